@@ -1,0 +1,36 @@
+//! tunesmith: a JSONL file and a model that Ollama already serves become a better model in Ollama, with proof.
+//!
+//! The rooms stand in the order of the data's way; each may use only rooms above it (`tests/architecture.rs`).
+#![deny(unsafe_code)]
+
+// Ground: whole files, digests, locks, what was said and what is meant.
+pub mod store;
+pub mod config;
+
+// Formats: bytes and text to values and back; no policy.
+pub mod chat;
+pub mod gguf;
+pub mod modelfile;
+pub mod ollama;
+pub mod dataset;
+pub mod tokenizer;
+pub mod batch;
+
+// Engine: the arithmetic, the weights, the adapter, the decoder, the loop.
+pub mod ops;
+pub mod weights;
+pub mod base;
+pub mod lora;
+pub mod model;
+pub mod train;
+
+// Way out: export, serve, prove, evaluate, promote.
+pub mod export;
+pub mod serve;
+pub mod proof;
+pub mod eval;
+pub mod promote;
+
+// App: one file per stage, and the words to the user.
+pub mod steps;
+pub mod cli;

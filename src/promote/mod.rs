@@ -1,0 +1,1 @@
+//! Candidate to promoted to retired; history, rollback; the swap in models.yaml.

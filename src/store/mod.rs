@@ -1,0 +1,34 @@
+//! The ground: whole-file writes, digests, locks, the names inside a run folder, interruption.
+
+mod atomic;
+mod digest;
+mod interrupt;
+mod lock;
+
+pub use atomic::{WholeFile, write_whole};
+pub use digest::{Digest, HashingWriter};
+pub use interrupt::Interrupt;
+pub use lock::Lock;
+
+use std::path::{Path, PathBuf};
+
+/// A fault of the file system, with the path it happened on.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {}: {source}", path.display())]
+pub struct StoreError {
+    pub action: &'static str,
+    pub path: PathBuf,
+    #[source]
+    pub source: std::io::Error,
+}
+
+impl StoreError {
+    pub fn new(action: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self { action, path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// Whether the disk is full (exit code 5).
+    pub fn is_no_space(&self) -> bool {
+        self.source.kind() == std::io::ErrorKind::StorageFull
+    }
+}

@@ -1,0 +1,115 @@
+//! Loss, optimiser, schedule, step, loop, checkpoint; emits events, prints nothing.
+
+use std::path::{Path, PathBuf};
+
+use crate::batch::Example;
+use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::model::Model;
+use crate::store::Interrupt;
+use crate::weights::Weights;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheduler {
+    Linear,
+    Cosine,
+    Constant,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainConfig {
+    pub lora: LoraConfig,
+    pub epochs: f64,
+    pub max_steps: Option<u64>,
+    pub batch_size: usize,
+    pub gradient_accumulation: usize,
+    pub learning_rate: f64,
+    pub scheduler: Scheduler,
+    pub warmup_ratio: f64,
+    pub weight_decay: f64,
+    /// 0 = off.
+    pub max_grad_norm: f64,
+    pub seed: u64,
+    pub shuffle: bool,
+    /// 0 = only at the end.
+    pub save_every: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct StepMetrics {
+    pub step: u64,
+    pub epoch: f64,
+    pub train_loss: f64,
+    pub mean_token_accuracy: f64,
+    pub entropy: f64,
+    pub grad_norm: f64,
+    pub learning_rate: f64,
+    pub num_tokens: u64,
+    pub tokens_per_second: f64,
+    pub trained_tokens_per_second: f64,
+    pub train_samples_per_second: f64,
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Started { steps: u64, first_step: u64, trainable_params: u64, trainable_percent: f64 },
+    Step(StepMetrics),
+    Eval { step: u64, eval_loss: f64, mean_token_accuracy: f64 },
+    Saved { step: u64, folder: PathBuf },
+}
+
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Summary {
+    pub steps: u64,
+    pub train_loss: f64,
+    pub eval_loss: Option<f64>,
+    pub mean_token_accuracy: f64,
+    pub entropy: f64,
+    pub num_tokens: u64,
+    pub tokens_per_second: f64,
+    pub trained_tokens_per_second: f64,
+    pub train_samples_per_second: f64,
+    pub trainable_params: u64,
+    pub trainable_percent: f64,
+    pub peak_memory_bytes: u64,
+    pub duration_seconds: f64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    #[error(transparent)]
+    Lora(#[from] crate::lora::LoraError),
+    #[error(transparent)]
+    Model(#[from] crate::model::ModelError),
+    #[error("the loss became {loss} at step {step}: lower the learning rate (now {learning_rate}); the last good checkpoint is {checkpoint}")]
+    Diverged { step: u64, loss: f64, learning_rate: f64, checkpoint: String },
+    #[error("{}: can't resume: {reason}", folder.display())]
+    Resume { folder: PathBuf, reason: String },
+    #[error("interrupted at step {step}; saved to {}", folder.display())]
+    Interrupted { step: u64, folder: PathBuf },
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Trains, writing `checkpoint-N/`, `metrics.jsonl`, `final/` under `output`. With `resume`, continues from the newest
+/// good checkpoint there (or starts when there is none). `tokenizer_json` is laid beside the adapter.
+#[derive(Debug)]
+pub struct Job<'a> {
+    pub weights: &'a Weights,
+    pub model: &'a Model,
+    pub base_name: &'a str,
+    pub tokenizer_files: &'a [(String, String)],
+    pub train: &'a [Example],
+    pub eval: &'a [Example],
+    pub config: &'a TrainConfig,
+    pub from_adapter: Option<Adapter<Hf>>,
+    pub output: &'a Path,
+    pub resume: bool,
+    pub interrupt: Interrupt,
+}
+
+pub fn run(_job: Job<'_>, _on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
+    todo!()
+}
