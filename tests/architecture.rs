@@ -1,1 +1,223 @@
+//! The shape of the crate, checked. ARCHITECTURE.md explains why; this file says what.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every room of `src/`, in the order of the data's way, and the rooms it may use.
+/// A room may use only rooms *above* it in this table, so the graph cannot have a cycle.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("store", &[]),
+    ("config", &["store"]),
+    ("chat", &[]),
+    ("gguf", &["store"]),
+    ("modelfile", &["chat"]),
+    ("ollama", &["chat", "modelfile", "store"]),
+    ("dataset", &["chat", "store"]),
+    ("tokenizer", &["gguf"]),
+    ("batch", &["chat", "dataset", "tokenizer"]),
+    ("ops", &[]),
+    ("weights", &["gguf", "ops", "store"]),
+    ("base", &["chat", "gguf", "ollama", "store", "tokenizer", "weights"]),
+    ("lora", &["ops", "store", "weights"]),
+    ("model", &["lora", "ops", "weights"]),
+    ("train", &["batch", "lora", "model", "ops", "store", "weights"]),
+    ("export", &["gguf", "lora", "ops", "store", "tokenizer", "weights"]),
+    ("serve", &["chat", "gguf", "modelfile", "ollama", "store", "tokenizer"]),
+    ("proof", &["base", "chat", "export", "gguf", "lora", "model", "ollama", "store", "tokenizer", "weights"]),
+    ("eval", &["chat", "dataset", "store"]),
+    ("promote", &["config", "eval", "ollama", "store"]),
+    (
+        "steps",
+        &[
+            "base",
+            "batch",
+            "chat",
+            "config",
+            "dataset",
+            "eval",
+            "export",
+            "gguf",
+            "lora",
+            "model",
+            "modelfile",
+            "ollama",
+            "ops",
+            "promote",
+            "proof",
+            "serve",
+            "store",
+            "tokenizer",
+            "train",
+            "weights",
+        ],
+    ),
+    ("cli", &["config", "steps"]),
+];
+
+/// An outside name, and the only rooms that may say it.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("candle_core", &["ops", "gguf", "model", "serve"]),
+    ("candle_transformers", &["serve", "model"]),
+    ("gemm::", &["ops"]),
+    ("gguf_rs_lib", &["gguf"]),
+    ("tokenizers::", &["tokenizer"]),
+    ("minijinja", &["chat"]),
+    ("gotmpl", &["chat"]),
+    ("tera::", &["modelfile", "eval"]),
+    ("reqwest", &["ollama"]),
+    ("axum", &["serve"]),
+    ("clap", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("println!", &["cli"]),
+    ("eprintln!", &["cli"]),
+    ("anyhow", &["cli", "steps"]),
+    ("std::env::", &["config"]),
+];
+
+/// Rooms that may hold `unsafe`: the kernels, and the one memory map.
+const UNSAFE: &[&str] = &["ops", "gguf"];
+
+/// Lines of a file before its `#[cfg(test)]` module; tables may be longer.
+const MAX_LINES: usize = 400;
+
+struct Source {
+    path: PathBuf,
+    room: String,
+    code: Vec<(usize, String)>,
+}
+
+#[test]
+fn rooms_are_listed_in_the_order_of_the_datas_way() {
+    for (i, (room, uses)) in ROOMS.iter().enumerate() {
+        for used in *uses {
+            let j = ROOMS.iter().position(|(r, _)| r == used);
+            assert!(j.is_some_and(|j| j < i), "`{room}` uses `{used}`, which is not above it");
+        }
+    }
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let listed: Vec<_> = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert_eq!(listed, ROOMS.iter().map(|(r, _)| *r).collect::<Vec<_>>(), "src/lib.rs is the table of contents");
+}
+
+#[test]
+fn every_room_is_known_and_uses_only_what_it_may() {
+    let allowed: BTreeMap<_, _> = ROOMS.iter().copied().collect();
+    let mut faults = Vec::new();
+    for s in sources() {
+        let Some(uses) = allowed.get(s.room.as_str()) else {
+            faults.push(format!("{}: room `{}` is not in ROOMS", s.path.display(), s.room));
+            continue;
+        };
+        for (n, line) in &s.code {
+            for name in crate_names(line) {
+                if name != s.room && allowed.contains_key(name) && !uses.contains(&name) {
+                    let list = uses.join(", ");
+                    faults.push(format!("{}:{n}: `{}` may not use `{name}` (it may use: {list})", s.path.display(), s.room));
+                }
+            }
+            if line.contains("super::super") || line.contains("crate::{") {
+                faults.push(format!("{}:{n}: write `crate::room::Item`", s.path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn outside_names_stay_in_their_rooms() {
+    let mut faults = Vec::new();
+    for s in sources() {
+        for (n, line) in &s.code {
+            for (name, rooms) in CONFINED {
+                if line.contains(name) && !rooms.contains(&s.room.as_str()) {
+                    faults.push(format!("{}:{n}: `{name}` belongs to {rooms:?}", s.path.display()));
+                }
+            }
+            let says_unsafe = line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == "unsafe");
+            if says_unsafe && !UNSAFE.contains(&s.room.as_str()) {
+                faults.push(format!("{}:{n}: `unsafe` belongs to {UNSAFE:?}", s.path.display()));
+            }
+            if line.contains("todo!(") || line.contains("unimplemented!(") {
+                faults.push(format!("{}:{n}: unfinished", s.path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn files_fit_in_a_head() {
+    let sources = sources();
+    let mut lines: Vec<_> = sources.iter().map(|s| (s.code.len(), &s.path)).collect();
+    lines.sort();
+    let long: Vec<_> =
+        lines.iter().filter(|(n, _)| *n > MAX_LINES).map(|(n, p)| format!("{}: {n} lines of code", p.display())).collect();
+    assert!(long.is_empty(), "at most {MAX_LINES} lines of code in a file:\n{}", long.join("\n"));
+    assert!(lines[lines.len() / 2].0 <= 150, "the median file holds {} lines of code", lines[lines.len() / 2].0);
+}
+
+#[test]
+fn architecture_md_says_the_same_table() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let rows: Vec<(String, Vec<String>)> = text
+        .lines()
+        .filter_map(|l| {
+            let cells: Vec<_> = l.strip_prefix("| `")?.strip_suffix(" |")?.split(" | ").collect();
+            let uses = cells.last()?.split(", ").filter(|u| *u != "–").map(|u| u.trim_matches('`').to_owned()).collect();
+            Some((cells[0].trim_end_matches('`').to_owned(), uses))
+        })
+        .collect();
+    let expected: Vec<(String, Vec<String>)> =
+        ROOMS.iter().map(|(r, u)| ((*r).to_owned(), u.iter().map(|s| (*s).to_owned()).collect())).collect();
+    assert_eq!(rows, expected, "ARCHITECTURE.md and ROOMS differ");
+}
+
+/// `crate::a::B`, `pub(crate) use crate::a` → `a`.
+fn crate_names(line: &str) -> impl Iterator<Item = &str> {
+    line.split("crate::").skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    })
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file of `src/` but `main.rs` and `lib.rs`: its lines of code, without comments, blank lines and test modules.
+fn sources() -> Vec<Source> {
+    let src = root().join("src");
+    let mut found = Vec::new();
+    let mut dirs = vec![src.clone()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let inside = path.strip_prefix(&src).unwrap().to_path_buf();
+                let room = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+                let test_only = path.file_name().is_some_and(|n| n.to_str().unwrap().contains("test"));
+                if room != "main" && room != "lib" && !test_only {
+                    found.push(Source { path: Path::new("src").join(&inside), room, code: code_of(&path) });
+                }
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+fn code_of(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap()
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim_start().starts_with("//") && !l.trim().is_empty())
+        .map(|(i, l)| (i + 1, l.to_owned()))
+        .collect()
+}

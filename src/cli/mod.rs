@@ -1,1 +1,1 @@
-//! (to come)
+//! Arguments, progress, words to the user: the only place that prints.

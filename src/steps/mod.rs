@@ -1,1 +1,1 @@
-//! (to come)
+//! One short file per stage, and `way`: the whole way on one page.
