@@ -4,11 +4,13 @@ mod atomic;
 mod digest;
 mod interrupt;
 mod lock;
+mod run;
 
 pub use atomic::{WholeFile, write_whole};
 pub use digest::{Digest, HashingWriter};
 pub use interrupt::Interrupt;
 pub use lock::Lock;
+pub use run::{RunDir, StepRecord};
 
 use std::path::{Path, PathBuf};
 

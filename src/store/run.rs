@@ -1,0 +1,155 @@
+//! A run's folder: names inside it and `manifest.json`, which says per step what went in and what came out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Digest, Lock, StoreError, write_whole};
+
+const FORMAT: u32 = 1;
+/// A manifest is a few KiB; more is not one of ours.
+const MAX_MANIFEST: u64 = 16 << 20;
+
+/// What one finished step read and wrote.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct StepRecord {
+    /// Name → digest or value, whatever decides the step's result.
+    pub inputs: BTreeMap<String, String>,
+    /// Path inside the run's folder → digest.
+    pub outputs: BTreeMap<String, Digest>,
+    pub seconds: f64,
+    /// RFC 3339, UTC.
+    pub finished_at: String,
+}
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Manifest {
+    format: u32,
+    tool_version: String,
+    run: String,
+    steps: BTreeMap<String, StepRecord>,
+}
+
+/// An open run; locked against a second tunesmith until dropped.
+#[derive(Debug)]
+pub struct RunDir {
+    root: PathBuf,
+    manifest: Manifest,
+    _lock: Lock,
+}
+
+impl RunDir {
+    /// Opens `runs/<id>`, creating it when absent. A manifest of another format is refused.
+    pub fn open(root: &Path, id: &str) -> Result<Self, StoreError> {
+        let lock = Lock::acquire(root.join(".lock"))?;
+        let manifest = match read_manifest(&root.join("manifest.json"))? {
+            Some(found) => found,
+            None => Manifest {
+                format: FORMAT,
+                tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+                run: id.to_owned(),
+                steps: BTreeMap::new(),
+            },
+        };
+        Ok(Self { root: root.to_path_buf(), manifest, _lock: lock })
+    }
+
+    pub fn id(&self) -> &str {
+        &self.manifest.run
+    }
+
+    /// A path inside the run's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether `step` finished on these very inputs and everything it wrote is still there, byte for byte.
+    pub fn done(&self, step: &str, inputs: &BTreeMap<String, String>) -> Result<bool, StoreError> {
+        let Some(record) = self.manifest.steps.get(step) else { return Ok(false) };
+        if record.inputs != *inputs {
+            return Ok(false);
+        }
+        for (name, digest) in &record.outputs {
+            let path = self.root.join(name);
+            if !path.is_file() || Digest::of_file(&path)? != *digest {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Records a finished step; steps after it in the caller's order are not touched, their inputs no longer match.
+    pub fn record(
+        &mut self,
+        step: &str,
+        inputs: BTreeMap<String, String>,
+        outputs: &[&str],
+        took: Duration,
+    ) -> Result<(), StoreError> {
+        let outputs = outputs
+            .iter()
+            .map(|name| Ok(((*name).to_owned(), Digest::of_file(self.root.join(name))?)))
+            .collect::<Result<_, StoreError>>()?;
+        let finished_at = jiff::Timestamp::now().to_string();
+        let record = StepRecord { inputs, outputs, seconds: took.as_secs_f64(), finished_at };
+        self.manifest.steps.insert(step.to_owned(), record);
+        self.manifest.tool_version = env!("CARGO_PKG_VERSION").to_owned();
+        let path = self.root.join("manifest.json");
+        let text = serde_json::to_vec_pretty(&self.manifest)
+            .map_err(|e| StoreError::new("writing", &path, std::io::Error::other(e)))?;
+        write_whole(&path, &text)
+    }
+
+    pub fn step(&self, step: &str) -> Option<&StepRecord> {
+        self.manifest.steps.get(step)
+    }
+}
+
+fn read_manifest(path: &Path) -> Result<Option<Manifest>, StoreError> {
+    let fault = |e| StoreError::new("reading", path, e);
+    let bad = |what: String| fault(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(fault(e)),
+        Ok(m) if m.len() > MAX_MANIFEST => return Err(bad(format!("{} bytes: no manifest of tunesmith's", m.len()))),
+        Ok(_) => {}
+    }
+    let text = std::fs::read_to_string(path).map_err(fault)?;
+    let manifest: Manifest =
+        serde_json::from_str(&text).map_err(|e| bad(format!("{e}; move the run's folder away to start it anew")))?;
+    if manifest.format != FORMAT {
+        return Err(bad(format!("format {}, this tunesmith writes {FORMAT}; move the run's folder away", manifest.format)));
+    }
+    Ok(Some(manifest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_done_only_on_the_same_inputs_and_untouched_outputs() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("r");
+        let inputs = BTreeMap::from([("data".to_owned(), "sha256:1".to_owned())]);
+        {
+            let mut run = RunDir::open(&root, "r").unwrap();
+            assert!(RunDir::open(&root, "r").is_err(), "locked");
+            assert!(!run.done("train", &inputs).unwrap());
+            write_whole(run.path("out"), b"weights").unwrap();
+            run.record("train", inputs.clone(), &["out"], Duration::from_secs(1)).unwrap();
+        }
+        let run = RunDir::open(&root, "r").unwrap();
+        assert!(run.done("train", &inputs).unwrap());
+        assert!(!run.done("train", &BTreeMap::new()).unwrap());
+        std::fs::write(run.path("out"), b"torn").unwrap();
+        assert!(!run.done("train", &inputs).unwrap());
+        drop(run);
+        std::fs::write(root.join("manifest.json"), b"{").unwrap();
+        assert!(RunDir::open(&root, "r").unwrap_err().to_string().contains("manifest.json"));
+    }
+}
