@@ -1,42 +1,48 @@
 //! The adapter as data: rank, alpha, targets; initialisation; ΔW; PEFT's layout on disk.
 
+mod config;
+mod delta;
+mod disk;
+mod init;
+mod order;
+mod peft;
+
+pub use order::{permute_rows, unpermute_rows};
+
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use std::path::Path;
 
-use crate::weights::{LinearId, ModelConfig, Site, Weights};
+use crate::weights::{LinearId, Site};
 
 /// Hugging Face row order: PEFT's, the disk's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hf;
 /// The row order of the base the engine computes on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored;
+/// The row order of a GGUF: llama's q and k rows permuted, every other family's as in Hugging Face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ggml;
 
+/// What an adapter is made with. [`LoraConfig::scale`] is the one place that turns alpha into a factor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoraConfig {
     pub rank: usize,
     pub alpha: f64,
+    /// Probability that an input of A is dropped in training.
     pub dropout: f64,
     pub targets: Vec<Site>,
     pub rslora: bool,
 }
 
-impl LoraConfig {
-    /// alpha / rank, or alpha / √rank with rsLoRA: the only place it is computed.
-    pub fn scale(&self) -> f64 {
-        todo!()
-    }
-}
-
-/// A: `r × in`, B: `out × r`, row-major (PEFT's lora_A.weight, lora_B.weight).
+/// A: `r × in`, B: `out × r`, row-major (PEFT's `lora_A.weight`, `lora_B.weight`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     pub a: Vec<f32>,
     pub b: Vec<f32>,
 }
 
-/// An adapter whose q/k rows lie in the order `O`: the two can't be mixed.
+/// An adapter whose q/k rows lie in the order `O`: orders can't be mixed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adapter<O> {
     pub config: LoraConfig,
@@ -48,54 +54,29 @@ pub struct Adapter<O> {
 pub enum LoraError {
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// A file of the adapter that is torn, of the wrong shape, or not finite.
     #[error("{path}: {reason}")]
     Bad { path: String, reason: String },
-}
-
-impl Adapter<Hf> {
-    /// A: Kaiming-uniform (a = √5) as PEFT, from `seed`; B: zero.
-    pub fn fresh(_config: LoraConfig, _model: &ModelConfig, _seed: u64) -> Result<Self, LoraError> {
-        todo!()
-    }
-    /// `adapter_config.json` + `adapter_model.safetensors`; shapes checked against the model.
-    pub fn load(_folder: &Path, _model: &ModelConfig) -> Result<Self, LoraError> {
-        todo!()
-    }
-    /// PEFT's layout; `base_name` is `base_model_name_or_path`.
-    pub fn save(&self, _folder: &Path, _base_name: &str) -> Result<(), LoraError> {
-        todo!()
-    }
-    /// B rows of q and k as the base's weights lie.
-    pub fn to_stored(&self, _weights: &Weights) -> Adapter<Stored> {
-        todo!()
-    }
-    /// B rows of q and k as ggml's llama architecture wants them (unchanged for other families): for export.
-    pub fn to_ggml_rows(&self, _model: &ModelConfig) -> BTreeMap<LinearId, Pair> {
-        todo!()
-    }
-}
-
-impl Adapter<Stored> {
-    pub fn to_hf(&self, _weights: &Weights) -> Adapter<Hf> {
-        todo!()
-    }
-    /// scale · B · A for one linear, `out × in`, rows in the stored order. `None` where there is no pair.
-    pub fn delta(&self, _id: LinearId) -> Option<Vec<f32>> {
-        todo!()
-    }
+    /// A feature of PEFT that would change the arithmetic and that tunesmith does not compute.
+    #[error("{path}: the adapter uses {field}: tunesmith trains and exports plain LoRA; {remedy}")]
+    Unsupported { path: String, field: String, remedy: &'static str },
+    /// What was asked for makes no adapter.
+    #[error("{0}")]
+    Config(String),
 }
 
 impl<O> Adapter<O> {
+    pub(crate) fn from_pairs(config: LoraConfig, pairs: BTreeMap<LinearId, Pair>) -> Self {
+        Self { config, pairs, order: PhantomData }
+    }
+
+    /// Elements of every A and B.
     pub fn trainable_params(&self) -> u64 {
         self.pairs.values().map(|p| (p.a.len() + p.b.len()) as u64).sum()
     }
-}
 
-/// HF rows of a q/k weight (`heads` of them, `cols` columns) to ggml's llama order, in place of `reshape(h,2,d/2).swapaxes(1,2)`.
-pub fn permute_rows(_rows: &[f32], _heads: usize, _cols: usize) -> Vec<f32> {
-    todo!()
-}
-/// The inverse of [`permute_rows`].
-pub fn unpermute_rows(_rows: &[f32], _heads: usize, _cols: usize) -> Vec<f32> {
-    todo!()
+    /// Whether the adapter changes nothing: every B is zero.
+    pub fn is_zero(&self) -> bool {
+        self.pairs.values().all(|p| p.b.iter().all(|v| *v == 0.0))
+    }
 }

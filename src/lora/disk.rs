@@ -1,0 +1,195 @@
+//! `adapter_model.safetensors` beside `adapter_config.json`: a distrusting reader, a whole writer.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
+
+use super::peft::{self, Said};
+use super::{Adapter, Hf, LoraConfig, LoraError, Pair};
+use crate::store::{StoreError, write_whole};
+use crate::weights::{LinearId, ModelConfig, Site};
+
+const CONFIG: &str = "adapter_config.json";
+const TENSORS: &str = "adapter_model.safetensors";
+
+impl Adapter<Hf> {
+    /// Reads PEFT's folder: F32, F16 or BF16, keys with or without `.default`, shapes checked against the model,
+    /// `rank_pattern` and `alpha_pattern` folded into one rank and scale (short pairs get zero rows).
+    pub fn load(folder: &Path, model: &ModelConfig) -> Result<Self, LoraError> {
+        let path = folder.join(CONFIG);
+        let text = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
+        let said = peft::read(&path, &text)?;
+        let path = folder.join(TENSORS);
+        if !path.exists() && folder.join("adapter_model.bin").exists() {
+            let reason = "is missing, and adapter_model.bin is a Python pickle, which is not read: save it with safe_serialization=True";
+            return Err(LoraError::Bad { path: path.display().to_string(), reason: reason.to_owned() });
+        }
+        let bytes = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
+        parse(&said, &bytes, model).map_err(|e| match e {
+            LoraError::Config(reason) => LoraError::Bad { path: path.display().to_string(), reason },
+            other => other,
+        })
+    }
+
+    /// Writes PEFT's folder, each file whole; `base_name` becomes `base_model_name_or_path`. NaN and Inf are refused.
+    pub fn save(&self, folder: &Path, base_name: &str) -> Result<(), LoraError> {
+        let bad = |reason: String| LoraError::Bad { path: folder.join(TENSORS).display().to_string(), reason };
+        let mut tensors = Vec::with_capacity(2 * self.pairs.len());
+        for (&id, pair) in &self.pairs {
+            let rank = self.config.rank;
+            for (half, values, shape) in [("A", &pair.a, [rank, pair.a.len() / rank]), ("B", &pair.b, [pair.b.len() / rank, rank])] {
+                let key = format!("base_model.model.{}.lora_{half}.weight", module(id));
+                finite(&key, values).map_err(bad)?;
+                tensors.push((key, Floats { values, shape }));
+            }
+        }
+        let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        let bytes = safetensors::serialize(tensors, Some(format)).map_err(|e| bad(e.to_string()))?;
+        write_whole(folder.join(TENSORS), &bytes)?;
+        // In full, as PEFT itself writes "all-linear": a short name would also mean the layers that have no pair.
+        let names: Vec<_> = self.pairs.keys().map(|id| module(*id)).collect();
+        write_whole(folder.join(CONFIG), peft::write(&self.config, &names, base_name).as_bytes())?;
+        Ok(())
+    }
+}
+
+/// `model.layers.3.self_attn.q_proj`
+pub(super) fn module(id: LinearId) -> String {
+    format!("model.layers.{}.{}", id.layer, id.site.hf())
+}
+
+struct Floats<'a> {
+    values: &'a [f32],
+    shape: [usize; 2],
+}
+
+impl View for Floats<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>().into()
+    }
+    fn data_len(&self) -> usize {
+        4 * self.values.len()
+    }
+}
+
+type Half = BTreeMap<LinearId, Vec<f32>>;
+
+fn parse(said: &Said, bytes: &[u8], model: &ModelConfig) -> Result<Adapter<Hf>, LoraError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| fault(format!("is no whole safetensors file ({e})")))?;
+    let (mut a, mut b) = (Half::new(), Half::new());
+    for (name, tensor) in file.iter() {
+        let (id, half) = key(name).filter(|(id, _)| id.layer < model.layers).ok_or_else(|| unknown(name, model))?;
+        let rank = said.rank_of(&module(id)).ok_or_else(|| fault(format!("rank_pattern gives {name} no usable rank")))?;
+        let (rows, cols) = model.shape(id.site);
+        let (expected, side) = if half == 'A' { ([rank, cols], &mut a) } else { ([rows, rank], &mut b) };
+        if tensor.shape() != expected {
+            return Err(fault(format!("{name} is {:?}, but the base and the rank want {expected:?}: is it another base's?", tensor.shape())));
+        }
+        let values = floats(name, &tensor).map_err(fault)?;
+        if side.insert(id, values).is_some() {
+            return Err(fault(format!("{name} is there twice, with and without \".default\"")));
+        }
+    }
+    if let Some(id) = a.keys().chain(b.keys()).find(|id| !(a.contains_key(id) && b.contains_key(id))) {
+        return Err(fault(format!("{} has only one of lora_A and lora_B: the file is not whole", module(*id))));
+    }
+    covered(said, &a, model)?;
+    fold(said, a, b)
+}
+
+fn fault(reason: String) -> LoraError {
+    LoraError::Config(reason)
+}
+
+fn unknown(name: &str, model: &ModelConfig) -> LoraError {
+    let name: String = name.chars().take(120).collect();
+    fault(format!(
+        "the tensor {name:?} belongs to no linear layer of this base's {} blocks: only lora_A and lora_B of {} can be used",
+        model.layers,
+        Site::ALL.map(Site::module).join(", ")
+    ))
+}
+
+/// `[base_model.model.]model.layers.N.self_attn.q_proj.lora_A[.default].weight`
+fn key(name: &str) -> Option<(LinearId, char)> {
+    let name = name.strip_prefix("base_model.model.").unwrap_or(name);
+    let (layer, rest) = name.strip_prefix("model.layers.")?.split_once('.')?;
+    let site = Site::ALL.into_iter().find(|s| rest.strip_prefix(s.hf()).is_some_and(|r| r.starts_with(".lora_")))?;
+    let half = match &rest[site.hf().len()..] {
+        ".lora_A.weight" | ".lora_A.default.weight" => 'A',
+        ".lora_B.weight" | ".lora_B.default.weight" => 'B',
+        _ => return None,
+    };
+    Some((LinearId { layer: layer.parse().ok()?, site }, half))
+}
+
+fn floats(name: &str, tensor: &TensorView<'_>) -> Result<Vec<f32>, String> {
+    let data = tensor.data();
+    let pairs = || data.chunks_exact(2).map(|c| [c[0], c[1]]);
+    let values: Vec<f32> = match tensor.dtype() {
+        Dtype::F32 => data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect(),
+        Dtype::F16 => pairs().map(|c| half::f16::from_le_bytes(c).to_f32()).collect(),
+        Dtype::BF16 => pairs().map(|c| half::bf16::from_le_bytes(c).to_f32()).collect(),
+        other => return Err(format!("{name} is {other:?}: only F32, F16 and BF16 are read")),
+    };
+    finite(name, &values)?;
+    Ok(values)
+}
+
+fn finite(name: &str, values: &[f32]) -> Result<(), String> {
+    match values.iter().position(|v| !v.is_finite()) {
+        Some(i) => Err(format!("{name} holds {} at index {i}: the training that made it diverged; use an earlier checkpoint", values[i])),
+        None => Ok(()),
+    }
+}
+
+/// Each name of `target_modules` has a tensor in every layer it stands for: a file with fewer has lost some.
+fn covered(said: &Said, a: &Half, model: &ModelConfig) -> Result<(), LoraError> {
+    if a.is_empty() {
+        return Err(fault("holds no lora_A and lora_B at all".to_owned()));
+    }
+    let all = (0..model.layers).flat_map(|layer| Site::ALL.map(|site| LinearId { layer, site }));
+    let lost = all.filter(|id| !a.contains_key(id)).find(|id| said.targets.iter().any(|name| peft::names(name, &module(*id))));
+    match lost {
+        Some(id) => Err(fault(format!("target_modules names {}, which has no tensor: the file is not whole", module(id)))),
+        None => Ok(()),
+    }
+}
+
+/// One rank (the largest) and one scale: short pairs get zero rows, other scales go into B.
+fn fold(said: &Said, a: Half, b: Half) -> Result<Adapter<Hf>, LoraError> {
+    let rank_of = |id: LinearId| said.rank_of(&module(id)).unwrap_or(said.rank);
+    let rank = a.keys().map(|id| rank_of(*id)).max().unwrap_or(said.rank);
+    let mut targets: Vec<Site> = a.keys().map(|id| id.site).collect();
+    targets.sort();
+    targets.dedup();
+    let config = LoraConfig { rank, alpha: said.alpha, dropout: said.dropout, targets, rslora: said.rslora };
+    config.check()?;
+    let mut pairs = BTreeMap::new();
+    for ((id, mut a), b) in a.into_iter().zip(b.into_values()) {
+        let own = rank_of(id);
+        let ratio = said.scale_of(&module(id), own) / config.scale();
+        if !ratio.is_finite() {
+            return Err(fault(format!("alpha_pattern gives {} no usable scale", module(id))));
+        }
+        a.resize(a.len() / own * rank, 0.0);
+        let mut wide = vec![0.0; b.len() / own * rank];
+        for (wide, b) in wide.chunks_exact_mut(rank).zip(b.chunks_exact(own)) {
+            wide.iter_mut().zip(b).for_each(|(w, b)| *w = if ratio == 1.0 { *b } else { (f64::from(*b) * ratio) as f32 });
+        }
+        finite(&module(id), &wide).map_err(fault)?;
+        pairs.insert(id, Pair { a, b: wide });
+    }
+    Ok(Adapter::from_pairs(config, pairs))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! Row orders: Hugging Face's, the base's, ggml's. One permutation, in one place.
+
+use std::collections::BTreeMap;
+
+use super::{Adapter, Ggml, Hf, Pair, Stored};
+use crate::ops::RowOrder;
+use crate::weights::{LinearId, ModelConfig, Site, Weights};
+
+impl Adapter<Hf> {
+    /// B rows of q and k as the base's weights lie.
+    pub fn to_stored(&self, weights: &Weights) -> Adapter<Stored> {
+        let pairs = reordered(&self.pairs, weights.config(), |id| lies_permuted(weights, id), permute_rows);
+        Adapter::from_pairs(self.config.clone(), pairs)
+    }
+
+    /// B rows of q and k as a GGUF wants them (unchanged for families that ggml does not permute).
+    pub fn to_ggml(&self, model: &ModelConfig) -> Adapter<Ggml> {
+        let pairs = reordered(&self.pairs, model, |_| model.family.permuted_qk, permute_rows);
+        Adapter::from_pairs(self.config.clone(), pairs)
+    }
+}
+
+impl Adapter<Stored> {
+    pub fn to_hf(&self, weights: &Weights) -> Adapter<Hf> {
+        let pairs = reordered(&self.pairs, weights.config(), |id| lies_permuted(weights, id), unpermute_rows);
+        Adapter::from_pairs(self.config.clone(), pairs)
+    }
+}
+
+fn lies_permuted(weights: &Weights, id: LinearId) -> bool {
+    weights.config().family.permuted_qk && weights.linear(id).row_order == RowOrder::Ggml
+}
+
+type Reorder = fn(&[f32], usize, usize) -> Vec<f32>;
+
+fn reordered(
+    pairs: &BTreeMap<LinearId, Pair>,
+    model: &ModelConfig,
+    permuted: impl Fn(LinearId) -> bool,
+    reorder: Reorder,
+) -> BTreeMap<LinearId, Pair> {
+    let one = |id: LinearId, pair: &Pair| {
+        let heads = match id.site {
+            Site::Q => model.heads,
+            Site::K => model.kv_heads,
+            _ => return pair.clone(),
+        };
+        if !permuted(id) {
+            return pair.clone();
+        }
+        let rows = model.shape(id.site).0;
+        Pair { a: pair.a.clone(), b: reorder(&pair.b, heads, pair.b.len() / rows) }
+    };
+    pairs.iter().map(|(&id, pair)| (id, one(id, pair))).collect()
+}
+
+/// Hugging Face's rows of a q or k weight (`heads` of them, `cols` columns) in ggml's llama order:
+/// `reshape(heads, 2, d/2, cols).swapaxes(1, 2)` (llama.cpp `LlamaModel.permute`).
+pub fn permute_rows(rows: &[f32], heads: usize, cols: usize) -> Vec<f32> {
+    let mut out = vec![0.0; rows.len()];
+    each_move(rows.len(), heads, cols, |hf, ggml| out[ggml..ggml + cols].copy_from_slice(&rows[hf..hf + cols]));
+    out
+}
+
+/// The inverse of [`permute_rows`].
+pub fn unpermute_rows(rows: &[f32], heads: usize, cols: usize) -> Vec<f32> {
+    let mut out = vec![0.0; rows.len()];
+    each_move(rows.len(), heads, cols, |hf, ggml| out[hf..hf + cols].copy_from_slice(&rows[ggml..ggml + cols]));
+    out
+}
+
+/// Calls `visit` with where each row begins in Hugging Face's order and in ggml's.
+fn each_move(len: usize, heads: usize, cols: usize, mut visit: impl FnMut(usize, usize)) {
+    let half = len / (heads * cols * 2);
+    for head in 0..heads {
+        for (i, j) in (0..2).flat_map(|i| (0..half).map(move |j| (i, j))) {
+            let first = head * 2 * half;
+            visit((first + i * half + j) * cols, (first + 2 * j + i) * cols);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::lora::LoraConfig;
+    use crate::weights::Family;
+    use proptest::prelude::*;
+
+    pub(crate) static LLAMA: Family =
+        Family { gguf: "llama", hf: &["LlamaForCausalLM"], qkv_bias: false, qk_norm: false, permuted_qk: true };
+
+    /// Two layers, heads of 8.
+    pub(crate) fn model(heads: usize, kv_heads: usize, hidden: usize, ff: usize) -> ModelConfig {
+        ModelConfig {
+            family: &LLAMA,
+            hidden,
+            layers: 2,
+            heads,
+            kv_heads,
+            head_dim: 8,
+            ff,
+            vocab: 32,
+            rms_eps: 1e-5,
+            rope_theta: 1e4,
+            rope_factors: None,
+            context: 64,
+            tied: true,
+        }
+    }
+
+    pub(crate) fn any_model() -> impl Strategy<Value = ModelConfig> {
+        (1usize..4, 1usize..3, 1usize..5, 1usize..6).prop_map(|(kv, group, h, f)| model(kv * group, kv, h * 8, f * 8))
+    }
+
+    /// An adapter on all layers; with random B when `trained`.
+    pub(crate) fn adapter(model: &ModelConfig, rank: usize, alpha: f64, seed: u64, trained: bool) -> (Adapter<Hf>, LoraConfig) {
+        let config = LoraConfig { rank, alpha, dropout: 0.0, targets: Site::ALL.to_vec(), rslora: false };
+        let mut fresh = Adapter::fresh(config.clone(), model, seed).unwrap();
+        if trained {
+            for (i, pair) in fresh.pairs.values_mut().enumerate() {
+                let a = &pair.a;
+                pair.b.iter_mut().enumerate().for_each(|(k, b)| *b = a[(k * 7 + i) % a.len()]);
+            }
+        }
+        (fresh, config)
+    }
+
+    #[test]
+    fn rows_move_as_llama_cpp_moves_them() {
+        // numpy: np.arange(16).reshape(2, 2, 4, 1).swapaxes(1, 2).ravel()
+        let rows: Vec<f32> = (0..16).map(|v| v as f32).collect();
+        let expected = [0., 4., 1., 5., 2., 6., 3., 7., 8., 12., 9., 13., 10., 14., 11., 15.];
+        assert_eq!(permute_rows(&rows, 2, 1), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn unpermute_undoes_permute(heads in 1usize..5, half in 1usize..5, cols in 1usize..4) {
+            let rows: Vec<f32> = (0..heads * half * 2 * cols).map(|v| v as f32).collect();
+            prop_assert_eq!(&unpermute_rows(&permute_rows(&rows, heads, cols), heads, cols), &rows);
+            prop_assert_eq!(&permute_rows(&unpermute_rows(&rows, heads, cols), heads, cols), &rows);
+        }
+
+        #[test]
+        fn only_b_of_q_and_k_moves_and_delta_moves_with_it(model in any_model(), seed: u64) {
+            let (hf, _) = adapter(&model, 3, 6.0, seed, true);
+            let ggml = hf.to_ggml(&model);
+            for (id, pair) in &hf.pairs {
+                let (heads, moved) = match id.site {
+                    Site::Q => (model.heads, true),
+                    Site::K => (model.kv_heads, true),
+                    _ => (1, false),
+                };
+                prop_assert_eq!(&ggml.pairs[id].a, &pair.a);
+                prop_assert_eq!(ggml.pairs[id].b == pair.b, !moved);
+                let delta = hf.delta(*id).unwrap();
+                let expected = if moved { permute_rows(&delta, heads, model.shape(id.site).1) } else { delta };
+                prop_assert_eq!(ggml.delta(*id).unwrap(), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! `adapter_config.json`, as PEFT 0.21 writes and reads it.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::config::scale;
+use super::{LoraConfig, LoraError};
+
+/// The PEFT release whose layout is written.
+const PEFT_VERSION: &str = "0.21.2";
+
+/// What an `adapter_config.json` says, as far as it decides ΔW.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub rank: usize,
+    pub alpha: f64,
+    pub dropout: f64,
+    pub rslora: bool,
+    rank_pattern: Vec<(String, f64)>,
+    alpha_pattern: Vec<(String, f64)>,
+    /// Names that must each have a tensor in every layer they stand for; empty when the config limits the layers
+    /// itself or targets by a regular expression.
+    pub targets: Vec<String>,
+}
+
+const MERGE: &str = "merge it into its base with PEFT and give the merged folder as the base";
+const RETRAIN: &str = "train it again without";
+
+/// Fields that change the arithmetic when they are set.
+const REFUSED: [(&str, &str); 17] = [
+    ("use_dora", MERGE),
+    ("use_qalora", MERGE),
+    ("use_bdlora", MERGE),
+    ("lora_bias", MERGE),
+    ("modules_to_save", RETRAIN),
+    ("trainable_token_indices", RETRAIN),
+    ("target_parameters", MERGE),
+    ("layer_replication", MERGE),
+    ("fan_in_fan_out", MERGE),
+    ("alora_invocation_tokens", RETRAIN),
+    ("megatron_config", MERGE),
+    ("arrow_config", MERGE),
+    ("kasa_config", MERGE),
+    ("monteclora_config", MERGE),
+    ("corda_config", MERGE),
+    ("lora_ga_config", MERGE),
+    ("velora_config", RETRAIN),
+];
+
+/// Fields that say where the adapter comes from or how it was made, not what it computes.
+const HARMLESS: [&str; 26] = [
+    "alpha_pattern", "auto_mapping", "base_model_name_or_path", "bias", "ensure_weight_tying", "eva_config",
+    "exclude_modules", "inference_mode", "init_lora_weights", "layers_pattern", "layers_to_transform", "loftq_config",
+    "lora_alpha", "lora_dropout", "megatron_core", "peft_type", "peft_version", "qalora_group_size", "r",
+    "rank_pattern", "revision", "runtime_config", "target_modules", "task_type", "use_rslora", "_comment",
+];
+
+pub(super) fn read(path: &Path, text: &[u8]) -> Result<Said, LoraError> {
+    let bad = |reason: String| LoraError::Bad { path: path.display().to_string(), reason };
+    let fields: Map<String, Value> = serde_json::from_slice(text).map_err(|e| bad(format!("is no JSON object ({e})")))?;
+    refuse(path, &fields)?;
+    let number = |name: &str, default: Option<f64>| match fields.get(name) {
+        None | Some(Value::Null) => default.ok_or_else(|| bad(format!("{name} is missing"))),
+        Some(v) => v.as_f64().ok_or_else(|| bad(format!("{name} is {}, not a number", brief(v)))),
+    };
+    Ok(Said {
+        rank: whole(number("r", None)?).ok_or_else(|| bad("r is no whole number from 1 to 4096".to_owned()))?,
+        alpha: number("lora_alpha", None)?,
+        dropout: number("lora_dropout", Some(0.0))?,
+        rslora: fields.get("use_rslora").is_some_and(set),
+        rank_pattern: pattern(&fields, "rank_pattern").map_err(bad)?,
+        alpha_pattern: pattern(&fields, "alpha_pattern").map_err(bad)?,
+        targets: targets(&fields),
+    })
+}
+
+fn whole(number: f64) -> Option<usize> {
+    (number.fract() == 0.0 && (1.0..=super::config::MAX_RANK as f64).contains(&number)).then_some(number as usize)
+}
+
+fn refuse(path: &Path, fields: &Map<String, Value>) -> Result<(), LoraError> {
+    let unsupported = |field: String, remedy| LoraError::Unsupported { path: path.display().to_string(), field, remedy };
+    if fields.get("peft_type").and_then(Value::as_str) != Some("LORA") {
+        let said = fields.get("peft_type").map_or("nothing".to_owned(), brief);
+        return Err(unsupported(format!("peft_type {said}"), "only \"LORA\" can be read"));
+    }
+    if let Some(bias) = fields.get("bias").filter(|b| set(b) && b.as_str() != Some("none")) {
+        return Err(unsupported(format!("bias {}", brief(bias)), "train it again with bias \"none\""));
+    }
+    // These initialisations change the base's weights too, so ΔW alone is not the tune.
+    let init = fields.get("init_lora_weights").and_then(Value::as_str).unwrap_or("");
+    if ["pissa", "olora", "corda", "loftq", "lora_ga"].iter().any(|p| init.starts_with(p)) {
+        return Err(unsupported(format!("init_lora_weights {init:?}"), "save it with path_initial_model_for_weight_conversion"));
+    }
+    for (name, value) in fields.iter().filter(|(_, v)| set(v)) {
+        if let Some((_, remedy)) = REFUSED.iter().find(|(field, _)| field == name) {
+            return Err(unsupported(name.clone(), remedy));
+        }
+        if !HARMLESS.contains(&name.as_str()) {
+            return Err(unsupported(format!("{name} = {}, which this version does not know", brief(value)), MERGE));
+        }
+    }
+    Ok(())
+}
+
+/// Not null, false, zero-length.
+fn set(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(s) => !s.is_empty(),
+        Value::Array(a) => !a.is_empty(),
+        Value::Object(o) => !o.is_empty(),
+        _ => true,
+    }
+}
+
+fn brief(value: &Value) -> String {
+    value.to_string().chars().take(60).collect()
+}
+
+fn pattern(fields: &Map<String, Value>, name: &str) -> Result<Vec<(String, f64)>, String> {
+    let Some(value) = fields.get(name).filter(|v| set(v)) else { return Ok(Vec::new()) };
+    let map = value.as_object().ok_or_else(|| format!("{name} is no object"))?;
+    let one = |(key, value): (&String, &Value)| {
+        let key = key.replace("\\.", ".");
+        let plain = key.strip_prefix('^').unwrap_or(&key);
+        if plain.is_empty() || !plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.') {
+            return Err(format!("{name} holds the regular expression {key:?}: write the modules' names instead"));
+        }
+        let number = value.as_f64().ok_or_else(|| format!("{name}[{key:?}] is no number"))?;
+        Ok((key, number))
+    };
+    map.iter().map(one).collect()
+}
+
+fn targets(fields: &Map<String, Value>) -> Vec<String> {
+    let limited = ["layers_to_transform", "layers_pattern", "exclude_modules"];
+    if limited.iter().any(|name| fields.get(*name).is_some_and(set)) {
+        return Vec::new();
+    }
+    let names = fields.get("target_modules").and_then(Value::as_array);
+    names.map_or(Vec::new(), |n| n.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
+}
+
+impl Said {
+    /// PEFT's `get_pattern_key`: the first key that the module's name ends with.
+    pub fn rank_of(&self, module: &str) -> Option<usize> {
+        whole(first(&self.rank_pattern, module).unwrap_or(self.rank as f64))
+    }
+
+    /// The factor of one module's B · A.
+    pub fn scale_of(&self, module: &str, rank: usize) -> f64 {
+        scale(first(&self.alpha_pattern, module).unwrap_or(self.alpha), rank, self.rslora)
+    }
+}
+
+fn first(pattern: &[(String, f64)], module: &str) -> Option<f64> {
+    let hit = pattern.iter().find(|(key, _)| match key.strip_prefix('^') {
+        Some(whole) => module == whole,
+        None => names(key, module),
+    });
+    hit.map(|(_, value)| *value)
+}
+
+/// Whether `name` is `module` or its last dotted parts.
+pub(super) fn names(name: &str, module: &str) -> bool {
+    module.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The file PEFT 0.21 would write, field by field.
+pub(super) fn write(config: &LoraConfig, target_modules: &[String], base_name: &str) -> String {
+    let alpha = if config.alpha.fract() == 0.0 && config.alpha < 1e15 { json!(config.alpha as i64) } else { json!(config.alpha) };
+    let fields = json!({
+        "alora_invocation_tokens": null, "alpha_pattern": {}, "arrow_config": null, "auto_mapping": null,
+        "base_model_name_or_path": base_name, "bias": "none", "corda_config": null, "ensure_weight_tying": false,
+        "eva_config": null, "exclude_modules": null, "fan_in_fan_out": false, "inference_mode": true,
+        "init_lora_weights": true, "layer_replication": null, "layers_pattern": null, "layers_to_transform": null,
+        "loftq_config": {}, "lora_alpha": alpha, "lora_bias": false, "lora_dropout": config.dropout,
+        "megatron_config": null, "megatron_core": "megatron.core", "modules_to_save": null, "peft_type": "LORA",
+        "peft_version": PEFT_VERSION, "qalora_group_size": 16, "r": config.rank, "rank_pattern": {}, "revision": null,
+        "target_modules": target_modules, "target_parameters": null, "task_type": "CAUSAL_LM",
+        "trainable_token_indices": null, "use_dora": false, "use_qalora": false, "use_rslora": config.rslora,
+    });
+    format!("{fields:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::Site;
+
+    fn read_with(change: Value) -> Result<Said, LoraError> {
+        let config = LoraConfig { rank: 8, alpha: 16.0, dropout: 0.05, targets: vec![Site::Q], rslora: false };
+        let mut fields: Map<String, Value> = serde_json::from_str(&write(&config, &["q_proj".to_owned()], "base")).unwrap();
+        fields.extend(change.as_object().unwrap().clone());
+        read(Path::new("adapter_config.json"), &serde_json::to_vec(&fields).unwrap())
+    }
+
+    #[test]
+    fn what_would_change_the_arithmetic_is_refused_by_name() {
+        for (change, named) in [
+            (json!({"use_dora": true}), "use_dora"),
+            (json!({"bias": "lora_only"}), "bias"),
+            (json!({"modules_to_save": ["lm_head"]}), "modules_to_save"),
+            (json!({"init_lora_weights": "pissa_niter_4"}), "pissa"),
+            (json!({"layer_replication": [[0, 4]]}), "layer_replication"),
+            (json!({"fan_in_fan_out": true}), "fan_in_fan_out"),
+            (json!({"peft_type": "IA3"}), "IA3"),
+            (json!({"a_field_of_tomorrow": {"x": 1}}), "a_field_of_tomorrow"),
+            (json!({"r": 0}), "r is no whole number"),
+            (json!({"r": 1e300}), "r is no whole number"),
+            (json!({"lora_alpha": "many"}), "lora_alpha"),
+            (json!({"rank_pattern": {".*q_proj": 4}}), "regular expression"),
+        ] {
+            let said = read_with(change.clone()).unwrap_err().to_string();
+            assert!(said.contains(named) && said.contains("adapter_config.json"), "{change}: {said}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_matched_by_the_end_of_the_name_as_peft_does() {
+        let said = read_with(json!({
+            "rank_pattern": {"layers.1.self_attn.q_proj": 4, "q_proj": 2}, "alpha_pattern": {"^model.layers.0.mlp.up_proj": 3.0}
+        }))
+        .unwrap();
+        assert_eq!(said.rank_of("model.layers.1.self_attn.q_proj"), Some(4));
+        assert_eq!(said.rank_of("model.layers.11.self_attn.q_proj"), Some(2));
+        assert_eq!(said.rank_of("model.layers.1.self_attn.k_proj"), Some(8));
+        assert_eq!(said.scale_of("model.layers.0.mlp.up_proj", 8), 3.0 / 8.0);
+        assert_eq!(said.scale_of("model.layers.1.mlp.up_proj", 8), 2.0);
+    }
+}
