@@ -1,0 +1,367 @@
+//! `configs/models.yaml`: which model serves which role, how it is asked, and what must hold before it is replaced.
+
+use std::path::{Path, PathBuf};
+
+use serde_yaml::{Mapping, Value};
+
+use super::fault::{ConfigError, nearest};
+use super::value::{FromValue, kind, parse};
+use super::words::{General, Goal, Metric};
+use crate::store::{Digest, StoreError};
+
+/// The file, read. Unknown keys of roles and of the top are kept (the file is only ever spliced), near misses are warned of.
+#[derive(Clone, Debug)]
+pub struct ModelsYaml {
+    pub path: PathBuf,
+    pub text: String,
+    /// SHA-256 of the file's bytes.
+    pub digest: Digest,
+    pub roles: Vec<Role>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    pub name: String,
+    pub model_name: String,
+    pub base: Option<String>,
+    pub embedding: Option<String>,
+    /// Ollama's options, as written.
+    pub options: serde_json::Map<String, serde_json::Value>,
+    /// The text; `file://PATH` (from the file's folder) is read.
+    pub system: Option<String>,
+    pub think: Option<bool>,
+    pub eval: Vec<SuiteRef>,
+    pub general: General,
+    pub gate: GateRules,
+}
+
+/// One suite that a role names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SuiteRef {
+    /// `builtin:NAME`, or a path (already from the file's folder).
+    pub suite: String,
+    pub goal: Goal,
+    pub metric: Option<Metric>,
+    /// 0.05 = five points.
+    pub margin: Option<f64>,
+    /// With `goal: improve`: a PASS whose gain is at least this suffices.
+    pub min_gain: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnInconclusive {
+    Hold,
+    Promote,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateRules {
+    /// Median time of v2 over v1; None = not guarded.
+    pub latency_ratio: Option<f64>,
+    /// Degenerate answers of v2 allowed beyond v1's.
+    pub degenerate: usize,
+    pub on_inconclusive: OnInconclusive,
+}
+
+impl Default for GateRules {
+    fn default() -> Self {
+        Self { latency_ratio: None, degenerate: 0, on_inconclusive: OnInconclusive::Hold }
+    }
+}
+
+const ROLE_KEYS: &[&str] =
+    &["model_name", "base", "embedding", "options", "system", "think", "eval", "general", "gate"];
+
+impl ModelsYaml {
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|e| StoreError::new("reading the roles of", path, e))?;
+        Self::parse(text, path)
+    }
+
+    /// `path` names the file in errors and is where relative paths start.
+    pub fn parse(text: String, path: &Path) -> Result<Self, ConfigError> {
+        let place = path.display().to_string();
+        let syntax = |reason| ConfigError::Syntax { place: place.clone(), reason };
+        let mut value = parse(&text).map_err(syntax)?;
+        value.apply_merge().map_err(|e| syntax(e.to_string()))?;
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let mut reader = Reader { folder, faults: Vec::new(), warnings: Vec::new() };
+        let roles = reader.roles(&value);
+        if !reader.faults.is_empty() {
+            return Err(ConfigError::Faults { place, faults: reader.faults });
+        }
+        let digest = Digest::of_bytes(text.as_bytes());
+        Ok(Self { path: path.to_path_buf(), text, digest, roles, warnings: reader.warnings })
+    }
+
+    pub fn role(&self, name: &str) -> Result<&Role, ConfigError> {
+        self.roles.iter().find(|r| r.name == name).ok_or_else(|| ConfigError::NoRole {
+            path: self.path.clone(),
+            role: name.to_owned(),
+            known: self.role_names(),
+        })
+    }
+
+    /// Roles served by `model` (`x` is `x:latest`).
+    pub fn roles_of_model(&self, model: &str) -> Vec<&Role> {
+        self.roles.iter().filter(|r| same_model(&r.model_name, model)).collect()
+    }
+
+    fn role_names(&self) -> String {
+        let names: Vec<_> = self.roles.iter().map(|r| r.name.as_str()).collect();
+        if names.is_empty() { "no role".into() } else { names.join(", ") }
+    }
+}
+
+/// An Ollama name in full (`x` → `registry.ollama.ai/library/x:latest`), in lower case: Ollama's names ignore case.
+pub fn normalise(name: &str) -> String {
+    let name = name.trim().to_lowercase();
+    let tagged = match name.rfind(':') {
+        Some(at) if !name[at..].contains('/') => name,
+        _ => format!("{name}:latest"),
+    };
+    match tagged.matches('/').count() {
+        0 => format!("registry.ollama.ai/library/{tagged}"),
+        1 => format!("registry.ollama.ai/{tagged}"),
+        _ => tagged,
+    }
+}
+
+/// Whether two names are one model to Ollama.
+pub fn same_model(a: &str, b: &str) -> bool {
+    normalise(a) == normalise(b)
+}
+
+struct Reader {
+    folder: PathBuf,
+    faults: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Reader {
+    fn roles(&mut self, value: &Value) -> Vec<Role> {
+        let models = match value.get("models") {
+            Some(Value::Mapping(models)) => models,
+            Some(Value::Null) => return Vec::new(),
+            Some(other) => {
+                self.faults.push(format!("models: wants a mapping of roles, got {}", kind(other)));
+                return Vec::new();
+            }
+            None => {
+                self.faults.push("the key `models` is missing (models: {role: {model_name: \"x:v1\"}})".into());
+                return Vec::new();
+            }
+        };
+        let mut roles = Vec::new();
+        for (name, body) in models {
+            match (name.as_str(), body.as_mapping()) {
+                (Some(name), Some(body)) => roles.extend(self.role(name, body)),
+                (Some(name), None) => self.faults.push(format!("models.{name}: wants a mapping with model_name, got {}", kind(body))),
+                (None, _) => self.faults.push(format!("models: {} stands where a role's name is wanted", kind(name))),
+            }
+        }
+        roles
+    }
+
+    fn role(&mut self, name: &str, body: &Mapping) -> Option<Role> {
+        let at = format!("models.{name}");
+        for key in body.keys().filter_map(Value::as_str).filter(|k| !ROLE_KEYS.contains(k)) {
+            if let Some(near) = nearest(key, ROLE_KEYS) {
+                self.warnings.push(format!("{at}.{key} means nothing here; did you mean {near:?}?"));
+            }
+        }
+        let model_name = self.get::<String>(body, &at, "model_name");
+        if model_name.is_none() && body.get("model_name").is_none_or(Value::is_null) {
+            self.faults.push(format!("{at}: model_name is missing"));
+        }
+        let system = self.get::<String>(body, &at, "system").and_then(|s| self.system(&at, s));
+        let general = self.get::<String>(body, &at, "general").unwrap_or("on".into());
+        let general = general.parse().unwrap_or_else(|what| {
+            self.faults.push(format!("{at}.general: {what}"));
+            General::On
+        });
+        Some(Role {
+            base: self.get(body, &at, "base"),
+            embedding: self.get(body, &at, "embedding"),
+            options: self.options(body, &at),
+            think: self.get(body, &at, "think"),
+            eval: self.suites(body, &at),
+            gate: self.gate(body, &at),
+            name: name.to_owned(),
+            model_name: model_name?,
+            system,
+            general,
+        })
+    }
+
+    fn get<T: FromValue>(&mut self, body: &Mapping, at: &str, key: &str) -> Option<T> {
+        let value = body.get(key).filter(|v| !v.is_null())?;
+        T::from_value(value).map_err(|what| self.faults.push(format!("{at}.{key}: {what}"))).ok()
+    }
+
+    fn system(&mut self, at: &str, said: String) -> Option<String> {
+        let Some(path) = said.strip_prefix("file://") else { return Some(said) };
+        let path = self.folder.join(path);
+        let read = std::fs::read_to_string(&path);
+        read.map_err(|e| self.faults.push(format!("{at}.system: reading {}: {e}", path.display()))).ok()
+    }
+
+    fn options(&mut self, body: &Mapping, at: &str) -> serde_json::Map<String, serde_json::Value> {
+        match body.get("options").filter(|v| !v.is_null()).map(serde_json::to_value) {
+            None => serde_json::Map::new(),
+            Some(Ok(serde_json::Value::Object(map))) => map,
+            Some(_) => {
+                self.faults.push(format!("{at}.options: wants a mapping of Ollama's options (temperature: 0 …)"));
+                serde_json::Map::new()
+            }
+        }
+    }
+
+    fn suites(&mut self, body: &Mapping, at: &str) -> Vec<SuiteRef> {
+        let at = format!("{at}.eval");
+        match body.get("eval") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Sequence(items)) => items
+                .iter()
+                .enumerate()
+                .filter_map(|(i, item)| self.suite(item, &format!("{at}[{i}]")))
+                .collect(),
+            Some(one) => self.suite(one, &at).into_iter().collect(),
+        }
+    }
+
+    fn suite(&mut self, item: &Value, at: &str) -> Option<SuiteRef> {
+        let bare;
+        let map = match item {
+            Value::Mapping(map) => map,
+            Value::String(_) => {
+                bare = Mapping::from_iter([("suite".into(), item.clone())]);
+                &bare
+            }
+            other => {
+                self.faults.push(format!("{at}: wants a suite file or a mapping with `suite`, got {}", kind(other)));
+                return None;
+            }
+        };
+        self.only(map, at, &["suite", "goal", "metric", "margin", "min_gain"]);
+        let Some(suite) = self.get::<String>(map, at, "suite") else {
+            self.faults.push(format!("{at}: `suite` is missing"));
+            return None;
+        };
+        let builtin = suite.starts_with("builtin:");
+        let suite = if builtin { suite } else { self.folder.join(suite).display().to_string() };
+        let natural = if builtin { Goal::Hold } else { Goal::Improve };
+        Some(SuiteRef {
+            suite,
+            goal: self.word(map, at, "goal").unwrap_or(natural),
+            metric: self.word(map, at, "metric"),
+            margin: self.share(map, at, "margin"),
+            min_gain: self.share(map, at, "min_gain"),
+        })
+    }
+
+    fn gate(&mut self, body: &Mapping, at: &str) -> GateRules {
+        let at = format!("{at}.gate");
+        let mut rules = GateRules::default();
+        let map = match body.get("gate") {
+            None | Some(Value::Null) => return rules,
+            Some(Value::Mapping(map)) => map,
+            Some(other) => {
+                self.faults.push(format!("{at}: wants a mapping, got {}", kind(other)));
+                return rules;
+            }
+        };
+        self.only(map, &at, &["latency_ratio", "degenerate", "on_inconclusive"]);
+        rules.latency_ratio = self.get::<f64>(map, &at, "latency_ratio");
+        if rules.latency_ratio.is_some_and(|r| !(r.is_finite() && r > 0.0)) {
+            self.faults.push(format!("{at}.latency_ratio: wants a number above 0 (1.25 = a quarter slower)"));
+        }
+        rules.degenerate = self.get::<u64>(map, &at, "degenerate").unwrap_or(0) as usize;
+        match self.get::<String>(map, &at, "on_inconclusive").as_deref() {
+            None | Some("hold") => {}
+            Some("promote") => rules.on_inconclusive = OnInconclusive::Promote,
+            Some(other) => self.faults.push(format!("{at}.on_inconclusive: {other:?} is none of hold, promote")),
+        }
+        rules
+    }
+
+    /// A typo in a gate would silently weaken it: here unknown keys are faults.
+    fn only(&mut self, map: &Mapping, at: &str, known: &[&str]) {
+        for key in map.keys() {
+            let key = key.as_str().unwrap_or("?");
+            if !known.contains(&key) {
+                let hint = nearest(key, known).map(|n| format!("did you mean {n:?}?"));
+                self.faults.push(format!("{at}: {key:?} is no key; {}", hint.unwrap_or_else(|| format!("it takes {}", known.join(", ")))));
+            }
+        }
+    }
+
+    fn word<T: std::str::FromStr<Err = String>>(&mut self, map: &Mapping, at: &str, key: &str) -> Option<T> {
+        let said = self.get::<String>(map, at, key)?;
+        said.parse().map_err(|what| self.faults.push(format!("{at}.{key}: {what}"))).ok()
+    }
+
+    fn share(&mut self, map: &Mapping, at: &str, key: &str) -> Option<f64> {
+        let value = self.get::<f64>(map, at, key)?;
+        if !(0.0..1.0).contains(&value) {
+            self.faults.push(format!("{at}.{key}: {value} won't do; a share of 0 or more, below 1 (0.05 = five points)"));
+        }
+        Some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ModelsYaml, ConfigError> {
+        ModelsYaml::parse(text.to_owned(), Path::new("conf/models.yaml"))
+    }
+
+    #[test]
+    fn the_bare_form_is_complete() {
+        let m = read("models: {router: {model_name: \"x:v1\"}, other: {model_name: y}}").unwrap();
+        let role = m.role("router").unwrap();
+        assert_eq!((role.model_name.as_str(), role.general, role.eval.len()), ("x:v1", General::On, 0));
+        assert_eq!(m.roles_of_model("Y:latest").len(), 1);
+        assert!(m.role("rooter").unwrap_err().to_string().contains("router, other"));
+    }
+
+    #[test]
+    fn the_full_form() {
+        let m = read(
+            "schema: 1\nx-note: kept\ndefaults: &d {temperature: 0}\nmodels:\n  router:\n    model_name: x:v1\n    embedding: nomic\n    \
+             options: {<<: *d, num_ctx: 4096}\n    system: Be brief\n    sytem2: q\n    general: off\n    eval:\n      - evals/r.jsonl\n      \
+             - {suite: builtin:general, margin: 0.1, metric: pass}\n    gate: {latency_ratio: 1.25, on_inconclusive: promote}\n",
+        )
+        .unwrap();
+        let r = &m.roles[0];
+        assert_eq!(r.options.get("num_ctx"), Some(&4096.into()));
+        assert_eq!(r.options.get("temperature"), Some(&0.into()));
+        assert_eq!((r.eval[0].suite.as_str(), r.eval[0].goal), ("conf/evals/r.jsonl", Goal::Improve));
+        assert_eq!((r.eval[1].suite.as_str(), r.eval[1].goal, r.eval[1].margin), ("builtin:general", Goal::Hold, Some(0.1)));
+        assert_eq!(r.eval[1].metric, Some(Metric::Pass));
+        assert_eq!((r.general, r.gate.latency_ratio, r.gate.on_inconclusive), (General::Off, Some(1.25), OnInconclusive::Promote));
+        assert!(m.warnings[0].contains("did you mean \"system\""), "{:?}", m.warnings);
+    }
+
+    #[test]
+    fn every_fault_at_once() {
+        let e = read("models:\n  a: {model_nam: x}\n  b: 3\n  c: {model_name: x, eval: {suite: s, margn: 1, goal: imprve}, gate: {latency_ratio: -1}, system: file://no}")
+            .unwrap_err()
+            .to_string();
+        for needle in ["models.a: model_name is missing", "models.b: wants a mapping", "did you mean \"margin\"", "did you mean \"improve\"", "latency_ratio", "reading conf/no"] {
+            assert!(e.contains(needle), "{needle} not in {e}");
+        }
+        assert!(read("roles: {}").unwrap_err().to_string().contains("`models` is missing"));
+    }
+
+    #[test]
+    fn names_are_compared_as_ollama_does() {
+        assert!(same_model("x", "registry.ollama.ai/library/X:latest"));
+        assert!(same_model("me/x", "registry.ollama.ai/me/x:latest"));
+        assert!(!same_model("x:v1", "x"));
+        assert_eq!(normalise("localhost:5000/a/b"), "localhost:5000/a/b:latest");
+    }
+}

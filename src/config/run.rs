@@ -1,0 +1,322 @@
+//! What is meant: every value resolved and checked, defaults included; written to a run's `run.yaml`.
+
+use std::path::{Path, PathBuf};
+
+use super::fault::ConfigError;
+use super::raw::Raw;
+use super::words::{Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler};
+use super::{DEFAULTS_YAML, same_model};
+use crate::store::Digest;
+
+/// What the config is for: `run` needs a name for the new model and replays by default; `train` does neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Run,
+    Train,
+}
+
+/// A config as it is meant. Its keys are those of [`Raw`], so a `run.yaml` is a config again.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct RunConfig {
+    pub model_to_fine_tune: String,
+    pub dataset_path: PathBuf,
+    /// For [`Purpose::Train`] without one: `<base>-tuned`; nothing is registered then.
+    pub output_model_name: String,
+    pub role: Option<String>,
+    pub eval_dataset: Option<PathBuf>,
+    pub output: PathBuf,
+    pub from_adapter: Option<PathBuf>,
+    pub resume: bool,
+    pub epochs: f64,
+    pub max_steps: Option<u64>,
+    pub batch_size: usize,
+    pub gradient_accumulation: usize,
+    pub learning_rate: f64,
+    pub lr_scheduler: Scheduler,
+    pub warmup_ratio: f64,
+    pub weight_decay: f64,
+    /// 0 = off.
+    pub max_grad_norm: f64,
+    pub lora_rank: usize,
+    pub lora_alpha: f64,
+    pub lora_dropout: f64,
+    /// PEFT's module names, or `all-linear` alone.
+    pub target_modules: Vec<String>,
+    /// None: min(2048, the base's).
+    pub max_seq_len: Option<usize>,
+    pub no_shuffle: bool,
+    pub seed: u64,
+    /// 0 = only at the end.
+    pub save_every: u64,
+    pub replay: Replay,
+    pub replay_share: f64,
+    pub device: Device,
+    pub force_cpu: bool,
+    pub threads: Option<usize>,
+    pub quant: Quant,
+    pub quant_floor: QuantFloor,
+    pub delivery: Delivery,
+    pub num_ctx: Option<u64>,
+    pub system: Option<String>,
+    pub num_thread: Option<u64>,
+    pub probes: usize,
+    pub general: General,
+    pub ollama_host: Option<String>,
+    pub models_yaml: PathBuf,
+    pub runs_dir: PathBuf,
+}
+
+impl RunConfig {
+    /// Reads `file` (if any), lays `flags` over it and both over the defaults.
+    pub fn load(file: Option<&Path>, flags: Raw, purpose: Purpose) -> Result<Self, ConfigError> {
+        let (said, place) = match file {
+            Some(path) => (Raw::read(path)?, path.display().to_string()),
+            None => (Raw::default(), "the command line".to_owned()),
+        };
+        Self::resolve(flags.over(said), purpose, &place)
+    }
+
+    /// Fills in the defaults and checks every value; all faults at once. `place` names the origin in errors.
+    pub fn resolve(said: Raw, purpose: Purpose, place: &str) -> Result<Self, ConfigError> {
+        let mut checker = Checker { faults: Vec::new() };
+        let replay_said = said.replay.is_some();
+        let raw = said.over(Raw::parse(DEFAULTS_YAML, "configs/defaults.yaml")?);
+        let mut config = checker.config(raw, purpose);
+        if purpose == Purpose::Train && !replay_said {
+            config.replay = Replay::Off;
+        }
+        checker.ranges(&config);
+        checker.names(&config, purpose);
+        if checker.faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Faults { place: place.to_owned(), faults: checker.faults })
+        }
+    }
+
+    /// The text of `run.yaml`.
+    pub fn to_yaml(&self) -> String {
+        // Plain numbers, texts and lists: the writer has nothing to refuse.
+        serde_yaml::to_string(self).unwrap_or_default()
+    }
+
+    /// Of the resolved text: two configs that mean the same have the same digest.
+    pub fn digest(&self) -> Digest {
+        Digest::of_bytes(self.to_yaml().as_bytes())
+    }
+}
+
+/// Collects faults on the way; a faulty value is replaced by anything, since the config is then refused.
+struct Checker {
+    faults: Vec<String>,
+}
+
+impl Checker {
+    fn config(&mut self, raw: Raw, purpose: Purpose) -> RunConfig {
+        let model_to_fine_tune = self.needed(raw.model_to_fine_tune, "model_to_fine_tune", "the model to start from, as Ollama names it");
+        let name = match (purpose, raw.output_model_name) {
+            (Purpose::Train, None) => format!("{}-tuned", model_to_fine_tune.rsplit('/').next().unwrap_or_default().replace(':', "-")),
+            (_, said) => self.needed(said, "output_model_name", "the name of the new model in Ollama"),
+        };
+        let lora_rank = self.whole(raw.lora_rank, "lora_rank", 1, 4096) as usize;
+        RunConfig {
+            dataset_path: self.needed(raw.dataset_path, "dataset_path", "the JSONL file to learn from"),
+            output: raw.output.unwrap_or_else(|| Path::new("output").join(folder_name(&name))),
+            role: raw.role,
+            eval_dataset: raw.eval_dataset,
+            from_adapter: raw.from_adapter,
+            resume: raw.resume.unwrap_or_default(),
+            epochs: raw.epochs.unwrap_or_default(),
+            max_steps: raw.max_steps.map(|n| self.whole(Some(n), "max_steps", 1, u64::MAX)),
+            batch_size: self.whole(raw.batch_size, "batch_size", 1, 1 << 16) as usize,
+            gradient_accumulation: self.whole(raw.gradient_accumulation, "gradient_accumulation", 1, 1 << 16) as usize,
+            learning_rate: raw.learning_rate.unwrap_or_default(),
+            lr_scheduler: self.word(raw.lr_scheduler, "lr_scheduler", Scheduler::Linear),
+            warmup_ratio: raw.warmup_ratio.unwrap_or_default(),
+            weight_decay: raw.weight_decay.unwrap_or_default(),
+            max_grad_norm: raw.max_grad_norm.unwrap_or_default(),
+            lora_rank,
+            lora_alpha: raw.lora_alpha.unwrap_or(2.0 * lora_rank as f64),
+            lora_dropout: raw.lora_dropout.unwrap_or_default(),
+            target_modules: raw.target_modules.unwrap_or_default().0,
+            max_seq_len: raw.max_seq_len.map(|n| self.whole(Some(n), "max_seq_len", 8, 1 << 24) as usize),
+            no_shuffle: raw.no_shuffle.unwrap_or_default(),
+            seed: raw.seed.unwrap_or_default(),
+            save_every: raw.save_every.unwrap_or_default(),
+            replay: self.word(raw.replay, "replay", Replay::Off),
+            replay_share: raw.replay_share.unwrap_or_default(),
+            device: self.word(raw.device, "device", Device::Auto),
+            force_cpu: raw.force_cpu.unwrap_or_default(),
+            threads: raw.threads.map(|n| self.whole(Some(n), "threads", 1, 4096) as usize),
+            quant: self.word(raw.quant, "quant", Quant::Keep),
+            quant_floor: self.word(raw.quant_floor, "quant_floor", QuantFloor::Q8_0),
+            delivery: self.word(raw.delivery, "delivery", Delivery::Merged),
+            num_ctx: raw.num_ctx.map(|n| self.whole(Some(n), "num_ctx", 16, 1 << 24)),
+            system: raw.system,
+            num_thread: raw.num_thread.map(|n| self.whole(Some(n), "num_thread", 1, 4096)),
+            probes: self.whole(raw.probes, "probes", 1, 1024) as usize,
+            general: self.word(raw.general, "general", General::On),
+            ollama_host: raw.ollama_host,
+            models_yaml: raw.models_yaml.unwrap_or_default(),
+            runs_dir: raw.runs_dir.unwrap_or_default(),
+            model_to_fine_tune,
+            output_model_name: name,
+        }
+    }
+
+    fn needed<T: Default>(&mut self, value: Option<T>, key: &str, what: &str) -> T {
+        value.unwrap_or_else(|| {
+            self.faults.push(format!("{key} is missing: {what}"));
+            T::default()
+        })
+    }
+
+    fn whole(&mut self, value: Option<u64>, key: &str, least: u64, most: u64) -> u64 {
+        let value = value.unwrap_or_default();
+        if value < least {
+            self.faults.push(format!("{key}: {value} is too small; {least} is the least"));
+        } else if value > most {
+            self.faults.push(format!("{key}: {value} is too large; {most} is the most"));
+        }
+        value.clamp(least, most)
+    }
+
+    fn word<T: std::str::FromStr<Err = String>>(&mut self, value: Option<String>, key: &str, fallback: T) -> T {
+        value.unwrap_or_default().parse().unwrap_or_else(|what| {
+            self.faults.push(format!("{key}: {what}"));
+            fallback
+        })
+    }
+
+    fn ranges(&mut self, c: &RunConfig) {
+        let mut number = |key: &str, value: f64, good: bool, wants: &str| {
+            if !value.is_finite() || !good {
+                self.faults.push(format!("{key}: {value} won't do; it wants {wants}"));
+            }
+        };
+        number("epochs", c.epochs, c.epochs > 0.0 && c.epochs <= 1e6, "a number above 0");
+        number("learning_rate", c.learning_rate, c.learning_rate > 0.0 && c.learning_rate <= 1.0, "a number above 0 and at most 1 (LoRA: 1e-5 to 1e-3)");
+        number("warmup_ratio", c.warmup_ratio, (0.0..1.0).contains(&c.warmup_ratio), "0 or more, below 1");
+        number("weight_decay", c.weight_decay, (0.0..=1.0).contains(&c.weight_decay), "0 to 1");
+        number("max_grad_norm", c.max_grad_norm, c.max_grad_norm >= 0.0, "0 (off) or more");
+        number("lora_alpha", c.lora_alpha, c.lora_alpha > 0.0, "a number above 0 (the usual is 2 x lora_rank)");
+        number("lora_dropout", c.lora_dropout, (0.0..1.0).contains(&c.lora_dropout), "0 or more, below 1");
+        number("replay_share", c.replay_share, c.replay_share > 0.0 && c.replay_share < 1.0, "a share above 0 and below 1 (replay: off turns it off)");
+        if c.force_cpu && matches!(c.device, Device::Cuda | Device::Metal) {
+            self.faults.push(format!("force_cpu and device: {} contradict each other; leave one out", c.device));
+        }
+        let all = |m: &String| matches!(m.as_str(), "all-linear" | "all_linear" | "all");
+        if c.target_modules.len() > 1 && c.target_modules.iter().any(all) {
+            self.faults.push("target_modules: all-linear stands alone; leave the other names out".into());
+        }
+    }
+
+    fn names(&mut self, c: &RunConfig, purpose: Purpose) {
+        if purpose == Purpose::Train || c.output_model_name.is_empty() {
+            return;
+        }
+        if let Err(what) = model_name_fault(&c.output_model_name) {
+            self.faults.push(format!("output_model_name: {what}"));
+        }
+        if same_model(&c.output_model_name, &c.model_to_fine_tune) {
+            self.faults.push(format!(
+                "output_model_name: {:?} is the model to fine-tune itself; give the new one its own name (or tag)",
+                c.output_model_name
+            ));
+        }
+    }
+}
+
+/// Ollama's rule (types/model/name.go): parts of letters, digits, `_`, `-`, `.`, the first a letter, digit or `_`; the tag after `:`.
+fn model_name_fault(name: &str) -> Result<(), String> {
+    let (path, tag) = match name.rfind(':') {
+        Some(at) if !name[at..].contains('/') => (&name[..at], Some(&name[at + 1..])),
+        _ => (name, None),
+    };
+    let parts: Vec<&str> = path.split('/').collect();
+    let good = |part: &str| {
+        part.len() <= 80
+            && part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+    };
+    let host = |part: &str| good(&part.replace(':', "-"));
+    let ok = match parts.as_slice() {
+        [model] => good(model),
+        [space, model] => good(space) && good(model),
+        [h, space, model] => host(h) && good(space) && good(model),
+        _ => false,
+    };
+    if ok && tag.is_none_or(good) {
+        return Ok(());
+    }
+    Err(format!("{name:?} is no name Ollama takes; letters, digits, `.`, `_`, `-`, and a tag after `:` (like my-model:v2)"))
+}
+
+fn folder_name(model: &str) -> String {
+    let clean: String = model.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    if clean.trim_matches('.').is_empty() { "model".into() } else { clean }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEVEN: &str = include_str!("../../configs/training_config.json");
+
+    #[test]
+    fn the_seven_keys_word_for_word() {
+        let raw = Raw::parse(SEVEN, "training_config.json").unwrap();
+        let c = RunConfig::resolve(raw, Purpose::Run, "training_config.json").unwrap();
+        assert_eq!(c.model_to_fine_tune, "qwen3-sfd-analyzer");
+        assert_eq!(c.dataset_path, PathBuf::from("data/training/sfd_analysis_dataset.jsonl"));
+        assert_eq!(c.output_model_name, "qwen3-sfd-analyzer-v2");
+        assert_eq!((c.epochs, c.learning_rate, c.batch_size, c.lora_rank), (3.0, 5e-5, 4, 8));
+        assert_eq!((c.lora_alpha, c.replay.clone(), c.replay_share), (16.0, Replay::Auto, 0.2));
+        assert_eq!(c.output, PathBuf::from("output/qwen3-sfd-analyzer-v2"));
+        assert_eq!((c.quant, c.delivery, c.max_seq_len), (Quant::Keep, Delivery::Merged, None));
+    }
+
+    #[test]
+    fn a_run_yaml_is_a_config_that_means_the_same() {
+        let raw = Raw::parse(SEVEN, "s").unwrap();
+        let flags = Raw { seed: Some(7), system: Some("Be: \"brief\"\nand kind".into()), replay: Some("p.jsonl".into()), ..Raw::default() };
+        let c = RunConfig::resolve(flags.over(raw), Purpose::Run, "s").unwrap();
+        let again = RunConfig::resolve(Raw::parse(&c.to_yaml(), "run.yaml").unwrap(), Purpose::Run, "run.yaml").unwrap();
+        assert_eq!(again, c);
+        assert_eq!(again.digest(), c.digest());
+    }
+
+    #[test]
+    fn every_value_out_of_range_is_named() {
+        let text = "model_to_fine_tune: a:v1\noutput_model_name: A:v1\nepochs: 0\nlearning_rate: .nan\nlora_rank: 0\nbatch_size: 0\n\
+                    warmup_ratio: 1\nlora_dropout: -0.1\nreplay_share: 1\nquant: q9\ndevice: cuda\nforce_cpu: true\nmax_steps: 0\nlr_scheduler: cosin\nmax_grad_norm: .inf";
+        let e = RunConfig::resolve(Raw::parse(text, "c").unwrap(), Purpose::Run, "c").unwrap_err().to_string();
+        for needle in [
+            "dataset_path is missing", "epochs: 0", "learning_rate: NaN", "lora_rank: 0 is too small", "batch_size: 0", "warmup_ratio: 1",
+            "lora_dropout: -0.1", "replay_share: 1", "quant: \"q9\"", "contradict", "max_steps: 0", "did you mean \"cosine\"",
+            "max_grad_norm: inf", "is the model to fine-tune itself",
+        ] {
+            assert!(e.contains(needle), "{needle} not in {e}");
+        }
+        assert!(e.starts_with("c: 14 faults"), "{e}");
+    }
+
+    #[test]
+    fn train_needs_no_name_and_is_plain_unless_told() {
+        let base = Raw { model_to_fine_tune: Some("/x/smollm2:135m".into()), dataset_path: Some("d".into()), ..Raw::default() };
+        let c = RunConfig::resolve(base.clone(), Purpose::Train, "flags").unwrap();
+        assert_eq!((c.replay, c.output), (Replay::Off, PathBuf::from("output/smollm2-135m-tuned")));
+        let c = RunConfig::resolve(Raw { replay: Some("auto".into()), ..base }, Purpose::Train, "flags").unwrap();
+        assert_eq!(c.replay, Replay::Auto);
+    }
+
+    #[test]
+    fn names_that_ollama_takes() {
+        for good in ["a", "smollm2:135m", "me/x:v1", "localhost:5000/me/x:v1", "registry.example/library/x"] {
+            assert!(model_name_fault(good).is_ok(), "{good}");
+        }
+        for bad in ["a b", "a:", "-x", "a/b/c/d", "é", "a:b:c", "a//b"] {
+            assert!(model_name_fault(bad).is_err(), "{bad}");
+        }
+    }
+}
