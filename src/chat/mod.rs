@@ -1,4 +1,23 @@
 //! Roles and messages; a base's Jinja chat template; the family's wrappers; the Go template derived from them.
+//!
+//! The order of reading: [`jinja`] renders as transformers does, [`derive`] cuts the renderings of a few probes into
+//! [`Wrappers`], [`emit`] writes them as an Ollama template, [`go`] renders that as the daemon does, [`template`]
+//! holds them together and says which bytes of a text the assistant wrote.
+
+mod derive;
+mod emit;
+mod go;
+mod jinja;
+mod probes;
+mod python;
+mod template;
+mod trim;
+mod turns;
+
+pub use go::render_go;
+pub use template::ChatTemplate;
+pub use trim::{Strip, Trim};
+pub use turns::merge_neighbours;
 
 use std::ops::Range;
 
@@ -11,6 +30,18 @@ pub enum Role {
     Tool,
 }
 
+impl Role {
+    /// The field's own word: `system`, `user`, `assistant`, `tool`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
+}
+
 /// One turn, in the field's own words (`role`, `content`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Message {
@@ -18,12 +49,32 @@ pub struct Message {
     pub content: String,
 }
 
-/// A text the model is fed, without a literal BOS, and the byte ranges of it that the assistant wrote
-/// (content *and* its end-of-turn token): what the loss is taken on.
+impl Message {
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into() }
+    }
+}
+
+/// A text the model is fed, without a literal BOS, and the byte ranges of it that the assistant writes: from the end
+/// of the prompt the daemon would feed to the end of the end-of-turn token. That is what the loss is taken on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     pub text: String,
     pub assistant: Vec<Range<usize>>,
+}
+
+/// Where a template puts the system text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemPlace {
+    /// In a turn of its own, before the first user turn.
+    OwnTurn,
+    /// Folded into the first user turn.
+    FirstUser,
+    /// Folded into the last user turn.
+    LastUser,
+    /// The template refuses a system message, or leaves it out.
+    Nowhere,
 }
 
 /// What stands before and after each role's content.
@@ -31,12 +82,17 @@ pub struct Rendered {
 pub struct Wrappers {
     /// What the template writes first when no system message is given (a default system turn, or nothing).
     pub head: String,
-    pub system: Option<(String, String)>,
+    /// Before and after the system text; where it is folded, the user's own "before" is part of them.
+    pub system: (String, String),
+    pub system_place: SystemPlace,
     pub user: (String, String),
     pub assistant: (String, String),
     pub generation_prompt: String,
-    /// The system text is folded into the first user turn.
-    pub folded_system: bool,
+    /// How the template strips each role's content (system, user, assistant).
+    pub trim: [Trim; 3],
+    /// What ends an answer: the start of `assistant.1` up to and with the end-of-turn token. Empty where the
+    /// template writes none; then the text of the eos token ends an answer.
+    pub end_of_turn: String,
     /// End-of-turn texts: the stop parameters of the Modelfile.
     pub stop: Vec<String>,
 }
@@ -51,45 +107,6 @@ pub enum ChatError {
     Go(String),
     #[error("the Go template differs from the base's chat template on {probe}: expected {expected:?}, got {got:?}")]
     Differs { probe: String, expected: String, got: String },
-}
-
-/// A base's Jinja chat template, ready to render, and the wrappers derived from it.
-#[derive(Debug)]
-pub struct ChatTemplate {
-    source: String,
-}
-
-impl ChatTemplate {
-    /// `bos`, `eos`: the texts of those tokens, as the template's `bos_token` and `eos_token`. Derives the wrappers.
-    pub fn new(_source: &str, _bos: Option<&str>, _eos: Option<&str>) -> Result<Self, ChatError> {
-        todo!()
-    }
-
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    pub fn wrappers(&self) -> &Wrappers {
-        todo!()
-    }
-
-    /// Renders a conversation; a leading literal BOS is stripped (the tokenizer or the daemon adds the id).
-    pub fn render(&self, _messages: &[Message], _add_generation_prompt: bool) -> Result<Rendered, ChatError> {
-        todo!()
-    }
-
-    /// The Go template that renders the same text in Ollama, verified against the Jinja over the probes.
-    pub fn go_template(&self) -> Result<String, ChatError> {
-        todo!()
-    }
-
-    /// Whether a Go template (the base's own, say) renders every probe as the Jinja does.
-    pub fn verify_go(&self, _go: &str) -> Result<(), ChatError> {
-        todo!()
-    }
-}
-
-/// Renders an Ollama Go template as the daemon does (same-role neighbours merged, `.System`, `.Messages`, functions).
-pub fn render_go(_template: &str, _messages: &[Message]) -> Result<String, ChatError> {
-    todo!()
+    #[error("the conversation can't be trained on: {0}")]
+    Conversation(String),
 }

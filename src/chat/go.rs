@@ -1,0 +1,191 @@
+//! Renders an Ollama template as the daemon does (template/template.go, v0.34.4).
+
+use std::collections::BTreeMap;
+
+use gotmpl::{MissingKey, Template, Value};
+
+use super::{ChatError, Message, Role, merge_neighbours};
+
+/// Stands where a template of the old kind writes the answer.
+const RESPONSE: &str = "\u{1}RESPONSE\u{1}";
+
+/// Renders an Ollama Go template as the daemon does: same-role neighbours merged, `.System`, `.Messages` (or, for a
+/// template without them, `.System`/`.Prompt`/`.Response` turn by turn), functions; no tools, no thinking.
+pub fn render_go(template: &str, messages: &[Message]) -> Result<String, ChatError> {
+    let merged = merge_neighbours(messages);
+    let fields = fields(template);
+    let has = |name: &str| fields.iter().any(|f| f == name);
+    if has("messages") {
+        return execute(&parse(template)?, messages_data(messages, &merged));
+    }
+    let owned;
+    let template = if has("response") {
+        template
+    } else {
+        owned = format!("{template}{{{{ .Response }}}}");
+        &owned
+    };
+    turn_by_turn(&parse(template)?, &merged)
+}
+
+fn go_error(error: gotmpl::TemplateError) -> ChatError {
+    ChatError::Go(error.to_string())
+}
+
+fn parse(template: &str) -> Result<Template, ChatError> {
+    let today = jiff::Zoned::now().date();
+    let yesterday = today.yesterday().unwrap_or(today);
+    Template::new("")
+        .missing_key(MissingKey::ZeroValue)
+        .func("json", |args| Ok(json(args.first().unwrap_or(&Value::Nil)).into()))
+        .func("currentDate", move |_| Ok(today.to_string().into()))
+        .func("yesterdayDate", move |_| Ok(yesterday.to_string().into()))
+        .func("toTypeScriptType", |_| Ok("any".into()))
+        .parse(template)
+        .map_err(go_error)
+}
+
+fn execute(template: &Template, data: BTreeMap<String, Value>) -> Result<String, ChatError> {
+    template.execute_to_string(&Value::from(data)).map_err(go_error)
+}
+
+fn common() -> BTreeMap<String, Value> {
+    BTreeMap::from([
+        ("Response".to_string(), "".into()),
+        ("Think".to_string(), Value::Bool(false)),
+        ("ThinkLevel".to_string(), "".into()),
+        ("IsThinkSet".to_string(), Value::Bool(false)),
+    ])
+}
+
+fn messages_data(all: &[Message], merged: &[Message]) -> BTreeMap<String, Value> {
+    let system: Vec<&str> = all.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str()).collect();
+    let message = |m: &Message| {
+        Value::from(BTreeMap::from([
+            ("Role".to_string(), m.role.as_str().into()),
+            ("Content".to_string(), m.content.as_str().into()),
+            ("Thinking".to_string(), "".into()),
+            ("Images".to_string(), Value::Nil),
+            ("ToolCalls".to_string(), Value::Nil),
+            ("ToolName".to_string(), "".into()),
+            ("ToolCallID".to_string(), "".into()),
+        ]))
+    };
+    let mut data = common();
+    data.insert("System".into(), system.join("\n\n").into());
+    data.insert("Messages".into(), Value::from(merged.iter().map(message).collect::<Vec<_>>()));
+    data.insert("Tools".into(), Value::Nil);
+    data
+}
+
+/// One execution a turn. The last ends where the answer would begin: the daemon cuts the tree there, here the
+/// output is cut at a mark.
+fn turn_by_turn(template: &Template, merged: &[Message]) -> Result<String, ChatError> {
+    let (mut system, mut prompt, mut response) = (String::new(), String::new(), String::new());
+    let mut out = String::new();
+    let mut flush = |system: &mut String, prompt: &mut String, response: &mut String| -> Result<(), ChatError> {
+        let mut data = common();
+        data.insert("System".into(), std::mem::take(system).into());
+        data.insert("Prompt".into(), std::mem::take(prompt).into());
+        data.insert("Response".into(), std::mem::take(response).into());
+        out.push_str(&execute(template, data)?);
+        Ok(())
+    };
+    for message in merged {
+        match message.role {
+            Role::System => {
+                if !prompt.is_empty() || !response.is_empty() {
+                    flush(&mut system, &mut prompt, &mut response)?;
+                }
+                system = message.content.clone();
+            }
+            Role::User => {
+                if !response.is_empty() {
+                    flush(&mut system, &mut prompt, &mut response)?;
+                }
+                prompt = message.content.clone();
+            }
+            Role::Assistant => response = message.content.clone(),
+            Role::Tool => {}
+        }
+    }
+    if !response.is_empty() {
+        return Err(ChatError::Go("a template of the old kind can't continue an answer".into()));
+    }
+    let mut data = common();
+    data.insert("System".into(), system.into());
+    data.insert("Prompt".into(), prompt.into());
+    data.insert("Response".into(), RESPONSE.into());
+    let text = execute(template, data)?;
+    let end = text.find(RESPONSE).ok_or_else(|| ChatError::Go("it writes no answer for this conversation".into()))?;
+    out.push_str(&text[..end]);
+    Ok(out)
+}
+
+/// The names of fields that actions speak of, in lower case (what `Identifiers` of template.go finds).
+fn fields(template: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for action in template.split("{{").skip(1) {
+        let action = action.split("}}").next().unwrap_or(action);
+        for name in action.split('.').skip(1) {
+            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+            found.push(name[..end].to_lowercase());
+        }
+    }
+    found
+}
+
+/// `json.Marshal` of Go: no spaces, `<`, `>` and `&` escaped.
+fn json(value: &Value) -> String {
+    fn convert(value: &Value) -> serde_json::Value {
+        match value {
+            Value::Bool(b) => (*b).into(),
+            Value::Int(i) => (*i).into(),
+            Value::Uint(u) => (*u).into(),
+            Value::Float(f) => (*f).into(),
+            Value::String(s) => s.to_string().into(),
+            Value::List(items) => items.iter().map(convert).collect(),
+            Value::Map(map) => {
+                serde_json::Value::Object(map.iter().map(|(k, v)| (k.to_string(), convert(v))).collect())
+            }
+            _ => serde_json::Value::Null,
+        }
+    }
+    convert(value).to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHATML: &str = "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}{{ if .Prompt }}<|im_start|>user\n\
+                          {{ .Prompt }}<|im_end|>\n{{ end }}<|im_start|>assistant\n{{ .Response }}<|im_end|>\n";
+
+    fn conversation() -> Vec<Message> {
+        vec![
+            Message::new(Role::System, "s"),
+            Message::new(Role::User, "a"),
+            Message::new(Role::User, "b"),
+            Message::new(Role::Assistant, "c"),
+            Message::new(Role::User, "d"),
+        ]
+    }
+
+    #[test]
+    fn a_template_of_the_old_kind_is_run_turn_by_turn_and_cut_at_the_answer() {
+        let text = render_go(CHATML, &conversation()).unwrap();
+        assert_eq!(
+            text,
+            "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\na\n\nb<|im_end|>\n<|im_start|>assistant\nc<|im_end|>\n\
+             <|im_start|>user\nd<|im_end|>\n<|im_start|>assistant\n"
+        );
+    }
+
+    #[test]
+    fn messages_and_functions() {
+        let text =
+            render_go("{{ range .Messages }}{{ .Role }}={{ json .Content }};{{ end }}{{ .System }}", &conversation());
+        assert_eq!(text.unwrap(), "system=\"s\";user=\"a\\n\\nb\";assistant=\"c\";user=\"d\";s");
+        assert!(matches!(render_go("{{ if }}", &[]), Err(ChatError::Go(_))));
+    }
+}

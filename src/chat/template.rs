@@ -1,0 +1,196 @@
+//! A base's chat template: rendering, the assistant's spans, the Go template and its check.
+
+use super::jinja::{Clock, Jinja};
+use super::probes;
+use super::{ChatError, Message, Rendered, Role, SystemPlace, Wrappers, derive, emit, merge_neighbours, render_go};
+
+/// The day that templates with a date are given in training and serving alike, where they have none of their own.
+const BAKED_DAY: jiff::civil::Date = jiff::civil::date(2026, 1, 1);
+
+/// A base's Jinja chat template, ready to render, and the wrappers derived from it.
+#[derive(Debug)]
+pub struct ChatTemplate {
+    source: String,
+    eos: Option<String>,
+    jinja: Jinja,
+    wrappers: Wrappers,
+    notes: Vec<String>,
+}
+
+impl ChatTemplate {
+    /// `bos`, `eos`: the texts of those tokens, as the template's `bos_token` and `eos_token`. Derives the wrappers.
+    ///
+    /// A template that writes today's date is given one fixed day (its own fallback, if it has one), since the text of
+    /// the training and that of every later prompt must be the same; [`Self::notes`] says so.
+    pub fn new(source: &str, bos: Option<&str>, eos: Option<&str>) -> Result<Self, ChatError> {
+        let mut notes = Vec::new();
+        let jinja = undated(source, bos, eos, &mut notes)?;
+        let wrappers = derive::wrappers(&jinja, eos)?;
+        if wrappers.system_place == SystemPlace::Nowhere {
+            notes.push("the chat template has no place for a system message: examples with one are refused".into());
+        }
+        if wrappers.end_of_turn.trim().is_empty() {
+            notes.push("the chat template writes no end of turn: answers end with the eos token".into());
+        }
+        Ok(Self { source: source.into(), eos: eos.map(Into::into), jinja, wrappers, notes })
+    }
+
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub fn wrappers(&self) -> &Wrappers {
+        &self.wrappers
+    }
+
+    /// What a user should know of this template: a baked date, no place for a system message.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Renders a conversation; a leading literal BOS is stripped (the tokenizer or the daemon adds the id).
+    ///
+    /// Neighbours of one role are merged first, as the daemon does. The spans are those answers that stand in the text
+    /// just as the model would have to write them after the daemon's prompt, each with its end-of-turn token; a
+    /// template may write earlier answers differently (without their reasoning, say): see [`Self::training`].
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Rendered, ChatError> {
+        let merged = self.checked(messages)?;
+        let text = self.jinja.render(&merged, add_generation_prompt)?;
+        let mut assistant = Vec::new();
+        for (i, _) in answers(&merged) {
+            let Ok(turn) = self.answer(&merged[..=i]) else { continue };
+            let Some(span) = turn.assistant.into_iter().next() else { continue };
+            if text.starts_with(&turn.text[..span.end]) {
+                assistant.push(span);
+            }
+        }
+        Ok(Rendered { text, assistant })
+    }
+
+    /// The texts to train on: the whole conversation as one, where every answer stands in it as the model would write
+    /// it; else one text for each answer, which is the daemon's prompt for it, the answer and its end of turn.
+    pub fn training(&self, messages: &[Message]) -> Result<Vec<Rendered>, ChatError> {
+        let merged = self.checked(messages)?;
+        if !merged.iter().any(|m| m.role == Role::Assistant) {
+            return Err(ChatError::Conversation("it has no assistant message".into()));
+        }
+        let turns = answers(&merged).map(|(i, _)| self.answer(&merged[..=i])).collect::<Result<Vec<_>, _>>()?;
+        let text = self.jinja.render(&merged, false)?;
+        let ends_whole = |turn: &Rendered| turn.assistant.iter().all(|span| text.starts_with(&turn.text[..span.end]));
+        if turns.iter().all(ends_whole) {
+            return Ok(vec![Rendered { text, assistant: turns.into_iter().flat_map(|t| t.assistant).collect() }]);
+        }
+        Ok(turns)
+    }
+
+    /// The Go template that renders the same text in Ollama, verified against the Jinja over the probes.
+    pub fn go_template(&self) -> Result<String, ChatError> {
+        let go = emit::go_template(&self.wrappers);
+        self.verify_go(&go).map_err(|e| match e {
+            ChatError::Differs { probe, expected, got } => {
+                let at = expected.bytes().zip(got.bytes()).take_while(|(a, b)| a == b).count();
+                let reason =
+                    format!("the derived Go template differs at byte {at}: expected {expected:?}, got {got:?}");
+                ChatError::NotExpressible { probe, reason }
+            }
+            other => other,
+        })?;
+        Ok(go)
+    }
+
+    /// Whether a Go template (the base's own, say) renders every probe as the Jinja does.
+    pub fn verify_go(&self, go: &str) -> Result<(), ChatError> {
+        let system = self.wrappers.system_place != SystemPlace::Nowhere;
+        for probe in probes::strict(system, true) {
+            self.compare(go, probe.name, &probe.messages)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a Go template renders the prompt before every answer of a conversation as the Jinja does (for the
+    /// examples of a dataset).
+    pub fn verify_go_on(&self, go: &str, name: &str, messages: &[Message]) -> Result<(), ChatError> {
+        let merged = merge_neighbours(messages);
+        answers(&merged).try_for_each(|(i, _)| self.compare(go, name, &merged[..i]))
+    }
+
+    fn compare(&self, go: &str, name: &str, messages: &[Message]) -> Result<(), ChatError> {
+        let expected = self.jinja.render(&merge_neighbours(messages), true)?;
+        let got = render_go(go, messages)?;
+        if expected == got { Ok(()) } else { Err(ChatError::Differs { probe: name.into(), expected, got }) }
+    }
+
+    /// The text of a conversation that ends with an answer, as the daemon's prompt and what the model writes after it.
+    fn answer(&self, messages: &[Message]) -> Result<Rendered, ChatError> {
+        let Some((last, before)) = messages.split_last() else {
+            return Err(ChatError::Conversation("it is empty".into()));
+        };
+        let prompt = self.jinja.render(before, true)?;
+        let whole = self.jinja.render(messages, false)?;
+        let after = &self.wrappers.assistant.1;
+        let end = if self.wrappers.end_of_turn.is_empty() {
+            self.eos.clone().unwrap_or_default()
+        } else {
+            self.wrappers.end_of_turn.clone()
+        };
+        // What the template writes after the last answer may be shorter than what it writes between turns.
+        let body = whole.strip_suffix(after.as_str()).or_else(|| whole.strip_suffix(&self.wrappers.end_of_turn));
+        let text = match body.filter(|body| body.starts_with(&prompt)) {
+            Some(body) => format!("{body}{end}"),
+            None => {
+                // The prompt opens more than the answers of the history show, a think block say.
+                if open_thought(&prompt) && !last.content.contains("</think>") {
+                    return Err(ChatError::Conversation(
+                        "the base opens a <think> block before every answer: write answers as `reasoning</think>answer`".into(),
+                    ));
+                }
+                format!("{prompt}{}{end}", self.wrappers.trim[2].apply(&last.content))
+            }
+        };
+        let span = prompt.len()..text.len();
+        Ok(Rendered { text, assistant: vec![span] })
+    }
+
+    fn checked(&self, messages: &[Message]) -> Result<Vec<Message>, ChatError> {
+        let system = messages.iter().any(|m| m.role == Role::System);
+        if system && self.wrappers.system_place == SystemPlace::Nowhere {
+            return Err(ChatError::Conversation(
+                "it has a system message, and the base's chat template has no place for one".into(),
+            ));
+        }
+        Ok(merge_neighbours(messages))
+    }
+}
+
+fn answers(messages: &[Message]) -> impl Iterator<Item = (usize, &Message)> {
+    messages.iter().enumerate().filter(|(_, m)| m.role == Role::Assistant)
+}
+
+fn open_thought(prompt: &str) -> bool {
+    prompt.rfind("<think>").is_some_and(|open| prompt.rfind("</think>").is_none_or(|close| close < open))
+}
+
+/// The template with its clock stopped; a note says so where that matters.
+fn undated(source: &str, bos: Option<&str>, eos: Option<&str>, notes: &mut Vec<String>) -> Result<Jinja, ChatError> {
+    let on = |clock| Jinja::new(source, bos, eos, clock);
+    let fixed = on(Clock::Day(BAKED_DAY))?;
+    if !source.contains("strftime_now") {
+        return Ok(fixed);
+    }
+    let other = on(Clock::Day(jiff::civil::date(2031, 10, 28)))?;
+    let dated = probes::strict(true, false).iter().any(|p| {
+        let (a, b) = (fixed.render(&p.messages, true), other.render(&p.messages, true));
+        matches!((a, b), (Ok(a), Ok(b)) if a != b)
+    });
+    if !dated {
+        return Ok(fixed);
+    }
+    if let Ok(own) = on(Clock::Absent)
+        && own.render(&probes::sentinels(false, 1, false), true).is_ok()
+    {
+        notes.push("the chat template writes today's date: its own fixed date is used in training and serving".into());
+        return Ok(own);
+    }
+    notes.push(format!("the chat template writes today's date: {BAKED_DAY} is used in training and serving"));
+    Ok(fixed)
+}

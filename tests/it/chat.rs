@@ -1,0 +1,189 @@
+//! Chat templates against transformers' own renderings (tests/oracles/chat.py → tests/fixtures/chat.json).
+
+use tunesmith::chat::{ChatError, ChatTemplate, Message, Rendered, Role, SystemPlace, render_go};
+
+fn fixture(path: &str) -> String {
+    let path = format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+fn template(name: &str) -> ChatTemplate {
+    let source = fixture(&format!("chat_templates/{name}.jinja"));
+    ChatTemplate::new(&source, Some("<s>"), Some("</s>")).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn turns(turns: &[(Role, &str)]) -> Vec<Message> {
+    turns.iter().map(|(role, text)| Message::new(*role, *text)).collect()
+}
+
+fn spans(rendered: &Rendered) -> Vec<&str> {
+    rendered.assistant.iter().map(|span| &rendered.text[span.clone()]).collect()
+}
+
+#[test]
+fn every_golden_rendering_is_equal() {
+    let golden: serde_json::Value = serde_json::from_str(&fixture("chat.json")).unwrap();
+    let conversations: Vec<Vec<Message>> = serde_json::from_value(golden["conversations"].clone()).unwrap();
+    let mut compared = 0;
+    for case in golden["cases"].as_array().unwrap() {
+        let name = case["template"].as_str().unwrap().trim_end_matches(".jinja");
+        // The clock of `header-dated` stands where the template itself falls back to, not at the oracle's day.
+        let day =
+            |text: &str| if name == "header-dated" { text.replace("01 Jan 2026", "26 Jul 2024") } else { text.into() };
+        let messages = &conversations[case["conversation"].as_u64().unwrap() as usize];
+        let got = template(name).render(messages, case["generation_prompt"].as_bool().unwrap());
+        match case["text"].as_str() {
+            Some(text) => {
+                let got = got.unwrap_or_else(|e| panic!("{name}, {messages:?}: {e}"));
+                let bos = if text.starts_with("<s>") { 3 } else { 0 };
+                assert_eq!(got.text, day(&text[bos..]), "{name}, {messages:?}");
+                if let Some(marked) = case["spans"].as_array() {
+                    let marked: Vec<_> =
+                        marked.iter().map(|s| s[0].as_u64().unwrap()..s[1].as_u64().unwrap()).collect();
+                    let ours: Vec<_> =
+                        got.assistant.iter().map(|s| (s.start + bos) as u64..(s.end + bos) as u64).collect();
+                    assert_eq!(ours, marked, "{name}, {messages:?}");
+                }
+            }
+            None => {
+                assert!(got.is_err(), "{name}: {messages:?} must be refused as transformers does: {}", case["error"])
+            }
+        }
+        compared += 1;
+    }
+    assert!(compared >= 16 * 9 * 2, "{compared} cases");
+}
+
+#[test]
+fn every_template_has_a_go_template_that_says_the_same() {
+    for (name, place) in [
+        ("chatml", SystemPlace::OwnTurn),
+        ("chatml-default-system", SystemPlace::OwnTurn),
+        ("chatml-generation", SystemPlace::OwnTurn),
+        ("header", SystemPlace::OwnTurn),
+        ("header-dated", SystemPlace::OwnTurn),
+        ("dated", SystemPlace::OwnTurn),
+        ("zephyr", SystemPlace::OwnTurn),
+        ("inst-folded", SystemPlace::FirstUser),
+        ("inst-bos-each-turn", SystemPlace::Nowhere),
+        ("inst-last-user", SystemPlace::LastUser),
+        ("turn", SystemPlace::FirstUser),
+        ("phi", SystemPlace::OwnTurn),
+        ("think", SystemPlace::OwnTurn),
+        ("think-open", SystemPlace::OwnTurn),
+        ("no-end", SystemPlace::OwnTurn),
+        ("tools", SystemPlace::OwnTurn),
+    ] {
+        let template = template(name);
+        assert_eq!(template.wrappers().system_place, place, "{name}: {:?}", template.wrappers());
+        let go = template.go_template().unwrap_or_else(|e| panic!("{name}: {e}\n{:?}", template.wrappers()));
+        // One letter more anywhere is seen.
+        let altered = go.replacen("{{ end }}{{ end }}", "{{ end }}{{ end }}\n", 1);
+        assert!(matches!(template.verify_go(&altered), Err(ChatError::Differs { .. })), "{name}");
+    }
+}
+
+#[test]
+fn the_default_system_turn_is_kept_and_its_loss_is_seen() {
+    let template = template("chatml-default-system");
+    assert_eq!(template.wrappers().head, "<|im_start|>system\nYou answer questions of the house.<|im_end|>\n");
+    let plain = self::template("chatml").go_template().unwrap();
+    let error = template.verify_go(&plain).unwrap_err().to_string();
+    assert!(error.contains("one question") && error.contains("questions of the house"), "{error}");
+}
+
+#[test]
+fn spans_are_the_words_after_the_prompt_with_their_end_of_turn() {
+    use Role::{Assistant, System, User};
+    let talk = turns(&[(System, "s"), (User, "a"), (Assistant, "b"), (User, "c"), (Assistant, "d")]);
+    for (name, expected) in [
+        ("chatml", ["b<|im_end|>", "d<|im_end|>"]),
+        ("header", ["b<|eot_id|>", "d<|eot_id|>"]),
+        ("zephyr", ["b</s>", "d</s>"]),
+        ("inst-folded", [" b</s>", " d</s>"]),
+        ("turn", ["b<end_of_turn>", "d<end_of_turn>"]),
+    ] {
+        let training = template(name).training(&talk).unwrap();
+        assert_eq!(training.len(), 1, "{name}");
+        assert_eq!(spans(&training[0]), expected, "{name}");
+    }
+    let stop = |name: &str| template(name).wrappers().stop.clone();
+    assert_eq!(stop("chatml"), ["<|im_end|>"]);
+    assert_eq!(stop("inst-bos-each-turn"), ["</s>"]);
+    assert_eq!(stop("no-end"), ["</s>"]);
+}
+
+#[test]
+fn where_history_is_written_differently_each_answer_is_its_own_text() {
+    use Role::{Assistant, User};
+    let talk = turns(&[(User, "a"), (Assistant, "b"), (User, "c"), (Assistant, "d")]);
+    let training = template("think").training(&talk).unwrap();
+    assert_eq!(training.len(), 2);
+    assert_eq!(spans(&training[0]), ["<think>\n\n</think>\n\nb<|im_end|>"]);
+    assert!(training[1].text.contains("<|im_start|>assistant\nb<|im_end|>"), "the history has no thoughts");
+    assert_eq!(spans(&training[1]), ["<think>\n\n</think>\n\nd<|im_end|>"]);
+
+    // The prompt opens the thought: the answer has to close it.
+    let open = template("think-open");
+    assert!(open.training(&talk).unwrap_err().to_string().contains("</think>"));
+    let talk = turns(&[(User, "a"), (Assistant, "why\n</think>\n\nb")]);
+    let training = open.training(&talk).unwrap();
+    assert_eq!(training[0].text, "<|User|>a<|Assistant|><think>\nwhy\n</think>\n\nb</s>");
+    assert_eq!(spans(&training[0]), ["why\n</think>\n\nb</s>"]);
+
+    // No end of turn in the template: the answer ends with eos.
+    let talk = turns(&[(User, "a"), (Assistant, "b"), (User, "c"), (Assistant, "d")]);
+    let training = template("no-end").training(&talk).unwrap();
+    assert_eq!(training.iter().flat_map(spans).collect::<Vec<_>>(), ["b</s>", "d</s>"]);
+}
+
+#[test]
+fn neighbours_are_merged_in_training_as_the_daemon_merges_them_in_prompts() {
+    use Role::{Assistant, User};
+    let talk = turns(&[(User, "a"), (User, "b"), (Assistant, "c"), (Assistant, "d")]);
+    let template = template("chatml");
+    let training = template.training(&talk).unwrap();
+    let go = template.go_template().unwrap();
+    assert!(training[0].text.starts_with(&render_go(&go, &talk[..2]).unwrap()));
+    assert_eq!(spans(&training[0]), ["c\n\nd<|im_end|>"]);
+}
+
+#[test]
+fn stripped_contents_are_stripped_by_the_go_template_too() {
+    let template = template("header");
+    let go = template.go_template().unwrap();
+    for text in
+        ["", " ", "x", "é ", "\u{2003}\u{205f}\u{1680}é\u{85}\u{2028}", "a\u{3000}b\u{3000}", "\u{200b} z \u{c}\u{b}"]
+    {
+        let talk = turns(&[(Role::User, text)]);
+        assert_eq!(render_go(&go, &talk).unwrap(), template.render(&talk, true).unwrap().text, "{text:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_by_name() {
+    // Every answer is written in capitals: no wrapper can do that.
+    let shout = "{% for m in messages %}<{{ m.role }}>{{ m.content | upper }}</{{ m.role }}>{% endfor %}";
+    assert!(ChatTemplate::new(shout, None, None).is_err());
+    // The number of the turn is written.
+    let counted = "{% for m in messages %}<{{ m.role }} {{ loop.index }}>{{ m.content }}<end>{% endfor %}{% if add_generation_prompt %}<assistant {{ messages | length + 1 }}>{% endif %}";
+    let error = ChatTemplate::new(counted, None, None).and_then(|t| t.go_template()).unwrap_err();
+    assert!(matches!(error, ChatError::NotExpressible { .. }), "{error}");
+    // Nothing ends an answer.
+    let endless = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+    assert!(ChatTemplate::new(endless, None, None).unwrap_err().to_string().contains("learn to stop"));
+    assert!(ChatTemplate::new(endless, None, Some("</s>")).is_ok());
+    // A system message where there is no place for one.
+    let talk = turns(&[(Role::System, "s"), (Role::User, "u"), (Role::Assistant, "a")]);
+    assert!(template("inst-bos-each-turn").training(&talk).unwrap_err().to_string().contains("no place"));
+}
+
+#[test]
+fn a_date_is_baked_and_said() {
+    let own = template("header-dated");
+    assert!(own.notes()[0].contains("fixed date"), "{:?}", own.notes());
+    assert!(own.go_template().unwrap().contains("26 Jul 2024"));
+    let none = template("dated");
+    assert!(none.notes()[0].contains("2026-01-01"));
+    assert!(none.go_template().unwrap().contains("Thursday 1 January 2026, 2026-01-01"));
+}
