@@ -3,20 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use crate::lora::{Adapter, Hf};
-use crate::store::Digest;
+use crate::store::{Digest, Interrupt};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
 
+/// The type of what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quant {
     /// The base's own types; below 8 bit touched tensors become Q8_0 unless the floor is `Same`.
     Keep,
+    F32,
     F16,
     Bf16,
     Q8_0,
 }
 
+/// The narrowest type that `Quant::Keep` gives to a touched tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Floor {
@@ -32,34 +35,60 @@ pub enum ExportError {
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
     #[error(transparent)]
-    Ops(#[from] crate::ops::OpsError),
-    #[error("not enough room in {}: {needed} bytes are needed, {free} are free", folder.display())]
+    Tokenizer(#[from] crate::tokenizer::TokenizerError),
+    #[error(transparent)]
+    Weights(#[from] crate::weights::WeightsError),
+    /// A value that the target type can't hold, or a shape that it can't.
+    #[error("{tensor}: {source}")]
+    Encode { tensor: String, source: crate::ops::OpsError },
+    #[error("{tensor}: {what} holds {value} at row {row}, column {column}: {remedy}")]
+    NotFinite { tensor: String, what: &'static str, value: f32, row: usize, column: usize, remedy: &'static str },
+    #[error("not enough room in {}: {needed} bytes are needed, {free} are free; free some, or give another --output", folder.display())]
     Disk { folder: PathBuf, needed: u64, free: u64 },
+    #[error("interrupted; nothing was left behind")]
+    Interrupted,
     #[error("{0}")]
     Other(String),
 }
 
-/// One touched tensor: slope of the realised on the intended ΔW, its standard error, and the residual over the type's rounding noise.
+/// One touched tensor: how much of the intended ΔW is in the exported bytes (DESIGN §7).
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Survival {
     pub tensor: String,
     pub from: String,
     pub to: String,
     pub dithered: bool,
+    /// Regression slope of the realised on the intended ΔW: 1 = all of it.
     pub slope: f64,
     pub standard_error: f64,
+    /// ‖ΔW‖ / ‖W‖.
     pub relative_delta: f64,
+    /// ‖exported − (W + ΔW)‖ over what the type's rounding explains.
+    pub residual: f64,
 }
 
+/// One tensor of an exported file, held against base + adapter.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Check {
+    pub tensor: String,
+    /// Where the adapter touches it.
+    pub survival: Option<Survival>,
+    /// What is wrong, in words with the tensor's name and the numbers.
+    pub fault: Option<String>,
+}
+
+/// A file (or folder) that was written whole.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Exported {
     pub path: PathBuf,
+    /// Of the file; of the weight files' digests in order for a folder.
     pub digest: Digest,
     pub bytes: u64,
     pub survival: Vec<Survival>,
 }
 
-#[allow(missing_debug_implementations)]
+/// What to export, and where to.
+#[derive(Debug)]
 pub struct Request<'a> {
     pub weights: &'a Weights,
     pub tokenizer: &'a Tokenizer,
@@ -68,18 +97,46 @@ pub struct Request<'a> {
     /// `tunesmith.*` keys.
     pub lineage: &'a [(String, String)],
     pub seed: u64,
+    /// The file; the folder for [`merged_hf`].
     pub output: &'a Path,
+    pub interrupt: Interrupt,
 }
 
-pub fn merged_gguf(_request: &Request<'_>, _quant: Quant, _floor: Floor, _progress: &mut dyn FnMut(usize, usize)) -> Result<Exported, ExportError> {
+/// What an export will take, said before its first byte.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Plan {
+    /// Of the finished file or folder.
+    pub bytes: u64,
+    /// The most memory it takes beside the mapped base.
+    pub memory: u64,
+}
+
+/// Base + ΔW as one GGUF. `progress(done, total)` counts tensors.
+pub fn merged_gguf(
+    _request: &Request<'_>,
+    _quant: Quant,
+    _floor: Floor,
+    _progress: &mut dyn FnMut(usize, usize),
+) -> Result<Exported, ExportError> {
     todo!()
 }
 
+/// The adapter as llama.cpp's LoRA GGUF, F32: exact.
 pub fn adapter_gguf(_request: &Request<'_>) -> Result<Exported, ExportError> {
     todo!()
 }
 
-/// `config.json`, safetensors shards, tokenizer files.
-pub fn merged_hf(_request: &Request<'_>, _progress: &mut dyn FnMut(usize, usize)) -> Result<Exported, ExportError> {
+/// `config.json`, safetensors shards, tokenizer files; in the base's type, F16 for a quantised base.
+pub fn merged_hf(request: &Request<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Exported, ExportError> {
+    merged_hf_as(request, Quant::Keep, progress)
+}
+
+/// As [`merged_hf`], in a type of choice (`Q8_0` is refused: safetensors has none).
+pub fn merged_hf_as(_request: &Request<'_>, _quant: Quant, _progress: &mut dyn FnMut(usize, usize)) -> Result<Exported, ExportError> {
+    todo!()
+}
+
+/// Holds an exported GGUF (merged, or an adapter) against base + adapter, tensor by tensor.
+pub fn verify(_exported: &Path, _weights: &Weights, _adapter: &Adapter<Hf>) -> Result<Vec<Check>, ExportError> {
     todo!()
 }
