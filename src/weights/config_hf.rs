@@ -1,0 +1,171 @@
+//! The shape of a model from config.json, as transformers 4 and 5 write it.
+
+use std::path::Path;
+
+use serde_json::{Map, Value as Json};
+
+use super::{Family, ModelConfig, WeightsError, rope};
+
+/// Reads config.json of a folder. `tied` is what the file says; the tensors are looked at later.
+pub(super) fn read(path: &Path, text: &str) -> Result<ModelConfig, WeightsError> {
+    let json: Map<String, Json> =
+        serde_json::from_str(text).map_err(|e| WeightsError::bad(path, format!("it is no JSON object: {e}")))?;
+    let file = File { path, json: &json };
+    let class = json.get("architectures").and_then(|a| a.get(0)).and_then(Json::as_str);
+    let family = Family::of_hf(class, json.get("model_type").and_then(Json::as_str), path)?;
+    file.refuse(family)?;
+    let (hidden, heads) = (file.length("hidden_size")?, file.length("num_attention_heads")?);
+    let default_head = family.head_dim.unwrap_or(if heads == 0 { 0 } else { hidden / heads });
+    let head_dim = file.optional("head_dim")?.unwrap_or(default_head);
+    let (rope_theta, rope_factors) = file.rope(family, head_dim)?;
+    let context = file.length("max_position_embeddings")?;
+    let config = ModelConfig {
+        family,
+        hidden,
+        layers: file.length("num_hidden_layers")?,
+        heads,
+        kv_heads: file.optional("num_key_value_heads")?.unwrap_or(heads),
+        head_dim,
+        ff: file.length("intermediate_size")?,
+        vocab: file.length("vocab_size")?,
+        rms_eps: file.number("rms_norm_eps")?.unwrap_or(1e-6) as f32,
+        rope_theta,
+        rope_factors,
+        // Within the window every position sees all before it, so the model is the plain one there.
+        context: file.window()?.map_or(context, |w| context.min(w)),
+        tied: file.flag("tie_word_embeddings")?.unwrap_or(false),
+    };
+    config.check(path)?;
+    Ok(config)
+}
+
+struct File<'a> {
+    path: &'a Path,
+    json: &'a Map<String, Json>,
+}
+
+impl File<'_> {
+    /// The value of a key; null is as good as absent.
+    fn get(&self, key: &str) -> Option<&Json> {
+        self.json.get(key).filter(|v| !v.is_null())
+    }
+
+    fn wrong(&self, key: &str, value: &Json, expected: &str) -> WeightsError {
+        WeightsError::bad(self.path, format!("{key} is {value}, expected {expected}"))
+    }
+
+    fn optional(&self, key: &str) -> Result<Option<usize>, WeightsError> {
+        self.get(key)
+            .map(|v| {
+                let n = v.as_u64().and_then(|n| usize::try_from(n).ok());
+                n.ok_or_else(|| self.wrong(key, v, "a whole number that is not negative"))
+            })
+            .transpose()
+    }
+
+    fn length(&self, key: &str) -> Result<usize, WeightsError> {
+        self.optional(key)?.ok_or_else(|| WeightsError::bad(self.path, format!("{key} is missing")))
+    }
+
+    fn number(&self, key: &str) -> Result<Option<f64>, WeightsError> {
+        self.get(key).map(|v| v.as_f64().ok_or_else(|| self.wrong(key, v, "a number"))).transpose()
+    }
+
+    fn flag(&self, key: &str) -> Result<Option<bool>, WeightsError> {
+        self.get(key).map(|v| v.as_bool().ok_or_else(|| self.wrong(key, v, "true or false"))).transpose()
+    }
+
+    fn unsupported(&self, feature: impl Into<String>, remedy: &str) -> WeightsError {
+        WeightsError::Unsupported { path: self.path.to_path_buf(), feature: feature.into(), remedy: remedy.to_owned() }
+    }
+
+    fn refuse(&self, family: &Family) -> Result<(), WeightsError> {
+        if let Some(q) = self.get("quantization_config") {
+            let method = q.get("quant_method").and_then(Json::as_str).unwrap_or("unknown");
+            let remedy = "give the unquantised model, or a GGUF of it";
+            return Err(self.unsupported(format!("the folder's weights are quantised ({method})"), remedy));
+        }
+        let act = self.get("hidden_act").and_then(Json::as_str).unwrap_or("silu");
+        if act != "silu" && act != "swish" {
+            return Err(self.unsupported(format!("hidden_act is {act:?}"), "take another base"));
+        }
+        for key in ["attention_bias", "mlp_bias"] {
+            // Qwen2's biases on q, k and v are its own, whatever the file says.
+            if self.flag(key)? == Some(true) && !family.qkv_bias {
+                return Err(self.unsupported(format!("{key} is true"), "take another base"));
+            }
+        }
+        for key in ["num_local_experts", "num_experts", "n_routed_experts"] {
+            if self.optional(key)?.is_some_and(|n| n > 0) {
+                return Err(self.unsupported(format!("it is a mixture of experts ({key})"), "take a dense base"));
+            }
+        }
+        if self.number("partial_rotary_factor")?.is_some_and(|f| f != 1.0) {
+            return Err(
+                self.unsupported("only a part of each head is rotated (partial_rotary_factor)", "take another base")
+            );
+        }
+        Ok(())
+    }
+
+    /// The length of the attention window where one is in use.
+    fn window(&self) -> Result<Option<usize>, WeightsError> {
+        let sliding_layer = |v: &Json| v.as_array().is_some_and(|l| l.iter().any(|t| t == "sliding_attention"));
+        let used = match (self.get("layer_types"), self.flag("use_sliding_window")?) {
+            (Some(types), _) => sliding_layer(types),
+            (None, used) => used.unwrap_or(true),
+        };
+        Ok(self.optional("sliding_window")?.filter(|w| used && *w > 0))
+    }
+
+    /// The base and the divisors of the rotary frequencies. transformers 5 keeps both in `rope_parameters`.
+    fn rope(&self, family: &Family, head_dim: usize) -> Result<(f32, Option<Vec<f32>>), WeightsError> {
+        let section = if self.get("rope_parameters").is_some() { "rope_parameters" } else { "rope_scaling" };
+        let empty = Map::new();
+        let params = match self.get(section) {
+            None => &empty,
+            Some(v) => v.as_object().ok_or_else(|| self.wrong(section, v, "an object"))?,
+        };
+        if params.values().any(Json::is_object) {
+            return Err(self.unsupported(format!("{section} differs between layers"), "take another base"));
+        }
+        let inner = File { path: self.path, json: params };
+        let theta = match inner.number("rope_theta")? {
+            Some(theta) => theta,
+            None => self.number("rope_theta")?.unwrap_or(10_000.0),
+        } as f32;
+        let kind = inner.get("rope_type").or_else(|| inner.get("type")).and_then(Json::as_str).unwrap_or("default");
+        let need = |key: &str| match inner.number(key)? {
+            Some(n) if n.is_finite() && n > 0.0 => Ok(n),
+            Some(n) => Err(WeightsError::bad(self.path, format!("{section}.{key} is {n}, expected a positive number"))),
+            None => Err(WeightsError::bad(self.path, format!("{section}.{key} is missing"))),
+        };
+        if let Some(partial) = inner.number("partial_rotary_factor")?.filter(|f| *f != 1.0) {
+            let feature = format!("only a part of each head is rotated (partial_rotary_factor {partial})");
+            return Err(self.unsupported(feature, "take another base"));
+        }
+        let factors = match kind {
+            "default" => None,
+            "linear" if family.rope_factors => Some(vec![need("factor")? as f32; head_dim / 2]),
+            "llama3" if family.rope_factors => {
+                let scaling = rope::Llama3 {
+                    factor: need("factor")?,
+                    low_freq_factor: need("low_freq_factor")?,
+                    high_freq_factor: need("high_freq_factor")?,
+                    original_context: need("original_max_position_embeddings")?,
+                };
+                if scaling.high_freq_factor <= scaling.low_freq_factor {
+                    let reason = format!("{section}.high_freq_factor must be above low_freq_factor");
+                    return Err(WeightsError::bad(self.path, reason));
+                }
+                Some(scaling.factors(head_dim, theta))
+            }
+            other => {
+                let remedy = "without it the model is itself within its original context: remove it from config.json to \
+                              train there";
+                return Err(self.unsupported(format!("its rotary scaling is {other:?} ({section})"), remedy));
+            }
+        };
+        Ok((theta, factors))
+    }
+}

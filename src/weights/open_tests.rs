@@ -1,0 +1,347 @@
+use ::safetensors::{Dtype, serialize, tensor::TensorView};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::gguf::{GgufError, Metadata, PlannedTensor, Value, write};
+use crate::weights::{Family, Site, families};
+
+/// hidden 32, 2 heads of 24 sharing one key/value head: nothing equals anything else.
+fn config(family: &'static Family, tied: bool) -> ModelConfig {
+    ModelConfig {
+        family,
+        hidden: 32,
+        layers: 2,
+        heads: 2,
+        kv_heads: 1,
+        head_dim: 24,
+        ff: 40,
+        vocab: 7,
+        rms_eps: 1e-5,
+        rope_theta: 5e5,
+        rope_factors: None,
+        context: 64,
+        tied,
+    }
+}
+
+fn floats(n: usize, seed: usize) -> Vec<u8> {
+    (0..n).flat_map(|i| ((i * 31 + seed) as f32 / 64.0).sin().to_le_bytes()).collect()
+}
+
+fn planned(c: &ModelConfig) -> (Metadata, Vec<PlannedTensor>) {
+    let plan = |p: &Part| PlannedTensor {
+        name: p.gguf.clone(),
+        ne: p.shape().iter().rev().map(|&n| n as u64).collect(),
+        ty: GgmlType::F32,
+    };
+    (c.to_gguf_metadata(), layout::parts(c).iter().map(plan).collect())
+}
+
+fn gguf_of(metadata: &Metadata, tensors: &[PlannedTensor], path: &Path) -> Gguf {
+    write::<GgufError>(path, metadata, tensors, |i, out| {
+        let bytes = tensors[i].bytes().unwrap() as usize;
+        let mut data = floats(bytes.div_ceil(4), i);
+        data.truncate(bytes);
+        out.extend(data);
+        Ok(())
+    })
+    .unwrap();
+    Gguf::open(path).unwrap()
+}
+
+fn hf_json(c: &ModelConfig) -> Json {
+    let mut json = c.to_hf_json("float32", None, None).unwrap();
+    if c.family.gguf == "qwen3" {
+        json["attention_bias"] = json!(false);
+    }
+    json
+}
+
+/// Tensors of a folder as (name, shape, bytes).
+type Tensors = Vec<(String, Vec<usize>, Vec<u8>)>;
+
+fn tensors_of(c: &ModelConfig) -> Tensors {
+    let one = |(i, p): (usize, Part)| (p.hf.clone(), p.shape(), floats(p.shape().iter().product(), i));
+    layout::parts(c).into_iter().enumerate().map(one).collect()
+}
+
+fn save(path: &Path, tensors: &[(String, Vec<usize>, Vec<u8>)], dtype: Dtype) {
+    let views = tensors.iter().map(|(n, s, b)| (n.clone(), TensorView::new(dtype, s.clone(), b).unwrap()));
+    std::fs::write(path, serialize(views, None).unwrap()).unwrap();
+}
+
+fn folder_of(json: &Json, tensors: &Tensors) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("config.json"), json.to_string()).unwrap();
+    save(&dir.path().join("model.safetensors"), tensors, Dtype::F32);
+    dir
+}
+
+fn says<T: std::fmt::Debug>(result: Result<T, WeightsError>, words: &[&str]) {
+    let e = result.unwrap_err().to_string();
+    for word in words {
+        assert!(e.contains(word), "{word:?} is not in: {e}");
+    }
+}
+
+#[test]
+fn a_gguf_of_every_family_opens_and_a_folder_of_it_has_the_same_shape() {
+    let dir = tempfile::tempdir().unwrap();
+    for family in families() {
+        for tied in [false, true] {
+            let c = config(family, tied);
+            let (metadata, tensors) = planned(&c);
+            let w = Weights::from_gguf(gguf_of(&metadata, &tensors, &dir.path().join("m.gguf"))).unwrap();
+            assert_eq!(w.config(), &c);
+            let q = w.linear(LinearId { layer: 1, site: Site::Q });
+            assert_eq!((q.rows, q.cols, q.bytes.len()), (48, 32, 48 * 32 * 4));
+            assert_eq!(q.row_order, if family.gguf == "llama" { RowOrder::Ggml } else { RowOrder::Hf });
+            assert_eq!(w.linear(LinearId { layer: 1, site: Site::V }).row_order, RowOrder::Hf);
+            assert_eq!(std::ptr::eq(w.head().bytes, w.embedding().bytes), tied);
+            assert_eq!(w.tensor_names().len(), tensors.len());
+            let total: u64 = tensors.iter().map(|t| t.ne.iter().product::<u64>()).sum();
+            assert_eq!(w.parameters(), total);
+
+            let folder = folder_of(&hf_json(&c), &tensors_of(&c));
+            let h = Weights::from_hf(folder.path()).unwrap();
+            assert_eq!(h.config(), &c);
+            assert_eq!(h.parameters(), total);
+            assert_eq!(h.tensor_names(), w.tensor_names());
+            for name in h.tensor_names() {
+                let (a, b) = (h.tensor(&name).unwrap(), w.tensor(&name).unwrap());
+                assert_eq!((a.bytes, a.rows, a.cols, a.row_order), (b.bytes, b.rows, b.cols, RowOrder::Hf), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn faults_of_a_gguf_name_the_tensor_what_was_found_and_what_was_expected() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.gguf");
+    let c = config(&families()[1], false);
+    let open = |change: &dyn Fn(&mut Metadata, &mut Vec<PlannedTensor>)| {
+        let (mut metadata, mut tensors) = planned(&c);
+        change(&mut metadata, &mut tensors);
+        Weights::from_gguf(gguf_of(&metadata, &tensors, &path))
+    };
+    let at = |t: &[PlannedTensor], name: &str| t.iter().position(|t| t.name == name).unwrap();
+    says(open(&|_, t| t[3].ne = vec![32, 47]), &["m.gguf", "blk.0.attn_q.weight", "[32, 47]", "expected [32, 48]"]);
+    says(open(&|_, t| drop(t.remove(at(t, "blk.1.attn_v.bias")))), &["m.gguf", "blk.1.attn_v.bias", "missing"]);
+    says(open(&|_, t| t[3].ty = GgmlType(20)), &["blk.0.attn_q.weight", "IQ4_NL", "Q8_0"]);
+    let extra = PlannedTensor { name: "blk.0.attn_sinks".into(), ne: vec![2], ty: GgmlType::F32 };
+    says(open(&|_, t| t.push(extra.clone())), &["blk.0.attn_sinks"]);
+    let set = |key: &'static str, value: Value| {
+        move |m: &mut Metadata, _: &mut Vec<PlannedTensor>| {
+            m.insert(key.to_owned(), value.clone());
+        }
+    };
+    says(open(&set("general.architecture", Value::String("gemma3".into()))), &["gemma3", "qwen3"]);
+    says(open(&set("general.type", Value::String("adapter".into()))), &["adapter"]);
+    says(open(&set("split.count", Value::U16(3))), &["3 parts", "llama-gguf-split --merge"]);
+    says(open(&set("qwen2.rope.scaling.type", Value::String("yarn".into()))), &["yarn"]);
+    says(open(&set("qwen2.expert_count", Value::U32(8))), &["experts", "qwen2.expert_count"]);
+    says(open(&set("qwen2.attention.value_length", Value::U32(8))), &["value heads"]);
+    says(open(&set("qwen2.attention.head_count_kv", Value::I32s(vec![1, 2]))), &["different shapes"]);
+    says(open(&set("qwen2.attention.head_count", Value::U32(0))), &["heads"]);
+    says(open(&set("qwen2.block_count", Value::U32(u32::MAX))), &["layers"]);
+    says(open(&set("qwen2.block_count", Value::String("2".into()))), &["qwen2.block_count", "string"]);
+    says(open(&set("tokenizer.ggml.tokens", Value::Strings(vec!["a".into()]))), &["1 tokens", "7 rows"]);
+    says(open(&|m, _| drop(m.remove("qwen2.context_length"))), &["qwen2.context_length", "missing"]);
+    assert_eq!(open(&set("qwen2.attention.head_count_kv", Value::I32s(vec![1, 1]))).unwrap().config(), &c);
+    assert_eq!(open(&set("qwen2.attention.sliding_window", Value::U32(16))).unwrap().config().context, 16);
+    let linear = open(&set("qwen2.rope.scaling.factor", Value::F32(4.0))).unwrap();
+    assert_eq!(linear.config().rope_factors, Some(vec![4.0; 12]));
+}
+
+#[test]
+fn rotary_factors_come_from_their_tensor() {
+    let dir = tempfile::tempdir().unwrap();
+    let c = config(&families()[0], true);
+    let open = |n: u64| {
+        let (metadata, mut tensors) = planned(&c);
+        tensors.insert(0, PlannedTensor { name: "rope_freqs.weight".into(), ne: vec![n], ty: GgmlType::F32 });
+        write::<GgufError>(&dir.path().join("m.gguf"), &metadata, &tensors, |i, out| {
+            let n = tensors[i].bytes().unwrap() as usize / 4;
+            out.extend((0..n).flat_map(|i| (1.0 + i as f32).to_le_bytes()));
+            Ok(())
+        })
+        .unwrap();
+        Weights::from_gguf(Gguf::open(dir.path().join("m.gguf")).unwrap())
+    };
+    let w = open(12).unwrap();
+    assert_eq!(w.config().rope_factors, Some((1..=12).map(|i| i as f32).collect()));
+    assert!(!w.tensor_names().contains(&"rope_freqs.weight".to_owned()));
+    says(open(16), &["rope_freqs.weight", "[16]", "[12]"]);
+}
+
+#[test]
+fn config_json_is_read_as_transformers_4_and_5_write_it() {
+    let base = config(&families()[0], false);
+    let read = |change: &dyn Fn(&mut Json)| {
+        let mut json = hf_json(&base);
+        change(&mut json);
+        config_hf::read(Path::new("config.json"), &json.to_string())
+    };
+    let scaling = json!({"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192});
+    let four = read(&|j| j["rope_scaling"] = scaling.clone()).unwrap();
+    let five = read(&|j| {
+        j.as_object_mut().unwrap().retain(|k, _| !k.starts_with("rope"));
+        j["rope_parameters"] = scaling.clone();
+        j["rope_parameters"]["rope_theta"] = json!(5e5);
+    })
+    .unwrap();
+    assert_eq!(four, five);
+    assert_eq!(four.rope_factors.as_ref().unwrap().len(), 12);
+    assert_eq!(hf_json(&four)["rope_scaling"]["factor"], 32.0);
+    let old = read(&|j| {
+        let o = j.as_object_mut().unwrap();
+        o.retain(|k, _| {
+            !["head_dim", "num_key_value_heads", "rope_theta", "tie_word_embeddings"].contains(&k.as_str())
+        });
+    })
+    .unwrap();
+    assert_eq!((old.head_dim, old.kv_heads, old.rope_theta, old.tied), (16, 2, 1e4, false));
+    assert_eq!(read(&|j| j["sliding_window"] = json!(48)).unwrap().context, 48);
+    let off = |j: &mut Json| {
+        j["sliding_window"] = json!(48);
+        j["use_sliding_window"] = json!(false);
+    };
+    assert_eq!(read(&off).unwrap().context, 64);
+
+    says(
+        read(&|j| j["rope_scaling"] = json!({"type": "yarn", "factor": 4.0})),
+        &["config.json", "yarn", "rope_scaling"],
+    );
+    says(read(&|j| j["rope_scaling"] = json!({"rope_type": "llama3"})), &["rope_scaling.factor", "missing"]);
+    says(read(&|j| j["rope_parameters"] = json!({"full_attention": {}})), &["differs between layers"]);
+    says(read(&|j| j["attention_bias"] = json!(true)), &["attention_bias"]);
+    says(read(&|j| j["hidden_act"] = json!("gelu")), &["hidden_act", "gelu"]);
+    says(read(&|j| j["num_local_experts"] = json!(8)), &["experts"]);
+    says(read(&|j| j["quantization_config"] = json!({"quant_method": "gptq"})), &["gptq"]);
+    says(read(&|j| j["hidden_size"] = json!(-1)), &["hidden_size", "-1"]);
+    says(read(&|j| j["hidden_size"] = json!(null)), &["hidden_size", "missing"]);
+    says(read(&|j| j["num_attention_heads"] = json!(0)), &["heads"]);
+    says(read(&|j| j["rms_norm_eps"] = json!("small")), &["rms_norm_eps"]);
+    says(read(&|j| j["architectures"] = json!(["Phi3ForCausalLM"])), &["Phi3ForCausalLM", "Qwen2ForCausalLM"]);
+    says(config_hf::read(Path::new("config.json"), "[]"), &["JSON object"]);
+}
+
+#[test]
+fn a_sharded_folder_opens_and_its_faults_are_named() {
+    let c = config(&families()[2], false);
+    let tensors = tensors_of(&c);
+    let dir = folder_of(&hf_json(&c), &tensors);
+    let at = |name: &str| dir.path().join(name);
+    std::fs::remove_file(at("model.safetensors")).unwrap();
+    says(Weights::from_hf(dir.path()), &["model.safetensors.index.json"]);
+    std::fs::write(at("pytorch_model.bin"), "").unwrap();
+    says(Weights::from_hf(dir.path()), &["pytorch_model.bin", "safe_serialization"]);
+    let (a, b) = tensors.split_at(9);
+    save(&at("model-1.safetensors"), a, Dtype::F32);
+    save(&at("model-2.safetensors"), b, Dtype::F32);
+    let index = |file: &str| {
+        let of = |part: &[(String, Vec<usize>, Vec<u8>)], file: &str| -> Vec<(String, Json)> {
+            part.iter().map(|t| (t.0.clone(), json!(file))).collect()
+        };
+        let map: serde_json::Map<_, _> = of(a, "model-1.safetensors").into_iter().chain(of(b, file)).collect();
+        std::fs::write(at("model.safetensors.index.json"), json!({"weight_map": map}).to_string()).unwrap();
+        Weights::from_hf(dir.path())
+    };
+    let w = index("model-2.safetensors").unwrap();
+    assert_eq!(w.files().len(), 2);
+    let up = w.linear(LinearId { layer: 1, site: Site::Up });
+    assert_eq!(up.bytes, &tensors.iter().find(|t| t.0.contains("1.mlp.up_proj")).unwrap().2);
+    says(index("../model-2.safetensors"), &["../model-2.safetensors", "plain file name"]);
+    says(index("model-3.safetensors"), &["model-3.safetensors"]);
+    says(index("model-1.safetensors"), &["model-1.safetensors", "not there"]);
+    std::fs::write(at("model.safetensors.index.json"), "{}").unwrap();
+    says(Weights::from_hf(dir.path()), &["index.json", "weight_map"]);
+}
+
+#[test]
+fn faults_of_a_folders_tensors_are_named() {
+    let c = config(&families()[0], false);
+    let open = |change: &dyn Fn(&mut Tensors, &mut Json)| {
+        let (mut tensors, mut json) = (tensors_of(&c), hf_json(&c));
+        change(&mut tensors, &mut json);
+        Weights::from_hf(folder_of(&json, &tensors).path())
+    };
+    let q = "model.layers.0.self_attn.q_proj.weight";
+    let wrong = |t: &mut Tensors, _: &mut Json| t.iter_mut().find(|t| t.0 == q).unwrap().1 = vec![32, 48];
+    says(open(&wrong), &[q, "[32, 48]", "expected [48, 32]", "model.safetensors"]);
+    says(open(&|t, _| t.retain(|t| t.0 != q)), &[q]);
+    says(open(&|t, _| t.retain(|t| t.0 != "lm_head.weight")), &["lm_head.weight", "tie_word_embeddings"]);
+    says(open(&|_, j| j["tie_word_embeddings"] = json!(true)), &["lm_head.weight", "differs"]);
+    says(open(&|_, j| j["vocab_size"] = json!(8)), &["model.embed_tokens.weight", "[7, 32]", "expected [8, 32]"]);
+    says(
+        open(&|t, _| t.push(("model.layers.0.self_attn.q_proj.bias".into(), vec![48], floats(48, 0)))),
+        &["q_proj.bias"],
+    );
+    open(&|t, _| t.push(("model.layers.0.self_attn.rotary_emb.inv_freq".into(), vec![12], floats(12, 0)))).unwrap();
+
+    let dir = folder_of(&hf_json(&c), &tensors_of(&c));
+    let path = dir.path().join("model.safetensors");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    says(Weights::from_hf(dir.path()), &["model.safetensors", "whole", "fetch it again"]);
+    let doubles: Tensors = tensors_of(&c).into_iter().map(|(n, s, b)| (n, s, b.repeat(2))).collect();
+    save(&path, &doubles, Dtype::F64);
+    says(Weights::from_hf(dir.path()), &["model.embed_tokens.weight", "F64", "BF16"]);
+    std::fs::remove_file(dir.path().join("config.json")).unwrap();
+    says(Weights::from_hf(dir.path()), &["config.json"]);
+}
+
+#[test]
+fn the_real_model_has_its_shape() {
+    let path = std::env::var("TUNESMITH_SMOLLM2").expect("TUNESMITH_SMOLLM2: run the tests by scripts/test");
+    let w = Weights::from_gguf(Gguf::open(path).unwrap()).unwrap();
+    // config.json of HuggingFaceTB/SmolLM2-135M-Instruct.
+    let expected = ModelConfig {
+        family: &families()[0],
+        hidden: 576,
+        layers: 30,
+        heads: 9,
+        kv_heads: 3,
+        head_dim: 64,
+        ff: 1536,
+        vocab: 49152,
+        rms_eps: 1e-5,
+        rope_theta: 1e5,
+        rope_factors: None,
+        context: 8192,
+        tied: true,
+    };
+    assert_eq!(w.config(), &expected);
+    assert_eq!(w.parameters(), 134_515_008);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    /// Any change of any bytes of the weights or of config.json: an error, or tensors of the right size. Never a panic.
+    #[test]
+    fn mutated_folders_are_refused_or_safe(edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5), which in any::<bool>(), cut in prop::option::of(any::<prop::sample::Index>())) {
+        let c = config(&families()[1], true);
+        let dir = folder_of(&hf_json(&c), &tensors_of(&c));
+        let path = dir.path().join(if which { "model.safetensors" } else { "config.json" });
+        let mut bytes = std::fs::read(&path).unwrap();
+        // Most of the file is payload; its header is what can break.
+        let reach = bytes.len().min(2500);
+        for (at, value) in &edits {
+            bytes[at.index(reach)] = *value;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        if let Ok(w) = Weights::from_hf(dir.path()) {
+            for name in w.tensor_names() {
+                let t = w.tensor(&name).unwrap();
+                let (block, size) = match t.encoding { Encoding::F32 => (1, 4), _ => (1, 2) };
+                prop_assert_eq!(t.bytes.len(), t.rows * t.cols / block * size);
+            }
+        }
+    }
+}
