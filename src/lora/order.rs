@@ -87,13 +87,10 @@ pub(super) mod tests {
     use crate::weights::Family;
     use proptest::prelude::*;
 
-    pub(crate) static LLAMA: Family =
-        Family { gguf: "llama", hf: &["LlamaForCausalLM"], qkv_bias: false, qk_norm: false, permuted_qk: true };
-
     /// Two layers, heads of 8.
     pub(crate) fn model(heads: usize, kv_heads: usize, hidden: usize, ff: usize) -> ModelConfig {
         ModelConfig {
-            family: &LLAMA,
+            family: Family::named("llama").unwrap(),
             hidden,
             layers: 2,
             heads,

@@ -135,8 +135,12 @@ pub fn families() -> &'static [Family] {
 
 impl Family {
     /// By `general.architecture`.
+    pub fn named(gguf: &str) -> Option<&'static Self> {
+        families().iter().find(|f| f.gguf == gguf)
+    }
+
     pub(super) fn of_gguf(name: &str, path: &Path) -> Result<&'static Self, WeightsError> {
-        families().iter().find(|f| f.gguf == name).ok_or_else(|| unknown(name, path))
+        Self::named(name).ok_or_else(|| unknown(name, path))
     }
 
     /// By `architectures[0]`, or by `model_type` where the file names no class.
