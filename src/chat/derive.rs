@@ -64,10 +64,10 @@ impl Plain {
         // Where a message ends is seen where nothing follows it; else the common start of what follows it twice.
         let after_user = tail(jinja, &sentinels(false, 1, false), USERS[0])
             .filter(|tail| middle.starts_with(tail) && last.starts_with(tail))
-            .unwrap_or_else(|| common_prefix(middle, last).to_string());
+            .unwrap_or_else(|| before_open_tag(common_prefix(middle, last)).to_string());
         let after_answer = tail(jinja, &sentinels(false, 1, true), ANSWERS[0])
             .filter(|tail| again.strip_prefix(tail.as_str()).is_some_and(|rest| before.ends_with(rest)))
-            .unwrap_or_else(|| again[..again.len() - common_suffix(before, again).len()].to_string());
+            .unwrap_or_else(|| after_open_tag(again, again.len() - common_suffix(before, again).len()).to_string());
         let user_start = &again[after_answer.len()..];
         Ok(Self {
             head: before[..before.len() - user_start.len()].to_string(),
@@ -151,6 +151,23 @@ fn pieces<'a>(text: &'a str, words: [&str; 3], probe: &str) -> Result<[&'a str; 
 fn tail(jinja: &Jinja, messages: &[Message], word: &str) -> Option<String> {
     let text = jinja.render(messages, false).ok()?;
     text.rfind(word).map(|at| text[at + word.len()..].to_string())
+}
+
+/// A text without the tag it leaves open, for a cut that is not within `<…>`.
+fn before_open_tag(text: &str) -> &str {
+    match text.rfind('<') {
+        Some(open) if !text[open..].contains('>') => &text[..open],
+        _ => text,
+    }
+}
+
+/// The start of `text` up to `at`, or to the end of the tag that a cut there would divide.
+fn after_open_tag(text: &str, at: usize) -> &str {
+    let whole = before_open_tag(&text[..at]).len();
+    match text[at..].find('>') {
+        Some(close) if whole < at => &text[..at + close + 1],
+        _ => &text[..at],
+    }
 }
 
 fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {

@@ -61,7 +61,11 @@ impl Jinja {
             "eos_token": self.eos.as_deref().unwrap_or(""),
         });
         let template = self.env.get_template("chat_template").map_err(render_error)?;
-        let text = template.render(context).map_err(render_error)?;
+        // minijinja 2.24 panics on some templates (a slice of an empty list); a base's file must not bring us down.
+        let render = std::panic::AssertUnwindSafe(|| template.render(context));
+        let text = std::panic::catch_unwind(render)
+            .map_err(|_| ChatError::Render("the template engine broke on it".into()))?
+            .map_err(render_error)?;
         match self.bos.as_deref().filter(|b| !b.is_empty()).and_then(|b| text.strip_prefix(b)) {
             Some(rest) => Ok(rest.to_string()),
             None => Ok(text),

@@ -94,7 +94,7 @@ impl Style {
     fn string(&self, text: &str, out: &mut String) {
         let quoted = serde_json::Value::from(text).to_string();
         for c in quoted.chars() {
-            if self.ascii && !c.is_ascii() || c == '\u{7f}' && self.ascii {
+            if self.ascii && (!c.is_ascii() || c == '\u{7f}') {
                 let mut units = [0u16; 2];
                 for unit in c.encode_utf16(&mut units) {
                     out.push_str(&format!("\\u{unit:04x}"));

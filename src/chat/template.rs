@@ -125,6 +125,11 @@ impl ChatTemplate {
         let Some((last, before)) = messages.split_last() else {
             return Err(ChatError::Conversation("it is empty".into()));
         };
+        if before.iter().all(|m| m.role == Role::System) {
+            return Err(ChatError::Conversation(
+                "it begins with an assistant message: no question comes before it".into(),
+            ));
+        }
         let prompt = self.jinja.render(before, true)?;
         let whole = self.jinja.render(messages, false)?;
         let after = &self.wrappers.assistant.1;
