@@ -1,10 +1,16 @@
 //! JSONL with line numbers to records of every accepted shape; all faults reported; split by content hash.
 
-use std::path::Path;
+mod lines;
+mod shape;
+mod split;
+mod turns;
+
+pub use lines::{parse, read};
+pub use split::{Warning, split, warnings};
 
 use crate::chat::Message;
 
-/// What one line holds.
+/// What one line holds; all texts are in Unicode's composed form (NFC), since llama.cpp's tokenizers normalise nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// `messages`, `conversations` (sharegpt), `instruction`/`input`/`output`, `prompt`/`completion`.
@@ -24,8 +30,15 @@ pub struct Record {
 /// One fault of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
+    /// From 1.
     pub line: usize,
     pub what: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -33,23 +46,19 @@ pub enum DatasetError {
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
     /// Display lists every fault with its line.
-    #[error("{} faults", .0.len())]
+    #[error("{}", listed(.0))]
     Faults(Vec<Fault>),
-    #[error("the dataset holds no example")]
+    #[error("the dataset holds no example: every line is blank")]
     Empty,
 }
 
-/// Reads a whole file; one fault refuses all of it, and all faults are listed.
-pub fn read(_path: &Path) -> Result<Vec<Record>, DatasetError> {
-    todo!()
-}
-
-/// Parses text as [`read`] does (for embedded data).
-pub fn parse(_text: &str) -> Result<Vec<Record>, DatasetError> {
-    todo!()
-}
-
-/// (train, held out): by a hash of the content, so equal content never stands on both sides.
-pub fn split(_records: Vec<Record>, _share: f64, _seed: u64) -> (Vec<Record>, Vec<Record>) {
-    todo!()
+fn listed(faults: &[Fault]) -> String {
+    let mut text = match faults.len() {
+        1 => "the dataset has a fault; nothing was trained:".to_string(),
+        n => format!("the dataset has {n} faults; nothing was trained:"),
+    };
+    for fault in faults {
+        text.push_str(&format!("\n  {fault}"));
+    }
+    text
 }
