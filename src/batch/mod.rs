@@ -1,10 +1,14 @@
-//! Record + template to ids and mask; batches. No tensors here.
+//! Record + template to ids and mask; the order of an epoch. No tensors here.
 
-use crate::chat::ChatTemplate;
-use crate::dataset::Record;
-use crate::tokenizer::Tokenizer;
+mod encode;
+mod order;
+mod preview;
 
-/// One sequence: `mask[i]` says whether token `i` is a target of the loss (predicted from the tokens before it).
+pub use encode::encode;
+pub use order::epoch_order;
+pub use preview::{Piece, preview};
+
+/// One sequence, which ends with its last trained token: `mask[i]` says whether token `i` is a target of the loss (predicted from the tokens before it).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     pub ids: Vec<u32>,
@@ -15,25 +19,45 @@ pub struct Example {
     pub cut: usize,
 }
 
+impl Example {
+    /// How many of its tokens are targets.
+    pub fn trained(&self) -> usize {
+        self.mask.iter().filter(|m| **m).count()
+    }
+}
+
+/// What a dataset became.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoded {
+    /// In the records' order; each has a trained token. A record whose template writes history differently (without
+    /// earlier reasoning, say) gives one for each of its answers.
+    pub examples: Vec<Example>,
+    /// Lines of examples left out, since `max_seq_len` cut off all that would be trained.
+    pub left_out: Vec<usize>,
+}
+
+impl Encoded {
+    /// Lines of examples that lost their end.
+    pub fn cut(&self) -> Vec<usize> {
+        self.examples.iter().filter(|e| e.cut > 0).map(|e| e.line).collect()
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    #[error("line {line}: {reason}")]
-    Record { line: usize, reason: String },
-    #[error("no token of the dataset is trained: every example was cut before the assistant's words")]
+    /// Display lists every fault with its line.
+    #[error("{} of the dataset can't be trained on:{}", count(.0), listed(.0))]
+    Records(Vec<crate::dataset::Fault>),
+    #[error(
+        "no token of the dataset is trained: every example was cut before the assistant's words (raise max_seq_len)"
+    )]
     NothingTrained,
 }
 
-/// BOS by the tokenizer's rule; the mask covers assistant content and its end-of-turn token.
-pub fn encode(
-    _records: &[Record],
-    _template: &ChatTemplate,
-    _tokenizer: &Tokenizer,
-    _max_seq_len: usize,
-) -> Result<Vec<Example>, BatchError> {
-    todo!()
+fn count(faults: &[crate::dataset::Fault]) -> String {
+    if faults.len() == 1 { "1 example".into() } else { format!("{} examples", faults.len()) }
 }
 
-/// The order of one epoch: indices of examples, shuffled by (seed, epoch) or as they are.
-pub fn epoch_order(_n: usize, _seed: u64, _epoch: usize, _shuffle: bool) -> Vec<usize> {
-    todo!()
+fn listed(faults: &[crate::dataset::Fault]) -> String {
+    faults.iter().map(|f| format!("\n  {f}")).collect()
 }
