@@ -70,7 +70,7 @@ words! {
 }
 words! {
     /// The per-prompt score a suite is judged by.
-    Metric { ExactMatch = "exact_match", KeywordMatch = "keyword_match", Pass = "pass" }
+    Metric { ExactMatch = "exact_match", KeywordMatch = "keyword_match", Pass = "pass", TokenF1 = "token_f1" }
 }
 
 /// What is mixed in against forgetting.

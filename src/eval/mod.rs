@@ -1,1 +1,43 @@
 //! Suites, scorers with signatures, paired statistics, gate verdict, reports; asks a trait `Answerer`, never the network.
+//!
+//! The way: [`Suite`] → [`ask_all`] (arm by arm, through a journal) → [`measure`] (scores of each answer) → [`judge`]
+//! (one verdict per suite) → [`gate`] (one decision) → [`document`] (JSON) and [`summary`] (Markdown).
+
+mod answerer;
+mod ask;
+mod bootstrap;
+mod degenerate;
+mod document;
+mod fault;
+mod gate;
+mod journal;
+mod judge;
+mod measure;
+mod overlap;
+mod paired;
+mod power;
+mod relevance;
+mod score;
+mod suite;
+mod suite_file;
+mod summary;
+mod text;
+
+pub use answerer::{Answered, Answerer, Embedder, Question, Reply};
+pub use ask::{Arm, Asking, Bench, CaseAnswers, Event, ask_all};
+pub use bootstrap::bootstrap_t;
+pub use degenerate::{Degenerate, degenerate};
+pub use document::{Document, Metadata, document};
+pub use fault::{EvalError, Fault};
+pub use gate::{Decision, Gate, GateInput, Judgement, Rules, gate};
+pub use journal::Journal;
+pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
+pub use measure::{ArmScores, CaseScores, Measured, measure};
+pub use overlap::{Overlap, overlaps};
+pub use paired::{Pairs, mcnemar_midp, tango_interval, tango_z};
+pub use power::{margin_with_power, needed, smallest_margin};
+pub use relevance::cosine;
+pub use score::{KeywordMatch, Metric};
+pub use suite::{Case, Suite};
+pub use summary::summary;
+pub use text::{Normaliser, fold};

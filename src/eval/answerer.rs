@@ -1,0 +1,63 @@
+//! Who is asked: a trait; `steps` answers it with a daemon, tests with a table.
+
+use crate::chat::Message;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// One question to one model.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Question {
+    pub model: String,
+    pub messages: Vec<Message>,
+    /// Shared by both arms; only matters above temperature 0.
+    pub seed: u64,
+    /// `num_predict`; None: the answerer's own.
+    pub max_tokens: Option<u64>,
+}
+
+/// An answer and what it cost.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Answered {
+    pub text: String,
+    pub done: bool,
+    /// `stop`, `length` …
+    pub done_reason: String,
+    pub prompt_tokens: u64,
+    pub tokens: u64,
+    /// Without loading the model.
+    pub seconds: f64,
+    /// Generation alone (tokens / this = speed).
+    pub eval_seconds: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    Answer(Answered),
+    /// This question failed, others may not (HTTP 500, repeat limit): counted as degenerate.
+    Failed(String),
+}
+
+impl Reply {
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Answer(a) => &a.text,
+            Self::Failed(_) => "",
+        }
+    }
+}
+
+/// Asks one question of one arm. An `Err` stops the evaluation (daemon gone, interrupted, bad request).
+pub trait Answerer {
+    fn ask(&mut self, question: &Question) -> Result<Reply, Cause>;
+    /// What the model is now (its manifest's digest): the journal's key, and read again after the arm.
+    fn digest(&mut self, model: &str) -> Result<String, Cause>;
+    /// Everything else an answer depends on, in one line: options, daemon's version.
+    fn signature(&self) -> String;
+}
+
+/// Turns texts into vectors of one length.
+pub trait Embedder {
+    /// The model's name, for the signature.
+    fn name(&self) -> String;
+    fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Cause>;
+}

@@ -1,0 +1,213 @@
+//! One suite's results as JSON: `metadata`, `statistics`, `by_category`, `results`, under the names users of the earlier tools know.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::gate::Decision;
+use super::judge::Judged;
+use super::measure::{ArmScores, CaseScores, Measured};
+use super::score::KeywordMatch;
+
+/// What was compared, where and when; the caller knows.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Metadata {
+    pub base_model: String,
+    pub finetuned_model: String,
+    /// Folder or digest of the adapter.
+    pub lora_adapter: Option<String>,
+    /// Where the answers were computed (the daemon's host and version).
+    pub device: String,
+    /// RFC 3339.
+    pub timestamp: String,
+    pub base_digest: String,
+    pub finetuned_digest: String,
+    pub options: Value,
+    pub system: Option<String>,
+    pub tool_version: String,
+    pub role: Option<String>,
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Document {
+    pub metadata: Map<String, Value>,
+    pub statistics: Map<String, Value>,
+    pub by_category: BTreeMap<String, Map<String, Value>>,
+    pub results: Vec<Map<String, Value>>,
+}
+
+impl Document {
+    pub fn to_json(&self) -> String {
+        // Strings, finite numbers and nulls: the writer has nothing to refuse.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// `decision`: the whole gate's, if it is known already.
+pub fn document(metadata: &Metadata, measured: &Measured, judged: &Judged, decision: Option<Decision>) -> Document {
+    let mut by_category: BTreeMap<String, Vec<&CaseScores>> = BTreeMap::new();
+    for case in &measured.cases {
+        by_category.entry(case.category.clone()).or_default().push(case);
+    }
+    let mut meta = object(serde_json::to_value(metadata).unwrap_or_default());
+    meta.extend(object(json!({
+        "suite": measured.suite,
+        "suite_digest": measured.digest,
+        "samples": measured.samples,
+        "metric": judged.demand.metric.name(),
+        "metric_signature": judged.demand.metric.signature(),
+        "relevance_signature": measured.relevance_signature,
+        "cosine_signature": measured.cosine_signature,
+    })));
+    let all: Vec<&CaseScores> = measured.cases.iter().collect();
+    let mut statistics = statistics(&all);
+    statistics.insert("verdict".into(), judged.verdict.name().into());
+    statistics.insert("gate".into(), decision.map(Decision::name).into());
+    statistics.insert("judged".into(), serde_json::to_value(judged).unwrap_or_default());
+    Document {
+        metadata: meta,
+        statistics,
+        by_category: by_category.into_iter().map(|(k, cases)| (k, self::statistics(&cases))).collect(),
+        results: measured.cases.iter().map(result).collect(),
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Means over the cases that have the value; null where none has.
+fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
+    let mut map = object(json!({
+        "total_tests": cases.len(),
+        "avg_cosine_similarity": mean(cases.iter().filter_map(|c| c.cosine)),
+    }));
+    let arms: [(&str, fn(&CaseScores) -> &ArmScores); 2] = [("base", |c| &c.base), ("finetuned", |c| &c.tuned)];
+    for (arm, of) in arms {
+        let of = |cases: &[&CaseScores]| cases.iter().map(|c| of(c).clone()).collect::<Vec<_>>();
+        let scores = of(cases);
+        let flag = |f: fn(&ArmScores) -> Option<bool>| mean(scores.iter().filter_map(f).map(|b| f64::from(u8::from(b))));
+        let seconds = || scores.iter().filter_map(|s| s.seconds);
+        let entries = [
+            ("avg_keyword_match", json!(mean(scores.iter().filter_map(|s| s.keywords.map(KeywordMatch::ratio))))),
+            ("avg_relevance", json!(mean(scores.iter().filter_map(|s| s.relevance)))),
+            ("avg_score", json!(mean(scores.iter().filter_map(|s| s.score)))),
+            ("exact_match_rate", json!(flag(|s| s.exact))),
+            ("pass_rate", json!(flag(|s| s.pass))),
+            ("success_rate", json!(flag(|s| Some(s.success())))),
+            ("degenerate", json!(scores.iter().filter(|s| s.degenerate.is_some()).count())),
+            ("cut_at_limit", json!(scores.iter().filter(|s| s.cut).count())),
+            ("median_seconds", json!(median(seconds()))),
+            ("p95_seconds", json!(quantile(seconds(), 0.95))),
+            ("prompt_tokens", json!(scores.iter().map(|s| s.prompt_tokens).sum::<u64>())),
+            ("tokens", json!(scores.iter().map(|s| s.tokens).sum::<u64>())),
+            ("tokens_per_second", json!(median(scores.iter().filter_map(|s| s.tokens_per_second)))),
+        ];
+        map.extend(entries.into_iter().map(|(k, v)| (format!("{k}_{arm}"), v)));
+    }
+    map
+}
+
+fn result(case: &CaseScores) -> Map<String, Value> {
+    let mut map = object(json!({
+        "prompt_id": case.id,
+        "category": case.category,
+        "prompt": case.prompt,
+        "keywords_expected": case.keywords_expected,
+        "base_model_response": case.base.text,
+        "finetuned_response": case.tuned.text,
+        "cosine_similarity_score": case.cosine,
+        "must_pass": case.must_pass,
+    }));
+    for (arm, s) in [("base", &case.base), ("finetuned", &case.tuned)] {
+        let entries = [
+            ("keyword_match", json!(s.keywords.map(KeywordMatch::ratio))),
+            ("keywords_found", json!(s.keywords.map(|k| format!("{}/{}", k.found, k.total)))),
+            ("jarvis_relevance", json!(s.relevance)),
+            ("exact_match", json!(s.exact)),
+            ("pass", json!(s.pass)),
+            ("score", json!(s.score)),
+            ("success", json!(s.success())),
+            ("degenerate", json!(s.degenerate)),
+            ("error", json!(s.error)),
+            ("seconds", json!(s.seconds)),
+            ("prompt_tokens", json!(s.prompt_tokens)),
+            ("tokens", json!(s.tokens)),
+        ];
+        map.extend(entries.into_iter().map(|(k, v)| (format!("{k}_{arm}"), v)));
+    }
+    map
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, n) = values.fold((0.0, 0u32), |(s, n), v| (s + v, n + 1));
+    (n > 0).then(|| sum / f64::from(n))
+}
+
+pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    quantile(values, 0.5)
+}
+
+/// Linear between the order statistics (numpy's default).
+fn quantile(values: impl Iterator<Item = f64>, q: f64) -> Option<f64> {
+    let mut v: Vec<f64> = values.filter(|x| x.is_finite()).collect();
+    v.sort_by(f64::total_cmp);
+    let last = v.len().checked_sub(1)?;
+    let at = q * last as f64;
+    let (low, high) = (at.floor() as usize, at.ceil() as usize);
+    Some(v[low] + (v[high] - v[low]) * (at - low as f64))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::eval::*;
+
+    pub(crate) fn sample() -> (Metadata, Measured, Judged) {
+        let text = "{\"id\": \"q1\", \"prompt\": \"p | one\", \"keywords\": [\"a\", \"b\"], \"category\": \"x\"}\n{\"prompt\": \"p2\", \"expected\": \"c\"}";
+        let suite = Suite::parse(text, "evals/r.jsonl").unwrap();
+        let say = |t: &str, s: f64| vec![Reply::Answer(Answered { text: t.into(), done: true, done_reason: "stop".into(), seconds: s, tokens: 2, ..Answered::default() })];
+        let answers = [
+            CaseAnswers { base: say("a <b>", 1.0), tuned: say("a b\n```", 2.0) },
+            CaseAnswers { base: say("c", 3.0), tuned: say("d", 4.0) },
+        ];
+        let measured = measure(&suite, Metric::Pass, &answers, None, &[]).unwrap();
+        let judged = judge(&measured, Demand { goal: Goal::Improve, metric: Metric::Pass, margin: 0.05, min_gain: None }, 1);
+        let metadata = Metadata { base_model: "x:v1".into(), finetuned_model: "x:v2".into(), ..Metadata::default() };
+        (metadata, measured, judged)
+    }
+
+    #[test]
+    fn the_names_that_users_know() {
+        let (metadata, measured, judged) = sample();
+        let doc: Value = serde_json::from_str(&document(&metadata, &measured, &judged, Some(Decision::Inconclusive)).to_json()).unwrap();
+        for path in [
+            "/metadata/base_model", "/metadata/lora_adapter", "/metadata/device", "/metadata/timestamp", "/statistics/total_tests",
+            "/statistics/avg_cosine_similarity", "/statistics/avg_keyword_match_base", "/statistics/avg_keyword_match_finetuned",
+            "/statistics/avg_relevance_base", "/statistics/avg_relevance_finetuned", "/by_category/x/total_tests", "/results/0/prompt_id",
+            "/results/0/category", "/results/0/prompt", "/results/0/keywords_expected", "/results/0/base_model_response",
+            "/results/0/finetuned_response", "/results/0/cosine_similarity_score", "/results/0/keyword_match_base",
+            "/results/0/keyword_match_finetuned", "/results/0/jarvis_relevance_base", "/results/0/jarvis_relevance_finetuned",
+        ] {
+            assert!(doc.pointer(path).is_some(), "{path}\n{doc:#}");
+        }
+        assert_eq!(doc["statistics"]["total_tests"], 2);
+        assert_eq!(doc["statistics"]["avg_cosine_similarity"], Value::Null);
+        assert_eq!(doc["statistics"]["avg_keyword_match_base"], 1.0);
+        assert_eq!(doc["statistics"]["pass_rate_finetuned"], 0.5);
+        assert_eq!(doc["statistics"]["median_seconds_finetuned"], 3.0);
+        assert_eq!(doc["results"][1]["exact_match_base"], true);
+        assert_eq!(doc["results"][0]["keywords_found_base"], "2/2");
+    }
+
+    #[test]
+    fn quantiles_are_numpys() {
+        assert_eq!(quantile([4.0, 1.0, 2.0].into_iter(), 0.95), Some(3.8));
+        assert_eq!(median([].into_iter()), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! The faults of this room.
+
+use std::fmt::Write as _;
+
+use crate::store::StoreError;
+
+/// One fault of a suite file; `line` from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub line: usize,
+    pub what: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Every fault of the file, at once.
+    #[error("{suite}: {}", listed(faults))]
+    Suite { suite: String, faults: Vec<Fault> },
+    #[error("{suite}: no prompt in it; a line is {{\"prompt\": …, \"expected\": …}} or has \"keywords\"")]
+    Empty { suite: String },
+    #[error("{suite}: the metric {metric} needs {needs} in every line; {missing} lack it, the first is {first:?}")]
+    Metric { suite: String, metric: &'static str, needs: &'static str, missing: usize, first: String },
+    #[error("there is no suite {0:?} in the program; builtin:general is")]
+    NoBuiltin(String),
+    #[error("{model} was replaced while it was asked (its digest was {before}, now {after}): the run is void; start it again")]
+    ModelChanged { model: String, before: String, after: String },
+    #[error("interrupted; the {answers} answers so far are kept and will not be asked again")]
+    Interrupted { answers: usize },
+    /// What the answerer can't go on after (the daemon died, for example); the cause tells which exit code.
+    #[error("asking {model}: {source}")]
+    Stopped { model: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{}: not a journal of answers (line {line}): {reason}; delete it to ask again", path.display())]
+    Journal { path: std::path::PathBuf, line: usize, reason: String },
+    #[error("writing the summary: {0}")]
+    Template(String),
+}
+
+fn listed(faults: &[Fault]) -> String {
+    let mut text = format!("{} fault{}", faults.len(), if faults.len() == 1 { "" } else { "s" });
+    for fault in faults {
+        let _ = write!(text, "\n  line {}: {}", fault.line, fault.what);
+    }
+    text
+}

@@ -1,0 +1,228 @@
+//! Every answer of a suite scored: from replies to numbers, before any statistics.
+
+use super::answerer::{Embedder, Reply};
+use super::ask::CaseAnswers;
+use super::degenerate::{Degenerate, degenerate};
+use super::fault::EvalError;
+use super::relevance::{Domain, cosine, embed};
+use super::score::{KeywordMatch, Metric, exact, keywords};
+use super::suite::{Case, Suite};
+
+/// One arm's answer(s) to one case.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ArmScores {
+    /// Of the suite's metric, mean over samples.
+    pub score: Option<f64>,
+    /// The first sample's.
+    pub text: String,
+    pub exact: Option<bool>,
+    pub pass: Option<bool>,
+    pub keywords: Option<KeywordMatch>,
+    /// 0–1; see [`Measured::relevance_signature`].
+    pub relevance: Option<f64>,
+    pub degenerate: Option<Degenerate>,
+    /// What failed, when the request did.
+    pub error: Option<String>,
+    /// Ended by the token limit, not by itself.
+    pub cut: bool,
+    pub seconds: Option<f64>,
+    pub prompt_tokens: u64,
+    pub tokens: u64,
+    pub tokens_per_second: Option<f64>,
+}
+
+impl ArmScores {
+    /// Ended by itself with a proper answer; not correctness.
+    pub fn success(&self) -> bool {
+        self.degenerate.is_none() && !self.cut
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CaseScores {
+    pub id: String,
+    pub category: String,
+    pub prompt: String,
+    pub keywords_expected: Vec<String>,
+    pub cluster: Option<String>,
+    pub must_pass: bool,
+    pub base: ArmScores,
+    pub tuned: ArmScores,
+    /// Of the two answers' embeddings.
+    pub cosine: Option<f64>,
+    /// Every sample of both arms is the same text.
+    pub identical: bool,
+}
+
+/// A suite, scored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    pub suite: String,
+    pub digest: String,
+    pub samples: usize,
+    pub cases: Vec<CaseScores>,
+    /// How `relevance` was computed.
+    pub relevance_signature: String,
+    /// How `cosine` was computed, or why it is null.
+    pub cosine_signature: String,
+}
+
+/// Scores a suite's answers. `outside`: general answers of the base, for the embedder's notion of what is off the domain.
+pub fn measure(
+    suite: &Suite,
+    metric: Metric,
+    answers: &[CaseAnswers],
+    embedder: Option<&mut dyn Embedder>,
+    outside: &[String],
+) -> Result<Measured, EvalError> {
+    suite.check_metric(metric)?;
+    let cases = suite.cases.iter().zip(answers).map(|(case, a)| case_scores(case, metric, a)).collect();
+    let mut measured = Measured {
+        suite: suite.name.clone(),
+        digest: suite.digest.to_string(),
+        samples: answers.first().map_or(1, |a| a.base.len().max(1)),
+        cases,
+        relevance_signature: "keyword_coverage (no embedding model)".into(),
+        cosine_signature: "null: no embedding model (a role names one with `embedding:`)".into(),
+    };
+    match embedder {
+        Some(embedder) => with_embedder(suite, &mut measured, embedder, outside)?,
+        None => by_keywords(&mut measured),
+    }
+    Ok(measured)
+}
+
+fn case_scores(case: &Case, metric: Metric, answers: &CaseAnswers) -> CaseScores {
+    let texts = |replies: &[Reply]| replies.iter().map(|r| r.text().to_owned()).collect::<Vec<_>>();
+    CaseScores {
+        id: case.id.clone(),
+        category: case.category.clone(),
+        prompt: case.prompt().to_owned(),
+        keywords_expected: case.keywords.clone(),
+        cluster: case.cluster.clone(),
+        must_pass: case.must_pass,
+        base: arm_scores(case, metric, &answers.base),
+        tuned: arm_scores(case, metric, &answers.tuned),
+        cosine: None,
+        identical: texts(&answers.base) == texts(&answers.tuned),
+    }
+}
+
+fn arm_scores(case: &Case, metric: Metric, replies: &[Reply]) -> ArmScores {
+    let Some(first) = replies.first() else { return ArmScores::default() };
+    let text = first.text();
+    let scores: Vec<f64> = replies.iter().filter_map(|r| metric.score(case, r.text())).collect();
+    let mut arm = ArmScores {
+        score: (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64),
+        text: text.to_owned(),
+        exact: exact(case, text),
+        pass: Metric::Pass.score(case, text).map(|s| s > 0.5),
+        keywords: keywords(case, text),
+        degenerate: replies.iter().find_map(degenerate),
+        ..ArmScores::default()
+    };
+    match first {
+        Reply::Failed(what) => arm.error = Some(what.clone()),
+        Reply::Answer(a) => {
+            arm.cut = a.done && a.done_reason == "length";
+            arm.seconds = Some(a.seconds);
+            arm.prompt_tokens = a.prompt_tokens;
+            arm.tokens = a.tokens;
+            arm.tokens_per_second = (a.eval_seconds > 0.0).then(|| a.tokens as f64 / a.eval_seconds);
+        }
+    }
+    arm
+}
+
+fn by_keywords(measured: &mut Measured) {
+    for case in &mut measured.cases {
+        for arm in [&mut case.base, &mut case.tuned] {
+            arm.relevance = arm.keywords.map(KeywordMatch::ratio);
+        }
+    }
+}
+
+fn with_embedder(suite: &Suite, measured: &mut Measured, embedder: &mut dyn Embedder, outside: &[String]) -> Result<(), EvalError> {
+    let name = embedder.name();
+    let base: Vec<&str> = measured.cases.iter().map(|c| c.base.text.as_str()).collect();
+    let tuned: Vec<&str> = measured.cases.iter().map(|c| c.tuned.text.as_str()).collect();
+    let (base, tuned) = (embed(embedder, &base)?, embed(embedder, &tuned)?);
+    for (case, (b, t)) in measured.cases.iter_mut().zip(base.iter().zip(&tuned)) {
+        case.cosine = b.as_ref().zip(t.as_ref()).map(|(b, t)| cosine(b, t));
+    }
+    measured.cosine_signature = format!("cos(base answer, tuned answer):embed={name},v1");
+    let references: Vec<&str> = suite.cases.iter().filter_map(|c| c.reference.as_deref().or(c.expected.first().map(String::as_str))).collect();
+    let outside: Vec<&str> = outside.iter().map(String::as_str).collect();
+    let inside: Vec<_> = embed(embedder, &references)?.into_iter().flatten().collect();
+    let outside: Vec<_> = embed(embedder, &outside)?.into_iter().flatten().collect();
+    match Domain::new(&inside, &outside) {
+        Some(domain) => {
+            for (case, (b, t)) in measured.cases.iter_mut().zip(base.iter().zip(&tuned)) {
+                case.base.relevance = Some(b.as_ref().map_or(0.0, |v| domain.relevance(v)));
+                case.tuned.relevance = Some(t.as_ref().map_or(0.0, |v| domain.relevance(v)));
+            }
+            measured.relevance_signature = format!("clamp((cos-out)/(in-out)):embed={name}|in={}|out={},v1", inside.len(), outside.len());
+        }
+        None => {
+            by_keywords(measured);
+            measured.relevance_signature = "keyword_coverage (too few references, or the embedder does not tell them from general answers)".into();
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::Answered;
+
+    struct Letters;
+    impl Embedder for Letters {
+        fn name(&self) -> String {
+            "letters".into()
+        }
+        /// (vowels, digits, rest).
+        fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+            let count = |t: &str, f: fn(char) -> bool| t.chars().filter(|c| f(*c)).count() as f32;
+            Ok(texts.iter().map(|t| vec![count(t, char::is_alphabetic), count(t, char::is_numeric), 0.1]).collect())
+        }
+    }
+
+    fn said(text: &str, reason: &str) -> Reply {
+        Reply::Answer(Answered { text: text.into(), done: true, done_reason: reason.into(), tokens: 4, seconds: 2.0, eval_seconds: 1.0, ..Answered::default() })
+    }
+
+    fn suite() -> Suite {
+        let lines: String = ["11", "22", "33"].iter().map(|n| format!("{{\"prompt\": \"p{n}\", \"expected\": \"{n}\", \"keywords\": [\"{n}\", \"x\"]}}\n")).collect();
+        Suite::parse(&lines, "s").unwrap()
+    }
+
+    fn answers() -> Vec<CaseAnswers> {
+        vec![
+            CaseAnswers { base: vec![said("abc", "stop")], tuned: vec![said("11", "stop")] },
+            CaseAnswers { base: vec![said("22 x", "length")], tuned: vec![said("22 x", "length")] },
+            CaseAnswers { base: vec![Reply::Failed("500".into())], tuned: vec![said("", "stop")] },
+        ]
+    }
+
+    #[test]
+    fn without_an_embedder_cosine_is_null_and_relevance_named() {
+        let m = measure(&suite(), Metric::ExactMatch, &answers(), None, &[]).unwrap();
+        let [a, b, c] = m.cases.as_slice() else { panic!() };
+        assert_eq!((a.base.score, a.tuned.score, a.tuned.keywords.unwrap().found), (Some(0.0), Some(1.0), 1));
+        assert_eq!((b.base.cut, b.identical, b.base.success()), (true, true, false));
+        assert_eq!((c.base.error.as_deref(), c.tuned.degenerate), (Some("500"), Some(Degenerate::Empty)));
+        assert_eq!((a.cosine, a.tuned.relevance, a.tuned.tokens_per_second), (None, Some(0.5), Some(4.0)));
+        assert!(m.cosine_signature.starts_with("null") && m.relevance_signature.starts_with("keyword_coverage"));
+    }
+
+    #[test]
+    fn with_an_embedder_both_are_there() {
+        let outside = ["ab", "cd", "ef"].map(String::from);
+        let m = measure(&suite(), Metric::Pass, &answers(), Some(&mut Letters), &outside).unwrap();
+        assert!(m.cases[0].cosine.unwrap() < 0.1 && m.cases[1].cosine.unwrap() > 0.999);
+        assert!(m.cases[0].base.relevance.unwrap() < 0.1 && m.cases[0].tuned.relevance.unwrap() > 0.9);
+        assert_eq!((m.cases[2].cosine, m.cases[2].tuned.relevance), (None, Some(0.0)));
+        assert!(m.relevance_signature.contains("embed=letters"), "{}", m.relevance_signature);
+    }
+}

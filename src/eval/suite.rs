@@ -1,0 +1,144 @@
+//! A suite: prompts and what a good answer to each holds.
+
+use crate::chat::{Message, Role};
+use crate::dataset::{Content, Record};
+use crate::store::Digest;
+
+use super::fault::EvalError;
+use super::score::Metric;
+use super::text::{Normaliser, words};
+
+/// One prompt and what is asserted of its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    pub id: String,
+    /// The conversation up to the answer; the last turn is the user's.
+    pub messages: Vec<Message>,
+    /// The answer is one of these (after `normaliser`); empty: not asserted.
+    pub expected: Vec<String>,
+    /// All are found in the answer; each a list of alternatives (`a|b`).
+    pub keywords: Vec<String>,
+    /// None of these is found.
+    pub not_keywords: Vec<String>,
+    /// A good answer to compare with, not asserted.
+    pub reference: Option<String>,
+    pub category: String,
+    /// Prompts that are not independent (paraphrases) share one.
+    pub cluster: Option<String>,
+    /// If the present model passes it, the new one must.
+    pub must_pass: bool,
+    pub normaliser: Normaliser,
+}
+
+impl Case {
+    /// The last user turn.
+    pub fn prompt(&self) -> &str {
+        self.messages.iter().rev().find(|m| m.role == Role::User).map_or("", |m| &m.content)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suite {
+    pub name: String,
+    pub cases: Vec<Case>,
+    /// Of the text it was read from.
+    pub digest: Digest,
+}
+
+/// Longer expected answers than this are compared by overlap, not letter by letter.
+const SHORT_ANSWER_WORDS: usize = 12;
+
+impl Suite {
+    /// Held-out records of a dataset: the last assistant turn is what is expected. Records without one are left out.
+    pub fn from_records(name: &str, records: &[Record]) -> Result<Self, EvalError> {
+        let cases: Vec<Case> = records.iter().filter_map(case_of_record).collect();
+        if cases.is_empty() {
+            return Err(EvalError::Empty { suite: name.to_owned() });
+        }
+        let text = format!("{:?}", cases);
+        Ok(Self { name: name.to_owned(), cases, digest: Digest::of_bytes(text.as_bytes()) })
+    }
+
+    /// The metric when nobody names one: `pass` where anything is asserted of every answer (and the expected texts are
+    /// short enough to be met exactly), else `token_f1`.
+    pub fn natural_metric(&self) -> Metric {
+        let short = |c: &Case| c.expected.iter().any(|e| words(e).len() <= SHORT_ANSWER_WORDS);
+        let asserted = |c: &Case| if c.expected.is_empty() { !c.keywords.is_empty() } else { short(c) };
+        if self.cases.iter().all(asserted) { Metric::Pass } else { Metric::TokenF1 }
+    }
+
+    /// Whether every case has what `metric` needs.
+    pub fn check_metric(&self, metric: Metric) -> Result<(), EvalError> {
+        let (needs, lacks): (_, fn(&Case) -> bool) = match metric {
+            Metric::Pass => ("\"expected\" or \"keywords\"", |c| c.expected.is_empty() && c.keywords.is_empty() && c.not_keywords.is_empty()),
+            Metric::ExactMatch => ("\"expected\"", |c| c.expected.is_empty()),
+            Metric::KeywordMatch => ("\"keywords\"", |c| c.keywords.is_empty()),
+            Metric::TokenF1 => ("\"expected\" or \"reference\"", |c| c.expected.is_empty() && c.reference.is_none()),
+        };
+        let missing: Vec<_> = self.cases.iter().filter(|c| lacks(c)).collect();
+        match missing.first() {
+            None => Ok(()),
+            Some(first) => Err(EvalError::Metric {
+                suite: self.name.clone(),
+                metric: metric.name(),
+                needs,
+                missing: missing.len(),
+                first: first.id.clone(),
+            }),
+        }
+    }
+
+    /// The first `n` cases of it; a limited suite never decides (see [`super::GateInput::limited`]).
+    pub fn limited(mut self, n: usize) -> Self {
+        self.cases.truncate(n);
+        self
+    }
+}
+
+fn case_of_record(record: &Record) -> Option<Case> {
+    let Content::Chat(messages) = &record.content else { return None };
+    let at = messages.iter().rposition(|m| m.role == Role::Assistant)?;
+    let before = messages[..at].to_vec();
+    if before.last().map(|m| m.role) != Some(Role::User) || messages[at].content.trim().is_empty() {
+        return None;
+    }
+    Some(Case {
+        id: format!("line-{}", record.line),
+        messages: before,
+        expected: vec![messages[at].content.clone()],
+        keywords: Vec::new(),
+        not_keywords: Vec::new(),
+        reference: None,
+        category: record.category.clone().unwrap_or_else(|| "held-out".into()),
+        cluster: None,
+        must_pass: false,
+        normaliser: Normaliser::default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(line: usize, turns: &[(Role, &str)]) -> Record {
+        let messages = turns.iter().map(|(role, content)| Message { role: *role, content: content.to_string() }).collect();
+        Record { line, content: Content::Chat(messages), category: None }
+    }
+
+    #[test]
+    fn held_out_records_become_cases() {
+        let long = "word ".repeat(40);
+        let records = [
+            record(1, &[(Role::System, "s"), (Role::User, "u"), (Role::Assistant, "volume_up()")]),
+            record(2, &[(Role::User, "only a question")]),
+            Record { line: 3, content: Content::Text("t".into()), category: None },
+        ];
+        let suite = Suite::from_records("held-out", &records).unwrap();
+        assert_eq!((suite.cases.len(), suite.cases[0].messages.len(), suite.cases[0].prompt()), (1, 2, "u"));
+        assert_eq!(suite.natural_metric(), Metric::Pass);
+        let wordy = Suite::from_records("h", &[record(1, &[(Role::User, "u"), (Role::Assistant, &long)])]).unwrap();
+        assert_eq!(wordy.natural_metric(), Metric::TokenF1);
+        assert!(wordy.check_metric(Metric::KeywordMatch).unwrap_err().to_string().contains("line-1"));
+        assert!(Suite::from_records("h", &records[1..]).is_err());
+    }
+}

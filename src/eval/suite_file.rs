@@ -1,0 +1,222 @@
+//! A suite file, JSONL: one prompt a line; every fault is listed with its line.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::chat::{Message, Role};
+use crate::store::{Digest, StoreError};
+
+use super::fault::{EvalError, Fault};
+use super::suite::{Case, Suite};
+use super::text::{Normaliser, fold};
+
+const KEYS: &[&str] = &[
+    "id", "prompt", "messages", "expected", "keywords", "not_keywords", "reference", "category", "cluster", "must_pass", "normalise",
+];
+
+impl Suite {
+    pub fn read(path: &Path) -> Result<Self, EvalError> {
+        let text = std::fs::read_to_string(path).map_err(|e| StoreError::new("reading the suite", path, e))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// `name` is what the suite is called in results and errors.
+    pub fn parse(text: &str, name: &str) -> Result<Self, EvalError> {
+        let mut cases: Vec<Case> = Vec::new();
+        let mut faults = Vec::new();
+        let mut seen: HashMap<(&str, String), usize> = HashMap::new();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        for (i, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+            let line_number = i + 1;
+            let mut reader = Reader { faults: Vec::new() };
+            let case = reader.case(line, line_number);
+            if reader.faults.is_empty() {
+                let talk: Vec<_> = case.messages.iter().map(|m| format!("{:?} {}", m.role, fold(&m.content))).collect();
+                for (what, value) in [("id", case.id.clone()), ("prompt", talk.join("\n"))] {
+                    if let Some(first) = seen.insert((what, value), line_number) {
+                        reader.fault(format!("the same {what} as line {first}; each counts once"));
+                    }
+                }
+            }
+            faults.extend(reader.faults.into_iter().map(|what| Fault { line: line_number, what }));
+            cases.push(case);
+        }
+        if !faults.is_empty() {
+            return Err(EvalError::Suite { suite: name.to_owned(), faults });
+        }
+        if cases.is_empty() {
+            return Err(EvalError::Empty { suite: name.to_owned() });
+        }
+        Ok(Self { name: name.to_owned(), cases, digest: Digest::of_bytes(text.as_bytes()) })
+    }
+}
+
+struct Reader {
+    faults: Vec<String>,
+}
+
+impl Reader {
+    fn fault(&mut self, what: impl Into<String>) {
+        self.faults.push(what.into());
+    }
+
+    fn case(&mut self, line: &str, number: usize) -> Case {
+        let map = match serde_json::from_str(line) {
+            Ok(Value::Object(map)) => map,
+            Ok(_) => {
+                self.fault("a JSON object is wanted, like {\"prompt\": \"…\", \"expected\": \"…\"}");
+                Map::new()
+            }
+            Err(e) => {
+                self.fault(format!("not JSON: {e}"));
+                Map::new()
+            }
+        };
+        let bad_json = !self.faults.is_empty();
+        for key in map.keys().filter(|k| !KEYS.contains(&k.as_str())) {
+            self.fault(format!("{key:?} is no key of a suite; the keys are {}", KEYS.join(", ")));
+        }
+        let case = Case {
+            id: self.text(&map, "id").unwrap_or_else(|| format!("line-{number}")),
+            messages: if bad_json { Vec::new() } else { self.messages(&map) },
+            expected: self.texts(&map, "expected"),
+            keywords: self.texts(&map, "keywords"),
+            not_keywords: self.texts(&map, "not_keywords"),
+            reference: self.text(&map, "reference"),
+            category: self.text(&map, "category").unwrap_or_else(|| "uncategorised".into()),
+            cluster: self.text(&map, "cluster"),
+            must_pass: self.flag(&map, "must_pass"),
+            normaliser: self.normaliser(&map),
+        };
+        if !bad_json
+            && case.expected.is_empty()
+            && case.keywords.is_empty()
+            && case.not_keywords.is_empty()
+            && case.reference.is_none()
+        {
+            self.fault("nothing to judge an answer by: give \"expected\", \"keywords\" or \"reference\"");
+        }
+        for alternative in case.keywords.iter().chain(&case.not_keywords).flat_map(|k| k.split('|')) {
+            if fold(alternative).is_empty() {
+                self.fault("an empty keyword, or an empty alternative around `|`");
+            }
+        }
+        case
+    }
+
+    fn messages(&mut self, map: &Map<String, Value>) -> Vec<Message> {
+        let messages = match (map.get("prompt"), map.get("messages")) {
+            (Some(Value::String(prompt)), None) => vec![Message { role: Role::User, content: prompt.clone() }],
+            (None, Some(value)) => match serde_json::from_value::<Vec<Message>>(value.clone()) {
+                Ok(messages) => messages,
+                Err(e) => {
+                    self.fault(format!("\"messages\": {e}"));
+                    return Vec::new();
+                }
+            },
+            (Some(_), Some(_)) => {
+                self.fault("\"prompt\" and \"messages\" are both there; keep one");
+                return Vec::new();
+            }
+            (Some(_), None) => {
+                self.fault("\"prompt\" is no text");
+                return Vec::new();
+            }
+            (None, None) => {
+                self.fault("neither \"prompt\" nor \"messages\"");
+                return Vec::new();
+            }
+        };
+        match messages.last() {
+            Some(m) if m.role == Role::User && !m.content.trim().is_empty() => {}
+            Some(m) if m.role == Role::User => self.fault("the prompt is empty"),
+            _ => self.fault("the last message must be the user's: its answer is what is judged"),
+        }
+        messages
+    }
+
+    fn text(&mut self, map: &Map<String, Value>, key: &str) -> Option<String> {
+        match map.get(key)? {
+            Value::Null => None,
+            Value::String(text) if text.trim().is_empty() => {
+                self.fault(format!("{key:?} is empty"));
+                None
+            }
+            Value::String(text) => Some(text.clone()),
+            Value::Number(n) if key == "id" => Some(n.to_string()),
+            _ => {
+                self.fault(format!("{key:?} is no text"));
+                None
+            }
+        }
+    }
+
+    fn texts(&mut self, map: &Map<String, Value>, key: &str) -> Vec<String> {
+        let Some(Value::Array(items)) = map.get(key) else { return self.text(map, key).into_iter().collect() };
+        let texts: Vec<_> = items.iter().filter_map(Value::as_str).filter(|t| !t.trim().is_empty()).map(str::to_owned).collect();
+        if texts.len() != items.len() {
+            self.fault(format!("{key:?} wants a list of texts, none empty"));
+        }
+        texts
+    }
+
+    fn flag(&mut self, map: &Map<String, Value>, key: &str) -> bool {
+        match map.get(key) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(on)) => *on,
+            Some(_) => {
+                self.fault(format!("{key:?} wants true or false"));
+                false
+            }
+        }
+    }
+
+    fn normaliser(&mut self, map: &Map<String, Value>) -> Normaliser {
+        match map.get("normalise") {
+            None | Some(Value::Null) => Normaliser::default(),
+            Some(value) => serde_json::from_value(value.clone()).unwrap_or_else(|_| {
+                self.fault("\"normalise\" is one of strict, nfkc_casefold_ws, squad, label");
+                Normaliser::default()
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_shapes_are_read() {
+        let text = "\u{feff}{\"id\": 7, \"prompt\": \"Capital of France?\", \"keywords\": [\"paris\"], \"category\": \"geo\", \"must_pass\": true}\r\n\n\
+                    {\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u\"}], \"expected\": [\"a\", \"b\"], \"normalise\": \"squad\", \"cluster\": \"k\"}\n";
+        let suite = Suite::parse(text, "s").unwrap();
+        let [a, b] = suite.cases.as_slice() else { panic!() };
+        assert_eq!((a.id.as_str(), a.must_pass, a.category.as_str(), a.prompt()), ("7", true, "geo", "Capital of France?"));
+        assert_eq!((b.id.as_str(), b.expected.len(), b.normaliser, b.prompt()), ("line-3", 2, Normaliser::Squad, "u"));
+    }
+
+    #[test]
+    fn every_fault_has_its_line() {
+        let text = "{\"prompt\": \"a\", \"expected\": \"x\"}\n{\"prompt\": \"A \", \"keyword\": \"x\"}\n[]\n{bad\n{\"prompt\": 3, \"expected\": [1]}\n\
+                    {\"messages\": [{\"role\": \"assistant\", \"content\": \"u\"}], \"keywords\": [\"a||b\"], \"must_pass\": 1}\n{\"prompt\": \"A\", \"expected\": \"y\"}\n";
+        let EvalError::Suite { faults, .. } = Suite::parse(text, "s").unwrap_err() else { panic!() };
+        let lines: Vec<usize> = faults.iter().map(|f| f.line).collect();
+        assert_eq!(lines, [2, 2, 3, 4, 5, 5, 5, 6, 6, 6, 7], "{faults:#?}");
+        assert!(faults[10].what.contains("the same prompt as line 1"));
+        assert!(matches!(Suite::parse("\n", "s"), Err(EvalError::Empty { .. })));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_panics(at in 0usize..120, byte in "\\PC", cut in 0usize..4) {
+            let mut text = "{\"id\": \"q\", \"prompt\": \"Capital?\", \"keywords\": [\"paris|lutèce\"], \"must_pass\": true, \"normalise\": \"label\"}".to_owned();
+            let at = (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap();
+            let end = (at..=(at + cut).min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap();
+            text.replace_range(at..end, &byte);
+            let _ = Suite::parse(&text, "s");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The Markdown summary of a gate: the verdict first, then a table a suite.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::document::{Document, Metadata};
+use super::fault::EvalError;
+use super::gate::{Gate, points};
+use super::judge::Judged;
+use super::measure::Measured;
+
+const TEMPLATE: &str = include_str!("../../templates/summary.md.tera");
+
+#[derive(Serialize)]
+struct Section {
+    suite: String,
+    base_model: String,
+    tuned_model: String,
+    rows: Vec<(String, String, String)>,
+    categories: Vec<(String, String, String, String)>,
+    broken: Vec<(String, String, String)>,
+    notes: Vec<String>,
+}
+
+/// One document, with its measures, a suite; in the gate's order.
+pub fn summary(metadata: &Metadata, gate: &Gate, suites: &[(&Measured, &Judged, &Document)]) -> Result<String, EvalError> {
+    let sections: Vec<Section> = suites.iter().map(|(m, j, d)| section(metadata, m, j, d)).collect();
+    let title = match &metadata.role {
+        Some(role) => format!("{} → {} for the role {role}", metadata.base_model, metadata.finetuned_model),
+        None => format!("{} → {}", metadata.base_model, metadata.finetuned_model),
+    };
+    let mut context = tera::Context::new();
+    context.insert("decision", gate.decision.name());
+    context.insert("title", &cell(&title));
+    context.insert("suites", &gate.suites.iter().map(|s| cell(s)).collect::<Vec<_>>());
+    context.insert("reasons", &gate.reasons.iter().map(|s| cell(s)).collect::<Vec<_>>());
+    context.insert("sections", &sections);
+    tera::Tera::one_off(TEMPLATE, &context, false).map_err(|e| {
+        let cause = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+        EvalError::Template(format!("{e}{cause}"))
+    })
+}
+
+fn section(metadata: &Metadata, measured: &Measured, judged: &Judged, document: &Document) -> Section {
+    let stat = |key: &str, arm: &str| document.statistics.get(&format!("{key}_{arm}")).cloned().unwrap_or_default();
+    let metric = judged.demand.metric.name();
+    let rows = [
+        ("avg_score", format!("**{metric}**"), Show::Percent),
+        ("avg_keyword_match", "keywords found".into(), Show::Percent),
+        ("avg_relevance", "domain relevance".into(), Show::Percent),
+        ("success_rate", "ended by itself, properly".into(), Show::Percent),
+        ("degenerate", "degenerate".into(), Show::Plain),
+        ("median_seconds", "median seconds".into(), Show::Two),
+        ("tokens", "tokens".into(), Show::Plain),
+    ];
+    let rows = rows.into_iter().map(|(k, name, how)| (name, show(&stat(k, "base"), how), show(&stat(k, "finetuned"), how)));
+    let mut categories: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
+    for c in &measured.cases {
+        let entry = categories.entry(&c.category).or_default();
+        *entry = (entry.0 + 1, entry.1 + c.base.score.unwrap_or(0.0), entry.2 + c.tuned.score.unwrap_or(0.0));
+    }
+    let share = |sum: f64, n: usize| format!("{} %", points(sum / n as f64));
+    let broken = measured.cases.iter().filter(|c| c.tuned.score < c.base.score).take(10);
+    Section {
+        suite: cell(&measured.suite),
+        base_model: cell(&metadata.base_model),
+        tuned_model: cell(&metadata.finetuned_model),
+        rows: rows.filter(|r| r.1 != "–" || r.2 != "–").collect(),
+        categories: categories.into_iter().map(|(k, (n, b, t))| (cell(k), n.to_string(), share(b, n), share(t, n))).collect(),
+        broken: broken.map(|c| (cell(&c.prompt), cell(&c.base.text), cell(&c.tuned.text))).collect(),
+        notes: notes(measured, judged),
+    }
+}
+
+fn notes(measured: &Measured, judged: &Judged) -> Vec<String> {
+    let mut notes = vec![
+        format!("{} prompts can prove a margin of {} points at best.", judged.n, points(judged.smallest_margin)),
+        format!("Metric `{}`; interval by {}; relevance: {}.", judged.demand.metric.signature(), judged.interval.method, measured.relevance_signature),
+        format!("Cosine of the two answers: {}.", measured.cosine_signature),
+    ];
+    if let Some(p) = judged.mcnemar_midp {
+        notes.push(format!("McNemar mid-p {p:.4} (shown, not used)."));
+    }
+    notes.iter().map(|n| cell(n)).collect()
+}
+
+#[derive(Clone, Copy)]
+enum Show {
+    Percent,
+    Two,
+    Plain,
+}
+
+fn show(value: &Value, how: Show) -> String {
+    match (value.as_f64(), how) {
+        (None, _) => "–".into(),
+        (Some(v), Show::Percent) => format!("{} %", points(v)),
+        (Some(v), Show::Two) => format!("{v:.2}"),
+        (Some(_), Show::Plain) => value.to_string(),
+    }
+}
+
+/// A model's words in a cell of a table: one line, nothing that is Markdown or HTML, at most 160 characters.
+fn cell(text: &str) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = line.chars().take(160).collect();
+    let mut out = String::with_capacity(cut.len());
+    for c in cut.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '|' | '`' | '*' | '[' | ']' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    if cut.len() < line.len() { out + "…" } else { out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::document::{document, tests::sample};
+    use crate::eval::{Decision, GateInput, Judgement, Rules, gate};
+
+    #[test]
+    fn the_summary_says_it_first_and_escapes_answers() {
+        let (metadata, measured, judged) = sample();
+        let doc = document(&metadata, &measured, &judged, Some(Decision::Inconclusive));
+        let input = GateInput {
+            suites: &[Judgement { measured: &measured, judged: &judged, overlaps: &[] }],
+            rules: Rules::default(),
+            limited: Some("--limit 2".into()),
+        };
+        let text = summary(&metadata, &gate(&input), &[(&measured, &judged, &doc)]).unwrap();
+        assert!(text.starts_with("# INCONCLUSIVE: x:v1 → x:v2\n"), "{text}");
+        for needle in ["- evals/r.jsonl: v1 100.0 %, v2 50.0 %", "- **--limit 2**", "| **pass** | 100 % | 50 % |", "| x | 1 | 100 % | 100 % |", "| p2 | c | d |", "can prove a margin of"] {
+            assert!(text.contains(needle), "{needle} not in\n{text}");
+        }
+        assert!(!text.contains("\n\n\n"), "{text}");
+        assert_eq!(cell("a|b\n<script>`x`"), "a\\|b &lt;script>\\`x\\`");
+    }
+}
