@@ -7,7 +7,7 @@ mod init;
 mod order;
 mod peft;
 
-pub use order::{permute_rows, unpermute_rows};
+pub use order::{ggml_row_of_hf, hf_row_of_ggml, permute_rows, unpermute_rows};
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

@@ -69,6 +69,20 @@ pub fn unpermute_rows(rows: &[f32], heads: usize, cols: usize) -> Vec<f32> {
     out
 }
 
+/// For each row of a q or k weight in ggml's order, the row of Hugging Face's order that lies there.
+pub fn hf_row_of_ggml(rows: usize, heads: usize) -> Vec<usize> {
+    let mut out = vec![0; rows];
+    each_move(rows, heads, 1, |hf, ggml| out[ggml] = hf);
+    out
+}
+
+/// The inverse of [`hf_row_of_ggml`].
+pub fn ggml_row_of_hf(rows: usize, heads: usize) -> Vec<usize> {
+    let mut out = vec![0; rows];
+    each_move(rows, heads, 1, |hf, ggml| out[hf] = ggml);
+    out
+}
+
 /// Calls `visit` with where each row begins in Hugging Face's order and in ggml's.
 fn each_move(len: usize, heads: usize, cols: usize, mut visit: impl FnMut(usize, usize)) {
     let half = len / (heads * cols * 2);
