@@ -8,6 +8,8 @@ use crate::lora::{Adapter, ggml_row_of_hf, hf_row_of_ggml};
 use crate::ops::{Encoding, RowOrder, WeightRef};
 use crate::weights::{LinearId, Site, Weights};
 
+const ROPE: &str = "rope_freqs.weight";
+
 /// Where a tensor's bytes come from.
 #[derive(Clone, Debug)]
 pub(super) enum Source<'a> {
@@ -75,12 +77,8 @@ pub(super) fn gguf_items<'a>(
     quant: Quant,
     floor: Floor,
 ) -> Result<Vec<Item<'a>>, ExportError> {
-    let mut items = Vec::new();
-    let factors = weights.config().rope_factors.as_deref().filter(|_| weights.config().family.rope_factors);
-    if let Some(factors) = factors {
-        // llama.cpp's converter writes them first.
-        items.push(values("rope_freqs.weight", factors));
-    }
+    // llama.cpp's converter writes the rotary factors first.
+    let mut items: Vec<Item<'_>> = rope_factors(weights).into_iter().collect();
     for name in weights.tensor_names() {
         let mut item = item(weights, name, RowOrder::Ggml, touched)?;
         item.to = rule(&item).target(quant, floor);
@@ -93,17 +91,20 @@ pub(super) fn rule<'i>(item: &'i Item<'_>) -> Tensor<'i> {
     Tensor { name: &item.name, vector: item.vector, cols: item.cols, from: item.from(), touched: item.touched.is_some() }
 }
 
-fn values<'a>(name: &str, values: &'a [f32]) -> Item<'a> {
-    Item {
-        name: name.to_owned(),
-        source: Source::Values(values),
-        vector: true,
-        rows: 1,
-        cols: values.len(),
-        to: Encoding::F32,
-        touched: None,
-        row_of: None,
-    }
+/// The tensor of a GGUF base as it is; for a folder, what its config says.
+fn rope_factors(weights: &Weights) -> Option<Item<'_>> {
+    let (source, cols, to) = match weights.gguf() {
+        Some(gguf) => {
+            let info = gguf.tensor(ROPE)?;
+            let (bytes, encoding, cols) = (gguf.bytes(info), super::types::encoding(info.ty)?, *info.ne.first()? as usize);
+            (Source::Weight(WeightRef { bytes, encoding, rows: 1, cols, row_order: RowOrder::Hf }), cols, encoding)
+        }
+        None => {
+            let factors = weights.config().rope_factors.as_deref()?;
+            (Source::Values(factors), factors.len(), Encoding::F32)
+        }
+    };
+    Some(Item { name: ROPE.to_owned(), source, vector: true, rows: 1, cols, to, touched: None, row_of: None })
 }
 
 /// A tensor of the base with its rows in `order`, in its own type for now.

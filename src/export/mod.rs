@@ -1,5 +1,22 @@
 //! Adapter to LoRA GGUF; base + adapter to merged GGUF or safetensors; requantised; a plan before the first byte.
 
+mod adapter;
+mod folder;
+mod item;
+mod merged;
+mod metadata;
+mod plan;
+mod shards;
+mod survival;
+mod tensor;
+mod types;
+mod verify;
+
+pub use adapter::adapter_gguf;
+pub use folder::{merged_hf, merged_hf_as, plan_hf};
+pub use merged::{merged_gguf, plan_gguf};
+pub use verify::verify;
+
 use std::path::{Path, PathBuf};
 
 use crate::lora::{Adapter, Hf};
@@ -109,34 +126,4 @@ pub struct Plan {
     pub bytes: u64,
     /// The most memory it takes beside the mapped base.
     pub memory: u64,
-}
-
-/// Base + ΔW as one GGUF. `progress(done, total)` counts tensors.
-pub fn merged_gguf(
-    _request: &Request<'_>,
-    _quant: Quant,
-    _floor: Floor,
-    _progress: &mut dyn FnMut(usize, usize),
-) -> Result<Exported, ExportError> {
-    todo!()
-}
-
-/// The adapter as llama.cpp's LoRA GGUF, F32: exact.
-pub fn adapter_gguf(_request: &Request<'_>) -> Result<Exported, ExportError> {
-    todo!()
-}
-
-/// `config.json`, safetensors shards, tokenizer files; in the base's type, F16 for a quantised base.
-pub fn merged_hf(request: &Request<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Exported, ExportError> {
-    merged_hf_as(request, Quant::Keep, progress)
-}
-
-/// As [`merged_hf`], in a type of choice (`Q8_0` is refused: safetensors has none).
-pub fn merged_hf_as(_request: &Request<'_>, _quant: Quant, _progress: &mut dyn FnMut(usize, usize)) -> Result<Exported, ExportError> {
-    todo!()
-}
-
-/// Holds an exported GGUF (merged, or an adapter) against base + adapter, tensor by tensor.
-pub fn verify(_exported: &Path, _weights: &Weights, _adapter: &Adapter<Hf>) -> Result<Vec<Check>, ExportError> {
-    todo!()
 }

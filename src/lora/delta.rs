@@ -44,7 +44,7 @@ fn product_row(pair: &Pair, rank: usize, row: usize, out: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::order::tests::{adapter, any_model};
+    use crate::lora::tests::{adapter, any_model};
     use crate::lora::{Adapter, Hf};
     use proptest::prelude::*;
 

@@ -40,7 +40,7 @@ fn kaiming(rank: usize, cols: usize, stream: u64, seed: u64) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::order::tests::model;
+    use crate::lora::tests::model;
     use super::*;
     use crate::weights::Site;
 

@@ -6,6 +6,8 @@ mod disk;
 mod init;
 mod order;
 mod peft;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use order::{ggml_row_of_hf, hf_row_of_ggml, permute_rows, unpermute_rows};
 

@@ -5,6 +5,6 @@ mod blocks;
 mod encoding;
 mod random;
 
-pub use blocks::{decode, encode_dithered, encode_nearest};
+pub use blocks::{decode, encode_dithered, encode_nearest, steps};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
 pub use random::{bits_at, subkey, uniform_at};

@@ -50,8 +50,11 @@ pub struct StepMetrics {
     pub train_samples_per_second: f64,
 }
 
+/// What happens, as it happens.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// A checkpoint that is damaged was passed over for an earlier one.
+    PassedOver { folder: PathBuf, reason: String },
     Started { steps: u64, first_step: u64, trainable_params: u64, trainable_percent: f64 },
     Step(StepMetrics),
     Eval { step: u64, eval_loss: f64, mean_token_accuracy: f64 },
@@ -87,6 +90,10 @@ pub enum TrainError {
     Diverged { step: u64, loss: f64, learning_rate: f64, checkpoint: String },
     #[error("{}: can't resume: {reason}", folder.display())]
     Resume { folder: PathBuf, reason: String },
+    #[error(
+        "{variable} receives no gradient: training would leave it as it is; this is a fault of tunesmith, please report it"
+    )]
+    NoGradient { variable: String },
     #[error("interrupted at step {step}; saved to {}", folder.display())]
     Interrupted { step: u64, folder: PathBuf },
     #[error("{0}")]

@@ -1,4 +1,4 @@
-use super::super::order::tests::{adapter, any_model, model};
+use crate::lora::tests::{adapter, any_model, model};
 use super::*;
 use proptest::prelude::*;
 

@@ -6,9 +6,11 @@ mod codes;
 mod dither;
 mod kquant;
 mod nearest;
+mod steps;
 
 pub use dither::encode_dithered;
 pub use nearest::encode_nearest;
+pub use steps::steps;
 
 use crate::ops::{Encoding, OpsError};
 use codes::{Codes, unpack};

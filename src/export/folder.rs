@@ -1,0 +1,215 @@
+//! Base + ΔW as a Hugging Face folder: safetensors shards, config.json, tokenizer files.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::item::{self, Item};
+use super::plan::{check_disk, plan};
+use super::shards::{self, Entry, SHARD};
+use super::types::is_float;
+use super::{ExportError, Exported, Plan, Quant, Request, merged, tensor};
+use crate::ops::{Encoding, RowOrder};
+use crate::store::{Digest, StoreError, write_whole};
+use crate::weights::hf_name;
+
+/// Files of a Hugging Face base that are carried over as they are.
+const CARRIED: [&str; 11] = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
+    "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json", "generation_config.json", "LICENSE",
+];
+
+/// What [`merged_hf`] will take.
+pub fn plan_hf(request: &Request<'_>, quant: Quant) -> Result<Plan, ExportError> {
+    Ok(plan(&items(request, quant)?))
+}
+
+/// `config.json`, safetensors shards, tokenizer files; in the base's type, F16 for a quantised base.
+pub fn merged_hf(request: &Request<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Exported, ExportError> {
+    merged_hf_as(request, Quant::Keep, progress)
+}
+
+/// As [`merged_hf`], in a type of choice (`Q8_0` is refused: safetensors has none).
+pub fn merged_hf_as(
+    request: &Request<'_>,
+    quant: Quant,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Exported, ExportError> {
+    let items = items(request, quant)?;
+    let planned = plan(&items);
+    check_disk(request.output, planned.bytes)?;
+    let config = config(request, matrix_type(&items))?;
+    // Beside the folder, so that a half-written one is never at its name.
+    let parent = request.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|e| StoreError::new("creating folder", parent, e))?;
+    let fault = |e| StoreError::new("creating a temporary folder in", parent, e);
+    let work = tempfile::Builder::new().prefix(".tunesmith-").tempdir_in(parent).map_err(fault)?;
+    let mut exported = weights(request, &items, work.path(), progress)?;
+    write_whole(work.path().join("config.json"), format!("{config:#}\n").as_bytes())?;
+    tokenizer(request, work.path())?;
+    moved(work.path(), request.output)?;
+    exported.path = request.output.to_path_buf();
+    Ok(exported)
+}
+
+fn items<'a>(request: &Request<'a>, quant: Quant) -> Result<Vec<Item<'a>>, ExportError> {
+    let wanted = match quant {
+        Quant::Keep => None,
+        Quant::F32 => Some(Encoding::F32),
+        Quant::F16 => Some(Encoding::F16),
+        Quant::Bf16 => Some(Encoding::BF16),
+        Quant::Q8_0 => return Err(ExportError::Other("safetensors has no Q8_0: give f32, f16 or bf16, or --format gguf".to_owned())),
+    };
+    let touched = item::touched(request.adapter);
+    let one = |name| {
+        let mut item = item::item(request.weights, name, RowOrder::Hf, &touched)?;
+        item.to = wanted.unwrap_or(if is_float(item.to) { item.to } else { Encoding::F16 });
+        Ok(item)
+    };
+    request.weights.tensor_names().into_iter().map(one).collect()
+}
+
+/// The type of most weights: config.json's `torch_dtype`.
+fn matrix_type(items: &[Item<'_>]) -> Encoding {
+    let sum = |e: Encoding| items.iter().filter(|i| i.to == e).map(Item::elements).sum::<u64>();
+    [Encoding::F32, Encoding::F16, Encoding::BF16].into_iter().max_by_key(|e| sum(*e)).unwrap_or(Encoding::F32)
+}
+
+fn weights(
+    request: &Request<'_>,
+    items: &[Item<'_>],
+    folder: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Exported, ExportError> {
+    let entries: Vec<Entry> = items.iter().map(entry).collect::<Result<_, _>>()?;
+    let ranges = shards::split(entries.iter().map(|e| e.bytes), SHARD);
+    let (mut survival, mut files, mut digests, mut total) = (Vec::new(), Vec::new(), String::new(), 0);
+    for (i, range) in ranges.iter().enumerate() {
+        let name = shards::file_name(i, ranges.len());
+        let (digest, bytes) = shards::write(&folder.join(&name), &entries[range.clone()], |k, out| {
+            let item = &items[range.start + k];
+            if request.interrupt.raised() {
+                return Err(ExportError::Interrupted);
+            }
+            merged::finite(item)?;
+            let sums = tensor::write(item, request.adapter, request, out)?;
+            survival.extend(sums.map(|s| merged::survived(item, &s)));
+            progress(range.start + k + 1, items.len());
+            Ok(())
+        })?;
+        digests.push_str(&digest.to_string());
+        total += bytes;
+        files.push((name, entries[range.clone()].iter().map(|e| e.name.clone()).collect()));
+    }
+    if files.len() > 1 {
+        let index = shards::index(&files, entries.iter().map(|e| e.bytes).sum());
+        write_whole(folder.join("model.safetensors.index.json"), format!("{index:#}\n").as_bytes())?;
+    }
+    Ok(Exported { path: folder.to_path_buf(), digest: Digest::of_bytes(digests.as_bytes()), bytes: total, survival })
+}
+
+fn entry(item: &Item<'_>) -> Result<Entry, ExportError> {
+    let unknown = || ExportError::Other(format!("{} has no name in a Hugging Face folder", item.name));
+    let shape = if item.vector { vec![item.cols] } else { vec![item.rows, item.cols] };
+    Ok(Entry { name: hf_name(&item.name).ok_or_else(unknown)?, encoding: item.to, shape, bytes: item.bytes() })
+}
+
+/// The base's own config.json with the type that was written; of a GGUF base, one made from its shape.
+fn config(request: &Request<'_>, encoding: Encoding) -> Result<Value, ExportError> {
+    let dtype = match encoding {
+        Encoding::F16 => "float16",
+        Encoding::BF16 => "bfloat16",
+        _ => "float32",
+    };
+    let weights = request.weights;
+    if weights.gguf().is_some() {
+        let made = weights.config().to_hf_json(dtype, request.tokenizer.bos(), request.tokenizer.eos());
+        return made.ok_or_else(|| {
+            ExportError::Other("the base's rotary factors are no scaling that config.json has words for: export a GGUF instead".to_owned())
+        });
+    }
+    let path = weights.path().join("config.json");
+    let text = std::fs::read(&path).map_err(|e| StoreError::new("reading", &path, e))?;
+    let mut config: Value = serde_json::from_slice(&text).map_err(|e| ExportError::Other(format!("{}: {e}", path.display())))?;
+    if let Value::Object(fields) = &mut config {
+        // transformers 5 says `dtype`, earlier ones `torch_dtype`.
+        let key = if fields.contains_key("dtype") { "dtype" } else { "torch_dtype" };
+        fields.insert(key.to_owned(), json!(dtype));
+    }
+    Ok(config)
+}
+
+fn tokenizer(request: &Request<'_>, folder: &Path) -> Result<(), ExportError> {
+    if request.weights.gguf().is_some() {
+        for (name, text) in tokenizer_files(request) {
+            write_whole(folder.join(name), text.as_bytes())?;
+        }
+        return Ok(());
+    }
+    for name in CARRIED {
+        let from = request.weights.path().join(name);
+        if from.is_file() {
+            let bytes = std::fs::read(&from).map_err(|e| StoreError::new("reading", &from, e))?;
+            write_whole(folder.join(name), &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// `tokenizer.json` and `tokenizer_config.json` of a GGUF base.
+fn tokenizer_files(request: &Request<'_>) -> [(&'static str, String); 2] {
+    let tokenizer = request.tokenizer;
+    let token = |id: Option<u32>| id.and_then(|id| tokenizer.decode(&[id]).ok());
+    let config = json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": token(tokenizer.bos()),
+        "eos_token": token(tokenizer.eos()),
+        "add_bos_token": tokenizer.adds_bos(),
+        "model_max_length": request.weights.config().context,
+        "clean_up_tokenization_spaces": false,
+        "chat_template": request.chat_template,
+    });
+    [("tokenizer.json", tokenizer.to_json()), ("tokenizer_config.json", format!("{config:#}\n"))]
+}
+
+/// The finished folder to its name; into a folder that is there already, file by file.
+fn moved(from: &Path, to: &Path) -> Result<(), ExportError> {
+    readable(from)?;
+    if std::fs::rename(from, to).is_ok() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(to).map_err(|e| StoreError::new("creating folder", to, e))?;
+    // Readers prefer model.safetensors to an index, so weights of an earlier export must not stay beside these.
+    for old in names_in(to)?.iter().filter(|n| n.starts_with("model") && n.contains(".safetensors")) {
+        let path = to.join(old);
+        std::fs::remove_file(&path).map_err(|e| StoreError::new("replacing", &path, e))?;
+    }
+    for name in names_in(from)? {
+        let target = to.join(&name);
+        std::fs::rename(from.join(&name), &target).map_err(|e| StoreError::new("moving to", &target, e))?;
+    }
+    Ok(())
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>, ExportError> {
+    let fault = |e| StoreError::new("reading", folder, e);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(fault)? {
+        // A name that is no text is none of ours.
+        names.extend(entry.map_err(fault)?.file_name().into_string());
+    }
+    Ok(names)
+}
+
+/// A temporary folder is its maker's alone; the finished one is everybody's to read.
+#[cfg(unix)]
+fn readable(folder: &Path) -> Result<(), ExportError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder, mode).map_err(|e| StoreError::new("opening to readers", folder, e).into())
+}
+
+#[cfg(not(unix))]
+fn readable(_: &Path) -> Result<(), ExportError> {
+    Ok(())
+}
