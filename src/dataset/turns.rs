@@ -104,10 +104,13 @@ pub fn list(value: &Value, name: &str, words: &Words, faults: &mut Faults) -> Op
 fn turn(object: &Map<String, Value>, name: &str, words: &Words, faults: &mut Faults) -> Option<Message> {
     // What the template would be given silently, or not at all, is not passed over.
     for key in ["tool_calls", "function_call", "reasoning_content", "thinking"] {
-        if object
-            .get(key)
-            .is_some_and(|v| !matches!(v, Value::Null) && *v != Value::from("") && *v != Value::Array(vec![]))
-        {
+        let given = match object.get(key) {
+            None | Some(Value::Null) => false,
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Array(list)) => !list.is_empty(),
+            Some(_) => true,
+        };
+        if given {
             faults.push(format!(
                 "{name}.{key} can't be trained on: write what the model should say into {}",
                 words.content

@@ -1,15 +1,35 @@
 //! Modelfile text and commands, both ways; rendering through tera from `templates/`.
+//!
+//! The grammar is that of Ollama's own parser (parser/parser.go, v0.34.4), oddities included: what this room reads or
+//! writes, `ollama create -f` reads as the same commands.
+
+mod parameters;
+mod parse;
+mod render;
+mod write;
+
+pub use parameters::{LeftOut, Parameters, parameters};
+pub use render::{Spec, render};
 
 /// One command of a Modelfile, in Ollama's words.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     From(String),
     Adapter(String),
+    /// A draft model's path, for speculative decoding (Ollama ≥ 0.30).
+    Draft(String),
     Template(String),
     System(String),
-    Parameter { name: String, value: String },
+    Parameter {
+        name: String,
+        value: String,
+    },
     License(String),
-    Message { role: String, content: String },
+    /// `role`: system, user or assistant.
+    Message {
+        role: String,
+        content: String,
+    },
     Renderer(String),
     Parser(String),
     Requires(String),
@@ -26,42 +46,124 @@ pub enum ModelfileError {
     Syntax { line: usize, reason: String },
     #[error("the Modelfile template can't be rendered: {0}")]
     Template(String),
+    #[error("the rendered Modelfile does not say what it should: {0}")]
+    Lost(String),
+    #[error("PARAMETER {name}: {reason}")]
+    Parameter { name: String, reason: String },
 }
 
 impl Modelfile {
-    pub fn parse(_text: &str) -> Result<Self, ModelfileError> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self, ModelfileError> {
+        parse::modelfile(text)
+    }
+
+    /// The text, shown to be read back as the same commands; refused where no quoting can hold a value.
+    pub fn to_text(&self) -> Result<String, ModelfileError> {
+        let text = self.to_string();
+        match Self::parse(&text) {
+            Ok(back) if back == *self => Ok(text),
+            _ => Err(write::unwritable(self)),
+        }
+    }
+
+    /// FROM: a path or a model's name; the last one counts, as in Ollama.
+    pub fn from(&self) -> Option<&str> {
+        self.last(|c| match c {
+            Command::From(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    pub fn adapter(&self) -> Option<&str> {
+        self.last(|c| match c {
+            Command::Adapter(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    pub fn template(&self) -> Option<&str> {
+        self.last(|c| match c {
+            Command::Template(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    pub fn system(&self) -> Option<&str> {
+        self.last(|c| match c {
+            Command::System(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    pub fn renderer(&self) -> Option<&str> {
+        self.last(|c| match c {
+            Command::Renderer(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    pub fn parser(&self) -> Option<&str> {
+        self.last(|c| match c {
+            Command::Parser(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    pub fn requires(&self) -> Option<&str> {
+        self.last(|c| match c {
+            Command::Requires(text) => Some(text),
+            _ => None,
+        })
+        .map(|text| text.strip_prefix('v').unwrap_or(text))
+    }
+
+    /// Every LICENSE, in order.
+    pub fn licenses(&self) -> Vec<&str> {
+        self.all(|c| match c {
+            Command::License(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Every MESSAGE as (role, content), in order.
+    pub fn messages(&self) -> Vec<(&str, &str)> {
+        self.all(|c| match c {
+            Command::Message { role, content } => Some((role.as_str(), content.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Every PARAMETER as it is written, in order.
+    pub fn parameter_pairs(&self) -> Vec<(&str, &str)> {
+        self.all(|c| match c {
+            Command::Parameter { name, value } => Some((name.as_str(), value.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The PARAMETERs as `/api/create` wants them.
+    pub fn parameters(&self) -> Result<Parameters, ModelfileError> {
+        parameters(self.parameter_pairs())
+    }
+
+    /// Characters of the commands that `ollama create -f` drops (no-break spaces, joiners …). Registration by this
+    /// program goes through the API and keeps them.
+    pub fn dropped_by_ollama(&self) -> Vec<char> {
+        write::unprintable(self)
+    }
+
+    fn last<'a>(&'a self, pick: impl FnMut(&'a Command) -> Option<&'a String>) -> Option<&'a str> {
+        self.commands.iter().rev().find_map(pick).map(String::as_str)
+    }
+
+    fn all<'a, T>(&'a self, pick: impl FnMut(&'a Command) -> Option<T>) -> Vec<T> {
+        self.commands.iter().filter_map(pick).collect()
     }
 }
 
 impl std::fmt::Display for Modelfile {
-    /// Text that [`Modelfile::parse`] and Ollama read back as the same commands.
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        todo!()
+    /// Text that [`Modelfile::parse`] and Ollama read back as the same commands ([`Modelfile::to_text`] makes sure).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.commands.iter().try_for_each(|command| writeln!(f, "{}", write::command(command)))
     }
-}
-
-/// What a Modelfile of ours says; the fields of the tera templates in `templates/`.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Spec {
-    /// FROM: a GGUF file's path or a model's name.
-    pub from: String,
-    /// ADAPTER: a LoRA GGUF's path.
-    pub adapter: Option<String>,
-    /// TEMPLATE: Go template text.
-    pub template: String,
-    pub system: Option<String>,
-    /// PARAMETER, in order (`stop` may repeat).
-    pub parameters: Vec<(String, String)>,
-    pub license: Vec<String>,
-    pub renderer: Option<String>,
-    pub parser: Option<String>,
-    /// `# key: value` lines at the top.
-    pub lineage: Vec<(String, String)>,
-}
-
-/// Renders `spec` through tera: the template at `templates/modelfile.tera` (embedded), or the user's text.
-/// The result is parsed back and must hold the same commands.
-pub fn render(_spec: &Spec, _user_template: Option<&str>) -> Result<String, ModelfileError> {
-    todo!()
 }
