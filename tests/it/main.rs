@@ -1,2 +1,8 @@
+//! The one integration binary; a topic a file.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod chat;
+mod conformance;
+mod daemon;
 mod data;
+mod deliveries;

@@ -1,0 +1,66 @@
+//! What the two real daemons do differently, and what happens when one dies.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tunesmith::ollama::{Ask, Client, Create, OllamaError, Options, Prompt};
+use tunesmith::store::{Digest, Interrupt};
+
+use crate::daemon::{self, Daemon};
+
+fn long_question(model: &str) -> Ask {
+    Ask::new(model, Prompt::Raw("1 2 3".into()), Options { num_thread: Some(1), ..Options::greedy(-1, 2048) })
+}
+
+#[test]
+fn adapters_are_taken_by_the_older_daemon_and_refused_by_the_newest() {
+    let old = daemon::with_adapters().client().capabilities().unwrap();
+    assert!(old.lora_adapters && old.rewrites_gguf && old.adapter_refusal("qwen3").is_none(), "{old:?}");
+    let client = daemon::newest().client();
+    let new = client.capabilities().unwrap();
+    assert!(!new.lora_adapters && !new.rewrites_gguf, "{new:?}");
+    assert!(new.adapter_refusal("llama").unwrap().contains("merged"));
+    daemon::register_smollm2(&client, "deliveries:base");
+    let create = Create {
+        model: "deliveries:adapter".into(),
+        from: Some("deliveries:base".into()),
+        adapters: vec![("a.gguf".into(), Digest::of_bytes(b""))],
+        ..Create::default()
+    };
+    let e = client.create(&create, &mut |_| {}).unwrap_err();
+    assert!(matches!(&e, OllamaError::Said { status: 400, message, .. } if message.contains("no longer supported")), "{e}");
+}
+
+#[test]
+fn a_daemon_that_dies_while_it_answers_tears_the_answer() {
+    let daemon = Daemon::start(&daemon::needed("TUNESMITH_OLLAMA_NEW"));
+    let client = daemon.client();
+    daemon::register_smollm2(&client, "dies");
+    let crashed = AtomicBool::new(false);
+    let e = client.ask(&long_question("dies"), &mut |_| {
+        if !crashed.swap(true, Ordering::SeqCst) {
+            daemon.crash();
+        }
+    });
+    assert!(matches!(&e, Err(OllamaError::Torn { .. })), "{e:?}");
+    assert!(crashed.load(Ordering::SeqCst));
+    let e = client.version().unwrap_err();
+    assert!(matches!(&e, OllamaError::Unreachable { .. }) && e.to_string().contains("ollama serve"), "{e}");
+}
+
+#[test]
+fn an_interruption_ends_a_long_answer_and_the_daemon_goes_on() {
+    let daemon = daemon::newest();
+    let _alone = daemon.alone();
+    daemon::register_smollm2(&daemon.client(), "interrupted");
+    let interrupt = Interrupt::default();
+    let client = Client::new(daemon.host(), interrupt.clone()).unwrap();
+    let mut begun = None;
+    let e = client.ask(&long_question("interrupted"), &mut |_| {
+        begun.get_or_insert_with(Instant::now);
+        interrupt.raise();
+    });
+    assert!(matches!(e, Err(OllamaError::Interrupted)), "{e:?}");
+    assert!(begun.unwrap().elapsed() < Duration::from_secs(5));
+    daemon.client().version().unwrap();
+}
