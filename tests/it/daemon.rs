@@ -30,6 +30,8 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null || break; sleep 0.2
 kill -9 "$pid" 2>/dev/null
 wait "$pid" 2>/dev/null
 rm -rf "$2"
+# What a crashed daemon left behind: the runners, in this shell's own process group.
+kill -9 -$$
 "#;
 
 /// A running daemon; stopped when dropped, and in any case when the test process ends.

@@ -28,7 +28,10 @@ fn adapters_are_taken_by_the_older_daemon_and_refused_by_the_newest() {
         ..Create::default()
     };
     let e = client.create(&create, &mut |_| {}).unwrap_err();
-    assert!(matches!(&e, OllamaError::Said { status: 400, message, .. } if message.contains("no longer supported")), "{e}");
+    assert!(
+        matches!(&e, OllamaError::Said { status: 400, message, .. } if message.contains("no longer supported")),
+        "{e}"
+    );
 }
 
 #[test]
