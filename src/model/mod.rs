@@ -99,6 +99,17 @@ impl Model {
         todo!()
     }
 
+    /// Threads it computes with, all cores counted out.
+    pub fn threads(&self) -> usize {
+        todo!()
+    }
+
+    /// How it computes, in one short line without the number of threads ("cpu avx512, f32 weights"): written into each
+    /// checkpoint, because another route rounds differently.
+    pub fn route(&self) -> String {
+        todo!()
+    }
+
     /// Peak bytes held by weights.
     pub fn resident_bytes(&self) -> u64 {
         todo!()
