@@ -14,6 +14,16 @@ use crate::weights::{LinearId, ModelConfig, Site};
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
 
+/// The base an adapter's folder names (`base_model_name_or_path`).
+pub fn base_name(folder: &Path) -> Result<String, LoraError> {
+    let path = folder.join(CONFIG);
+    let bad = |reason: String| LoraError::Bad { path: path.display().to_string(), reason };
+    let text = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
+    let value: serde_json::Value = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
+    let name = value.get("base_model_name_or_path").and_then(serde_json::Value::as_str).filter(|n| !n.is_empty());
+    name.map(str::to_owned).ok_or_else(|| bad("names no base (base_model_name_or_path): give --base-model".to_owned()))
+}
+
 impl Adapter<Hf> {
     /// Reads PEFT's folder: F32, F16 or BF16, keys with or without `.default`, shapes checked against the model,
     /// `rank_pattern` and `alpha_pattern` folded into one rank and scale (short pairs get zero rows).

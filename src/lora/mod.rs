@@ -9,6 +9,7 @@ mod peft;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use disk::base_name;
 pub use order::{ggml_row_of_hf, hf_row_of_ggml, permute_rows, unpermute_rows};
 
 use std::collections::BTreeMap;

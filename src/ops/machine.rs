@@ -1,0 +1,28 @@
+//! What the machine has: features of the CPU, free memory.
+
+/// The vector features that kernels choose by.
+pub fn cpu_features() -> String {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let all = [
+            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+            ("fma", std::arch::is_x86_feature_detected!("fma")),
+            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+            ("avx512vnni", std::arch::is_x86_feature_detected!("avx512vnni")),
+            ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
+        ];
+        let found: Vec<_> = all.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
+        if found.is_empty() { "x86-64 without AVX2".to_owned() } else { found.join(" ") }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        format!("{}, portable kernels", std::env::consts::ARCH)
+    }
+}
+
+/// Bytes a new allocation may take (Linux: MemAvailable); None where the system does not say.
+pub fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
+}
