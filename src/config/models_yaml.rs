@@ -36,6 +36,24 @@ pub struct Role {
     pub gate: GateRules,
 }
 
+impl Role {
+    /// A role of which only this is known.
+    pub fn bare(name: &str, model_name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            model_name: model_name.to_owned(),
+            base: None,
+            embedding: None,
+            options: serde_json::Map::new(),
+            system: None,
+            think: None,
+            eval: Vec::new(),
+            general: General::On,
+            gate: GateRules::default(),
+        }
+    }
+}
+
 /// One suite that a role names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SuiteRef {
