@@ -1,7 +1,28 @@
-//! The embedded Ollama-compatible server: the same wire types, GGUF files only, answered by candle-transformers.
+//! The embedded Ollama-compatible server: the same wire types, GGUF files only, answered by candle-transformers'
+//! quantised models, an implementation that is not ours. Loopback only; its store is in Ollama's own layout.
+
+mod answer;
+mod create;
+mod engine;
+mod library;
+mod reply;
+mod request;
+mod sample;
+mod shelf;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, head, post};
+use tokio::sync::oneshot;
+
+/// The Ollama version whose behaviour is followed.
+pub const VERSION: &str = "0.34.4+tunesmith";
+/// Bodies that are JSON; a blob is streamed and has no such limit.
+const MAX_JSON: usize = 64 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -9,24 +30,95 @@ pub enum ServeError {
     Listen(SocketAddr, std::io::Error),
     #[error("the embedded server listens on loopback only, not on {0}")]
     NotLoopback(SocketAddr),
+    #[error("the embedded server can't start: {0}")]
+    Start(std::io::Error),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
 }
 
+/// What every request sees.
+#[derive(Debug)]
+struct State {
+    store: PathBuf,
+    /// One model at a time, as a small machine can hold.
+    loaded: Mutex<Option<engine::Loaded>>,
+}
+
 /// A running server in its own thread; stops when dropped.
 #[derive(Debug)]
-pub struct Server(());
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
 
 impl Server {
     /// `store` in Ollama's layout; port 0 = any free one.
-    pub fn start(_store: &Path, _address: SocketAddr, _threads: usize) -> Result<Self, ServeError> {
-        todo!()
+    pub fn start(store: &Path, address: SocketAddr) -> Result<Self, ServeError> {
+        if !address.ip().is_loopback() {
+            return Err(ServeError::NotLoopback(address));
+        }
+        for folder in ["blobs", "manifests"] {
+            let path = store.join(folder);
+            std::fs::create_dir_all(&path).map_err(|e| crate::store::StoreError::new("creating folder", &path, e))?;
+        }
+        let listener = std::net::TcpListener::bind(address).map_err(|e| ServeError::Listen(address, e))?;
+        listener.set_nonblocking(true).map_err(ServeError::Start)?;
+        let bound = listener.local_addr().map_err(ServeError::Start)?;
+        let state = Arc::new(State { store: store.to_path_buf(), loaded: Mutex::new(None) });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(ServeError::Start)?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("embedded-server".into())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                    let ended = async move { drop(stopped.await) };
+                    tokio::select! {
+                        // An accept error ends the server; its clients then say that nobody answers.
+                        _ = async { axum::serve(listener, routes(state)).await } => {}
+                        () = ended => {}
+                    }
+                });
+                runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+            })
+            .map_err(ServeError::Start)?;
+        Ok(Self { address: bound, stop: Some(stop), thread: Some(thread) })
     }
+
     pub fn address(&self) -> SocketAddr {
-        todo!()
+        self.address
     }
-    /// Blocks until stopped (for `tunesmith serve`).
-    pub fn wait(self) {
-        todo!()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panicked server thread has nothing left to stop.
+            drop(thread.join());
+        }
     }
+}
+
+fn routes(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/", get(|| async { "Ollama is running" }))
+        .route("/api/version", get(library::version))
+        .route("/api/tags", get(library::tags))
+        .route("/api/show", post(library::show))
+        .route("/api/copy", post(library::copy))
+        .route("/api/delete", delete(library::delete))
+        .route("/api/blobs/{digest}", head(create::has_blob).post(create::put_blob))
+        .route("/api/create", post(create::create))
+        .route("/api/generate", post(answer::generate))
+        .route("/api/chat", post(answer::chat))
+        .route("/api/embed", post(answer::embed))
+        .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "404 page not found") })
+        .layer(DefaultBodyLimit::max(MAX_JSON))
+        .with_state(state)
 }

@@ -1,0 +1,86 @@
+//! candle-transformers' quantised models behind one call: ids in, logits of the last position out.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::quantized::gguf_file::Content;
+use candle_core::{Device, Tensor};
+use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
+
+use super::reply::Fault;
+use crate::gguf::Gguf;
+use crate::tokenizer::Tokenizer;
+
+/// A model in memory.
+pub struct Loaded {
+    pub path: PathBuf,
+    pub tokenizer: Tokenizer,
+    pub context: usize,
+    weights: Weights,
+}
+
+enum Weights {
+    Llama(quantized_llama::ModelWeights),
+    Qwen2(quantized_qwen2::ModelWeights),
+    Qwen3(quantized_qwen3::ModelWeights),
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Refuses by name what candle-transformers 0.11 computes wrong (reference: its llama ignores `rope_freqs.weight`, its
+/// Gemma 3 uses another activation) and what it does not have.
+pub fn check(gguf: &Gguf) -> Result<(), Fault> {
+    let family = gguf.architecture().map_err(|e| Fault::bad(e.to_string()))?;
+    let refuse = |why: &str| Err(Fault::bad(format!("the embedded server can't serve {family} right: {why}; use Ollama")));
+    match family {
+        "llama" if gguf.tensor("rope_freqs.weight").is_some() => refuse("its scaled rotary frequencies are ignored"),
+        "llama" if gguf.u64("llama.expert_count").is_ok_and(|n| n > 0) => refuse("it has experts"),
+        "llama" | "qwen2" | "qwen3" => Ok(()),
+        _ => refuse("the architecture is not among llama, qwen2 and qwen3"),
+    }
+}
+
+impl Loaded {
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let gguf = Gguf::open(path).map_err(Fault::internal)?;
+        check(&gguf)?;
+        let tokenizer = Tokenizer::from_gguf(&gguf).map_err(Fault::internal)?;
+        let family = gguf.architecture().map_err(Fault::internal)?.to_owned();
+        let context = gguf.u64(&format!("{family}.context_length")).map_or(2048, |n| n as usize);
+        let mut file = std::fs::File::open(path).map_err(Fault::internal)?;
+        let content = Content::read(&mut file).map_err(Fault::internal)?;
+        let weights = match family.as_str() {
+            "qwen2" => quantized_qwen2::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).map(Weights::Qwen2),
+            "qwen3" => quantized_qwen3::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).map(Weights::Qwen3),
+            _ => quantized_llama::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).map(Weights::Llama),
+        };
+        Ok(Self { path: path.to_path_buf(), tokenizer, context, weights: weights.map_err(Fault::internal)? })
+    }
+
+    /// Starts a new conversation.
+    pub fn clear(&mut self) {
+        match &mut self.weights {
+            Weights::Llama(m) => m.clear_kv_cache(),
+            Weights::Qwen2(m) => m.clear_kv_cache(),
+            Weights::Qwen3(m) => m.clear_kv_cache(),
+        }
+    }
+
+    /// `ids` at positions `at..`; the logits after the last of them.
+    pub fn forward(&mut self, ids: &[u32], at: usize) -> Result<Vec<f32>, Fault> {
+        let step = || -> candle_core::Result<Vec<f32>> {
+            let input = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
+            let logits = match &mut self.weights {
+                Weights::Llama(m) => m.forward(&input, at)?,
+                Weights::Qwen2(m) => m.forward(&input, at)?,
+                Weights::Qwen3(m) => m.forward(&input, at)?,
+            };
+            logits.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1()
+        };
+        let mut step = step;
+        step().map_err(Fault::internal)
+    }
+}

@@ -1,0 +1,92 @@
+//! The store's writing side, in Ollama's layout; reading is `crate::ollama::resolve`.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::State;
+use super::reply::Fault;
+use crate::gguf::{GgmlType, Gguf};
+use crate::ollama::wire::Details;
+use crate::ollama::{ModelName, StoredModel, resolve};
+use crate::store::{Digest, write_whole};
+
+impl State {
+    pub fn blob(&self, digest: Digest) -> PathBuf {
+        self.store.join("blobs").join(digest.blob_name())
+    }
+
+    pub fn manifest(&self, name: &ModelName) -> PathBuf {
+        name.parts().iter().fold(self.store.join("manifests"), |path, part| path.join(part))
+    }
+
+    pub fn model(&self, name: &ModelName) -> Result<StoredModel, Fault> {
+        let found = resolve(&self.store, &name.to_string()).map_err(Fault::internal)?;
+        found.ok_or_else(|| Fault::no_model(&name.to_string()))
+    }
+
+    /// Stores a text as a blob; its layer.
+    pub fn text_layer(&self, kind: &str, text: &[u8]) -> Result<Value, Fault> {
+        let digest = Digest::of_bytes(text);
+        write_whole(self.blob(digest), text).map_err(Fault::internal)?;
+        Ok(layer(&format!("application/vnd.ollama.image.{kind}"), digest, text.len() as u64))
+    }
+
+    /// Layers and config become a manifest under `name`.
+    pub fn write_manifest(&self, name: &ModelName, details: &Details, layers: &[Value]) -> Result<(), Fault> {
+        let config = json!({
+            "model_format": "gguf", "model_family": details.family, "model_families": details.families,
+            "model_type": details.parameter_size, "file_type": details.quantization_level,
+            "architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []},
+        });
+        let text = serde_json::to_vec(&config).map_err(Fault::internal)?;
+        let digest = Digest::of_bytes(&text);
+        write_whole(self.blob(digest), &text).map_err(Fault::internal)?;
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "config": layer("application/vnd.docker.container.image.v1+json", digest, text.len() as u64), "layers": layers,
+        });
+        write_whole(self.manifest(name), manifest.to_string().as_bytes()).map_err(Fault::internal)
+    }
+}
+
+pub fn layer(media_type: &str, digest: Digest, size: u64) -> Value {
+    json!({"mediaType": media_type, "digest": digest.to_string(), "size": size})
+}
+
+/// What `details` says of a GGUF: family, size, and the type most of its weights have.
+pub fn details(gguf: &Gguf) -> Result<Details, Fault> {
+    let family = gguf.architecture().map_err(|e| Fault::bad(e.to_string()))?.to_owned();
+    let elements = |t: &crate::gguf::TensorInfo| t.ne.iter().product::<u64>();
+    let total: u64 = gguf.tensors().iter().map(elements).sum();
+    let mut by_type: Vec<(GgmlType, u64)> = Vec::new();
+    for t in gguf.tensors() {
+        match by_type.iter_mut().find(|(ty, _)| *ty == t.ty) {
+            Some((_, n)) => *n += elements(t),
+            None => by_type.push((t.ty, elements(t))),
+        }
+    }
+    let most = by_type.iter().max_by_key(|(_, n)| *n).map_or("unknown", |(ty, _)| ty.name());
+    let size = if total >= 1_000_000_000 { format!("{:.1}B", total as f64 / 1e9) } else { format!("{:.2}M", total as f64 / 1e6) };
+    Ok(Details {
+        parent_model: String::new(),
+        format: "gguf".into(),
+        families: vec![family.clone()],
+        family,
+        parameter_size: size,
+        quantization_level: most.to_owned(),
+    })
+}
+
+/// Metadata as `/api/show` gives it: long arrays are null.
+pub fn model_info(gguf: &Gguf) -> Map<String, Value> {
+    use crate::gguf::Value as V;
+    let value = |v: &V| match v {
+        V::Bool(b) => json!(b),
+        V::String(s) => json!(s),
+        V::F32(x) => json!(x),
+        V::F64(x) => json!(x),
+        other => other.as_i64().map_or(Value::Null, |n| json!(n)),
+    };
+    gguf.metadata().iter().map(|(k, v)| (k.clone(), value(v))).collect()
+}
