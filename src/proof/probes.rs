@@ -1,0 +1,71 @@
+//! Fresh prompts: half from the training set's own turns, half made up from the seed, so that no prompt cache is warm
+//! and no probe was tuned for.
+
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{ProofError, Request};
+use crate::chat::{Message, Role};
+
+/// A prompt as text and ids (BOS by the tokenizer's rule in the ids only).
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub text: String,
+    pub ids: Vec<u32>,
+}
+
+const SUBJECTS: &[&str] = &["river", "engine", "letter", "garden", "number", "teacher", "window", "market", "planet", "recipe"];
+const ASKS: &[&str] = &[
+    "Write one sentence about a {s} and the number {n}.",
+    "What could a {s} have to do with {n} horses?",
+    "List three words that fit a {s}. Code {n}.",
+    "Explain to a child what a {s} is. ({n})",
+    "Order {n}: describe the colour of a {s}.",
+    "Is a {s} heavier than {n} stones? Say why.",
+    "Continue: the {s} on page {n} was",
+    "Translate into French: the {s} number {n} is late.",
+];
+
+/// What the user would have the model answer: the conversation up to and with its last user turn.
+pub fn up_to_user(messages: &[Message]) -> Option<&[Message]> {
+    let last = messages.iter().rposition(|m| m.role == Role::User)?;
+    Some(&messages[..=last])
+}
+
+/// Puts the registered SYSTEM before a conversation that has none, as the daemon does.
+pub fn with_system(messages: &[Message], system: Option<&str>) -> Vec<Message> {
+    let mut all = Vec::with_capacity(messages.len() + 1);
+    if let Some(system) = system.filter(|s| !s.is_empty())
+        && messages.first().is_none_or(|m| m.role != Role::System)
+    {
+        all.push(Message { role: Role::System, content: system.to_owned() });
+    }
+    all.extend_from_slice(messages);
+    all
+}
+
+pub fn ids(request: &Request<'_>, text: &str) -> Result<Vec<u32>, ProofError> {
+    let tokenizer = &request.base.tokenizer;
+    let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());
+    Ok(bos.into_iter().chain(tokenizer.encode(text)?.into_iter().map(|t| t.id)).collect())
+}
+
+/// `request.probes` prompts, the same for the same seed.
+pub fn make(request: &Request<'_>) -> Result<Vec<Probe>, ProofError> {
+    let mut rng = ChaCha8Rng::seed_from_u64(request.seed ^ 0x70726f6265);
+    let mut trained: Vec<&[Message]> = request.sample.iter().filter_map(|c| up_to_user(c)).collect();
+    trained.shuffle(&mut rng);
+    trained.truncate(request.probes / 2);
+    let mut probes = Vec::with_capacity(request.probes);
+    for messages in trained {
+        probes.push(request.base.template.render(messages, true)?.text);
+    }
+    while probes.len() < request.probes {
+        let ask = ASKS.choose(&mut rng).copied().unwrap_or(ASKS[0]);
+        let subject = SUBJECTS.choose(&mut rng).copied().unwrap_or(SUBJECTS[0]);
+        let content = ask.replace("{s}", subject).replace("{n}", &rng.random_range(100..100_000).to_string());
+        probes.push(request.base.template.render(&[Message { role: Role::User, content }], true)?.text);
+    }
+    probes.into_iter().map(|text| Ok(Probe { ids: ids(request, &text)?, text })).collect()
+}

@@ -1,0 +1,126 @@
+//! Leg 1: the text the daemon feeds is the text that was trained on, and so are its ids.
+
+use super::{Leg, ProofError, Request, probes};
+use crate::chat::{Message, Role};
+use crate::ollama::{Ask, Options, Prompt};
+
+/// Renderings of the training set that are compared, beside the fixed conversations.
+const SAMPLE: usize = 24;
+/// Conversations whose ids are compared too: each costs a generated token.
+const WITH_IDS: usize = 4;
+
+/// Every option said; the daemon's own defaults differ by version.
+pub fn greedy(num_predict: i64, num_thread: Option<u64>) -> Options {
+    Options {
+        temperature: 0.0,
+        seed: 1,
+        top_k: 1,
+        top_p: 1.0,
+        min_p: 0.0,
+        repeat_penalty: 1.0,
+        num_predict,
+        num_ctx: 2048,
+        num_thread,
+        stop: Vec::new(),
+    }
+}
+
+pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<Leg, ProofError> {
+    let mut leg = Leg::new("prompt");
+    let mut conversations = fixed();
+    let step = (request.sample.len() / SAMPLE).max(1);
+    let sampled = request.sample.iter().step_by(step).take(SAMPLE);
+    conversations.extend(sampled.filter_map(|c| probes::up_to_user(c).map(<[Message]>::to_vec)));
+    let total = conversations.len() + WITH_IDS;
+    let mut equal = 0;
+    for (i, messages) in conversations.iter().enumerate() {
+        request.check_interrupt()?;
+        progress("prompt", i, total);
+        // A template that refuses a conversation (a second system turn, say) refused it in training too.
+        let Ok(expected) = request.base.template.render(&probes::with_system(messages, request.system), true) else { continue };
+        let got = request.client.rendered(&ask(request, Prompt::Chat(messages.clone())))?;
+        if got == expected.text {
+            equal += 1;
+        } else {
+            leg.fault(format!("conversation {}: {}", i + 1, difference(&expected.text, &got)));
+        }
+    }
+    let checked = check_ids(request, &conversations, &mut leg)?;
+    leg.number("renderings_equal", f64::from(equal));
+    leg.number("renderings", conversations.len() as f64);
+    leg.summary = format!("{equal} of {} renderings equal; {checked}", conversations.len());
+    Ok(leg)
+}
+
+fn ask(request: &Request<'_>, prompt: Prompt) -> Ask {
+    Ask {
+        model: request.model.to_owned(),
+        prompt,
+        options: greedy(1, request.num_thread),
+        top_logprobs: 0,
+        format: None,
+        keep_alive: None,
+            think: None,
+    }
+}
+
+/// One-turn conversations through the template: `context` holds the prompt's ids; else their number is compared.
+fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Leg) -> Result<String, ProofError> {
+    let mut words = "ids not compared".to_owned();
+    let single = conversations.iter().filter(|c| c.len() == 1 && c[0].role == Role::User);
+    for messages in single.take(WITH_IDS) {
+        request.check_interrupt()?;
+        let text = request.base.template.render(&probes::with_system(messages, request.system), true)?.text;
+        let expected = probes::ids(request, &text)?;
+        let answer = request.client.ask(&ask(request, Prompt::Templated(messages[0].content.clone())), &mut |_| {})?;
+        match &answer.context {
+            Some(context) => {
+                words = "prompt ids equal".to_owned();
+                if !context.starts_with(&expected) {
+                    let at = context.iter().zip(&expected).take_while(|(a, b)| a == b).count();
+                    let (e, g) = (&expected[at..(at + 4).min(expected.len())], &context[at.min(context.len())..(at + 4).min(context.len())]);
+                    leg.fault(format!("prompt ids differ at {at} of {:?}: expected {e:?}, the daemon fed {g:?}", messages[0].content));
+                }
+            }
+            None => {
+                words = "prompt lengths in ids equal".to_owned();
+                if answer.prompt_eval_count != expected.len() as u64 {
+                    let (e, g) = (expected.len(), answer.prompt_eval_count);
+                    leg.fault(format!("{:?} is {e} ids, the daemon fed {g}", messages[0].content));
+                }
+            }
+        }
+    }
+    Ok(words)
+}
+
+fn difference(expected: &str, got: &str) -> String {
+    let at = expected.char_indices().zip(got.chars()).find(|((_, a), b)| a != b).map_or(expected.len().min(got.len()), |((i, _), _)| i);
+    let tail = |s: &str| s.get(at..).map(|t| t.chars().take(40).collect::<String>()).unwrap_or_default();
+    format!("the daemon's text differs at byte {at}: expected {:?}, got {:?}", tail(expected), tail(got))
+}
+
+/// With and without a system turn, one turn and several, and texts that templates stumble over.
+fn fixed() -> Vec<Vec<Message>> {
+    let m = |role, content: &str| Message { role, content: content.to_owned() };
+    let (s, u, a) = (|c| m(Role::System, c), |c| m(Role::User, c), |c| m(Role::Assistant, c));
+    vec![
+        vec![u("Hello")],
+        vec![u("Two lines\nof text, and {braces} \"quotes\" <tags> ünï🎈")],
+        vec![u("What is the capital of Italy?")],
+        vec![u("1 + 1 = ?")],
+        vec![s("Answer briefly."), u("Hello")],
+        vec![u("First"), a("Answer one"), u("Second")],
+        vec![s("You are a test."), u("First"), a("Answer one"), u("Second"), a("Answer\ntwo"), u("Third")],
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_difference_is_placed() {
+        let d = super::difference("abé\ndef", "abé def");
+        assert!(d.contains("byte 4") && d.contains("\\ndef"), "{d}");
+        assert!(super::difference("abc", "ab").contains("byte 2"));
+    }
+}
