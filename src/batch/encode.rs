@@ -175,7 +175,7 @@ fn sequence(text: &str, spans: &[Range<usize>], tokens: &[Token], codec: &impl C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::Role;
+    use crate::chat::{Role, SpecialTokens};
 
     /// `<…>` is one token, `\n\n` another, everything else goes byte by byte; `<end>` ends.
     struct Toy;
@@ -219,7 +219,7 @@ mod tests {
 
     fn template() -> ChatTemplate {
         let source = "{% for m in messages %}{{ '<user>' if m.role == 'user' else '<bot>' }}\n{{ m.content }}<end>\n{% endfor %}{% if add_generation_prompt %}{{ '<bot>\n' }}{% endif %}";
-        ChatTemplate::new(source, None, Some("<eos>")).unwrap()
+        ChatTemplate::new(source, SpecialTokens { eos: Some("<eos>"), ..Default::default() }).unwrap()
     }
 
     fn chat(turns: &[(Role, &str)]) -> Record {

@@ -135,7 +135,7 @@ fn fields(template: &str) -> Vec<String> {
     found
 }
 
-/// `json.Marshal` of Go: no spaces, `<`, `>` and `&` escaped.
+/// `json.Marshal` of Go: no spaces; `<`, `>`, `&`, U+2028 and U+2029 escaped.
 fn json(value: &Value) -> String {
     fn convert(value: &Value) -> serde_json::Value {
         match value {
@@ -151,7 +151,8 @@ fn json(value: &Value) -> String {
             _ => serde_json::Value::Null,
         }
     }
-    convert(value).to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    let text = convert(value).to_string();
+    ['<', '>', '&', '\u{2028}', '\u{2029}'].iter().fold(text, |t, c| t.replace(*c, &format!("\\u{:04x}", *c as u32)))
 }
 
 #[cfg(test)]

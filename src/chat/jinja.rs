@@ -3,7 +3,7 @@
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind};
 
-use super::{ChatError, Message, python};
+use super::{ChatError, Message, SpecialTokens, python};
 
 /// A template longer than this is no chat template (the longest known has 30 kB).
 const MAX_SOURCE: usize = 1 << 20;
@@ -23,12 +23,13 @@ pub enum Clock {
 #[derive(Debug)]
 pub struct Jinja {
     env: Environment<'static>,
-    bos: Option<String>,
-    eos: Option<String>,
+    bos: String,
+    eos: String,
+    adds_bos: bool,
 }
 
 impl Jinja {
-    pub fn new(source: &str, bos: Option<&str>, eos: Option<&str>, clock: Clock) -> Result<Self, ChatError> {
+    pub fn new(source: &str, tokens: SpecialTokens, clock: Clock) -> Result<Self, ChatError> {
         if source.len() > MAX_SOURCE {
             return Err(ChatError::Render(format!("its text has {} bytes, more than {MAX_SOURCE}", source.len())));
         }
@@ -49,16 +50,17 @@ impl Jinja {
             env.add_function("strftime_now", move |format: &str| python::strftime(day, format));
         }
         env.add_template_owned("chat_template", without_generation_tags(source)).map_err(render_error)?;
-        Ok(Self { env, bos: bos.map(Into::into), eos: eos.map(Into::into) })
+        let text = |token: Option<&str>| token.unwrap_or_default().to_string();
+        Ok(Self { env, bos: text(tokens.bos), eos: text(tokens.eos), adds_bos: tokens.adds_bos })
     }
 
-    /// The template's text for the messages as they are; a leading literal BOS is taken off.
+    /// The template's text for the messages as they are; a leading BOS is taken off where the tokenizer adds one.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, ChatError> {
         let context = serde_json::json!({
             "messages": messages,
             "add_generation_prompt": add_generation_prompt,
-            "bos_token": self.bos.as_deref().unwrap_or(""),
-            "eos_token": self.eos.as_deref().unwrap_or(""),
+            "bos_token": self.bos,
+            "eos_token": self.eos,
         });
         let template = self.env.get_template("chat_template").map_err(render_error)?;
         // minijinja 2.24 panics on some templates (a slice of an empty list); a base's file must not bring us down.
@@ -66,9 +68,9 @@ impl Jinja {
         let text = std::panic::catch_unwind(render)
             .map_err(|_| ChatError::Render("the template engine broke on it".into()))?
             .map_err(render_error)?;
-        match self.bos.as_deref().filter(|b| !b.is_empty()).and_then(|b| text.strip_prefix(b)) {
-            Some(rest) => Ok(rest.to_string()),
-            None => Ok(text),
+        match text.strip_prefix(&self.bos) {
+            Some(rest) if self.adds_bos => Ok(rest.to_string()),
+            _ => Ok(text),
         }
     }
 }
@@ -120,7 +122,8 @@ mod tests {
     use crate::chat::Role;
 
     fn one(source: &str) -> Result<String, ChatError> {
-        Jinja::new(source, Some("<s>"), Some("</s>"), Clock::Absent)?.render(&[Message::new(Role::User, "hé<b>")], true)
+        let tokens = SpecialTokens { bos: Some("<s>"), eos: Some("</s>"), adds_bos: true };
+        Jinja::new(source, tokens, Clock::Absent)?.render(&[Message::new(Role::User, "hé<b>")], true)
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Message {
     }
 }
 
-/// A text the model is fed, without a literal BOS, and the byte ranges of it that the assistant writes: from the end
+/// A text the model is fed, without the BOS that the tokenizer adds, and the byte ranges of it that the assistant writes: from the end
 /// of the prompt the daemon would feed to the end of the end-of-turn token. That is what the loss is taken on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
@@ -75,6 +75,17 @@ pub enum SystemPlace {
     LastUser,
     /// The template refuses a system message, or leaves it out.
     Nowhere,
+}
+
+/// What a template needs to know of the tokenizer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpecialTokens<'a> {
+    /// The texts of those tokens, as the template's `bos_token` and `eos_token`.
+    pub bos: Option<&'a str>,
+    pub eos: Option<&'a str>,
+    /// Whether the tokenizer (llama.cpp's `add_bos_token`) puts BOS before every prompt by itself; then a BOS that the
+    /// template writes first is taken off, else there would be two. SmolLM2 has `<|im_start|>` as BOS and does not.
+    pub adds_bos: bool,
 }
 
 /// What stands before and after each role's content.

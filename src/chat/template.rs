@@ -2,7 +2,9 @@
 
 use super::jinja::{Clock, Jinja};
 use super::probes;
-use super::{ChatError, Message, Rendered, Role, SystemPlace, Wrappers, derive, emit, merge_neighbours, render_go};
+use super::{
+    ChatError, Message, Rendered, Role, SpecialTokens, SystemPlace, Wrappers, derive, emit, merge_neighbours, render_go,
+};
 
 /// The day that templates with a date are given in training and serving alike, where they have none of their own.
 const BAKED_DAY: jiff::civil::Date = jiff::civil::date(2026, 1, 1);
@@ -18,21 +20,21 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// `bos`, `eos`: the texts of those tokens, as the template's `bos_token` and `eos_token`. Derives the wrappers.
+    /// Derives the wrappers.
     ///
     /// A template that writes today's date is given one fixed day (its own fallback, if it has one), since the text of
     /// the training and that of every later prompt must be the same; [`Self::notes`] says so.
-    pub fn new(source: &str, bos: Option<&str>, eos: Option<&str>) -> Result<Self, ChatError> {
+    pub fn new(source: &str, tokens: SpecialTokens) -> Result<Self, ChatError> {
         let mut notes = Vec::new();
-        let jinja = undated(source, bos, eos, &mut notes)?;
-        let wrappers = derive::wrappers(&jinja, eos)?;
+        let jinja = undated(source, tokens, &mut notes)?;
+        let wrappers = derive::wrappers(&jinja, tokens.eos)?;
         if wrappers.system_place == SystemPlace::Nowhere {
             notes.push("the chat template has no place for a system message: examples with one are refused".into());
         }
         if wrappers.end_of_turn.trim().is_empty() {
             notes.push("the chat template writes no end of turn: answers end with the eos token".into());
         }
-        Ok(Self { source: source.into(), eos: eos.map(Into::into), jinja, wrappers, notes })
+        Ok(Self { source: source.into(), eos: tokens.eos.map(Into::into), jinja, wrappers, notes })
     }
 
     pub fn source(&self) -> &str {
@@ -48,7 +50,7 @@ impl ChatTemplate {
         &self.notes
     }
 
-    /// Renders a conversation; a leading literal BOS is stripped (the tokenizer or the daemon adds the id).
+    /// Renders a conversation; a leading literal BOS is stripped where the tokenizer and the daemon add the id.
     ///
     /// Neighbours of one role are merged first, as the daemon does. The spans are those answers that stand in the text
     /// just as the model would have to write them after the daemon's prompt, each with its end-of-turn token; a
@@ -176,8 +178,8 @@ fn open_thought(prompt: &str) -> bool {
 }
 
 /// The template with its clock stopped; a note says so where that matters.
-fn undated(source: &str, bos: Option<&str>, eos: Option<&str>, notes: &mut Vec<String>) -> Result<Jinja, ChatError> {
-    let on = |clock| Jinja::new(source, bos, eos, clock);
+fn undated(source: &str, tokens: SpecialTokens, notes: &mut Vec<String>) -> Result<Jinja, ChatError> {
+    let on = |clock| Jinja::new(source, tokens, clock);
     let fixed = on(Clock::Day(BAKED_DAY))?;
     if !source.contains("strftime_now") {
         return Ok(fixed);

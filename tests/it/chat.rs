@@ -1,6 +1,9 @@
 //! Chat templates against transformers' own renderings (tests/oracles/chat.py → tests/fixtures/chat.json).
 
-use tunesmith::chat::{ChatError, ChatTemplate, Message, Rendered, Role, SystemPlace, render_go};
+use tunesmith::chat::{ChatError, ChatTemplate, Message, Rendered, Role, SpecialTokens, SystemPlace, render_go};
+
+const TOKENS: SpecialTokens = SpecialTokens { bos: Some("<s>"), eos: Some("</s>"), adds_bos: true };
+const NONE: SpecialTokens = SpecialTokens { bos: None, eos: None, adds_bos: false };
 
 fn fixture(path: &str) -> String {
     let path = format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
@@ -9,7 +12,7 @@ fn fixture(path: &str) -> String {
 
 fn template(name: &str) -> ChatTemplate {
     let source = fixture(&format!("chat_templates/{name}.jinja"));
-    ChatTemplate::new(&source, Some("<s>"), Some("</s>")).unwrap_or_else(|e| panic!("{name}: {e}"))
+    ChatTemplate::new(&source, TOKENS).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 fn turns(turns: &[(Role, &str)]) -> Vec<Message> {
@@ -37,7 +40,8 @@ fn every_golden_rendering_is_equal() {
                 let got = got.unwrap_or_else(|e| panic!("{name}, {messages:?}: {e}"));
                 let bos = if text.starts_with("<s>") { 3 } else { 0 };
                 assert_eq!(got.text, day(&text[bos..]), "{name}, {messages:?}");
-                if let Some(marked) = case["spans"].as_array() {
+                // An answer that no question comes before has no prompt: it is no target.
+                if let Some(marked) = case["spans"].as_array().filter(|_| messages[0].role != Role::Assistant) {
                     let marked: Vec<_> =
                         marked.iter().map(|s| s[0].as_u64().unwrap()..s[1].as_u64().unwrap()).collect();
                     let ours: Vec<_> =
@@ -164,15 +168,15 @@ fn stripped_contents_are_stripped_by_the_go_template_too() {
 fn what_cannot_be_said_is_refused_by_name() {
     // Every answer is written in capitals: no wrapper can do that.
     let shout = "{% for m in messages %}<{{ m.role }}>{{ m.content | upper }}</{{ m.role }}>{% endfor %}";
-    assert!(ChatTemplate::new(shout, None, None).is_err());
+    assert!(ChatTemplate::new(shout, NONE).is_err());
     // The number of the turn is written.
     let counted = "{% for m in messages %}<{{ m.role }} {{ loop.index }}>{{ m.content }}<end>{% endfor %}{% if add_generation_prompt %}<assistant {{ messages | length + 1 }}>{% endif %}";
-    let error = ChatTemplate::new(counted, None, None).and_then(|t| t.go_template()).unwrap_err();
+    let error = ChatTemplate::new(counted, NONE).and_then(|t| t.go_template()).unwrap_err();
     assert!(matches!(error, ChatError::NotExpressible { .. }), "{error}");
     // Nothing ends an answer.
     let endless = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
-    assert!(ChatTemplate::new(endless, None, None).unwrap_err().to_string().contains("learn to stop"));
-    assert!(ChatTemplate::new(endless, None, Some("</s>")).is_ok());
+    assert!(ChatTemplate::new(endless, NONE).unwrap_err().to_string().contains("learn to stop"));
+    assert!(ChatTemplate::new(endless, TOKENS).is_ok());
     // A system message where there is no place for one.
     let talk = turns(&[(Role::System, "s"), (Role::User, "u"), (Role::Assistant, "a")]);
     assert!(template("inst-bos-each-turn").training(&talk).unwrap_err().to_string().contains("no place"));
@@ -186,4 +190,46 @@ fn a_date_is_baked_and_said() {
     let none = template("dated");
     assert!(none.notes()[0].contains("2026-01-01"));
     assert!(none.go_template().unwrap().contains("Thursday 1 January 2026, 2026-01-01"));
+}
+
+#[test]
+fn a_bos_is_taken_off_only_where_the_tokenizer_adds_one() {
+    let source = fixture("chat_templates/chatml.jinja");
+    let talk = turns(&[(Role::User, "u"), (Role::Assistant, "a")]);
+    let text = |source: &str, adds_bos| {
+        let tokens = SpecialTokens { bos: Some("<|im_start|>"), eos: Some("<|im_end|>"), adds_bos };
+        let template = ChatTemplate::new(source, tokens).expect("derivable");
+        assert!(render_go(&template.go_template().expect("expressible"), &talk[..1]).is_ok());
+        template.training(&talk).expect("trainable")[0].text.clone()
+    };
+    assert!(text(&source, false).starts_with("<|im_start|>user\n"), "SmolLM2's BOS is the mark of its turns");
+    let written = format!("{{{{ bos_token }}}}{source}");
+    assert!(text(&written, false).starts_with("<|im_start|><|im_start|>user\n"));
+    assert!(text(&written, true).starts_with("<|im_start|>user\n"));
+}
+
+#[test]
+fn smollm2s_own_template_renders_as_in_transformers() {
+    let Ok(path) = std::env::var("TUNESMITH_SMOLLM2") else {
+        panic!("TUNESMITH_SMOLLM2 is not set to SmolLM2's GGUF file: run scripts/test");
+    };
+    let gguf = tunesmith::gguf::Gguf::open(path).expect("SmolLM2's file");
+    let golden: serde_json::Value = serde_json::from_str(&fixture("chat_smollm2.json")).expect("the fixture");
+    let conversations: Vec<Vec<Message>> =
+        serde_json::from_value(golden["conversations"].clone()).expect("conversations");
+    let tokens = SpecialTokens { bos: golden["bos"].as_str(), eos: golden["eos"].as_str(), adds_bos: false };
+    let template =
+        ChatTemplate::new(gguf.str("tokenizer.chat_template").expect("its template"), tokens).expect("derivable");
+    for case in golden["cases"].as_array().expect("cases") {
+        let messages = &conversations[case["conversation"].as_u64().expect("a number") as usize];
+        let got = template.render(messages, case["generation_prompt"].as_bool().expect("a boolean")).expect("rendered");
+        assert_eq!(Some(got.text.as_str()), case["text"].as_str());
+    }
+    assert!(template.wrappers().head.starts_with("<|im_start|>system\nYou are a helpful AI assistant"));
+    assert_eq!(template.wrappers().stop, ["<|im_end|>"]);
+    // Ollama's stock `chatml`, which an import without TEMPLATE is given, loses the default system turn.
+    let stock =
+        "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n";
+    assert!(matches!(template.verify_go(stock), Err(ChatError::Differs { .. })));
+    template.verify_go(&template.go_template().expect("expressible")).expect("equal");
 }

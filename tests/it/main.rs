@@ -6,3 +6,4 @@ mod conformance;
 mod daemon;
 mod data;
 mod deliveries;
+mod ollama_go;

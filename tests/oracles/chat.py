@@ -1,10 +1,11 @@
 """Golden renderings of chat templates by transformers' own apply_chat_template.
 
     python tests/oracles/chat.py tests/fixtures/chat_templates > tests/fixtures/chat.json
+    python tests/oracles/chat.py "$TUNESMITH_SMOLLM2" > tests/fixtures/chat_smollm2.json    (the template of a GGUF file)
 
 Needs transformers 5. Every template is rendered over every conversation, with and without a generation prompt; what it
 raises is kept as an error. For templates with {% generation %} the spans it marks are kept too (byte ranges).
-The clock stands at 2026-01-01. BOS is <s>, EOS is </s>.
+The clock stands at 2026-01-01. BOS is <s>, EOS is </s>; of a GGUF file, its own.
 """
 
 import datetime
@@ -44,15 +45,15 @@ CONVERSATIONS = [
 ]
 
 
-def render(source, messages, generation_prompt):
+def render(source, messages, generation_prompt, bos=BOS, eos=EOS):
     try:
         texts, spans = ctu.render_jinja_template(
             [messages],
             chat_template=source,
             add_generation_prompt=generation_prompt,
             return_assistant_tokens_mask="{%- generation" in source or "{% generation" in source,
-            bos_token=BOS,
-            eos_token=EOS,
+            bos_token=bos,
+            eos_token=eos,
         )
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"[:120]}
@@ -63,16 +64,26 @@ def render(source, messages, generation_prompt):
     return out
 
 
+def templates(path):
+    """(name, source, bos, eos) of a folder's files, or of a GGUF file."""
+    if path.is_dir():
+        return [(p.name, p.read_text(), BOS, EOS) for p in sorted(path.glob("*.jinja"))]
+    import gguf
+
+    fields = gguf.GGUFReader(path).fields
+    tokens = fields["tokenizer.ggml.tokens"].contents()
+    bos, eos = (tokens[fields[f"tokenizer.ggml.{k}_token_id"].contents()] for k in ("bos", "eos"))
+    return [(path.name, fields["tokenizer.chat_template"].contents(), bos, eos)]
+
+
 def main():
-    folder = pathlib.Path(sys.argv[1])
     cases = []
-    for path in sorted(folder.glob("*.jinja")):
-        source = path.read_text()
+    for name, source, bos, eos in templates(pathlib.Path(sys.argv[1])):
         for i, messages in enumerate(CONVERSATIONS):
             for generation_prompt in (False, True):
-                case = {"template": path.name, "conversation": i, "generation_prompt": generation_prompt}
-                cases.append(case | render(source, messages, generation_prompt))
-    out = {"transformers": transformers.__version__, "bos": BOS, "eos": EOS, "conversations": CONVERSATIONS, "cases": cases}
+                case = {"template": name, "conversation": i, "generation_prompt": generation_prompt}
+                cases.append(case | render(source, messages, generation_prompt, bos, eos))
+    out = {"transformers": transformers.__version__, "bos": bos, "eos": eos, "conversations": CONVERSATIONS, "cases": cases}
     json.dump(out, sys.stdout, ensure_ascii=False, indent=1)
     print()
 
