@@ -347,6 +347,17 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_file_is_sound_as_it_is_and_uncommented() {
+        let text = include_str!("../../configs/models.yaml");
+        let path = Path::new("configs/models.yaml");
+        assert_eq!(ModelsYaml::parse(text.into(), path).unwrap().roles_of_model("qwen3-sfd-analyzer").len(), 1);
+        let all = text.replace("    # ", "    ").replace("system: file://", "# system: file://");
+        let m = ModelsYaml::parse(all, path).unwrap();
+        assert_eq!((m.roles[0].eval[0].suite.as_str(), m.warnings.len()), ("configs/suites/example.jsonl", 0));
+        assert_eq!((m.roles[0].general, m.roles[0].gate.latency_ratio), (General::Off, Some(1.25)));
+    }
+
+    #[test]
     fn the_full_form() {
         let m = read(
             "schema: 1\nx-note: kept\ndefaults: &d {temperature: 0}\nmodels:\n  router:\n    model_name: x:v1\n    embedding: nomic\n    \

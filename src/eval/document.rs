@@ -87,11 +87,10 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
         "total_tests": cases.len(),
         "avg_cosine_similarity": mean(cases.iter().filter_map(|c| c.cosine)),
     }));
-    let arms: [(&str, fn(&CaseScores) -> &ArmScores); 2] = [("base", |c| &c.base), ("finetuned", |c| &c.tuned)];
-    for (arm, of) in arms {
-        let of = |cases: &[&CaseScores]| cases.iter().map(|c| of(c).clone()).collect::<Vec<_>>();
-        let scores = of(cases);
-        let flag = |f: fn(&ArmScores) -> Option<bool>| mean(scores.iter().filter_map(f).map(|b| f64::from(u8::from(b))));
+    let arms: [(&str, Vec<&ArmScores>); 2] =
+        [("base", cases.iter().map(|c| &c.base).collect()), ("finetuned", cases.iter().map(|c| &c.tuned).collect())];
+    for (arm, scores) in arms {
+        let flag = |f: fn(&ArmScores) -> Option<bool>| mean(scores.iter().filter_map(|s| f(s)).map(|b| f64::from(u8::from(b))));
         let seconds = || scores.iter().filter_map(|s| s.seconds);
         let entries = [
             ("avg_keyword_match", json!(mean(scores.iter().filter_map(|s| s.keywords.map(KeywordMatch::ratio))))),

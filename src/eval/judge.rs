@@ -32,10 +32,10 @@ pub struct Demand {
 impl Demand {
     /// A role's own suite: five points.
     pub const ROLE_MARGIN: f64 = 0.05;
-    /// `builtin:general`: ten points. A tune flips 15–35 % of a small model's general answers; at n = 120–150 this margin
-    /// passes an equal model in 59–92 % of runs, one 5 points better in 87–100 %, one 10 points worse in 5 %, and fails
-    /// one 15 points worse in 85–97 % (`docs/gate.md`). With replay the general score rises (25 → 29 of 40), so the right
-    /// decision is a plain PASS; a margin of 15 would let 10 points of forgetting through in a third of runs.
+    /// `builtin:general`: ten points. A tune flips 20–35 % of a small model's general answers even when it harms nothing;
+    /// at the suite's 138 prompts this margin passes an equal model in 63–82 % of runs, one 5 points better in 91–99 %,
+    /// one 10 points worse in 5 %, and fails one 15 points worse in 86–93 % (`docs/gate.md`). With replay the general
+    /// score rises (25 → 29 of 40): a plain PASS. 15 points would let 10 points of forgetting through in 26–37 % of runs.
     pub const GENERAL_MARGIN: f64 = 0.10;
 }
 

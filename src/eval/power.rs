@@ -58,4 +58,40 @@ mod tests {
         assert_eq!(needed(-0.1, 0.3, 0.1), None);
         assert!(margin_with_power(120, 0.25) > 0.10 && margin_with_power(160, 0.25) < 0.10);
     }
+
+    /// PASS (or IMPROVED), FAIL and INCONCLUSIVE of `hold` at 10 points, in percent: the exact sum over all (broken, fixed).
+    fn outcomes(n: usize, discordance: f64, effect: f64) -> String {
+        let (broken, fixed) = ((discordance - effect) / 2.0, (discordance + effect) / 2.0);
+        let mut log_factorial = vec![0.0f64];
+        (1..=n).for_each(|i| log_factorial.push(log_factorial[i - 1] + (i as f64).ln()));
+        let (mut pass, mut fail) = (0.0, 0.0);
+        for b in 0..=n {
+            for c in 0..=n - b {
+                let log = log_factorial[n] - log_factorial[b] - log_factorial[c] - log_factorial[n - b - c]
+                    + b as f64 * broken.ln() + c as f64 * fixed.ln() + (n - b - c) as f64 * (1.0 - discordance).ln();
+                if log < -25.0 {
+                    continue;
+                }
+                let pairs = Pairs { n, broken: b, fixed: c };
+                if tango_z(pairs, -0.10) > Z95 {
+                    pass += log.exp();
+                } else if (tango_z(pairs, 0.0) < -Z95 && pairs.difference() <= -0.10) || tango_z(pairs, -0.10) <= -Z95 {
+                    fail += log.exp();
+                }
+            }
+        }
+        let percent = |p: f64| (100.0 * p).round() as i64;
+        format!("{} / {} / {}", percent(pass), percent(fail), percent(1.0 - pass - fail))
+    }
+
+    #[test]
+    fn the_table_of_the_docs_is_what_the_gate_does() {
+        let page = include_str!("../../docs/gate.md");
+        let effects = [0.10, 0.05, 0.0, -0.05, -0.10, -0.15];
+        for (n, discordance) in [(100, 0.25), (138, 0.20), (138, 0.25), (138, 0.35)] {
+            let cells: Vec<_> = effects.iter().map(|e| outcomes(n, discordance, *e)).collect();
+            let row = format!("| {n} | {} % | {} |", (100.0 * discordance) as u32, cells.join(" | "));
+            assert!(page.contains(&row), "docs/gate.md lacks\n{row}");
+        }
+    }
 }

@@ -36,7 +36,7 @@ impl Domain {
         }
         let mean = |vs: &[Vec<f32>]| vs.iter().map(|v| cosine(v, &centre)).sum::<f64>() / vs.len() as f64;
         let (inside, out) = (mean(references), mean(outside));
-        (inside - out >= LEAST_GAP).then(|| Self { out, gap: inside - out, centre })
+        (inside - out >= LEAST_GAP).then_some(Self { out, gap: inside - out, centre })
     }
 
     pub(super) fn relevance(&self, answer: &[f32]) -> f64 {

@@ -48,7 +48,22 @@ pub struct Suite {
 /// Longer expected answers than this are compared by overlap, not letter by letter.
 const SHORT_ANSWER_WORDS: usize = 12;
 
+/// The suite that guards every promotion: one-fact questions, answered in a few words.
+const GENERAL: &str = include_str!("../../data/general/suite.jsonl");
+
 impl Suite {
+    /// Answers of `builtin:general` need no more tokens.
+    pub const GENERAL_TOKENS: u64 = 24;
+
+    /// `builtin:general`, or None where the name does not begin with `builtin:`.
+    pub fn builtin(name: &str) -> Option<Result<Self, EvalError>> {
+        let which = name.strip_prefix("builtin:")?;
+        Some(match which {
+            "general" | "general-v1" => Self::parse(GENERAL, "builtin:general"),
+            _ => Err(EvalError::NoBuiltin(name.to_owned())),
+        })
+    }
+
     /// Held-out records of a dataset: the last assistant turn is what is expected. Records without one are left out.
     pub fn from_records(name: &str, records: &[Record]) -> Result<Self, EvalError> {
         let cases: Vec<Case> = records.iter().filter_map(case_of_record).collect();
@@ -123,6 +138,18 @@ mod tests {
     fn record(line: usize, turns: &[(Role, &str)]) -> Record {
         let messages = turns.iter().map(|(role, content)| Message { role: *role, content: content.to_string() }).collect();
         Record { line, content: Content::Chat(messages), category: None }
+    }
+
+    #[test]
+    fn what_ships_is_sound() {
+        let general = Suite::builtin("builtin:general").unwrap().unwrap();
+        assert!(general.cases.len() >= 100 && general.check_metric(Metric::Pass).is_ok());
+        assert!(matches!(Suite::builtin("builtin:none"), Some(Err(EvalError::NoBuiltin(_)))));
+        assert!(Suite::builtin("evals/x.jsonl").is_none());
+        for text in [include_str!("../../data/demo/suite.jsonl"), include_str!("../../configs/suites/example.jsonl")] {
+            let suite = Suite::parse(text, "shipped").unwrap();
+            assert_eq!(suite.natural_metric(), Metric::Pass);
+        }
     }
 
     #[test]

@@ -1,0 +1,232 @@
+//! `.tunesmith/registry.jsonl`: append-only, a line an event, each on disk before the next step is taken.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Digest, StoreError};
+
+use super::fault::PromoteError;
+use super::place::Place;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Promote,
+    Rollback,
+}
+
+/// A swap as it is meant, before it is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Intent {
+    pub(super) action: Action,
+    pub(super) role: String,
+    pub(super) from: String,
+    pub(super) to: String,
+    /// The scalar's bytes, quotes included.
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) file_sha256_before: Digest,
+    pub(super) file_sha256_after: Digest,
+    /// Of the manifests behind the two names then.
+    pub(super) from_digest: Option<String>,
+    pub(super) to_digest: Option<String>,
+    /// A rollback: the promotions it takes back, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) undoes: Vec<u64>,
+    /// Verdict, report, run, dataset, user …: what the caller wants remembered.
+    #[serde(default)]
+    pub(super) evidence: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum What {
+    Intent(Box<Intent>),
+    /// The file could not be renamed over and is written in place; `backup` holds it as it was.
+    InPlace { intent: u64, backup: PathBuf },
+    Done { intent: u64 },
+    /// It did not happen, or was overtaken.
+    Reverted { intent: u64, why: String },
+    /// Of a newer version.
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) seq: u64,
+    /// RFC 3339, UTC.
+    pub(super) ts: String,
+    #[serde(flatten)]
+    pub(super) what: What,
+}
+
+/// The registry, read.
+#[derive(Debug)]
+pub(super) struct Registry {
+    path: PathBuf,
+    /// Bytes that hold whole lines.
+    whole: u64,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Registry {
+    /// An absent file is an empty history. A torn last line (a kill while appending) is left out.
+    pub(super) fn read(place: &Place) -> Result<Self, PromoteError> {
+        let path = place.registry();
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(StoreError::new("reading the history", &path, e).into()),
+        };
+        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        let mut entries = Vec::new();
+        for (i, line) in bytes[..whole].split(|b| *b == b'\n').enumerate().filter(|(_, l)| !l.is_empty()) {
+            let entry = serde_json::from_slice(line).map_err(|e| PromoteError::Registry {
+                path: path.clone(),
+                line: i + 1,
+                reason: e.to_string(),
+            })?;
+            entries.push(entry);
+        }
+        Ok(Self { path, whole: whole as u64, entries })
+    }
+
+    /// Appends and fsyncs; its sequence number. The caller holds the lock.
+    pub(super) fn append(&mut self, what: What) -> Result<u64, PromoteError> {
+        let seq = self.entries.iter().map(|e| e.seq).max().unwrap_or(0) + 1;
+        let entry = Entry { seq, ts: jiff::Timestamp::now().to_string(), what };
+        let fault = |e: std::io::Error| StoreError::new("writing the history", &self.path, e);
+        let mut line = serde_json::to_vec(&entry).map_err(|e| fault(e.into()))?;
+        line.push(b'\n');
+        let new = !self.path.exists();
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.path).map_err(fault)?;
+        file.set_len(self.whole).map_err(fault)?;
+        file.write_all(&line).and_then(|()| file.sync_all()).map_err(fault)?;
+        if new {
+            sync_folder(&self.path);
+        }
+        self.whole += line.len() as u64;
+        self.entries.push(entry);
+        Ok(seq)
+    }
+
+    pub(super) fn intent(&self, seq: u64) -> Option<&Intent> {
+        self.entries.iter().find(|e| e.seq == seq).and_then(|e| match &e.what {
+            What::Intent(intent) => Some(&**intent),
+            _ => None,
+        })
+    }
+
+    fn closed(&self, seq: u64) -> Option<&What> {
+        let closes = |w: &&What| matches!(w, What::Done { intent } | What::Reverted { intent, .. } if *intent == seq);
+        self.entries.iter().map(|e| &e.what).find(closes)
+    }
+
+    /// Intents that are neither done nor reverted.
+    pub(super) fn open(&self) -> Vec<u64> {
+        let intents = self.entries.iter().filter(|e| matches!(e.what, What::Intent(_)));
+        intents.map(|e| e.seq).filter(|seq| self.closed(*seq).is_none()).collect()
+    }
+
+    pub(super) fn backup(&self, seq: u64) -> Option<&Path> {
+        self.entries.iter().rev().find_map(|e| match &e.what {
+            What::InPlace { intent, backup } if *intent == seq => Some(backup.as_path()),
+            _ => None,
+        })
+    }
+
+    /// The promotions of a role that stand, oldest first: done and not taken back.
+    pub(super) fn standing(&self, role: &str) -> Vec<(u64, &Intent)> {
+        let mut stack: Vec<(u64, &Intent)> = Vec::new();
+        for entry in &self.entries {
+            let What::Intent(intent) = &entry.what else { continue };
+            if intent.role != role || !matches!(self.closed(entry.seq), Some(What::Done { .. })) {
+                continue;
+            }
+            match intent.action {
+                Action::Promote => stack.push((entry.seq, intent)),
+                Action::Rollback => stack.retain(|(seq, _)| !intent.undoes.contains(seq)),
+            }
+        }
+        stack
+    }
+}
+
+/// Best effort: some file systems refuse it, and the line itself is synced.
+fn sync_folder(path: &Path) {
+    if let Some(folder) = path.parent().and_then(|p| File::open(p).ok()) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// One change of a role, for people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    pub seq: u64,
+    pub ts: String,
+    pub action: Action,
+    pub role: String,
+    pub from: String,
+    pub to: String,
+    /// `done`, `open`, or why it was reverted.
+    pub state: String,
+    pub from_digest: Option<String>,
+    pub to_digest: Option<String>,
+    pub file_sha256_before: Digest,
+    pub file_sha256_after: Digest,
+    pub evidence: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Every change of one role, or of all, oldest first. Takes no lock and writes nothing.
+pub fn history(models_yaml: &Path, role: Option<&str>) -> Result<Vec<Change>, PromoteError> {
+    let registry = Registry::read(&Place::of(models_yaml)?)?;
+    let changes = registry.entries.iter().filter_map(|entry| {
+        let What::Intent(i) = &entry.what else { return None };
+        let state = match registry.closed(entry.seq) {
+            Some(What::Done { .. }) => "done".to_owned(),
+            Some(What::Reverted { why, .. }) => why.clone(),
+            _ => "open".to_owned(),
+        };
+        Some(Change {
+            seq: entry.seq,
+            ts: entry.ts.clone(),
+            action: i.action,
+            role: i.role.clone(),
+            from: i.from.clone(),
+            to: i.to.clone(),
+            state,
+            from_digest: i.from_digest.clone(),
+            to_digest: i.to_digest.clone(),
+            file_sha256_before: i.file_sha256_before,
+            file_sha256_after: i.file_sha256_after,
+            evidence: i.evidence.clone(),
+        })
+    });
+    Ok(changes.filter(|c| role.is_none_or(|r| r == c.role)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn torn_lines_are_dropped_damaged_ones_refused_and_newer_events_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("models.yaml"), "models: {}").unwrap();
+        let place = Place::of(&dir.path().join("models.yaml")).unwrap();
+        std::fs::create_dir(&place.state).unwrap();
+        let known = "{\"seq\":1,\"ts\":\"t\",\"event\":\"pin\",\"x\":1}\n{\"seq\":2,\"ts\":\"t\",\"event\":\"done\",\"intent\":9}\n";
+        std::fs::write(place.registry(), format!("{known}{{\"seq\":3,\"ev")).unwrap();
+        let mut registry = Registry::read(&place).unwrap();
+        assert_eq!((registry.entries.len(), &registry.entries[0].what), (2, &What::Other));
+        assert_eq!(registry.append(What::Done { intent: 1 }).unwrap(), 3);
+        let text = std::fs::read_to_string(place.registry()).unwrap();
+        assert!(text.starts_with(known) && text.lines().count() == 3, "{text}");
+        std::fs::write(place.registry(), "{}\n").unwrap();
+        assert!(Registry::read(&place).unwrap_err().to_string().contains("line 1 is damaged"));
+    }
+}
