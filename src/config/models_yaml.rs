@@ -351,7 +351,7 @@ mod tests {
         let text = include_str!("../../configs/models.yaml");
         let path = Path::new("configs/models.yaml");
         assert_eq!(ModelsYaml::parse(text.into(), path).unwrap().roles_of_model("qwen3-sfd-analyzer").len(), 1);
-        let all = text.replace("    # ", "    ").replace("system: file://", "# system: file://");
+        let all = text.replace("\n    # ", "\n    ").replace("system: file://", "# system: file://");
         let m = ModelsYaml::parse(all, path).unwrap();
         assert_eq!((m.roles[0].eval[0].suite.as_str(), m.warnings.len()), ("configs/suites/example.jsonl", 0));
         assert_eq!((m.roles[0].general, m.roles[0].gate.latency_ratio), (General::Off, Some(1.25)));
