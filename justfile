@@ -1,0 +1,33 @@
+# Recipes; `just` alone lists them. They only call what also works by hand.
+
+default:
+    @just --list
+
+# Everything that continuous integration runs (ARGS go to `cargo test`).
+test *ARGS:
+    bash scripts/test {{ ARGS }}
+
+# Only the unit tests: no daemon, no model, seconds.
+unit *ARGS:
+    cargo test --lib {{ ARGS }}
+
+# Formatting and lints.
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+
+# Formats the source.
+fmt:
+    cargo fmt
+
+# Builds the real Ollama daemons of the tests and prints where they are.
+ollama *ARGS:
+    @bash scripts/ollama {{ ARGS }}
+
+# Makes the golden numbers again from PyTorch, PEFT and transformers, and compares.
+oracles:
+    bash scripts/oracles
+
+# The whole way on a real model and bundled data.
+demo:
+    cargo run --release -- demo
