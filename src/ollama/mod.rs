@@ -14,6 +14,13 @@ mod upload;
 mod version;
 pub mod wire;
 
+#[cfg(test)]
+mod client_tests;
+#[cfg(test)]
+mod stored_tests;
+#[cfg(test)]
+mod test_server;
+
 pub use client::Client;
 pub use error::OllamaError;
 pub use host::Host;
