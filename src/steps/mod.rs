@@ -1,1 +1,31 @@
 //! One short file per stage, and `way`: the whole way on one page.
+
+pub mod bases;
+mod context;
+pub mod data;
+pub mod delivery;
+pub mod demo;
+pub mod doctor;
+pub mod export;
+pub mod evaluate;
+mod failure;
+pub mod init;
+pub mod plan;
+pub mod promotion;
+pub mod prove;
+pub mod query;
+mod replay;
+pub mod serving;
+mod report;
+pub mod training;
+pub mod way;
+
+pub use context::Context;
+pub use failure::{Failure, Kind};
+pub use crate::export::Exported;
+pub use crate::eval::Decision;
+pub use crate::promote::{Change, Swapped};
+pub use crate::proof::{Leg, Proof};
+pub use crate::store::Digest;
+pub use crate::train::Summary;
+pub use report::{Report, Silent};

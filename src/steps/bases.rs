@@ -1,0 +1,103 @@
+//! Models to train on: the shortcuts, what the daemon's stores hold, one base looked at, one fetched.
+
+use super::{Context, Failure};
+use crate::base::{self, SHORTCUTS};
+use crate::weights::Site;
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Listed {
+    pub name: String,
+    /// `shortcut`, `daemon`, or both.
+    pub from: String,
+    pub family: String,
+    pub size: String,
+    pub trainable: bool,
+}
+
+/// Shortcuts and, when a daemon answers, its models.
+pub fn list(context: &mut Context<'_>) -> Result<Vec<Listed>, Failure> {
+    let mut found: Vec<Listed> = SHORTCUTS
+        .iter()
+        .map(|s| Listed {
+            name: s.name.to_owned(),
+            from: if s.package.is_some() { "shortcut (package)" } else { "shortcut" }.to_owned(),
+            family: s.family.to_owned(),
+            size: s.parameters.to_owned(),
+            trainable: crate::weights::Family::named(s.family).is_some(),
+        })
+        .collect();
+    match context.client()?.tags() {
+        Ok(tags) => found.extend(tags.into_iter().map(|t| Listed {
+            trainable: crate::weights::Family::named(&t.family).is_some(),
+            name: t.name,
+            from: "daemon".to_owned(),
+            family: t.family,
+            size: format!("{} {}", t.parameter_size, t.quantization),
+        })),
+        Err(e) => context.report.warn(&e.to_string()),
+    }
+    Ok(found)
+}
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Shown {
+    pub name: String,
+    pub digest: String,
+    pub family: String,
+    pub parameters: u64,
+    pub layers: usize,
+    pub hidden: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub feed_forward: usize,
+    pub vocabulary: usize,
+    pub context: usize,
+    /// Trainable parameters of rank 16 on all linear layers.
+    pub lora_rank_16: u64,
+    /// What training holds in memory for the weights alone, in f32.
+    pub resident_bytes: u64,
+    pub wrappers: crate::chat::Wrappers,
+}
+
+pub fn show(context: &mut Context<'_>, name: &str) -> Result<Shown, Failure> {
+    let base = context.open_base(name)?;
+    let c = base.weights.config();
+    let per_layer: usize = Site::ALL.iter().map(|s| c.shape(*s)).map(|(out, input)| 16 * (out + input)).sum();
+    Ok(Shown {
+        name: base.name.clone(),
+        digest: base.digest.to_string(),
+        family: c.family.gguf.to_owned(),
+        parameters: base.weights.parameters(),
+        layers: c.layers,
+        hidden: c.hidden,
+        heads: c.heads,
+        kv_heads: c.kv_heads,
+        feed_forward: c.ff,
+        vocabulary: c.vocab,
+        context: c.context,
+        lora_rank_16: (per_layer * c.layers) as u64,
+        resident_bytes: 4 * base.weights.parameters(),
+        wrappers: base.template.wrappers().clone(),
+    })
+}
+
+/// Through the package that the registry names, else through the daemon.
+pub fn pull(context: &mut Context<'_>, name: &str) -> Result<String, Failure> {
+    let package = SHORTCUTS.iter().find(|s| s.name == name).and_then(|s| s.package.as_ref());
+    if let Some(package) = package {
+        let path = base::fetch_package(package, &context.env.cache_dir())?;
+        return Ok(path.display().to_string());
+    }
+    let client = context.client()?;
+    pull_through(context, &client, name)?;
+    Ok(name.to_owned())
+}
+
+/// The daemon pulls it.
+pub fn pull_through(context: &mut Context<'_>, client: &crate::ollama::Client, name: &str) -> Result<(), Failure> {
+    context.report.begin("pull", None);
+    let report = &mut *context.report;
+    client.pull(name, &mut |status, done, total| report.advance(done, &format!("{status} {} of {} MiB", done >> 20, total >> 20)))?;
+    context.report.end(name);
+    Ok(())
+}

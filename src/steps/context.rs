@@ -1,0 +1,80 @@
+//! What every step is given: the environment, the daemon's place, the interrupt, whoever shows progress.
+
+use std::path::PathBuf;
+
+use super::{Failure, Report};
+use crate::base::{Base, Resolver, Source};
+use crate::config::{Env, ModelsYaml};
+use crate::ollama::{Client, Host};
+use crate::store::Interrupt;
+
+/// Made once by `cli`, passed to each step.
+pub struct Context<'r> {
+    pub env: Env,
+    pub ollama_host: Option<String>,
+    pub models_yaml: PathBuf,
+    /// The command line named it: a config's own does not replace it.
+    pub models_yaml_said: bool,
+    pub seed: Option<u64>,
+    pub interrupt: Interrupt,
+    pub report: &'r mut dyn Report,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("ollama_host", &self.ollama_host).finish_non_exhaustive()
+    }
+}
+
+impl Context<'_> {
+    /// `--ollama-host`, else the config's, else `OLLAMA_HOST`, else 127.0.0.1:11434.
+    pub fn host(&self) -> Result<Host, Failure> {
+        let said = self.ollama_host.as_deref().or(self.env.ollama_host.as_deref()).unwrap_or("");
+        Ok(Host::parse(said)?)
+    }
+
+    pub fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::new(self.host()?, self.interrupt.clone())?)
+    }
+
+    pub fn resolver(&self) -> Resolver {
+        Resolver {
+            store_roots: crate::ollama::store_roots(self.env.ollama_models.as_deref(), self.env.home.as_deref()),
+            cache: self.env.cache_dir(),
+        }
+    }
+
+    /// The roles' file, if there is one.
+    pub fn roles(&self) -> Result<Option<ModelsYaml>, Failure> {
+        if !self.models_yaml.exists() {
+            return Ok(None);
+        }
+        Ok(Some(ModelsYaml::read(&self.models_yaml)?))
+    }
+
+    /// Path · role · model in the store · shortcut; says what it found.
+    pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
+        let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
+        let base = self.resolver().open(&named)?;
+        let place = match &base.source {
+            Source::HfFolder(path) => format!("the folder {}", path.display()),
+            Source::GgufFile(path) => format!("the file {}", path.display()),
+            Source::Ollama { name, .. } => format!("{name} in Ollama's store"),
+        };
+        let via = if named == name { String::new() } else { format!("role {name} -> {named} -> ") };
+        self.report.note(&format!("base: {via}{place}, {}", base.digest.short()));
+        Ok(base)
+    }
+
+    /// The model of the role `name`, when `name` is a role and no path.
+    fn role_model(&self, name: &str) -> Result<Option<String>, Failure> {
+        if std::path::Path::new(name).exists() {
+            return Ok(None);
+        }
+        Ok(self.roles()?.and_then(|roles| roles.role(name).ok().map(|r| r.model_name.clone())))
+    }
+
+    pub fn check_interrupt(&self) -> Result<(), Failure> {
+        if self.interrupt.raised() { Err(Failure::interrupted()) } else { Ok(()) }
+    }
+}

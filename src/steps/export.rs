@@ -1,0 +1,92 @@
+//! Adapter + base to files: merged GGUF, adapter GGUF, merged Hugging Face folder.
+
+use std::path::Path;
+
+use super::{Context, Failure};
+use crate::base::Base;
+use crate::config::{Quant as Word, QuantFloor};
+use crate::export::{self, Exported, Floor, Quant, Request};
+use crate::lora::Adapter;
+
+/// What to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    MergedGguf(Word, QuantFloor),
+    AdapterGguf,
+    MergedHf,
+}
+
+/// Export's own words for the config's.
+pub fn quant(word: Word, floor: QuantFloor) -> (Quant, Floor) {
+    let quant = match word {
+        Word::Keep => Quant::Keep,
+        Word::F16 => Quant::F16,
+        Word::Bf16 => Quant::Bf16,
+        Word::Q8_0 => Quant::Q8_0,
+    };
+    let floor = match floor {
+        QuantFloor::Q8_0 => Floor::Q8_0,
+        QuantFloor::Same => Floor::Same,
+    };
+    (quant, floor)
+}
+
+/// `merge` and `export` of the command line: opens base and adapter, writes one thing.
+pub fn from_folder(context: &mut Context<'_>, base: &str, adapter: &Path, output: &Path, what: What) -> Result<Exported, Failure> {
+    let base = context.open_base(base)?;
+    let adapter = Adapter::load(adapter, base.weights.config())?;
+    let lineage = vec![("base".to_owned(), base.digest.to_string())];
+    write(context, &base, &adapter, output, (what, &lineage))
+}
+
+/// Writes `what` to `output`; `lineage` becomes `tunesmith.*` keys of a GGUF.
+pub fn write(
+    context: &mut Context<'_>,
+    base: &Base,
+    adapter: &Adapter<crate::lora::Hf>,
+    output: &Path,
+    (what, lineage): (What, &[(String, String)]),
+) -> Result<Exported, Failure> {
+    let request = Request {
+        weights: &base.weights,
+        tokenizer: &base.tokenizer,
+        chat_template: Some(base.template.source()),
+        adapter,
+        lineage,
+        seed: context.seed.unwrap_or(42),
+        output,
+        interrupt: context.interrupt.clone(),
+    };
+    let total = base.weights.tensor_names().len() as u64;
+    context.report.begin("export", Some(total));
+    let report = &mut *context.report;
+    let mut progress = |done: usize, _: usize| report.advance(done as u64, "");
+    let exported = match what {
+        What::MergedGguf(word, floor) => {
+            let (quant, floor) = quant(word, floor);
+            export::merged_gguf(&request, quant, floor, &mut progress)?
+        }
+        What::AdapterGguf => export::adapter_gguf(&request)?,
+        What::MergedHf => export::merged_hf(&request, &mut progress)?,
+    };
+    let mib = exported.bytes as f64 / f64::from(1 << 20);
+    context.report.end(&format!("{}, {mib:.0} MiB{}", exported.path.display(), survival_words(&exported)));
+    for s in exported.survival.iter().filter(|s| (s.slope - 1.0).abs() > 0.05 + 4.0 * s.standard_error) {
+        let words = format!("{}: {} of the tune survives {} -> {}", s.tensor, percent(s.slope), s.from, s.to);
+        context.report.warn(&words);
+    }
+    Ok(exported)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn survival_words(exported: &Exported) -> String {
+    let mut slopes: Vec<f64> = exported.survival.iter().map(|s| s.slope).collect();
+    if slopes.is_empty() {
+        return String::new();
+    }
+    slopes.sort_by(f64::total_cmp);
+    format!("; survival of the tune: median {}, least {}", percent(slopes[slopes.len() / 2]), percent(slopes[0]))
+}

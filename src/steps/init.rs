@@ -1,0 +1,50 @@
+//! A project to start from: the files that the program embeds, laid out; what exists is left alone.
+
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::store::write_whole;
+
+const FILES: &[(&str, &str)] = &[
+    ("configs/training_config.json", include_str!("../../configs/training_config.json")),
+    ("configs/defaults.yaml", include_str!("../../configs/defaults.yaml")),
+    ("configs/models.yaml", include_str!("../../configs/models.yaml")),
+    ("templates/modelfile.tera", include_str!("../../templates/modelfile.tera")),
+    ("data/training/example.jsonl", EXAMPLE),
+];
+
+const EXAMPLE: &str = concat!(
+    r#"{"messages":[{"role":"user","content":"What do you do?"},{"role":"assistant","content":"I answer in your house's own words."}]}"#,
+    "\n",
+    r#"{"instruction":"Name the colour.","input":"the sky on a clear day","output":"blue"}"#,
+    "\n",
+);
+
+/// (written, left alone)
+pub fn run(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
+    let (mut written, mut kept) = (Vec::new(), Vec::new());
+    for (name, text) in FILES {
+        let path = dir.join(name);
+        if path.exists() {
+            kept.push(path);
+        } else {
+            write_whole(&path, text.as_bytes())?;
+            written.push(path);
+        }
+    }
+    Ok((written, kept))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_second_init_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (written, kept) = super::run(dir.path()).unwrap();
+        assert!(kept.is_empty() && written.len() == super::FILES.len());
+        std::fs::write(&written[0], "mine").unwrap();
+        let (again, kept) = super::run(dir.path()).unwrap();
+        assert!(again.is_empty() && kept.len() == written.len());
+        assert_eq!(std::fs::read_to_string(&written[0]).unwrap(), "mine");
+    }
+}

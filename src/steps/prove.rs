@@ -1,0 +1,89 @@
+//! Does the daemon serve what was trained? The three legs, shown as they end.
+
+use std::path::Path;
+
+use super::{Context, Failure};
+use crate::base::Base;
+use crate::chat::Message;
+use crate::lora::{Adapter, Hf};
+use crate::ollama::Client;
+use crate::proof::{self, Proof, Request};
+
+#[derive(Debug)]
+pub struct Wishes<'a> {
+    pub model: &'a str,
+    pub exported: &'a Path,
+    pub system: Option<&'a str>,
+    pub sample: &'a [Vec<Message>],
+    pub probes: usize,
+    pub num_thread: Option<u64>,
+    pub threads: usize,
+    pub embedded: bool,
+    pub seed: u64,
+}
+
+/// Proves and shows; a failed proof is a value here, the caller decides what it stops.
+pub fn prove(
+    context: &mut Context<'_>,
+    client: &Client,
+    (base, adapter): (&Base, &Adapter<Hf>),
+    wishes: &Wishes<'_>,
+) -> Result<Proof, Failure> {
+    let request = Request {
+        client,
+        model: wishes.model,
+        base,
+        adapter,
+        exported: wishes.exported,
+        system: wishes.system,
+        sample: wishes.sample,
+        probes: wishes.probes,
+        num_thread: wishes.num_thread,
+        threads: wishes.threads,
+        seed: wishes.seed,
+        embedded: wishes.embedded,
+        interrupt: context.interrupt.clone(),
+    };
+    context.report.begin("prove", None);
+    let report = &mut *context.report;
+    let proof = proof::prove(&request, &mut |leg, done, total| report.advance(done as u64, &format!("{leg} {done}/{total}")))?;
+    let word = if proof.passed { proof.kind.as_str() } else { "FAILED" };
+    context.report.end(&format!("{word} through Ollama {}", proof.daemon_version));
+    for leg in &proof.legs {
+        let mark = if leg.passed { "ok" } else { "FAILED" };
+        context.report.note(&format!("    {:<9} {mark}: {}", leg.name, leg.summary));
+        for fault in leg.faults.iter().take(5) {
+            context.report.warn(&format!("{}: {fault}", leg.name));
+        }
+    }
+    Ok(proof)
+}
+
+/// `tunesmith prove --run`: a run's model again, from what its folder says.
+pub fn of_run(context: &mut Context<'_>, run: &Path, name: Option<&str>, (probes, num_thread): (usize, Option<u64>)) -> Result<Proof, Failure> {
+    use crate::config::{Purpose, Raw, RunConfig};
+    let config = RunConfig::load(Some(&run.join("run.yaml")), Raw::default(), Purpose::Run)?;
+    let base = context.open_base(&config.model_to_fine_tune)?;
+    let adapter = Adapter::load(&run.join("final"), base.weights.config())?;
+    let exported = match config.delivery {
+        crate::config::Delivery::Adapter => run.join("gguf/adapter.gguf"),
+        crate::config::Delivery::Merged => run.join(format!("gguf/model-{}.gguf", config.quant)),
+    };
+    let text = std::fs::read_to_string(run.join("Modelfile"))
+        .map_err(|e| Failure::input(format!("{}: {e}", run.join("Modelfile").display())))?;
+    let file = crate::modelfile::Modelfile::parse(&text)?;
+    let records = crate::dataset::read(&config.dataset_path)?;
+    let client = context.client()?;
+    let wishes = Wishes {
+        model: name.unwrap_or(&config.output_model_name),
+        exported: &exported,
+        system: file.system(),
+        sample: &super::data::conversations(&records),
+        probes,
+        num_thread: num_thread.or(config.num_thread),
+        threads: config.threads.unwrap_or(0),
+        embedded: false,
+        seed: context.seed.unwrap_or(config.seed),
+    };
+    prove(context, &client, (&base, &adapter), &wishes)
+}

@@ -1,0 +1,141 @@
+//! One question or a conversation: natively from adapter + base, or through the daemon.
+
+use std::path::{Path, PathBuf};
+
+use super::{Context, Failure};
+use crate::base::Base;
+pub use crate::chat::Message;
+use crate::chat::Role;
+use crate::lora::{Adapter, Stored};
+use crate::model::{Model, Sampling};
+use crate::ollama::{Ask, Client, Options, Prompt};
+
+/// Who answers.
+pub enum Answering {
+    Native { base: Box<Base>, model: Box<Model>, adapter: Option<Adapter<Stored>> },
+    Daemon { client: Client, model: String },
+}
+
+impl std::fmt::Debug for Answering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Native { .. } => "Native",
+            Self::Daemon { .. } => "Daemon",
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    pub temperature: f64,
+    pub top_p: Option<f64>,
+    pub max_tokens: usize,
+    pub seed: u64,
+}
+
+/// A conversation's beginning: the system turn, if one is wished.
+pub fn opening(system: Option<&str>) -> Vec<Message> {
+    system.map(|s| Message { role: Role::System, content: s.to_owned() }).into_iter().collect()
+}
+
+pub fn user(prompt: &str) -> Message {
+    Message { role: Role::User, content: prompt.to_owned() }
+}
+
+/// An adapter's folder or a run's folder answers natively; any other name is the daemon's.
+pub fn open(context: &mut Context<'_>, model: &str, base: Option<&str>, threads: usize) -> Result<Answering, Failure> {
+    let path = Path::new(model);
+    if !path.is_dir() {
+        return Ok(Answering::Daemon { client: context.client()?, model: model.to_owned() });
+    }
+    let folder = adapter_folder(path)?;
+    let named = match base {
+        Some(name) => name.to_owned(),
+        None => crate::lora::base_name(&folder)?,
+    };
+    let base = context.open_base(&named)?;
+    let adapter = Adapter::load(&folder, base.weights.config())?.to_stored(&base.weights);
+    let model = Model::new(&base.weights, threads)?;
+    Ok(Answering::Native { base: Box::new(base), model: Box::new(model), adapter: Some(adapter) })
+}
+
+fn adapter_folder(path: &Path) -> Result<PathBuf, Failure> {
+    for folder in [path.to_path_buf(), path.join("final"), path.join("adapter/final")] {
+        if folder.join("adapter_config.json").is_file() {
+            return Ok(folder);
+        }
+    }
+    Err(Failure::input(format!("{}: no adapter there", path.display()))
+        .hint("give a folder with adapter_config.json, a run's folder, or the name of a model in the daemon"))
+}
+
+/// Answers the conversation's last turn, streaming to `on_text`; the answer is added to it.
+pub fn answer(
+    answering: &Answering,
+    conversation: &mut Vec<Message>,
+    wishes: &Wishes,
+    on_text: &mut dyn FnMut(&str),
+) -> Result<String, Failure> {
+    let text = match answering {
+        Answering::Native { base, model, adapter } => native((base, model, adapter.as_ref()), conversation, wishes, on_text)?,
+        Answering::Daemon { client, model } => {
+            let options = Options {
+                temperature: wishes.temperature,
+                seed: wishes.seed as i64,
+                top_k: if wishes.temperature == 0.0 { 1 } else { 0 },
+                top_p: wishes.top_p.unwrap_or(1.0),
+                min_p: 0.0,
+                repeat_penalty: 1.0,
+                num_predict: wishes.max_tokens as i64,
+                num_ctx: 4096,
+                num_thread: None,
+                stop: Vec::new(),
+            };
+            let ask = Ask {
+                model: model.clone(),
+                prompt: Prompt::Chat(conversation.clone()),
+                options,
+                top_logprobs: 0,
+                format: None,
+                keep_alive: None,
+            think: None,
+            };
+            client.ask(&ask, on_text)?.text
+        }
+    };
+    conversation.push(Message { role: Role::Assistant, content: text.clone() });
+    Ok(text)
+}
+
+fn native(
+    (base, model, adapter): (&Base, &Model, Option<&Adapter<Stored>>),
+    conversation: &[Message],
+    wishes: &Wishes,
+    on_text: &mut dyn FnMut(&str),
+) -> Result<String, Failure> {
+    let text = base.template.render(conversation, true)?.text;
+    let tokenizer = &base.tokenizer;
+    let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());
+    let ids: Vec<u32> = bos.into_iter().chain(tokenizer.encode(&text)?.into_iter().map(|t| t.id)).collect();
+    let room = base.weights.config().context.saturating_sub(ids.len());
+    let sampling = Sampling {
+        temperature: wishes.temperature,
+        top_p: wishes.top_p,
+        max_tokens: wishes.max_tokens.min(room),
+        seed: wishes.seed,
+    };
+    let (mut so_far, mut shown) = (Vec::new(), 0);
+    let new = model.generate(adapter, &ids, &sampling, &|id| tokenizer.is_end(id), &mut |id| {
+        so_far.push(id);
+        // A character may span tokens: show only what can no longer change.
+        if let Ok(text) = tokenizer.decode(&so_far)
+            && !text.ends_with('\u{FFFD}')
+            && let Some(piece) = text.get(shown..)
+        {
+            on_text(piece);
+            shown = text.len();
+        }
+        true
+    })?;
+    Ok(tokenizer.decode(&new)?)
+}

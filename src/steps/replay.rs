@@ -1,0 +1,141 @@
+//! Replay against forgetting: general prompts, answered once by the base itself (greedy, native), mixed in as examples.
+//! Answers are kept in the user's cache by the base's digest, so a second run does not generate them again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Context, Failure, data};
+use crate::base::Base;
+use crate::batch::Example;
+use crate::chat::{Message, Role};
+use crate::config::{Replay, RunConfig};
+use crate::dataset::{self, Content, Record};
+use crate::model::{Model, Sampling};
+use crate::store::{Digest, write_whole};
+
+/// The prompts that ship; disjoint from every suite (tested).
+const SHIPPED: &str = include_str!("../../data/general/replay.jsonl");
+/// The base's answers are cut here; one that does not end by then is not replayed.
+const MAX_ANSWER: usize = 64;
+
+#[derive(serde::Deserialize)]
+struct Line {
+    prompt: String,
+}
+
+/// The replay examples of a run: `replay_share` of all examples (own + replay), or none.
+pub fn examples(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    base: &Base,
+    model: &Model,
+    own: &[Record],
+) -> Result<Vec<Example>, Failure> {
+    let prompts = match &config.replay {
+        Replay::Off => return Ok(Vec::new()),
+        Replay::Auto => parse(SHIPPED)?,
+        Replay::File(path) => from_file(path)?,
+    };
+    let share = config.replay_share;
+    let wanted = (own.len() as f64 * share / (1.0 - share)).round() as usize;
+    let mut known = read_cache(context, base)?;
+    let mut records = Vec::new();
+    context.report.begin("replay", Some(wanted as u64));
+    for prompt in prompts.iter().cycle().take(prompts.len()) {
+        if records.len() >= wanted {
+            break;
+        }
+        if context.interrupt.raised() {
+            write_cache(context, base, &known)?;
+            return Err(Failure::interrupted());
+        }
+        let answer = match known.get(prompt) {
+            Some(answer) => answer.clone(),
+            None => {
+                let answer = answer(base, model, prompt)?;
+                known.insert(prompt.clone(), answer.clone());
+                answer
+            }
+        };
+        if !answer.trim().is_empty() {
+            records.push(record(prompt, &answer));
+            context.report.advance(records.len() as u64, prompt);
+        }
+    }
+    write_cache(context, base, &known)?;
+    let (n, all) = (records.len(), records.len() + own.len());
+    context.report.end(&format!("{n} general prompts answered by the base itself: {:.0} % of {all} examples", 100.0 * n as f64 / all as f64));
+    if n < wanted {
+        context.report.warn(&format!("replay: {wanted} prompts were wanted for a share of {share}, {n} are there"));
+    }
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(data::encode(&records, base, config.max_seq_len.unwrap_or(2048))?.examples)
+}
+
+fn record(prompt: &str, answer: &str) -> Record {
+    let message = |role, content: &str| Message { role, content: content.to_owned() };
+    let content = Content::Chat(vec![message(Role::User, prompt), message(Role::Assistant, answer)]);
+    Record { line: 0, content, category: Some("replay".to_owned()) }
+}
+
+/// Greedy; an empty text when the base does not come to an end within the limit.
+fn answer(base: &Base, model: &Model, prompt: &str) -> Result<String, Failure> {
+    let text = base.template.render(&[Message { role: Role::User, content: prompt.to_owned() }], true)?.text;
+    let bos = base.tokenizer.bos().filter(|_| base.tokenizer.adds_bos());
+    let ids: Vec<u32> = bos.into_iter().chain(base.tokenizer.encode(&text)?.into_iter().map(|t| t.id)).collect();
+    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: MAX_ANSWER, seed: 0 };
+    let tokenizer = &base.tokenizer;
+    let new = model.generate(None, &ids, &sampling, &|id| tokenizer.is_end(id), &mut |_| true)?;
+    if new.len() >= MAX_ANSWER {
+        return Ok(String::new());
+    }
+    Ok(base.tokenizer.decode(&new)?)
+}
+
+fn parse(text: &str) -> Result<Vec<String>, Failure> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+        .map(|(i, l)| {
+            let line: Line = serde_json::from_str(l).map_err(|e| Failure::input(format!("replay prompts, line {}: {e}", i + 1)))?;
+            Ok(line.prompt)
+        })
+        .collect()
+}
+
+/// The user's prompts: a line `{"prompt": …}` each, or any dataset, whose first user turns are taken.
+fn from_file(path: &PathBuf) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("replay: {}: {e}", path.display())))?;
+    if let Ok(prompts) = parse(&text) {
+        return Ok(prompts);
+    }
+    let records = dataset::read(path)?;
+    Ok(data::conversations(&records)
+        .into_iter()
+        .filter_map(|c| c.into_iter().find(|m| m.role == Role::User).map(|m| m.content))
+        .collect())
+}
+
+fn cache_path(context: &Context<'_>, base: &Base) -> PathBuf {
+    // The rendering decides the answers too.
+    let key = Digest::of_bytes(format!("{}\n{}\n{MAX_ANSWER}", base.digest, base.template.source()).as_bytes());
+    context.env.cache_dir().join("replay").join(format!("{}.json", key.short()))
+}
+
+fn read_cache(context: &mut Context<'_>, base: &Base) -> Result<BTreeMap<String, String>, Failure> {
+    let path = cache_path(context, base);
+    match std::fs::read(&path) {
+        Err(_) => Ok(BTreeMap::new()),
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_else(|e| {
+            context.report.warn(&format!("{}: {e}; its answers are made again", path.display()));
+            BTreeMap::new()
+        })),
+    }
+}
+
+fn write_cache(context: &Context<'_>, base: &Base, known: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let text = serde_json::to_vec_pretty(known).map_err(|e| Failure::new(super::Kind::Error, e))?;
+    Ok(write_whole(cache_path(context, base), &text)?)
+}

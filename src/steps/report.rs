@@ -1,0 +1,27 @@
+//! What long work tells whoever shows it: `cli` draws it, tests collect it.
+
+/// Progress of one thing at a time; every method may be ignored.
+pub trait Report {
+    /// A stage of the way begins; `total` of its units, when known.
+    fn begin(&mut self, what: &str, total: Option<u64>);
+    /// The stage stands at `done`, with a few words (loss, rate).
+    fn advance(&mut self, done: u64, words: &str);
+    /// The stage is over; one line says what came of it.
+    fn end(&mut self, outcome: &str);
+    /// A line for the user that is neither (what was resolved, what is not done again).
+    fn note(&mut self, line: &str);
+    /// Something the user should know about.
+    fn warn(&mut self, line: &str);
+}
+
+/// Shows nothing.
+#[derive(Debug, Default)]
+pub struct Silent;
+
+impl Report for Silent {
+    fn begin(&mut self, _: &str, _: Option<u64>) {}
+    fn advance(&mut self, _: u64, _: &str) {}
+    fn end(&mut self, _: &str) {}
+    fn note(&mut self, _: &str) {}
+    fn warn(&mut self, _: &str) {}
+}

@@ -1,0 +1,156 @@
+//! Examples to an adapter: the training set with its replay, the loop, the files people look for.
+
+use std::path::{Path, PathBuf};
+
+use super::data::{Tokens, encode};
+use super::{Context, Failure, replay};
+use crate::base::Base;
+use crate::batch::{Encoded, Example};
+use crate::config::{RunConfig, Scheduler as Word};
+use crate::dataset::{self, Record};
+use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::model::Model;
+use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
+
+/// What the dataset came to, before the first step.
+#[derive(Debug)]
+pub struct TrainingSet {
+    /// The dataset's own records that are trained on, and those that are not.
+    pub records: usize,
+    pub held_out: usize,
+    pub train: Vec<Example>,
+    pub eval: Vec<Example>,
+    pub replayed: usize,
+    pub tokens: Tokens,
+}
+
+/// Encodes training and held-out records, adds replay, says what was cut.
+pub fn prepare(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    (base, model): (&Base, &Model),
+    (records, held_out): (&[Record], &[Record]),
+) -> Result<TrainingSet, Failure> {
+    let limit = config.max_seq_len.unwrap_or(2048);
+    let encoded = encode(records, base, limit)?;
+    warn_of_cuts(context, &encoded, limit);
+    let mut train = encoded.examples;
+    let eval = if held_out.is_empty() { Vec::new() } else { encode(held_out, base, limit)?.examples };
+    let replayed = replay::examples(context, config, base, model, records)?;
+    let count = replayed.len();
+    train.extend(replayed);
+    Ok(TrainingSet { records: records.len(), held_out: held_out.len(), tokens: Tokens::of(&train), train, eval, replayed: count })
+}
+
+/// What `max_seq_len` took away is never silent.
+fn warn_of_cuts(context: &mut Context<'_>, encoded: &Encoded, limit: usize) {
+    let listed = |lines: &[usize]| lines.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let tokens = Tokens::of(&encoded.examples);
+    if tokens.examples_cut > 0 {
+        context.report.warn(&format!(
+            "{} examples are longer than max_seq_len {limit}: {} tokens cut, and with them the end of the turn (lines {})",
+            tokens.examples_cut,
+            tokens.tokens_cut,
+            listed(&encoded.cut())
+        ));
+    }
+    if !encoded.left_out.is_empty() {
+        let (n, lines) = (encoded.left_out.len(), listed(&encoded.left_out));
+        context.report.warn(&format!("{n} examples are left out: max_seq_len {limit} cut off all that would be trained (lines {lines})"));
+    }
+}
+
+/// The config in the engine's words.
+pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
+    let scheduler = match config.lr_scheduler {
+        Word::Linear => Scheduler::Linear,
+        Word::Cosine => Scheduler::Cosine,
+        Word::Constant => Scheduler::Constant,
+    };
+    let lora = LoraConfig {
+        rank: config.lora_rank,
+        alpha: config.lora_alpha,
+        dropout: config.lora_dropout,
+        targets: LoraConfig::parse_targets(&config.target_modules)?,
+        rslora: false,
+    };
+    Ok(TrainConfig {
+        lora,
+        epochs: config.epochs,
+        max_steps: config.max_steps,
+        batch_size: config.batch_size,
+        gradient_accumulation: config.gradient_accumulation,
+        learning_rate: config.learning_rate,
+        scheduler,
+        warmup_ratio: config.warmup_ratio,
+        weight_decay: config.weight_decay,
+        max_grad_norm: config.max_grad_norm,
+        seed: config.seed,
+        shuffle: !config.no_shuffle,
+        save_every: config.save_every,
+    })
+}
+
+/// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
+pub fn train(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    (base, model, set): (&Base, &Model, &TrainingSet),
+    output: &Path,
+    resume: bool,
+) -> Result<(Adapter<Hf>, Summary), Failure> {
+    let train_config = train_config(config)?;
+    let from_adapter = match &config.from_adapter {
+        Some(folder) => Some(Adapter::load(folder, base.weights.config())?),
+        None => None,
+    };
+    let tokenizer_files = [("tokenizer.json".to_owned(), base.tokenizer.to_json())];
+    let job = Job {
+        weights: &base.weights,
+        model,
+        base_name: &base.name,
+        tokenizer_files: &tokenizer_files,
+        train: &set.train,
+        eval: &set.eval,
+        config: &train_config,
+        from_adapter,
+        output,
+        resume,
+        interrupt: context.interrupt.clone(),
+    };
+    let report = &mut *context.report;
+    let mut total = 0;
+    let result = train::run(job, &mut |event| match event {
+        Event::Started { steps, first_step, trainable_params, trainable_percent } => {
+            total = *steps;
+            report.begin("train", Some(*steps));
+            let words = format!("{trainable_params} trainable parameters ({trainable_percent:.2} %)");
+            report.advance(*first_step, &words);
+        }
+        Event::Step(m) => report.advance(m.step, &format!("loss {:.3} {:.0} tok/s", m.train_loss, m.tokens_per_second)),
+        Event::Eval { step, eval_loss, .. } => report.advance(*step, &format!("eval loss {eval_loss:.3}")),
+        Event::PassedOver { folder, reason } => report.warn(&format!("{}: passed over: {reason}", folder.display())),
+        Event::Saved { .. } => {}
+    });
+    let (adapter, summary) = result?;
+    let eval = summary.eval_loss.map(|l| format!(", eval loss {l:.3}")).unwrap_or_default();
+    context.report.end(&format!(
+        "{total} steps, {} tokens, loss {:.3}{eval}, {:.0} tok/s, peak {} MiB",
+        summary.num_tokens,
+        summary.train_loss,
+        summary.tokens_per_second,
+        summary.peak_memory_bytes >> 20
+    ));
+    Ok((adapter, summary))
+}
+
+/// `tunesmith train`: everything from the config, the adapter in `output/final`.
+pub fn alone(context: &mut Context<'_>, config: &RunConfig, output: &Path, resume: bool) -> Result<(PathBuf, Summary), Failure> {
+    let base = context.open_base(&config.model_to_fine_tune)?;
+    let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
+    let records = dataset::read(&config.dataset_path)?;
+    let held_out = config.eval_dataset.as_deref().map(dataset::read).transpose()?.unwrap_or_default();
+    let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
+    let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
+    Ok((output.join("final"), summary))
+}
