@@ -233,3 +233,65 @@ fn smollm2s_own_template_renders_as_in_transformers() {
     assert!(matches!(template.verify_go(stock), Err(ChatError::Differs { .. })));
     template.verify_go(&template.go_template().expect("expressible")).expect("equal");
 }
+
+fn fragments() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let pieces = [
+        "{% for m in messages %}",
+        "{% endfor %}",
+        "{{ m.content }}",
+        "{{ m['role'] }}",
+        "{% if add_generation_prompt %}",
+        "{% endif %}",
+        "{% generation %}",
+        "{% endgeneration %}",
+        "{{ messages[1:] | tojson }}",
+        "{{ x[0].y }}",
+        "{%- set a = namespace(b=1) -%}",
+        "{{",
+        "}}",
+        "{%",
+        "{{ range .Messages }}",
+        "{{ .Content }}",
+        "{{ end }}",
+        "{{ slice .System 1 2 }}",
+        "{{ template \"a\" . }}",
+        "{{ define \"a\" }}",
+        "é\n",
+        "((((",
+        "{{ printf \"%*s\" 99999999 .System }}",
+        "{{ 'a' * 99999999 }}",
+        "{{ index .Messages 9 }}",
+        "{{ .Response }}",
+    ];
+    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..14).prop_map(|p| p.concat())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 200, failure_persistence: None, ..Default::default() })]
+    #[test]
+    fn no_template_brings_us_down(source in fragments()) {
+        let talk = turns(&[(Role::System, "s"), (Role::User, "é"), (Role::Assistant, "a")]);
+        if let Ok(template) = ChatTemplate::new(&source, TOKENS) {
+            let _ = template.training(&talk);
+            let _ = template.go_template();
+        }
+        let _ = render_go(&source, &talk[..2]);
+    }
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_not_an_overflow() {
+    for source in ["{{ ".to_string() + &"(".repeat(100_000), "{% if x %}".repeat(20_000), "{{ if .X }}".repeat(20_000)]
+    {
+        assert!(ChatTemplate::new(&source, TOKENS).is_err());
+        // Jinja's marks are plain text in Go.
+        let _ = render_go(&source, &turns(&[(Role::User, "u")]));
+    }
+    let recursive = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
+    assert!(ChatTemplate::new(recursive, TOKENS).is_err());
+    assert!(
+        render_go("{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}{{ .Messages }}", &[])
+            .is_err()
+    );
+}
