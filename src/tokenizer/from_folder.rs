@@ -1,0 +1,219 @@
+//! A Hugging Face folder's tokenizer: `tokenizer.json`, and the special tokens around it.
+
+use std::path::Path;
+
+use serde_json::{Map, Value as Json};
+
+use super::vocab::{Kind, Model, Vocab};
+use super::{TokenizerError, hashes, metadata, pre, spm};
+
+/// A tokenizer read from a folder.
+pub(super) struct Read {
+    pub vocab: Vocab,
+    /// The `tokenizer.json` to run.
+    pub runs: String,
+    /// The `tokenizer.json` as it lies there.
+    pub original: String,
+}
+
+/// Vocabularies of today take 35 MB at most.
+const CAP: u64 = 256 << 20;
+
+pub(super) fn read(folder: &Path) -> Result<Read, TokenizerError> {
+    let source = folder.display().to_string();
+    let bad = |reason: String| TokenizerError::Bad(source.clone(), reason);
+    let original = text(folder, "tokenizer.json")?.ok_or_else(|| {
+        let hint = if folder.join("tokenizer.model").is_file() {
+            " (tokenizer.model alone is not read: save the tokenizer with transformers, which writes it)"
+        } else {
+            ""
+        };
+        bad(format!("it has no tokenizer.json{hint}"))
+    })?;
+    let mut json: Json = serde_json::from_str(&original).map_err(|e| bad(format!("tokenizer.json is no JSON: {e}")))?;
+    drop_nfc(&mut json);
+    let mut runs = json.to_string();
+    let mut vocab = vocabulary(&json, &source)?;
+    specials(folder, &mut vocab)?;
+    let engine = tokenizers::Tokenizer::from_bytes(&runs).map_err(|e| bad(e.to_string()))?;
+    if vocab.bos.is_some() && !said(folder, "add_bos_token")? {
+        let probe = engine.encode("a", true).map_err(|e| bad(e.to_string()))?;
+        vocab.add_bos = probe.get_ids().first() == vocab.bos.as_ref();
+    }
+    if let Model::ByteLevel { pre: name, .. } = &mut vocab.model {
+        // (The text is in NFC already.)
+        let ids = engine.encode(hashes::TEXT, true).map_err(|e| bad(e.to_string()))?;
+        let ignore_merges = json["model"]["ignore_merges"].as_bool().unwrap_or(false);
+        *name = hashes::lookup(&hashes::of_ids(ids.get_ids()))
+            .or_else(|| pre::by_structure(&json["pre_tokenizer"], ignore_merges));
+    }
+    let vocab = vocab.settle(&source)?;
+    if matches!(vocab.model, Model::Spm { .. }) && vocab.unknown.is_some() {
+        // llama.cpp knows one rule for the space before a text; the folder may say another.
+        runs = metadata::tokenizer_json(&vocab, &source)?.to_string();
+    }
+    Ok(Read { vocab, runs, original })
+}
+
+/// llama.cpp normalises nothing, so neither does training: a text in another form is then the same in both.
+fn drop_nfc(json: &mut Json) {
+    if json["normalizer"]["type"] == "NFC" {
+        json["normalizer"] = Json::Null;
+    }
+    if let Some(steps) = json.pointer_mut("/normalizer/normalizers").and_then(Json::as_array_mut) {
+        steps.retain(|s| s["type"] != "NFC");
+        if steps.is_empty() {
+            json["normalizer"] = Json::Null;
+        }
+    }
+}
+
+fn text(folder: &Path, name: &str) -> Result<Option<String>, TokenizerError> {
+    let path = folder.join(name);
+    let bad = |reason: String| TokenizerError::Bad(path.display().to_string(), reason);
+    match std::fs::metadata(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(bad(e.to_string())),
+        Ok(m) if m.len() > CAP => return Err(bad(format!("it holds {} bytes, expected at most {CAP}", m.len()))),
+        Ok(_) => {}
+    }
+    std::fs::read_to_string(&path).map(Some).map_err(|e| bad(e.to_string()))
+}
+
+/// A JSON object of the folder; empty when the file is absent.
+fn object(folder: &Path, name: &str) -> Result<Map<String, Json>, TokenizerError> {
+    let Some(text) = text(folder, name)? else { return Ok(Map::new()) };
+    serde_json::from_str(&text)
+        .map_err(|e| TokenizerError::Bad(folder.join(name).display().to_string(), format!("it is no JSON object: {e}")))
+}
+
+fn said(folder: &Path, key: &str) -> Result<bool, TokenizerError> {
+    Ok(object(folder, "tokenizer_config.json")?.get(key).is_some_and(Json::is_boolean))
+}
+
+fn vocabulary(json: &Json, source: &str) -> Result<Vocab, TokenizerError> {
+    let bad = |reason: String| TokenizerError::Bad(source.to_owned(), reason);
+    let model = &json["model"];
+    if model["type"].as_str().unwrap_or("BPE") != "BPE" {
+        return Err(bad(format!("its model is {}, and only BPE can be computed", model["type"])));
+    }
+    let entries = model["vocab"].as_object().ok_or_else(|| bad("tokenizer.json has no model.vocab".to_owned()))?;
+    let empty = Vec::new();
+    let added = json["added_tokens"].as_array().unwrap_or(&empty);
+    let all = entries
+        .iter()
+        .map(|(t, id)| (t.as_str(), id.as_u64()))
+        .chain(added.iter().map(|a| (a["content"].as_str().unwrap_or_default(), a["id"].as_u64())));
+    // Ids may have holes, but not many: a wild id must not make a wild table.
+    let limit = 2 * (entries.len() + added.len()) + 1024;
+    let mut tokens: Vec<Option<&str>> = Vec::new();
+    for (token, id) in all {
+        let id = id.and_then(|id| usize::try_from(id).ok()).filter(|id| *id < limit);
+        let id = id.ok_or_else(|| bad(format!("the id of the token {token:?} is no small number")))?;
+        if tokens.len() <= id {
+            tokens.resize(id + 1, None);
+        }
+        tokens[id] = Some(token);
+    }
+    let fallback = model["byte_fallback"].as_bool().unwrap_or(false);
+    let unknown = model["unk_token"].as_str().and_then(|u| tokens.iter().position(|t| *t == Some(u)));
+    let mut kinds: Vec<Kind> = tokens.iter().map(|t| kind(*t, fallback)).collect();
+    for a in added {
+        let id = a["id"].as_u64().unwrap_or(u64::MAX) as usize;
+        let content = a["content"].as_str().unwrap_or_default();
+        let special = a["special"].as_bool().unwrap_or(false) || (content.starts_with("<|") && content.ends_with("|>"));
+        kinds[id] = if special { Kind::Control } else { Kind::UserDefined };
+    }
+    if let Some(id) = unknown.filter(|_| fallback) {
+        kinds[id] = Kind::Unknown;
+    }
+    let names = tokens.iter().enumerate().map(|(i, t)| t.map_or_else(|| format!("[PAD{i}]"), str::to_owned)).collect();
+    let merges = merges(model).ok_or_else(|| bad("tokenizer.json's merges are no pairs".to_owned()))?;
+    let model = kind_of_model(json, merges, &names, fallback).ok_or_else(|| {
+        bad("it is neither byte-level BPE nor SentencePiece's BPE, the two that a GGUF can hold".to_owned())
+    })?;
+    let unknown = unknown.map(|u| u as u32);
+    let none = Vocab {
+        tokens: names,
+        kinds,
+        model,
+        bos: None,
+        eos: None,
+        unknown,
+        padding: None,
+        ends: Vec::new(),
+        add_bos: false,
+        add_eos: false,
+    };
+    Ok(none)
+}
+
+fn kind(token: Option<&str>, fallback: bool) -> Kind {
+    match token {
+        None => Kind::Unused,
+        Some(t) if fallback && t.len() == 6 && t.starts_with("<0x") && t.ends_with('>') => Kind::Byte,
+        Some(_) => Kind::Normal,
+    }
+}
+
+/// Both forms that `tokenizers` has written: `"a b"` and `["a", "b"]`.
+fn merges(model: &Json) -> Option<Vec<(String, String)>> {
+    let pair = |m: &Json| match m {
+        Json::String(s) => s.split_once(' ').map(|(l, r)| (l.to_owned(), r.to_owned())),
+        Json::Array(a) if a.len() == 2 => Some((a[0].as_str()?.to_owned(), a[1].as_str()?.to_owned())),
+        _ => None,
+    };
+    model["merges"].as_array()?.iter().map(pair).collect()
+}
+
+fn kind_of_model(json: &Json, merges: Vec<(String, String)>, tokens: &Vec<String>, fallback: bool) -> Option<Model> {
+    let steps = |section: &Json, list: &str| match section[list].as_array() {
+        Some(steps) => steps.clone(),
+        None => vec![section.clone()],
+    };
+    let pre = steps(&json["pre_tokenizer"], "pretokenizers");
+    if pre.iter().any(|s| s["type"] == "ByteLevel") {
+        return Some(Model::ByteLevel { pre: None, merges });
+    }
+    if !fallback {
+        return None;
+    }
+    let prepends = steps(&json["normalizer"], "normalizers").iter().any(|s| s["type"] == "Prepend");
+    let metaspace = pre.iter().find(|s| s["type"] == "Metaspace");
+    let space_prefix = prepends
+        || metaspace.is_some_and(|m| match m["prepend_scheme"].as_str() {
+            Some(scheme) => scheme != "never",
+            None => m["add_prefix_space"].as_bool().unwrap_or(true),
+        });
+    Some(Model::Spm { scores: spm::scores(tokens, &merges)?, space_prefix })
+}
+
+/// bos, eos, pad, unk and what ends a turn, from the files beside `tokenizer.json`.
+fn specials(folder: &Path, vocab: &mut Vocab) -> Result<(), TokenizerError> {
+    let config = object(folder, "tokenizer_config.json")?;
+    let map = object(folder, "special_tokens_map.json")?;
+    let find = |key: &str| {
+        let value = [&config, &map].into_iter().find_map(|o| o.get(key).filter(|v| !v.is_null()))?;
+        let text = value.as_str().or_else(|| value["content"].as_str())?;
+        vocab.tokens.iter().position(|t| t == text).map(|i| i as u32)
+    };
+    let (bos, eos, unknown, padding) = (find("bos_token"), find("eos_token"), find("unk_token"), find("pad_token"));
+    (vocab.bos, vocab.eos, vocab.padding) = (bos, eos, padding);
+    vocab.unknown = vocab.unknown.or(unknown);
+    vocab.add_bos = config.get("add_bos_token").and_then(Json::as_bool).unwrap_or(false);
+    vocab.add_eos = config.get("add_eos_token").and_then(Json::as_bool).unwrap_or(false);
+    for file in ["generation_config.json", "config.json"] {
+        let object = object(folder, file)?;
+        let ids = |key: &str| match object.get(key) {
+            Some(Json::Array(list)) => list.iter().filter_map(Json::as_u64).collect(),
+            Some(one) => one.as_u64().into_iter().collect::<Vec<_>>(),
+            None => Vec::new(),
+        };
+        let in_range = |id: u64| u32::try_from(id).ok().filter(|id| (*id as usize) < vocab.tokens.len());
+        let eos: Vec<u32> = ids("eos_token_id").into_iter().filter_map(in_range).collect();
+        vocab.eos = vocab.eos.or(eos.first().copied());
+        vocab.bos = vocab.bos.or_else(|| ids("bos_token_id").first().copied().and_then(in_range));
+        vocab.ends.extend(eos);
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The tokenizer at work.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::vocab::{Model, Vocab};
+use super::{Token, TokenizerError, ends, from_folder, from_gguf, metadata, pieces, to_gguf};
+use crate::gguf::{Gguf, Metadata};
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Tokenizer(Arc<Live>);
+
+struct Live {
+    /// The file or folder, for messages.
+    source: String,
+    engine: tokenizers::Tokenizer,
+    json: String,
+    vocab: Vocab,
+    /// By id.
+    bytes: Vec<Vec<u8>>,
+    ends: BTreeSet<u32>,
+    /// `tokenizer.*` of the GGUF it came from.
+    gguf: Option<Metadata>,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tokenizer({}, {} tokens)", self.0.source, self.vocab_size())
+    }
+}
+
+impl Tokenizer {
+    pub fn from_gguf(gguf: &Gguf) -> Result<Self, TokenizerError> {
+        Self::from_metadata(gguf.metadata(), &gguf.path().display().to_string())
+    }
+
+    /// From GGUF metadata alone; `source` names it in errors.
+    pub fn from_metadata(all: &Metadata, source: &str) -> Result<Self, TokenizerError> {
+        let vocab = from_gguf::vocab(all, source)?;
+        let json = metadata::tokenizer_json(&vocab, source)?.to_string();
+        let keys = all.iter().filter(|(k, _)| k.starts_with("tokenizer.ggml.")).map(|(k, v)| (k.clone(), v.clone()));
+        Self::start(vocab, &json, json.clone(), Some(keys.collect()), source)
+    }
+
+    /// A folder with `tokenizer.json` (and `tokenizer_config.json`, where the special tokens and BOS rule stand).
+    pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
+        let source = folder.display().to_string();
+        let read = from_folder::read(folder)?;
+        Self::start(read.vocab, &read.runs, read.original, None, &source)
+    }
+
+    fn start(
+        vocab: Vocab,
+        runs: &str,
+        json: String,
+        gguf: Option<Metadata>,
+        source: &str,
+    ) -> Result<Self, TokenizerError> {
+        let engine = tokenizers::Tokenizer::from_bytes(runs)
+            .map_err(|e| TokenizerError::Bad(source.to_owned(), e.to_string()))?;
+        let texts = vocab.tokens.iter().enumerate().filter(|(_, t)| ends::is_end_text(t));
+        let ends = texts.map(|(i, _)| i as u32).chain(vocab.eos).chain(vocab.ends.iter().copied()).collect();
+        let bytes = pieces::bytes(&vocab);
+        Ok(Self(Arc::new(Live { source: source.to_owned(), engine, json, vocab, bytes, ends, gguf })))
+    }
+
+    /// Special tokens written in the text are parsed; no BOS is added.
+    pub fn encode(&self, text: &str) -> Result<Vec<Token>, TokenizerError> {
+        let encoding = self.0.engine.encode(text, false).map_err(|e| self.bad(e.to_string()))?;
+        let ids = encoding.get_ids();
+        let spans = self.exact_spans(text, ids).unwrap_or_else(|| {
+            let clamp = |(start, end): &(usize, usize)| (*start).min(text.len())..(*end).min(text.len());
+            encoding.get_offsets().iter().map(clamp).collect()
+        });
+        Ok(ids.iter().zip(spans).map(|(&id, span)| Token { id, span }).collect())
+    }
+
+    /// Each token's own bytes laid along the text: exact even inside a character. `None` where something was
+    /// normalised or unknown, so that the bytes are not those of the text.
+    fn exact_spans(&self, text: &str, ids: &[u32]) -> Option<Vec<Range<usize>>> {
+        let prefixed = matches!(self.0.vocab.model, Model::Spm { space_prefix: true, .. });
+        let (mut at, mut fresh) = (0, true);
+        let mut spans = Vec::with_capacity(ids.len());
+        for &id in ids {
+            let added = self.0.vocab.kinds.get(id as usize)?.is_added();
+            let mut bytes = self.0.bytes.get(id as usize)?.as_slice();
+            if prefixed && fresh && !added {
+                // The space that SentencePiece puts before a text is not of the text.
+                bytes = bytes.strip_prefix(b" ")?;
+            }
+            if !text.as_bytes()[at..].starts_with(bytes) {
+                return None;
+            }
+            spans.push(at..at + bytes.len());
+            at += bytes.len();
+            fresh = added;
+        }
+        (at == text.len()).then_some(spans)
+    }
+
+    /// Special tokens included in the text. Bytes that are no UTF-8 become U+FFFD.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
+        let mut bytes = Vec::new();
+        for &id in ids {
+            let piece = self.0.bytes.get(id as usize);
+            bytes.extend(piece.ok_or_else(|| self.bad(format!("there is no token {id}")))?);
+        }
+        let prefixed = matches!(self.0.vocab.model, Model::Spm { space_prefix: true, .. });
+        let first_is_text = ids.first().is_some_and(|id| !self.0.vocab.kinds[*id as usize].is_added());
+        let skip = usize::from(prefixed && first_is_text && bytes.first() == Some(&b' '));
+        Ok(String::from_utf8_lossy(&bytes[skip..]).into_owned())
+    }
+
+    /// The exact bytes of one token (byte-level characters undone, `▁` as a space, `<0xXX>` as that byte).
+    pub fn token_bytes(&self, id: u32) -> Option<Vec<u8>> {
+        self.0.bytes.get(id as usize).cloned()
+    }
+
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.0.engine.token_to_id(token)
+    }
+
+    pub fn bos(&self) -> Option<u32> {
+        self.0.vocab.bos
+    }
+
+    pub fn eos(&self) -> Option<u32> {
+        self.0.vocab.eos
+    }
+
+    /// The text of a token as the vocabulary writes it (`<|im_end|>`, `Ġthe`).
+    pub fn token_text(&self, id: u32) -> Option<&str> {
+        self.0.vocab.tokens.get(id as usize).map(String::as_str)
+    }
+
+    /// Ids that end a turn or a text (eos, eot, `<|im_end|>` …): generation stops there.
+    pub fn is_end(&self, id: u32) -> bool {
+        self.0.ends.contains(&id)
+    }
+
+    /// Whether llama.cpp puts BOS before a prompt (`tokenizer.ggml.add_bos_token`, else the family's habit).
+    pub fn adds_bos(&self) -> bool {
+        self.0.vocab.add_bos
+    }
+
+    pub fn vocab_size(&self) -> usize {
+        self.0.vocab.tokens.len()
+    }
+
+    /// The `tokenizer.json` text, for the adapter's folder: a folder's own, unchanged.
+    pub fn to_json(&self) -> String {
+        self.0.json.clone()
+    }
+
+    /// `tokenizer_config.json` to stand beside it: class, special tokens and BOS rule (no chat template).
+    pub fn to_config_json(&self) -> serde_json::Value {
+        let text = |id: Option<u32>| id.and_then(|id| self.token_text(id));
+        let vocab = &self.0.vocab;
+        serde_json::json!({
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "bos_token": text(vocab.bos),
+            "eos_token": text(vocab.eos),
+            "unk_token": text(vocab.unknown),
+            "pad_token": text(vocab.padding),
+            "add_bos_token": vocab.add_bos,
+            "add_eos_token": vocab.add_eos,
+            "clean_up_tokenization_spaces": false,
+        })
+    }
+
+    /// `tokenizer.ggml.*` keys for a GGUF whose embedding has `rows` rows: a GGUF's own unchanged, or made from a
+    /// folder's `tokenizer.json`.
+    pub fn to_gguf_metadata(&self, rows: usize) -> Result<Metadata, TokenizerError> {
+        match &self.0.gguf {
+            Some(keys) if rows == self.vocab_size() => Ok(keys.clone()),
+            _ => to_gguf::metadata(&self.0.vocab, rows, &self.0.source),
+        }
+    }
+
+    fn bad(&self, reason: String) -> TokenizerError {
+        TokenizerError::Bad(self.0.source.clone(), reason)
+    }
+}
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

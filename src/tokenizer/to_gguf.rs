@@ -1,0 +1,53 @@
+//! A vocabulary to `tokenizer.ggml.*`, as llama.cpp's converter writes it.
+
+use super::TokenizerError;
+use super::vocab::{Kind, Model, Vocab};
+use crate::gguf::{Metadata, Value};
+
+/// The keys for a model whose embedding has `rows` rows; ids without a token become `[PADi]`, unused.
+pub(super) fn metadata(vocab: &Vocab, rows: usize, source: &str) -> Result<Metadata, TokenizerError> {
+    let n = vocab.tokens.len();
+    if n > rows {
+        let reason = format!("it has {n} tokens, but the model's embedding only {rows} rows");
+        return Err(TokenizerError::Bad(source.to_owned(), reason));
+    }
+    let mut tokens = vocab.tokens.clone();
+    let mut kinds: Vec<i32> = vocab.kinds.iter().map(|k| k.number()).collect();
+    tokens.extend((n..rows).map(|i| format!("[PAD{i}]")));
+    kinds.resize(rows, Kind::Unused.number());
+    let mut m = Metadata::new();
+    let mut set = |key: &str, value: Value| m.insert(format!("tokenizer.ggml.{key}"), value);
+    match &vocab.model {
+        Model::ByteLevel { pre, merges } => {
+            let pre = pre.ok_or_else(|| TokenizerError::UnknownPre("of this tokenizer.json".to_owned()))?;
+            set("model", Value::String("gpt2".into()));
+            set("pre", Value::String(pre.to_owned()));
+            // A space inside a piece is written as GPT-2's stand-in for it.
+            let line = |(l, r): &(String, String)| format!("{} {}", l.replace(' ', "Ġ"), r.replace(' ', "Ġ"));
+            set("merges", Value::Strings(merges.iter().map(line).collect()));
+        }
+        Model::Spm { scores, space_prefix } => {
+            set("model", Value::String("llama".into()));
+            set("pre", Value::String("default".into()));
+            let mut scores = scores.clone();
+            scores.resize(rows, -1e6);
+            set("scores", Value::F32s(scores));
+            set("add_space_prefix", Value::Bool(*space_prefix));
+        }
+    }
+    set("tokens", Value::Strings(tokens));
+    set("token_type", Value::I32s(kinds));
+    for (key, id) in [
+        ("bos_token_id", vocab.bos),
+        ("eos_token_id", vocab.eos),
+        ("unknown_token_id", vocab.unknown),
+        ("padding_token_id", vocab.padding),
+    ] {
+        if let Some(id) = id {
+            set(key, Value::U32(id));
+        }
+    }
+    set("add_bos_token", Value::Bool(vocab.add_bos));
+    set("add_eos_token", Value::Bool(vocab.add_eos));
+    Ok(m)
+}

@@ -1,0 +1,99 @@
+//! What a tokenizer consists of, wherever it came from.
+
+use super::TokenizerError;
+
+/// GGUF's token types (`tokenizer.ggml.token_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Normal,
+    Unknown,
+    Control,
+    UserDefined,
+    Unused,
+    Byte,
+}
+
+impl Kind {
+    pub(super) fn from_number(n: i64) -> Option<Self> {
+        Some(match n {
+            // 0 is "undefined", which llama.cpp treats as a normal token.
+            0 | 1 => Self::Normal,
+            2 => Self::Unknown,
+            3 => Self::Control,
+            4 => Self::UserDefined,
+            5 => Self::Unused,
+            6 => Self::Byte,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn number(self) -> i32 {
+        match self {
+            Self::Normal => 1,
+            Self::Unknown => 2,
+            Self::Control => 3,
+            Self::UserDefined => 4,
+            Self::Unused => 5,
+            Self::Byte => 6,
+        }
+    }
+
+    /// Cut out of a text before the model sees the rest (llama.cpp's `tokenizer_st_partition` with `parse_special`).
+    pub(super) fn is_added(self) -> bool {
+        matches!(self, Self::Unknown | Self::Control | Self::UserDefined)
+    }
+}
+
+/// How pieces are made of text.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Model {
+    /// GPT-2's byte-level BPE; `pre` is llama.cpp's name of the pre-tokenizer, where it is known.
+    ByteLevel { pre: Option<&'static str>, merges: Vec<(String, String)> },
+    /// SentencePiece's BPE: the higher score is merged first.
+    Spm { scores: Vec<f32>, space_prefix: bool },
+}
+
+/// Tokens by id, and the rules.
+#[derive(Clone, Debug)]
+pub(super) struct Vocab {
+    pub tokens: Vec<String>,
+    pub kinds: Vec<Kind>,
+    pub model: Model,
+    pub bos: Option<u32>,
+    pub eos: Option<u32>,
+    pub unknown: Option<u32>,
+    pub padding: Option<u32>,
+    /// End-of-turn, end-of-message and whatever else the source calls an end.
+    pub ends: Vec<u32>,
+    pub add_bos: bool,
+    pub add_eos: bool,
+}
+
+impl Vocab {
+    /// Ids in range, and the types that every text of an end-of-turn token has in llama.cpp.
+    pub(super) fn settle(mut self, source: &str) -> Result<Self, TokenizerError> {
+        let n = self.tokens.len();
+        let bad = |reason: String| Err(TokenizerError::Bad(source.to_owned(), reason));
+        if n == 0 || u32::try_from(n).is_err() {
+            return bad(format!("its vocabulary holds {n} tokens"));
+        }
+        if self.kinds.len() != n {
+            return bad(format!("it has {n} tokens but {} token types", self.kinds.len()));
+        }
+        for (what, id) in [("bos", self.bos), ("eos", self.eos), ("unknown", self.unknown)] {
+            if let Some(id) = id.filter(|id| *id as usize >= n) {
+                return bad(format!("its {what} token is {id}, but there are only {n} tokens"));
+            }
+        }
+        for (token, kind) in self.tokens.iter().zip(&mut self.kinds) {
+            if *kind == Kind::Normal && super::ends::is_end_text(token) {
+                *kind = Kind::Control;
+            }
+        }
+        self.ends.retain(|id| (*id as usize) < n);
+        self.padding = self.padding.filter(|id| (*id as usize) < n);
+        self.add_bos &= self.bos.is_some();
+        self.add_eos &= self.eos.is_some();
+        Ok(self)
+    }
+}
