@@ -171,12 +171,12 @@ impl Tokenizer {
         })
     }
 
-    /// `tokenizer.ggml.*` keys for a GGUF whose embedding has `rows` rows: a GGUF's own unchanged, or made from a
-    /// folder's `tokenizer.json`.
-    pub fn to_gguf_metadata(&self, rows: usize) -> Result<Metadata, TokenizerError> {
+    /// `tokenizer.ggml.*` keys: a GGUF's own unchanged, or made from a folder's `tokenizer.json`, a token for each id
+    /// of it (where the embedding has more rows, the exporter adds unused ones).
+    pub fn to_gguf_metadata(&self) -> Result<Metadata, TokenizerError> {
         match &self.0.gguf {
-            Some(keys) if rows == self.vocab_size() => Ok(keys.clone()),
-            _ => to_gguf::metadata(&self.0.vocab, rows, &self.0.source),
+            Some(keys) => Ok(keys.clone()),
+            None => to_gguf::metadata(&self.0.vocab),
         }
     }
 

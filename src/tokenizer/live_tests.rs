@@ -87,30 +87,24 @@ fn a_folder_made_of_a_gguf_becomes_the_same_gguf() {
         assert_eq!(second.to_json(), first.to_json());
         assert_eq!(ids(&second, text), ids(&first, text), "{name}");
         assert_eq!((second.bos(), second.eos(), second.adds_bos()), (first.bos(), first.eos(), first.adds_bos()));
-        let keys = second.to_gguf_metadata(second.vocab_size() + 2).unwrap();
+        let keys = second.to_gguf_metadata().unwrap();
         assert_eq!(keys["tokenizer.ggml.pre"], Value::String(pre.into()));
-        let (mut tokens, mut types) = (first.0.vocab.tokens.clone(), first.0.vocab.kinds.clone());
-        let n = tokens.len();
-        tokens.extend([format!("[PAD{n}]"), format!("[PAD{}]", n + 1)]);
-        types.resize(n + 2, crate::tokenizer::vocab::Kind::Unused);
-        assert_eq!(keys["tokenizer.ggml.tokens"], Value::Strings(tokens), "{name}");
+        assert_eq!(keys["tokenizer.ggml.tokens"], Value::Strings(first.0.vocab.tokens.clone()), "{name}");
         let found = keys["tokenizer.ggml.token_type"].to_i64s().unwrap();
-        for (i, kind) in types.iter().enumerate() {
-            // The converter itself does not keep apart what both are cut out of texts.
+        for (i, kind) in first.0.vocab.kinds.iter().enumerate() {
             assert_eq!(found[i], i64::from(kind.number()), "{name}: token {i} {:?}", first.token_text(i as u32));
         }
         let merges = |m: &Metadata| m.get("tokenizer.ggml.merges").cloned();
         assert_eq!(merges(&keys), merges(gguf.metadata()), "{name}");
         let third = Tokenizer::from_metadata(&keys, "again").unwrap();
         assert_eq!(ids(&third, text), ids(&first, text), "{name}");
-        assert!(second.to_gguf_metadata(5).unwrap_err().to_string().contains("5 rows"));
     }
 }
 
 #[test]
 fn a_ggufs_own_keys_are_given_back_unchanged() {
     let gguf = Gguf::open(need("TUNESMITH_SMOLLM2")).unwrap();
-    let keys = Tokenizer::from_gguf(&gguf).unwrap().to_gguf_metadata(49152).unwrap();
+    let keys = Tokenizer::from_gguf(&gguf).unwrap().to_gguf_metadata().unwrap();
     assert!(keys.len() >= 6);
     for (key, value) in keys {
         assert_eq!(gguf.metadata().get(&key), Some(&value));
@@ -217,14 +211,14 @@ fn a_folder_of_an_unknown_pre_tokenizer_trains_but_makes_no_gguf() {
     std::fs::write(dir.path().join("generation_config.json"), r#"{"eos_token_id": [3, 4]}"#).unwrap();
     let known = Tokenizer::from_folder(dir.path()).unwrap();
     // Its hash is no published one, but its words are those of gpt-2.
-    assert_eq!(known.to_gguf_metadata(200).unwrap()["tokenizer.ggml.pre"], Value::String("gpt-2".into()));
+    assert_eq!(known.to_gguf_metadata().unwrap()["tokenizer.ggml.pre"], Value::String("gpt-2".into()));
     assert_eq!(known.eos(), known.id("<s>"));
     assert!(known.is_end(3) && known.is_end(4) && !known.is_end(5));
     json["pre_tokenizer"]["add_prefix_space"] = json!(true);
     std::fs::write(dir.path().join("tokenizer.json"), json.to_string()).unwrap();
     let unknown = Tokenizer::from_folder(dir.path()).unwrap();
     assert!(!unknown.encode("hello").unwrap().is_empty());
-    assert!(matches!(unknown.to_gguf_metadata(200), Err(TokenizerError::UnknownPre(_))));
+    assert!(matches!(unknown.to_gguf_metadata(), Err(TokenizerError::UnknownPre(_))));
 }
 
 proptest! {

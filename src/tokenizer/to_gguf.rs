@@ -1,20 +1,11 @@
 //! A vocabulary to `tokenizer.ggml.*`, as llama.cpp's converter writes it.
 
 use super::TokenizerError;
-use super::vocab::{Kind, Model, Vocab};
+use super::vocab::{Model, Vocab};
 use crate::gguf::{Metadata, Value};
 
-/// The keys for a model whose embedding has `rows` rows; ids without a token become `[PADi]`, unused.
-pub(super) fn metadata(vocab: &Vocab, rows: usize, source: &str) -> Result<Metadata, TokenizerError> {
-    let n = vocab.tokens.len();
-    if n > rows {
-        let reason = format!("it has {n} tokens, but the model's embedding only {rows} rows");
-        return Err(TokenizerError::Bad(source.to_owned(), reason));
-    }
-    let mut tokens = vocab.tokens.clone();
-    let mut kinds: Vec<i32> = vocab.kinds.iter().map(|k| k.number()).collect();
-    tokens.extend((n..rows).map(|i| format!("[PAD{i}]")));
-    kinds.resize(rows, Kind::Unused.number());
+/// The keys of a vocabulary.
+pub(super) fn metadata(vocab: &Vocab) -> Result<Metadata, TokenizerError> {
     let mut m = Metadata::new();
     let mut set = |key: &str, value: Value| m.insert(format!("tokenizer.ggml.{key}"), value);
     match &vocab.model {
@@ -29,14 +20,12 @@ pub(super) fn metadata(vocab: &Vocab, rows: usize, source: &str) -> Result<Metad
         Model::Spm { scores, space_prefix } => {
             set("model", Value::String("llama".into()));
             set("pre", Value::String("default".into()));
-            let mut scores = scores.clone();
-            scores.resize(rows, -1e6);
-            set("scores", Value::F32s(scores));
+            set("scores", Value::F32s(scores.clone()));
             set("add_space_prefix", Value::Bool(*space_prefix));
         }
     }
-    set("tokens", Value::Strings(tokens));
-    set("token_type", Value::I32s(kinds));
+    set("tokens", Value::Strings(vocab.tokens.clone()));
+    set("token_type", Value::I32s(vocab.kinds.iter().map(|k| k.number()).collect()));
     for (key, id) in [
         ("bos_token_id", vocab.bos),
         ("eos_token_id", vocab.eos),
