@@ -172,3 +172,35 @@ pub fn register_smollm2(client: &Client, name: &str) {
     };
     client.create(&create, &mut |_| {}).unwrap();
 }
+
+/// Registers MiniLM under `name` in [`newest`], for embeddings. That daemon takes only GGUFs, the older one makes one of
+/// the safetensors that the package holds: so it is imported there, and the file goes over.
+pub fn register_minilm(name: &str) {
+    let (newest, importer) = (newest().client(), with_adapters().client());
+    if newest.show(name).unwrap().is_some() {
+        return;
+    }
+    let folder = needed("TUNESMITH_MINILM");
+    let upload = |client: &Client, path: &Path| {
+        let digest = Digest::of_file(path).unwrap();
+        client.upload(path, digest, &mut |_, _| {}).unwrap();
+        digest
+    };
+    let mut files = Vec::new();
+    for file in [
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+        "modules.json",
+        "special_tokens_map.json",
+        "1_Pooling/config.json",
+    ] {
+        files.push((file.to_owned(), upload(&importer, &folder.join(file))));
+    }
+    importer.create(&Create { model: "minilm-import".into(), files, ..Create::default() }, &mut |_| {}).unwrap();
+    let made = tunesmith::ollama::resolve(&with_adapters().store(), "minilm-import").unwrap().unwrap();
+    let files = vec![("model.gguf".to_owned(), upload(&newest, &made.gguf))];
+    newest.create(&Create { model: name.to_owned(), files, ..Create::default() }, &mut |_| {}).unwrap();
+}

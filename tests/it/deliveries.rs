@@ -67,3 +67,21 @@ fn an_interruption_ends_a_long_answer_and_the_daemon_goes_on() {
     assert!(begun.unwrap().elapsed() < Duration::from_secs(5));
     daemon.client().version().unwrap();
 }
+
+#[test]
+fn a_real_embedding_model_tells_near_from_far() {
+    let daemon = daemon::newest();
+    let _alone = daemon.alone();
+    daemon::register_minilm("deliveries-minilm");
+    let client = daemon.client();
+    let texts = ["someone is eating food", "someone is eating bread", "the stock market fell"].map(str::to_owned);
+    let vectors = client.embed("deliveries-minilm", &texts).unwrap();
+    let dot = |a: usize, b: usize| vectors[a].iter().zip(&vectors[b]).map(|(x, y)| x * y).sum::<f32>();
+    assert!(vectors.iter().all(|v| v.len() == 384) && (dot(0, 0) - 1.0).abs() < 1e-4, "{}", dot(0, 0));
+    assert!(dot(0, 1) > 0.6 && dot(0, 2) < 0.3, "{} {}", dot(0, 1), dot(0, 2));
+    let too_long = client.embed("deliveries-minilm", &["word ".repeat(2000)]).unwrap_err();
+    assert!(matches!(too_long, OllamaError::Said { .. }), "{too_long}");
+    let answers = Ask::new("deliveries-minilm", Prompt::Raw("a".into()), Options::greedy(1, 512));
+    let e = client.ask(&answers, &mut |_| {}).unwrap_err();
+    assert!(e.to_string().contains("does not support generate"), "{e}");
+}
