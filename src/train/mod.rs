@@ -1,5 +1,17 @@
 //! Loss, optimiser, schedule, step, loop, checkpoint; emits events, prints nothing.
 
+mod adamw;
+mod checkpoint;
+mod engine;
+mod identity;
+mod metrics;
+mod moments_file;
+mod schedule;
+mod step;
+#[cfg(test)]
+mod tests;
+mod trainer;
+
 use std::path::{Path, PathBuf};
 
 use crate::batch::Example;
@@ -88,6 +100,9 @@ pub enum TrainError {
     Model(#[from] crate::model::ModelError),
     #[error("the loss became {loss} at step {step}: lower the learning rate (now {learning_rate}); the last good checkpoint is {checkpoint}")]
     Diverged { step: u64, loss: f64, learning_rate: f64, checkpoint: String },
+    /// A number that trains nothing.
+    #[error("{0}")]
+    Config(String),
     #[error("{}: can't resume: {reason}", folder.display())]
     Resume { folder: PathBuf, reason: String },
     #[error(
@@ -101,11 +116,12 @@ pub enum TrainError {
 }
 
 /// Trains, writing `checkpoint-N/`, `metrics.jsonl`, `final/` under `output`. With `resume`, continues from the newest
-/// good checkpoint there (or starts when there is none). `tokenizer_json` is laid beside the adapter.
+/// good checkpoint there (or starts when there is none); without, what an earlier run left there is replaced.
+/// `tokenizer_files` (name, text) are laid beside the adapter. `from_adapter` brings its own rank, alpha and targets.
 #[derive(Debug)]
-pub struct Job<'a> {
+pub struct Job<'a, M: ?Sized = Model> {
     pub weights: &'a Weights,
-    pub model: &'a Model,
+    pub model: &'a M,
     pub base_name: &'a str,
     pub tokenizer_files: &'a [(String, String)],
     pub train: &'a [Example],
@@ -117,6 +133,41 @@ pub struct Job<'a> {
     pub interrupt: Interrupt,
 }
 
-pub fn run(_job: Job<'_>, _on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
-    todo!()
+/// Trains; `on_event` hears of each step as it is done. The adapter is that of `final/`.
+pub fn run(job: Job<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
+    let Job { weights, model, base_name, tokenizer_files, train, eval, config, from_adapter, output, resume, interrupt } = job;
+    let model: &dyn engine::Engine = model;
+    work(Job { weights, model, base_name, tokenizer_files, train, eval, config, from_adapter, output, resume, interrupt }, on_event)
+}
+
+fn work(job: engine::Work<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
+    check(job.config)?;
+    trainer::Trainer::new(&job, on_event)?.run(on_event)
+}
+
+/// Refuses numbers that train nothing.
+fn check(config: &TrainConfig) -> Result<(), TrainError> {
+    let fault = |what: String| Err(TrainError::Config(what));
+    let positive = |x: f64| x.is_finite() && x > 0.0;
+    if config.max_steps.is_none() && !positive(config.epochs) {
+        return fault(format!("epochs is {}: give a number above 0", config.epochs));
+    }
+    if config.max_steps == Some(0) || config.epochs > 1e6 {
+        return fault("max_steps is 0, or epochs above a million: give a number that can be trained".to_owned());
+    }
+    if config.batch_size == 0 || config.gradient_accumulation == 0 {
+        return fault("batch_size and gradient_accumulation begin at 1".to_owned());
+    }
+    if !positive(config.learning_rate) {
+        return fault(format!("learning_rate is {}: give a number above 0 (1e-5 to 1e-3 is usual)", config.learning_rate));
+    }
+    if !(0.0..=1.0).contains(&config.warmup_ratio) {
+        return fault(format!("warmup_ratio is {}: give a share from 0 to 1", config.warmup_ratio));
+    }
+    for (name, value) in [("weight_decay", config.weight_decay), ("max_grad_norm", config.max_grad_norm)] {
+        if !(value.is_finite() && value >= 0.0) {
+            return fault(format!("{name} is {value}: give 0 (off) or a number above it"));
+        }
+    }
+    Ok(())
 }

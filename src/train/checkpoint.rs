@@ -1,0 +1,227 @@
+//! `checkpoint-N/`: adapter, optimiser, position; written whole, read back only when whole.
+
+use std::path::{Path, PathBuf};
+
+use super::adamw::Moments;
+use super::identity::Identity;
+use super::engine::Work;
+use super::{Event, TrainError, moments_file};
+use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::store::{Digest, StoreError, write_whole};
+
+const FORMAT: u32 = 1;
+const STATE: &str = "state.json";
+const FILES: [&str; 3] = ["adapter_config.json", "adapter_model.safetensors", "optimizer.safetensors"];
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Position {
+    /// Optimiser steps done.
+    pub step: u64,
+    pub epoch: f64,
+    /// Examples of this epoch's order that are done. The order itself follows from the seed and the epoch, and so do
+    /// the dropout masks from the seed and the step: there is no other random state.
+    pub order_position: u64,
+    pub totals: Totals,
+    /// Step and loss of the latest evaluation.
+    pub evaluated: Option<(u64, f64)>,
+}
+
+/// Sums over the steps done.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Totals {
+    pub nll: f64,
+    pub correct: u64,
+    pub entropy: f64,
+    pub trained_tokens: u64,
+    pub num_tokens: u64,
+    pub samples: u64,
+    /// In steps.
+    pub training_seconds: f64,
+    /// In all.
+    pub seconds: f64,
+}
+
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct State {
+    format: u32,
+    tunesmith_version: String,
+    #[serde(flatten)]
+    position: Position,
+    seed: u64,
+    #[serde(flatten)]
+    identity: Identity,
+    files: std::collections::BTreeMap<String, Digest>,
+}
+
+/// A checkpoint, read back.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub adapter: Adapter<Hf>,
+    pub moments: Moments,
+    pub position: Position,
+}
+
+fn folder(output: &Path, step: u64) -> PathBuf {
+    output.join(format!("checkpoint-{step}"))
+}
+
+/// Writes `checkpoint-N/`; nothing is at that name before all of it is.
+pub(super) fn save(
+    job: &Work<'_>,
+    identity: &Identity,
+    position: &Position,
+    (adapter, moments): (&Adapter<Hf>, &Moments),
+) -> Result<PathBuf, TrainError> {
+    let target = folder(job.output, position.step);
+    let work = WholeFolder::create(&target)?;
+    adapter.save(work.path(), job.base_name)?;
+    write_whole(work.path().join(FILES[2]), &moments_file::write(moments)?)?;
+    let mut files = std::collections::BTreeMap::new();
+    for name in FILES {
+        files.insert(name.to_owned(), Digest::of_file(work.path().join(name))?);
+    }
+    let state = State {
+        format: FORMAT,
+        tunesmith_version: env!("CARGO_PKG_VERSION").to_owned(),
+        position: position.clone(),
+        seed: job.config.seed,
+        identity: identity.clone(),
+        files,
+    };
+    let text = serde_json::to_string_pretty(&state).map_err(|e| TrainError::Other(format!("{STATE}: {e}")))?;
+    write_whole(work.path().join(STATE), format!("{text}\n").as_bytes())?;
+    work.finish()?;
+    Ok(target)
+}
+
+/// The newest checkpoint of `job.output` that is whole. One of another run is refused, with what differs.
+pub(super) fn newest(
+    job: &Work<'_>,
+    (identity, lora): (&Identity, &LoraConfig),
+    on_event: &mut dyn FnMut(&Event),
+) -> Result<Option<Loaded>, TrainError> {
+    for step in steps_in(job.output)?.into_iter().rev() {
+        let folder = folder(job.output, step);
+        let state = match state_of(&folder, step) {
+            Ok(state) => state,
+            Err(reason) => {
+                on_event(&Event::PassedOver { folder, reason });
+                continue;
+            }
+        };
+        let differences = state.identity.differences(identity);
+        if !differences.is_empty() {
+            let reason = format!("{}; resume with what it was begun with, or give another --output", differences.join("; "));
+            return Err(TrainError::Resume { folder, reason });
+        }
+        match load(&folder, job, lora) {
+            Ok((adapter, moments)) => return Ok(Some(Loaded { adapter, moments, position: state.position })),
+            Err(e) => on_event(&Event::PassedOver { folder, reason: e.to_string() }),
+        }
+    }
+    Ok(None)
+}
+
+fn load(folder: &Path, job: &Work<'_>, lora: &LoraConfig) -> Result<(Adapter<Hf>, Moments), TrainError> {
+    let mut adapter = Adapter::load(folder, job.weights.config())?;
+    adapter.config = lora.clone();
+    let path = folder.join(FILES[2]);
+    let bytes = std::fs::read(&path).map_err(|e| StoreError::new("reading", &path, e))?;
+    let moments = moments_file::read(&bytes, &adapter.pairs)?;
+    Ok((adapter, moments))
+}
+
+fn state_of(folder: &Path, step: u64) -> Result<State, String> {
+    let text = std::fs::read(folder.join(STATE)).map_err(|e| format!("{STATE}: {e}"))?;
+    let state: State = serde_json::from_slice(&text).map_err(|e| format!("{STATE}: {e}"))?;
+    if state.format != FORMAT {
+        return Err(format!("{STATE} has the format {}, this version reads {FORMAT}", state.format));
+    }
+    if state.position.step != step {
+        return Err(format!("{STATE} says step {}", state.position.step));
+    }
+    for name in FILES {
+        let digest = Digest::of_file(folder.join(name)).map_err(|e| e.to_string())?;
+        if state.files.get(name) != Some(&digest) {
+            return Err(format!("{name} is not the file that was saved"));
+        }
+    }
+    Ok(state)
+}
+
+/// The N of every `checkpoint-N`, ascending.
+fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
+    let fault = |e| StoreError::new("reading", output, e);
+    if !output.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut steps = Vec::new();
+    for entry in std::fs::read_dir(output).map_err(fault)? {
+        let name = entry.map_err(fault)?.file_name();
+        let number: Option<u64> = name.to_str().and_then(|n| n.strip_prefix("checkpoint-")).and_then(|n| n.parse().ok());
+        steps.extend(number);
+    }
+    steps.sort_unstable();
+    Ok(steps)
+}
+
+/// Removes what an earlier run left in `output`, so that a later resume can't take it for this one's.
+pub(super) fn clear(output: &Path) -> Result<(), TrainError> {
+    for step in steps_in(output)? {
+        let old = folder(output, step);
+        if old.join(STATE).is_file() {
+            std::fs::remove_dir_all(&old).map_err(|e| StoreError::new("removing the earlier run's", &old, e))?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder being filled beside its final name.
+#[derive(Debug)]
+pub(super) struct WholeFolder {
+    work: tempfile::TempDir,
+    target: PathBuf,
+}
+
+impl WholeFolder {
+    pub(super) fn create(target: &Path) -> Result<Self, TrainError> {
+        let parent = target.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(parent).map_err(|e| StoreError::new("creating folder", parent, e))?;
+        let fault = |e| StoreError::new("creating a temporary folder in", parent, e);
+        let work = tempfile::Builder::new().prefix(".tunesmith-").tempdir_in(parent).map_err(fault)?;
+        Ok(Self { work, target: target.to_path_buf() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.work.path()
+    }
+
+    /// To its name, in place of what is there.
+    pub(super) fn finish(self) -> Result<(), TrainError> {
+        let Self { work, target } = self;
+        let fault = |e| StoreError::new("writing", &target, e);
+        readable(work.path()).map_err(fault)?;
+        if target.exists() {
+            // Moved aside first: removing takes longer than renaming, and can be interrupted.
+            let aside = work.path().with_extension("old");
+            std::fs::rename(&target, &aside).map_err(fault)?;
+            std::fs::rename(work.path(), &target).map_err(fault)?;
+            return std::fs::remove_dir_all(&aside).map_err(fault).map_err(TrainError::from);
+        }
+        std::fs::rename(work.path(), &target).map_err(fault)?;
+        Ok(())
+    }
+}
+
+/// A temporary folder is its maker's alone.
+#[cfg(unix)]
+fn readable(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn readable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! What the loop asks of a model; a trait, so that the loop is tested without one.
+
+use super::Job;
+use crate::lora::{Adapter, Stored};
+use crate::model::{Dropout, Grads, LossSums, Model, ModelError, Sequence};
+
+/// A job whose model is anything that computes.
+pub(super) type Work<'a> = Job<'a, dyn Engine + 'a>;
+
+pub(super) trait Engine: std::fmt::Debug {
+    fn loss(&self, adapter: &Adapter<Stored>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError>;
+    fn loss_and_grads(
+        &self,
+        adapter: &Adapter<Stored>,
+        sequences: &[Sequence<'_>],
+        weight_and_dropout: (f32, Option<Dropout>),
+        grads: &mut Grads,
+    ) -> Result<LossSums, ModelError>;
+    fn threads(&self) -> usize;
+    fn route(&self) -> String;
+}
+
+impl Engine for Model {
+    fn loss(&self, adapter: &Adapter<Stored>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
+        Model::loss(self, Some(adapter), sequences)
+    }
+
+    fn loss_and_grads(
+        &self,
+        adapter: &Adapter<Stored>,
+        sequences: &[Sequence<'_>],
+        (weight, dropout): (f32, Option<Dropout>),
+        grads: &mut Grads,
+    ) -> Result<LossSums, ModelError> {
+        Model::loss_and_grads(self, adapter, sequences, weight, dropout, grads)
+    }
+
+    fn threads(&self) -> usize {
+        Model::threads(self)
+    }
+
+    fn route(&self) -> String {
+        Model::route(self)
+    }
+}

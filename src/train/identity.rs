@@ -1,0 +1,122 @@
+//! What must be the same for a resumed run to be the same run.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::engine::Work;
+use super::{Scheduler, TrainConfig};
+use crate::batch::Example;
+use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::store::Digest;
+use crate::weights::Weights;
+
+/// Recorded in each checkpoint.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Identity {
+    pub config: Map<String, Value>,
+    pub config_digest: Digest,
+    /// Of the training examples' ids and masks, in order.
+    pub data_digest: Digest,
+    pub eval_digest: Digest,
+    /// Of every tensor's name, shape, type and ends.
+    pub base_digest: Digest,
+    /// Of the adapter that training began from, where one was given.
+    pub from_adapter: Option<Digest>,
+    pub route: String,
+    pub threads: usize,
+}
+
+impl Identity {
+    pub(super) fn of(job: &Work<'_>, lora: &LoraConfig) -> Self {
+        let config = config(job.config, lora);
+        Self {
+            config_digest: Digest::of_bytes(Value::Object(config.clone()).to_string().as_bytes()),
+            config,
+            data_digest: of_examples(job.train),
+            eval_digest: of_examples(job.eval),
+            base_digest: of_base(job.weights),
+            from_adapter: job.from_adapter.as_ref().map(of_adapter),
+            route: job.model.route(),
+            threads: job.model.threads(),
+        }
+    }
+
+    /// What is not as it was, in words; empty when all is.
+    pub(super) fn differences(&self, now: &Self) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut compare = |name: &str, then: Option<&Value>, now: Option<&Value>| {
+            if then != now {
+                let text = |v: Option<&Value>| v.map_or("absent".to_owned(), Value::to_string);
+                out.push(format!("{name} was {} and is {}", text(then), text(now)));
+            }
+        };
+        let new = now.config.keys().filter(|k| !self.config.contains_key(*k));
+        for key in self.config.keys().chain(new) {
+            compare(key, self.config.get(key), now.config.get(key));
+        }
+        compare("the route of computing", Some(&json!(self.route)), Some(&json!(now.route)));
+        compare("threads", Some(&json!(self.threads)), Some(&json!(now.threads)));
+        for (name, then, now) in [
+            ("the base", Some(self.base_digest), Some(now.base_digest)),
+            ("the training data", Some(self.data_digest), Some(now.data_digest)),
+            ("the evaluation data", Some(self.eval_digest), Some(now.eval_digest)),
+            ("--from-adapter", self.from_adapter, now.from_adapter),
+        ] {
+            if then != now {
+                out.push(format!("{name} has changed"));
+            }
+        }
+        out
+    }
+}
+
+/// Everything that decides the result; how often is saved does not.
+fn config(config: &TrainConfig, lora: &LoraConfig) -> Map<String, Value> {
+    let scheduler = match config.scheduler {
+        Scheduler::Linear => "linear",
+        Scheduler::Cosine => "cosine",
+        Scheduler::Constant => "constant",
+    };
+    let modules: Vec<_> = lora.targets.iter().map(|s| s.module()).collect();
+    let value = json!({
+        "lora_rank": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "use_rslora": lora.rslora,
+        "target_modules": modules, "epochs": config.epochs, "max_steps": config.max_steps,
+        "batch_size": config.batch_size, "gradient_accumulation": config.gradient_accumulation,
+        "learning_rate": config.learning_rate, "lr_scheduler": scheduler, "warmup_ratio": config.warmup_ratio,
+        "weight_decay": config.weight_decay, "max_grad_norm": config.max_grad_norm, "seed": config.seed,
+        "shuffle": config.shuffle,
+    });
+    value.as_object().cloned().unwrap_or_default()
+}
+
+fn of_examples(examples: &[Example]) -> Digest {
+    let mut bytes = Vec::new();
+    for e in examples {
+        bytes.extend((e.ids.len() as u64).to_le_bytes());
+        bytes.extend(e.ids.iter().flat_map(|id| id.to_le_bytes()));
+        bytes.extend(e.mask.iter().map(|m| u8::from(*m)));
+    }
+    Digest::of_bytes(&bytes)
+}
+
+fn of_adapter(adapter: &Adapter<Hf>) -> Digest {
+    let values = adapter.pairs.values().flat_map(|p| p.a.iter().chain(&p.b));
+    Digest::of_bytes(&values.flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>())
+}
+
+/// Not every byte, which would read a large base in full at each start: every tensor's first and last bytes.
+fn of_base(weights: &Weights) -> Digest {
+    const END: usize = 256;
+    let mut bytes = Vec::new();
+    let mut text = String::new();
+    for name in weights.tensor_names() {
+        let Some(t) = weights.tensor(&name) else { continue };
+        let _ = writeln!(text, "{name} {:?} {} {}", t.encoding, t.rows, t.cols);
+        let end = END.min(t.bytes.len());
+        bytes.extend_from_slice(&t.bytes[..end]);
+        bytes.extend_from_slice(&t.bytes[t.bytes.len() - end..]);
+    }
+    bytes.extend(text.into_bytes());
+    Digest::of_bytes(&bytes)
+}

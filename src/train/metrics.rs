@@ -1,0 +1,84 @@
+//! `metrics.jsonl`: a JSON object a line; those of an optimiser step have `step` and `train_loss`.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::TrainError;
+use crate::store::{StoreError, write_whole};
+
+#[derive(Debug)]
+pub(super) struct Metrics {
+    file: File,
+    path: PathBuf,
+}
+
+impl Metrics {
+    /// Keeps the whole lines up to `step` of an earlier part of the run (none for 0): what stands after them, a torn
+    /// last line too, is done again.
+    pub(super) fn open(output: &Path, step: u64) -> Result<Self, TrainError> {
+        let path = output.join("metrics.jsonl");
+        let kept = match std::fs::read(&path) {
+            Ok(bytes) if step > 0 => kept(&bytes, step),
+            Ok(_) => String::new(),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(e) => return Err(StoreError::new("reading", &path, e).into()),
+        };
+        write_whole(&path, kept.as_bytes())?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(|e| StoreError::new("opening", &path, e))?;
+        Ok(Self { file, path })
+    }
+
+    pub(super) fn line(&mut self, value: &impl Serialize) -> Result<(), TrainError> {
+        let mut text = serde_json::to_string(value).map_err(|e| TrainError::Other(format!("metrics.jsonl: {e}")))?;
+        text.push('\n');
+        // One write a line, so that a reader beside us sees whole ones.
+        self.file.write_all(text.as_bytes()).map_err(|e| StoreError::new("writing", &self.path, e).into())
+    }
+}
+
+fn kept(bytes: &[u8], step: u64) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut out = String::new();
+    for line in text.split_inclusive('\n').filter(|l| l.ends_with('\n')) {
+        let Ok(Value::Object(fields)) = serde_json::from_str(line) else { continue };
+        // The summary of a run that is continued is none any more.
+        if fields.get("step").and_then(Value::as_u64).is_some_and(|s| s <= step) {
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+/// The most memory this process has held, as Linux counts it (`VmHWM`); 0 where the system does not say.
+pub(super) fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()).map_or(0, |kib| kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_after_the_checkpoint_and_a_torn_one_are_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        std::fs::write(&path, "{\"step\":1}\n{\"step\":2}\n{\"steps\":2}\n{\"step\":3}\n{\"step\":2,\"ev").unwrap();
+        let mut metrics = Metrics::open(dir.path(), 2).unwrap();
+        metrics.line(&serde_json::json!({"step": 3})).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
+        Metrics::open(dir.path(), 0).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_says_the_peak() {
+        assert!(peak_memory() > 1 << 20);
+    }
+}

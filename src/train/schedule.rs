@@ -1,0 +1,62 @@
+//! The learning rate at each step, and how many steps there are: as transformers' Trainer counts them.
+
+use super::{Scheduler, TrainConfig};
+
+/// transformers 5 `get_{linear,cosine,constant}_schedule_with_warmup`, a function of the steps done before this one:
+/// the first of several warmup steps has a rate of zero.
+pub(super) fn factor(scheduler: Scheduler, done: u64, warmup: u64, total: u64) -> f64 {
+    if done < warmup {
+        return done as f64 / warmup.max(1) as f64;
+    }
+    let left = total.saturating_sub(warmup).max(1) as f64;
+    match scheduler {
+        Scheduler::Constant => 1.0,
+        Scheduler::Linear => (total.saturating_sub(done) as f64 / left).max(0.0),
+        Scheduler::Cosine => {
+            let progress = (done - warmup) as f64 / left;
+            (0.5 * (1.0 + (std::f64::consts::PI * progress).cos())).max(0.0)
+        }
+    }
+}
+
+/// How the steps divide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Steps {
+    pub per_epoch: u64,
+    pub total: u64,
+    pub warmup: u64,
+}
+
+impl Steps {
+    /// A step takes `batch_size × gradient_accumulation` examples, the last of an epoch what is left. `max_steps` goes
+    /// before `epochs`, which may be fractional.
+    pub(super) fn of(config: &TrainConfig, examples: usize) -> Self {
+        let per_step = config.batch_size.max(1).saturating_mul(config.gradient_accumulation.max(1));
+        let per_epoch = examples.div_ceil(per_step).max(1) as u64;
+        let total = config.max_steps.unwrap_or((config.epochs * per_epoch as f64).ceil() as u64);
+        Self { per_epoch, total, warmup: (config.warmup_ratio * total as f64).ceil() as u64 }
+    }
+
+    pub(super) fn epoch_of(&self, step: u64) -> f64 {
+        step as f64 / self.per_epoch as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_counted_as_the_trainer_counts_them() {
+        let config = |epochs: f64, max_steps, batch_size, gradient_accumulation| TrainConfig {
+            epochs,
+            max_steps,
+            batch_size,
+            gradient_accumulation,
+            ..crate::train::tests::config()
+        };
+        assert_eq!(Steps::of(&config(3.0, None, 4, 1), 10), Steps { per_epoch: 3, total: 9, warmup: 1 });
+        assert_eq!(Steps::of(&config(1.5, None, 2, 2), 10), Steps { per_epoch: 3, total: 5, warmup: 1 });
+        assert_eq!(Steps::of(&config(3.0, Some(100), 4, 1), 10), Steps { per_epoch: 3, total: 100, warmup: 10 });
+    }
+}

@@ -1,0 +1,322 @@
+//! The loop against a toy that computes like a model: its loss depends on every variable, the ids and the dropout.
+
+use std::path::Path;
+
+use super::engine::{Engine, Work};
+use super::*;
+use crate::lora::{Pair, Stored};
+use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
+use crate::store::Digest;
+use proptest::prelude::*;
+
+pub(super) fn config() -> TrainConfig {
+    TrainConfig {
+        lora: LoraConfig { rank: 2, alpha: 4.0, dropout: 0.0, targets: crate::weights::Site::ALL.to_vec(), rslora: false },
+        epochs: 2.0,
+        max_steps: None,
+        batch_size: 2,
+        gradient_accumulation: 1,
+        learning_rate: 1e-2,
+        scheduler: Scheduler::Cosine,
+        warmup_ratio: 0.1,
+        weight_decay: 0.01,
+        max_grad_norm: 1.0,
+        seed: 7,
+        shuffle: true,
+        save_every: 0,
+    }
+}
+
+/// nll per target = Σ over variables of (v − goal(id, i))², plus a term that couples A and B as a product does.
+#[derive(Debug, Default)]
+struct Toy {
+    /// The loss becomes NaN at this call.
+    breaks_at: Option<usize>,
+    calls: std::cell::Cell<usize>,
+    /// No gradient reaches this layer's linears.
+    dead_layer: Option<usize>,
+    threads: usize,
+}
+
+fn goal(id: u32, i: usize, dropout: Option<Dropout>) -> f32 {
+    let masked = dropout.map_or(0, |d| d.step.wrapping_mul(31) + d.seed);
+    ((id as usize * 13 + i * 7 + masked as usize) % 23) as f32 * 0.01
+}
+
+impl Engine for Toy {
+    fn loss(&self, adapter: &Adapter<Stored>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
+        let mut none = Grads::new();
+        self.loss_and_grads(adapter, sequences, (1.0, None), &mut none)
+    }
+
+    fn loss_and_grads(
+        &self,
+        adapter: &Adapter<Stored>,
+        sequences: &[Sequence<'_>],
+        (weight, dropout): (f32, Option<Dropout>),
+        grads: &mut Grads,
+    ) -> Result<LossSums, ModelError> {
+        self.calls.set(self.calls.get() + 1);
+        let mut sums = LossSums::default();
+        for id in sequences.iter().flat_map(|s| s.targets.iter().flatten()) {
+            sums.tokens += 1;
+            sums.correct += u64::from(id % 3 == 0);
+            sums.entropy += 0.5;
+            for (linear, pair) in adapter.pairs.iter().filter(|(l, _)| Some(l.layer) != self.dead_layer) {
+                for i in 0..pair.a.len().min(pair.b.len()) {
+                    let off = pair.a[i] * pair.b[i] - goal(*id, i, dropout) + 0.3 * pair.b[i];
+                    sums.nll += f64::from(off * off);
+                    if let Some(Pair { a, b }) = grads.get_mut(linear) {
+                        a[i] += weight * 2.0 * off * pair.b[i];
+                        b[i] += weight * 2.0 * off * (pair.a[i] + 0.3);
+                    }
+                }
+            }
+        }
+        if self.breaks_at.is_some_and(|at| self.calls.get() > at) {
+            sums.nll = f64::NAN;
+        }
+        Ok(sums)
+    }
+
+    fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn route(&self) -> String {
+        "toy".to_owned()
+    }
+}
+
+fn examples(n: usize) -> Vec<Example> {
+    let one = |i: usize| Example {
+        ids: (0..4 + i % 5).map(|k| (i * 3 + k) as u32 % 32).collect(),
+        mask: (0..4 + i % 5).map(|k| k > 1).collect(),
+        line: i + 1,
+        cut: 0,
+    };
+    (0..n).map(one).collect()
+}
+
+struct Bench {
+    dir: tempfile::TempDir,
+    weights: Weights,
+    train: Vec<Example>,
+    eval: Vec<Example>,
+}
+
+impl Bench {
+    fn new(examples_: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let weights = crate::lora::tests::folder(&dir.path().join("base"), &crate::lora::tests::model(2, 1, 16, 24));
+        Self { weights, train: examples(examples_), eval: examples(3), dir }
+    }
+
+    fn output(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn run(
+        &self,
+        (toy, config): (&Toy, &TrainConfig),
+        (output, resume): (&Path, bool),
+        on_event: &mut dyn FnMut(&Event, &Interrupt),
+    ) -> Result<(Adapter<Hf>, Summary), TrainError> {
+        let interrupt = Interrupt::default();
+        let job = Work {
+            weights: &self.weights,
+            model: toy,
+            base_name: "toy",
+            tokenizer_files: &[("tokenizer.json".to_owned(), "{}".to_owned())],
+            train: &self.train,
+            eval: &self.eval,
+            config,
+            from_adapter: None,
+            output,
+            resume,
+            interrupt: interrupt.clone(),
+        };
+        work(job, &mut |e| on_event(e, &interrupt))
+    }
+}
+
+/// Digests of what a resume must reproduce to the byte, and the metrics without times.
+fn result(output: &Path, step: u64) -> (Vec<Digest>, Vec<serde_json::Value>) {
+    let checkpoint = output.join(format!("checkpoint-{step}"));
+    let files = [
+        checkpoint.join("adapter_model.safetensors"),
+        checkpoint.join("adapter_config.json"),
+        checkpoint.join("optimizer.safetensors"),
+        output.join("final/adapter_model.safetensors"),
+    ];
+    let text = std::fs::read_to_string(output.join("metrics.jsonl")).unwrap();
+    let timeless = |line: &str| {
+        let mut v: serde_json::Value = serde_json::from_str(line).unwrap();
+        let fields = v.as_object_mut().unwrap();
+        fields.retain(|k, _| !k.ends_with("_second") && !k.ends_with("_seconds") && k != "peak_memory_bytes");
+        v
+    };
+    (files.map(|f| Digest::of_file(f).unwrap()).to_vec(), text.lines().map(timeless).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn a_run_killed_anywhere_ends_as_the_straight_one(
+        kills in prop::collection::vec(1u64..12, 1..4), accumulation in 1usize..3, dropout: bool, save_every in 0u64..4,
+    ) {
+        let bench = Bench::new(7);
+        let mut config = TrainConfig { epochs: 2.5, gradient_accumulation: accumulation, save_every, ..config() };
+        config.lora.dropout = if dropout { 0.1 } else { 0.0 };
+        let straight = bench.output("straight");
+        let toy = Toy::default();
+        let (adapter, summary) = bench.run((&toy, &config), (&straight, false), &mut |_, _| {}).unwrap();
+        let resumed = bench.output("resumed");
+        let mut left = kills.len();
+        let mut steps_seen = 0;
+        let mut kill = |e: &Event, interrupt: &Interrupt| {
+            if matches!(e, Event::Step(_)) {
+                steps_seen += 1;
+                if left > 0 && steps_seen % kills[left - 1] == 0 {
+                    left -= 1;
+                    interrupt.raise();
+                }
+            }
+        };
+        let mut rounds = 0;
+        let (again, summary_again) = loop {
+            match bench.run((&toy, &config), (&resumed, rounds > 0), &mut kill) {
+                Ok(done) => break done,
+                Err(TrainError::Interrupted { .. }) => rounds += 1,
+                Err(e) => panic!("{e}"),
+            }
+        };
+        prop_assert_eq!(again, adapter);
+        prop_assert_eq!(summary_again.train_loss, summary.train_loss);
+        prop_assert_eq!(result(&resumed, summary.steps), result(&straight, summary.steps));
+    }
+}
+
+#[test]
+fn the_loss_falls_and_what_happened_is_told() {
+    let bench = Bench::new(6);
+    let output = bench.output("out");
+    let config = TrainConfig { epochs: 8.0, save_every: 10, ..config() };
+    let mut events = Vec::new();
+    let (adapter, summary) = bench.run((&Toy::default(), &config), (&output, false), &mut |e, _| events.push(e.clone())).unwrap();
+    assert_eq!(summary.steps, 24);
+    let losses: Vec<f64> = events.iter().filter_map(|e| if let Event::Step(m) = e { Some(m.train_loss) } else { None }).collect();
+    assert_eq!(losses.len(), 24);
+    assert!(losses[23] < 0.8 * losses[0], "{losses:?}");
+    assert_eq!(events.iter().filter(|e| matches!(e, Event::Eval { .. })).count(), 8);
+    let saved: Vec<u64> = events.iter().filter_map(|e| if let Event::Saved { step, .. } = e { Some(*step) } else { None }).collect();
+    assert_eq!(saved, [10, 20, 24, 24]);
+    assert_eq!(Adapter::load(&output.join("final"), bench.weights.config()).unwrap(), adapter);
+    assert!(output.join("final/tokenizer.json").is_file());
+    // Tokens of the examples: 4, 5, 6, 7, 8, 4, eight times over.
+    assert_eq!(summary.num_tokens, 34 * 8);
+    assert!(summary.peak_memory_bytes > 0 || !cfg!(target_os = "linux"));
+    let lines = std::fs::read_to_string(output.join("metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert!(last.get("step").is_none() && last["trainable_params"].as_u64() == Some(adapter.trainable_params()));
+}
+
+#[test]
+fn another_run_is_not_resumed_and_the_difference_is_named() {
+    let mut bench = Bench::new(4);
+    let output = bench.output("out");
+    bench.run((&Toy::default(), &config()), (&output, false), &mut |_, _| {}).unwrap();
+    let mut refused = |change: &mut dyn FnMut(&mut TrainConfig, &mut Toy, &mut Bench)| {
+        let (mut config, mut toy) = (config(), Toy::default());
+        change(&mut config, &mut toy, &mut bench);
+        match bench.run((&toy, &config), (&output, true), &mut |_, _| {}) {
+            Err(e @ TrainError::Resume { .. }) => e.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let e = refused(&mut |c, _, _| c.learning_rate = 0.02);
+    assert!(e.contains("learning_rate was 0.01 and is 0.02") && e.contains("checkpoint-4"), "{e}");
+    let e = refused(&mut |c, _, _| c.lora.rank = 3);
+    assert!(e.contains("lora_rank was 2 and is 3"), "{e}");
+    let e = refused(&mut |_, t, _| t.threads = 2);
+    assert!(e.contains("threads was 0 and is 2"), "{e}");
+    let e = refused(&mut |_, _, b| b.train[0].ids[2] += 1);
+    assert!(e.contains("the training data has changed"), "{e}");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_for_an_earlier_one() {
+    let bench = Bench::new(6);
+    let output = bench.output("out");
+    let config = TrainConfig { save_every: 2, ..config() };
+    let toy = Toy::default();
+    bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap();
+    let before = result(&output, 6).0;
+    let damaged = output.join("checkpoint-6/optimizer.safetensors");
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&damaged, bytes).unwrap();
+    std::fs::write(output.join("checkpoint-4/state.json"), "{").unwrap();
+    let (mut passed, mut first) = (Vec::new(), None);
+    bench.run((&toy, &config), (&output, true), &mut |e, _| match e {
+        Event::PassedOver { folder, reason } => passed.push((folder.clone(), reason.clone())),
+        Event::Started { first_step, .. } => first = Some(*first_step),
+        _ => {}
+    })
+    .unwrap();
+    assert_eq!(first, Some(2));
+    assert!(passed[0].0.ends_with("checkpoint-6") && passed[0].1.contains("optimizer.safetensors"), "{passed:?}");
+    assert!(passed[1].0.ends_with("checkpoint-4") && passed[1].1.contains("state.json"), "{passed:?}");
+    assert_eq!(result(&output, 6).0, before);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_with_the_remedy_and_the_last_good_checkpoint() {
+    let bench = Bench::new(8);
+    let output = bench.output("out");
+    let config = TrainConfig { save_every: 2, ..config() };
+    let toy = Toy { breaks_at: Some(3), ..Toy::default() };
+    let e = bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap_err();
+    assert!(matches!(e, TrainError::Diverged { step: 4, .. }), "{e}");
+    let said = e.to_string();
+    assert!(said.contains("lower the learning rate") && said.contains("checkpoint-2"), "{said}");
+    assert!(!output.join("final").exists());
+}
+
+#[test]
+fn a_variable_that_no_gradient_reaches_is_named() {
+    let bench = Bench::new(4);
+    let toy = Toy { dead_layer: Some(1), ..Toy::default() };
+    let e = bench.run((&toy, &config()), (&bench.output("out"), false), &mut |_, _| {}).unwrap_err().to_string();
+    assert!(e.contains("model.layers.1.self_attn.q_proj.lora_B"), "{e}");
+}
+
+#[test]
+fn accumulation_is_weighted_by_tokens_not_by_batches() {
+    // One batch of four or four of one: the same gradients, whatever lengths the examples have.
+    let bench = Bench::new(8);
+    let run = |batch_size, gradient_accumulation, name| {
+        let config = TrainConfig { batch_size, gradient_accumulation, shuffle: false, ..config() };
+        bench.run((&Toy::default(), &config), (&bench.output(name), false), &mut |_, _| {}).unwrap().0
+    };
+    let (whole, split) = (run(4, 1, "a"), run(1, 4, "b"));
+    for (x, y) in whole.pairs.values().zip(split.pairs.values()) {
+        assert!(x.b.iter().zip(&y.b).all(|(x, y)| (x - y).abs() < 1e-5));
+    }
+}
+
+#[test]
+fn numbers_that_train_nothing_are_refused() {
+    let bench = Bench::new(4);
+    for (change, named) in [
+        (TrainConfig { epochs: f64::NAN, ..config() }, "epochs"),
+        (TrainConfig { batch_size: 0, ..config() }, "batch_size"),
+        (TrainConfig { learning_rate: -1.0, ..config() }, "learning_rate"),
+        (TrainConfig { warmup_ratio: 2.0, ..config() }, "warmup_ratio"),
+        (TrainConfig { max_grad_norm: -1.0, ..config() }, "max_grad_norm"),
+    ] {
+        let e = bench.run((&Toy::default(), &change), (&bench.output("x"), false), &mut |_, _| {}).unwrap_err().to_string();
+        assert!(e.contains(named), "{e}");
+    }
+}
