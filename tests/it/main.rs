@@ -1,6 +1,7 @@
 //! The one integration binary; a topic a file.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod batch;
 mod chat;
 mod conformance;
 mod daemon;
