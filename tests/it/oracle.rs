@@ -20,9 +20,9 @@ pub fn json(name: &str) -> Json {
 
 /// The real model of the tests.
 pub fn smollm2() -> PathBuf {
-    std::env::var_os("TUNESMITH_SMOLLM2")
-        .map(PathBuf::from)
-        .expect("TUNESMITH_SMOLLM2 names SmolLM2-135M-Instruct.Q4_1.gguf: run the tests through scripts/test, which fetches it")
+    std::env::var_os("TUNESMITH_SMOLLM2").map(PathBuf::from).expect(
+        "TUNESMITH_SMOLLM2 names SmolLM2-135M-Instruct.Q4_1.gguf: run the tests through scripts/test, which fetches it",
+    )
 }
 
 // The formula of tests/oracles/common/counter.py.
@@ -72,7 +72,12 @@ impl Arrays {
     }
 
     pub fn shape(&self, name: &str) -> Vec<usize> {
-        SafeTensors::deserialize(&self.bytes).expect("a whole fixture").tensor(name).expect("in the fixture").shape().to_vec()
+        SafeTensors::deserialize(&self.bytes)
+            .expect("a whole fixture")
+            .tensor(name)
+            .expect("in the fixture")
+            .shape()
+            .to_vec()
     }
 
     pub fn f32(&self, name: &str) -> Vec<f32> {
@@ -93,7 +98,8 @@ pub fn folder(name: &str) -> TempDir {
     let spec = &json("models.json")[name];
     let dir = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(dir.path().join("config.json"), spec["config"].to_string()).expect("written");
-    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = spec["tensors"].as_array().expect("tensors").iter().map(|t| tensor(name, spec, t)).collect();
+    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> =
+        spec["tensors"].as_array().expect("tensors").iter().map(|t| tensor(name, spec, t)).collect();
     let dtype = match spec["dtype"].as_str() {
         Some("F32") => Dtype::F32,
         Some("F16") => Dtype::F16,
@@ -103,8 +109,14 @@ pub fn folder(name: &str) -> TempDir {
     let shards = spec["shards"].as_u64().expect("shards") as usize;
     let mut map = BTreeMap::new();
     for (n, shard) in tensors.chunks(tensors.len().div_ceil(shards)).enumerate() {
-        let file = if shards == 1 { "model.safetensors".to_owned() } else { format!("model-{:05}-of-{shards:05}.safetensors", n + 1) };
-        let views = shard.iter().map(|(name, shape, data)| (name, TensorView::new(dtype, shape.clone(), data).expect("a whole tensor")));
+        let file = if shards == 1 {
+            "model.safetensors".to_owned()
+        } else {
+            format!("model-{:05}-of-{shards:05}.safetensors", n + 1)
+        };
+        let views = shard
+            .iter()
+            .map(|(name, shape, data)| (name, TensorView::new(dtype, shape.clone(), data).expect("a whole tensor")));
         let bytes = safetensors::serialize(views, None).expect("serialised");
         std::fs::write(dir.path().join(&file), bytes).expect("written");
         map.extend(shard.iter().map(|t| (t.0.clone(), file.clone())));
@@ -119,7 +131,8 @@ pub fn folder(name: &str) -> TempDir {
 /// One tensor: its values by formula, rounded as the model says, in the bytes of the file's type.
 fn tensor(model: &str, spec: &Json, said: &Json) -> (String, Vec<usize>, Vec<u8>) {
     let name = said[0].as_str().expect("a name");
-    let shape: Vec<usize> = said[1].as_array().expect("a shape").iter().map(|n| n.as_u64().expect("a length") as usize).collect();
+    let shape: Vec<usize> =
+        said[1].as_array().expect("a shape").iter().map(|n| n.as_u64().expect("a length") as usize).collect();
     let (offset, scale) = (said[2].as_f64().expect("offset") as f32, said[3].as_f64().expect("scale") as f32);
     let values = values(&format!("{model}/{name}"), shape.iter().product(), offset, scale);
     let data = match (spec["round"].as_str(), spec["dtype"].as_str()) {

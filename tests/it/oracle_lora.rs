@@ -29,7 +29,11 @@ pub fn config(run: &Json) -> LoraConfig {
 }
 
 /// An adapter whose halves come from `values_of(PEFT's name, elements)`.
-pub fn adapter(config: LoraConfig, model: &ModelConfig, mut values_of: impl FnMut(&str, usize, usize) -> Vec<f32>) -> Adapter<Hf> {
+pub fn adapter(
+    config: LoraConfig,
+    model: &ModelConfig,
+    mut values_of: impl FnMut(&str, usize, usize) -> Vec<f32>,
+) -> Adapter<Hf> {
     let mut pairs = BTreeMap::new();
     for layer in 0..model.layers {
         for &site in &config.targets {
@@ -105,11 +109,17 @@ pub fn targets(example: &Example) -> Vec<Option<u32>> {
 }
 
 /// Mean loss and gradients, in Hugging Face's row order, of one optimiser step.
-pub fn gradients(weights: &Weights, model: &Model, adapter: &Adapter<Hf>, micro: &[Vec<Example>]) -> (f64, Adapter<Hf>) {
+pub fn gradients(
+    weights: &Weights,
+    model: &Model,
+    adapter: &Adapter<Hf>,
+    micro: &[Vec<Example>],
+) -> (f64, Adapter<Hf>) {
     let stored = adapter.to_stored(weights);
     let zero = |p: &Pair| Pair { a: vec![0.0; p.a.len()], b: vec![0.0; p.b.len()] };
     let mut grads: Grads = stored.pairs.iter().map(|(id, p)| (*id, zero(p))).collect();
-    let all: Vec<Vec<(&Example, Vec<Option<u32>>)>> = micro.iter().map(|b| b.iter().map(|e| (e, targets(e))).collect()).collect();
+    let all: Vec<Vec<(&Example, Vec<Option<u32>>)>> =
+        micro.iter().map(|b| b.iter().map(|e| (e, targets(e))).collect()).collect();
     let tokens = all.iter().flatten().flat_map(|(_, t)| t).flatten().count();
     let mut nll = 0.0;
     for batch in &all {

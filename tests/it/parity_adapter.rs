@@ -37,7 +37,9 @@ fn adapters_made_by_peft_answer_here_as_there() {
         for (kind, weights) in [("folder", &from_folder), ("f16 GGUF", &from_gguf)] {
             let ours = logits(weights, &load(name, weights), &golden.u32(&format!("{name}.ids")));
             let error = max_relative(&ours, &golden.f32(&format!("{name}.logits")));
-            println!("parity: logits of {base} ({kind}) with PEFT's adapter {name}: max|Δ|/max|logit| {error:.1e} (limit 1e-4)");
+            println!(
+                "parity: logits of {base} ({kind}) with PEFT's adapter {name}: max|Δ|/max|logit| {error:.1e} (limit 1e-4)"
+            );
             assert!(error <= 1e-4, "{name} on {kind}: {error:.2e}");
         }
     }
@@ -58,8 +60,15 @@ fn adapters_saved_here_hold_what_peft_saved() {
         assert_eq!(again.pairs, adapter.pairs, "{name}");
         if name != "qwen2-patterns" {
             // With patterns the folded ranks differ; the logits below are equal all the same.
-            let (ours, theirs) = (Arrays::at(&out.join("adapter/adapter_model.safetensors")), Arrays::at(&fixture(&format!("adapters/{name}/adapter_model.safetensors"))));
-            let sorted = |a: &Arrays| { let mut n = a.names(); n.sort(); n };
+            let (ours, theirs) = (
+                Arrays::at(&out.join("adapter/adapter_model.safetensors")),
+                Arrays::at(&fixture(&format!("adapters/{name}/adapter_model.safetensors"))),
+            );
+            let sorted = |a: &Arrays| {
+                let mut n = a.names();
+                n.sort();
+                n
+            };
             assert_eq!(sorted(&ours), sorted(&theirs), "{name}");
             for key in theirs.names() {
                 assert_eq!((ours.shape(&key), ours.f32(&key)), (theirs.shape(&key), theirs.f32(&key)), "{name}: {key}");

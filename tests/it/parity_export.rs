@@ -75,19 +75,29 @@ fn merged_files_answer_as_pefts_merge_does() {
         let (from_gguf, tokenizer) = of_gguf(base);
         let from_folder = Weights::from_hf(dir.path()).unwrap();
         let ids = golden.u32(&format!("{name}.ids"));
-        let (exact, rounded) = (golden.f32(&format!("{name}.logits")), golden.f32(&format!("{name}.merged_f16.logits")));
+        let (exact, rounded) =
+            (golden.f32(&format!("{name}.logits")), golden.f32(&format!("{name}.merged_f16.logits")));
         // The folders of f32 weights round to nearest, as transformers' merge did: only a handful of values that lie between
         // two floats may fall the other way. Where base and target share a grid the rounding is dithered: its noise shows.
         for (kind, weights) in [("folder", &from_folder), ("gguf", &from_gguf)] {
             let case = Case { name, weights, tokenizer: &tokenizer };
-            for (file, quant, limit) in [("f16", Quant::F16, 3e-3), ("bf16", Quant::Bf16, 2e-2), ("q8_0", Quant::Q8_0, 5e-2), ("keep", Quant::Keep, 3e-3)] {
+            for (file, quant, limit) in [
+                ("f16", Quant::F16, 3e-3),
+                ("bf16", Quant::Bf16, 2e-2),
+                ("q8_0", Quant::Q8_0, 5e-2),
+                ("keep", Quant::Keep, 3e-3),
+            ] {
                 let ours = case.merged(&format!("{name}.{kind}.{file}.gguf"), quant, &ids);
                 let error = max_relative(&ours, &exact);
-                println!("parity: {base} ({kind}) + {name} merged to {file}: max|Δ|/max|logit| against PEFT in f32 {error:.1e} (limit {limit:.0e})");
+                println!(
+                    "parity: {base} ({kind}) + {name} merged to {file}: max|Δ|/max|logit| against PEFT in f32 {error:.1e} (limit {limit:.0e})"
+                );
                 assert!(error <= limit, "{name}.{kind}.{file}: {error:.2e}");
                 if (kind, file) == ("folder", "f16") {
                     let error = max_relative(&ours, &rounded);
-                    println!("parity: {base} ({kind}) + {name} merged to f16: against transformers' merge in f16 {error:.1e}");
+                    println!(
+                        "parity: {base} ({kind}) + {name} merged to f16: against transformers' merge in f16 {error:.1e}"
+                    );
                 }
             }
         }

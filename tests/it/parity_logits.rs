@@ -31,7 +31,13 @@ fn every_family_from_a_folder_equals_transformers() {
         let weights = Weights::from_hf(dir.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
         for text in ["short", "long"] {
             let key = format!("{name}.{text}");
-            compare(&format!("{key} (folder)"), &weights, &golden.u32(&format!("{key}.ids")), &golden.f32(&format!("{key}.logits")), LIMIT);
+            compare(
+                &format!("{key} (folder)"),
+                &weights,
+                &golden.u32(&format!("{key}.ids")),
+                &golden.f32(&format!("{key}.logits")),
+                LIMIT,
+            );
         }
     }
 }
@@ -43,7 +49,13 @@ fn every_family_from_llama_cpps_gguf_equals_transformers() {
         let weights = open(&format!("{name}.f16.gguf"));
         for text in ["short", "long"] {
             let key = format!("{name}.{text}");
-            compare(&format!("{key} (f16 GGUF)"), &weights, &golden.u32(&format!("{key}.ids")), &golden.f32(&format!("{key}.logits")), LIMIT);
+            compare(
+                &format!("{key} (f16 GGUF)"),
+                &weights,
+                &golden.u32(&format!("{key}.ids")),
+                &golden.f32(&format!("{key}.logits")),
+                LIMIT,
+            );
         }
     }
 }
@@ -78,12 +90,21 @@ fn smollm2_equals_transformers() {
         let (top, at_top) = (golden.u32(&format!("{text}.top")), golden.f32(&format!("{text}.at_top")));
         let sums = golden.f32(&format!("{text}.logsumexp"));
         for (n, row) in rows.iter().enumerate() {
-            let pairs = sample.iter().zip(&at_sample[n * sample.len()..]).chain(top[n * 20..][..20].iter().zip(&at_top[n * 20..]));
+            let pairs = sample
+                .iter()
+                .zip(&at_sample[n * sample.len()..])
+                .chain(top[n * 20..][..20].iter().zip(&at_top[n * 20..]));
             let error = pairs.map(|(id, x)| (f64::from(row[*id as usize]) - f64::from(*x)).abs()).fold(0.0, f64::max);
             worst = worst.max(error / f64::from(largest[n]));
             let sum = row.iter().map(|x| f64::from(*x).exp()).sum::<f64>().ln();
-            assert!((sum - f64::from(sums[n])).abs() < 1e-3 * f64::from(largest[n]), "text {text}, row {n}: the whole row");
-            assert!(row.iter().all(|x| *x <= row[top[n * 20] as usize]), "text {text}, row {n}: another token is likelier");
+            assert!(
+                (sum - f64::from(sums[n])).abs() < 1e-3 * f64::from(largest[n]),
+                "text {text}, row {n}: the whole row"
+            );
+            assert!(
+                row.iter().all(|x| *x <= row[top[n * 20] as usize]),
+                "text {text}, row {n}: another token is likelier"
+            );
         }
     }
     println!("parity: logits of SmolLM2-135M-Instruct Q4_1: max|Δ|/max|logit| {worst:.1e} (limit 1e-3)");

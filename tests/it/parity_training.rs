@@ -49,7 +49,10 @@ fn gradients_equal(what: &str, name: &str, run: &Json, weights: &Weights) {
             }
         }
     }
-    println!("parity: gradients of {what} at steps 0, 10, 50: worst relative Frobenius {:.1e} (limit {GRADIENT:.0e})", worst.0);
+    println!(
+        "parity: gradients of {what} at steps 0, 10, 50: worst relative Frobenius {:.1e} (limit {GRADIENT:.0e})",
+        worst.0
+    );
     assert!(worst.0 <= GRADIENT, "{what}: {worst:?}");
 }
 
@@ -104,11 +107,26 @@ fn curves_equal(what: &str, steps: &[StepMetrics], golden: &Arrays, prefix: &str
     assert_eq!(steps.len(), loss.len(), "{what}: steps");
     let mut worst = 0.0f64;
     for (n, step) in steps.iter().enumerate() {
-        assert!((step.learning_rate - rate[n]).abs() <= 1e-9 * rate[n].max(1e-6), "{what}, step {n}: learning rate {} is not {}", step.learning_rate, rate[n]);
+        assert!(
+            (step.learning_rate - rate[n]).abs() <= 1e-9 * rate[n].max(1e-6),
+            "{what}, step {n}: learning rate {} is not {}",
+            step.learning_rate,
+            rate[n]
+        );
         let difference = (step.train_loss - loss[n]).abs();
-        assert!(difference <= (1e-3 * loss[n]).max(1e-4), "{what}, step {n}: loss {} is not {}", step.train_loss, loss[n]);
+        assert!(
+            difference <= (1e-3 * loss[n]).max(1e-4),
+            "{what}, step {n}: loss {} is not {}",
+            step.train_loss,
+            loss[n]
+        );
         worst = worst.max(difference / loss[n]);
-        assert!((step.grad_norm - norm[n]).abs() <= 2e-2 * norm[n], "{what}, step {n}: gradient norm {} is not {}", step.grad_norm, norm[n]);
+        assert!(
+            (step.grad_norm - norm[n]).abs() <= 2e-2 * norm[n],
+            "{what}, step {n}: gradient norm {} is not {}",
+            step.grad_norm,
+            norm[n]
+        );
     }
     println!("parity: losses of {what} over {} steps: worst relative difference {worst:.1e} (limit 1e-3)", steps.len());
 }
@@ -150,14 +168,22 @@ fn smollm2_trains_as_with_peft() {
         let norm = values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         assert!((norm / f64::from(norms[n]) - 1.0).abs() < 1e-3, "{name}: norm {norm} is not {}", norms[n]);
         let projected = (0..kinds).map(|k| {
-            let dot: f64 = values.iter().zip(uniform(&format!("sketch/{k}/{name}"))).map(|(x, u)| f64::from(*x) * f64::from(u)).sum();
+            let dot: f64 = values
+                .iter()
+                .zip(uniform(&format!("sketch/{k}/{name}")))
+                .map(|(x, u)| f64::from(*x) * f64::from(u))
+                .sum();
             (dot - f64::from(sketches[n * kinds + k])).powi(2)
         });
         // E (d·u)² = ‖d‖²/3 for u uniform in [-1, 1).
         errors.push(((3.0 * projected.sum::<f64>() / kinds as f64).sqrt() / f64::from(norms[n]), name));
     }
     errors.sort_by(|a, b| b.0.total_cmp(&a.0));
-    println!("parity: gradients of SmolLM2 at step 0, {} tensors: worst relative Frobenius, estimated, {:.1e} (limit 1e-4)", errors.len(), errors[0].0);
+    println!(
+        "parity: gradients of SmolLM2 at step 0, {} tensors: worst relative Frobenius, estimated, {:.1e} (limit 1e-4)",
+        errors.len(),
+        errors[0].0
+    );
     assert!(errors[0].0 <= GRADIENT, "{:?}", &errors[..5]);
     let (steps, _) = trained(&weights, &run, "smollm2/adapter");
     curves_equal("SmolLM2", &steps, &golden, "");

@@ -31,10 +31,21 @@ fn a_gguf_holds_the_folders_numbers() {
         let hf = Weights::from_hf(dir.path()).unwrap();
         let gguf = Weights::from_gguf(Gguf::open(fixture(&format!("{name}.f16.gguf"))).unwrap()).unwrap();
         let (a, b) = (hf.config(), gguf.config());
-        assert_eq!((a.hidden, a.layers, a.heads, a.kv_heads, a.head_dim, a.ff, a.vocab), (b.hidden, b.layers, b.heads, b.kv_heads, b.head_dim, b.ff, b.vocab), "{name}");
-        assert_eq!((a.family.gguf, a.rms_eps, a.rope_theta, a.context, a.tied), (b.family.gguf, b.rms_eps, b.rope_theta, b.context, b.tied), "{name}");
+        assert_eq!(
+            (a.hidden, a.layers, a.heads, a.kv_heads, a.head_dim, a.ff, a.vocab),
+            (b.hidden, b.layers, b.heads, b.kv_heads, b.head_dim, b.ff, b.vocab),
+            "{name}"
+        );
+        assert_eq!(
+            (a.family.gguf, a.rms_eps, a.rope_theta, a.context, a.tied),
+            (b.family.gguf, b.rms_eps, b.rope_theta, b.context, b.tied),
+            "{name}"
+        );
         match (&a.rope_factors, &b.rope_factors) {
-            (Some(a), Some(b)) => assert!(a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x / y - 1.0).abs() < 1e-5), "{name}: {a:?} {b:?}"),
+            (Some(a), Some(b)) => assert!(
+                a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x / y - 1.0).abs() < 1e-5),
+                "{name}: {a:?} {b:?}"
+            ),
             (a, b) => assert_eq!(a, b, "{name}"),
         }
         assert_eq!(floats(hf.embedding()), floats(gguf.embedding()), "{name}");
@@ -52,6 +63,10 @@ fn a_gguf_holds_the_folders_numbers() {
                 permuted += usize::from(gguf.linear(id).row_order == RowOrder::Ggml);
             }
         }
-        assert_eq!(permuted, if a.family.gguf == "llama" { 2 * a.layers } else { 0 }, "{name}: q and k of llama alone are permuted");
+        assert_eq!(
+            permuted,
+            if a.family.gguf == "llama" { 2 * a.layers } else { 0 },
+            "{name}: q and k of llama alone are permuted"
+        );
     }
 }

