@@ -1,12 +1,17 @@
 //! The arithmetic: trait `Ops`, every operation a forward and a backward side by side; block formats; the thread pool.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "kernels and the thread pool")]
 
+mod api;
 mod blocks;
+mod cpu;
 mod encoding;
 mod machine;
+mod pool;
 mod random;
 
+pub use api::{Attended, Heads, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment};
 pub use blocks::{decode, encode_dithered, encode_nearest, steps};
-pub use machine::{available_memory, cpu_features};
+pub use cpu::Cpu;
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
+pub use machine::*;
 pub use random::{bits_at, subkey, uniform_at};

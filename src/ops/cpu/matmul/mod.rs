@@ -1,0 +1,182 @@
+//! The one matrix seam: C (+)= A·B on strided views. AVX-512 takes our own kernel, everything else the `gemm` crate.
+//!
+//! A product is cut into tasks by its shape alone, so its bits don't depend on the number of threads.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use crate::ops::pool::Pool;
+
+/// A matrix to be read: element (i, j) at `ptr[i·row + j·col]`.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    data: &'a [f32],
+    rows: usize,
+    cols: usize,
+    row: usize,
+    col: usize,
+}
+
+impl<'a> View<'a> {
+    /// Row-major `rows × cols`, `stride` elements from row to row.
+    pub fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "{rows}×{cols} of {}", data.len());
+        Self { data, rows, cols, row: stride, col: 1 }
+    }
+
+    /// Rows without gaps.
+    pub fn packed(data: &'a [f32], rows: usize, cols: usize) -> Self {
+        Self::new(data, rows, cols, cols)
+    }
+
+    /// The transpose, without moving anything.
+    pub fn t(self) -> Self {
+        Self { data: self.data, rows: self.cols, cols: self.rows, row: self.col, col: self.row }
+    }
+}
+
+/// A matrix to be written, row-major.
+#[derive(Debug)]
+pub struct ViewMut<'a> {
+    data: &'a mut [f32],
+    rows: usize,
+    cols: usize,
+    row: usize,
+}
+
+impl<'a> ViewMut<'a> {
+    pub fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "{rows}×{cols} of {}", data.len());
+        assert!(rows <= 1 || stride >= cols);
+        Self { data, rows, cols, row: stride }
+    }
+
+    pub fn packed(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
+        Self::new(data, rows, cols, cols)
+    }
+}
+
+/// What is done with what C held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Into {
+    Set,
+    Add,
+}
+
+/// Which code computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    Avx512,
+    /// The `gemm` crate, which looks at the CPU itself.
+    Gemm,
+}
+
+impl Route {
+    /// The best this CPU has.
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return Self::Avx512;
+        }
+        Self::Gemm
+    }
+}
+
+/// Raw shape of a product for the kernels.
+#[derive(Clone, Copy, Debug)]
+struct Product {
+    m: usize,
+    n: usize,
+    k: usize,
+    a: (*const f32, usize, usize),
+    b: (*const f32, usize, usize),
+    c: (*mut f32, usize),
+    into: Into,
+}
+
+// SAFETY: tasks write disjoint tiles of C and only read A and B, which the views borrow for the whole call.
+unsafe impl Send for Product {}
+// SAFETY: as above.
+unsafe impl Sync for Product {}
+
+fn product(c: &mut ViewMut<'_>, a: View<'_>, b: View<'_>, into: Into) -> Option<Product> {
+    assert!(c.rows == a.rows && c.cols == b.cols && a.cols == b.rows, "{c:?} from {a:?} and {b:?}");
+    if c.rows == 0 || c.cols == 0 {
+        return None;
+    }
+    if a.cols == 0 {
+        if into == Into::Set {
+            (0..c.rows).for_each(|i| c.data[i * c.row..i * c.row + c.cols].fill(0.0));
+        }
+        return None;
+    }
+    Some(Product {
+        m: c.rows,
+        n: c.cols,
+        k: a.cols,
+        a: (a.data.as_ptr(), a.row, a.col),
+        b: (b.data.as_ptr(), b.row, b.col),
+        c: (c.data.as_mut_ptr(), c.row),
+        into,
+    })
+}
+
+/// C (+)= A·B over the pool.
+pub fn matmul(route: Route, pool: &Pool, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Into) {
+    let Some(p) = product(&mut c, a, b, into) else { return };
+    match route {
+        #[cfg(target_arch = "x86_64")]
+        Route::Avx512 => avx512::parallel(pool, &p),
+        _ => portable(pool, &p),
+    }
+}
+
+/// C (+)= A·B on this thread: inside a task.
+pub fn matmul_here(route: Route, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Into) {
+    let Some(p) = product(&mut c, a, b, into) else { return };
+    match route {
+        #[cfg(target_arch = "x86_64")]
+        Route::Avx512 => avx512::here(&p),
+        _ => gemm_tile(&p, 0, p.m, 0, p.n),
+    }
+}
+
+/// Tiles of a size that keeps `gemm`'s packing small beside its arithmetic.
+fn portable(pool: &Pool, p: &Product) {
+    let (tm, tn) = if p.n >= p.m { (p.m, (p.n.div_ceil(8)).max(192)) } else { ((p.m.div_ceil(8)).max(192), p.n) };
+    let (rows, cols) = (p.m.div_ceil(tm), p.n.div_ceil(tn));
+    pool.run(rows * cols, &|i| {
+        let (m0, n0) = (i / cols * tm, i % cols * tn);
+        gemm_tile(p, m0, tm.min(p.m - m0), n0, tn.min(p.n - n0));
+    });
+}
+
+fn gemm_tile(p: &Product, m0: usize, m: usize, n0: usize, n: usize) {
+    // SAFETY: the tile lies within the views that `product` checked; tiles of one call are disjoint.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            p.k,
+            p.c.0.add(m0 * p.c.1 + n0),
+            1,
+            p.c.1 as isize,
+            p.into == Into::Add,
+            p.a.0.add(m0 * p.a.1),
+            p.a.2 as isize,
+            p.a.1 as isize,
+            p.b.0.add(n0 * p.b.2),
+            p.b.2 as isize,
+            p.b.1 as isize,
+            1.0f32,
+            1.0f32,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

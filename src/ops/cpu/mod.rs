@@ -1,0 +1,3 @@
+//! The CPU: borrowed slices, an arena, SIMD, the pool.
+
+pub mod matmul;

@@ -1,0 +1,267 @@
+//! The one thread pool: persistent threads, a scoped parallel-for.
+//!
+//! Tasks are numbered; who runs which is left to chance, so a task's result must depend on its number alone. Then the
+//! outcome is the same at any thread count and load. The caller works along, and does not wait for a thread that never woke.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// A job as the workers see it; valid while `State::open` or while a worker is counted in `State::inside`.
+#[derive(Clone, Copy)]
+struct Job {
+    task: *const (dyn Fn(usize) + Sync),
+    count: usize,
+}
+
+// SAFETY: the closure behind `task` is Sync, and `Pool::run` outlives every use of the pointer.
+unsafe impl Send for Job {}
+
+struct State {
+    job: Option<Job>,
+    open: bool,
+    inside: usize,
+    stop: bool,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    wake: Condvar,
+    done: Condvar,
+    epoch: AtomicU64,
+    next: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+/// Threads that wait for work. Dropping it ends them.
+pub struct Pool {
+    inner: Arc<Inner>,
+    workers: Vec<JoinHandle<()>>,
+    busy: Mutex<()>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("threads", &self.threads()).finish()
+    }
+}
+
+thread_local! {
+    /// Inside a task a further parallel-for runs on the spot.
+    static INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// About 20 µs: the usual gap between two products is shorter.
+const SPINS: u32 = 400;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    /// A pool of `threads` in all, the caller among them; 0 = as many as there are cores.
+    pub fn new(threads: usize) -> Self {
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let inner = Arc::new(Inner {
+            state: Mutex::new(State { job: None, open: false, inside: 0, stop: false }),
+            wake: Condvar::new(),
+            done: Condvar::new(),
+            epoch: AtomicU64::new(0),
+            next: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+        });
+        // A thread that can't be started is one fewer: the caller's own share of the work grows.
+        let workers = (1..threads)
+            .filter_map(|i| {
+                let inner = Arc::clone(&inner);
+                std::thread::Builder::new().name(format!("ops-{i}")).spawn(move || inner.work()).ok()
+            })
+            .collect();
+        Self { inner, workers, busy: Mutex::new(()) }
+    }
+
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `task(0)` … `task(count − 1)`, each once, on any thread; returns when all are done.
+    ///
+    /// # Panics
+    /// If a task panics, after the others have ended.
+    pub fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+        if count <= 1 || self.workers.is_empty() || INSIDE.get() {
+            return (0..count).for_each(task);
+        }
+        let _turn = lock(&self.busy);
+        let inner = &*self.inner;
+        // SAFETY: only the lifetime is erased; this function returns after `inside` is 0 and the job is closed.
+        let job = Job {
+            task: unsafe { std::mem::transmute::<*const _, *const (dyn Fn(usize) + Sync)>(std::ptr::from_ref(task)) },
+            count,
+        };
+        {
+            let mut state = lock(&inner.state);
+            inner.next.store(0, Ordering::Relaxed);
+            state.job = Some(job);
+            state.open = true;
+            inner.epoch.fetch_add(1, Ordering::Release);
+        }
+        inner.wake.notify_all();
+        let own = inner.share(job);
+        let mut state = lock(&inner.state);
+        state.open = false;
+        while state.inside > 0 {
+            drop(state);
+            (0..SPINS).for_each(|_| std::hint::spin_loop());
+            state = lock(&inner.state);
+            if state.inside > 0 {
+                state = inner.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        state.job = None;
+        drop(state);
+        let others = inner.panicked.swap(false, Ordering::Relaxed);
+        if let Err(panic) = own {
+            std::panic::resume_unwind(panic);
+        }
+        assert!(!others, "a task of the pool panicked");
+    }
+}
+
+impl Inner {
+    /// Takes tasks until none is left.
+    fn share(&self, job: Job) -> std::thread::Result<()> {
+        INSIDE.set(true);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                let i = self.next.fetch_add(1, Ordering::Relaxed);
+                if i >= job.count {
+                    break;
+                }
+                // SAFETY: see `Job`.
+                unsafe { (*job.task)(i) };
+            }
+        }));
+        INSIDE.set(false);
+        result
+    }
+
+    fn work(&self) {
+        let mut seen = 0;
+        loop {
+            for _ in 0..SPINS {
+                if self.epoch.load(Ordering::Acquire) != seen {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            let mut state = lock(&self.state);
+            while self.epoch.load(Ordering::Acquire) == seen && !state.stop {
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.stop {
+                return;
+            }
+            seen = self.epoch.load(Ordering::Acquire);
+            let Some(job) = state.job.filter(|_| state.open) else { continue };
+            state.inside += 1;
+            drop(state);
+            if self.share(job).is_err() {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            let mut state = lock(&self.state);
+            state.inside -= 1;
+            if state.inside == 0 {
+                self.done.notify_all();
+            }
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        lock(&self.inner.state).stop = true;
+        self.inner.epoch.fetch_add(1, Ordering::Release);
+        self.inner.wake.notify_all();
+        for worker in self.workers.drain(..) {
+            // A worker catches its tasks' panics; there is nothing to report here.
+            drop(worker.join());
+        }
+    }
+}
+
+/// A pointer that tasks may share: each writes its own part.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<T>(*mut T, usize);
+
+// SAFETY: `slice` hands out disjoint parts by its contract.
+unsafe impl<T: Send> Send for Parts<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Parts<T> {}
+
+impl<T> Parts<T> {
+    pub fn new(slice: &mut [T]) -> Self {
+        Self(slice.as_mut_ptr(), slice.len())
+    }
+
+    /// The part [start, start + len).
+    ///
+    /// # Safety
+    /// No two tasks ask for overlapping parts, and the slice given to `new` outlives them.
+    #[expect(clippy::mut_from_ref, reason = "the parts are disjoint by contract")]
+    pub unsafe fn slice(&self, start: usize, len: usize) -> &mut [T] {
+        assert!(start <= self.1 && len <= self.1 - start, "part {start}+{len} of {}", self.1);
+        // SAFETY: in range by the assertion, disjoint by the contract.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
+    }
+
+    pub const fn ptr(&self) -> *mut T {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_runs_once() {
+        for threads in [1, 2, 5] {
+            let pool = Pool::new(threads);
+            assert_eq!(pool.threads(), threads);
+            for count in [0, 1, 2, 7, 1000] {
+                let hits: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+                for _ in 0..20 {
+                    pool.run(count, &|i| {
+                        hits[i].fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+                assert!(hits.iter().all(|h| h.load(Ordering::Relaxed) == 20));
+            }
+        }
+    }
+
+    #[test]
+    fn a_task_may_ask_for_tasks() {
+        let pool = Pool::new(3);
+        let sum = AtomicUsize::new(0);
+        pool.run(10, &|_| pool.run(10, &|i| drop(sum.fetch_add(i, Ordering::Relaxed))));
+        assert_eq!(sum.into_inner(), 450);
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_pool_lives_on() {
+        let pool = Pool::new(2);
+        for bad in 0..4 {
+            let result = catch_unwind(AssertUnwindSafe(|| pool.run(4, &|i| assert!(i != bad))));
+            assert!(result.is_err());
+        }
+        let sum = AtomicUsize::new(0);
+        pool.run(10, &|i| drop(sum.fetch_add(i, Ordering::Relaxed)));
+        assert_eq!(sum.into_inner(), 45);
+    }
+}
