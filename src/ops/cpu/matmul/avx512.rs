@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 use std::cell::RefCell;
 
-use crate::ops::cpu::matmul::{Into, Product};
+use crate::ops::cpu::matmul::{Product, Store};
 use crate::ops::pool::{Parts, Pool};
 
 const MR: usize = 12;
@@ -262,7 +262,7 @@ fn transpose(r: &mut [__m512; 16]) {
 #[target_feature(enable = "avx512f")]
 #[expect(clippy::too_many_arguments, reason = "a kernel: every number is part of the tile")]
 unsafe fn panel(p: &Product, m0: usize, m: usize, n0: usize, k0: usize, k: usize, a: &[f32], b: &[f32]) {
-    let add = k0 > 0 || p.into == Into::Add;
+    let add = k0 > 0 || p.into == Store::Add;
     let n = NR.min(p.n - n0);
     for i in (0..m).step_by(MR) {
         let rows = MR.min(m - i);

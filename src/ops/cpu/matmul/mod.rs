@@ -58,7 +58,7 @@ impl<'a> ViewMut<'a> {
 
 /// What is done with what C held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Into {
+pub enum Store {
     Set,
     Add,
 }
@@ -91,7 +91,7 @@ struct Product {
     a: (*const f32, usize, usize),
     b: (*const f32, usize, usize),
     c: (*mut f32, usize),
-    into: Into,
+    into: Store,
 }
 
 // SAFETY: tasks write disjoint tiles of C and only read A and B, which the views borrow for the whole call.
@@ -99,13 +99,13 @@ unsafe impl Send for Product {}
 // SAFETY: as above.
 unsafe impl Sync for Product {}
 
-fn product(c: &mut ViewMut<'_>, a: View<'_>, b: View<'_>, into: Into) -> Option<Product> {
+fn product(c: &mut ViewMut<'_>, a: View<'_>, b: View<'_>, into: Store) -> Option<Product> {
     assert!(c.rows == a.rows && c.cols == b.cols && a.cols == b.rows, "{c:?} from {a:?} and {b:?}");
     if c.rows == 0 || c.cols == 0 {
         return None;
     }
     if a.cols == 0 {
-        if into == Into::Set {
+        if into == Store::Set {
             (0..c.rows).for_each(|i| c.data[i * c.row..i * c.row + c.cols].fill(0.0));
         }
         return None;
@@ -122,7 +122,7 @@ fn product(c: &mut ViewMut<'_>, a: View<'_>, b: View<'_>, into: Into) -> Option<
 }
 
 /// C (+)= A·B over the pool.
-pub fn matmul(route: Route, pool: &Pool, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Into) {
+pub fn matmul(route: Route, pool: &Pool, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Store) {
     let Some(p) = product(&mut c, a, b, into) else { return };
     match route {
         #[cfg(target_arch = "x86_64")]
@@ -132,7 +132,7 @@ pub fn matmul(route: Route, pool: &Pool, mut c: ViewMut<'_>, a: View<'_>, b: Vie
 }
 
 /// C (+)= A·B on this thread: inside a task.
-pub fn matmul_here(route: Route, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Into) {
+pub fn matmul_here(route: Route, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Store) {
     let Some(p) = product(&mut c, a, b, into) else { return };
     match route {
         #[cfg(target_arch = "x86_64")]
@@ -161,7 +161,7 @@ fn gemm_tile(p: &Product, m0: usize, m: usize, n0: usize, n: usize) {
             p.c.0.add(m0 * p.c.1 + n0),
             1,
             p.c.1 as isize,
-            p.into == Into::Add,
+            p.into == Store::Add,
             p.a.0.add(m0 * p.a.1),
             p.a.2 as isize,
             p.a.1 as isize,

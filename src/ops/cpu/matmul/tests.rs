@@ -31,10 +31,10 @@ fn equals_the_plain_product() {
         let (a, b, c0) = (random(1, m * k), random(2, k * n), random(3 + s as u64, m * (n + 3)));
         for route in routes() {
             for (ta, tb, into, here) in [
-                (false, false, Into::Set, false),
-                (false, true, Into::Add, false),
-                (true, false, Into::Add, true),
-                (true, true, Into::Set, false),
+                (false, false, Store::Set, false),
+                (false, true, Store::Add, false),
+                (true, false, Store::Add, true),
+                (true, true, Store::Set, false),
             ] {
                 let av = if ta { View::packed(&a, k, m).t() } else { View::packed(&a, m, k) };
                 let bv = if tb { View::packed(&b, n, k).t() } else { View::packed(&b, k, n) };
@@ -47,7 +47,7 @@ fn equals_the_plain_product() {
                 }
                 for i in 0..m {
                     for j in 0..n {
-                        let mut want = if into == Into::Add { f64::from(c0[i * (n + 3) + j]) } else { 0.0 };
+                        let mut want = if into == Store::Add { f64::from(c0[i * (n + 3) + j]) } else { 0.0 };
                         for l in 0..k {
                             want += f64::from(av.data[i * av.row + l * av.col])
                                 * f64::from(bv.data[l * bv.row + j * bv.col]);
@@ -81,7 +81,7 @@ fn thread_count_does_not_change_a_bit() {
                 ViewMut::packed(&mut c, m, n),
                 View::packed(&a, m, k),
                 View::packed(&b, n, k).t(),
-                Into::Set,
+                Store::Set,
             );
             c
         };
@@ -118,7 +118,7 @@ fn speed() {
                     let start = std::time::Instant::now();
                     for _ in 0..repeats / 3 + 1 {
                         let bv = if tb { View::packed(&b, n, k).t() } else { View::packed(&b, k, n) };
-                        matmul(route, &pool, ViewMut::packed(&mut c, m, n), View::packed(&a, m, k), bv, Into::Set);
+                        matmul(route, &pool, ViewMut::packed(&mut c, m, n), View::packed(&a, m, k), bv, Store::Set);
                     }
                     best = best.min(start.elapsed().as_secs_f64() / (repeats / 3 + 1) as f64);
                 }

@@ -1,0 +1,164 @@
+//! The trait behind which every arithmetic lives: each operation a forward and, beside it, its backward.
+
+use crate::ops::{OpsError, RowOrder, WeightRef};
+
+/// A weight made resident, and the bytes it came from.
+#[derive(Debug)]
+pub struct Matrix<'a, W> {
+    pub resident: &'a W,
+    pub source: WeightRef<'a>,
+}
+
+impl<W> Clone for Matrix<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W> Copy for Matrix<'_, W> {}
+
+/// LoRA dropout at one linear: element `i` of its input is zeroed where uniform(key, i) < p, else scaled by 1/(1−p).
+#[derive(Clone, Copy, Debug)]
+pub struct Mask {
+    pub p: f64,
+    pub key: u64,
+}
+
+/// The low-rank term of a linear: y += scale · (mask∘x)·Aᵀ·Bᵀ. A is `rank × in`, B `out × rank`.
+#[derive(Clone, Copy, Debug)]
+pub struct LowRank<'a> {
+    pub a: &'a [f32],
+    pub b: &'a [f32],
+    pub rank: usize,
+    pub scale: f32,
+    pub mask: Option<Mask>,
+}
+
+/// Where the gradients of a low-rank term are added.
+#[derive(Debug)]
+pub struct LowRankGrad<'a> {
+    pub a: &'a mut [f32],
+    pub b: &'a mut [f32],
+}
+
+/// Heads of an attention: `heads` of q share `kv_heads` of k and v.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+}
+
+/// One sequence among rows that stand end to end: `queries` rows of q from `query` on see `keys` rows of k and v from
+/// `key` on, causally; the last query sees all keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub query: usize,
+    pub queries: usize,
+    pub key: usize,
+    pub keys: usize,
+}
+
+/// Cosines and sines of every row's rotary angles, `rows × head_dim/2` each.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    pub cos: Vec<f32>,
+    pub sin: Vec<f32>,
+    pub order: RowOrder,
+    pub head_dim: usize,
+}
+
+/// What a row of logits says of its target.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RowLoss {
+    /// −log p(target), nats.
+    pub nll: f64,
+    /// Of the predicted distribution, nats.
+    pub entropy: f64,
+    /// The lowest id of the largest logit.
+    pub argmax: u32,
+}
+
+/// Arithmetic on buffers of f32. Rows of a buffer are tokens; sizes follow from the arguments and are asserted: a wrong
+/// one is a fault of the caller's code, not of the user's input.
+pub trait Ops: std::fmt::Debug + Send + Sync {
+    /// f32 values where the arithmetic happens.
+    type Buf: Send + Sync + std::fmt::Debug;
+    /// A resident weight.
+    type Weight: Send + Sync + std::fmt::Debug;
+
+    /// A buffer of unspecified contents.
+    fn buf(&self, len: usize) -> Self::Buf;
+    fn zeros(&self, len: usize) -> Self::Buf;
+    fn upload(&self, values: &[f32]) -> Self::Buf;
+    fn download(&self, buf: &Self::Buf) -> Vec<f32>;
+    fn len(&self, buf: &Self::Buf) -> usize;
+    /// Makes a weight resident: widened to f32 once.
+    ///
+    /// # Errors
+    /// Columns that are no whole blocks; bytes that don't fit the shape.
+    fn prepare(&self, weight: WeightRef<'_>) -> Result<Self::Weight, OpsError>;
+
+    /// y = x·Wᵀ (+ bias).
+    fn linear(&self, y: &mut Self::Buf, x: &Self::Buf, w: Matrix<'_, Self::Weight>, bias: Option<&Self::Buf>);
+    /// dx (+)= dy·W: added unless `set`.
+    fn linear_back(&self, dx: &mut Self::Buf, dy: &Self::Buf, w: Matrix<'_, Self::Weight>, set: bool);
+
+    /// y += scale·(mask∘x)·Aᵀ·Bᵀ; returns (mask∘x)·Aᵀ, `rows × rank`, for the backward.
+    fn low_rank(&self, y: &mut Self::Buf, x: &Self::Buf, pair: LowRank<'_>) -> Self::Buf;
+    /// Adds the gradients of A and B; with `dx`, adds the input's. `input` is x and what [`Ops::low_rank`] returned.
+    fn low_rank_back(
+        &self,
+        dx: Option<&mut Self::Buf>,
+        grad: LowRankGrad<'_>,
+        dy: &Self::Buf,
+        input: (&Self::Buf, &Self::Buf),
+        pair: LowRank<'_>,
+    );
+
+    /// y = x / rms(x) · w over rows of `w`'s length.
+    fn rms_norm(&self, y: &mut Self::Buf, x: &Self::Buf, w: &Self::Buf, eps: f32);
+    /// dx (+)= the gradient through the norm (`w` is frozen): added unless `set`.
+    fn rms_norm_back(&self, dx: &mut Self::Buf, dy: &Self::Buf, x: &Self::Buf, w: &Self::Buf, eps: f32, set: bool);
+
+    /// Rotates every head of every row in place; `back` turns the other way, which is the gradient.
+    fn rope(&self, x: &mut Self::Buf, rotation: &Rotation, back: bool);
+
+    /// Causal attention within each segment; returns the rows' log-sum-exp, `rows × heads`.
+    fn attention(
+        &self,
+        out: &mut Self::Buf,
+        qkv: (&Self::Buf, &Self::Buf, &Self::Buf),
+        heads: Heads,
+        segments: &[Segment],
+    ) -> Self::Buf;
+    /// Sets dq, dk, dv; `saved` is (q, k, v, out, log-sum-exp). Segments are disjoint in queries and in keys.
+    fn attention_back(
+        &self,
+        grads: (&mut Self::Buf, &mut Self::Buf, &mut Self::Buf),
+        dout: &Self::Buf,
+        saved: (&Self::Buf, &Self::Buf, &Self::Buf, &Self::Buf, &Self::Buf),
+        heads: Heads,
+        segments: &[Segment],
+    );
+
+    /// h = silu(gate)·up.
+    fn swiglu(&self, h: &mut Self::Buf, gate: &Self::Buf, up: &Self::Buf);
+    /// dgate, dup from dh.
+    fn swiglu_back(&self, dgate: &mut Self::Buf, dup: &mut Self::Buf, dh: &Self::Buf, gate: &Self::Buf, up: &Self::Buf);
+
+    /// y += x.
+    fn add(&self, y: &mut Self::Buf, x: &Self::Buf);
+    /// Rows of the table at `ids`. (The embedding is frozen: no backward.)
+    fn embed(&self, out: &mut Self::Buf, ids: &[u32], table: WeightRef<'_>);
+    /// out[i] = x[rows[i]], rows of `width`.
+    fn gather(&self, out: &mut Self::Buf, x: &Self::Buf, rows: &[usize], width: usize);
+    /// x[rows[i]] += from[i]: the gradient of [`Ops::gather`].
+    fn scatter_add(&self, x: &mut Self::Buf, from: &Self::Buf, rows: &[usize], width: usize);
+    /// to[at..] = from, both counted in values: a cache's growth.
+    fn copy_into(&self, to: &mut Self::Buf, at: usize, from: &Self::Buf);
+
+    /// Loss of every row of logits; with `weight`, the logits become weight·d nll/d logits.
+    fn cross_entropy(&self, logits: &mut Self::Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss>;
+    /// Logits become log-probabilities, rows of `width`.
+    fn log_softmax(&self, logits: &mut Self::Buf, width: usize);
+}

@@ -1,0 +1,113 @@
+//! Linear layers and their low-rank terms.
+
+use crate::ops::cpu::arena::Buf;
+use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
+use crate::ops::cpu::simd::simd;
+use crate::ops::cpu::{Cpu, Widened, gemv};
+use crate::ops::random::uniform_at;
+use crate::ops::{LowRank, LowRankGrad, Mask, Matrix, Ops};
+
+simd! {
+    fn scale_by(y: &mut [f32], by: f32) {
+        y.iter_mut().for_each(|y| *y *= by);
+    }
+}
+
+/// Up to so many rows a product reads the weight once and computes dot products: it waits for memory.
+const FEW: usize = 4;
+
+impl Cpu {
+    pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, Widened>, bias: Option<&[f32]>) {
+        let (out, inn) = (w.source.rows, w.source.cols);
+        let rows = x.len() / inn;
+        assert!(x.len() == rows * inn && y.len() == rows * out, "{}·({out}×{inn})ᵀ to {}", x.len(), y.len());
+        if rows <= FEW {
+            gemv::few_rows(&self.pool, y, x, w);
+        } else {
+            let (x, w) = (View::packed(x, rows, inn), View::packed(&w.resident.values, out, inn));
+            matmul(self.route, &self.pool, ViewMut::packed(y, rows, out), x, w.t(), Store::Set);
+        }
+        if let Some(bias) = bias {
+            for y in y.chunks_exact_mut(out) {
+                crate::ops::cpu::mlp::add(y, bias);
+            }
+        }
+    }
+
+    pub(super) fn linear_backward(&self, dx: &mut [f32], dy: &[f32], w: Matrix<'_, Widened>, set: bool) {
+        let (out, inn) = (w.source.rows, w.source.cols);
+        let rows = dy.len() / out;
+        assert!(dy.len() == rows * out && dx.len() == rows * inn);
+        let (dy, w) = (View::packed(dy, rows, out), View::packed(&w.resident.values, out, inn));
+        let store = if set { Store::Set } else { Store::Add };
+        matmul(self.route, &self.pool, ViewMut::packed(dx, rows, inn), dy, w, store);
+    }
+
+    /// mask∘x, as one more copy; nothing to do without a mask.
+    fn masked(&self, x: &[f32], mask: Option<Mask>) -> Option<Buf> {
+        let mask = mask.filter(|m| m.p > 0.0)?;
+        let mut out = self.buf(x.len());
+        let keep = (1.0 / (1.0 - mask.p)) as f32;
+        self.rows(&mut out, 1, &|start, part| {
+            for (i, (y, x)) in part.iter_mut().zip(&x[start..]).enumerate() {
+                *y = if uniform_at(mask.key, (start + i) as u64) < mask.p { 0.0 } else { x * keep };
+            }
+        });
+        Some(out)
+    }
+
+    pub(super) fn low_rank_forward(&self, y: &mut [f32], x: &[f32], pair: LowRank<'_>) -> Buf {
+        let (r, inn, out) = (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank);
+        let rows = x.len() / inn;
+        assert!(x.len() == rows * inn && y.len() == rows * out);
+        let masked = self.masked(x, pair.mask);
+        let x = masked.as_deref().unwrap_or(x);
+        let mut down = self.buf(rows * r);
+        let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul(self.route, &self.pool, c, a, b, store);
+        mm(
+            ViewMut::packed(&mut down, rows, r),
+            View::packed(x, rows, inn),
+            View::packed(pair.a, r, inn).t(),
+            Store::Set,
+        );
+        let mut scaled = self.upload(&down);
+        scale_by(&mut scaled, pair.scale);
+        mm(ViewMut::packed(y, rows, out), View::packed(&scaled, rows, r), View::packed(pair.b, out, r).t(), Store::Add);
+        down
+    }
+
+    pub(super) fn low_rank_backward(
+        &self,
+        dx: Option<&mut [f32]>,
+        grad: LowRankGrad<'_>,
+        dy: &[f32],
+        (x, down): (&[f32], &[f32]),
+        pair: LowRank<'_>,
+    ) {
+        let (r, inn, out) = (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank);
+        let rows = x.len() / inn;
+        assert!(dy.len() == rows * out && down.len() == rows * r);
+        assert!(grad.a.len() == pair.a.len() && grad.b.len() == pair.b.len());
+        let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul(self.route, &self.pool, c, a, b, store);
+        let dy = View::packed(dy, rows, out);
+        let mut ddown = self.buf(rows * r);
+        mm(ViewMut::packed(&mut ddown, rows, r), dy, View::packed(pair.b, out, r), Store::Set);
+        scale_by(&mut ddown, pair.scale);
+        let mut scaled = self.upload(down);
+        scale_by(&mut scaled, pair.scale);
+        mm(ViewMut::packed(grad.b, out, r), dy.t(), View::packed(&scaled, rows, r), Store::Add);
+        let masked = self.masked(x, pair.mask);
+        let x = masked.as_deref().unwrap_or(x);
+        mm(ViewMut::packed(grad.a, r, inn), View::packed(&ddown, rows, r).t(), View::packed(x, rows, inn), Store::Add);
+        let Some(dx) = dx else { return };
+        let (ddown, a) = (View::packed(&ddown, rows, r), View::packed(pair.a, r, inn));
+        if masked.is_none() {
+            return mm(ViewMut::packed(dx, rows, inn), ddown, a, Store::Add);
+        }
+        let mut part = self.buf(rows * inn);
+        mm(ViewMut::packed(&mut part, rows, inn), ddown, a, Store::Set);
+        if let Some(part) = self.masked(&part, pair.mask) {
+            crate::ops::cpu::mlp::add(dx, &part);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Elementwise kernels: one plain body each, compiled for the CPU's widest vectors and chosen at run time.
+
+/// `simd!(fn name(args) -> R { body })` makes `name` run the best compiled copy of `body` that the CPU takes.
+macro_rules! simd {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            fn body($($arg: $ty),*) $(-> $ret)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+                fn wide($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
+                #[target_feature(enable = "avx2,fma")]
+                fn middle($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
+                if std::arch::is_x86_feature_detected!("avx512dq")
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512vl")
+                {
+                    // SAFETY: the features were just detected.
+                    return unsafe { wide($($arg),*) };
+                }
+                if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                    // SAFETY: the features were just detected.
+                    return unsafe { middle($($arg),*) };
+                }
+            }
+            body($($arg),*)
+        }
+    };
+}
+pub(crate) use simd;
+
+pub(crate) const LANES: usize = 16;
+
+/// Sums `f(i)` over 16 lanes, then the lanes as a tree: the order is fixed, whatever the CPU.
+#[inline(always)]
+pub(crate) fn sum(len: usize, f: impl Fn(usize) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let whole = len / LANES * LANES;
+    let mut i = 0;
+    while i < whole {
+        for (l, lane) in lanes.iter_mut().enumerate() {
+            *lane += f(i + l);
+        }
+        i += LANES;
+    }
+    for (l, i) in (whole..len).enumerate() {
+        lanes[l] += f(i);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            lanes[l] += lanes[l + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// The largest of `v` (−∞ when empty).
+#[inline(always)]
+pub(crate) fn max(v: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let chunks = v.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for c in chunks {
+        for (m, &x) in lanes.iter_mut().zip(c) {
+            *m = if x > *m { x } else { *m };
+        }
+    }
+    rest.iter().chain(&lanes).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+}
+
+/// eˣ within 2 ulp for x in [−87, 88]; smaller x give about 1e-38, larger 2.4e38. (Cephes' polynomial.)
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    const MAGIC: f32 = 12_582_912.0; // 1.5·2²³: adding it rounds to an integer in the low bits
+    let x = x.clamp(-87.0, 88.0);
+    let shifted = x * std::f32::consts::LOG2_E + MAGIC;
+    let n = shifted - MAGIC;
+    // ln 2 in two parts, the first exact in the product.
+    let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4;
+    p = p * r + 1.398_199_9e-3;
+    p = p * r + 8.333_452e-3;
+    p = p * r + 4.166_579_6e-2;
+    p = p * r + 1.666_666_5e-1;
+    p = p * r + 0.5;
+    let y = p * (r * r) + r + 1.0;
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    y * scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    simd! {
+        fn exps(v: &mut [f32]) {
+            v.iter_mut().for_each(|v| *v = exp(*v));
+        }
+    }
+
+    #[test]
+    fn exp_is_within_two_ulp() {
+        let x: Vec<f32> = (0..40_000).map(|i| -87.0 + i as f32 * 0.004_37).collect();
+        let mut y = x.clone();
+        exps(&mut y);
+        for (x, y) in x.iter().zip(&y) {
+            let want = f64::from(*x).exp();
+            assert!((f64::from(*y) - want).abs() <= want * 2.4e-7, "exp({x}) = {y}, not {want}");
+        }
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f32::NEG_INFINITY) < 2e-38);
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn sum_and_max_of_odd_lengths() {
+        for n in [0usize, 1, 15, 16, 17, 100] {
+            let v: Vec<f32> = (0..n).map(|i| i as f32 - 3.0).collect();
+            assert_eq!(sum(n, |i| v[i]), v.iter().sum::<f32>());
+            assert_eq!(max(&v), v.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! Every forward against plain f64, every backward against f64 finite differences of that and against candle's autograd.
+
+use candle_core::{D, Device, Tensor, Var};
+
+use super::*;
+use crate::ops::random::{bits_at, uniform_at};
+use crate::ops::{Encoding, Mask, RowOrder, encode_nearest};
+
+fn random(key: u64, len: usize) -> Vec<f32> {
+    (0..len as u64).map(|i| (uniform_at(key, i) as f32 - 0.5) * 2.0).collect()
+}
+
+fn pick(key: u64, from: usize, to: usize) -> usize {
+    from + (bits_at(99, key) % (to - from + 1) as u64) as usize
+}
+
+fn cpus() -> [Cpu; 2] {
+    [Cpu::new(2), Cpu::portable(2)]
+}
+
+fn wide(v: &[f32]) -> Vec<f64> {
+    v.iter().map(|&v| f64::from(v)).collect()
+}
+
+type Reference<'a> = &'a dyn Fn(&[Vec<f64>]) -> Vec<f64>;
+type Candle<'a> = &'a dyn Fn(&[Tensor]) -> candle_core::Result<Tensor>;
+
+/// `out` = f(inputs) and `grads` = ∂(Σ out·g)/∂inputs, by all three ways.
+fn check(what: &str, inputs: &[&[f32]], out: &[f32], g: &[f32], grads: &[&[f32]], f: Reference<'_>, c: Candle<'_>) {
+    let at: Vec<Vec<f64>> = inputs.iter().map(|v| wide(v)).collect();
+    let want = f(&at);
+    assert_eq!(out.len(), want.len(), "{what}");
+    let size = want.iter().map(|v| v.abs()).fold(1e-3, f64::max);
+    for (i, (&a, b)) in out.iter().zip(&want).enumerate() {
+        assert!((f64::from(a) - b).abs() < 3e-6 * size, "{what}: value {i} is {a}, not {b}");
+    }
+    let objective = |at: &[Vec<f64>]| f(at).iter().zip(g).map(|(y, &g)| y * f64::from(g)).sum::<f64>();
+    for (k, grad) in grads.iter().enumerate() {
+        assert_eq!(grad.len(), inputs[k].len());
+        for direction in 0..4 {
+            let e = random(1000 + direction, grad.len());
+            let moved = |h: f64| {
+                let mut at = at.clone();
+                at[k].iter_mut().zip(&e).for_each(|(x, &e)| *x += h * f64::from(e));
+                objective(&at)
+            };
+            let want = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+            let got: f64 = grad.iter().zip(&e).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+            let norm = wide(grad).iter().map(|v| v * v).sum::<f64>().sqrt();
+            assert!((got - want).abs() < 2e-5 * norm + 1e-6, "{what}: input {k}: {got}, finite difference {want}");
+        }
+    }
+    let vars: Vec<Var> = at.iter().map(|v| Var::from_vec(v.clone(), v.len(), &Device::Cpu).unwrap()).collect();
+    let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+    let y = c(&tensors).unwrap().flatten_all().unwrap();
+    let gt = Tensor::from_vec(wide(g), g.len(), &Device::Cpu).unwrap();
+    let store = (y * gt).unwrap().sum_all().unwrap().backward().unwrap();
+    for (k, grad) in grads.iter().enumerate() {
+        let want: Vec<f64> = store.get(&tensors[k]).expect("candle gives a gradient").to_vec1().unwrap();
+        let norm = want.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let off = grad.iter().zip(&want).map(|(&a, b)| (f64::from(a) - b).powi(2)).sum::<f64>().sqrt();
+        assert!(off <= 5e-6 * norm + 1e-7, "{what}: input {k} differs from candle by {off} of {norm}");
+    }
+}
+
+/// x·Wᵀ in f64.
+fn times(x: &[f64], w: &[f64], inn: usize) -> Vec<f64> {
+    let dot = |x: &[f64], w: &[f64]| x.iter().zip(w).map(|(a, b)| a * b).sum();
+    x.chunks(inn).flat_map(|x| w.chunks(inn).map(move |w| dot(x, w))).collect()
+}
+
+fn f32_source(w: &[f32], rows: usize, cols: usize) -> (Vec<u8>, usize, usize) {
+    let mut bytes = Vec::new();
+    encode_nearest(Encoding::F32, w, &mut bytes).unwrap();
+    (bytes, rows, cols)
+}
+
+fn source((bytes, rows, cols): &(Vec<u8>, usize, usize)) -> WeightRef<'_> {
+    WeightRef { bytes, encoding: Encoding::F32, rows: *rows, cols: *cols, row_order: RowOrder::Hf }
+}
+
+#[test]
+fn linear_with_bias() {
+    for cpu in cpus() {
+        for case in 0..12 {
+            let (rows, inn, out) = (pick(case, 1, 40), pick(case + 50, 1, 90), pick(case + 90, 1, 100));
+            let (x, w, b, g) = (random(1, rows * inn), random(2, out * inn), random(3, out), random(4, rows * out));
+            let bytes = f32_source(&w, out, inn);
+            let resident = cpu.prepare(source(&bytes)).unwrap();
+            let m = Matrix { resident: &resident, source: source(&bytes) };
+            let (xb, bb, gb) = (cpu.upload(&x), cpu.upload(&b), cpu.upload(&g));
+            let mut y = cpu.buf(rows * out);
+            cpu.linear(&mut y, &xb, m, Some(&bb));
+            let mut dx = cpu.upload(&x);
+            cpu.linear_back(&mut dx, &gb, m, true);
+            let mut twice = cpu.upload(&dx);
+            cpu.linear_back(&mut twice, &gb, m, false);
+            dx.iter().zip(&twice[..]).for_each(|(a, b)| assert!((2.0 * a - b).abs() < 1e-4));
+            let (wd, bd) = (wide(&w), wide(&b));
+            check(
+                &format!("linear {rows}×{inn}→{out}"),
+                &[&x],
+                &y,
+                &g,
+                &[&dx],
+                &|v| times(&v[0], &wd, inn).iter().enumerate().map(|(i, y)| y + bd[i % out]).collect(),
+                &|v| {
+                    let w = Tensor::from_vec(wd.clone(), (out, inn), &Device::Cpu)?;
+                    let b = Tensor::from_vec(bd.clone(), out, &Device::Cpu)?;
+                    v[0].reshape((rows, inn))?.matmul(&w.t()?)?.broadcast_add(&b)
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn low_rank_term_with_and_without_dropout() {
+    for cpu in cpus() {
+        for case in 0..12u64 {
+            let (rows, inn, out, r) =
+                (pick(case, 1, 60), pick(case + 50, 1, 90), pick(case + 70, 1, 70), pick(case, 1, 17));
+            let mask = (case % 3 == 0).then_some(Mask { p: 0.3, key: case });
+            let (x, a, b) = (random(1, rows * inn), random(2, r * inn), random(3, out * r));
+            let (y0, g) = (random(4, rows * out), random(5, rows * out));
+            let pair = LowRank { a: &a, b: &b, rank: r, scale: 1.7, mask };
+            let (xb, gb, mut y) = (cpu.upload(&x), cpu.upload(&g), cpu.upload(&y0));
+            let down = cpu.low_rank(&mut y, &xb, pair);
+            let (mut da, mut db, mut dx) = (vec![0.0; a.len()], vec![0.0; b.len()], cpu.zeros(x.len()));
+            cpu.low_rank_back(Some(&mut dx), LowRankGrad { a: &mut da, b: &mut db }, &gb, (&xb, &down), pair);
+            let keep: Vec<f64> = (0..x.len() as u64)
+                .map(|i| mask.map_or(1.0, |m| if uniform_at(m.key, i) < m.p { 0.0 } else { 1.0 / (1.0 - m.p) }))
+                .collect();
+            let y0 = wide(&y0);
+            check(
+                &format!("low rank {rows}×{inn}→{r}→{out}, {mask:?}"),
+                &[&x, &a, &b],
+                &y,
+                &g,
+                &[&dx, &da, &db],
+                &|v| {
+                    let x: Vec<f64> = v[0].iter().zip(&keep).map(|(x, k)| x * k).collect();
+                    let low = times(&times(&x, &v[1], inn), &v[2], r);
+                    low.iter().zip(&y0).map(|(l, y)| f64::from(1.7f32) * l + y).collect()
+                },
+                &|v| {
+                    let keep = Tensor::from_vec(keep.clone(), (rows, inn), &Device::Cpu)?;
+                    let x = (v[0].reshape((rows, inn))? * keep)?;
+                    let low = x.matmul(&v[1].reshape((r, inn))?.t()?)?.matmul(&v[2].reshape((out, r))?.t()?)?;
+                    (low * f64::from(1.7f32))?.flatten_all()? + Tensor::from_vec(y0.clone(), rows * out, &Device::Cpu)?
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn dropout_keeps_the_share_it_says() {
+    let cpu = Cpu::new(1);
+    let x = cpu.upload(&vec![1.0; 50_000]);
+    let mut y = cpu.zeros(50_000);
+    let pair = LowRank { a: &[1.0], b: &[1.0], rank: 1, scale: 1.0, mask: Some(Mask { p: 0.1, key: 3 }) };
+    cpu.low_rank(&mut y, &x, pair);
+    let zeros = y.iter().filter(|&&y| y == 0.0).count() as f64 / 50_000.0;
+    assert!((zeros - 0.1).abs() < 0.005, "{zeros}");
+    assert!((y.iter().sum::<f32>() / 50_000.0 - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn rms_norm() {
+    let cpu = Cpu::new(2);
+    for case in 0..8 {
+        let (rows, n) = (pick(case, 1, 50), pick(case + 20, 1, 130));
+        let (x, w, g) = (random(1, rows * n), random(2, n), random(3, rows * n));
+        let (xb, wb, gb) = (cpu.upload(&x), cpu.upload(&w), cpu.upload(&g));
+        let (mut y, mut dx) = (cpu.buf(x.len()), cpu.upload(&x));
+        cpu.rms_norm(&mut y, &xb, &wb, 1e-5);
+        cpu.rms_norm_back(&mut dx, &gb, &xb, &wb, 1e-5, true);
+        let wd = wide(&w);
+        let eps = f64::from(1e-5f32);
+        check(
+            &format!("rms_norm {rows}×{n}"),
+            &[&x],
+            &y,
+            &g,
+            &[&dx],
+            &|v| {
+                let row = |x: &[f64]| {
+                    let rms = (x.iter().map(|x| x * x).sum::<f64>() / n as f64 + eps).sqrt();
+                    x.iter().zip(&wd).map(|(x, w)| x / rms * w).collect::<Vec<_>>()
+                };
+                v[0].chunks(n).flat_map(row).collect()
+            },
+            &|v| {
+                let x = v[0].reshape((rows, n))?;
+                let mean = (x.sqr()?.sum_keepdim(D::Minus1)? / n as f64)?;
+                let w = Tensor::from_vec(wd.clone(), n, &Device::Cpu)?;
+                x.broadcast_div(&(mean + eps)?.sqrt()?)?.broadcast_mul(&w)
+            },
+        );
+        let mut twice = cpu.upload(&dx);
+        cpu.rms_norm_back(&mut twice, &gb, &xb, &wb, 1e-5, false);
+        dx.iter().zip(&twice[..]).for_each(|(a, b)| assert!((2.0 * a - b).abs() < 1e-5));
+    }
+}
+
+#[test]
+fn rope_in_both_orders() {
+    let cpu = Cpu::new(2);
+    for (case, order) in [(0, RowOrder::Hf), (1, RowOrder::Ggml), (2, RowOrder::Hf), (3, RowOrder::Ggml)] {
+        let (rows, heads, half) = (pick(case, 1, 30), pick(case + 9, 1, 5), pick(case + 20, 1, 33));
+        let dim = 2 * half;
+        let angles = random(7, rows * half);
+        let rotation = Rotation {
+            cos: angles.iter().map(|a| a.cos()).collect(),
+            sin: angles.iter().map(|a| a.sin()).collect(),
+            order,
+            head_dim: dim,
+        };
+        let (x, g) = (random(1, rows * heads * dim), random(2, rows * heads * dim));
+        let (mut y, mut dx) = (cpu.upload(&x), cpu.upload(&g));
+        cpu.rope(&mut y, &rotation, false);
+        cpu.rope(&mut dx, &rotation, true);
+        let (cos, sin) = (wide(&rotation.cos), wide(&rotation.sin));
+        // Each order as one gather: y = x·c + x[partner]·s.
+        let n = x.len();
+        let (mut partner, mut c, mut s) = (vec![0u32; n], vec![0.0; n], vec![0.0; n]);
+        for i in 0..n {
+            let (row, l) = (i / (heads * dim), i % dim);
+            let (pair, first) = if order == RowOrder::Hf { (l % half, l < half) } else { (l / 2, l % 2 == 0) };
+            let distance = if order == RowOrder::Hf { half } else { 1 };
+            partner[i] = (if first { i + distance } else { i - distance }) as u32;
+            c[i] = cos[row * half + pair];
+            s[i] = sin[row * half + pair] * if first { -1.0 } else { 1.0 };
+        }
+        check(
+            &format!("rope {order:?}"),
+            &[&x],
+            &y,
+            &g,
+            &[&dx],
+            &|v| (0..n).map(|i| v[0][i] * c[i] + v[0][partner[i] as usize] * s[i]).collect(),
+            &|v| {
+                let tensor = |v: &[f64]| Tensor::from_vec(v.to_vec(), n, &Device::Cpu);
+                let index = Tensor::from_vec(partner.clone(), n, &Device::Cpu)?;
+                (&v[0] * tensor(&c)?)? + (v[0].index_select(&index, 0)? * tensor(&s)?)?
+            },
+        );
+    }
+}
+
+/// Plain attention of one segment in f64.
+fn plain_attention(v: &[Vec<f64>], heads: Heads, segments: &[Segment]) -> Vec<f64> {
+    let (wq, wk, d) = (heads.heads * heads.head_dim, heads.kv_heads * heads.head_dim, heads.head_dim);
+    let mut out = vec![0.0; v[0].len()];
+    for s in segments {
+        for i in 0..s.queries {
+            for h in 0..heads.heads {
+                let (at, kv) = ((s.query + i) * wq + h * d, h / (heads.heads / heads.kv_heads));
+                let q = &v[0][at..at + d];
+                let key = |j: usize| (s.key + j) * wk + kv * d;
+                let scores: Vec<f64> = (0..=s.keys - s.queries + i)
+                    .map(|j| q.iter().zip(&v[1][key(j)..]).map(|(a, b)| a * b).sum::<f64>() / (d as f64).sqrt())
+                    .collect();
+                let total: f64 = scores.iter().map(|s| s.exp()).sum();
+                for (j, s) in scores.iter().enumerate() {
+                    for l in 0..d {
+                        out[at + l] += s.exp() / total * v[2][key(j) + l];
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+fn candle_attention(v: &[Tensor], heads: Heads, s: Segment) -> candle_core::Result<Tensor> {
+    let (h, kv, d) = (heads.heads, heads.kv_heads, heads.head_dim);
+    let q = v[0].reshape((s.queries, h, d))?.transpose(0, 1)?.contiguous()?;
+    let spread = |t: &Tensor| -> candle_core::Result<Tensor> {
+        let t = t.reshape((s.keys, kv, 1, d))?.broadcast_as((s.keys, kv, h / kv, d))?.contiguous()?;
+        t.reshape((s.keys, h, d))?.transpose(0, 1)?.contiguous()
+    };
+    let (k, vv) = (spread(&v[1])?, spread(&v[2])?);
+    let mask: Vec<f64> = (0..s.queries * s.keys)
+        .map(|i| if i % s.keys > s.keys - s.queries + i / s.keys { -1e30 } else { 0.0 })
+        .collect();
+    let mask = Tensor::from_vec(mask, (1, s.queries, s.keys), &Device::Cpu)?;
+    let scores = (q.matmul(&k.t()?)? / (d as f64).sqrt())?.broadcast_add(&mask)?;
+    let max = scores.max_keepdim(D::Minus1)?.detach();
+    let e = scores.broadcast_sub(&max)?.exp()?;
+    let p = e.broadcast_div(&e.sum_keepdim(D::Minus1)?)?;
+    p.matmul(&vv)?.transpose(0, 1)?.contiguous()?.flatten_all()
+}
+
+#[test]
+fn attention_with_shared_heads_and_any_head_size() {
+    for cpu in cpus() {
+        // (tokens, heads, kv heads, head size): one token, 8:1, odd sizes, more than a block of queries.
+        for (t, h, kv, d) in [(1, 1, 1, 2), (7, 8, 1, 6), (54, 9, 3, 64), (130, 2, 2, 10), (65, 4, 2, 17)] {
+            let heads = Heads { heads: h, kv_heads: kv, head_dim: d };
+            let s = Segment { query: 0, queries: t, key: 0, keys: t };
+            let (q, k, v) = (random(1, t * h * d), random(2, t * kv * d), random(3, t * kv * d));
+            let g = random(4, t * h * d);
+            let up = |v: &[f32]| cpu.upload(v);
+            let (qb, kb, vb, gb) = (up(&q), up(&k), up(&v), up(&g));
+            let mut out = cpu.buf(q.len());
+            let lse = cpu.attention(&mut out, (&qb, &kb, &vb), heads, &[s]);
+            let (mut dq, mut dk, mut dv) = (cpu.buf(q.len()), cpu.buf(k.len()), cpu.buf(v.len()));
+            cpu.attention_back((&mut dq, &mut dk, &mut dv), &gb, (&qb, &kb, &vb, &out, &lse), heads, &[s]);
+            check(
+                &format!("attention {t}×{h}/{kv}×{d}"),
+                &[&q, &k, &v],
+                &out,
+                &g,
+                &[&dq, &dk, &dv],
+                &|v| plain_attention(v, heads, &[s]),
+                &|v| candle_attention(v, heads, s),
+            );
+        }
+    }
+}
+
+#[test]
+fn packed_sequences_do_not_see_each_other_and_a_cache_continues() {
+    let cpu = Cpu::new(2);
+    let heads = Heads { heads: 4, kv_heads: 2, head_dim: 8 };
+    let (q, k, v) = (random(1, 20 * 32), random(2, 20 * 16), random(3, 20 * 16));
+    let segments = [
+        Segment { query: 0, queries: 5, key: 0, keys: 5 },
+        Segment { query: 5, queries: 1, key: 5, keys: 9 },
+        Segment { query: 6, queries: 3, key: 14, keys: 6 },
+    ];
+    let (qb, kb, vb) = (cpu.upload(&q[..9 * 32]), cpu.upload(&k), cpu.upload(&v));
+    let mut out = cpu.buf(9 * 32);
+    cpu.attention(&mut out, (&qb, &kb, &vb), heads, &segments);
+    let want = plain_attention(&[wide(&q[..9 * 32]), wide(&k), wide(&v)], heads, &segments);
+    for (a, b) in out.iter().zip(want) {
+        assert!((f64::from(*a) - b).abs() < 2e-6);
+    }
+}
+
+#[test]
+fn swiglu() {
+    let cpu = Cpu::new(2);
+    for n in [1, 37, 20_000] {
+        let (gate, up, g) = (random(1, n).iter().map(|v| v * 6.0).collect::<Vec<_>>(), random(2, n), random(3, n));
+        let (gb, ub, hb) = (cpu.upload(&gate), cpu.upload(&up), cpu.upload(&g));
+        let (mut h, mut dg, mut du) = (cpu.buf(n), cpu.buf(n), cpu.buf(n));
+        cpu.swiglu(&mut h, &gb, &ub);
+        cpu.swiglu_back(&mut dg, &mut du, &hb, &gb, &ub);
+        check(
+            "swiglu",
+            &[&gate, &up],
+            &h,
+            &g,
+            &[&dg, &du],
+            &|v| v[0].iter().zip(&v[1]).map(|(g, u)| g / (1.0 + (-g).exp()) * u).collect(),
+            &|v| (&v[0] / (v[0].neg()?.exp()? + 1.0)?)? * &v[1],
+        );
+    }
+}
+
+#[test]
+fn cross_entropy_of_trained_rows() {
+    let cpu = Cpu::new(2);
+    for (rows, width) in [(1, 3), (5, 1000), (3, 4097), (0, 7)] {
+        let logits: Vec<f32> = random(1, rows * width).iter().map(|v| v * 8.0).collect();
+        let targets: Vec<u32> = (0..rows).map(|i| pick(i as u64, 0, width - 1) as u32).collect();
+        let mut grad = cpu.upload(&logits);
+        let losses = cpu.cross_entropy(&mut grad, &targets, Some(0.25));
+        assert_eq!(losses.len(), rows);
+        if rows == 0 {
+            continue;
+        }
+        let nll: Vec<f32> = losses.iter().map(|l| l.nll as f32).collect();
+        let log_sum = |l: &[f64]| l.iter().map(|l| l.exp()).sum::<f64>().ln();
+        check(
+            "cross entropy",
+            &[&logits],
+            &nll,
+            &vec![0.25; rows],
+            &[&grad],
+            &|v| v[0].chunks(width).zip(&targets).map(|(l, &t)| log_sum(l) - l[t as usize]).collect(),
+            &|v| {
+                let l = v[0].reshape((rows, width))?;
+                let log_sum = l.exp()?.sum(D::Minus1)?.log()?;
+                let index = Tensor::from_vec(targets.clone(), (rows, 1), &Device::Cpu)?;
+                log_sum - l.gather(&index, 1)?.squeeze(1)?
+            },
+        );
+        let mut plain = cpu.upload(&logits);
+        assert_eq!(cpu.cross_entropy(&mut plain, &targets, None), losses);
+        assert_eq!(&plain[..], &logits[..], "without a weight the logits stay");
+        cpu.log_softmax(&mut plain, width);
+        for (i, (l, p)) in logits.chunks(width).zip(plain.chunks(width)).enumerate() {
+            let wide = wide(l);
+            let entropy: f64 = wide.iter().map(|v| (log_sum(&wide) - v) * (v - log_sum(&wide)).exp()).sum();
+            assert!((losses[i].entropy - entropy).abs() < 1e-5, "{} {entropy}", losses[i].entropy);
+            assert!(p.iter().zip(&wide).all(|(&p, v)| (f64::from(p) - (v - log_sum(&wide))).abs() < 2e-6));
+            assert!(l.iter().all(|&v| v <= l[losses[i].argmax as usize]));
+        }
+    }
+    let mut tie = cpu.upload(&[1.0, 7.0, 7.0, 0.0]);
+    assert_eq!(cpu.cross_entropy(&mut tie, &[0], None)[0].argmax, 1, "the lowest id wins a tie");
+}
+
+#[test]
+fn rows_gathered_and_scattered() {
+    let cpu = Cpu::new(1);
+    let x = cpu.upload(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    let mut out = cpu.buf(4);
+    cpu.gather(&mut out, &x, &[2, 0], 2);
+    assert_eq!(&out[..], &[4.0, 5.0, 0.0, 1.0]);
+    let mut back = cpu.zeros(6);
+    cpu.scatter_add(&mut back, &out, &[2, 2], 2);
+    assert_eq!(&back[..], &[0.0, 0.0, 0.0, 0.0, 4.0, 6.0]);
+    let bytes = f32_source(&x, 3, 2);
+    cpu.embed(&mut out, &[1, 2], source(&bytes));
+    assert_eq!(&out[..], &[2.0, 3.0, 4.0, 5.0]);
+}
+
+/// Decoding reads the blocks themselves; it must say what the f32 copy says.
+#[test]
+fn few_rows_of_every_encoding_equal_the_widened_product() {
+    for cpu in cpus() {
+        for encoding in Encoding::ALL {
+            let (out, inn) = (37, 512);
+            let mut bytes = Vec::new();
+            if encode_nearest(encoding, &random(2, out * inn), &mut bytes).is_err() {
+                bytes = (0..encoding.bytes_for(out * inn) as u64).map(|i| bits_at(8, i) as u8).collect();
+                let size = encoding.block().1;
+                for b in bytes.chunks_exact_mut(size) {
+                    // Sane scales, the rest random.
+                    let at = if encoding == Encoding::Q6K { 208 } else { 0 };
+                    b[at..at + 2].copy_from_slice(&half::f16::from_f32(0.01).to_le_bytes());
+                    if at == 0 {
+                        b[2..4].copy_from_slice(&half::f16::from_f32(0.02).to_le_bytes());
+                    }
+                }
+            }
+            let w = WeightRef { bytes: &bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
+            let resident = cpu.prepare(w).unwrap();
+            let values = wide(&resident.values);
+            for rows in [1, 3] {
+                let x = random(1, rows * inn);
+                let mut y = cpu.buf(rows * out);
+                cpu.linear(&mut y, &cpu.upload(&x), Matrix { resident: &resident, source: w }, None);
+                let want = times(&wide(&x), &values, inn);
+                let size = want.iter().map(|v| v.abs()).fold(0.0, f64::max);
+                for (a, b) in y.iter().zip(&want) {
+                    assert!((f64::from(*a) - b).abs() < 2e-6 * size, "{encoding:?}: {a} {b}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn torn_weights_are_refused() {
+    let cpu = Cpu::new(1);
+    let mut w = WeightRef { bytes: &[0; 34], encoding: Encoding::Q8_0, rows: 1, cols: 32, row_order: RowOrder::Hf };
+    assert!(cpu.prepare(w).is_ok());
+    w.cols = 33;
+    assert!(matches!(cpu.prepare(w), Err(OpsError::Block { .. })));
+    (w.cols, w.rows) = (32, 2);
+    assert!(matches!(cpu.prepare(w), Err(OpsError::BaseSize { .. })));
+}
