@@ -58,6 +58,23 @@ pub struct Segment {
     pub keys: usize,
 }
 
+/// What the backward of attention needs of its forward.
+#[derive(Debug)]
+pub struct Attended<'a, B: ?Sized> {
+    pub q: &'a B,
+    pub k: &'a B,
+    pub v: &'a B,
+    pub out: &'a B,
+    pub lse: &'a B,
+}
+
+impl<B: ?Sized> Clone for Attended<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<B: ?Sized> Copy for Attended<'_, B> {}
+
 /// Cosines and sines of every row's rotary angles, `rows × head_dim/2` each.
 #[derive(Clone, Debug)]
 pub struct Rotation {
@@ -131,12 +148,12 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
         heads: Heads,
         segments: &[Segment],
     ) -> Self::Buf;
-    /// Sets dq, dk, dv; `saved` is (q, k, v, out, log-sum-exp). Segments are disjoint in queries and in keys.
+    /// Sets dq, dk, dv. Segments are disjoint in queries and in keys.
     fn attention_back(
         &self,
         grads: (&mut Self::Buf, &mut Self::Buf, &mut Self::Buf),
         dout: &Self::Buf,
-        saved: (&Self::Buf, &Self::Buf, &Self::Buf, &Self::Buf, &Self::Buf),
+        saved: Attended<'_, Self::Buf>,
         heads: Heads,
         segments: &[Segment],
     );

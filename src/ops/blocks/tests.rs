@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use super::*;
 use crate::ops::random::uniform_at;
 

@@ -7,7 +7,7 @@ use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul_here};
 use crate::ops::cpu::simd::{exp, max, simd, sum};
 use crate::ops::pool::Parts;
-use crate::ops::{Heads, Ops, Segment};
+use crate::ops::{Attended, Heads, Ops, Segment};
 
 /// Queries of a block.
 const BLOCK: usize = 64;
@@ -122,11 +122,11 @@ impl Cpu {
         &self,
         (dq, dk, dv): (&mut [f32], &mut [f32], &mut [f32]),
         dout: &[f32],
-        saved: (&[f32], &[f32], &[f32], &[f32], &[f32]),
+        saved: Attended<'_, Buf>,
         heads: Heads,
         segments: &[Segment],
     ) {
-        let (q, k, _, out, _) = saved;
+        let (q, k, out) = (saved.q, saved.k, saved.out);
         self.check(q, k, heads, segments);
         assert!(dq.len() == q.len() && dk.len() == k.len() && dv.len() == k.len());
         assert!(dout.len() == q.len() && out.len() == q.len());
@@ -159,9 +159,10 @@ impl Cpu {
         dq: &Parts<f32>,
         [dk, dv]: &mut [Buf; 2],
         dout: &[f32],
-        (q, k, v, out, lse): (&[f32], &[f32], &[f32], &[f32], &[f32]),
+        saved: Attended<'_, Buf>,
         (heads, s, h): (Heads, Segment, usize),
     ) {
+        let (q, k, v, out, lse) = (&saved.q[..], &saved.k[..], &saved.v[..], &saved.out[..], &saved.lse[..]);
         let (dim, group) = (heads.head_dim, heads.heads / heads.kv_heads);
         let (wq, wk, scale) = (heads.heads * dim, heads.kv_heads * dim, 1.0 / (dim as f32).sqrt());
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul_here(self.route, c, a, b, store);

@@ -17,7 +17,9 @@ pub use arena::Buf;
 use matmul::Route;
 
 use crate::ops::pool::{Parts, Pool};
-use crate::ops::{Heads, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef, decode};
+use crate::ops::{
+    Attended, Heads, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef, decode,
+};
 
 /// Arithmetic on this machine's cores.
 #[derive(Debug)]
@@ -144,11 +146,11 @@ impl Ops for Cpu {
         &self,
         (dq, dk, dv): (&mut Buf, &mut Buf, &mut Buf),
         dout: &Buf,
-        (q, k, v, out, lse): (&Buf, &Buf, &Buf, &Buf, &Buf),
+        saved: Attended<'_, Buf>,
         heads: Heads,
         segments: &[Segment],
     ) {
-        self.attend_back((&mut dq[..], &mut dk[..], &mut dv[..]), dout, (q, k, v, out, lse), heads, segments);
+        self.attend_back((&mut dq[..], &mut dk[..], &mut dv[..]), dout, saved, heads, segments);
     }
 
     fn swiglu(&self, h: &mut Buf, gate: &Buf, up: &Buf) {

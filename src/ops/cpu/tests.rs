@@ -1,5 +1,7 @@
 //! Every forward against plain f64, every backward against f64 finite differences of that and against candle's autograd.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use candle_core::{D, Device, Tensor, Var};
 
 use super::*;
@@ -307,7 +309,8 @@ fn attention_with_shared_heads_and_any_head_size() {
             let mut out = cpu.buf(q.len());
             let lse = cpu.attention(&mut out, (&qb, &kb, &vb), heads, &[s]);
             let (mut dq, mut dk, mut dv) = (cpu.buf(q.len()), cpu.buf(k.len()), cpu.buf(v.len()));
-            cpu.attention_back((&mut dq, &mut dk, &mut dv), &gb, (&qb, &kb, &vb, &out, &lse), heads, &[s]);
+            let saved = Attended { q: &qb, k: &kb, v: &vb, out: &out, lse: &lse };
+            cpu.attention_back((&mut dq, &mut dk, &mut dv), &gb, saved, heads, &[s]);
             check(
                 &format!("attention {t}×{h}/{kv}×{d}"),
                 &[&q, &k, &v],

@@ -122,11 +122,12 @@ fn speed() {
                     }
                     best = best.min(start.elapsed().as_secs_f64() / (repeats / 3 + 1) as f64);
                 }
-                eprintln!(
+                let line = format!(
                     "{threads} threads {route:?} {m}×{n}×{k} {}: {:.1} GFLOP/s",
                     if tb { "x·Wᵀ" } else { "dy·W" },
                     flop / best / 1e9
                 );
+                std::io::Write::write_all(&mut std::io::stderr(), (line + "\n").as_bytes()).expect("stderr");
             }
         }
     }
