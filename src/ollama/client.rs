@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::parameters;
 use super::transport::{Outgoing, Patience, Timeouts, Transport};
 use super::version::OLDEST;
 use super::wire::{
@@ -98,7 +97,7 @@ impl Client {
         ModelName::parse(model)?;
         let body = ShowRequest { model: model.into(), ..ShowRequest::default() };
         match self.way.call::<ShowResponse>(&Outgoing::post("/api/show", &body, Patience::Quick)?) {
-            Ok(shown) => Ok(Some(from_wire(shown))),
+            Ok(shown) => Ok(Some(Show::from_wire(shown))),
             Err(e) => match e.or_no_model(model) {
                 OllamaError::NoModel(_) => Ok(None),
                 e => Err(e),
@@ -183,35 +182,5 @@ impl Client {
             format!("its last word was {last:?}, not \"success\"")
         };
         Err(OllamaError::Torn { request: out.name.clone(), reason })
-    }
-}
-
-fn from_wire(shown: ShowResponse) -> Show {
-    let said = |text: String| Some(text).filter(|t| !t.is_empty());
-    // Older daemons write renderer and parser into the Modelfile only.
-    let command = |word: &str| {
-        let mut lines = shown.modelfile.lines().filter_map(|l| l.strip_prefix(word)?.strip_prefix(' '));
-        lines.next().map(|rest| rest.trim().to_owned())
-    };
-    let paths = |word: &str| {
-        let lines = shown.modelfile.lines().filter_map(|l| l.strip_prefix(word)?.strip_prefix(' '));
-        lines.map(|p| p.trim().trim_matches('"').to_owned()).collect::<Vec<_>>()
-    };
-    Show {
-        renderer: said(shown.renderer).or_else(|| command("RENDERER")),
-        parser: said(shown.parser).or_else(|| command("PARSER")),
-        from: command("FROM").unwrap_or_default().trim_matches('"').to_owned(),
-        adapters: paths("ADAPTER"),
-        parameters: parameters::parse(&shown.parameters),
-        license: said(shown.license).into_iter().collect(),
-        family: shown.details.family,
-        quantization: shown.details.quantization_level,
-        format: shown.details.format,
-        remote_host: said(shown.remote_host),
-        modelfile: shown.modelfile,
-        template: shown.template,
-        system: shown.system,
-        capabilities: shown.capabilities,
-        model_info: shown.model_info,
     }
 }

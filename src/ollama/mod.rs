@@ -8,6 +8,7 @@ mod lines;
 mod name;
 mod parameters;
 mod shelf;
+mod show;
 mod stored;
 mod transport;
 mod upload;
@@ -110,7 +111,6 @@ pub struct Show {
     pub template: String,
     pub system: String,
     pub parameters: Vec<(String, String)>,
-    /// All licences in one text, as the daemon joins them.
     pub license: Vec<String>,
     pub renderer: Option<String>,
     pub parser: Option<String>,

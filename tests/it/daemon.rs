@@ -55,6 +55,12 @@ pub fn with_adapters() -> &'static Daemon {
     DAEMON.get_or_init(|| Daemon::start(&needed("TUNESMITH_OLLAMA_OLD")))
 }
 
+/// 0.24.0, the last with Ollama's own C++ engines; only with `scripts/test --old`.
+pub fn oldest() -> &'static Daemon {
+    static DAEMON: OnceLock<Daemon> = OnceLock::new();
+    DAEMON.get_or_init(|| Daemon::start(&needed("TUNESMITH_OLLAMA_024")))
+}
+
 /// A path that `scripts/test` hands to the tests; without it a test fails rather than pretending.
 pub fn needed(variable: &str) -> PathBuf {
     match std::env::var_os(variable) {

@@ -1,0 +1,73 @@
+//! `/api/show`: what only its Modelfile says is read from there.
+
+use super::wire::ShowResponse;
+use super::{Show, parameters};
+use crate::modelfile::{Command, Modelfile};
+
+impl Show {
+    pub(super) fn from_wire(shown: ShowResponse) -> Self {
+        let said = |text: String| Some(text).filter(|t| !t.is_empty());
+        // FROM and ADAPTER are written first, a line each, so they are read even where a later text can't be.
+        let paths = |word: &str| {
+            let lines = shown.modelfile.lines().take_while(|l| !l.starts_with("TEMPLATE"));
+            let rest = lines.filter_map(|l| l.strip_prefix(word)?.strip_prefix(' '));
+            rest.map(|p| p.trim().trim_matches('"').to_owned()).collect::<Vec<_>>()
+        };
+        let (from, adapters) = (paths("FROM").into_iter().next().unwrap_or_default(), paths("ADAPTER"));
+        let commands = Modelfile::parse(&shown.modelfile).map(|m| m.commands).unwrap_or_default();
+        let (mut renderer, mut parser, mut license) = (said(shown.renderer), said(shown.parser), Vec::new());
+        for command in commands {
+            match command {
+                Command::Renderer(name) => renderer = said(name),
+                Command::Parser(name) => parser = said(name),
+                Command::License(text) => license.push(text),
+                _ => {}
+            }
+        }
+        // Licences come joined beside; apart only in the Modelfile.
+        if license.is_empty() {
+            license.extend(said(shown.license));
+        }
+        Self {
+            renderer,
+            parser,
+            license,
+            from,
+            adapters,
+            parameters: parameters::parse(&shown.parameters),
+            family: shown.details.family,
+            quantization: shown.details.quantization_level,
+            format: shown.details.format,
+            remote_host: said(shown.remote_host),
+            modelfile: shown.modelfile,
+            template: shown.template,
+            system: shown.system,
+            capabilities: shown.capabilities,
+            model_info: shown.model_info,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_looks_like_commands_is_none() {
+        let modelfile = "# x\n# FROM s:v1\n\nFROM /m/sha256-b7\nADAPTER /m/sha256-a0\nTEMPLATE \"\"\"{{ .Prompt }}\nRENDERER fake\nFROM no\n\
+                         ADAPTER no\"\"\"\nPARSER real\nLICENSE MIT\nLICENSE \"\"\"Apache\n2\"\"\"\n";
+        let wire =
+            ShowResponse { modelfile: modelfile.into(), license: "MIT\nApache\n2".into(), ..ShowResponse::default() };
+        let show = Show::from_wire(wire);
+        assert_eq!((show.from.as_str(), show.adapters.as_slice()), ("/m/sha256-b7", &["/m/sha256-a0".to_owned()][..]));
+        assert_eq!((show.renderer, show.parser.as_deref()), (None, Some("real")));
+        assert_eq!(show.license, ["MIT", "Apache\n2"]);
+        let broken = ShowResponse {
+            modelfile: "FROM /m/x\nTEMPLATE \"\"\"open".into(),
+            license: "MIT".into(),
+            ..ShowResponse::default()
+        };
+        let show = Show::from_wire(broken);
+        assert_eq!((show.from.as_str(), show.license.as_slice()), ("/m/x", &["MIT".to_owned()][..]));
+    }
+}
