@@ -1,0 +1,131 @@
+//! A base, opened: weights, tokenizer, template, and what its store says of it.
+
+use std::path::Path;
+
+use super::resolve::{Found, untrainable};
+use super::{Base, BaseError, Resolver, Source, template};
+use crate::chat::{ChatTemplate, SpecialTokens};
+use crate::gguf::{Gguf, Value};
+use crate::ollama::StoredModel;
+use crate::store::Digest;
+use crate::tokenizer::Tokenizer;
+use crate::weights::{Weights, WeightsError};
+
+impl Resolver {
+    /// Resolves and opens.
+    pub fn open(&self, name: &str) -> Result<Base, BaseError> {
+        match self.find(name)? {
+            Found::Folder(path) => folder(name, &path),
+            Found::File(path) => {
+                let digest = Digest::of_file(&path)?;
+                gguf(name, Source::GgufFile(path.clone()), &path, digest)
+            }
+            Found::Stored(model) => stored(*model),
+        }
+    }
+}
+
+fn stored(model: StoredModel) -> Result<Base, BaseError> {
+    // The store names its blobs by their digest, and the daemon checks them when they come in.
+    let digest = match model.gguf_digest {
+        Some(digest) => digest,
+        None => Digest::of_file(&model.gguf)?,
+    };
+    let source = Source::Ollama { name: model.name.clone(), gguf: model.gguf.clone() };
+    let base = gguf(&model.name, source, &model.gguf, digest)?;
+    let license = if model.license.is_empty() { base.license } else { model.license };
+    Ok(Base {
+        go_template: model.template,
+        parameters: model.parameters,
+        system: model.system,
+        license,
+        renderer: model.renderer,
+        parser: model.parser,
+        ..base
+    })
+}
+
+fn gguf(name: &str, source: Source, path: &Path, digest: Digest) -> Result<Base, BaseError> {
+    let file = Gguf::open(path)?;
+    let weights = trainable(name, Weights::from_gguf(file.clone()))?;
+    let tokenizer = Tokenizer::from_gguf(&file)?;
+    let jinja = template::of_gguf(&file)?;
+    let license = file.metadata().get("general.license").and_then(Value::as_str).map(str::to_owned);
+    assemble(name, source, weights, tokenizer, &jinja).map(|base| Base {
+        digest,
+        license: license.into_iter().collect(),
+        ..base
+    })
+}
+
+fn folder(name: &str, path: &Path) -> Result<Base, BaseError> {
+    let weights = trainable(name, Weights::from_hf(path))?;
+    let tokenizer = Tokenizer::from_folder(path)?;
+    let jinja = template::of_folder(path)?;
+    let digest = files_digest(&weights)?;
+    let license = template::text(&path.join("LICENSE"))?;
+    let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, tokenizer, &jinja)?;
+    Ok(Base { digest, license: license.into_iter().collect(), ..base })
+}
+
+/// An architecture that can't be trained, said with the model's name instead of a blob's.
+fn trainable(name: &str, opened: Result<Weights, WeightsError>) -> Result<Weights, BaseError> {
+    opened.map_err(|e| match e {
+        WeightsError::UnknownArchitecture { found, .. } => untrainable(name, &found),
+        e => e.into(),
+    })
+}
+
+/// Of one file its own digest; of several that of the list of their names and digests.
+fn files_digest(weights: &Weights) -> Result<Digest, BaseError> {
+    let mut list = String::new();
+    let mut last = None;
+    for file in weights.files() {
+        let digest = Digest::of_file(file)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        list.push_str(&format!("{}  {name}\n", digest.hex()));
+        last = Some(digest);
+    }
+    match last {
+        Some(digest) if weights.files().len() == 1 => Ok(digest),
+        _ => Ok(Digest::of_bytes(list.as_bytes())),
+    }
+}
+
+/// A base whose digest and licence are still to be set.
+fn assemble(
+    name: &str,
+    source: Source,
+    weights: Weights,
+    tokenizer: Tokenizer,
+    jinja: &str,
+) -> Result<Base, BaseError> {
+    let (tokens, rows) = (tokenizer.vocab_size(), weights.config().vocab);
+    if tokens > rows {
+        return Err(BaseError::Other(format!(
+            "{name}: the tokenizer has {tokens} tokens, but the embedding {rows} rows: they belong to different models"
+        )));
+    }
+    let text = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
+    let special =
+        SpecialTokens { bos: text(tokenizer.bos()), eos: text(tokenizer.eos()), adds_bos: tokenizer.adds_bos() };
+    let template = ChatTemplate::new(jinja, special)?;
+    Ok(Base {
+        name: name.to_owned(),
+        source,
+        weights,
+        tokenizer,
+        template,
+        digest: Digest::of_bytes(&[]),
+        go_template: None,
+        parameters: Vec::new(),
+        system: None,
+        license: Vec::new(),
+        renderer: None,
+        parser: None,
+    })
+}
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

@@ -1,0 +1,61 @@
+//! A base's Jinja chat template, from wherever its makers put it.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use super::BaseError;
+use crate::gguf::{Gguf, Value};
+use crate::store::StoreError;
+
+/// Templates of today take 20 kB at most.
+const CAP: u64 = 16 << 20;
+
+const REMEDY: &str = "training needs it to write prompts as the model knows them: take the instruct model, or give a \
+                      Hugging Face folder with a chat_template.jinja";
+
+/// `tokenizer.chat_template`.
+pub(super) fn of_gguf(gguf: &Gguf) -> Result<String, BaseError> {
+    match gguf.metadata().get("tokenizer.chat_template").and_then(Value::as_str) {
+        Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err(BaseError::Other(format!(
+            "{}: it has no chat template (tokenizer.chat_template); {REMEDY}",
+            gguf.path().display()
+        ))),
+    }
+}
+
+/// `chat_template.jinja`, else `chat_template` of tokenizer_config.json (a text, or a list of which `default` counts),
+/// as transformers looks for it.
+pub(super) fn of_folder(folder: &Path) -> Result<String, BaseError> {
+    if let Some(text) = text(&folder.join("chat_template.jinja"))? {
+        return Ok(text);
+    }
+    let path = folder.join("tokenizer_config.json");
+    let config: Json = match text(&path)? {
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|e| BaseError::Other(format!("{}: it is no JSON: {e}", path.display())))?,
+        None => Json::Null,
+    };
+    let said = &config["chat_template"];
+    let default = || said.as_array()?.iter().find(|t| t["name"] == "default")?["template"].as_str();
+    let found = said.as_str().or_else(default).filter(|t| !t.trim().is_empty());
+    found.map(str::to_owned).ok_or_else(|| {
+        let folder = folder.display();
+        BaseError::Other(format!(
+            "{folder}: it has no chat template (chat_template.jinja, tokenizer_config.json); {REMEDY}"
+        ))
+    })
+}
+
+/// A small text file, if it is there.
+pub(super) fn text(path: &Path) -> Result<Option<String>, BaseError> {
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(StoreError::new("reading", path, e).into()),
+        Ok(m) if m.len() > CAP => {
+            Err(BaseError::Other(format!("{}: it holds {} bytes, expected at most {CAP}", path.display(), m.len())))
+        }
+        Ok(_) => Ok(Some(std::fs::read_to_string(path).map_err(|e| StoreError::new("reading", path, e))?)),
+    }
+}
