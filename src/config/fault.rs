@@ -15,7 +15,9 @@ pub enum ConfigError {
     Syntax { place: String, reason: String },
     #[error("{}: the role {role:?} is not there; it has {known}", path.display())]
     NoRole { path: PathBuf, role: String, known: String },
-    #[error("the role {role:?}: model_name is {found:?}, not {expected:?}; somebody changed it meanwhile, so nothing was written")]
+    #[error(
+        "the role {role:?}: model_name is {found:?}, not {expected:?}; somebody changed it meanwhile, so nothing was written"
+    )]
     Changed { role: String, expected: String, found: String },
     #[error("the role {role:?}: its model_name can't be rewritten in place: {reason}")]
     CannotSplice { role: String, reason: String },

@@ -175,7 +175,9 @@ impl Reader {
         for (name, body) in models {
             match (name.as_str(), body.as_mapping()) {
                 (Some(name), Some(body)) => roles.extend(self.role(name, body)),
-                (Some(name), None) => self.faults.push(format!("models.{name}: wants a mapping with model_name, got {}", kind(body))),
+                (Some(name), None) => {
+                    self.faults.push(format!("models.{name}: wants a mapping with model_name, got {}", kind(body)))
+                }
                 (None, _) => self.faults.push(format!("models: {} stands where a role's name is wanted", kind(name))),
             }
         }
@@ -240,11 +242,9 @@ impl Reader {
         let at = format!("{at}.eval");
         match body.get("eval") {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::Sequence(items)) => items
-                .iter()
-                .enumerate()
-                .filter_map(|(i, item)| self.suite(item, &format!("{at}[{i}]")))
-                .collect(),
+            Some(Value::Sequence(items)) => {
+                items.iter().enumerate().filter_map(|(i, item)| self.suite(item, &format!("{at}[{i}]"))).collect()
+            }
             Some(one) => self.suite(one, &at).into_iter().collect(),
         }
     }
@@ -310,7 +310,10 @@ impl Reader {
             let key = key.as_str().unwrap_or("?");
             if !known.contains(&key) {
                 let hint = nearest(key, known).map(|n| format!("did you mean {n:?}?"));
-                self.faults.push(format!("{at}: {key:?} is no key; {}", hint.unwrap_or_else(|| format!("it takes {}", known.join(", ")))));
+                self.faults.push(format!(
+                    "{at}: {key:?} is no key; {}",
+                    hint.unwrap_or_else(|| format!("it takes {}", known.join(", ")))
+                ));
             }
         }
     }
@@ -323,7 +326,8 @@ impl Reader {
     fn share(&mut self, map: &Mapping, at: &str, key: &str) -> Option<f64> {
         let value = self.get::<f64>(map, at, key)?;
         if !(0.0..1.0).contains(&value) {
-            self.faults.push(format!("{at}.{key}: {value} won't do; a share of 0 or more, below 1 (0.05 = five points)"));
+            self.faults
+                .push(format!("{at}.{key}: {value} won't do; a share of 0 or more, below 1 (0.05 = five points)"));
         }
         Some(value)
     }
@@ -369,9 +373,15 @@ mod tests {
         assert_eq!(r.options.get("num_ctx"), Some(&4096.into()));
         assert_eq!(r.options.get("temperature"), Some(&0.into()));
         assert_eq!((r.eval[0].suite.as_str(), r.eval[0].goal), ("conf/evals/r.jsonl", Goal::Improve));
-        assert_eq!((r.eval[1].suite.as_str(), r.eval[1].goal, r.eval[1].margin), ("builtin:general", Goal::Hold, Some(0.1)));
+        assert_eq!(
+            (r.eval[1].suite.as_str(), r.eval[1].goal, r.eval[1].margin),
+            ("builtin:general", Goal::Hold, Some(0.1))
+        );
         assert_eq!(r.eval[1].metric, Some(Metric::Pass));
-        assert_eq!((r.general, r.gate.latency_ratio, r.gate.on_inconclusive), (General::Off, Some(1.25), OnInconclusive::Promote));
+        assert_eq!(
+            (r.general, r.gate.latency_ratio, r.gate.on_inconclusive),
+            (General::Off, Some(1.25), OnInconclusive::Promote)
+        );
         assert!(m.warnings[0].contains("did you mean \"system\""), "{:?}", m.warnings);
     }
 
@@ -380,7 +390,14 @@ mod tests {
         let e = read("models:\n  a: {model_nam: x}\n  b: 3\n  c: {model_name: x, eval: {suite: s, margn: 1, goal: imprve}, gate: {latency_ratio: -1}, system: file://no}")
             .unwrap_err()
             .to_string();
-        for needle in ["models.a: model_name is missing", "models.b: wants a mapping", "did you mean \"margin\"", "did you mean \"improve\"", "latency_ratio", "reading conf/no"] {
+        for needle in [
+            "models.a: model_name is missing",
+            "models.b: wants a mapping",
+            "did you mean \"margin\"",
+            "did you mean \"improve\"",
+            "latency_ratio",
+            "reading conf/no",
+        ] {
             assert!(e.contains(needle), "{needle} not in {e}");
         }
         assert!(read("roles: {}").unwrap_err().to_string().contains("`models` is missing"));

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_at_once() {
-        let text = "epoch: 3\nlr: 0.1\nbatch_size: four\nlora_rank: -2\ncolour: red\ndataset: a\ndataset_path: b\n7: x\n";
+        let text =
+            "epoch: 3\nlr: 0.1\nbatch_size: four\nlora_rank: -2\ncolour: red\ndataset: a\ndataset_path: b\n7: x\n";
         let e = Raw::parse(text, "c.yaml").unwrap_err().to_string();
         for needle in [
             "c.yaml: 7 faults",
@@ -196,7 +197,9 @@ mod tests {
         let text = super::super::DEFAULTS_YAML;
         let mut at = 0;
         for key in KEYS {
-            let found = text[at..].find(&format!("\n{key}:")).unwrap_or_else(|| panic!("{key} not in defaults.yaml, or not in its place"));
+            let found = text[at..]
+                .find(&format!("\n{key}:"))
+                .unwrap_or_else(|| panic!("{key} not in defaults.yaml, or not in its place"));
             at += found + 1;
         }
     }

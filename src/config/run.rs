@@ -113,9 +113,12 @@ struct Checker {
 
 impl Checker {
     fn config(&mut self, raw: Raw, purpose: Purpose) -> RunConfig {
-        let model_to_fine_tune = self.needed(raw.model_to_fine_tune, "model_to_fine_tune", "the model to start from, as Ollama names it");
+        let model_to_fine_tune =
+            self.needed(raw.model_to_fine_tune, "model_to_fine_tune", "the model to start from, as Ollama names it");
         let name = match (purpose, raw.output_model_name) {
-            (Purpose::Train, None) => format!("{}-tuned", model_to_fine_tune.rsplit('/').next().unwrap_or_default().replace(':', "-")),
+            (Purpose::Train, None) => {
+                format!("{}-tuned", model_to_fine_tune.rsplit('/').next().unwrap_or_default().replace(':', "-"))
+            }
             (_, said) => self.needed(said, "output_model_name", "the name of the new model in Ollama"),
         };
         let lora_rank = self.whole(raw.lora_rank, "lora_rank", 1, 4096) as usize;
@@ -195,13 +198,23 @@ impl Checker {
             }
         };
         number("epochs", c.epochs, c.epochs > 0.0 && c.epochs <= 1e6, "a number above 0");
-        number("learning_rate", c.learning_rate, c.learning_rate > 0.0 && c.learning_rate <= 1.0, "a number above 0 and at most 1 (LoRA: 1e-5 to 1e-3)");
+        number(
+            "learning_rate",
+            c.learning_rate,
+            c.learning_rate > 0.0 && c.learning_rate <= 1.0,
+            "a number above 0 and at most 1 (LoRA: 1e-5 to 1e-3)",
+        );
         number("warmup_ratio", c.warmup_ratio, (0.0..1.0).contains(&c.warmup_ratio), "0 or more, below 1");
         number("weight_decay", c.weight_decay, (0.0..=1.0).contains(&c.weight_decay), "0 to 1");
         number("max_grad_norm", c.max_grad_norm, c.max_grad_norm >= 0.0, "0 (off) or more");
         number("lora_alpha", c.lora_alpha, c.lora_alpha > 0.0, "a number above 0 (the usual is 2 x lora_rank)");
         number("lora_dropout", c.lora_dropout, (0.0..1.0).contains(&c.lora_dropout), "0 or more, below 1");
-        number("replay_share", c.replay_share, c.replay_share > 0.0 && c.replay_share < 1.0, "a share above 0 and below 1 (replay: off turns it off)");
+        number(
+            "replay_share",
+            c.replay_share,
+            c.replay_share > 0.0 && c.replay_share < 1.0,
+            "a share above 0 and below 1 (replay: off turns it off)",
+        );
         if c.force_cpu && matches!(c.device, Device::Cuda | Device::Metal) {
             self.faults.push(format!("force_cpu and device: {} contradict each other; leave one out", c.device));
         }
@@ -249,11 +262,14 @@ fn model_name_fault(name: &str) -> Result<(), String> {
     if ok && tag.is_none_or(good) {
         return Ok(());
     }
-    Err(format!("{name:?} is no name Ollama takes; letters, digits, `.`, `_`, `-`, and a tag after `:` (like my-model:v2)"))
+    Err(format!(
+        "{name:?} is no name Ollama takes; letters, digits, `.`, `_`, `-`, and a tag after `:` (like my-model:v2)"
+    ))
 }
 
 fn folder_name(model: &str) -> String {
-    let clean: String = model.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let clean: String =
+        model.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
     if clean.trim_matches('.').is_empty() { "model".into() } else { clean }
 }
 
@@ -279,9 +295,15 @@ mod tests {
     #[test]
     fn a_run_yaml_is_a_config_that_means_the_same() {
         let raw = Raw::parse(SEVEN, "s").unwrap();
-        let flags = Raw { seed: Some(7), system: Some("Be: \"brief\"\nand kind".into()), replay: Some("p.jsonl".into()), ..Raw::default() };
+        let flags = Raw {
+            seed: Some(7),
+            system: Some("Be: \"brief\"\nand kind".into()),
+            replay: Some("p.jsonl".into()),
+            ..Raw::default()
+        };
         let c = RunConfig::resolve(flags.over(raw), Purpose::Run, "s").unwrap();
-        let again = RunConfig::resolve(Raw::parse(&c.to_yaml(), "run.yaml").unwrap(), Purpose::Run, "run.yaml").unwrap();
+        let again =
+            RunConfig::resolve(Raw::parse(&c.to_yaml(), "run.yaml").unwrap(), Purpose::Run, "run.yaml").unwrap();
         assert_eq!(again, c);
         assert_eq!(again.digest(), c.digest());
     }
@@ -292,9 +314,20 @@ mod tests {
                     warmup_ratio: 1\nlora_dropout: -0.1\nreplay_share: 1\nquant: q9\ndevice: cuda\nforce_cpu: true\nmax_steps: 0\nlr_scheduler: cosin\nmax_grad_norm: .inf";
         let e = RunConfig::resolve(Raw::parse(text, "c").unwrap(), Purpose::Run, "c").unwrap_err().to_string();
         for needle in [
-            "dataset_path is missing", "epochs: 0", "learning_rate: NaN", "lora_rank: 0 is too small", "batch_size: 0", "warmup_ratio: 1",
-            "lora_dropout: -0.1", "replay_share: 1", "quant: \"q9\"", "contradict", "max_steps: 0", "did you mean \"cosine\"",
-            "max_grad_norm: inf", "is the model to fine-tune itself",
+            "dataset_path is missing",
+            "epochs: 0",
+            "learning_rate: NaN",
+            "lora_rank: 0 is too small",
+            "batch_size: 0",
+            "warmup_ratio: 1",
+            "lora_dropout: -0.1",
+            "replay_share: 1",
+            "quant: \"q9\"",
+            "contradict",
+            "max_steps: 0",
+            "did you mean \"cosine\"",
+            "max_grad_norm: inf",
+            "is the model to fine-tune itself",
         ] {
             assert!(e.contains(needle), "{needle} not in {e}");
         }
@@ -303,7 +336,11 @@ mod tests {
 
     #[test]
     fn train_needs_no_name_and_is_plain_unless_told() {
-        let base = Raw { model_to_fine_tune: Some("/x/smollm2:135m".into()), dataset_path: Some("d".into()), ..Raw::default() };
+        let base = Raw {
+            model_to_fine_tune: Some("/x/smollm2:135m".into()),
+            dataset_path: Some("d".into()),
+            ..Raw::default()
+        };
         let c = RunConfig::resolve(base.clone(), Purpose::Train, "flags").unwrap();
         assert_eq!((c.replay, c.output), (Replay::Off, PathBuf::from("output/smollm2-135m-tuned")));
         let c = RunConfig::resolve(Raw { replay: Some("auto".into()), ..base }, Purpose::Train, "flags").unwrap();

@@ -33,7 +33,9 @@ pub fn swap(text: &str, role: &str, from: &str, to: NewScalar<'_>) -> Result<Swa
     let before = parse(text).map_err(|e| cannot(format!("the file is not YAML: {e}")))?;
     let found = before.get("models").and_then(|m| m.get(role)).and_then(|r| r.get("model_name"));
     let Some(found) = found.and_then(Value::as_str) else {
-        return Err(cannot("models.<role>.model_name does not stand there as text of its own (a merge key gives it?)".into()));
+        return Err(cannot(
+            "models.<role>.model_name does not stand there as text of its own (a merge key gives it?)".into(),
+        ));
     };
     if !same_model(found, from) {
         return Err(ConfigError::Changed { role: role.into(), expected: from.into(), found: found.into() });
@@ -57,7 +59,8 @@ pub fn swap(text: &str, role: &str, from: &str, to: NewScalar<'_>) -> Result<Swa
         if after == replaced(before.clone(), role, &name) {
             return Ok(Swapped { text: spliced, old_raw: old_raw.to_owned(), new_raw });
         }
-        if after.get("models").and_then(|m| m.get(role)).and_then(|r| r.get("model_name")) == Some(&Value::String(name)) {
+        if after.get("models").and_then(|m| m.get(role)).and_then(|r| r.get("model_name")) == Some(&Value::String(name))
+        {
             return Err(cannot("an alias elsewhere repeats it (an anchor stands on it or on its role), so more than one value would change".into()));
         }
     }
@@ -94,7 +97,9 @@ fn locate(text: &str, role: &str) -> Result<Range<usize>, String> {
     let models = mapping(&top, "models")?;
     let body = mapping(&models, role)?;
     match value_of(&body, "model_name")? {
-        YamlNode::Scalar(scalar) if scalar.is_block() => Err("it is a block scalar (`|` or `>`); write it on one line".into()),
+        YamlNode::Scalar(scalar) if scalar.is_block() => {
+            Err("it is a block scalar (`|` or `>`); write it on one line".into())
+        }
         YamlNode::Scalar(scalar) => trimmed(text, shift, scalar.byte_range()),
         YamlNode::TaggedNode(node) => match node.value() {
             Some(scalar) => trimmed(text, shift, scalar.byte_range()),
@@ -155,7 +160,17 @@ mod tests {
             assert_eq!(after.len(), text.len());
             let differs: Vec<usize> = (0..text.len()).filter(|i| text.as_bytes()[*i] != after.as_bytes()[*i]).collect();
             assert_eq!(differs.len(), 1, "{text}\n{after}");
-            assert_eq!(swap(&after, "router", "x:v2", NewScalar::Raw(&swap(text, "router", "x:v1", NewScalar::Name("x:v2")).unwrap().old_raw)).unwrap().text, text);
+            assert_eq!(
+                swap(
+                    &after,
+                    "router",
+                    "x:v2",
+                    NewScalar::Raw(&swap(text, "router", "x:v1", NewScalar::Name("x:v2")).unwrap().old_raw)
+                )
+                .unwrap()
+                .text,
+                text
+            );
         }
     }
 

@@ -24,7 +24,9 @@ pub(super) trait FromValue: Sized {
 impl FromValue for String {
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
-            Value::String(text) if text.trim().is_empty() => Err("is empty; leave the key out, or say what is meant".into()),
+            Value::String(text) if text.trim().is_empty() => {
+                Err("is empty; leave the key out, or say what is meant".into())
+            }
             Value::String(text) => Ok(text.clone()),
             // YAML's habit: `off` and `on` may be said as booleans (`replay: false`).
             Value::Bool(on) => Ok(if *on { "on" } else { "off" }.into()),
@@ -78,9 +80,9 @@ impl FromValue for u64 {
 impl FromValue for Names {
     fn from_value(value: &Value) -> Result<Self, String> {
         let names = match value {
-            Value::Sequence(items) => {
-                Names(items.iter().map(String::from_value).collect::<Result<_, _>>().map_err(|e| format!("each name {e}"))?)
-            }
+            Value::Sequence(items) => Names(
+                items.iter().map(String::from_value).collect::<Result<_, _>>().map_err(|e| format!("each name {e}"))?,
+            ),
             other => String::from_value(other)?.parse().unwrap_or_default(),
         };
         if names.0.is_empty() { Err("names nothing; leave the key out for the default".into()) } else { Ok(names) }

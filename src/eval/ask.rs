@@ -40,9 +40,24 @@ pub struct CaseAnswers {
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// `kept` of `questions` are answered by the journal.
-    ArmStarted { arm: Arm, model: &'a str, questions: usize, kept: usize },
-    Answered { arm: Arm, index: usize, of: usize, suite: &'a str, case: &'a Case, reply: &'a Reply, kept: bool },
-    ArmDone { arm: Arm },
+    ArmStarted {
+        arm: Arm,
+        model: &'a str,
+        questions: usize,
+        kept: usize,
+    },
+    Answered {
+        arm: Arm,
+        index: usize,
+        of: usize,
+        suite: &'a str,
+        case: &'a Case,
+        reply: &'a Reply,
+        kept: bool,
+    },
+    ArmDone {
+        arm: Arm,
+    },
 }
 
 /// What is asked of whom.
@@ -85,7 +100,15 @@ pub fn ask_all(
             let (reply, was_kept) = one(asking, answerer, journal, p)?;
             let bench = &asking.benches[p.bench];
             let case = &bench.suite.cases[p.case];
-            on_event(&Event::Answered { arm, index, of: planned.len(), suite: &bench.suite.name, case, reply: &reply, kept: was_kept });
+            on_event(&Event::Answered {
+                arm,
+                index,
+                of: planned.len(),
+                suite: &bench.suite.name,
+                case,
+                reply: &reply,
+                kept: was_kept,
+            });
             let answers = &mut all[p.bench][p.case];
             if arm == Arm::Base { answers.base.push(reply) } else { answers.tuned.push(reply) }
         }
@@ -98,7 +121,12 @@ pub fn ask_all(
     Ok(all)
 }
 
-fn one(asking: &Asking<'_>, answerer: &mut dyn Answerer, journal: &mut Journal, p: &Planned) -> Result<(Reply, bool), EvalError> {
+fn one(
+    asking: &Asking<'_>,
+    answerer: &mut dyn Answerer,
+    journal: &mut Journal,
+    p: &Planned,
+) -> Result<(Reply, bool), EvalError> {
     if let Some(answer) = journal.get(&p.key) {
         return Ok((Reply::Answer(answer.clone()), true));
     }
@@ -202,7 +230,8 @@ mod tests {
                     {\"messages\": [{\"role\":\"system\",\"content\":\"own\"},{\"role\":\"user\",\"content\":\"two\"}], \"expected\": \"1\"}";
         let benches = [Bench { suite: Suite::parse(text, "s").unwrap(), system: Some("sys".into()), max_tokens: None }];
         let interrupt = table.interrupt.clone();
-        let asking = Asking { benches: &benches, base_model: "v1", tuned_model: "v2", samples: 1, interrupt: &interrupt };
+        let asking =
+            Asking { benches: &benches, base_model: "v1", tuned_model: "v2", samples: 1, interrupt: &interrupt };
         ask_all(&asking, table, journal, &mut |_| {})
     }
 

@@ -8,7 +8,8 @@ const ROUNDS: usize = 2000;
 /// One-sided 95 % bounds of the mean of the differences. `clusters`: the differences, grouped by what is not independent
 /// (each prompt a group of its own where nothing is said). Deterministic in `seed`.
 pub fn bootstrap_t(clusters: &[Vec<f64>], seed: u64) -> (f64, f64) {
-    let units: Vec<(f64, f64)> = clusters.iter().filter(|c| !c.is_empty()).map(|c| (c.iter().sum(), c.len() as f64)).collect();
+    let units: Vec<(f64, f64)> =
+        clusters.iter().filter(|c| !c.is_empty()).map(|c| (c.iter().sum(), c.len() as f64)).collect();
     if units.len() < 2 {
         return (-1.0, 1.0);
     }
@@ -80,7 +81,9 @@ mod tests {
         let passes = (0..250)
             .filter(|i| {
                 // Mean −0.05 with a left tail: one in twenty loses all.
-                let d: Vec<f64> = (0..60).map(|_| if random.random_bool(0.05) { -0.9 } else { random.random::<f64>() * 0.2 - 0.105_263 }).collect();
+                let d: Vec<f64> = (0..60)
+                    .map(|_| if random.random_bool(0.05) { -0.9 } else { random.random::<f64>() * 0.2 - 0.105_263 })
+                    .collect();
                 bootstrap_t(&singles(&d), *i).0 > -0.05
             })
             .count();

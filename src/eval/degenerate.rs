@@ -36,7 +36,16 @@ pub fn degenerate(reply: &Reply) -> Option<Degenerate> {
     }
 }
 
-const MARKS: &[&str] = &["<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>", "<|endoftext|>", "[/INST]", "<start_of_turn>", "### Response:"];
+const MARKS: &[&str] = &[
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|start_header_id|>",
+    "<|endoftext|>",
+    "[/INST]",
+    "<start_of_turn>",
+    "### Response:",
+];
 
 fn leaks(text: &str) -> bool {
     MARKS.iter().any(|m| text.contains(m))
@@ -68,11 +77,19 @@ mod tests {
     #[test]
     fn loops_are_seen_and_lists_are_not() {
         assert_eq!(degenerate(&said(&"ha".repeat(60))), Some(Degenerate::Loop));
-        assert_eq!(degenerate(&said(&format!("Well, {}", "I am not sure what to say about that. ".repeat(4)))), Some(Degenerate::Loop));
+        assert_eq!(
+            degenerate(&said(&format!("Well, {}", "I am not sure what to say about that. ".repeat(4)))),
+            Some(Degenerate::Loop)
+        );
         let list: String = (1..80).map(|i| format!("{i}, ")).collect();
         assert_eq!(degenerate(&said(&list)), None);
         assert_eq!(degenerate(&said("no no no")), None);
-        assert_eq!(degenerate(&said(&"The same sentence twice, which happens in honest answers too, now and then. ".repeat(2))), None);
+        assert_eq!(
+            degenerate(&said(
+                &"The same sentence twice, which happens in honest answers too, now and then. ".repeat(2)
+            )),
+            None
+        );
     }
 
     #[test]
@@ -80,6 +97,9 @@ mod tests {
         assert_eq!(degenerate(&said(" \n")), Some(Degenerate::Empty));
         assert_eq!(degenerate(&said("ok<|im_end|>")), Some(Degenerate::Leak));
         assert_eq!(degenerate(&Reply::Failed("HTTP 500".into())), Some(Degenerate::Failed));
-        assert_eq!(degenerate(&Reply::Answer(Answered { text: "x".into(), ..Answered::default() })), Some(Degenerate::NotDone));
+        assert_eq!(
+            degenerate(&Reply::Answer(Answered { text: "x".into(), ..Answered::default() })),
+            Some(Degenerate::NotDone)
+        );
     }
 }

@@ -90,7 +90,9 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
     let arms: [(&str, Vec<&ArmScores>); 2] =
         [("base", cases.iter().map(|c| &c.base).collect()), ("finetuned", cases.iter().map(|c| &c.tuned).collect())];
     for (arm, scores) in arms {
-        let flag = |f: fn(&ArmScores) -> Option<bool>| mean(scores.iter().filter_map(|s| f(s)).map(|b| f64::from(u8::from(b))));
+        let flag = |f: fn(&ArmScores) -> Option<bool>| {
+            mean(scores.iter().filter_map(|s| f(s)).map(|b| f64::from(u8::from(b))))
+        };
         let seconds = || scores.iter().filter_map(|s| s.seconds);
         let entries = [
             ("avg_keyword_match", json!(mean(scores.iter().filter_map(|s| s.keywords.map(KeywordMatch::ratio))))),
@@ -170,13 +172,23 @@ pub(super) mod tests {
     pub(crate) fn sample() -> (Metadata, Measured, Judged) {
         let text = "{\"id\": \"q1\", \"prompt\": \"p | one\", \"keywords\": [\"a\", \"b\"], \"category\": \"x\"}\n{\"prompt\": \"p2\", \"expected\": \"c\"}";
         let suite = Suite::parse(text, "evals/r.jsonl").unwrap();
-        let say = |t: &str, s: f64| vec![Reply::Answer(Answered { text: t.into(), done: true, done_reason: "stop".into(), seconds: s, tokens: 2, ..Answered::default() })];
+        let say = |t: &str, s: f64| {
+            vec![Reply::Answer(Answered {
+                text: t.into(),
+                done: true,
+                done_reason: "stop".into(),
+                seconds: s,
+                tokens: 2,
+                ..Answered::default()
+            })]
+        };
         let answers = [
             CaseAnswers { base: say("a <b>", 1.0), tuned: say("a b\n```", 2.0) },
             CaseAnswers { base: say("c", 3.0), tuned: say("d", 4.0) },
         ];
         let measured = measure(&suite, Metric::Pass, &answers, None, &[]).unwrap();
-        let judged = judge(&measured, Demand { goal: Goal::Improve, metric: Metric::Pass, margin: 0.05, min_gain: None }, 1);
+        let judged =
+            judge(&measured, Demand { goal: Goal::Improve, metric: Metric::Pass, margin: 0.05, min_gain: None }, 1);
         let metadata = Metadata { base_model: "x:v1".into(), finetuned_model: "x:v2".into(), ..Metadata::default() };
         (metadata, measured, judged)
     }
@@ -184,14 +196,32 @@ pub(super) mod tests {
     #[test]
     fn the_names_that_users_know() {
         let (metadata, measured, judged) = sample();
-        let doc: Value = serde_json::from_str(&document(&metadata, &measured, &judged, Some(Decision::Inconclusive)).to_json()).unwrap();
+        let doc: Value =
+            serde_json::from_str(&document(&metadata, &measured, &judged, Some(Decision::Inconclusive)).to_json())
+                .unwrap();
         for path in [
-            "/metadata/base_model", "/metadata/lora_adapter", "/metadata/device", "/metadata/timestamp", "/statistics/total_tests",
-            "/statistics/avg_cosine_similarity", "/statistics/avg_keyword_match_base", "/statistics/avg_keyword_match_finetuned",
-            "/statistics/avg_relevance_base", "/statistics/avg_relevance_finetuned", "/by_category/x/total_tests", "/results/0/prompt_id",
-            "/results/0/category", "/results/0/prompt", "/results/0/keywords_expected", "/results/0/base_model_response",
-            "/results/0/finetuned_response", "/results/0/cosine_similarity_score", "/results/0/keyword_match_base",
-            "/results/0/keyword_match_finetuned", "/results/0/jarvis_relevance_base", "/results/0/jarvis_relevance_finetuned",
+            "/metadata/base_model",
+            "/metadata/lora_adapter",
+            "/metadata/device",
+            "/metadata/timestamp",
+            "/statistics/total_tests",
+            "/statistics/avg_cosine_similarity",
+            "/statistics/avg_keyword_match_base",
+            "/statistics/avg_keyword_match_finetuned",
+            "/statistics/avg_relevance_base",
+            "/statistics/avg_relevance_finetuned",
+            "/by_category/x/total_tests",
+            "/results/0/prompt_id",
+            "/results/0/category",
+            "/results/0/prompt",
+            "/results/0/keywords_expected",
+            "/results/0/base_model_response",
+            "/results/0/finetuned_response",
+            "/results/0/cosine_similarity_score",
+            "/results/0/keyword_match_base",
+            "/results/0/keyword_match_finetuned",
+            "/results/0/jarvis_relevance_base",
+            "/results/0/jarvis_relevance_finetuned",
         ] {
             assert!(doc.pointer(path).is_some(), "{path}\n{doc:#}");
         }

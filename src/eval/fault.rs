@@ -24,7 +24,9 @@ pub enum EvalError {
     Metric { suite: String, metric: &'static str, needs: &'static str, missing: usize, first: String },
     #[error("there is no suite {0:?} in the program; builtin:general is")]
     NoBuiltin(String),
-    #[error("{model} was replaced while it was asked (its digest was {before}, now {after}): the run is void; start it again")]
+    #[error(
+        "{model} was replaced while it was asked (its digest was {before}, now {after}): the run is void; start it again"
+    )]
     ModelChanged { model: String, before: String, after: String },
     #[error("interrupted; the {answers} answers so far are kept and will not be asked again")]
     Interrupted { answers: usize },

@@ -106,7 +106,9 @@ fn demanded(j: &Judged) -> Option<(Decision, String)> {
     };
     match (goal, j.verdict) {
         (_, Verdict::Improved) => None,
-        (_, Verdict::Fail) => Some((Decision::Fail, format!("{suite}: worse, and by more than the {margin} points allowed"))),
+        (_, Verdict::Fail) => {
+            Some((Decision::Fail, format!("{suite}: worse, and by more than the {margin} points allowed")))
+        }
         (Goal::Hold, Verdict::Pass | Verdict::RegressedWithinTolerance) => None,
         (Goal::Improve, Verdict::RegressedWithinTolerance) => {
             Some((Decision::Fail, format!("{suite}: it was to improve, and is worse (within the margin)")))
@@ -168,11 +170,16 @@ fn holds(pass: &Option<bool>, score: Option<f64>) -> bool {
 
 fn degenerates(s: &Judgement<'_>, allowed: usize) -> Option<String> {
     let base = s.measured.cases.iter().filter(|c| c.base.degenerate.is_some()).count();
-    let bad: Vec<&str> = s.measured.cases.iter().filter(|c| c.tuned.degenerate.is_some()).map(|c| c.id.as_str()).collect();
+    let bad: Vec<&str> =
+        s.measured.cases.iter().filter(|c| c.tuned.degenerate.is_some()).map(|c| c.id.as_str()).collect();
     if bad.len() <= base + allowed {
         return None;
     }
-    listed(&s.judged.suite, &bad, &format!("degenerate answers (empty, looping, broken off, failed, template marks) against {base} before"))
+    listed(
+        &s.judged.suite,
+        &bad,
+        &format!("degenerate answers (empty, looping, broken off, failed, template marks) against {base} before"),
+    )
 }
 
 /// Answers that only the token limit ended: a lost end-of-turn. Small differences are chance, so this one is tested.
@@ -187,22 +194,31 @@ fn cuts(s: &Judgement<'_>) -> Option<String> {
     let lost = -pairs.difference();
     (pairs.n > 0 && high < 0.0 && lost >= 0.10).then(|| {
         let [before, after] = [count(|c| c.base.cut), count(|c| c.tuned.cut)];
-        format!("{}: {after} of {} answers run into the token limit, {before} did before: it no longer ends its turns", s.judged.suite, pairs.n)
+        format!(
+            "{}: {after} of {} answers run into the token limit, {before} did before: it no longer ends its turns",
+            s.judged.suite, pairs.n
+        )
     })
 }
 
 fn overlap(s: &Judgement<'_>) -> Option<String> {
-    let shown: Vec<String> = s.overlaps.iter().map(|o| format!("{} = line {} of the dataset", o.case, o.line)).collect();
+    let shown: Vec<String> =
+        s.overlaps.iter().map(|o| format!("{} = line {} of the dataset", o.case, o.line)).collect();
     let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
-    listed(&s.judged.suite, &shown, "prompts stand in the training data, so the suite measures memory; take them out of one")
+    listed(
+        &s.judged.suite,
+        &shown,
+        "prompts stand in the training data, so the suite measures memory; take them out of one",
+    )
 }
 
 fn latency(s: &Judgement<'_>, limit: Option<f64>) -> Option<String> {
     let limit = limit?;
     let median = |f: fn(&CaseScores) -> Option<f64>| super::document::median(s.measured.cases.iter().filter_map(f));
     let (base, tuned) = (median(|c| c.base.seconds)?, median(|c| c.tuned.seconds)?);
-    (base > 0.0 && tuned / base > limit)
-        .then(|| format!("{}: the median answer takes {:.2} times as long (allowed: {limit})", s.judged.suite, tuned / base))
+    (base > 0.0 && tuned / base > limit).then(|| {
+        format!("{}: the median answer takes {:.2} times as long (allowed: {limit})", s.judged.suite, tuned / base)
+    })
 }
 
 /// "Loaded and then ignored": not one answer of any suite differs.
@@ -235,10 +251,15 @@ mod tests {
     fn a_new_skill_is_promoted_and_forgetting_is_not() {
         let skill = decide(&measured(&[(0., 1., 20), (0., 0., 10)]), Goal::Improve, 0.05, &[], None);
         assert_eq!((skill.decision, skill.reasons.len()), (Decision::Pass, 0));
-        assert!(skill.suites[0].ends_with("(90% interval; 20 fixed, 0 broken of 30). Demanded: better. IMPROVED."), "{}", skill.suites[0]);
+        assert!(
+            skill.suites[0].ends_with("(90% interval; 20 fixed, 0 broken of 30). Demanded: better. IMPROVED."),
+            "{}",
+            skill.suites[0]
+        );
         let forgot = decide(&measured(&[(1., 1., 12), (1., 0., 63), (0., 0., 45)]), Goal::Hold, 0.10, &[], None);
         assert_eq!(forgot.decision, Decision::Fail);
-        let same = decide(&measured(&[(1., 1., 18), (1., 0., 1), (0., 1., 1), (0., 0., 10)]), Goal::Improve, 0.05, &[], None);
+        let same =
+            decide(&measured(&[(1., 1., 18), (1., 0., 1), (0., 1., 1), (0., 0., 10)]), Goal::Improve, 0.05, &[], None);
         assert_eq!(same.decision, Decision::Inconclusive);
         assert!(same.reasons[0].contains("an improvement is not proved"), "{:?}", same.reasons);
         assert_eq!([0, 100, 101], [Decision::Pass, Decision::Fail, Decision::Inconclusive].map(|d| d.exit_code()));
@@ -272,7 +293,13 @@ mod tests {
         fails(&m, "no effect");
         let leak = [Overlap { case: "c1".into(), line: 7, likeness: 1.0 }];
         assert_eq!(decide(&good(), Goal::Improve, 0.05, &leak, None).decision, Decision::Fail);
-        assert_eq!(decide(&good(), Goal::Improve, 0.05, &[], Some("--limit 40".into())).decision, Decision::Inconclusive);
-        assert_eq!(gate(&GateInput { suites: &[], rules: Rules::default(), limited: None }).decision, Decision::Inconclusive);
+        assert_eq!(
+            decide(&good(), Goal::Improve, 0.05, &[], Some("--limit 40".into())).decision,
+            Decision::Inconclusive
+        );
+        assert_eq!(
+            gate(&GateInput { suites: &[], rules: Rules::default(), limited: None }).decision,
+            Decision::Inconclusive
+        );
     }
 }

@@ -108,7 +108,9 @@ pub fn judge(measured: &Measured, demand: Demand, seed: u64) -> Judged {
     let scores: Vec<(&CaseScores, f64, f64)> =
         measured.cases.iter().filter_map(|c| Some((c, c.base.score?, c.tuned.score?))).collect();
     let n = scores.len();
-    let mean = |f: fn(&(&CaseScores, f64, f64)) -> f64| if n == 0 { 0.0 } else { scores.iter().map(f).sum::<f64>() / n as f64 };
+    let mean = |f: fn(&(&CaseScores, f64, f64)) -> f64| {
+        if n == 0 { 0.0 } else { scores.iter().map(f).sum::<f64>() / n as f64 }
+    };
     let (base, tuned) = (mean(|s| s.1), mean(|s| s.2));
     let fixed = scores.iter().filter(|s| s.2 > s.1).count();
     let broken = scores.iter().filter(|s| s.2 < s.1).count();
@@ -196,7 +198,12 @@ pub(super) mod tests {
     pub(crate) fn measured(kinds: &[(f64, f64, usize)]) -> Measured {
         let arm = |score: f64| ArmScores { score: Some(score), ..ArmScores::default() };
         let pairs = kinds.iter().flat_map(|(b, t, n)| std::iter::repeat_n((*b, *t), *n));
-        let cases = pairs.enumerate().map(|(i, (b, t))| CaseScores { id: format!("c{i}"), base: arm(b), tuned: arm(t), ..CaseScores::default() });
+        let cases = pairs.enumerate().map(|(i, (b, t))| CaseScores {
+            id: format!("c{i}"),
+            base: arm(b),
+            tuned: arm(t),
+            ..CaseScores::default()
+        });
         Measured { suite: "s".into(), samples: 1, cases: cases.collect(), ..Measured::default() }
     }
 
@@ -205,7 +212,11 @@ pub(super) mod tests {
     }
 
     fn of(both: usize, broken: usize, fixed: usize, neither: usize, margin: f64) -> Judged {
-        judge(&measured(&[(1., 1., both), (1., 0., broken), (0., 1., fixed), (0., 0., neither)]), demand(Goal::Hold, margin), 1)
+        judge(
+            &measured(&[(1., 1., both), (1., 0., broken), (0., 1., fixed), (0., 0., neither)]),
+            demand(Goal::Hold, margin),
+            1,
+        )
     }
 
     #[test]

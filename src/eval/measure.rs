@@ -142,7 +142,12 @@ fn by_keywords(measured: &mut Measured) {
     }
 }
 
-fn with_embedder(suite: &Suite, measured: &mut Measured, embedder: &mut dyn Embedder, outside: &[String]) -> Result<(), EvalError> {
+fn with_embedder(
+    suite: &Suite,
+    measured: &mut Measured,
+    embedder: &mut dyn Embedder,
+    outside: &[String],
+) -> Result<(), EvalError> {
     let name = embedder.name();
     let base: Vec<&str> = measured.cases.iter().map(|c| c.base.text.as_str()).collect();
     let tuned: Vec<&str> = measured.cases.iter().map(|c| c.tuned.text.as_str()).collect();
@@ -151,7 +156,8 @@ fn with_embedder(suite: &Suite, measured: &mut Measured, embedder: &mut dyn Embe
         case.cosine = b.as_ref().zip(t.as_ref()).map(|(b, t)| cosine(b, t));
     }
     measured.cosine_signature = format!("cos(base answer, tuned answer):embed={name},v1");
-    let references: Vec<&str> = suite.cases.iter().filter_map(|c| c.reference.as_deref().or(c.expected.first().map(String::as_str))).collect();
+    let references: Vec<&str> =
+        suite.cases.iter().filter_map(|c| c.reference.as_deref().or(c.expected.first().map(String::as_str))).collect();
     let outside: Vec<&str> = outside.iter().map(String::as_str).collect();
     let inside: Vec<_> = embed(embedder, &references)?.into_iter().flatten().collect();
     let outside: Vec<_> = embed(embedder, &outside)?.into_iter().flatten().collect();
@@ -161,11 +167,13 @@ fn with_embedder(suite: &Suite, measured: &mut Measured, embedder: &mut dyn Embe
                 case.base.relevance = Some(b.as_ref().map_or(0.0, |v| domain.relevance(v)));
                 case.tuned.relevance = Some(t.as_ref().map_or(0.0, |v| domain.relevance(v)));
             }
-            measured.relevance_signature = format!("clamp((cos-out)/(in-out)):embed={name}|in={}|out={},v1", inside.len(), outside.len());
+            measured.relevance_signature =
+                format!("clamp((cos-out)/(in-out)):embed={name}|in={}|out={},v1", inside.len(), outside.len());
         }
         None => {
             by_keywords(measured);
-            measured.relevance_signature = "keyword_coverage (too few references, or the embedder does not tell them from general answers)".into();
+            measured.relevance_signature =
+                "keyword_coverage (too few references, or the embedder does not tell them from general answers)".into();
         }
     }
     Ok(())
@@ -189,11 +197,22 @@ mod tests {
     }
 
     fn said(text: &str, reason: &str) -> Reply {
-        Reply::Answer(Answered { text: text.into(), done: true, done_reason: reason.into(), tokens: 4, seconds: 2.0, eval_seconds: 1.0, ..Answered::default() })
+        Reply::Answer(Answered {
+            text: text.into(),
+            done: true,
+            done_reason: reason.into(),
+            tokens: 4,
+            seconds: 2.0,
+            eval_seconds: 1.0,
+            ..Answered::default()
+        })
     }
 
     fn suite() -> Suite {
-        let lines: String = ["11", "22", "33"].iter().map(|n| format!("{{\"prompt\": \"p{n}\", \"expected\": \"{n}\", \"keywords\": [\"{n}\", \"x\"]}}\n")).collect();
+        let lines: String = ["11", "22", "33"]
+            .iter()
+            .map(|n| format!("{{\"prompt\": \"p{n}\", \"expected\": \"{n}\", \"keywords\": [\"{n}\", \"x\"]}}\n"))
+            .collect();
         Suite::parse(&lines, "s").unwrap()
     }
 

@@ -43,7 +43,10 @@ pub fn overlaps(suite: &Suite, records: &[Record]) -> Vec<Overlap> {
         }
         let own = grams(&prompt);
         let near: HashSet<usize> = own.iter().filter_map(|g| by_gram.get(g)).flatten().copied().collect();
-        let best = near.into_iter().map(|i| (jaccard(&own, &grams(&train[i].1)), train[i].0)).max_by(|a, b| a.0.total_cmp(&b.0));
+        let best = near
+            .into_iter()
+            .map(|i| (jaccard(&own, &grams(&train[i].1)), train[i].0))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((likeness, line)) = best.filter(|(j, _)| *j > LIMIT) {
             found.push(Overlap { case: case.id.clone(), line, likeness });
         }
@@ -53,7 +56,9 @@ pub fn overlaps(suite: &Suite, records: &[Record]) -> Vec<Overlap> {
 
 fn prompts(record: &Record) -> Vec<(usize, Vec<String>)> {
     let texts: Vec<&str> = match &record.content {
-        Content::Chat(messages) => messages.iter().filter(|m| m.role == Role::User).map(|m| m.content.as_str()).collect(),
+        Content::Chat(messages) => {
+            messages.iter().filter(|m| m.role == Role::User).map(|m| m.content.as_str()).collect()
+        }
         Content::Text(text) => vec![text],
     };
     texts.into_iter().map(|t| (record.line, words(t))).filter(|(_, w)| !w.is_empty()).collect()
@@ -75,7 +80,11 @@ mod tests {
     use crate::chat::Message;
 
     fn record(line: usize, user: &str) -> Record {
-        Record { line, content: Content::Chat(vec![Message { role: Role::User, content: user.into() }]), category: None }
+        Record {
+            line,
+            content: Content::Chat(vec![Message { role: Role::User, content: user.into() }]),
+            category: None,
+        }
     }
 
     #[test]

@@ -99,7 +99,10 @@ mod tests {
         let mut rows = 0;
         for v in vectors("tango95") {
             let (low, high) = tango_interval(pairs(&v), 1.959_963_984_540_054);
-            assert!((low - v["ci"][0].as_f64().unwrap()).abs() < 1e-9 && (high - v["ci"][1].as_f64().unwrap()).abs() < 1e-9, "{v}");
+            assert!(
+                (low - v["ci"][0].as_f64().unwrap()).abs() < 1e-9 && (high - v["ci"][1].as_f64().unwrap()).abs() < 1e-9,
+                "{v}"
+            );
             rows += 1;
         }
         assert_eq!(rows, 5);
@@ -121,7 +124,9 @@ mod tests {
     fn a_candidate_at_the_margin_seldom_passes() {
         use rand::{Rng, SeedableRng};
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(20_261_118);
-        for (n, discordance, margin) in [(30, 0.3, 0.1), (50, 0.2, 0.1), (100, 0.2, 0.05), (120, 0.3, 0.1), (200, 0.1, 0.05)] {
+        for (n, discordance, margin) in
+            [(30, 0.3, 0.1), (50, 0.2, 0.1), (100, 0.2, 0.05), (120, 0.3, 0.1), (200, 0.1, 0.05)]
+        {
             let broken_rate = (discordance + margin) / 2.0;
             let passes = (0..2000)
                 .filter(|_| {

@@ -44,14 +44,18 @@ mod tests {
         for (n, margin) in [(25, 0.10), (52, 0.05), (133, 0.02)] {
             assert!(smallest_margin(n) < margin && smallest_margin(n - 1) >= margin, "{n} {margin}");
             let proves = |pairs: Pairs, margin: f64| tango_z(pairs, -margin) > Z95;
-            assert!(proves(Pairs { n, ..Pairs::default() }, margin) && !proves(Pairs { n: n - 1, ..Pairs::default() }, margin));
+            assert!(
+                proves(Pairs { n, ..Pairs::default() }, margin)
+                    && !proves(Pairs { n: n - 1, ..Pairs::default() }, margin)
+            );
         }
     }
 
     /// The same table's sizes for an 80 % chance: 130 (20 % flips, 10 points), 500 (20 %, 5), 80 (10 %, 10).
     #[test]
     fn sizes_agree_with_the_simulated_table() {
-        for (discordance, margin, n) in [(0.2, 0.10, 130.0), (0.2, 0.05, 500.0), (0.1, 0.10, 80.0), (0.3, 0.10, 180.0)] {
+        for (discordance, margin, n) in [(0.2, 0.10, 130.0), (0.2, 0.05, 500.0), (0.1, 0.10, 80.0), (0.3, 0.10, 180.0)]
+        {
             let estimate = needed(0.0, discordance, margin).unwrap() as f64;
             assert!((estimate / n - 1.0).abs() < 0.25, "{discordance} {margin}: {estimate} for {n}");
         }
@@ -68,7 +72,9 @@ mod tests {
         for b in 0..=n {
             for c in 0..=n - b {
                 let log = log_factorial[n] - log_factorial[b] - log_factorial[c] - log_factorial[n - b - c]
-                    + b as f64 * broken.ln() + c as f64 * fixed.ln() + (n - b - c) as f64 * (1.0 - discordance).ln();
+                    + b as f64 * broken.ln()
+                    + c as f64 * fixed.ln()
+                    + (n - b - c) as f64 * (1.0 - discordance).ln();
                 if log < -25.0 {
                     continue;
                 }

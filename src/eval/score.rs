@@ -98,7 +98,10 @@ fn pass(case: &Case, answer: &str) -> Option<bool> {
 
 /// Whether one of the `|`-alternatives stands in the folded text as a word of its own.
 fn holds(text: &str, keyword: &str) -> bool {
-    keyword.split('|').map(fold).any(|k| !k.is_empty() && text.match_indices(&k).any(|(at, _)| bounded(text, at, at + k.len())))
+    keyword
+        .split('|')
+        .map(fold)
+        .any(|k| !k.is_empty() && text.match_indices(&k).any(|(at, _)| bounded(text, at, at + k.len())))
 }
 
 fn bounded(text: &str, start: usize, end: usize) -> bool {
@@ -106,10 +109,12 @@ fn bounded(text: &str, start: usize, end: usize) -> bool {
     let free = |edge: Option<char>, mut outward: Box<dyn Iterator<Item = char> + '_>| {
         let (Some(edge), Some(next)) = (edge, outward.next()) else { return true };
         // A decimal goes on over its point: `3` is not in `3.5`.
-        let decimal = edge.is_ascii_digit() && matches!(next, '.' | ',') && outward.next().is_some_and(|c| c.is_ascii_digit());
+        let decimal =
+            edge.is_ascii_digit() && matches!(next, '.' | ',') && outward.next().is_some_and(|c| c.is_ascii_digit());
         !(decimal || spaced(edge) && spaced(next))
     };
-    free(inside.chars().next(), Box::new(text[..start].chars().rev())) && free(inside.chars().next_back(), Box::new(text[end..].chars()))
+    free(inside.chars().next(), Box::new(text[..start].chars().rev()))
+        && free(inside.chars().next_back(), Box::new(text[end..].chars()))
 }
 
 /// A letter of a script that puts spaces between words (Chinese, Japanese, Thai … have no boundaries to demand).
@@ -162,11 +167,16 @@ mod tests {
 
     #[test]
     fn pass_wants_all_that_is_asserted() {
-        let c = case(r#"{"prompt": "p", "expected": ["volume_up()"], "keywords": ["volume_up"], "not_keywords": ["down"]}"#);
+        let c = case(
+            r#"{"prompt": "p", "expected": ["volume_up()"], "keywords": ["volume_up"], "not_keywords": ["down"]}"#,
+        );
         assert_eq!(Metric::Pass.score(&c, " Volume_Up() "), Some(1.0));
         assert_eq!(Metric::Pass.score(&c, "volume_up() ok"), Some(0.0));
         let c = case(r#"{"prompt": "p", "keywords": ["a", "b|c"], "not_keywords": ["d"]}"#);
-        assert_eq!((Metric::Pass.score(&c, "a c"), Metric::Pass.score(&c, "a c d"), Metric::Pass.score(&c, "a")), (Some(1.0), Some(0.0), Some(0.0)));
+        assert_eq!(
+            (Metric::Pass.score(&c, "a c"), Metric::Pass.score(&c, "a c d"), Metric::Pass.score(&c, "a")),
+            (Some(1.0), Some(0.0), Some(0.0))
+        );
         assert_eq!((Metric::KeywordMatch.score(&c, "a"), Metric::ExactMatch.score(&c, "a")), (Some(0.5), None));
     }
 

@@ -85,7 +85,9 @@ impl Suite {
     /// Whether every case has what `metric` needs.
     pub fn check_metric(&self, metric: Metric) -> Result<(), EvalError> {
         let (needs, lacks): (_, fn(&Case) -> bool) = match metric {
-            Metric::Pass => ("\"expected\" or \"keywords\"", |c| c.expected.is_empty() && c.keywords.is_empty() && c.not_keywords.is_empty()),
+            Metric::Pass => ("\"expected\" or \"keywords\"", |c| {
+                c.expected.is_empty() && c.keywords.is_empty() && c.not_keywords.is_empty()
+            }),
             Metric::ExactMatch => ("\"expected\"", |c| c.expected.is_empty()),
             Metric::KeywordMatch => ("\"keywords\"", |c| c.keywords.is_empty()),
             Metric::TokenF1 => ("\"expected\" or \"reference\"", |c| c.expected.is_empty() && c.reference.is_none()),
@@ -136,7 +138,8 @@ mod tests {
     use super::*;
 
     fn record(line: usize, turns: &[(Role, &str)]) -> Record {
-        let messages = turns.iter().map(|(role, content)| Message { role: *role, content: content.to_string() }).collect();
+        let messages =
+            turns.iter().map(|(role, content)| Message { role: *role, content: content.to_string() }).collect();
         Record { line, content: Content::Chat(messages), category: None }
     }
 

@@ -13,7 +13,17 @@ use super::suite::{Case, Suite};
 use super::text::{Normaliser, fold};
 
 const KEYS: &[&str] = &[
-    "id", "prompt", "messages", "expected", "keywords", "not_keywords", "reference", "category", "cluster", "must_pass", "normalise",
+    "id",
+    "prompt",
+    "messages",
+    "expected",
+    "keywords",
+    "not_keywords",
+    "reference",
+    "category",
+    "cluster",
+    "must_pass",
+    "normalise",
 ];
 
 impl Suite {
@@ -155,7 +165,8 @@ impl Reader {
 
     fn texts(&mut self, map: &Map<String, Value>, key: &str) -> Vec<String> {
         let Some(Value::Array(items)) = map.get(key) else { return self.text(map, key).into_iter().collect() };
-        let texts: Vec<_> = items.iter().filter_map(Value::as_str).filter(|t| !t.trim().is_empty()).map(str::to_owned).collect();
+        let texts: Vec<_> =
+            items.iter().filter_map(Value::as_str).filter(|t| !t.trim().is_empty()).map(str::to_owned).collect();
         if texts.len() != items.len() {
             self.fault(format!("{key:?} wants a list of texts, none empty"));
         }
@@ -194,7 +205,10 @@ mod tests {
                     {\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u\"}], \"expected\": [\"a\", \"b\"], \"normalise\": \"squad\", \"cluster\": \"k\"}\n";
         let suite = Suite::parse(text, "s").unwrap();
         let [a, b] = suite.cases.as_slice() else { panic!() };
-        assert_eq!((a.id.as_str(), a.must_pass, a.category.as_str(), a.prompt()), ("7", true, "geo", "Capital of France?"));
+        assert_eq!(
+            (a.id.as_str(), a.must_pass, a.category.as_str(), a.prompt()),
+            ("7", true, "geo", "Capital of France?")
+        );
         assert_eq!((b.id.as_str(), b.expected.len(), b.normaliser, b.prompt()), ("line-3", 2, Normaliser::Squad, "u"));
     }
 

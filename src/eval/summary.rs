@@ -25,7 +25,11 @@ struct Section {
 }
 
 /// One document, with its measures, a suite; in the gate's order.
-pub fn summary(metadata: &Metadata, gate: &Gate, suites: &[(&Measured, &Judged, &Document)]) -> Result<String, EvalError> {
+pub fn summary(
+    metadata: &Metadata,
+    gate: &Gate,
+    suites: &[(&Measured, &Judged, &Document)],
+) -> Result<String, EvalError> {
     let sections: Vec<Section> = suites.iter().map(|(m, j, d)| section(metadata, m, j, d)).collect();
     let title = match &metadata.role {
         Some(role) => format!("{} → {} for the role {role}", metadata.base_model, metadata.finetuned_model),
@@ -55,7 +59,8 @@ fn section(metadata: &Metadata, measured: &Measured, judged: &Judged, document: 
         ("median_seconds", "median seconds".into(), Show::Two),
         ("tokens", "tokens".into(), Show::Plain),
     ];
-    let rows = rows.into_iter().map(|(k, name, how)| (name, show(&stat(k, "base"), how), show(&stat(k, "finetuned"), how)));
+    let rows =
+        rows.into_iter().map(|(k, name, how)| (name, show(&stat(k, "base"), how), show(&stat(k, "finetuned"), how)));
     let mut categories: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
     for c in &measured.cases {
         let entry = categories.entry(&c.category).or_default();
@@ -68,7 +73,10 @@ fn section(metadata: &Metadata, measured: &Measured, judged: &Judged, document: 
         base_model: cell(&metadata.base_model),
         tuned_model: cell(&metadata.finetuned_model),
         rows: rows.filter(|r| r.1 != "–" || r.2 != "–").collect(),
-        categories: categories.into_iter().map(|(k, (n, b, t))| (cell(k), n.to_string(), share(b, n), share(t, n))).collect(),
+        categories: categories
+            .into_iter()
+            .map(|(k, (n, b, t))| (cell(k), n.to_string(), share(b, n), share(t, n)))
+            .collect(),
         broken: broken.map(|c| (cell(&c.prompt), cell(&c.base.text), cell(&c.tuned.text))).collect(),
         notes: notes(measured, judged),
     }
@@ -77,7 +85,12 @@ fn section(metadata: &Metadata, measured: &Measured, judged: &Judged, document: 
 fn notes(measured: &Measured, judged: &Judged) -> Vec<String> {
     let mut notes = vec![
         format!("{} prompts can prove a margin of {} points at best.", judged.n, points(judged.smallest_margin)),
-        format!("Metric `{}`; interval by {}; relevance: {}.", judged.demand.metric.signature(), judged.interval.method, measured.relevance_signature),
+        format!(
+            "Metric `{}`; interval by {}; relevance: {}.",
+            judged.demand.metric.signature(),
+            judged.interval.method,
+            measured.relevance_signature
+        ),
         format!("Cosine of the two answers: {}.", measured.cosine_signature),
     ];
     if let Some(p) = judged.mcnemar_midp {
@@ -135,7 +148,14 @@ mod tests {
         };
         let text = summary(&metadata, &gate(&input), &[(&measured, &judged, &doc)]).unwrap();
         assert!(text.starts_with("# INCONCLUSIVE: x:v1 → x:v2\n"), "{text}");
-        for needle in ["- evals/r.jsonl: v1 100.0 %, v2 50.0 %", "- **--limit 2**", "| **pass** | 100 % | 50 % |", "| x | 1 | 100 % | 100 % |", "| p2 | c | d |", "can prove a margin of"] {
+        for needle in [
+            "- evals/r.jsonl: v1 100.0 %, v2 50.0 %",
+            "- **--limit 2**",
+            "| **pass** | 100 % | 50 % |",
+            "| x | 1 | 100 % | 100 % |",
+            "| p2 | c | d |",
+            "can prove a margin of",
+        ] {
             assert!(text.contains(needle), "{needle} not in\n{text}");
         }
         assert!(!text.contains("\n\n\n"), "{text}");

@@ -18,7 +18,9 @@ pub enum PromoteError {
     FileChanged { path: PathBuf },
     #[error("{model}: not in Ollama's store{why}; nothing was written")]
     TagGone { model: String, why: String },
-    #[error("{model}: is not what it was {when} (digest {was} then, {now} now): somebody re-created it; nothing was written{remedy}")]
+    #[error(
+        "{model}: is not what it was {when} (digest {was} then, {now} now): somebody re-created it; nothing was written{remedy}"
+    )]
     TagChanged { model: String, when: &'static str, was: String, now: String, remedy: &'static str },
     #[error("{role}: nothing to roll back; {why}")]
     NothingToRollBack { role: String, why: String },

@@ -29,14 +29,25 @@ pub(super) fn recover_locked(place: &Place, registry: &mut Registry) -> Result<V
         let happened = settle(place, &intent, backup.as_deref())?;
         let (role, from, to) = (&intent.role, &intent.from, &intent.to);
         let (what, sentence) = match happened {
-            Settled::Done => (What::Done { intent: seq }, format!("an interrupted swap is finished: the role {role} serves {to} (was {from})")),
+            Settled::Done => (
+                What::Done { intent: seq },
+                format!("an interrupted swap is finished: the role {role} serves {to} (was {from})"),
+            ),
             Settled::NotDone => {
                 let why = "interrupted before the file was touched".to_owned();
-                (What::Reverted { intent: seq, why }, format!("an interrupted swap never reached the file: the role {role} still serves {from}"))
+                (
+                    What::Reverted { intent: seq, why },
+                    format!("an interrupted swap never reached the file: the role {role} still serves {from}"),
+                )
             }
             Settled::Overtaken(now) => {
                 let why = format!("interrupted, then overtaken: model_name is {now:?}");
-                (What::Reverted { intent: seq, why }, format!("an interrupted swap of the role {role} ({from} to {to}) was overtaken: it serves {now} now, and stays so"))
+                (
+                    What::Reverted { intent: seq, why },
+                    format!(
+                        "an interrupted swap of the role {role} ({from} to {to}) was overtaken: it serves {now} now, and stays so"
+                    ),
+                )
             }
         };
         registry.append(what)?;
@@ -149,7 +160,8 @@ mod tests {
     #[test]
     fn a_rollback_killed_in_the_middle_ends_whole_too() {
         let (_dir, path) = folder();
-        promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut Hook { at: &mut |_| true, refuse_rename: true }).unwrap();
+        promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut Hook { at: &mut |_| true, refuse_rename: true })
+            .unwrap();
         let e = crate::promote::rollback::rollback_with(
             &path,
             &Rollback { role: "router", to: None, force: false },

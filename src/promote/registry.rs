@@ -46,10 +46,18 @@ pub(super) struct Intent {
 pub(super) enum What {
     Intent(Box<Intent>),
     /// The file could not be renamed over and is written in place; `backup` holds it as it was.
-    InPlace { intent: u64, backup: PathBuf },
-    Done { intent: u64 },
+    InPlace {
+        intent: u64,
+        backup: PathBuf,
+    },
+    Done {
+        intent: u64,
+    },
     /// It did not happen, or was overtaken.
-    Reverted { intent: u64, why: String },
+    Reverted {
+        intent: u64,
+        why: String,
+    },
     /// Of a newer version.
     #[serde(other)]
     Other,

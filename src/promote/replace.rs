@@ -44,7 +44,9 @@ pub(super) fn rename(fresh: &Path, target: &Path) -> Result<Renamed, StoreError>
             }
             Ok(Renamed::Yes)
         }
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::ResourceBusy | std::io::ErrorKind::CrossesDevices) => Ok(Renamed::Refused),
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::ResourceBusy | std::io::ErrorKind::CrossesDevices) => {
+            Ok(Renamed::Refused)
+        }
         Err(e) => Err(StoreError::new("replacing", target, e)),
     }
 }

@@ -26,7 +26,12 @@ pub fn rollback(models_yaml: &Path, rollback: &Rollback<'_>, tags: &dyn Tags) ->
     rollback_with(models_yaml, rollback, tags, &mut Hook { at: &mut |_| true, refuse_rename: false })
 }
 
-pub(super) fn rollback_with(models_yaml: &Path, r: &Rollback<'_>, tags: &dyn Tags, hook: &mut Hook<'_>) -> Result<Swapped, PromoteError> {
+pub(super) fn rollback_with(
+    models_yaml: &Path,
+    r: &Rollback<'_>,
+    tags: &dyn Tags,
+    hook: &mut Hook<'_>,
+) -> Result<Swapped, PromoteError> {
     let place = Place::of(models_yaml)?;
     let _lock = place.lock()?;
     let mut registry = Registry::read(&place)?;

@@ -140,7 +140,12 @@ pub(super) struct Carried<'a> {
 
 impl Carried<'_> {
     /// intent → the file → done.
-    pub(super) fn out(self, registry: &mut Registry, mut notes: Vec<String>, hook: &mut Hook<'_>) -> Result<Swapped, PromoteError> {
+    pub(super) fn out(
+        self,
+        registry: &mut Registry,
+        mut notes: Vec<String>,
+        hook: &mut Hook<'_>,
+    ) -> Result<Swapped, PromoteError> {
         let (role, from, to) = (self.intent.role.clone(), self.intent.from.clone(), self.intent.to.clone());
         hook.at(Point::BeforeIntent)?;
         let seq = registry.append(What::Intent(Box::new(self.intent.clone())))?;
@@ -184,7 +189,10 @@ impl Carried<'_> {
         registry.append(What::InPlace { intent: seq, backup })?;
         hook.at(Point::BackedUp)?;
         overwrite(file, self.after)?;
-        Ok(Some(format!("{} can't be renamed over (a mount of its own?), so it was written in place, with a backup until it was done", file.display())))
+        Ok(Some(format!(
+            "{} can't be renamed over (a mount of its own?), so it was written in place, with a backup until it was done",
+            file.display()
+        )))
     }
 
     /// Closes the intent if the file is as it was, so that the fault is all that remains.
@@ -206,8 +214,7 @@ pub(super) mod tests {
     use super::*;
     use crate::promote::{Rollback, history, recover, rollback};
 
-    pub(crate) const TEXT: &str =
-        "# roles\r\nmodels:\r\n  router:   # ours\r\n    model_name: 'x:v1'   # the one\r\n    options: {num_ctx: 4096}\r\n  other: {model_name: x:v1}\r\n";
+    pub(crate) const TEXT: &str = "# roles\r\nmodels:\r\n  router:   # ours\r\n    model_name: 'x:v1'   # the one\r\n    options: {num_ctx: 4096}\r\n  other: {model_name: x:v1}\r\n";
 
     pub(crate) struct Table(pub(crate) HashMap<&'static str, &'static str>);
     impl Tags for Table {
@@ -250,10 +257,14 @@ pub(super) mod tests {
         let done = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap();
         assert_eq!((done.from.as_str(), done.to.as_str(), done.notes.len()), ("x:v1", "x:v2", 0));
         assert_eq!(read(&path), TEXT.replacen("'x:v1'", "'x:v2'", 1));
-        let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let names: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(names.len(), 2, "{names:?}");
         let h = history(&path, Some("router")).unwrap();
-        assert_eq!((h.len(), h[0].state.as_str(), h[0].to_digest.as_deref(), &h[0].evidence["report"]), (1, "done", Some("d2"), &"r.md".into()));
+        assert_eq!(
+            (h.len(), h[0].state.as_str(), h[0].to_digest.as_deref(), &h[0].evidence["report"]),
+            (1, "done", Some("d2"), &"r.md".into())
+        );
         rollback(&path, &Rollback { role: "router", to: None, force: false }, &tags()).unwrap();
         assert_eq!(read(&path), TEXT);
     }
@@ -261,7 +272,14 @@ pub(super) mod tests {
     #[test]
     fn a_kill_at_any_point_ends_whole() {
         for in_place in [false, true] {
-            for point in [Point::BeforeIntent, Point::AfterIntent, Point::Prepared, Point::BackedUp, Point::Replaced, Point::Done] {
+            for point in [
+                Point::BeforeIntent,
+                Point::AfterIntent,
+                Point::Prepared,
+                Point::BackedUp,
+                Point::Replaced,
+                Point::Done,
+            ] {
                 if !in_place && point == Point::BackedUp {
                     continue;
                 }
@@ -273,7 +291,11 @@ pub(super) mod tests {
                 let after = TEXT.replacen("'x:v1'", "'x:v2'", 1);
                 let happened = matches!(point, Point::Replaced | Point::Done);
                 assert_eq!(read(&path), if happened { after.as_str() } else { TEXT }, "{point:?}");
-                assert_eq!(said.len(), usize::from(!matches!(point, Point::BeforeIntent | Point::Done)), "{point:?}: {said:?}");
+                assert_eq!(
+                    said.len(),
+                    usize::from(!matches!(point, Point::BeforeIntent | Point::Done)),
+                    "{point:?}: {said:?}"
+                );
                 assert!(recover(&path).unwrap().is_empty());
                 let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
                 assert_eq!(left.len(), 2, "{point:?}: {left:?}");
@@ -294,7 +316,9 @@ pub(super) mod tests {
         let recreated = Promotion { evaluated_digest: Some("d0"), ..wish_.clone() };
         assert!(promote(&path, &recreated, &tags()).unwrap_err().to_string().contains("re-created"));
         assert!(matches!(promote(&path, &wish("x:v1", "x:v9"), &tags()), Err(PromoteError::TagGone { .. })));
-        assert!(promote(&path, &wish("x:v0", "x:v2"), &tags()).unwrap_err().to_string().contains("somebody changed it"));
+        assert!(
+            promote(&path, &wish("x:v0", "x:v2"), &tags()).unwrap_err().to_string().contains("somebody changed it")
+        );
         let failed = Promotion { decision: Decision::Inconclusive, ..wish_.clone() };
         assert!(promote(&path, &failed, &tags()).unwrap_err().to_string().contains("INCONCLUSIVE"));
         assert_eq!(read(&path), TEXT);
