@@ -52,9 +52,6 @@ const SHORT_ANSWER_WORDS: usize = 12;
 const GENERAL: &str = include_str!("../../data/general/suite.jsonl");
 
 impl Suite {
-    /// Answers of `builtin:general` need no more tokens.
-    pub const GENERAL_TOKENS: u64 = 24;
-
     /// `builtin:general`, or None where the name does not begin with `builtin:`.
     pub fn builtin(name: &str) -> Option<Result<Self, EvalError>> {
         let which = name.strip_prefix("builtin:")?;

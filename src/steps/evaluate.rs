@@ -18,7 +18,6 @@ use daemon::{DaemonAnswerer, DaemonEmbedder};
 
 /// The suite that guards every gate, embedded in the program.
 pub const GENERAL: &str = "builtin:general";
-const GENERAL_TEXT: &str = include_str!("../../data/general/suite.jsonl");
 /// Its answers are short by the questions' own wording.
 const GENERAL_TOKENS: u64 = 32;
 
@@ -78,7 +77,7 @@ pub fn suites(role: &Role, general: bool, held_out: &[Record]) -> Result<Vec<(Su
     }
     let named = role.eval.iter().any(|s| s.suite == GENERAL);
     if general && role.general == General::On && !named {
-        let suite = Suite::parse(GENERAL_TEXT, GENERAL)?;
+        let suite = general_suite()?;
         let metric = suite.natural_metric();
         found.push((Demand { goal: Goal::Hold, metric, margin: Demand::GENERAL_MARGIN, min_gain: None }, suite));
     }
@@ -86,11 +85,15 @@ pub fn suites(role: &Role, general: bool, held_out: &[Record]) -> Result<Vec<(Su
 }
 
 fn open(wanted: &SuiteRef) -> Result<Suite, Failure> {
-    match wanted.suite.as_str() {
-        GENERAL => Ok(Suite::parse(GENERAL_TEXT, GENERAL)?),
-        name if name.starts_with("builtin:") => Err(eval::EvalError::NoBuiltin(name.to_owned()).into()),
-        path => Ok(Suite::read(Path::new(path))?),
+    match Suite::builtin(&wanted.suite) {
+        Some(builtin) => Ok(builtin?),
+        None => Ok(Suite::read(Path::new(&wanted.suite))?),
     }
+}
+
+fn general_suite() -> Result<Suite, Failure> {
+    let none = || eval::EvalError::NoBuiltin(GENERAL.to_owned());
+    Ok(Suite::builtin(GENERAL).ok_or_else(none)??)
 }
 
 fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
@@ -140,7 +143,11 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     let report = &mut *context.report;
     let answers = eval::ask_all(&asking, &mut answerer, &mut journal, &mut |event| show(report, event))?;
     let mut embedder = trial.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
-    let outside: Vec<String> = Vec::new();
+    // What the base says off the domain: the embedder's notion of what relevance is not.
+    let general = suites.iter().position(|(s, _)| s.name == GENERAL);
+    let outside: Vec<String> = general.map_or_else(Vec::new, |i| {
+        answers[i].iter().flat_map(|a| &a.base).map(|reply| reply.text().to_owned()).collect()
+    });
     let mut measured = Vec::new();
     for ((suite, demand), answers) in suites.iter().zip(&answers) {
         let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);

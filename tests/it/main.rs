@@ -7,4 +7,5 @@ mod conformance;
 mod daemon;
 mod data;
 mod deliveries;
+mod gate;
 mod ollama_go;

@@ -1,0 +1,129 @@
+//! Evaluation, decision, swap and rollback with a real daemon behind them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tunesmith::config::Env;
+use tunesmith::eval::Decision;
+use tunesmith::ollama::{Client, Create};
+use tunesmith::promote::{PromoteError, Promotion, Rollback, promote, rollback};
+use tunesmith::steps::evaluate::{Outcome, Wishes, alone};
+use tunesmith::steps::{Context, Silent};
+use tunesmith::store::Interrupt;
+
+use crate::daemon;
+
+/// A folder with models.yaml, whose role `general` is served by `gate:v1`, and a suite of 40 general questions.
+fn project() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let questions: Vec<&str> = include_str!("../../data/general/suite.jsonl").lines().step_by(3).take(40).collect();
+    std::fs::write(dir.path().join("forty.jsonl"), questions.join("\n")).unwrap();
+    let path = dir.path().join("models.yaml");
+    let text = "models:\n  general: # kept\n    model_name: \"gate:v1\"\n    general: off\n    options: {num_predict: 16, num_ctx: 512}\n    \
+                eval: {suite: forty.jsonl, goal: hold, margin: 0.1}\n";
+    std::fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+fn judged(models_yaml: &Path, model: &str) -> Outcome {
+    let mut silent = Silent;
+    let mut context = Context {
+        env: Env::default(),
+        ollama_host: Some(daemon::newest().host().to_string()),
+        models_yaml: models_yaml.to_path_buf(),
+        models_yaml_said: true,
+        seed: Some(1),
+        interrupt: Interrupt::default(),
+        report: &mut silent,
+    };
+    let wishes = Wishes {
+        role: Some("general".into()),
+        suites: vec![],
+        model: model.into(),
+        against: None,
+        limit: None,
+        output: models_yaml.with_file_name("eval"),
+        num_thread: Some(1),
+    };
+    alone(&mut context, &wishes).unwrap()
+}
+
+/// `name`: `gate:v1`'s weights, with one parameter of its own.
+fn derived(client: &Client, name: &str, parameters: &Value) {
+    let create = Create {
+        model: name.to_owned(),
+        from: Some("gate:v1".to_owned()),
+        parameters: parameters.as_object().unwrap().clone(),
+        ..Create::default()
+    };
+    client.create(&create, &mut |_| {}).unwrap();
+}
+
+#[test]
+fn equal_models_are_without_effect_and_a_damaged_one_fails() {
+    let daemon = daemon::newest();
+    let _alone = daemon.alone();
+    let client = daemon.client();
+    daemon::register_smollm2(&client, "gate:v1");
+    let (_dir, models_yaml) = project();
+    // Other parameters, the same answers: as an adapter that is loaded and then ignored.
+    derived(&client, "gate:same", &json!({"num_keep": 5}));
+    let same = judged(&models_yaml, "gate:same");
+    assert_eq!(same.decision, Decision::Fail, "{:?}", same.reasons);
+    assert_eq!(same.reasons.len(), 1);
+    assert!(same.reasons[0].contains("no effect") && same.suites[0].ends_with("PASS."), "{same:?}");
+    // Every answer stops before its first `a`: most of what was known is gone.
+    derived(&client, "gate:damaged", &json!({"stop": ["a", "<|im_end|>"]}));
+    let damaged = judged(&models_yaml, "gate:damaged");
+    assert_eq!(damaged.decision, Decision::Fail);
+    assert!(damaged.reasons.iter().any(|r| r.contains("worse, and by more than the 10 points allowed")), "{damaged:?}");
+    assert!(damaged.summary.starts_with("# FAIL: gate:v1 → gate:damaged for the role general"), "{}", damaged.summary);
+    let written = std::fs::read_dir(models_yaml.with_file_name("eval")).unwrap().map(|e| e.unwrap().path());
+    let document = written.filter(|p| p.extension().is_some_and(|e| e == "json")).next().unwrap();
+    let document: Value = serde_json::from_slice(&std::fs::read(document).unwrap()).unwrap();
+    assert_eq!(document["statistics"]["total_tests"], 40);
+    assert_eq!(document["statistics"]["avg_cosine_similarity"], Value::Null);
+    assert!(document["metadata"]["cosine_signature"].as_str().unwrap().starts_with("null"));
+    let rate = |arm: &str| document["statistics"][format!("avg_keyword_match_{arm}")].as_f64().unwrap();
+    assert!(rate("base") > 0.4 && rate("finetuned") < rate("base") - 0.2, "{} {}", rate("base"), rate("finetuned"));
+    assert!(document["results"][0]["tokens_base"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn the_swap_watches_the_daemons_tags() {
+    let daemon = daemon::newest();
+    let _alone = daemon.alone();
+    let client = daemon.client();
+    daemon::register_smollm2(&client, "gate:v1");
+    derived(&client, "gate:v2", &json!({"num_keep": 6}));
+    let (_dir, models_yaml) = project();
+    let text = std::fs::read_to_string(&models_yaml).unwrap();
+    let evaluated = client.tag("gate:v2").unwrap().unwrap().digest;
+    let promotion = |decision, digest| Promotion {
+        role: "general",
+        from: "gate:v1",
+        to: "gate:v2",
+        decision,
+        allow_inconclusive: false,
+        evaluated_file: None,
+        evaluated_digest: digest,
+        evidence: serde_json::Map::new(),
+    };
+    let refused = promote(&models_yaml, &promotion(Decision::Fail, None), &client).unwrap_err();
+    assert!(matches!(refused, PromoteError::NotPassed { .. }));
+    derived(&client, "gate:v2", &json!({"num_keep": 7}));
+    let moved = promote(&models_yaml, &promotion(Decision::Pass, Some(evaluated.as_str())), &client).unwrap_err();
+    assert!(matches!(moved, PromoteError::TagChanged { .. }), "{moved}");
+    assert_eq!(std::fs::read_to_string(&models_yaml).unwrap(), text);
+    promote(&models_yaml, &promotion(Decision::Pass, None), &client).unwrap();
+    assert_eq!(std::fs::read_to_string(&models_yaml).unwrap(), text.replace("gate:v1", "gate:v2"));
+    // The old tag is gone: going back is refused, until it is there again as it was.
+    client.copy("gate:v1", "gate:kept").unwrap();
+    client.delete("gate:v1").unwrap();
+    let back = Rollback { role: "general", to: None, force: false };
+    assert!(matches!(rollback(&models_yaml, &back, &client), Err(PromoteError::TagGone { .. })));
+    client.copy("gate:kept", "gate:v1").unwrap();
+    client.delete("gate:kept").unwrap();
+    rollback(&models_yaml, &back, &client).unwrap();
+    assert_eq!(std::fs::read_to_string(&models_yaml).unwrap(), text);
+}
