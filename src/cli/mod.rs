@@ -1,5 +1,7 @@
 //! Arguments, progress, words to the user: the only place that prints.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
+
 mod args;
 mod ask;
 mod flags;

@@ -154,7 +154,7 @@ pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)
     let tuned_rows = served::forward(&model, Some(&adapter), &answers)?;
     request.check_interrupt()?;
     let base_rows = served::forward(&model, None, &answers)?;
-    drop(model);
+
 
     let reference = exported_rows.as_ref().unwrap_or(&tuned_rows);
     legs.push(exported::leg(request, &file, (&tuned_rows, reference, &base_rows))?);

@@ -3,9 +3,12 @@
 
 mod batch;
 mod chat;
+mod cli;
 mod conformance;
 mod daemon;
 mod data;
 mod deliveries;
 mod gate;
 mod ollama_go;
+mod program;
+mod way;
