@@ -150,11 +150,12 @@ pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)
         exported::File::Adapter => None,
     };
     request.check_interrupt()?;
-    let model = Model::new(&request.base.weights, request.threads)?;
-    let tuned_rows = served::forward(&model, Some(&adapter), &answers)?;
-    request.check_interrupt()?;
-    let base_rows = served::forward(&model, None, &answers)?;
-
+    let (tuned_rows, base_rows) = {
+        let model = Model::new(&request.base.weights, request.threads)?;
+        let tuned = served::forward(&model, Some(&adapter), &answers)?;
+        request.check_interrupt()?;
+        (tuned, served::forward(&model, None, &answers)?)
+    };
 
     let reference = exported_rows.as_ref().unwrap_or(&tuned_rows);
     legs.push(exported::leg(request, &file, (&tuned_rows, reference, &base_rows))?);

@@ -23,7 +23,7 @@ pub(super) fn read(gguf: &Gguf) -> Result<ModelConfig, WeightsError> {
     let keys = Keys { gguf, arch: family.gguf };
     keys.refuse()?;
     let (hidden, heads) = (keys.length("embedding_length")?, keys.length("attention.head_count")?);
-    let or_heads = || if heads == 0 { 0 } else { hidden / heads };
+    let or_heads = || hidden.checked_div(heads).unwrap_or(0);
     let head_dim = keys.optional("attention.key_length")?.unwrap_or_else(or_heads);
     for (key, what) in [("attention.value_length", "value heads"), ("rope.dimension_count", "rotated parts of heads")] {
         if let Some(n) = keys.optional(key)?.filter(|n| *n != head_dim) {

@@ -15,7 +15,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<ModelConfig, WeightsError>
     let family = Family::of_hf(class, json.get("model_type").and_then(Json::as_str), path)?;
     file.refuse(family)?;
     let (hidden, heads) = (file.length("hidden_size")?, file.length("num_attention_heads")?);
-    let default_head = family.head_dim.unwrap_or(if heads == 0 { 0 } else { hidden / heads });
+    let default_head = family.head_dim.unwrap_or(hidden.checked_div(heads).unwrap_or(0));
     let head_dim = file.optional("head_dim")?.unwrap_or(default_head);
     let (rope_theta, rope_factors) = file.rope(family, head_dim)?;
     let context = file.length("max_position_embeddings")?;
