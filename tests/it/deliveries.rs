@@ -52,6 +52,22 @@ fn a_daemon_that_dies_while_it_answers_tears_the_answer() {
 }
 
 #[test]
+fn a_daemon_that_dies_while_it_is_sent_a_file_leaves_no_blob() {
+    let daemon = Daemon::start(&daemon::needed("TUNESMITH_OLLAMA_NEW"));
+    let client = daemon.client();
+    let path = daemon::smollm2();
+    let digest = Digest::of_file(&path).unwrap();
+    let mut crashed = false;
+    let e = client.upload(&path, digest, &mut |_, _| {
+        if !std::mem::replace(&mut crashed, true) {
+            daemon.crash();
+        }
+    });
+    assert!(matches!(&e, Err(OllamaError::Torn { .. })), "{e:?}");
+    assert!(!daemon.store().join("blobs").join(digest.blob_name()).exists());
+}
+
+#[test]
 fn an_interruption_ends_a_long_answer_and_the_daemon_goes_on() {
     let daemon = daemon::newest();
     let _alone = daemon.alone();
