@@ -1,7 +1,16 @@
 //! One decoder over `Ops` whose families differ by data: forward, backward, generation with a KV cache.
 
+mod backward;
+mod decoder;
+mod forward;
+mod generate;
+mod head;
+mod packed;
+
 use crate::lora::{Adapter, Stored};
+use crate::ops::Cpu;
 use crate::weights::Weights;
+use decoder::Decoder;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -9,8 +18,14 @@ pub enum ModelError {
     BadToken { id: u32, vocab: usize },
     #[error("{tokens} tokens, but the base's context holds {context}")]
     TooLong { tokens: usize, context: usize },
-    #[error("the weights need {needed} bytes in f32, but only {available} are free")]
-    Memory { needed: u64, available: u64 },
+    #[error("{what} needs {} MiB of memory, but only {} MiB are free; {remedy}", needed >> 20, available >> 20)]
+    Memory { what: &'static str, needed: u64, available: u64, remedy: &'static str },
+    #[error(transparent)]
+    Ops(#[from] crate::ops::OpsError),
+    #[error("{what} has {found} values where the base has {expected}: it belongs to another model")]
+    Shape { what: String, found: usize, expected: usize },
+    #[error("the logits after {tokens} tokens are not numbers: the weights or the adapter are damaged")]
+    NotNumbers { tokens: usize },
     #[error("{0}")]
     Other(String),
 }
@@ -50,68 +65,82 @@ pub struct Sampling {
     pub seed: u64,
 }
 
-/// The decoder, resident for computing. `threads` 0 = all cores.
+/// The decoder, resident for computing.
 #[derive(Debug)]
-pub struct Model(());
+pub struct Model(Decoder<Cpu>);
 
 impl Model {
-    pub fn new(_weights: &Weights, _threads: usize) -> Result<Self, ModelError> {
-        todo!()
+    /// Widens the weights to f32, once. `threads` 0 = all cores.
+    ///
+    /// # Errors
+    /// Too little free memory; torn tensors.
+    pub fn new(weights: &Weights, threads: usize) -> Result<Self, ModelError> {
+        decoder::check_memory(weights)?;
+        Decoder::new(Cpu::new(threads), weights.clone()).map(Self)
     }
 
     /// Logits of every position, `ids.len() × vocab`.
-    pub fn logits(&self, _adapter: Option<&Adapter<Stored>>, _ids: &[u32]) -> Result<Vec<f32>, ModelError> {
-        todo!()
+    pub fn logits(&self, adapter: Option<&Adapter<Stored>>, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
+        self.0.logits_at(adapter, ids, &(0..ids.len()).collect::<Vec<_>>(), false)
     }
 
     /// Log-softmax rows at the chosen positions only, `positions.len() × vocab`.
-    pub fn log_probs_at(&self, _adapter: Option<&Adapter<Stored>>, _ids: &[u32], _positions: &[usize]) -> Result<Vec<f32>, ModelError> {
-        todo!()
+    pub fn log_probs_at(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        ids: &[u32],
+        positions: &[usize],
+    ) -> Result<Vec<f32>, ModelError> {
+        self.0.logits_at(adapter, ids, positions, true)
     }
 
     /// Forward only.
-    pub fn loss(&self, _adapter: Option<&Adapter<Stored>>, _sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
-        todo!()
+    pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
+        self.0.loss(adapter, sequences)
     }
 
     /// Forward and backward of one micro-batch; *adds* to `grads` the gradient of `weight · Σ nll`
     /// (`weight` = 1 / trained tokens of the whole optimiser step).
     pub fn loss_and_grads(
         &self,
-        _adapter: &Adapter<Stored>,
-        _sequences: &[Sequence<'_>],
-        _weight: f32,
-        _dropout: Option<Dropout>,
-        _grads: &mut Grads,
+        adapter: &Adapter<Stored>,
+        sequences: &[Sequence<'_>],
+        weight: f32,
+        dropout: Option<Dropout>,
+        grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
-        todo!()
+        self.0.loss_and_grads(adapter, sequences, (weight, dropout), grads)
     }
 
-    /// Greedy (temperature 0) or sampled; stops at `is_end` or max_tokens. `on_token` returning false stops. Returns the new ids (the end token left out).
+    /// Greedy (temperature 0, the lowest id on ties) or sampled; stops at `is_end` or max_tokens. `on_token` returning
+    /// false stops. Returns the new ids (the end token left out).
     pub fn generate(
         &self,
-        _adapter: Option<&Adapter<Stored>>,
-        _prompt: &[u32],
-        _sampling: &Sampling,
-        _is_end: &dyn Fn(u32) -> bool,
-        _on_token: &mut dyn FnMut(u32) -> bool,
+        adapter: Option<&Adapter<Stored>>,
+        prompt: &[u32],
+        sampling: &Sampling,
+        is_end: &dyn Fn(u32) -> bool,
+        on_token: &mut dyn FnMut(u32) -> bool,
     ) -> Result<Vec<u32>, ModelError> {
-        todo!()
+        self.0.generate(adapter, prompt, sampling, (is_end, on_token))
     }
 
     /// Threads it computes with, all cores counted out.
     pub fn threads(&self) -> usize {
-        todo!()
+        self.0.ops.threads()
     }
 
     /// How it computes, in one short line without the number of threads ("cpu avx512, f32 weights"): written into each
     /// checkpoint, because another route rounds differently.
     pub fn route(&self) -> String {
-        todo!()
+        format!("cpu {}, f32 weights", self.0.ops.route())
     }
 
     /// Peak bytes held by weights.
     pub fn resident_bytes(&self) -> u64 {
-        todo!()
+        decoder::resident_bytes(&self.0.weights)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,14 @@ impl Cpu {
         self.pool.threads()
     }
 
+    /// Which code computes the matrix products: "avx512" or "portable".
+    pub fn route(&self) -> &'static str {
+        match self.route {
+            Route::Avx512 => "avx512",
+            Route::Gemm => "portable",
+        }
+    }
+
     /// The portable route, whatever the CPU: what tests compare with.
     #[cfg(test)]
     pub(crate) fn portable(threads: usize) -> Self {

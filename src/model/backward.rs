@@ -1,0 +1,187 @@
+//! The explicit reverse pass: gradients of the adapter only, and only as far down as it reaches.
+
+use crate::lora::{Adapter, Pair, Stored};
+use crate::model::decoder::{Decoder, Lora};
+use crate::model::forward::{Pass, Saved};
+use crate::model::packed::Packed;
+use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
+use crate::ops::{Attended, LowRankGrad, Ops, available_memory};
+use crate::weights::{LinearId, Site};
+
+/// One linear's part of the reverse pass: what came in, its low-rank middle, what comes back.
+struct Back<'a, O: Ops> {
+    id: LinearId,
+    x: &'a O::Buf,
+    down: Option<&'a O::Buf>,
+    dy: &'a O::Buf,
+}
+
+impl<O: Ops> Decoder<O> {
+    /// Floats per row that the backward of one layer reads.
+    fn kept_width(&self) -> usize {
+        let c = self.config();
+        2 * c.hidden + 2 * c.heads * c.head_dim + 2 * c.kv_heads * c.head_dim + 2 * c.ff + 7 * 64
+    }
+
+    /// Whether all inner values fit into half of the free memory; refuses what fits in no way.
+    fn keep(&self, rows: usize) -> Result<bool, ModelError> {
+        let Some(available) = available_memory() else { return Ok(true) };
+        let (layers, hidden) = (self.layers.len(), self.config().hidden);
+        let all = 4 * (rows * layers * self.kept_width()) as u64;
+        let least = 4 * (rows * (layers * hidden + 3 * self.kept_width())) as u64;
+        if least > available {
+            let remedy = "lower the batch size (raise gradient accumulation instead) or max_seq_len";
+            return Err(ModelError::Memory { what: "a step of this size", needed: least, available, remedy });
+        }
+        Ok(all <= available / 2)
+    }
+
+    pub fn loss_and_grads(
+        &self,
+        adapter: &Adapter<Stored>,
+        sequences: &[Sequence<'_>],
+        (weight, dropout): (f32, Option<Dropout>),
+        grads: &mut Grads,
+    ) -> Result<LossSums, ModelError> {
+        self.check_adapter(Some(adapter))?;
+        for (id, pair) in &adapter.pairs {
+            let grad =
+                grads.entry(*id).or_insert_with(|| Pair { a: vec![0.0; pair.a.len()], b: vec![0.0; pair.b.len()] });
+            if grad.a.len() != pair.a.len() || grad.b.len() != pair.b.len() {
+                let what = format!("the gradient of layer {} {}", id.layer, id.site.module());
+                return Err(ModelError::Shape { what, found: grad.a.len(), expected: pair.a.len() });
+            }
+        }
+        let packed = self.pack(sequences)?;
+        let Some(lowest) = adapter.pairs.keys().map(|id| id.layer).min() else { return self.loss(None, sequences) };
+        if packed.rows.is_empty() {
+            return Ok(LossSums::default());
+        }
+        let keep = self.keep(packed.ids.len())?;
+        Ok(self.reverse(Lora { adapter: Some(adapter), dropout }, &packed, (weight, lowest, keep), grads))
+    }
+
+    fn reverse(
+        &self,
+        lora: Lora<'_>,
+        packed: &Packed,
+        (weight, lowest, keep): (f32, usize, bool),
+        grads: &mut Grads,
+    ) -> LossSums {
+        let pass = Pass { rotation: &packed.rotation, segments: &packed.segments, lora };
+        let (x, mut kept) = self.stack_kept(&packed.ids, pass, lowest, keep);
+        let (sums, mut dx) = self.head_back(&x, &packed.rows, &packed.targets, weight);
+        drop(x);
+        for layer in (lowest..self.layers.len()).rev() {
+            if let Some(k) = kept.pop() {
+                let (input, saved) = self.restored(layer, k, pass);
+                dx = self.block_back(layer, dx, (&input, &saved), pass, layer > lowest, grads);
+            }
+        }
+        sums
+    }
+
+    /// The gradient of a block's input from that of its output; `further` false: nobody asks for it.
+    fn block_back(
+        &self,
+        layer: usize,
+        mut dx: O::Buf,
+        (input, saved): (&O::Buf, &Saved<O>),
+        pass: Pass<'_>,
+        further: bool,
+        grads: &mut Grads,
+    ) -> O::Buf {
+        let middle = self.mlp_back(layer, &dx, saved, pass, grads);
+        self.ops.add(&mut dx, &middle);
+        drop(middle);
+        if let Some(below) = self.attention_back(layer, &dx, (input, saved), pass, further, grads) {
+            self.ops.add(&mut dx, &below);
+        }
+        dx
+    }
+
+    /// Through norm, gate, up and down: the gradient of the block's middle.
+    fn mlp_back(&self, layer: usize, dx: &O::Buf, s: &Saved<O>, pass: Pass<'_>, grads: &mut Grads) -> O::Buf {
+        let ops = &self.ops;
+        let mut h = ops.buf(ops.len(&s.gate));
+        ops.swiglu(&mut h, &s.gate, &s.up);
+        let mut dh = ops.buf(ops.len(&h));
+        self.linear_back(pass.lora, self.back(layer, Site::Down, &h, s, dx), Some((&mut dh, true)), grads);
+        let mut dup = h;
+        let mut dgate = ops.buf(ops.len(&dh));
+        ops.swiglu_back(&mut dgate, &mut dup, &dh, &s.gate, &s.up);
+        drop(dh);
+        let w = &self.layers[layer].ffn_norm;
+        let n = self.norm(&s.middle, w);
+        let mut dn = ops.buf(ops.len(&n));
+        self.linear_back(pass.lora, self.back(layer, Site::Gate, &n, s, &dgate), Some((&mut dn, true)), grads);
+        self.linear_back(pass.lora, self.back(layer, Site::Up, &n, s, &dup), Some((&mut dn, false)), grads);
+        let mut dmiddle = n;
+        ops.rms_norm_back(&mut dmiddle, &dn, &s.middle, w, self.config().rms_eps, true);
+        dmiddle
+    }
+
+    /// Through norm, q, k, v, attention and o: the gradient of the block's input (without the residual's).
+    fn attention_back(
+        &self,
+        layer: usize,
+        dx: &O::Buf,
+        (input, s): (&O::Buf, &Saved<O>),
+        pass: Pass<'_>,
+        further: bool,
+        grads: &mut Grads,
+    ) -> Option<O::Buf> {
+        let ops = &self.ops;
+        let asked = |site| self.low_rank(pass.lora, LinearId { layer, site }).is_some();
+        let below = further || [Site::Q, Site::K, Site::V].into_iter().any(asked);
+        let mut datt = ops.buf(ops.len(&s.attended));
+        let o = self.back(layer, Site::O, &s.attended, s, dx);
+        self.linear_back(pass.lora, o, below.then_some((&mut datt, true)), grads);
+        if !below {
+            return None;
+        }
+        let (mut dq, mut dk, mut dv) = (ops.buf(ops.len(&s.q)), ops.buf(ops.len(&s.k)), ops.buf(ops.len(&s.v)));
+        let saved = Attended { q: &s.q, k: &s.k, v: &s.v, out: &s.attended, lse: &s.lse };
+        ops.attention_back((&mut dq, &mut dk, &mut dv), &datt, saved, self.heads(), pass.segments);
+        ops.rope(&mut dq, pass.rotation, true);
+        ops.rope(&mut dk, pass.rotation, true);
+        let eps = self.config().rms_eps;
+        if let (Some((rq, rk)), Some((wq, wk))) = (&s.raw, &self.layers[layer].qk_norm) {
+            for (d, raw, w) in [(&mut dq, rq, wq), (&mut dk, rk, wk)] {
+                let mut through = ops.buf(ops.len(d));
+                ops.rms_norm_back(&mut through, d, raw, w, eps, true);
+                *d = through;
+            }
+        }
+        let w = &self.layers[layer].attn_norm;
+        let n = self.norm(input, w);
+        let mut dn = ops.buf(ops.len(&n));
+        for (site, d, first) in [(Site::Q, &dq, true), (Site::K, &dk, false), (Site::V, &dv, false)] {
+            let to = further.then_some((&mut dn, first));
+            self.linear_back(pass.lora, self.back(layer, site, &n, s, d), to, grads);
+        }
+        if !further {
+            return None;
+        }
+        let mut below = n;
+        ops.rms_norm_back(&mut below, &dn, input, w, eps, true);
+        Some(below)
+    }
+
+    fn back<'a>(&self, layer: usize, site: Site, x: &'a O::Buf, saved: &'a Saved<O>, dy: &'a O::Buf) -> Back<'a, O> {
+        Back { id: LinearId { layer, site }, x, down: saved.down[site as usize].as_ref(), dy }
+    }
+
+    /// Adds the gradients of A and B; sets or adds the input's where it is asked for.
+    fn linear_back(&self, lora: Lora<'_>, back: Back<'_, O>, dx: Option<(&mut O::Buf, bool)>, grads: &mut Grads) {
+        let Back { id, x, down, dy } = back;
+        let dx = dx.map(|(dx, set)| {
+            self.ops.linear_back(dx, dy, self.matrix(id), set);
+            dx
+        });
+        if let (Some(pair), Some(down), Some(grad)) = (self.low_rank(lora, id), down, grads.get_mut(&id)) {
+            let grad = LowRankGrad { a: &mut grad.a, b: &mut grad.b };
+            self.ops.low_rank_back(dx, grad, dy, (x, down), pair);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The decoder's parts, made resident; adapters and shapes checked before anything is computed.
+
+use crate::lora::{Adapter, Pair, Stored};
+use crate::model::{Dropout, ModelError};
+use crate::ops::{LowRank, Mask, Matrix, Ops, Rotation, WeightRef, available_memory, subkey};
+use crate::weights::{LinearId, ModelConfig, Norm, Site, Weights};
+
+/// One decoder over `Ops`.
+#[derive(Debug)]
+pub(super) struct Decoder<O: Ops> {
+    pub ops: O,
+    pub weights: Weights,
+    pub layers: Vec<Layer<O>>,
+    pub output_norm: O::Buf,
+    pub head: O::Weight,
+    /// Radians a position, `head_dim / 2` of them.
+    frequencies: Vec<f32>,
+}
+
+#[derive(Debug)]
+pub(super) struct Layer<O: Ops> {
+    /// In the order of `Site::ALL`.
+    linear: [O::Weight; 7],
+    bias: [Option<O::Buf>; 7],
+    pub attn_norm: O::Buf,
+    pub ffn_norm: O::Buf,
+    /// Of q and of k, per head.
+    pub qk_norm: Option<(O::Buf, O::Buf)>,
+}
+
+/// An adapter as one pass uses it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lora<'a> {
+    pub adapter: Option<&'a Adapter<Stored>>,
+    pub dropout: Option<Dropout>,
+}
+
+/// f32 bytes of everything that is multiplied with.
+pub(super) fn resident_bytes(weights: &Weights) -> u64 {
+    let config = weights.config();
+    let linear: usize = Site::ALL.iter().map(|&s| config.shape(s)).map(|(out, inn)| out * inn).sum();
+    4 * (config.layers * linear + config.vocab * config.hidden) as u64
+}
+
+pub(super) fn check_memory(weights: &Weights) -> Result<(), ModelError> {
+    let needed = resident_bytes(weights);
+    match available_memory() {
+        Some(available) if available < needed => Err(ModelError::Memory {
+            what: "the base in f32",
+            needed,
+            available,
+            remedy: "close other programs or choose a smaller base",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// θ^(−2i/d), divided by the base's factors; as transformers: f32 frequencies.
+fn frequencies(config: &ModelConfig) -> Vec<f32> {
+    let d = config.head_dim as f64;
+    (0..config.head_dim / 2)
+        .map(|i| {
+            let factor = config.rope_factors.as_ref().and_then(|f| f.get(i)).copied().unwrap_or(1.0);
+            (f64::from(config.rope_theta).powf(-2.0 * i as f64 / d) / f64::from(factor)) as f32
+        })
+        .collect()
+}
+
+impl<O: Ops> Decoder<O> {
+    pub fn new(ops: O, weights: Weights) -> Result<Self, ModelError> {
+        let layers = (0..weights.config().layers).map(|l| Layer::new(&ops, &weights, l)).collect::<Result<_, _>>()?;
+        let output_norm = norm(&ops, &weights, 0, Norm::Output)?;
+        let head = ops.prepare(weights.head())?;
+        let frequencies = frequencies(weights.config());
+        Ok(Self { ops, layers, output_norm, head, frequencies, weights })
+    }
+
+    pub fn config(&self) -> &ModelConfig {
+        self.weights.config()
+    }
+
+    pub fn matrix(&self, id: LinearId) -> Matrix<'_, O::Weight> {
+        Matrix { resident: &self.layers[id.layer].linear[id.site as usize], source: self.weights.linear(id) }
+    }
+
+    pub fn head_matrix(&self) -> Matrix<'_, O::Weight> {
+        Matrix { resident: &self.head, source: self.weights.head() }
+    }
+
+    pub fn bias(&self, id: LinearId) -> Option<&O::Buf> {
+        self.layers[id.layer].bias[id.site as usize].as_ref()
+    }
+
+    /// The rotary angles of rows at these positions.
+    pub fn rotation(&self, positions: impl Iterator<Item = usize>) -> Rotation {
+        let (mut cos, mut sin) = (Vec::new(), Vec::new());
+        for position in positions {
+            for frequency in &self.frequencies {
+                let angle = f64::from(position as f32 * frequency);
+                cos.push(angle.cos() as f32);
+                sin.push(angle.sin() as f32);
+            }
+        }
+        let order = self.weights.linear(LinearId { layer: 0, site: Site::Q }).row_order;
+        Rotation { cos, sin, order, head_dim: self.config().head_dim }
+    }
+
+    /// The low-rank term at `id`, if the adapter has one.
+    pub fn low_rank<'a>(&self, lora: Lora<'a>, id: LinearId) -> Option<LowRank<'a>> {
+        let adapter = lora.adapter?;
+        let Pair { a, b } = adapter.pairs.get(&id)?;
+        let mask = lora.dropout.map(|d| Mask {
+            p: d.p,
+            key: subkey(subkey(d.seed, d.step), (id.layer * Site::ALL.len() + id.site as usize) as u64),
+        });
+        let rank = a.len() / self.config().shape(id.site).1;
+        Some(LowRank { a, b, rank, scale: adapter.config.scale() as f32, mask })
+    }
+
+    /// Every pair has the base's shapes.
+    pub fn check_adapter(&self, adapter: Option<&Adapter<Stored>>) -> Result<(), ModelError> {
+        for (id, pair) in adapter.iter().flat_map(|a| &a.pairs) {
+            let name = |m| format!("layer {} {} lora_{m}", id.layer, id.site.module());
+            let (out, inn) = self.config().shape(id.site);
+            let rank = pair.a.len() / inn;
+            let fault = |what, found, expected| Err(ModelError::Shape { what, found, expected });
+            if id.layer >= self.layers.len() {
+                return fault(name("A"), pair.a.len(), 0);
+            }
+            if rank == 0 || rank * inn != pair.a.len() {
+                return fault(name("A"), pair.a.len(), rank.max(1) * inn);
+            }
+            if rank * out != pair.b.len() {
+                return fault(name("B"), pair.b.len(), rank * out);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn check_ids(&self, ids: &[u32]) -> Result<(), ModelError> {
+        let (vocab, context) = (self.config().vocab, self.config().context);
+        if let Some(&id) = ids.iter().find(|&&id| id as usize >= vocab) {
+            return Err(ModelError::BadToken { id, vocab });
+        }
+        if ids.len() > context {
+            return Err(ModelError::TooLong { tokens: ids.len(), context });
+        }
+        Ok(())
+    }
+}
+
+fn norm<O: Ops>(ops: &O, weights: &Weights, layer: usize, norm: Norm) -> Result<O::Buf, ModelError> {
+    match weights.norm(layer, norm) {
+        Some(values) => Ok(ops.upload(&values)),
+        None => Err(ModelError::Other(format!("layer {layer} has no {norm:?} norm; the model file is incomplete"))),
+    }
+}
+
+impl<O: Ops> Layer<O> {
+    fn new(ops: &O, weights: &Weights, layer: usize) -> Result<Self, ModelError> {
+        let prepare = |site| {
+            let source: WeightRef<'_> = weights.linear(LinearId { layer, site });
+            ops.prepare(source)
+        };
+        let linear = [
+            prepare(Site::Q)?,
+            prepare(Site::K)?,
+            prepare(Site::V)?,
+            prepare(Site::O)?,
+            prepare(Site::Gate)?,
+            prepare(Site::Up)?,
+            prepare(Site::Down)?,
+        ];
+        let bias = Site::ALL.map(|site| weights.bias(LinearId { layer, site }).map(|b| ops.upload(&b)));
+        let qk_norm = if weights.config().family.qk_norm {
+            Some((norm(ops, weights, layer, Norm::Q)?, norm(ops, weights, layer, Norm::K)?))
+        } else {
+            None
+        };
+        let attn_norm = norm(ops, weights, layer, Norm::Attn)?;
+        Ok(Self { linear, bias, attn_norm, ffn_norm: norm(ops, weights, layer, Norm::Ffn)?, qk_norm })
+    }
+}

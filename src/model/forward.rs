@@ -1,0 +1,147 @@
+//! One decoder block forwards; what the backward needs of it.
+
+use crate::model::decoder::{Decoder, Lora};
+use crate::ops::{Heads, Ops, Rotation, Segment};
+use crate::weights::{LinearId, Site};
+
+/// Keys and values of earlier positions, `capacity` rows a layer.
+#[derive(Debug)]
+pub(super) struct Cache<O: Ops> {
+    pub keys: Vec<O::Buf>,
+    pub values: Vec<O::Buf>,
+    pub len: usize,
+}
+
+/// What one pass shares among its layers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass<'a> {
+    pub rotation: &'a Rotation,
+    pub segments: &'a [Segment],
+    pub lora: Lora<'a>,
+}
+
+/// Values of a block that its backward reads. Norms' outputs and the gated product are made again there.
+#[derive(Debug)]
+pub(super) struct Saved<O: Ops> {
+    pub middle: O::Buf,
+    /// q and k before their norms, where the family has these.
+    pub raw: Option<(O::Buf, O::Buf)>,
+    pub q: O::Buf,
+    pub k: O::Buf,
+    pub v: O::Buf,
+    pub attended: O::Buf,
+    pub lse: O::Buf,
+    pub gate: O::Buf,
+    pub up: O::Buf,
+    /// (mask∘x)·Aᵀ of each adapted linear, in the order of `Site::ALL`.
+    pub down: [Option<O::Buf>; 7],
+}
+
+type Downs<O> = [Option<<O as Ops>::Buf>; 7];
+
+impl<O: Ops> Decoder<O> {
+    pub fn heads(&self) -> Heads {
+        let c = self.config();
+        Heads { heads: c.heads, kv_heads: c.kv_heads, head_dim: c.head_dim }
+    }
+
+    /// A linear with its bias and low-rank term.
+    fn linear(&self, id: LinearId, x: &O::Buf, lora: Lora<'_>, downs: &mut Downs<O>) -> O::Buf {
+        let (out, inn) = self.config().shape(id.site);
+        let mut y = self.ops.buf(self.ops.len(x) / inn * out);
+        self.ops.linear(&mut y, x, self.matrix(id), self.bias(id));
+        downs[id.site as usize] = self.low_rank(lora, id).map(|pair| self.ops.low_rank(&mut y, x, pair));
+        y
+    }
+
+    pub fn norm(&self, x: &O::Buf, w: &O::Buf) -> O::Buf {
+        let mut y = self.ops.buf(self.ops.len(x));
+        self.ops.rms_norm(&mut y, x, w, self.config().rms_eps);
+        y
+    }
+
+    /// The rows' embeddings.
+    pub fn embed(&self, ids: &[u32]) -> O::Buf {
+        let mut x = self.ops.buf(ids.len() * self.config().hidden);
+        self.ops.embed(&mut x, ids, self.weights.embedding());
+        x
+    }
+
+    /// One block: the new residual stream, and what the backward needs. With a cache, the new keys and values are put
+    /// behind the old ones, and the segment sees all of them.
+    pub fn block(&self, layer: usize, x: &O::Buf, pass: Pass<'_>, cache: Option<&mut Cache<O>>) -> (O::Buf, Saved<O>) {
+        let ops = &self.ops;
+        let at = |site| LinearId { layer, site };
+        let mut down: Downs<O> = std::array::from_fn(|_| None);
+        let n = self.norm(x, &self.layers[layer].attn_norm);
+        let mut q = self.linear(at(Site::Q), &n, pass.lora, &mut down);
+        let mut k = self.linear(at(Site::K), &n, pass.lora, &mut down);
+        let v = self.linear(at(Site::V), &n, pass.lora, &mut down);
+        drop(n);
+        let raw = self.layers[layer].qk_norm.as_ref().map(|(wq, wk)| {
+            let (nq, nk) = (self.norm(&q, wq), self.norm(&k, wk));
+            (std::mem::replace(&mut q, nq), std::mem::replace(&mut k, nk))
+        });
+        ops.rope(&mut q, pass.rotation, false);
+        ops.rope(&mut k, pass.rotation, false);
+        let mut attended = ops.buf(ops.len(&q));
+        let lse = match cache {
+            None => ops.attention(&mut attended, (&q, &k, &v), self.heads(), pass.segments),
+            Some(cache) => {
+                let width = self.config().kv_heads * self.config().head_dim;
+                ops.copy_into(&mut cache.keys[layer], cache.len * width, &k);
+                ops.copy_into(&mut cache.values[layer], cache.len * width, &v);
+                let (keys, values) = (&cache.keys[layer], &cache.values[layer]);
+                ops.attention(&mut attended, (&q, keys, values), self.heads(), pass.segments)
+            }
+        };
+        let mut middle = self.linear(at(Site::O), &attended, pass.lora, &mut down);
+        ops.add(&mut middle, x);
+        let n = self.norm(&middle, &self.layers[layer].ffn_norm);
+        let gate = self.linear(at(Site::Gate), &n, pass.lora, &mut down);
+        let up = self.linear(at(Site::Up), &n, pass.lora, &mut down);
+        drop(n);
+        let mut h = ops.buf(ops.len(&gate));
+        ops.swiglu(&mut h, &gate, &up);
+        let mut out = self.linear(at(Site::Down), &h, pass.lora, &mut down);
+        ops.add(&mut out, &middle);
+        (out, Saved { middle, raw, q, k, v, attended, lse, gate, up, down })
+    }
+
+    /// The whole stack, nothing kept.
+    pub fn stack(&self, ids: &[u32], pass: Pass<'_>, mut cache: Option<&mut Cache<O>>) -> O::Buf {
+        let mut x = self.embed(ids);
+        for layer in 0..self.layers.len() {
+            x = self.block(layer, &x, pass, cache.as_deref_mut()).0;
+        }
+        x
+    }
+
+    /// The whole stack with what the backward needs: the input of each layer from `lowest` on, and, where `keep` says
+    /// so, its inner values.
+    pub fn stack_kept(&self, ids: &[u32], pass: Pass<'_>, lowest: usize, keep: bool) -> (O::Buf, Vec<Kept<O>>) {
+        let mut x = self.embed(ids);
+        let mut kept = Vec::new();
+        for layer in 0..self.layers.len() {
+            let (next, saved) = self.block(layer, &x, pass, None);
+            let input = std::mem::replace(&mut x, next);
+            if layer >= lowest {
+                kept.push(Kept { input, saved: keep.then_some(saved) });
+            }
+        }
+        (x, kept)
+    }
+
+    /// A copy of the values kept, made again from the layer's input where they were not.
+    pub fn restored(&self, layer: usize, kept: Kept<O>, pass: Pass<'_>) -> (O::Buf, Saved<O>) {
+        let saved = kept.saved.unwrap_or_else(|| self.block(layer, &kept.input, pass, None).1);
+        (kept.input, saved)
+    }
+}
+
+/// A layer's input and, unless memory is short, its inner values.
+#[derive(Debug)]
+pub(super) struct Kept<O: Ops> {
+    pub input: O::Buf,
+    pub saved: Option<Saved<O>>,
+}
