@@ -154,6 +154,78 @@ fn faults_name_the_file_and_the_thing() {
     assert!(Gguf::open(dir.path().join("absent")).unwrap_err().to_string().contains("absent"));
 }
 
+/// Keys, tensors and every tensor's bytes of the real model, as gguf-py reads them (tests/oracles/gguf_smollm2.py).
+#[test]
+fn the_real_model_is_read_as_gguf_py_reads_it() {
+    let path = std::env::var("TUNESMITH_SMOLLM2").expect("TUNESMITH_SMOLLM2: run the tests by scripts/test");
+    let gguf = Gguf::open(path).unwrap();
+    let oracle: serde_json::Value =
+        serde_json::from_str(include_str!("../../tests/fixtures/gguf_smollm2.json")).unwrap();
+    let keys = oracle["keys"].as_object().unwrap();
+    assert_eq!(gguf.metadata().keys().cloned().collect::<Vec<_>>(), {
+        let mut k: Vec<_> = keys.keys().cloned().collect();
+        k.sort();
+        k
+    });
+    for (key, expected) in keys {
+        let value = gguf.get(key).unwrap();
+        if let Some(n) = expected["array"].as_u64() {
+            let lines: Vec<String> = match value {
+                Value::Strings(v) => v.clone(),
+                other => other.to_i64s().unwrap().iter().map(i64::to_string).collect(),
+            };
+            assert_eq!(lines.len() as u64, n, "{key}");
+            assert_eq!(Digest::of_bytes(lines.join("\n").as_bytes()).hex(), expected["sha256"], "{key}");
+        } else if let Some(text) = expected.as_str() {
+            assert_eq!(gguf.str(key).unwrap(), text, "{key}");
+        } else if let Some(flag) = expected.as_bool() {
+            assert_eq!(gguf.is_true(key), flag, "{key}");
+        } else {
+            assert_eq!(gguf.f64(key).unwrap(), expected.as_f64().unwrap(), "{key}");
+        }
+    }
+    let tensors = oracle["tensors"].as_array().unwrap();
+    assert_eq!(gguf.tensors().len(), tensors.len());
+    for (found, expected) in gguf.tensors().iter().zip(tensors) {
+        let digest = Digest::of_bytes(gguf.bytes(found)).hex();
+        let ours = serde_json::json!([found.name, found.ne, found.ty.name(), found.offset, digest[..16]]);
+        assert_eq!(&ours, expected);
+    }
+}
+
+/// A header that promises more than memory can hold is refused before anything is made of it.
+#[test]
+fn wild_counts_and_lengths_are_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wild.gguf");
+    let head = |version: u32, tensors: u64, keys: u64| {
+        [&b"GGUF"[..], &version.to_le_bytes(), &tensors.to_le_bytes(), &keys.to_le_bytes()].concat()
+    };
+    let key = [&1u64.to_le_bytes()[..], b"k"].concat();
+    let (string, array) = (8u32.to_le_bytes(), 9u32.to_le_bytes());
+    let started = std::time::Instant::now();
+    for huge in [u64::MAX, 1 << 62, 1 << 40, 1 << 33, 1 << 29] {
+        for version in [2, 3] {
+            let h = huge.to_le_bytes();
+            let tensor =
+                [&head(version, 1, 0)[..], &1u64.to_le_bytes(), b"t", &2u32.to_le_bytes(), &h, &h, &[0; 12]].concat();
+            for bytes in [
+                head(version, huge, 0),
+                head(version, 0, huge),
+                [&head(version, 0, 1)[..], &h].concat(),
+                [&head(version, 0, 1)[..], &key, &string, &h, b"abc"].concat(),
+                [&head(version, 0, 1)[..], &key, &array, &0u32.to_le_bytes(), &h, b"abc"].concat(),
+                [&head(version, 0, 1)[..], &key, &array, &string, &h, b"abc"].concat(),
+                tensor,
+            ] {
+                std::fs::write(&path, &bytes).unwrap();
+                Gguf::open(&path).unwrap_err();
+            }
+        }
+    }
+    assert!(started.elapsed().as_secs() < 20);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     /// Any change of any bytes: an error or a file whose tensors all lie inside it, never a panic.

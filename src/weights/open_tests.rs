@@ -295,6 +295,40 @@ fn faults_of_a_folders_tensors_are_named() {
 }
 
 #[test]
+fn norms_and_biases_are_decoded_and_nan_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.gguf");
+    let c = config(&families()[1], true);
+    let (metadata, mut tensors) = planned(&c);
+    tensors[0].ty = GgmlType::F16;
+    let w = Weights::from_gguf(gguf_of(&metadata, &tensors, &path)).unwrap();
+    let expected = |name: &str| -> Vec<f32> {
+        let i = tensors.iter().position(|t| t.name == name).unwrap();
+        let bytes = floats(tensors[i].ne.iter().product::<u64>() as usize, i);
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    assert_eq!(w.norm(1, Norm::Ffn).unwrap(), expected("blk.1.ffn_norm.weight"));
+    assert_eq!(w.norm(9, Norm::Output).unwrap(), expected("output_norm.weight"));
+    assert_eq!(w.norm(0, Norm::Q), None);
+    assert_eq!(w.bias(LinearId { layer: 1, site: Site::K }).unwrap(), expected("blk.1.attn_k.bias"));
+    assert_eq!(w.bias(LinearId { layer: 1, site: Site::Up }), None);
+    let spoil = |name: &str, at: usize, bytes: &[u8]| {
+        let mut file = std::fs::read(&path).unwrap();
+        let start = w.gguf().unwrap().tensor(name).unwrap().offset as usize + at;
+        file[start..start + bytes.len()].copy_from_slice(bytes);
+        let other = dir.path().join("spoilt.gguf");
+        std::fs::write(&other, file).unwrap();
+        Weights::from_gguf(Gguf::open(other).unwrap()).unwrap().check_finite()
+    };
+    // The embedding's bytes, read as f16, may hold anything: give it zeros first.
+    let zeros = vec![0; 7 * 32 * 2];
+    spoil("token_embd.weight", 0, &zeros).unwrap();
+    let mut embedding = zeros;
+    embedding[2 * (3 * 32 + 5)..][..2].copy_from_slice(&[0x00, 0x7c]); // f16 infinity
+    says(spoil("token_embd.weight", 0, &embedding), &["spoilt.gguf", "token_embd.weight", "inf", "row 3, column 5"]);
+}
+
+#[test]
 fn the_real_model_has_its_shape() {
     let path = std::env::var("TUNESMITH_SMOLLM2").expect("TUNESMITH_SMOLLM2: run the tests by scripts/test");
     let w = Weights::from_gguf(Gguf::open(path).unwrap()).unwrap();
@@ -316,6 +350,7 @@ fn the_real_model_has_its_shape() {
     };
     assert_eq!(w.config(), &expected);
     assert_eq!(w.parameters(), 134_515_008);
+    w.check_finite().unwrap();
 }
 
 proptest! {
@@ -341,6 +376,35 @@ proptest! {
                 let t = w.tensor(&name).unwrap();
                 let (block, size) = match t.encoding { Encoding::F32 => (1, 4), _ => (1, 2) };
                 prop_assert_eq!(t.bytes.len(), t.rows * t.cols / block * size);
+            }
+        }
+    }
+    /// Whatever numbers the keys of a GGUF hold: an error, or a model whose tensors have their sizes. Never a panic.
+    #[test]
+    fn mutated_keys_are_refused_or_safe(edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..9, any::<u32>()), 1..4)) {
+        let c = config(&families()[0], false);
+        let (mut metadata, tensors) = planned(&c);
+        metadata.insert("llama.rope.scaling.factor".into(), Value::F32(0.0));
+        for (at, kind, n) in edits {
+            let key = metadata.keys().nth(at.index(metadata.len())).unwrap().clone();
+            let value = match kind {
+                0 => Value::U32(n),
+                1 => Value::U32(n % 64),
+                2 => Value::I32(n as i32),
+                3 => Value::F32(f32::from_bits(n)),
+                4 => Value::U64(u64::from(n) << 32),
+                5 => Value::Bool(n % 2 == 0),
+                6 => Value::I32s(vec![n as i32; (n % 3) as usize]),
+                7 => Value::F64(f64::NAN),
+                _ => Value::String("x".into()),
+            };
+            metadata.insert(key, value);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        if let Ok(w) = Weights::from_gguf(gguf_of(&metadata, &tensors, &dir.path().join("m.gguf"))) {
+            for name in w.tensor_names() {
+                let t = w.tensor(&name).unwrap();
+                prop_assert_eq!(t.bytes.len(), t.rows * t.cols * 4);
             }
         }
     }
