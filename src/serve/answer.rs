@@ -16,7 +16,7 @@ use super::sample::{Settings, Stream};
 use super::{State, request};
 use crate::chat::{Message, Role, render_go};
 use crate::ollama::StoredModel;
-use crate::ollama::wire::{ChatRequest, DebugInfo, GenerateRequest, Reply, ReplyMessage};
+use crate::ollama::wire::{ChatRequest, DebugInfo, EmbedRequest, GenerateRequest, Reply, ReplyMessage};
 
 /// What generate and chat come to.
 #[derive(Debug)]
@@ -96,8 +96,12 @@ pub async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Resp
     respond(state, job, asked.debug_render_only).await
 }
 
-/// Embeddings come from an embedding model, and this server has none.
-pub async fn embed() -> Fault {
+/// Embeddings come from an embedding model, and this server has none; a missing model is said first.
+pub async fn embed(Shared(state): Shared<Arc<State>>, body: Bytes) -> Fault {
+    let found = request::json::<EmbedRequest>(&body).and_then(|asked| state.model(&request::name(&asked.model)?));
+    if let Err(fault) = found {
+        return fault;
+    }
     Fault(StatusCode::NOT_IMPLEMENTED, "This server does not support embeddings. Start it with `--embeddings`".into())
 }
 

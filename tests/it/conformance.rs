@@ -2,11 +2,13 @@
 //! Each check takes a client and what it may use; `conformance!` makes a test of each check for each server.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::json;
 use tunesmith::chat::{Message, Role};
-use tunesmith::ollama::{Ask, Client, Create, OllamaError, Options, Prompt, resolve, stored_names};
-use tunesmith::store::Digest;
+use tunesmith::ollama::{Ask, Client, Create, Host, OllamaError, Options, Prompt, resolve, stored_names};
+use tunesmith::serve::Server;
+use tunesmith::store::{Digest, Interrupt};
 
 use crate::daemon;
 
@@ -283,6 +285,23 @@ fn real(daemon: &'static daemon::Daemon, keeps_bytes: bool, embeds: bool) -> (Cl
     (client, Context { model, gguf: daemon::smollm2(), store: daemon.store(), keeps_bytes, embeds }, guard)
 }
 
+/// The embedded server, one for all checks; its store lies in cargo's folder for tests and is made anew each time.
+fn embedded() -> (Client, Context, impl Sized) {
+    static SERVER: OnceLock<(Server, PathBuf, Mutex<()>)> = OnceLock::new();
+    let (server, store, alone) = SERVER.get_or_init(|| {
+        let store = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("embedded-store");
+        let _ = std::fs::remove_dir_all(&store);
+        (Server::start(&store, ([127, 0, 0, 1], 0).into()).unwrap(), store, Mutex::new(()))
+    });
+    let guard = alone.lock().unwrap_or_else(PoisonError::into_inner);
+    let client = Client::new(Host::parse(&server.address().to_string()).unwrap(), Interrupt::default()).unwrap();
+    let model = "conf-smollm2:135m".to_owned();
+    daemon::register_smollm2(&client, &model);
+    let store = store.clone();
+    (client, Context { model, gguf: daemon::smollm2(), store, keeps_bytes: true, embeds: false }, guard)
+}
+
+conformance!(embedded_server, super::embedded());
 conformance!(ollama_newest, super::real(crate::daemon::newest(), true, false));
 conformance!(ollama_with_adapters, super::real(crate::daemon::with_adapters(), false, false));
 conformance!(
