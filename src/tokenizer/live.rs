@@ -26,6 +26,13 @@ struct Live {
     gguf: Option<Metadata>,
 }
 
+impl Live {
+    /// Whether a space is put before every run of text.
+    fn space_prefix(&self) -> bool {
+        matches!(self.vocab.model, Model::Spm { space_prefix: true, .. })
+    }
+}
+
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Tokenizer({}, {} tokens)", self.0.source, self.vocab_size())
@@ -81,7 +88,7 @@ impl Tokenizer {
     /// Each token's own bytes laid along the text: exact even inside a character. `None` where something was
     /// normalised or unknown, so that the bytes are not those of the text.
     fn exact_spans(&self, text: &str, ids: &[u32]) -> Option<Vec<Range<usize>>> {
-        let prefixed = matches!(self.0.vocab.model, Model::Spm { space_prefix: true, .. });
+        let prefixed = self.0.space_prefix();
         let (mut at, mut fresh) = (0, true);
         let mut spans = Vec::with_capacity(ids.len());
         for &id in ids {
@@ -101,17 +108,19 @@ impl Tokenizer {
         (at == text.len()).then_some(spans)
     }
 
-    /// Special tokens included in the text. Bytes that are no UTF-8 become U+FFFD.
+    /// The inverse of [`Tokenizer::encode`]: special tokens are included in the text; the space that SentencePiece puts
+    /// before each run of text is taken off. Bytes that are no UTF-8 become U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut fresh) = (Vec::new(), self.0.space_prefix());
         for &id in ids {
-            let piece = self.0.bytes.get(id as usize);
-            bytes.extend(piece.ok_or_else(|| self.bad(format!("there is no token {id}")))?);
+            let (Some(piece), Some(kind)) = (self.0.bytes.get(id as usize), self.0.vocab.kinds.get(id as usize)) else {
+                return Err(self.bad(format!("there is no token {id}")));
+            };
+            let own = if fresh && !kind.is_added() { piece.strip_prefix(b" ") } else { None };
+            bytes.extend(own.unwrap_or(piece));
+            fresh = kind.is_added() && self.0.space_prefix();
         }
-        let prefixed = matches!(self.0.vocab.model, Model::Spm { space_prefix: true, .. });
-        let first_is_text = ids.first().is_some_and(|id| !self.0.vocab.kinds[*id as usize].is_added());
-        let skip = usize::from(prefixed && first_is_text && bytes.first() == Some(&b' '));
-        Ok(String::from_utf8_lossy(&bytes[skip..]).into_owned())
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The exact bytes of one token (byte-level characters undone, `▁` as a space, `<0xXX>` as that byte).

@@ -260,3 +260,34 @@ proptest! {
         }
     }
 }
+
+/// Folders as transformers 5 saves them, with its ids (tests/oracles/tokenizers_tiny.py); then as a GGUF and back.
+#[test]
+fn folders_of_every_kind_give_the_ids_of_transformers_and_keep_them_in_a_gguf() {
+    let all = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokenizers");
+    let mut n = 0;
+    for folder in std::fs::read_dir(all).unwrap() {
+        let folder = folder.unwrap().path();
+        let kind = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let t = Tokenizer::from_folder(&folder).unwrap();
+        let keys = t.to_gguf_metadata().unwrap();
+        let pre = if kind.starts_with("spm") { "default" } else { &kind };
+        assert_eq!(keys["tokenizer.ggml.pre"], Value::String(pre.into()));
+        let again = Tokenizer::from_metadata(&keys, &kind).unwrap();
+        let cases: Vec<Json> =
+            serde_json::from_str(&std::fs::read_to_string(folder.join("cases.json")).unwrap()).unwrap();
+        for case in cases {
+            let text = case["text"].as_str().unwrap();
+            let expected: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
+            assert_eq!(ids(&t, text), expected, "{kind}: {text:?}");
+            assert_eq!(ids(&again, text), expected, "{kind} as a GGUF: {text:?}");
+            check_spans(&t, text);
+            assert_eq!(t.decode(&expected).unwrap(), text, "{kind}");
+            n += 1;
+        }
+        assert_eq!(t.adds_bos(), matches!(kind.as_str(), "llama-bpe" | "spm"), "{kind}");
+        assert_eq!((t.bos(), t.eos()), (t.id("<bos>"), t.id("<eot>")));
+        assert!(t.is_end(t.eos().unwrap()));
+    }
+    assert!(n > 60, "{n}");
+}
