@@ -10,7 +10,7 @@ MODEL.gguf is SmolLM2-135M-Instruct (any float or quantised GGUF that transforme
 
 Training: LoRA on every linear layer of the blocks, alpha 2r, AdamW without decay, linear schedule, warmup .03, clip 1, loss only on the
 answer and its <|im_end|>, shuffled once an epoch. Replay: prompts of data/general/replay.jsonl in the file's order, answered greedily by
-the base itself; an answer that does not end within the limit is trained as far as it goes, without an end-of-turn.
+the base itself; one whose answer does not end within the limit is left out and the next taken.
 Scores: exact match after trimming for `expected`; a keyword (word boundary, casefolded, a|b = either) for `keywords`.
 """
 import argparse
@@ -125,13 +125,16 @@ def examples(machine, rows):
     return out
 
 
-def replay(machine, prompts, limit):
+def replay(machine, prompts, count, limit):
     out = []
     for user, (text, ended) in zip(prompts, machine.answer([chatml(None, p) for p in prompts], limit)):
+        if not ended or not text.strip():
+            continue
         prompt = machine.ids(chatml(None, user))
-        answer = machine.ids(text) + ([machine.end] if ended else [])
+        answer = machine.ids(text) + [machine.end]
         out.append((prompt + answer, [-100] * len(prompt) + answer))
-    return out
+    print(f"{len(out)} of {len(prompts)} replay prompts end within {limit} tokens; {count} wanted", flush=True)
+    return out[:count]
 
 
 def train(machine, data, args):
@@ -173,7 +176,7 @@ def main():
     ask.add_argument("--way", action="store_true")
     ask.add_argument("--without-replay", action="store_true")
     ask.add_argument("--replay-share", type=float, default=0.2)
-    ask.add_argument("--replay-tokens", type=int, default=48)
+    ask.add_argument("--replay-tokens", type=int, default=64)
     ask.add_argument("--limit", type=int, default=24, help="tokens of an answer to the general suite")
     ask.add_argument("--rank", type=int)
     ask.add_argument("--lr", type=float, default=5e-4)
@@ -206,10 +209,8 @@ def main():
         result["general_base"] = suite(machine, "general, base", general, None, args.limit)
     if not args.without_replay:
         count = round(len(data) * args.replay_share / (1 - args.replay_share))
-        prompts = [r["prompt"] for r in lines("data/general/replay.jsonl")][:count]
-        more = replay(machine, prompts, args.replay_tokens)
-        print(f"{len(more)} replayed, {sum(l[-1] == machine.end for _, l in more)} of them ended, "
-              f"{sum(len(i) for i, _ in more) / len(more):.1f} tokens each", flush=True)
+        more = replay(machine, [r["prompt"] for r in lines("data/general/replay.jsonl")], count, args.replay_tokens)
+        print(f"{len(more)} replayed, {sum(len(i) for i, _ in more) / len(more):.1f} tokens each", flush=True)
         data += more
     train(machine, data, args)
     if args.adapter:
