@@ -73,7 +73,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("println!", &["cli"]),
     ("eprintln!", &["cli"]),
     ("anyhow", &["cli", "steps"]),
-    ("std::env::", &["config"]),
+    ("env::var", &["config"]),
 ];
 
 /// Rooms that may hold `unsafe`: the kernels, and the one memory map.

@@ -13,8 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::config::Env;
-use crate::steps::{Context, Failure, Kind};
-use crate::store::Interrupt;
+use crate::steps::{Context, Failure, Interrupt, Kind};
 use args::{Cli, Command, Common};
 use progress::{Level, Screen};
 

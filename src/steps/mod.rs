@@ -26,6 +26,6 @@ pub use crate::export::Exported;
 pub use crate::eval::Decision;
 pub use crate::promote::{Change, Swapped};
 pub use crate::proof::{Leg, Proof};
-pub use crate::store::Digest;
+pub use crate::store::{Digest, Interrupt};
 pub use crate::train::Summary;
 pub use report::{Report, Silent};
