@@ -8,6 +8,7 @@ mod conformance;
 mod daemon;
 mod data;
 mod deliveries;
+mod faults;
 mod gate;
 mod ollama_go;
 mod oracle;
