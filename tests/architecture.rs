@@ -114,7 +114,11 @@ fn every_room_is_known_and_uses_only_what_it_may() {
             for name in crate_names(line) {
                 if name != s.room && allowed.contains_key(name) && !uses.contains(&name) {
                     let list = uses.join(", ");
-                    faults.push(format!("{}:{n}: `{}` may not use `{name}` (it may use: {list})", s.path.display(), s.room));
+                    faults.push(format!(
+                        "{}:{n}: `{}` may not use `{name}` (it may use: {list})",
+                        s.path.display(),
+                        s.room
+                    ));
                 }
             }
             if line.contains("super::super") || line.contains("crate::{") {
@@ -152,8 +156,11 @@ fn files_fit_in_a_head() {
     let sources = sources();
     let mut lines: Vec<_> = sources.iter().map(|s| (s.code.len(), &s.path)).collect();
     lines.sort();
-    let long: Vec<_> =
-        lines.iter().filter(|(n, _)| *n > MAX_LINES).map(|(n, p)| format!("{}: {n} lines of code", p.display())).collect();
+    let long: Vec<_> = lines
+        .iter()
+        .filter(|(n, _)| *n > MAX_LINES)
+        .map(|(n, p)| format!("{}: {n} lines of code", p.display()))
+        .collect();
     assert!(long.is_empty(), "at most {MAX_LINES} lines of code in a file:\n{}", long.join("\n"));
     assert!(lines[lines.len() / 2].0 <= 150, "the median file holds {} lines of code", lines[lines.len() / 2].0);
 }
@@ -165,7 +172,8 @@ fn architecture_md_says_the_same_table() {
         .lines()
         .filter_map(|l| {
             let cells: Vec<_> = l.strip_prefix("| `")?.strip_suffix(" |")?.split(" | ").collect();
-            let uses = cells.last()?.split(", ").filter(|u| *u != "–").map(|u| u.trim_matches('`').to_owned()).collect();
+            let uses =
+                cells.last()?.split(", ").filter(|u| *u != "–").map(|u| u.trim_matches('`').to_owned()).collect();
             Some((cells[0].trim_end_matches('`').to_owned(), uses))
         })
         .collect();

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Trains LoRA adapters on the very weights that Ollama serves, proves what the daemon serves, and promotes it only when it is better.
 #[derive(Debug, Parser)]
 #[command(name = "tunesmith", version, propagate_version = true, max_term_width = 110)]
-#[command(after_help = "Example:\n  tunesmith demo\n  tunesmith run configs/training_config.json\n\nExit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 daemon, 5 memory or disk, 6 proof failed,\n100 gate FAIL, 101 gate INCONCLUSIVE, 130 interrupted (start again to continue)")]
+#[command(
+    after_help = "Example:\n  tunesmith demo\n  tunesmith run configs/training_config.json\n\nExit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 daemon, 5 memory or disk, 6 proof failed,\n100 gate FAIL, 101 gate INCONCLUSIVE, 130 interrupted (start again to continue)"
+)]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
@@ -44,7 +46,9 @@ pub struct Common {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// The whole way on a real 135M model and bundled data, in ./tunesmith-demo
-    #[command(after_help = "Example:\n  tunesmith demo\n  tunesmith demo --without-replay   # shows the gate refusing a model that forgot")]
+    #[command(
+        after_help = "Example:\n  tunesmith demo\n  tunesmith demo --without-replay   # shows the gate refusing a model that forgot"
+    )]
     Demo(Demo),
     /// A project to start from: configs, templates, a folder for data
     #[command(after_help = "Example:\n  tunesmith init my-assistant")]
@@ -64,18 +68,26 @@ pub enum Command {
     Data(Data),
     /// Train an adapter, nothing else
     #[command(visible_alias = "finetune")]
-    #[command(after_help = "Example:\n  tunesmith train --dataset data/training/support.jsonl --base-model smollm2:135m --output output/support --epochs 3 --lora-rank 8")]
+    #[command(
+        after_help = "Example:\n  tunesmith train --dataset data/training/support.jsonl --base-model smollm2:135m --output output/support --epochs 3 --lora-rank 8"
+    )]
     Train(Train),
     /// Adapter + base to one model: a GGUF file or a Hugging Face folder
     #[command(visible_alias = "merge-lora")]
-    #[command(after_help = "Example:\n  tunesmith merge --base smollm2:135m --adapter output/support/final --output merged --format hf")]
+    #[command(
+        after_help = "Example:\n  tunesmith merge --base smollm2:135m --adapter output/support/final --output merged --format hf"
+    )]
     Merge(Merge),
     /// An adapter GGUF, or a merged GGUF of a chosen type
     #[command(visible_alias = "export-gguf")]
-    #[command(after_help = "Example:\n  tunesmith export --base smollm2:135m --adapter output/support/final --output support.gguf --quant q8_0")]
+    #[command(
+        after_help = "Example:\n  tunesmith export --base smollm2:135m --adapter output/support/final --output support.gguf --quant q8_0"
+    )]
     Export(Export),
     /// Render a Modelfile for a GGUF, or check one
-    #[command(after_help = "Example:\n  tunesmith modelfile --base smollm2:135m --gguf support.gguf\n  tunesmith modelfile --check Modelfile")]
+    #[command(
+        after_help = "Example:\n  tunesmith modelfile --base smollm2:135m --gguf support.gguf\n  tunesmith modelfile --check Modelfile"
+    )]
     Modelfile(ModelfileArgs),
     /// A Modelfile becomes a model in the daemon
     #[command(after_help = "Example:\n  tunesmith register --modelfile Modelfiles/support.Modelfile --name support:v1")]
@@ -104,11 +116,15 @@ pub enum Command {
     },
     /// Ask one question, or hold a conversation
     #[command(visible_alias = "query-finetuned")]
-    #[command(after_help = "Example:\n  tunesmith query 'turn up the volume' --model demo-assistant:v1\n  tunesmith query --model output/support/final --base-model smollm2:135m")]
+    #[command(
+        after_help = "Example:\n  tunesmith query 'turn up the volume' --model demo-assistant:v1\n  tunesmith query --model output/support/final --base-model smollm2:135m"
+    )]
     Query(Query),
     /// Suites to scorecards: base beside tuned, and the verdict
     #[command(visible_alias = "evaluate-finetuned")]
-    #[command(after_help = "Example:\n  tunesmith eval --role assistant --model demo-assistant:v1 --against smollm2:135m")]
+    #[command(
+        after_help = "Example:\n  tunesmith eval --role assistant --model demo-assistant:v1 --against smollm2:135m"
+    )]
     Eval(Eval),
     /// Let a role use a model that passed its gate
     #[command(after_help = "Example:\n  tunesmith promote --role assistant --to demo-assistant:v1")]
@@ -229,7 +245,9 @@ pub enum Data {
         base_model: Option<String>,
     },
     /// The exact tokens, coloured by whether they are trained
-    #[command(after_help = "Example:\n  tunesmith data preview data/training/support.jsonl --base-model smollm2:135m --limit 2")]
+    #[command(
+        after_help = "Example:\n  tunesmith data preview data/training/support.jsonl --base-model smollm2:135m --limit 2"
+    )]
     Preview {
         file: PathBuf,
         #[arg(long)]

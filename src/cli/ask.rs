@@ -6,7 +6,9 @@ use std::path::Path;
 use super::args::{Bases, Data, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train};
 use super::{flags, say};
 use crate::config::{Purpose, Quant, QuantFloor, RunConfig};
-use crate::steps::{Context, Failure, bases, data, delivery, demo, evaluate, export, plan, query, serving, training, way};
+use crate::steps::{
+    Context, Failure, bases, data, delivery, demo, evaluate, export, plan, query, serving, training, way,
+};
 
 pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
     match command {
@@ -77,7 +79,11 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
     Ok(())
 }
 
-pub fn register(context: &mut Context<'_>, (file, name, force): (&Path, &str, bool), json: bool) -> Result<(), Failure> {
+pub fn register(
+    context: &mut Context<'_>,
+    (file, name, force): (&Path, &str, bool),
+    json: bool,
+) -> Result<(), Failure> {
     let text = read(file)?;
     let client = context.client()?;
     delivery::check_name(&client, name, force)?;
@@ -164,7 +170,12 @@ pub fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Fa
 }
 
 /// The config of `run` and `plan`: a run's own, a file, or flags alone.
-fn run_config(context: &Context<'_>, file: Option<&Path>, resume: Option<&Path>, flags: &super::args::Flags) -> Result<RunConfig, Failure> {
+fn run_config(
+    context: &Context<'_>,
+    file: Option<&Path>,
+    resume: Option<&Path>,
+    flags: &super::args::Flags,
+) -> Result<RunConfig, Failure> {
     let own = resume.map(|run| run.join("run.yaml"));
     if let Some(own) = own.as_ref().filter(|p| !p.is_file()) {
         return Err(Failure::input(format!("{}: no such run", own.display())));

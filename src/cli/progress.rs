@@ -36,7 +36,12 @@ struct Stage {
 impl Screen {
     pub fn new(level: Level, progress: bool, no_colour: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self { level, bars: terminal && progress && level > Level::Quiet, colour: terminal && !no_colour, current: None }
+        Self {
+            level,
+            bars: terminal && progress && level > Level::Quiet,
+            colour: terminal && !no_colour,
+            current: None,
+        }
     }
 
     fn say(&self, line: &str) {

@@ -28,14 +28,18 @@ pub fn init((written, kept): (Vec<PathBuf>, Vec<PathBuf>), json: bool) {
         let line = |word: &str, p: &PathBuf| format!("{word} {}", p.display());
         let mut lines: Vec<_> = written.iter().map(|p| line("wrote", p)).collect();
         lines.extend(kept.iter().map(|p| line("kept ", p)));
-        lines.push("next: put your examples into data/training/, edit configs/training_config.json, `tunesmith plan`".to_owned());
+        lines.push(
+            "next: put your examples into data/training/, edit configs/training_config.json, `tunesmith plan`"
+                .to_owned(),
+        );
         lines.join("\n")
     });
 }
 
 pub fn checked(found: &Checked, json: bool) {
     result(json, found, || {
-        let mut lines = vec![format!("{} records: {} conversations, {} texts; no fault", found.records, found.chat, found.text)];
+        let mut lines =
+            vec![format!("{} records: {} conversations, {} texts; no fault", found.records, found.chat, found.text)];
         for (line, first) in &found.duplicates {
             lines.push(format!("line {line} holds the same as line {first}"));
         }
@@ -84,7 +88,9 @@ pub fn text(text: &str, json: bool) {
 
 pub fn registered(name: &str, digest: Option<crate::steps::Digest>, json: bool) {
     let object = serde_json::json!({"model": name, "digest": digest});
-    result(json, &object, || format!("{name} is registered\n  ask it:  ollama run {name}\n  undo:    ollama rm {name}"));
+    result(json, &object, || {
+        format!("{name} is registered\n  ask it:  ollama run {name}\n  undo:    ollama rm {name}")
+    });
 }
 
 pub fn bases(found: &[Listed], json: bool) {
@@ -146,7 +152,12 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
             format!("adapter   {} parameters", plan.trainable_params),
             format!("memory    {} MiB for the weights{memory}", mib(plan.weights_bytes)),
             format!("disk      {} MiB for the exported file", mib(plan.export_bytes)),
-            format!("time      {} steps of {:.2} s: {:.1} min of training", plan.steps, plan.seconds_per_step, plan.training_seconds / 60.0),
+            format!(
+                "time      {} steps of {:.2} s: {:.1} min of training",
+                plan.steps,
+                plan.seconds_per_step,
+                plan.training_seconds / 60.0
+            ),
         ];
         match (&plan.role, &plan.not_promoted) {
             (Some(role), _) => lines.push(format!("role      {role}")),
@@ -169,7 +180,8 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
 /// The exit code of a proof.
 pub fn proof(proof: &Proof, json: bool) -> u8 {
     result(json, proof, || {
-        let line = |l: &crate::steps::Leg| format!("{:<9} {}: {}", l.name, if l.passed { "ok" } else { "FAILED" }, l.summary);
+        let line =
+            |l: &crate::steps::Leg| format!("{:<9} {}: {}", l.name, if l.passed { "ok" } else { "FAILED" }, l.summary);
         let legs: Vec<_> = proof.legs.iter().map(line).collect();
         let word = if proof.passed { proof.kind.as_str() } else { "NOT proved" };
         format!("{}: {word} through Ollama {}\n{}", proof.model, proof.daemon_version, legs.join("\n"))
@@ -236,8 +248,14 @@ pub fn swapped(swapped: &Swapped, json: bool) {
 
 pub fn history(changes: &[Change], json: bool) {
     result(json, &changes, || {
-        let line = |c: &Change| format!("{:>4}  {}  {:?}  {}: {} -> {}  {}", c.seq, c.ts, c.action, c.role, c.from, c.to, c.state);
-        if changes.is_empty() { "nothing was promoted here yet".to_owned() } else { changes.iter().map(line).collect::<Vec<_>>().join("\n") }
+        let line = |c: &Change| {
+            format!("{:>4}  {}  {:?}  {}: {} -> {}  {}", c.seq, c.ts, c.action, c.role, c.from, c.to, c.state)
+        };
+        if changes.is_empty() {
+            "nothing was promoted here yet".to_owned()
+        } else {
+            changes.iter().map(line).collect::<Vec<_>>().join("\n")
+        }
     });
 }
 

@@ -22,7 +22,8 @@ pub(super) fn tensor_name(id: LinearId, half: Half) -> String {
 pub fn adapter_gguf(request: &Request<'_>) -> Result<Exported, ExportError> {
     let adapter = request.adapter.to_ggml(request.weights.config());
     let rank = adapter.config.rank as u64;
-    let halves: Vec<_> = adapter.pairs.iter().flat_map(|(id, p)| [(*id, Half::A, &p.a), (*id, Half::B, &p.b)]).collect();
+    let halves: Vec<_> =
+        adapter.pairs.iter().flat_map(|(id, p)| [(*id, Half::A, &p.a), (*id, Half::B, &p.b)]).collect();
     let tensors: Vec<_> = halves
         .iter()
         .map(|(id, half, values)| {

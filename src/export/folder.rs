@@ -15,8 +15,17 @@ use crate::weights::hf_name;
 
 /// Files of a Hugging Face base that are carried over as they are.
 const CARRIED: [&str; 11] = [
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
-    "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json", "generation_config.json", "LICENSE",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+    "generation_config.json",
+    "LICENSE",
 ];
 
 /// What [`merged_hf`] will take.
@@ -58,7 +67,11 @@ fn items<'a>(request: &Request<'a>, quant: Quant) -> Result<Vec<Item<'a>>, Expor
         Quant::F32 => Some(Encoding::F32),
         Quant::F16 => Some(Encoding::F16),
         Quant::Bf16 => Some(Encoding::BF16),
-        Quant::Q8_0 => return Err(ExportError::Other("safetensors has no Q8_0: give f32, f16 or bf16, or --format gguf".to_owned())),
+        Quant::Q8_0 => {
+            return Err(ExportError::Other(
+                "safetensors has no Q8_0: give f32, f16 or bf16, or --format gguf".to_owned(),
+            ));
+        }
     };
     let touched = item::touched(request.adapter);
     let one = |name| {
@@ -125,12 +138,16 @@ fn config(request: &Request<'_>, encoding: Encoding) -> Result<Value, ExportErro
     if weights.gguf().is_some() {
         let made = weights.config().to_hf_json(dtype, request.tokenizer.bos(), request.tokenizer.eos());
         return made.ok_or_else(|| {
-            ExportError::Other("the base's rotary factors are no scaling that config.json has words for: export a GGUF instead".to_owned())
+            ExportError::Other(
+                "the base's rotary factors are no scaling that config.json has words for: export a GGUF instead"
+                    .to_owned(),
+            )
         });
     }
     let path = weights.path().join("config.json");
     let text = std::fs::read(&path).map_err(|e| StoreError::new("reading", &path, e))?;
-    let mut config: Value = serde_json::from_slice(&text).map_err(|e| ExportError::Other(format!("{}: {e}", path.display())))?;
+    let mut config: Value =
+        serde_json::from_slice(&text).map_err(|e| ExportError::Other(format!("{}: {e}", path.display())))?;
     if let Value::Object(fields) = &mut config {
         // transformers 5 says `dtype`, earlier ones `torch_dtype`.
         let key = if fields.contains_key("dtype") { "dtype" } else { "torch_dtype" };

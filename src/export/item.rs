@@ -88,7 +88,13 @@ pub(super) fn gguf_items<'a>(
 }
 
 pub(super) fn rule<'i>(item: &'i Item<'_>) -> Tensor<'i> {
-    Tensor { name: &item.name, vector: item.vector, cols: item.cols, from: item.from(), touched: item.touched.is_some() }
+    Tensor {
+        name: &item.name,
+        vector: item.vector,
+        cols: item.cols,
+        from: item.from(),
+        touched: item.touched.is_some(),
+    }
 }
 
 /// The tensor of a GGUF base as it is; for a folder, what its config says.
@@ -96,7 +102,8 @@ fn rope_factors(weights: &Weights) -> Option<Item<'_>> {
     let (source, cols, to) = match weights.gguf() {
         Some(gguf) => {
             let info = gguf.tensor(ROPE)?;
-            let (bytes, encoding, cols) = (gguf.bytes(info), super::types::encoding(info.ty)?, *info.ne.first()? as usize);
+            let (bytes, encoding, cols) =
+                (gguf.bytes(info), super::types::encoding(info.ty)?, *info.ne.first()? as usize);
             (Source::Weight(WeightRef { bytes, encoding, rows: 1, cols, row_order: RowOrder::Hf }), cols, encoding)
         }
         None => {
@@ -127,7 +134,13 @@ pub(super) fn item<'a>(
 fn row_map(weights: &Weights, name: &str, weight: WeightRef<'_>, order: RowOrder) -> Option<Vec<usize>> {
     let config = weights.config();
     let is = |site: Site| name.ends_with(&format!(".{}.weight", site.gguf()));
-    let heads = if is(Site::Q) { config.heads } else if is(Site::K) { config.kv_heads } else { return None };
+    let heads = if is(Site::Q) {
+        config.heads
+    } else if is(Site::K) {
+        config.kv_heads
+    } else {
+        return None;
+    };
     if !config.family.permuted_qk || weight.row_order == order {
         return None;
     }

@@ -70,7 +70,10 @@ fn pad_vocabulary(m: &mut Metadata, vocab: usize) -> Result<(), ExportError> {
     const UNUSED: i32 = 5;
     let Some(Value::Strings(tokens)) = m.get_mut("tokenizer.ggml.tokens") else { return Ok(()) };
     if tokens.len() > vocab {
-        let said = format!("the tokenizer has {} tokens, but the embedding {vocab} rows: they belong to different models", tokens.len());
+        let said = format!(
+            "the tokenizer has {} tokens, but the embedding {vocab} rows: they belong to different models",
+            tokens.len()
+        );
         return Err(ExportError::Other(said));
     }
     tokens.extend((tokens.len()..vocab).map(|i| format!("[PAD{i}]")).collect::<Vec<_>>());

@@ -42,7 +42,11 @@ pub(super) fn split(sizes: impl Iterator<Item = u64>, limit: u64) -> Vec<std::op
 
 /// `model.safetensors`, or `model-00001-of-00002.safetensors`.
 pub(super) fn file_name(index: usize, count: usize) -> String {
-    if count == 1 { "model.safetensors".to_owned() } else { format!("model-{:05}-of-{count:05}.safetensors", index + 1) }
+    if count == 1 {
+        "model.safetensors".to_owned()
+    } else {
+        format!("model-{:05}-of-{count:05}.safetensors", index + 1)
+    }
 }
 
 /// `model.safetensors.index.json`: where each tensor is.
@@ -87,7 +91,12 @@ pub(super) fn write(
         buffer.clear();
         fill(i, &mut buffer)?;
         if buffer.len() as u64 != e.bytes {
-            return Err(ExportError::Other(format!("{}: {} bytes were made, {} planned", e.name, buffer.len(), e.bytes)));
+            return Err(ExportError::Other(format!(
+                "{}: {} bytes were made, {} planned",
+                e.name,
+                buffer.len(),
+                e.bytes
+            )));
         }
         file.write_all(&buffer).map_err(fault)?;
     }
@@ -113,7 +122,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("model.safetensors");
         let entries: Vec<_> = [("b", Encoding::F32, 8), ("a", Encoding::BF16, 6)]
-            .map(|(n, e, bytes)| Entry { name: n.to_owned(), encoding: e, shape: vec![bytes as usize / e.block().1], bytes })
+            .map(|(n, e, bytes)| Entry {
+                name: n.to_owned(),
+                encoding: e,
+                shape: vec![bytes as usize / e.block().1],
+                bytes,
+            })
             .to_vec();
         let (digest, bytes) = write(&path, &entries, |i, out| {
             out.extend(std::iter::repeat_n(i as u8 + 1, entries[i].bytes as usize));

@@ -54,7 +54,10 @@ fn threads() -> usize {
 
 type Part = Result<(Vec<u8>, Sums), ExportError>;
 
-fn in_parallel(group: &[Range<usize>], one: impl Fn(Range<usize>) -> Part + Sync) -> Result<Vec<(Vec<u8>, Sums)>, ExportError> {
+fn in_parallel(
+    group: &[Range<usize>],
+    one: impl Fn(Range<usize>) -> Part + Sync,
+) -> Result<Vec<(Vec<u8>, Sums)>, ExportError> {
     if let [only] = group {
         return Ok(vec![one(only.clone())?]);
     }

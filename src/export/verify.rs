@@ -45,7 +45,10 @@ fn merged_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Res
             continue;
         };
         let Some(to) = encoding(info.ty).filter(|_| info.ne == item.ne()) else {
-            checks.push(fault(&item.name, &format!("is {} of shape {:?}, the base's has {:?}", info.ty.name(), info.ne, item.ne())));
+            checks.push(fault(
+                &item.name,
+                &format!("is {} of shape {:?}, the base's has {:?}", info.ty.name(), info.ne, item.ne()),
+            ));
             continue;
         };
         item.to = to;
@@ -93,7 +96,10 @@ fn judge(s: &Survival, wide: bool) -> Option<String> {
     }
     let rounded = s.residual <= RESIDUAL;
     if !rounded {
-        return Some(format!("{}: {:.2} × the error that rounding to {} explains, at most {RESIDUAL} is right", s.tensor, s.residual, s.to));
+        return Some(format!(
+            "{}: {:.2} × the error that rounding to {} explains, at most {RESIDUAL} is right",
+            s.tensor, s.residual, s.to
+        ));
     }
     None
 }

@@ -54,7 +54,10 @@ fn site(name: &str) -> Result<Site, LoraError> {
     let found = Site::ALL.into_iter().find(|s| name == s.module() || name == s.hf());
     found.ok_or_else(|| {
         let known: Vec<_> = Site::ALL.iter().map(|s| s.module()).collect();
-        LoraError::Config(format!("target_modules: {name:?} is no linear layer of a block: use \"all-linear\" or {}", known.join(", ")))
+        LoraError::Config(format!(
+            "target_modules: {name:?} is no linear layer of a block: use \"all-linear\" or {}",
+            known.join(", ")
+        ))
     })
 }
 

@@ -49,7 +49,9 @@ impl Adapter<Hf> {
         let mut tensors = Vec::with_capacity(2 * self.pairs.len());
         for (&id, pair) in &self.pairs {
             let rank = self.config.rank;
-            for (half, values, shape) in [("A", &pair.a, [rank, pair.a.len() / rank]), ("B", &pair.b, [pair.b.len() / rank, rank])] {
+            for (half, values, shape) in
+                [("A", &pair.a, [rank, pair.a.len() / rank]), ("B", &pair.b, [pair.b.len() / rank, rank])]
+            {
                 let key = format!("base_model.model.{}.lora_{half}.weight", module(id));
                 finite(&key, values).map_err(bad)?;
                 tensors.push((key, Floats { values, shape }));
@@ -97,11 +99,15 @@ fn parse(said: &Said, bytes: &[u8], model: &ModelConfig) -> Result<Adapter<Hf>, 
     let (mut a, mut b) = (Half::new(), Half::new());
     for (name, tensor) in file.iter() {
         let (id, half) = key(name).filter(|(id, _)| id.layer < model.layers).ok_or_else(|| unknown(name, model))?;
-        let rank = said.rank_of(&module(id)).ok_or_else(|| fault(format!("rank_pattern gives {name} no usable rank")))?;
+        let rank =
+            said.rank_of(&module(id)).ok_or_else(|| fault(format!("rank_pattern gives {name} no usable rank")))?;
         let (rows, cols) = model.shape(id.site);
         let (expected, side) = if half == 'A' { ([rank, cols], &mut a) } else { ([rows, rank], &mut b) };
         if tensor.shape() != expected {
-            return Err(fault(format!("{name} is {:?}, but the base and the rank want {expected:?}: is it another base's?", tensor.shape())));
+            return Err(fault(format!(
+                "{name} is {:?}, but the base and the rank want {expected:?}: is it another base's?",
+                tensor.shape()
+            )));
         }
         let values = floats(name, &tensor).map_err(fault)?;
         if side.insert(id, values).is_some() {
@@ -156,7 +162,10 @@ fn floats(name: &str, tensor: &TensorView<'_>) -> Result<Vec<f32>, String> {
 
 fn finite(name: &str, values: &[f32]) -> Result<(), String> {
     match values.iter().position(|v| !v.is_finite()) {
-        Some(i) => Err(format!("{name} holds {} at index {i}: the training that made it diverged; use an earlier checkpoint", values[i])),
+        Some(i) => Err(format!(
+            "{name} holds {} at index {i}: the training that made it diverged; use an earlier checkpoint",
+            values[i]
+        )),
         None => Ok(()),
     }
 }
@@ -167,9 +176,12 @@ fn covered(said: &Said, a: &Half, model: &ModelConfig) -> Result<(), LoraError> 
         return Err(fault("holds no lora_A and lora_B at all".to_owned()));
     }
     let all = (0..model.layers).flat_map(|layer| Site::ALL.map(|site| LinearId { layer, site }));
-    let lost = all.filter(|id| !a.contains_key(id)).find(|id| said.targets.iter().any(|name| peft::names(name, &module(*id))));
+    let lost =
+        all.filter(|id| !a.contains_key(id)).find(|id| said.targets.iter().any(|name| peft::names(name, &module(*id))));
     match lost {
-        Some(id) => Err(fault(format!("target_modules names {}, which has no tensor: the file is not whole", module(id)))),
+        Some(id) => {
+            Err(fault(format!("target_modules names {}, which has no tensor: the file is not whole", module(id))))
+        }
         None => Ok(()),
     }
 }
@@ -193,7 +205,9 @@ fn fold(said: &Said, a: Half, b: Half) -> Result<Adapter<Hf>, LoraError> {
         a.resize(a.len() / own * rank, 0.0);
         let mut wide = vec![0.0; b.len() / own * rank];
         for (wide, b) in wide.chunks_exact_mut(rank).zip(b.chunks_exact(own)) {
-            wide.iter_mut().zip(b).for_each(|(w, b)| *w = if ratio == 1.0 { *b } else { (f64::from(*b) * ratio) as f32 });
+            wide.iter_mut()
+                .zip(b)
+                .for_each(|(w, b)| *w = if ratio == 1.0 { *b } else { (f64::from(*b) * ratio) as f32 });
         }
         finite(&module(id), &wide).map_err(fault)?;
         pairs.insert(id, Pair { a, b: wide });

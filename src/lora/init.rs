@@ -40,8 +40,8 @@ fn kaiming(rank: usize, cols: usize, stream: u64, seed: u64) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use crate::lora::tests::model;
     use super::*;
+    use crate::lora::tests::model;
     use crate::weights::Site;
 
     fn config(targets: &[Site]) -> LoraConfig {

@@ -50,15 +50,38 @@ const REFUSED: [(&str, &str); 17] = [
 
 /// Fields that say where the adapter comes from or how it was made, not what it computes.
 const HARMLESS: [&str; 26] = [
-    "alpha_pattern", "auto_mapping", "base_model_name_or_path", "bias", "ensure_weight_tying", "eva_config",
-    "exclude_modules", "inference_mode", "init_lora_weights", "layers_pattern", "layers_to_transform", "loftq_config",
-    "lora_alpha", "lora_dropout", "megatron_core", "peft_type", "peft_version", "qalora_group_size", "r",
-    "rank_pattern", "revision", "runtime_config", "target_modules", "task_type", "use_rslora", "_comment",
+    "alpha_pattern",
+    "auto_mapping",
+    "base_model_name_or_path",
+    "bias",
+    "ensure_weight_tying",
+    "eva_config",
+    "exclude_modules",
+    "inference_mode",
+    "init_lora_weights",
+    "layers_pattern",
+    "layers_to_transform",
+    "loftq_config",
+    "lora_alpha",
+    "lora_dropout",
+    "megatron_core",
+    "peft_type",
+    "peft_version",
+    "qalora_group_size",
+    "r",
+    "rank_pattern",
+    "revision",
+    "runtime_config",
+    "target_modules",
+    "task_type",
+    "use_rslora",
+    "_comment",
 ];
 
 pub(super) fn read(path: &Path, text: &[u8]) -> Result<Said, LoraError> {
     let bad = |reason: String| LoraError::Bad { path: path.display().to_string(), reason };
-    let fields: Map<String, Value> = serde_json::from_slice(text).map_err(|e| bad(format!("is no JSON object ({e})")))?;
+    let fields: Map<String, Value> =
+        serde_json::from_slice(text).map_err(|e| bad(format!("is no JSON object ({e})")))?;
     refuse(path, &fields)?;
     let number = |name: &str, default: Option<f64>| match fields.get(name) {
         None | Some(Value::Null) => default.ok_or_else(|| bad(format!("{name} is missing"))),
@@ -80,7 +103,8 @@ fn whole(number: f64) -> Option<usize> {
 }
 
 fn refuse(path: &Path, fields: &Map<String, Value>) -> Result<(), LoraError> {
-    let unsupported = |field: String, remedy| LoraError::Unsupported { path: path.display().to_string(), field, remedy };
+    let unsupported =
+        |field: String, remedy| LoraError::Unsupported { path: path.display().to_string(), field, remedy };
     if fields.get("peft_type").and_then(Value::as_str) != Some("LORA") {
         let said = fields.get("peft_type").map_or("nothing".to_owned(), brief);
         return Err(unsupported(format!("peft_type {said}"), "only \"LORA\" can be read"));
@@ -91,7 +115,10 @@ fn refuse(path: &Path, fields: &Map<String, Value>) -> Result<(), LoraError> {
     // These initialisations change the base's weights too, so ΔW alone is not the tune.
     let init = fields.get("init_lora_weights").and_then(Value::as_str).unwrap_or("");
     if ["pissa", "olora", "corda", "loftq", "lora_ga"].iter().any(|p| init.starts_with(p)) {
-        return Err(unsupported(format!("init_lora_weights {init:?}"), "save it with path_initial_model_for_weight_conversion"));
+        return Err(unsupported(
+            format!("init_lora_weights {init:?}"),
+            "save it with path_initial_model_for_weight_conversion",
+        ));
     }
     for (name, value) in fields.iter().filter(|(_, v)| set(v)) {
         if let Some((_, remedy)) = REFUSED.iter().find(|(field, _)| field == name) {
@@ -170,7 +197,11 @@ pub(super) fn names(name: &str, module: &str) -> bool {
 
 /// The file PEFT 0.21 would write, field by field.
 pub(super) fn write(config: &LoraConfig, target_modules: &[String], base_name: &str) -> String {
-    let alpha = if config.alpha.fract() == 0.0 && config.alpha < 1e15 { json!(config.alpha as i64) } else { json!(config.alpha) };
+    let alpha = if config.alpha.fract() == 0.0 && config.alpha < 1e15 {
+        json!(config.alpha as i64)
+    } else {
+        json!(config.alpha)
+    };
     let fields = json!({
         "alora_invocation_tokens": null, "alpha_pattern": {}, "arrow_config": null, "auto_mapping": null,
         "base_model_name_or_path": base_name, "bias": "none", "corda_config": null, "ensure_weight_tying": false,
@@ -192,7 +223,8 @@ mod tests {
 
     fn read_with(change: Value) -> Result<Said, LoraError> {
         let config = LoraConfig { rank: 8, alpha: 16.0, dropout: 0.05, targets: vec![Site::Q], rslora: false };
-        let mut fields: Map<String, Value> = serde_json::from_str(&write(&config, &["q_proj".to_owned()], "base")).unwrap();
+        let mut fields: Map<String, Value> =
+            serde_json::from_str(&write(&config, &["q_proj".to_owned()], "base")).unwrap();
         fields.extend(change.as_object().unwrap().clone());
         read(Path::new("adapter_config.json"), &serde_json::to_vec(&fields).unwrap())
     }

@@ -29,7 +29,13 @@ pub(crate) fn any_model() -> impl Strategy<Value = ModelConfig> {
 }
 
 /// An adapter on all layers; with random B when `trained`.
-pub(crate) fn adapter(model: &ModelConfig, rank: usize, alpha: f64, seed: u64, trained: bool) -> (Adapter<Hf>, LoraConfig) {
+pub(crate) fn adapter(
+    model: &ModelConfig,
+    rank: usize,
+    alpha: f64,
+    seed: u64,
+    trained: bool,
+) -> (Adapter<Hf>, LoraConfig) {
     let config = LoraConfig { rank, alpha, dropout: 0.0, targets: Site::ALL.to_vec(), rslora: false };
     let mut fresh = Adapter::fresh(config.clone(), model, seed).unwrap();
     if trained {

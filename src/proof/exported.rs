@@ -36,15 +36,17 @@ enum Grain {
 
 fn grain(weights: &Weights) -> Grain {
     let Some(gguf) = weights.gguf() else { return Grain::Half };
-    gguf.tensors().iter().map(|t| match t.ty {
-        GgmlType::F32 | GgmlType::F16 => Grain::Half,
-        GgmlType::BF16 => Grain::Brain,
-        GgmlType::Q8_0 => Grain::EightBit,
-        GgmlType::Q4_K | GgmlType::Q5_K | GgmlType::Q6_K => Grain::KQuant,
-        _ => Grain::Legacy,
-    })
-    .max()
-    .unwrap_or(Grain::Half)
+    gguf.tensors()
+        .iter()
+        .map(|t| match t.ty {
+            GgmlType::F32 | GgmlType::F16 => Grain::Half,
+            GgmlType::BF16 => Grain::Brain,
+            GgmlType::Q8_0 => Grain::EightBit,
+            GgmlType::Q4_K | GgmlType::Q5_K | GgmlType::Q6_K => Grain::KQuant,
+            _ => Grain::Legacy,
+        })
+        .max()
+        .unwrap_or(Grain::Half)
 }
 
 impl File {
@@ -124,7 +126,9 @@ fn divergence(leg: &mut Leg, limit: f64, (tuned, exported, base): (&Rows, &Rows,
         leg.fault(format!("mean KL(trained || exported) {to_exported:.5} > {limit}"));
     }
     if to_base > 0.0 && to_exported > to_base / 10.0 {
-        leg.fault(format!("the export moved the model by {to_exported:.5}, more than a tenth of what the tune did ({to_base:.5})"));
+        leg.fault(format!(
+            "the export moved the model by {to_exported:.5}, more than a tenth of what the tune did ({to_base:.5})"
+        ));
     }
     format!("KL(trained || exported) {to_exported:.5}, the tune itself {to_base:.3}")
 }

@@ -132,7 +132,8 @@ impl Request<'_> {
 pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<Proof, ProofError> {
     let version = request.client.capabilities()?.version.text;
     let digest = Digest::of_file(request.exported)?;
-    let show = request.client.show(request.model)?.ok_or_else(|| ProofError::NotRegistered(request.model.to_owned()))?;
+    let show =
+        request.client.show(request.model)?.ok_or_else(|| ProofError::NotRegistered(request.model.to_owned()))?;
     let mut legs = vec![prompt::leg(request, progress)?];
 
     let probes = probes::make(request)?;

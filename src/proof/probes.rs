@@ -15,7 +15,8 @@ pub struct Probe {
     pub ids: Vec<u32>,
 }
 
-const SUBJECTS: &[&str] = &["river", "engine", "letter", "garden", "number", "teacher", "window", "market", "planet", "recipe"];
+const SUBJECTS: &[&str] =
+    &["river", "engine", "letter", "garden", "number", "teacher", "window", "market", "planet", "recipe"];
 const ASKS: &[&str] = &[
     "Write one sentence about a {s} and the number {n}.",
     "What could a {s} have to do with {n} horses?",

@@ -37,7 +37,9 @@ pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) 
         request.check_interrupt()?;
         progress("prompt", i, total);
         // A template that refuses a conversation (a second system turn, say) refused it in training too.
-        let Ok(expected) = request.base.template.render(&probes::with_system(messages, request.system), true) else { continue };
+        let Ok(expected) = request.base.template.render(&probes::with_system(messages, request.system), true) else {
+            continue;
+        };
         let got = request.client.rendered(&ask(request, Prompt::Chat(messages.clone())))?;
         if got == expected.text {
             equal += 1;
@@ -60,7 +62,7 @@ fn ask(request: &Request<'_>, prompt: Prompt) -> Ask {
         top_logprobs: 0,
         format: None,
         keep_alive: None,
-            think: None,
+        think: None,
     }
 }
 
@@ -78,8 +80,14 @@ fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Le
                 words = "prompt ids equal".to_owned();
                 if !context.starts_with(&expected) {
                     let at = context.iter().zip(&expected).take_while(|(a, b)| a == b).count();
-                    let (e, g) = (&expected[at..(at + 4).min(expected.len())], &context[at.min(context.len())..(at + 4).min(context.len())]);
-                    leg.fault(format!("prompt ids differ at {at} of {:?}: expected {e:?}, the daemon fed {g:?}", messages[0].content));
+                    let (e, g) = (
+                        &expected[at..(at + 4).min(expected.len())],
+                        &context[at.min(context.len())..(at + 4).min(context.len())],
+                    );
+                    leg.fault(format!(
+                        "prompt ids differ at {at} of {:?}: expected {e:?}, the daemon fed {g:?}",
+                        messages[0].content
+                    ));
                 }
             }
             None => {
@@ -95,7 +103,11 @@ fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Le
 }
 
 fn difference(expected: &str, got: &str) -> String {
-    let at = expected.char_indices().zip(got.chars()).find(|((_, a), b)| a != b).map_or(expected.len().min(got.len()), |((i, _), _)| i);
+    let at = expected
+        .char_indices()
+        .zip(got.chars())
+        .find(|((_, a), b)| a != b)
+        .map_or(expected.len().min(got.len()), |((i, _), _)| i);
     let tail = |s: &str| s.get(at..).map(|t| t.chars().take(40).collect::<String>()).unwrap_or_default();
     format!("the daemon's text differs at byte {at}: expected {:?}, got {:?}", tail(expected), tail(got))
 }

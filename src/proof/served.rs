@@ -29,7 +29,11 @@ pub struct Answered {
 /// One row of log-probabilities per answered position, probe by probe.
 pub type Rows = Vec<Vec<Vec<f32>>>;
 
-pub fn ask(request: &Request<'_>, probes: &[Probe], progress: &mut dyn FnMut(&str, usize, usize)) -> Result<Vec<Answered>, ProofError> {
+pub fn ask(
+    request: &Request<'_>,
+    probes: &[Probe],
+    progress: &mut dyn FnMut(&str, usize, usize),
+) -> Result<Vec<Answered>, ProofError> {
     let vocabulary = Vocabulary::of(&request.base.tokenizer);
     let mut answers = Vec::with_capacity(probes.len());
     for (i, probe) in probes.iter().enumerate() {
@@ -106,10 +110,18 @@ pub fn leg(
         leg.fault(fault);
     }
     if kl.is_nan() || kl > limit {
-        leg.fault(format!("mean KL(served || exported) {kl:.5} > {limit}; worst at probe {} ({:.4})", worst.1 + 1, worst.0));
+        leg.fault(format!(
+            "mean KL(served || exported) {kl:.5} > {limit}; worst at probe {} ({:.4})",
+            worst.1 + 1,
+            worst.0
+        ));
     }
     if agreement < LEAST_AGREEMENT {
-        leg.fault(format!("the most likely token agrees in {:.0} % of steps, {:.0} % are needed", 100.0 * agreement, 100.0 * LEAST_AGREEMENT));
+        leg.fault(format!(
+            "the most likely token agrees in {:.0} % of steps, {:.0} % are needed",
+            100.0 * agreement,
+            100.0 * LEAST_AGREEMENT
+        ));
     }
     leg.number("positions", divergences.len() as f64);
     leg.number("mean_kl", kl);
@@ -117,7 +129,10 @@ pub fn leg(
     leg.number("worst_kl", worst.0);
     leg.number("argmax_agreement", agreement);
     let n = divergences.len();
-    leg.summary = format!("{identity}; mean KL {kl:.5} (limit {limit}) over {n} positions, same top token in {:.0} %", 100.0 * agreement);
+    leg.summary = format!(
+        "{identity}; mean KL {kl:.5} (limit {limit}) over {n} positions, same top token in {:.0} %",
+        100.0 * agreement
+    );
     Ok(leg)
 }
 

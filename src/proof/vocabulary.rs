@@ -23,7 +23,10 @@ impl Vocabulary {
 
     /// None for empty bytes, for U+FFFD (an incomplete tail the daemon replaced), and for bytes of two ids.
     pub fn id(&self, bytes: &[u8]) -> Option<u32> {
-        if bytes.is_empty() || bytes.windows(3).any(|w| w == "\u{FFFD}".as_bytes()) || std::str::from_utf8(bytes).is_err() {
+        if bytes.is_empty()
+            || bytes.windows(3).any(|w| w == "\u{FFFD}".as_bytes())
+            || std::str::from_utf8(bytes).is_err()
+        {
             return None;
         }
         self.ids.get(bytes).copied().flatten()

@@ -47,7 +47,8 @@ pub async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<
         asked.prompt.clone()
     } else {
         let system = asked.system.clone().or_else(|| model.system.clone());
-        let mut messages: Vec<Message> = system.filter(|s| !s.is_empty()).map(|c| Message::new(Role::System, c)).into_iter().collect();
+        let mut messages: Vec<Message> =
+            system.filter(|s| !s.is_empty()).map(|c| Message::new(Role::System, c)).into_iter().collect();
         messages.push(Message::new(Role::User, asked.prompt.clone()));
         render(asked.template.as_deref().or(model.template.as_deref()), &messages)?
     };
@@ -127,7 +128,12 @@ fn render(template: Option<&str>, messages: &[Message]) -> Result<String, Fault>
 }
 
 /// An empty prompt loads the model, or with `keep_alive: 0` lets it go.
-fn load_or_unload(state: &State, name: &str, model: &StoredModel, keep_alive: Option<&Value>) -> Result<Response, Fault> {
+fn load_or_unload(
+    state: &State,
+    name: &str,
+    model: &StoredModel,
+    keep_alive: Option<&Value>,
+) -> Result<Response, Fault> {
     let mut loaded = state.loaded.lock().map_err(Fault::internal)?;
     let unload = keep_alive.is_some_and(|k| k.as_f64() == Some(0.0) || k == "0" || k == "0s");
     if unload {
@@ -243,7 +249,8 @@ fn nanos(d: std::time::Duration) -> u64 {
 fn says(job: &Job, text: &str) -> Reply {
     let mut reply = Reply { model: job.name.clone(), created_at: now(), ..Reply::default() };
     if job.chat {
-        reply.message = Some(ReplyMessage { role: "assistant".into(), content: text.to_owned(), ..ReplyMessage::default() });
+        reply.message =
+            Some(ReplyMessage { role: "assistant".into(), content: text.to_owned(), ..ReplyMessage::default() });
     } else {
         reply.response = Some(text.to_owned());
     }

@@ -28,7 +28,11 @@ pub async fn has_blob(Shared(state): Shared<Arc<State>>, Path(text): Path<String
 }
 
 /// Streams to a file that gets its name only when its digest is right.
-pub async fn put_blob(Shared(state): Shared<Arc<State>>, Path(text): Path<String>, body: Body) -> Result<StatusCode, Fault> {
+pub async fn put_blob(
+    Shared(state): Shared<Arc<State>>,
+    Path(text): Path<String>,
+    body: Body,
+) -> Result<StatusCode, Fault> {
     let expected = digest(&text)?;
     let path = state.blob(expected);
     if path.is_file() {

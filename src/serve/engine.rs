@@ -34,7 +34,8 @@ impl std::fmt::Debug for Loaded {
 /// Gemma 3 uses another activation) and what it does not have.
 pub fn check(gguf: &Gguf) -> Result<(), Fault> {
     let family = gguf.architecture().map_err(|e| Fault::bad(e.to_string()))?;
-    let refuse = |why: &str| Err(Fault::bad(format!("the embedded server can't serve {family} right: {why}; use Ollama")));
+    let refuse =
+        |why: &str| Err(Fault::bad(format!("the embedded server can't serve {family} right: {why}; use Ollama")));
     match family {
         "llama" if gguf.tensor("rope_freqs.weight").is_some() => refuse("its scaled rotary frequencies are ignored"),
         "llama" if gguf.u64("llama.expert_count").is_ok_and(|n| n > 0) => refuse("it has experts"),

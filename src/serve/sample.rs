@@ -28,11 +28,17 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn read(own: &[(String, String)], asked: &Map<String, Value>, top_logprobs: Option<usize>) -> Result<Self, Fault> {
+    pub fn read(
+        own: &[(String, String)],
+        asked: &Map<String, Value>,
+        top_logprobs: Option<usize>,
+    ) -> Result<Self, Fault> {
         let number = |name: &str, default: f64| -> Result<f64, Fault> {
             match option(own, asked, name) {
                 None | Some(Value::Null) => Ok(default),
-                Some(v) => v.as_f64().ok_or_else(|| Fault::internal(format!("option \"{name}\" must be of type number"))),
+                Some(v) => {
+                    v.as_f64().ok_or_else(|| Fault::internal(format!("option \"{name}\" must be of type number")))
+                }
             }
         };
         let mut stop: Vec<String> = own.iter().filter(|(n, _)| n == "stop").map(|(_, v)| v.clone()).collect();
@@ -87,7 +93,12 @@ impl<'s> Stream<'s> {
     }
 
     /// `emit(text, logprobs)` gets what can no longer change; false ends the answer.
-    pub fn run(&mut self, model: &mut Loaded, prompt: &[u32], emit: &mut dyn FnMut(&str, Vec<Logprob>) -> bool) -> Result<(), Fault> {
+    pub fn run(
+        &mut self,
+        model: &mut Loaded,
+        prompt: &[u32],
+        emit: &mut dyn FnMut(&str, Vec<Logprob>) -> bool,
+    ) -> Result<(), Fault> {
         let mut chooser = chooser(self.settings);
         model.clear();
         let started = Instant::now();
@@ -108,7 +119,9 @@ impl<'s> Stream<'s> {
             self.count += 1;
             bytes.extend(model.tokenizer.token_bytes(id).unwrap_or_default());
             let whole = whole_characters(&bytes);
-            if let Some(cut) = self.settings.stop.iter().filter(|s| !s.is_empty()).filter_map(|s| whole.find(s.as_str())).min() {
+            if let Some(cut) =
+                self.settings.stop.iter().filter(|s| !s.is_empty()).filter_map(|s| whole.find(s.as_str())).min()
+            {
                 self.text = whole[..cut].to_owned();
                 self.reason = "stop";
                 break;
@@ -159,7 +172,13 @@ fn chooser(s: &Settings) -> LogitsProcessor {
     LogitsProcessor::from_sampling(s.seed, sampling)
 }
 
-fn choose(chooser: &mut LogitsProcessor, s: &Settings, logits: &[f32], prompt: &[u32], ids: &[u32]) -> Result<u32, Fault> {
+fn choose(
+    chooser: &mut LogitsProcessor,
+    s: &Settings,
+    logits: &[f32],
+    prompt: &[u32],
+    ids: &[u32],
+) -> Result<u32, Fault> {
     let mut logits = logits.to_vec();
     if s.repeat_penalty != 1.0 {
         // llama.cpp's repeat_last_n: the last 64 tokens, each once.

@@ -67,7 +67,11 @@ pub fn details(gguf: &Gguf) -> Result<Details, Fault> {
         }
     }
     let most = by_type.iter().max_by_key(|(_, n)| *n).map_or("unknown", |(ty, _)| ty.name());
-    let size = if total >= 1_000_000_000 { format!("{:.1}B", total as f64 / 1e9) } else { format!("{:.2}M", total as f64 / 1e6) };
+    let size = if total >= 1_000_000_000 {
+        format!("{:.1}B", total as f64 / 1e9)
+    } else {
+        format!("{:.2}M", total as f64 / 1e6)
+    };
     Ok(Details {
         parent_model: String::new(),
         format: "gguf".into(),

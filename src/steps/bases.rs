@@ -97,7 +97,9 @@ pub fn pull(context: &mut Context<'_>, name: &str) -> Result<String, Failure> {
 pub fn pull_through(context: &mut Context<'_>, client: &crate::ollama::Client, name: &str) -> Result<(), Failure> {
     context.report.begin("pull", None);
     let report = &mut *context.report;
-    client.pull(name, &mut |status, done, total| report.advance(done, &format!("{status} {} of {} MiB", done >> 20, total >> 20)))?;
+    client.pull(name, &mut |status, done, total| {
+        report.advance(done, &format!("{status} {} of {} MiB", done >> 20, total >> 20))
+    })?;
     context.report.end(name);
     Ok(())
 }

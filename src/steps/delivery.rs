@@ -99,8 +99,11 @@ pub fn register(context: &mut Context<'_>, client: &Client, text: &str, name: &s
     let capabilities = client.capabilities()?;
     if file.adapter().is_some() && !capabilities.lora_adapters {
         let version = capabilities.version.text;
-        return Err(Failure::new(Kind::Daemon, format!("Ollama {version} takes no LoRA adapters (0.34.0 was the last that did)"))
-            .hint("deliver the merged model: `delivery: merged`"));
+        return Err(Failure::new(
+            Kind::Daemon,
+            format!("Ollama {version} takes no LoRA adapters (0.34.0 was the last that did)"),
+        )
+        .hint("deliver the merged model: `delivery: merged`"));
     }
     let parameters = file.parameters()?;
     for gone in &parameters.left_out {

@@ -68,9 +68,10 @@ pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure>
             wishes.dir.join("configs/prompts/system.txt").display()
         ),
     };
-    let undo = ended.promoted.as_ref().map(|role| {
-        format!("tunesmith rollback --role {role} --models-yaml {}", context.models_yaml.display())
-    });
+    let undo = ended
+        .promoted
+        .as_ref()
+        .map(|role| format!("tunesmith rollback --role {role} --models-yaml {}", context.models_yaml.display()));
     Ok(Shown { ended, embedded: server.is_some(), ask, undo })
 }
 

@@ -25,21 +25,31 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
     let roots = context.resolver().store_roots;
     found.push(match roots.first() {
         Some(root) => Finding::ok("store", root.display().to_string()),
-        None => Finding::bad("store", "none on this machine", "a daemon on another host keeps its blobs there: give the base by path"),
+        None => Finding::bad(
+            "store",
+            "none on this machine",
+            "a daemon on another host keeps its blobs there: give the base by path",
+        ),
     });
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     found.push(Finding::ok("threads", format!("{threads}; {}", crate::ops::cpu_features())));
     found.push(Finding::ok("device", "cpu (this build has no GPU route)"));
     found.push(match crate::ops::available_memory() {
-        Some(bytes) if bytes < 2 << 30 => {
-            Finding::bad("memory", format!("{} MiB free", bytes >> 20), "a 135M model needs about 1 GiB to train, a 1B model about 7 GiB")
-        }
+        Some(bytes) if bytes < 2 << 30 => Finding::bad(
+            "memory",
+            format!("{} MiB free", bytes >> 20),
+            "a 135M model needs about 1 GiB to train, a 1B model about 7 GiB",
+        ),
         Some(bytes) => Finding::ok("memory", format!("{} MiB free", bytes >> 20)),
         None => Finding::ok("memory", "not known on this system"),
     });
     found.push(match context.roles() {
         Ok(Some(roles)) => Finding::ok("roles", format!("{} in {}", roles.roles.len(), context.models_yaml.display())),
-        Ok(None) => Finding::bad("roles", format!("{} is not there", context.models_yaml.display()), "`tunesmith init` lays one out"),
+        Ok(None) => Finding::bad(
+            "roles",
+            format!("{} is not there", context.models_yaml.display()),
+            "`tunesmith init` lays one out",
+        ),
         Err(e) => Finding::bad("roles", e.to_string(), "mend the file"),
     });
     Ok(found)
@@ -51,9 +61,17 @@ fn daemon(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
         Err(e) => return Ok(vec![Finding::bad("daemon", e.to_string(), "mend OLLAMA_HOST or --ollama-host")]),
     };
     Ok(match client.capabilities() {
-        Err(e) => vec![Finding::bad("daemon", e.to_string(), "start it with `ollama serve`; the demo also runs without: --embedded")],
+        Err(e) => vec![Finding::bad(
+            "daemon",
+            e.to_string(),
+            "start it with `ollama serve`; the demo also runs without: --embedded",
+        )],
         Ok(c) => {
-            let adapters = if c.lora_adapters { "takes LoRA adapters" } else { "takes merged models only (LoRA adapters up to 0.34.0)" };
+            let adapters = if c.lora_adapters {
+                "takes LoRA adapters"
+            } else {
+                "takes merged models only (LoRA adapters up to 0.34.0)"
+            };
             vec![Finding::ok("daemon", format!("Ollama {} at {}; {adapters}", c.version.text, client.host()))]
         }
     })

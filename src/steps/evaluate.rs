@@ -136,10 +136,12 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial, s)).collect();
     let mut answerer = DaemonAnswerer::new(client, trial)?;
-    std::fs::create_dir_all(&trial.output).map_err(|e| crate::store::StoreError::new("creating folder", &trial.output, e))?;
+    std::fs::create_dir_all(&trial.output)
+        .map_err(|e| crate::store::StoreError::new("creating folder", &trial.output, e))?;
     let mut journal = Journal::open(&trial.output.join("answers.jsonl"))?;
     let interrupt = context.interrupt.clone();
-    let asking = Asking { benches: &benches, base_model: &trial.v1, tuned_model: &trial.v2, samples: 1, interrupt: &interrupt };
+    let asking =
+        Asking { benches: &benches, base_model: &trial.v1, tuned_model: &trial.v2, samples: 1, interrupt: &interrupt };
     let report = &mut *context.report;
     let answers = eval::ask_all(&asking, &mut answerer, &mut journal, &mut |event| show(report, event))?;
     let mut embedder = trial.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
@@ -176,7 +178,9 @@ fn show(report: &mut dyn super::Report, event: &Event<'_>) {
             report.begin(what, Some(*questions as u64));
             report.advance(*kept as u64, model);
         }
-        Event::Answered { index, suite, case, .. } => report.advance(*index as u64 + 1, &format!("{suite} {}", case.id)),
+        Event::Answered { index, suite, case, .. } => {
+            report.advance(*index as u64 + 1, &format!("{suite} {}", case.id))
+        }
         Event::ArmDone { .. } => report.end("answered"),
     }
 }
@@ -241,7 +245,8 @@ fn write(
 
 fn file_name(suite: &str) -> String {
     let stem = Path::new(suite).file_stem().and_then(|s| s.to_str()).unwrap_or(suite);
-    let clean: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let clean: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     // Two suites of one file name must not share a scorecard.
     if stem == suite { clean } else { format!("{clean}-{}", &Digest::of_bytes(suite.as_bytes()).short()[..4]) }
 }
@@ -263,18 +268,23 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
     client.capabilities()?;
     let mut role = match (&wishes.role, context.roles()?) {
         (Some(name), Some(roles)) => roles.role(name)?.clone(),
-        (Some(name), None) => return Err(Failure::input(format!("--role {name}: {} is not there", context.models_yaml.display()))),
+        (Some(name), None) => {
+            return Err(Failure::input(format!("--role {name}: {} is not there", context.models_yaml.display())));
+        }
         (None, _) => Role::bare("", ""),
     };
     if !wishes.suites.is_empty() {
         let goal = |s: &str| if s == GENERAL { Word::Hold } else { Word::Improve };
-        let suite = |s: &String| SuiteRef { goal: goal(s), suite: s.clone(), metric: None, margin: None, min_gain: None };
+        let suite =
+            |s: &String| SuiteRef { goal: goal(s), suite: s.clone(), metric: None, margin: None, min_gain: None };
         role.eval = wishes.suites.iter().map(suite).collect();
     }
     let v1 = match (&wishes.against, role.model_name.is_empty()) {
         (Some(name), _) => name.clone(),
         (None, false) => role.model_name.clone(),
-        (None, true) => return Err(Failure::new(Kind::Usage, "give --against MODEL, or --role, whose model is then v1")),
+        (None, true) => {
+            return Err(Failure::new(Kind::Usage, "give --against MODEL, or --role, whose model is then v1"));
+        }
     };
     let trial = Trial {
         general: wishes.suites.is_empty(),

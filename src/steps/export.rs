@@ -32,7 +32,13 @@ pub fn quant(word: Word, floor: QuantFloor) -> (Quant, Floor) {
 }
 
 /// `merge` and `export` of the command line: opens base and adapter, writes one thing.
-pub fn from_folder(context: &mut Context<'_>, base: &str, adapter: &Path, output: &Path, what: What) -> Result<Exported, Failure> {
+pub fn from_folder(
+    context: &mut Context<'_>,
+    base: &str,
+    adapter: &Path,
+    output: &Path,
+    what: What,
+) -> Result<Exported, Failure> {
     let base = context.open_base(base)?;
     let adapter = Adapter::load(adapter, base.weights.config())?;
     let lineage = vec![("base".to_owned(), base.digest.to_string())];

@@ -20,12 +20,12 @@ mod report;
 pub mod training;
 pub mod way;
 
-pub use context::Context;
-pub use failure::{Failure, Kind};
-pub use crate::export::Exported;
 pub use crate::eval::Decision;
+pub use crate::export::Exported;
 pub use crate::promote::{Change, Swapped};
 pub use crate::proof::{Leg, Proof};
 pub use crate::store::{Digest, Interrupt};
 pub use crate::train::Summary;
+pub use context::Context;
+pub use failure::{Failure, Kind};
 pub use report::{Report, Silent};

@@ -61,7 +61,8 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
     context.report.begin("time", None);
     let stored = adapter.to_stored(&base.weights);
-    let seconds = time_step(&model, &stored, &encoded.examples, config.batch_size)? * config.gradient_accumulation as f64;
+    let seconds =
+        time_step(&model, &stored, &encoded.examples, config.batch_size)? * config.gradient_accumulation as f64;
     context.report.end(&format!("{seconds:.2} s a step"));
     let suites = match &role {
         None => Vec::new(),
@@ -121,7 +122,11 @@ fn targets(example: &crate::batch::Example) -> Vec<Option<u32>> {
     next.chain([None]).collect()
 }
 
-fn export_bytes(config: &RunConfig, base: &crate::base::Base, adapter: &Adapter<crate::lora::Hf>) -> Result<u64, Failure> {
+fn export_bytes(
+    config: &RunConfig,
+    base: &crate::base::Base,
+    adapter: &Adapter<crate::lora::Hf>,
+) -> Result<u64, Failure> {
     let (quant, floor) = super::export::quant(config.quant, config.quant_floor);
     let request = crate::export::Request {
         weights: &base.weights,

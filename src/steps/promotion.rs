@@ -52,9 +52,9 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     let found = roles.role(role)?;
     let client = context.client()?;
     let tag = client.tag(to)?.ok_or_else(|| crate::ollama::OllamaError::NoModel(to.to_owned()))?;
-    let passed = promote::history(&context.models_yaml, Some(role))?
-        .iter()
-        .any(|c| c.state == "done" && crate::config::same_model(&c.to, to) && c.to_digest.as_deref() == Some(tag.digest.as_str()));
+    let passed = promote::history(&context.models_yaml, Some(role))?.iter().any(|c| {
+        c.state == "done" && crate::config::same_model(&c.to, to) && c.to_digest.as_deref() == Some(tag.digest.as_str())
+    });
     if !force && !passed {
         return Err(Failure::new(Kind::GateInconclusive, format!("{to} has passed no gate for the role {role}"))
             .hint("`tunesmith run` evaluates and promotes; --force promotes without"));
@@ -103,7 +103,8 @@ fn said(context: &mut Context<'_>, swapped: &Swapped) {
 }
 
 fn missing(context: &Context<'_>) -> Failure {
-    Failure::input(format!("{} is not there", context.models_yaml.display())).hint("`tunesmith init` lays one out; --models-yaml names another")
+    Failure::input(format!("{} is not there", context.models_yaml.display()))
+        .hint("`tunesmith init` lays one out; --models-yaml names another")
 }
 
 /// What the daemon's copy of a model says of where it comes from.

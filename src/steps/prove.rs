@@ -46,7 +46,8 @@ pub fn prove(
     };
     context.report.begin("prove", None);
     let report = &mut *context.report;
-    let proof = proof::prove(&request, &mut |leg, done, total| report.advance(done as u64, &format!("{leg} {done}/{total}")))?;
+    let proof =
+        proof::prove(&request, &mut |leg, done, total| report.advance(done as u64, &format!("{leg} {done}/{total}")))?;
     let word = if proof.passed { proof.kind.as_str() } else { "FAILED" };
     context.report.end(&format!("{word} through Ollama {}", proof.daemon_version));
     for leg in &proof.legs {
@@ -60,7 +61,12 @@ pub fn prove(
 }
 
 /// `tunesmith prove --run`: a run's model again, from what its folder says.
-pub fn of_run(context: &mut Context<'_>, run: &Path, name: Option<&str>, (probes, num_thread): (usize, Option<u64>)) -> Result<Proof, Failure> {
+pub fn of_run(
+    context: &mut Context<'_>,
+    run: &Path,
+    name: Option<&str>,
+    (probes, num_thread): (usize, Option<u64>),
+) -> Result<Proof, Failure> {
     use crate::config::{Purpose, Raw, RunConfig};
     let config = RunConfig::load(Some(&run.join("run.yaml")), Raw::default(), Purpose::Run)?;
     let base = context.open_base(&config.model_to_fine_tune)?;

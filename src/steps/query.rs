@@ -77,7 +77,9 @@ pub fn answer(
     on_text: &mut dyn FnMut(&str),
 ) -> Result<String, Failure> {
     let text = match answering {
-        Answering::Native { base, model, adapter } => native((base, model, adapter.as_ref()), conversation, wishes, on_text)?,
+        Answering::Native { base, model, adapter } => {
+            native((base, model, adapter.as_ref()), conversation, wishes, on_text)?
+        }
         Answering::Daemon { client, model } => {
             let options = Options {
                 temperature: wishes.temperature,
@@ -98,7 +100,7 @@ pub fn answer(
                 top_logprobs: 0,
                 format: None,
                 keep_alive: None,
-            think: None,
+                think: None,
             };
             client.ask(&ask, on_text)?.text
         }

@@ -64,7 +64,10 @@ pub fn examples(
     }
     write_cache(context, base, &known)?;
     let (n, all) = (records.len(), records.len() + own.len());
-    context.report.end(&format!("{n} general prompts answered by the base itself: {:.0} % of {all} examples", 100.0 * n as f64 / all as f64));
+    context.report.end(&format!(
+        "{n} general prompts answered by the base itself: {:.0} % of {all} examples",
+        100.0 * n as f64 / all as f64
+    ));
     if n < wanted {
         context.report.warn(&format!("replay: {wanted} prompts were wanted for a share of {share}, {n} are there"));
     }
@@ -99,7 +102,8 @@ fn parse(text: &str) -> Result<Vec<String>, Failure> {
         .enumerate()
         .filter(|(_, l)| !l.trim().is_empty())
         .map(|(i, l)| {
-            let line: Line = serde_json::from_str(l).map_err(|e| Failure::input(format!("replay prompts, line {}: {e}", i + 1)))?;
+            let line: Line =
+                serde_json::from_str(l).map_err(|e| Failure::input(format!("replay prompts, line {}: {e}", i + 1)))?;
             Ok(line.prompt)
         })
         .collect()

@@ -18,7 +18,11 @@ pub fn embedded(context: &mut Context<'_>, store: &Path) -> Result<Server, Failu
 /// `tunesmith serve`: until Ctrl-C.
 pub fn serve(context: &mut Context<'_>, port: u16, store: &Path) -> Result<(), Failure> {
     let server = Server::start(store, ([127, 0, 0, 1], port).into())?;
-    context.report.note(&format!("http://{} speaks Ollama's API; store {}; Ctrl-C ends it", server.address(), store.display()));
+    context.report.note(&format!(
+        "http://{} speaks Ollama's API; store {}; Ctrl-C ends it",
+        server.address(),
+        store.display()
+    ));
     while !context.interrupt.raised() {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
@@ -33,7 +37,10 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
         Source::Ollama { gguf, .. } => gguf.clone(),
         Source::GgufFile(path) => path.clone(),
         Source::HfFolder(path) => {
-            return Err(Failure::input(format!("{}: the base is registered with the daemon; give a GGUF file of it", path.display())));
+            return Err(Failure::input(format!(
+                "{}: the base is registered with the daemon; give a GGUF file of it",
+                path.display()
+            )));
         }
     };
     // A daemon may rewrite the file (0.30 to 0.34.0 do): then its tensors are compared.
@@ -59,5 +66,8 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
 fn same_tensors(ours: &Path, theirs: &Path) -> bool {
     let (Ok(ours), Ok(theirs)) = (crate::gguf::Gguf::open(ours), crate::gguf::Gguf::open(theirs)) else { return false };
     ours.tensors().len() == theirs.tensors().len()
-        && ours.tensors().iter().all(|t| theirs.tensor(&t.name).is_some_and(|o| o.ty == t.ty && theirs.bytes(o) == ours.bytes(t)))
+        && ours
+            .tensors()
+            .iter()
+            .all(|t| theirs.tensor(&t.name).is_some_and(|o| o.ty == t.ty && theirs.bytes(o) == ours.bytes(t)))
 }

@@ -39,7 +39,14 @@ pub fn prepare(
     let replayed = replay::examples(context, config, base, model, records)?;
     let count = replayed.len();
     train.extend(replayed);
-    Ok(TrainingSet { records: records.len(), held_out: held_out.len(), tokens: Tokens::of(&train), train, eval, replayed: count })
+    Ok(TrainingSet {
+        records: records.len(),
+        held_out: held_out.len(),
+        tokens: Tokens::of(&train),
+        train,
+        eval,
+        replayed: count,
+    })
 }
 
 /// What `max_seq_len` took away is never silent.
@@ -56,7 +63,9 @@ fn warn_of_cuts(context: &mut Context<'_>, encoded: &Encoded, limit: usize) {
     }
     if !encoded.left_out.is_empty() {
         let (n, lines) = (encoded.left_out.len(), listed(&encoded.left_out));
-        context.report.warn(&format!("{n} examples are left out: max_seq_len {limit} cut off all that would be trained (lines {lines})"));
+        context.report.warn(&format!(
+            "{n} examples are left out: max_seq_len {limit} cut off all that would be trained (lines {lines})"
+        ));
     }
 }
 
@@ -145,7 +154,12 @@ pub fn train(
 }
 
 /// `tunesmith train`: everything from the config, the adapter in `output/final`.
-pub fn alone(context: &mut Context<'_>, config: &RunConfig, output: &Path, resume: bool) -> Result<(PathBuf, Summary), Failure> {
+pub fn alone(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    output: &Path,
+    resume: bool,
+) -> Result<(PathBuf, Summary), Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
     let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
     let records = dataset::read(&config.dataset_path)?;

@@ -132,7 +132,10 @@ fn open<'a>(context: &mut Context<'_>, config: &'a RunConfig, options: &'a Optio
     if config.delivery == Delivery::Adapter && !capabilities.lora_adapters {
         return Err(Failure::new(
             Kind::Daemon,
-            format!("delivery: adapter, but Ollama {} takes no LoRA adapters (0.34.0 was the last that did)", capabilities.version.text),
+            format!(
+                "delivery: adapter, but Ollama {} takes no LoRA adapters (0.34.0 was the last that did)",
+                capabilities.version.text
+            ),
         )
         .hint("leave `delivery` out: the merged model is delivered"));
     }
@@ -161,8 +164,11 @@ fn run_id(config: &RunConfig, base: &Base) -> Result<String, Failure> {
     if let Some(path) = &config.eval_dataset {
         text.push_str(&Digest::of_file(path)?.to_string());
     }
-    let name: String =
-        config.output_model_name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let name: String = config
+        .output_model_name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .collect();
     Ok(format!("{name}-{}", Digest::of_bytes(text.as_bytes()).short()))
 }
 
@@ -211,7 +217,8 @@ impl Way<'_> {
         }
         let started = Instant::now();
         let model = Model::new(&self.base.weights, self.config.threads.unwrap_or(0))?;
-        let set: TrainingSet = training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
+        let set: TrainingSet =
+            training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
         let fingerprint = serde_json::json!({
             "dataset": self.config.dataset_path, "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens,
         });
@@ -226,7 +233,11 @@ impl Way<'_> {
         Ok(adapter)
     }
 
-    fn export(&mut self, context: &mut Context<'_>, adapter: &Adapter<Hf>) -> Result<(std::path::PathBuf, Digest), Failure> {
+    fn export(
+        &mut self,
+        context: &mut Context<'_>,
+        adapter: &Adapter<Hf>,
+    ) -> Result<(std::path::PathBuf, Digest), Failure> {
         let (name, what) = match self.config.delivery {
             Delivery::Adapter => ("gguf/adapter.gguf".to_owned(), export::What::AdapterGguf),
             Delivery::Merged => {
@@ -275,7 +286,10 @@ impl Way<'_> {
             adapter: adapter.then_some(exported),
             system: self.config.system.clone().or_else(|| only_system(&self.records)),
             num_ctx: self.config.num_ctx,
-            lineage: vec![("run".to_owned(), self.run.id().to_owned()), ("base".to_owned(), self.base.digest.to_string())],
+            lineage: vec![
+                ("run".to_owned(), self.run.id().to_owned()),
+                ("base".to_owned(), self.base.digest.to_string()),
+            ],
             user_template: None,
         };
         let text = delivery::modelfile(context, &self.base, &wishes)?;
@@ -327,8 +341,10 @@ impl Way<'_> {
         let text = serde_json::to_vec_pretty(&proof).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("proof.json"), &text)?;
         if let Some(fault) = proof.first_fault() {
-            return Err(Failure::new(Kind::Proof, format!("the proof failed, {fault}"))
-                .hint(format!("{name} is untouched; the candidate stays as {candidate}; all numbers: {}", self.run.path("proof.json").display())));
+            return Err(Failure::new(Kind::Proof, format!("the proof failed, {fault}")).hint(format!(
+                "{name} is untouched; the candidate stays as {candidate}; all numbers: {}",
+                self.run.path("proof.json").display()
+            )));
         }
         delivery::settle(&self.client, &candidate, name)?;
         self.run.record("prove", inputs, &["proof.json"], started.elapsed())?;
@@ -369,7 +385,8 @@ impl Way<'_> {
 /// The system text of the data, when every conversation has the same one.
 fn only_system(records: &[Record]) -> Option<String> {
     let conversations = data::conversations(records);
-    let mut texts = conversations.iter().map(|c| c.first().filter(|m| m.role == crate::chat::Role::System).map(|m| &m.content));
+    let mut texts =
+        conversations.iter().map(|c| c.first().filter(|m| m.role == crate::chat::Role::System).map(|m| &m.content));
     let first = texts.next()??;
     texts.all(|t| t == Some(first)).then(|| first.clone())
 }

@@ -27,7 +27,8 @@ impl Lock {
             .map_err(|e| StoreError::new("opening lock", path, e))?;
         // The lock must outlive its guard; a process takes few of them, so one small allocation each is leaked.
         let lock: &'static mut fd_lock::RwLock<File> = Box::leak(Box::new(fd_lock::RwLock::new(file)));
-        let guard = lock.try_write().map_err(|e| StoreError::new("locking (another tunesmith is at work there?)", path, e))?;
+        let guard =
+            lock.try_write().map_err(|e| StoreError::new("locking (another tunesmith is at work there?)", path, e))?;
         Ok(Self { _guard: guard })
     }
 }

@@ -122,7 +122,10 @@ fn read_manifest(path: &Path) -> Result<Option<Manifest>, StoreError> {
     let manifest: Manifest =
         serde_json::from_str(&text).map_err(|e| bad(format!("{e}; move the run's folder away to start it anew")))?;
     if manifest.format != FORMAT {
-        return Err(bad(format!("format {}, this tunesmith writes {FORMAT}; move the run's folder away", manifest.format)));
+        return Err(bad(format!(
+            "format {}, this tunesmith writes {FORMAT}; move the run's folder away",
+            manifest.format
+        )));
     }
     Ok(Some(manifest))
 }

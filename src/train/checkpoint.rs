@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::adamw::Moments;
-use super::identity::Identity;
 use super::engine::Work;
+use super::identity::Identity;
 use super::{Event, TrainError, moments_file};
 use crate::lora::{Adapter, Hf, LoraConfig};
 use crate::store::{Digest, StoreError, write_whole};
@@ -112,7 +112,8 @@ pub(super) fn newest(
         };
         let differences = state.identity.differences(identity);
         if !differences.is_empty() {
-            let reason = format!("{}; resume with what it was begun with, or give another --output", differences.join("; "));
+            let reason =
+                format!("{}; resume with what it was begun with, or give another --output", differences.join("; "));
             return Err(TrainError::Resume { folder, reason });
         }
         match load(&folder, job, lora) {
@@ -159,7 +160,8 @@ fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
     let mut steps = Vec::new();
     for entry in std::fs::read_dir(output).map_err(fault)? {
         let name = entry.map_err(fault)?.file_name();
-        let number: Option<u64> = name.to_str().and_then(|n| n.strip_prefix("checkpoint-")).and_then(|n| n.parse().ok());
+        let number: Option<u64> =
+            name.to_str().and_then(|n| n.strip_prefix("checkpoint-")).and_then(|n| n.parse().ok());
         steps.extend(number);
     }
     steps.sort_unstable();

@@ -66,11 +66,26 @@ pub struct StepMetrics {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A checkpoint that is damaged was passed over for an earlier one.
-    PassedOver { folder: PathBuf, reason: String },
-    Started { steps: u64, first_step: u64, trainable_params: u64, trainable_percent: f64 },
+    PassedOver {
+        folder: PathBuf,
+        reason: String,
+    },
+    Started {
+        steps: u64,
+        first_step: u64,
+        trainable_params: u64,
+        trainable_percent: f64,
+    },
     Step(StepMetrics),
-    Eval { step: u64, eval_loss: f64, mean_token_accuracy: f64 },
-    Saved { step: u64, folder: PathBuf },
+    Eval {
+        step: u64,
+        eval_loss: f64,
+        mean_token_accuracy: f64,
+    },
+    Saved {
+        step: u64,
+        folder: PathBuf,
+    },
 }
 
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -98,7 +113,9 @@ pub enum TrainError {
     Lora(#[from] crate::lora::LoraError),
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),
-    #[error("the loss became {loss} at step {step}: lower the learning rate (now {learning_rate}); the last good checkpoint is {checkpoint}")]
+    #[error(
+        "the loss became {loss} at step {step}: lower the learning rate (now {learning_rate}); the last good checkpoint is {checkpoint}"
+    )]
     Diverged { step: u64, loss: f64, learning_rate: f64, checkpoint: String },
     /// A number that trains nothing.
     #[error("{0}")]
@@ -135,9 +152,36 @@ pub struct Job<'a, M: ?Sized = Model> {
 
 /// Trains; `on_event` hears of each step as it is done. The adapter is that of `final/`.
 pub fn run(job: Job<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
-    let Job { weights, model, base_name, tokenizer_files, train, eval, config, from_adapter, output, resume, interrupt } = job;
+    let Job {
+        weights,
+        model,
+        base_name,
+        tokenizer_files,
+        train,
+        eval,
+        config,
+        from_adapter,
+        output,
+        resume,
+        interrupt,
+    } = job;
     let model: &dyn engine::Engine = model;
-    work(Job { weights, model, base_name, tokenizer_files, train, eval, config, from_adapter, output, resume, interrupt }, on_event)
+    work(
+        Job {
+            weights,
+            model,
+            base_name,
+            tokenizer_files,
+            train,
+            eval,
+            config,
+            from_adapter,
+            output,
+            resume,
+            interrupt,
+        },
+        on_event,
+    )
 }
 
 fn work(job: engine::Work<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
@@ -159,7 +203,10 @@ fn check(config: &TrainConfig) -> Result<(), TrainError> {
         return fault("batch_size and gradient_accumulation begin at 1".to_owned());
     }
     if !positive(config.learning_rate) {
-        return fault(format!("learning_rate is {}: give a number above 0 (1e-5 to 1e-3 is usual)", config.learning_rate));
+        return fault(format!(
+            "learning_rate is {}: give a number above 0 (1e-5 to 1e-3 is usual)",
+            config.learning_rate
+        ));
     }
     if !(0.0..=1.0).contains(&config.warmup_ratio) {
         return fault(format!("warmup_ratio is {}: give a share from 0 to 1", config.warmup_ratio));

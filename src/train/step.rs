@@ -87,7 +87,11 @@ pub(super) fn gradients(
 
 /// Every variable of the adapter receives a gradient: B's is not zero unless A is, A's not unless B is.
 /// `examples` are those the gradients come from.
-pub(super) fn check_reached(adapter: &Adapter<Stored>, grads: &Grads, examples: &[&Prepared]) -> Result<(), TrainError> {
+pub(super) fn check_reached(
+    adapter: &Adapter<Stored>,
+    grads: &Grads,
+    examples: &[&Prepared],
+) -> Result<(), TrainError> {
     // A single position attends to itself alone, whatever q and k are.
     let attends = examples.iter().any(|e| e.targets.iter().skip(1).any(Option::is_some));
     let zero = |v: &[f32]| v.iter().all(|x| *x == 0.0);
@@ -116,8 +120,7 @@ mod tests {
 
     #[test]
     fn a_position_predicts_the_next_token_where_that_is_trained() {
-        let example =
-            |mask: &[bool]| Example { ids: vec![5, 6, 7, 8], mask: mask.to_vec(), line: 1, cut: 0 };
+        let example = |mask: &[bool]| Example { ids: vec![5, 6, 7, 8], mask: mask.to_vec(), line: 1, cut: 0 };
         let p = Prepared::of(&example(&[true, false, true, false])).unwrap();
         // The first token is predicted by nothing, the last is read by nobody.
         assert_eq!((p.ids.as_slice(), p.targets.as_slice()), (&[5, 6][..], &[None, Some(7)][..]));

@@ -11,7 +11,13 @@ use proptest::prelude::*;
 
 pub(super) fn config() -> TrainConfig {
     TrainConfig {
-        lora: LoraConfig { rank: 2, alpha: 4.0, dropout: 0.0, targets: crate::weights::Site::ALL.to_vec(), rslora: false },
+        lora: LoraConfig {
+            rank: 2,
+            alpha: 4.0,
+            dropout: 0.0,
+            targets: crate::weights::Site::ALL.to_vec(),
+            rslora: false,
+        },
         epochs: 2.0,
         max_steps: None,
         batch_size: 2,
@@ -203,13 +209,16 @@ fn the_loss_falls_and_what_happened_is_told() {
     let output = bench.output("out");
     let config = TrainConfig { epochs: 8.0, save_every: 10, ..config() };
     let mut events = Vec::new();
-    let (adapter, summary) = bench.run((&Toy::default(), &config), (&output, false), &mut |e, _| events.push(e.clone())).unwrap();
+    let (adapter, summary) =
+        bench.run((&Toy::default(), &config), (&output, false), &mut |e, _| events.push(e.clone())).unwrap();
     assert_eq!(summary.steps, 24);
-    let losses: Vec<f64> = events.iter().filter_map(|e| if let Event::Step(m) = e { Some(m.train_loss) } else { None }).collect();
+    let losses: Vec<f64> =
+        events.iter().filter_map(|e| if let Event::Step(m) = e { Some(m.train_loss) } else { None }).collect();
     assert_eq!(losses.len(), 24);
     assert!(losses[23] < 0.8 * losses[0], "{losses:?}");
     assert_eq!(events.iter().filter(|e| matches!(e, Event::Eval { .. })).count(), 8);
-    let saved: Vec<u64> = events.iter().filter_map(|e| if let Event::Saved { step, .. } = e { Some(*step) } else { None }).collect();
+    let saved: Vec<u64> =
+        events.iter().filter_map(|e| if let Event::Saved { step, .. } = e { Some(*step) } else { None }).collect();
     assert_eq!(saved, [10, 20, 24, 24]);
     assert_eq!(Adapter::load(&output.join("final"), bench.weights.config()).unwrap(), adapter);
     assert!(output.join("final/tokenizer.json").is_file());
@@ -259,12 +268,13 @@ fn a_damaged_checkpoint_is_passed_over_for_an_earlier_one() {
     std::fs::write(&damaged, bytes).unwrap();
     std::fs::write(output.join("checkpoint-4/state.json"), "{").unwrap();
     let (mut passed, mut first) = (Vec::new(), None);
-    bench.run((&toy, &config), (&output, true), &mut |e, _| match e {
-        Event::PassedOver { folder, reason } => passed.push((folder.clone(), reason.clone())),
-        Event::Started { first_step, .. } => first = Some(*first_step),
-        _ => {}
-    })
-    .unwrap();
+    bench
+        .run((&toy, &config), (&output, true), &mut |e, _| match e {
+            Event::PassedOver { folder, reason } => passed.push((folder.clone(), reason.clone())),
+            Event::Started { first_step, .. } => first = Some(*first_step),
+            _ => {}
+        })
+        .unwrap();
     assert_eq!(first, Some(2));
     assert!(passed[0].0.ends_with("checkpoint-6") && passed[0].1.contains("optimizer.safetensors"), "{passed:?}");
     assert!(passed[1].0.ends_with("checkpoint-4") && passed[1].1.contains("state.json"), "{passed:?}");
@@ -316,7 +326,8 @@ fn numbers_that_train_nothing_are_refused() {
         (TrainConfig { warmup_ratio: 2.0, ..config() }, "warmup_ratio"),
         (TrainConfig { max_grad_norm: -1.0, ..config() }, "max_grad_norm"),
     ] {
-        let e = bench.run((&Toy::default(), &change), (&bench.output("x"), false), &mut |_, _| {}).unwrap_err().to_string();
+        let e =
+            bench.run((&Toy::default(), &change), (&bench.output("x"), false), &mut |_, _| {}).unwrap_err().to_string();
         assert!(e.contains(named), "{e}");
     }
 }

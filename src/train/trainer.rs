@@ -36,14 +36,13 @@ pub(super) struct Trainer<'t, 'a> {
 }
 
 impl<'t, 'a> Trainer<'t, 'a> {
-    pub(super) fn new(
-        job: &'t Work<'a>,
-        on_event: &mut dyn FnMut(&Event),
-    ) -> Result<Self, TrainError> {
+    pub(super) fn new(job: &'t Work<'a>, on_event: &mut dyn FnMut(&Event)) -> Result<Self, TrainError> {
         let started = Instant::now();
         let (train, eval) = (Prepared::all(job.train), Prepared::all(job.eval));
         if train.is_empty() {
-            return Err(TrainError::Other("no token of the examples is trained: check the dataset with `data preview`".to_owned()));
+            return Err(TrainError::Other(
+                "no token of the examples is trained: check the dataset with `data preview`".to_owned(),
+            ));
         }
         let steps = Steps::of(job.config, train.len());
         let start = start(job)?;
@@ -66,7 +65,22 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let grads = adamw::zeros(&adapter.pairs);
         let seconds_before = position.totals.seconds;
         let order = (u64::MAX, Vec::new());
-        Ok(Self { job, train, eval, steps, identity, adapter, moments, grads, position, metrics, started, seconds_before, order, saved })
+        Ok(Self {
+            job,
+            train,
+            eval,
+            steps,
+            identity,
+            adapter,
+            moments,
+            grads,
+            position,
+            metrics,
+            started,
+            seconds_before,
+            order,
+            saved,
+        })
     }
 
     pub(super) fn run(mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
@@ -84,7 +98,9 @@ impl<'t, 'a> Trainer<'t, 'a> {
             first = false;
             self.evaluate_if_due(on_event)?;
             let done = self.position.step;
-            if done == self.steps.total || (self.job.config.save_every > 0 && done.is_multiple_of(self.job.config.save_every)) {
+            if done == self.steps.total
+                || (self.job.config.save_every > 0 && done.is_multiple_of(self.job.config.save_every))
+            {
                 self.save(on_event)?;
             }
             self.stop_if_interrupted(on_event)?;
@@ -172,7 +188,12 @@ impl<'t, 'a> Trainer<'t, 'a> {
         t.training_seconds += seconds;
     }
 
-    fn step_metrics(&self, taken: &Taken, (train_loss, grad_norm, learning_rate): (f64, f64, f64), seconds: f64) -> StepMetrics {
+    fn step_metrics(
+        &self,
+        taken: &Taken,
+        (train_loss, grad_norm, learning_rate): (f64, f64, f64),
+        seconds: f64,
+    ) -> StepMetrics {
         let per_token = |sum: f64| sum / taken.loss.tokens.max(1) as f64;
         let per_second = |count: u64| count as f64 / seconds.max(1e-9);
         StepMetrics {
@@ -223,7 +244,9 @@ impl<'t, 'a> Trainer<'t, 'a> {
 
     fn save(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<PathBuf, TrainError> {
         self.position.totals.seconds = self.seconds();
-        let to_hf = |pairs: &Grads| Adapter::<Stored>::from_pairs(self.adapter.config.clone(), pairs.clone()).to_hf(self.job.weights).pairs;
+        let to_hf = |pairs: &Grads| {
+            Adapter::<Stored>::from_pairs(self.adapter.config.clone(), pairs.clone()).to_hf(self.job.weights).pairs
+        };
         let moments = Moments { first: to_hf(&self.moments.first), second: to_hf(&self.moments.second) };
         let adapter = self.adapter.to_hf(self.job.weights);
         let folder = checkpoint::save(self.job, &self.identity, &self.position, (&adapter, &moments))?;
@@ -295,6 +318,7 @@ fn start(job: &Work<'_>) -> Result<Adapter<Hf>, TrainError> {
 
 /// Moments lie on the disk as the adapter does, in Hugging Face's order.
 fn stored(job: &Work<'_>, adapter: &Adapter<Hf>, moments: &Moments) -> Moments {
-    let side = |pairs: &Grads| Adapter::<Hf>::from_pairs(adapter.config.clone(), pairs.clone()).to_stored(job.weights).pairs;
+    let side =
+        |pairs: &Grads| Adapter::<Hf>::from_pairs(adapter.config.clone(), pairs.clone()).to_stored(job.weights).pairs;
     Moments { first: side(&moments.first), second: side(&moments.second) }
 }

@@ -13,7 +13,22 @@ fn every_command_has_help_and_an_example() {
     for absent in ["generate", "compare", "clean"] {
         assert!(!all.out.contains(&format!("  {absent} ")), "{absent} is not there yet");
     }
-    for command in ["demo", "init", "run", "plan", "train", "merge", "export", "modelfile", "register", "prove", "query", "eval", "promote", "rollback"] {
+    for command in [
+        "demo",
+        "init",
+        "run",
+        "plan",
+        "train",
+        "merge",
+        "export",
+        "modelfile",
+        "register",
+        "prove",
+        "query",
+        "eval",
+        "promote",
+        "rollback",
+    ] {
         place.run(&[command, "--help"]).says(0, &["Example:", "tunesmith"]);
     }
     for alias in ["finetune", "merge-lora", "export-gguf", "query-finetuned", "evaluate-finetuned"] {
@@ -62,7 +77,9 @@ fn without_a_daemon_the_way_ends_before_it_trains() {
 fn an_unknown_base_names_every_way_to_one() {
     let place = Place::new();
     place.write("d.jsonl", GOOD);
-    place.run(&["train", "--dataset", "d.jsonl", "--base-model", "nobody/has:this"]).says(3, &["nobody/has:this", "ollama pull"]);
+    place
+        .run(&["train", "--dataset", "d.jsonl", "--base-model", "nobody/has:this"])
+        .says(3, &["nobody/has:this", "ollama pull"]);
 }
 
 #[test]
@@ -75,7 +92,9 @@ fn torn_and_foreign_files_are_no_bases() {
     std::fs::write(place.path("torn.gguf"), &whole[..whole.len() / 3]).unwrap();
     for name in ["empty.gguf", "foreign.gguf", "torn.gguf"] {
         let path = place.path(name);
-        place.run(&["train", "--dataset", "d.jsonl", "--base-model", path.to_str().unwrap(), "--output", "o"]).says(3, &[name]);
+        place
+            .run(&["train", "--dataset", "d.jsonl", "--base-model", path.to_str().unwrap(), "--output", "o"])
+            .says(3, &[name]);
         assert!(!place.path("o/final").exists());
     }
 }
@@ -91,7 +110,10 @@ fn init_lays_out_a_project_whose_files_are_read() {
 #[test]
 fn preview_marks_exactly_the_answer_and_its_end() {
     let place = Place::new();
-    place.write("d.jsonl", r#"{"messages":[{"role":"user","content":"Say hi"},{"role":"assistant","content":"hi there"}]}"#);
+    place.write(
+        "d.jsonl",
+        r#"{"messages":[{"role":"user","content":"Say hi"},{"role":"assistant","content":"hi there"}]}"#,
+    );
     let base = daemon::smollm2();
     let ended = place.run(&["--json", "data", "preview", "d.jsonl", "--base-model", base.to_str().unwrap()]);
     ended.says(0, &[]);

@@ -148,7 +148,11 @@ fn planted_faults_are_caught_and_the_right_file_is_not_refused() {
     let right = bench.dir.path().join("right-q8.gguf");
 
     // The template, altered by one newline, and without its default system turn.
-    let newline = SMOLLM2_TEMPLATE.replacen("<|im_end|>\n{{ end }}<|im_start|>assistant", "<|im_end|>\n\n{{ end }}<|im_start|>assistant", 1);
+    let newline = SMOLLM2_TEMPLATE.replacen(
+        "<|im_end|>\n{{ end }}<|im_start|>assistant",
+        "<|im_end|>\n\n{{ end }}<|im_start|>assistant",
+        1,
+    );
     let lost = SMOLLM2_TEMPLATE.split_once("{{- range").map(|(_, rest)| format!("{{{{- range{rest}")).unwrap();
     for template in [newline, lost] {
         assert_ne!(template, SMOLLM2_TEMPLATE);

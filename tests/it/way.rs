@@ -15,9 +15,7 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
     let _alone = daemon.alone();
     let client = daemon.client();
     daemon::register_smollm2(&client, BASE);
-    let place = Place::new()
-        .with("OLLAMA_HOST", daemon.host().to_string())
-        .with("OLLAMA_MODELS", daemon.store());
+    let place = Place::new().with("OLLAMA_HOST", daemon.host().to_string()).with("OLLAMA_MODELS", daemon.store());
     place.write("data/training/tickets.jsonl", include_str!("../fixtures/way/train.jsonl"));
     place.write("suite.jsonl", include_str!("../fixtures/way/suite.jsonl"));
     place.write("configs/models.yaml", ROLES);
@@ -37,7 +35,15 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
     assert_eq!((&proof["passed"], &proof["kind"]), (&json!(true), &json!("proved")));
     let legs: Vec<_> = proof["legs"].as_array().unwrap().iter().map(|l| l["name"].as_str().unwrap()).collect();
     assert_eq!(legs, ["prompt", "exported", "served"]);
-    for file in ["run.yaml", "Modelfile", "manifest.json", "metrics.jsonl", "final/adapter_config.json", "eval/summary.md", "eval/answers.jsonl"] {
+    for file in [
+        "run.yaml",
+        "Modelfile",
+        "manifest.json",
+        "metrics.jsonl",
+        "final/adapter_config.json",
+        "eval/summary.md",
+        "eval/answers.jsonl",
+    ] {
         assert!(place.path(run).join(file).is_file(), "{file}");
     }
     assert!(place.path("Modelfiles/way-router-v2.Modelfile").is_file());
@@ -48,7 +54,15 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
         .find(|v| v["metadata"]["suite"].as_str().is_some_and(|s| s.contains("suite.jsonl")))
         .expect("the role's scorecard");
     assert!(scorecard["statistics"]["total_tests"].as_u64().unwrap() >= 40);
-    for key in ["prompt_id", "category", "prompt", "keywords_expected", "base_model_response", "finetuned_response", "cosine_similarity_score"] {
+    for key in [
+        "prompt_id",
+        "category",
+        "prompt",
+        "keywords_expected",
+        "base_model_response",
+        "finetuned_response",
+        "cosine_similarity_score",
+    ] {
         assert!(scorecard["results"][0].get(key).is_some(), "{key}");
     }
 

@@ -1,5 +1,5 @@
-use crate::lora::tests::{adapter, any_model, model};
 use super::*;
+use crate::lora::tests::{adapter, any_model, model};
 use proptest::prelude::*;
 
 fn saved() -> (tempfile::TempDir, ModelConfig, Adapter<Hf>) {
@@ -12,7 +12,8 @@ fn saved() -> (tempfile::TempDir, ModelConfig, Adapter<Hf>) {
 
 fn edit_config(folder: &Path, change: serde_json::Value) {
     let path = folder.join(CONFIG);
-    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     fields.extend(change.as_object().unwrap().clone());
     std::fs::write(path, serde_json::to_vec(&fields).unwrap()).unwrap();
 }
@@ -91,7 +92,8 @@ fn faults_are_named() {
     };
     let f32s = |v: f32| v.to_le_bytes().to_vec();
     let keep = |n: &str| Some(n.to_owned());
-    let e = said(&|f| rewrite(f, Dtype::F32, |n| (!n.contains("layers.1.mlp.up_proj.lora_B")).then(|| n.to_owned()), f32s));
+    let e =
+        said(&|f| rewrite(f, Dtype::F32, |n| (!n.contains("layers.1.mlp.up_proj.lora_B")).then(|| n.to_owned()), f32s));
     assert!(e.contains("model.layers.1.mlp.up_proj has only one"), "{e}");
     let e = said(&|f| rewrite(f, Dtype::F32, |n| (!n.contains("layers.1.mlp.up_proj")).then(|| n.to_owned()), f32s));
     assert!(e.contains("target_modules names model.layers.1.mlp.up_proj"), "{e}");
