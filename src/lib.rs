@@ -2,6 +2,7 @@
 //!
 //! The rooms stand in the order of the data's way; each may use only rooms above it (`tests/architecture.rs`).
 #![deny(unsafe_code)]
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
 // Ground: whole files, digests, locks, what was said and what is meant.
 pub mod store;

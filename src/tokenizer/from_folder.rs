@@ -127,7 +127,8 @@ fn vocabulary(json: &Json, source: &str) -> Result<Vocab, TokenizerError> {
     if let Some(id) = unknown.filter(|_| fallback) {
         kinds[id] = Kind::Unknown;
     }
-    let names = tokens.iter().enumerate().map(|(i, t)| t.map_or_else(|| format!("[PAD{i}]"), str::to_owned)).collect();
+    let names: Vec<String> =
+        tokens.iter().enumerate().map(|(i, t)| t.map_or_else(|| format!("[PAD{i}]"), str::to_owned)).collect();
     let merges = merges(model).ok_or_else(|| bad("tokenizer.json's merges are no pairs".to_owned()))?;
     let model = kind_of_model(json, merges, &names, fallback).ok_or_else(|| {
         bad("it is neither byte-level BPE nor SentencePiece's BPE, the two that a GGUF can hold".to_owned())
@@ -166,7 +167,7 @@ fn merges(model: &Json) -> Option<Vec<(String, String)>> {
     model["merges"].as_array()?.iter().map(pair).collect()
 }
 
-fn kind_of_model(json: &Json, merges: Vec<(String, String)>, tokens: &Vec<String>, fallback: bool) -> Option<Model> {
+fn kind_of_model(json: &Json, merges: Vec<(String, String)>, tokens: &[String], fallback: bool) -> Option<Model> {
     let steps = |section: &Json, list: &str| match section[list].as_array() {
         Some(steps) => steps.clone(),
         None => vec![section.clone()],

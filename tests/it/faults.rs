@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tunesmith::base::{Base, Resolver};
-use tunesmith::chat::{Message, Role};
+use tunesmith::chat::Message;
 use tunesmith::export::{self, Floor, Quant};
 use tunesmith::lora::{Adapter, Hf, LoraConfig};
 use tunesmith::model::Model;

@@ -78,8 +78,8 @@ fn equal_models_are_without_effect_and_a_damaged_one_fails() {
     assert_eq!(damaged.decision, Decision::Fail);
     assert!(damaged.reasons.iter().any(|r| r.contains("worse, and by more than the 10 points allowed")), "{damaged:?}");
     assert!(damaged.summary.starts_with("# FAIL: gate:v1 → gate:damaged for the role general"), "{}", damaged.summary);
-    let written = std::fs::read_dir(models_yaml.with_file_name("eval")).unwrap().map(|e| e.unwrap().path());
-    let document = written.filter(|p| p.extension().is_some_and(|e| e == "json")).next().unwrap();
+    let mut written = std::fs::read_dir(models_yaml.with_file_name("eval")).unwrap().map(|e| e.unwrap().path());
+    let document = written.find(|p| p.extension().is_some_and(|e| e == "json")).unwrap();
     let document: Value = serde_json::from_slice(&std::fs::read(document).unwrap()).unwrap();
     assert_eq!(document["statistics"]["total_tests"], 40);
     assert_eq!(document["statistics"]["avg_cosine_similarity"], Value::Null);

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use super::*;
 use crate::ops::random::uniform_at;
 

@@ -1,7 +1,5 @@
 //! Every forward against plain f64, every backward against f64 finite differences of that and against candle's autograd.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use candle_core::{D, Device, Tensor, Var};
 
 use super::*;
