@@ -125,10 +125,18 @@ fn divergence(leg: &mut Leg, limit: f64, (tuned, exported, base): (&Rows, &Rows,
     if to_exported.is_nan() || to_exported > limit {
         leg.fault(format!("mean KL(trained || exported) {to_exported:.5} > {limit}"));
     }
-    if to_base > 0.0 && to_exported > to_base / 10.0 {
-        leg.fault(format!(
-            "the export moved the model by {to_exported:.5}, more than a tenth of what the tune did ({to_base:.5})"
-        ));
+    // A tune so weak that its tenth is below the type's own rounding is still exported as well as the type allows.
+    let rounding = limit / 3.0;
+    if to_base > 0.0 && to_exported > (to_base / 10.0).max(rounding) {
+        let fault = format!(
+            "the export moved the model by {to_exported:.5}, more than a tenth of what the tune did ({to_base:.5}) and than rounding ({rounding:.5})"
+        );
+        leg.fault(fault);
+    }
+    if to_exported > to_base / 10.0 {
+        return format!(
+            "KL(trained || exported) {to_exported:.5} is above a tenth of the tune's own {to_base:.5}: a weak tune, `quant: f16` keeps all of it"
+        );
     }
     format!("KL(trained || exported) {to_exported:.5}, the tune itself {to_base:.3}")
 }
