@@ -47,7 +47,9 @@ fn a_daemon_that_dies_while_it_answers_tears_the_answer() {
     });
     assert!(matches!(&e, Err(OllamaError::Torn { .. })), "{e:?}");
     assert!(crashed.load(Ordering::SeqCst));
-    let e = client.version().unwrap_err();
+    // The first call may still be reset on a connection that was open.
+    let first = client.version().unwrap_err();
+    let e = if matches!(first, OllamaError::Torn { .. }) { client.version().unwrap_err() } else { first };
     assert!(matches!(&e, OllamaError::Unreachable { .. }) && e.to_string().contains("ollama serve"), "{e}");
 }
 
