@@ -61,7 +61,7 @@ impl<O: Ops> Decoder<O> {
         Ok(self.reverse(Lora { adapter: Some(adapter), dropout }, &packed, (weight, lowest, keep), grads))
     }
 
-    fn reverse(
+    pub fn reverse(
         &self,
         lora: Lora<'_>,
         packed: &Packed,
