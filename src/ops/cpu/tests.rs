@@ -467,3 +467,37 @@ fn torn_weights_are_refused() {
     (w.cols, w.rows) = (32, 2);
     assert!(matches!(cpu.prepare(w), Err(OpsError::BaseSize { .. })));
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn gemv_speed() {
+    for threads in [1, 2] {
+        let cpu = Cpu::new(threads);
+        for (out, inn) in [(576, 576), (1536, 576), (576, 1536), (49152, 576)] {
+            for encoding in [Encoding::F32, Encoding::Q8_0, Encoding::Q4_1, Encoding::F16] {
+                let mut bytes = Vec::new();
+                encode_nearest(encoding, &random(2, out * inn), &mut bytes).unwrap();
+                let w = WeightRef { bytes: &bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
+                let resident = cpu.prepare(w).unwrap();
+                let m = Matrix { resident: &resident, source: w };
+                let (x, mut y) = (cpu.upload(&random(1, inn)), cpu.buf(out));
+                let n = 100_000_000 / (out * inn);
+                let mut best = f64::MAX;
+                for _ in 0..5 {
+                    let t = std::time::Instant::now();
+                    for _ in 0..n {
+                        cpu.linear(&mut y, &x, m, None);
+                    }
+                    best = best.min(t.elapsed().as_secs_f64() / n as f64);
+                }
+                let line = format!(
+                    "threads {threads} {out}x{inn} {encoding:?}: {:.1} us, {:.2} ns per 32, {:.1} GB/s\n",
+                    best * 1e6,
+                    best * 1e9 / (out * inn / 32) as f64,
+                    bytes.len() as f64 / best / 1e9
+                );
+                std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+            }
+        }
+    }
+}

@@ -6,11 +6,10 @@
 use std::arch::x86_64::*;
 use std::cell::RefCell;
 
+use crate::ops::cpu::matmul::tile::{MR, NR, Sums, half12, rows4, rows8, rows12};
 use crate::ops::cpu::matmul::{Product, Store};
 use crate::ops::pool::{Parts, Pool};
 
-const MR: usize = 12;
-const NR: usize = 32;
 /// Rows of A per outer block: with k ≤ 768 it stays within a 2 MiB L2 cache.
 const MC: usize = 480;
 /// Depth of a pass: a packed panel of B (64 KiB) and the block of A stay near.
@@ -264,109 +263,29 @@ fn transpose(r: &mut [__m512; 16]) {
 unsafe fn panel(p: &Product, m0: usize, m: usize, n0: usize, k0: usize, k: usize, a: &[f32], b: &[f32]) {
     let add = k0 > 0 || p.into == Store::Add;
     let n = NR.min(p.n - n0);
+    let (low, high) = (mask(n), mask(n.saturating_sub(16)));
+    let mut sums = Sums([0.0; MR * NR]);
     for i in (0..m).step_by(MR) {
         let rows = MR.min(m - i);
-        // SAFETY: by contract.
+        let (a, b) = (a[i * k..].as_ptr(), b.as_ptr());
+        // SAFETY: by contract; the masks keep within C's rows.
         unsafe {
-            let c = p.c.0.add((m0 + i) * p.c.1 + n0);
-            let a = a.as_ptr().add(i * k);
-            let tile = Tile { a, b: b.as_ptr(), c, row: p.c.1, k, add, masks: (mask(n), mask(n.saturating_sub(16))) };
-            if n > 16 {
-                match rows {
-                    12 => tile.wide::<12>(),
-                    9.. => tile.rest_wide::<11>(rows),
-                    5.. => tile.rest_wide::<8>(rows),
-                    _ => tile.rest_wide::<4>(rows),
-                }
-            } else {
-                match rows {
-                    12 => tile.narrow::<12>(12),
-                    7.. => tile.narrow::<12>(rows),
-                    _ => tile.narrow::<6>(rows),
-                }
+            match (n > 16, rows) {
+                (true, 9..) => rows12(a, b, k, &mut sums),
+                (true, 5..) => rows8(a, b, k, &mut sums),
+                (true, _) => rows4(a, b, k, &mut sums),
+                (false, _) => half12(a, b, k, &mut sums),
             }
-        }
-    }
-}
-
-struct Tile {
-    a: *const f32,
-    b: *const f32,
-    c: *mut f32,
-    row: usize,
-    k: usize,
-    add: bool,
-    masks: (u16, u16),
-}
-
-impl Tile {
-    /// M × 32, all rows written.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn wide<const M: usize>(&self) {
-        // SAFETY: by `panel`'s contract.
-        unsafe { self.rest_wide::<M>(M) }
-    }
-
-    /// Computes M rows, writes the first `rows` (the others are the packing's zeros).
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn rest_wide<const M: usize>(&self, rows: usize) {
-        let mut acc = [[_mm512_setzero_ps(); 2]; M];
-        // SAFETY: by `panel`'s contract.
-        unsafe {
-            let (mut a, mut b) = (self.a, self.b);
-            for _ in 0..self.k {
-                let (b0, b1) = (_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16)));
-                for (i, acc) in acc.iter_mut().enumerate() {
-                    let x = _mm512_set1_ps(*a.add(i));
-                    acc[0] = _mm512_fmadd_ps(x, b0, acc[0]);
-                    acc[1] = _mm512_fmadd_ps(x, b1, acc[1]);
+            for (r, sums) in sums.0.chunks_exact(NR).enumerate().take(rows) {
+                let c = p.c.0.add((m0 + i + r) * p.c.1 + n0);
+                let (mut s, mut t) = (_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums.as_ptr().add(16)));
+                if add {
+                    s = _mm512_add_ps(s, _mm512_maskz_loadu_ps(low, c));
+                    t = _mm512_add_ps(t, _mm512_maskz_loadu_ps(high, c.add(16)));
                 }
-                a = a.add(MR);
-                b = b.add(NR);
+                _mm512_mask_storeu_ps(c, low, s);
+                _mm512_mask_storeu_ps(c.add(16), high, t);
             }
-            for (i, acc) in acc.iter().enumerate() {
-                if i < rows {
-                    let c = self.c.add(i * self.row);
-                    self.store(c, self.masks.0, acc[0]);
-                    self.store(c.add(16), self.masks.1, acc[1]);
-                }
-            }
-        }
-    }
-
-    /// M × 16.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn narrow<const M: usize>(&self, rows: usize) {
-        let mut acc = [_mm512_setzero_ps(); M];
-        // SAFETY: by `panel`'s contract.
-        unsafe {
-            let (mut a, mut b) = (self.a, self.b);
-            for _ in 0..self.k {
-                let b0 = _mm512_loadu_ps(b);
-                for (i, acc) in acc.iter_mut().enumerate() {
-                    *acc = _mm512_fmadd_ps(_mm512_set1_ps(*a.add(i)), b0, *acc);
-                }
-                a = a.add(MR);
-                b = b.add(NR);
-            }
-            for (i, acc) in acc.iter().enumerate() {
-                if i < rows {
-                    self.store(self.c.add(i * self.row), self.masks.0, *acc);
-                }
-            }
-        }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn store(&self, c: *mut f32, mask: u16, v: __m512) {
-        // SAFETY: the mask keeps within the row.
-        unsafe {
-            let v = if self.add { _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, c)) } else { v };
-            _mm512_mask_storeu_ps(c, mask, v);
         }
     }
 }
