@@ -175,18 +175,10 @@ fn tokenizer(request: &Request<'_>, folder: &Path) -> Result<(), ExportError> {
 
 /// `tokenizer.json` and `tokenizer_config.json` of a GGUF base.
 fn tokenizer_files(request: &Request<'_>) -> [(&'static str, String); 2] {
-    let tokenizer = request.tokenizer;
-    let token = |id: Option<u32>| id.and_then(|id| tokenizer.decode(&[id]).ok());
-    let config = json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": token(tokenizer.bos()),
-        "eos_token": token(tokenizer.eos()),
-        "add_bos_token": tokenizer.adds_bos(),
-        "model_max_length": request.weights.config().context,
-        "clean_up_tokenization_spaces": false,
-        "chat_template": request.chat_template,
-    });
-    [("tokenizer.json", tokenizer.to_json()), ("tokenizer_config.json", format!("{config:#}\n"))]
+    let mut config = request.tokenizer.to_config_json();
+    config["model_max_length"] = json!(request.weights.config().context);
+    config["chat_template"] = json!(request.chat_template);
+    [("tokenizer.json", request.tokenizer.to_json()), ("tokenizer_config.json", format!("{config:#}\n"))]
 }
 
 /// The finished folder to its name; into a folder that is there already, file by file.

@@ -9,6 +9,8 @@ mod plan;
 mod shards;
 mod survival;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod types;
 mod verify;
 

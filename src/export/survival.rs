@@ -5,11 +5,11 @@ use super::Survival;
 /// Sums over the elements of one tensor; parts add up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
-    elements: f64,
     base: f64,
     intended: f64,
-    realised: f64,
     cross: f64,
+    /// Σ d²r², Σ d³r, Σ d⁴ for intended d and realised r.
+    fourth: [f64; 3],
     residual: f64,
     expected: f64,
 }
@@ -26,14 +26,16 @@ pub(super) struct Row<'a> {
 
 impl Sums {
     pub(super) fn add_row(&mut self, row: Row<'_>, dithered: bool) {
-        self.elements += row.base.len() as f64;
         for (i, (&base, &delta)) in row.base.iter().zip(row.delta).enumerate() {
             let (base, delta) = (f64::from(base), f64::from(delta));
             let (wanted, written) = (f64::from(row.wanted[i]), f64::from(row.written[i]));
             let realised = written - base;
             self.base += base * base;
             self.intended += delta * delta;
-            self.realised += realised * realised;
+            let (d2, dr) = (delta * delta, delta * realised);
+            self.fourth[0] += dr * dr;
+            self.fourth[1] += d2 * dr;
+            self.fourth[2] += d2 * d2;
             self.cross += realised * delta;
             self.residual += (written - wanted) * (written - wanted);
             self.expected += rounding(written - wanted, f64::from(row.steps[i]), dithered);
@@ -41,10 +43,9 @@ impl Sums {
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        self.elements += other.elements;
         self.base += other.base;
         self.intended += other.intended;
-        self.realised += other.realised;
+        self.fourth.iter_mut().zip(other.fourth).for_each(|(a, b)| *a += b);
         self.cross += other.cross;
         self.residual += other.residual;
         self.expected += other.expected;
@@ -52,8 +53,10 @@ impl Sums {
 
     pub(super) fn survival(&self, tensor: &str, from: &'static str, to: &'static str, dithered: bool) -> Survival {
         let slope = if self.intended > 0.0 { self.cross / self.intended } else { 1.0 };
-        // Of the regression through the origin: Σ(realised − slope · intended)² / (n − 1) / Σ intended².
-        let noise = (self.realised - slope * self.cross).max(0.0) / (self.elements - 1.0).max(1.0);
+        // Σ d²e² / (Σ d²)² for e = r − slope · d (White 1980), because dithering's noise grows with |d|: the usual formula,
+        // for even noise, says √2 too little for a weak tune.
+        let [rr, dr, dd] = self.fourth;
+        let noise = (rr - 2.0 * slope * dr + slope * slope * dd).max(0.0) / self.intended;
         let root = |part: f64, whole: f64| if whole > 0.0 { (part / whole).sqrt() } else { 0.0 };
         Survival {
             tensor: tensor.to_owned(),

@@ -113,7 +113,7 @@ fn block<O>(item: &Item<'_>, adapter: &Adapter<O>, seed: u64, rows: Range<usize>
         finite(item, "the base", row, &base)?;
         source.delta(row, &mut delta);
         finite(item, "the adapter's ΔW", row, &delta)?;
-        wanted.iter_mut().zip(base.iter().zip(&delta)).for_each(|(w, (b, d))| *w = b + d);
+        sum(&base, &delta, &mut wanted);
         let start = out.len();
         let encoded = if item.dithered() {
             encode_dithered(item.to, bytes, &wanted, key(seed, &item.name, row), &mut out)
@@ -129,6 +129,11 @@ fn block<O>(item: &Item<'_>, adapter: &Adapter<O>, seed: u64, rows: Range<usize>
         }
     }
     Ok((out, sums))
+}
+
+/// base + ΔW; where ΔW is zero the base's own bits, −0 too.
+pub(super) fn sum(base: &[f32], delta: &[f32], out: &mut [f32]) {
+    out.iter_mut().zip(base.iter().zip(delta)).for_each(|(o, (b, d))| *o = if *d == 0.0 { *b } else { b + d });
 }
 
 /// The same for a row whatever stands before it.

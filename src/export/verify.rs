@@ -5,7 +5,7 @@ use std::path::Path;
 use super::adapter::{Half, tensor_name};
 use super::item::{self, Item};
 use super::survival::{Row, Sums};
-use super::tensor::Rows;
+use super::tensor::{Rows, sum};
 use super::types::{encoding, ggml_type, is_wide};
 use super::{Check, ExportError, Floor, Quant, Survival, merged};
 use crate::gguf::{Gguf, TensorInfo};
@@ -72,7 +72,7 @@ fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Check {
     for (row, bytes) in bytes.chunks_exact(item.to.bytes_for(item.cols)).enumerate() {
         rows.base(row, &mut base);
         rows.delta(row, &mut delta);
-        wanted.iter_mut().zip(base.iter().zip(&delta)).for_each(|(w, (b, d))| *w = b + d);
+        sum(&base, &delta, &mut wanted);
         decode(item.to, bytes, &mut written);
         steps(item.to, bytes, &mut step);
         let row = Row { base: &base, delta: &delta, wanted: &wanted, written: &written, steps: &step };
