@@ -14,7 +14,7 @@ pub(super) struct Sums {
     expected: f64,
 }
 
-/// One row: the base, base + ΔW as it was meant, what was written, and the grid's step at each element.
+/// One row: the base, ΔW and their sum as they were meant, what was written, and the grid there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row<'a> {
     pub base: &'a [f32],
@@ -22,10 +22,12 @@ pub(super) struct Row<'a> {
     pub wanted: &'a [f32],
     pub written: &'a [f32],
     pub steps: &'a [f32],
+    /// Where rounding is dithered, because the base lies on the target's grid.
+    pub on_grid: &'a [bool],
 }
 
 impl Sums {
-    pub(super) fn add_row(&mut self, row: Row<'_>, dithered: bool) {
+    pub(super) fn add_row(&mut self, row: Row<'_>) {
         for (i, (&base, &delta)) in row.base.iter().zip(row.delta).enumerate() {
             let (base, delta) = (f64::from(base), f64::from(delta));
             let (wanted, written) = (f64::from(row.wanted[i]), f64::from(row.written[i]));
@@ -38,7 +40,7 @@ impl Sums {
             self.fourth[2] += d2 * d2;
             self.cross += realised * delta;
             self.residual += (written - wanted) * (written - wanted);
-            self.expected += rounding(written - wanted, f64::from(row.steps[i]), dithered);
+            self.expected += rounding(written - wanted, f64::from(row.steps[i]), row.on_grid[i]);
         }
     }
 
@@ -94,8 +96,8 @@ mod tests {
             let delta: Vec<f32> = (0..64).map(|c| ((r * 64 + c) as f32 * 0.11).cos() * 0.01).collect();
             let wanted: Vec<f32> = base.iter().zip(&delta).map(|(b, d)| b + d).collect();
             let written: Vec<f32> = base.iter().zip(&delta).map(|(b, d)| written(*b, *d)).collect();
-            let row = Row { base: &base, delta: &delta, wanted: &wanted, written: &written, steps: &[0.05; 64] };
-            sums.add_row(row, dithered);
+            let on_grid = &[dithered; 64];
+            sums.add_row(Row { base: &base, delta: &delta, wanted: &wanted, written: &written, steps: &[0.05; 64], on_grid });
         }
         sums.survival("t", "F32", "Q8_0", dithered)
     }

@@ -24,19 +24,15 @@ pub(super) fn write<O: Sync>(
     }
     out.reserve(item.bytes() as usize);
     let mut sums = Sums::default();
-    let per_block = (BLOCK / item.cols.max(1)).max(1);
-    let blocks: Vec<Range<usize>> =
-        (0..item.rows).step_by(per_block).map(|r| r..(r + per_block).min(item.rows)).collect();
-    for group in blocks.chunks(threads()) {
-        if request.interrupt.raised() {
-            return Err(ExportError::Interrupted);
-        }
-        // In the order of the rows, whatever thread was first: bytes and sums don't depend on the number of threads.
-        for (bytes, part) in in_parallel(group, |rows| block(item, adapter, request.seed, rows))? {
+    each_block(
+        item,
+        |rows| block(item, adapter, request.seed, rows),
+        |(bytes, part)| {
             out.extend_from_slice(&bytes);
             sums.add(&part);
-        }
-    }
+            if request.interrupt.raised() { Err(ExportError::Interrupted) } else { Ok(()) }
+        },
+    )?;
     Ok(item.touched.map(|_| sums))
 }
 
@@ -52,21 +48,35 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-type Part = Result<(Vec<u8>, Sums), ExportError>;
-
-fn in_parallel(
+/// One block of rows at a time on each core; the parts in the order of the rows, whatever thread was first, so that
+/// bytes and sums don't depend on the number of threads.
+fn in_parallel<T: Send>(
     group: &[Range<usize>],
-    one: impl Fn(Range<usize>) -> Part + Sync,
-) -> Result<Vec<(Vec<u8>, Sums)>, ExportError> {
+    one: impl Fn(Range<usize>) -> Result<T, ExportError> + Sync,
+) -> Result<Vec<T>, ExportError> {
     if let [only] = group {
         return Ok(vec![one(only.clone())?]);
     }
-    let parts: Vec<Part> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let handles: Vec<_> = group.iter().map(|rows| scope.spawn(|| one(rows.clone()))).collect();
         let lost = || Err(ExportError::Other("a thread of the export was lost".to_owned()));
         handles.into_iter().map(|h| h.join().unwrap_or_else(|_| lost())).collect()
-    });
-    parts.into_iter().collect()
+    })
+}
+
+/// Calls `take` with what `one` makes of each block of the item's rows, in order.
+pub(super) fn each_block<T: Send>(
+    item: &Item<'_>,
+    one: impl Fn(Range<usize>) -> Result<T, ExportError> + Sync,
+    mut take: impl FnMut(T) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let per_block = (BLOCK / item.cols.max(1)).max(1);
+    let blocks: Vec<Range<usize>> =
+        (0..item.rows).step_by(per_block).map(|r| r..(r + per_block).min(item.rows)).collect();
+    for group in blocks.chunks(threads()) {
+        in_parallel(group, &one)?.into_iter().try_for_each(&mut take)?;
+    }
+    Ok(())
 }
 
 /// The f32 rows of a tensor: base and ΔW.
@@ -103,36 +113,116 @@ impl<O> Rows<'_, '_, O> {
     }
 }
 
-fn block<O>(item: &Item<'_>, adapter: &Adapter<O>, seed: u64, rows: Range<usize>) -> Part {
+/// Buffers of one row.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    pub base: Vec<f32>,
+    pub delta: Vec<f32>,
+    pub wanted: Vec<f32>,
+    written: Vec<f32>,
+    steps: Vec<f32>,
+    /// Where the base's value is one that the target type can say: there nearest would put a small ΔW back.
+    on_grid: Vec<bool>,
+    scratch: Vec<u8>,
+}
+
+impl Buffers {
+    pub(super) fn new(cols: usize) -> Self {
+        let zeros = || vec![0.0; cols];
+        Self {
+            base: zeros(),
+            delta: zeros(),
+            wanted: zeros(),
+            written: zeros(),
+            steps: zeros(),
+            on_grid: vec![false; cols],
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Fills base, ΔW, their sum and `on_grid` for one row; the base's bytes.
+    pub(super) fn load<'r, O>(&mut self, rows: &'r Rows<'_, '_, O>, row: usize) -> Result<&'r [u8], ExportError> {
+        let item = rows.item;
+        let bytes = rows.base(row, &mut self.base);
+        finite(item, "the base", row, &self.base)?;
+        rows.delta(row, &mut self.delta);
+        finite(item, "the adapter's ΔW", row, &self.delta)?;
+        sum(&self.base, &self.delta, &mut self.wanted);
+        if item.touched.is_some() {
+            self.find_grid(item)?;
+        }
+        Ok(bytes)
+    }
+
+    fn find_grid(&mut self, item: &Item<'_>) -> Result<(), ExportError> {
+        if item.dithered() {
+            self.on_grid.fill(true);
+        } else if matches!(item.to, Encoding::F16 | Encoding::BF16) {
+            // A model trained in bf16 may lie in an f32 file, and some sums of quantised grids are f16s.
+            self.scratch.clear();
+            encode_nearest(item.to, &self.base, &mut self.scratch).map_err(|e| encode_fault(item, e))?;
+            decode(item.to, &self.scratch, &mut self.written);
+            self.on_grid.iter_mut().zip(self.base.iter().zip(&self.written)).for_each(|(o, (b, w))| *o = b == w);
+        }
+        Ok(())
+    }
+
+    /// Appends the row in the target type.
+    fn encode(&mut self, item: &Item<'_>, base: &[u8], key: u64, out: &mut Vec<u8>) -> Result<(), ExportError> {
+        let fault = |e| encode_fault(item, e);
+        if item.dithered() {
+            return encode_dithered(item.to, base, &self.wanted, key, out).map_err(fault);
+        }
+        let start = out.len();
+        encode_nearest(item.to, &self.wanted, out).map_err(fault)?;
+        if item.touched.is_some() && self.on_grid.contains(&true) {
+            self.scratch.clear();
+            encode_dithered(item.to, &[], &self.wanted, key, &mut self.scratch).map_err(fault)?;
+            let size = item.to.block().1;
+            for (i, _) in self.on_grid.iter().enumerate().filter(|(_, on)| **on) {
+                out[start + i * size..start + (i + 1) * size].copy_from_slice(&self.scratch[i * size..(i + 1) * size]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what of ΔW is in the bytes of this row.
+    pub(super) fn count(&mut self, to: Encoding, bytes: &[u8], sums: &mut Sums) {
+        decode(to, bytes, &mut self.written);
+        steps(to, bytes, &mut self.steps);
+        sums.add_row(Row {
+            base: &self.base,
+            delta: &self.delta,
+            wanted: &self.wanted,
+            written: &self.written,
+            steps: &self.steps,
+            on_grid: &self.on_grid,
+        });
+    }
+}
+
+fn encode_fault(item: &Item<'_>, source: crate::ops::OpsError) -> ExportError {
+    ExportError::Encode { tensor: item.name.clone(), source }
+}
+
+fn block<O>(item: &Item<'_>, adapter: &Adapter<O>, seed: u64, rows: Range<usize>) -> Result<(Vec<u8>, Sums), ExportError> {
     let source = Rows { item, adapter };
     let mut out = Vec::with_capacity(rows.len() * item.to.bytes_for(item.cols));
     let mut sums = Sums::default();
-    let [mut base, mut delta, mut wanted, mut written, mut step] = std::array::from_fn(|_| vec![0.0; item.cols]);
+    let mut buffers = Buffers::new(item.cols);
     for row in rows {
-        let bytes = source.base(row, &mut base);
-        finite(item, "the base", row, &base)?;
-        source.delta(row, &mut delta);
-        finite(item, "the adapter's ΔW", row, &delta)?;
-        sum(&base, &delta, &mut wanted);
+        let bytes = buffers.load(&source, row)?;
         let start = out.len();
-        let encoded = if item.dithered() {
-            encode_dithered(item.to, bytes, &wanted, key(seed, &item.name, row), &mut out)
-        } else {
-            encode_nearest(item.to, &wanted, &mut out)
-        };
-        encoded.map_err(|source| ExportError::Encode { tensor: item.name.clone(), source })?;
+        buffers.encode(item, bytes, key(seed, &item.name, row), &mut out)?;
         if item.touched.is_some() {
-            decode(item.to, &out[start..], &mut written);
-            steps(item.to, &out[start..], &mut step);
-            let row = Row { base: &base, delta: &delta, wanted: &wanted, written: &written, steps: &step };
-            sums.add_row(row, item.dithered());
+            buffers.count(item.to, &out[start..], &mut sums);
         }
     }
     Ok((out, sums))
 }
 
 /// base + ΔW; where ΔW is zero the base's own bits, −0 too.
-pub(super) fn sum(base: &[f32], delta: &[f32], out: &mut [f32]) {
+fn sum(base: &[f32], delta: &[f32], out: &mut [f32]) {
     out.iter_mut().zip(base.iter().zip(delta)).for_each(|(o, (b, d))| *o = if *d == 0.0 { *b } else { b + d });
 }
 

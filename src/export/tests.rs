@@ -249,6 +249,22 @@ fn spoiled(from: &Path, to: &Path, mut row: impl FnMut(&str, usize, &mut Vec<u8>
     .unwrap();
 }
 
+/// A model trained in bf16 often lies in an f32 file: rounding the sum to bf16 would put most of a weak tune back.
+#[test]
+fn values_of_a_narrower_type_in_a_wider_file_are_dithered_too() {
+    let narrow = Bench::gguf(Encoding::BF16, 0.002);
+    let path = narrow.dir.path().join("wide.gguf");
+    let untouched = Request { adapter: &trained(&shape(), 0.0), ..narrow.request(&path) };
+    merged_gguf(&untouched, Quant::F32, Floor::Same, &mut |_, _| {}).unwrap();
+    let wide = Bench { weights: Weights::from_gguf(Gguf::open(&path).unwrap()).unwrap(), ..narrow };
+    for quant in [Quant::Bf16, Quant::F16] {
+        let (path, exported) = wide.merged(quant, Floor::Same);
+        assert_eq!(wide.faults(&path), Vec::<String>::new());
+        let mean = exported.survival.iter().map(|s| s.slope).sum::<f64>() / 14.0;
+        assert!((mean - 1.0).abs() < 0.1, "{quant:?} {mean}");
+    }
+}
+
 #[test]
 fn faults_of_an_export_are_seen_and_named() {
     for encoding in [Encoding::F16, Encoding::Q8_0] {

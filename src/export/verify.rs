@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::adapter::{Half, tensor_name};
 use super::item::{self, Item};
-use super::survival::{Row, Sums};
-use super::tensor::{Rows, sum};
+use super::survival::Sums;
+use super::tensor::{Buffers, Rows, each_block};
 use super::types::{encoding, ggml_type, is_wide};
 use super::{Check, ExportError, Floor, Quant, Survival, merged};
 use crate::gguf::{Gguf, TensorInfo};
 use crate::lora::{Adapter, Ggml, Hf};
-use crate::ops::{decode, encode_nearest, steps};
+use crate::ops::encode_nearest;
 use crate::weights::Weights;
 
 /// The residual may be this much larger than the type's rounding explains.
@@ -54,7 +54,7 @@ fn merged_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Res
         item.to = to;
         let bytes = gguf.bytes(info);
         checks.push(match item.touched {
-            Some(_) => touched(&item, adapter, bytes),
+            Some(_) => touched(&item, adapter, bytes)?,
             None => untouched(&item, adapter, bytes)?,
         });
     }
@@ -65,22 +65,25 @@ fn fault(tensor: &str, what: &str) -> Check {
     Check { tensor: tensor.to_owned(), survival: None, fault: Some(format!("{tensor} {what}")) }
 }
 
-fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Check {
+fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<Check, ExportError> {
     let rows = Rows { item, adapter };
+    let size = item.to.bytes_for(item.cols);
     let mut sums = Sums::default();
-    let [mut base, mut delta, mut wanted, mut written, mut step] = std::array::from_fn(|_| vec![0.0; item.cols]);
-    for (row, bytes) in bytes.chunks_exact(item.to.bytes_for(item.cols)).enumerate() {
-        rows.base(row, &mut base);
-        rows.delta(row, &mut delta);
-        sum(&base, &delta, &mut wanted);
-        decode(item.to, bytes, &mut written);
-        steps(item.to, bytes, &mut step);
-        let row = Row { base: &base, delta: &delta, wanted: &wanted, written: &written, steps: &step };
-        sums.add_row(row, item.dithered());
-    }
+    let one = |range: std::ops::Range<usize>| {
+        let (mut part, mut buffers) = (Sums::default(), Buffers::new(item.cols));
+        for row in range {
+            buffers.load(&rows, row)?;
+            buffers.count(item.to, &bytes[row * size..(row + 1) * size], &mut part);
+        }
+        Ok(part)
+    };
+    each_block(item, one, |part| {
+        sums.add(&part);
+        Ok(())
+    })?;
     let survival = merged::survived(item, &sums);
     let fault = judge(&survival, is_wide(item.to));
-    Check { tensor: item.name.clone(), survival: Some(survival), fault }
+    Ok(Check { tensor: item.name.clone(), survival: Some(survival), fault })
 }
 
 /// What is wrong with a touched tensor, if anything. NaN is never right.

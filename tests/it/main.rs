@@ -19,4 +19,5 @@ mod parity_logits;
 mod parity_training;
 mod parity_weights;
 mod program;
+mod survival;
 mod way;
