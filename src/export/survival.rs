@@ -97,7 +97,14 @@ mod tests {
             let wanted: Vec<f32> = base.iter().zip(&delta).map(|(b, d)| b + d).collect();
             let written: Vec<f32> = base.iter().zip(&delta).map(|(b, d)| written(*b, *d)).collect();
             let on_grid = &[dithered; 64];
-            sums.add_row(Row { base: &base, delta: &delta, wanted: &wanted, written: &written, steps: &[0.05; 64], on_grid });
+            sums.add_row(Row {
+                base: &base,
+                delta: &delta,
+                wanted: &wanted,
+                written: &written,
+                steps: &[0.05; 64],
+                on_grid,
+            });
         }
         sums.survival("t", "F32", "Q8_0", dithered)
     }

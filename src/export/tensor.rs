@@ -205,7 +205,12 @@ fn encode_fault(item: &Item<'_>, source: crate::ops::OpsError) -> ExportError {
     ExportError::Encode { tensor: item.name.clone(), source }
 }
 
-fn block<O>(item: &Item<'_>, adapter: &Adapter<O>, seed: u64, rows: Range<usize>) -> Result<(Vec<u8>, Sums), ExportError> {
+fn block<O>(
+    item: &Item<'_>,
+    adapter: &Adapter<O>,
+    seed: u64,
+    rows: Range<usize>,
+) -> Result<(Vec<u8>, Sums), ExportError> {
     let source = Rows { item, adapter };
     let mut out = Vec::with_capacity(rows.len() * item.to.bytes_for(item.cols));
     let mut sums = Sums::default();

@@ -20,7 +20,8 @@ struct Bench {
 const TEMPLATE: &str = "{% for m in messages %}{{ m['content'] }}{% endfor %}";
 
 fn tokenizer() -> Tokenizer {
-    let tokens: Vec<String> = (0..30u8).map(|i| ((b'a' + i % 26) as char).to_string().repeat(1 + i as usize / 26)).collect();
+    let tokens: Vec<String> =
+        (0..30u8).map(|i| ((b'a' + i % 26) as char).to_string().repeat(1 + i as usize / 26)).collect();
     let mut kinds = vec![1; 30];
     kinds[29] = 3;
     let text = |s: &str| Value::String(s.to_owned());
@@ -138,15 +139,23 @@ fn an_f32_export_is_base_plus_delta_with_llamas_rows_permuted() {
         assert_eq!(values(&gguf, &format!("blk.{}.{}.weight", id.layer, id.site.gguf())), expected, "{id:?}");
     }
     assert_eq!(exported.survival.len(), config.layers * 7);
-    assert!(exported.survival.iter().all(|s| (s.slope - 1.0).abs() < 1e-4 && s.residual < 1.0), "{:?}", exported.survival);
+    assert!(
+        exported.survival.iter().all(|s| (s.slope - 1.0).abs() < 1e-4 && s.residual < 1.0),
+        "{:?}",
+        exported.survival
+    );
     assert_eq!(bench.faults(&path), Vec::<String>::new());
 }
 
 #[test]
 fn every_type_is_written_verified_and_repeats_to_the_byte() {
     for (encoding, size) in [
-        (Encoding::F32, 0.1), (Encoding::F16, 0.02), (Encoding::BF16, 0.02), (Encoding::Q8_0, 0.02),
-        (Encoding::Q4_1, 0.1), (Encoding::Q5_0, 0.1),
+        (Encoding::F32, 0.1),
+        (Encoding::F16, 0.02),
+        (Encoding::BF16, 0.02),
+        (Encoding::Q8_0, 0.02),
+        (Encoding::Q4_1, 0.1),
+        (Encoding::Q5_0, 0.1),
     ] {
         let bench = Bench::gguf(encoding, size);
         for quant in [Quant::Keep, Quant::F32, Quant::F16, Quant::Bf16, Quant::Q8_0] {
@@ -201,7 +210,9 @@ fn a_folder_becomes_a_gguf_with_a_vocabulary_as_long_as_the_embedding() {
 /// gguf.md §8, in small: on the base's own grid rounding to nearest erases a weak tune, dithering keeps it.
 #[test]
 fn a_weak_tune_survives_on_the_bases_own_grid() {
-    for (encoding, size) in [(Encoding::Q4_1, 0.01), (Encoding::Q8_0, 0.002), (Encoding::BF16, 0.002), (Encoding::F16, 0.0005)] {
+    for (encoding, size) in
+        [(Encoding::Q4_1, 0.01), (Encoding::Q8_0, 0.002), (Encoding::BF16, 0.002), (Encoding::F16, 0.0005)]
+    {
         let bench = Bench::gguf(encoding, size);
         let (path, exported) = bench.merged(Quant::Keep, Floor::Same);
         assert_eq!(bench.faults(&path), Vec::<String>::new());
@@ -209,11 +220,13 @@ fn a_weak_tune_survives_on_the_bases_own_grid() {
         let slope: f64 = exported.survival.iter().map(|s| s.slope / s.standard_error.powi(2)).sum::<f64>()
             / exported.survival.iter().map(|s| s.standard_error.powi(-2)).sum::<f64>();
         let error = exported.survival.iter().map(|s| s.standard_error.powi(-2)).sum::<f64>().powf(-0.5);
-assert!((slope - 1.0).abs() < 0.06 + 4.0 * error, "{encoding:?} {slope} ± {error}");
+        assert!((slope - 1.0).abs() < 0.06 + 4.0 * error, "{encoding:?} {slope} ± {error}");
         // The same, rounded to nearest.
         let nearest = bench.dir.path().join("nearest.gguf");
         spoiled(&path, &nearest, |name, row, out| {
-            let id = linears(bench.weights.config()).into_iter().find(|id| name == format!("blk.{}.{}.weight", id.layer, id.site.gguf()));
+            let id = linears(bench.weights.config())
+                .into_iter()
+                .find(|id| name == format!("blk.{}.{}.weight", id.layer, id.site.gguf()));
             let Some(id) = id else { return false };
             let w = bench.weights.linear(id);
             let mut sum = vec![0.0; w.cols];
@@ -322,7 +335,10 @@ fn faults_of_an_export_are_seen_and_named() {
             }
             false
         });
-        assert_eq!(bench.faults(&bent), ["token_embd.weight differs from the base's in row 3, though the adapter does not touch it"]);
+        assert_eq!(
+            bench.faults(&bent),
+            ["token_embd.weight differs from the base's in row 3, though the adapter does not touch it"]
+        );
     }
 }
 
@@ -370,7 +386,10 @@ fn a_merged_folder_opens_and_is_base_plus_delta_in_hugging_faces_order() {
             decode(got.encoding, got.bytes, &mut found);
             assert_eq!(found, expected, "{id:?}");
         }
-        let names: Vec<_> = std::fs::read_dir(bench.dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let names: Vec<_> = std::fs::read_dir(bench.dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         assert!(!names.iter().any(|n| n.starts_with('.')), "{names:?}");
     }
     let bench = Bench::gguf(Encoding::Q4_1, 0.1);

@@ -19,5 +19,4 @@ mod parity_logits;
 mod parity_training;
 mod parity_weights;
 mod program;
-mod survival;
 mod way;
