@@ -140,3 +140,41 @@ fn the_adapter_gguf_is_llama_cpps() {
         }
     }
 }
+
+/// candle-transformers' quantised models, not ours, open the exported files and answer alike. (Its llama ignores
+/// `rope_freqs.weight` and takes head_dim for hidden / heads, so those two models are not asked.)
+#[test]
+fn candle_answers_from_the_exported_files() {
+    let golden = Arrays::open("adapters");
+    for (name, base) in [("llama-all", "llama-gqa8"), ("qwen2-patterns", "qwen2"), ("qwen3-all-linear", "qwen3")] {
+        let (weights, tokenizer) = of_gguf(base);
+        let ids = golden.u32(&format!("{name}.ids"));
+        for (file, quant, limit) in [("f16", Quant::F16, 1e-3), ("q8_0", Quant::Q8_0, 3e-2)] {
+            let name_of_file = format!("candle-{name}.{file}.gguf");
+            let ours = Case { name, weights: &weights, tokenizer: &tokenizer }.merged(&name_of_file, quant, &ids);
+            let last = &ours[ours.len() - weights.config().vocab..];
+            let theirs = candle(&place(&name_of_file), base, &ids);
+            let error = max_relative(&theirs, last);
+            println!(
+                "parity: {base} + {name} merged to {file}: candle-transformers over the file against ours {error:.1e} (limit {limit:.0e})"
+            );
+            assert!(error <= limit, "{name_of_file}: {error:.2e}");
+        }
+    }
+}
+
+/// The last position's logits by candle-transformers.
+fn candle(path: &Path, base: &str, ids: &[u32]) -> Vec<f32> {
+    use candle_core::{Device, Tensor, quantized::gguf_file::Content};
+    use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
+
+    let mut file = std::fs::File::open(path).unwrap();
+    let content = Content::read(&mut file).unwrap();
+    let (cpu, ids) = (Device::Cpu, Tensor::new(ids, &Device::Cpu).unwrap().unsqueeze(0).unwrap());
+    let logits = match base {
+        "qwen2" => quantized_qwen2::ModelWeights::from_gguf(content, &mut file, &cpu).unwrap().forward(&ids, 0),
+        "qwen3" => quantized_qwen3::ModelWeights::from_gguf(content, &mut file, &cpu).unwrap().forward(&ids, 0),
+        _ => quantized_llama::ModelWeights::from_gguf(content, &mut file, &cpu).unwrap().forward(&ids, 0),
+    };
+    logits.unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}

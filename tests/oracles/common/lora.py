@@ -65,16 +65,23 @@ def micro_batches(data: list[dict], run: dict) -> list[list[list[dict]]]:
     return [batches[i:i + every] for i in range(0, len(batches), every)]
 
 
-def backward(model, micro: list[list[dict]]) -> float:
-    """Gradients of the mean over the trained tokens of the whole step; returns that mean."""
+def backward(model, micro: list[list[dict]]) -> dict[str, float]:
+    """Gradients of the mean over the trained tokens of the whole step; returns that mean, and the means of what else is reported:
+    whether the likeliest token is the right one, and the entropy of the prediction (nats)."""
     total = sum(sum(e["mask"][1:]) for batch in micro for e in batch)
     model.zero_grad(set_to_none=True)
-    loss = 0.0
+    sums = dict(loss=0.0, accuracy=0.0, entropy=0.0)
     for batch in micro:
-        out = model(**collate(batch), num_items_in_batch=total)
+        tensors = collate(batch)
+        out = model(**tensors, num_items_in_batch=total)
         out.loss.backward()
-        loss += float(out.loss.detach())
-    return loss
+        targets = tensors["labels"][:, 1:]
+        rows, right = out.logits[:, :-1][targets != -100].detach(), targets[targets != -100]
+        log_p = torch.log_softmax(rows, -1)
+        sums["loss"] += float(out.loss.detach())
+        sums["accuracy"] += float((rows.argmax(-1) == right).sum()) / total
+        sums["entropy"] += float(-(log_p.exp() * log_p).sum()) / total
+    return sums
 
 
 def schedule(optimizer, run: dict):
@@ -93,17 +100,18 @@ def train(model, data: list[dict], run: dict, at_step=lambda step: None) -> dict
     trained = list(parameters(model).values())
     optimizer = torch.optim.AdamW(trained, lr=run["learning_rate"], betas=(0.9, 0.999), eps=1e-8, weight_decay=run["weight_decay"])
     rates = schedule(optimizer, run)
-    out = dict(loss=[], grad_norm=[], learning_rate=[])
+    out = dict(loss=[], accuracy=[], entropy=[], grad_norm=[], learning_rate=[])
     model.train()
     step = 0
     while True:
         for micro in micro_batches(data, run):
-            loss = backward(model, micro)
+            sums = backward(model, micro)
             at_step(step)
             if step == run["steps"]:
                 return out
             norm = torch.nn.utils.clip_grad_norm_(trained, run["max_grad_norm"] or math.inf)
-            out["loss"].append(loss)
+            for key, value in sums.items():
+                out[key].append(value)
             out["grad_norm"].append(float(norm))
             out["learning_rate"].append(rates.get_last_lr()[0])
             optimizer.step()
