@@ -19,4 +19,6 @@ mod parity_logits;
 mod parity_training;
 mod parity_weights;
 mod program;
+mod survival;
+mod tune;
 mod way;

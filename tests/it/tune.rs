@@ -1,0 +1,142 @@
+//! Small tunes of the real model, made once for the tests that need one.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use tunesmith::base::{Base, Resolver};
+use tunesmith::batch::Example;
+use tunesmith::chat::Message;
+use tunesmith::dataset::{Content, Record};
+use tunesmith::export::{self, Exported, Floor, Quant};
+use tunesmith::lora::{Adapter, Hf, LoraConfig};
+use tunesmith::model::Model;
+use tunesmith::store::Interrupt;
+use tunesmith::train::{self, Job, Scheduler, TrainConfig};
+use tunesmith::weights::{Site, Weights};
+
+use crate::daemon;
+
+/// A base with an adapter trained on it.
+pub struct Tune {
+    pub name: &'static str,
+    pub base: Base,
+    pub adapter: Adapter<Hf>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe {
+    pub name: &'static str,
+    pub rank: usize,
+    pub steps: u64,
+    pub batch_size: usize,
+    pub learning_rate: f64,
+}
+
+/// Eight short steps: the weakest tune that is still to be told from its faults.
+pub fn weak() -> &'static Tune {
+    static TUNE: OnceLock<Tune> = OnceLock::new();
+    let recipe = Recipe { name: "weak", rank: 8, steps: 8, batch_size: 4, learning_rate: 2e-4 };
+    TUNE.get_or_init(|| Tune::new(recipe))
+}
+
+/// An epoch at a rate that teaches the task.
+pub fn strong() -> &'static Tune {
+    static TUNE: OnceLock<Tune> = OnceLock::new();
+    let recipe = Recipe { name: "strong", rank: 16, steps: 43, batch_size: 8, learning_rate: 5e-4 };
+    TUNE.get_or_init(|| Tune::new(recipe))
+}
+
+pub fn base() -> Base {
+    Resolver::default().open(daemon::smollm2().to_str().unwrap()).unwrap()
+}
+
+pub fn records() -> Vec<Record> {
+    tunesmith::dataset::parse(include_str!("../../data/demo/train.jsonl")).unwrap()
+}
+
+pub fn conversations() -> Vec<Vec<Message>> {
+    let chat = |r: Record| match r.content {
+        Content::Chat(messages) => messages,
+        Content::Text(_) => unreachable!("the demo's data is conversations"),
+    };
+    records().into_iter().take(64).map(chat).collect()
+}
+
+pub fn encoded(base: &Base, records: &[Record]) -> Vec<Example> {
+    tunesmith::batch::encode(records, Some(&base.template), &base.tokenizer, 512).unwrap().examples
+}
+
+impl Tune {
+    pub fn new(recipe: Recipe) -> Self {
+        let base = base();
+        let examples = encoded(&base, &records());
+        let model = Model::new(&base.weights, 0).unwrap();
+        let lora = LoraConfig {
+            rank: recipe.rank,
+            alpha: 2.0 * recipe.rank as f64,
+            dropout: 0.0,
+            targets: Site::ALL.to_vec(),
+            rslora: false,
+        };
+        let config = TrainConfig {
+            lora,
+            epochs: 1.0,
+            max_steps: Some(recipe.steps),
+            batch_size: recipe.batch_size,
+            gradient_accumulation: 1,
+            learning_rate: recipe.learning_rate,
+            scheduler: Scheduler::Linear,
+            warmup_ratio: 0.0,
+            weight_decay: 0.0,
+            max_grad_norm: 1.0,
+            seed: 5,
+            shuffle: true,
+            save_every: 0,
+        };
+        let output = tempfile::tempdir().unwrap();
+        let job = Job {
+            weights: &base.weights,
+            model: &model,
+            base_name: "smollm2",
+            tokenizer_files: &[],
+            train: &examples,
+            eval: &[],
+            config: &config,
+            from_adapter: None,
+            output: output.path(),
+            resume: false,
+            interrupt: Interrupt::default(),
+        };
+        let (adapter, _) = train::run(job, &mut |_| {}).unwrap();
+        drop(model);
+        Self { name: recipe.name, base, adapter }
+    }
+
+    /// The merged file of any adapter over any weights, with this base's tokenizer and template.
+    pub fn export(&self, weights: &Weights, adapter: &Adapter<Hf>, to: To<'_>) -> Exported {
+        let request = export::Request {
+            weights,
+            tokenizer: &self.base.tokenizer,
+            chat_template: Some(self.base.template.source()),
+            adapter,
+            lineage: &[],
+            seed: to.seed,
+            output: to.path,
+            interrupt: Interrupt::default(),
+        };
+        export::merged_gguf(&request, to.quant, to.floor, &mut |_, _| {}).unwrap()
+    }
+
+    pub fn merged(&self, adapter: &Adapter<Hf>, quant: Quant, path: PathBuf) -> PathBuf {
+        self.export(&self.base.weights, adapter, To { quant, floor: Floor::Q8_0, seed: 1, path: &path });
+        path
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct To<'a> {
+    pub quant: Quant,
+    pub floor: Floor,
+    pub seed: u64,
+    pub path: &'a Path,
+}
