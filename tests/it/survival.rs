@@ -2,7 +2,6 @@
 //!
 //! The table of docs/survival.md: `cargo test --release --test it survival:: -- --ignored --nocapture`
 
-
 use tunesmith::batch::Example;
 use tunesmith::export::{self, Floor, Quant};
 use tunesmith::gguf::Gguf;
