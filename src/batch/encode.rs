@@ -75,7 +75,7 @@ impl Sequence {
         if let Some(first) = mask.first_mut() {
             *first = false;
         }
-        Example { ids, mask, line, cut }
+        Example { ids, mask, line, cut, distilled: false }
     }
 }
 

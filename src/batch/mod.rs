@@ -17,6 +17,8 @@ pub struct Example {
     pub line: usize,
     /// Tokens cut off at the end by `max_seq_len`.
     pub cut: usize,
+    /// Holds the base's own answer: its whole distribution is to stay at the trained tokens, not only the text.
+    pub distilled: bool,
 }
 
 impl Example {

@@ -46,6 +46,7 @@ mod tests {
             mask: vec![false, true, true, true, true],
             line: 1,
             cut: 0,
+            distilled: false,
         };
         let found = pieces(&example, |id| vec![id as u8]);
         let texts: Vec<_> = found.iter().map(|p| (p.text.as_str(), p.ids.len(), p.trained)).collect();

@@ -54,7 +54,7 @@ impl<O: Ops> Decoder<O> {
         }
         let packed = self.pack(sequences)?;
         let Some(lowest) = adapter.pairs.keys().map(|id| id.layer).min() else { return self.loss(None, sequences) };
-        if packed.rows.is_empty() {
+        if packed.is_empty() {
             return Ok(LossSums::default());
         }
         let keep = self.keep(packed.ids.len())?;
@@ -70,7 +70,7 @@ impl<O: Ops> Decoder<O> {
     ) -> LossSums {
         let pass = Pass { rotation: &packed.rotation, segments: &packed.segments, lora };
         let (x, mut kept) = self.stack_kept(&packed.ids, pass, lowest, keep);
-        let (sums, mut dx) = self.head_back(&x, &packed.rows, &packed.targets, weight);
+        let (sums, mut dx) = self.head_back(&x, packed, weight);
         drop(x);
         for layer in (lowest..self.layers.len()).rev() {
             if let Some(k) = kept.pop() {

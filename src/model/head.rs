@@ -3,6 +3,7 @@
 use crate::lora::{Adapter, Stored};
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::Pass;
+use crate::model::packed::Packed;
 use crate::model::{LossSums, ModelError, Sequence};
 use crate::ops::{Ops, RowLoss, Segment};
 
@@ -24,7 +25,7 @@ impl<O: Ops> Decoder<O> {
         (LOGITS / self.config().vocab).clamp(1, 512)
     }
 
-    /// (normed rows, rows before the norm, logits) of these rows of the last hidden states.
+    /// (rows before the norm, logits) of these rows of the last hidden states.
     fn logits_of(&self, x: &O::Buf, rows: &[usize]) -> (O::Buf, O::Buf) {
         let hidden = self.config().hidden;
         let mut picked = self.ops.buf(rows.len() * hidden);
@@ -35,20 +36,53 @@ impl<O: Ops> Decoder<O> {
         (picked, logits)
     }
 
-    /// Sums over the rows and, of weight · Σ nll, the gradient of the last hidden states.
-    pub fn head_back(&self, x: &O::Buf, rows: &[usize], targets: &[u32], weight: f32) -> (LossSums, O::Buf) {
+    /// The base's last hidden states of what it is to teach.
+    pub fn taught(&self, packed: &Packed) -> Option<O::Buf> {
+        let taught = packed.taught.as_ref()?;
+        let lora = Lora { adapter: None, dropout: None };
+        let pass = Pass { rotation: &taught.rotation, segments: &taught.segments, lora };
+        Some(self.stack(&taught.ids, pass, None))
+    }
+
+    /// The losses of every row that is asked for, stretch by stretch; with `weight`, `each` takes the gradient of the
+    /// logits at some rows: (rows, rows before the norm, gradient).
+    fn losses(
+        &self,
+        (x, taught): (&O::Buf, Option<&O::Buf>),
+        packed: &Packed,
+        weight: Option<f32>,
+        each: &mut dyn FnMut(&[usize], &O::Buf, &O::Buf),
+    ) -> LossSums {
+        let (n, vocab) = (self.stretch(), self.config().vocab);
+        let mut sums = LossSums::default();
+        for (rows, targets) in packed.told.rows.chunks(n).zip(packed.told.targets.chunks(n)) {
+            let (picked, mut logits) = self.logits_of(x, rows);
+            add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight), targets);
+            each(rows, &picked, &logits);
+        }
+        let (Some(of_base), Some(theirs)) = (taught, packed.taught.as_ref()) else { return sums };
+        let asked = packed.distilled.rows.chunks(n).zip(packed.distilled.targets.chunks(n));
+        for ((rows, targets), base_rows) in asked.zip(theirs.distilled.rows.chunks(n)) {
+            let (_, mut teacher) = self.logits_of(of_base, base_rows);
+            let (picked, mut logits) = self.logits_of(x, rows);
+            add_up(&mut sums, &self.ops.distil(&mut logits, &mut teacher, vocab, weight), targets);
+            each(rows, &picked, &logits);
+        }
+        sums
+    }
+
+    /// Sums over the rows and, of weight · Σ loss, the gradient of the last hidden states.
+    pub fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> (LossSums, O::Buf) {
         let (ops, hidden, eps) = (&self.ops, self.config().hidden, self.config().rms_eps);
         let mut dx = ops.zeros(ops.len(x));
-        let mut sums = LossSums::default();
-        for (rows, targets) in rows.chunks(self.stretch()).zip(targets.chunks(self.stretch())) {
-            let (picked, mut logits) = self.logits_of(x, rows);
-            add_up(&mut sums, &ops.cross_entropy(&mut logits, targets, Some(weight)), targets);
-            let mut dnormed = ops.buf(ops.len(&picked));
-            ops.linear_back(&mut dnormed, &logits, self.head_matrix(), true);
-            let mut dpicked = ops.buf(ops.len(&picked));
-            ops.rms_norm_back(&mut dpicked, &dnormed, &picked, &self.output_norm, eps, true);
+        let taught = self.taught(packed);
+        let sums = self.losses((x, taught.as_ref()), packed, Some(weight), &mut |rows, picked, dlogits| {
+            let mut dnormed = ops.buf(ops.len(picked));
+            ops.linear_back(&mut dnormed, dlogits, self.head_matrix(), true);
+            let mut dpicked = ops.buf(ops.len(picked));
+            ops.rms_norm_back(&mut dpicked, &dnormed, picked, &self.output_norm, eps, true);
             ops.scatter_add(&mut dx, &dpicked, rows, hidden);
-        }
+        });
         (sums, dx)
     }
 
@@ -58,12 +92,8 @@ impl<O: Ops> Decoder<O> {
         let lora = Lora { adapter, dropout: None };
         let pass = Pass { rotation: &packed.rotation, segments: &packed.segments, lora };
         let x = self.stack(&packed.ids, pass, None);
-        let mut sums = LossSums::default();
-        for (rows, targets) in packed.rows.chunks(self.stretch()).zip(packed.targets.chunks(self.stretch())) {
-            let (_, mut logits) = self.logits_of(&x, rows);
-            add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, None), targets);
-        }
-        Ok(sums)
+        let taught = self.taught(&packed);
+        Ok(self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {}))
     }
 
     /// Logits, or log-probabilities, at the chosen positions of one sequence.

@@ -38,9 +38,13 @@ pub type Grads = std::collections::BTreeMap<crate::weights::LinearId, crate::lor
 pub struct Sequence<'a> {
     pub ids: &'a [u32],
     pub targets: &'a [Option<u32>],
+    /// The loss at its targets is KL(base ‖ base + adapter) instead of −log p(target): what the base would say, with all
+    /// its doubts, stays (distillation as in Learning without Forgetting, Li and Hoiem 2016).
+    pub distilled: bool,
 }
 
-/// Sums over the trained tokens of a forward pass (divide by `tokens` for means).
+/// Sums over the trained tokens of a forward pass (divide by `tokens` for means). `nll` holds the divergence where a
+/// sequence is distilled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LossSums {
     pub nll: f64,

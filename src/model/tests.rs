@@ -41,7 +41,7 @@ fn data(weights: &Weights, lengths: &[usize]) -> Vec<(Vec<u32>, Vec<Option<u32>>
 }
 
 fn sequences(data: &[(Vec<u32>, Vec<Option<u32>>)]) -> Vec<Sequence<'_>> {
-    data.iter().map(|(ids, targets)| Sequence { ids, targets }).collect()
+    data.iter().map(|(ids, targets)| Sequence { ids, targets, distilled: false }).collect()
 }
 
 fn grads(model: &Model, adapter: &Adapter<Stored>, s: &[Sequence<'_>], dropout: Option<Dropout>) -> (LossSums, Grads) {
@@ -84,6 +84,63 @@ fn gradients_agree_with_the_losses_slope_in_every_family() {
             let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
             assert!((slope / norm.sqrt() - 1.0).abs() < 5e-3, "{name} {targets:?}: {slope}, not {}", norm.sqrt());
         }
+    }
+}
+
+/// Every second sequence is held to the base's own distribution.
+fn half_distilled(data: &[(Vec<u32>, Vec<Option<u32>>)]) -> Vec<Sequence<'_>> {
+    let mut sequences = sequences(data);
+    sequences.iter_mut().skip(1).step_by(2).for_each(|s| s.distilled = true);
+    sequences
+}
+
+/// Σ KL(base ‖ base + adapter) as written in the books, from whole rows of log-probabilities.
+fn divergence(model: &Model, adapter: &Adapter<Stored>, s: &Sequence<'_>) -> f64 {
+    let positions: Vec<usize> = (0..s.ids.len()).filter(|&i| s.targets[i].is_some()).collect();
+    let p = model.log_probs_at(None, s.ids, &positions).unwrap();
+    let q = model.log_probs_at(Some(adapter), s.ids, &positions).unwrap();
+    p.iter().zip(&q).map(|(p, q)| f64::from(*p).exp() * (f64::from(*p) - f64::from(*q))).sum()
+}
+
+#[test]
+fn distilled_sequences_are_held_to_the_base() {
+    for name in FAMILIES {
+        let w = weights(name);
+        let model = Model::new(&w, 2).unwrap();
+        let (a, d) = (adapter(&w, 3, &Site::ALL), data(&w, &[7, 12, 4, 9]));
+        let mixed = half_distilled(&d);
+        let (told, distilled): (Vec<_>, Vec<_>) = mixed.iter().cloned().partition(|s| !s.distilled);
+        let wanted: f64 = distilled.iter().map(|s| divergence(&model, &a, s)).sum();
+        let found = model.loss(Some(&a), &distilled).unwrap().nll;
+        assert!((found / wanted - 1.0).abs() < 1e-4, "{name}: {found}, not {wanted}");
+
+        // Mixed is the sum of both kinds, losses and gradients.
+        let (sums, g) = grads(&model, &a, &mixed, None);
+        let ((x, g_told), (y, g_distilled)) = (grads(&model, &a, &told, None), grads(&model, &a, &distilled, None));
+        assert!((sums.nll - x.nll - y.nll).abs() < 1e-5 * sums.nll, "{name}");
+        for (id, pair) in &g {
+            for (i, v) in pair.b.iter().enumerate() {
+                let parts = g_told[id].b[i] + g_distilled[id].b[i];
+                assert!((v - parts).abs() <= 1e-4 * v.abs().max(1e-3), "{name} {id:?}: {v}, not {parts}");
+            }
+        }
+        // The gradient is the loss's slope.
+        let norm: f64 = g.values().flat_map(|p| p.a.iter().chain(&p.b)).map(|v| f64::from(*v).powi(2)).sum();
+        let moved = |h: f64| {
+            let mut a = a.clone();
+            for (id, pair) in &mut a.pairs {
+                pair.a.iter_mut().zip(&g[id].a).for_each(|(x, g)| *x += (h * f64::from(*g) / norm.sqrt()) as f32);
+                pair.b.iter_mut().zip(&g[id].b).for_each(|(x, g)| *x += (h * f64::from(*g) / norm.sqrt()) as f32);
+            }
+            0.1 * model.loss(Some(&a), &mixed).unwrap().nll
+        };
+        let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+        assert!((slope / norm.sqrt() - 1.0).abs() < 5e-3, "{name}: {slope}, not {}", norm.sqrt());
+        // An adapter that does nothing is where the base is: no loss, no gradient.
+        let mut zero = a.clone();
+        zero.pairs.values_mut().for_each(|p| p.b.fill(0.0));
+        let (none, g) = grads(&model, &zero, &distilled, None);
+        assert!(none.nll.abs() < 1e-6 && g.values().flat_map(|p| &p.b).all(|v| v.abs() < 1e-6), "{name}: {none:?}");
     }
 }
 
@@ -216,9 +273,9 @@ fn foreign_tokens_adapters_and_lengths_are_refused() {
     let long = vec![0; w.config().context + 1];
     assert!(matches!(model.logits(None, &long), Err(ModelError::TooLong { .. })));
     assert!(matches!(model.log_probs_at(None, &[0], &[1]), Err(ModelError::Shape { .. })));
-    let uneven = Sequence { ids: &[0, 1], targets: &[None] };
+    let uneven = Sequence { ids: &[0, 1], targets: &[None], distilled: false };
     assert!(matches!(model.loss(None, &[uneven]), Err(ModelError::Shape { .. })));
-    let bad_target = Sequence { ids: &[0], targets: &[Some(vocab)] };
+    let bad_target = Sequence { ids: &[0], targets: &[Some(vocab)], distilled: false };
     assert!(matches!(model.loss(None, &[bad_target]), Err(ModelError::BadToken { .. })));
     let mut a = adapter(&w, 2, &[Site::Q]);
     a.pairs.values_mut().for_each(|p| p.b.truncate(p.b.len() - 1));

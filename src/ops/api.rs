@@ -87,7 +87,7 @@ pub struct Rotation {
 /// What a row of logits says of its target.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RowLoss {
-    /// −log p(target), nats.
+    /// −log p(target), or KL(teacher ‖ model); nats.
     pub nll: f64,
     /// Of the predicted distribution, nats.
     pub entropy: f64,
@@ -176,6 +176,15 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
 
     /// Loss of every row of logits; with `weight`, the logits become weight·d nll/d logits.
     fn cross_entropy(&self, logits: &mut Self::Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss>;
+    /// Divergence KL(teacher ‖ model) of every row, in the place of `nll`, from the logits of both (rows of `width`); the
+    /// teacher's become probabilities. With `weight`, the logits become weight·d KL/d logits.
+    fn distil(
+        &self,
+        logits: &mut Self::Buf,
+        teacher: &mut Self::Buf,
+        width: usize,
+        weight: Option<f32>,
+    ) -> Vec<RowLoss>;
     /// Logits become log-probabilities, rows of `width`.
     fn log_softmax(&self, logits: &mut Self::Buf, width: usize);
 }

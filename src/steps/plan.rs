@@ -105,7 +105,7 @@ fn time_step(
     let chosen: Vec<_> = examples.iter().take(batch).collect();
     let targets: Vec<Vec<Option<u32>>> = chosen.iter().map(|e| targets(e)).collect();
     let sequences: Vec<Sequence<'_>> =
-        chosen.iter().zip(&targets).map(|(e, t)| Sequence { ids: &e.ids, targets: t }).collect();
+        chosen.iter().zip(&targets).map(|(e, t)| Sequence { ids: &e.ids, targets: t, distilled: false }).collect();
     let mut seconds = 0.0;
     for _ in 0..2 {
         let mut grads = Grads::new();

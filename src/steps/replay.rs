@@ -74,7 +74,9 @@ pub fn examples(
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(data::encode(&records, base, config.max_seq_len.unwrap_or(2048))?.examples)
+    let mut examples = data::encode(&records, base, config.max_seq_len.unwrap_or(2048))?.examples;
+    examples.iter_mut().for_each(|e| e.distilled = true);
+    Ok(examples)
 }
 
 fn record(prompt: &str, answer: &str) -> Record {

@@ -16,7 +16,7 @@ use crate::weights::Weights;
 pub(super) struct Identity {
     pub config: Map<String, Value>,
     pub config_digest: Digest,
-    /// Of the training examples' ids and masks, in order.
+    /// Of the training examples' ids, masks and kinds, in order.
     pub data_digest: Digest,
     pub eval_digest: Digest,
     /// Of every tensor's name, shape, type and ends.
@@ -96,6 +96,7 @@ fn of_examples(examples: &[Example]) -> Digest {
         bytes.extend((e.ids.len() as u64).to_le_bytes());
         bytes.extend(e.ids.iter().flat_map(|id| id.to_le_bytes()));
         bytes.extend(e.mask.iter().map(|m| u8::from(*m)));
+        bytes.push(u8::from(e.distilled));
     }
     Digest::of_bytes(&bytes)
 }

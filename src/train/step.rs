@@ -13,6 +13,7 @@ use crate::weights::{LinearId, Site};
 pub(super) struct Prepared {
     ids: Vec<u32>,
     targets: Vec<Option<u32>>,
+    distilled: bool,
     pub trained: u64,
     /// Of the whole example, its last one included, which is predicted but never fed.
     pub tokens: u64,
@@ -24,7 +25,8 @@ impl Prepared {
         let last = example.mask.iter().rposition(|m| *m).filter(|i| *i > 0)?;
         let targets: Vec<_> = (1..=last).map(|i| example.mask[i].then_some(example.ids[i])).collect();
         let trained = targets.iter().flatten().count() as u64;
-        Some(Self { ids: example.ids[..last].to_vec(), targets, trained, tokens: example.ids.len() as u64 })
+        let (ids, tokens) = (example.ids[..last].to_vec(), example.ids.len() as u64);
+        Some(Self { ids, targets, distilled: example.distilled, trained, tokens })
     }
 
     pub(super) fn all(examples: &[Example]) -> Vec<Self> {
@@ -32,7 +34,7 @@ impl Prepared {
     }
 
     pub(super) fn sequence(&self) -> Sequence<'_> {
-        Sequence { ids: &self.ids, targets: &self.targets }
+        Sequence { ids: &self.ids, targets: &self.targets, distilled: self.distilled }
     }
 }
 
@@ -120,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_position_predicts_the_next_token_where_that_is_trained() {
-        let example = |mask: &[bool]| Example { ids: vec![5, 6, 7, 8], mask: mask.to_vec(), line: 1, cut: 0 };
+        let example =
+            |mask: &[bool]| Example { ids: vec![5, 6, 7, 8], mask: mask.to_vec(), line: 1, cut: 0, distilled: false };
         let p = Prepared::of(&example(&[true, false, true, false])).unwrap();
         // The first token is predicted by nothing, the last is read by nobody.
         assert_eq!((p.ids.as_slice(), p.targets.as_slice()), (&[5, 6][..], &[None, Some(7)][..]));

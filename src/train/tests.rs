@@ -100,6 +100,7 @@ fn examples(n: usize) -> Vec<Example> {
         mask: (0..4 + i % 5).map(|k| k > 1).collect(),
         line: i + 1,
         cut: 0,
+        distilled: false,
     };
     (0..n).map(one).collect()
 }

@@ -69,6 +69,7 @@ pub fn examples(data: &Json) -> Vec<Example> {
         mask: e["mask"].as_array().expect("mask").iter().map(|v| whole(v) == 1).collect(),
         line: line + 1,
         cut: 0,
+        distilled: false,
     };
     data.as_array().expect("data").iter().enumerate().map(one).collect()
 }
@@ -123,7 +124,8 @@ pub fn gradients(
     let tokens = all.iter().flatten().flat_map(|(_, t)| t).flatten().count();
     let mut nll = 0.0;
     for batch in &all {
-        let sequences: Vec<Sequence<'_>> = batch.iter().map(|(e, t)| Sequence { ids: &e.ids, targets: t }).collect();
+        let sequences: Vec<Sequence<'_>> =
+            batch.iter().map(|(e, t)| Sequence { ids: &e.ids, targets: t, distilled: e.distilled }).collect();
         let sums = model.loss_and_grads(&stored, &sequences, 1.0 / tokens as f32, None, &mut grads).expect("a loss");
         nll += sums.nll;
     }

@@ -75,6 +75,27 @@ fn gradients_over_a_gguf_equal_pefts() {
     }
 }
 
+/// Replay's loss, KL(base ‖ base + adapter), and its gradients, as PyTorch has them (tests/oracles/distil.py).
+#[test]
+fn distilled_gradients_equal_torchs() {
+    let golden = Arrays::open("distil");
+    for (name, run) in runs() {
+        let weights = gguf(&name);
+        let model = Model::new(&weights, 2).unwrap();
+        let mut data = examples(&run["data"])[..4].to_vec();
+        data.iter_mut().for_each(|e| e.distilled = true);
+        let held = start(&format!("{name}/adapter"), &run["run"], weights.config());
+        let (loss, ours) = gradients(&weights, &model, &held, &[data]);
+        let theirs = golden.f64(&format!("{name}.loss"))[0];
+        assert!((loss / theirs - 1.0).abs() <= 1e-3, "{name}: KL {loss} is not {theirs}");
+        let errors = halves(&ours)
+            .map(|(id, half, values)| frobenius(values, &golden.f32(&format!("{name}.grad.{}", peft_name(id, half)))));
+        let worst = errors.fold(0.0, f64::max);
+        println!("parity: gradients of {name}, distilled: worst relative Frobenius {worst:.1e} (limit {GRADIENT:.0e})");
+        assert!(worst <= GRADIENT, "{name}: {worst:.1e}");
+    }
+}
+
 fn trained(weights: &Weights, run: &Json, seed: &str, out: &Path) -> (Vec<StepMetrics>, Adapter<Hf>) {
     let model = Model::new(weights, 2).unwrap();
     let (config, data) = (train_config(&run["run"]), examples(&run["data"]));

@@ -45,6 +45,55 @@ simd! {
     }
 }
 
+simd! {
+    /// Σ p·(log p − log q); the teacher's logits become its probabilities p.
+    fn divergence(t: &mut [f32], l: &[f32], log_sums: (f32, f32)) -> f64 {
+        let mut total = 0.0f64;
+        for (t, l) in t.chunks_mut(4096).zip(l.chunks(4096)) {
+            let mut lanes = [0.0f32; LANES];
+            let (mut ts, mut ls) = (t.chunks_exact_mut(LANES), l.chunks_exact(LANES));
+            for (t, l) in (&mut ts).zip(&mut ls) {
+                for i in 0..LANES {
+                    let log_p = t[i] - log_sums.0;
+                    t[i] = exp(log_p);
+                    lanes[i] += t[i] * (log_p - (l[i] - log_sums.1));
+                }
+            }
+            for (t, l) in ts.into_remainder().iter_mut().zip(ls.remainder()) {
+                let log_p = *t - log_sums.0;
+                *t = exp(log_p);
+                lanes[0] += *t * (log_p - (*l - log_sums.1));
+            }
+            total += lanes.iter().map(|&v| f64::from(v)).sum::<f64>();
+        }
+        total
+    }
+}
+
+simd! {
+    fn to_difference(l: &mut [f32], p: &[f32], log_sum: f32, weight: f32) {
+        l.iter_mut().zip(p).for_each(|(l, p)| *l = (exp(*l - log_sum) - *p) * weight);
+    }
+}
+
+/// The row's largest, where it is first, log Σ e^l, and the distribution's entropy.
+fn whole(l: &[f32]) -> (u32, f64, f64) {
+    let m = max(l);
+    let (total, weighted) = exponentials(l, m);
+    let argmax = l.iter().position(|&v| v == m).unwrap_or(0) as u32;
+    (argmax, f64::from(m) + total.ln(), total.ln() - weighted / total)
+}
+
+fn distilled(l: &mut [f32], t: &mut [f32], weight: Option<f32>) -> RowLoss {
+    let (argmax, log_sum, entropy) = whole(l);
+    let (_, teachers, _) = whole(t);
+    let nll = divergence(t, l, (teachers as f32, log_sum as f32));
+    if let Some(weight) = weight {
+        to_difference(l, t, log_sum as f32, weight);
+    }
+    RowLoss { nll, entropy, argmax }
+}
+
 fn row(l: &mut [f32], target: usize, weight: Option<f32>) -> RowLoss {
     let m = max(l);
     let argmax = l.iter().position(|&v| v == m).unwrap_or(0) as u32;
@@ -72,6 +121,25 @@ impl Cpu {
             // SAFETY: each task takes its own row.
             let (l, out) = unsafe { (logits.slice(i * width, width), out.slice(i, 1)) };
             out[0] = row(l, targets[i] as usize, weight);
+        });
+        rows
+    }
+
+    pub(super) fn distil_rows(
+        &self,
+        logits: &mut [f32],
+        teacher: &mut [f32],
+        width: usize,
+        weight: Option<f32>,
+    ) -> Vec<RowLoss> {
+        assert!(logits.len() == teacher.len() && logits.len().is_multiple_of(width));
+        let mut rows = vec![RowLoss::default(); logits.len() / width];
+        let (n, logits, teacher, out) = (rows.len(), Parts::new(logits), Parts::new(teacher), Parts::new(&mut rows));
+        self.pool.run(n, &|i| {
+            // SAFETY: each task takes its own rows.
+            let (l, t, out) =
+                unsafe { (logits.slice(i * width, width), teacher.slice(i * width, width), out.slice(i, 1)) };
+            out[0] = distilled(l, t, weight);
         });
         rows
     }

@@ -197,6 +197,9 @@ impl Ops for Cpu {
     fn cross_entropy(&self, logits: &mut Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss> {
         self.cross_entropy_rows(logits, targets, weight)
     }
+    fn distil(&self, logits: &mut Buf, teacher: &mut Buf, width: usize, weight: Option<f32>) -> Vec<RowLoss> {
+        self.distil_rows(logits, teacher, width, weight)
+    }
     fn log_softmax(&self, logits: &mut Buf, width: usize) {
         self.log_softmax_rows(logits, width);
     }
