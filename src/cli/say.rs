@@ -40,9 +40,7 @@ pub fn checked(found: &Checked, json: bool) {
     result(json, found, || {
         let mut lines =
             vec![format!("{} records: {} conversations, {} texts; no fault", found.records, found.chat, found.text)];
-        for (line, first) in &found.duplicates {
-            lines.push(format!("line {line} holds the same as line {first}"));
-        }
+        lines.extend(found.warnings.iter().cloned());
         if let Some(t) = found.tokens {
             lines.push(format!("{} tokens, {} trained, longest example {}", t.all, t.trained, t.longest));
         }

@@ -68,6 +68,9 @@ impl Context<'_> {
         };
         let via = if named == name { String::new() } else { format!("role {name} -> {named} -> ") };
         self.report.note(&format!("base: {via}{place}, {}", base.digest.short()));
+        for note in base.template.notes() {
+            self.report.note(&format!("base: {note}"));
+        }
         Ok(base)
     }
 

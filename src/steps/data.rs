@@ -15,8 +15,8 @@ pub struct Checked {
     pub records: usize,
     pub chat: usize,
     pub text: usize,
-    /// Equal content, as (line, first line that holds it).
-    pub duplicates: Vec<(usize, usize)>,
+    /// Duplicates, contradictions, broken characters, each with its line.
+    pub warnings: Vec<String>,
     /// With a base: tokens of all, trained tokens, longest.
     pub tokens: Option<Tokens>,
 }
@@ -54,21 +54,8 @@ pub fn check(context: &mut Context<'_>, file: &Path, base: Option<&str>) -> Resu
             Some(Tokens::of(&encode(&records, &base, usize::MAX)?.examples))
         }
     };
-    Ok(Checked { records: records.len(), chat: records.len() - text, text, duplicates: duplicates(&records), tokens })
-}
-
-fn duplicates(records: &[Record]) -> Vec<(usize, usize)> {
-    let mut first = std::collections::HashMap::new();
-    let mut found = Vec::new();
-    for r in records {
-        match first.entry(format!("{:?}", r.content)) {
-            std::collections::hash_map::Entry::Occupied(e) => found.push((r.line, *e.get())),
-            std::collections::hash_map::Entry::Vacant(e) => {
-                e.insert(r.line);
-            }
-        }
-    }
-    found
+    let warnings = dataset::warnings(&records).iter().map(ToString::to_string).collect();
+    Ok(Checked { records: records.len(), chat: records.len() - text, text, warnings, tokens })
 }
 
 /// One example as its tokens: (text, trained).

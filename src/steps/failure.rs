@@ -119,6 +119,7 @@ failures! {
     };
     BaseError => |e| match e {
         BaseError::Ollama(o) => of_ollama(o),
+        BaseError::Store(s) if s.is_no_space() => Kind::Resources,
         _ => Kind::Input,
     };
     crate::model::ModelError => |e| match e {

@@ -32,6 +32,7 @@ pub fn prepare(
     (records, held_out): (&[Record], &[Record]),
 ) -> Result<TrainingSet, Failure> {
     let limit = config.max_seq_len.unwrap_or(2048);
+    warn_of_records(context, records);
     let encoded = encode(records, base, limit)?;
     warn_of_cuts(context, &encoded, limit);
     let mut train = encoded.examples;
@@ -47,6 +48,20 @@ pub fn prepare(
         eval,
         replayed: count,
     })
+}
+
+/// The first few things in the data that are seldom meant.
+fn warn_of_records(context: &mut Context<'_>, records: &[Record]) {
+    const SHOWN: usize = 3;
+    let warnings = dataset::warnings(records);
+    for warning in warnings.iter().take(SHOWN) {
+        context.report.warn(&format!("dataset, {warning}"));
+    }
+    if warnings.len() > SHOWN {
+        context
+            .report
+            .warn(&format!("dataset: {} more like these (`tunesmith data check` lists them)", warnings.len() - SHOWN));
+    }
 }
 
 /// What `max_seq_len` took away is never silent.

@@ -50,7 +50,7 @@ fn every_fault_of_a_dataset_is_listed_with_its_line() {
     place.write("d.jsonl", &format!("{GOOD}\n{{\"messages\": []}}\nnot json\n{GOOD}\n{{\"prompt\": 3}}\n"));
     place.run(&["data", "check", "d.jsonl"]).says(3, &["line 2", "line 3", "line 5"]);
     place.write("good.jsonl", &format!("{GOOD}\n{GOOD}\n"));
-    place.run(&["data", "check", "good.jsonl"]).says(0, &["2 records", "line 2 holds the same as line 1"]);
+    place.run(&["data", "check", "good.jsonl"]).says(0, &["2 records", "line 2: the same example as line 1"]);
     place.run(&["data", "check", "absent.jsonl"]).says(3, &["absent.jsonl"]);
 }
 

@@ -89,6 +89,35 @@ fn equal_models_are_without_effect_and_a_damaged_one_fails() {
     assert!(document["results"][0]["tokens_base"].as_u64().unwrap() > 0);
 }
 
+/// A role with an `embedding` model: the two answers' cosine by MiniLM through `/api/embed`.
+#[test]
+fn answers_are_compared_by_the_roles_embedding_model() {
+    let daemon = daemon::newest();
+    let _alone = daemon.alone();
+    let client = daemon.client();
+    daemon::register_smollm2(&client, "gate:v1");
+    daemon::register_minilm("gate-minilm");
+    derived(&client, "gate:short", &json!({"stop": ["a", "<|im_end|>"]}));
+    let (_dir, models_yaml) = project();
+    let text = std::fs::read_to_string(&models_yaml).unwrap();
+    std::fs::write(&models_yaml, text.replace("general: off", "general: off\n    embedding: gate-minilm")).unwrap();
+    let judged = judged(&models_yaml, "gate:short");
+    assert_eq!(judged.decision, Decision::Fail, "{judged:?}");
+    let mut written = std::fs::read_dir(models_yaml.with_file_name("eval")).unwrap().map(|e| e.unwrap().path());
+    let document = written.find(|p| p.extension().is_some_and(|e| e == "json")).unwrap();
+    let document: Value = serde_json::from_slice(&std::fs::read(document).unwrap()).unwrap();
+    let mean = document["statistics"]["avg_cosine_similarity"].as_f64().unwrap();
+    assert!((0.05..0.95).contains(&mean), "{mean}");
+    assert!(document["metadata"]["cosine_signature"].as_str().unwrap().contains("embed=gate-minilm"));
+    // Equal answers are equal in meaning.
+    for row in document["results"].as_array().unwrap() {
+        let (base, tuned) = (&row["base_model_response"], &row["finetuned_response"]);
+        if let Some(cosine) = row["cosine_similarity_score"].as_f64().filter(|_| base == tuned) {
+            assert!((cosine - 1.0).abs() < 1e-4, "{row}");
+        }
+    }
+}
+
 #[test]
 fn the_swap_watches_the_daemons_tags() {
     let daemon = daemon::newest();

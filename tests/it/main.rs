@@ -10,6 +10,7 @@ mod data;
 mod deliveries;
 mod faults;
 mod gate;
+mod kills;
 mod ollama_go;
 mod oracle;
 mod oracle_lora;
