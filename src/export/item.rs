@@ -57,9 +57,11 @@ impl Item<'_> {
         if self.vector { vec![self.cols as u64] } else { vec![self.cols as u64, self.rows as u64] }
     }
 
-    /// Rounded on the base's own grid.
+    /// Whether the base lies on the target's grid, or may in part: rounding to nearest would put a small ΔW back there,
+    /// or double it where the base lies half-way (F16, BF16: sums of quantised grids, and models trained in 16 bit).
     pub(super) fn dithered(&self) -> bool {
-        self.touched.is_some() && self.from() == self.to && self.to != Encoding::F32
+        let shared = self.from() == self.to || matches!(self.to, Encoding::F16 | Encoding::BF16);
+        self.touched.is_some() && shared && self.to != Encoding::F32
     }
 }
 

@@ -22,8 +22,7 @@ pub(super) struct Row<'a> {
     pub wanted: &'a [f32],
     pub written: &'a [f32],
     pub steps: &'a [f32],
-    /// Where rounding is dithered, because the base lies on the target's grid.
-    pub on_grid: &'a [bool],
+    pub dithered: bool,
 }
 
 impl Sums {
@@ -40,7 +39,7 @@ impl Sums {
             self.fourth[2] += d2 * d2;
             self.cross += realised * delta;
             self.residual += (written - wanted) * (written - wanted);
-            self.expected += rounding(written - wanted, f64::from(row.steps[i]), row.on_grid[i]);
+            self.expected += rounding(written - wanted, f64::from(row.steps[i]), row.dithered);
         }
     }
 
@@ -96,14 +95,13 @@ mod tests {
             let delta: Vec<f32> = (0..64).map(|c| ((r * 64 + c) as f32 * 0.11).cos() * 0.01).collect();
             let wanted: Vec<f32> = base.iter().zip(&delta).map(|(b, d)| b + d).collect();
             let written: Vec<f32> = base.iter().zip(&delta).map(|(b, d)| written(*b, *d)).collect();
-            let on_grid = &[dithered; 64];
             sums.add_row(Row {
                 base: &base,
                 delta: &delta,
                 wanted: &wanted,
                 written: &written,
                 steps: &[0.05; 64],
-                on_grid,
+                dithered,
             });
         }
         sums.survival("t", "F32", "Q8_0", dithered)

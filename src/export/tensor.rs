@@ -121,26 +121,15 @@ pub(super) struct Buffers {
     pub wanted: Vec<f32>,
     written: Vec<f32>,
     steps: Vec<f32>,
-    /// Where the base's value is one that the target type can say: there nearest would put a small ΔW back.
-    on_grid: Vec<bool>,
-    scratch: Vec<u8>,
 }
 
 impl Buffers {
     pub(super) fn new(cols: usize) -> Self {
         let zeros = || vec![0.0; cols];
-        Self {
-            base: zeros(),
-            delta: zeros(),
-            wanted: zeros(),
-            written: zeros(),
-            steps: zeros(),
-            on_grid: vec![false; cols],
-            scratch: Vec::new(),
-        }
+        Self { base: zeros(), delta: zeros(), wanted: zeros(), written: zeros(), steps: zeros() }
     }
 
-    /// Fills base, ΔW, their sum and `on_grid` for one row; the base's bytes.
+    /// Fills base, ΔW and their sum for one row; the base's bytes.
     pub(super) fn load<'r, O>(&mut self, rows: &'r Rows<'_, '_, O>, row: usize) -> Result<&'r [u8], ExportError> {
         let item = rows.item;
         let bytes = rows.base(row, &mut self.base);
@@ -148,61 +137,33 @@ impl Buffers {
         rows.delta(row, &mut self.delta);
         finite(item, "the adapter's ΔW", row, &self.delta)?;
         sum(&self.base, &self.delta, &mut self.wanted);
-        if item.touched.is_some() {
-            self.find_grid(item)?;
-        }
         Ok(bytes)
-    }
-
-    fn find_grid(&mut self, item: &Item<'_>) -> Result<(), ExportError> {
-        if item.dithered() {
-            self.on_grid.fill(true);
-        } else if matches!(item.to, Encoding::F16 | Encoding::BF16) {
-            // A model trained in bf16 may lie in an f32 file, and some sums of quantised grids are f16s.
-            self.scratch.clear();
-            encode_nearest(item.to, &self.base, &mut self.scratch).map_err(|e| encode_fault(item, e))?;
-            decode(item.to, &self.scratch, &mut self.written);
-            self.on_grid.iter_mut().zip(self.base.iter().zip(&self.written)).for_each(|(o, (b, w))| *o = b == w);
-        }
-        Ok(())
     }
 
     /// Appends the row in the target type.
     fn encode(&mut self, item: &Item<'_>, base: &[u8], key: u64, out: &mut Vec<u8>) -> Result<(), ExportError> {
-        let fault = |e| encode_fault(item, e);
+        let own_grid = if item.from() == item.to { base } else { &[] };
         if item.dithered() {
-            return encode_dithered(item.to, base, &self.wanted, key, out).map_err(fault);
+            encode_dithered(item.to, own_grid, &self.wanted, key, out)
+        } else {
+            encode_nearest(item.to, &self.wanted, out)
         }
-        let start = out.len();
-        encode_nearest(item.to, &self.wanted, out).map_err(fault)?;
-        if item.touched.is_some() && self.on_grid.contains(&true) {
-            self.scratch.clear();
-            encode_dithered(item.to, &[], &self.wanted, key, &mut self.scratch).map_err(fault)?;
-            let size = item.to.block().1;
-            for (i, _) in self.on_grid.iter().enumerate().filter(|(_, on)| **on) {
-                out[start + i * size..start + (i + 1) * size].copy_from_slice(&self.scratch[i * size..(i + 1) * size]);
-            }
-        }
-        Ok(())
+        .map_err(|source| ExportError::Encode { tensor: item.name.clone(), source })
     }
 
     /// Adds what of ΔW is in the bytes of this row.
-    pub(super) fn count(&mut self, to: Encoding, bytes: &[u8], sums: &mut Sums) {
-        decode(to, bytes, &mut self.written);
-        steps(to, bytes, &mut self.steps);
+    pub(super) fn count(&mut self, item: &Item<'_>, bytes: &[u8], sums: &mut Sums) {
+        decode(item.to, bytes, &mut self.written);
+        steps(item.to, bytes, &mut self.steps);
         sums.add_row(Row {
             base: &self.base,
             delta: &self.delta,
             wanted: &self.wanted,
             written: &self.written,
             steps: &self.steps,
-            on_grid: &self.on_grid,
+            dithered: item.dithered(),
         });
     }
-}
-
-fn encode_fault(item: &Item<'_>, source: crate::ops::OpsError) -> ExportError {
-    ExportError::Encode { tensor: item.name.clone(), source }
 }
 
 fn block<O>(
@@ -220,7 +181,7 @@ fn block<O>(
         let start = out.len();
         buffers.encode(item, bytes, key(seed, &item.name, row), &mut out)?;
         if item.touched.is_some() {
-            buffers.count(item.to, &out[start..], &mut sums);
+            buffers.count(item, &out[start..], &mut sums);
         }
     }
     Ok((out, sums))

@@ -73,7 +73,7 @@ fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<Che
         let (mut part, mut buffers) = (Sums::default(), Buffers::new(item.cols));
         for row in range {
             buffers.load(&rows, row)?;
-            buffers.count(item.to, &bytes[row * size..(row + 1) * size], &mut part);
+            buffers.count(item, &bytes[row * size..(row + 1) * size], &mut part);
         }
         Ok(part)
     };

@@ -24,7 +24,12 @@ pub fn steps(encoding: Encoding, bytes: &[u8], out: &mut [f32]) {
 fn ulp(v: f32, (mantissa, least): (i32, i32)) -> f32 {
     let exponent = ((v.to_bits() >> 23 & 0xff) as i32 - 127).max(least);
     // A product of two powers, because the unit of a small f32 is itself subnormal.
-    2f32.powi(exponent) * 2f32.powi(-mantissa)
+    power_of_two(exponent) * power_of_two(-mantissa)
+}
+
+/// 2^exponent for −126 ..= 127.
+fn power_of_two(exponent: i32) -> f32 {
+    f32::from_bits(((exponent + 127) as u32) << 23)
 }
 
 fn scales(encoding: Encoding, bytes: &[u8], out: &mut [f32]) {
