@@ -96,26 +96,33 @@ impl<O: Ops> Decoder<O> {
         Ok(self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {}))
     }
 
-    /// Logits, or log-probabilities, at the chosen positions of one sequence.
+    /// Logits, or log-probabilities, at the chosen positions of each sequence, all in one pass.
     pub fn logits_at(
         &self,
         adapter: Option<&Adapter<Stored>>,
-        ids: &[u32],
-        positions: &[usize],
+        asked: &[(&[u32], &[usize])],
         log_softmax: bool,
     ) -> Result<Vec<f32>, ModelError> {
         self.check_adapter(adapter)?;
-        self.check_ids(ids)?;
-        let Some(&last) = positions.iter().max() else { return Ok(Vec::new()) };
-        if last >= ids.len() {
-            let what = "the list of positions".to_owned();
-            return Err(ModelError::Shape { what, found: last + 1, expected: ids.len() });
+        let (mut ids, mut segments, mut positions) = (Vec::new(), Vec::new(), Vec::new());
+        for (sequence, chosen) in asked {
+            self.check_ids(sequence)?;
+            let Some(&last) = chosen.iter().max() else { continue };
+            let Some(used) = sequence.get(..=last) else {
+                let what = "the list of positions".to_owned();
+                return Err(ModelError::Shape { what, found: last + 1, expected: sequence.len() });
+            };
+            let (start, n) = (ids.len(), used.len());
+            positions.extend(chosen.iter().map(|p| start + p));
+            ids.extend_from_slice(used);
+            segments.push(Segment { query: start, queries: n, key: start, keys: n });
         }
-        let n = last + 1;
-        let rotation = self.rotation(0..n);
-        let segments = [Segment { query: 0, queries: n, key: 0, keys: n }];
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rotation = self.rotation(segments.iter().flat_map(|s| 0..s.queries));
         let pass = Pass { rotation: &rotation, segments: &segments, lora: Lora { adapter, dropout: None } };
-        let x = self.stack(&ids[..n], pass, None);
+        let x = self.stack(&ids, pass, None);
         let mut all = Vec::with_capacity(positions.len() * self.config().vocab);
         for rows in positions.chunks(self.stretch()) {
             let (_, mut logits) = self.logits_of(&x, rows);

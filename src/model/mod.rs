@@ -85,17 +85,17 @@ impl Model {
 
     /// Logits of every position, `ids.len() × vocab`.
     pub fn logits(&self, adapter: Option<&Adapter<Stored>>, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
-        self.0.logits_at(adapter, ids, &(0..ids.len()).collect::<Vec<_>>(), false)
+        self.0.logits_at(adapter, &[(ids, &(0..ids.len()).collect::<Vec<_>>())], false)
     }
 
-    /// Log-softmax rows at the chosen positions only, `positions.len() × vocab`.
+    /// Log-softmax rows at the chosen positions only of each sequence (ids, positions), one after the other:
+    /// `positions × vocab`. All in one pass, which reads the weights once.
     pub fn log_probs_at(
         &self,
         adapter: Option<&Adapter<Stored>>,
-        ids: &[u32],
-        positions: &[usize],
+        asked: &[(&[u32], &[usize])],
     ) -> Result<Vec<f32>, ModelError> {
-        self.0.logits_at(adapter, ids, positions, true)
+        self.0.logits_at(adapter, asked, true)
     }
 
     /// Forward only.

@@ -97,8 +97,8 @@ fn half_distilled(data: &[(Vec<u32>, Vec<Option<u32>>)]) -> Vec<Sequence<'_>> {
 /// Σ KL(base ‖ base + adapter) as written in the books, from whole rows of log-probabilities.
 fn divergence(model: &Model, adapter: &Adapter<Stored>, s: &Sequence<'_>) -> f64 {
     let positions: Vec<usize> = (0..s.ids.len()).filter(|&i| s.targets[i].is_some()).collect();
-    let p = model.log_probs_at(None, s.ids, &positions).unwrap();
-    let q = model.log_probs_at(Some(adapter), s.ids, &positions).unwrap();
+    let p = model.log_probs_at(None, &[(s.ids, &positions)]).unwrap();
+    let q = model.log_probs_at(Some(adapter), &[(s.ids, &positions)]).unwrap();
     p.iter().zip(&q).map(|(p, q)| f64::from(*p).exp() * (f64::from(*p) - f64::from(*q))).sum()
 }
 
@@ -255,13 +255,20 @@ fn log_probs_are_the_logits_normalised() {
     let ids = [3u32, 1, 4, 1, 5];
     let (v, logits) = (w.config().vocab, model.logits(None, &ids).unwrap());
     assert_eq!(logits.len(), 5 * v);
-    let log_probs = model.log_probs_at(None, &ids, &[4, 1]).unwrap();
+    let log_probs = model.log_probs_at(None, &[(&ids, &[4, 1])]).unwrap();
     for (row, at) in log_probs.chunks(v).zip([4, 1]) {
         let l = &logits[at * v..(at + 1) * v];
         let sum = l.iter().map(|&l| f64::from(l).exp()).sum::<f64>().ln();
         assert!(row.iter().zip(l).all(|(&p, &l)| (f64::from(p) - (f64::from(l) - sum)).abs() < 1e-5));
     }
-    assert!(model.log_probs_at(None, &ids, &[]).unwrap().is_empty());
+    assert!(model.log_probs_at(None, &[(&ids, &[])]).unwrap().is_empty());
+    // Several sequences in one pass don't see each other.
+    let other = [7u32, 2, 9];
+    let together = model.log_probs_at(None, &[(&other, &[2]), (&ids, &[]), (&ids, &[4, 1])]).unwrap();
+    let alone = model.log_probs_at(None, &[(&other, &[2])]).unwrap();
+    let expected = alone.iter().chain(&log_probs);
+    assert_eq!(together.len(), 3 * v);
+    assert!(together.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5));
 }
 
 #[test]
@@ -272,7 +279,7 @@ fn foreign_tokens_adapters_and_lengths_are_refused() {
     assert!(matches!(model.logits(None, &[0, vocab]), Err(ModelError::BadToken { id, .. }) if id == vocab));
     let long = vec![0; w.config().context + 1];
     assert!(matches!(model.logits(None, &long), Err(ModelError::TooLong { .. })));
-    assert!(matches!(model.log_probs_at(None, &[0], &[1]), Err(ModelError::Shape { .. })));
+    assert!(matches!(model.log_probs_at(None, &[(&[0], &[1])]), Err(ModelError::Shape { .. })));
     let uneven = Sequence { ids: &[0, 1], targets: &[None], distilled: false };
     assert!(matches!(model.loss(None, &[uneven]), Err(ModelError::Shape { .. })));
     let bad_target = Sequence { ids: &[0], targets: &[Some(vocab)], distilled: false };

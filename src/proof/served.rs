@@ -66,20 +66,14 @@ pub fn ask(
 
 /// Our distributions at the same positions.
 pub fn forward(model: &Model, adapter: Option<&Adapter<Stored>>, answers: &[Answered]) -> Result<Rows, ProofError> {
-    answers
-        .iter()
-        .map(|a| {
-            // Position p predicts token p + 1: the first answer token is predicted at the prompt's last position.
-            let positions: Vec<usize> = (0..a.top.len()).map(|i| a.prompt - 1 + i).collect();
-            if positions.is_empty() {
-                return Ok(Vec::new());
-            }
-            let length = a.prompt + a.top.len() - 1;
-            let flat = model.log_probs_at(adapter, &a.ids[..length], &positions)?;
-            let vocab = flat.len() / positions.len();
-            Ok(flat.chunks(vocab).map(<[f32]>::to_vec).collect())
-        })
-        .collect()
+    // Position p predicts token p + 1: the first answer token is predicted at the prompt's last position.
+    let positions = |a: &Answered| (0..a.top.len()).map(|i| a.prompt - 1 + i).collect::<Vec<_>>();
+    let chosen: Vec<Vec<usize>> = answers.iter().map(positions).collect();
+    let asked: Vec<_> = answers.iter().zip(&chosen).map(|(a, p)| (a.ids.as_slice(), p.as_slice())).collect();
+    let flat = model.log_probs_at(adapter, &asked)?;
+    let total: usize = chosen.iter().map(Vec::len).sum();
+    let mut rows = flat.chunks(flat.len().checked_div(total).unwrap_or(1).max(1)).map(<[f32]>::to_vec);
+    Ok(chosen.iter().map(|p| rows.by_ref().take(p.len()).collect()).collect())
 }
 
 pub fn leg(

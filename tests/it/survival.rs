@@ -1,6 +1,6 @@
 //! What of a tune is left after export, on SmolLM2-135M-Instruct, and the memory that export takes.
 //!
-//! The table of docs/survival.md: `cargo test --release --test it survival:: -- --ignored --nocapture`
+//! The table of docs/survival.md: `cargo test --test it survival::the_table -- --ignored --nocapture`
 
 use tunesmith::batch::Example;
 use tunesmith::export::{self, Floor, Quant};
@@ -35,7 +35,7 @@ fn answers(weights: &Weights, adapter: Option<&Adapter<Stored>>, held_out: &[Exa
     for example in held_out {
         let positions: Vec<usize> = (1..example.ids.len()).filter(|p| example.mask[*p]).map(|p| p - 1).collect();
         let (prompt, answer) = example.ids.split_at(positions[0] + 1);
-        rows.push(model.log_probs_at(adapter, &example.ids, &positions).unwrap());
+        rows.push(model.log_probs_at(adapter, &[(&example.ids, &positions)]).unwrap());
         let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: answer.len(), seed: 0 };
         let given = model.generate(adapter, prompt, &sampling, &|_| false, &mut |_| true).unwrap();
         right += usize::from(given == answer);
@@ -185,7 +185,7 @@ fn export_streams() {
     for quant in ["f16", "q8_0", "keep"] {
         let args =
             ["export", "--adapter", "adapter", "--base", model, "--quant", quant, "--output", "out.gguf", "--quiet"];
-        let mut child = place.command(&args).spawn().unwrap();
+        let mut child = place.command(&args).stdout(std::process::Stdio::null()).spawn().unwrap();
         let peak = peak_of(&mut child);
         assert!(child.wait().unwrap().success(), "{quant}");
         let limit = 3 * largest as u64 + (200 << 20);
