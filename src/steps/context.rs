@@ -55,7 +55,8 @@ impl Context<'_> {
     /// Path · role · model in the store · shortcut; says what it found.
     pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
         let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
-        let resolver = self.resolver();
+        let mut resolver = self.resolver();
+        resolver.store_roots.splice(0..0, self.store_of(&named));
         if let Some(package) = resolver.to_fetch(&named) {
             let (name, version) = (package.pip, package.version);
             self.report.note(&format!("base: {named} is fetched by pip, once (the package {name} {version})"));
@@ -72,6 +73,16 @@ impl Context<'_> {
             self.report.note(&format!("base: {note}"));
         }
         Ok(base)
+    }
+
+    /// The store from which the daemon serves `name`, where it can be read: it may run with another `OLLAMA_MODELS`.
+    fn store_of(&self, name: &str) -> Option<PathBuf> {
+        if std::path::Path::new(name).exists() {
+            return None;
+        }
+        let show = self.client().ok()?.show(name).ok()??;
+        let root = std::path::Path::new(&show.from).parent()?.parent()?;
+        root.join("manifests").is_dir().then(|| root.to_path_buf())
     }
 
     /// The model of the role `name`, when `name` is a role and no path.

@@ -136,6 +136,9 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial, s)).collect();
     let mut answerer = DaemonAnswerer::new(client, trial)?;
+    if trial.base.is_none() {
+        context.report.note("asked through /api/chat: each model with its own template and SYSTEM");
+    }
     std::fs::create_dir_all(&trial.output)
         .map_err(|e| crate::store::StoreError::new("creating folder", &trial.output, e))?;
     let mut journal = Journal::open(&trial.output.join("answers.jsonl"))?;
@@ -286,13 +289,14 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
             return Err(Failure::new(Kind::Usage, "give --against MODEL, or --role, whose model is then v1"));
         }
     };
+    let base = base_of_both(context, &client, (&v1, &wishes.model))?;
     let trial = Trial {
         general: wishes.suites.is_empty(),
         v1,
         v2: wishes.model.clone(),
         held_out: &[],
         trained: &[],
-        base: None,
+        base: base.as_ref(),
         output: wishes.output.clone(),
         limit: wishes.limit,
         num_thread: wishes.num_thread,
@@ -301,4 +305,14 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
         role: &role,
     };
     judge(context, &client, &trial)
+}
+
+/// v1, where v2 is a tune of that very file: then both have its template, and are asked as `run` asks them.
+fn base_of_both(context: &mut Context<'_>, client: &Client, (v1, v2): (&str, &str)) -> Result<Option<Base>, Failure> {
+    let lineage = client.show(v2)?.and_then(|show| super::delivery::lineage_of(&show, "base"));
+    let Some(digest) = lineage.and_then(|text| text.parse::<Digest>().ok()) else { return Ok(None) };
+    match client.show(v1)? {
+        Some(show) if show.from.ends_with(&digest.blob_name()) => Ok(context.open_base(v1).ok()),
+        _ => Ok(None),
+    }
 }

@@ -15,7 +15,8 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
     let _alone = daemon.alone();
     let client = daemon.client();
     daemon::register_smollm2(&client, BASE);
-    let place = Place::new().with("OLLAMA_HOST", daemon.host().to_string()).with("OLLAMA_MODELS", daemon.store());
+    // Where its store is, the daemon says.
+    let place = Place::new().with("OLLAMA_HOST", daemon.host().to_string());
     place.write("data/training/tickets.jsonl", include_str!("../fixtures/way/train.jsonl"));
     place.write("suite.jsonl", include_str!("../fixtures/way/suite.jsonl"));
     place.write("configs/models.yaml", ROLES);
@@ -29,6 +30,7 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
     ended.says(0, &[]);
     let result = ended.json();
     assert_eq!((&result["promoted"], &result["verdict"]), (&json!("router"), &json!("PASS")), "{}", ended.err);
+    println!("{}", result["summary"].as_str().unwrap());
 
     let run = result["run"].as_str().unwrap();
     let proof: Value = serde_json::from_str(&place.read(&format!("{run}/proof.json"))).unwrap();
