@@ -22,6 +22,8 @@ pub struct Screen {
     bars: bool,
     colour: bool,
     current: Option<Stage>,
+    /// Not said twice running.
+    last_note: String,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl Screen {
             bars: terminal && progress && level > Level::Quiet,
             colour: terminal && !no_colour,
             current: None,
+            last_note: String::new(),
         }
     }
 
@@ -102,8 +105,9 @@ impl Report for Screen {
     }
 
     fn note(&mut self, line: &str) {
-        if self.level > Level::Quiet {
+        if self.level > Level::Quiet && self.last_note != line {
             self.say(&format!("  {line}"));
+            line.clone_into(&mut self.last_note);
         }
     }
 

@@ -51,6 +51,7 @@ pub struct TrainConfig {
 pub struct StepMetrics {
     pub step: u64,
     pub epoch: f64,
+    /// The mean over the step's trained tokens: −log p, and KL(base ‖ tuned) where the example is replayed.
     pub train_loss: f64,
     pub mean_token_accuracy: f64,
     pub entropy: f64,
