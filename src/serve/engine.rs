@@ -31,7 +31,7 @@ impl std::fmt::Debug for Loaded {
 }
 
 /// Refuses by name what candle-transformers 0.11 computes wrong (reference: its llama ignores `rope_freqs.weight`, its
-/// Gemma 3 uses another activation) and what it does not have.
+/// Gemma 3 uses another activation, its llama and qwen2 know one width of heads) and what it does not have.
 pub fn check(gguf: &Gguf) -> Result<(), Fault> {
     let family = gguf.architecture().map_err(|e| Fault::bad(e.to_string()))?;
     let refuse =
@@ -39,9 +39,21 @@ pub fn check(gguf: &Gguf) -> Result<(), Fault> {
     match family {
         "llama" if gguf.tensor("rope_freqs.weight").is_some() => refuse("its scaled rotary frequencies are ignored"),
         "llama" if gguf.u64("llama.expert_count").is_ok_and(|n| n > 0) => refuse("it has experts"),
+        "llama" | "qwen2" if !usual_heads(gguf, family) => {
+            refuse("its heads are not embedding_length / head_count wide, as is taken for granted")
+        }
         "llama" | "qwen2" | "qwen3" => Ok(()),
         _ => refuse("the architecture is not among llama, qwen2 and qwen3"),
     }
+}
+
+/// Whether the heads have the width that candle computes, whatever `key_length` says. What the file does not say is not
+/// judged here: opening it then fails by itself.
+fn usual_heads(gguf: &Gguf, family: &str) -> bool {
+    let number = |key: &str| gguf.u64(&format!("{family}.{key}")).ok();
+    let (Some(width), Some(heads)) = (number("embedding_length"), number("attention.head_count")) else { return true };
+    let Some(usual) = width.checked_div(heads) else { return false };
+    ["attention.key_length", "attention.value_length"].into_iter().filter_map(number).all(|n| n == usual)
 }
 
 impl Loaded {
@@ -83,5 +95,54 @@ impl Loaded {
         };
         let mut step = step;
         step().map_err(Fault::internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gguf::{GgmlType, GgufError, Metadata, PlannedTensor, Value, write};
+
+    fn checked(family: &str, numbers: &[(&str, u32)], tensor: &str) -> Result<(), Fault> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.gguf");
+        let mut metadata = Metadata::from([("general.architecture".to_owned(), Value::String(family.to_owned()))]);
+        metadata.extend(numbers.iter().map(|(key, n)| (format!("{family}.{key}"), Value::U32(*n))));
+        let tensors = [PlannedTensor { name: tensor.to_owned(), ne: vec![8], ty: GgmlType::F32 }];
+        write::<GgufError>(&path, &metadata, &tensors, |_, out| {
+            out.extend_from_slice(&[0; 32]);
+            Ok(())
+        })
+        .unwrap();
+        check(&Gguf::open(&path).unwrap())
+    }
+
+    #[test]
+    fn what_would_be_computed_wrong_is_refused_by_name() {
+        let sizes = [("embedding_length", 64), ("attention.head_count", 4)];
+        let with = |more: &[(&'static str, u32)]| [&sizes[..], more].concat();
+        let weight = "output_norm.weight";
+        for family in ["llama", "qwen2"] {
+            checked(family, &sizes, weight).unwrap();
+            let usual = with(&[("attention.key_length", 16), ("attention.value_length", 16)]);
+            checked(family, &usual, weight).unwrap();
+            for key in ["attention.key_length", "attention.value_length"] {
+                let Fault(status, why) = checked(family, &with(&[(key, 32)]), weight).unwrap_err();
+                assert_eq!(status, axum::http::StatusCode::BAD_REQUEST);
+                assert!(why.contains(family) && why.contains("heads") && why.contains("Ollama"), "{why}");
+            }
+            let none = [("embedding_length", 64), ("attention.head_count", 0)];
+            assert!(checked(family, &none, weight).unwrap_err().1.contains("heads"));
+        }
+        // qwen3 reads the width.
+        checked("qwen3", &with(&[("attention.key_length", 32)]), weight).unwrap();
+        for (family, numbers, tensor, why) in [
+            ("llama", &sizes[..], "rope_freqs.weight", "rotary frequencies"),
+            ("llama", &with(&[("expert_count", 8)])[..], weight, "experts"),
+            ("gemma3", &[][..], weight, "gemma3"),
+        ] {
+            let fault = checked(family, numbers, tensor).unwrap_err();
+            assert!(fault.1.contains(why) && fault.1.contains("use Ollama"), "{}", fault.1);
+        }
     }
 }
