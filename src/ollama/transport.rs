@@ -129,7 +129,7 @@ impl Transport {
             let mut response = self.send(out).await?;
             let mut lines = Lines::default();
             loop {
-                let chunk = self.guarded(out, response.chunk(), &mut || {}).await?.map_err(|e| torn(out, chain(&e)))?;
+                let chunk = self.guarded(out, response.chunk(), &mut || 0).await?.map_err(|e| torn(out, chain(&e)))?;
                 let ended = chunk.is_none();
                 let ready = match chunk {
                     Some(bytes) => lines.push(&bytes),
@@ -147,13 +147,14 @@ impl Transport {
         })
     }
 
-    /// A request whose body is written while `progress` is called from time to time; gives the status.
+    /// A request whose body is written while `progress` is called from time to time and says how much of it has gone;
+    /// gives the status. An upload may take as long as it moves.
     pub fn put_body(
         &self,
         out: &Outgoing,
         body: reqwest::Body,
         length: u64,
-        progress: &mut dyn FnMut(),
+        progress: &mut dyn FnMut() -> u64,
     ) -> Result<StatusCode, OllamaError> {
         self.runtime.block_on(async {
             let request = self
@@ -172,7 +173,7 @@ impl Transport {
     pub fn status(&self, out: &Outgoing) -> Result<StatusCode, OllamaError> {
         let request = self.http.request(out.method.clone(), format!("{}{}", self.host, out.path));
         self.runtime.block_on(async {
-            let sent = self.guarded(out, request.send(), &mut || {}).await?;
+            let sent = self.guarded(out, request.send(), &mut || 0).await?;
             sent.map(|r| r.status()).map_err(|e| self.fault(out, &e))
         })
     }
@@ -182,7 +183,7 @@ impl Transport {
         if let Some(body) = &out.body {
             request = request.json(body);
         }
-        let response = self.guarded(out, request.send(), &mut || {}).await?.map_err(|e| self.fault(out, &e))?;
+        let response = self.guarded(out, request.send(), &mut || 0).await?.map_err(|e| self.fault(out, &e))?;
         self.good(out, response).await
     }
 
@@ -204,7 +205,7 @@ impl Transport {
     async fn whole(&self, out: &Outgoing, mut response: Response, limit: usize) -> Result<Vec<u8>, OllamaError> {
         let mut body = Vec::new();
         while let Some(bytes) =
-            self.guarded(out, response.chunk(), &mut || {}).await?.map_err(|e| torn(out, chain(&e)))?
+            self.guarded(out, response.chunk(), &mut || 0).await?.map_err(|e| torn(out, chain(&e)))?
         {
             if body.len() + bytes.len() > limit {
                 return Err(torn(out, format!("the answer is longer than {limit} bytes")));
@@ -214,12 +215,13 @@ impl Transport {
         Ok(body)
     }
 
-    /// Awaits `future`, looking at the interruption flag and the clock.
+    /// Awaits `future`, looking at the interruption flag and the clock; `on_tick` counts what has moved meanwhile, and
+    /// the clock starts anew whenever that has.
     async fn guarded<F: Future>(
         &self,
         out: &Outgoing,
         future: F,
-        on_tick: &mut dyn FnMut(),
+        on_tick: &mut dyn FnMut() -> u64,
     ) -> Result<F::Output, OllamaError> {
         let limit = match out.patience {
             Patience::Quick => self.timeouts.quick,
@@ -229,6 +231,7 @@ impl Transport {
         let deadline = tokio::time::sleep(limit);
         tokio::pin!(deadline);
         let mut tick = tokio::time::interval(POLL);
+        let mut moved = 0;
         loop {
             if self.interrupt.raised() {
                 return Err(OllamaError::Interrupted);
@@ -237,7 +240,13 @@ impl Transport {
                 biased;
                 done = &mut future => return Ok(done),
                 () = &mut deadline => return Err(torn(out, format!("nothing was heard for {} s", limit.as_secs_f32()))),
-                _ = tick.tick() => on_tick(),
+                _ = tick.tick() => {
+                    let now = on_tick();
+                    if now != moved {
+                        moved = now;
+                        deadline.as_mut().reset(tokio::time::Instant::now() + limit);
+                    }
+                }
             }
         }
     }

@@ -35,7 +35,11 @@ impl Client {
             let out = blob(Method::POST, digest, Patience::Long);
             let sent = Arc::new(AtomicU64::new(0));
             let body = body_of(file, total, Arc::clone(&sent));
-            let done = self.way.put_body(&out, body, total, &mut || progress(sent.load(Ordering::Relaxed), total));
+            let done = self.way.put_body(&out, body, total, &mut || {
+                let so_far = sent.load(Ordering::Relaxed);
+                progress(so_far, total);
+                so_far
+            });
             done.map_err(|e| match e {
                 OllamaError::Said { message, .. } if message.contains("digest mismatch") => {
                     OllamaError::Other(format!("{} is not what it was: {message}; export it again", path.display()))
@@ -72,4 +76,71 @@ fn body_of(file: std::fs::File, total: u64, sent: Arc<AtomicU64>) -> reqwest::Bo
         sent.fetch_add(n as u64, Ordering::Relaxed);
         Ok(Some((chunk, (file, left - n as u64, sent))))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::ollama::Host;
+    use crate::ollama::transport::Timeouts;
+    use crate::store::Interrupt;
+
+    const TOTAL: usize = 96 << 20;
+
+    /// Reads up to the end of the head; how much of the body came with it.
+    fn head(stream: &mut TcpStream) -> usize {
+        let (mut all, mut buffer) = (Vec::new(), vec![0; CHUNK]);
+        loop {
+            let n = stream.read(&mut buffer).unwrap();
+            all.extend_from_slice(&buffer[..n]);
+            if let Some(at) = all.windows(4).position(|w| w == b"\r\n\r\n") {
+                return all.len() - at - 4;
+            }
+        }
+    }
+
+    /// Lacks the blob, then takes it slowly, up to `stop` bytes of it.
+    fn slow_daemon(stop: usize) -> Host {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = Host::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        std::thread::spawn(move || {
+            let (mut first, _) = listener.accept().unwrap();
+            head(&mut first);
+            first.write_all(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n").unwrap();
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut taken, mut buffer) = (head(&mut stream), vec![0; CHUNK]);
+            while taken < stop {
+                taken += stream.read(&mut buffer).unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            if stop == TOTAL {
+                stream.write_all(b"HTTP/1.1 201 X\r\nContent-Length: 0\r\n\r\n").unwrap();
+            } else {
+                std::thread::sleep(Duration::from_secs(30));
+            }
+        });
+        host
+    }
+
+    #[test]
+    fn a_slow_upload_may_last_and_a_standing_one_may_not() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(TOTAL as u64).unwrap();
+        let patience = Duration::from_secs(1);
+        let upload = |stop| {
+            let timeouts = Timeouts { connect: Duration::from_secs(5), quick: Duration::from_secs(5), long: patience };
+            let client = Client::with_timeouts(slow_daemon(stop), Interrupt::default(), timeouts).unwrap();
+            let begun = Instant::now();
+            (client.upload(file.path(), Digest::of_bytes(b""), &mut |_, _| {}), begun.elapsed())
+        };
+        let (done, took) = upload(TOTAL);
+        done.unwrap();
+        assert!(took > patience * 3 / 2, "too fast to show anything: {took:?}");
+        let e = upload(8 << 20).0.unwrap_err();
+        assert!(matches!(&e, OllamaError::Torn { reason, .. } if reason.contains("nothing was heard")), "{e}");
+    }
 }
