@@ -70,6 +70,15 @@ pub enum ExportError {
     Other(String),
 }
 
+/// Bytes this user can still write in `folder`; None where the system does not say.
+pub fn free_disk(folder: &Path) -> Option<u64> {
+    // No disk has room for that much: the refusal says how much there is.
+    match plan::check_disk(&folder.join("any"), u64::MAX) {
+        Err(ExportError::Disk { free, .. }) => Some(free),
+        _ => None,
+    }
+}
+
 /// One touched tensor: how much of the intended ΔW is in the exported bytes (DESIGN §7).
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Survival {

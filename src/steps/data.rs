@@ -90,11 +90,32 @@ pub fn split(file: &Path, share: f64, seed: u64, output: &Path) -> Result<(usize
     let lines: Vec<&str> = text.lines().collect();
     let (train, held) = dataset::split(records, share, seed);
     let paths = [output.join("train.jsonl"), output.join("held_out.jsonl")];
-    for (path, part) in paths.iter().zip([&train, &held]) {
-        let body: String = part.iter().filter_map(|r| lines.get(r.line - 1)).map(|l| format!("{l}\n")).collect();
+    let body = |part: &[Record]| -> String {
+        part.iter().filter_map(|r| lines.get(r.line - 1)).map(|l| format!("{l}\n")).collect()
+    };
+    let bodies = [body(&train), body(&held)];
+    for (path, body) in paths.iter().zip(&bodies) {
+        check_free(path, file, body)?;
+    }
+    for (path, body) in paths.iter().zip(&bodies) {
         write_whole(path, body.as_bytes())?;
     }
     Ok((train.len(), held.len(), paths))
+}
+
+/// Nothing is written over, least of all the dataset itself; the very same part may be written again.
+fn check_free(path: &Path, dataset: &Path, body: &str) -> Result<(), Failure> {
+    let Ok(there) = std::fs::canonicalize(path) else { return Ok(()) };
+    let place = path.display();
+    if std::fs::canonicalize(dataset).is_ok_and(|d| d == there) {
+        return Err(Failure::input(format!("{place} is the dataset itself, and would be written over"))
+            .hint("give the parts a folder of their own: --output FOLDER"));
+    }
+    match std::fs::read(&there) {
+        Ok(bytes) if bytes == body.as_bytes() => Ok(()),
+        _ => Err(Failure::input(format!("{place} is there already, and is not this part"))
+            .hint("move it away, or give another folder: --output FOLDER")),
+    }
 }
 
 /// Ids and mask of every record; on a base that normalises nothing the text is what the daemon would be fed.
@@ -112,4 +133,33 @@ pub fn conversations(records: &[Record]) -> Vec<Vec<Message>> {
             Content::Text(_) => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::Kind;
+
+    #[test]
+    fn a_split_writes_over_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let text: String = (0..20).map(|i| format!("{{\"prompt\": \"p{i}\", \"completion\": \"c{i}\"}}\n")).collect();
+        std::fs::write(at("all.jsonl"), &text).unwrap();
+        std::fs::write(at("train.jsonl"), &text).unwrap();
+        // The dataset's own name, by whatever way.
+        let input = dir.path().join(".").join("train.jsonl");
+        let e = split(&input, 0.2, 1, dir.path()).unwrap_err();
+        assert!(e.kind == Kind::Input && e.to_string().contains("the dataset itself"), "{e}");
+        let e = split(&at("all.jsonl"), 0.2, 1, dir.path()).unwrap_err();
+        assert!(e.kind == Kind::Input && e.to_string().contains("--output"), "{e}");
+        assert_eq!(std::fs::read_to_string(at("train.jsonl")).unwrap(), text);
+        assert!(!at("held_out.jsonl").exists(), "both or none");
+        // Elsewhere it goes, and goes again as long as it says the same.
+        for _ in 0..2 {
+            let (train, held, _) = split(&at("all.jsonl"), 0.2, 1, &at("parts")).unwrap();
+            assert_eq!(train + held, 20);
+        }
+        assert_eq!(split(&at("all.jsonl"), 0.5, 1, &at("parts")).unwrap_err().kind, Kind::Input);
+    }
 }

@@ -1,5 +1,7 @@
 //! What is in order here and what is not, with the remedy of each fault.
 
+use std::path::{Path, PathBuf};
+
 use super::{Context, Failure};
 
 #[derive(Clone, Debug, serde::Serialize)]
@@ -43,6 +45,9 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
         Some(bytes) => Finding::ok("memory", format!("{} MiB free", bytes >> 20)),
         None => Finding::ok("memory", "not known on this system"),
     });
+    let store = roots.first().map(PathBuf::as_path);
+    let disks = [("here", Some(Path::new("."))), ("in the store", store)];
+    found.push(disk(disks.into_iter().filter_map(|(place, path)| Some((place, crate::export::free_disk(path?)?)))));
     found.push(match context.roles() {
         Ok(Some(roles)) => Finding::ok("roles", format!("{} in {}", roles.roles.len(), context.models_yaml.display())),
         Ok(None) => Finding::bad(
@@ -53,6 +58,22 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
         Err(e) => Finding::bad("roles", e.to_string(), "mend the file"),
     });
     Ok(found)
+}
+
+/// Runs and exports lie here, the daemon's copies in its store: each needs room for a model.
+fn disk(free: impl Iterator<Item = (&'static str, u64)>) -> Finding {
+    let free: Vec<_> = free.collect();
+    let words =
+        free.iter().map(|(place, bytes)| format!("{} MiB free {place}", bytes >> 20)).collect::<Vec<_>>().join(", ");
+    match free.iter().map(|(_, bytes)| *bytes).min() {
+        None => Finding::ok("disk", "not known on this system"),
+        Some(least) if least < 1 << 30 => Finding::bad(
+            "disk",
+            words,
+            "free some: an export is about as large as its base, and the daemon's store takes a copy of it",
+        ),
+        Some(_) => Finding::ok("disk", words),
+    }
 }
 
 fn daemon(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
@@ -75,4 +96,20 @@ fn daemon(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
             vec![Finding::ok("daemon", format!("Ollama {} at {}; {adapters}", c.version.text, client.host()))]
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_found_wherever_it_is() {
+        let found = disk([("here", 5 << 30), ("in the store", 5 << 20)].into_iter());
+        assert!(!found.ok && found.remedy.is_some(), "{found:?}");
+        assert_eq!(found.found, "5120 MiB free here, 5 MiB free in the store");
+        assert!(disk([("here", 5 << 30)].into_iter()).ok);
+        assert!(disk(std::iter::empty()).ok);
+        #[cfg(unix)]
+        assert!(crate::export::free_disk(Path::new(".")).is_some_and(|bytes| bytes > 0));
+    }
 }

@@ -9,6 +9,7 @@ const FILES: &[(&str, &str)] = &[
     ("configs/training_config.json", include_str!("../../configs/training_config.json")),
     ("configs/defaults.yaml", include_str!("../../configs/defaults.yaml")),
     ("configs/models.yaml", include_str!("../../configs/models.yaml")),
+    ("configs/suites/example.jsonl", include_str!("../../configs/suites/example.jsonl")),
     ("templates/modelfile.tera", include_str!("../../templates/modelfile.tera")),
     ("data/training/example.jsonl", EXAMPLE),
 ];
@@ -46,5 +47,17 @@ mod tests {
         let (again, kept) = super::run(dir.path()).unwrap();
         assert!(again.is_empty() && kept.len() == written.len());
         assert_eq!(std::fs::read_to_string(&written[0]).unwrap(), "mine");
+    }
+
+    #[test]
+    fn the_suite_that_models_yaml_names_is_laid_out_and_read() {
+        let dir = tempfile::tempdir().unwrap();
+        super::run(dir.path()).unwrap();
+        let roles = std::fs::read_to_string(dir.path().join("configs/models.yaml")).unwrap();
+        let named: Vec<_> = roles.lines().filter_map(|l| l.split_once("suite: ")).map(|(_, path)| path).collect();
+        assert!(!named.is_empty());
+        for name in named {
+            crate::eval::Suite::read(&dir.path().join("configs").join(name)).unwrap();
+        }
     }
 }
