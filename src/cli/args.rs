@@ -151,6 +151,12 @@ pub enum Command {
         /// The role in models.yaml
         #[arg(long)]
         role: String,
+        /// Back to this earlier model, not only by one step
+        #[arg(long, value_name = "MODEL")]
+        to: Option<String>,
+        /// Even if the earlier model is no longer what it was
+        #[arg(long)]
+        force: bool,
     },
     /// What was promoted and rolled back, and when
     #[command(after_help = "Example:\n  tunesmith history --role assistant")]
@@ -179,6 +185,7 @@ pub enum Command {
         store: PathBuf,
     },
     /// What is in order here and what is not, with the remedy of each fault
+    #[command(after_help = "Example:\n  tunesmith doctor")]
     Doctor,
 }
 
@@ -299,9 +306,9 @@ pub struct Train {
     /// YAML or JSON; flags go over it
     #[arg(long)]
     pub config: Option<PathBuf>,
-    /// The folder of checkpoints and of `final/`
-    #[arg(long, short, default_value = "output/adapter")]
-    pub output: PathBuf,
+    /// The folder of checkpoints and of `final/` (the config's, else output/<name>, if left out)
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
     /// Continue from the newest checkpoint in the output folder
     #[arg(long)]
     pub resume: bool,
@@ -523,6 +530,7 @@ pub struct Eval {
 #[derive(Debug, Subcommand)]
 pub enum Bases {
     /// Shortcuts, and what the daemon's store holds
+    #[command(after_help = "Example:\n  tunesmith bases list")]
     List,
     /// One base: shape, tokenizer, template
     #[command(after_help = "Example:\n  tunesmith bases show smollm2:135m")]

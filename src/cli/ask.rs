@@ -7,7 +7,7 @@ use super::args::{Bases, Data, Demo, Eval, Export, Format, Merge, ModelfileArgs,
 use super::{flags, say};
 use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 use crate::steps::{
-    Context, Failure, bases, data, delivery, demo, evaluate, export, plan, query, serving, training, way,
+    Context, Failure, bases, data, delivery, demo, evaluate, export, plan, promotion, query, serving, training, way,
 };
 
 pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
@@ -25,8 +25,10 @@ pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(),
 }
 
 pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), Failure> {
-    let config = RunConfig::load(args.config.as_deref(), flags::raw(&args.flags, context.seed), Purpose::Train)?;
-    let (folder, summary) = training::alone(context, &config, &args.output, args.resume || config.resume)?;
+    let said = Raw { output: args.output.clone(), ..flags::raw(&args.flags, context.seed) };
+    let config = RunConfig::load(args.config.as_deref(), said, Purpose::Train)?;
+    context.adopt(&config);
+    let (folder, summary) = training::alone(context, &config, &config.output, args.resume || config.resume)?;
     say::trained(&folder, &summary, json);
     Ok(())
 }
@@ -68,14 +70,16 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
     let base = context.open_base(name)?;
     let own = args.template.as_deref().map(read).transpose()?;
     let wishes = delivery::Wishes {
-        from: gguf,
+        from: gguf.clone(),
         adapter: None,
         system: args.system.clone(),
         num_ctx: args.num_ctx,
+        trained_len: None,
         lineage: vec![("base".to_owned(), base.digest.to_string())],
         user_template: own.as_deref(),
     };
-    say::text(&delivery::modelfile(context, &base, &wishes)?, json);
+    delivery::template_note(&base).iter().for_each(|note| context.report.note(note));
+    say::text(&delivery::modelfile(&base, &wishes)?, json);
     Ok(())
 }
 
@@ -86,8 +90,9 @@ pub fn register(
 ) -> Result<(), Failure> {
     let text = read(file)?;
     let client = context.client()?;
-    delivery::check_name(&client, name, force)?;
-    let digest = delivery::register(context, &client, &text, name)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    delivery::check_file(&client, &text, (folder, name), force)?;
+    let digest = delivery::register(context, &client, &text, (folder, name))?;
     say::registered(name, digest, json);
     Ok(())
 }
@@ -180,27 +185,17 @@ fn run_config(file: Option<&Path>, resume: Option<&Path>, said: Raw) -> Result<R
     Ok(RunConfig::load(found, said, Purpose::Run)?)
 }
 
-/// What a config says of daemon and roles, where the command line said nothing.
-fn adopt(context: &mut Context<'_>, config: &RunConfig, said: bool) {
-    if context.ollama_host.is_none() {
-        context.ollama_host.clone_from(&config.ollama_host);
-    }
-    if !said {
-        context.models_yaml.clone_from(&config.models_yaml);
-    }
-    context.seed = Some(config.seed);
-}
-
 pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
     let said = Raw { role: args.role.clone(), ..flags::raw(&args.flags, context.seed) };
     let config = run_config(args.config.as_deref(), args.resume.as_deref(), said)?;
-    let said = context.models_yaml_said;
-    adopt(context, &config, said);
+    context.adopt(&config);
+    promotion::recover(context)?;
     if args.dry_run {
         say::plan(&plan::plan(context, &config)?, json);
         return Ok(0);
     }
-    let server = args.embedded.then(|| serving::embedded(context, &config.runs_dir.join("store"))).transpose()?;
+    // Lives as long as the way.
+    let _server = args.embedded.then(|| serving::embedded(context, &config.runs_dir.join("store"))).transpose()?;
     if args.pull {
         let client = context.client()?;
         if client.show(&config.model_to_fine_tune)?.is_none() {
@@ -210,7 +205,7 @@ pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Fail
     let options = way::Options {
         until: args.until.map_or(way::Step::Promote, step),
         force: args.force,
-        embedded: server.is_some(),
+        resumed: args.resume.clone(),
         against: None,
         limit: None,
     };
@@ -231,8 +226,7 @@ fn step(step: Step) -> way::Step {
 
 pub fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
     let config = run_config(args.config.as_deref(), None, flags::raw(&args.flags, context.seed))?;
-    let said = context.models_yaml_said;
-    adopt(context, &config, said);
+    context.adopt(&config);
     say::plan(&plan::plan(context, &config)?, json);
     Ok(())
 }
@@ -247,5 +241,11 @@ pub fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result<u8, Fa
         output: args.output.clone(),
         num_thread: args.num_thread,
     };
-    Ok(say::evaluated(&evaluate::alone(context, &wishes)?, json))
+    let outcome = evaluate::alone(context, &wishes)?;
+    // The role's own suites, against what it uses now: its gate.
+    let own = args.suite.is_empty() && outcome.suite_digests.iter().any(|(name, _)| name != evaluate::GENERAL);
+    if let (Some(role), true, None) = (&args.role, own, &args.against) {
+        promotion::record_gate(context, role, &args.model, &outcome);
+    }
+    Ok(say::evaluated(&outcome, json))
 }

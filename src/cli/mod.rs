@@ -102,7 +102,9 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Promote { role, to, force } => {
             say::swapped(&crate::steps::promotion::by_hand(context, role, to, *force)?, json);
         }
-        Command::Rollback { role } => say::swapped(&crate::steps::promotion::rollback(context, role)?, json),
+        Command::Rollback { role, to, force } => {
+            say::swapped(&crate::steps::promotion::rollback(context, role, to.as_deref(), *force)?, json);
+        }
         Command::History { role } => say::history(&crate::steps::promotion::history(context, role.as_deref())?, json),
         Command::Lineage { model } => say::lineage(&crate::steps::promotion::lineage(context, model)?, json),
         Command::Serve { port, store } => crate::steps::serving::serve(context, *port, store)?,

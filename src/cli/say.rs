@@ -197,6 +197,25 @@ pub fn ended(ended: &crate::steps::way::Ended, json: bool) -> u8 {
     if ended.promoted.is_some() { 0 } else { verdict_code(ended.verdict) }
 }
 
+/// The line that asks the new model. The embedded server is gone by then: the adapter answers natively.
+fn ask_line(ended: &crate::steps::way::Ended) -> String {
+    match ended.embedded {
+        false => format!("ollama run {}", ended.model),
+        true => format!("tunesmith query --model {}", ended.run.join("final").display()),
+    }
+}
+
+/// The line that takes it back.
+fn undo_line(ended: &crate::steps::way::Ended) -> String {
+    let roles = ended.models_yaml.display().to_string();
+    let named = if roles == "configs/models.yaml" { String::new() } else { format!(" --models-yaml {roles}") };
+    match (&ended.promoted, ended.embedded) {
+        (Some(role), _) => format!("tunesmith rollback --role {role}{named}"),
+        (None, false) => format!("ollama rm {}", ended.model),
+        (None, true) => "nothing to undo: no role was changed, and the embedded server is gone".to_owned(),
+    }
+}
+
 fn way_words(ended: &crate::steps::way::Ended) -> String {
     let mut lines = Vec::new();
     match (&ended.promoted, ended.verdict) {
@@ -206,11 +225,10 @@ fn way_words(ended: &crate::steps::way::Ended) -> String {
     }
     lines.extend(ended.because.as_ref().map(|w| format!("  why:     {w}")));
     lines.push(format!("  run:     {}", ended.run.display()));
-    lines.push(format!("  ask it:  ollama run {}", ended.model));
-    lines.push(match &ended.promoted {
-        Some(role) => format!("  undo:    tunesmith rollback --role {role}"),
-        None => format!("  undo:    ollama rm {}", ended.model),
-    });
+    if ended.registered {
+        lines.push(format!("  ask it:  {}", ask_line(ended)));
+        lines.push(format!("  undo:    {}", undo_line(ended)));
+    }
     lines.join("\n")
 }
 
@@ -223,11 +241,11 @@ pub fn demo(shown: &crate::steps::demo::Shown, json: bool) -> u8 {
             (None, None) => vec![format!("{} is registered, not evaluated", ended.model)],
         };
         lines.extend(ended.because.as_ref().map(|w| format!("  why:     {w}")));
-        if shown.embedded {
+        if ended.embedded {
             lines.push("  (embedded server: a self-check, not a proof through Ollama)".to_owned());
         }
         lines.push(format!("  ask it:  {}", shown.ask));
-        lines.extend(shown.undo.as_ref().map(|u| format!("  undo:    {u}")));
+        lines.push(format!("  undo:    {}", undo_line(ended)));
         lines.push(format!("  numbers: {}", ended.run.join("eval/summary.md").display()));
         lines.join("\n")
     });

@@ -100,9 +100,34 @@ impl RunConfig {
         serde_yaml::to_string(self).unwrap_or_default()
     }
 
-    /// Of the resolved text: two configs that mean the same have the same digest.
-    pub fn digest(&self) -> Digest {
-        Digest::of_bytes(self.to_yaml().as_bytes())
+    /// Of what decides the training, the contents of files aside. What is delivered and how it is judged, the places,
+    /// and the number of threads (the bytes are the same at any) may change, and the training stands.
+    pub fn training_digest(&self) -> Digest {
+        let decides = Self {
+            model_to_fine_tune: String::new(),
+            dataset_path: PathBuf::new(),
+            output_model_name: String::new(),
+            role: None,
+            eval_dataset: None,
+            output: PathBuf::new(),
+            from_adapter: None,
+            resume: false,
+            save_every: 0,
+            threads: None,
+            quant: Quant::Keep,
+            quant_floor: QuantFloor::Q8_0,
+            delivery: Delivery::Merged,
+            num_ctx: None,
+            system: None,
+            num_thread: None,
+            probes: 0,
+            general: General::On,
+            ollama_host: None,
+            models_yaml: PathBuf::new(),
+            runs_dir: PathBuf::new(),
+            ..self.clone()
+        };
+        Digest::of_bytes(decides.to_yaml().as_bytes())
     }
 }
 
@@ -305,7 +330,11 @@ mod tests {
         let again =
             RunConfig::resolve(Raw::parse(&c.to_yaml(), "run.yaml").unwrap(), Purpose::Run, "run.yaml").unwrap();
         assert_eq!(again, c);
-        assert_eq!(again.digest(), c.digest());
+        assert_eq!(again.training_digest(), c.training_digest());
+        let elsewhere =
+            RunConfig { quant: Quant::F16, threads: Some(3), output_model_name: "z:v9".into(), ..c.clone() };
+        assert_eq!(elsewhere.training_digest(), c.training_digest());
+        assert_ne!(RunConfig { epochs: 2.5, ..c.clone() }.training_digest(), c.training_digest());
     }
 
     #[test]

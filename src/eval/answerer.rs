@@ -30,10 +30,13 @@ pub struct Answered {
     pub eval_seconds: f64,
 }
 
+/// A daemon's words for an answer that loops (0.34 says them instead of ending the answer): the model's fault, no failure.
+pub const REPEAT_LIMIT: &str = "token repeat limit";
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     Answer(Answered),
-    /// This question failed, others may not (HTTP 500, repeat limit): counted as degenerate.
+    /// This question failed, others may not (HTTP 500, [`REPEAT_LIMIT`]): counted as degenerate.
     Failed(String),
 }
 
@@ -48,7 +51,12 @@ impl Reply {
 
 /// Asks one question of one arm. An `Err` stops the evaluation (daemon gone, interrupted, bad request).
 pub trait Answerer {
+    /// Loads the model, its time dropped. An `Err` where it gives no answer: what can't load must not count as a model
+    /// that answers badly.
+    fn warm_up(&mut self, model: &str) -> Result<(), Cause>;
     fn ask(&mut self, question: &Question) -> Result<Reply, Cause>;
+    /// The system text the model is served with, where we have to say it; None: it has none, or the daemon says it.
+    fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause>;
     /// What the model is now (its manifest's digest): the journal's key, and read again after the arm.
     fn digest(&mut self, model: &str) -> Result<String, Cause>;
     /// Everything else an answer depends on, in one line: options, daemon's version.

@@ -21,13 +21,37 @@ impl Arm {
     pub const BOTH: [Arm; 2] = [Arm::Base, Arm::Tuned];
 }
 
+/// What stands before every case that has no system turn of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SystemTurn {
+    /// This text, for both arms.
+    Text(String),
+    /// What each model is served with: its Modelfile's SYSTEM.
+    Served,
+    /// Nothing that we say (through `/api/chat` the daemon still puts the model's own SYSTEM there).
+    Nothing,
+}
+
 /// A suite and how it is asked.
 #[derive(Clone, Debug)]
 pub struct Bench {
     pub suite: Suite,
-    /// Put before every case that has no system turn of its own; None: what the model's own Modelfile says.
-    pub system: Option<String>,
+    pub system: SystemTurn,
     pub max_tokens: Option<u64>,
+}
+
+impl Bench {
+    /// The conversation that is asked; `served`: the system text of the model that is asked.
+    pub fn messages(&self, case: &Case, served: Option<&str>) -> Vec<Message> {
+        let has_own = case.messages.first().is_some_and(|m| m.role == Role::System);
+        let system = match &self.system {
+            SystemTurn::Text(text) => Some(text.as_str()),
+            SystemTurn::Served => served,
+            SystemTurn::Nothing => None,
+        };
+        let system = system.filter(|_| !has_own).map(|text| Message::new(Role::System, text));
+        system.into_iter().chain(case.messages.iter().cloned()).collect()
+    }
 }
 
 /// One case, asked `samples` times of each arm.
@@ -35,6 +59,16 @@ pub struct Bench {
 pub struct CaseAnswers {
     pub base: Vec<Reply>,
     pub tuned: Vec<Reply>,
+}
+
+/// Every answer, and which weights gave them.
+#[derive(Debug)]
+pub struct Asked {
+    /// Per bench, per case.
+    pub answers: Vec<Vec<CaseAnswers>>,
+    /// Read before the arm and again after it.
+    pub base_digest: String,
+    pub tuned_digest: String,
 }
 
 #[derive(Clone, Debug)]
@@ -78,23 +112,24 @@ struct Planned {
     key: Digest,
 }
 
-/// Per bench, per case. Interrupted, it has kept every answer in the journal.
+/// Arm by arm. Interrupted, it has kept every answer in the journal.
 pub fn ask_all(
     asking: &Asking<'_>,
     answerer: &mut dyn Answerer,
     journal: &mut Journal,
     on_event: &mut dyn FnMut(&Event<'_>),
-) -> Result<Vec<Vec<CaseAnswers>>, EvalError> {
-    let mut all: Vec<Vec<CaseAnswers>> =
+) -> Result<Asked, EvalError> {
+    let mut answers: Vec<Vec<CaseAnswers>> =
         asking.benches.iter().map(|b| vec![CaseAnswers::default(); b.suite.cases.len()]).collect();
+    let [mut base_digest, mut tuned_digest] = [String::new(), String::new()];
     for arm in Arm::BOTH {
         let model = if arm == Arm::Base { asking.base_model } else { asking.tuned_model };
         let before = answerer.digest(model).map_err(|source| stopped(model, source))?;
-        let planned = plan(asking, model, &before, &answerer.signature());
+        let planned = plan(asking, answerer, (model, &before))?;
         let kept = planned.iter().filter(|p| journal.get(&p.key).is_some()).count();
         on_event(&Event::ArmStarted { arm, model, questions: planned.len(), kept });
         if kept < planned.len() {
-            warm_up(answerer, model)?;
+            answerer.warm_up(model).map_err(|source| stopped(model, source))?;
         }
         for (index, p) in planned.iter().enumerate() {
             let (reply, was_kept) = one(asking, answerer, journal, p)?;
@@ -109,16 +144,17 @@ pub fn ask_all(
                 reply: &reply,
                 kept: was_kept,
             });
-            let answers = &mut all[p.bench][p.case];
+            let answers = &mut answers[p.bench][p.case];
             if arm == Arm::Base { answers.base.push(reply) } else { answers.tuned.push(reply) }
         }
         let after = answerer.digest(model).map_err(|source| stopped(model, source))?;
         if after != before {
             return Err(EvalError::ModelChanged { model: model.to_owned(), before, after });
         }
+        *(if arm == Arm::Base { &mut base_digest } else { &mut tuned_digest }) = after;
         on_event(&Event::ArmDone { arm });
     }
-    Ok(all)
+    Ok(Asked { answers, base_digest, tuned_digest })
 }
 
 fn one(
@@ -145,43 +181,39 @@ fn one(
     Ok((reply, false))
 }
 
-fn plan(asking: &Asking<'_>, model: &str, digest: &str, signature: &str) -> Vec<Planned> {
+fn plan(
+    asking: &Asking<'_>,
+    answerer: &mut dyn Answerer,
+    (model, digest): (&str, &str),
+) -> Result<Vec<Planned>, EvalError> {
+    let signature = answerer.signature();
+    let served = if asking.benches.iter().any(|b| b.system == SystemTurn::Served) {
+        answerer.served_system(model).map_err(|source| stopped(model, source))?
+    } else {
+        None
+    };
     let mut planned = Vec::new();
     for (bench_index, bench) in asking.benches.iter().enumerate() {
         for (case_index, case) in bench.suite.cases.iter().enumerate() {
             for sample in 0..asking.samples.max(1) {
                 let question = Question {
                     model: model.to_owned(),
-                    messages: messages(bench, case),
+                    messages: bench.messages(case, served.as_deref()),
                     seed: seed(&bench.suite.name, &case.id, sample),
                     max_tokens: bench.max_tokens,
                 };
-                let key = Journal::key(digest, signature, &question);
+                let key = Journal::key(digest, &signature, &question);
                 planned.push(Planned { bench: bench_index, case: case_index, question, key });
             }
         }
     }
-    planned
-}
-
-fn messages(bench: &Bench, case: &Case) -> Vec<Message> {
-    let has_own = case.messages.first().is_some_and(|m| m.role == Role::System);
-    let system = bench.system.as_ref().filter(|_| !has_own);
-    let system = system.map(|content| Message { role: Role::System, content: content.clone() });
-    system.into_iter().chain(case.messages.iter().cloned()).collect()
+    Ok(planned)
 }
 
 /// The same for both arms, so that sampling noise is paired too. 31 bits: the daemon's seed is a C int.
 fn seed(suite: &str, case: &str, sample: usize) -> u64 {
     let digest = Digest::of_bytes(format!("{suite}\n{case}\n{sample}").as_bytes());
     u64::from_str_radix(&digest.hex()[..8], 16).unwrap_or_default() & 0x7fff_ffff
-}
-
-/// Loads the model; its answer and time are dropped.
-fn warm_up(answerer: &mut dyn Answerer, model: &str) -> Result<(), EvalError> {
-    let messages = vec![Message { role: Role::User, content: "Hello.".into() }];
-    let question = Question { model: model.to_owned(), messages, seed: 0, max_tokens: Some(1) };
-    answerer.ask(&question).map(|_| ()).map_err(|source| stopped(model, source))
 }
 
 fn stopped(model: &str, source: Box<dyn std::error::Error + Send + Sync>) -> EvalError {
@@ -193,6 +225,8 @@ mod tests {
     use super::*;
     use crate::eval::Answered;
 
+    type Cause = Box<dyn std::error::Error + Send + Sync>;
+
     /// Answers `<model>: <prompt>`; raises the interrupt or changes the model after so many questions.
     struct Table {
         asked: Vec<String>,
@@ -202,18 +236,30 @@ mod tests {
     }
 
     impl Answerer for Table {
-        fn ask(&mut self, q: &Question) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+        fn warm_up(&mut self, model: &str) -> Result<(), Cause> {
+            if self.digest == "too big" && model == "v1" {
+                return Err("out of memory".into());
+            }
+            self.asked.push(format!("{model} loaded"));
+            Ok(())
+        }
+        fn ask(&mut self, q: &Question) -> Result<Reply, Cause> {
             let prompt = &q.messages[q.messages.len() - 1].content;
             if prompt == "fails" {
                 return Ok(Reply::Failed("500".into()));
             }
-            self.asked.push(format!("{} {} {}", q.model, q.messages.len(), prompt));
+            let system: Vec<&str> =
+                q.messages.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str()).collect();
+            self.asked.push(format!("{} [{}] {prompt}", q.model, system.join(" ")));
             if self.asked.len() == self.stop_after {
                 self.interrupt.raise();
             }
             Ok(Reply::Answer(Answered { text: format!("{}: {prompt}", q.model), done: true, ..Answered::default() }))
         }
-        fn digest(&mut self, model: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause> {
+            Ok((model == "v2").then(|| "of v2".to_owned()))
+        }
+        fn digest(&mut self, model: &str) -> Result<String, Cause> {
             if self.digest == "moves" {
                 self.asked.push(String::new());
                 return Ok(self.asked.len().to_string());
@@ -225,10 +271,10 @@ mod tests {
         }
     }
 
-    fn run(table: &mut Table, journal: &mut Journal) -> Result<Vec<Vec<CaseAnswers>>, EvalError> {
+    fn run(table: &mut Table, journal: &mut Journal, system: SystemTurn) -> Result<Asked, EvalError> {
         let text = "{\"prompt\": \"one\", \"expected\": \"1\"}\n{\"prompt\": \"fails\", \"expected\": \"1\"}\n\
                     {\"messages\": [{\"role\":\"system\",\"content\":\"own\"},{\"role\":\"user\",\"content\":\"two\"}], \"expected\": \"1\"}";
-        let benches = [Bench { suite: Suite::parse(text, "s").unwrap(), system: Some("sys".into()), max_tokens: None }];
+        let benches = [Bench { suite: Suite::parse(text, "s").unwrap(), system, max_tokens: None }];
         let interrupt = table.interrupt.clone();
         let asking =
             Asking { benches: &benches, base_model: "v1", tuned_model: "v2", samples: 1, interrupt: &interrupt };
@@ -239,31 +285,52 @@ mod tests {
         Table { asked: vec![], interrupt: Interrupt::default(), stop_after, digest: digest.into() }
     }
 
+    fn text() -> SystemTurn {
+        SystemTurn::Text("sys".into())
+    }
+
     #[test]
     fn arm_by_arm_and_what_is_kept_is_not_asked_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("answers.jsonl");
-        // Warm-up, one, two of v1; interrupted before v2's first real question.
-        let mut first = table(4, "");
-        let e = run(&mut first, &mut Journal::open(&path).unwrap()).unwrap_err();
+        // Warm-up, one, two of v1; interrupted before v2's first question.
+        let mut first = table(3, "");
+        let e = run(&mut first, &mut Journal::open(&path).unwrap(), text()).unwrap_err();
         assert!(matches!(e, EvalError::Interrupted { answers: 2 }), "{e}");
         let mut second = table(0, "");
-        let all = run(&mut second, &mut Journal::open(&path).unwrap()).unwrap();
+        let all = run(&mut second, &mut Journal::open(&path).unwrap(), text()).unwrap();
         // v1: the failed one alone is asked again (after a warm-up); v2: all.
-        assert_eq!(second.asked, ["v1 1 Hello.", "v2 1 Hello.", "v2 2 one", "v2 2 two"]);
-        assert_eq!(all[0][0].tuned[0].text(), "v2: one");
-        assert_eq!(all[0][1].base[0], Reply::Failed("500".into()));
+        assert_eq!(second.asked, ["v1 loaded", "v2 loaded", "v2 [sys] one", "v2 [own] two"]);
+        assert_eq!(all.answers[0][0].tuned[0].text(), "v2: one");
+        assert_eq!(all.answers[0][1].base[0], Reply::Failed("500".into()));
+        assert_eq!((all.base_digest.as_str(), all.tuned_digest.as_str()), ("v1", "v2"));
         // Other weights under the name: everything is asked again.
         let mut third = table(0, "other");
-        run(&mut third, &mut Journal::open(&path).unwrap()).unwrap();
+        run(&mut third, &mut Journal::open(&path).unwrap(), text()).unwrap();
         assert_eq!(third.asked.len(), 6);
     }
 
     #[test]
-    fn a_model_that_moves_voids_the_run() {
+    fn each_model_is_asked_with_the_system_it_is_served_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let asked = |system| {
+            let mut table = table(0, "");
+            let journal = dir.path().join(format!("{system:?}"));
+            run(&mut table, &mut Journal::open(&journal).unwrap(), system).unwrap();
+            table.asked.into_iter().filter(|a| !a.ends_with("loaded")).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(SystemTurn::Served), ["v1 [] one", "v1 [own] two", "v2 [of v2] one", "v2 [own] two"]);
+        assert_eq!(asked(SystemTurn::Nothing), ["v1 [] one", "v1 [own] two", "v2 [] one", "v2 [own] two"]);
+    }
+
+    #[test]
+    fn a_model_that_moves_or_cannot_load_voids_the_run() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(&dir.path().join("j")).unwrap();
-        let e = run(&mut table(0, "moves"), &mut journal).unwrap_err();
+        let e = run(&mut table(0, "moves"), &mut journal, text()).unwrap_err();
         assert!(matches!(e, EvalError::ModelChanged { .. }), "{e}");
+        let mut too_big = table(0, "too big");
+        let e = run(&mut too_big, &mut journal, text()).unwrap_err();
+        assert_eq!((e.to_string().as_str(), too_big.asked.len()), ("asking v1: out of memory", 0));
     }
 }

@@ -1,17 +1,17 @@
 //! Answers that are no answers: cut by the daemon, empty, looping, leaking the template.
 
-use super::answerer::{Answered, Reply};
+use super::answerer::{Answered, REPEAT_LIMIT, Reply};
 
 /// Why an answer is degenerate (evaluation.md E3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Degenerate {
-    /// The request failed (newer daemons answer a loop with HTTP 500).
+    /// The request failed: it says nothing of the model.
     Failed,
     /// `done: false`: the daemon cut a loop, or invalid text.
     NotDone,
     Empty,
-    /// The end repeats itself.
+    /// The end repeats itself, or the daemon gave up because it did.
     Loop,
     /// Marks of a chat template in the answer.
     Leak,
@@ -20,6 +20,7 @@ pub enum Degenerate {
 /// None: a proper answer, though perhaps cut at its token limit (that is [`super::ArmScores::cut`]).
 pub fn degenerate(reply: &Reply) -> Option<Degenerate> {
     let answer: &Answered = match reply {
+        Reply::Failed(what) if what.contains(REPEAT_LIMIT) => return Some(Degenerate::Loop),
         Reply::Failed(_) => return Some(Degenerate::Failed),
         Reply::Answer(answer) => answer,
     };
@@ -97,6 +98,8 @@ mod tests {
         assert_eq!(degenerate(&said(" \n")), Some(Degenerate::Empty));
         assert_eq!(degenerate(&said("ok<|im_end|>")), Some(Degenerate::Leak));
         assert_eq!(degenerate(&Reply::Failed("HTTP 500".into())), Some(Degenerate::Failed));
+        let gave_up = Reply::Failed("prediction aborted, token repeat limit reached".into());
+        assert_eq!(degenerate(&gave_up), Some(Degenerate::Loop));
         assert_eq!(
             degenerate(&Reply::Answer(Answered { text: "x".into(), ..Answered::default() })),
             Some(Degenerate::NotDone)

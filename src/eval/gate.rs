@@ -77,6 +77,9 @@ pub fn gate(input: &GateInput<'_>) -> Gate {
             gate.worse(rule.map(|why| (Decision::Fail, why)));
         }
         gate.worse(latency(suite, input.rules.latency_ratio).map(|why| (Decision::Fail, why)));
+        let failed =
+            listed(&suite.judged.suite, &suite.measured.base_failed(), "answers of v1 failed, its score is none");
+        gate.worse(failed.map(|why| (Decision::Inconclusive, why)));
     }
     gate.worse(no_effect(input.suites).map(|why| (Decision::Fail, why)));
     gate.worse(input.limited.clone().map(|why| (Decision::Inconclusive, why)));
@@ -291,6 +294,10 @@ mod tests {
         let mut m = good();
         m.cases.iter_mut().for_each(|c| c.identical = true);
         fails(&m, "no effect");
+        let mut m = good();
+        m.cases[4].base.degenerate = Some(Degenerate::Failed);
+        let g = decide(&m, Goal::Improve, 0.05, &[], None);
+        assert!(g.decision == Decision::Inconclusive && g.reasons[0].contains("1 answers of v1 failed"), "{g:?}");
         let leak = [Overlap { case: "c1".into(), line: 7, likeness: 1.0 }];
         assert_eq!(decide(&good(), Goal::Improve, 0.05, &leak, None).decision, Decision::Fail);
         assert_eq!(

@@ -67,6 +67,14 @@ pub struct Measured {
     pub cosine_signature: String,
 }
 
+impl Measured {
+    /// Prompts that v1's daemon failed on: a score of 0 there says nothing of v1.
+    pub fn base_failed(&self) -> Vec<&str> {
+        let failed = self.cases.iter().filter(|c| c.base.degenerate == Some(Degenerate::Failed));
+        failed.map(|c| c.id.as_str()).collect()
+    }
+}
+
 /// Scores a suite's answers. `outside`: general answers of the base, for the embedder's notion of what is off the domain.
 pub fn measure(
     suite: &Suite,
@@ -232,6 +240,7 @@ mod tests {
         assert_eq!((b.base.cut, b.identical, b.base.success()), (true, true, false));
         assert_eq!((c.base.error.as_deref(), c.tuned.degenerate), (Some("500"), Some(Degenerate::Empty)));
         assert_eq!((a.cosine, a.tuned.relevance, a.tuned.tokens_per_second), (None, Some(0.5), Some(4.0)));
+        assert_eq!(m.base_failed(), ["line-3"]);
         assert!(m.cosine_signature.starts_with("null") && m.relevance_signature.starts_with("keyword_coverage"));
     }
 

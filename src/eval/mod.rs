@@ -23,8 +23,8 @@ mod suite_file;
 mod summary;
 mod text;
 
-pub use answerer::{Answered, Answerer, Embedder, Question, Reply};
-pub use ask::{Arm, Asking, Bench, CaseAnswers, Event, ask_all};
+pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
+pub use ask::{Arm, Asked, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
 pub use bootstrap::bootstrap_t;
 pub use degenerate::{Degenerate, degenerate};
 pub use document::{Document, Metadata, document};

@@ -96,7 +96,7 @@ fn notes(measured: &Measured, judged: &Judged) -> Vec<String> {
     if let Some(p) = judged.mcnemar_midp {
         notes.push(format!("McNemar mid-p {p:.4} (shown, not used)."));
     }
-    notes.iter().map(|n| cell(n)).collect()
+    notes
 }
 
 #[derive(Clone, Copy)]

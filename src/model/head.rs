@@ -51,7 +51,7 @@ impl<O: Ops> Decoder<O> {
         (x, taught): (&O::Buf, Option<&O::Buf>),
         packed: &Packed,
         weight: Option<f32>,
-        each: &mut dyn FnMut(&[usize], &O::Buf, &O::Buf),
+        each: &mut impl FnMut(&[usize], &O::Buf, &O::Buf),
     ) -> LossSums {
         let (n, vocab) = (self.stretch(), self.config().vocab);
         let mut sums = LossSums::default();

@@ -9,7 +9,7 @@ mod render;
 mod write;
 
 pub use parameters::{LeftOut, Parameters, parameters};
-pub use render::{Spec, render};
+pub use render::{BUILT_IN, Spec, render};
 
 /// One command of a Modelfile, in Ollama's words.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::{Command, Modelfile, ModelfileError, write};
 
-const BUILT_IN: &str = include_str!("../../templates/modelfile.tera");
+/// The template that is used where the user has none.
+pub const BUILT_IN: &str = include_str!("../../templates/modelfile.tera");
 
 /// What a Modelfile of ours says; the fields of the tera templates in `templates/`.
 #[derive(Clone, Debug, serde::Serialize)]

@@ -19,22 +19,22 @@ impl Options {
             top_p: 1.0,
             min_p: 0.0,
             repeat_penalty: 1.0,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
             num_predict,
             num_ctx,
             num_thread: None,
             stop: Vec::new(),
+            extra: Map::new(),
         }
     }
 
-    /// In Ollama's names, with the penalties that a Modelfile might bring along set to none.
+    /// In Ollama's names.
     fn to_wire(&self) -> Map<String, Value> {
-        let mut map = match serde_json::to_value(self) {
+        match serde_json::to_value(self) {
             Ok(Value::Object(map)) => map,
             _ => Map::new(),
-        };
-        map.insert("presence_penalty".into(), 0.0.into());
-        map.insert("frequency_penalty".into(), 0.0.into());
-        map
+        }
     }
 }
 

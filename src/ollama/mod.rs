@@ -43,6 +43,8 @@ pub struct Options {
     pub top_p: f64,
     pub min_p: f64,
     pub repeat_penalty: f64,
+    pub presence_penalty: f64,
+    pub frequency_penalty: f64,
     /// -1 = until the model ends.
     pub num_predict: i64,
     pub num_ctx: u64,
@@ -51,6 +53,9 @@ pub struct Options {
     /// Empty = the model's own.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub stop: Vec<String>,
+    /// Others of Ollama's (`num_gpu`, `repeat_last_n` …), as they are.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Clone, Debug)]

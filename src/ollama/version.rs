@@ -34,6 +34,11 @@ impl Version {
         (self.major, self.minor, self.patch)
     }
 
+    /// Whether it is this program's own server, which is no Ollama, wherever it runs.
+    pub fn is_embedded_server(&self) -> bool {
+        self.text.ends_with("+tunesmith")
+    }
+
     /// Whether the daemon doesn't know its own version.
     pub fn is_unknown(&self) -> bool {
         self.numbers() == (0, 0, 0)

@@ -4,6 +4,7 @@
 //! which [`recover`] finishes or reverts, and says so.
 
 mod fault;
+mod gates;
 mod place;
 mod recover;
 mod registry;
@@ -13,6 +14,7 @@ mod swap;
 mod tags;
 
 pub use fault::PromoteError;
+pub use gates::{GateRecord, passed_gate, record_gate};
 pub use recover::recover;
 pub use registry::{Action, Change, history};
 pub use rollback::{Rollback, rollback};

@@ -1,6 +1,7 @@
 //! Where things lie: the real models.yaml (links resolved) and the state beside it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::store::{Lock, StoreError};
 
@@ -37,6 +38,20 @@ impl Place {
     /// One writer at a time, across processes.
     pub(super) fn lock(&self) -> Result<Lock, StoreError> {
         Lock::acquire(self.state.join("lock"))
+    }
+
+    /// As [`Self::lock`], but waits a few seconds: a swap holds it for milliseconds, and what took hours to find out
+    /// must not be lost to one.
+    pub(super) fn lock_patiently(&self) -> Result<Lock, StoreError> {
+        for _ in 0..30 {
+            match self.lock() {
+                Err(e) if e.source.kind() == std::io::ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                done => return done,
+            }
+        }
+        self.lock()
     }
 
     pub(super) fn read(&self) -> Result<String, StoreError> {

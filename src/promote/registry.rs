@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::{Digest, StoreError};
 
 use super::fault::PromoteError;
+use super::gates::GateRecord;
 use super::place::Place;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,8 @@ pub(super) enum What {
         intent: u64,
         why: String,
     },
+    /// A role's gate spoke on a model; nothing was changed by that.
+    Gate(GateRecord),
     /// Of a newer version.
     #[serde(other)]
     Other,
@@ -134,6 +137,10 @@ impl Registry {
         self.entries.iter().map(|e| &e.what).find(closes)
     }
 
+    pub(super) fn is_done(&self, seq: u64) -> bool {
+        matches!(self.closed(seq), Some(What::Done { .. }))
+    }
+
     /// Intents that are neither done nor reverted.
     pub(super) fn open(&self) -> Vec<u64> {
         let intents = self.entries.iter().filter(|e| matches!(e.what, What::Intent(_)));
@@ -152,7 +159,7 @@ impl Registry {
         let mut stack: Vec<(u64, &Intent)> = Vec::new();
         for entry in &self.entries {
             let What::Intent(intent) = &entry.what else { continue };
-            if intent.role != role || !matches!(self.closed(entry.seq), Some(What::Done { .. })) {
+            if intent.role != role || !self.is_done(entry.seq) {
                 continue;
             }
             match intent.action {

@@ -118,7 +118,8 @@ pub struct Request<'a> {
     /// Threads of the native forward; 0 = all cores.
     pub threads: usize,
     pub seed: u64,
-    pub embedded: bool,
+    /// Context of the registered model: longer conversations are not put to it.
+    pub num_ctx: usize,
     pub interrupt: Interrupt,
 }
 
@@ -130,7 +131,7 @@ impl Request<'_> {
 
 /// Runs the three legs; a leg that fails does not stop the others. `progress(leg, done, total)`.
 pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<Proof, ProofError> {
-    let version = request.client.capabilities()?.version.text;
+    let version = request.client.capabilities()?.version;
     let digest = Digest::of_file(request.exported)?;
     let show =
         request.client.show(request.model)?.ok_or_else(|| ProofError::NotRegistered(request.model.to_owned()))?;
@@ -161,13 +162,13 @@ pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)
     let reference = exported_rows.as_ref().unwrap_or(&tuned_rows);
     legs.push(exported::leg(request, &file, (&tuned_rows, reference, &base_rows))?);
     legs.push(served::leg(request, &file, (&show, digest), (&answers, reference))?);
-    let kind = if request.embedded { "self-check" } else { "proved" };
+    let kind = if version.is_embedded_server() { "self-check" } else { "proved" };
     Ok(Proof {
         model: request.model.to_owned(),
         kind: kind.to_owned(),
         passed: legs.iter().all(|l| l.passed),
         legs,
-        daemon_version: version,
+        daemon_version: version.text,
         exported: digest,
         probes: request.probes,
         seed: request.seed,

@@ -5,6 +5,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::served::TOKENS;
 use super::{ProofError, Request};
 use crate::chat::{Message, Role};
 
@@ -52,15 +53,25 @@ pub fn ids(request: &Request<'_>, text: &str) -> Result<Vec<u32>, ProofError> {
     Ok(bos.into_iter().chain(tokenizer.encode(text)?.into_iter().map(|t| t.id)).collect())
 }
 
+/// Whether the prompt and an answer are within the model's context: the daemon refuses what is longer.
+pub fn fits(request: &Request<'_>, ids: &[u32]) -> bool {
+    ids.len() + TOKENS as usize <= request.num_ctx
+}
+
 /// `request.probes` prompts, the same for the same seed.
 pub fn make(request: &Request<'_>) -> Result<Vec<Probe>, ProofError> {
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed ^ 0x70726f6265);
     let mut trained: Vec<&[Message]> = request.sample.iter().filter_map(|c| up_to_user(c)).collect();
     trained.shuffle(&mut rng);
-    trained.truncate(request.probes / 2);
     let mut probes = Vec::with_capacity(request.probes);
     for messages in trained {
-        probes.push(request.base.template.render(messages, true)?.text);
+        if probes.len() == request.probes / 2 {
+            break;
+        }
+        let text = request.base.template.render(messages, true)?.text;
+        if fits(request, &ids(request, &text)?) {
+            probes.push(text);
+        }
     }
     while probes.len() < request.probes {
         let ask = ASKS.choose(&mut rng).copied().unwrap_or(ASKS[0]);

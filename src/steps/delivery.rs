@@ -11,32 +11,44 @@ use crate::store::{Digest, write_whole};
 /// What a Modelfile of ours needs beside the base.
 #[derive(Clone, Debug)]
 pub struct Wishes<'a> {
-    pub from: &'a Path,
+    pub from: PathBuf,
     pub adapter: Option<&'a Path>,
     pub system: Option<String>,
     pub num_ctx: Option<u64>,
+    /// Tokens of the longest example that was trained on, where the user said so: the context is no shorter.
+    pub trained_len: Option<usize>,
     pub lineage: Vec<(String, String)>,
     /// The user's own tera template.
     pub user_template: Option<&'a str>,
 }
 
-/// The Go template that is served: the base's own where it proves equal to its Jinja, else the derived one.
-pub fn go_template(context: &mut Context<'_>, base: &Base) -> Result<String, Failure> {
-    if let Some(own) = &base.go_template {
-        match base.template.verify_go(own) {
-            Ok(()) => return Ok(own.clone()),
-            Err(e) => context.report.note(&format!("the base's own TEMPLATE is not used: {e}")),
-        }
-    }
-    Ok(base.template.go_template()?)
+/// Why the base's own TEMPLATE is not used, where it is not equal to its Jinja.
+pub fn template_note(base: &Base) -> Option<String> {
+    let fault = base.template.verify_go(base.go_template.as_ref()?).err()?;
+    Some(format!("the base's own TEMPLATE is not used: {fault}"))
 }
 
-/// Modelfile text: explicit TEMPLATE, stop parameters, SYSTEM, num_ctx, LICENSE, lineage.
-pub fn modelfile(context: &mut Context<'_>, base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
-    let template = go_template(context, base)?;
+/// The Go template that is served: the base's own where it proves equal to its Jinja, else the derived one.
+fn go_template(base: &Base) -> Result<String, Failure> {
+    match &base.go_template {
+        Some(own) if base.template.verify_go(own).is_ok() => Ok(own.clone()),
+        _ => Ok(base.template.go_template()?),
+    }
+}
+
+/// Modelfile text: explicit TEMPLATE, stop parameters, SYSTEM, num_ctx, LICENSE, lineage. Paths are made absolute: Ollama
+/// takes them from the Modelfile's own folder.
+pub fn modelfile(base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
+    let template = go_template(base)?;
     let own: Vec<_> = base.parameters.iter().filter(|(k, _)| k != "num_ctx" && k != "stop").cloned().collect();
     let base_ctx = base.parameters.iter().find(|(k, _)| k == "num_ctx").and_then(|(_, v)| v.parse().ok());
-    let num_ctx = wishes.num_ctx.or(base_ctx).unwrap_or(4096).min(base.weights.config().context as u64);
+    let needed = wishes.trained_len.unwrap_or(0) as u64;
+    let num_ctx = wishes.num_ctx.unwrap_or_else(|| base_ctx.unwrap_or(4096).max(needed));
+    let num_ctx = num_ctx.min(base.weights.config().context as u64);
+    let absolute = |path: &Path| match std::path::absolute(path) {
+        Ok(found) if path.is_file() => found.display().to_string(),
+        _ => path.display().to_string(),
+    };
     let mut stops: Vec<String> = base.template.wrappers().stop.clone();
     for (_, stop) in base.parameters.iter().filter(|(k, _)| k == "stop") {
         if !stops.contains(stop) {
@@ -47,8 +59,8 @@ pub fn modelfile(context: &mut Context<'_>, base: &Base, wishes: &Wishes<'_>) ->
     parameters.push(("num_ctx".to_owned(), num_ctx.to_string()));
     parameters.extend(stops.into_iter().map(|s| ("stop".to_owned(), s)));
     let spec = Spec {
-        from: wishes.from.display().to_string(),
-        adapter: wishes.adapter.map(|p| p.display().to_string()),
+        from: absolute(&wishes.from),
+        adapter: wishes.adapter.map(absolute),
         template,
         system: wishes.system.clone().or_else(|| base.system.clone()),
         parameters,
@@ -78,8 +90,13 @@ pub fn candidate_name(name: &str) -> String {
 }
 
 /// A value of our GGUF keys (`tunesmith.<key>`), as the daemon shows it; some versions put the architecture before it.
+/// Where an adapter was delivered, its own file has it, not the base's.
 pub fn lineage_of(show: &Show, key: &str) -> Option<String> {
     let wanted = format!("tunesmith.{key}");
+    if let Some(adapter) = show.adapters.first() {
+        let gguf = crate::gguf::Gguf::open(adapter).ok()?;
+        return gguf.str(&wanted).ok().map(str::to_owned);
+    }
     show.model_info.iter().find(|(k, _)| k.ends_with(&wanted)).and_then(|(_, v)| v.as_str().map(str::to_owned))
 }
 
@@ -93,8 +110,23 @@ pub fn check_name(client: &Client, name: &str, force: bool) -> Result<(), Failur
         .hint("choose another output_model_name, or take the name with --force"))
 }
 
-/// Uploads the files a Modelfile names and creates `name` from it; the digest of what was uploaded last.
-pub fn register(context: &mut Context<'_>, client: &Client, text: &str, name: &str) -> Result<Option<Digest>, Failure> {
+/// As [`check_name`]; the model that has the name may also be the one that the Modelfile makes: then nothing is lost.
+pub fn check_file(client: &Client, text: &str, (folder, name): (&Path, &str), force: bool) -> Result<(), Failure> {
+    let from = Modelfile::parse(text)?.from().map(|said| folder.join(said));
+    match (client.show(name)?, from.filter(|path| path.is_file())) {
+        (Some(show), Some(path)) if show.from.ends_with(&Digest::of_file(&path)?.blob_name()) => Ok(()),
+        _ => check_name(client, name, force),
+    }
+}
+
+/// Uploads the files a Modelfile names (from `folder`, where they are relative) and creates `name` from it; the digest
+/// of what was uploaded last.
+pub fn register(
+    context: &mut Context<'_>,
+    client: &Client,
+    text: &str,
+    (folder, name): (&Path, &str),
+) -> Result<Option<Digest>, Failure> {
     let file = Modelfile::parse(text)?;
     let capabilities = client.capabilities()?;
     if file.adapter().is_some() && !capabilities.lora_adapters {
@@ -121,16 +153,16 @@ pub fn register(context: &mut Context<'_>, client: &Client, text: &str, name: &s
     };
     let said = file.from().ok_or_else(|| Failure::input("the Modelfile has no FROM"))?;
     let mut digest = None;
-    let from = Path::new(said);
+    let from = folder.join(said);
     if from.is_file() {
-        let found = upload(context, client, from)?;
+        let found = upload(context, client, &from)?;
         create.files.push(("model.gguf".to_owned(), found));
         digest = Some(found);
     } else {
         create.from = Some(said.to_owned());
     }
     if let Some(adapter) = file.adapter() {
-        let found = upload(context, client, Path::new(adapter))?;
+        let found = upload(context, client, &folder.join(adapter))?;
         create.adapters.push(("adapter.gguf".to_owned(), found));
         digest = Some(found);
     }

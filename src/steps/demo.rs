@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::way::{self, Ended};
-use super::{Context, Failure, Kind, serving};
+use super::{Context, Failure, Kind, promotion, serving};
 use crate::base::{Base, Source};
 use crate::config::{Purpose, Raw, RunConfig};
-use crate::ollama::Client;
+use crate::ollama::{Client, OllamaError};
 use crate::serve::Server;
 use crate::store::write_whole;
 
@@ -19,6 +19,7 @@ const BASE: &str = "smollm2:135m";
 const UNTUNED: &str = "demo-assistant:base";
 const TUNED: &str = "demo-assistant:v1";
 const FORGETFUL: &str = "demo-assistant:without-replay";
+const QUICK: &str = "demo-assistant:quick";
 
 #[derive(Clone, Debug)]
 pub struct Wishes {
@@ -31,13 +32,11 @@ pub struct Wishes {
     pub threads: Option<usize>,
 }
 
-/// What the demo came to, and the lines that ask and undo.
+/// What the demo came to, and the line that asks it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Shown {
     pub ended: Ended,
-    pub embedded: bool,
     pub ask: String,
-    pub undo: Option<String>,
 }
 
 pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure> {
@@ -50,12 +49,13 @@ pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure>
     let untuned = serving::untuned(context, &client, &base, UNTUNED)?;
     lay_out(wishes, &untuned)?;
     context.models_yaml = wishes.dir.join("configs/models.yaml");
+    promotion::recover(context)?;
     let config = config(context, wishes, &base)?;
     drop(base);
     let options = way::Options {
         until: way::Step::Promote,
-        force: true,
-        embedded: server.is_some(),
+        force: false,
+        resumed: None,
         against: Some(untuned),
         limit: wishes.quick.then_some(6),
     };
@@ -68,25 +68,24 @@ pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure>
             wishes.dir.join("configs/prompts/system.txt").display()
         ),
     };
-    let undo = ended
-        .promoted
-        .as_ref()
-        .map(|role| format!("tunesmith rollback --role {role} --models-yaml {}", context.models_yaml.display()));
-    Ok(Shown { ended, embedded: server.is_some(), ask, undo })
+    Ok(Shown { ended, ask })
 }
 
 /// A real daemon if one answers; the embedded server on `--embedded`, or when no Ollama is installed at all.
 fn daemon_or_embedded(context: &mut Context<'_>, wishes: &Wishes) -> Result<Option<Server>, Failure> {
     if !wishes.embedded {
-        let refused = match context.client()?.capabilities() {
+        let (nobody, refused) = match context.client()?.capabilities() {
             Ok(found) => {
                 context.report.note(&format!("Ollama {} at {}", found.version.text, context.host()?));
                 return Ok(None);
             }
-            Err(e) => Failure::from(e),
+            Err(e) => (matches!(e, OllamaError::Unreachable { .. }), Failure::from(e)),
         };
         let installed = std::process::Command::new("ollama").arg("--version").output().is_ok();
-        if installed || refused.kind == Kind::Interrupted {
+        if refused.kind == Kind::Interrupted || !nobody {
+            return Err(refused);
+        }
+        if installed {
             return Err(refused.hint("start the daemon (`ollama serve`), or go without it: tunesmith demo --embedded"));
         }
         context.report.note("no Ollama daemon answers and none is installed: the embedded server stands in");
@@ -133,10 +132,16 @@ fn config(context: &Context<'_>, wishes: &Wishes, base: &Base) -> Result<RunConf
         Source::Ollama { name, .. } => name.clone(),
         Source::GgufFile(path) | Source::HfFolder(path) => path.display().to_string(),
     };
+    // Each kind of demo has a name of its own: none replaces what another promoted.
+    let name = match (wishes.without_replay, wishes.quick) {
+        (true, _) => FORGETFUL,
+        (_, true) => QUICK,
+        _ => TUNED,
+    };
     let said = Raw {
         model_to_fine_tune: Some(base_name),
         dataset_path: Some(wishes.dir.join("data/train.jsonl")),
-        output_model_name: Some(if wishes.without_replay { FORGETFUL } else { TUNED }.to_owned()),
+        output_model_name: Some(name.to_owned()),
         role: Some("assistant".to_owned()),
         output: Some(wishes.dir.join("output")),
         epochs: Some(2.0),

@@ -1,25 +1,24 @@
 //! Both models asked every prompt of every suite, arm by arm; one verdict a suite, one decision, scorecards on disk.
 
 mod daemon;
+mod options;
+mod suites;
 
 use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
-use crate::config::{General, Goal as Word, Metric as MetricWord, OnInconclusive, Role, RunConfig, SuiteRef};
+use crate::config::{Goal as Word, OnInconclusive, Role, SuiteRef};
 use crate::dataset::Record;
 use crate::eval::{
-    self, Arm, Asking, Bench, Decision, Demand, Event, Gate, GateInput, Goal, Journal, Judgement, Measured, Metadata,
-    Metric, Rules, Suite,
+    self, Arm, Asking, Bench, Decision, Demand, Event, Gate, GateInput, Journal, Judgement, Measured, Metadata, Rules,
+    Suite,
 };
 use crate::ollama::Client;
 use crate::store::{Digest, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
-
-/// The suite that guards every gate, embedded in the program.
-pub const GENERAL: &str = "builtin:general";
-/// Its answers are short by the questions' own wording.
-const GENERAL_TOKENS: u64 = 32;
+pub use suites::{GENERAL, check_suites, suites};
+use suites::{bench, renders};
 
 /// What is compared, and on what.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ pub struct Trial<'a> {
     pub held_out: &'a [Record],
     /// Training records: no suite may hold them.
     pub trained: &'a [Record],
-    /// Set: both arms are fed by raw prompts of this base's template; else through `/api/chat`.
+    /// Set: both arms are fed by raw prompts of this base's template; else, or with `think:`, through `/api/chat`.
     pub base: Option<&'a Base>,
     pub output: PathBuf,
     pub limit: Option<usize>,
@@ -63,81 +62,17 @@ impl Outcome {
     }
 }
 
-/// The suites of a role with their demands; reads every file, so that a fault is found before anything trains.
-pub fn suites(role: &Role, general: bool, held_out: &[Record]) -> Result<Vec<(Suite, Demand)>, Failure> {
-    let mut found = Vec::new();
-    for wanted in &role.eval {
-        let suite = open(wanted)?;
-        found.push((demand(wanted, &suite)?, suite));
-    }
-    if role.eval.is_empty() && !held_out.is_empty() {
-        let suite = Suite::from_records("held-out", held_out)?;
-        let metric = suite.natural_metric();
-        found.push((Demand { goal: Goal::Improve, metric, margin: Demand::ROLE_MARGIN, min_gain: None }, suite));
-    }
-    let named = role.eval.iter().any(|s| s.suite == GENERAL);
-    if general && role.general == General::On && !named {
-        let suite = general_suite()?;
-        let metric = suite.natural_metric();
-        found.push((Demand { goal: Goal::Hold, metric, margin: Demand::GENERAL_MARGIN, min_gain: None }, suite));
-    }
-    Ok(found.into_iter().map(|(d, s)| (s, d)).collect())
-}
-
-fn open(wanted: &SuiteRef) -> Result<Suite, Failure> {
-    match Suite::builtin(&wanted.suite) {
-        Some(builtin) => Ok(builtin?),
-        None => Ok(Suite::read(Path::new(&wanted.suite))?),
-    }
-}
-
-fn general_suite() -> Result<Suite, Failure> {
-    let none = || eval::EvalError::NoBuiltin(GENERAL.to_owned());
-    Ok(Suite::builtin(GENERAL).ok_or_else(none)??)
-}
-
-fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
-    let metric = match wanted.metric {
-        None => suite.natural_metric(),
-        Some(MetricWord::ExactMatch) => Metric::ExactMatch,
-        Some(MetricWord::KeywordMatch) => Metric::KeywordMatch,
-        Some(MetricWord::Pass) => Metric::Pass,
-        Some(MetricWord::TokenF1) => Metric::TokenF1,
-    };
-    suite.check_metric(metric)?;
-    let (goal, margin) = match wanted.goal {
-        Word::Improve => (Goal::Improve, Demand::ROLE_MARGIN),
-        Word::Hold => (Goal::Hold, if wanted.suite == GENERAL { Demand::GENERAL_MARGIN } else { Demand::ROLE_MARGIN }),
-    };
-    Ok(Demand { goal, metric, margin: wanted.margin.unwrap_or(margin), min_gain: wanted.min_gain })
-}
-
-/// What can be refused before training: unreadable suites, and a suite that the training data holds.
-pub fn check_suites(role: &Role, config: &RunConfig, held_out: &[Record], trained: &[Record]) -> Result<(), Failure> {
-    for (suite, _) in suites(role, config.general == General::On, held_out)? {
-        let shared = eval::overlaps(&suite, trained);
-        if let Some(first) = shared.first() {
-            let (n, name) = (shared.len(), &suite.name);
-            return Err(Failure::input(format!(
-                "{n} prompts of the suite {name} stand in the training data too; the first: {} (line {})",
-                first.case, first.line
-            ))
-            .hint("take them out of one of the two: a suite that was trained on measures memory"));
-        }
-    }
-    Ok(())
-}
-
 /// Asks, measures, judges; writes `<suite>.json`, `summary.md` and the journal of answers under `trial.output`.
 pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> Result<Outcome, Failure> {
     let mut suites = suites(trial.role, trial.general, trial.held_out)?;
     if let Some(n) = trial.limit {
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
-    let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial, s)).collect();
+    let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial.role, s.clone())).collect();
     let mut answerer = DaemonAnswerer::new(client, trial)?;
-    if trial.base.is_none() {
-        context.report.note("asked through /api/chat: each model with its own template and SYSTEM");
+    match trial.base.filter(|_| answerer.is_raw()) {
+        Some(base) => benches.iter().try_for_each(|b| renders(b, &base.template))?,
+        None => context.report.note("asked through /api/chat: each model with its own template and SYSTEM"),
     }
     std::fs::create_dir_all(&trial.output)
         .map_err(|e| crate::store::StoreError::new("creating folder", &trial.output, e))?;
@@ -146,32 +81,20 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     let asking =
         Asking { benches: &benches, base_model: &trial.v1, tuned_model: &trial.v2, samples: 1, interrupt: &interrupt };
     let report = &mut *context.report;
-    let answers = eval::ask_all(&asking, &mut answerer, &mut journal, &mut |event| show(report, event))?;
+    let asked = eval::ask_all(&asking, &mut answerer, &mut journal, &mut |event| show(report, event))?;
     let mut embedder = trial.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
     // What the base says off the domain: the embedder's notion of what relevance is not.
     let general = suites.iter().position(|(s, _)| s.name == GENERAL);
     let outside: Vec<String> = general.map_or_else(Vec::new, |i| {
-        answers[i].iter().flat_map(|a| &a.base).map(|reply| reply.text().to_owned()).collect()
+        asked.answers[i].iter().flat_map(|a| &a.base).map(|reply| reply.text().to_owned()).collect()
     });
     let mut measured = Vec::new();
-    for ((suite, demand), answers) in suites.iter().zip(&answers) {
+    for ((suite, demand), answers) in suites.iter().zip(&asked.answers) {
         let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);
         measured.push(eval::measure(suite, demand.metric, answers, embedder, &outside)?);
     }
-    let digests = (eval::Answerer::digest(&mut answerer, &trial.v1), eval::Answerer::digest(&mut answerer, &trial.v2));
-    let digests = (digests.0.unwrap_or_default(), digests.1.unwrap_or_default());
+    let digests = (asked.base_digest, asked.tuned_digest);
     write(context, trial, (&suites, &measured), (digests, answerer.describe()))
-}
-
-fn bench(trial: &Trial<'_>, suite: &Suite) -> Bench {
-    let general = suite.name == GENERAL;
-    let tokens = trial.role.options.get("num_predict").and_then(serde_json::Value::as_u64);
-    Bench {
-        suite: suite.clone(),
-        // General questions are asked as anybody would: without the role's own words.
-        system: if general { None } else { trial.role.system.clone() },
-        max_tokens: if general { Some(GENERAL_TOKENS) } else { tokens },
-    }
 }
 
 fn show(report: &mut dyn super::Report, event: &Event<'_>) {
@@ -232,7 +155,9 @@ fn write(
         context.report.note(sentence);
     }
     let suite_digests = suites.iter().map(|(s, _)| (s.name.clone(), s.digest.to_string())).collect();
-    let allow_inconclusive = trial.role.gate.on_inconclusive == OnInconclusive::Promote && trial.limit.is_none();
+    // Neither a part of the prompts nor a v1 that failed on some is what `on_inconclusive: promote` was said for.
+    let whole = trial.limit.is_none() && measured.iter().all(|m| m.base_failed().is_empty());
+    let allow_inconclusive = trial.role.gate.on_inconclusive == OnInconclusive::Promote && whole;
     Ok(Outcome {
         decision: gate.decision,
         suites: gate.suites,
@@ -269,7 +194,9 @@ pub struct Wishes {
 pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Failure> {
     let client = context.client()?;
     client.capabilities()?;
-    let mut role = match (&wishes.role, context.roles()?) {
+    let roles = context.roles()?;
+    roles.iter().flat_map(|r| &r.warnings).for_each(|w| context.report.warn(w));
+    let mut role = match (&wishes.role, roles) {
         (Some(name), Some(roles)) => roles.role(name)?.clone(),
         (Some(name), None) => {
             return Err(Failure::input(format!("--role {name}: {} is not there", context.models_yaml.display())));

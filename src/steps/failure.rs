@@ -1,6 +1,7 @@
 //! Every room's error, mapped to one exit code and, where the error does not say it itself, a remedy.
 
 use crate::base::BaseError;
+use crate::export::ExportError;
 use crate::ollama::OllamaError;
 use crate::store::StoreError;
 
@@ -72,26 +73,53 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// Whether a full disk is behind the error, however many rooms it came through.
+fn disk_full(e: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    std::iter::successors(Some(e), |e| e.source())
+        .filter_map(|e| e.downcast_ref::<std::io::Error>())
+        .any(|e| matches!(e.kind(), StorageFull | QuotaExceeded))
+}
+
+/// A file that is to be read and is not there was named by the user: a dataset, a suite, models.yaml.
 fn of_store(e: &StoreError) -> Kind {
-    if e.is_no_space() { Kind::Resources } else { Kind::Error }
+    let read = e.action.starts_with("reading") || e.action.starts_with("finding");
+    match e.source.kind() {
+        _ if e.is_no_space() => Kind::Resources,
+        std::io::ErrorKind::NotFound if read => Kind::Input,
+        _ => Kind::Error,
+    }
 }
 
 fn of_ollama(e: &OllamaError) -> Kind {
     match e {
+        e if e.is_no_space() => Kind::Resources,
         OllamaError::Interrupted => Kind::Interrupted,
-        OllamaError::NoModel(_) => Kind::Input,
+        OllamaError::NoModel(_) | OllamaError::BadName { .. } | OllamaError::Unusable { .. } => Kind::Input,
         OllamaError::Store(s) => of_store(s),
         _ => Kind::Daemon,
     }
 }
 
-/// `impl From<$error> for Failure` with the kind a closure finds.
+fn of_export(e: &ExportError) -> Kind {
+    match e {
+        ExportError::Disk { .. } => Kind::Resources,
+        ExportError::Interrupted => Kind::Interrupted,
+        // The base's value, or the adapter's: a damaged file.
+        ExportError::NotFinite { .. } => Kind::Input,
+        ExportError::Store(s) => of_store(s),
+        _ => Kind::Error,
+    }
+}
+
+/// `impl From<$error> for Failure` with the kind a closure finds; a full disk is exit code 5 wherever it happens.
 macro_rules! failures {
     ($($error:ty => $kind:expr;)*) => {$(
         impl From<$error> for Failure {
             fn from(e: $error) -> Self {
-                let kind: fn(&$error) -> Kind = $kind;
-                Self { kind: kind(&e), error: anyhow::Error::new(e), hint: None }
+                let of: fn(&$error) -> Kind = $kind;
+                let kind = if disk_full(&e) { Kind::Resources } else { of(&e) };
+                Self { kind, error: anyhow::Error::new(e), hint: None }
             }
         }
     )*};
@@ -100,6 +128,7 @@ macro_rules! failures {
 failures! {
     StoreError => of_store;
     OllamaError => of_ollama;
+    ExportError => of_export;
     crate::chat::ChatError => |_| Kind::Input;
     crate::gguf::GgufError => |_| Kind::Input;
     crate::modelfile::ModelfileError => |_| Kind::Input;
@@ -109,17 +138,10 @@ failures! {
     crate::ops::OpsError => |_| Kind::Input;
     crate::serve::ServeError => |_| Kind::Error;
     crate::batch::BatchError => |_| Kind::Input;
-    crate::config::ConfigError => |e| match e {
-        crate::config::ConfigError::Store(s) if s.is_no_space() => Kind::Resources,
-        _ => Kind::Input,
-    };
-    crate::dataset::DatasetError => |e| match e {
-        crate::dataset::DatasetError::Store(s) if s.is_no_space() => Kind::Resources,
-        _ => Kind::Input,
-    };
+    crate::config::ConfigError => |_| Kind::Input;
+    crate::dataset::DatasetError => |_| Kind::Input;
     BaseError => |e| match e {
         BaseError::Ollama(o) => of_ollama(o),
-        BaseError::Store(s) if s.is_no_space() => Kind::Resources,
         _ => Kind::Input,
     };
     crate::model::ModelError => |e| match e {
@@ -131,12 +153,6 @@ failures! {
         crate::train::TrainError::Store(s) => of_store(s),
         crate::train::TrainError::Model(crate::model::ModelError::Memory { .. }) => Kind::Resources,
         crate::train::TrainError::Resume { .. } | crate::train::TrainError::Lora(_) => Kind::Input,
-        _ => Kind::Error,
-    };
-    crate::export::ExportError => |e| match e {
-        crate::export::ExportError::Disk { .. } => Kind::Resources,
-        crate::export::ExportError::Interrupted => Kind::Interrupted,
-        crate::export::ExportError::Store(s) => of_store(s),
         _ => Kind::Error,
     };
     crate::eval::EvalError => |e| match e {
@@ -157,8 +173,59 @@ failures! {
     };
     crate::proof::ProofError => |e| match e {
         crate::proof::ProofError::Ollama(o) => of_ollama(o),
+        crate::proof::ProofError::Export(x) => of_export(x),
         crate::proof::ProofError::Interrupted => Kind::Interrupted,
         crate::proof::ProofError::Model(crate::model::ModelError::Memory { .. }) => Kind::Resources,
         _ => Kind::Error,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::EvalError;
+    use crate::lora::LoraError;
+
+    #[test]
+    fn every_fault_has_its_exit_code() {
+        let store = |action, kind: std::io::ErrorKind| StoreError::new(action, "f", kind.into());
+        let full = || store("writing", std::io::ErrorKind::StorageFull);
+        let gone = || store("reading the suite", std::io::ErrorKind::NotFound);
+        let daemon_full = || OllamaError::DaemonDiskFull { request: "create".into(), message: "no space".into() };
+        let bad_name = || OllamaError::BadName { name: "a b".into(), reason: "holds ' '".into() };
+        let stopped = |e: OllamaError| EvalError::Stopped { model: "m".into(), source: Box::new(e) };
+        let not_finite = || ExportError::NotFinite {
+            tensor: "t".into(),
+            what: "the base",
+            value: f32::NAN,
+            row: 0,
+            column: 0,
+            remedy: "get it again",
+        };
+        let cases: Vec<(Failure, Kind)> = vec![
+            (full().into(), Kind::Resources),
+            (LoraError::Store(full()).into(), Kind::Resources),
+            (crate::train::TrainError::Lora(LoraError::Store(full())).into(), Kind::Resources),
+            (ExportError::Gguf(crate::gguf::GgufError::Store(full())).into(), Kind::Resources),
+            (daemon_full().into(), Kind::Resources),
+            (BaseError::Ollama(daemon_full()).into(), Kind::Resources),
+            (stopped(daemon_full()).into(), Kind::Resources),
+            (stopped(OllamaError::Store(full())).into(), Kind::Resources),
+            (crate::promote::PromoteError::Tags(Box::new(daemon_full())).into(), Kind::Resources),
+            (gone().into(), Kind::Input),
+            (EvalError::Store(gone()).into(), Kind::Input),
+            (crate::promote::PromoteError::Store(store("finding", std::io::ErrorKind::NotFound)).into(), Kind::Input),
+            (store("writing", std::io::ErrorKind::NotFound).into(), Kind::Error),
+            (store("reading", std::io::ErrorKind::PermissionDenied).into(), Kind::Error),
+            (bad_name().into(), Kind::Input),
+            (stopped(bad_name()).into(), Kind::Input),
+            (OllamaError::Other("x".into()).into(), Kind::Daemon),
+            (not_finite().into(), Kind::Input),
+            (crate::proof::ProofError::Export(not_finite()).into(), Kind::Input),
+            (ExportError::Other("x".into()).into(), Kind::Error),
+        ];
+        for (failure, kind) in cases {
+            assert_eq!(failure.kind, kind, "{failure}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::{Context, Failure, Kind, delivery};
 use crate::config::Role;
 use crate::eval::Decision;
 use crate::ollama::Client;
-use crate::promote::{self, Change, Promotion, Rollback, Swapped};
+use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped};
 use crate::store::Digest;
 
 /// What a promotion is remembered with, beside the verdict.
@@ -52,14 +52,17 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     let found = roles.role(role)?;
     let client = context.client()?;
     let tag = client.tag(to)?.ok_or_else(|| crate::ollama::OllamaError::NoModel(to.to_owned()))?;
-    let passed = promote::history(&context.models_yaml, Some(role))?.iter().any(|c| {
-        c.state == "done" && crate::config::same_model(&c.to, to) && c.to_digest.as_deref() == Some(tag.digest.as_str())
-    });
-    if !force && !passed {
-        return Err(Failure::new(Kind::GateInconclusive, format!("{to} has passed no gate for the role {role}"))
-            .hint("`tunesmith run` evaluates and promotes; --force promotes without"));
+    let passed = promote::passed_gate(&context.models_yaml, role, to, &tag.digest)?;
+    if !force && passed.is_none() {
+        let why = format!("{to}, as it is now, has passed no gate for the role {role}");
+        return Err(Failure::new(Kind::GateInconclusive, why)
+            .hint(format!("`tunesmith eval --role {role} --model {to}` asks its gate; --force promotes without")));
     }
-    let evidence = json!({"by_hand": true, "forced": force, "user": context.env.user});
+    // `gate`: the registry's line that says so.
+    let evidence = json!({
+        "by_hand": true, "forced": force, "decision": passed.map(|_| Decision::Pass), "gate": passed,
+        "tool_version": env!("CARGO_PKG_VERSION"), "user": context.env.user, "daemon": client.host().to_string(),
+    });
     let promotion = Promotion {
         role,
         from: &found.model_name,
@@ -67,7 +70,8 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
         decision: Decision::Pass,
         allow_inconclusive: false,
         evaluated_file: Some(roles.digest),
-        evaluated_digest: None,
+        // What was re-created since the look at its digest is refused, too.
+        evaluated_digest: passed.map(|_| tag.digest.as_str()),
         evidence: if let Value::Object(map) = evidence { map } else { serde_json::Map::new() },
     };
     let swapped = promote::promote(&context.models_yaml, &promotion, &client)?;
@@ -75,14 +79,37 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     Ok(swapped)
 }
 
-pub fn rollback(context: &mut Context<'_>, role: &str) -> Result<Swapped, Failure> {
+/// Puts a verdict on record, so that [`by_hand`] can rest on a PASS. One that can't be written down is still a verdict:
+/// that is warned of and ends nothing.
+pub fn record_gate(context: &mut Context<'_>, role: &str, model: &str, outcome: &Outcome) {
+    // An evaluation without a role is nobody's gate; a model whose digest is not known could be any.
+    if role.is_empty() || outcome.v2_digest.is_empty() {
+        return;
+    }
+    let gate = GateRecord {
+        role: role.to_owned(),
+        model: model.to_owned(),
+        digest: outcome.v2_digest.clone(),
+        against_digest: outcome.v1_digest.clone(),
+        decision: outcome.decision,
+        report: outcome.report.clone(),
+    };
+    if let Err(e) = promote::record_gate(&context.models_yaml, gate) {
+        context.report.warn(&format!("the verdict is not on record, so `promote` will not know of it: {e}"));
+    }
+}
+
+/// The model that the role had before, or `to`; `force` takes it even if it is no longer what it was.
+pub fn rollback(context: &mut Context<'_>, role: &str, to: Option<&str>, force: bool) -> Result<Swapped, Failure> {
+    there(context)?;
     let client = context.client()?;
-    let swapped = promote::rollback(&context.models_yaml, &Rollback { role, to: None, force: false }, &client)?;
+    let swapped = promote::rollback(&context.models_yaml, &Rollback { role, to, force }, &client)?;
     said(context, &swapped);
     Ok(swapped)
 }
 
 pub fn history(context: &Context<'_>, role: Option<&str>) -> Result<Vec<Change>, Failure> {
+    there(context)?;
     Ok(promote::history(&context.models_yaml, role)?)
 }
 
@@ -102,6 +129,10 @@ fn said(context: &mut Context<'_>, swapped: &Swapped) {
     }
 }
 
+fn there(context: &Context<'_>) -> Result<(), Failure> {
+    if context.models_yaml.exists() { Ok(()) } else { Err(missing(context)) }
+}
+
 fn missing(context: &Context<'_>) -> Failure {
     Failure::input(format!("{} is not there", context.models_yaml.display()))
         .hint("`tunesmith init` lays one out; --models-yaml names another")
@@ -117,4 +148,65 @@ pub fn lineage(context: &Context<'_>, model: &str) -> Result<Vec<(String, String
         return Err(Failure::input(format!("{model} was not made by tunesmith: its file has no lineage")));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Env;
+    use crate::steps::{Interrupt, Silent};
+
+    fn context<'r>(report: &'r mut Silent, models_yaml: &std::path::Path) -> Context<'r> {
+        Context {
+            env: Env::default(),
+            ollama_host: None,
+            models_yaml: models_yaml.to_path_buf(),
+            models_yaml_said: true,
+            seed: None,
+            interrupt: Interrupt::default(),
+            report,
+        }
+    }
+
+    #[test]
+    fn without_models_yaml_the_remedy_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut report, path) = (Silent, dir.path().join("models.yaml"));
+        let mut context = context(&mut report, &path);
+        let failures = [
+            rollback(&mut context, "router", None, false).unwrap_err(),
+            history(&context, None).unwrap_err(),
+            by_hand(&mut context, "router", "x:v2", true).unwrap_err(),
+        ];
+        for failure in failures {
+            assert_eq!(failure.kind, Kind::Input);
+            assert!(failure.to_string().contains("`tunesmith init`"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_is_recorded_for_its_role_model_and_digest() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut report, path) = (Silent, dir.path().join("models.yaml"));
+        std::fs::write(&path, "models: {router: {model_name: x:v1}}").unwrap();
+        let mut context = context(&mut report, &path);
+        let mut outcome = Outcome {
+            decision: Decision::Pass,
+            suites: Vec::new(),
+            reasons: Vec::new(),
+            report: "summary.md".into(),
+            summary: String::new(),
+            suite_digests: Vec::new(),
+            v1_digest: "d1".into(),
+            v2_digest: String::new(),
+            allow_inconclusive: false,
+        };
+        record_gate(&mut context, "router", "x:v2", &outcome);
+        outcome.v2_digest = "d2".into();
+        record_gate(&mut context, "", "x:v2", &outcome);
+        assert_eq!(promote::passed_gate(&path, "router", "x:v2", "d2").unwrap(), None);
+        record_gate(&mut context, "router", "x:v2", &outcome);
+        assert_eq!(promote::passed_gate(&path, "router", "x:v2", "d2").unwrap(), Some(1));
+        assert_eq!(promote::passed_gate(&path, "router", "x:v2", "d3").unwrap(), None);
+    }
 }

@@ -6,6 +6,7 @@ use super::{Context, Failure};
 use crate::base::Base;
 use crate::chat::Message;
 use crate::lora::{Adapter, Hf};
+use crate::modelfile::Modelfile;
 use crate::ollama::Client;
 use crate::proof::{self, Proof, Request};
 
@@ -13,13 +14,20 @@ use crate::proof::{self, Proof, Request};
 pub struct Wishes<'a> {
     pub model: &'a str,
     pub exported: &'a Path,
-    pub system: Option<&'a str>,
+    /// What was registered.
+    pub modelfile: &'a Modelfile,
     pub sample: &'a [Vec<Message>],
     pub probes: usize,
     pub num_thread: Option<u64>,
     pub threads: usize,
-    pub embedded: bool,
     pub seed: u64,
+}
+
+/// The context in which the proof asks: the model's own, as far as probes are worth the memory.
+fn num_ctx(file: &Modelfile) -> Result<usize, Failure> {
+    const MOST: u64 = 8192;
+    let said = file.parameters()?.json.get("num_ctx").and_then(serde_json::Value::as_u64);
+    Ok(said.unwrap_or(2048).min(MOST) as usize)
 }
 
 /// Proves and shows; a failed proof is a value here, the caller decides what it stops.
@@ -35,13 +43,13 @@ pub fn prove(
         base,
         adapter,
         exported: wishes.exported,
-        system: wishes.system,
+        system: wishes.modelfile.system(),
         sample: wishes.sample,
         probes: wishes.probes,
         num_thread: wishes.num_thread,
         threads: wishes.threads,
         seed: wishes.seed,
-        embedded: wishes.embedded,
+        num_ctx: num_ctx(wishes.modelfile)?,
         interrupt: context.interrupt.clone(),
     };
     context.report.begin("prove", None);
@@ -69,6 +77,7 @@ pub fn of_run(
 ) -> Result<Proof, Failure> {
     use crate::config::{Purpose, Raw, RunConfig};
     let config = RunConfig::load(Some(&run.join("run.yaml")), Raw::default(), Purpose::Run)?;
+    context.adopt(&config);
     let base = context.open_base(&config.model_to_fine_tune)?;
     let adapter = Adapter::load(&run.join("final"), base.weights.config())?;
     let exported = match config.delivery {
@@ -77,18 +86,17 @@ pub fn of_run(
     };
     let text = std::fs::read_to_string(run.join("Modelfile"))
         .map_err(|e| Failure::input(format!("{}: {e}", run.join("Modelfile").display())))?;
-    let file = crate::modelfile::Modelfile::parse(&text)?;
+    let file = Modelfile::parse(&text)?;
     let records = crate::dataset::read(&config.dataset_path)?;
     let client = context.client()?;
     let wishes = Wishes {
         model: name.unwrap_or(&config.output_model_name),
         exported: &exported,
-        system: file.system(),
+        modelfile: &file,
         sample: &super::data::conversations(&records),
         probes,
         num_thread: num_thread.or(config.num_thread),
         threads: config.threads.unwrap_or(0),
-        embedded: false,
         seed: context.seed.unwrap_or(config.seed),
     };
     prove(context, &client, (&base, &adapter), &wishes)

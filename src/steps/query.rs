@@ -86,12 +86,7 @@ pub fn answer(
                 seed: wishes.seed as i64,
                 top_k: if wishes.temperature == 0.0 { 1 } else { 0 },
                 top_p: wishes.top_p.unwrap_or(1.0),
-                min_p: 0.0,
-                repeat_penalty: 1.0,
-                num_predict: wishes.max_tokens as i64,
-                num_ctx: 4096,
-                num_thread: None,
-                stop: Vec::new(),
+                ..Options::greedy(wishes.max_tokens as i64, 4096)
             };
             let ask = Ask {
                 model: model.clone(),

@@ -50,15 +50,16 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
         return Ok(name.to_owned());
     }
     let wishes = delivery::Wishes {
-        from: &path,
+        from: path,
         adapter: None,
         system: None,
         num_ctx: Some(2048),
+        trained_len: None,
         lineage: vec![("base".to_owned(), base.digest.to_string())],
         user_template: None,
     };
-    let text = delivery::modelfile(context, base, &wishes)?;
-    delivery::register(context, client, &text, name)?;
+    let text = delivery::modelfile(base, &wishes)?;
+    delivery::register(context, client, &text, (Path::new(""), name))?;
     Ok(name.to_owned())
 }
 

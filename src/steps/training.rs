@@ -115,6 +115,13 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
     })
 }
 
+/// transformers' `tokenizer_config.json`, with the chat template.
+fn tokenizer_config(base: &Base) -> String {
+    let mut config = base.tokenizer.to_config_json();
+    config["chat_template"] = base.template.source().into();
+    format!("{config:#}\n")
+}
+
 /// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
 pub fn train(
     context: &mut Context<'_>,
@@ -128,7 +135,10 @@ pub fn train(
         Some(folder) => Some(Adapter::load(folder, base.weights.config())?),
         None => None,
     };
-    let tokenizer_files = [("tokenizer.json".to_owned(), base.tokenizer.to_json())];
+    let tokenizer_files = [
+        ("tokenizer.json".to_owned(), base.tokenizer.to_json()),
+        ("tokenizer_config.json".to_owned(), tokenizer_config(base)),
+    ];
     let job = Job {
         weights: &base.weights,
         model,
@@ -159,10 +169,17 @@ pub fn train(
     let (adapter, summary) = result?;
     let eval = summary.eval_loss.map(|l| format!(", eval loss {l:.3}")).unwrap_or_default();
     context.report.end(&format!(
-        "{total} steps, {} tokens, loss {:.3}{eval}, {:.0} tok/s, peak {} MiB",
-        summary.num_tokens,
-        summary.train_loss,
+        "{total} steps, {} tokens, loss {:.3}{eval}, accuracy {:.3}, entropy {:.3}",
+        summary.num_tokens, summary.train_loss, summary.mean_token_accuracy, summary.entropy
+    ));
+    context.report.note(&format!(
+        "{} trainable parameters ({:.2} %); {:.0} tok/s, {:.0} trained, {:.2} examples/s; {:.0} s, peak {} MiB",
+        summary.trainable_params,
+        summary.trainable_percent,
         summary.tokens_per_second,
+        summary.trained_tokens_per_second,
+        summary.train_samples_per_second,
+        summary.duration_seconds,
         summary.peak_memory_bytes >> 20
     ));
     Ok((adapter, summary))
@@ -176,6 +193,7 @@ pub fn alone(
     resume: bool,
 ) -> Result<(PathBuf, Summary), Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
+    base.weights.check_finite()?;
     let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
     let records = dataset::read(&config.dataset_path)?;
     let held_out = config.eval_dataset.as_deref().map(dataset::read).transpose()?.unwrap_or_default();

@@ -1,21 +1,30 @@
 //! The whole way on one page: a JSONL file becomes a better model in Ollama, with proof, or the way says why not.
 
+mod ground;
+
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::evaluate::{self, Trial};
 use super::training::TrainingSet;
 use super::{Context, Failure, Kind, data, delivery, export, promotion, prove, training};
-use crate::base::Base;
+use crate::base::{Base, Source};
 use crate::config::{Delivery, General, Role, RunConfig};
-use crate::dataset::{self, Record};
+use crate::dataset::Record;
 use crate::eval::Decision;
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::modelfile::Modelfile;
 use crate::ollama::Client;
 use crate::store::{Digest, RunDir, write_whole};
+pub use ground::{find_role, records};
+
+/// The digest of the manifest under the output's name, as it was after the proof.
+const REGISTERED: &str = "registered";
+
+/// What a step was made from, by name: a digest or a word.
+type Inputs = BTreeMap<String, String>;
 
 /// The stages, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +44,8 @@ pub struct Options {
     pub until: Step,
     /// Take the output name from a model of another lineage.
     pub force: bool,
-    /// The daemon is the embedded server.
-    pub embedded: bool,
+    /// The run that is to be continued: another is refused.
+    pub resumed: Option<PathBuf>,
     /// v1 of the evaluation, where it is not the role's own model.
     pub against: Option<String>,
     /// Prompts of each suite, for a quick look; the verdict is then INCONCLUSIVE.
@@ -46,8 +55,13 @@ pub struct Options {
 /// How a way ended.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Ended {
-    pub run: std::path::PathBuf,
+    pub run: PathBuf,
     pub model: String,
+    /// Whether the daemon has it under its name, proved.
+    pub registered: bool,
+    /// The daemon is the embedded server, which ends with the program.
+    pub embedded: bool,
+    pub models_yaml: PathBuf,
     /// None: the way ended before its gate, or there was none.
     pub verdict: Option<Decision>,
     pub promoted: Option<String>,
@@ -63,21 +77,31 @@ struct Way<'a> {
     options: &'a Options,
     base: Base,
     client: Client,
+    embedded: bool,
     run: RunDir,
+    /// What decides the training.
+    inputs: Inputs,
     records: Vec<Record>,
     held_out: Vec<Record>,
     role: Option<Role>,
     why_no_role: Option<String>,
+    /// The user's own Modelfile template.
+    template: Option<String>,
+    /// The roles whose model has the output's name already.
+    served_by: Vec<String>,
     /// models.yaml as it was read: nobody may change it until the swap.
     roles_file: Option<Digest>,
 }
 
 /// Everything that can be refused is refused before the first step trains.
 pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> Result<Ended, Failure> {
-    let mut way = open(context, config, options)?;
+    let mut way = ground::open(context, config, options)?;
     let mut ended = Ended {
         run: way.run.root().to_path_buf(),
         model: config.output_model_name.clone(),
+        registered: false,
+        embedded: way.embedded,
+        models_yaml: context.models_yaml.clone(),
         verdict: None,
         promoted: None,
         because: None,
@@ -94,8 +118,9 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     if options.until == Step::Export {
         return Ok(ended);
     }
-    let modelfile = way.modelfile(context, &exported)?;
+    let modelfile = way.modelfile(&exported)?;
     way.register_and_prove(context, (&adapter, &exported, digest), &modelfile)?;
+    ended.registered = options.until >= Step::Prove;
     if options.until <= Step::Prove {
         return Ok(ended);
     }
@@ -113,6 +138,7 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     let outcome = evaluate::judge(context, &way.client, &way.trial(&role))?;
     ended.verdict = Some(outcome.decision);
     ended.summary = Some(outcome.summary.clone());
+    promotion::record_gate(context, &role.name, &config.output_model_name, &outcome);
     if !outcome.promotable() {
         ended.because = Some(outcome.reasons.join("; "));
     } else if options.until == Step::Promote {
@@ -123,96 +149,13 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     Ok(ended)
 }
 
-/// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.
-fn open<'a>(context: &mut Context<'_>, config: &'a RunConfig, options: &'a Options) -> Result<Way<'a>, Failure> {
-    // A fault of the data is heard before a fault of the daemon.
-    dataset::read(&config.dataset_path)?;
-    let client = context.client()?;
-    let capabilities = client.capabilities()?;
-    if config.delivery == Delivery::Adapter && !capabilities.lora_adapters {
-        return Err(Failure::new(
-            Kind::Daemon,
-            format!(
-                "delivery: adapter, but Ollama {} takes no LoRA adapters (0.34.0 was the last that did)",
-                capabilities.version.text
-            ),
-        )
-        .hint("leave `delivery` out: the merged model is delivered"));
-    }
-    let base = context.open_base(&config.model_to_fine_tune)?;
-    base.weights.check_finite()?;
-    delivery::check_name(&client, &config.output_model_name, options.force)?;
-    let (role, why_no_role) = find_role(context, config)?;
-    let roles_file = context.roles()?.map(|r| r.digest);
-    let (records, held_out) = records(config, role.as_ref())?;
-    if let Some(role) = &role {
-        evaluate::check_suites(role, config, &held_out, &records)?;
-    }
-    let id = run_id(config, &base)?;
-    let run = RunDir::open(&config.runs_dir.join(&id), &id)?;
-    write_whole(run.path("run.yaml"), config.to_yaml().as_bytes())?;
-    context.report.note(&format!("run: {}", run.root().display()));
-    Ok(Way { config, options, base, client, run, records, held_out, role, why_no_role, roles_file })
-}
-
-/// A role without a suite is judged on this share of the dataset, held out of training.
-const HELD_OUT: f64 = 0.1;
-
-/// The name, and what decides the result: the same inputs find the same run again.
-fn run_id(config: &RunConfig, base: &Base) -> Result<String, Failure> {
-    let mut text = format!("{}\n{}\n{}", config.digest(), base.digest, Digest::of_file(&config.dataset_path)?);
-    if let Some(path) = &config.eval_dataset {
-        text.push_str(&Digest::of_file(path)?.to_string());
-    }
-    let name: String = config
-        .output_model_name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
-        .collect();
-    Ok(format!("{name}-{}", Digest::of_bytes(text.as_bytes()).short()))
-}
-
-/// (trained, held out): the eval file, or a tenth of the dataset where a role has no suite of its own.
-pub fn records(config: &RunConfig, role: Option<&Role>) -> Result<(Vec<Record>, Vec<Record>), Failure> {
-    let all = dataset::read(&config.dataset_path)?;
-    Ok(match &config.eval_dataset {
-        Some(path) => (all, dataset::read(path)?),
-        None if role.is_some_and(|r| r.eval.is_empty()) => dataset::split(all, HELD_OUT, config.seed),
-        None => (all, Vec::new()),
-    })
-}
-
-/// `role:` of the config, else the one role that uses the model to fine-tune; else none, and why.
-pub fn find_role(context: &Context<'_>, config: &RunConfig) -> Result<(Option<Role>, Option<String>), Failure> {
-    let Some(roles) = context.roles()? else {
-        return Ok((None, Some(format!("{} is not there", context.models_yaml.display()))));
-    };
-    if let Some(name) = &config.role {
-        return Ok((Some(roles.role(name)?.clone()), None));
-    }
-    let users = roles.roles_of_model(&config.model_to_fine_tune);
-    let named = roles.role(&config.model_to_fine_tune).ok();
-    match (named, users.as_slice()) {
-        (Some(role), _) => Ok((Some(role.clone()), None)),
-        (None, [role]) => Ok((Some((*role).clone()), None)),
-        _ => Ok((None, Some(format!("no single role uses {}", config.model_to_fine_tune)))),
-    }
-}
-
 impl Way<'_> {
-    fn inputs(&self, pairs: &[(&str, String)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()
-    }
-
     fn train(&mut self, context: &mut Context<'_>) -> Result<Adapter<Hf>, Failure> {
-        let inputs = self.inputs(&[
-            ("config", self.config.digest().to_string()),
-            ("base", self.base.digest.to_string()),
-            ("dataset", Digest::of_file(&self.config.dataset_path)?.to_string()),
-        ]);
         let folder = self.run.path("final");
-        if self.run.done("train", &inputs)? {
+        let for_people = self.config.output.join("final");
+        if self.run.done("train", &self.inputs)? {
             context.report.note("trained already: nothing of it changed");
+            copy_for_people(&folder, &for_people)?;
             return Ok(Adapter::load(&folder, self.base.weights.config())?);
         }
         let started = Instant::now();
@@ -228,8 +171,8 @@ impl Way<'_> {
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("train.json"), &text)?;
         let outputs = ["final/adapter_config.json", "final/adapter_model.safetensors"];
-        self.run.record("train", inputs, &outputs, started.elapsed())?;
-        copy_for_people(&folder, &self.config.output.join("final"))?;
+        self.run.record("train", self.inputs.clone(), &outputs, started.elapsed())?;
+        copy_for_people(&folder, &for_people)?;
         Ok(adapter)
     }
 
@@ -246,7 +189,7 @@ impl Way<'_> {
             }
         };
         let weights = Digest::of_file(self.run.path("final/adapter_model.safetensors"))?;
-        let inputs = self.inputs(&[
+        let inputs = inputs(&[
             ("adapter", weights.to_string()),
             ("base", self.base.digest.to_string()),
             ("what", format!("{what:?}")),
@@ -274,25 +217,31 @@ impl Way<'_> {
         Ok((path, exported.digest))
     }
 
-    /// The Modelfile, kept in the run and where people look for it.
-    fn modelfile(&self, context: &mut Context<'_>, exported: &Path) -> Result<String, Failure> {
+    /// What the Modelfile of `exported` is to say.
+    fn wishes<'w>(&'w self, exported: &'w Path) -> delivery::Wishes<'w> {
         let adapter = self.config.delivery == Delivery::Adapter;
-        let base_path = match &self.base.source {
-            crate::base::Source::Ollama { name, .. } => std::path::PathBuf::from(name),
-            crate::base::Source::GgufFile(path) | crate::base::Source::HfFolder(path) => path.clone(),
+        let from = match &self.base.source {
+            _ if !adapter => exported.to_path_buf(),
+            Source::Ollama { name, .. } => PathBuf::from(name),
+            Source::GgufFile(path) | Source::HfFolder(path) => path.clone(),
         };
-        let wishes = delivery::Wishes {
-            from: if adapter { &base_path } else { exported },
+        delivery::Wishes {
+            from,
             adapter: adapter.then_some(exported),
-            system: self.config.system.clone().or_else(|| only_system(&self.records)),
+            system: self.config.system.clone().or_else(|| self.only_system()),
             num_ctx: self.config.num_ctx,
+            trained_len: self.config.max_seq_len,
             lineage: vec![
                 ("run".to_owned(), self.run.id().to_owned()),
                 ("base".to_owned(), self.base.digest.to_string()),
             ],
-            user_template: None,
-        };
-        let text = delivery::modelfile(context, &self.base, &wishes)?;
+            user_template: self.template.as_deref(),
+        }
+    }
+
+    /// The Modelfile, kept in the run and where people look for it.
+    fn modelfile(&self, exported: &Path) -> Result<String, Failure> {
+        let text = delivery::modelfile(&self.base, &self.wishes(exported))?;
         // Beside the runs: `Modelfiles/` in the user's folder, the demo's in its own.
         let beside = self.config.runs_dir.parent().unwrap_or(Path::new("")).join("Modelfiles");
         delivery::keep_modelfile(&text, (&beside, &self.run.path("Modelfile")), &self.config.output_model_name)?;
@@ -307,19 +256,21 @@ impl Way<'_> {
         modelfile: &str,
     ) -> Result<(), Failure> {
         let name = &self.config.output_model_name;
-        let inputs = self.inputs(&[
+        let inputs = inputs(&[
             ("file", digest.to_string()),
             ("modelfile", Digest::of_bytes(modelfile.as_bytes()).to_string()),
-            ("daemon", self.client.host().to_string()),
+            // (The embedded server takes any free port.)
+            ("daemon", if self.embedded { "embedded".to_owned() } else { self.client.host().to_string() }),
+            ("version", self.client.capabilities()?.version.text),
             ("probes", self.config.probes.to_string()),
         ]);
-        let proved = self.run.done("prove", &inputs)?;
-        if proved && self.serves(name)? {
+        if self.run.done("prove", &inputs)? && self.is_registered()? {
             context.report.note(&format!("{name} is registered and proved already"));
             return Ok(());
         }
+        self.refuse_live_name()?;
         let candidate = delivery::candidate_name(name);
-        delivery::register(context, &self.client, modelfile, &candidate)?;
+        delivery::register(context, &self.client, modelfile, (Path::new(""), &candidate))?;
         if self.options.until == Step::Register {
             context.report.note(&format!("{candidate} is registered, not proved"));
             return Ok(());
@@ -329,12 +280,11 @@ impl Way<'_> {
         let wishes = prove::Wishes {
             model: &candidate,
             exported,
-            system: file.system(),
+            modelfile: &file,
             sample: &data::conversations(&self.records),
             probes: self.config.probes,
             num_thread: self.config.num_thread,
             threads: self.config.threads.unwrap_or(0),
-            embedded: self.options.embedded,
             seed: self.config.seed,
         };
         let proof = prove::prove(context, &self.client, (&self.base, adapter), &wishes)?;
@@ -347,20 +297,23 @@ impl Way<'_> {
             )));
         }
         delivery::settle(&self.client, &candidate, name)?;
-        self.run.record("prove", inputs, &["proof.json"], started.elapsed())?;
+        let tag = self.client.tag(name)?.map(|t| t.digest).unwrap_or_default();
+        write_whole(self.run.path(REGISTERED), tag.as_bytes())?;
+        self.run.record("prove", inputs, &["proof.json", REGISTERED], started.elapsed())?;
         Ok(())
     }
 
-    /// Whether the daemon has the model of this very run under `name`.
-    fn serves(&self, name: &str) -> Result<bool, Failure> {
-        let run = self.client.show(name)?.and_then(|show| delivery::lineage_of(&show, "run"));
-        Ok(run.as_deref() == Some(self.run.id()))
+    /// Whether the daemon's model of the output's name is the one that this run proved.
+    fn is_registered(&self) -> Result<bool, Failure> {
+        let Ok(proved) = std::fs::read_to_string(self.run.path(REGISTERED)) else { return Ok(false) };
+        let now = self.client.tag(&self.config.output_model_name)?;
+        Ok(!proved.is_empty() && now.is_some_and(|tag| tag.digest == proved))
     }
 
     fn trial<'w>(&'w self, role: &'w Role) -> Trial<'w> {
         Trial {
             role,
-            v1: self.options.against.clone().unwrap_or_else(|| role.model_name.clone()),
+            v1: self.v1(role).to_owned(),
             v2: self.config.output_model_name.clone(),
             general: self.config.general == General::On,
             held_out: &self.held_out,
@@ -376,19 +329,14 @@ impl Way<'_> {
     }
 
     fn same_as_v1(&self, role: &Role) -> bool {
-        let v1 = self.options.against.as_deref().unwrap_or(&role.model_name);
+        let v1 = self.v1(role);
         crate::config::same_model(v1, &self.config.model_to_fine_tune)
             || self.client.show(v1).ok().flatten().is_some_and(|s| s.from.ends_with(&self.base.digest.blob_name()))
     }
 }
 
-/// The system text of the data, when every conversation has the same one.
-fn only_system(records: &[Record]) -> Option<String> {
-    let conversations = data::conversations(records);
-    let mut texts =
-        conversations.iter().map(|c| c.first().filter(|m| m.role == crate::chat::Role::System).map(|m| &m.content));
-    let first = texts.next()??;
-    texts.all(|t| t == Some(first)).then(|| first.clone())
+fn inputs(pairs: &[(&str, String)]) -> Inputs {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()
 }
 
 /// `output/**/final`, for old habits.

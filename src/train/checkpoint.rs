@@ -112,8 +112,10 @@ pub(super) fn newest(
         };
         let differences = state.identity.differences(identity);
         if !differences.is_empty() {
-            let reason =
-                format!("{}; resume with what it was begun with, or give another --output", differences.join("; "));
+            let reason = format!(
+                "{}; resume with what it was begun with, or begin anew in another folder",
+                differences.join("; ")
+            );
             return Err(TrainError::Resume { folder, reason });
         }
         match load(&folder, job, lora) {

@@ -16,7 +16,6 @@ pub(super) trait Engine: std::fmt::Debug {
         weight_and_dropout: (f32, Option<Dropout>),
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError>;
-    fn threads(&self) -> usize;
     fn route(&self) -> String;
 }
 
@@ -33,10 +32,6 @@ impl Engine for Model {
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
         Model::loss_and_grads(self, adapter, sequences, weight, dropout, grads)
-    }
-
-    fn threads(&self) -> usize {
-        Model::threads(self)
     }
 
     fn route(&self) -> String {

@@ -24,7 +24,6 @@ pub(super) struct Identity {
     /// Of the adapter that training began from, where one was given.
     pub from_adapter: Option<Digest>,
     pub route: String,
-    pub threads: usize,
 }
 
 impl Identity {
@@ -38,7 +37,6 @@ impl Identity {
             base_digest: of_base(job.weights),
             from_adapter: job.from_adapter.as_ref().map(of_adapter),
             route: job.model.route(),
-            threads: job.model.threads(),
         }
     }
 
@@ -56,7 +54,6 @@ impl Identity {
             compare(key, self.config.get(key), now.config.get(key));
         }
         compare("the route of computing", Some(&json!(self.route)), Some(&json!(now.route)));
-        compare("threads", Some(&json!(self.threads)), Some(&json!(now.threads)));
         for (name, then, now) in [
             ("the base", Some(self.base_digest), Some(now.base_digest)),
             ("the training data", Some(self.data_digest), Some(now.data_digest)),

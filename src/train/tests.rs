@@ -41,7 +41,6 @@ struct Toy {
     calls: std::cell::Cell<usize>,
     /// No gradient reaches this layer's linears.
     dead_layer: Option<usize>,
-    threads: usize,
 }
 
 fn goal(id: u32, i: usize, dropout: Option<Dropout>) -> f32 {
@@ -83,10 +82,6 @@ impl Engine for Toy {
             sums.nll = f64::NAN;
         }
         Ok(sums)
-    }
-
-    fn threads(&self) -> usize {
-        self.threads
     }
 
     fn route(&self) -> String {
@@ -248,8 +243,6 @@ fn another_run_is_not_resumed_and_the_difference_is_named() {
     assert!(e.contains("learning_rate was 0.01 and is 0.02") && e.contains("checkpoint-4"), "{e}");
     let e = refused(&mut |c, _, _| c.lora.rank = 3);
     assert!(e.contains("lora_rank was 2 and is 3"), "{e}");
-    let e = refused(&mut |_, t, _| t.threads = 2);
-    assert!(e.contains("threads was 0 and is 2"), "{e}");
     let e = refused(&mut |_, _, b| b.train[0].ids[2] += 1);
     assert!(e.contains("the training data has changed"), "{e}");
 }

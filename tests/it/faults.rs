@@ -67,7 +67,7 @@ impl Bench {
             num_thread: Some(2),
             threads: 0,
             seed: 3,
-            embedded: false,
+            num_ctx: 2048,
             interrupt: Interrupt::default(),
         };
         let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();

@@ -38,7 +38,7 @@ fn a_swap_killed_at_any_moment_is_done_or_not_begun() {
         // … and the next start says the same as the file.
         let history = place.run(&["history", "--role", "router"]);
         history.says(0, &[]);
-        let last = history.out.lines().filter(|l| l.contains("done")).next_back().unwrap_or_default().to_owned();
+        let last = history.out.lines().rfind(|l| l.contains("done")).unwrap_or_default().to_owned();
         let found = place.read("configs/models.yaml");
         assert_eq!(last.contains("kills:v1 -> kills:v2"), found == v2, "kill {i}: {}\n{found}", history.out);
         if found == v2 {
@@ -47,7 +47,7 @@ fn a_swap_killed_at_any_moment_is_done_or_not_begun() {
         }
         assert_eq!(place.read("configs/models.yaml"), v1, "kill {i}");
         let names = std::fs::read_dir(place.path("configs")).unwrap().map(|e| e.unwrap().file_name());
-        let left: Vec<_> = names.filter(|n| n.to_string_lossy().contains("tmp")).collect();
+        let left: Vec<_> = names.filter(|n| n.to_string_lossy().contains("tunesmith-new")).collect();
         assert!(left.is_empty(), "kill {i} left {left:?}");
     }
     assert!((1..40).contains(&swapped), "{swapped} of 40 swapped: the kills missed the swap");

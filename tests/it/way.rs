@@ -81,4 +81,15 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
     // The same run again: trained, exported and proved already; it asks nothing it has an answer to, and promotes.
     let again = place.run(&["run", "configs/training_config.json"]);
     again.says(0, &["trained already", "exported already", "proved already", "role router now uses it"]);
+    let third = place.run(&["run", "configs/training_config.json"]);
+    third.says(0, &["role router uses way-router:v2 already"]);
+
+    // Another tune under the name that the role is served by would be live before its gate.
+    let other = place.run(&["run", "configs/training_config.json", "--learning-rate", "1e-4"]);
+    other.says(3, &["the role router is served by way-router:v2 already", "rollback --role router"]);
+    let resumed = place.run(&["run", "--resume", run, "--learning-rate", "1e-4"]);
+    resumed.says(3, &["it would be another run"]);
+    place.run(&["rollback", "--role", "router"]).says(0, &[]);
+    // By hand: the gate that it passed is on record.
+    place.run(&["promote", "--role", "router", "--to", TUNED]).says(0, &["way-base:v1 -> way-router:v2"]);
 }

@@ -1,9 +1,10 @@
 //! `eval`'s Answerer and Embedder, answered by a daemon: every option explicit, raw prompts where the template is known.
 
 use super::Trial;
-use crate::chat::ChatTemplate;
-use crate::eval::{Answered, Answerer, Embedder, Question, Reply};
-use crate::ollama::{Ask, Client, OllamaError, Options, Prompt};
+use super::options::options;
+use crate::chat::{ChatTemplate, Message, Role, SystemPlace};
+use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
+use crate::ollama::{Answer, Ask, Client, OllamaError, Options, Prompt};
 use crate::steps::Failure;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -14,29 +15,27 @@ pub struct DaemonAnswerer<'a> {
     client: &'a Client,
     template: Option<&'a ChatTemplate>,
     options: Options,
+    /// The role's own seed, for every question.
+    seed: Option<i64>,
+    think: Option<bool>,
     version: String,
 }
 
 impl<'a> DaemonAnswerer<'a> {
-    /// The role's options over greedy decoding.
     pub fn new(client: &'a Client, trial: &Trial<'a>) -> Result<Self, Failure> {
-        let said = &trial.role.options;
-        let number = |name: &str, default: f64| said.get(name).and_then(serde_json::Value::as_f64).unwrap_or(default);
-        let temperature = number("temperature", 0.0);
-        let options = Options {
-            temperature,
-            seed: 0,
-            top_k: number("top_k", if temperature == 0.0 { 1.0 } else { 40.0 }) as i64,
-            top_p: number("top_p", if temperature == 0.0 { 1.0 } else { 0.9 }),
-            min_p: number("min_p", 0.0),
-            repeat_penalty: number("repeat_penalty", 1.0),
-            num_predict: number("num_predict", 128.0) as i64,
-            num_ctx: number("num_ctx", 4096.0) as u64,
-            num_thread: trial.num_thread.or_else(|| said.get("num_thread").and_then(serde_json::Value::as_u64)),
-            stop: Vec::new(),
-        };
+        let mut options = options(trial.role)?;
+        options.num_thread = trial.num_thread.or(options.num_thread);
+        let seed = trial.role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
         let version = client.capabilities()?.version.text;
-        Ok(Self { client, template: trial.base.map(|b| &b.template), options, version })
+        let think = trial.role.think;
+        // Whether to think is the daemon's to write into a prompt.
+        let template = trial.base.filter(|_| think.is_none()).map(|b| &b.template);
+        Ok(Self { client, template, options, seed, think, version })
+    }
+
+    /// Whether prompts are rendered here; else through `/api/chat`.
+    pub fn is_raw(&self) -> bool {
+        self.template.is_some()
     }
 
     /// Where the answers were computed.
@@ -50,30 +49,36 @@ impl<'a> DaemonAnswerer<'a> {
             None => Prompt::Chat(question.messages.clone()),
         };
         let mut options = self.options.clone();
-        options.seed = question.seed as i64;
+        options.seed = self.seed.unwrap_or(question.seed as i64);
         if let Some(tokens) = question.max_tokens {
             options.num_predict = tokens as i64;
         }
-        let model = question.model.clone();
-        Ok(Ask { model, prompt, options, top_logprobs: 0, format: None, keep_alive: None, think: None })
+        let mut ask = Ask::new(question.model.clone(), prompt, options);
+        ask.think = self.think;
+        Ok(ask)
     }
 }
 
 impl Answerer for DaemonAnswerer<'_> {
+    fn warm_up(&mut self, model: &str) -> Result<(), Cause> {
+        let messages = vec![Message::new(Role::User, "Hello.")];
+        let hello = Question { model: model.to_owned(), messages, seed: 0, max_tokens: Some(1) };
+        self.client.ask(&self.question(&hello)?, &mut |_| {})?;
+        Ok(())
+    }
+
     fn ask(&mut self, question: &Question) -> Result<Reply, Cause> {
-        match self.client.ask(&self.question(question)?, &mut |_| {}) {
-            Ok(a) => Ok(Reply::Answer(Answered {
-                done: a.done,
-                done_reason: a.done_reason,
-                prompt_tokens: a.prompt_eval_count,
-                tokens: a.eval_count,
-                seconds: a.total.saturating_sub(a.load).as_secs_f64(),
-                eval_seconds: a.eval.as_secs_f64(),
-                text: a.text,
-            })),
-            // The daemon gave up on this answer (token repeat limit and the like); others may go well.
-            Err(OllamaError::Said { status, message, .. }) if status >= 500 => Ok(Reply::Failed(message)),
-            Err(e) => Err(e.into()),
+        reply(self.client.ask(&self.question(question)?, &mut |_| {}))
+    }
+
+    fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause> {
+        match self.template {
+            // What the template has no place for, nobody is served.
+            Some(template) if template.wrappers().system_place != SystemPlace::Nowhere => {
+                let show = self.client.show(model)?.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?;
+                Ok(Some(show.system).filter(|text| !text.is_empty()))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -82,8 +87,29 @@ impl Answerer for DaemonAnswerer<'_> {
     }
 
     fn signature(&self) -> String {
-        let way = if self.template.is_some() { "raw" } else { "chat" };
-        format!("{way} {} {}", self.version, serde_json::to_string(&self.options).unwrap_or_default())
+        let way = if self.is_raw() { "raw" } else { "chat" };
+        let options = serde_json::to_string(&self.options).unwrap_or_default();
+        format!("{way} {} {options} seed {:?} think {:?}", self.version, self.seed, self.think)
+    }
+}
+
+/// A fault of this one answer is a reply; one that the next question would meet too (503: overloaded) is an error.
+fn reply(answered: Result<Answer, OllamaError>) -> Result<Reply, Cause> {
+    match answered {
+        Ok(a) => Ok(Reply::Answer(Answered {
+            done: a.done,
+            done_reason: a.done_reason,
+            prompt_tokens: a.prompt_eval_count,
+            tokens: a.eval_count,
+            seconds: a.total.saturating_sub(a.load).as_secs_f64(),
+            eval_seconds: a.eval.as_secs_f64(),
+            text: a.text,
+        })),
+        // 0.34.4 says the limit in a line of a stream whose status is 200.
+        Err(OllamaError::Said { status, message, .. }) if status == 500 || message.contains(REPEAT_LIMIT) => {
+            Ok(Reply::Failed(message))
+        }
+        Err(e) => Err(e.into()),
     }
 }
 
@@ -107,5 +133,111 @@ impl Embedder for DaemonEmbedder<'_> {
 
     fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Cause> {
         Ok(self.client.embed(&self.model, texts)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::chat::SpecialTokens;
+    use crate::eval::degenerate;
+    use crate::ollama::Host;
+    use crate::store::Interrupt;
+
+    /// A daemon that answers one connection after the other; gives back what it was asked.
+    fn daemon(replies: Vec<(u16, String)>) -> (Client, std::thread::JoinHandle<Vec<Value>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = Host::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        let asked = std::thread::spawn(move || {
+            let answer = |(status, body): &(u16, String)| {
+                let (stream, _) = listener.accept().unwrap();
+                let mut reader = BufReader::new(&stream);
+                let (mut line, mut length) = (String::new(), 0);
+                while reader.read_line(&mut line).unwrap() > 2 {
+                    if let Some(said) = line.to_lowercase().strip_prefix("content-length:") {
+                        length = said.trim().parse().unwrap();
+                    }
+                    line.clear();
+                }
+                let mut request = vec![0; length];
+                reader.read_exact(&mut request).unwrap();
+                let head =
+                    format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+                (&stream).write_all(format!("{head}{body}").as_bytes()).unwrap();
+                serde_json::from_slice(&request).unwrap_or_default()
+            };
+            replies.iter().map(answer).collect()
+        });
+        (Client::new(host, Interrupt::default()).unwrap(), asked)
+    }
+
+    fn answerer<'a>(client: &'a Client, template: Option<&'a ChatTemplate>, think: Option<bool>) -> DaemonAnswerer<'a> {
+        let mut options = Options::greedy(8, 512);
+        options.stop = vec!["\n".into()];
+        DaemonAnswerer { client, template, options, seed: Some(7), think, version: "0".into() }
+    }
+
+    fn question() -> Question {
+        let messages = vec![Message::new(Role::User, "u")];
+        Question { model: "m".into(), messages, seed: 1, max_tokens: None }
+    }
+
+    fn said(status: u16, message: &str) -> (u16, String) {
+        (status, json!({"error": message}).to_string())
+    }
+
+    #[test]
+    fn a_model_that_cannot_load_or_a_busy_daemon_stops_it_and_a_loop_does_not() {
+        let limit = "prediction aborted, token repeat limit reached";
+        let (client, _asked) = daemon(vec![
+            said(500, "model requires more system memory"),
+            said(500, "odd"),
+            said(503, "server busy"),
+            said(500, limit),
+            said(200, limit),
+        ]);
+        let mut answerer = answerer(&client, None, None);
+        let e = answerer.warm_up("m").unwrap_err();
+        assert!(matches!(e.downcast_ref(), Some(OllamaError::Said { status: 500, .. })), "{e}");
+        assert_eq!(answerer.ask(&question()).unwrap(), Reply::Failed("odd".into()));
+        assert!(answerer.ask(&question()).unwrap_err().to_string().contains("server busy"));
+        for _ in 0..2 {
+            let reply = answerer.ask(&question()).unwrap();
+            assert_eq!(
+                (&reply, degenerate(&reply)),
+                (&Reply::Failed(limit.into()), Some(crate::eval::Degenerate::Loop))
+            );
+        }
+    }
+
+    #[test]
+    fn thought_stop_and_seed_are_passed_on() {
+        let done = json!({"message": {"role": "assistant", "content": "a"}, "done": true}).to_string();
+        let (client, asked) = daemon(vec![(200, done)]);
+        let mut answerer = answerer(&client, None, Some(false));
+        assert_eq!(answerer.ask(&question()).unwrap().text(), "a");
+        let body = &asked.join().unwrap()[0];
+        assert_eq!((&body["think"], &body["options"]["stop"]), (&json!(false), &json!(["\n"])));
+        assert_eq!((&body["options"]["seed"], &body["messages"][0]["content"]), (&json!(7), &json!("u")));
+    }
+
+    #[test]
+    fn the_served_system_is_said_only_in_raw_prompts() {
+        let tokens = SpecialTokens { eos: Some("</s>"), ..SpecialTokens::default() };
+        let template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}\
+                        {% if add_generation_prompt %}[assistant]{% endif %}";
+        let template = ChatTemplate::new(template, tokens).unwrap();
+        let show = |system: &str| (200, json!({"system": system}).to_string());
+        let (client, _asked) = daemon(vec![show("Be brief."), show(""), said(404, "model 'm' not found")]);
+        let mut raw = answerer(&client, Some(&template), None);
+        assert_eq!(raw.served_system("m").unwrap().as_deref(), Some("Be brief."));
+        assert_eq!(raw.served_system("m").unwrap(), None);
+        assert!(raw.served_system("m").unwrap_err().to_string().contains("ollama pull m"));
+        assert_eq!(answerer(&client, None, None).served_system("m").unwrap(), None);
     }
 }

@@ -1,0 +1,152 @@
+//! Verdicts on record: what a promotion by hand may rest on.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::same_model;
+use crate::eval::Decision;
+
+use super::fault::PromoteError;
+use super::place::Place;
+use super::registry::{Action, Intent, Registry, What};
+
+/// The verdict of a role's gate on one model, as it was then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateRecord {
+    pub role: String,
+    pub model: String,
+    /// Of the manifest behind the name when it was asked.
+    pub digest: String,
+    /// The same of the model it was held against.
+    pub against_digest: String,
+    pub decision: Decision,
+    pub report: PathBuf,
+}
+
+/// Appends a verdict to the registry.
+pub fn record_gate(models_yaml: &Path, gate: GateRecord) -> Result<(), PromoteError> {
+    let place = Place::of(models_yaml)?;
+    let _lock = place.lock_patiently()?;
+    Registry::read(&place)?.append(What::Gate(gate))?;
+    Ok(())
+}
+
+/// The registry's line by which this very model (its digest) stands as passed for the role: a PASS, or a promotion on
+/// one. A later FAIL takes it away; INCONCLUSIVE says nothing either way.
+pub fn passed_gate(models_yaml: &Path, role: &str, model: &str, digest: &str) -> Result<Option<u64>, PromoteError> {
+    let registry = Registry::read(&Place::of(models_yaml)?)?;
+    let mut passed = None;
+    for entry in &registry.entries {
+        let decision = match &entry.what {
+            What::Gate(g) if g.role == role && same_model(&g.model, model) && g.digest == digest => g.decision,
+            What::Intent(i)
+                if i.role == role
+                    && same_model(&i.to, model)
+                    && i.to_digest.as_deref() == Some(digest)
+                    && registry.is_done(entry.seq)
+                    && rests_on_a_pass(i) =>
+            {
+                Decision::Pass
+            }
+            _ => continue,
+        };
+        match decision {
+            Decision::Pass => passed = Some(entry.seq),
+            Decision::Fail => passed = None,
+            Decision::Inconclusive => {}
+        }
+    }
+    Ok(passed)
+}
+
+/// A rollback proves nothing, and neither does what was forced.
+fn rests_on_a_pass(intent: &Intent) -> bool {
+    let said = |key: &str| intent.evidence.get(key);
+    intent.action == Action::Promote
+        && said("decision").is_some_and(|d| d == Decision::Pass.name())
+        && said("forced").is_none_or(|f| f == false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promote::swap::tests::{folder, tags, wish};
+    use crate::promote::{Promotion, Rollback, history, promote, rollback};
+
+    fn evidence(value: serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    fn gate(decision: Decision) -> GateRecord {
+        GateRecord {
+            role: "router".into(),
+            model: "x:v2".into(),
+            digest: "d2".into(),
+            against_digest: "d1".into(),
+            decision,
+            report: "eval/summary.md".into(),
+        }
+    }
+
+    #[test]
+    fn only_a_promotion_on_a_pass_counts() {
+        for (said, counts) in [
+            (serde_json::json!({"decision": "PASS"}), true),
+            (serde_json::json!({"decision": "PASS", "forced": false, "by_hand": true}), true),
+            (serde_json::json!({"decision": "INCONCLUSIVE"}), false),
+            (serde_json::json!({"decision": "PASS", "forced": true}), false),
+            (serde_json::json!({"by_hand": true, "forced": true}), false),
+            (serde_json::json!({}), false),
+        ] {
+            let (_dir, path) = folder();
+            let promotion = Promotion { evidence: evidence(said.clone()), ..wish("x:v1", "x:v2") };
+            promote(&path, &promotion, &tags()).unwrap();
+            assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap().is_some(), counts, "{said}");
+            // The role's former model comes back by a rollback, which is no verdict on it.
+            rollback(&path, &Rollback { role: "router", to: None, force: false }, &tags()).unwrap();
+            assert_eq!(passed_gate(&path, "router", "x:v1", "d1").unwrap(), None, "{said}");
+            for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
+                assert_eq!(passed_gate(&path, role, model, digest).unwrap(), None, "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_swap_that_did_not_happen_proves_nothing() {
+        let (dir, path) = folder();
+        std::fs::create_dir(dir.path().join(".models.yaml.tunesmith-new")).unwrap();
+        let promotion =
+            Promotion { evidence: evidence(serde_json::json!({"decision": "PASS"})), ..wish("x:v1", "x:v2") };
+        promote(&path, &promotion, &tags()).unwrap_err();
+        assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), None);
+    }
+
+    #[test]
+    fn verdicts_are_recorded_and_the_newest_decides() {
+        let (dir, path) = folder();
+        assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), None);
+        for (decision, line) in [
+            (Decision::Inconclusive, None),
+            (Decision::Pass, Some(2)),
+            (Decision::Inconclusive, Some(2)),
+            (Decision::Fail, None),
+            (Decision::Pass, Some(5)),
+        ] {
+            record_gate(&path, gate(decision)).unwrap();
+            assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), line, "{decision:?}");
+        }
+        for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
+            assert_eq!(passed_gate(&path, role, model, digest).unwrap(), None);
+        }
+        assert!(history(&path, None).unwrap().is_empty(), "a verdict is no change");
+        // A line torn by a kill is left out, and the next one stands whole.
+        let file = dir.path().join(".tunesmith/registry.jsonl");
+        let whole = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{whole}{{\"seq\":6,\"event\":\"ga")).unwrap();
+        assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), Some(5));
+        record_gate(&path, gate(Decision::Fail)).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 6);
+        assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), None);
+    }
+}

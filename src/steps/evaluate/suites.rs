@@ -1,0 +1,211 @@
+//! The suites that judge a role: its own, the held-out part of the data, the general one; what is demanded on each, and
+//! what of it can be refused before anything trains.
+
+use std::path::Path;
+
+use super::options;
+use crate::base::Base;
+use crate::chat::{ChatError, ChatTemplate, Role as Speaker};
+use crate::config::{General, Goal as Word, Metric as MetricWord, Role, RunConfig, SuiteRef};
+use crate::dataset::Record;
+use crate::eval::{self, Bench, Demand, EvalError, Goal, Metric, Suite, SystemTurn};
+use crate::steps::Failure;
+
+/// The suite that guards every gate, embedded in the program.
+pub const GENERAL: &str = "builtin:general";
+/// The part of the dataset that judges a role without a suite of its own.
+const HELD_OUT: &str = "held-out";
+/// The general answers are short by the questions' own wording.
+const GENERAL_TOKENS: u64 = 32;
+
+/// The suites of a role with their demands; reads every file and option, so that a fault is found before anything
+/// trains.
+pub fn suites(role: &Role, general: bool, held_out: &[Record]) -> Result<Vec<(Suite, Demand)>, Failure> {
+    options::options(role)?;
+    let mut found = Vec::new();
+    for wanted in &role.eval {
+        let suite = open(wanted)?;
+        found.push((demand(wanted, &suite)?, suite));
+    }
+    if let Some(suite) = held_out_suite(role, held_out)? {
+        let metric = suite.natural_metric();
+        found.push((Demand { goal: Goal::Improve, metric, margin: Demand::ROLE_MARGIN, min_gain: None }, suite));
+    }
+    let named = found.iter().any(|(_, s)| s.name == GENERAL);
+    if general && role.general == General::On && !named {
+        let suite = general_suite()?;
+        let metric = suite.natural_metric();
+        found.push((Demand { goal: Goal::Hold, metric, margin: Demand::GENERAL_MARGIN, min_gain: None }, suite));
+    }
+    Ok(found.into_iter().map(|(d, s)| (s, d)).collect())
+}
+
+/// For a role without a suite of its own. Plain texts have no question in them to ask: then there is none.
+fn held_out_suite(role: &Role, held_out: &[Record]) -> Result<Option<Suite>, Failure> {
+    if !role.eval.is_empty() || held_out.is_empty() {
+        return Ok(None);
+    }
+    match Suite::from_records(HELD_OUT, held_out) {
+        Ok(suite) => Ok(Some(suite)),
+        Err(EvalError::Empty { .. }) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn open(wanted: &SuiteRef) -> Result<Suite, Failure> {
+    match Suite::builtin(&wanted.suite) {
+        Some(builtin) => Ok(builtin?),
+        None => Ok(Suite::read(Path::new(&wanted.suite))?),
+    }
+}
+
+fn general_suite() -> Result<Suite, Failure> {
+    let none = || EvalError::NoBuiltin(GENERAL.to_owned());
+    Ok(Suite::builtin(GENERAL).ok_or_else(none)??)
+}
+
+fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
+    let metric = match wanted.metric {
+        None => suite.natural_metric(),
+        Some(MetricWord::ExactMatch) => Metric::ExactMatch,
+        Some(MetricWord::KeywordMatch) => Metric::KeywordMatch,
+        Some(MetricWord::Pass) => Metric::Pass,
+        Some(MetricWord::TokenF1) => Metric::TokenF1,
+    };
+    suite.check_metric(metric)?;
+    let (goal, margin) = match wanted.goal {
+        Word::Improve => (Goal::Improve, Demand::ROLE_MARGIN),
+        Word::Hold => (Goal::Hold, if suite.name == GENERAL { Demand::GENERAL_MARGIN } else { Demand::ROLE_MARGIN }),
+    };
+    Ok(Demand { goal, metric, margin: wanted.margin.unwrap_or(margin), min_gain: wanted.min_gain })
+}
+
+/// What can be refused before training: unreadable suites, a suite that the training data holds, a case that the base's
+/// chat template has no place for. Gives a line for the user where nothing of the role's own will be judged.
+pub fn check_suites(
+    role: &Role,
+    config: &RunConfig,
+    base: &Base,
+    (held_out, trained): (&[Record], &[Record]),
+) -> Result<Option<String>, Failure> {
+    let suites = suites(role, config.general == General::On, held_out)?;
+    for (suite, _) in &suites {
+        let shared = eval::overlaps(suite, trained);
+        if let Some(first) = shared.first() {
+            let (n, name) = (shared.len(), &suite.name);
+            return Err(Failure::input(format!(
+                "{n} prompts of the suite {name} stand in the training data too; the first: {} (line {})",
+                first.case, first.line
+            ))
+            .hint("take them out of one of the two: a suite that was trained on measures memory"));
+        }
+        renders(&bench(role, suite.clone()), &base.template)?;
+    }
+    Ok(unjudged(role, held_out, &suites))
+}
+
+fn unjudged(role: &Role, held_out: &[Record], suites: &[(Suite, Demand)]) -> Option<String> {
+    if !role.eval.is_empty() || held_out.is_empty() || suites.iter().any(|(s, _)| s.name == HELD_OUT) {
+        return None;
+    }
+    let left = if suites.is_empty() { "nothing is judged" } else { "only builtin:general is asked" };
+    Some(format!("the role {} has no suite, and the held-out data no conversation: {left}", role.name))
+}
+
+/// Every case has a place in the base's chat template, the role's system text included.
+pub(super) fn renders(bench: &Bench, template: &ChatTemplate) -> Result<(), Failure> {
+    for case in &bench.suite.cases {
+        let Err(e) = template.render(&bench.messages(case, None), true) else { continue };
+        let hint = if case.messages.iter().any(|m| m.role == Speaker::System) {
+            "take the system turn out of the case, or choose a base that takes it"
+        } else if matches!(bench.system, SystemTurn::Text(_)) {
+            "take `system:` out of the role (write it into the first user turn instead), or choose a base that takes it"
+        } else {
+            "write the case as the base's chat template takes it, or leave it out"
+        };
+        let why = match e {
+            ChatError::Conversation(why) => why,
+            other => other.to_string(),
+        };
+        let (suite, id) = (&bench.suite.name, &case.id);
+        return Err(Failure::input(format!("the suite {suite}, {id}, can't be asked of the base: {why}")).hint(hint));
+    }
+    Ok(())
+}
+
+pub(super) fn bench(role: &Role, suite: Suite) -> Bench {
+    let general = suite.name == GENERAL;
+    // General questions are asked as anybody would, without a system text; the role's with the one it is served with.
+    let system = match &role.system {
+        _ if general => SystemTurn::Nothing,
+        Some(text) => SystemTurn::Text(text.clone()),
+        None => SystemTurn::Served,
+    };
+    // A thought comes before its answer and has no short form.
+    let max_tokens = (general && role.think != Some(true)).then_some(GENERAL_TOKENS);
+    Bench { suite, system, max_tokens }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Message, SpecialTokens};
+    use crate::dataset::Content;
+
+    fn role(system: Option<&str>) -> Role {
+        Role { system: system.map(str::to_owned), ..Role::bare("router", "x:v1") }
+    }
+
+    fn names(role: &Role, held_out: &[Record]) -> Vec<String> {
+        suites(role, true, held_out).unwrap().into_iter().map(|(s, _)| s.name).collect()
+    }
+
+    #[test]
+    fn texts_judge_nothing_and_are_no_fault() {
+        let text = |line| Record { line, content: Content::Text("t".into()), category: None };
+        let turns = vec![Message::new(Speaker::User, "u"), Message::new(Speaker::Assistant, "a")];
+        let chat = Record { line: 3, content: Content::Chat(turns), category: None };
+        let bare = role(None);
+        assert_eq!(names(&bare, &[text(1), text(2)]), [GENERAL]);
+        assert_eq!(names(&bare, &[text(1), chat]), [HELD_OUT, GENERAL]);
+        let note = unjudged(&bare, &[text(1)], &suites(&bare, true, &[text(1)]).unwrap()).unwrap();
+        assert!(note.ends_with("no conversation: only builtin:general is asked"), "{note}");
+        assert_eq!(unjudged(&bare, &[], &[]), None);
+        let mut versioned = role(None);
+        let general = SuiteRef {
+            suite: "builtin:general-v1".into(),
+            goal: Word::Hold,
+            metric: None,
+            margin: None,
+            min_gain: None,
+        };
+        versioned.eval = vec![general];
+        let found = suites(&versioned, true, &[]).unwrap();
+        assert_eq!((found.len(), found[0].1.margin), (1, Demand::GENERAL_MARGIN));
+        versioned.options.insert("warmth".into(), 1.into());
+        assert!(suites(&versioned, true, &[]).is_err());
+    }
+
+    #[test]
+    fn a_case_that_the_base_cannot_be_asked_is_named() {
+        let source = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}\
+                      [{{ m.role }}]{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+        let tokens = SpecialTokens { eos: Some("</s>"), ..SpecialTokens::default() };
+        let template = ChatTemplate::new(source, tokens).unwrap();
+        let suite = || Suite::parse("{\"id\": \"q1\", \"prompt\": \"p\", \"expected\": \"e\"}", "s.jsonl").unwrap();
+        assert!(renders(&bench(&role(None), suite()), &template).is_ok());
+        let e = renders(&bench(&role(Some("Be brief.")), suite()), &template).unwrap_err().to_string();
+        assert!(e.contains("the suite s.jsonl, q1, can't") && e.contains("take `system:` out of the role"), "{e}");
+        // General questions are asked without the role's words.
+        assert!(renders(&bench(&role(Some("Be brief.")), general_suite().unwrap()), &template).is_ok());
+    }
+
+    #[test]
+    fn general_answers_are_short_unless_thought_comes_first() {
+        let asked = |think| bench(&Role { think, ..role(None) }, general_suite().unwrap());
+        assert_eq!((asked(None).max_tokens, asked(None).system), (Some(GENERAL_TOKENS), SystemTurn::Nothing));
+        assert_eq!((asked(Some(false)).max_tokens, asked(Some(true)).max_tokens), (Some(GENERAL_TOKENS), None));
+        let own = Suite::parse("{\"prompt\": \"p\", \"expected\": \"e\"}", "s").unwrap();
+        assert_eq!(bench(&role(None), own).system, SystemTurn::Served);
+    }
+}

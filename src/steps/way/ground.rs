@@ -1,0 +1,231 @@
+//! What a way stands on, and everything that can be refused before the first step trains.
+
+use std::path::Path;
+
+use super::{Inputs, Options, Step, Way};
+use crate::base::{Base, Source};
+use crate::config::{Delivery, Replay, Role, RunConfig};
+use crate::dataset::{self, Record};
+use crate::modelfile::Modelfile;
+use crate::ollama::{Client, OllamaError};
+use crate::steps::evaluate;
+use crate::steps::{Context, Failure, Kind, data, delivery, serving};
+use crate::store::{Digest, RunDir, write_whole};
+
+/// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.
+pub(super) fn open<'a>(
+    context: &mut Context<'_>,
+    config: &'a RunConfig,
+    options: &'a Options,
+) -> Result<Way<'a>, Failure> {
+    // A fault of the data is heard before a fault of the daemon.
+    dataset::read(&config.dataset_path)?;
+    let client = context.client()?;
+    let embedded = client.capabilities()?.version.is_embedded_server();
+    let base = context.open_base(&config.model_to_fine_tune)?;
+    check_delivery(&client, config, &base)?;
+    base.weights.check_finite()?;
+    delivery::check_name(&client, &config.output_model_name, options.force)?;
+    let (role, why_no_role) = find_role(context, config)?;
+    let roles = context.roles()?;
+    roles.iter().flat_map(|r| &r.warnings).for_each(|w| context.report.warn(w));
+    let (records, held_out) = records(config, role.as_ref())?;
+    if let Some(role) = &role {
+        let note = evaluate::check_suites(role, config, &base, (&held_out, &records))?;
+        note.iter().for_each(|note| context.report.note(note));
+    }
+    let inputs = inputs(config, &base, (&records, &held_out))?;
+    let id = run_id(config, &inputs);
+    if let Some(resumed) = options.resumed.as_deref().filter(|r| r.file_name().is_none_or(|name| *name != *id)) {
+        return Err(Failure::input(format!(
+            "{}: with these settings, data and base it would be another run, {id}",
+            resumed.display()
+        ))
+        .hint("leave out the flags that change the training, or start it as a new run, without --resume"));
+    }
+    let run = RunDir::open(&config.runs_dir.join(&id), &id)?;
+    write_whole(run.path("run.yaml"), config.to_yaml().as_bytes())?;
+    context.report.note(&format!("run: {}", run.root().display()));
+    let served_by = roles.as_ref().map(|r| r.roles_of_model(&config.output_model_name)).unwrap_or_default();
+    let served_by = served_by.iter().map(|r| r.name.clone()).collect();
+    let roles_file = roles.map(|r| r.digest);
+    let way = Way {
+        config,
+        options,
+        base,
+        client,
+        embedded,
+        run,
+        inputs,
+        records,
+        held_out,
+        role,
+        why_no_role,
+        template: own_template(context)?,
+        served_by,
+        roles_file,
+    };
+    way.check(context)?;
+    Ok(way)
+}
+
+fn check_delivery(client: &Client, config: &RunConfig, base: &Base) -> Result<(), Failure> {
+    if config.delivery != Delivery::Adapter {
+        return Ok(());
+    }
+    if let Some(why) = client.capabilities()?.adapter_refusal(base.weights.config().family.gguf) {
+        let kind = Kind::Daemon;
+        return Err(Failure::new(kind, format!("delivery: adapter: {why}")).hint("leave `delivery` out: merged"));
+    }
+    match &base.source {
+        Source::HfFolder(path) => Err(Failure::input(format!(
+            "delivery: adapter, but {} is a folder, which no daemon serves: leave `delivery` out, or give a GGUF",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// `templates/modelfile.tera` of the project, as `init` lays it out, where somebody changed it.
+fn own_template(context: &mut Context<'_>) -> Result<Option<String>, Failure> {
+    let path = Path::new("templates/modelfile.tera");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
+    if text == crate::modelfile::BUILT_IN {
+        return Ok(None);
+    }
+    context.report.note(&format!("Modelfile by {}", path.display()));
+    Ok(Some(text))
+}
+
+/// A role without a suite is judged on this share of the dataset, held out of training.
+const HELD_OUT: f64 = 0.1;
+
+/// What decides the training; the same inputs find the same run again.
+fn inputs(config: &RunConfig, base: &Base, (records, held_out): (&[Record], &[Record])) -> Result<Inputs, Failure> {
+    let of_records = |records: &[Record]| Digest::of_bytes(format!("{records:?}").as_bytes()).to_string();
+    let mut inputs: Inputs = [
+        ("config", config.training_digest().to_string()),
+        ("base", base.digest.to_string()),
+        ("trained", of_records(records)),
+        ("held_out", of_records(held_out)),
+    ]
+    .map(|(k, v)| (k.to_owned(), v))
+    .into();
+    if let Some(folder) = &config.from_adapter {
+        for name in ["adapter_config.json", "adapter_model.safetensors"] {
+            inputs.insert(format!("from_adapter/{name}"), Digest::of_file(folder.join(name))?.to_string());
+        }
+    }
+    if let Replay::File(path) = &config.replay {
+        inputs.insert("replay".to_owned(), Digest::of_file(path)?.to_string());
+    }
+    Ok(inputs)
+}
+
+fn run_id(config: &RunConfig, inputs: &Inputs) -> String {
+    let name: String = config
+        .output_model_name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .collect();
+    format!("{name}-{}", Digest::of_bytes(format!("{inputs:?}").as_bytes()).short())
+}
+
+/// (trained, held out): the eval file, or a tenth of the dataset where a role has no suite of its own.
+pub fn records(config: &RunConfig, role: Option<&Role>) -> Result<(Vec<Record>, Vec<Record>), Failure> {
+    let all = dataset::read(&config.dataset_path)?;
+    Ok(match &config.eval_dataset {
+        Some(path) => (all, dataset::read(path)?),
+        None if role.is_some_and(|r| r.eval.is_empty()) => dataset::split(all, HELD_OUT, config.seed),
+        None => (all, Vec::new()),
+    })
+}
+
+/// `role:` of the config, else the one role that uses the model to fine-tune, or has come to use the tuned one; else
+/// none, and why.
+pub fn find_role(context: &Context<'_>, config: &RunConfig) -> Result<(Option<Role>, Option<String>), Failure> {
+    let Some(roles) = context.roles()? else {
+        return Ok((None, Some(format!("{} is not there", context.models_yaml.display()))));
+    };
+    if let Some(name) = &config.role {
+        return Ok((Some(roles.role(name)?.clone()), None));
+    }
+    let mut users = roles.roles_of_model(&config.model_to_fine_tune);
+    if users.is_empty() {
+        users = roles.roles_of_model(&config.output_model_name);
+    }
+    let named = roles.role(&config.model_to_fine_tune).ok();
+    match (named, users.as_slice()) {
+        (Some(role), _) => Ok((Some(role.clone()), None)),
+        (None, [role]) => Ok((Some((*role).clone()), None)),
+        _ => Ok((None, Some(format!("no single role uses {}", config.model_to_fine_tune)))),
+    }
+}
+
+impl Way<'_> {
+    /// What would otherwise be heard of only after the training.
+    fn check(&self, context: &mut Context<'_>) -> Result<(), Failure> {
+        delivery::template_note(&self.base).iter().for_each(|note| context.report.note(note));
+        let text = delivery::modelfile(&self.base, &self.wishes(Path::new("model.gguf")))?;
+        Modelfile::parse(&text)?.parameters()?;
+        if self.options.until < Step::Prove {
+            return Ok(());
+        }
+        if !self.is_registered()? {
+            self.refuse_live_name()?;
+        }
+        match &self.role {
+            Some(role) if self.options.until >= Step::Eval => self.check_v1(context, role),
+            _ => Ok(()),
+        }
+    }
+
+    /// Both arms and the embedder must be there to be asked.
+    fn check_v1(&self, context: &mut Context<'_>, role: &Role) -> Result<(), Failure> {
+        let v1 = self.v1(role);
+        let needed = std::iter::once(v1).chain(role.embedding.as_deref());
+        for model in needed.filter(|m| !crate::config::same_model(m, &self.config.output_model_name)) {
+            if self.client.tag(model)?.is_some() {
+                continue;
+            }
+            // The embedded server starts empty.
+            if self.embedded && model == v1 && crate::config::same_model(v1, &self.config.model_to_fine_tune) {
+                serving::untuned(context, &self.client, &self.base, v1)?;
+                continue;
+            }
+            return Err(Failure::from(OllamaError::NoModel(model.to_owned())).hint(format!(
+                "the role {} needs it for the evaluation: `ollama pull {model}`, or name another in {}",
+                role.name,
+                context.models_yaml.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// A role that is served by the output's name already would get the new model before any gate.
+    pub(super) fn refuse_live_name(&self) -> Result<(), Failure> {
+        let name = &self.config.output_model_name;
+        let Some(role) = self.served_by.first() else { return Ok(()) };
+        Err(Failure::input(format!("the role {role} is served by {name} already: a new model of that name would be live before its gate"))
+            .hint(format!(
+                "give the new model a name of its own (output_model_name), or first take the role back: `tunesmith rollback --role {role}`"
+            )))
+    }
+
+    /// What the role uses now, or what the caller compares with.
+    pub(super) fn v1<'r>(&'r self, role: &'r Role) -> &'r str {
+        self.options.against.as_deref().unwrap_or(&role.model_name)
+    }
+
+    /// The system text of the data, when every conversation has the same one.
+    pub(super) fn only_system(&self) -> Option<String> {
+        let conversations = data::conversations(&self.records);
+        let mut texts =
+            conversations.iter().map(|c| c.first().filter(|m| m.role == crate::chat::Role::System).map(|m| &m.content));
+        let first = texts.next()??;
+        texts.all(|t| t == Some(first)).then(|| first.clone())
+    }
+}

@@ -1,0 +1,36 @@
+//! The README's first command, in its quick form, without a daemon: the embedded server, the whole way, exit code 101.
+
+use crate::daemon;
+use crate::program::Place;
+
+#[test]
+fn the_quick_demo_goes_the_whole_way_and_again() {
+    let base = daemon::smollm2();
+    let args = ["--json", "demo", "--embedded", "--quick", "--base-model", base.to_str().unwrap()];
+    let place = Place::new();
+    let first = place.run(&args);
+    first.says(101, &[]);
+    let result = first.json();
+    let ended = &result["ended"];
+    assert_eq!((&ended["verdict"], &ended["promoted"]), (&"INCONCLUSIVE".into(), &serde_json::Value::Null));
+    assert_eq!((&ended["registered"], &ended["embedded"]), (&true.into(), &true.into()));
+    let run = ended["run"].as_str().unwrap();
+    let proof: serde_json::Value = serde_json::from_str(&place.read(&format!("{run}/proof.json"))).unwrap();
+    assert_eq!((&proof["passed"], &proof["kind"]), (&true.into(), &"self-check".into()), "{proof:#}");
+    assert!(place.read("tunesmith-demo/configs/models.yaml").contains("demo-assistant:base"));
+    // Nothing is done again.
+    let again = place.run(&args);
+    again.says(101, &["trained already", "exported already", "registered and proved already"]);
+    // The adapter answers natively.
+    let model = format!("{run}/final");
+    let answer = place.run(&["query", "turn up the volume", "--model", &model, "--max-tokens", "12"]);
+    answer.says(0, &[]);
+    assert!(!answer.out.trim().is_empty());
+}
+
+#[test]
+fn a_demo_without_a_base_names_the_ways_to_one() {
+    let place = Place::new().with("PATH", "/nowhere");
+    place.run(&["demo", "--embedded"]).says(3, &["ollama pull smollm2:135m", "--base-model"]);
+    place.run(&["demo", "--embedded", "--base-model", "gone.gguf"]).says(3, &["gone.gguf"]);
+}
