@@ -240,8 +240,9 @@ impl Checker {
             c.replay_share > 0.0 && c.replay_share < 1.0,
             "a share above 0 and below 1 (replay: off turns it off)",
         );
-        if c.force_cpu && matches!(c.device, Device::Cuda | Device::Metal) {
-            self.faults.push(format!("force_cpu and device: {} contradict each other; leave one out", c.device));
+        if matches!(c.device, Device::Cuda | Device::Metal) {
+            let device = c.device;
+            self.faults.push(format!("device: {device}: this version computes on the CPU; leave it out, or say cpu"));
         }
         let all = |m: &String| matches!(m.as_str(), "all-linear" | "all_linear" | "all");
         if c.target_modules.len() > 1 && c.target_modules.iter().any(all) {
@@ -352,7 +353,7 @@ mod tests {
             "lora_dropout: -0.1",
             "replay_share: 1",
             "quant: \"q9\"",
-            "contradict",
+            "device: cuda: this version computes on the CPU",
             "max_steps: 0",
             "did you mean \"cosine\"",
             "max_grad_norm: inf",
