@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "tunesmith", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Example:\n  tunesmith demo\n  tunesmith run configs/training_config.json\n\nExit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 daemon, 5 memory or disk, 6 proof failed,\n100 gate FAIL, 101 gate INCONCLUSIVE, 130 interrupted (start again to continue)"
+    after_help = "Example:\n  tunesmith demo\n  tunesmith run configs/training_config.json\n\nExit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 daemon, 5 memory or disk, 6 proof failed,\n100 gate FAIL, 101 gate INCONCLUSIVE, 130 interrupted (start again to continue), 141 the reader of the output is gone"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -20,7 +20,7 @@ pub struct Cli {
 /// Options every command takes.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// Where the daemon is; else OLLAMA_HOST, else 127.0.0.1:11434
+    /// Where the daemon is; else the config's, else OLLAMA_HOST, else 127.0.0.1:11434
     #[arg(long, global = true, value_name = "HOST")]
     pub ollama_host: Option<String>,
     /// The roles' file
@@ -203,7 +203,7 @@ pub struct Demo {
     /// Three minutes of it; its verdict will be INCONCLUSIVE
     #[arg(long)]
     pub quick: bool,
-    /// The base by path (GGUF file or Hugging Face folder), when neither daemon nor package has it
+    /// A GGUF file of the base (or another name), instead of the daemon's or the package's
     #[arg(long)]
     pub base_model: Option<String>,
     /// Let the daemon pull the base
@@ -224,7 +224,7 @@ pub struct Run {
     /// Stop after this step
     #[arg(long, value_enum)]
     pub until: Option<Step>,
-    /// Resolve and check everything, train nothing
+    /// As `plan`: what the run would do, one step timed, nothing trained
     #[arg(long)]
     pub dry_run: bool,
     /// Use the embedded server instead of a daemon
@@ -236,7 +236,7 @@ pub struct Run {
     /// Let the daemon pull the base
     #[arg(long)]
     pub pull: bool,
-    /// The role that may come to use the model (the one that uses the base, if left out)
+    /// The role that may come to use the model (the one that uses the base or has come to use the model, if left out)
     #[arg(long)]
     pub role: Option<String>,
     #[command(flatten)]

@@ -212,7 +212,7 @@ fn undo_line(ended: &crate::steps::way::Ended) -> String {
     match (&ended.promoted, ended.embedded) {
         (Some(role), _) => format!("tunesmith rollback --role {role}{named}"),
         (None, false) => format!("ollama rm {}", ended.model),
-        (None, true) => "nothing to undo: no role was changed, and the embedded server is gone".to_owned(),
+        (None, true) => "nothing: no role was changed".to_owned(),
     }
 }
 

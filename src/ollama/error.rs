@@ -7,7 +7,9 @@ pub enum OllamaError {
     Unreachable { host: String, reason: String },
     #[error("the Ollama host {text:?} can't be used: {reason}")]
     BadHost { text: String, reason: String },
-    #[error("Ollama {found} at {host} is too old: 0.12.11 or newer is needed (its log-probabilities are the proof)")]
+    #[error(
+        "Ollama {found} at {host} is too old: 0.12.11 or newer is needed (its log-probabilities are the proof)\n  update Ollama, or name another daemon with --ollama-host"
+    )]
     TooOld { host: String, found: String },
     /// The daemon's own words, with the request they answer and the HTTP status (200 for an error line of a stream).
     #[error("{request}: Ollama said ({status}): {message}")]

@@ -32,18 +32,28 @@ pub fn record_gate(models_yaml: &Path, gate: GateRecord) -> Result<(), PromoteEr
     Ok(())
 }
 
-/// The registry's line by which this very model (its digest) stands as passed for the role: a PASS, or a promotion on
-/// one. A later FAIL takes it away; INCONCLUSIVE says nothing either way.
-pub fn passed_gate(models_yaml: &Path, role: &str, model: &str, digest: &str) -> Result<Option<u64>, PromoteError> {
+/// The registry's line by which this very model (its digest) stands as passed for the role, held against the model that
+/// the role uses now: a PASS, or a promotion on one. A later FAIL takes it away; INCONCLUSIVE says nothing either way.
+pub fn passed_gate(
+    models_yaml: &Path,
+    role: &str,
+    (model, digest): (&str, &str),
+    now: &str,
+) -> Result<Option<u64>, PromoteError> {
     let registry = Registry::read(&Place::of(models_yaml)?)?;
     let mut passed = None;
     for entry in &registry.entries {
         let decision = match &entry.what {
-            What::Gate(g) if g.role == role && same_model(&g.model, model) && g.digest == digest => g.decision,
+            What::Gate(g)
+                if g.role == role && same_model(&g.model, model) && g.digest == digest && g.against_digest == now =>
+            {
+                g.decision
+            }
             What::Intent(i)
                 if i.role == role
                     && same_model(&i.to, model)
                     && i.to_digest.as_deref() == Some(digest)
+                    && i.from_digest.as_deref() == Some(now)
                     && registry.is_done(entry.seq)
                     && rests_on_a_pass(i) =>
             {
@@ -102,12 +112,12 @@ mod tests {
             let (_dir, path) = folder();
             let promotion = Promotion { evidence: evidence(said.clone()), ..wish("x:v1", "x:v2") };
             promote(&path, &promotion, &tags()).unwrap();
-            assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap().is_some(), counts, "{said}");
+            assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap().is_some(), counts, "{said}");
             // The role's former model comes back by a rollback, which is no verdict on it.
             rollback(&path, &Rollback { role: "router", to: None, force: false }, &tags()).unwrap();
-            assert_eq!(passed_gate(&path, "router", "x:v1", "d1").unwrap(), None, "{said}");
+            assert_eq!(passed_gate(&path, "router", ("x:v1", "d1"), "d1").unwrap(), None, "{said}");
             for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
-                assert_eq!(passed_gate(&path, role, model, digest).unwrap(), None, "{said}");
+                assert_eq!(passed_gate(&path, role, (model, digest), "d1").unwrap(), None, "{said}");
             }
         }
     }
@@ -119,13 +129,13 @@ mod tests {
         let promotion =
             Promotion { evidence: evidence(serde_json::json!({"decision": "PASS"})), ..wish("x:v1", "x:v2") };
         promote(&path, &promotion, &tags()).unwrap_err();
-        assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), None);
+        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
     }
 
     #[test]
     fn verdicts_are_recorded_and_the_newest_decides() {
         let (dir, path) = folder();
-        assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), None);
+        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
         for (decision, line) in [
             (Decision::Inconclusive, None),
             (Decision::Pass, Some(2)),
@@ -134,19 +144,21 @@ mod tests {
             (Decision::Pass, Some(5)),
         ] {
             record_gate(&path, gate(decision)).unwrap();
-            assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), line, "{decision:?}");
+            assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), line, "{decision:?}");
         }
         for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
-            assert_eq!(passed_gate(&path, role, model, digest).unwrap(), None);
+            assert_eq!(passed_gate(&path, role, (model, digest), "d1").unwrap(), None);
         }
         assert!(history(&path, None).unwrap().is_empty(), "a verdict is no change");
         // A line torn by a kill is left out, and the next one stands whole.
         let file = dir.path().join(".tunesmith/registry.jsonl");
         let whole = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, format!("{whole}{{\"seq\":6,\"event\":\"ga")).unwrap();
-        assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), Some(5));
+        // Against another model than the one that the role uses now it says nothing.
+        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d9").unwrap(), None);
+        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), Some(5));
         record_gate(&path, gate(Decision::Fail)).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 6);
-        assert_eq!(passed_gate(&path, "router", "x:v2", "d2").unwrap(), None);
+        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
     }
 }

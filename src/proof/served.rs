@@ -64,8 +64,26 @@ pub fn ask(
     Ok(answers)
 }
 
+/// Tokens that one forward pass takes at most: what it holds grows with them.
+const PASS: usize = 4096;
+
 /// Our distributions at the same positions.
 pub fn forward(model: &Model, adapter: Option<&Adapter<Stored>>, answers: &[Answered]) -> Result<Rows, ProofError> {
+    let mut rows = Rows::with_capacity(answers.len());
+    while rows.len() < answers.len() {
+        let rest = &answers[rows.len()..];
+        let mut tokens = 0;
+        let fit = rest.iter().take_while(|a| {
+            tokens += a.ids.len();
+            tokens <= PASS
+        });
+        rows.extend(pass(model, adapter, &rest[..fit.count().max(1)])?);
+    }
+    Ok(rows)
+}
+
+/// The weights are read once for all of these.
+fn pass(model: &Model, adapter: Option<&Adapter<Stored>>, answers: &[Answered]) -> Result<Rows, ProofError> {
     // Position p predicts token p + 1: the first answer token is predicted at the prompt's last position.
     let positions = |a: &Answered| (0..a.top.len()).map(|i| a.prompt - 1 + i).collect::<Vec<_>>();
     let chosen: Vec<Vec<usize>> = answers.iter().map(positions).collect();

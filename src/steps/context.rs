@@ -102,7 +102,12 @@ impl Context<'_> {
         if Path::new(name).exists() {
             return None;
         }
-        let from = PathBuf::from(self.client().ok()?.show(name).ok()??.from);
+        let client = self.client().ok()?;
+        // The embedded server's store holds what was registered from elsewhere.
+        if client.capabilities().ok()?.version.is_embedded_server() {
+            return None;
+        }
+        let from = PathBuf::from(client.show(name).ok()??.from);
         from.file_name()?.to_str()?.starts_with("sha256-").then_some(from)
     }
 

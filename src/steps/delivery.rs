@@ -110,13 +110,19 @@ pub fn check_name(client: &Client, name: &str, force: bool) -> Result<(), Failur
         .hint("choose another output_model_name, or take the name with --force"))
 }
 
-/// As [`check_name`]; the model that has the name may also be the one that the Modelfile makes: then nothing is lost.
+/// As [`check_name`]; the model that has the name may also be what the Modelfile says: then nothing is lost.
 pub fn check_file(client: &Client, text: &str, (folder, name): (&Path, &str), force: bool) -> Result<(), Failure> {
-    let from = Modelfile::parse(text)?.from().map(|said| folder.join(said));
-    match (client.show(name)?, from.filter(|path| path.is_file())) {
-        (Some(show), Some(path)) if show.from.ends_with(&Digest::of_file(&path)?.blob_name()) => Ok(()),
-        _ => check_name(client, name, force),
+    let file = Modelfile::parse(text)?;
+    let from = file.from().map(|said| folder.join(said)).filter(|path| path.is_file());
+    if let (Some(show), Some(path), None) = (client.show(name)?, from, file.adapter())
+        && show.adapters.is_empty()
+        && show.template == file.template().unwrap_or_default()
+        && show.system == file.system().unwrap_or_default()
+        && show.from.ends_with(&Digest::of_file(&path)?.blob_name())
+    {
+        return Ok(());
     }
+    check_name(client, name, force)
 }
 
 /// Uploads the files a Modelfile names (from `folder`, where they are relative) and creates `name` from it; the digest

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
+use crate::ollama::OllamaError;
 
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Finding {
@@ -82,11 +83,16 @@ fn daemon(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
         Err(e) => return Ok(vec![Finding::bad("daemon", e.to_string(), "mend OLLAMA_HOST or --ollama-host")]),
     };
     Ok(match client.capabilities() {
-        Err(e) => vec![Finding::bad(
-            "daemon",
-            e.to_string(),
-            "start it with `ollama serve`; the demo also runs without: --embedded",
-        )],
+        Err(e) => {
+            let remedy = match e {
+                OllamaError::TooOld { .. } => "update Ollama; the demo also runs without: --embedded",
+                OllamaError::Unreachable { .. } => {
+                    "start it with `ollama serve`; the demo also runs without: --embedded"
+                }
+                _ => "its log says why",
+            };
+            vec![Finding::bad("daemon", e.to_string(), remedy)]
+        }
         Ok(c) => {
             let adapters = if c.lora_adapters {
                 "takes LoRA adapters"

@@ -52,11 +52,15 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     let found = roles.role(role)?;
     let client = context.client()?;
     let tag = client.tag(to)?.ok_or_else(|| crate::ollama::OllamaError::NoModel(to.to_owned()))?;
-    let passed = promote::passed_gate(&context.models_yaml, role, to, &tag.digest)?;
+    let now = client.tag(&found.model_name)?.map(|t| t.digest).unwrap_or_default();
+    let passed = promote::passed_gate(&context.models_yaml, role, (to, &tag.digest), &now)?;
     if !force && passed.is_none() {
-        let why = format!("{to}, as it is now, has passed no gate for the role {role}");
-        return Err(Failure::new(Kind::GateInconclusive, why)
-            .hint(format!("`tunesmith eval --role {role} --model {to}` asks its gate; --force promotes without")));
+        let why = format!("{to}, as it is now, has passed no gate of the role {role} against {}", found.model_name);
+        let how = match found.eval.is_empty() {
+            true => "the role has no suite (`eval:`), so only `tunesmith run` judges it".to_owned(),
+            false => format!("`tunesmith eval --role {role} --model {to}` asks its gate"),
+        };
+        return Err(Failure::new(Kind::GateInconclusive, why).hint(format!("{how}; --force promotes without")));
     }
     // `gate`: the registry's line that says so.
     let evidence = json!({
@@ -82,8 +86,9 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
 /// Puts a verdict on record, so that [`by_hand`] can rest on a PASS. One that can't be written down is still a verdict:
 /// that is warned of and ends nothing.
 pub fn record_gate(context: &mut Context<'_>, role: &str, model: &str, outcome: &Outcome) {
-    // An evaluation without a role is nobody's gate; a model whose digest is not known could be any.
-    if role.is_empty() || outcome.v2_digest.is_empty() {
+    // An evaluation without a role is nobody's gate; a model whose digest is not known could be any; one held against
+    // itself says nothing.
+    if role.is_empty() || outcome.v2_digest.is_empty() || outcome.v1_digest == outcome.v2_digest {
         return;
     }
     let gate = GateRecord {
@@ -204,9 +209,9 @@ mod tests {
         record_gate(&mut context, "router", "x:v2", &outcome);
         outcome.v2_digest = "d2".into();
         record_gate(&mut context, "", "x:v2", &outcome);
-        assert_eq!(promote::passed_gate(&path, "router", "x:v2", "d2").unwrap(), None);
+        assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
         record_gate(&mut context, "router", "x:v2", &outcome);
-        assert_eq!(promote::passed_gate(&path, "router", "x:v2", "d2").unwrap(), Some(1));
-        assert_eq!(promote::passed_gate(&path, "router", "x:v2", "d3").unwrap(), None);
+        assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), Some(1));
+        assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d3"), "d1").unwrap(), None);
     }
 }

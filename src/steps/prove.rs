@@ -76,14 +76,14 @@ pub fn of_run(
     (probes, num_thread): (usize, Option<u64>),
 ) -> Result<Proof, Failure> {
     use crate::config::{Purpose, Raw, RunConfig};
-    let config = RunConfig::load(Some(&run.join("run.yaml")), Raw::default(), Purpose::Run)?;
+    let config =
+        RunConfig::load(Some(&run.join("run.yaml")), Raw { seed: context.seed, ..Raw::default() }, Purpose::Run)?;
     context.adopt(&config);
     let base = context.open_base(&config.model_to_fine_tune)?;
     let adapter = Adapter::load(&run.join("final"), base.weights.config())?;
-    let exported = match config.delivery {
-        crate::config::Delivery::Adapter => run.join("gguf/adapter.gguf"),
-        crate::config::Delivery::Merged => run.join(format!("gguf/model-{}.gguf", config.quant)),
-    };
+    let registered = super::way::Registered::of_run(run)
+        .ok_or_else(|| Failure::input(format!("{}: this run has registered nothing yet", run.display())))?;
+    let exported = run.join(registered.file);
     let text = std::fs::read_to_string(run.join("Modelfile"))
         .map_err(|e| Failure::input(format!("{}: {e}", run.join("Modelfile").display())))?;
     let file = Modelfile::parse(&text)?;
@@ -97,7 +97,7 @@ pub fn of_run(
         probes,
         num_thread: num_thread.or(config.num_thread),
         threads: config.threads.unwrap_or(0),
-        seed: context.seed.unwrap_or(config.seed),
+        seed: config.seed,
     };
     prove(context, &client, (&base, &adapter), &wishes)
 }

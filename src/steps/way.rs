@@ -1,6 +1,7 @@
 //! The whole way on one page: a JSONL file becomes a better model in Ollama, with proof, or the way says why not.
 
 mod ground;
+mod registered;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,20 +9,17 @@ use std::time::Instant;
 
 use super::evaluate::{self, Trial};
 use super::training::TrainingSet;
-use super::{Context, Failure, Kind, data, delivery, export, promotion, prove, training};
+use super::{Context, Failure, Kind, delivery, export, promotion, training};
 use crate::base::{Base, Source};
 use crate::config::{Delivery, General, Role, RunConfig};
 use crate::dataset::Record;
 use crate::eval::Decision;
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
-use crate::modelfile::Modelfile;
 use crate::ollama::Client;
 use crate::store::{Digest, RunDir, write_whole};
 pub use ground::{find_role, records};
-
-/// The digest of the manifest under the output's name, as it was after the proof.
-const REGISTERED: &str = "registered";
+pub use registered::Registered;
 
 /// What a step was made from, by name: a digest or a word.
 type Inputs = BTreeMap<String, String>;
@@ -118,8 +116,7 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     if options.until == Step::Export {
         return Ok(ended);
     }
-    let modelfile = way.modelfile(&exported)?;
-    way.register_and_prove(context, (&adapter, &exported, digest), &modelfile)?;
+    let fresh = way.register_and_prove(context, (&adapter, &exported, digest))?;
     ended.registered = options.until >= Step::Prove;
     if options.until <= Step::Prove {
         return Ok(ended);
@@ -130,7 +127,8 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
         ended.because = Some(why);
         return Ok(ended);
     };
-    if crate::config::same_model(&role.model_name, &config.output_model_name) {
+    let named_already = crate::config::same_model(&role.model_name, &config.output_model_name);
+    if named_already && !fresh {
         context.report.note(&format!("role {} uses {} already", role.name, role.model_name));
         ended.promoted = Some(role.name);
         return Ok(ended);
@@ -141,6 +139,8 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     promotion::record_gate(context, &role.name, &config.output_model_name, &outcome);
     if !outcome.promotable() {
         ended.because = Some(outcome.reasons.join("; "));
+    } else if named_already {
+        ended.promoted = Some(role.name);
     } else if options.until == Step::Promote {
         let evidence = promotion::Evidence { run: Some(way.run.id()), gguf: Some(digest), read: way.roles_file };
         promotion::promote(context, &way.client, (&role, &config.output_model_name), (&outcome, &evidence))?;
@@ -192,6 +192,7 @@ impl Way<'_> {
         let inputs = inputs(&[
             ("adapter", weights.to_string()),
             ("base", self.base.digest.to_string()),
+            ("name", self.config.output_model_name.clone()),
             ("what", format!("{what:?}")),
             ("seed", self.config.seed.to_string()),
         ]);
@@ -237,77 +238,6 @@ impl Way<'_> {
             ],
             user_template: self.template.as_deref(),
         }
-    }
-
-    /// The Modelfile, kept in the run and where people look for it.
-    fn modelfile(&self, exported: &Path) -> Result<String, Failure> {
-        let text = delivery::modelfile(&self.base, &self.wishes(exported))?;
-        // Beside the runs: `Modelfiles/` in the user's folder, the demo's in its own.
-        let beside = self.config.runs_dir.parent().unwrap_or(Path::new("")).join("Modelfiles");
-        delivery::keep_modelfile(&text, (&beside, &self.run.path("Modelfile")), &self.config.output_model_name)?;
-        Ok(text)
-    }
-
-    /// As a candidate, proved, then under its name: a good model is never overwritten by an unproved one.
-    fn register_and_prove(
-        &mut self,
-        context: &mut Context<'_>,
-        (adapter, exported, digest): (&Adapter<Hf>, &Path, Digest),
-        modelfile: &str,
-    ) -> Result<(), Failure> {
-        let name = &self.config.output_model_name;
-        let inputs = inputs(&[
-            ("file", digest.to_string()),
-            ("modelfile", Digest::of_bytes(modelfile.as_bytes()).to_string()),
-            // (The embedded server takes any free port.)
-            ("daemon", if self.embedded { "embedded".to_owned() } else { self.client.host().to_string() }),
-            ("version", self.client.capabilities()?.version.text),
-            ("probes", self.config.probes.to_string()),
-        ]);
-        if self.run.done("prove", &inputs)? && self.is_registered()? {
-            context.report.note(&format!("{name} is registered and proved already"));
-            return Ok(());
-        }
-        self.refuse_live_name()?;
-        let candidate = delivery::candidate_name(name);
-        delivery::register(context, &self.client, modelfile, (Path::new(""), &candidate))?;
-        if self.options.until == Step::Register {
-            context.report.note(&format!("{candidate} is registered, not proved"));
-            return Ok(());
-        }
-        let started = Instant::now();
-        let file = Modelfile::parse(modelfile)?;
-        let wishes = prove::Wishes {
-            model: &candidate,
-            exported,
-            modelfile: &file,
-            sample: &data::conversations(&self.records),
-            probes: self.config.probes,
-            num_thread: self.config.num_thread,
-            threads: self.config.threads.unwrap_or(0),
-            seed: self.config.seed,
-        };
-        let proof = prove::prove(context, &self.client, (&self.base, adapter), &wishes)?;
-        let text = serde_json::to_vec_pretty(&proof).map_err(|e| Failure::new(Kind::Error, e))?;
-        write_whole(self.run.path("proof.json"), &text)?;
-        if let Some(fault) = proof.first_fault() {
-            return Err(Failure::new(Kind::Proof, format!("the proof failed, {fault}")).hint(format!(
-                "{name} is untouched; the candidate stays as {candidate}; all numbers: {}",
-                self.run.path("proof.json").display()
-            )));
-        }
-        delivery::settle(&self.client, &candidate, name)?;
-        let tag = self.client.tag(name)?.map(|t| t.digest).unwrap_or_default();
-        write_whole(self.run.path(REGISTERED), tag.as_bytes())?;
-        self.run.record("prove", inputs, &["proof.json", REGISTERED], started.elapsed())?;
-        Ok(())
-    }
-
-    /// Whether the daemon's model of the output's name is the one that this run proved.
-    fn is_registered(&self) -> Result<bool, Failure> {
-        let Ok(proved) = std::fs::read_to_string(self.run.path(REGISTERED)) else { return Ok(false) };
-        let now = self.client.tag(&self.config.output_model_name)?;
-        Ok(!proved.is_empty() && now.is_some_and(|tag| tag.digest == proved))
     }
 
     fn trial<'w>(&'w self, role: &'w Role) -> Trial<'w> {

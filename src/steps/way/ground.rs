@@ -44,7 +44,6 @@ pub(super) fn open<'a>(
         .hint("leave out the flags that change the training, or start it as a new run, without --resume"));
     }
     let run = RunDir::open(&config.runs_dir.join(&id), &id)?;
-    write_whole(run.path("run.yaml"), config.to_yaml().as_bytes())?;
     context.report.note(&format!("run: {}", run.root().display()));
     let served_by = roles.as_ref().map(|r| r.roles_of_model(&config.output_model_name)).unwrap_or_default();
     let served_by = served_by.iter().map(|r| r.name.clone()).collect();
@@ -66,6 +65,7 @@ pub(super) fn open<'a>(
         roles_file,
     };
     way.check(context)?;
+    write_whole(way.run.path("run.yaml"), config.to_yaml().as_bytes())?;
     Ok(way)
 }
 
@@ -168,14 +168,14 @@ pub fn find_role(context: &Context<'_>, config: &RunConfig) -> Result<(Option<Ro
 impl Way<'_> {
     /// What would otherwise be heard of only after the training.
     fn check(&self, context: &mut Context<'_>) -> Result<(), Failure> {
+        if self.options.until < Step::Register {
+            return Ok(());
+        }
         delivery::template_note(&self.base).iter().for_each(|note| context.report.note(note));
         let text = delivery::modelfile(&self.base, &self.wishes(Path::new("model.gguf")))?;
         Modelfile::parse(&text)?.parameters()?;
-        if self.options.until < Step::Prove {
-            return Ok(());
-        }
-        if !self.is_registered()? {
-            self.refuse_live_name()?;
+        if self.options.until > Step::Register && self.registered()?.is_none() {
+            self.refuse_live_name(&context.models_yaml)?;
         }
         match &self.role {
             Some(role) if self.options.until >= Step::Eval => self.check_v1(context, role),
@@ -203,16 +203,6 @@ impl Way<'_> {
             )));
         }
         Ok(())
-    }
-
-    /// A role that is served by the output's name already would get the new model before any gate.
-    pub(super) fn refuse_live_name(&self) -> Result<(), Failure> {
-        let name = &self.config.output_model_name;
-        let Some(role) = self.served_by.first() else { return Ok(()) };
-        Err(Failure::input(format!("the role {role} is served by {name} already: a new model of that name would be live before its gate"))
-            .hint(format!(
-                "give the new model a name of its own (output_model_name), or first take the role back: `tunesmith rollback --role {role}`"
-            )))
     }
 
     /// What the role uses now, or what the caller compares with.

@@ -1,0 +1,133 @@
+//! Candidate, proof, final name; what a run remembers of it.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::{Inputs, Step, Way, inputs};
+use crate::lora::{Adapter, Hf};
+use crate::modelfile::Modelfile;
+use crate::steps::{Context, Failure, Kind, data, delivery, prove};
+use crate::store::{Digest, write_whole};
+
+const FILE: &str = "registered.json";
+
+/// The model that a run proved and registered, as its folder keeps it.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Registered {
+    /// Digest of the manifest under its name.
+    pub tag: String,
+    /// The exported file, in the run.
+    pub file: String,
+    made_of: Inputs,
+}
+
+impl Registered {
+    /// None where the run has registered nothing yet.
+    pub fn of_run(run: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(run.join(FILE)).ok()?).ok()
+    }
+}
+
+impl Way<'_> {
+    /// What this run registered, where the daemon still has that very model under the output's name.
+    pub(super) fn registered(&self) -> Result<Option<Registered>, Failure> {
+        let Some(found) = Registered::of_run(self.run.root()) else { return Ok(None) };
+        let now = self.client.tag(&self.config.output_model_name)?;
+        Ok(Some(found).filter(|r| now.is_some_and(|tag| tag.digest == r.tag)))
+    }
+
+    /// As a candidate, proved, then under its name: a good model is never overwritten by an unproved one. Whether the
+    /// name has a new model now.
+    pub(super) fn register_and_prove(
+        &mut self,
+        context: &mut Context<'_>,
+        (adapter, exported, digest): (&Adapter<Hf>, &Path, Digest),
+    ) -> Result<bool, Failure> {
+        let name = &self.config.output_model_name;
+        // Wherever the project lies.
+        let words = delivery::modelfile(&self.base, &self.wishes(Path::new("exported")))?;
+        let made_of =
+            inputs(&[("file", digest.to_string()), ("modelfile", Digest::of_bytes(words.as_bytes()).to_string())]);
+        let mut proved_by = inputs(&[
+            // (The embedded server takes any free port.)
+            ("daemon", if self.embedded { "embedded".to_owned() } else { self.client.host().to_string() }),
+            ("version", self.client.capabilities()?.version.text),
+            ("probes", self.config.probes.to_string()),
+        ]);
+        proved_by.extend(made_of.clone());
+        let standing = self.registered()?.is_some_and(|r| r.made_of == made_of);
+        if standing && (self.run.done("prove", &proved_by)? || self.options.until == Step::Register) {
+            context.report.note(&format!("{name} is registered and proved already"));
+            return Ok(false);
+        }
+        if !standing && self.options.until > Step::Register {
+            self.refuse_live_name(&context.models_yaml)?;
+        }
+        let text = delivery::modelfile(&self.base, &self.wishes(exported))?;
+        let mut proved = name.clone();
+        if !standing {
+            // Beside the runs: `Modelfiles/` in the user's folder, the demo's in its own.
+            let beside = self.config.runs_dir.parent().unwrap_or(Path::new("")).join("Modelfiles");
+            delivery::keep_modelfile(&text, (&beside, &self.run.path("Modelfile")), name)?;
+            proved = delivery::candidate_name(name);
+            delivery::register(context, &self.client, &text, (Path::new(""), &proved))?;
+        }
+        if self.options.until == Step::Register {
+            context.report.note(&format!("{proved} is registered, not proved"));
+            return Ok(false);
+        }
+        let started = Instant::now();
+        let file = Modelfile::parse(&text)?;
+        let wishes = prove::Wishes {
+            model: &proved,
+            exported,
+            modelfile: &file,
+            sample: &data::conversations(&self.records),
+            probes: self.config.probes,
+            num_thread: self.config.num_thread,
+            threads: self.config.threads.unwrap_or(0),
+            seed: self.config.seed,
+        };
+        let proof = prove::prove(context, &self.client, (&self.base, adapter), &wishes)?;
+        let json = serde_json::to_vec_pretty(&proof).map_err(|e| Failure::new(Kind::Error, e))?;
+        write_whole(self.run.path("proof.json"), &json)?;
+        if let Some(fault) = proof.first_fault() {
+            let left = if standing {
+                format!("{name} was proved before, and what it is has not changed: the daemon has")
+            } else {
+                format!("{name} is untouched; the candidate stays as {proved}")
+            };
+            let numbers = self.run.path("proof.json");
+            return Err(Failure::new(Kind::Proof, format!("the proof failed, {fault}"))
+                .hint(format!("{left}; all numbers: {}", numbers.display())));
+        }
+        if !standing {
+            delivery::settle(&self.client, &proved, name)?;
+        }
+        let tag = self.client.tag(name)?.map(|t| t.digest).unwrap_or_default();
+        let inside = exported.strip_prefix(self.run.root()).unwrap_or(exported).display().to_string();
+        let json = serde_json::to_vec_pretty(&Registered { tag, file: inside, made_of })
+            .map_err(|e| Failure::new(Kind::Error, e))?;
+        write_whole(self.run.path(FILE), &json)?;
+        self.run.record("prove", proved_by, &["proof.json", FILE], started.elapsed())?;
+        Ok(!standing)
+    }
+
+    /// A role that is served by the output's name already would get the new model before any gate. Where the daemon has
+    /// no such model (it was removed, or is another daemon), and another to compare with is named, nothing goes live.
+    pub(super) fn refuse_live_name(&self, models_yaml: &Path) -> Result<(), Failure> {
+        let name = &self.config.output_model_name;
+        let Some(role) = self.served_by.first() else { return Ok(()) };
+        let compared = self.options.against.as_deref().is_some_and(|v1| !crate::config::same_model(v1, name));
+        if compared && self.client.tag(name)?.is_none() {
+            return Ok(());
+        }
+        let what = format!(
+            "the role {role} is served by {name} already: a new model of that name would be live before its gate"
+        );
+        Err(Failure::input(what).hint(format!(
+            "give the new model a name of its own (output_model_name), or take the role back first: `tunesmith rollback --role {role} --models-yaml {}`",
+            models_yaml.display()
+        )))
+    }
+}
