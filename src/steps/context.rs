@@ -55,6 +55,15 @@ impl Context<'_> {
         }
     }
 
+    /// The stores on this machine: where the environment says, and the daemon's own, which it shows with any model.
+    pub fn stores(&self) -> Vec<PathBuf> {
+        let tags = self.client().and_then(|c| Ok(c.tags()?)).unwrap_or_default();
+        let own = tags.first().and_then(|tag| self.served(&tag.name)).and_then(|blob| store_of(&blob));
+        let mut roots = self.resolver().store_roots;
+        roots.retain(|root| Some(root) != own.as_ref());
+        own.into_iter().chain(roots).collect()
+    }
+
     /// The roles' file, if there is one.
     pub fn roles(&self) -> Result<Option<ModelsYaml>, Failure> {
         if !self.models_yaml.exists() {

@@ -25,7 +25,7 @@ impl Finding {
 
 pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
     let mut found = daemon(context)?;
-    let roots = context.resolver().store_roots;
+    let roots = context.stores();
     found.push(match roots.first() {
         Some(root) => Finding::ok("store", root.display().to_string()),
         None => Finding::bad(
