@@ -99,7 +99,11 @@ pub fn leg(request: &Request<'_>, file: &File, rows: (&Rows, &Rows, &Rows)) -> R
             let types: Vec<_> = weights.gguf().map(|g| touched_types(g, &checks)).unwrap_or_default();
             divergence(&mut leg, rounding_limit(&types), rows)
         }
-        File::Adapter => "adapter delivered as trained".to_owned(),
+        File::Adapter => {
+            leg.summary =
+                format!("the adapter as it was trained: {} of its {} parts equal", equal(&checks), checks.len());
+            return Ok(leg);
+        }
     };
     let untouched = checks.len() - touched.len();
     let survival = match (slopes.first(), slopes.get(slopes.len() / 2)) {
@@ -108,6 +112,10 @@ pub fn leg(request: &Request<'_>, file: &File, rows: (&Rows, &Rows, &Rows)) -> R
     };
     leg.summary = format!("{} tensors touched, {survival}; {untouched} as in the base; {words}", touched.len());
     Ok(leg)
+}
+
+fn equal(checks: &[export::Check]) -> usize {
+    checks.iter().filter(|c| c.fault.is_none()).count()
 }
 
 fn touched_types(gguf: &Gguf, checks: &[export::Check]) -> Vec<GgmlType> {

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tunesmith::ollama::{Ask, Client, Create, OllamaError, Options, Prompt};
+use tunesmith::proof;
 use tunesmith::store::{Digest, Interrupt};
 
 use crate::daemon::{self, Daemon};
+use crate::tune;
 
 fn long_question(model: &str) -> Ask {
     Ask::new(model, Prompt::Raw("1 2 3".into()), Options { num_thread: Some(1), ..Options::greedy(-1, 2048) })
@@ -32,6 +34,51 @@ fn adapters_are_taken_by_the_older_daemon_and_refused_by_the_newest() {
         matches!(&e, OllamaError::Said { status: 400, message, .. } if message.contains("no longer supported")),
         "{e}"
     );
+}
+
+/// The other delivery, by the last daemon that takes it: base and LoRA GGUF apart, proved as a merged file is.
+#[test]
+fn an_adapter_is_delivered_and_proved_by_the_older_daemon() {
+    let daemon = daemon::with_adapters();
+    let _alone = daemon.alone();
+    let client = daemon.client();
+    daemon::register_smollm2(&client, "adapter:base");
+    let (tune, dir) = (tune::strong(), tempfile::tempdir().unwrap());
+    let mut zero = tune.adapter.clone();
+    zero.pairs.values_mut().for_each(|p| p.b.fill(0.0));
+    for (name, adapter, right) in [("right", &tune.adapter, true), ("zero", &zero, false)] {
+        let path = dir.path().join(format!("{name}.gguf"));
+        tune.lora_gguf(adapter, &path);
+        let digest = Digest::of_file(&path).unwrap();
+        client.upload(&path, digest, &mut |_, _| {}).unwrap();
+        let model = format!("adapter:{name}");
+        let create = Create {
+            model: model.clone(),
+            from: Some("adapter:base".into()),
+            adapters: vec![("adapter.gguf".into(), digest)],
+            ..Create::default()
+        };
+        client.create(&create, &mut |_| {}).unwrap();
+        let request = proof::Request {
+            client: &client,
+            model: &model,
+            base: &tune.base,
+            adapter: &tune.adapter,
+            exported: &path,
+            system: None,
+            sample: &tune::conversations(),
+            probes: 6,
+            num_thread: Some(2),
+            threads: 0,
+            seed: 5,
+            num_ctx: 2048,
+            interrupt: Interrupt::default(),
+        };
+        let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();
+        let legs: Vec<_> = proof.legs.iter().map(|l| (l.name.as_str(), l.passed)).collect();
+        println!("{name}: {:#?}", proof.legs.iter().map(|l| &l.summary).collect::<Vec<_>>());
+        assert_eq!(legs, [("prompt", true), ("exported", right), ("served", right)], "{name}: {:#?}", proof.legs);
+    }
 }
 
 #[test]

@@ -112,19 +112,28 @@ impl Tune {
         Self { name: recipe.name, base, adapter }
     }
 
-    /// The merged file of any adapter over any weights, with this base's tokenizer and template.
-    pub fn export(&self, weights: &Weights, adapter: &Adapter<Hf>, to: To<'_>) -> Exported {
-        let request = export::Request {
+    fn request<'a>(&'a self, weights: &'a Weights, adapter: &'a Adapter<Hf>, output: &'a Path) -> export::Request<'a> {
+        export::Request {
             weights,
             tokenizer: &self.base.tokenizer,
             chat_template: Some(self.base.template.source()),
             adapter,
             lineage: &[],
-            seed: to.seed,
-            output: to.path,
+            seed: 1,
+            output,
             interrupt: Interrupt::default(),
-        };
+        }
+    }
+
+    /// The merged file of any adapter over any weights, with this base's tokenizer and template.
+    pub fn export(&self, weights: &Weights, adapter: &Adapter<Hf>, to: To<'_>) -> Exported {
+        let request = export::Request { seed: to.seed, ..self.request(weights, adapter, to.path) };
         export::merged_gguf(&request, to.quant, to.floor, &mut |_, _| {}).unwrap()
+    }
+
+    /// The LoRA GGUF of any adapter.
+    pub fn lora_gguf(&self, adapter: &Adapter<Hf>, path: &Path) {
+        export::adapter_gguf(&self.request(&self.base.weights, adapter, path)).unwrap();
     }
 
     pub fn merged(&self, adapter: &Adapter<Hf>, quant: Quant, path: PathBuf) -> PathBuf {
