@@ -6,7 +6,6 @@ use super::{Context, Failure, data, evaluate, training, way};
 use crate::config::{Replay, RunConfig};
 use crate::lora::Adapter;
 use crate::model::{Grads, Model, Sequence};
-use crate::train::TrainConfig;
 
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Plan {
@@ -53,7 +52,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
         Replay::Off => 0,
         _ => (records.len() as f64 * config.replay_share / (1.0 - config.replay_share)).round() as usize,
     };
-    let steps = steps(&train, encoded.examples.len() + replayed);
+    let steps = crate::train::steps(&train, encoded.examples.len() + replayed);
     let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
     context.report.begin("time", None);
     let stored = adapter.to_stored(&base.weights);
@@ -89,13 +88,6 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
         suites,
         not_promoted,
     })
-}
-
-/// As the trainer counts them (`train::schedule`): `max_steps` goes before `epochs`, also where it is more.
-fn steps(config: &TrainConfig, examples: usize) -> u64 {
-    let per_step = config.batch_size.max(1).saturating_mul(config.gradient_accumulation.max(1));
-    let per_epoch = examples.div_ceil(per_step).max(1) as u64;
-    config.max_steps.unwrap_or((config.epochs * per_epoch as f64).ceil() as u64)
 }
 
 /// The second of two micro-batches: the first one warms up.
@@ -142,30 +134,4 @@ fn export_bytes(
         interrupt: crate::store::Interrupt::default(),
     };
     Ok(crate::export::plan_gguf(&request, quant, floor)?.bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Purpose, Raw};
-
-    /// The same cases as in `train::schedule`.
-    #[test]
-    fn steps_are_those_of_the_trainer() {
-        for (epochs, max_steps, batch_size, gradient_accumulation, expected) in
-            [(3.0, None, 4, 1, 9), (1.5, None, 2, 2, 5), (3.0, Some(100), 4, 1, 100), (3.0, Some(2), 4, 1, 2)]
-        {
-            let said = Raw {
-                model_to_fine_tune: Some("b".to_owned()),
-                dataset_path: Some("d.jsonl".into()),
-                epochs: Some(epochs),
-                max_steps,
-                batch_size: Some(batch_size),
-                gradient_accumulation: Some(gradient_accumulation),
-                ..Raw::default()
-            };
-            let config = RunConfig::resolve(said, Purpose::Train, "a test").unwrap();
-            assert_eq!(steps(&training::train_config(&config).unwrap(), 10), expected);
-        }
-    }
 }

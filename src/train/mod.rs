@@ -12,6 +12,8 @@ mod step;
 mod tests;
 mod trainer;
 
+pub use schedule::steps;
+
 use std::path::{Path, PathBuf};
 
 use crate::batch::Example;

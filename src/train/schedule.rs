@@ -42,6 +42,11 @@ impl Steps {
     }
 }
 
+/// How many optimiser steps a training on so many examples takes.
+pub fn steps(config: &TrainConfig, examples: usize) -> u64 {
+    Steps::of(config, examples).total
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
