@@ -17,6 +17,7 @@ mod verify;
 pub use adapter::adapter_gguf;
 pub use folder::{merged_hf, merged_hf_as, plan_hf};
 pub use merged::{merged_gguf, plan_gguf};
+pub use plan::free_disk;
 pub use verify::verify;
 
 use std::path::{Path, PathBuf};
@@ -68,15 +69,6 @@ pub enum ExportError {
     Interrupted,
     #[error("{0}")]
     Other(String),
-}
-
-/// Bytes this user can still write in `folder`; None where the system does not say.
-pub fn free_disk(folder: &Path) -> Option<u64> {
-    // No disk has room for that much: the refusal says how much there is.
-    match plan::check_disk(&folder.join("any"), u64::MAX) {
-        Err(ExportError::Disk { free, .. }) => Some(free),
-        _ => None,
-    }
 }
 
 /// One touched tensor: how much of the intended ΔW is in the exported bytes (DESIGN §7).

@@ -19,7 +19,7 @@ pub(super) fn plan(items: &[Item<'_>]) -> Plan {
 /// Refuses what does not fit on the disk that `output` will lie on.
 pub(super) fn check_disk(output: &Path, needed: u64) -> Result<(), ExportError> {
     let folder = existing_folder(output);
-    match free_bytes(&folder) {
+    match free_disk(&folder) {
         Some(free) if free < needed => Err(ExportError::Disk { folder, needed, free }),
         _ => Ok(()),
     }
@@ -34,15 +34,15 @@ fn existing_folder(output: &Path) -> PathBuf {
     }
 }
 
-/// Bytes that this user can still write there; None where the system does not say.
+/// Bytes that this user can still write in an existing folder; None where the system does not say.
 #[cfg(unix)]
-fn free_bytes(folder: &Path) -> Option<u64> {
+pub fn free_disk(folder: &Path) -> Option<u64> {
     let fs = rustix::fs::statvfs(folder).ok()?;
     Some(fs.f_bavail.saturating_mul(fs.f_frsize))
 }
 
 #[cfg(not(unix))]
-fn free_bytes(_: &Path) -> Option<u64> {
+pub fn free_disk(_: &Path) -> Option<u64> {
     None
 }
 

@@ -141,7 +141,7 @@ impl Buffers {
     }
 
     /// Appends the row in the target type.
-    fn encode(&mut self, item: &Item<'_>, base: &[u8], key: u64, out: &mut Vec<u8>) -> Result<(), ExportError> {
+    fn encode(&self, item: &Item<'_>, base: &[u8], key: u64, out: &mut Vec<u8>) -> Result<(), ExportError> {
         let own_grid = if item.from() == item.to { base } else { &[] };
         if item.dithered() {
             encode_dithered(item.to, own_grid, &self.wanted, key, out)
