@@ -85,7 +85,6 @@ fn disk_full(e: &(dyn std::error::Error + 'static)) -> bool {
 fn of_store(e: &StoreError) -> Kind {
     let read = e.action.starts_with("reading") || e.action.starts_with("finding");
     match e.source.kind() {
-        _ if e.is_no_space() => Kind::Resources,
         std::io::ErrorKind::NotFound if read => Kind::Input,
         _ => Kind::Error,
     }

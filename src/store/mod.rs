@@ -31,6 +31,6 @@ impl StoreError {
 
     /// Whether the disk is full (exit code 5).
     pub fn is_no_space(&self) -> bool {
-        self.source.kind() == std::io::ErrorKind::StorageFull
+        matches!(self.source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
     }
 }
