@@ -118,11 +118,18 @@ pub fn check_file(client: &Client, text: &str, (folder, name): (&Path, &str), fo
         && show.adapters.is_empty()
         && show.template == file.template().unwrap_or_default()
         && show.system == file.system().unwrap_or_default()
+        && parameters(&show.parameters) == parameters(&file.parameter_pairs())
         && show.from.ends_with(&Digest::of_file(&path)?.blob_name())
     {
         return Ok(());
     }
     check_name(client, name, force)
+}
+
+fn parameters<T: AsRef<str>>(pairs: &[(T, T)]) -> Vec<(&str, &str)> {
+    let mut sorted: Vec<_> = pairs.iter().map(|(k, v)| (k.as_ref(), v.as_ref())).collect();
+    sorted.sort_unstable();
+    sorted
 }
 
 /// Uploads the files a Modelfile names (from `folder`, where they are relative) and creates `name` from it; the digest

@@ -239,7 +239,13 @@ fn base_of_both(context: &mut Context<'_>, client: &Client, (v1, v2): (&str, &st
     let lineage = client.show(v2)?.and_then(|show| super::delivery::lineage_of(&show, "base"));
     let Some(digest) = lineage.and_then(|text| text.parse::<Digest>().ok()) else { return Ok(None) };
     match client.show(v1)? {
-        Some(show) if show.from.ends_with(&digest.blob_name()) => Ok(context.open_base(v1).ok()),
-        _ => Ok(None),
+        Some(show) if show.from.ends_with(&digest.blob_name()) => {}
+        _ => return Ok(None),
     }
+    // The files of a daemon elsewhere can't be read from here: said, and asked otherwise.
+    let opened = context.open_base(v1);
+    if let Err(e) = &opened {
+        context.report.note(&format!("the template of {v1} is not known here: {e}"));
+    }
+    Ok(opened.ok())
 }
