@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::resolve::{Found, untrainable};
-use super::{Base, BaseError, Resolver, Source, template};
+use super::template::{self, Template};
+use super::{Base, BaseError, Resolver, Source};
 use crate::chat::{ChatTemplate, SpecialTokens};
 use crate::gguf::{Gguf, Value};
 use crate::ollama::StoredModel;
@@ -18,7 +19,7 @@ impl Resolver {
             Found::Folder(path) => folder(name, &path),
             Found::File(path) => {
                 let digest = Digest::of_file(&path)?;
-                gguf(name, Source::GgufFile(path.clone()), &path, digest)
+                gguf(name, Source::GgufFile(path.clone()), (&path, digest), None)
             }
             Found::Stored(model) => stored(*model),
         }
@@ -32,7 +33,7 @@ fn stored(model: StoredModel) -> Result<Base, BaseError> {
         None => Digest::of_file(&model.gguf)?,
     };
     let source = Source::Ollama { name: model.name.clone(), gguf: model.gguf.clone() };
-    let base = gguf(&model.name, source, &model.gguf, digest)?;
+    let base = gguf(&model.name, source, (&model.gguf, digest), Some(&model))?;
     let license = if model.license.is_empty() { base.license } else { model.license };
     Ok(Base {
         go_template: model.template,
@@ -45,13 +46,18 @@ fn stored(model: StoredModel) -> Result<Base, BaseError> {
     })
 }
 
-fn gguf(name: &str, source: Source, path: &Path, digest: Digest) -> Result<Base, BaseError> {
+fn gguf(
+    name: &str,
+    source: Source,
+    (path, digest): (&Path, Digest),
+    stored: Option<&StoredModel>,
+) -> Result<Base, BaseError> {
     let file = Gguf::open(path)?;
     let weights = trainable(name, Weights::from_gguf(file.clone()))?;
     let tokenizer = Tokenizer::from_gguf(&file)?;
-    let jinja = template::of_gguf(&file)?;
+    let template = template::of_gguf(&file, name, stored)?;
     let license = file.metadata().get("general.license").and_then(Value::as_str).map(str::to_owned);
-    assemble(name, source, weights, tokenizer, &jinja).map(|base| Base {
+    assemble(name, source, weights, tokenizer, &template).map(|base| Base {
         digest,
         license: license.into_iter().collect(),
         ..base
@@ -61,10 +67,10 @@ fn gguf(name: &str, source: Source, path: &Path, digest: Digest) -> Result<Base,
 fn folder(name: &str, path: &Path) -> Result<Base, BaseError> {
     let weights = trainable(name, Weights::from_hf(path))?;
     let tokenizer = Tokenizer::from_folder(path)?;
-    let jinja = template::of_folder(path)?;
+    let template = template::of_folder(path)?;
     let digest = files_digest(&weights)?;
     let license = template::text(&path.join("LICENSE"))?;
-    let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, tokenizer, &jinja)?;
+    let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, tokenizer, &template)?;
     Ok(Base { digest, license: license.into_iter().collect(), ..base })
 }
 
@@ -98,7 +104,7 @@ fn assemble(
     source: Source,
     weights: Weights,
     tokenizer: Tokenizer,
-    jinja: &str,
+    template: &Template,
 ) -> Result<Base, BaseError> {
     let (tokens, rows) = (tokenizer.vocab_size(), weights.config().vocab);
     if tokens > rows {
@@ -109,7 +115,10 @@ fn assemble(
     let text = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
     let special =
         SpecialTokens { bos: text(tokenizer.bos()), eos: text(tokenizer.eos()), adds_bos: tokenizer.adds_bos() };
-    let template = ChatTemplate::new(jinja, special)?;
+    let template = match template {
+        Template::Jinja(source) => ChatTemplate::new(source, special),
+        Template::Go(source) => ChatTemplate::from_go(source, special),
+    }?;
     Ok(Base {
         name: name.to_owned(),
         source,

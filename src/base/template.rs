@@ -6,30 +6,44 @@ use serde_json::Value as Json;
 
 use super::BaseError;
 use crate::gguf::{Gguf, Value};
+use crate::ollama::StoredModel;
 use crate::store::StoreError;
 
 /// Templates of today take 20 kB at most.
 const CAP: u64 = 16 << 20;
 
-const REMEDY: &str = "training needs it to write prompts as the model knows them: take the instruct model, or give a \
-                      Hugging Face folder with a chat_template.jinja";
+const REMEDY: &str = "training needs it to write prompts as the model knows them: take the instruct model, name a model \
+                      in Ollama that has a TEMPLATE, or give a Hugging Face folder with a chat_template.jinja";
 
-/// `tokenizer.chat_template`.
-pub(super) fn of_gguf(gguf: &Gguf) -> Result<String, BaseError> {
-    match gguf.metadata().get("tokenizer.chat_template").and_then(Value::as_str) {
-        Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
-        _ => Err(BaseError::Other(format!(
-            "{}: it has no chat template (tokenizer.chat_template); {REMEDY}",
-            gguf.path().display()
+/// A template of one of the two languages.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Template {
+    Jinja(String),
+    /// Ollama's own, where there is no other.
+    Go(String),
+}
+
+/// `tokenizer.chat_template` of the file; else the TEMPLATE that the store keeps beside it.
+pub(super) fn of_gguf(gguf: &Gguf, name: &str, stored: Option<&StoredModel>) -> Result<Template, BaseError> {
+    let jinja = gguf.metadata().get("tokenizer.chat_template").and_then(Value::as_str);
+    if let Some(text) = jinja.filter(|text| !text.trim().is_empty()) {
+        return Ok(Template::Jinja(text.to_owned()));
+    }
+    match stored {
+        Some(StoredModel { renderer: Some(renderer), .. }) => Err(BaseError::Other(format!(
+            "{name}: its file has no chat template (tokenizer.chat_template), and Ollama renders it by its built-in \
+             RENDERER {renderer}, which is no text that could be trained on; {REMEDY}"
         ))),
+        Some(StoredModel { template: Some(go), .. }) if !go.trim().is_empty() => Ok(Template::Go(go.clone())),
+        _ => Err(BaseError::Other(format!("{name}: it has no chat template (tokenizer.chat_template); {REMEDY}"))),
     }
 }
 
 /// `chat_template.jinja`, else `chat_template` of tokenizer_config.json (a text, or a list of which `default` counts),
 /// as transformers looks for it.
-pub(super) fn of_folder(folder: &Path) -> Result<String, BaseError> {
+pub(super) fn of_folder(folder: &Path) -> Result<Template, BaseError> {
     if let Some(text) = text(&folder.join("chat_template.jinja"))? {
-        return Ok(text);
+        return Ok(Template::Jinja(text));
     }
     let path = folder.join("tokenizer_config.json");
     let config: Json = match text(&path)? {
@@ -40,7 +54,7 @@ pub(super) fn of_folder(folder: &Path) -> Result<String, BaseError> {
     let said = &config["chat_template"];
     let default = || said.as_array()?.iter().find(|t| t["name"] == "default")?["template"].as_str();
     let found = said.as_str().or_else(default).filter(|t| !t.trim().is_empty());
-    found.map(str::to_owned).ok_or_else(|| {
+    found.map(|text| Template::Jinja(text.to_owned())).ok_or_else(|| {
         let folder = folder.display();
         BaseError::Other(format!(
             "{folder}: it has no chat template (chat_template.jinja, tokenizer_config.json); {REMEDY}"

@@ -1,19 +1,21 @@
 //! From a few renderings of sentinel words to what stands around each role's content.
 
-use super::jinja::Jinja;
 use super::probes::{ANSWERS, SYSTEM, USERS, sentinels};
 use super::trim::Trim;
 use super::{ChatError, Message, SystemPlace, Wrappers};
+
+/// A template: messages, and whether a prompt for the next answer follows, to text.
+pub type Render<'a> = dyn Fn(&[Message], bool) -> Result<String, ChatError> + 'a;
 
 fn fail<T>(probe: &str, reason: impl Into<String>) -> Result<T, ChatError> {
     Err(ChatError::NotExpressible { probe: probe.into(), reason: reason.into() })
 }
 
 /// Cuts the renderings of the probes; does not check the result (that is [`super::template`]'s).
-pub fn wrappers(jinja: &Jinja, eos: Option<&str>) -> Result<Wrappers, ChatError> {
-    let plain = Plain::cut(jinja)?;
-    let (system_place, system) = system(jinja, &plain)?;
-    let trim = trims(jinja, system_place)?;
+pub fn wrappers(render: &Render, eos: Option<&str>) -> Result<Wrappers, ChatError> {
+    let plain = Plain::cut(render)?;
+    let (system_place, system) = system(render, &plain)?;
+    let trim = trims(render, system_place)?;
     let end_of_turn = end_of_turn(&plain.assistant.1, eos).to_string();
     let stop = match (end_of_turn.trim(), eos) {
         ("", None | Some("")) => {
@@ -57,15 +59,15 @@ struct Plain {
 }
 
 impl Plain {
-    fn cut(jinja: &Jinja) -> Result<Self, ChatError> {
+    fn cut(render: &Render) -> Result<Self, ChatError> {
         const NAME: &str = "two turns without a system message";
-        let text = jinja.render(&sentinels(false, 2, false), true)?;
+        let text = render(&sentinels(false, 2, false), true)?;
         let [before, middle, again, last] = pieces(&text, [USERS[0], ANSWERS[0], USERS[1]], NAME)?;
         // Where a message ends is seen where nothing follows it; else the common start of what follows it twice.
-        let after_user = tail(jinja, &sentinels(false, 1, false), USERS[0])
+        let after_user = tail(render, &sentinels(false, 1, false), USERS[0])
             .filter(|tail| middle.starts_with(tail) && last.starts_with(tail))
             .unwrap_or_else(|| before_open_tag(common_prefix(middle, last)).to_string());
-        let after_answer = tail(jinja, &sentinels(false, 1, true), ANSWERS[0])
+        let after_answer = tail(render, &sentinels(false, 1, true), ANSWERS[0])
             .filter(|tail| again.strip_prefix(tail.as_str()).is_some_and(|rest| before.ends_with(rest)))
             .unwrap_or_else(|| after_open_tag(again, again.len() - common_suffix(before, again).len()).to_string());
         let user_start = &again[after_answer.len()..];
@@ -79,10 +81,10 @@ impl Plain {
 }
 
 /// Where the system text goes and what stands around it.
-fn system(jinja: &Jinja, plain: &Plain) -> Result<(SystemPlace, (String, String)), ChatError> {
+fn system(render: &Render, plain: &Plain) -> Result<(SystemPlace, (String, String)), ChatError> {
     const NAME: &str = "a system message and two turns";
     let nowhere = Ok((SystemPlace::Nowhere, (String::new(), String::new())));
-    let Ok(text) = jinja.render(&sentinels(true, 2, false), true) else { return nowhere };
+    let Ok(text) = render(&sentinels(true, 2, false), true) else { return nowhere };
     match text.matches(SYSTEM).count() {
         0 => return nowhere,
         1 => {}
@@ -105,16 +107,16 @@ fn system(jinja: &Jinja, plain: &Plain) -> Result<(SystemPlace, (String, String)
 }
 
 /// What the template strips of (system, user, assistant).
-fn trims(jinja: &Jinja, place: SystemPlace) -> Result<[Trim; 3], ChatError> {
+fn trims(render: &Render, place: SystemPlace) -> Result<[Trim; 3], ChatError> {
     const NAME: &str = "contents with whitespace at their ends";
     let of = |system: bool, word: &str| -> Result<Trim, ChatError> {
         let messages = sentinels(system, 2, false);
-        let text = jinja.render(&messages, true)?;
+        let text = render(&messages, true)?;
         let padded: Vec<Message> = messages
             .iter()
             .map(|m| if m.content == word { Message::new(m.role, Trim::padded(word)) } else { m.clone() })
             .collect();
-        let shown = jinja.render(&padded, true)?;
+        let shown = render(&padded, true)?;
         let read = text.split_once(word).and_then(|(before, after)| Trim::read(&shown, word, before, after));
         read.map_or_else(|| fail(NAME, format!("{word:?} is stripped in a way that is not known")), Ok)
     };
@@ -148,8 +150,8 @@ fn pieces<'a>(text: &'a str, words: [&str; 3], probe: &str) -> Result<[&'a str; 
 }
 
 /// What a rendering without generation prompt writes after `word`.
-fn tail(jinja: &Jinja, messages: &[Message], word: &str) -> Option<String> {
-    let text = jinja.render(messages, false).ok()?;
+fn tail(render: &Render, messages: &[Message], word: &str) -> Option<String> {
+    let text = render(messages, false).ok()?;
     text.rfind(word).map(|at| text[at + word.len()..].to_string())
 }
 

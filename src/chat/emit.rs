@@ -1,6 +1,6 @@
-//! Wrappers to Ollama's Go template.
+//! Wrappers to Ollama's Go template, and to Jinja.
 
-use super::trim::Trim;
+use super::trim::{Strip, Trim};
 use super::{SystemPlace, Wrappers};
 
 /// Text of an Ollama TEMPLATE that writes what the wrappers say. It uses only Go's own functions.
@@ -47,6 +47,76 @@ pub fn go_template(w: &Wrappers) -> String {
     out.push_str("{{ end }}{{ end }}");
     out.push_str(&literal(&w.generation_prompt));
     out
+}
+
+/// Text of a Jinja chat template that writes what the wrappers say.
+pub fn jinja(w: &Wrappers) -> String {
+    let [system_trim, user_trim, assistant_trim] = w.trim.map(python_strip);
+    let system = |content: &str| {
+        format!("{{{{- {} + {content}{system_trim} + {} -}}}}", python(&w.system.0), python(&w.system.1))
+    };
+    let open_user = format!("{{{{- {} -}}}}", python(&w.user.0));
+    let user = format!("{{{{- message['content']{user_trim} + {} -}}}}", python(&w.user.1));
+    let (own, turn) = match w.system_place {
+        SystemPlace::Nowhere => (String::new(), format!("{open_user}{user}")),
+        SystemPlace::OwnTurn => (system("message['content']"), format!("{open_user}{user}")),
+        SystemPlace::FirstUser => (
+            format!("{}{{%- set ns.folded = true -%}}", system("message['content']")),
+            format!("{{%- if not ns.folded -%}}{open_user}{{%- endif -%}}{{%- set ns.folded = false -%}}{user}"),
+        ),
+        SystemPlace::LastUser => (
+            String::new(),
+            format!(
+                "{{%- if ns.system and loop.index0 == ns.last -%}}{}{{%- else -%}}{open_user}{{%- endif -%}}{user}",
+                system("ns.system")
+            ),
+        ),
+    };
+    let mut out = String::from("{%- set ns = namespace(folded=false, system='', last=-1) -%}\n");
+    if w.system_place == SystemPlace::LastUser {
+        out.push_str(
+            "{%- for message in messages -%}{%- if message['role'] == 'system' -%}{%- set ns.system = message['content'] -%}\
+             {%- elif message['role'] == 'user' -%}{%- set ns.last = loop.index0 -%}{%- endif -%}{%- endfor -%}\n",
+        );
+    }
+    if !w.head.is_empty() {
+        let head = format!("{{{{- {} -}}}}", python(&w.head));
+        match w.system_place {
+            SystemPlace::OwnTurn | SystemPlace::FirstUser => {
+                out.push_str(&format!("{{%- if messages[0]['role'] != 'system' -%}}{head}{{%- endif -%}}\n"));
+            }
+            SystemPlace::LastUser | SystemPlace::Nowhere => out.push_str(&format!("{head}\n")),
+        }
+    }
+    out.push_str("{%- for message in messages -%}\n");
+    out.push_str(&format!("{{%- if message['role'] == 'system' -%}}{own}\n"));
+    out.push_str(&format!("{{%- elif message['role'] == 'user' -%}}{turn}\n"));
+    out.push_str(&format!(
+        "{{%- elif message['role'] == 'assistant' -%}}{{{{- {} + message['content']{assistant_trim} + {} -}}}}\n",
+        python(&w.assistant.0),
+        python(&w.assistant.1)
+    ));
+    out.push_str("{%- endif -%}\n{%- endfor -%}\n");
+    out.push_str(&format!(
+        "{{%- if add_generation_prompt -%}}{{{{- {} -}}}}{{%- endif -%}}",
+        python(&w.generation_prompt)
+    ));
+    out
+}
+
+/// Text as a string of Jinja's.
+fn python(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n").replace('\r', "\\r"))
+}
+
+/// The methods that strip a content, to stand after it.
+fn python_strip(trim: Trim) -> String {
+    let of = |strip, method: &str| match strip {
+        Strip::Nothing => String::new(),
+        Strip::Newlines => format!(".{method}('\\n')"),
+        Strip::Whitespace => format!(".{method}()"),
+    };
+    of(trim.start, "lstrip") + &of(trim.end, "rstrip")
 }
 
 /// Text as a Go template writes it. What Go or a Modelfile would read as its own, or a person can't see, is quoted.

@@ -12,11 +12,24 @@ const RESPONSE: &str = "\u{1}RESPONSE\u{1}";
 /// Renders an Ollama Go template as the daemon does: same-role neighbours merged, `.System`, `.Messages` (or, for a
 /// template without them, `.System`/`.Prompt`/`.Response` turn by turn), functions; no tools, no thinking.
 pub fn render_go(template: &str, messages: &[Message]) -> Result<String, ChatError> {
+    render_go_as(template, messages, Asked { today: jiff::Zoned::now().date(), think: None })
+}
+
+/// What a rendering depends on beside the messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub today: jiff::civil::Date,
+    /// What the caller says of thinking; of a model that can, newer daemons take silence for yes.
+    pub think: Option<bool>,
+}
+
+/// As [`render_go`], on a given day and for a caller who says whether the model is to think.
+pub fn render_go_as(template: &str, messages: &[Message], asked: Asked) -> Result<String, ChatError> {
     let merged = merge_neighbours(messages);
     let fields = fields(template);
     let has = |name: &str| fields.iter().any(|f| f == name);
     if has("messages") {
-        return execute(&parse(template)?, messages_data(messages, &merged));
+        return execute(&parse(template, asked.today)?, messages_data(messages, &merged, asked));
     }
     let owned;
     let template = if has("response") {
@@ -25,15 +38,14 @@ pub fn render_go(template: &str, messages: &[Message]) -> Result<String, ChatErr
         owned = format!("{template}{{{{ .Response }}}}");
         &owned
     };
-    turn_by_turn(&parse(template)?, &merged)
+    turn_by_turn(&parse(template, asked.today)?, &merged, asked)
 }
 
 fn go_error(error: gotmpl::TemplateError) -> ChatError {
     ChatError::Go(error.to_string())
 }
 
-fn parse(template: &str) -> Result<Template, ChatError> {
-    let today = jiff::Zoned::now().date();
+fn parse(template: &str, today: jiff::civil::Date) -> Result<Template, ChatError> {
     let yesterday = today.yesterday().unwrap_or(today);
     Template::new("")
         .missing_key(MissingKey::ZeroValue)
@@ -49,16 +61,16 @@ fn execute(template: &Template, data: BTreeMap<String, Value>) -> Result<String,
     template.execute_to_string(&Value::from(data)).map_err(go_error)
 }
 
-fn common() -> BTreeMap<String, Value> {
+fn common(asked: Asked) -> BTreeMap<String, Value> {
     BTreeMap::from([
         ("Response".to_string(), "".into()),
-        ("Think".to_string(), Value::Bool(false)),
+        ("Think".to_string(), Value::Bool(asked.think == Some(true))),
         ("ThinkLevel".to_string(), "".into()),
-        ("IsThinkSet".to_string(), Value::Bool(false)),
+        ("IsThinkSet".to_string(), Value::Bool(asked.think.is_some())),
     ])
 }
 
-fn messages_data(all: &[Message], merged: &[Message]) -> BTreeMap<String, Value> {
+fn messages_data(all: &[Message], merged: &[Message], asked: Asked) -> BTreeMap<String, Value> {
     let system: Vec<&str> = all.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str()).collect();
     let message = |m: &Message| {
         Value::from(BTreeMap::from([
@@ -71,7 +83,7 @@ fn messages_data(all: &[Message], merged: &[Message]) -> BTreeMap<String, Value>
             ("ToolCallID".to_string(), "".into()),
         ]))
     };
-    let mut data = common();
+    let mut data = common(asked);
     data.insert("System".into(), system.join("\n\n").into());
     data.insert("Messages".into(), Value::from(merged.iter().map(message).collect::<Vec<_>>()));
     data.insert("Tools".into(), Value::Nil);
@@ -80,11 +92,11 @@ fn messages_data(all: &[Message], merged: &[Message]) -> BTreeMap<String, Value>
 
 /// One execution a turn. The last ends where the answer would begin: the daemon cuts the tree there, here the
 /// output is cut at a mark.
-fn turn_by_turn(template: &Template, merged: &[Message]) -> Result<String, ChatError> {
+fn turn_by_turn(template: &Template, merged: &[Message], asked: Asked) -> Result<String, ChatError> {
     let (mut system, mut prompt, mut response) = (String::new(), String::new(), String::new());
     let mut out = String::new();
     let mut flush = |system: &mut String, prompt: &mut String, response: &mut String| -> Result<(), ChatError> {
-        let mut data = common();
+        let mut data = common(asked);
         data.insert("System".into(), std::mem::take(system).into());
         data.insert("Prompt".into(), std::mem::take(prompt).into());
         data.insert("Response".into(), std::mem::take(response).into());
@@ -112,7 +124,7 @@ fn turn_by_turn(template: &Template, merged: &[Message]) -> Result<String, ChatE
     if !response.is_empty() {
         return Err(ChatError::Go("a template of the old kind can't continue an answer".into()));
     }
-    let mut data = common();
+    let mut data = common(asked);
     data.insert("System".into(), system.into());
     data.insert("Prompt".into(), prompt.into());
     data.insert("Response".into(), RESPONSE.into());

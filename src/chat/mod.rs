@@ -108,6 +108,23 @@ pub struct Wrappers {
     pub stop: Vec<String>,
 }
 
+impl Wrappers {
+    /// Where only prompts were seen, the user's "after" holds the answer's "before" too: what ends an answer ends a
+    /// question as well.
+    fn open_answers(&mut self) {
+        let (after, open) = (&self.assistant.1, &mut self.generation_prompt);
+        if let Some(rest) = self.user.1.strip_prefix(after.as_str())
+            && !after.is_empty()
+            && open.is_empty()
+            && self.assistant.0.is_empty()
+        {
+            *open = rest.to_owned();
+            self.assistant.0.clone_from(open);
+            self.user.1.clone_from(after);
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
     #[error("the chat template can't be rendered: {0}")]

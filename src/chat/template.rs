@@ -1,13 +1,18 @@
 //! A base's chat template: rendering, the assistant's spans, the Go template and its check.
 
+use super::go::Asked;
 use super::jinja::{Clock, Jinja};
 use super::probes;
 use super::{
-    ChatError, Message, Rendered, Role, SpecialTokens, SystemPlace, Wrappers, derive, emit, merge_neighbours, render_go,
+    ChatError, Message, Rendered, Role, SpecialTokens, SystemPlace, Wrappers, derive, emit, go, merge_neighbours,
 };
 
 /// The day that templates with a date are given in training and serving alike, where they have none of their own.
 const BAKED_DAY: jiff::civil::Date = jiff::civil::date(2026, 1, 1);
+
+/// A prompt must be the same whatever a caller says of thinking: the daemons' own default has changed.
+const THINKS: [(Option<bool>, &str); 3] =
+    [(None, ""), (Some(true), " where thinking is asked for"), (Some(false), " where thinking is declined")];
 
 /// A base's Jinja chat template, ready to render, and the wrappers derived from it.
 #[derive(Debug)]
@@ -27,7 +32,7 @@ impl ChatTemplate {
     pub fn new(source: &str, tokens: SpecialTokens) -> Result<Self, ChatError> {
         let mut notes = Vec::new();
         let jinja = undated(source, tokens, &mut notes)?;
-        let wrappers = derive::wrappers(&jinja, tokens.eos)?;
+        let wrappers = derive::wrappers(&|messages, generation| jinja.render(messages, generation), tokens.eos)?;
         if wrappers.system_place == SystemPlace::Nowhere {
             notes.push("the chat template has no place for a system message: examples with one are refused".into());
         }
@@ -35,6 +40,39 @@ impl ChatTemplate {
             notes.push("the chat template writes no end of turn: answers end with the eos token".into());
         }
         Ok(Self { source: source.into(), eos: tokens.eos.map(Into::into), jinja, wrappers, notes })
+    }
+
+    /// Of a base that has no Jinja template, only an Ollama TEMPLATE: the Jinja that says the same, which then goes into
+    /// every file that is made, proved equal to the TEMPLATE over the probes.
+    pub fn from_go(go: &str, tokens: SpecialTokens) -> Result<Self, ChatError> {
+        let prompt = |messages: &[Message], think| go::render_go_as(go, messages, Asked { today: BAKED_DAY, think });
+        let render = |messages: &[Message], generation: bool| match generation {
+            true => prompt(messages, None),
+            false => Err(ChatError::Go("it writes prompts only".into())),
+        };
+        let mut wrappers = derive::wrappers(&render, tokens.eos)?;
+        wrappers.open_answers();
+        let mut template = Self::new(&emit::jinja(&wrappers), tokens)?;
+        let system = template.wrappers.system_place != SystemPlace::Nowhere;
+        for probe in probes::strict(system, true) {
+            let got = template.prompt(&probe.messages)?;
+            for (think, what) in THINKS {
+                let expected = prompt(&probe.messages, think)?;
+                if expected != got {
+                    return Err(differs_at(
+                        probe.name,
+                        &format!("what is read off the TEMPLATE{what}"),
+                        &expected,
+                        &got,
+                    ));
+                }
+            }
+        }
+        if let Err(ChatError::Differs { .. }) = template.verify_go(go) {
+            let note = format!("the TEMPLATE writes today's date: {BAKED_DAY} is used in training and serving");
+            template.notes.push(note);
+        }
+        Ok(template)
     }
 
     pub fn source(&self) -> &str {
@@ -90,10 +128,7 @@ impl ChatTemplate {
         let go = emit::go_template(&self.wrappers);
         self.verify_go(&go).map_err(|e| match e {
             ChatError::Differs { probe, expected, got } => {
-                let at = expected.bytes().zip(got.bytes()).take_while(|(a, b)| a == b).count();
-                let reason =
-                    format!("the derived Go template differs at byte {at}: expected {expected:?}, got {got:?}");
-                ChatError::NotExpressible { probe, reason }
+                differs_at(&probe, "the derived Go template", &expected, &got)
             }
             other => other,
         })?;
@@ -117,9 +152,19 @@ impl ChatTemplate {
     }
 
     fn compare(&self, go: &str, name: &str, messages: &[Message]) -> Result<(), ChatError> {
-        let expected = self.jinja.render(&merge_neighbours(messages), true)?;
-        let got = render_go(go, messages)?;
-        if expected == got { Ok(()) } else { Err(ChatError::Differs { probe: name.into(), expected, got }) }
+        let expected = self.prompt(messages)?;
+        let today = jiff::Zoned::now().date();
+        for (think, what) in THINKS {
+            let got = go::render_go_as(go, messages, Asked { today, think })?;
+            if expected != got {
+                return Err(ChatError::Differs { probe: format!("{name}{what}"), expected, got });
+            }
+        }
+        Ok(())
+    }
+
+    fn prompt(&self, messages: &[Message]) -> Result<String, ChatError> {
+        self.jinja.render(&merge_neighbours(messages), true)
     }
 
     /// The text of a conversation that ends with an answer, as the daemon's prompt and what the model writes after it.
@@ -167,6 +212,12 @@ impl ChatTemplate {
         }
         Ok(merge_neighbours(messages))
     }
+}
+
+fn differs_at(probe: &str, what: &str, expected: &str, got: &str) -> ChatError {
+    let at = expected.bytes().zip(got.bytes()).take_while(|(a, b)| a == b).count();
+    let reason = format!("{what} differs at byte {at}: expected {expected:?}, got {got:?}");
+    ChatError::NotExpressible { probe: probe.into(), reason }
 }
 
 fn answers(messages: &[Message]) -> impl Iterator<Item = (usize, &Message)> {

@@ -22,8 +22,13 @@ pub struct Wishes<'a> {
     pub user_template: Option<&'a str>,
 }
 
-/// Why the base's own TEMPLATE is not used, where it is not equal to its Jinja.
+/// Why the base's own RENDERER or TEMPLATE is not used: the one has no text to compare, the other is not equal to its Jinja.
 pub fn template_note(base: &Base) -> Option<String> {
+    if let Some(renderer) = &base.renderer {
+        return Some(format!(
+            "the base's RENDERER {renderer} is not used: trained on and served is the chat template of its own file"
+        ));
+    }
     let fault = base.template.verify_go(base.go_template.as_ref()?).err()?;
     Some(format!("the base's own TEMPLATE is not used: {fault}"))
 }
@@ -31,7 +36,7 @@ pub fn template_note(base: &Base) -> Option<String> {
 /// The Go template that is served: the base's own where it proves equal to its Jinja, else the derived one.
 fn go_template(base: &Base) -> Result<String, Failure> {
     match &base.go_template {
-        Some(own) if base.template.verify_go(own).is_ok() => Ok(own.clone()),
+        Some(own) if base.renderer.is_none() && base.template.verify_go(own).is_ok() => Ok(own.clone()),
         _ => Ok(base.template.go_template()?),
     }
 }

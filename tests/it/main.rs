@@ -3,6 +3,7 @@
 
 mod batch;
 mod chat;
+mod chat_go;
 mod cli;
 mod conformance;
 mod daemon;
