@@ -270,13 +270,14 @@ impl Reader {
         let builtin = suite.starts_with("builtin:");
         let suite = if builtin { suite } else { self.folder.join(suite).display().to_string() };
         let natural = if builtin { Goal::Hold } else { Goal::Improve };
-        Some(SuiteRef {
-            suite,
-            goal: self.word(map, at, "goal").unwrap_or(natural),
-            metric: self.word(map, at, "metric"),
-            margin: self.share(map, at, "margin"),
-            min_gain: self.share(map, at, "min_gain"),
-        })
+        let goal = self.word(map, at, "goal").unwrap_or(natural);
+        let min_gain = self.share(map, at, "min_gain");
+        if goal == Goal::Hold && min_gain.is_some() {
+            self.faults
+                .push(format!("{at}.min_gain: means something only with `goal: improve`; here the goal is `hold`"));
+        }
+        let (metric, margin) = (self.word(map, at, "metric"), self.share(map, at, "margin"));
+        Some(SuiteRef { suite, goal, metric, margin, min_gain })
     }
 
     fn gate(&mut self, body: &Mapping, at: &str) -> GateRules {
@@ -387,7 +388,7 @@ mod tests {
 
     #[test]
     fn every_fault_at_once() {
-        let e = read("models:\n  a: {model_nam: x}\n  b: 3\n  c: {model_name: x, eval: {suite: s, margn: 1, goal: imprve}, gate: {latency_ratio: -1}, system: file://no}")
+        let e = read("models:\n  a: {model_nam: x}\n  b: 3\n  c: {model_name: x, eval: {suite: s, margn: 1, goal: imprve}, gate: {latency_ratio: -1}, system: file://no}\n  d: {model_name: y, eval: {suite: s, goal: hold, min_gain: 0.1}}")
             .unwrap_err()
             .to_string();
         for needle in [
@@ -397,6 +398,7 @@ mod tests {
             "did you mean \"improve\"",
             "latency_ratio",
             "reading conf/no",
+            "models.d.eval.min_gain",
         ] {
             assert!(e.contains(needle), "{needle} not in {e}");
         }
