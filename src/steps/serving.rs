@@ -44,10 +44,12 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
         }
     };
     // A daemon may rewrite the file (0.30 to 0.34.0 do): then its tensors are compared.
-    if let Some(show) = client.show(name)?
-        && (show.from.ends_with(&base.digest.blob_name()) || same_tensors(&path, Path::new(&show.from)))
-    {
-        return Ok(name.to_owned());
+    if let Some(show) = client.show(name)? {
+        if show.from.ends_with(&base.digest.blob_name()) || same_tensors(&path, Path::new(&show.from)) {
+            return Ok(name.to_owned());
+        }
+        return Err(Failure::input(format!("the daemon has another model as {name} than the base {}", base.name))
+            .hint(format!("if it is of no use any more: `ollama rm {name}`")));
     }
     let wishes = delivery::Wishes {
         from: path,
