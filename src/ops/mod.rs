@@ -13,5 +13,5 @@ pub use api::{Attended, Heads, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation
 pub use blocks::{decode, encode_dithered, encode_nearest, steps};
 pub use cpu::Cpu;
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
-pub use machine::{available_memory, cpu_features};
+pub use machine::{available_memory, cpu_features, peak_memory};
 pub use random::{bits_at, subkey, uniform_at};

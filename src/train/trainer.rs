@@ -7,7 +7,7 @@ use super::adamw::{self, Moments};
 use super::checkpoint::{self, Position, WholeFolder};
 use super::engine::Work;
 use super::identity::Identity;
-use super::metrics::{Metrics, peak_memory};
+use super::metrics::Metrics;
 use super::schedule::{Steps, factor};
 use super::step::{self, Prepared, Taken};
 use super::{Event, StepMetrics, Summary, TrainError};
@@ -297,7 +297,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
             train_samples_per_second: per_second(t.samples),
             trainable_params,
             trainable_percent,
-            peak_memory_bytes: peak_memory(),
+            peak_memory_bytes: crate::ops::peak_memory(),
             duration_seconds: self.seconds(),
         }
     }
