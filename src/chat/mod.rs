@@ -17,7 +17,7 @@ mod turns;
 pub use go::render_go;
 pub use template::ChatTemplate;
 pub use trim::{Strip, Trim};
-pub use turns::merge_neighbours;
+pub use turns::{merge_neighbours, with_system};
 
 use std::ops::Range;
 

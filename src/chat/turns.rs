@@ -18,6 +18,14 @@ pub fn merge_neighbours(messages: &[Message]) -> Vec<Message> {
     merged
 }
 
+/// Puts the model's SYSTEM before a conversation that does not begin with a system turn, as the daemon does
+/// (ChatHandler in server/routes.go, v0.34.4).
+pub fn with_system(messages: &[Message], system: Option<&str>) -> Vec<Message> {
+    let system = system.filter(|text| !text.is_empty() && messages.first().is_none_or(|m| m.role != Role::System));
+    let first = system.map(|text| Message::new(Role::System, text));
+    first.into_iter().chain(messages.iter().cloned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +41,15 @@ mod tests {
         let merged = merge_neighbours(&turns);
         assert_eq!(merged.len(), 3);
         assert_eq!(merged[0].content, "a\n\nb");
+    }
+
+    #[test]
+    fn the_system_text_comes_first_unless_there_is_one() {
+        let (user, system) = (Message::new(Role::User, "a"), Message::new(Role::System, "s"));
+        let both = [system, user.clone()];
+        assert_eq!(with_system(&[user.clone()], Some("s")), both);
+        assert_eq!(with_system(&both, Some("other")), both);
+        assert_eq!(with_system(&[user.clone()], Some("")), [user.clone()]);
+        assert_eq!(with_system(&[user.clone()], None), [user]);
     }
 }

@@ -105,11 +105,13 @@ pub enum Command {
         force: bool,
     },
     /// Does the daemon serve what was trained?
-    #[command(after_help = "Example:\n  tunesmith prove --run runs/support-1a2b3c4d5e6f")]
+    #[command(
+        after_help = "Examples:\n  tunesmith prove --run runs/support-1a2b3c4d5e6f\n  tunesmith prove --name support:v1"
+    )]
     Prove {
-        /// A run's folder
-        #[arg(long)]
-        run: PathBuf,
+        /// A run's folder (the one that made the model, under runs/, if left out)
+        #[arg(long, required_unless_present = "name")]
+        run: Option<PathBuf>,
         /// The model to look at (the run's own name if left out)
         #[arg(long)]
         name: Option<String>,

@@ -95,7 +95,7 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Run(run) => return ask::run(context, run, json),
         Command::Plan(plan) => ask::plan(context, plan, json)?,
         Command::Prove { run, name, probes, num_thread } => {
-            let proof = crate::steps::prove::of_run(context, run, name.as_deref(), (*probes, *num_thread))?;
+            let proof = crate::steps::prove::again(context, run.as_deref(), name.as_deref(), (*probes, *num_thread))?;
             return Ok(say::proof(&proof, json));
         }
         Command::Eval(eval) => return ask::eval(context, eval, json),

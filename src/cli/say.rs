@@ -140,7 +140,13 @@ pub fn doctor(findings: &[Finding], json: bool) -> u8 {
 pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
     result(json, plan, || {
         let mib = |b: u64| b >> 20;
-        let memory = plan.available_bytes.map(|b| format!(" of {} MiB free", mib(b))).unwrap_or_default();
+        let memory = match plan.available_bytes {
+            Some(free) if free < plan.peak_bytes => {
+                format!(": only {} MiB are free (a smaller batch_size needs less)", mib(free))
+            }
+            Some(free) => format!(" of {} MiB free", mib(free)),
+            None => String::new(),
+        };
         let mut lines = vec![
             format!("base      {}", plan.base),
             format!(
@@ -148,7 +154,11 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
                 plan.records, plan.tokens.all, plan.tokens.trained, plan.held_out, plan.replayed
             ),
             format!("adapter   {} parameters", plan.trainable_params),
-            format!("memory    {} MiB for the weights{memory}", mib(plan.weights_bytes)),
+            format!(
+                "memory    {} MiB at the peak of training, {} of them weights{memory}",
+                mib(plan.peak_bytes),
+                mib(plan.weights_bytes)
+            ),
             format!("disk      {} MiB for the exported file", mib(plan.export_bytes)),
             format!(
                 "time      {} steps of {:.2} s: {:.1} min of training",

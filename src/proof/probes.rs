@@ -35,18 +35,6 @@ pub fn up_to_user(messages: &[Message]) -> Option<&[Message]> {
     Some(&messages[..=last])
 }
 
-/// Puts the registered SYSTEM before a conversation that has none, as the daemon does.
-pub fn with_system(messages: &[Message], system: Option<&str>) -> Vec<Message> {
-    let mut all = Vec::with_capacity(messages.len() + 1);
-    if let Some(system) = system.filter(|s| !s.is_empty())
-        && messages.first().is_none_or(|m| m.role != Role::System)
-    {
-        all.push(Message { role: Role::System, content: system.to_owned() });
-    }
-    all.extend_from_slice(messages);
-    all
-}
-
 pub fn ids(request: &Request<'_>, text: &str) -> Result<Vec<u32>, ProofError> {
     let tokenizer = &request.base.tokenizer;
     let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());

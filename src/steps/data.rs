@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Context, Failure};
 use crate::base::Base;
 use crate::batch::{self, Encoded, Example};
-use crate::chat::Message;
+use crate::chat::{Message, SystemPlace, with_system};
 use crate::dataset::{self, Content, Record};
 use crate::store::write_whole;
 
@@ -51,6 +51,7 @@ pub fn check(context: &mut Context<'_>, file: &Path, base: Option<&str>) -> Resu
         None => None,
         Some(name) => {
             let base = context.open_base(name)?;
+            let (records, _) = as_served(records.clone(), &base, None);
             Some(Tokens::of(&encode(&records, &base, usize::MAX)?.examples))
         }
     };
@@ -68,7 +69,7 @@ pub struct Previewed {
 pub fn preview(context: &mut Context<'_>, file: &Path, base: &str, limit: usize) -> Result<Vec<Previewed>, Failure> {
     let records = dataset::read(file)?;
     let base = context.open_base(base)?;
-    let first: Vec<Record> = records.into_iter().take(limit).collect();
+    let first = served(context, records.into_iter().take(limit).collect(), &base, None);
     let examples = encode(&first, &base, usize::MAX)?;
     examples
         .examples
@@ -116,6 +117,37 @@ fn check_free(path: &Path, dataset: &Path, body: &str) -> Result<(), Failure> {
         _ => Err(Failure::input(format!("{place} is there already, and is not this part"))
             .hint("move it away, or give another folder: --output FOLDER")),
     }
+}
+
+/// The records as the daemon will show them to the model: where a conversation has no system turn, the SYSTEM that the
+/// model is served with (`wished`, else the base's own) comes first. And how many got it.
+pub fn as_served(mut records: Vec<Record>, base: &Base, wished: Option<&str>) -> (Vec<Record>, usize) {
+    let system = wished.or(base.system.as_deref());
+    if base.template.wrappers().system_place == SystemPlace::Nowhere {
+        return (records, 0);
+    }
+    let mut given = 0;
+    for record in &mut records {
+        if let Content::Chat(messages) = &mut record.content {
+            let served = with_system(messages, system);
+            given += usize::from(served.len() > messages.len());
+            *messages = served;
+        }
+    }
+    (records, given)
+}
+
+/// As [`as_served`]; says what was done.
+pub fn served(context: &mut Context<'_>, records: Vec<Record>, base: &Base, wished: Option<&str>) -> Vec<Record> {
+    let all = records.len();
+    let (records, given) = as_served(records, base, wished);
+    if given > 0 {
+        let whose = if wished.is_some() { "the config" } else { &base.name };
+        context.report.note(&format!(
+            "{given} of {all} examples have no system turn: trained with the SYSTEM of {whose}, as the daemon will show them"
+        ));
+    }
+    records
 }
 
 /// Ids and mask of every record; on a base that normalises nothing the text is what the daemon would be fed.

@@ -1,9 +1,10 @@
-//! What `run` would do: tokens, steps, memory, disk, time (from one timed step), the smallest margin the suites can prove.
+//! What `run` would do: tokens, steps, memory and time (of one step that is really made), disk, the smallest margin the suites can prove.
 
 use std::time::Instant;
 
-use super::{Context, Failure, data, evaluate, training, way};
-use crate::config::{Replay, RunConfig};
+use super::{Context, Failure, data, evaluate, replay, training, way};
+use crate::batch::Example;
+use crate::config::RunConfig;
 use crate::lora::Adapter;
 use crate::model::{Grads, Model, Sequence};
 
@@ -19,6 +20,8 @@ pub struct Plan {
     pub trainable_params: u64,
     /// Weights in f32.
     pub weights_bytes: u64,
+    /// The most that training will hold: this process's own peak over the longest examples, and the optimiser's state.
+    pub peak_bytes: u64,
     pub available_bytes: Option<u64>,
     /// The exported file.
     pub export_bytes: u64,
@@ -43,21 +46,27 @@ pub struct Suite {
 pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
     let (role, not_promoted) = way::find_role(context, config)?;
-    let (records, held_out) = way::records(config, role.as_ref())?;
+    let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
     let encoded = data::encode(&records, &base, config.max_seq_len.unwrap_or(2048))?;
     let train = training::train_config(config)?;
     let adapter = Adapter::fresh(train.lora.clone(), base.weights.config(), config.seed)?;
     let trainable_params = adapter.trainable_params();
-    let replayed = match config.replay {
-        Replay::Off => 0,
-        _ => (records.len() as f64 * config.replay_share / (1.0 - config.replay_share)).round() as usize,
-    };
-    let steps = crate::train::steps(&train, encoded.examples.len() + replayed);
+    let replay = replay::expected(context, config, &base, records.len())?;
+    let replayed = replay.len();
+    let mut all: Vec<&Example> = encoded.examples.iter().chain(&replay).collect();
+    let steps = crate::train::steps(&train, all.len());
     let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
     context.report.begin("time", None);
     let stored = adapter.to_stored(&base.weights);
-    let seconds =
-        time_step(&model, &stored, &encoded.examples, config.batch_size)? * config.gradient_accumulation as f64;
+    all.sort_by_key(|e| e.ids.len());
+    let batch = config.batch_size.min(all.len());
+    if batch == 0 {
+        return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
+    }
+    let free = crate::ops::available_memory();
+    let (peak, seconds) = measure(&|examples| step(&model, &stored, examples), &all, (batch, free))?;
+    let peak_bytes = peak + 2 * size_of::<f32>() as u64 * trainable_params;
+    let seconds = seconds * config.gradient_accumulation as f64;
     context.report.end(&format!("{seconds:.2} s a step"));
     let suites = match &role {
         None => Vec::new(),
@@ -80,7 +89,8 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
         steps,
         trainable_params,
         weights_bytes: model.resident_bytes(),
-        available_bytes: crate::ops::available_memory(),
+        peak_bytes,
+        available_bytes: free,
         export_bytes: export_bytes(config, &base, &adapter)?,
         seconds_per_step: seconds,
         training_seconds: seconds * steps as f64,
@@ -90,29 +100,42 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     })
 }
 
-/// The second of two micro-batches: the first one warms up.
-fn time_step(
-    model: &Model,
-    adapter: &Adapter<crate::lora::Stored>,
-    examples: &[crate::batch::Example],
-    batch: usize,
-) -> Result<f64, Failure> {
-    let chosen: Vec<_> = examples.iter().take(batch).collect();
-    let targets: Vec<Vec<Option<u32>>> = chosen.iter().map(|e| targets(e)).collect();
-    let sequences: Vec<Sequence<'_>> =
-        chosen.iter().zip(&targets).map(|(e, t)| Sequence { ids: &e.ids, targets: t, distilled: false }).collect();
-    let mut seconds = 0.0;
-    for _ in 0..2 {
-        let mut grads = Grads::new();
-        let started = Instant::now();
-        model.loss_and_grads(adapter, &sequences, 1.0, None, &mut grads)?;
-        seconds = started.elapsed().as_secs_f64();
+/// (bytes at the peak, seconds of a step): by a step of the longest examples, then one of typical ones. Where what one
+/// example took says that they would not fit into what is `free`, it is counted from that one instead.
+fn measure(
+    step: &dyn Fn(&[&Example]) -> Result<f64, Failure>,
+    by_length: &[&Example],
+    (batch, free): (usize, Option<u64>),
+) -> Result<(u64, f64), Failure> {
+    let longest = &by_length[by_length.len() - batch..];
+    step(&by_length[..1])?;
+    let before = crate::ops::peak_memory();
+    let alone = step(&longest[batch - 1..])?;
+    let needed = (crate::ops::peak_memory() - before) * batch as u64;
+    if free.is_some_and(|free| needed > free) {
+        return Ok((before + needed, alone * batch as f64));
     }
-    Ok(seconds)
+    step(longest)?;
+    let typical: Vec<_> = (0..batch).map(|i| by_length[(2 * i + 1) * by_length.len() / (2 * batch)]).collect();
+    let seconds = step(&typical)?;
+    Ok((crate::ops::peak_memory(), seconds))
+}
+
+/// Seconds of one micro-batch, forward and backward.
+fn step(model: &Model, adapter: &Adapter<crate::lora::Stored>, examples: &[&Example]) -> Result<f64, Failure> {
+    let targets: Vec<Vec<Option<u32>>> = examples.iter().map(|e| targets(e)).collect();
+    let sequences: Vec<Sequence<'_>> = examples
+        .iter()
+        .zip(&targets)
+        .map(|(e, t)| Sequence { ids: &e.ids, targets: t, distilled: e.distilled })
+        .collect();
+    let started = Instant::now();
+    model.loss_and_grads(adapter, &sequences, 1.0, None, &mut Grads::new())?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
 /// Position `i` predicts token `i + 1`, where that is trained.
-fn targets(example: &crate::batch::Example) -> Vec<Option<u32>> {
+fn targets(example: &Example) -> Vec<Option<u32>> {
     let next = example.ids.iter().zip(&example.mask).skip(1).map(|(id, trained)| trained.then_some(*id));
     next.chain([None]).collect()
 }

@@ -1,13 +1,13 @@
 //! Does the daemon serve what was trained? The three legs, shown as they end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
 use crate::base::Base;
 use crate::chat::Message;
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
-use crate::ollama::Client;
+use crate::ollama::{Client, OllamaError};
 use crate::proof::{self, Proof, Request};
 
 #[derive(Debug)]
@@ -68,8 +68,40 @@ pub fn prove(
     Ok(proof)
 }
 
-/// `tunesmith prove --run`: a run's model again, from what its folder says.
-pub fn of_run(
+/// `tunesmith prove --run|--name`: a run's model again, from what its folder says.
+pub fn again(
+    context: &mut Context<'_>,
+    run: Option<&Path>,
+    name: Option<&str>,
+    wishes: (usize, Option<u64>),
+) -> Result<Proof, Failure> {
+    let found;
+    let run = match (run, name) {
+        (Some(run), _) => run,
+        (None, name) => {
+            found = run_of(context, name.unwrap_or_default())?;
+            &found
+        }
+    };
+    of_run(context, run, name, wishes)
+}
+
+/// The folder of the run that made a model, by what the model's own file says.
+fn run_of(context: &mut Context<'_>, name: &str) -> Result<PathBuf, Failure> {
+    const RUNS: &str = "runs";
+    let show = context.client()?.show(name)?.ok_or_else(|| OllamaError::NoModel(name.to_owned()))?;
+    let id = super::delivery::lineage_of(&show, "run").ok_or_else(|| {
+        Failure::input(format!("{name} was not made by a run of tunesmith: there is nothing to prove it against"))
+    })?;
+    // It is the file's word: no path may hide in it.
+    let known = Path::new(&id).components().count() == 1 && !id.contains(['/', '\\']) && id != "..";
+    Some(Path::new(RUNS).join(&id)).filter(|run| known && run.is_dir()).ok_or_else(|| {
+        Failure::input(format!("the run {id:?}, which made {name}, is not under {RUNS}/ here"))
+            .hint("go to the project's folder, or say where the run is: --run FOLDER")
+    })
+}
+
+fn of_run(
     context: &mut Context<'_>,
     run: &Path,
     name: Option<&str>,
@@ -88,6 +120,7 @@ pub fn of_run(
         .map_err(|e| Failure::input(format!("{}: {e}", run.join("Modelfile").display())))?;
     let file = Modelfile::parse(&text)?;
     let records = crate::dataset::read(&config.dataset_path)?;
+    let (records, _) = super::data::as_served(records, &base, config.system.as_deref());
     let client = context.client()?;
     let wishes = Wishes {
         model: name.unwrap_or(&config.output_model_name),

@@ -31,13 +31,8 @@ pub fn examples(
     model: &Model,
     own: &[Record],
 ) -> Result<Vec<Example>, Failure> {
-    let prompts = match &config.replay {
-        Replay::Off => return Ok(Vec::new()),
-        Replay::Auto => parse(SHIPPED)?,
-        Replay::File(path) => from_file(path)?,
-    };
-    let share = config.replay_share;
-    let wanted = (own.len() as f64 * share / (1.0 - share)).round() as usize;
+    let Some(prompts) = prompts(config)? else { return Ok(Vec::new()) };
+    let (share, wanted) = (config.replay_share, wanted(config, own.len()));
     let mut known = read_cache(context, base)?;
     let mut records = Vec::new();
     context.report.begin("replay", Some(wanted as u64));
@@ -74,7 +69,40 @@ pub fn examples(
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    let mut examples = data::encode(&records, base, config.max_seq_len.unwrap_or(2048))?.examples;
+    encode(&records, config, base)
+}
+
+/// What the replay will be like, without asking the base: the answers it has given already, and for the others a text of
+/// half the limit.
+pub fn expected(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    base: &Base,
+    own: usize,
+) -> Result<Vec<Example>, Failure> {
+    let Some(prompts) = prompts(config)? else { return Ok(Vec::new()) };
+    let known = read_cache(context, base)?;
+    let unknown = " and".repeat(MAX_ANSWER / 2);
+    let answered = prompts.iter().map(|prompt| (prompt, known.get(prompt).unwrap_or(&unknown)));
+    let ended = answered.filter(|(_, answer)| !answer.trim().is_empty());
+    let records: Vec<_> = ended.take(wanted(config, own)).map(|(prompt, answer)| record(prompt, answer)).collect();
+    encode(&records, config, base)
+}
+
+fn prompts(config: &RunConfig) -> Result<Option<Vec<String>>, Failure> {
+    Ok(match &config.replay {
+        Replay::Off => None,
+        Replay::Auto => Some(parse(SHIPPED)?),
+        Replay::File(path) => Some(from_file(path)?),
+    })
+}
+
+fn wanted(config: &RunConfig, own: usize) -> usize {
+    (own as f64 * config.replay_share / (1.0 - config.replay_share)).round() as usize
+}
+
+fn encode(records: &[Record], config: &RunConfig, base: &Base) -> Result<Vec<Example>, Failure> {
+    let mut examples = data::encode(records, base, config.max_seq_len.unwrap_or(2048))?.examples;
     examples.iter_mut().for_each(|e| e.distilled = true);
     Ok(examples)
 }

@@ -1,16 +1,22 @@
 //! Examples to an adapter: the training set with its replay, the loop, the files people look for.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use super::data::{Tokens, encode};
+use super::data::{self, Tokens, encode};
 use super::{Context, Failure, replay};
 use crate::base::Base;
 use crate::batch::{Encoded, Example};
-use crate::config::{RunConfig, Scheduler as Word};
+use crate::config::{Replay, RunConfig, Scheduler as Word};
 use crate::dataset::{self, Record};
 use crate::lora::{Adapter, Hf, LoraConfig};
 use crate::model::Model;
+use crate::store::{Digest, RunDir};
 use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
+
+/// What a training leaves, in its folder.
+pub const OUTPUTS: [&str; 2] = ["final/adapter_config.json", "final/adapter_model.safetensors"];
 
 /// What the dataset came to, before the first step.
 #[derive(Debug)]
@@ -185,7 +191,34 @@ pub fn train(
     Ok((adapter, summary))
 }
 
-/// `tunesmith train`: everything from the config, the adapter in `output/final`.
+/// What decides the training; the same inputs find the same run again.
+pub fn inputs(
+    config: &RunConfig,
+    base: &Base,
+    (records, held_out): (&[Record], &[Record]),
+) -> Result<BTreeMap<String, String>, Failure> {
+    let of_records = |records: &[Record]| Digest::of_bytes(format!("{records:?}").as_bytes()).to_string();
+    let mut inputs: BTreeMap<_, _> = [
+        ("config", config.training_digest().to_string()),
+        ("base", base.digest.to_string()),
+        ("trained", of_records(records)),
+        ("held_out", of_records(held_out)),
+    ]
+    .map(|(k, v)| (k.to_owned(), v))
+    .into();
+    if let Some(folder) = &config.from_adapter {
+        for name in ["adapter_config.json", "adapter_model.safetensors"] {
+            inputs.insert(format!("from_adapter/{name}"), Digest::of_file(folder.join(name))?.to_string());
+        }
+    }
+    if let Replay::File(path) = &config.replay {
+        inputs.insert("replay".to_owned(), Digest::of_file(path)?.to_string());
+    }
+    Ok(inputs)
+}
+
+/// `tunesmith train`: everything from the config, the adapter in `output/final`, what it was made from in
+/// `output/manifest.json`.
 pub fn alone(
     context: &mut Context<'_>,
     config: &RunConfig,
@@ -196,8 +229,14 @@ pub fn alone(
     base.weights.check_finite()?;
     let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
     let records = dataset::read(&config.dataset_path)?;
+    let records = data::served(context, records, &base, config.system.as_deref());
     let held_out = config.eval_dataset.as_deref().map(dataset::read).transpose()?.unwrap_or_default();
+    let (held_out, _) = data::as_served(held_out, &base, config.system.as_deref());
+    let id = output.file_name().unwrap_or_default().to_string_lossy();
+    let mut folder = RunDir::open(output, &id)?;
+    let started = Instant::now();
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
+    folder.record("train", inputs(config, &base, (&records, &held_out))?, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))
 }

@@ -170,8 +170,7 @@ impl Way<'_> {
         let (adapter, summary) = training::train(context, self.config, (&self.base, &model, &set), &root, true)?;
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("train.json"), &text)?;
-        let outputs = ["final/adapter_config.json", "final/adapter_model.safetensors"];
-        self.run.record("train", self.inputs.clone(), &outputs, started.elapsed())?;
+        self.run.record("train", self.inputs.clone(), &training::OUTPUTS, started.elapsed())?;
         copy_for_people(&folder, &for_people)?;
         Ok(adapter)
     }

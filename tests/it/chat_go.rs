@@ -160,6 +160,12 @@ fn a_base_that_has_only_a_template_is_tuned_and_proved() {
     let resolver = Resolver { store_roots: vec![daemon.store()], ..Resolver::default() };
     let base = resolver.open("template-only").unwrap();
     assert!(matches!(&base.source, Source::Ollama { name, .. } if name.contains("template-only")));
+    // Examples without a system turn are shown as the daemon will show them.
+    let lines =
+        "{\"prompt\": \"p\", \"completion\": \"c\"}\n{\"system\": \"s\", \"instruction\": \"i\", \"output\": \"o\"}";
+    let (records, given) = tunesmith::steps::data::as_served(tunesmith::dataset::parse(lines).unwrap(), &base, None);
+    let shown: Vec<_> = tunesmith::steps::data::conversations(&records).iter().map(|c| c[0].content.clone()).collect();
+    assert_eq!((given, shown), (1, vec!["You answer shortly.".to_owned(), "s".to_owned()]));
     let merged = tune::Tune { name: "template-only", base, adapter: tune::weak().adapter.clone() };
     let out = merged.merged(&merged.adapter, tunesmith::export::Quant::Q8_0, dir.path().join("merged.gguf"));
     let digest = Digest::of_file(&out).unwrap();

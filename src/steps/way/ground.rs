@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::{Inputs, Options, Step, Way};
 use crate::base::{Base, Source};
-use crate::config::{Delivery, Replay, Role, RunConfig};
+use crate::config::{Delivery, Role, RunConfig};
 use crate::dataset::{self, Record};
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::steps::evaluate;
-use crate::steps::{Context, Failure, Kind, data, delivery, serving};
+use crate::steps::{Context, Failure, Kind, data, delivery, serving, training};
 use crate::store::{Digest, RunDir, write_whole};
 
 /// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.
@@ -29,12 +29,12 @@ pub(super) fn open<'a>(
     let (role, why_no_role) = find_role(context, config)?;
     let roles = context.roles()?;
     roles.iter().flat_map(|r| &r.warnings).for_each(|w| context.report.warn(w));
-    let (records, held_out) = records(config, role.as_ref())?;
+    let (records, held_out) = records(context, config, role.as_ref(), &base)?;
     if let Some(role) = &role {
         let note = evaluate::check_suites(role, config, &base, (&held_out, &records))?;
         note.iter().for_each(|note| context.report.note(note));
     }
-    let inputs = inputs(config, &base, (&records, &held_out))?;
+    let inputs = training::inputs(config, &base, (&records, &held_out))?;
     let id = run_id(config, &inputs);
     if let Some(resumed) = options.resumed.as_deref().filter(|r| r.file_name().is_none_or(|name| *name != *id)) {
         return Err(Failure::input(format!(
@@ -103,28 +103,6 @@ fn own_template(context: &mut Context<'_>) -> Result<Option<String>, Failure> {
 /// A role without a suite is judged on this share of the dataset, held out of training.
 const HELD_OUT: f64 = 0.1;
 
-/// What decides the training; the same inputs find the same run again.
-fn inputs(config: &RunConfig, base: &Base, (records, held_out): (&[Record], &[Record])) -> Result<Inputs, Failure> {
-    let of_records = |records: &[Record]| Digest::of_bytes(format!("{records:?}").as_bytes()).to_string();
-    let mut inputs: Inputs = [
-        ("config", config.training_digest().to_string()),
-        ("base", base.digest.to_string()),
-        ("trained", of_records(records)),
-        ("held_out", of_records(held_out)),
-    ]
-    .map(|(k, v)| (k.to_owned(), v))
-    .into();
-    if let Some(folder) = &config.from_adapter {
-        for name in ["adapter_config.json", "adapter_model.safetensors"] {
-            inputs.insert(format!("from_adapter/{name}"), Digest::of_file(folder.join(name))?.to_string());
-        }
-    }
-    if let Replay::File(path) = &config.replay {
-        inputs.insert("replay".to_owned(), Digest::of_file(path)?.to_string());
-    }
-    Ok(inputs)
-}
-
 fn run_id(config: &RunConfig, inputs: &Inputs) -> String {
     let name: String = config
         .output_model_name
@@ -134,11 +112,18 @@ fn run_id(config: &RunConfig, inputs: &Inputs) -> String {
     format!("{name}-{}", Digest::of_bytes(format!("{inputs:?}").as_bytes()).short())
 }
 
-/// (trained, held out): the eval file, or a tenth of the dataset where a role has no suite of its own.
-pub fn records(config: &RunConfig, role: Option<&Role>) -> Result<(Vec<Record>, Vec<Record>), Failure> {
+/// (trained, held out), as the daemon will show them: the eval file, or a tenth of the dataset where a role has no suite
+/// of its own.
+pub fn records(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    role: Option<&Role>,
+    base: &Base,
+) -> Result<(Vec<Record>, Vec<Record>), Failure> {
     let all = dataset::read(&config.dataset_path)?;
+    let all = data::served(context, all, base, config.system.as_deref());
     Ok(match &config.eval_dataset {
-        Some(path) => (all, dataset::read(path)?),
+        Some(path) => (all, data::as_served(dataset::read(path)?, base, config.system.as_deref()).0),
         None if role.is_some_and(|r| r.eval.is_empty()) => dataset::split(all, HELD_OUT, config.seed),
         None => (all, Vec::new()),
     })
