@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::steps::bases::{Listed, Shown};
 use crate::steps::data::{Checked, Previewed};
 use crate::steps::doctor::Finding;
+use crate::steps::plan::Goal;
 use crate::steps::{Change, Decision, Exported, Kind, Proof, Summary, Swapped};
 
 /// One JSON document, or the words.
@@ -155,7 +156,7 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
             ),
             format!("adapter   {} parameters", plan.trainable_params),
             format!(
-                "memory    {} MiB at the peak of training, {} of them weights{memory}",
+                "memory    about {} MiB at the peak of training, {} of them weights{memory}",
                 mib(plan.peak_bytes),
                 mib(plan.weights_bytes)
             ),
@@ -173,13 +174,16 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
         }
         for s in &plan.suites {
             let able = if s.margin >= s.smallest_margin { "" } else { "  (this suite can never prove that margin)" };
-            lines.push(format!(
-                "suite     {}: {} prompts, margin {:.0} points, smallest it can prove {:.1}{able}",
-                s.name,
-                s.prompts,
-                100.0 * s.margin,
-                100.0 * s.smallest_margin
-            ));
+            let demand = match (s.goal, s.least_fixed) {
+                (Goal::Improve, Some(n)) => format!("must improve: {n} answers fixed and none broken at least"),
+                (Goal::Improve, None) => "must improve, and has too few prompts to show it".to_owned(),
+                (Goal::Hold, _) => format!(
+                    "margin {:.0} points, smallest it can prove {:.1}{able}",
+                    100.0 * s.margin,
+                    100.0 * s.smallest_margin
+                ),
+            };
+            lines.push(format!("suite     {}: {} prompts, {demand}", s.name, s.prompts));
         }
         lines.join("\n")
     });

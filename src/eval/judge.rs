@@ -32,10 +32,9 @@ pub struct Demand {
 impl Demand {
     /// A role's own suite: five points.
     pub const ROLE_MARGIN: f64 = 0.05;
-    /// `builtin:general`: ten points. A tune flips 20–35 % of a small model's general answers even when it harms nothing;
-    /// at the suite's 138 prompts this margin passes an equal model in 63–82 % of runs, one 5 points better in 91–99 %,
-    /// one 10 points worse in 5 %, and fails one 15 points worse in 86–93 % (`docs/gate.md`). With replay the general
-    /// score rises (25 → 29 of 40): a plain PASS. 15 points would let 10 points of forgetting through in 26–37 % of runs.
+    /// `builtin:general`: ten points. A model 10 points worse gets through in one run in twenty, whatever the size of the
+    /// suite; one that is equal nearly always, where a tune with replay flips 4–6 % of the answers (`docs/gate.md`). 15
+    /// points would let 10 points of forgetting through in 26–37 % of runs.
     pub const GENERAL_MARGIN: f64 = 0.10;
 }
 

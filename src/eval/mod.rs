@@ -35,7 +35,7 @@ pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
 pub use measure::{ArmScores, CaseScores, Measured, measure};
 pub use overlap::{Overlap, overlaps};
 pub use paired::{Pairs, mcnemar_midp, tango_interval, tango_z};
-pub use power::{margin_with_power, needed, smallest_margin};
+pub use power::{least_fixed, margin_with_power, needed, smallest_margin};
 pub use relevance::cosine;
 pub use score::{KeywordMatch, Metric};
 pub use suite::{Case, Suite};

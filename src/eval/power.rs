@@ -1,6 +1,6 @@
 //! What a suite of a given size can prove, and how many prompts a proof would take.
 
-use super::paired::Z95;
+use super::paired::{Pairs, Z95, tango_interval};
 
 /// The 80 % point: the chance of the right answer that sizes are given for.
 const Z80: f64 = 0.841_621_233_572_914_2;
@@ -9,6 +9,11 @@ const Z80: f64 = 0.841_621_233_572_914_2;
 pub fn smallest_margin(n: usize) -> f64 {
     let z2 = Z95 * Z95;
     z2 / (n as f64 + z2)
+}
+
+/// The fewest answers that must be fixed, with none broken, for IMPROVED; None where `n` prompts can't prove it.
+pub fn least_fixed(n: usize) -> Option<usize> {
+    (1..=n).find(|&fixed| tango_interval(Pairs { n, broken: 0, fixed }, Z95).0 > 0.0)
 }
 
 /// The margin that `n` prompts prove with 80 % chance when both models are equal and `discordance` of the answers flip.
@@ -36,7 +41,7 @@ pub fn needed(difference: f64, discordance: f64, margin: f64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::{Pairs, tango_z};
+    use crate::eval::tango_z;
 
     /// evaluation.md §2.2: PASS is impossible below n = 25 (10 points), 52 (5), 133 (2), if nothing flips.
     #[test]
@@ -49,6 +54,12 @@ mod tests {
                     && !proves(Pairs { n: n - 1, ..Pairs::default() }, margin)
             );
         }
+    }
+
+    /// Three, whatever the size: z² is 2.7.
+    #[test]
+    fn improved_takes_three_answers_at_least() {
+        assert_eq!([1, 2, 3, 48, 500].map(least_fixed), [None, None, Some(3), Some(3), Some(3)]);
     }
 
     /// The same table's sizes for an 80 % chance: 130 (20 % flips, 10 points), 500 (20 %, 5), 80 (10 %, 10).

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{Context, Failure, data, evaluate, replay, training, way};
 use crate::batch::Example;
 use crate::config::RunConfig;
+pub use crate::eval::Goal;
 use crate::lora::Adapter;
 use crate::model::{Grads, Model, Sequence};
 
@@ -38,6 +39,9 @@ pub struct Plan {
 pub struct Suite {
     pub name: String,
     pub prompts: usize,
+    pub goal: Goal,
+    /// For `improve`: the fewest answers that must be fixed, with none broken.
+    pub least_fixed: Option<usize>,
     pub margin: f64,
     /// What a suite of this size can prove at best, no answer flipping.
     pub smallest_margin: f64,
@@ -74,6 +78,8 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
             .into_iter()
             .map(|(suite, demand)| Suite {
                 prompts: suite.cases.len(),
+                goal: demand.goal,
+                least_fixed: crate::eval::least_fixed(suite.cases.len()),
                 margin: demand.margin,
                 smallest_margin: crate::eval::smallest_margin(suite.cases.len()),
                 name: suite.name,
