@@ -13,6 +13,8 @@ pub struct Question {
     pub seed: u64,
     /// `num_predict`; None: the answerer's own.
     pub max_tokens: Option<u64>,
+    /// Asked as of the bare model: no SYSTEM but the messages' own, no thought before the answer.
+    pub plain: bool,
 }
 
 /// An answer and what it cost.

@@ -38,6 +38,8 @@ pub struct Bench {
     pub suite: Suite,
     pub system: SystemTurn,
     pub max_tokens: Option<u64>,
+    /// See [`Question::plain`].
+    pub plain: bool,
 }
 
 impl Bench {
@@ -201,6 +203,7 @@ fn plan(
                     messages: bench.messages(case, served.as_deref()),
                     seed: seed(&bench.suite.name, &case.id, sample),
                     max_tokens: bench.max_tokens,
+                    plain: bench.plain,
                 };
                 let key = Journal::key(digest, &signature, &question);
                 planned.push(Planned { bench: bench_index, case: case_index, question, key });
@@ -274,7 +277,7 @@ mod tests {
     fn run(table: &mut Table, journal: &mut Journal, system: SystemTurn) -> Result<Asked, EvalError> {
         let text = "{\"prompt\": \"one\", \"expected\": \"1\"}\n{\"prompt\": \"fails\", \"expected\": \"1\"}\n\
                     {\"messages\": [{\"role\":\"system\",\"content\":\"own\"},{\"role\":\"user\",\"content\":\"two\"}], \"expected\": \"1\"}";
-        let benches = [Bench { suite: Suite::parse(text, "s").unwrap(), system, max_tokens: None }];
+        let benches = [Bench { suite: Suite::parse(text, "s").unwrap(), system, max_tokens: None, plain: false }];
         let interrupt = table.interrupt.clone();
         let asking =
             Asking { benches: &benches, base_model: "v1", tuned_model: "v2", samples: 1, interrupt: &interrupt };

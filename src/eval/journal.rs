@@ -56,6 +56,7 @@ impl Journal {
     pub fn key(model_digest: &str, signature: &str, question: &Question) -> Digest {
         let question = serde_json::json!({
             "messages": question.messages, "seed": question.seed, "max_tokens": question.max_tokens,
+            "plain": question.plain,
         });
         Digest::of_bytes(format!("{model_digest}\n{signature}\n{question}").as_bytes())
     }
@@ -88,7 +89,7 @@ mod tests {
 
     fn question(text: &str) -> Question {
         let messages = vec![crate::chat::Message { role: crate::chat::Role::User, content: text.into() }];
-        Question { model: "m".into(), messages, seed: 1, max_tokens: None }
+        Question { model: "m".into(), messages, seed: 1, max_tokens: None, plain: false }
     }
 
     #[test]

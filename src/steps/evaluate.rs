@@ -30,7 +30,7 @@ pub struct Trial<'a> {
     pub held_out: &'a [Record],
     /// Training records: no suite may hold them.
     pub trained: &'a [Record],
-    /// Set: both arms are fed by raw prompts of this base's template; else, or with `think:`, through `/api/chat`.
+    /// Set: both arms are fed by raw prompts of this base's template, where it opens no thought; else through `/api/chat`.
     pub base: Option<&'a Base>,
     pub output: PathBuf,
     pub limit: Option<usize>,
@@ -70,9 +70,18 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial.role, s.clone())).collect();
     let mut answerer = DaemonAnswerer::new(client, trial)?;
-    match trial.base.filter(|_| answerer.is_raw()) {
-        Some(base) => benches.iter().try_for_each(|b| renders(b, &base.template))?,
-        None => context.report.note("asked through /api/chat: each model with its own template and SYSTEM"),
+    for bench in &benches {
+        if let Some(template) = answerer.raw(bench.plain) {
+            renders(bench, template)?;
+        }
+    }
+    let by_chat: Vec<_> =
+        benches.iter().filter(|b| answerer.raw(b.plain).is_none()).map(|b| b.suite.name.as_str()).collect();
+    if !by_chat.is_empty() {
+        let suites = by_chat.join(", ");
+        context
+            .report
+            .note(&format!("{suites}: asked through /api/chat, of each model with its own template and SYSTEM"));
     }
     std::fs::create_dir_all(&trial.output)
         .map_err(|e| crate::store::StoreError::new("creating folder", &trial.output, e))?;

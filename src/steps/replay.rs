@@ -116,6 +116,8 @@ fn record(prompt: &str, answer: &str) -> Record {
 /// Greedy; an empty text when the base does not come to an end within the limit.
 fn answer(base: &Base, model: &Model, prompt: &str) -> Result<String, Failure> {
     let text = base.template.render(&[Message { role: Role::User, content: prompt.to_owned() }], true)?.text;
+    // A thought takes longer than the limit, and belongs to no short answer.
+    let text = text + base.template.unthought();
     let bos = base.tokenizer.bos().filter(|_| base.tokenizer.adds_bos());
     let ids: Vec<u32> = bos.into_iter().chain(base.tokenizer.encode(&text)?.into_iter().map(|t| t.id)).collect();
     let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: MAX_ANSWER, seed: 0 };
@@ -124,7 +126,11 @@ fn answer(base: &Base, model: &Model, prompt: &str) -> Result<String, Failure> {
     if new.len() >= MAX_ANSWER {
         return Ok(String::new());
     }
-    Ok(base.tokenizer.decode(&new)?)
+    let answer = base.tokenizer.decode(&new)?;
+    if answer.trim().is_empty() {
+        return Ok(String::new());
+    }
+    Ok(base.template.content_unthought(&answer)?)
 }
 
 fn parse(text: &str) -> Result<Vec<String>, Failure> {
@@ -154,7 +160,9 @@ fn from_file(path: &PathBuf) -> Result<Vec<String>, Failure> {
 
 fn cache_path(context: &Context<'_>, base: &Base) -> PathBuf {
     // The rendering decides the answers too.
-    let key = Digest::of_bytes(format!("{}\n{}\n{MAX_ANSWER}", base.digest, base.template.source()).as_bytes());
+    let key = Digest::of_bytes(
+        format!("{}\n{}\n{MAX_ANSWER}{}", base.digest, base.template.source(), base.template.unthought()).as_bytes(),
+    );
     context.env.cache_dir().join("replay").join(format!("{}.json", key.short()))
 }
 

@@ -142,6 +142,20 @@ fn where_history_is_written_differently_each_answer_is_its_own_text() {
 }
 
 #[test]
+fn an_answer_without_a_thought_is_trained_as_it_was_made() {
+    for (name, written) in [("think", "<think>\n\n</think>\n\n"), ("think-open", "</think>\n\n"), ("chatml", "")] {
+        let template = template(name);
+        assert_eq!(template.unthought(), written, "{name}");
+        let question = turns(&[(Role::User, "q")]);
+        let made_after = template.render(&question, true).unwrap().text + template.unthought();
+        let mut all = question;
+        all.push(Message::new(Role::Assistant, template.content_unthought("a").unwrap()));
+        let trained = template.training(&all).unwrap();
+        assert!(trained[0].text.starts_with(&format!("{made_after}a")), "{name}: {:?}", trained[0].text);
+    }
+}
+
+#[test]
 fn neighbours_are_merged_in_training_as_the_daemon_merges_them_in_prompts() {
     use Role::{Assistant, User};
     let talk = turns(&[(User, "a"), (User, "b"), (Assistant, "c"), (Assistant, "d")]);

@@ -107,14 +107,23 @@ fn the_jinja_read_off_a_template_says_the_same() {
 
 #[test]
 fn what_a_jinja_cannot_say_is_refused() {
-    let thinking =
-        "{{ range .Messages }}<{{ .Role }}>{{ .Content }}{{ if and $.IsThinkSet $.Think }} /think{{ end }}{{ end }}<a>";
-    let e = ChatTemplate::from_go(thinking, TOKENS).unwrap_err();
-    assert!(matches!(&e, ChatError::NotExpressible { .. }) && e.to_string().contains("thinking is asked for"), "{e}");
+    let counted = "{{ range $i, $_ := .Messages }}{{ $i }}<{{ .Role }}>{{ .Content }}</s>{{ end }}<assistant>";
+    let e = ChatTemplate::from_go(counted, TOKENS).unwrap_err();
+    assert!(matches!(&e, ChatError::NotExpressible { .. }), "{e}");
     let endless = "{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}";
     for go in [endless, "{{ if }}", "constant", "{{ range .Messages }}{{ .Content }}{{ .Content }}{{ end }}"] {
         assert!(ChatTemplate::from_go(go, TOKENS).is_err(), "{go}");
     }
+}
+
+#[test]
+fn a_switch_for_thinking_is_left_out_and_the_template_with_it_not_used() {
+    let go = "{{ range .Messages }}<{{ .Role }}>{{ .Content }}{{ if and $.IsThinkSet $.Think }} /think{{ end }}</s>{{ end }}<assistant>";
+    let template = ChatTemplate::from_go(go, TOKENS).unwrap();
+    assert!(template.notes().iter().any(|n| n.contains("nothing said of thinking")), "{:?}", template.notes());
+    let e = template.verify_go(go).unwrap_err().to_string();
+    assert!(e.contains("where thinking is asked for"), "{e}");
+    assert!(!template.go_template().unwrap().contains("think"));
 }
 
 #[test]

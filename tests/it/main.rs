@@ -24,5 +24,6 @@ mod parity_weights;
 mod program;
 mod resume;
 mod survival;
+mod thinking;
 mod tune;
 mod way;

@@ -27,15 +27,14 @@ impl<'a> DaemonAnswerer<'a> {
         options.num_thread = trial.num_thread.or(options.num_thread);
         let seed = trial.role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
         let version = client.capabilities()?.version.text;
-        let think = trial.role.think;
-        // Whether to think is the daemon's to write into a prompt.
-        let template = trial.base.filter(|_| think.is_none()).map(|b| &b.template);
-        Ok(Self { client, template, options, seed, think, version })
+        let template = trial.base.map(|b| &b.template);
+        Ok(Self { client, template, options, seed, think: trial.role.think, version })
     }
 
-    /// Whether prompts are rendered here; else through `/api/chat`.
-    pub fn is_raw(&self) -> bool {
-        self.template.is_some()
+    /// The template by which such prompts are rendered here; None: through `/api/chat`. Whether and how to think before an
+    /// answer is the daemon's to say, and it takes the thought off the answer.
+    pub fn raw(&self, plain: bool) -> Option<&'a ChatTemplate> {
+        self.template.filter(|t| plain || self.think.is_none() && t.unthought().is_empty())
     }
 
     /// Where the answers were computed.
@@ -44,17 +43,21 @@ impl<'a> DaemonAnswerer<'a> {
     }
 
     fn question(&self, question: &Question) -> Result<Ask, Cause> {
-        let prompt = match self.template {
-            Some(template) => Prompt::Raw(template.render(&question.messages, true)?.text),
+        let prompt = match self.raw(question.plain) {
+            Some(template) => {
+                let text = template.render(&question.messages, true)?.text;
+                Prompt::Raw(if question.plain { text + template.unthought() } else { text })
+            }
             None => Prompt::Chat(question.messages.clone()),
         };
+        let think = self.think.filter(|_| matches!(prompt, Prompt::Chat(_)));
         let mut options = self.options.clone();
         options.seed = self.seed.unwrap_or(question.seed as i64);
         if let Some(tokens) = question.max_tokens {
             options.num_predict = tokens as i64;
         }
         let mut ask = Ask::new(question.model.clone(), prompt, options);
-        ask.think = self.think;
+        ask.think = think;
         Ok(ask)
     }
 }
@@ -62,7 +65,7 @@ impl<'a> DaemonAnswerer<'a> {
 impl Answerer for DaemonAnswerer<'_> {
     fn warm_up(&mut self, model: &str) -> Result<(), Cause> {
         let messages = vec![Message::new(Role::User, "Hello.")];
-        let hello = Question { model: model.to_owned(), messages, seed: 0, max_tokens: Some(1) };
+        let hello = Question { model: model.to_owned(), messages, seed: 0, max_tokens: Some(1), plain: false };
         self.client.ask(&self.question(&hello)?, &mut |_| {})?;
         Ok(())
     }
@@ -72,7 +75,7 @@ impl Answerer for DaemonAnswerer<'_> {
     }
 
     fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause> {
-        match self.template {
+        match self.raw(false) {
             // What the template has no place for, nobody is served.
             Some(template) if template.wrappers().system_place != SystemPlace::Nowhere => {
                 let show = self.client.show(model)?.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?;
@@ -87,9 +90,16 @@ impl Answerer for DaemonAnswerer<'_> {
     }
 
     fn signature(&self) -> String {
-        let way = if self.is_raw() { "raw" } else { "chat" };
+        let way = |plain| if self.raw(plain).is_some() { "raw" } else { "chat" };
         let options = serde_json::to_string(&self.options).unwrap_or_default();
-        format!("{way} {} {options} seed {:?} think {:?}", self.version, self.seed, self.think)
+        format!(
+            "{}, plain {}, {} {options} seed {:?} think {:?}",
+            way(false),
+            way(true),
+            self.version,
+            self.seed,
+            self.think
+        )
     }
 }
 
@@ -184,7 +194,7 @@ mod tests {
 
     fn question() -> Question {
         let messages = vec![Message::new(Role::User, "u")];
-        Question { model: "m".into(), messages, seed: 1, max_tokens: None }
+        Question { model: "m".into(), messages, seed: 1, max_tokens: None, plain: false }
     }
 
     fn said(status: u16, message: &str) -> (u16, String) {
@@ -224,6 +234,23 @@ mod tests {
         let body = &asked.join().unwrap()[0];
         assert_eq!((&body["think"], &body["options"]["stop"]), (&json!(false), &json!(["\n"])));
         assert_eq!((&body["options"]["seed"], &body["messages"][0]["content"]), (&json!(7), &json!("u")));
+    }
+
+    #[test]
+    fn a_model_that_thinks_is_asked_as_it_is_served_and_general_questions_without_a_thought() {
+        let source = "{% for m in messages %}[{{ m.role }}]{% if m.role == 'assistant' %}<think></think>{% endif %}\
+                      {{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+        let tokens = SpecialTokens { eos: Some("</s>"), ..SpecialTokens::default() };
+        let template = ChatTemplate::new(source, tokens).unwrap();
+        let (client, _) = daemon(Vec::new());
+        let plain = Question { plain: true, ..question() };
+        for think in [None, Some(false)] {
+            let answerer = answerer(&client, Some(&template), think);
+            let (own, general) = (answerer.question(&question()).unwrap(), answerer.question(&plain).unwrap());
+            assert!(matches!(own.prompt, Prompt::Chat(_)) && own.think == think);
+            assert!(matches!(&general.prompt, Prompt::Raw(text) if text == "[user]u</s>[assistant]<think></think>"));
+            assert_eq!(general.think, None);
+        }
     }
 
     #[test]

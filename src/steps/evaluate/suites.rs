@@ -141,9 +141,9 @@ pub(super) fn bench(role: &Role, suite: Suite) -> Bench {
         Some(text) => SystemTurn::Text(text.clone()),
         None => SystemTurn::Served,
     };
-    // A thought comes before its answer and has no short form.
-    let max_tokens = (general && role.think != Some(true)).then_some(GENERAL_TOKENS);
-    Bench { suite, system, max_tokens }
+    // A thought comes before its answer and has no short form: only who asks for it gets it.
+    let plain = general && role.think != Some(true);
+    Bench { suite, system, max_tokens: plain.then_some(GENERAL_TOKENS), plain }
 }
 
 #[cfg(test)]
