@@ -83,6 +83,12 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
             .report
             .note(&format!("{suites}: asked through /api/chat, of each model with its own template and SYSTEM"));
     }
+    if answerer.served_otherwise(&trial.v1)? {
+        let v1 = &trial.v1;
+        context.report.note(&format!(
+            "{v1} is served with another prompt than its base's template writes: both are asked with the latter"
+        ));
+    }
     std::fs::create_dir_all(&trial.output)
         .map_err(|e| crate::store::StoreError::new("creating folder", &trial.output, e))?;
     let mut journal = Journal::open(&trial.output.join("answers.jsonl"))?;

@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::options::options;
-use crate::chat::{ChatTemplate, Message, Role, SystemPlace};
+use crate::chat::{ChatTemplate, Message, Role, SystemPlace, with_system};
 use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 use crate::ollama::{Answer, Ask, Client, OllamaError, Options, Prompt};
 use crate::steps::Failure;
@@ -35,6 +35,16 @@ impl<'a> DaemonAnswerer<'a> {
     /// answer is the daemon's to say, and it takes the thought off the answer.
     pub fn raw(&self, plain: bool) -> Option<&'a ChatTemplate> {
         self.template.filter(|t| plain || self.think.is_none() && t.unthought().is_empty())
+    }
+
+    /// Whether `model`, which is asked by raw prompts, is served with others: imported without a TEMPLATE, say.
+    pub fn served_otherwise(&self, model: &str) -> Result<bool, Failure> {
+        let Some(template) = self.raw(false) else { return Ok(false) };
+        let hello = [Message::new(Role::User, "Hello.")];
+        let system = self.client.show(model)?.map(|show| show.system);
+        let expected = template.render(&with_system(&hello, system.as_deref()), true)?.text;
+        let ask = Ask::new(model, Prompt::Chat(hello.to_vec()), self.options.clone());
+        Ok(self.client.rendered(&ask)? != expected)
     }
 
     /// Where the answers were computed.
@@ -251,6 +261,23 @@ mod tests {
             assert!(matches!(&general.prompt, Prompt::Raw(text) if text == "[user]u</s>[assistant]<think></think>"));
             assert_eq!(general.think, None);
         }
+    }
+
+    #[test]
+    fn a_model_that_is_served_with_another_prompt_is_seen() {
+        let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}\
+                      {% if add_generation_prompt %}[assistant]{% endif %}";
+        let tokens = SpecialTokens { eos: Some("</s>"), ..SpecialTokens::default() };
+        let template = ChatTemplate::new(source, tokens).unwrap();
+        for (feeds, otherwise) in
+            [("[system]Be brief.</s>[user]Hello.</s>[assistant]", false), ("[user]Hello.</s>[assistant]", true)]
+        {
+            let rendered = json!({"_debug_info": {"rendered_template": feeds}}).to_string();
+            let (client, _asked) = daemon(vec![(200, json!({"system": "Be brief."}).to_string()), (200, rendered)]);
+            assert_eq!(answerer(&client, Some(&template), None).served_otherwise("m").unwrap(), otherwise);
+        }
+        let (client, _asked) = daemon(Vec::new());
+        assert!(!answerer(&client, None, None).served_otherwise("m").unwrap());
     }
 
     #[test]
