@@ -10,20 +10,48 @@ use super::{Leg, ProofError, Request};
 use crate::gguf::Gguf;
 use crate::lora::{Adapter, Stored};
 use crate::model::Model;
-use crate::ollama::{Ask, Prompt, Show};
+use crate::ollama::{Answer, Ask, Prompt, Show, TokenLogprob};
 use crate::store::Digest;
+use crate::tokenizer::Tokenizer;
 
 /// Tokens generated per probe.
 pub const TOKENS: i64 = 16;
 /// Share of steps whose most likely token must agree.
 const LEAST_AGREEMENT: f64 = 0.85;
 
-/// The daemon's answer to a probe, as ids: `ids` = prompt + answer, `top[i]` = its distribution before answer token i.
+/// The daemon's answer to a probe, as ids: `ids` = prompt + answer, `top` = its distributions.
 #[derive(Debug)]
 pub struct Answered {
     pub ids: Vec<u32>,
-    pub prompt: usize,
-    pub top: Vec<Vec<(u32, f64)>>,
+    pub top: Vec<Top>,
+}
+
+/// What the daemon says of one distribution, as far as its tokens' ids are certain.
+#[derive(Debug)]
+pub struct Top {
+    /// Index in `ids` of the token that it foresees.
+    at: usize,
+    first: Option<u32>,
+    known: Vec<(u32, f64)>,
+}
+
+impl Top {
+    /// `id`: of the token that was chosen.
+    fn new(at: usize, token: &TokenLogprob, id: u32, vocabulary: &Vocabulary) -> Self {
+        let mut said: Vec<_> = token.top.iter().collect();
+        said.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let mut top = Self { at, first: None, known: Vec::with_capacity(said.len()) };
+        for (i, (bytes, lp)) in said.into_iter().enumerate() {
+            let chosen = (i == 0 && *bytes == token.bytes).then_some(id);
+            let found = chosen.or_else(|| vocabulary.id_in_list(bytes));
+            if i == 0 {
+                top.first = found;
+            }
+            // Of two tokens with the same bytes the second is the one whose id is not certain.
+            top.known.extend(found.filter(|f| top.known.iter().all(|k| k.0 != *f)).map(|f| (f, *lp)));
+        }
+        top
+    }
 }
 
 /// One row of log-probabilities per answered position, probe by probe.
@@ -39,29 +67,60 @@ pub fn ask(
     for (i, probe) in probes.iter().enumerate() {
         request.check_interrupt()?;
         progress("served", i, probes.len());
+        let mut options = greedy(TOKENS, request);
+        // The daemon holds back what may begin a stop word, and loses its log-probabilities.
+        options.extra.insert("stop".to_owned(), serde_json::json!([]));
         let ask = Ask {
             model: request.model.to_owned(),
             prompt: Prompt::Raw(probe.text.clone()),
-            options: greedy(TOKENS, request),
+            options,
             top_logprobs: 20,
             format: None,
             keep_alive: None,
-            think: None,
+            think: Some(false),
         };
-        let answer = request.client.ask(&ask, &mut |_| {})?;
-        let mut answered = Answered { ids: probe.ids.clone(), prompt: probe.ids.len(), top: Vec::new() };
-        for token in &answer.logprobs {
-            let top = token.top.iter().filter_map(|(bytes, lp)| Some((vocabulary.id(bytes)?, *lp))).collect();
-            answered.top.push(top);
-            // Where the id of the daemon's own token is not certain, what follows can't be teacher-forced.
-            match vocabulary.id(&token.bytes) {
-                Some(id) => answered.ids.push(id),
-                None => break,
-            }
-        }
-        answers.push(answered);
+        answers.push(read(&request.client.ask(&ask, &mut |_| {})?, probe, &request.base.tokenizer, &vocabulary));
     }
     Ok(answers)
+}
+
+/// The tokens of an answer up to the first whose id is not certain: what follows it can't be teacher-forced.
+fn read(answer: &Answer, probe: &Probe, tokenizer: &Tokenizer, vocabulary: &Vocabulary) -> Answered {
+    let mut answered = Answered { ids: probe.ids.clone(), top: Vec::new() };
+    let (mut whole, mut before_parts) = (answer.done, None);
+    for token in &answer.logprobs {
+        let one = vocabulary.id(&token.bytes).map(|id| vec![id]);
+        let Some(ids) = one.or_else(|| parts(&token.bytes, tokenizer)) else {
+            whole = false;
+            break;
+        };
+        if ids.len() > 1 && before_parts.is_none() {
+            before_parts = Some(answered.top.len());
+        }
+        let last = ids[ids.len() - 1];
+        answered.ids.extend(ids);
+        answered.top.push(Top::new(answered.ids.len() - 1, token, last, vocabulary));
+    }
+    let told = answered.ids.len() - probe.ids.len() + usize::from(answer.done_reason == "stop");
+    let counted = answer.eval_count as usize;
+    let right = match before_parts {
+        // A token without a text is left out, and nobody can say where it was.
+        None => !whole || told >= counted,
+        // So are the parts of a character that the end of the answer breaks.
+        Some(_) => whole && (told..told + 4).contains(&counted),
+    };
+    if !right {
+        answered.top.truncate(before_parts.unwrap_or(0));
+    }
+    answered
+}
+
+/// The parts of a character come as one text, with the log-probabilities of the last part.
+fn parts(bytes: &[u8], tokenizer: &Tokenizer) -> Option<Vec<u32>> {
+    let text = std::str::from_utf8(bytes).ok().filter(|t| !t.contains('\u{FFFD}'))?;
+    let ids: Vec<u32> = tokenizer.encode(text).ok()?.iter().map(|t| t.id).collect();
+    let spelled: Vec<u8> = ids.iter().filter_map(|id| tokenizer.token_bytes(*id)).flatten().collect();
+    (ids.len() > 1 && spelled == bytes).then_some(ids)
 }
 
 /// Tokens that one forward pass takes at most: what it holds grows with them.
@@ -84,8 +143,8 @@ pub fn forward(model: &Model, adapter: Option<&Adapter<Stored>>, answers: &[Answ
 
 /// The weights are read once for all of these.
 fn pass(model: &Model, adapter: Option<&Adapter<Stored>>, answers: &[Answered]) -> Result<Rows, ProofError> {
-    // Position p predicts token p + 1: the first answer token is predicted at the prompt's last position.
-    let positions = |a: &Answered| (0..a.top.len()).map(|i| a.prompt - 1 + i).collect::<Vec<_>>();
+    // Position p predicts token p + 1.
+    let positions = |a: &Answered| a.top.iter().map(|t| t.at - 1).collect::<Vec<_>>();
     let chosen: Vec<Vec<usize>> = answers.iter().map(positions).collect();
     let asked: Vec<_> = answers.iter().zip(&chosen).map(|(a, p)| (a.ids.as_slice(), p.as_slice())).collect();
     let flat = model.log_probs_at(adapter, &asked)?;
@@ -102,13 +161,13 @@ pub fn leg(
 ) -> Result<Leg, ProofError> {
     let mut leg = Leg::new("served");
     let identity = identity(request, show, digest, &mut leg)?;
-    let (mut divergences, mut agreed) = (Vec::new(), 0usize);
+    let (mut divergences, mut certain, mut agreed) = (Vec::new(), 0usize, 0usize);
     let mut worst = (0.0, 0);
     for (probe, (answer, rows)) in answers.iter().zip(rows).enumerate() {
         for (top, row) in answer.top.iter().zip(rows) {
-            let Some(&(first, _)) = top.iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
-            let kl = kl_of_known(top, row);
-            agreed += usize::from(first == argmax(row));
+            let kl = kl_of_known(&top.known, row);
+            certain += usize::from(top.first.is_some());
+            agreed += usize::from(top.first == Some(argmax(row)));
             divergences.push(kl);
             if kl > worst.0 {
                 worst = (kl, probe);
@@ -116,7 +175,7 @@ pub fn leg(
         }
     }
     let limit = file.served_limit(&request.base.weights);
-    let (kl, agreement) = (mean(&divergences), agreed as f64 / divergences.len().max(1) as f64);
+    let (kl, agreement) = (mean(&divergences), agreed as f64 / certain.max(1) as f64);
     if divergences.len() < answers.len() {
         let fault = format!("only {} positions of {} probes could be compared", divergences.len(), answers.len());
         leg.fault(fault);
@@ -175,4 +234,60 @@ fn identity(request: &Request<'_>, show: &Show, digest: Digest, leg: &mut Leg) -
         leg.fault("another file is behind the tag: it holds more tensors than the uploaded one".to_owned());
     }
     Ok("the daemon rewrote the file, every tensor byte-equal".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gguf::{Metadata, Value};
+
+    /// a, b, a space, and the four bytes of an emoji, the first also with a space before it.
+    fn tokenizer() -> Tokenizer {
+        let keys = [
+            ("model", Value::String("gpt2".into())),
+            ("pre", Value::String("gpt-2".into())),
+            ("tokens", Value::Strings(["a", "b", "Ġ", "ð", "Ł", "İ", "Ī", "Ġð"].map(str::to_owned).to_vec())),
+            ("merges", Value::Strings(vec!["Ġ ð".to_owned()])),
+        ];
+        let keys: Metadata = keys.into_iter().map(|(k, v)| (format!("tokenizer.ggml.{k}"), v)).collect();
+        Tokenizer::from_metadata(&keys, "test").unwrap()
+    }
+
+    /// (at, first, known ids) of an answer of these texts after a prompt of one token.
+    fn read(texts: &[&str], done: bool, eval_count: u64) -> Vec<(usize, Option<u32>, Vec<u32>)> {
+        let one = |text: &&str| {
+            let top = [*text, "b", " "].map(|t| t.as_bytes().to_vec()).into_iter().zip([-0.1, -3.0, -4.0]).collect();
+            TokenLogprob { token: (*text).to_owned(), bytes: text.as_bytes().to_vec(), logprob: -0.1, top }
+        };
+        let logprobs = texts.iter().map(one).collect();
+        let done_reason = "length".to_owned();
+        let answer = Answer { done, done_reason, eval_count, logprobs, ..Answer::default() };
+        let (tokenizer, probe) = (tokenizer(), Probe { text: "b".to_owned(), ids: vec![1] });
+        let answered = super::read(&answer, &probe, &tokenizer, &Vocabulary::of(&tokenizer));
+        answered.top.into_iter().map(|t| (t.at, t.first, t.known.into_iter().map(|k| k.0).collect())).collect()
+    }
+
+    #[test]
+    fn tokens_whose_places_are_certain_are_compared() {
+        let (a, space) = ((1, Some(0), vec![0, 1]), (2, Some(2), vec![2, 1]));
+        assert_eq!(read(&["a", " "], true, 2), [a.clone(), space.clone()]);
+        assert_eq!(read(&["a", " ", "\u{fffd}"], true, 3), [a.clone(), space.clone()]);
+        // The daemon cut the answer: it counts nothing.
+        assert_eq!(read(&["a", " "], false, 0), [a, space]);
+        // Somewhere there was a token without a text.
+        assert_eq!(read(&["a", " "], true, 3), []);
+    }
+
+    #[test]
+    fn a_character_of_several_tokens_is_followed() {
+        let (a, emoji) = ((1, Some(0), vec![0, 1]), (5, Some(6), vec![6, 1]));
+        let b = (6, Some(1), vec![1]);
+        assert_eq!(read(&["a", " 🎈", "b"], true, 6), [a.clone(), emoji.clone(), b.clone()]);
+        // The end of the answer breaks another.
+        assert_eq!(read(&["a", " 🎈", "b"], true, 8), [a.clone(), emoji, b]);
+        // It was written in other parts than we would.
+        for counted in [5, 12] {
+            assert_eq!(read(&["a", " 🎈", "b"], true, counted), vec![a.clone()]);
+        }
+    }
 }
