@@ -165,6 +165,9 @@ pub fn leg(
     let mut worst = (0.0, 0);
     for (probe, (answer, rows)) in answers.iter().zip(rows).enumerate() {
         for (top, row) in answer.top.iter().zip(rows) {
+            if top.known.is_empty() {
+                continue;
+            }
             let kl = kl_of_known(&top.known, row);
             certain += usize::from(top.first.is_some());
             agreed += usize::from(top.first == Some(argmax(row)));
