@@ -73,4 +73,6 @@ pub struct Base {
     pub license: Vec<String>,
     pub renderer: Option<String>,
     pub parser: Option<String>,
+    /// Turns that Ollama puts before every conversation (MESSAGE).
+    pub messages: usize,
 }

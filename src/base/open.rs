@@ -42,6 +42,7 @@ fn stored(model: StoredModel) -> Result<Base, BaseError> {
         license,
         renderer: model.renderer,
         parser: model.parser,
+        messages: model.messages.len(),
         ..base
     })
 }
@@ -132,6 +133,7 @@ fn assemble(
         license: Vec::new(),
         renderer: None,
         parser: None,
+        messages: 0,
     })
 }
 

@@ -78,7 +78,7 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
         lineage: vec![("base".to_owned(), base.digest.to_string())],
         user_template: own.as_deref(),
     };
-    delivery::template_note(&base).iter().for_each(|note| context.report.note(note));
+    delivery::left_behind(&base).iter().for_each(|note| context.report.note(note));
     say::text(&delivery::modelfile(&base, &wishes)?, json);
     Ok(())
 }

@@ -22,12 +22,13 @@ pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) 
     let sampled = request.sample.iter().step_by(step).filter_map(|c| probes::up_to_user(c)).take(SAMPLE);
     conversations.extend(sampled.map(<[Message]>::to_vec));
     let total = conversations.len() + WITH_IDS;
-    let (mut equal, mut longer) = (0, 0);
+    let (mut equal, mut longer, mut refused) = (0, 0, 0);
     for (i, messages) in conversations.iter().enumerate() {
         request.check_interrupt()?;
         progress("prompt", i, total);
         // A template that refuses a conversation (a second system turn, say) refused it in training too.
         let Ok(expected) = request.base.template.render(&with_system(messages, request.system), true) else {
+            refused += 1;
             continue;
         };
         if !probes::fits(request, &probes::ids(request, &expected.text)?) {
@@ -42,7 +43,10 @@ pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) 
         }
     }
     let checked = check_ids(request, &conversations, &mut leg)?;
-    let compared = conversations.len() - longer;
+    let compared = conversations.len() - longer - refused;
+    if compared == 0 {
+        leg.fault("no conversation could be compared".to_owned());
+    }
     leg.number("renderings_equal", f64::from(equal));
     leg.number("renderings", compared as f64);
     leg.summary = format!("{equal} of {compared} renderings equal; {checked}");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
+use crate::chat::SystemPlace;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
 use crate::store::{Digest, write_whole};
@@ -22,15 +23,29 @@ pub struct Wishes<'a> {
     pub user_template: Option<&'a str>,
 }
 
-/// Why the base's own RENDERER or TEMPLATE is not used: the one has no text to compare, the other is not equal to its Jinja.
-pub fn template_note(base: &Base) -> Option<String> {
+/// What of the base as Ollama has it does not go into the tuned model, and why.
+pub fn left_behind(base: &Base) -> Vec<String> {
+    let mut notes = Vec::new();
     if let Some(renderer) = &base.renderer {
-        return Some(format!(
-            "the base's RENDERER {renderer} is not used: trained on and served is the chat template of its own file"
+        let instead = "trained on and served is the chat template of its own file";
+        notes.push(format!("the base's RENDERER {renderer} is not used, it has no text to compare: {instead}"));
+    } else if let Some(Err(fault)) = base.go_template.as_ref().map(|own| base.template.verify_go(own)) {
+        notes.push(format!("the base's own TEMPLATE is not used: {fault}"));
+    }
+    if base.system.is_some() && !takes_system(base) {
+        notes.push("the base's SYSTEM is not taken over: its chat template has no place for it".to_owned());
+    }
+    if base.messages > 0 {
+        notes.push(format!(
+            "the base's {} MESSAGEs are not taken over: they are no part of the training",
+            base.messages
         ));
     }
-    let fault = base.template.verify_go(base.go_template.as_ref()?).err()?;
-    Some(format!("the base's own TEMPLATE is not used: {fault}"))
+    notes
+}
+
+fn takes_system(base: &Base) -> bool {
+    base.template.wrappers().system_place != SystemPlace::Nowhere
 }
 
 /// The Go template that is served: the base's own where it proves equal to its Jinja, else the derived one.
@@ -45,6 +60,14 @@ fn go_template(base: &Base) -> Result<String, Failure> {
 /// takes them from the Modelfile's own folder.
 pub fn modelfile(base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
     let template = go_template(base)?;
+    let system = match &wishes.system {
+        Some(_) if !takes_system(base) => {
+            return Err(Failure::input(format!("the chat template of {} has no place for a system text", base.name))
+                .hint("leave `system` out; write it into the user turns of the examples instead"));
+        }
+        None if takes_system(base) => base.system.clone(),
+        said => said.clone(),
+    };
     let own: Vec<_> = base.parameters.iter().filter(|(k, _)| k != "num_ctx" && k != "stop").cloned().collect();
     let base_ctx = base.parameters.iter().find(|(k, _)| k == "num_ctx").and_then(|(_, v)| v.parse().ok());
     let needed = wishes.trained_len.unwrap_or(0) as u64;
@@ -67,7 +90,7 @@ pub fn modelfile(base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
         from: absolute(&wishes.from),
         adapter: wishes.adapter.map(absolute),
         template,
-        system: wishes.system.clone().or_else(|| base.system.clone()),
+        system,
         parameters,
         license: base.license.clone(),
         renderer: None,

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use tunesmith::base::{Resolver, Source};
 use tunesmith::chat::{ChatError, ChatTemplate, Message, Role, SpecialTokens, SystemPlace, render_go};
+use tunesmith::modelfile::Modelfile;
 use tunesmith::ollama::Create;
 use tunesmith::proof;
+use tunesmith::steps::delivery;
 use tunesmith::store::{Digest, Interrupt};
 
 use crate::{daemon, tune};
@@ -133,6 +135,30 @@ fn a_date_is_baked_and_the_dated_template_is_not_used() {
     assert!(template.notes().iter().any(|n| n.contains("2026-01-01")), "{:?}", template.notes());
     assert!(template.verify_go(go).is_err());
     assert!(template.go_template().unwrap().contains("Today is 2026-01-01."));
+}
+
+#[test]
+fn a_system_text_without_a_place_is_left_behind_or_refused() {
+    let mut base = tune::base();
+    base.template = ChatTemplate::from_go("{{ .Prompt }}", TOKENS).unwrap();
+    base.system = Some("Be brief.".into());
+    let modelfile = |system: Option<&str>| {
+        let wishes = delivery::Wishes {
+            from: "x.gguf".into(),
+            adapter: None,
+            system: system.map(str::to_owned),
+            num_ctx: None,
+            trained_len: None,
+            lineage: Vec::new(),
+            user_template: None,
+        };
+        delivery::modelfile(&base, &wishes)
+    };
+    assert_eq!(Modelfile::parse(&modelfile(None).unwrap()).unwrap().system(), None);
+    assert!(delivery::left_behind(&base)[0].contains("SYSTEM is not taken over"));
+    assert!(modelfile(Some("Be kind.")).unwrap_err().to_string().contains("no place for a system text"));
+    let records = tunesmith::dataset::parse("{\"prompt\": \"p\", \"completion\": \"c\"}").unwrap();
+    assert_eq!(tunesmith::steps::data::as_served(records, &base, None).1, 0);
 }
 
 /// SmolLM2's file without its chat template, as many models of Ollama's library are.

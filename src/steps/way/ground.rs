@@ -156,7 +156,7 @@ impl Way<'_> {
         if self.options.until < Step::Register {
             return Ok(());
         }
-        delivery::template_note(&self.base).iter().for_each(|note| context.report.note(note));
+        delivery::left_behind(&self.base).iter().for_each(|note| context.report.note(note));
         let text = delivery::modelfile(&self.base, &self.wishes(Path::new("model.gguf")))?;
         Modelfile::parse(&text)?.parameters()?;
         if self.options.until > Step::Register && self.registered()?.is_none() {
