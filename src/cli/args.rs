@@ -106,7 +106,7 @@ pub enum Command {
     },
     /// Does the daemon serve what was trained?
     #[command(
-        after_help = "Examples:\n  tunesmith prove --run runs/support-1a2b3c4d5e6f\n  tunesmith prove --name support:v1"
+        after_help = "Example:\n  tunesmith prove --run runs/support-1a2b3c4d5e6f\n  tunesmith prove --name support:v1"
     )]
     Prove {
         /// A run's folder (the one that made the model, under runs/, if left out)
