@@ -44,8 +44,13 @@ pub(super) struct Tensor<'a> {
 }
 
 impl Tensor<'_> {
-    /// llama.cpp's rule (gguf.md §3): vectors, norms and what is no weight F32, rows that are no whole blocks F16.
+    /// llama.cpp's rule (gguf.md §3): vectors, norms and what is no weight F32, rows that are no whole blocks F16. A folder's
+    /// 16-bit norms are not kept either: llama.cpp can't multiply by them, and aborts.
     pub(super) fn target(self, quant: Quant, floor: Floor) -> Encoding {
+        let small = self.vector || self.name.ends_with("_norm.weight") || !self.name.ends_with(".weight");
+        if small && (quant != Quant::Keep || is_float(self.from)) {
+            return Encoding::F32;
+        }
         let wanted = match quant {
             Quant::Keep => return self.kept(floor),
             Quant::F32 => Encoding::F32,
@@ -53,9 +58,6 @@ impl Tensor<'_> {
             Quant::Bf16 => Encoding::BF16,
             Quant::Q8_0 => Encoding::Q8_0,
         };
-        if self.vector || self.name.ends_with("_norm.weight") || !self.name.ends_with(".weight") {
-            return Encoding::F32;
-        }
         if self.cols.is_multiple_of(wanted.block().0) { wanted } else { Encoding::F16 }
     }
 
@@ -103,7 +105,10 @@ mod tests {
         assert_eq!(Tensor { touched: false, ..t }.target(Quant::Keep, Floor::Q8_0), Encoding::Q4_1);
         assert_eq!(Tensor { from: Encoding::BF16, ..t }.target(Quant::Keep, Floor::Q8_0), Encoding::BF16);
         assert_eq!(t.target(Quant::Bf16, Floor::Q8_0), Encoding::BF16);
-        assert_eq!(norm.target(Quant::F16, Floor::Q8_0), Encoding::F32);
+        for (from, quant) in [(Encoding::F32, Quant::F16), (Encoding::F16, Quant::Keep), (Encoding::BF16, Quant::Keep)]
+        {
+            assert_eq!(Tensor { from, ..norm }.target(quant, Floor::Q8_0), Encoding::F32);
+        }
         assert_eq!(Tensor { cols: 48, ..t }.target(Quant::Q8_0, Floor::Q8_0), Encoding::F16);
         assert_eq!(file_type([(Encoding::F32, 10), (Encoding::Q8_0, 100)].into_iter()), 7);
     }
