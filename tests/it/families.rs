@@ -167,6 +167,8 @@ fn proofs(tiny: &Tiny) -> (Bench, PathBuf) {
     let base = bench.base_file();
     let right = bench.export("right", &bench.adapter, Quant::F16);
     bench.expect("f16", &bench.serve(&right, &right), [true; 3]);
+    let kept = bench.export("kept", &bench.adapter, Quant::Keep);
+    bench.expect("the folder's own type", &bench.serve(&kept, &kept), [true; 3]);
     bench.catches("no tune", &base, &right);
 
     let of_gguf = bench.on(&base);
