@@ -142,7 +142,7 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
     result(json, plan, || {
         let mib = |b: u64| b >> 20;
         let memory = match plan.available_bytes {
-            Some(free) if free < plan.peak_bytes => {
+            Some(free) if plan.peak_bytes.is_some_and(|peak| peak > free) => {
                 format!(": only {} MiB are free (a smaller batch_size needs less)", mib(free))
             }
             Some(free) => format!(" of {} MiB free", mib(free)),
@@ -155,11 +155,14 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
                 plan.records, plan.tokens.all, plan.tokens.trained, plan.held_out, plan.replayed
             ),
             format!("adapter   {} parameters", plan.trainable_params),
-            format!(
-                "memory    about {} MiB at the peak of training, {} of them weights{memory}",
-                mib(plan.peak_bytes),
-                mib(plan.weights_bytes)
-            ),
+            match plan.peak_bytes {
+                Some(peak) => format!(
+                    "memory    about {} MiB at the peak of training, {} of them weights{memory}",
+                    mib(peak),
+                    mib(plan.weights_bytes)
+                ),
+                None => format!("memory    {} MiB for the weights{memory}", mib(plan.weights_bytes)),
+            },
             format!("disk      {} MiB for the exported file", mib(plan.export_bytes)),
             format!(
                 "time      {} steps of {:.2} s: {:.1} min of training",

@@ -8,6 +8,7 @@ use crate::config::RunConfig;
 pub use crate::eval::Goal;
 use crate::lora::Adapter;
 use crate::model::{Grads, Model, Sequence};
+use crate::ops::{available_memory, peak_memory};
 
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Plan {
@@ -22,7 +23,7 @@ pub struct Plan {
     /// Weights in f32.
     pub weights_bytes: u64,
     /// The most that training will hold: this process's own peak over the longest examples, and the optimiser's state.
-    pub peak_bytes: u64,
+    pub peak_bytes: Option<u64>,
     pub available_bytes: Option<u64>,
     /// The exported file.
     pub export_bytes: u64,
@@ -48,6 +49,8 @@ pub struct Suite {
 }
 
 pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failure> {
+    // Before anything of it is taken: the peak holds the weights too.
+    let available_bytes = available_memory();
     let base = context.open_base(&config.model_to_fine_tune)?;
     let (role, not_promoted) = way::find_role(context, config)?;
     let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
@@ -67,9 +70,8 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     if batch == 0 {
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
-    let free = crate::ops::available_memory();
-    let (peak, seconds) = measure(&|examples| step(&model, &stored, examples), &all, (batch, free))?;
-    let peak_bytes = peak + 2 * size_of::<f32>() as u64 * trainable_params;
+    let (peak, seconds) = measure(&|examples| step(&model, &stored, examples), &all, batch)?;
+    let peak_bytes = peak.map(|peak| peak + 2 * size_of::<f32>() as u64 * trainable_params);
     let seconds = seconds * config.gradient_accumulation as f64;
     context.report.end(&format!("{seconds:.2} s a step"));
     let suites = match &role {
@@ -96,7 +98,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
         trainable_params,
         weights_bytes: model.resident_bytes(),
         peak_bytes,
-        available_bytes: free,
+        available_bytes,
         export_bytes: export_bytes(config, &base, &adapter)?,
         seconds_per_step: seconds,
         training_seconds: seconds * steps as f64,
@@ -107,24 +109,26 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
 }
 
 /// (bytes at the peak, seconds of a step): by a step of the longest examples, then one of typical ones. Where what one
-/// example took says that they would not fit into what is `free`, it is counted from that one instead.
+/// example took says that they would not fit into what is free, it is counted from that one instead.
 fn measure(
     step: &dyn Fn(&[&Example]) -> Result<f64, Failure>,
     by_length: &[&Example],
-    (batch, free): (usize, Option<u64>),
-) -> Result<(u64, f64), Failure> {
+    batch: usize,
+) -> Result<(Option<u64>, f64), Failure> {
     let longest = &by_length[by_length.len() - batch..];
     step(&by_length[..1])?;
-    let before = crate::ops::peak_memory();
+    let before = peak_memory();
     let alone = step(&longest[batch - 1..])?;
-    let needed = (crate::ops::peak_memory() - before) * batch as u64;
-    if free.is_some_and(|free| needed > free) {
-        return Ok((before + needed, alone * batch as f64));
+    if let (Some(before), Some(after), Some(free)) = (before, peak_memory(), available_memory()) {
+        let needed = (after - before) * batch as u64;
+        if needed > free {
+            return Ok((Some(before + needed), alone * batch as f64));
+        }
     }
     step(longest)?;
     let typical: Vec<_> = (0..batch).map(|i| by_length[(2 * i + 1) * by_length.len() / (2 * batch)]).collect();
     let seconds = step(&typical)?;
-    Ok((crate::ops::peak_memory(), seconds))
+    Ok((peak_memory(), seconds))
 }
 
 /// Seconds of one micro-batch, forward and backward.

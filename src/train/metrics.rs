@@ -68,8 +68,4 @@ mod tests {
         Metrics::open(dir.path(), 0).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn linux_says_the_peak() {}
 }

@@ -297,7 +297,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
             train_samples_per_second: per_second(t.samples),
             trainable_params,
             trainable_percent,
-            peak_memory_bytes: crate::ops::peak_memory(),
+            peak_memory_bytes: crate::ops::peak_memory().unwrap_or(0),
             duration_seconds: self.seconds(),
         }
     }
