@@ -17,7 +17,7 @@ mod turns;
 pub use go::render_go;
 pub use template::ChatTemplate;
 pub use trim::{Strip, Trim};
-pub use turns::{merge_neighbours, with_system};
+pub use turns::merge_neighbours;
 
 use std::ops::Range;
 

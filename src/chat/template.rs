@@ -3,6 +3,7 @@
 use super::go::Asked;
 use super::jinja::{Clock, Jinja};
 use super::probes;
+use super::turns::with_system;
 use super::{
     ChatError, Message, Rendered, Role, SpecialTokens, SystemPlace, Wrappers, derive, emit, go, merge_neighbours,
 };
@@ -57,8 +58,7 @@ impl ChatTemplate {
         let mut wrappers = derive::wrappers(&render, tokens.eos)?;
         wrappers.open_answers();
         let mut template = Self::new(&emit::jinja(&wrappers), tokens)?;
-        let system = template.wrappers.system_place != SystemPlace::Nowhere;
-        for probe in probes::strict(system, true) {
+        for probe in probes::strict(template.takes_system(), true) {
             let (expected, got) = (prompt(&probe.messages, None)?, template.prompt(&probe.messages)?);
             if expected != got {
                 return Err(differs_at(probe.name, "what is read off the TEMPLATE", &expected, &got));
@@ -75,6 +75,16 @@ impl ChatTemplate {
 
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    pub fn takes_system(&self) -> bool {
+        self.wrappers.system_place != SystemPlace::Nowhere
+    }
+
+    /// The conversation as the daemon shows it to a model with this SYSTEM: in front, where there is no system turn and the
+    /// template has a place for one.
+    pub fn as_served(&self, messages: &[Message], system: Option<&str>) -> Vec<Message> {
+        with_system(messages, system.filter(|_| self.takes_system()))
     }
 
     /// What to write after a prompt so that the answer comes without a thought before it; empty for models that don't think.
@@ -146,8 +156,7 @@ impl ChatTemplate {
 
     /// Whether a Go template (the base's own, say) renders every probe as the Jinja does.
     pub fn verify_go(&self, go: &str) -> Result<(), ChatError> {
-        let system = self.wrappers.system_place != SystemPlace::Nowhere;
-        for probe in probes::strict(system, true) {
+        for probe in probes::strict(self.takes_system(), true) {
             self.compare(go, probe.name, &probe.messages)?;
         }
         Ok(())
@@ -225,7 +234,7 @@ impl ChatTemplate {
 
     fn checked(&self, messages: &[Message]) -> Result<Vec<Message>, ChatError> {
         let system = messages.iter().any(|m| m.role == Role::System);
-        if system && self.wrappers.system_place == SystemPlace::Nowhere {
+        if system && !self.takes_system() {
             return Err(ChatError::Conversation(
                 "it has a system message, and the base's chat template has no place for one".into(),
             ));

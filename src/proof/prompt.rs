@@ -1,7 +1,7 @@
 //! Leg 1: the text the daemon feeds is the text that was trained on, and so are its ids.
 
 use super::{Leg, ProofError, Request, probes};
-use crate::chat::{Message, Role, with_system};
+use crate::chat::{Message, Role};
 use crate::ollama::{Ask, Options, Prompt};
 
 /// Renderings of the training set that are compared, beside the fixed conversations.
@@ -27,7 +27,9 @@ pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) 
         request.check_interrupt()?;
         progress("prompt", i, total);
         // A template that refuses a conversation (a second system turn, say) refused it in training too.
-        let Ok(expected) = request.base.template.render(&with_system(messages, request.system), true) else {
+        let Ok(expected) =
+            request.base.template.render(&request.base.template.as_served(messages, request.system), true)
+        else {
             refused += 1;
             continue;
         };
@@ -75,7 +77,7 @@ fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Le
     let single = conversations.iter().filter(|c| c.len() == 1 && c[0].role == Role::User);
     for messages in single.take(WITH_IDS) {
         request.check_interrupt()?;
-        let text = request.base.template.render(&with_system(messages, request.system), true)?.text;
+        let text = request.base.template.render(&request.base.template.as_served(messages, request.system), true)?.text;
         let expected = probes::ids(request, &text)?;
         let answer = request.client.ask(&ask(request, Prompt::Templated(messages[0].content.clone())), &mut |_| {})?;
         // Each sees what the other does not: daemons since 0.30 make up `context` without the BOS that they feed.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Context, Failure};
 use crate::base::Base;
 use crate::batch::{self, Encoded, Example};
-use crate::chat::{Message, SystemPlace, with_system};
+use crate::chat::Message;
 use crate::dataset::{self, Content, Record};
 use crate::store::write_whole;
 
@@ -123,13 +123,10 @@ fn check_free(path: &Path, dataset: &Path, body: &str) -> Result<(), Failure> {
 /// model is served with (`wished`, else the base's own) comes first. And how many got it.
 pub fn as_served(mut records: Vec<Record>, base: &Base, wished: Option<&str>) -> (Vec<Record>, usize) {
     let system = wished.or(base.system.as_deref());
-    if base.template.wrappers().system_place == SystemPlace::Nowhere {
-        return (records, 0);
-    }
     let mut given = 0;
     for record in &mut records {
         if let Content::Chat(messages) = &mut record.content {
-            let served = with_system(messages, system);
+            let served = base.template.as_served(messages, system);
             given += usize::from(served.len() > messages.len());
             *messages = served;
         }

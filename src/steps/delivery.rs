@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
-use crate::chat::SystemPlace;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
 use crate::store::{Digest, write_whole};
@@ -32,7 +31,7 @@ pub fn left_behind(base: &Base) -> Vec<String> {
     } else if let Some(Err(fault)) = base.go_template.as_ref().map(|own| base.template.verify_go(own)) {
         notes.push(format!("the base's own TEMPLATE is not used: {fault}"));
     }
-    if base.system.is_some() && !takes_system(base) {
+    if base.system.is_some() && !base.template.takes_system() {
         notes.push("the base's SYSTEM is not taken over: its chat template has no place for it".to_owned());
     }
     if base.messages > 0 {
@@ -42,10 +41,6 @@ pub fn left_behind(base: &Base) -> Vec<String> {
         ));
     }
     notes
-}
-
-fn takes_system(base: &Base) -> bool {
-    base.template.wrappers().system_place != SystemPlace::Nowhere
 }
 
 /// The Go template that is served: the base's own where it proves equal to its Jinja, else the derived one.
@@ -61,11 +56,11 @@ fn go_template(base: &Base) -> Result<String, Failure> {
 pub fn modelfile(base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
     let template = go_template(base)?;
     let system = match &wishes.system {
-        Some(_) if !takes_system(base) => {
+        Some(_) if !base.template.takes_system() => {
             return Err(Failure::input(format!("the chat template of {} has no place for a system text", base.name))
                 .hint("leave `system` out; write it into the user turns of the examples instead"));
         }
-        None if takes_system(base) => base.system.clone(),
+        None if base.template.takes_system() => base.system.clone(),
         said => said.clone(),
     };
     let own: Vec<_> = base.parameters.iter().filter(|(k, _)| k != "num_ctx" && k != "stop").cloned().collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Context, Failure};
 use crate::base::Base;
 pub use crate::chat::Message;
-use crate::chat::{Role, with_system};
+use crate::chat::Role;
 use crate::lora::{Adapter, Stored};
 use crate::model::{Model, Sampling};
 use crate::ollama::{Ask, Client, Options, Prompt};
@@ -111,7 +111,7 @@ fn native(
     on_text: &mut dyn FnMut(&str),
 ) -> Result<String, Failure> {
     // The base's SYSTEM stands before it in the daemon too.
-    let shown = with_system(conversation, base.system.as_deref());
+    let shown = base.template.as_served(conversation, base.system.as_deref());
     let text = base.template.render(&shown, true)?.text;
     let tokenizer = &base.tokenizer;
     let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());

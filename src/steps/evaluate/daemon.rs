@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::options::options;
-use crate::chat::{ChatTemplate, Message, Role, SystemPlace, with_system};
+use crate::chat::{ChatTemplate, Message, Role};
 use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 use crate::ollama::{Answer, Ask, Client, OllamaError, Options, Prompt};
 use crate::steps::Failure;
@@ -42,7 +42,7 @@ impl<'a> DaemonAnswerer<'a> {
         let Some(template) = self.raw(false) else { return Ok(false) };
         let hello = [Message::new(Role::User, "Hello.")];
         let system = self.client.show(model)?.map(|show| show.system);
-        let expected = template.render(&with_system(&hello, system.as_deref()), true)?.text;
+        let expected = template.render(&template.as_served(&hello, system.as_deref()), true)?.text;
         let ask = Ask::new(model, Prompt::Chat(hello.to_vec()), self.options.clone());
         Ok(self.client.rendered(&ask)? != expected)
     }
@@ -87,7 +87,7 @@ impl Answerer for DaemonAnswerer<'_> {
     fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause> {
         match self.raw(false) {
             // What the template has no place for, nobody is served.
-            Some(template) if template.wrappers().system_place != SystemPlace::Nowhere => {
+            Some(template) if template.takes_system() => {
                 let show = self.client.show(model)?.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?;
                 Ok(Some(show.system).filter(|text| !text.is_empty()))
             }
@@ -278,6 +278,11 @@ mod tests {
         }
         let (client, _asked) = daemon(Vec::new());
         assert!(!answerer(&client, None, None).served_otherwise("m").unwrap());
+        // A SYSTEM that the template has no place for is shown to nobody.
+        let only = ChatTemplate::from_go("{{ .Prompt }}", tokens).unwrap();
+        let rendered = json!({"_debug_info": {"rendered_template": "Hello."}}).to_string();
+        let (client, _asked) = daemon(vec![(200, json!({"system": "Be brief."}).to_string()), (200, rendered)]);
+        assert!(!answerer(&client, Some(&only), None).served_otherwise("m").unwrap());
     }
 
     #[test]
