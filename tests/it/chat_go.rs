@@ -9,7 +9,7 @@ use tunesmith::modelfile::Modelfile;
 use tunesmith::ollama::Create;
 use tunesmith::proof;
 use tunesmith::steps::delivery;
-use tunesmith::store::{Digest, Interrupt};
+use tunesmith::store::Digest;
 
 use crate::{daemon, tune};
 
@@ -207,20 +207,10 @@ fn a_base_that_has_only_a_template_is_tuned_and_proved() {
     client.upload(&out, digest, &mut |_, _| {}).unwrap();
     let create = Create { model: "template-only:tuned".into(), files: vec![("model.gguf".into(), digest)], ..create };
     client.create(&create, &mut |_| {}).unwrap();
+    let (tuned, sample) = ((&merged.base, &merged.adapter, out.as_path()), tune::conversations());
     let request = proof::Request {
-        client: &client,
-        model: "template-only:tuned",
-        base: &merged.base,
-        adapter: &merged.adapter,
-        exported: &out,
         system: Some("You answer shortly."),
-        sample: &tune::conversations(),
-        probes: 6,
-        num_thread: Some(2),
-        threads: 0,
-        seed: 3,
-        num_ctx: 2048,
-        interrupt: Interrupt::default(),
+        ..tune::asked(&client, "template-only:tuned", tuned, &sample)
     };
     let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();
     assert!(proof.legs.iter().all(|leg| leg.passed), "{:#?}", proof.legs);

@@ -59,21 +59,8 @@ fn an_adapter_is_delivered_and_proved_by_the_older_daemon() {
             ..Create::default()
         };
         client.create(&create, &mut |_| {}).unwrap();
-        let request = proof::Request {
-            client: &client,
-            model: &model,
-            base: &tune.base,
-            adapter: &tune.adapter,
-            exported: &path,
-            system: None,
-            sample: &tune::conversations(),
-            probes: 6,
-            num_thread: Some(2),
-            threads: 0,
-            seed: 5,
-            num_ctx: 2048,
-            interrupt: Interrupt::default(),
-        };
+        let (tuned, sample) = ((&tune.base, &tune.adapter, path.as_path()), tune::conversations());
+        let request = tune::asked(&client, &model, tuned, &sample);
         let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();
         let legs: Vec<_> = proof.legs.iter().map(|l| (l.name.as_str(), l.passed)).collect();
         println!("{name}: {:#?}", proof.legs.iter().map(|l| &l.summary).collect::<Vec<_>>());

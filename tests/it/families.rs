@@ -112,21 +112,10 @@ impl Bench {
     }
 
     fn prove(&self, model: &str, exported: &Path) -> Proof {
-        let request = proof::Request {
-            client: &self.client,
-            model,
-            base: &self.base,
-            adapter: &self.adapter,
-            exported,
-            system: None,
-            sample: &tune::conversations(),
-            probes: 6,
-            num_thread: Some(1),
-            threads: 1,
-            seed: 3,
-            num_ctx: 2048,
-            interrupt: Interrupt::default(),
-        };
+        // One thread for each of two models: what a small one takes is mostly waiting for the other.
+        let (tuned, sample) = ((&self.base, &self.adapter, exported), tune::conversations());
+        let request =
+            proof::Request { num_thread: Some(1), threads: 1, ..tune::asked(&self.client, model, tuned, &sample) };
         let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();
         self.client.delete(model).unwrap();
         proof

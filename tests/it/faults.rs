@@ -8,7 +8,7 @@ use tunesmith::export::{self, Floor, Quant};
 use tunesmith::lora::{Adapter, Hf, LoraConfig};
 use tunesmith::ollama::{Client, Create};
 use tunesmith::proof::{self, Proof};
-use tunesmith::store::{Digest, Interrupt};
+use tunesmith::store::Digest;
 use tunesmith::weights::{Site, Weights};
 
 use crate::daemon::{self, SMOLLM2_TEMPLATE};
@@ -55,21 +55,9 @@ impl Bench {
             ..Create::default()
         };
         self.client.create(&create, &mut |_| {}).unwrap();
-        let request = proof::Request {
-            client: &self.client,
-            model: name,
-            base: &self.tune.base,
-            adapter: &self.tune.adapter,
-            exported,
-            system: None,
-            sample: &tune::conversations(),
-            probes,
-            num_thread: Some(2),
-            threads: 0,
-            seed: 3,
-            num_ctx: 2048,
-            interrupt: Interrupt::default(),
-        };
+        let tuned = (&self.tune.base, &self.tune.adapter, exported);
+        let sample = tune::conversations();
+        let request = proof::Request { probes, ..tune::asked(&self.client, name, tuned, &sample) };
         let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();
         self.client.delete(name).unwrap();
         proof

@@ -81,21 +81,9 @@ fn a_base_that_thinks_is_proved_by_its_own_jinja() {
         ..Create::default()
     };
     client.create(&create, &mut |_| {}).unwrap();
-    let request = proof::Request {
-        client: &client,
-        model: "thinking:v2",
-        base: &thinking.base,
-        adapter: &thinking.adapter,
-        exported: &path,
-        system: None,
-        sample: &[vec![Message::new(tunesmith::chat::Role::User, "What is the capital of France?")]],
-        probes: 4,
-        num_thread: Some(2),
-        threads: 0,
-        seed: 3,
-        num_ctx: 2048,
-        interrupt: Interrupt::default(),
-    };
+    let sample = [vec![Message::new(tunesmith::chat::Role::User, "What is the capital of France?")]];
+    let tuned = (&thinking.base, &thinking.adapter, path.as_path());
+    let request = proof::Request { probes: 4, ..tune::asked(&client, "thinking:v2", tuned, &sample) };
     let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();
     println!("{:#?}", proof.legs);
     assert!(proof.legs.iter().all(|leg| leg.passed), "{:#?}", proof.legs);

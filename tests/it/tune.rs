@@ -10,6 +10,8 @@ use tunesmith::dataset::{Content, Record};
 use tunesmith::export::{self, Exported, Floor, Quant};
 use tunesmith::lora::{Adapter, Hf, LoraConfig};
 use tunesmith::model::Model;
+use tunesmith::ollama::Client;
+use tunesmith::proof;
 use tunesmith::store::Interrupt;
 use tunesmith::train::{self, Job, Scheduler, TrainConfig};
 use tunesmith::weights::{Site, Weights};
@@ -139,6 +141,30 @@ impl Tune {
     pub fn merged(&self, adapter: &Adapter<Hf>, quant: Quant, path: PathBuf) -> PathBuf {
         self.export(&self.base.weights, adapter, To { quant, floor: Floor::Q8_0, seed: 1, path: &path });
         path
+    }
+}
+
+/// Asks of a proof what tests mostly ask; the rest is said by struct update.
+pub fn asked<'a>(
+    client: &'a Client,
+    model: &'a str,
+    (base, adapter, exported): (&'a Base, &'a Adapter<Hf>, &'a Path),
+    sample: &'a [Vec<Message>],
+) -> proof::Request<'a> {
+    proof::Request {
+        client,
+        model,
+        base,
+        adapter,
+        exported,
+        system: None,
+        sample,
+        probes: 6,
+        num_thread: Some(2),
+        threads: 0,
+        seed: 3,
+        num_ctx: 2048,
+        interrupt: Interrupt::default(),
     }
 }
 
