@@ -1,5 +1,7 @@
 //! The trait behind which every arithmetic lives: each operation a forward and, beside it, its backward.
 
+use std::ops::Range;
+
 use crate::ops::{OpsError, RowOrder, WeightRef};
 
 /// A weight made resident, and the bytes it came from.
@@ -48,14 +50,47 @@ pub struct Heads {
     pub head_dim: usize,
 }
 
-/// One sequence among rows that stand end to end: `queries` rows of q from `query` on see `keys` rows of k and v from
-/// `key` on, causally; the last query sees all keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Queries that stand together, and the keys that they see. Its own keys lie from `own` on: query `i` sees them up to
+/// `own + offsets[i]`, itself. Keys of `before` all its queries see: a prefix it shares with others, or a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
+    /// Row of q of the first query.
     pub query: usize,
-    pub queries: usize,
-    pub key: usize,
-    pub keys: usize,
+    /// Row of k and v of the first key of its own.
+    pub own: usize,
+    /// Rising.
+    pub offsets: Vec<usize>,
+    /// Rows of k and v.
+    pub before: Vec<Range<usize>>,
+}
+
+impl Segment {
+    /// A sequence alone: rows `first..first + n` of q, k and v.
+    pub fn alone(first: usize, n: usize) -> Self {
+        Self { query: first, own: first, offsets: (0..n).collect(), before: Vec::new() }
+    }
+
+    pub fn queries(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Keys that all its queries see.
+    pub fn shared(&self) -> usize {
+        self.before.iter().map(Range::len).sum()
+    }
+
+    /// Rows of k and v that its last query sees, in order; neighbours are joined.
+    pub fn ranges(&self) -> Vec<Range<usize>> {
+        let own = self.own..self.own + self.offsets.last().map_or(0, |last| last + 1);
+        let mut out: Vec<Range<usize>> = Vec::with_capacity(self.before.len() + 1);
+        for range in self.before.iter().cloned().chain([own]).filter(|r| !r.is_empty()) {
+            match out.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => out.push(range),
+            }
+        }
+        out
+    }
 }
 
 /// What the backward of attention needs of its forward.
@@ -140,7 +175,7 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     /// Rotates every head of every row in place; `back` turns the other way, which is the gradient.
     fn rope(&self, x: &mut Self::Buf, rotation: &Rotation, back: bool);
 
-    /// Causal attention within each segment; returns the rows' log-sum-exp, `rows × heads`.
+    /// Causal attention of each segment; returns the rows' log-sum-exp, `rows × heads`.
     fn attention(
         &self,
         out: &mut Self::Buf,
@@ -148,7 +183,7 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
         heads: Heads,
         segments: &[Segment],
     ) -> Self::Buf;
-    /// Sets dq, dk, dv. Segments are disjoint in queries and in keys.
+    /// Sets dq, dk, dv. Segments are disjoint in queries and in their own keys; keys before them they may share.
     fn attention_back(
         &self,
         grads: (&mut Self::Buf, &mut Self::Buf, &mut Self::Buf),
