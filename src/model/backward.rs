@@ -52,13 +52,28 @@ impl<O: Ops> Decoder<O> {
                 return Err(ModelError::Shape { what, found: grad.a.len(), expected: pair.a.len() });
             }
         }
-        let packed = self.pack(sequences)?;
         let Some(lowest) = adapter.pairs.keys().map(|id| id.layer).min() else { return self.loss(None, sequences) };
-        if packed.is_empty() {
-            return Ok(LossSums::default());
+        let lora = Lora { adapter: Some(adapter), dropout };
+        let mut sums = LossSums::default();
+        for packed in self.passes(sequences, dropout.is_none())? {
+            let keep = self.keep(packed.ids.len())?;
+            sums.add(&self.reverse(lora, &packed, (weight, lowest, keep), grads));
         }
-        let keep = self.keep(packed.ids.len())?;
-        Ok(self.reverse(Lora { adapter: Some(adapter), dropout }, &packed, (weight, lowest, keep), grads))
+        Ok(sums)
+    }
+
+    /// All sequences as one pass, for the sake of what they share; as two halves, and these likewise, where the layers'
+    /// inputs would take more than half of what the base takes in f32. Masks of dropout belong to one pass.
+    fn passes(&self, sequences: &[Sequence<'_>], share: bool) -> Result<Vec<Packed>, ModelError> {
+        let packed = self.pack(sequences, share)?;
+        let (rows, most) = (packed.ids.len(), self.weights.parameters() as usize / 2);
+        if share && sequences.len() > 1 && rows * self.layers.len() * self.config().hidden > most {
+            let (one, other) = sequences.split_at(sequences.len() / 2);
+            let mut passes = self.passes(one, share)?;
+            passes.extend(self.passes(other, share)?);
+            return Ok(passes);
+        }
+        Ok(if packed.is_empty() { Vec::new() } else { vec![packed] })
     }
 
     pub fn reverse(
@@ -68,7 +83,7 @@ impl<O: Ops> Decoder<O> {
         (weight, lowest, keep): (f32, usize, bool),
         grads: &mut Grads,
     ) -> LossSums {
-        let pass = Pass { rotation: &packed.rotation, segments: &packed.segments, lora };
+        let pass = Pass::of(packed, lora);
         let (x, mut kept) = self.stack_kept(&packed.ids, pass, lowest, keep);
         let (sums, mut dx) = self.head_back(&x, packed, weight);
         drop(x);
@@ -94,10 +109,13 @@ impl<O: Ops> Decoder<O> {
         let middle = self.mlp_back(layer, &dx, saved, pass, grads);
         self.ops.add(&mut dx, &middle);
         drop(middle);
-        if let Some(below) = self.attention_back(layer, &dx, (input, saved), pass, further, grads) {
-            self.ops.add(&mut dx, &below);
+        let below = self.attention_back(layer, &dx, (input, saved), pass, further, grads);
+        let Some(mut below) = below else { return dx };
+        match self.read_at(layer, pass) {
+            Some(read) => self.ops.scatter_add(&mut below, &dx, &read.rows, self.config().hidden),
+            None => self.ops.add(&mut below, &dx),
         }
-        dx
+        below
     }
 
     /// Through norm, gate, up and down: the gradient of the block's middle.
@@ -142,8 +160,10 @@ impl<O: Ops> Decoder<O> {
         }
         let (mut dq, mut dk, mut dv) = (ops.buf(ops.len(&s.q)), ops.buf(ops.len(&s.k)), ops.buf(ops.len(&s.v)));
         let saved = Attended { q: &s.q, k: &s.k, v: &s.v, out: &s.attended, lse: &s.lse };
-        ops.attention_back((&mut dq, &mut dk, &mut dv), &datt, saved, self.heads(), pass.segments);
-        ops.rope(&mut dq, pass.rotation, true);
+        let read = self.read_at(layer, pass);
+        let (rotation, segments) = read.map_or((pass.rotation, pass.segments), |r| (&r.rotation, &r.segments));
+        ops.attention_back((&mut dq, &mut dk, &mut dv), &datt, saved, self.heads(), segments);
+        ops.rope(&mut dq, rotation, true);
         ops.rope(&mut dk, pass.rotation, true);
         let eps = self.config().rms_eps;
         if let (Some((rq, rk)), Some((wq, wk))) = (&s.raw, &self.layers[layer].qk_norm) {
@@ -156,9 +176,23 @@ impl<O: Ops> Decoder<O> {
         let w = &self.layers[layer].attn_norm;
         let n = self.norm(input, w);
         let mut dn = ops.buf(ops.len(&n));
-        for (site, d, first) in [(Site::Q, &dq, true), (Site::K, &dk, false), (Site::V, &dv, false)] {
+        for (site, d, first) in [(Site::K, &dk, true), (Site::V, &dv, false)] {
             let to = further.then_some((&mut dn, first));
             self.linear_back(pass.lora, self.back(layer, site, &n, s, d), to, grads);
+        }
+        match self.picked(&n, read) {
+            None => {
+                let to = further.then_some((&mut dn, false));
+                self.linear_back(pass.lora, self.back(layer, Site::Q, &n, s, &dq), to, grads);
+            }
+            Some(picked) => {
+                let mut part = ops.buf(ops.len(&picked));
+                let to = further.then_some((&mut part, true));
+                self.linear_back(pass.lora, self.back(layer, Site::Q, &picked, s, &dq), to, grads);
+                if let Some(read) = read.filter(|_| further) {
+                    ops.scatter_add(&mut dn, &part, &read.rows, self.config().hidden);
+                }
+            }
         }
         if !further {
             return None;

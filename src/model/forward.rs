@@ -1,6 +1,7 @@
 //! One decoder block forwards; what the backward needs of it.
 
 use crate::model::decoder::{Decoder, Lora};
+use crate::model::packed::{Packed, Read};
 use crate::ops::{Heads, Ops, Rotation, Segment};
 use crate::weights::{LinearId, Site};
 
@@ -17,7 +18,15 @@ pub(super) struct Cache<O: Ops> {
 pub(super) struct Pass<'a> {
     pub rotation: &'a Rotation,
     pub segments: &'a [Segment],
+    /// Where the last layer is read; everywhere if None.
+    pub read: Option<&'a Read>,
     pub lora: Lora<'a>,
+}
+
+impl<'a> Pass<'a> {
+    pub fn of(packed: &'a Packed, lora: Lora<'a>) -> Self {
+        Self { rotation: &packed.rotation, segments: &packed.segments, read: packed.read.as_ref(), lora }
+    }
 }
 
 /// Values of a block that its backward reads. Norms' outputs and the gated product are made again there.
@@ -67,14 +76,29 @@ impl<O: Ops> Decoder<O> {
         x
     }
 
+    /// The rows at which the block is read, where these are not all.
+    pub fn read_at<'a>(&self, layer: usize, pass: Pass<'a>) -> Option<&'a Read> {
+        pass.read.filter(|_| layer + 1 == self.layers.len())
+    }
+
+    /// These rows of x; None where that is x itself.
+    pub fn picked(&self, x: &O::Buf, read: Option<&Read>) -> Option<O::Buf> {
+        let rows = &read?.rows;
+        let mut picked = self.ops.buf(rows.len() * self.config().hidden);
+        self.ops.gather(&mut picked, x, rows, self.config().hidden);
+        Some(picked)
+    }
+
     /// One block: the new residual stream, and what the backward needs. With a cache, the new keys and values are put
     /// behind the old ones, and the segment sees all of them.
     pub fn block(&self, layer: usize, x: &O::Buf, pass: Pass<'_>, cache: Option<&mut Cache<O>>) -> (O::Buf, Saved<O>) {
         let ops = &self.ops;
         let at = |site| LinearId { layer, site };
         let mut down: Downs<O> = std::array::from_fn(|_| None);
+        let read = self.read_at(layer, pass);
+        let (rotation, segments) = read.map_or((pass.rotation, pass.segments), |r| (&r.rotation, &r.segments));
         let n = self.norm(x, &self.layers[layer].attn_norm);
-        let mut q = self.linear(at(Site::Q), &n, pass.lora, &mut down);
+        let mut q = self.linear(at(Site::Q), self.picked(&n, read).as_ref().unwrap_or(&n), pass.lora, &mut down);
         let mut k = self.linear(at(Site::K), &n, pass.lora, &mut down);
         let v = self.linear(at(Site::V), &n, pass.lora, &mut down);
         drop(n);
@@ -82,21 +106,21 @@ impl<O: Ops> Decoder<O> {
             let (nq, nk) = (self.norm(&q, wq), self.norm(&k, wk));
             (std::mem::replace(&mut q, nq), std::mem::replace(&mut k, nk))
         });
-        ops.rope(&mut q, pass.rotation, false);
+        ops.rope(&mut q, rotation, false);
         ops.rope(&mut k, pass.rotation, false);
         let mut attended = ops.buf(ops.len(&q));
         let lse = match cache {
-            None => ops.attention(&mut attended, (&q, &k, &v), self.heads(), pass.segments),
+            None => ops.attention(&mut attended, (&q, &k, &v), self.heads(), segments),
             Some(cache) => {
                 let width = self.config().kv_heads * self.config().head_dim;
                 ops.copy_into(&mut cache.keys[layer], cache.len * width, &k);
                 ops.copy_into(&mut cache.values[layer], cache.len * width, &v);
                 let (keys, values) = (&cache.keys[layer], &cache.values[layer]);
-                ops.attention(&mut attended, (&q, keys, values), self.heads(), pass.segments)
+                ops.attention(&mut attended, (&q, keys, values), self.heads(), segments)
             }
         };
         let mut middle = self.linear(at(Site::O), &attended, pass.lora, &mut down);
-        ops.add(&mut middle, x);
+        ops.add(&mut middle, self.picked(x, read).as_ref().unwrap_or(x));
         let n = self.norm(&middle, &self.layers[layer].ffn_norm);
         let gate = self.linear(at(Site::Gate), &n, pass.lora, &mut down);
         let up = self.linear(at(Site::Up), &n, pass.lora, &mut down);

@@ -67,8 +67,9 @@ impl<O: Ops> Decoder<O> {
     fn advance(&self, ids: &[u32], cache: &mut Cache<O>, lora: Lora<'_>) -> O::Buf {
         let keys = cache.len + ids.len();
         let rotation = self.rotation(cache.len..keys);
-        let segments = [Segment { query: 0, queries: ids.len(), key: 0, keys }];
-        let x = self.stack(ids, Pass { rotation: &rotation, segments: &segments, lora }, Some(cache));
+        let segments =
+            [Segment { query: 0, own: cache.len, offsets: (0..ids.len()).collect(), before: vec![0..cache.len] }];
+        let x = self.stack(ids, Pass { rotation: &rotation, segments: &segments, read: None, lora }, Some(cache));
         cache.len = keys;
         x
     }

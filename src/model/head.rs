@@ -3,9 +3,9 @@
 use crate::lora::{Adapter, Stored};
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::Pass;
-use crate::model::packed::Packed;
+use crate::model::packed::{Packed, Trie};
 use crate::model::{LossSums, ModelError, Sequence};
-use crate::ops::{Ops, RowLoss, Segment};
+use crate::ops::{Ops, RowLoss};
 
 /// Logits held at once (32 MiB).
 const LOGITS: usize = 1 << 23;
@@ -40,8 +40,7 @@ impl<O: Ops> Decoder<O> {
     pub fn taught(&self, packed: &Packed) -> Option<O::Buf> {
         let taught = packed.taught.as_ref()?;
         let lora = Lora { adapter: None, dropout: None };
-        let pass = Pass { rotation: &taught.rotation, segments: &taught.segments, lora };
-        Some(self.stack(&taught.ids, pass, None))
+        Some(self.stack(&taught.ids, Pass::of(taught, lora), None))
     }
 
     /// The losses of every row that is asked for, stretch by stretch; with `weight`, `each` takes the gradient of the
@@ -88,10 +87,8 @@ impl<O: Ops> Decoder<O> {
 
     pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
         self.check_adapter(adapter)?;
-        let packed = self.pack(sequences)?;
-        let lora = Lora { adapter, dropout: None };
-        let pass = Pass { rotation: &packed.rotation, segments: &packed.segments, lora };
-        let x = self.stack(&packed.ids, pass, None);
+        let packed = self.pack(sequences, true)?;
+        let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, dropout: None }), None);
         let taught = self.taught(&packed);
         Ok(self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {}))
     }
@@ -104,25 +101,26 @@ impl<O: Ops> Decoder<O> {
         log_softmax: bool,
     ) -> Result<Vec<f32>, ModelError> {
         self.check_adapter(adapter)?;
-        let (mut ids, mut segments, mut positions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut used = Vec::with_capacity(asked.len());
         for (sequence, chosen) in asked {
             self.check_ids(sequence)?;
-            let Some(&last) = chosen.iter().max() else { continue };
-            let Some(used) = sequence.get(..=last) else {
+            let length = chosen.iter().max().map_or(0, |last| last + 1);
+            used.push(sequence.get(..length).ok_or_else(|| {
                 let what = "the list of positions".to_owned();
-                return Err(ModelError::Shape { what, found: last + 1, expected: sequence.len() });
-            };
-            let (start, n) = (ids.len(), used.len());
-            positions.extend(chosen.iter().map(|p| start + p));
-            ids.extend_from_slice(used);
-            segments.push(Segment { query: start, queries: n, key: start, keys: n });
+                ModelError::Shape { what, found: length, expected: sequence.len() }
+            })?);
         }
+        let trie = Trie::of(&used, true);
+        let mut positions: Vec<usize> =
+            asked.iter().zip(&trie.rows).flat_map(|((_, chosen), rows)| chosen.iter().map(|&p| rows[p])).collect();
         if positions.is_empty() {
             return Ok(Vec::new());
         }
-        let rotation = self.rotation(segments.iter().flat_map(|s| 0..s.queries));
-        let pass = Pass { rotation: &rotation, segments: &segments, lora: Lora { adapter, dropout: None } };
-        let x = self.stack(&ids, pass, None);
+        let read = self.read(&trie, [&mut positions]);
+        let rotation = self.rotation(trie.positions.iter().copied());
+        let lora = Lora { adapter, dropout: None };
+        let pass = Pass { rotation: &rotation, segments: &trie.segments, read: read.as_ref(), lora };
+        let x = self.stack(&trie.ids, pass, None);
         let mut all = Vec::with_capacity(positions.len() * self.config().vocab);
         for rows in positions.chunks(self.stretch()) {
             let (_, mut logits) = self.logits_of(&x, rows);

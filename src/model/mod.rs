@@ -53,6 +53,15 @@ pub struct LossSums {
     pub tokens: u64,
 }
 
+impl LossSums {
+    pub fn add(&mut self, other: &Self) {
+        self.nll += other.nll;
+        self.correct += other.correct;
+        self.entropy += other.entropy;
+        self.tokens += other.tokens;
+    }
+}
+
 /// LoRA dropout for one forward and backward: the mask depends on (seed, step, linear, element) only.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout {
@@ -103,7 +112,7 @@ impl Model {
         self.0.loss(adapter, sequences)
     }
 
-    /// Forward and backward of one micro-batch; *adds* to `grads` the gradient of `weight · Σ nll`
+    /// Forward and backward of some sequences, in one pass where memory allows; *adds* to `grads` the gradient of `weight · Σ nll`
     /// (`weight` = 1 / trained tokens of the whole optimiser step).
     pub fn loss_and_grads(
         &self,

@@ -46,13 +46,6 @@ pub(super) struct Taken {
     pub samples: u64,
 }
 
-pub(super) fn add(sums: &mut LossSums, other: &LossSums) {
-    sums.nll += other.nll;
-    sums.correct += other.correct;
-    sums.entropy += other.entropy;
-    sums.tokens += other.tokens;
-}
-
 /// Gradients of the mean loss over the step's trained tokens into `grads` (cleared first). `step` counts from 0.
 /// None when interrupted between micro-batches. A loss that is not finite ends the step early.
 pub(super) fn gradients(
@@ -68,7 +61,9 @@ pub(super) fn gradients(
     let weight = (1.0 / trained.max(1) as f64) as f32;
     let dropout = adapter.config.dropout;
     let mut taken = Taken::default();
-    for (micro, batch) in examples.chunks(config.batch_size.max(1)).enumerate() {
+    // Micro-batches are there to spare memory, which the model does itself, seeing what examples have in common.
+    let together = if dropout > 0.0 { config.batch_size.max(1) } else { examples.len().max(1) };
+    for (micro, batch) in examples.chunks(together).enumerate() {
         if interrupt.raised() {
             return Ok(None);
         }
@@ -77,7 +72,7 @@ pub(super) fn gradients(
         let pass = step * config.gradient_accumulation.max(1) as u64 + micro as u64;
         let dropout = (dropout > 0.0).then_some(Dropout { p: dropout, seed: config.seed, step: pass });
         let sums = engine.loss_and_grads(adapter, &sequences, (weight, dropout), grads)?;
-        add(&mut taken.loss, &sums);
+        taken.loss.add(&sums);
         taken.num_tokens += batch.iter().map(|e| e.tokens).sum::<u64>();
         taken.samples += batch.len() as u64;
         if !sums.nll.is_finite() {

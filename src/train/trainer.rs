@@ -226,7 +226,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
                 return Ok(());
             }
             let sequences: Vec<_> = batch.iter().map(Prepared::sequence).collect();
-            step::add(&mut sums, &self.job.model.loss(&self.adapter, &sequences)?);
+            sums.add(&self.job.model.loss(&self.adapter, &sequences)?);
         }
         let tokens = sums.tokens.max(1) as f64;
         let (eval_loss, mean_token_accuracy) = (sums.nll / tokens, sums.correct as f64 / tokens);
