@@ -5,16 +5,8 @@ use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::{Pass, Saved};
 use crate::model::packed::Packed;
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
-use crate::ops::{Attended, LowRankGrad, Ops, available_memory};
+use crate::ops::{Attended, Back, LowRankGrad, Ops, available_memory};
 use crate::weights::{LinearId, Site};
-
-/// One linear's part of the reverse pass: what came in, its low-rank middle, what comes back.
-struct Back<'a, O: Ops> {
-    id: LinearId,
-    x: &'a O::Buf,
-    down: Option<&'a O::Buf>,
-    dy: &'a O::Buf,
-}
 
 impl<O: Ops> Decoder<O> {
     /// Floats per row that the backward of one layer reads.
@@ -124,7 +116,7 @@ impl<O: Ops> Decoder<O> {
         let mut h = ops.buf(ops.len(&s.gate));
         ops.swiglu(&mut h, &s.gate, &s.up);
         let mut dh = ops.buf(ops.len(&h));
-        self.linear_back(pass.lora, self.back(layer, Site::Down, &h, s, dx), Some((&mut dh, true)), grads);
+        self.linears_back((layer, s, pass), Some(&mut dh), &h, [(Site::Down, dx)], grads);
         let mut dup = h;
         let mut dgate = ops.buf(ops.len(&dh));
         ops.swiglu_back(&mut dgate, &mut dup, &dh, &s.gate, &s.up);
@@ -132,8 +124,7 @@ impl<O: Ops> Decoder<O> {
         let w = &self.layers[layer].ffn_norm;
         let n = self.norm(&s.middle, w);
         let mut dn = ops.buf(ops.len(&n));
-        self.linear_back(pass.lora, self.back(layer, Site::Gate, &n, s, &dgate), Some((&mut dn, true)), grads);
-        self.linear_back(pass.lora, self.back(layer, Site::Up, &n, s, &dup), Some((&mut dn, false)), grads);
+        self.linears_back((layer, s, pass), Some(&mut dn), &n, [(Site::Gate, &dgate), (Site::Up, &dup)], grads);
         let mut dmiddle = n;
         ops.rms_norm_back(&mut dmiddle, &dn, &s.middle, w, self.config().rms_eps, true);
         dmiddle
@@ -153,8 +144,7 @@ impl<O: Ops> Decoder<O> {
         let asked = |site| self.low_rank(pass.lora, LinearId { layer, site }).is_some();
         let below = further || [Site::Q, Site::K, Site::V].into_iter().any(asked);
         let mut datt = ops.buf(ops.len(&s.attended));
-        let o = self.back(layer, Site::O, &s.attended, s, dx);
-        self.linear_back(pass.lora, o, below.then_some((&mut datt, true)), grads);
+        self.linears_back((layer, s, pass), below.then_some(&mut datt), &s.attended, [(Site::O, dx)], grads);
         if !below {
             return None;
         }
@@ -176,19 +166,13 @@ impl<O: Ops> Decoder<O> {
         let w = &self.layers[layer].attn_norm;
         let n = self.norm(input, w);
         let mut dn = ops.buf(ops.len(&n));
-        for (site, d, first) in [(Site::K, &dk, true), (Site::V, &dv, false)] {
-            let to = further.then_some((&mut dn, first));
-            self.linear_back(pass.lora, self.back(layer, site, &n, s, d), to, grads);
-        }
+        let (at, to) = ((layer, s, pass), further.then_some(&mut dn));
         match self.picked(&n, read) {
-            None => {
-                let to = further.then_some((&mut dn, false));
-                self.linear_back(pass.lora, self.back(layer, Site::Q, &n, s, &dq), to, grads);
-            }
+            None => self.linears_back(at, to, &n, [(Site::Q, &dq), (Site::K, &dk), (Site::V, &dv)], grads),
             Some(picked) => {
+                self.linears_back(at, to, &n, [(Site::K, &dk), (Site::V, &dv)], grads);
                 let mut part = ops.buf(ops.len(&picked));
-                let to = further.then_some((&mut part, true));
-                self.linear_back(pass.lora, self.back(layer, Site::Q, &picked, s, &dq), to, grads);
+                self.linears_back(at, further.then_some(&mut part), &picked, [(Site::Q, &dq)], grads);
                 if let Some(read) = read.filter(|_| further) {
                     ops.scatter_add(&mut dn, &part, &read.rows, self.config().hidden);
                 }
@@ -202,20 +186,28 @@ impl<O: Ops> Decoder<O> {
         Some(below)
     }
 
-    fn back<'a>(&self, layer: usize, site: Site, x: &'a O::Buf, saved: &'a Saved<O>, dy: &'a O::Buf) -> Back<'a, O> {
-        Back { id: LinearId { layer, site }, x, down: saved.down[site as usize].as_ref(), dy }
-    }
-
-    /// Adds the gradients of A and B; sets or adds the input's where it is asked for.
-    fn linear_back(&self, lora: Lora<'_>, back: Back<'_, O>, dx: Option<(&mut O::Buf, bool)>, grads: &mut Grads) {
-        let Back { id, x, down, dy } = back;
-        let dx = dx.map(|(dx, set)| {
-            self.ops.linear_back(dx, dy, self.matrix(id), set);
-            dx
-        });
-        if let (Some(pair), Some(down), Some(grad)) = (self.low_rank(lora, id), down, grads.get_mut(&id)) {
-            let grad = LowRankGrad { a: &mut grad.a, b: &mut grad.b };
-            self.ops.low_rank_back(dx, grad, dy, (x, down), pair);
-        }
+    /// Adds the gradients of A and B of linears that read `x`; sets the input's where it is asked for.
+    fn linears_back<const N: usize>(
+        &self,
+        (layer, saved, pass): (usize, &Saved<O>, Pass<'_>),
+        dx: Option<&mut O::Buf>,
+        x: &O::Buf,
+        dys: [(Site, &O::Buf); N],
+        grads: &mut Grads,
+    ) {
+        let linears = dys.map(|(site, _)| self.one(layer, site, pass.lora));
+        let mut pairs: Vec<(LinearId, &mut Pair)> = grads
+            .range_mut(LinearId { layer, site: Site::Q }..=LinearId { layer, site: Site::Down })
+            .map(|(id, pair)| (*id, pair))
+            .collect();
+        let backs = dys
+            .into_iter()
+            .map(|(site, dy)| {
+                let mine = pairs.iter().position(|(id, _)| id.site == site).map(|i| pairs.swap_remove(i).1);
+                let grad = mine.map(|p| LowRankGrad { a: &mut p.a, b: &mut p.b });
+                Back { dy, down: saved.down[site as usize].as_ref(), grad }
+            })
+            .collect();
+        self.ops.linears_back(dx.map(|dx| (dx, true)), x, &linears, backs);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::packed::{Packed, Read};
-use crate::ops::{Heads, Ops, Rotation, Segment};
+use crate::ops::{Heads, Linear, Ops, Rotation, Segment};
 use crate::weights::{LinearId, Site};
 
 /// Keys and values of earlier positions, `capacity` rows a layer.
@@ -42,11 +42,11 @@ pub(super) struct Saved<O: Ops> {
     pub lse: O::Buf,
     pub gate: O::Buf,
     pub up: O::Buf,
-    /// (mask∘x)·Aᵀ of each adapted linear, in the order of `Site::ALL`.
-    pub down: [Option<O::Buf>; 7],
+    pub down: Downs<O>,
 }
 
-type Downs<O> = [Option<<O as Ops>::Buf>; 7];
+/// (mask∘x)·Aᵀ of each adapted linear, in the order of `Site::ALL`.
+pub(super) type Downs<O> = [Option<<O as Ops>::Buf>; 7];
 
 impl<O: Ops> Decoder<O> {
     pub fn heads(&self) -> Heads {
@@ -54,13 +54,29 @@ impl<O: Ops> Decoder<O> {
         Heads { heads: c.heads, kv_heads: c.kv_heads, head_dim: c.head_dim }
     }
 
-    /// A linear with its bias and low-rank term.
-    fn linear(&self, id: LinearId, x: &O::Buf, lora: Lora<'_>, downs: &mut Downs<O>) -> O::Buf {
-        let (out, inn) = self.config().shape(id.site);
-        let mut y = self.ops.buf(self.ops.len(x) / inn * out);
-        self.ops.linear(&mut y, x, self.matrix(id), self.bias(id));
-        downs[id.site as usize] = self.low_rank(lora, id).map(|pair| self.ops.low_rank(&mut y, x, pair));
-        y
+    /// A linear with its bias and low-rank term, as it is asked of `Ops`.
+    pub fn one<'a>(&'a self, layer: usize, site: Site, lora: Lora<'a>) -> Linear<'a, O::Buf, O::Weight> {
+        let id = LinearId { layer, site };
+        Linear { w: self.matrix(id), bias: self.bias(id), pair: self.low_rank(lora, id) }
+    }
+
+    /// Linears of a layer that read the same rows.
+    fn linears<const N: usize>(
+        &self,
+        (layer, sites): (usize, [Site; N]),
+        x: &O::Buf,
+        lora: Lora<'_>,
+        downs: &mut Downs<O>,
+    ) -> [O::Buf; N] {
+        let linears = sites.map(|site| self.one(layer, site, lora));
+        let mut ys = sites.map(|site| {
+            let (out, inn) = self.config().shape(site);
+            self.ops.buf(self.ops.len(x) / inn * out)
+        });
+        for (site, down) in sites.into_iter().zip(self.ops.linears(&mut ys, x, &linears)) {
+            downs[site as usize] = down;
+        }
+        ys
     }
 
     pub fn norm(&self, x: &O::Buf, w: &O::Buf) -> O::Buf {
@@ -93,14 +109,18 @@ impl<O: Ops> Decoder<O> {
     /// behind the old ones, and the segment sees all of them.
     pub fn block(&self, layer: usize, x: &O::Buf, pass: Pass<'_>, cache: Option<&mut Cache<O>>) -> (O::Buf, Saved<O>) {
         let ops = &self.ops;
-        let at = |site| LinearId { layer, site };
         let mut down: Downs<O> = std::array::from_fn(|_| None);
         let read = self.read_at(layer, pass);
         let (rotation, segments) = read.map_or((pass.rotation, pass.segments), |r| (&r.rotation, &r.segments));
         let n = self.norm(x, &self.layers[layer].attn_norm);
-        let mut q = self.linear(at(Site::Q), self.picked(&n, read).as_ref().unwrap_or(&n), pass.lora, &mut down);
-        let mut k = self.linear(at(Site::K), &n, pass.lora, &mut down);
-        let v = self.linear(at(Site::V), &n, pass.lora, &mut down);
+        let (mut q, mut k, v) = match self.picked(&n, read) {
+            None => self.linears((layer, [Site::Q, Site::K, Site::V]), &n, pass.lora, &mut down).into(),
+            Some(picked) => {
+                let [q] = self.linears((layer, [Site::Q]), &picked, pass.lora, &mut down);
+                let [k, v] = self.linears((layer, [Site::K, Site::V]), &n, pass.lora, &mut down);
+                (q, k, v)
+            }
+        };
         drop(n);
         let raw = self.layers[layer].qk_norm.as_ref().map(|(wq, wk)| {
             let (nq, nk) = (self.norm(&q, wq), self.norm(&k, wk));
@@ -119,15 +139,14 @@ impl<O: Ops> Decoder<O> {
                 ops.attention(&mut attended, (&q, keys, values), self.heads(), segments)
             }
         };
-        let mut middle = self.linear(at(Site::O), &attended, pass.lora, &mut down);
+        let [mut middle] = self.linears((layer, [Site::O]), &attended, pass.lora, &mut down);
         ops.add(&mut middle, self.picked(x, read).as_ref().unwrap_or(x));
         let n = self.norm(&middle, &self.layers[layer].ffn_norm);
-        let gate = self.linear(at(Site::Gate), &n, pass.lora, &mut down);
-        let up = self.linear(at(Site::Up), &n, pass.lora, &mut down);
+        let [gate, up] = self.linears((layer, [Site::Gate, Site::Up]), &n, pass.lora, &mut down);
         drop(n);
         let mut h = ops.buf(ops.len(&gate));
         ops.swiglu(&mut h, &gate, &up);
-        let mut out = self.linear(at(Site::Down), &h, pass.lora, &mut down);
+        let [mut out] = self.linears((layer, [Site::Down]), &h, pass.lora, &mut down);
         ops.add(&mut out, &middle);
         (out, Saved { middle, raw, q, k, v, attended, lse, gate, up, down })
     }

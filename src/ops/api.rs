@@ -35,11 +35,28 @@ pub struct LowRank<'a> {
     pub mask: Option<Mask>,
 }
 
+/// One of several linears that read the same rows: y = x·Wᵀ (+ bias) (+ its low-rank term).
+#[derive(Debug)]
+pub struct Linear<'a, B, W> {
+    pub w: Matrix<'a, W>,
+    pub bias: Option<&'a B>,
+    pub pair: Option<LowRank<'a>>,
+}
+
 /// Where the gradients of a low-rank term are added.
 #[derive(Debug)]
 pub struct LowRankGrad<'a> {
     pub a: &'a mut [f32],
     pub b: &'a mut [f32],
+}
+
+/// What one linear's backward starts from.
+#[derive(Debug)]
+pub struct Back<'a, B> {
+    pub dy: &'a B,
+    /// What [`Ops::linears`] returned.
+    pub down: Option<&'a B>,
+    pub grad: Option<LowRankGrad<'a>>,
 }
 
 /// Heads of an attention: `heads` of q share `kv_heads` of k and v.
@@ -167,6 +184,26 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
         pair: LowRank<'_>,
     );
 
+    /// Linears that read the same rows: sets each y; returns each term's (mask∘x)·Aᵀ for the backward.
+    fn linears(
+        &self,
+        ys: &mut [Self::Buf],
+        x: &Self::Buf,
+        linears: &[Linear<'_, Self::Buf, Self::Weight>],
+    ) -> Vec<Option<Self::Buf>> {
+        each_linear(self, ys, x, linears)
+    }
+    /// Adds the gradients of each term; with `dx`, adds to it the inputs' gradient of all, or sets it.
+    fn linears_back(
+        &self,
+        dx: Option<(&mut Self::Buf, bool)>,
+        x: &Self::Buf,
+        linears: &[Linear<'_, Self::Buf, Self::Weight>],
+        backs: Vec<Back<'_, Self::Buf>>,
+    ) {
+        each_linear_back(self, dx, x, linears, backs);
+    }
+
     /// y = x / rms(x) · w over rows of `w`'s length.
     fn rms_norm(&self, y: &mut Self::Buf, x: &Self::Buf, w: &Self::Buf, eps: f32);
     /// dx (+)= the gradient through the norm (`w` is frozen): added unless `set`.
@@ -222,4 +259,36 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     ) -> Vec<RowLoss>;
     /// Logits become log-probabilities, rows of `width`.
     fn log_softmax(&self, logits: &mut Self::Buf, width: usize);
+}
+
+/// [`Ops::linears`], one after the other.
+pub(in crate::ops) fn each_linear<O: Ops + ?Sized>(
+    ops: &O,
+    ys: &mut [O::Buf],
+    x: &O::Buf,
+    linears: &[Linear<'_, O::Buf, O::Weight>],
+) -> Vec<Option<O::Buf>> {
+    let one = |(y, l): (&mut O::Buf, &Linear<'_, O::Buf, O::Weight>)| {
+        ops.linear(y, x, l.w, l.bias);
+        l.pair.map(|pair| ops.low_rank(y, x, pair))
+    };
+    ys.iter_mut().zip(linears).map(one).collect()
+}
+
+/// [`Ops::linears_back`], one after the other.
+pub(in crate::ops) fn each_linear_back<O: Ops + ?Sized>(
+    ops: &O,
+    mut dx: Option<(&mut O::Buf, bool)>,
+    x: &O::Buf,
+    linears: &[Linear<'_, O::Buf, O::Weight>],
+    backs: Vec<Back<'_, O::Buf>>,
+) {
+    for (l, back) in linears.iter().zip(backs) {
+        if let Some((dx, set)) = &mut dx {
+            ops.linear_back(dx, back.dy, l.w, std::mem::take(set));
+        }
+        if let (Some(pair), Some(down), Some(grad)) = (l.pair, back.down, back.grad) {
+            ops.low_rank_back(dx.as_mut().map(|d| &mut *d.0), grad, back.dy, (x, down), pair);
+        }
+    }
 }

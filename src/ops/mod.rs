@@ -9,7 +9,7 @@ mod machine;
 mod pool;
 mod random;
 
-pub use api::{Attended, Heads, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment};
+pub use api::{Attended, Back, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment};
 pub use blocks::{decode, encode_dithered, encode_nearest, steps};
 pub use cpu::Cpu;
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};

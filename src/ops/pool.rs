@@ -208,6 +208,16 @@ impl<T> Parts<T> {
         Self(slice.as_mut_ptr(), slice.len())
     }
 
+    /// The address of element `at`, for parts that are not contiguous.
+    ///
+    /// # Safety
+    /// As for [`Parts::slice`], of all that is reached from here.
+    pub unsafe fn pointer(&self, at: usize) -> *mut T {
+        assert!(at < self.1);
+        // SAFETY: within the slice.
+        unsafe { self.0.add(at) }
+    }
+
     /// The part [start, start + len).
     ///
     /// # Safety

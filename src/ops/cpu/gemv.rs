@@ -1,10 +1,10 @@
 //! Products with few rows (decoding): the weight is read once, so its smallest form is read: the mapped blocks
 //! themselves where a kernel knows them, else the f32 copy. Values are decoded exactly; x stays f32.
 
-use crate::ops::Matrix;
 use crate::ops::cpu::Widened;
 use crate::ops::cpu::simd::{simd, sum};
 use crate::ops::pool::{Parts, Pool};
+use crate::ops::{Matrix, decode};
 
 #[cfg(target_arch = "x86_64")]
 mod blocks;
@@ -39,8 +39,17 @@ pub(super) fn few_rows(pool: &Pool, y: &mut [f32], x: &[f32], w: Matrix<'_, Wide
                 }
                 continue;
             }
-            for (y, w) in y.iter_mut().zip(w.resident.values[first * inn..].chunks_exact(inn)) {
-                *y = dot(w, x);
+            match w.resident {
+                Widened::Rows(values) => {
+                    y.iter_mut().zip(values[first * inn..].chunks_exact(inn)).for_each(|(y, w)| *y = dot(w, x));
+                }
+                Widened::Panels { .. } => {
+                    let mut row = vec![0.0; inn];
+                    for (i, y) in y.iter_mut().enumerate() {
+                        decode(w.source.encoding, w.source.row(first + i), &mut row);
+                        *y = dot(&row, x);
+                    }
+                }
             }
         }
     });

@@ -8,13 +8,13 @@ use crate::ops::random::uniform_at;
 use crate::ops::{LowRank, LowRankGrad, Mask, Matrix, Ops};
 
 simd! {
-    fn scale_by(y: &mut [f32], by: f32) {
+    pub(super) fn scale_by(y: &mut [f32], by: f32) {
         y.iter_mut().for_each(|y| *y *= by);
     }
 }
 
 /// Up to so many rows a product reads the weight once and computes dot products: it waits for memory.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 impl Cpu {
     pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, Widened>, bias: Option<&[f32]>) {
@@ -24,8 +24,18 @@ impl Cpu {
         if rows <= FEW {
             gemv::few_rows(&self.pool, y, x, w);
         } else {
-            let (x, w) = (View::packed(x, rows, inn), View::packed(&w.resident.values, out, inn));
-            matmul(self.route, &self.pool, ViewMut::packed(y, rows, out), x, w.t(), Store::Set);
+            match w.resident {
+                Widened::Rows(values) => {
+                    let (x, w) = (View::packed(x, rows, inn), View::packed(values, out, inn));
+                    matmul(self.route, &self.pool, ViewMut::packed(y, rows, out), x, w.t(), Store::Set);
+                }
+                #[cfg(target_arch = "x86_64")]
+                Widened::Panels { .. } => {
+                    self.times(y, (x, rows, inn), w.forward(), Store::Set);
+                }
+                #[cfg(not(target_arch = "x86_64"))]
+                Widened::Panels { .. } => unreachable!("no kernel of ours here"),
+            }
         }
         if let Some(bias) = bias {
             for y in y.chunks_exact_mut(out) {
@@ -38,9 +48,17 @@ impl Cpu {
         let (out, inn) = (w.source.rows, w.source.cols);
         let rows = dy.len() / out;
         assert!(dy.len() == rows * out && dx.len() == rows * inn);
-        let (dy, w) = (View::packed(dy, rows, out), View::packed(&w.resident.values, out, inn));
         let store = if set { Store::Set } else { Store::Add };
-        matmul(self.route, &self.pool, ViewMut::packed(dx, rows, inn), dy, w, store);
+        match w.resident {
+            Widened::Rows(values) => {
+                let (dy, w) = (View::packed(dy, rows, out), View::packed(values, out, inn));
+                matmul(self.route, &self.pool, ViewMut::packed(dx, rows, inn), dy, w, store);
+            }
+            #[cfg(target_arch = "x86_64")]
+            Widened::Panels { .. } => self.times(dx, (dy, rows, out), w.back(self), store),
+            #[cfg(not(target_arch = "x86_64"))]
+            Widened::Panels { .. } => unreachable!("no kernel of ours here"),
+        }
     }
 
     /// mask∘x, as one more copy; nothing to do without a mask.

@@ -2,6 +2,8 @@
 
 mod arena;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod fused;
 mod gemv;
 mod linear;
 mod loss;
@@ -10,15 +12,20 @@ mod mlp;
 mod norm;
 mod rope;
 mod simd;
+mod weight;
 
 use std::sync::Arc;
 
 pub use arena::Buf;
 use matmul::Route;
+pub use weight::Widened;
 
+#[cfg(target_arch = "x86_64")]
+use crate::ops::api::{each_linear, each_linear_back};
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{
-    Attended, Heads, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef, decode,
+    Attended, Back, Heads, Linear, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef,
+    decode,
 };
 
 /// Arithmetic on this machine's cores.
@@ -27,12 +34,6 @@ pub struct Cpu {
     pool: Pool,
     route: Route,
     arena: Arc<arena::Arena>,
-}
-
-/// A weight in f32, row-major.
-#[derive(Debug)]
-pub struct Widened {
-    values: Vec<f32>,
 }
 
 impl Cpu {
@@ -97,24 +98,7 @@ impl Ops for Cpu {
     }
 
     fn prepare(&self, weight: WeightRef<'_>) -> Result<Widened, OpsError> {
-        weight.encoding.check_columns("the weight", weight.cols)?;
-        let (len, row) = (weight.rows * weight.cols, weight.encoding.bytes_for(weight.cols));
-        if weight.bytes.len() != weight.rows * row {
-            return Err(OpsError::BaseSize {
-                base: weight.bytes.len(),
-                values: len,
-                encoding: weight.encoding,
-                expected: weight.rows * row,
-            });
-        }
-        let mut values = vec![0.0; len];
-        if len > 0 {
-            self.rows(&mut values, weight.cols, &|start, part| {
-                let first = start / weight.cols * row;
-                decode(weight.encoding, &weight.bytes[first..first + part.len() / weight.cols * row], part);
-            });
-        }
-        Ok(Widened { values })
+        self.widened(weight)
     }
 
     fn linear(&self, y: &mut Buf, x: &Buf, w: Matrix<'_, Widened>, bias: Option<&Buf>) {
@@ -135,6 +119,23 @@ impl Ops for Cpu {
         pair: LowRank<'_>,
     ) {
         self.low_rank_backward(dx.map(|d| &mut d[..]), grad, dy, (x, down), pair);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn linears(&self, ys: &mut [Buf], x: &Buf, linears: &[Linear<'_, Buf, Widened>]) -> Vec<Option<Buf>> {
+        self.fused(ys, x, linears).unwrap_or_else(|| each_linear(self, ys, x, linears))
+    }
+    #[cfg(target_arch = "x86_64")]
+    fn linears_back(
+        &self,
+        mut dx: Option<(&mut Buf, bool)>,
+        x: &Buf,
+        linears: &[Linear<'_, Buf, Widened>],
+        mut backs: Vec<Back<'_, Buf>>,
+    ) {
+        if !self.fused_back(&mut dx, x, linears, &mut backs) {
+            each_linear_back(self, dx, x, linears, backs);
+        }
     }
 
     fn rms_norm(&self, y: &mut Buf, x: &Buf, w: &Buf, eps: f32) {

@@ -156,6 +156,73 @@ fn low_rank_term_with_and_without_dropout() {
     }
 }
 
+/// Linears that share their rows, in one go and one after the other: outputs, middles, every gradient.
+#[test]
+fn fused_linears_equal_each_alone() {
+    let cpu = Cpu::new(2);
+    for (case, (m, inn, outs, ranks)) in [
+        (1, 16, vec![8], vec![2]),
+        (9, 33, vec![7, 40], vec![3, 0]),
+        (30, 64, vec![64, 32, 32], vec![8, 8, 8]),
+        (700, 48, vec![100], vec![16]),
+        (5, 20, vec![20, 12], vec![0, 0]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = 100 * case as u64;
+        let x = cpu.upload(&random(key, m * inn));
+        let sources: Vec<_> =
+            outs.iter().zip(1..).map(|(&o, i)| f32_source(&random(key + i, o * inn), o, inn)).collect();
+        let residents: Vec<_> = sources.iter().map(|s| cpu.prepare(source(s)).unwrap()).collect();
+        let biases: Vec<_> = outs.iter().map(|&o| cpu.upload(&random(key + 20, o))).collect();
+        let halves = |r: usize, o: usize| (random(key + 30, r * inn), random(key + 31, o * r));
+        let pairs: Vec<_> = outs.iter().zip(&ranks).map(|(&o, &r)| halves(r, o)).collect();
+        let linears: Vec<_> = (0..outs.len())
+            .map(|i| Linear {
+                w: Matrix { resident: &residents[i], source: source(&sources[i]) },
+                bias: (i % 2 == 1).then_some(&biases[i]),
+                pair: (ranks[i] > 0).then(|| {
+                    let (a, b) = &pairs[i];
+                    LowRank { a, b, rank: ranks[i], scale: 0.7, mask: None }
+                }),
+            })
+            .collect();
+        let dys: Vec<_> = outs.iter().map(|&o| cpu.upload(&random(key + 40, m * o))).collect();
+        let start = random(key + 50, m * inn);
+        let of = |fused: bool, set: bool| {
+            let mut ys: Vec<_> = outs.iter().map(|&o| cpu.buf(m * o)).collect();
+            let downs = match fused {
+                true => cpu.linears(&mut ys, &x, &linears),
+                false => each_linear(&cpu, &mut ys, &x, &linears),
+            };
+            let mut grads: Vec<_> = pairs.iter().map(|(a, b)| (vec![0.5; a.len()], vec![0.25; b.len()])).collect();
+            let backs = grads
+                .iter_mut()
+                .enumerate()
+                .map(|(i, (a, b))| Back { dy: &dys[i], down: downs[i].as_ref(), grad: Some(LowRankGrad { a, b }) })
+                .collect();
+            let mut dx = cpu.upload(&start);
+            match fused {
+                true => cpu.linears_back(Some((&mut dx, set)), &x, &linears, backs),
+                false => each_linear_back(&cpu, Some((&mut dx, set)), &x, &linears, backs),
+            }
+            let mut all: Vec<Vec<f32>> = ys.iter().map(|y| y.to_vec()).collect();
+            all.extend(downs.iter().flatten().map(|d| d.to_vec()));
+            all.extend(grads.into_iter().flat_map(|(a, b)| [a, b]));
+            all.push(dx.to_vec());
+            all
+        };
+        for set in [false, true] {
+            for (one, other) in of(true, set).into_iter().zip(of(false, set)) {
+                assert_eq!(one.len(), other.len());
+                let scale = other.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+                assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() <= 2e-6 * scale), "case {case}");
+            }
+        }
+    }
+}
+
 #[test]
 fn dropout_keeps_the_share_it_says() {
     let cpu = Cpu::new(1);
@@ -487,7 +554,9 @@ fn few_rows_of_every_encoding_equal_the_widened_product() {
             }
             let w = WeightRef { bytes: &bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
             let resident = cpu.prepare(w).unwrap();
-            let values = wide(&resident.values);
+            let mut values = vec![0.0; out * inn];
+            decode(encoding, &bytes, &mut values);
+            let values = wide(&values);
             for rows in [1, 3] {
                 let x = random(1, rows * inn);
                 let mut y = cpu.buf(rows * out);

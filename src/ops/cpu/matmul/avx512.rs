@@ -22,12 +22,12 @@ thread_local! {
 }
 
 /// Depths of the passes over k, all about equal and at most `KC`.
-fn pass(k: usize) -> usize {
+pub(super) fn pass(k: usize) -> usize {
     let passes = k.div_ceil(KC);
     k.div_ceil(passes)
 }
 
-fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+pub(super) fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {
         buffer.resize(len, 0.0);
     }
@@ -37,6 +37,18 @@ fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
 /// Packed A: (len, offset of (row block, pass)). A few floats at the end take the overhang of the last store.
 fn a_len(m: usize, kc: usize) -> usize {
     m.div_ceil(MR) * MR * kc + 16
+}
+
+impl Product {
+    /// Rows [m0, m0 + rows) and the panel from n0 on, in the pass from k0 on.
+    ///
+    /// # Safety
+    /// Within C.
+    unsafe fn tile(&self, m0: usize, rows: usize, n0: usize, k0: usize) -> Tile {
+        // SAFETY: by contract.
+        let c = unsafe { self.c.0.add(m0 * self.c.1 + n0) };
+        Tile { c, stride: self.c.1, rows, cols: NR.min(self.n - n0), add: k0 > 0 || self.into == Store::Add }
+    }
 }
 
 pub(super) fn here(p: &Product) {
@@ -55,7 +67,7 @@ pub(super) fn here(p: &Product) {
                     }
                     for n0 in (0..p.n).step_by(NR) {
                         pack_b(p, n0, k0, k, b);
-                        panel(p, m0, m, n0, k0, k, a, b);
+                        panel(p.tile(m0, m, n0, k0), k, a, b);
                     }
                 }
             }
@@ -115,7 +127,7 @@ fn block(pool: &Pool, p: &Product, (m0, m): (usize, usize), (k0, k): (usize, usi
             // SAFETY: AVX-512 was detected; tasks write disjoint tiles of C.
             unsafe {
                 pack_b(p, n0, k0, k, b);
-                panel(p, m0 + first, last - first, n0, k0, k, &a[first * k..], b);
+                panel(p.tile(m0 + first, last - first, n0, k0), k, &a[first * k..], b);
             }
         });
     });
@@ -162,7 +174,7 @@ unsafe fn pack_b(p: &Product, n0: usize, k0: usize, k: usize, out: &mut [f32]) {
 
 /// `width` lanes at `lane` stride, `k` steps at `step` stride → `[k][W]`, zero-filled lanes.
 #[target_feature(enable = "avx512f")]
-unsafe fn pack_rows<const W: usize>(
+pub(super) unsafe fn pack_rows<const W: usize>(
     src: *const f32,
     lane: usize,
     step: usize,
@@ -198,7 +210,13 @@ const fn mask(lanes: usize) -> u16 {
 
 /// `rows ≤ W` rows of `k` contiguous floats, `stride` apart → `[k][W]`, zero-filled: transposes of 16 × 16 in registers.
 #[target_feature(enable = "avx512f")]
-unsafe fn pack_transposed<const W: usize>(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
+pub(super) unsafe fn pack_transposed<const W: usize>(
+    src: *const f32,
+    stride: usize,
+    rows: usize,
+    k: usize,
+    out: &mut [f32],
+) {
     // SAFETY: by the callers' contract; masked loads and stores keep within rows, k and W.
     unsafe {
         let mut l = 0;
@@ -254,37 +272,46 @@ fn transpose(r: &mut [__m512; 16]) {
     *r = t;
 }
 
-/// All rows of the block against one packed panel.
+/// A tile of C: its first element, the length of a row, and how far it reaches.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    pub c: *mut f32,
+    pub stride: usize,
+    pub rows: usize,
+    pub cols: usize,
+    /// To what C holds, or in its place.
+    pub add: bool,
+}
+
+/// All rows of the tile (at most 32 columns) from packed rows of A and one packed panel of B.
 ///
 /// # Safety
-/// AVX-512F; `a` holds the packed rows [m0, m0 + m) and `b` the packed columns; C's tile belongs to this task.
+/// AVX-512F; `a` holds the packed rows and `b` the packed columns, k deep; the tile belongs to this task.
 #[target_feature(enable = "avx512f")]
-#[expect(clippy::too_many_arguments, reason = "a kernel: every number is part of the tile")]
-unsafe fn panel(p: &Product, m0: usize, m: usize, n0: usize, k0: usize, k: usize, a: &[f32], b: &[f32]) {
-    let add = k0 > 0 || p.into == Store::Add;
-    let n = NR.min(p.n - n0);
-    let (low, high) = (mask(n), mask(n.saturating_sub(16)));
+pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], b: &[f32]) {
+    let (low, high) = (mask(t.cols), mask(t.cols.saturating_sub(16)));
     let mut sums = Sums([0.0; MR * NR]);
-    for i in (0..m).step_by(MR) {
-        let rows = MR.min(m - i);
+    assert!(a.len() >= t.rows.div_ceil(MR) * MR * k && b.len() >= k * NR);
+    for i in (0..t.rows).step_by(MR) {
+        let rows = MR.min(t.rows - i);
         let (a, b) = (a[i * k..].as_ptr(), b.as_ptr());
         // SAFETY: by contract; the masks keep within C's rows.
         unsafe {
-            match (n > 16, rows) {
+            match (t.cols > 16, rows) {
                 (true, 9..) => rows12(a, b, k, &mut sums),
                 (true, 5..) => rows8(a, b, k, &mut sums),
                 (true, _) => rows4(a, b, k, &mut sums),
                 (false, _) => half12(a, b, k, &mut sums),
             }
             for (r, sums) in sums.0.chunks_exact(NR).enumerate().take(rows) {
-                let c = p.c.0.add((m0 + i + r) * p.c.1 + n0);
-                let (mut s, mut t) = (_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums.as_ptr().add(16)));
-                if add {
+                let c = t.c.add((i + r) * t.stride);
+                let (mut s, mut u) = (_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums.as_ptr().add(16)));
+                if t.add {
                     s = _mm512_add_ps(s, _mm512_maskz_loadu_ps(low, c));
-                    t = _mm512_add_ps(t, _mm512_maskz_loadu_ps(high, c.add(16)));
+                    u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(high, c.add(16)));
                 }
                 _mm512_mask_storeu_ps(c, low, s);
-                _mm512_mask_storeu_ps(c.add(16), high, t);
+                _mm512_mask_storeu_ps(c.add(16), high, u);
             }
         }
     }

@@ -5,6 +5,8 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
+pub mod panels;
+#[cfg(target_arch = "x86_64")]
 mod tile;
 
 use crate::ops::pool::Pool;

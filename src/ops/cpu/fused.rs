@@ -1,0 +1,163 @@
+//! Linears that read the same rows, on packed weights: their rows are packed once, and each output is one sum, the base's
+//! part and the low-rank one.
+
+use crate::ops::cpu::arena::Buf;
+use crate::ops::cpu::linear::{FEW, scale_by};
+use crate::ops::cpu::matmul::panels::{Panels, Sum, blocks, pack, pack_t, with_block};
+use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
+use crate::ops::cpu::{Cpu, Widened};
+use crate::ops::{Back, Linear, LowRank, Ops};
+
+type One<'a> = Linear<'a, Buf, Widened>;
+
+fn depth(pair: &LowRank<'_>) -> (usize, usize, usize) {
+    (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank)
+}
+
+impl Cpu {
+    /// C (+)= x·B for `m` rows of `k` values.
+    pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Option<Panels<'_>>, into: Store) {
+        let Some(b) = b else { return };
+        for (m0, rows) in blocks(m, k) {
+            with_block(&self.pool, rows, |block| {
+                let x = block.rows(&x[m0 * k..], k, k);
+                let (n, add) = (b.columns(), into == Store::Add);
+                block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add, terms: vec![(x, b)] }]);
+            });
+        }
+    }
+
+    /// Aᵀ's columns (for x·Aᵀ) and scale·Bᵀ's, in panels.
+    fn pair_forward(&self, pair: LowRank<'_>) -> (Buf, Buf) {
+        let (r, inn, out) = depth(&pair);
+        let (mut a, mut b) = (self.buf(Panels::len(r, inn)), self.buf(Panels::len(out, r)));
+        pack_t(&self.pool, pair.a, r, inn, &mut a);
+        pack_t(&self.pool, pair.b, out, r, &mut b);
+        scale_by(&mut b, pair.scale);
+        (a, b)
+    }
+
+    /// scale·B's columns (for dy·B) and A's.
+    fn pair_back(&self, pair: LowRank<'_>) -> (Buf, Buf) {
+        let (r, inn, out) = depth(&pair);
+        let (mut b, mut a) = (self.buf(Panels::len(r, out)), self.buf(Panels::len(inn, r)));
+        pack(pair.b, r, out, &mut b);
+        scale_by(&mut b, pair.scale);
+        pack(pair.a, inn, r, &mut a);
+        (b, a)
+    }
+
+    /// None where a weight is not packed, the rows are few (they read the stored blocks), or a mask makes each linear's input another.
+    pub(super) fn fused(&self, ys: &mut [Buf], x: &Buf, linears: &[One<'_>]) -> Option<Vec<Option<Buf>>> {
+        let masked = |l: &One<'_>| l.pair.is_some_and(|p| p.mask.is_some_and(|m| m.p > 0.0));
+        if linears.iter().any(masked) {
+            return None;
+        }
+        let bases: Vec<Panels<'_>> = linears.iter().map(|l| l.w.forward()).collect::<Option<_>>()?;
+        let inn = linears.first()?.w.source.cols;
+        let m = x.len() / inn;
+        if m <= FEW {
+            return None;
+        }
+        let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_forward(p)))).collect();
+        let mut downs: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
+        let ranks: usize = linears.iter().filter_map(|l| l.pair).map(|p| p.rank).sum();
+        for (y, l) in ys.iter().zip(linears) {
+            assert!(x.len() == m * inn && y.len() == m * l.w.source.rows && l.w.source.cols == inn);
+        }
+        for (m0, m) in blocks(m, inn + ranks) {
+            with_block(&self.pool, m, |block| {
+                let big = block.rows(&x[m0 * inn..], inn, inn);
+                let mut first: Vec<Sum<'_>> = Vec::new();
+                for (down, pair) in downs.iter_mut().zip(&pairs) {
+                    if let (Some(down), Some((p, (a, _)))) = (down, pair) {
+                        let terms = vec![(big, Panels::new(a, p.rank, inn))];
+                        first.push(Sum { c: &mut down[m0 * p.rank..], stride: p.rank, add: false, terms });
+                    }
+                }
+                block.sums(&mut first);
+                drop(first);
+                let mut second = Vec::new();
+                for (i, y) in ys.iter_mut().enumerate() {
+                    let out = linears[i].w.source.rows;
+                    let mut terms = vec![(big, bases[i])];
+                    if let (Some(down), Some((p, (_, b)))) = (&downs[i], &pairs[i]) {
+                        terms.push((block.rows(&down[m0 * p.rank..], p.rank, p.rank), Panels::new(b, out, p.rank)));
+                    }
+                    second.push(Sum { c: &mut y[m0 * out..], stride: out, add: false, terms });
+                }
+                block.sums(&mut second);
+            });
+        }
+        for (y, l) in ys.iter_mut().zip(linears) {
+            if let Some(bias) = l.bias {
+                y.chunks_exact_mut(bias.len()).for_each(|y| crate::ops::cpu::mlp::add(y, bias));
+            }
+        }
+        Some(downs)
+    }
+
+    /// Whether it was done here: not without packed weights, nor with masks.
+    pub(super) fn fused_back(
+        &self,
+        dx: &mut Option<(&mut Buf, bool)>,
+        x: &Buf,
+        linears: &[One<'_>],
+        backs: &mut [Back<'_, Buf>],
+    ) -> bool {
+        let masked = |l: &One<'_>| l.pair.is_some_and(|p| p.mask.is_some_and(|m| m.p > 0.0));
+        let Some(first) = linears.first() else { return true };
+        if linears.iter().any(masked) || first.w.forward().is_none() {
+            return false;
+        }
+        let inn = first.w.source.cols;
+        let m = x.len() / inn;
+        let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_back(p)))).collect();
+        // scale·dy·B of each pair: what comes back to its middle.
+        let mut ddowns: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
+        let bases: Vec<Panels<'_>> = match dx {
+            Some(_) => linears.iter().filter_map(|l| l.w.back(self)).collect(),
+            None => Vec::new(),
+        };
+        let ranks: usize = linears.iter().filter_map(|l| l.pair).map(|p| p.rank).sum();
+        let outs: usize = linears.iter().map(|l| l.w.source.rows).sum();
+        for (m0, m) in blocks(m, outs + ranks) {
+            with_block(&self.pool, m, |block| {
+                let mut terms = Vec::new();
+                let mut middle = Vec::new();
+                for (i, (l, ddown)) in linears.iter().zip(&mut ddowns).enumerate() {
+                    let out = l.w.source.rows;
+                    let dy = block.rows(&backs[i].dy[m0 * out..], out, out);
+                    terms.extend(bases.get(i).map(|b| (dy, *b)));
+                    if let (Some(c), Some((p, (b, _)))) = (ddown, &pairs[i]) {
+                        let terms = vec![(dy, Panels::new(b, p.rank, out))];
+                        middle.push(Sum { c: &mut c[m0 * p.rank..], stride: p.rank, add: false, terms });
+                    }
+                }
+                block.sums(&mut middle);
+                drop(middle);
+                let Some((dx, set)) = dx else { return };
+                for (pair, ddown) in pairs.iter().zip(&ddowns) {
+                    if let (Some((p, (_, a))), Some(c)) = (pair, ddown) {
+                        terms.push((block.rows(&c[m0 * p.rank..], p.rank, p.rank), Panels::new(a, inn, p.rank)));
+                    }
+                }
+                block.sums(&mut [Sum { c: &mut dx[m0 * inn..], stride: inn, add: !*set, terms }]);
+            });
+        }
+        let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>| matmul(self.route, &self.pool, c, a, b, Store::Add);
+        for ((l, ddown), back) in linears.iter().zip(&ddowns).zip(backs) {
+            let (Some(p), Some(ddown), Some(down), Some(grad)) = (l.pair, ddown, back.down, &mut back.grad) else {
+                continue;
+            };
+            let (r, inn, out) = depth(&p);
+            assert!(grad.a.len() == p.a.len() && grad.b.len() == p.b.len() && down.len() == m * r);
+            let (ddown, x, dy) = (View::packed(ddown, m, r), View::packed(x, m, inn), View::packed(back.dy, m, out));
+            mm(ViewMut::packed(grad.a, r, inn), ddown.t(), x);
+            let mut scaled = self.upload(down);
+            scale_by(&mut scaled, p.scale);
+            mm(ViewMut::packed(grad.b, out, r), dy.t(), View::packed(&scaled, m, r));
+        }
+        true
+    }
+}
