@@ -8,7 +8,7 @@ mod head;
 mod packed;
 
 use crate::lora::{Adapter, Stored};
-use crate::ops::Cpu;
+use crate::ops::{Cpu, available_memory};
 use crate::weights::Weights;
 use decoder::Decoder;
 
@@ -83,13 +83,14 @@ pub struct Sampling {
 pub struct Model(Decoder<Cpu>);
 
 impl Model {
-    /// Widens the weights to f32, once. `threads` 0 = all cores.
+    /// Widens the weights to f32, once, in the form that is fastest for this CPU and leaves half of the free memory. `threads` 0 = all cores.
     ///
     /// # Errors
     /// Too little free memory; torn tensors.
     pub fn new(weights: &Weights, threads: usize) -> Result<Self, ModelError> {
         decoder::check_memory(weights)?;
-        Decoder::new(Cpu::new(threads), weights.clone()).map(Self)
+        let cpu = Cpu::for_base(threads, decoder::resident_bytes(weights) / 4, available_memory());
+        Decoder::new(cpu, weights.clone()).map(Self)
     }
 
     /// Logits of every position, `ids.len() × vocab`.
@@ -143,15 +144,15 @@ impl Model {
         self.0.ops.threads()
     }
 
-    /// How it computes, in one short line without the number of threads ("cpu avx512, f32 weights"): written into each
+    /// How it computes, in one short line without the number of threads ("cpu avx512, packed weights"): written into each
     /// checkpoint, because another route rounds differently.
     pub fn route(&self) -> String {
-        format!("cpu {}, f32 weights", self.0.ops.route())
+        format!("cpu {}", self.0.ops.route())
     }
 
-    /// Peak bytes held by weights.
+    /// Bytes held by weights in training.
     pub fn resident_bytes(&self) -> u64 {
-        decoder::resident_bytes(&self.0.weights)
+        decoder::resident_bytes(&self.0.weights) / 4 * self.0.ops.bytes_per_value()
     }
 }
 

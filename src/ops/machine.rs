@@ -10,6 +10,7 @@ pub fn cpu_features() -> String {
             ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
             ("avx512vnni", std::arch::is_x86_feature_detected!("avx512vnni")),
             ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
+            ("amx-bf16", crate::ops::cpu::tiles()),
         ];
         let found: Vec<_> = all.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
         if found.is_empty() { "x86-64 without AVX2".to_owned() } else { found.join(" ") }

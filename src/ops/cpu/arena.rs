@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::ops::cpu::words::Words;
+
 /// Freed buffers by capacity.
 #[derive(Debug, Default)]
-pub(super) struct Arena(Mutex<BTreeMap<usize, Vec<Vec<f32>>>>);
+pub(super) struct Arena(Mutex<BTreeMap<usize, Vec<Words>>>);
 
 /// f32 values that go back to the arena when dropped.
 pub struct Buf {
-    data: Vec<f32>,
+    data: Words,
     arena: Arc<Arena>,
 }
 
 impl Arena {
-    fn take(&self, len: usize) -> Option<Vec<f32>> {
+    fn take(&self, len: usize) -> Option<Words> {
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A much larger one would waste its memory.
         let (&capacity, list) = free.range_mut(len..=len.saturating_mul(2).max(1024)).next()?;
@@ -30,7 +32,7 @@ impl Buf {
     /// `len` values of unspecified contents.
     pub(super) fn new(arena: &Arc<Arena>, len: usize) -> Self {
         let mut data = arena.take(len).unwrap_or_default();
-        data.resize(len, 0.0);
+        data.resize(len);
         Self { data, arena: Arc::clone(arena) }
     }
 }

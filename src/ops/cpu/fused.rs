@@ -4,7 +4,7 @@
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::linear::{FEW, scale_by};
 use crate::ops::cpu::matmul::panels::{Panels, Sum, blocks, pack, pack_t, with_block};
-use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
+use crate::ops::cpu::matmul::{Kernel, Store, View, ViewMut, matmul};
 use crate::ops::cpu::{Cpu, Widened};
 use crate::ops::{Back, Linear, LowRank, Ops};
 
@@ -18,8 +18,8 @@ impl Cpu {
     /// C (+)= x·B for `m` rows of `k` values.
     pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Option<Panels<'_>>, into: Store) {
         let Some(b) = b else { return };
-        for (m0, rows) in blocks(m, k) {
-            with_block(&self.pool, rows, |block| {
+        for (m0, rows) in blocks(b.kernel(), m, k) {
+            with_block(b.kernel(), &self.pool, rows, |block| {
                 let x = block.rows(&x[m0 * k..], k, k);
                 let (n, add) = (b.columns(), into == Store::Add);
                 block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add, terms: vec![(x, b)] }]);
@@ -28,22 +28,24 @@ impl Cpu {
     }
 
     /// Aᵀ's columns (for x·Aᵀ) and scale·Bᵀ's, in panels.
-    fn pair_forward(&self, pair: LowRank<'_>) -> (Buf, Buf) {
+    fn pair_forward(&self, kernel: Kernel, pair: LowRank<'_>) -> (Buf, Buf) {
         let (r, inn, out) = depth(&pair);
-        let (mut a, mut b) = (self.buf(Panels::len(r, inn)), self.buf(Panels::len(out, r)));
-        pack_t(&self.pool, pair.a, r, inn, &mut a);
-        pack_t(&self.pool, pair.b, out, r, &mut b);
-        scale_by(&mut b, pair.scale);
+        let (mut a, mut b) = (self.buf(Panels::len(kernel, r, inn)), self.buf(Panels::len(kernel, out, r)));
+        pack_t(kernel, &self.pool, pair.a, r, inn, &mut a);
+        let mut scaled = self.upload(pair.b);
+        scale_by(&mut scaled, pair.scale);
+        pack_t(kernel, &self.pool, &scaled, out, r, &mut b);
         (a, b)
     }
 
     /// scale·B's columns (for dy·B) and A's.
-    fn pair_back(&self, pair: LowRank<'_>) -> (Buf, Buf) {
+    fn pair_back(&self, kernel: Kernel, pair: LowRank<'_>) -> (Buf, Buf) {
         let (r, inn, out) = depth(&pair);
-        let (mut b, mut a) = (self.buf(Panels::len(r, out)), self.buf(Panels::len(inn, r)));
-        pack(pair.b, r, out, &mut b);
-        scale_by(&mut b, pair.scale);
-        pack(pair.a, inn, r, &mut a);
+        let (mut b, mut a) = (self.buf(Panels::len(kernel, r, out)), self.buf(Panels::len(kernel, inn, r)));
+        let mut scaled = self.upload(pair.b);
+        scale_by(&mut scaled, pair.scale);
+        pack(kernel, &scaled, r, out, &mut b);
+        pack(kernel, pair.a, inn, r, &mut a);
         (b, a)
     }
 
@@ -54,24 +56,25 @@ impl Cpu {
             return None;
         }
         let bases: Vec<Panels<'_>> = linears.iter().map(|l| l.w.forward()).collect::<Option<_>>()?;
+        let kernel = bases.first()?.kernel();
         let inn = linears.first()?.w.source.cols;
         let m = x.len() / inn;
         if m <= FEW {
             return None;
         }
-        let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_forward(p)))).collect();
+        let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_forward(kernel, p)))).collect();
         let mut downs: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
         let ranks: usize = linears.iter().filter_map(|l| l.pair).map(|p| p.rank).sum();
         for (y, l) in ys.iter().zip(linears) {
             assert!(x.len() == m * inn && y.len() == m * l.w.source.rows && l.w.source.cols == inn);
         }
-        for (m0, m) in blocks(m, inn + ranks) {
-            with_block(&self.pool, m, |block| {
+        for (m0, m) in blocks(kernel, m, inn + ranks) {
+            with_block(kernel, &self.pool, m, |block| {
                 let big = block.rows(&x[m0 * inn..], inn, inn);
                 let mut first: Vec<Sum<'_>> = Vec::new();
                 for (down, pair) in downs.iter_mut().zip(&pairs) {
                     if let (Some(down), Some((p, (a, _)))) = (down, pair) {
-                        let terms = vec![(big, Panels::new(a, p.rank, inn))];
+                        let terms = vec![(big, Panels::new(kernel, a, p.rank, inn))];
                         first.push(Sum { c: &mut down[m0 * p.rank..], stride: p.rank, add: false, terms });
                     }
                 }
@@ -82,7 +85,10 @@ impl Cpu {
                     let out = linears[i].w.source.rows;
                     let mut terms = vec![(big, bases[i])];
                     if let (Some(down), Some((p, (_, b)))) = (&downs[i], &pairs[i]) {
-                        terms.push((block.rows(&down[m0 * p.rank..], p.rank, p.rank), Panels::new(b, out, p.rank)));
+                        terms.push((
+                            block.rows(&down[m0 * p.rank..], p.rank, p.rank),
+                            Panels::new(kernel, b, out, p.rank),
+                        ));
                     }
                     second.push(Sum { c: &mut y[m0 * out..], stride: out, add: false, terms });
                 }
@@ -107,12 +113,12 @@ impl Cpu {
     ) -> bool {
         let masked = |l: &One<'_>| l.pair.is_some_and(|p| p.mask.is_some_and(|m| m.p > 0.0));
         let Some(first) = linears.first() else { return true };
-        if linears.iter().any(masked) || first.w.forward().is_none() {
+        let Some(kernel) = first.w.forward().map(|b| b.kernel()).filter(|_| !linears.iter().any(masked)) else {
             return false;
-        }
+        };
         let inn = first.w.source.cols;
         let m = x.len() / inn;
-        let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_back(p)))).collect();
+        let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_back(kernel, p)))).collect();
         // scale·dy·B of each pair: what comes back to its middle.
         let mut ddowns: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
         let bases: Vec<Panels<'_>> = match dx {
@@ -121,8 +127,8 @@ impl Cpu {
         };
         let ranks: usize = linears.iter().filter_map(|l| l.pair).map(|p| p.rank).sum();
         let outs: usize = linears.iter().map(|l| l.w.source.rows).sum();
-        for (m0, m) in blocks(m, outs + ranks) {
-            with_block(&self.pool, m, |block| {
+        for (m0, m) in blocks(kernel, m, outs + ranks) {
+            with_block(kernel, &self.pool, m, |block| {
                 let mut terms = Vec::new();
                 let mut middle = Vec::new();
                 for (i, (l, ddown)) in linears.iter().zip(&mut ddowns).enumerate() {
@@ -130,7 +136,7 @@ impl Cpu {
                     let dy = block.rows(&backs[i].dy[m0 * out..], out, out);
                     terms.extend(bases.get(i).map(|b| (dy, *b)));
                     if let (Some(c), Some((p, (b, _)))) = (ddown, &pairs[i]) {
-                        let terms = vec![(dy, Panels::new(b, p.rank, out))];
+                        let terms = vec![(dy, Panels::new(kernel, b, p.rank, out))];
                         middle.push(Sum { c: &mut c[m0 * p.rank..], stride: p.rank, add: false, terms });
                     }
                 }
@@ -139,7 +145,8 @@ impl Cpu {
                 let Some((dx, set)) = dx else { return };
                 for (pair, ddown) in pairs.iter().zip(&ddowns) {
                     if let (Some((p, (_, a))), Some(c)) = (pair, ddown) {
-                        terms.push((block.rows(&c[m0 * p.rank..], p.rank, p.rank), Panels::new(a, inn, p.rank)));
+                        terms
+                            .push((block.rows(&c[m0 * p.rank..], p.rank, p.rank), Panels::new(kernel, a, inn, p.rank)));
                     }
                 }
                 block.sums(&mut [Sum { c: &mut dx[m0 * inn..], stride: inn, add: !*set, terms }]);

@@ -43,6 +43,7 @@ pub(super) fn few_rows(pool: &Pool, y: &mut [f32], x: &[f32], w: Matrix<'_, Wide
                 Widened::Rows(values) => {
                     y.iter_mut().zip(values[first * inn..].chunks_exact(inn)).for_each(|(y, w)| *y = dot(w, x));
                 }
+                #[cfg(target_arch = "x86_64")]
                 Widened::Panels { .. } => {
                     let mut row = vec![0.0; inn];
                     for (i, y) in y.iter_mut().enumerate() {

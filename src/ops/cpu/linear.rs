@@ -33,8 +33,6 @@ impl Cpu {
                 Widened::Panels { .. } => {
                     self.times(y, (x, rows, inn), w.forward(), Store::Set);
                 }
-                #[cfg(not(target_arch = "x86_64"))]
-                Widened::Panels { .. } => unreachable!("no kernel of ours here"),
             }
         }
         if let Some(bias) = bias {
@@ -56,8 +54,6 @@ impl Cpu {
             }
             #[cfg(target_arch = "x86_64")]
             Widened::Panels { .. } => self.times(dx, (dy, rows, out), w.back(self), store),
-            #[cfg(not(target_arch = "x86_64"))]
-            Widened::Panels { .. } => unreachable!("no kernel of ours here"),
         }
     }
 

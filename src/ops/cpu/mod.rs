@@ -13,11 +13,12 @@ mod norm;
 mod rope;
 mod simd;
 mod weight;
+mod words;
 
 use std::sync::Arc;
 
 pub use arena::Buf;
-use matmul::Route;
+use matmul::{Kernel, Route};
 pub use weight::Widened;
 
 #[cfg(target_arch = "x86_64")]
@@ -33,24 +34,75 @@ use crate::ops::{
 pub struct Cpu {
     pool: Pool,
     route: Route,
+    residency: Residency,
     arena: Arc<arena::Arena>,
+}
+
+/// Whether this CPU has matrix tiles that we may use.
+pub(in crate::ops) fn tiles() -> bool {
+    Route::detect().kernel() == Some(Kernel::Amx)
+}
+
+/// How weights lie in memory, from the fastest to the smallest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Residency {
+    /// Packed for the CPU's best kernel, once for the forward and once for the backward: 12 bytes a value for matrix tiles,
+    /// 8 for vectors.
+    Packed,
+    /// Packed for vectors, where the CPU has tiles, too.
+    Vectors,
+    /// Row-major, and packed at each use: 4 bytes.
+    Rows,
 }
 
 impl Cpu {
     /// `threads` 0 = all cores.
     pub fn new(threads: usize) -> Self {
-        Self { pool: Pool::new(threads), route: Route::detect(), arena: Arc::default() }
+        let (pool, route) = (Pool::new(threads), Route::detect());
+        Self { pool, route, residency: Residency::Packed, arena: Arc::default() }
+    }
+
+    /// With the fastest residency of a base of `values` that leaves half of `available` bytes to everything else.
+    pub fn for_base(threads: usize, values: u64, available: Option<u64>) -> Self {
+        let mut cpu = Self::new(threads);
+        let fits = |bytes: u64| available.is_none_or(|a| values.saturating_mul(bytes) <= a / 2);
+        cpu.residency = match (cpu.route.kernel(), fits(12), fits(8)) {
+            (Some(Kernel::Amx), true, _) | (Some(Kernel::Avx512), _, true) => Residency::Packed,
+            (Some(Kernel::Amx), false, true) => Residency::Vectors,
+            _ => Residency::Rows,
+        };
+        cpu
+    }
+
+    /// Bytes that a value of a weight takes once both its orientations are there.
+    pub fn bytes_per_value(&self) -> u64 {
+        match self.kernel() {
+            Some(Kernel::Amx) => 12,
+            Some(Kernel::Avx512) => 8,
+            None => 4,
+        }
+    }
+
+    /// What multiplies with packed weights; None where they lie in rows.
+    pub(in crate::ops::cpu) fn kernel(&self) -> Option<Kernel> {
+        match self.residency {
+            Residency::Packed => self.route.kernel(),
+            Residency::Vectors => self.route.kernel().map(|_| Kernel::Avx512),
+            Residency::Rows => None,
+        }
     }
 
     pub fn threads(&self) -> usize {
         self.pool.threads()
     }
 
-    /// Which code computes the matrix products: "avx512" or "portable".
+    /// Which code computes the matrix products, and how the weights lie: "amx", "avx512, packed weights" …
     pub fn route(&self) -> &'static str {
-        match self.route {
-            Route::Avx512 => "avx512",
-            Route::Gemm => "portable",
+        match (self.kernel(), self.route) {
+            (Some(Kernel::Amx), _) => "amx, packed weights",
+            (Some(Kernel::Avx512), _) => "avx512, packed weights",
+            (None, Route::Gemm) => "portable, f32 weights",
+            (None, _) => "avx512, f32 weights",
         }
     }
 
@@ -58,6 +110,12 @@ impl Cpu {
     #[cfg(test)]
     pub(crate) fn portable(threads: usize) -> Self {
         Self { route: Route::Gemm, ..Self::new(threads) }
+    }
+
+    /// Weights lie so, whatever the memory.
+    #[cfg(test)]
+    pub(crate) fn with(residency: Residency, threads: usize) -> Self {
+        Self { residency, ..Self::new(threads) }
     }
 
     /// Calls `f(first, part)` on parts of `out` of a whole number of rows, about 16 Ki values each.

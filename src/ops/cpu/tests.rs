@@ -16,8 +16,10 @@ fn pick(key: u64, from: usize, to: usize) -> usize {
     from + (bits_at(99, key) % (to - from + 1) as u64) as usize
 }
 
-fn cpus() -> [Cpu; 2] {
-    [Cpu::new(2), Cpu::portable(2)]
+/// Every route of this machine.
+fn cpus() -> [Cpu; 4] {
+    let of = |residency| Cpu::with(residency, 2);
+    [of(Residency::Packed), of(Residency::Vectors), of(Residency::Rows), Cpu::portable(2)]
 }
 
 fn wide(v: &[f32]) -> Vec<f64> {
@@ -159,7 +161,12 @@ fn low_rank_term_with_and_without_dropout() {
 /// Linears that share their rows, in one go and one after the other: outputs, middles, every gradient.
 #[test]
 fn fused_linears_equal_each_alone() {
-    let cpu = Cpu::new(2);
+    for cpu in cpus() {
+        fused_equals_each(&cpu);
+    }
+}
+
+fn fused_equals_each(cpu: &Cpu) {
     for (case, (m, inn, outs, ranks)) in [
         (1, 16, vec![8], vec![2]),
         (9, 33, vec![7, 40], vec![3, 0]),
@@ -194,7 +201,7 @@ fn fused_linears_equal_each_alone() {
             let mut ys: Vec<_> = outs.iter().map(|&o| cpu.buf(m * o)).collect();
             let downs = match fused {
                 true => cpu.linears(&mut ys, &x, &linears),
-                false => each_linear(&cpu, &mut ys, &x, &linears),
+                false => each_linear(cpu, &mut ys, &x, &linears),
             };
             let mut grads: Vec<_> = pairs.iter().map(|(a, b)| (vec![0.5; a.len()], vec![0.25; b.len()])).collect();
             let backs = grads
@@ -205,7 +212,7 @@ fn fused_linears_equal_each_alone() {
             let mut dx = cpu.upload(&start);
             match fused {
                 true => cpu.linears_back(Some((&mut dx, set)), &x, &linears, backs),
-                false => each_linear_back(&cpu, Some((&mut dx, set)), &x, &linears, backs),
+                false => each_linear_back(cpu, Some((&mut dx, set)), &x, &linears, backs),
             }
             let mut all: Vec<Vec<f32>> = ys.iter().map(|y| y.to_vec()).collect();
             all.extend(downs.iter().flatten().map(|d| d.to_vec()));

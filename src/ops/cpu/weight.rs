@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 
 use crate::ops::cpu::Cpu;
-use crate::ops::cpu::matmul::Route;
+use crate::ops::cpu::matmul::Kernel;
 #[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::matmul::panels::{Panels, pack_weight, pack_weight_back};
+use crate::ops::cpu::words::Words;
 use crate::ops::{Matrix, OpsError, WeightRef, decode};
 
 /// A weight in f32.
@@ -14,7 +15,7 @@ pub enum Widened {
     /// Row-major, for `gemm`.
     Rows(Vec<f32>),
     /// In panels of columns for our kernel: of Wᵀ for the forward and, from the first backward on, of W.
-    Panels { forward: Vec<f32>, back: OnceLock<Vec<f32>> },
+    Panels { kernel: Kernel, forward: Words, back: OnceLock<Words> },
 }
 
 impl Cpu {
@@ -30,10 +31,10 @@ impl Cpu {
             });
         }
         #[cfg(target_arch = "x86_64")]
-        if self.route == Route::Avx512 {
-            let mut forward = vec![0.0; Panels::len(weight.rows, weight.cols)];
-            pack_weight(&self.pool, weight, &mut forward);
-            return Ok(Widened::Panels { forward, back: OnceLock::new() });
+        if let Some(kernel) = self.kernel() {
+            let mut forward = Words::zeros(Panels::len(kernel, weight.rows, weight.cols));
+            pack_weight(kernel, &self.pool, weight, &mut forward);
+            return Ok(Widened::Panels { kernel, forward, back: OnceLock::new() });
         }
         let mut values = vec![0.0; len];
         if len > 0 {
@@ -52,19 +53,21 @@ impl<'a> Matrix<'a, Widened> {
     pub(super) fn forward(self) -> Option<Panels<'a>> {
         match self.resident {
             Widened::Rows(_) => None,
-            Widened::Panels { forward, .. } => Some(Panels::new(forward, self.source.rows, self.source.cols)),
+            Widened::Panels { kernel, forward, .. } => {
+                Some(Panels::new(*kernel, forward, self.source.rows, self.source.cols))
+            }
         }
     }
 
     /// The columns of W, packed when they are asked for first.
     pub(super) fn back(self, cpu: &Cpu) -> Option<Panels<'a>> {
-        let Widened::Panels { back, .. } = self.resident else { return None };
+        let Widened::Panels { kernel, back, .. } = self.resident else { return None };
         let (n, k) = (self.source.cols, self.source.rows);
         let data = back.get_or_init(|| {
-            let mut out = vec![0.0; Panels::len(n, k)];
-            pack_weight_back(&cpu.pool, self.source, &mut out);
+            let mut out = Words::zeros(Panels::len(*kernel, n, k));
+            pack_weight_back(*kernel, &cpu.pool, self.source, &mut out);
             out
         });
-        Some(Panels::new(data, n, k))
+        Some(Panels::new(*kernel, data, n, k))
     }
 }

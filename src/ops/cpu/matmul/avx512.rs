@@ -204,7 +204,7 @@ pub(super) unsafe fn pack_rows<const W: usize>(
     }
 }
 
-const fn mask(lanes: usize) -> u16 {
+pub(super) const fn mask(lanes: usize) -> u16 {
     if lanes >= 16 { u16::MAX } else { (1 << lanes) - 1 }
 }
 
@@ -245,7 +245,7 @@ pub(super) unsafe fn pack_transposed<const W: usize>(
 /// A 16 × 16 transpose.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transpose(r: &mut [__m512; 16]) {
+pub(super) fn transpose(r: &mut [__m512; 16]) {
     let mut t = [_mm512_setzero_ps(); 16];
     for i in 0..8 {
         t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);

@@ -3,6 +3,8 @@
 //! A product is cut into tasks by its shape alone, so its bits don't depend on the number of threads.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub mod panels;
@@ -67,10 +69,22 @@ pub enum Store {
     Add,
 }
 
+/// What multiplies with packed weights: each has a layout of its own, counted in words of 32 bits. There is one only where
+/// the CPU has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[pass over k][12 rows][k][12]`.
+    Avx512,
+    /// Tiles: B as `[panel][depth of 32][part][half][pair of depths][16 × 2]`, A as `[pass][16 rows][depth][part][row][32]`.
+    Amx,
+}
+
 /// Which code computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    Avx512,
+    /// Our kernel on vectors; `tiles`: and on matrix tiles where weights are packed beforehand.
+    #[cfg(target_arch = "x86_64")]
+    Avx512 { tiles: bool },
     /// The `gemm` crate, which looks at the CPU itself.
     Gemm,
 }
@@ -80,9 +94,20 @@ impl Route {
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx512f") {
-            return Self::Avx512;
+            return Self::Avx512 { tiles: amx::ready() };
         }
         Self::Gemm
+    }
+
+    /// What multiplies with packed weights, where something does.
+    pub fn kernel(self) -> Option<Kernel> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 { tiles: true } => Some(Kernel::Amx),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 { tiles: false } => Some(Kernel::Avx512),
+            Self::Gemm => None,
+        }
     }
 }
 
@@ -130,7 +155,7 @@ pub fn matmul(route: Route, pool: &Pool, mut c: ViewMut<'_>, a: View<'_>, b: Vie
     let Some(p) = product(&mut c, a, b, into) else { return };
     match route {
         #[cfg(target_arch = "x86_64")]
-        Route::Avx512 => avx512::parallel(pool, &p),
+        Route::Avx512 { .. } => avx512::parallel(pool, &p),
         _ => portable(pool, &p),
     }
 }
@@ -140,7 +165,7 @@ pub fn matmul_here(route: Route, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, i
     let Some(p) = product(&mut c, a, b, into) else { return };
     match route {
         #[cfg(target_arch = "x86_64")]
-        Route::Avx512 => avx512::here(&p),
+        Route::Avx512 { .. } => avx512::here(&p),
         _ => gemm_tile(&p, 0, p.m, 0, p.n),
     }
 }

@@ -15,9 +15,15 @@ fn weight(bytes: &[u8], rows: usize, cols: usize) -> WeightRef<'_> {
 
 #[test]
 fn sums_of_products_in_odd_shapes() {
-    if Route::detect() != Route::Avx512 {
-        return;
-    }
+    let kernels: &[Kernel] = match Route::detect() {
+        Route::Gemm => &[],
+        Route::Avx512 { tiles: false } => &[Kernel::Avx512],
+        Route::Avx512 { tiles: true } => &[Kernel::Avx512, Kernel::Amx],
+    };
+    kernels.iter().for_each(|&kernel| in_odd_shapes(kernel));
+}
+
+fn in_odd_shapes(kernel: Kernel) {
     for (case, &(m, n, k, r)) in
         [(1, 1, 1, 1), (13, 33, 17, 3), (12, 32, 16, 16), (40, 100, 900, 5), (700, 48, 600, 16), (5, 500, 7, 1)]
             .iter()
@@ -31,27 +37,28 @@ fn sums_of_products_in_odd_shapes() {
         let mut first = Vec::new();
         for threads in [1, 3] {
             let pool = Pool::new(threads);
-            let mut packed = vec![f32::NAN; Panels::len(n, k)];
-            pack_weight(&pool, weight(&bytes, n, k), &mut packed);
-            let mut again = vec![f32::NAN; Panels::len(n, k)];
-            pack_t(&pool, &w, n, k, &mut again);
+            let mut packed = vec![f32::NAN; Panels::len(kernel, n, k)];
+            pack_weight(kernel, &pool, weight(&bytes, n, k), &mut packed);
+            let mut again = vec![f32::NAN; Panels::len(kernel, n, k)];
+            pack_t(kernel, &pool, &w, n, k, &mut again);
             assert!(packed == again);
             // The same columns, from their transpose.
             let turned: Vec<u8> = (0..k * n).flat_map(|i| w[i % n * k + i / n].to_le_bytes()).collect();
-            let mut back = vec![f32::NAN; Panels::len(n, k)];
-            pack_weight_back(&pool, weight(&turned, k, n), &mut back);
+            let mut back = vec![f32::NAN; Panels::len(kernel, n, k)];
+            pack_weight_back(kernel, &pool, weight(&turned, k, n), &mut back);
             assert!(packed == back);
-            let mut small = vec![f32::NAN; Panels::len(n, r)];
-            pack(&b, n, r, &mut small);
+            let mut small = vec![f32::NAN; Panels::len(kernel, n, r)];
+            pack(kernel, &b, n, r, &mut small);
             for add in [false, true] {
                 let mut c = old.clone();
                 let mut other = vec![f32::NAN; m * n];
-                for (m0, m) in blocks(m, k + r) {
-                    with_block(&pool, m, |block| {
+                for (m0, m) in blocks(kernel, m, k + r) {
+                    with_block(kernel, &pool, m, |block| {
                         let (big, low) = (block.rows(&x[m0 * k..], k, k), block.rows(&low[m0 * r..], r, r));
                         let (c, other) = (&mut c[m0 * (n + 3)..], &mut other[m0 * n..]);
-                        let terms = vec![(big, Panels::new(&packed, n, k)), (low, Panels::new(&small, n, r))];
-                        let one = vec![(big, Panels::new(&packed, n, k))];
+                        let terms =
+                            vec![(big, Panels::new(kernel, &packed, n, k)), (low, Panels::new(kernel, &small, n, r))];
+                        let one = vec![(big, Panels::new(kernel, &packed, n, k))];
                         block.sums(&mut [
                             Sum { c, stride: n + 3, add, terms },
                             Sum { c: other, stride: n, add: false, terms: one },

@@ -1,0 +1,58 @@
+//! f32 words that begin at a cache line: a load of 64 bytes then touches one line, not two.
+
+/// A cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// Like `Vec<f32>`, aligned.
+#[derive(Default)]
+pub struct Words {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Words {
+    pub fn zeros(len: usize) -> Self {
+        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.lines.capacity() * 16
+    }
+
+    /// New words are zero; what was there may stay.
+    pub fn resize(&mut self, len: usize) {
+        self.lines.resize(len.div_ceil(16), Line([0.0; 16]));
+        self.len = len;
+    }
+
+    /// The first `len` words, of which there are as many after this.
+    pub fn at_least(&mut self, len: usize) -> &mut [f32] {
+        if self.len < len {
+            self.resize(len);
+        }
+        &mut self[..len]
+    }
+}
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Words({})", self.len)
+    }
+}
+
+impl std::ops::Deref for Words {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        // SAFETY: a line is 16 floats without padding, and `len` is at most 16 for each.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl std::ops::DerefMut for Words {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
