@@ -50,9 +50,9 @@ def read(run: Run, metrics: Path) -> Run:
                 fed, seconds = fed + tokens, seconds + tokens / line["tokens_per_second"]
         elif "num_tokens" in line:
             run.tokens = round(line["num_tokens"])
-            # tunesmith says it as a rate.
-            run.trained = line.get("trained_tokens") or round(line["num_tokens"] * line["trained_tokens_per_second"] / line["tokens_per_second"]) \
-                if "tokens_per_second" in line or "trained_tokens" in line else None
+            run.trained = line.get("trained_tokens")
+            if "trained_tokens_per_second" in line:  # tunesmith says it as a rate
+                run.trained = round(line["num_tokens"] * line["trained_tokens_per_second"] / line["tokens_per_second"])
     run.speed = fed / seconds if seconds else run.tokens / run.wall
     return run
 
