@@ -10,6 +10,7 @@ PEFT = {
     "TRL padding-free": ("with_trl.py", ["--form", "flat"]),
     "TRL packed": ("with_trl.py", ["--form", "packed"]),
 }
+DTYPES = ["f32", "bf16", "medium"]
 PLAIN, TRL = ("PEFT", "PEFT lean"), ("TRL", "TRL padding-free", "TRL packed", "PEFT", "PEFT lean")
 
 

@@ -13,7 +13,8 @@ KINDS = {"Q8_0": "q8_0", "Q4_K_M": "q4_k_m"}
 
 
 def measure(place, args) -> dict:
-    built = subprocess.run(["cargo", "bench", "--quiet", "--no-run", "--bench", "generation", "--message-format=json"], cwd=ROOT, stdout=subprocess.PIPE,
+    build = ["cargo", "bench", "--quiet", "--no-run", "--bench", "generation", "--message-format=json"]
+    built = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE,
                            text=True, check=True).stdout
     ours = next(m["executable"] for m in map(json.loads, built.splitlines()) if m.get("executable") and m["target"]["name"] == "generation")
     rows = [dict(what=f"{kind} {what}", theirs=[], ours=[]) for kind in KINDS for what in ("pp512", "tg128")]

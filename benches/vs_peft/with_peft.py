@@ -1,9 +1,9 @@
 """The PEFT side: one script as a practised user would write it for a CPU, with nothing in it that costs time.
 
-    python with_peft.py --config JOB.json --model FOLDER --start ADAPTER --output OUT --dtype f32|bf16 [--lean]
+    python with_peft.py --config JOB.json --model FOLDER --start ADAPTER --output OUT --dtype f32|bf16|medium [--lean]
 
 Dynamic padding, SDPA, no KV cache, no gradient checkpointing, fused AdamW, no metric but the loss. bf16: frozen weights in bf16,
-adapter in f32, products under autocast. --lean leaves out by hand what the usual script computes for nobody: the head where nothing is
+adapter in f32, products under autocast. medium: all in f32, products rounded to bf16 where the CPU has them. --lean leaves out by hand what the usual script computes for nobody: the head where nothing is
 trained, and the attention mask, which padding on the right of a causal model does not need.
 """
 
@@ -97,16 +97,18 @@ def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("config", "model", "start", "output", "answers"):
         ask.add_argument(f"--{name}", type=Path, required=name != "answers")
-    ask.add_argument("--dtype", choices=("f32", "bf16"), default="f32")
+    ask.add_argument("--dtype", choices=("f32", "bf16", "medium"), default="f32")
     ask.add_argument("--lean", action="store_true")
     ask.add_argument("--stop-after", type=int)
     args = ask.parse_args()
     config = json.loads(args.config.read_text(encoding="utf-8"))
     torch.set_num_threads(config["threads"])
+    if args.dtype == "medium":
+        torch.set_float32_matmul_precision("medium")
     args.output.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     steps = tokens.steps(config, tokens.examples(tokenizer, config, args.answers))[:config.get("max_steps")]
-    dtype = dict(f32=torch.float32, bf16=torch.bfloat16)[args.dtype]
+    dtype = torch.bfloat16 if args.dtype == "bf16" else torch.float32
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=dtype, attn_implementation="sdpa")
     model = PeftModel.from_pretrained(model, args.start, is_trainable=True)
     train(model, config, steps, args)

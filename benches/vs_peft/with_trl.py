@@ -1,6 +1,6 @@
 """TRL's SFTTrainer over a PEFT model, with its settings for speed on a CPU.
 
-    python with_trl.py --config JOB.json --model FOLDER --start ADAPTER --output OUT --dtype f32|bf16 [--form padded|flat|packed]
+    python with_trl.py --config JOB.json --model FOLDER --start ADAPTER --output OUT --dtype f32|bf16|medium [--form padded|flat|packed]
 
 padded: dynamic padding. flat: `padding_free`, a micro-batch end to end in one row. packed: `packing`, whole examples into rows of as many
 tokens as a micro-batch has on average; its steps hold other examples, so its curve is another. Tokens come from tokens.py, in its order.
@@ -56,19 +56,21 @@ def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("config", "model", "start", "output"):
         ask.add_argument(f"--{name}", type=Path, required=True)
-    ask.add_argument("--dtype", choices=("f32", "bf16"), default="f32")
+    ask.add_argument("--dtype", choices=("f32", "bf16", "medium"), default="f32")
     ask.add_argument("--form", choices=("padded", "flat", "packed"), default="padded")
     ask.add_argument("--stop-after", type=int)
     args = ask.parse_args()
     config = json.loads(args.config.read_text(encoding="utf-8"))
     torch.set_num_threads(config["threads"])
+    if args.dtype == "medium":
+        torch.set_float32_matmul_precision("medium")
     args.output.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     data = tokens.examples(tokenizer, config)
     data = [data[i] for i in tokens.order(len(data), config["seed"], 0)]
     mean = sum(len(e.ids) for e in data) / len(data)
     width = max(round(mean * config["batch_size"]), max(len(e.ids) for e in data))
-    dtype = dict(f32=torch.float32, bf16=torch.bfloat16)[args.dtype]
+    dtype = torch.bfloat16 if args.dtype == "bf16" else torch.float32
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=dtype, attn_implementation="sdpa")
     model = PeftModel.from_pretrained(model, args.start, is_trainable=True)
     dataset = Dataset.from_list([dict(input_ids=e.ids, labels=e.labels) for e in data])
@@ -76,7 +78,8 @@ def main():
         written = Written(out, args.stop_after)
         trainer = SFTTrainer(model=model, args=settings(config, args, width), train_dataset=dataset, processing_class=tokenizer, callbacks=[written])
         trainer.train()
-        trained = sum(e.trained for e in data) if args.stop_after is None else None
+        whole = args.stop_after is None and not config.get("max_steps")
+        trained = sum(e.trained for e in data) if whole else None
         out.write(json.dumps(dict(num_tokens=written.seen, trained_tokens=trained)) + "\n")
     trainer.save_model(str(args.output / "final"))
 
