@@ -87,11 +87,14 @@ class Bench:
 
 
 def chosen(words: list[str]) -> list[str]:
+    """By name, or all of a kind (`dense`, `users`)."""
     names = [case.name for case in CASES] + [generation.NAME]
-    out = [n for n in names if not words or any(n == w or n.startswith(w + "-") for w in words)]
-    for word in words:
-        if not any(n == word or n.startswith(word + "-") for n in names):
+    out = []
+    for word in words or names:
+        found = [word] if word in names else [n for n in names if n.startswith(word + "-")]
+        if not found:
             sys.exit(f"no case {word!r}: {', '.join(names)}")
+        out += found
     return out
 
 
