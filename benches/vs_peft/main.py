@@ -22,7 +22,7 @@ class Bench:
 
     def __init__(self, case, place: Place, args, scratch: Path):
         self.case, self.place, self.args, self.scratch = case, place, args, scratch
-        self.config = config(case, place, args.threads, args.quick)
+        self.config = config(case, place, args, scratch)
         self.job = written(self.config, scratch / "job.json")
         self.warm = 1 if args.quick else case.warm
 
@@ -106,7 +106,7 @@ def main():
     ask.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
     ask.add_argument("--variants", action="append", choices=list(PEFT), help="only this program of the other side (again for more)")
     ask.add_argument("--dtype", dest="dtypes", action="append", choices=DTYPES, help="only this arithmetic of it (again for more)")
-    ask.add_argument("--quick", action="store_true", help="a few steps, one round, no table written")
+    ask.add_argument("--quick", action="store_true", help="two steps over 12 examples, one round, no table written")
     ask.add_argument("--json", type=Path, help="keep every run there")
     ask.add_argument("--no-docs", action="store_true", help="leave docs/performance.md as it is")
     args = ask.parse_args()

@@ -8,6 +8,8 @@ import sys
 from functools import cached_property
 from pathlib import Path
 
+from cases import COMMON
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
@@ -74,17 +76,23 @@ class Place:
         return dict(folder=lambda: self.model(name), gguf=lambda: self.wheel, q4_k_m=lambda: self.gguf(name, "q4_k_m"))[kind]()
 
     def replay_answers(self) -> Path:
-        return next((self.cache / "tunesmith/replay").glob("*.json"))
+        """The base's own, which the warm-up of our side has just made or used."""
+        return max((self.cache / "tunesmith/replay").glob("*.json"), key=lambda file: file.stat().st_mtime)
 
     def knows(self, flag: str) -> bool:
         return flag in subprocess.run([self.binary, "train", "--help"], capture_output=True, text=True).stdout
 
 
-def config(case, place: Place, threads: int, quick: bool) -> dict:
-    from cases import COMMON
-
-    return {**COMMON, **case.config, **(dict(max_steps=2) if quick else {}), "threads": threads,
-            "dataset_path": str(place.data(case.data, case.model)), "from_adapter": str(place.start(case.model))}
+def config(case, place: Place, args, scratch: Path) -> dict:
+    """tunesmith's own config of the job, which the Python programs read too."""
+    data = place.data(case.data, case.model)
+    out = {**COMMON, **case.config, "threads": args.threads, "from_adapter": str(place.start(case.model))}
+    if args.quick:
+        few = data.read_text(encoding="utf-8").splitlines(keepends=True)[:12]
+        data = scratch / "few.jsonl"
+        data.write_text("".join(few), encoding="utf-8")
+        out["max_steps"] = 2
+    return {**out, "dataset_path": str(data)}
 
 
 def written(value: dict, path: Path) -> Path:
