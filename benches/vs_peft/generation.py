@@ -42,5 +42,5 @@ def native(program, file, threads: int, tokens: list[str]) -> list[float]:
 def said(command: list) -> str:
     done = subprocess.run([str(w) for w in command], capture_output=True, text=True)
     if done.returncode:
-        raise Failed(f"{command}\n{done.stderr[-2000:]}")
+        raise Failed(f"{' '.join(map(str, command))}\n{done.stderr[-2000:]}\n(exit {done.returncode})")
     return done.stdout

@@ -1,5 +1,6 @@
 """What a case needs, made once in the cache folder, whole or not at all."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,13 +16,16 @@ ROOT = HERE.parents[1]
 
 
 def once(path: Path, make) -> Path:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".making-{path.name}")
-        shutil.rmtree(part, ignore_errors=True)
-        print(f"making {path.name}", file=sys.stderr, flush=True)
-        make(part)
-        part.rename(path)
+    """The path, after `make` made it there if it was missing; two runs at a time do not make the same thing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.parent / f".lock-{path.name}", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            part = path.with_name(f".making-{path.name}")
+            shutil.rmtree(part, ignore_errors=True)
+            print(f"making {path.name}", file=sys.stderr, flush=True)
+            make(part)
+            part.rename(path)
     return path
 
 
