@@ -63,6 +63,8 @@ class Bench:
 
     def measure(self) -> dict:
         print(f"{self.case.name}: warm-up", file=sys.stderr, flush=True)
+        for kind in self.case.bases:
+            self.place.base(self.case.model, kind)
         # Fills the file cache, and the replay answers, which both sides then have.
         self.ours((self.case.bases[0], []), ["--max-steps", "1"])
         names = [n for n in self.case.peft if self.args.variants is None or n in self.args.variants]
