@@ -31,3 +31,7 @@ oracles:
 # The whole way on a real model and bundled data.
 demo:
     cargo run --release -- demo
+
+# tunesmith beside PEFT + TRL on this machine; hours without names of cases.
+bench *ARGS:
+    bash scripts/bench-vs-peft {{ ARGS }}

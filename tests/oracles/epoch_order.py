@@ -47,6 +47,7 @@ def order(n, seed, epoch):
     return out
 
 
-print(order(10, 42, 0))
-print(order(10, 42, 1))
-print(order(12, 2**64 - 1, 3))
+if __name__ == "__main__":
+    print(order(10, 42, 0))
+    print(order(10, 42, 1))
+    print(order(12, 2**64 - 1, 3))

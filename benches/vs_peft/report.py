@@ -1,0 +1,77 @@
+"""What was measured, as a table; the same into docs/performance.md, between its markers."""
+
+import os
+import platform
+import re
+from pathlib import Path
+from statistics import median
+
+from measure import apart, spread
+from prepare import ROOT
+
+DOCS = ROOT / "docs/performance.md"
+FEATURES = ["avx2", "fma", "avx512f", "avx512bw", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8",
+            "asimd", "bf16", "i8mm"]
+
+
+def machine() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        flags = set(re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.M)[1].split())
+    except (OSError, TypeError):
+        flags = set()
+    return f"{os.cpu_count()} cores {platform.machine()}: {' '.join(f for f in FEATURES if f in flags) or 'features unknown'}"
+
+
+def table(result: dict) -> str:
+    rows = of_generation(result) if "rows" in result else of_training(result)
+    head = f"{result['title']}; {result['threads']} threads, {machine()}."
+    below = [] if "rows" in result else ["", warm_up(result), "", agreement(result)]
+    return "\n".join([head, "", *("| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]), *below]) + "\n"
+
+
+def of_generation(result: dict) -> list[list[str]]:
+    rows = [[r["what"], spread(r["theirs"], 0), spread(r["ours"], 0), ratio(r["ours"], r["theirs"])] for r in result["rows"]]
+    return [["what", "llama.cpp, tokens/s", "tunesmith, tokens/s", "**× speed**"], *rows]
+
+
+def of_training(result: dict) -> list[list[str]]:
+    bold = lambda by, name: f"**{name}**" if result["by"] == by else name  # noqa: E731
+    rows = [["program", "s, start to adapter", "tokens/s", "CPU s", "peak MiB", bold("wall", "× time"), bold("speed", "× speed"), "× memory"]]
+    of = lambda name, key: [run[key] for run in result["runs"][name]]  # noqa: E731
+    base = result["baseline"]
+    for name in result["runs"]:
+        rows.append([name, spread(of(name, "wall")), spread(of(name, "speed"), 0), spread(of(name, "cpu"), 0), spread(of(name, "peak"), 0),
+                     ratio(of(base, "wall"), of(name, "wall")), ratio(of(name, "speed"), of(base, "speed")),
+                     f"{median(of(name, 'peak')) / median(of(base, 'peak')):.2f}"])
+    return rows
+
+
+def warm_up(result: dict) -> str:
+    return "Warm-up: " + "; ".join(f"{name} {r['speed']:.0f} tokens/s, {r['peak']:.0f} MiB" for name, r in result["warm"].items()) + "."
+
+
+def ratio(over: list[float], under: list[float]) -> str:
+    """Of each round, so that what slowed a round slowed both."""
+    return spread([a / b for a, b in zip(over, under)], 2)
+
+
+def agreement(result: dict) -> str:
+    """Whether both sides trained the same: tokens, and losses step by step (not where packing makes other steps)."""
+    ours = next(runs[0] for name, runs in result["runs"].items() if name not in result["theirs"])
+    theirs = {name: result["runs"][name][0] for name in result["theirs"]}
+    counts = lambda run: (run["tokens"], run["trained"])  # noqa: E731
+    differ = [f"{n} {r['tokens']}/{r['trained']}" for n, r in theirs.items() if r["trained"] is not None and counts(r) != counts(ours)]
+    same = "the same on both sides" if not differ else f"NOT the same: {', '.join(differ)}"
+    curves = [f"{name} {100 * apart(ours['losses'], r['losses']):.2g} % in {len(r['losses'])} steps"
+              for name, r in {**result["warm"], **theirs}.items() if "packed" not in name]
+    means = [f"{name} {sum(runs[0]['losses']) / len(runs[0]['losses']):.4f}" for name, runs in result["runs"].items()]
+    return (f"{ours['tokens']} tokens, {ours['trained']} of them trained, {same}. Largest difference of a step's loss from ours: {'; '.join(curves)}. "
+            f"Mean of the steps' losses: {', '.join(means)}.")
+
+
+def into_docs(result: dict) -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    begin, end = f"<!-- bench {result['case']} -->\n", f"<!-- end {result['case']} -->"
+    before, rest = text.split(begin)
+    DOCS.write_text(before + begin + table(result) + end + rest.split(end, 1)[1], encoding="utf-8")
