@@ -1,15 +1,16 @@
 //! One decoder block forwards; what the backward needs of it.
 
 use crate::model::decoder::{Decoder, Lora};
-use crate::ops::{Heads, Ops, Rotation, Segment};
+use crate::ops::{Heads, Linear, Ops, Rotation, Segment};
 use crate::weights::{LinearId, Site};
 
-/// Keys and values of earlier positions, `capacity` rows a layer.
+/// Keys and values of earlier positions, a buffer a layer; each sequence has its own stretch of rows.
 #[derive(Debug)]
 pub(super) struct Cache<O: Ops> {
     pub keys: Vec<O::Buf>,
     pub values: Vec<O::Buf>,
-    pub len: usize,
+    /// The rows that a pass's new keys and values take.
+    pub rows: Vec<usize>,
 }
 
 /// What one pass shares among its layers.
@@ -45,13 +46,25 @@ impl<O: Ops> Decoder<O> {
         Heads { heads: c.heads, kv_heads: c.kv_heads, head_dim: c.head_dim }
     }
 
-    /// A linear with its bias and low-rank term.
-    fn linear(&self, id: LinearId, x: &O::Buf, lora: Lora<'_>, downs: &mut Downs<O>) -> O::Buf {
-        let (out, inn) = self.config().shape(id.site);
-        let mut y = self.ops.buf(self.ops.len(x) / inn * out);
-        self.ops.linear(&mut y, x, self.matrix(id), self.bias(id));
-        downs[id.site as usize] = self.low_rank(lora, id).map(|pair| self.ops.low_rank(&mut y, x, pair));
-        y
+    /// Linears of one input with their biases and low-rank terms.
+    fn linears<const N: usize>(
+        &self,
+        (layer, sites): (usize, [Site; N]),
+        x: &O::Buf,
+        lora: Lora<'_>,
+        downs: &mut Downs<O>,
+    ) -> [O::Buf; N] {
+        let id = |site| LinearId { layer, site };
+        let mut ys = sites.map(|site| {
+            let (out, inn) = self.config().shape(site);
+            self.ops.buf(self.ops.len(x) / inn * out)
+        });
+        let product = |(y, site)| Linear { y, w: self.matrix(id(site)), bias: self.bias(id(site)) };
+        self.ops.linears(x, &mut ys.iter_mut().zip(sites).map(product).collect::<Vec<_>>());
+        for (y, site) in ys.iter_mut().zip(sites) {
+            downs[site as usize] = self.low_rank(lora, id(site)).map(|pair| self.ops.low_rank(y, x, pair));
+        }
+        ys
     }
 
     pub fn norm(&self, x: &O::Buf, w: &O::Buf) -> O::Buf {
@@ -68,15 +81,13 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// One block: the new residual stream, and what the backward needs. With a cache, the new keys and values are put
-    /// behind the old ones, and the segment sees all of them.
+    /// there first, and the segments see its rows.
     pub fn block(&self, layer: usize, x: &O::Buf, pass: Pass<'_>, cache: Option<&mut Cache<O>>) -> (O::Buf, Saved<O>) {
         let ops = &self.ops;
-        let at = |site| LinearId { layer, site };
         let mut down: Downs<O> = std::array::from_fn(|_| None);
         let n = self.norm(x, &self.layers[layer].attn_norm);
-        let mut q = self.linear(at(Site::Q), &n, pass.lora, &mut down);
-        let mut k = self.linear(at(Site::K), &n, pass.lora, &mut down);
-        let v = self.linear(at(Site::V), &n, pass.lora, &mut down);
+        let qkv = (layer, [Site::Q, Site::K, Site::V]);
+        let [mut q, mut k, v] = self.linears(qkv, &n, pass.lora, &mut down);
         drop(n);
         let raw = self.layers[layer].qk_norm.as_ref().map(|(wq, wk)| {
             let (nq, nk) = (self.norm(&q, wq), self.norm(&k, wk));
@@ -89,21 +100,20 @@ impl<O: Ops> Decoder<O> {
             None => ops.attention(&mut attended, (&q, &k, &v), self.heads(), pass.segments),
             Some(cache) => {
                 let width = self.config().kv_heads * self.config().head_dim;
-                ops.copy_into(&mut cache.keys[layer], cache.len * width, &k);
-                ops.copy_into(&mut cache.values[layer], cache.len * width, &v);
+                ops.scatter(&mut cache.keys[layer], &k, &cache.rows, width);
+                ops.scatter(&mut cache.values[layer], &v, &cache.rows, width);
                 let (keys, values) = (&cache.keys[layer], &cache.values[layer]);
                 ops.attention(&mut attended, (&q, keys, values), self.heads(), pass.segments)
             }
         };
-        let mut middle = self.linear(at(Site::O), &attended, pass.lora, &mut down);
+        let [mut middle] = self.linears((layer, [Site::O]), &attended, pass.lora, &mut down);
         ops.add(&mut middle, x);
         let n = self.norm(&middle, &self.layers[layer].ffn_norm);
-        let gate = self.linear(at(Site::Gate), &n, pass.lora, &mut down);
-        let up = self.linear(at(Site::Up), &n, pass.lora, &mut down);
+        let [gate, up] = self.linears((layer, [Site::Gate, Site::Up]), &n, pass.lora, &mut down);
         drop(n);
         let mut h = ops.buf(ops.len(&gate));
         ops.swiglu(&mut h, &gate, &up);
-        let mut out = self.linear(at(Site::Down), &h, pass.lora, &mut down);
+        let [mut out] = self.linears((layer, [Site::Down]), &h, pass.lora, &mut down);
         ops.add(&mut out, &middle);
         (out, Saved { middle, raw, q, k, v, attended, lse, gate, up, down })
     }

@@ -95,6 +95,14 @@ pub struct RowLoss {
     pub argmax: u32,
 }
 
+/// One product of several that share their input: y = x·Wᵀ (+ bias).
+#[derive(Debug)]
+pub struct Linear<'a, O: Ops + ?Sized> {
+    pub y: &'a mut O::Buf,
+    pub w: Matrix<'a, O::Weight>,
+    pub bias: Option<&'a O::Buf>,
+}
+
 /// Arithmetic on buffers of f32. Rows of a buffer are tokens; sizes follow from the arguments and are asserted: a wrong
 /// one is a fault of the caller's code, not of the user's input.
 pub trait Ops: std::fmt::Debug + Send + Sync {
@@ -115,8 +123,18 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     /// Columns that are no whole blocks; bytes that don't fit the shape.
     fn prepare(&self, weight: WeightRef<'_>) -> Result<Self::Weight, OpsError>;
 
+    /// Each y = x·Wᵀ (+ bias). With few rows of x a row's result does not depend on the others.
+    fn linears(&self, x: &Self::Buf, products: &mut [Linear<'_, Self>]);
     /// y = x·Wᵀ (+ bias).
-    fn linear(&self, y: &mut Self::Buf, x: &Self::Buf, w: Matrix<'_, Self::Weight>, bias: Option<&Self::Buf>);
+    fn linear<'a>(
+        &self,
+        y: &'a mut Self::Buf,
+        x: &Self::Buf,
+        w: Matrix<'a, Self::Weight>,
+        bias: Option<&'a Self::Buf>,
+    ) {
+        self.linears(x, &mut [Linear { y, w, bias }]);
+    }
     /// dx (+)= dy·W: added unless `set`.
     fn linear_back(&self, dx: &mut Self::Buf, dy: &Self::Buf, w: Matrix<'_, Self::Weight>, set: bool);
 
@@ -171,8 +189,8 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     fn gather(&self, out: &mut Self::Buf, x: &Self::Buf, rows: &[usize], width: usize);
     /// x[rows[i]] += from[i]: the gradient of [`Ops::gather`].
     fn scatter_add(&self, x: &mut Self::Buf, from: &Self::Buf, rows: &[usize], width: usize);
-    /// to[at..] = from, both counted in values: a cache's growth.
-    fn copy_into(&self, to: &mut Self::Buf, at: usize, from: &Self::Buf);
+    /// to[rows[i]] = from[i], rows of `width`: a cache's growth.
+    fn scatter(&self, to: &mut Self::Buf, from: &Self::Buf, rows: &[usize], width: usize);
 
     /// Loss of every row of logits; with `weight`, the logits become weight·d nll/d logits.
     fn cross_entropy(&self, logits: &mut Self::Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss>;

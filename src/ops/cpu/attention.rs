@@ -31,6 +31,26 @@ simd! {
 }
 
 simd! {
+    /// A lone query's scores with every key, rows of `width`.
+    fn scores(s: &mut [f32], q: &[f32], k: &[f32], width: usize) {
+        for (s, k) in s.iter_mut().zip(k.chunks(width)) {
+            let k = &k[..q.len()];
+            *s = sum(q.len(), |i| q[i] * k[i]);
+        }
+    }
+}
+
+simd! {
+    /// out = Σ p·v over rows of `width`.
+    fn mix(out: &mut [f32], p: &[f32], v: &[f32], width: usize) {
+        out.fill(0.0);
+        for (p, v) in p.iter().zip(v.chunks(width)) {
+            out.iter_mut().zip(v).for_each(|(out, v)| *out += p * v);
+        }
+    }
+}
+
+simd! {
     /// Scores to probabilities by the saved log-sum; then dp to ds = p·(dp − Σ dout·out)·scale.
     fn softmax_back(p: &mut [f32], dp: &mut [f32], visible: usize, scale: f32, lse: f32, inner: f32) {
         let n = p.len();
@@ -94,6 +114,20 @@ impl Cpu {
         let (out, lse_parts) = (Parts::new(out), Parts::new(&mut lse));
         self.over(segments.len() * heads.heads, segments, &|task| {
             let (s, h) = (segments[task / heads.heads], task % heads.heads);
+            if s.queries == 1 {
+                let (kv, keys) = (s.key * wk + h / group * dim, s.keys);
+                return SCRATCH.with_borrow_mut(|(p, _)| {
+                    p.resize(keys.max(p.len()), 0.0);
+                    let p = &mut p[..keys];
+                    scores(p, &q[s.query * wq + h * dim..][..dim], &k[kv..], wk);
+                    // SAFETY: (row, head) belongs to this task.
+                    let (lse, out) = unsafe {
+                        (lse_parts.slice(s.query * heads.heads + h, 1), out.slice(s.query * wq + h * dim, dim))
+                    };
+                    lse[0] = softmax(p, keys, scale);
+                    mix(out, p, &v[kv..], wk);
+                });
+            }
             SCRATCH.with_borrow_mut(|(p, o)| {
                 for (first, n, keys) in blocks(s) {
                     p.resize((n * keys).max(p.len()), 0.0);

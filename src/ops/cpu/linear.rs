@@ -1,11 +1,12 @@
 //! Linear layers and their low-rank terms.
 
 use crate::ops::cpu::arena::Buf;
+use crate::ops::cpu::gemv::{Few, Rows, few_rows};
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
 use crate::ops::cpu::simd::simd;
-use crate::ops::cpu::{Cpu, Widened, gemv};
+use crate::ops::cpu::{Cpu, Widened};
 use crate::ops::random::uniform_at;
-use crate::ops::{LowRank, LowRankGrad, Mask, Matrix, Ops};
+use crate::ops::{Linear, LowRank, LowRankGrad, Mask, Matrix, Ops};
 
 simd! {
     fn scale_by(y: &mut [f32], by: f32) {
@@ -13,24 +14,34 @@ simd! {
     }
 }
 
-/// Up to so many rows a product reads the weight once and computes dot products: it waits for memory.
-const FEW: usize = 4;
+/// Up to so many rows a product reads the stored weight once and computes dot products, each row as it would alone.
+pub const FEW_ROWS: usize = 32;
 
 impl Cpu {
-    pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, Widened>, bias: Option<&[f32]>) {
-        let (out, inn) = (w.source.rows, w.source.cols);
+    pub(super) fn linears_forward(&self, x: &[f32], products: &mut [Linear<'_, Self>]) {
+        let Some(inn) = products.first().map(|p| p.w.source.cols) else { return };
         let rows = x.len() / inn;
-        assert!(x.len() == rows * inn && y.len() == rows * out, "{}·({out}×{inn})ᵀ to {}", x.len(), y.len());
-        if rows <= FEW {
-            gemv::few_rows(&self.pool, y, x, w);
-        } else {
-            let (x, w) = (View::packed(x, rows, inn), View::packed(&w.resident.values, out, inn));
-            matmul(self.route, &self.pool, ViewMut::packed(y, rows, out), x, w.t(), Store::Set);
+        for p in &*products {
+            let (out, y) = (p.w.source.rows, p.y.len());
+            assert!(
+                p.w.source.cols == inn && x.len() == rows * inn && y == rows * out,
+                "{inn}→{out}: {rows} rows, {y}"
+            );
         }
-        if let Some(bias) = bias {
-            for y in y.chunks_exact_mut(out) {
-                crate::ops::cpu::mlp::add(y, bias);
+        if rows <= FEW_ROWS {
+            let mut few: Vec<_> = products.iter_mut().map(|p| Few { w: Rows::of(p.w), y: &mut p.y[..] }).collect();
+            few_rows(self.route, &self.pool, x, &mut few);
+        } else {
+            let x = View::packed(x, rows, inn);
+            for p in &mut *products {
+                let w = View::packed(&p.w.resident.values, p.w.source.rows, inn);
+                let y = ViewMut::packed(p.y, rows, p.w.source.rows);
+                matmul(self.route, &self.pool, y, x, w.t(), Store::Set);
             }
+        }
+        for p in products {
+            let Some(bias) = p.bias else { continue };
+            p.y.chunks_exact_mut(bias.len()).for_each(|y| crate::ops::cpu::mlp::add(y, bias));
         }
     }
 
@@ -63,6 +74,18 @@ impl Cpu {
         let masked = self.masked(x, pair.mask);
         let x = masked.as_deref().unwrap_or(x);
         let mut down = self.buf(rows * r);
+        if rows <= FEW_ROWS {
+            let few = |y: &mut [f32], x: &[f32], w, cols| {
+                few_rows(self.route, &self.pool, x, &mut [Few { y, w: Rows::plain(w, cols) }]);
+            };
+            few(&mut down, x, pair.a, inn);
+            let mut scaled = self.upload(&down);
+            scale_by(&mut scaled, pair.scale);
+            let mut term = self.buf(y.len());
+            few(&mut term, &scaled, pair.b, r);
+            crate::ops::cpu::mlp::add(y, &term);
+            return down;
+        }
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul(self.route, &self.pool, c, a, b, store);
         mm(
             ViewMut::packed(&mut down, rows, r),

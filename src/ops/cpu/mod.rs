@@ -14,11 +14,12 @@ mod simd;
 use std::sync::Arc;
 
 pub use arena::Buf;
+pub use linear::FEW_ROWS;
 use matmul::Route;
 
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{
-    Attended, Heads, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef, decode,
+    Attended, Heads, Linear, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef, decode,
 };
 
 /// Arithmetic on this machine's cores.
@@ -117,8 +118,8 @@ impl Ops for Cpu {
         Ok(Widened { values })
     }
 
-    fn linear(&self, y: &mut Buf, x: &Buf, w: Matrix<'_, Widened>, bias: Option<&Buf>) {
-        self.linear_forward(y, x, w, bias.map(|b| &b[..]));
+    fn linears(&self, x: &Buf, products: &mut [Linear<'_, Self>]) {
+        self.linears_forward(x, products);
     }
     fn linear_back(&self, dx: &mut Buf, dy: &Buf, w: Matrix<'_, Widened>, set: bool) {
         self.linear_backward(dx, dy, w, set);
@@ -190,8 +191,11 @@ impl Ops for Cpu {
             mlp::add(&mut x[row * width..][..width], from);
         }
     }
-    fn copy_into(&self, to: &mut Buf, at: usize, from: &Buf) {
-        to[at..at + from.len()].copy_from_slice(from);
+    fn scatter(&self, to: &mut Buf, from: &Buf, rows: &[usize], width: usize) {
+        assert_eq!(from.len(), rows.len() * width);
+        for (from, &row) in from.chunks_exact(width).zip(rows) {
+            to[row * width..][..width].copy_from_slice(from);
+        }
     }
 
     fn cross_entropy(&self, logits: &mut Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss> {
