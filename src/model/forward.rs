@@ -5,12 +5,13 @@ use crate::model::packed::{Packed, Read};
 use crate::ops::{Heads, Linear, Ops, Rotation, Segment};
 use crate::weights::{LinearId, Site};
 
-/// Keys and values of earlier positions, `capacity` rows a layer.
+/// Keys and values of earlier positions, a buffer a layer; each sequence has its own stretch of rows.
 #[derive(Debug)]
 pub(super) struct Cache<O: Ops> {
     pub keys: Vec<O::Buf>,
     pub values: Vec<O::Buf>,
-    pub len: usize,
+    /// The rows that a pass's new keys and values take.
+    pub rows: Vec<usize>,
 }
 
 /// What one pass shares among its layers.
@@ -106,7 +107,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// One block: the new residual stream, and what the backward needs. With a cache, the new keys and values are put
-    /// behind the old ones, and the segment sees all of them.
+    /// there first, and the segments see its rows.
     pub fn block(&self, layer: usize, x: &O::Buf, pass: Pass<'_>, cache: Option<&mut Cache<O>>) -> (O::Buf, Saved<O>) {
         let ops = &self.ops;
         let mut down: Downs<O> = std::array::from_fn(|_| None);
@@ -133,8 +134,8 @@ impl<O: Ops> Decoder<O> {
             None => ops.attention(&mut attended, (&q, &k, &v), self.heads(), segments),
             Some(cache) => {
                 let width = self.config().kv_heads * self.config().head_dim;
-                ops.copy_into(&mut cache.keys[layer], cache.len * width, &k);
-                ops.copy_into(&mut cache.values[layer], cache.len * width, &v);
+                ops.scatter(&mut cache.keys[layer], &k, &cache.rows, width);
+                ops.scatter(&mut cache.values[layer], &v, &cache.rows, width);
                 let (keys, values) = (&cache.keys[layer], &cache.values[layer]);
                 ops.attention(&mut attended, (&q, keys, values), self.heads(), segments)
             }

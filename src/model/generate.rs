@@ -1,4 +1,6 @@
-//! Generation with a KV cache: the prompt in a few long passes, then a token at a time.
+//! Generation with a KV cache: each prompt in a few long passes, then a token of every open text at a time.
+//!
+//! A text comes out as it would alone: prompts are taken one by one, and few rows don't round together (`Ops::linears`).
 
 use candle_core::{Device, Tensor};
 use candle_transformers::generation::LogitsProcessor;
@@ -6,21 +8,22 @@ use candle_transformers::generation::LogitsProcessor;
 use crate::lora::{Adapter, Stored};
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::{Cache, Pass};
-use crate::model::{ModelError, Sampling};
-use crate::ops::{Ops, Segment};
+use crate::model::{Came, ModelError, Sampling};
+use crate::ops::{FEW_ROWS, Ops, Segment};
 
 /// Prompt tokens of one pass.
 const PREFILL: usize = 512;
+/// Texts decoded together at most: as many rows as do not round together.
+const TOGETHER: usize = FEW_ROWS;
+/// Bytes of keys and values that this many texts may take; a single one may take more.
+const CACHE: usize = 1 << 30;
 
-/// The index of the largest; the lowest of equals. None if nothing there is a number.
+/// The index of the largest; the lowest of equals. None if anything there is not a number.
 fn argmax(logits: &[f32]) -> Option<u32> {
-    let mut best: Option<(usize, f32)> = None;
-    for (i, &l) in logits.iter().enumerate() {
-        if !l.is_nan() && best.is_none_or(|(_, b)| l > b) {
-            best = Some((i, l));
-        }
-    }
-    best.map(|(i, _)| i as u32)
+    // Without early exits, so that both passes are vectors.
+    let numbers = logits.iter().fold(true, |all, l| all & !l.is_nan());
+    let best = logits.iter().fold(f32::NEG_INFINITY, |best, &l| if l > best { l } else { best });
+    logits.iter().position(|&l| numbers && l == best).map(|i| i as u32)
 }
 
 /// What picks the next token.
@@ -45,45 +48,111 @@ impl Picker {
         })
     }
 
-    fn pick(&mut self, logits: Vec<f32>, tokens: usize) -> Result<u32, ModelError> {
-        let best = argmax(&logits).filter(|_| logits.iter().all(|l| !l.is_nan()));
-        let best = best.ok_or(ModelError::NotNumbers { tokens })?;
+    fn pick(&mut self, logits: &[f32], tokens: usize) -> Result<u32, ModelError> {
+        let best = argmax(logits).ok_or(ModelError::NotNumbers { tokens })?;
         let Self::Sampled(processor) = self else { return Ok(best) };
-        let n = logits.len();
-        Tensor::from_vec(logits, n, &Device::Cpu)
+        Tensor::from_slice(logits, logits.len(), &Device::Cpu)
             .and_then(|t| processor.sample(&t))
             .map_err(|e| ModelError::Other(format!("sampling failed after {tokens} tokens: {e}")))
     }
 }
 
+/// A text that is being continued: `held` of its tokens are in the cache's rows from `first` on.
+struct Text {
+    prompt: usize,
+    first: usize,
+    held: usize,
+    picker: Picker,
+    new: Vec<u32>,
+    limit: usize,
+}
+
+/// Whether a text goes on.
+enum Next {
+    More,
+    Done,
+    /// Nothing more is wanted, of any text.
+    Stop,
+}
+
+impl Text {
+    /// Takes the logits after the last token.
+    fn hear(
+        &mut self,
+        logits: &[f32],
+        is_end: &dyn Fn(u32) -> bool,
+        on: &mut dyn FnMut(usize, Came) -> bool,
+    ) -> Result<Next, ModelError> {
+        let id = self.picker.pick(logits, self.held)?;
+        if is_end(id) {
+            return Ok(self.end(on));
+        }
+        self.new.push(id);
+        if !on(self.prompt, Came::Token(id)) {
+            return Ok(Next::Stop);
+        }
+        Ok(if self.new.len() < self.limit { Next::More } else { self.end(on) })
+    }
+
+    fn end(&mut self, on: &mut dyn FnMut(usize, Came) -> bool) -> Next {
+        if on(self.prompt, Came::End(std::mem::take(&mut self.new))) { Next::Done } else { Next::Stop }
+    }
+}
+
+/// New tokens of one text in a pass, behind those that the cache holds in its rows from `first` on.
+struct Take {
+    first: usize,
+    held: usize,
+    new: usize,
+}
+
 impl<O: Ops> Decoder<O> {
-    fn cache(&self, capacity: usize) -> Cache<O> {
-        let len = capacity * self.config().kv_heads * self.config().head_dim;
+    fn cache(&self, rows: usize) -> Cache<O> {
+        let len = rows * self.config().kv_heads * self.config().head_dim;
         let bufs = || (0..self.layers.len()).map(|_| self.ops.buf(len)).collect();
-        Cache { keys: bufs(), values: bufs(), len: 0 }
+        Cache { keys: bufs(), values: bufs(), rows: Vec::new() }
     }
 
-    /// Takes these ids behind what the cache holds; returns the last hidden states.
-    fn advance(&self, ids: &[u32], cache: &mut Cache<O>, lora: Lora<'_>) -> O::Buf {
-        let keys = cache.len + ids.len();
-        let rotation = self.rotation(cache.len..keys);
-        let segments =
-            [Segment { query: 0, own: cache.len, offsets: (0..ids.len()).collect(), before: vec![0..cache.len] }];
-        let x = self.stack(ids, Pass { rotation: &rotation, segments: &segments, read: None, lora }, Some(cache));
-        cache.len = keys;
-        x
+    /// Sequences of up to `room` tokens that are decoded together.
+    fn slots(&self, room: usize) -> usize {
+        let c = self.config();
+        (CACHE / (room * c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
     }
 
-    pub fn generate(
-        &self,
-        adapter: Option<&Adapter<Stored>>,
-        prompt: &[u32],
-        sampling: &Sampling,
-        (is_end, on_token): (&dyn Fn(u32) -> bool, &mut dyn FnMut(u32) -> bool),
-    ) -> Result<Vec<u32>, ModelError> {
-        self.check_adapter(adapter)?;
+    /// Takes these ids, each sequence's behind what the cache holds of it; returns the last hidden states.
+    fn advance(&self, ids: &[u32], takes: &[Take], cache: &mut Cache<O>, lora: Lora<'_>) -> O::Buf {
+        let rotation = self.rotation(takes.iter().flat_map(|t| t.held..t.held + t.new));
+        let mut query = 0;
+        let segment = |t: &Take| {
+            query += t.new;
+            Segment {
+                query: query - t.new,
+                own: t.first + t.held,
+                offsets: (0..t.new).collect(),
+                before: std::iter::once(t.first..t.first + t.held).collect(),
+            }
+        };
+        let segments: Vec<_> = takes.iter().map(segment).collect();
+        cache.rows = takes.iter().flat_map(|t| t.first + t.held..t.first + t.held + t.new).collect();
+        self.stack(ids, Pass { rotation: &rotation, segments: &segments, read: None, lora }, Some(cache))
+    }
+
+    /// The prompt in a few long passes; returns the logits after it.
+    fn prefill(&self, prompt: &[u32], first: usize, cache: &mut Cache<O>, lora: Lora<'_>) -> Vec<f32> {
+        let (mut held, mut logits) = (0, Vec::new());
+        for part in prompt.chunks(PREFILL) {
+            let x = self.advance(part, &[Take { first, held, new: part.len() }], cache, lora);
+            held += part.len();
+            if held == prompt.len() {
+                logits = self.logits_after(&x, &[part.len() - 1]);
+            }
+        }
+        logits
+    }
+
+    /// How many tokens may follow this prompt.
+    fn limit(&self, prompt: &[u32], sampling: &Sampling) -> Result<usize, ModelError> {
         self.check_ids(prompt)?;
-        let mut picker = Picker::new(sampling)?;
         if prompt.is_empty() {
             return Err(ModelError::Other("the prompt holds no token: give at least one".to_owned()));
         }
@@ -92,27 +161,66 @@ impl<O: Ops> Decoder<O> {
         if limit == 0 && sampling.max_tokens > 0 {
             return Err(ModelError::TooLong { tokens: prompt.len() + 1, context });
         }
-        let lora = Lora { adapter, dropout: None };
-        let mut cache = self.cache(prompt.len() + limit);
-        let mut new = Vec::new();
-        let mut hidden = None;
-        if limit > 0 {
-            for part in prompt.chunks(PREFILL) {
-                hidden = Some(self.advance(part, &mut cache, lora));
+        Ok(limit)
+    }
+
+    /// Continues every prompt, some at a time; one that is done makes room for the next. `on` hears of (prompt, what came)
+    /// and stops everything with false.
+    pub fn generate(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        prompts: &[&[u32]],
+        sampling: &Sampling,
+        is_end: &dyn Fn(u32) -> bool,
+        on: &mut dyn FnMut(usize, Came) -> bool,
+    ) -> Result<(), ModelError> {
+        self.check_adapter(adapter)?;
+        Picker::new(sampling)?;
+        let limits = prompts.iter().map(|p| self.limit(p, sampling)).collect::<Result<Vec<_>, _>>()?;
+        let room = prompts.iter().zip(&limits).map(|(p, limit)| p.len() + limit).max().unwrap_or(0);
+        let slots = self.slots(room).min(prompts.len());
+        let (lora, mut cache) = (Lora { adapter, dropout: None }, self.cache(slots * room));
+        let mut free: Vec<usize> = (0..slots).rev().map(|slot| slot * room).collect();
+        let mut waiting = prompts.iter().zip(limits).enumerate();
+        let mut open: Vec<Text> = Vec::new();
+        loop {
+            while let Some(&first) = free.last() {
+                let Some((prompt, (ids, limit))) = waiting.next() else { break };
+                let mut text =
+                    Text { prompt, first, held: ids.len(), picker: Picker::new(sampling)?, new: Vec::new(), limit };
+                let next = if limit > 0 {
+                    let logits = self.prefill(ids, first, &mut cache, lora);
+                    text.hear(&logits, is_end, on)?
+                } else {
+                    text.end(on)
+                };
+                match next {
+                    Next::More => {
+                        free.pop();
+                        open.push(text);
+                    }
+                    Next::Done => {}
+                    Next::Stop => return Ok(()),
+                }
             }
+            if open.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<u32> = open.iter().filter_map(|t| t.new.last().copied()).collect();
+            let takes: Vec<_> = open.iter().map(|t| Take { first: t.first, held: t.held, new: 1 }).collect();
+            let x = self.advance(&ids, &takes, &mut cache, lora);
+            let logits = self.logits_after(&x, &(0..open.len()).collect::<Vec<_>>());
+            let mut still = Vec::new();
+            for (mut text, logits) in open.into_iter().zip(logits.chunks_exact(self.config().vocab)) {
+                text.held += 1;
+                match text.hear(logits, is_end, on)? {
+                    Next::More => still.push(text),
+                    Next::Done => free.push(text.first),
+                    Next::Stop => return Ok(()),
+                }
+            }
+            open = still;
         }
-        while let Some(x) = hidden.take() {
-            let id = picker.pick(self.last_logits(&x), cache.len)?;
-            if is_end(id) {
-                break;
-            }
-            new.push(id);
-            if !on_token(id) || new.len() >= limit {
-                break;
-            }
-            hidden = Some(self.advance(&[id], &mut cache, lora));
-        }
-        Ok(new)
     }
 }
 
@@ -121,8 +229,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lowest_id_wins_a_tie_and_nan_never_wins() {
-        assert_eq!(argmax(&[1.0, f32::NAN, 3.0, 3.0]), Some(2));
+    fn the_lowest_id_wins_a_tie_and_nan_is_refused() {
+        assert_eq!(argmax(&[1.0, 2.0, 3.0, 3.0]), Some(2));
+        assert_eq!(argmax(&[1.0, f32::NAN, 3.0, 3.0]), None);
         assert_eq!(argmax(&[f32::NEG_INFINITY]), Some(0));
         assert_eq!(argmax(&[f32::NAN]), None);
     }

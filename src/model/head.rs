@@ -132,9 +132,8 @@ impl<O: Ops> Decoder<O> {
         Ok(all)
     }
 
-    /// Logits after the last of these rows.
-    pub fn last_logits(&self, x: &O::Buf) -> Vec<f32> {
-        let rows = self.ops.len(x) / self.config().hidden;
-        self.ops.download(&self.logits_of(x, &[rows - 1]).1)
+    /// Logits after these rows, `rows × vocab`.
+    pub fn logits_after(&self, x: &O::Buf, rows: &[usize]) -> Vec<f32> {
+        self.ops.download(&self.logits_of(x, rows).1)
     }
 }

@@ -78,6 +78,14 @@ pub struct Sampling {
     pub seed: u64,
 }
 
+/// What came of a text that is generated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Came {
+    Token(u32),
+    /// Its end: all new ids, the end token left out.
+    End(Vec<u32>),
+}
+
 /// The decoder, resident for computing.
 #[derive(Debug)]
 pub struct Model(Decoder<Cpu>);
@@ -136,7 +144,30 @@ impl Model {
         is_end: &dyn Fn(u32) -> bool,
         on_token: &mut dyn FnMut(u32) -> bool,
     ) -> Result<Vec<u32>, ModelError> {
-        self.0.generate(adapter, prompt, sampling, (is_end, on_token))
+        let mut new = Vec::new();
+        self.0.generate(adapter, &[prompt], sampling, is_end, &mut |_, came| {
+            let Came::Token(id) = came else { return true };
+            new.push(id);
+            on_token(id)
+        })?;
+        Ok(new)
+    }
+
+    /// [`Model::generate`] for many prompts, decoded together: the weights are read once for a token of each. A text comes
+    /// out as it would alone, token by token. `on` gets (index of the prompt, what came) and stops everything by returning
+    /// false.
+    ///
+    /// # Errors
+    /// A prompt that is empty, too long or not of this vocabulary: before any is begun.
+    pub fn generate_batch(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        prompts: &[&[u32]],
+        sampling: &Sampling,
+        is_end: &dyn Fn(u32) -> bool,
+        on: &mut dyn FnMut(usize, Came) -> bool,
+    ) -> Result<(), ModelError> {
+        self.0.generate(adapter, prompts, sampling, is_end, on)
     }
 
     /// Threads it computes with, all cores counted out.

@@ -184,6 +184,8 @@ impl<O: Ops> Decoder<O> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
+
     use super::*;
 
     #[test]

@@ -282,6 +282,60 @@ fn greedy_generation_equals_argmax_of_full_forwards() {
     }
 }
 
+/// Texts decoded together, more of them than find room at once, are what each would be alone: with other lengths, ends and
+/// limits beside them, greedy and sampled.
+#[test]
+fn a_batch_says_what_each_prompt_says_alone() {
+    for name in FAMILIES {
+        let w = weights(name);
+        let model = Model::new(&w, 2).unwrap();
+        let a = adapter(&w, 4, &Site::ALL);
+        let lengths: Vec<usize> = (0..45).map(|i| 1 + i * 7 % 41).collect();
+        let d = data(&w, &lengths);
+        let prompts: Vec<&[u32]> = d.iter().map(|(ids, _)| &ids[..]).collect();
+        for (adapter, temperature) in [(None, 0.0), (Some(&a), 0.0), (Some(&a), 1.3)] {
+            let sampling = Sampling { temperature, top_p: None, max_tokens: 12, seed: 3 };
+            let is_end = |id: u32| id % 13 == 5;
+            let mut together = vec![None; prompts.len()];
+            let mut on = |i: usize, came| {
+                if let Came::End(new) = came {
+                    assert!(together[i].replace(new).is_none());
+                }
+                true
+            };
+            model.generate_batch(adapter, &prompts, &sampling, &is_end, &mut on).unwrap();
+            for (prompt, new) in prompts.iter().zip(&together) {
+                let alone = model.generate(adapter, prompt, &sampling, &is_end, &mut |_| true).unwrap();
+                assert_eq!(new.as_ref(), Some(&alone), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_checked_first_and_stops_when_told() {
+    let w = weights("llama-gqa8");
+    let model = Model::new(&w, 1).unwrap();
+    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: 3, seed: 0 };
+    let run = |prompts: &[&[u32]], sampling: &Sampling, most: usize| {
+        let mut calls = 0;
+        let result = model.generate_batch(None, prompts, sampling, &|_| false, &mut |_, _| {
+            calls += 1;
+            calls < most
+        });
+        result.map(|()| calls)
+    };
+    assert_eq!(run(&[], &sampling, 99).unwrap(), 0);
+    // Three tokens and the end of each.
+    assert_eq!(run(&[&[1], &[2, 3]], &sampling, 99).unwrap(), 8);
+    for most in [1, 2, 3, 7] {
+        assert_eq!(run(&[&[1], &[2, 3]], &sampling, most).unwrap(), most);
+    }
+    assert_eq!(run(&[&[1], &[2]], &Sampling { max_tokens: 0, ..sampling.clone() }, 99).unwrap(), 2);
+    assert!(run(&[&[1], &[]], &sampling, 99).is_err());
+    assert!(matches!(run(&[&[1], &[u32::MAX]], &sampling, 99), Err(ModelError::BadToken { .. })));
+}
+
 #[test]
 fn sampling_is_seeded() {
     let w = weights("qwen2");
@@ -410,5 +464,25 @@ fn speed() {
             (at - wall).as_secs_f64(),
         ));
         assert!(cpu_seconds() >= cpu);
+    }
+    // As replay does: prompts of 45 tokens, 48 new ones each.
+    let d = data(&w, &[45; 70]);
+    let prompts: Vec<&[u32]> = d.iter().map(|(ids, _)| &ids[..]).collect();
+    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: 48, seed: 0 };
+    let measure = |what: &str, n: usize, run: &mut dyn FnMut()| {
+        let (wall, cpu) = (Instant::now(), cpu_seconds());
+        run();
+        let (wall, cpu, n) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu, n as f64);
+        say(format!("{what}: a prompt and its 48 tokens in {:.3} s wall, {:.3} s CPU", wall / n, cpu / n));
+    };
+    for _ in 0..2 {
+        measure("70 together", 70, &mut || {
+            model.generate_batch(None, &prompts, &sampling, &|_| false, &mut |_, _| true).unwrap();
+        });
+        measure("one by one", 5, &mut || {
+            for prompt in &prompts[..5] {
+                model.generate(None, prompt, &sampling, &|_| false, &mut |_| true).unwrap();
+            }
+        });
     }
 }

@@ -167,7 +167,7 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     /// Columns that are no whole blocks; bytes that don't fit the shape.
     fn prepare(&self, weight: WeightRef<'_>) -> Result<Self::Weight, OpsError>;
 
-    /// y = x·Wᵀ (+ bias).
+    /// y = x·Wᵀ (+ bias). With few rows of x a row's result does not depend on the others.
     fn linear(&self, y: &mut Self::Buf, x: &Self::Buf, w: Matrix<'_, Self::Weight>, bias: Option<&Self::Buf>);
     /// dx (+)= dy·W: added unless `set`.
     fn linear_back(&self, dx: &mut Self::Buf, dy: &Self::Buf, w: Matrix<'_, Self::Weight>, set: bool);
@@ -243,8 +243,8 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     fn gather(&self, out: &mut Self::Buf, x: &Self::Buf, rows: &[usize], width: usize);
     /// x[rows[i]] += from[i]: the gradient of [`Ops::gather`].
     fn scatter_add(&self, x: &mut Self::Buf, from: &Self::Buf, rows: &[usize], width: usize);
-    /// to[at..] = from, both counted in values: a cache's growth.
-    fn copy_into(&self, to: &mut Self::Buf, at: usize, from: &Self::Buf);
+    /// to[rows[i]] = from[i], rows of `width`: a cache's growth.
+    fn scatter(&self, to: &mut Self::Buf, from: &Self::Buf, rows: &[usize], width: usize);
 
     /// Loss of every row of logits; with `weight`, the logits become weight·d nll/d logits.
     fn cross_entropy(&self, logits: &mut Self::Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss>;

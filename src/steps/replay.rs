@@ -10,7 +10,7 @@ use crate::batch::Example;
 use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
-use crate::model::{Model, Sampling};
+use crate::model::{Came, Model, Sampling};
 use crate::store::{Digest, write_whole};
 
 /// The prompts that ship; disjoint from every suite (tested).
@@ -34,30 +34,24 @@ pub fn examples(
     let Some(prompts) = prompts(config)? else { return Ok(Vec::new()) };
     let (share, wanted) = (config.replay_share, wanted(config, own.len()));
     let mut known = read_cache(context, base)?;
-    let mut records = Vec::new();
     context.report.begin("replay", Some(wanted as u64));
-    for prompt in prompts.iter().cycle().take(prompts.len()) {
-        if records.len() >= wanted {
+    // As many prompts as are wanted, then as many more as did not end, until there are none left.
+    let mut asked = 0;
+    loop {
+        let there = prompts[..asked].iter().filter(|prompt| ended(&known, prompt)).count();
+        context.report.advance(there as u64, "general prompts");
+        let more = (wanted - there).min(prompts.len() - asked);
+        if more == 0 {
             break;
         }
-        if context.interrupt.raised() {
-            write_cache(context, base, &known)?;
-            return Err(Failure::interrupted());
-        }
-        let answer = match known.get(prompt) {
-            Some(answer) => answer.clone(),
-            None => {
-                let answer = answer(base, model, prompt)?;
-                known.insert(prompt.clone(), answer.clone());
-                answer
-            }
-        };
-        if !answer.trim().is_empty() {
-            records.push(record(prompt, &answer));
-            context.report.advance(records.len() as u64, prompt);
-        }
+        let next: Vec<&String> = prompts[asked..asked + more].iter().filter(|p| !known.contains_key(*p)).collect();
+        let answered = answer(context, base, model, &next, (there, &mut known));
+        write_cache(context, base, &known)?;
+        answered?;
+        asked += more;
     }
-    write_cache(context, base, &known)?;
+    let answers = prompts.iter().filter(|prompt| ended(&known, prompt)).take(wanted);
+    let records: Vec<Record> = answers.map(|prompt| record(prompt, &known[prompt])).collect();
     let (n, all) = (records.len(), records.len() + own.len());
     context.report.end(&format!(
         "{n} general prompts answered by the base itself: {:.0} % of {all} examples",
@@ -113,20 +107,54 @@ fn record(prompt: &str, answer: &str) -> Record {
     Record { line: 0, content, category: Some("replay".to_owned()) }
 }
 
-/// Greedy; an empty text when the base does not come to an end within the limit.
-fn answer(base: &Base, model: &Model, prompt: &str) -> Result<String, Failure> {
+/// Whether the base has answered this prompt and come to an end.
+fn ended(known: &BTreeMap<String, String>, prompt: &str) -> bool {
+    known.get(prompt).is_some_and(|answer| !answer.trim().is_empty())
+}
+
+/// Adds the answers to what is known, greedy; an empty text where the base does not come to an end within the limit.
+fn answer(
+    context: &mut Context<'_>,
+    base: &Base,
+    model: &Model,
+    prompts: &[&String],
+    (there, known): (usize, &mut BTreeMap<String, String>),
+) -> Result<(), Failure> {
+    let ids = prompts.iter().map(|prompt| encoded(base, prompt)).collect::<Result<Vec<_>, _>>()?;
+    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: MAX_ANSWER, seed: 0 };
+    let (mut done, mut fault) = (there, Ok(()));
+    model.generate_batch(None, &ids, &sampling, &|id| base.tokenizer.is_end(id), &mut |i, came| {
+        if context.interrupt.raised() {
+            fault = Err(Failure::interrupted());
+        } else if let Came::End(new) = came {
+            match text(base, &new) {
+                Ok(answer) => {
+                    done += usize::from(!answer.trim().is_empty());
+                    known.insert(prompts[i].clone(), answer);
+                    context.report.advance(done as u64, prompts[i]);
+                }
+                Err(e) => fault = Err(e),
+            }
+        }
+        fault.is_ok()
+    })?;
+    fault
+}
+
+fn encoded(base: &Base, prompt: &str) -> Result<Vec<u32>, Failure> {
     let text = base.template.render(&[Message { role: Role::User, content: prompt.to_owned() }], true)?.text;
     // A thought takes longer than the limit, and belongs to no short answer.
     let text = text + base.template.unthought();
     let bos = base.tokenizer.bos().filter(|_| base.tokenizer.adds_bos());
-    let ids: Vec<u32> = bos.into_iter().chain(base.tokenizer.encode(&text)?.into_iter().map(|t| t.id)).collect();
-    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: MAX_ANSWER, seed: 0 };
-    let tokenizer = &base.tokenizer;
-    let new = model.generate(None, &ids, &sampling, &|id| tokenizer.is_end(id), &mut |_| true)?;
+    Ok(bos.into_iter().chain(base.tokenizer.encode(&text)?.into_iter().map(|t| t.id)).collect())
+}
+
+fn text(base: &Base, new: &[u32]) -> Result<String, Failure> {
     if new.len() >= MAX_ANSWER {
         return Ok(String::new());
     }
-    let answer = base.tokenizer.decode(&new)?;
+    let answer = base.tokenizer.decode(new)?;
     if answer.trim().is_empty() {
         return Ok(String::new());
     }

@@ -3,7 +3,7 @@
 //! The measured numbers are printed: `cargo test --test it parity_ -- --nocapture | grep parity:`
 
 use tunesmith::gguf::Gguf;
-use tunesmith::model::{Model, Sampling};
+use tunesmith::model::{Came, Model, Sampling};
 use tunesmith::weights::Weights;
 
 use crate::oracle::{Arrays, fixture, folder, json, max_relative, smollm2};
@@ -86,6 +86,29 @@ fn greedy_generation_equals_transformers() {
         let dir = folder(name);
         let model = Model::new(&Weights::from_hf(dir.path()).unwrap(), 2).unwrap();
         continues(name, &model, &golden.u32(&format!("{name}.short.ids")), &golden.u32(&format!("{name}.greedy")));
+    }
+}
+
+/// A batch on the real model, more prompts than find room at once: token by token what each says alone.
+#[test]
+fn smollm2_says_in_a_batch_what_it_says_alone() {
+    let model = Model::new(&Weights::from_gguf(Gguf::open(smollm2()).unwrap()).unwrap(), 2).unwrap();
+    let golden = Arrays::open("smollm2_logits");
+    let texts: Vec<Vec<u32>> = (0..3).map(|text| golden.u32(&format!("{text}.ids"))).collect();
+    let prompts: Vec<&[u32]> = (0..36).map(|n| &texts[n % 3][..texts[n % 3].len().min(8 + n)]).collect();
+    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: 16, seed: 0 };
+    // Some end early and make room.
+    let is_end = |id: u32| id.is_multiple_of(11);
+    let mut together = vec![Vec::new(); prompts.len()];
+    let mut on = |i: usize, came| {
+        if let Came::End(new) = came {
+            together[i] = new;
+        }
+        true
+    };
+    model.generate_batch(None, &prompts, &sampling, &is_end, &mut on).unwrap();
+    for (prompt, new) in prompts.iter().zip(&together) {
+        assert_eq!(*new, model.generate(None, prompt, &sampling, &is_end, &mut |_| true).unwrap());
     }
 }
 

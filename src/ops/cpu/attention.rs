@@ -29,6 +29,26 @@ simd! {
 }
 
 simd! {
+    /// A lone query's scores with every key, rows of `width`.
+    fn scores(s: &mut [f32], q: &[f32], k: &[f32], width: usize) {
+        for (s, k) in s.iter_mut().zip(k.chunks(width)) {
+            let k = &k[..q.len()];
+            *s = sum(q.len(), |i| q[i] * k[i]);
+        }
+    }
+}
+
+simd! {
+    /// out = Σ p·v over rows of `width`.
+    fn mix(out: &mut [f32], p: &[f32], v: &[f32], width: usize) {
+        out.fill(0.0);
+        for (p, v) in p.iter().zip(v.chunks(width)) {
+            out.iter_mut().zip(v).for_each(|(out, v)| *out += p * v);
+        }
+    }
+}
+
+simd! {
     /// Scores to probabilities by the saved log-sum; then dp to ds = p·(dp − Σ dout·out)·scale.
     fn softmax_back(p: &mut [f32], dp: &mut [f32], visible: usize, scale: f32, lse: f32, inner: f32) {
         let n = p.len();
@@ -173,6 +193,23 @@ impl Cpu {
         self.over(blocks.len() * heads.kv_heads, segments, &|task| {
             let ((s, from), kv) = (blocks[task / heads.kv_heads], task % heads.kv_heads);
             let s = &segments[s];
+            if let ([_], [seen]) = (&s.offsets[..], &s.ranges()[..]) {
+                let at = seen.start * shape.wide.1 + kv * dim;
+                let (k, v, wk) = (&k[at..], &v[at..], shape.wide.1);
+                return SCRATCH.with_borrow_mut(|scratch| {
+                    let p = grown(&mut scratch.p, seen.len());
+                    for head in kv * shape.group..(kv + 1) * shape.group {
+                        scores(p, &q[s.query * shape.wide.0 + head * dim..][..dim], k, wk);
+                        // SAFETY: (row, head) belongs to this task.
+                        let (lse, out) = unsafe {
+                            let at = s.query * heads.heads + head;
+                            (lse_parts.slice(at, 1), out.slice(at * dim, dim))
+                        };
+                        lse[0] = softmax(p, p.len(), shape.scale);
+                        mix(out, p, v, wk);
+                    }
+                });
+            }
             let n = block.min(s.queries() - from);
             let (first, shared, offsets) = (s.query + from, s.shared(), &s.offsets[from..from + n]);
             let keys = shared + offsets[n - 1] + 1;

@@ -2,7 +2,7 @@
 //! part and the low-rank one.
 
 use crate::ops::cpu::arena::Buf;
-use crate::ops::cpu::linear::{FEW, scale_by};
+use crate::ops::cpu::linear::scale_by;
 use crate::ops::cpu::matmul::panels::{Panels, Sum, blocks, pack, pack_t, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store, View, ViewMut, matmul};
 use crate::ops::cpu::{Cpu, Widened};
@@ -49,7 +49,7 @@ impl Cpu {
         (b, a)
     }
 
-    /// None where a weight is not packed, the rows are few (they read the stored blocks), or a mask makes each linear's input another.
+    /// None where a weight is not packed, or a mask makes each linear's input another.
     pub(super) fn fused(&self, ys: &mut [Buf], x: &Buf, linears: &[One<'_>]) -> Option<Vec<Option<Buf>>> {
         let masked = |l: &One<'_>| l.pair.is_some_and(|p| p.mask.is_some_and(|m| m.p > 0.0));
         if linears.iter().any(masked) {
@@ -59,9 +59,6 @@ impl Cpu {
         let kernel = bases.first()?.kernel();
         let inn = linears.first()?.w.source.cols;
         let m = x.len() / inn;
-        if m <= FEW {
-            return None;
-        }
         let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_forward(kernel, p)))).collect();
         let mut downs: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
         let ranks: usize = linears.iter().filter_map(|l| l.pair).map(|p| p.rank).sum();

@@ -1,57 +1,149 @@
 //! Products with few rows (decoding): the weight is read once, so its smallest form is read: the mapped blocks
-//! themselves where a kernel knows them, else the f32 copy. Values are decoded exactly; x stays f32.
+//! themselves where the CPU has a kernel, else the f32 copy. Values are decoded exactly; x stays f32.
+//!
+//! A row's result does not depend on the rows beside it, so texts that are decoded together come out as they would alone.
+
+use std::cell::RefCell;
 
 use crate::ops::cpu::Widened;
-use crate::ops::cpu::simd::{simd, sum};
+use crate::ops::cpu::matmul::Route;
+use crate::ops::cpu::simd::{LANES, simd, sum, tree};
 use crate::ops::pool::{Parts, Pool};
-use crate::ops::{Matrix, decode};
+use crate::ops::{Matrix, WeightRef, decode};
 
 #[cfg(target_arch = "x86_64")]
 mod blocks;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
+/// Multiplications of a task: enough that handing it out costs little beside it.
+const TASK: usize = 65_536;
+
+/// A weight as it may be read: its blocks, if it has these, and its f32 copy, if there is one; `rows × cols`.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub stored: Option<WeightRef<'a>>,
+    pub wide: &'a [f32],
+    pub rows: usize,
+    pub cols: usize,
+}
+
+impl<'a> Rows<'a> {
+    pub fn of(w: Matrix<'a, Widened>) -> Self {
+        Self { stored: Some(w.source), wide: w.resident.rows(), rows: w.source.rows, cols: w.source.cols }
+    }
+
+    pub fn plain(values: &'a [f32], cols: usize) -> Self {
+        Self { stored: None, wide: values, rows: values.len() / cols, cols }
+    }
+
+    /// Calls `f` with rows `first` … `first + n` in f32, made here where there is no copy.
+    fn with_wide<R>(self, first: usize, n: usize, f: impl FnOnce(&[f32]) -> R) -> R {
+        match self.stored.filter(|_| self.wide.is_empty()) {
+            None => f(&self.wide[first * self.cols..(first + n) * self.cols]),
+            Some(stored) => WIDE.with_borrow_mut(|wide| {
+                wide.resize((n * self.cols).max(wide.len()), 0.0);
+                for (i, row) in wide.chunks_exact_mut(self.cols).take(n).enumerate() {
+                    decode(stored.encoding, stored.row(first + i), row);
+                }
+                f(&wide[..n * self.cols])
+            }),
+        }
+    }
+}
+
+thread_local! {
+    static WIDE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One y = x·Wᵀ of several that share x.
+pub(super) struct Few<'a> {
+    pub y: &'a mut [f32],
+    pub w: Rows<'a>,
+}
+
+/// Each y = x·Wᵀ for a handful of rows of x, all in one go over the pool.
+pub(super) fn few_rows(route: Route, pool: &Pool, x: &[f32], products: &mut [Few<'_>]) {
+    if x.is_empty() {
+        return;
+    }
+    let work: Vec<_> = products.iter_mut().map(|p| (Parts::new(p.y), p.w)).collect();
+    let mut tasks = Vec::new();
+    for (p, (_, w)) in work.iter().enumerate() {
+        // Whole groups of rows, which share their reduction.
+        let step = (TASK / x.len()).next_multiple_of(16).max(16);
+        tasks.extend((0..w.rows).step_by(step).map(|first| (p, first, step.min(w.rows - first))));
+    }
+    pool.run(tasks.len(), &|task| {
+        let (p, first, n) = tasks[task];
+        let (y, w) = &work[p];
+        // SAFETY: tasks take disjoint columns of their y.
+        unsafe { part(route, y, x, *w, first, n) };
+    });
+}
+
+/// Columns `first` … `first + n` of every row of y.
+///
+/// # Safety
+/// No other task asks for these columns of y.
+unsafe fn part(route: Route, y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
+    match route {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: ready; the columns are the task's own.
+        Route::Avx512 { .. } if wide::ready() => unsafe { wide::part(y, x, w, first, n) },
+        // SAFETY: by the caller.
+        _ => unsafe { plain(y, x, w, first, n) },
+    }
+}
+
+/// [`part`] from the f32 copy.
+///
+/// # Safety
+/// As [`part`].
+unsafe fn plain(y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
+    w.with_wide(first, n, |values| {
+        for (t, x) in x.chunks(4 * w.cols).enumerate() {
+            // Beyond the last row it is read again, and its sums are dropped.
+            let rows = x.len() / w.cols;
+            let x: [&[f32]; 4] = std::array::from_fn(|r| &x[r.min(rows - 1) * w.cols..][..w.cols]);
+            for (i, row) in values.chunks_exact(w.cols).enumerate() {
+                let sums = if rows == 1 { [dot(row, x[0]); 4] } else { dots(row, x) };
+                for (r, sum) in sums[..rows].iter().enumerate() {
+                    // SAFETY: the task's own column of row r.
+                    unsafe { y.slice((4 * t + r) * w.rows + first + i, 1)[0] = *sum };
+                }
+            }
+        }
+    });
+}
 
 simd! {
-    fn dot(a: &[f32], b: &[f32]) -> f32 {
+    pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
         let b = &b[..a.len()];
         sum(a.len(), |i| a[i] * b[i])
     }
 }
 
-/// y = x·Wᵀ for a handful of rows of x.
-pub(super) fn few_rows(pool: &Pool, y: &mut [f32], x: &[f32], w: Matrix<'_, Widened>) {
-    let (out, inn) = (w.source.rows, w.source.cols);
-    let step = (65_536 / inn).max(1);
-    #[cfg(target_arch = "x86_64")]
-    let kernel = blocks::Kernel::find(w.source.encoding, inn);
-    #[cfg(target_arch = "x86_64")]
-    let sums = if kernel.is_some() { blocks::block_sums(x) } else { Vec::new() };
-    let parts = Parts::new(y);
-    pool.run(out.div_ceil(step), &|task| {
-        let first = task * step;
-        let n = step.min(out - first);
-        for (r, x) in x.chunks_exact(inn).enumerate() {
-            // SAFETY: the task's own columns of row r.
-            let y = unsafe { parts.slice(r * out + first, n) };
-            #[cfg(target_arch = "x86_64")]
-            if let Some(kernel) = kernel {
-                let sums = &sums[r * (inn / 32)..(r + 1) * (inn / 32)];
-                for (i, y) in y.iter_mut().enumerate() {
-                    *y = kernel.dot(w.source.row(first + i), x, sums);
+simd! {
+    /// [`dot`] of `w` with four rows at once, bit for bit.
+    fn dots(w: &[f32], x: [&[f32]; 4]) -> [f32; 4] {
+        let x = x.map(|x| &x[..w.len()]);
+        let mut lanes = [[0.0f32; LANES]; 4];
+        let whole = w.len() / LANES * LANES;
+        let mut i = 0;
+        while i < whole {
+            for (lanes, x) in lanes.iter_mut().zip(x) {
+                for (l, lane) in lanes.iter_mut().enumerate() {
+                    *lane += w[i + l] * x[i + l];
                 }
-                continue;
             }
-            match w.resident {
-                Widened::Rows(values) => {
-                    y.iter_mut().zip(values[first * inn..].chunks_exact(inn)).for_each(|(y, w)| *y = dot(w, x));
-                }
-                #[cfg(target_arch = "x86_64")]
-                Widened::Panels { .. } => {
-                    let mut row = vec![0.0; inn];
-                    for (i, y) in y.iter_mut().enumerate() {
-                        decode(w.source.encoding, w.source.row(first + i), &mut row);
-                        *y = dot(&row, x);
-                    }
-                }
+            i += LANES;
+        }
+        for (lanes, x) in lanes.iter_mut().zip(x) {
+            for (l, i) in (whole..w.len()).enumerate() {
+                lanes[l] += w[i] * x[i];
             }
         }
-    });
+        lanes.map(tree)
+    }
 }

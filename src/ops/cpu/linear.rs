@@ -1,11 +1,12 @@
 //! Linear layers and their low-rank terms.
 
 use crate::ops::cpu::arena::Buf;
+use crate::ops::cpu::gemv::{Few, Rows, few_rows};
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
 use crate::ops::cpu::simd::simd;
-use crate::ops::cpu::{Cpu, Widened, gemv};
+use crate::ops::cpu::{Cpu, Widened};
 use crate::ops::random::uniform_at;
-use crate::ops::{LowRank, LowRankGrad, Mask, Matrix, Ops};
+use crate::ops::{Linear, LowRank, LowRankGrad, Mask, Matrix, Ops};
 
 simd! {
     pub(super) fn scale_by(y: &mut [f32], by: f32) {
@@ -13,16 +14,16 @@ simd! {
     }
 }
 
-/// Up to so many rows a product reads the weight once and computes dot products: it waits for memory.
-pub(super) const FEW: usize = 4;
+/// Up to so many rows a product reads the stored weight once and computes dot products, each row as it would alone.
+pub const FEW_ROWS: usize = 32;
 
 impl Cpu {
     pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, Widened>, bias: Option<&[f32]>) {
         let (out, inn) = (w.source.rows, w.source.cols);
         let rows = x.len() / inn;
         assert!(x.len() == rows * inn && y.len() == rows * out, "{}·({out}×{inn})ᵀ to {}", x.len(), y.len());
-        if rows <= FEW {
-            gemv::few_rows(&self.pool, y, x, w);
+        if rows <= FEW_ROWS {
+            few_rows(self.route, &self.pool, x, &mut [Few { w: Rows::of(w), y }]);
         } else {
             match w.resident {
                 Widened::Rows(values) => {
@@ -40,6 +41,34 @@ impl Cpu {
                 crate::ops::cpu::mlp::add(y, bias);
             }
         }
+    }
+
+    /// Linears of few rows: the bases in one go over the pool, then each one's bias and low-rank term.
+    pub(super) fn few_linears(
+        &self,
+        ys: &mut [Buf],
+        x: &Buf,
+        linears: &[Linear<'_, Buf, Widened>],
+    ) -> Option<Vec<Option<Buf>>> {
+        let inn = linears.first()?.w.source.cols;
+        if x.len() > FEW_ROWS * inn {
+            return None;
+        }
+        for (y, l) in ys.iter().zip(linears) {
+            assert!(
+                l.w.source.cols == inn && x.len().is_multiple_of(inn) && y.len() == x.len() / inn * l.w.source.rows
+            );
+        }
+        let mut few: Vec<_> =
+            ys.iter_mut().zip(linears).map(|(y, l)| Few { w: Rows::of(l.w), y: &mut y[..] }).collect();
+        few_rows(self.route, &self.pool, x, &mut few);
+        let rest = |(y, l): (&mut Buf, &Linear<'_, Buf, Widened>)| {
+            if let Some(bias) = l.bias {
+                y.chunks_exact_mut(bias.len()).for_each(|y| crate::ops::cpu::mlp::add(y, bias));
+            }
+            l.pair.map(|pair| self.low_rank_forward(y, x, pair))
+        };
+        Some(ys.iter_mut().zip(linears).map(rest).collect())
     }
 
     pub(super) fn linear_backward(&self, dx: &mut [f32], dy: &[f32], w: Matrix<'_, Widened>, set: bool) {
@@ -77,6 +106,18 @@ impl Cpu {
         let masked = self.masked(x, pair.mask);
         let x = masked.as_deref().unwrap_or(x);
         let mut down = self.buf(rows * r);
+        if rows <= FEW_ROWS {
+            let few = |y: &mut [f32], x: &[f32], w, cols| {
+                few_rows(self.route, &self.pool, x, &mut [Few { y, w: Rows::plain(w, cols) }]);
+            };
+            few(&mut down, x, pair.a, inn);
+            let mut scaled = self.upload(&down);
+            scale_by(&mut scaled, pair.scale);
+            let mut term = self.buf(y.len());
+            few(&mut term, &scaled, pair.b, r);
+            crate::ops::cpu::mlp::add(y, &term);
+            return down;
+        }
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul(self.route, &self.pool, c, a, b, store);
         mm(
             ViewMut::packed(&mut down, rows, r),

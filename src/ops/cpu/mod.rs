@@ -18,6 +18,7 @@ mod words;
 use std::sync::Arc;
 
 pub use arena::Buf;
+pub use linear::FEW_ROWS;
 use matmul::{Kernel, Route};
 pub use weight::Widened;
 
@@ -181,7 +182,8 @@ impl Ops for Cpu {
 
     #[cfg(target_arch = "x86_64")]
     fn linears(&self, ys: &mut [Buf], x: &Buf, linears: &[Linear<'_, Buf, Widened>]) -> Vec<Option<Buf>> {
-        self.fused(ys, x, linears).unwrap_or_else(|| each_linear(self, ys, x, linears))
+        let few = self.few_linears(ys, x, linears);
+        few.or_else(|| self.fused(ys, x, linears)).unwrap_or_else(|| each_linear(self, ys, x, linears))
     }
     #[cfg(target_arch = "x86_64")]
     fn linears_back(
@@ -249,8 +251,11 @@ impl Ops for Cpu {
             mlp::add(&mut x[row * width..][..width], from);
         }
     }
-    fn copy_into(&self, to: &mut Buf, at: usize, from: &Buf) {
-        to[at..at + from.len()].copy_from_slice(from);
+    fn scatter(&self, to: &mut Buf, from: &Buf, rows: &[usize], width: usize) {
+        assert_eq!(from.len(), rows.len() * width);
+        for (from, &row) in from.chunks_exact(width).zip(rows) {
+            to[row * width..][..width].copy_from_slice(from);
+        }
     }
 
     fn cross_entropy(&self, logits: &mut Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss> {

@@ -18,6 +18,16 @@ pub enum Widened {
     Panels { kernel: Kernel, forward: Words, back: OnceLock<Words> },
 }
 
+impl Widened {
+    /// Row-major, if it lies so.
+    pub(super) fn rows(&self) -> &[f32] {
+        match self {
+            Self::Rows(values) => values,
+            Self::Panels { .. } => &[],
+        }
+    }
+}
+
 impl Cpu {
     pub(super) fn widened(&self, weight: WeightRef<'_>) -> Result<Widened, OpsError> {
         weight.encoding.check_columns("the weight", weight.cols)?;

@@ -1,238 +1,389 @@
-//! Dot products of an encoded row with f32: decoding in registers (AVX-512).
+//! An encoded row in registers (AVX-512), to be multiplied at once or written out: codes become values by a look-up among
+//! the 16 or 32 that a block's scale allows. They are bit for bit what decoding gives.
 
 use std::arch::x86_64::*;
 
 use crate::ops::Encoding;
 
-/// A dot product for one encoding.
-#[derive(Clone, Copy)]
-pub(super) struct Kernel(unsafe fn(&[u8], &[f32], &[f32]) -> f32);
+/// (row, x, out, columns): reads a row of whole blocks and `columns` floats of x.
+type Read = unsafe fn(*const u8, *const f32, *mut f32, usize);
 
-/// Σ x over each block of 32: what an offset is multiplied with.
-pub(super) fn block_sums(x: &[f32]) -> Vec<f32> {
-    x.chunks(32).map(|b| b.iter().sum()).collect()
+/// How rows of one encoding are read.
+#[derive(Clone, Copy)]
+pub(super) struct Kernel {
+    /// Writes the 16 partial sums of row·x: lane `l` adds the products at 32·i + l in order, then those at 32·i + 16 + l.
+    dot: Read,
+    /// Writes the row's values; x is not read.
+    widen: Read,
+    encoding: Encoding,
 }
 
 impl Kernel {
-    /// The kernel for rows of `cols` values, where there is one that this CPU can run.
+    /// The kernel for rows of `cols` values, where there is one; `super::wide::ready` is the caller's to ask.
     pub fn find(encoding: Encoding, cols: usize) -> Option<Self> {
-        let ready = std::arch::is_x86_feature_detected!("avx512f")
-            && std::arch::is_x86_feature_detected!("avx512bw")
-            && std::arch::is_x86_feature_detected!("f16c");
-        if !ready || !cols.is_multiple_of(32) {
+        if !cols.is_multiple_of(encoding.block().0.max(32)) {
             return None;
         }
-        Some(Self(match encoding {
-            Encoding::F16 => dot_f16,
-            Encoding::BF16 => dot_bf16,
-            Encoding::Q8_0 => dot_q8_0,
-            Encoding::Q4_0 => dot_q4_0,
-            Encoding::Q4_1 => dot_q4_1,
-            Encoding::Q5_0 => dot_q5_0,
-            Encoding::Q5_1 => dot_q5_1,
-            Encoding::Q4K => dot_q4k,
-            Encoding::Q5K => dot_q5k,
-            Encoding::Q6K => dot_q6k,
-            Encoding::F32 => return None,
-        }))
+        macro_rules! both {
+            ($name:ident) => {
+                Some(Self { dot: $name::<false>, widen: $name::<true>, encoding })
+            };
+        }
+        match encoding {
+            // The f32 copy is read, which lies in the same order.
+            Encoding::F32 => None,
+            Encoding::F16 => both!(f16),
+            Encoding::BF16 => both!(bf16),
+            Encoding::Q8_0 => both!(q8_0),
+            Encoding::Q4_0 => both!(q4_0),
+            Encoding::Q4_1 => both!(q4_1),
+            Encoding::Q5_0 => both!(q5_0),
+            Encoding::Q5_1 => both!(q5_1),
+            Encoding::Q4K => both!(q4k),
+            Encoding::Q5K => both!(q5k),
+            Encoding::Q6K => both!(q6k),
+        }
     }
 
-    /// `sums` are [`block_sums`] of `x`.
+    /// # Safety
+    /// The CPU is `super::wide::ready`.
     #[inline]
-    pub fn dot(self, row: &[u8], x: &[f32], sums: &[f32]) -> f32 {
-        assert!(sums.len() * 32 == x.len());
-        // SAFETY: `find` detected the features.
-        unsafe { (self.0)(row, x, sums) }
+    pub unsafe fn dot(self, row: &[u8], x: &[f32], lanes: &mut [f32; 16]) {
+        assert!(row.len() == self.encoding.bytes_for(x.len()));
+        // SAFETY: row and x hold `x.len()` values, whole blocks by `find`.
+        unsafe { (self.dot)(row.as_ptr(), x.as_ptr(), lanes.as_mut_ptr(), x.len()) }
+    }
+
+    /// # Safety
+    /// The CPU is `super::wide::ready`.
+    #[inline]
+    pub unsafe fn widen(self, row: &[u8], values: &mut [f32]) {
+        assert!(row.len() == self.encoding.bytes_for(values.len()));
+        // SAFETY: row and values hold `values.len()` values, whole blocks by `find`.
+        unsafe { (self.widen)(row.as_ptr(), std::ptr::null(), values.as_mut_ptr(), values.len()) }
     }
 }
 
-fn half(b: &[u8]) -> f32 {
-    half::f16::from_le_bytes([b[0], b[1]]).to_f32()
+/// The scales of up to 16 blocks, and their minima where the format has these.
+#[repr(align(64))]
+struct Scales {
+    d: [f32; 16],
+    m: [f32; 16],
 }
 
+/// The first four bytes of `n` ≤ 16 blocks of `size` bytes as two f16 each.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-fn half_fast(b: &[u8]) -> f32 {
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(u16::from_le_bytes([b[0], b[1]])))))
-}
-
-/// 16 floats of `x` from `at`.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn lanes(x: &[f32], at: usize) -> __m512 {
-    let x = &x[at..at + 16];
-    // SAFETY: 16 floats, by the slice.
-    unsafe { _mm512_loadu_ps(x.as_ptr()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn bytes16(b: &[u8], at: usize) -> __m128i {
-    let b = &b[at..at + 16];
-    // SAFETY: 16 bytes, by the slice.
-    unsafe { _mm_loadu_si128(b.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn widen_u8(v: __m128i) -> __m512 {
-    _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(v))
-}
-
-/// Low and high nibbles of 16 bytes.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn nibbles(b: &[u8], at: usize) -> (__m128i, __m128i) {
-    let (v, four) = (bytes16(b, at), _mm_set1_epi8(15));
-    (_mm_and_si128(v, four), _mm_and_si128(_mm_srli_epi16::<4>(v), four))
-}
-
-/// Two registers of codes against 32 of x.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn against(low: __m512, high: __m512, x: &[f32], at: usize) -> __m512 {
-    _mm512_fmadd_ps(high, lanes(x, at + 16), _mm512_mul_ps(low, lanes(x, at)))
-}
-
-#[target_feature(enable = "avx512f,avx512bw,f16c")]
-fn dot_f16(row: &[u8], x: &[f32], _: &[f32]) -> f32 {
-    let mut acc = [_mm512_setzero_ps(); 2];
-    for (i, b) in row.chunks_exact(64).enumerate() {
-        for (h, acc) in acc.iter_mut().enumerate() {
-            let half = &b[32 * h..32 * h + 32];
-            // SAFETY: 32 bytes, by the slice.
-            let w = _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(half.as_ptr().cast()) });
-            *acc = _mm512_fmadd_ps(w, lanes(x, 32 * i + 16 * h), *acc);
-        }
+unsafe fn scales(row: *const u8, size: i32, n: usize, out: &mut Scales) {
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let at = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(size));
+    let mask = if n >= 16 { u16::MAX } else { (1 << n) - 1 };
+    // SAFETY: masked to the blocks that are there; each holds at least four bytes.
+    unsafe {
+        let v = _mm512_mask_i32gather_epi32::<1>(_mm512_setzero_si512(), mask, at, row.cast());
+        _mm512_store_ps(out.d.as_mut_ptr(), _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)));
+        let m = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(v));
+        _mm512_store_ps(out.m.as_mut_ptr(), _mm512_cvtph_ps(m));
     }
-    _mm512_reduce_add_ps(_mm512_add_ps(acc[0], acc[1]))
 }
 
-#[target_feature(enable = "avx512f,avx512bw,f16c")]
-fn dot_bf16(row: &[u8], x: &[f32], _: &[f32]) -> f32 {
-    let mut acc = [_mm512_setzero_ps(); 2];
-    for (i, b) in row.chunks_exact(64).enumerate() {
-        for (h, acc) in acc.iter_mut().enumerate() {
-            let half = &b[32 * h..32 * h + 32];
-            // SAFETY: 32 bytes, by the slice.
-            let w = _mm512_cvtepu16_epi32(unsafe { _mm256_loadu_si256(half.as_ptr().cast()) });
-            let w = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(w));
-            *acc = _mm512_fmadd_ps(w, lanes(x, 32 * i + 16 * h), *acc);
-        }
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn ramp(first: f32) -> __m512 {
+    let lanes = _mm512_setr_ps(0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.);
+    _mm512_add_ps(lanes, _mm512_set1_ps(first))
+}
+
+/// 16 bytes as 16 lanes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn spread(b: *const u8) -> __m512i {
+    // SAFETY: by the callers' contract 16 bytes are there.
+    unsafe { _mm512_cvtepu8_epi32(_mm_loadu_si128(b.cast())) }
+}
+
+/// Where a row's values go: multiplied with x into two chains of sums, or written out.
+struct Sink<const STORE: bool> {
+    low: __m512,
+    high: __m512,
+    x: *const f32,
+    out: *mut f32,
+}
+
+impl<const STORE: bool> Sink<STORE> {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn new(x: *const f32, out: *mut f32) -> Self {
+        Self { low: _mm512_setzero_ps(), high: _mm512_setzero_ps(), x, out }
     }
-    _mm512_reduce_add_ps(_mm512_add_ps(acc[0], acc[1]))
-}
-
-#[target_feature(enable = "avx512f,avx512bw,f16c")]
-fn dot_q8_0(row: &[u8], x: &[f32], _: &[f32]) -> f32 {
-    let mut acc = _mm512_setzero_ps();
-    for (i, b) in row.chunks_exact(34).enumerate() {
-        let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes16(b, 2)));
-        let high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes16(b, 18)));
-        acc = _mm512_fmadd_ps(_mm512_set1_ps(half_fast(b)), against(low, high, x, 32 * i), acc);
-    }
-    _mm512_reduce_add_ps(acc)
-}
-
-/// d·Σ q·x + m·Σ x per block, for four and five bits; `m` is −8d or −16d where the format has none.
-macro_rules! legacy {
-    ($name:ident, $size:literal, $qs:literal, $high:expr, $offset:expr) => {
-        #[target_feature(enable = "avx512f,avx512bw,f16c")]
-        fn $name(row: &[u8], x: &[f32], sums: &[f32]) -> f32 {
-            let (mut acc, mut offsets) = (_mm512_setzero_ps(), 0.0f32);
-            for (i, (b, s)) in row.chunks_exact($size).zip(sums).enumerate() {
-                let d = half_fast(b);
-                let (low, high) = nibbles(b, $qs);
-                let (low, high) = (_mm512_cvtepu8_epi32(low), _mm512_cvtepu8_epi32(high));
-                let fifth: Option<usize> = $high;
-                let (low, high) = if let Some(at) = fifth {
-                    let bits = u32::from_le_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]);
-                    let set = _mm512_set1_epi32(16);
-                    (
-                        _mm512_mask_add_epi32(low, bits as u16, low, set),
-                        _mm512_mask_add_epi32(high, (bits >> 16) as u16, high, set),
-                    )
-                } else {
-                    (low, high)
-                };
-                let v = against(_mm512_cvtepi32_ps(low), _mm512_cvtepi32_ps(high), x, 32 * i);
-                acc = _mm512_fmadd_ps(_mm512_set1_ps(d), v, acc);
-                let offset: fn(f32) -> Option<f32> = $offset;
-                offsets += offset(d).unwrap_or_else(|| half_fast(&b[2..])) * s;
+    /// The 32 values from `at`.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn take(&mut self, at: usize, low: __m512, high: __m512) {
+        // SAFETY: 32 floats are there, by the callers' contract.
+        unsafe {
+            if STORE {
+                _mm512_storeu_ps(self.out.add(at), low);
+                _mm512_storeu_ps(self.out.add(at + 16), high);
+            } else {
+                self.low = _mm512_fmadd_ps(low, _mm512_loadu_ps(self.x.add(at)), self.low);
+                self.high = _mm512_fmadd_ps(high, _mm512_loadu_ps(self.x.add(at + 16)), self.high);
             }
-            _mm512_reduce_add_ps(acc) + offsets
+        }
+    }
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn end(self) {
+        if !STORE {
+            // SAFETY: 16 floats are there, by the callers' contract.
+            unsafe { _mm512_storeu_ps(self.out, _mm512_add_ps(self.low, self.high)) };
+        }
+    }
+}
+
+/// Plain floats: `$load` makes 16 of them from a pointer to `$bytes` bytes each.
+macro_rules! floats {
+    ($name:ident, $bytes:literal, $load:expr) => {
+        #[target_feature(enable = "avx512f,avx512bw,f16c")]
+        unsafe fn $name<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+            let mut sink = Sink::<STORE>::new(x, out);
+            // SAFETY: `cols` values are there, a multiple of 32.
+            unsafe {
+                for i in (0..cols).step_by(32) {
+                    let load = $load;
+                    sink.take(i, load(row.add(i * $bytes)), load(row.add((i + 16) * $bytes)));
+                }
+                sink.end();
+            }
         }
     };
 }
-legacy!(dot_q4_0, 18, 2, None, |d| Some(-8.0 * d));
-legacy!(dot_q4_1, 20, 4, None, |_| None);
-legacy!(dot_q5_0, 22, 6, Some(2), |d| Some(-16.0 * d));
-legacy!(dot_q5_1, 24, 8, Some(4), |_| None);
+floats!(f16, 2, |b: *const u8| _mm512_cvtph_ps(_mm256_loadu_si256(b.cast())));
+floats!(bf16, 2, |b: *const u8| {
+    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(b.cast()))))
+});
 
-/// The 8 scales and 8 minima of a Q4_K or Q5_K block.
-fn scale_mins(p: &[u8]) -> ([u8; 8], [u8; 8]) {
-    let (mut s, mut m) = ([0; 8], [0; 8]);
-    for j in 0..4 {
-        (s[j], m[j]) = (p[j] & 63, p[j + 4] & 63);
-        (s[j + 4], m[j + 4]) = (p[j + 8] & 15 | p[j] >> 6 << 4, p[j + 8] >> 4 | p[j + 4] >> 6 << 4);
+#[target_feature(enable = "avx512f,avx512bw,f16c")]
+unsafe fn q8_0<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+    let mut sink = Sink::<STORE>::new(x, out);
+    let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
+    let blocks = cols / 32;
+    // SAFETY: `blocks` whole blocks of 34 bytes and 32 floats each are there.
+    unsafe {
+        for first in (0..blocks).step_by(16) {
+            let n = (blocks - first).min(16);
+            scales(row.add(first * 34), 34, n, &mut s);
+            for i in 0..n {
+                let b = row.add((first + i) * 34 + 2);
+                let d = _mm512_set1_ps(s.d[i]);
+                let codes = |at| _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(b.add(at).cast())));
+                sink.take((first + i) * 32, _mm512_mul_ps(d, codes(0)), _mm512_mul_ps(d, codes(16)));
+            }
+        }
+        sink.end();
     }
-    (s, m)
 }
 
-macro_rules! k_quant {
-    ($name:ident, $size:literal, $qs:literal, $five:literal) => {
+/// Four bits: a table of the block's 16 values.
+macro_rules! four {
+    ($name:ident, $size:literal, $qs:literal, $first:literal, $minimum:literal) => {
         #[target_feature(enable = "avx512f,avx512bw,f16c")]
-        fn $name(row: &[u8], x: &[f32], sums: &[f32]) -> f32 {
-            let (mut acc, mut offsets) = (_mm512_setzero_ps(), 0.0f32);
-            for (i, b) in row.chunks_exact($size).enumerate() {
-                let (d, dmin) = (half(b), half(&b[2..]));
-                let (scales, mins) = scale_mins(&b[4..16]);
-                for j in 0..8 {
-                    let at = $qs + j / 2 * 32;
-                    let (a, c) = if j % 2 == 0 {
-                        (nibbles(b, at).0, nibbles(b, at + 16).0)
-                    } else {
-                        (nibbles(b, at).1, nibbles(b, at + 16).1)
-                    };
-                    let (a, c) = if $five {
-                        let bit = _mm_set1_epi8((1u8 << j) as i8);
-                        let high = |at| {
-                            let set = _mm_cmpeq_epi8(_mm_and_si128(bytes16(b, at), bit), bit);
-                            _mm_and_si128(set, _mm_set1_epi8(16))
+        unsafe fn $name<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+            let mut sink = Sink::<STORE>::new(x, out);
+            let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
+            let (blocks, ramp) = (cols / 32, ramp($first));
+            // SAFETY: `blocks` whole blocks and 32 floats each are there.
+            unsafe {
+                for first in (0..blocks).step_by(16) {
+                    let n = (blocks - first).min(16);
+                    scales(row.add(first * $size), $size, n, &mut s);
+                    for i in 0..n {
+                        let b = row.add((first + i) * $size + $qs);
+                        let d = _mm512_set1_ps(s.d[i]);
+                        // d·code is exact in f32, so the fused form rounds as decoding does.
+                        let table = if $minimum {
+                            _mm512_fmadd_ps(d, ramp, _mm512_set1_ps(s.m[i]))
+                        } else {
+                            _mm512_mul_ps(d, ramp)
                         };
-                        (_mm_or_si128(a, high(16)), _mm_or_si128(c, high(32)))
-                    } else {
-                        (a, c)
+                        let codes = spread(b);
+                        let look = |c| _mm512_permutexvar_ps(c, table);
+                        sink.take((first + i) * 32, look(codes), look(_mm512_srli_epi32::<4>(codes)));
+                    }
+                }
+                sink.end();
+            }
+        }
+    };
+}
+four!(q4_0, 18, 2, -8.0, false);
+four!(q4_1, 20, 4, 0.0, true);
+
+/// Five bits: a table of 32 values; the fifth bits lie together.
+macro_rules! five {
+    ($name:ident, $size:literal, $qh:literal, $first:literal, $minimum:literal) => {
+        #[target_feature(enable = "avx512f,avx512bw,f16c")]
+        unsafe fn $name<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+            let mut sink = Sink::<STORE>::new(x, out);
+            let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
+            let (blocks, ramps) = (cols / 32, (ramp($first), ramp($first + 16.0)));
+            let (nibble, bit) = (_mm512_set1_epi32(15), _mm512_set1_epi32(16));
+            // SAFETY: `blocks` whole blocks and 32 floats each are there.
+            unsafe {
+                for first in (0..blocks).step_by(16) {
+                    let n = (blocks - first).min(16);
+                    scales(row.add(first * $size), $size, n, &mut s);
+                    for i in 0..n {
+                        let b = row.add((first + i) * $size);
+                        let (d, m) = (_mm512_set1_ps(s.d[i]), _mm512_set1_ps(if $minimum { s.m[i] } else { 0.0 }));
+                        let tables = (_mm512_fmadd_ps(d, ramps.0, m), _mm512_fmadd_ps(d, ramps.1, m));
+                        let (codes, high) = (spread(b.add($qh + 4)), b.add($qh).cast::<u32>().read_unaligned());
+                        let low = _mm512_and_si512(codes, nibble);
+                        let top = _mm512_srli_epi32::<4>(codes);
+                        let low = _mm512_mask_or_epi32(low, high as u16, low, bit);
+                        let top = _mm512_mask_or_epi32(top, (high >> 16) as u16, top, bit);
+                        let look = |c| _mm512_permutex2var_ps(tables.0, c, tables.1);
+                        sink.take((first + i) * 32, look(low), look(top));
+                    }
+                }
+                sink.end();
+            }
+        }
+    };
+}
+five!(q5_0, 22, 2, -16.0, false);
+five!(q5_1, 24, 4, 0.0, true);
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,f16c")]
+unsafe fn half(b: *const u8) -> f32 {
+    // SAFETY: two bytes are there, by the callers' contract.
+    let bits = unsafe { b.cast::<u16>().read_unaligned() };
+    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
+}
+
+/// The 8 scales and 8 minima of a Q4_K or Q5_K block, 6 bits each, spread over 12 bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,f16c")]
+unsafe fn scale_mins(b: *const u8) -> ([f32; 8], [f32; 8]) {
+    // SAFETY: d, dmin and 12 bytes are there, by the callers' contract.
+    let (d, dmin, w) = unsafe {
+        let word = |i: usize| b.add(4 + 4 * i).cast::<u32>().read_unaligned();
+        (half(b), half(b.add(2)), [word(0), word(1), word(2)])
+    };
+    let (six, two, four) = (0x3f3f_3f3f, 0x0303_0303, 0x0f0f_0f0f);
+    let scale = [w[0] & six, (w[2] & four) | ((w[0] >> 6) & two) << 4];
+    let min = [w[1] & six, ((w[2] >> 4) & four) | ((w[1] >> 6) & two) << 4];
+    let times = |v: [u32; 2], by: f32| {
+        let bytes = _mm_set_epi32(0, 0, v[1] as i32, v[0] as i32);
+        let mut out = [0.0f32; 8];
+        let floats = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), _mm256_set1_ps(by));
+        // SAFETY: eight floats.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), floats) };
+        out
+    };
+    (times(scale, d), times(min, -dmin))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,f16c")]
+unsafe fn q4k<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+    let (mut sink, ramp) = (Sink::<STORE>::new(x, out), ramp(0.0));
+    // SAFETY: whole blocks of 144 bytes and 256 floats are there.
+    unsafe {
+        for i in 0..cols / 256 {
+            let b = row.add(i * 144);
+            let (scale, offset) = scale_mins(b);
+            for pair in 0..4 {
+                let (first, second) = (spread(b.add(16 + 32 * pair)), spread(b.add(32 + 32 * pair)));
+                let table = |j: usize| {
+                    // scale·code needs up to 21 bits: exact.
+                    _mm512_fmadd_ps(_mm512_set1_ps(scale[j]), ramp, _mm512_set1_ps(offset[j]))
+                };
+                let at = i * 256 + 64 * pair;
+                let t = table(2 * pair);
+                sink.take(at, _mm512_permutexvar_ps(first, t), _mm512_permutexvar_ps(second, t));
+                let t = table(2 * pair + 1);
+                let high = |c| _mm512_permutexvar_ps(_mm512_srli_epi32::<4>(c), t);
+                sink.take(at + 32, high(first), high(second));
+            }
+        }
+        sink.end();
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,f16c")]
+unsafe fn q5k<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+    let (mut sink, ramps) = (Sink::<STORE>::new(x, out), (ramp(0.0), ramp(16.0)));
+    let (nibble, bit) = (_mm512_set1_epi32(15), _mm512_set1_epi32(16));
+    // SAFETY: whole blocks of 176 bytes and 256 floats are there.
+    unsafe {
+        for i in 0..cols / 256 {
+            let b = row.add(i * 176);
+            let (scale, offset) = scale_mins(b);
+            let high = [spread(b.add(16)), spread(b.add(32))];
+            for j in 0..8usize {
+                let (s, o) = (_mm512_set1_ps(scale[j]), _mm512_set1_ps(offset[j]));
+                let tables = (_mm512_fmadd_ps(s, ramps.0, o), _mm512_fmadd_ps(s, ramps.1, o));
+                let shift = _mm_cvtsi32_si128(4 * (j % 2) as i32);
+                let fifth = _mm512_set1_epi32(1 << j);
+                let look = |half: usize| {
+                    let codes = spread(b.add(48 + 32 * (j / 2) + 16 * half));
+                    let codes = _mm512_and_si512(_mm512_srl_epi32(codes, shift), nibble);
+                    let codes = _mm512_mask_or_epi32(codes, _mm512_test_epi32_mask(high[half], fifth), codes, bit);
+                    _mm512_permutex2var_ps(tables.0, codes, tables.1)
+                };
+                sink.take(i * 256 + 32 * j, look(0), look(1));
+            }
+        }
+        sink.end();
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,f16c")]
+unsafe fn q6k<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+    let mut sink = Sink::<STORE>::new(x, out);
+    let (nibble, high) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
+    // What brings each row's two high bits to bits 4 and 5 of a 16-bit lane: rows 0 and 1, then 2 and 3.
+    let shifts = |a, b| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(_mm256_set1_epi16(a)), _mm256_set1_epi16(b));
+    let (up, down) = (shifts(4, 2), shifts(0, 2));
+    // SAFETY: whole blocks of 210 bytes and 256 floats are there.
+    unsafe {
+        for i in 0..cols / 256 {
+            let b = row.add(i * 210);
+            let d = _mm512_set1_ps(half(b.add(208)));
+            let scales = _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(b.add(192).cast()))));
+            let mut scale = [0.0f32; 16];
+            _mm512_storeu_ps(scale.as_mut_ptr(), scales);
+            // Half h: four rows of 32 values; row r has nibble r/2 of ql[64h + 32(r%2)..], bits 2r of qh[32h..].
+            for h in 0..2 {
+                let low = _mm512_loadu_si512(b.add(64 * h).cast());
+                let two = _mm512_broadcast_i64x4(_mm256_loadu_si256(b.add(128 + 32 * h).cast()));
+                let codes = |low, high_bits| {
+                    let code = _mm512_or_si512(_mm512_and_si512(low, nibble), _mm512_and_si512(high_bits, high));
+                    _mm512_sub_epi8(code, _mm512_set1_epi8(32))
+                };
+                let rows = [
+                    codes(low, _mm512_sllv_epi16(two, up)),
+                    codes(_mm512_srli_epi16::<4>(low), _mm512_srlv_epi16(two, down)),
+                ];
+                for (r, rows) in rows.into_iter().enumerate() {
+                    let (s, at) = (8 * h + 4 * r, 256 * i + 128 * h + 64 * r);
+                    let value = |k: usize, code| {
+                        _mm512_mul_ps(_mm512_set1_ps(scale[s + k]), _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(code)))
                     };
-                    let v = against(widen_u8(a), widen_u8(c), x, 256 * i + 32 * j);
-                    acc = _mm512_fmadd_ps(_mm512_set1_ps(d * f32::from(scales[j])), v, acc);
-                    offsets -= dmin * f32::from(mins[j]) * sums[8 * i + j];
+                    sink.take(
+                        at,
+                        value(0, _mm512_castsi512_si128(rows)),
+                        value(1, _mm512_extracti32x4_epi32::<1>(rows)),
+                    );
+                    sink.take(
+                        at + 32,
+                        value(2, _mm512_extracti32x4_epi32::<2>(rows)),
+                        value(3, _mm512_extracti32x4_epi32::<3>(rows)),
+                    );
                 }
             }
-            _mm512_reduce_add_ps(acc) + offsets
         }
-    };
-}
-k_quant!(dot_q4k, 144, 16, false);
-k_quant!(dot_q5k, 176, 48, true);
-
-#[target_feature(enable = "avx512f,avx512bw,f16c")]
-fn dot_q6k(row: &[u8], x: &[f32], _: &[f32]) -> f32 {
-    let mut acc = _mm512_setzero_ps();
-    let (two, middle) = (_mm_set1_epi8(3), _mm512_set1_epi32(32));
-    for (i, b) in row.chunks_exact(210).enumerate() {
-        let d = half(&b[208..]);
-        // 16 groups of 16: group g is half g/8, row g/2 % 4, lanes 16·(g%2).
-        for g in 0..16 {
-            let (h, r, l) = (g / 8, g / 2 % 4, 16 * (g % 2));
-            let (low, high) = nibbles(b, 64 * h + 32 * (r % 2) + l);
-            let q = if r / 2 == 0 { low } else { high };
-            let bits = _mm_srl_epi16(bytes16(b, 128 + 32 * h + l), _mm_cvtsi32_si128(2 * r as i32));
-            let q = _mm_or_si128(q, _mm_slli_epi16::<4>(_mm_and_si128(bits, two)));
-            let q = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_cvtepu8_epi32(q), middle));
-            let scale = d * f32::from(b[192 + g] as i8);
-            acc = _mm512_fmadd_ps(_mm512_set1_ps(scale), _mm512_mul_ps(q, lanes(x, 256 * i + 16 * g)), acc);
-        }
+        sink.end();
     }
-    _mm512_reduce_add_ps(acc)
 }
