@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::Modules;
+
 /// Trains LoRA adapters on the very weights that Ollama serves, proves what the daemon serves, and promotes it only when it is better.
 #[derive(Debug, Parser)]
 #[command(name = "tunesmith", version, propagate_version = true, max_term_width = 110)]
@@ -372,9 +374,21 @@ pub struct Flags {
     /// Dropout of the adapter's input
     #[arg(long)]
     pub lora_dropout: Option<f64>,
-    /// all-linear, or a list such as q_proj,v_proj
-    #[arg(long, value_delimiter = ',')]
-    pub target_modules: Option<Vec<String>>,
+    /// rsLoRA: the update is scaled by alpha / sqrt(rank)
+    #[arg(long)]
+    pub use_rslora: bool,
+    /// all-linear, a list such as q_proj,v_proj, or a regular expression of the whole path
+    #[arg(long)]
+    pub target_modules: Option<Modules>,
+    /// Only these layers, counted from 0
+    #[arg(long, value_delimiter = ',', value_name = "N")]
+    pub layers_to_transform: Option<Vec<usize>>,
+    /// Another rank for some modules; may repeat, the first that matches decides
+    #[arg(long, value_name = "MODULE=N", value_parser = super::flags::entry)]
+    pub rank_pattern: Vec<(String, f64)>,
+    /// Another alpha for some modules; may repeat, the first that matches decides
+    #[arg(long, value_name = "MODULE=N", value_parser = super::flags::entry)]
+    pub alpha_pattern: Vec<(String, f64)>,
     /// Tokens of an example; what is longer is cut and listed
     #[arg(long)]
     pub max_seq_len: Option<usize>,

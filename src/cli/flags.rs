@@ -1,7 +1,7 @@
 //! Flags to the config's own words: what was said on the command line lies over the file.
 
 use super::args::Flags;
-use crate::config::{Names, Raw};
+use crate::config::{Numbers, Raw};
 
 /// `seed` is a common option.
 pub fn raw(flags: &Flags, seed: Option<u64>) -> Raw {
@@ -24,7 +24,11 @@ pub fn raw(flags: &Flags, seed: Option<u64>) -> Raw {
         lora_rank: flags.lora_rank.map(|n| n as u64),
         lora_alpha: flags.lora_alpha,
         lora_dropout: flags.lora_dropout,
-        target_modules: flags.target_modules.map(Names),
+        use_rslora: flags.use_rslora.then_some(true),
+        target_modules: flags.target_modules,
+        layers_to_transform: flags.layers_to_transform,
+        rank_pattern: numbers(flags.rank_pattern),
+        alpha_pattern: numbers(flags.alpha_pattern),
         max_seq_len: flags.max_seq_len.map(|n| n as u64),
         no_shuffle: flags.no_shuffle.then_some(true),
         seed,
@@ -37,4 +41,15 @@ pub fn raw(flags: &Flags, seed: Option<u64>) -> Raw {
         quant: flags.quant,
         ..Raw::default()
     }
+}
+
+fn numbers(said: Vec<(String, f64)>) -> Option<Numbers> {
+    (!said.is_empty()).then_some(Numbers(said))
+}
+
+/// `MODULE=NUMBER`: the last `=` divides, since a regular expression may hold one.
+pub fn entry(text: &str) -> Result<(String, f64), String> {
+    let fault = || format!("{text:?} is no MODULE=NUMBER, such as q_proj=4");
+    let (key, value) = text.rsplit_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(fault)?;
+    Ok((key.to_owned(), value.trim().parse().map_err(|_| fault())?))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::fault::{ConfigError, nearest};
-use super::value::{FromValue, Names, kind, parse};
+use super::value::{FromValue, Modules, Numbers, kind, parse};
 use crate::store::StoreError;
 
 /// Makes the struct, the list of its keys, the reader of one key and the merge from one table.
@@ -59,7 +59,11 @@ keys! {
     lora_rank: u64,
     lora_alpha: f64,
     lora_dropout: f64,
-    target_modules: Names,
+    use_rslora: bool,
+    target_modules: Modules,
+    layers_to_transform: Vec<usize>,
+    rank_pattern: Numbers,
+    alpha_pattern: Numbers,
     max_seq_len: u64,
     no_shuffle: bool,
     seed: u64,
@@ -94,6 +98,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("lora_r", "lora_rank"),
     ("alpha", "lora_alpha"),
     ("dropout", "lora_dropout"),
+    ("rslora", "use_rslora"),
     ("num_epochs", "epochs"),
     ("num_train_epochs", "epochs"),
     ("per_device_train_batch_size", "batch_size"),
@@ -108,6 +113,17 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("model_name", "model_to_fine_tune"),
     ("data", "dataset_path"),
     ("shuffle", "no_shuffle"),
+];
+
+/// What PEFT has and tunesmith does not, with the reason.
+const UNSUPPORTED: &[(&str, &str)] = &[
+    (
+        "modules_to_save",
+        "whole modules are not trained beside the adapter: a LoRA GGUF can't hold them, and a merged one would replace \
+         the base's; name the linear layers in target_modules",
+    ),
+    ("use_dora", "only plain LoRA and rsLoRA are trained; leave it out"),
+    ("bias", "biases are not trained; leave it out"),
 ];
 
 impl Raw {
@@ -153,6 +169,9 @@ impl Raw {
 }
 
 fn unknown(key: &str) -> String {
+    if let Some((_, why)) = UNSUPPORTED.iter().find(|(k, _)| *k == key) {
+        return format!("{key}: {why}");
+    }
     let shown: String = key.chars().take(60).collect();
     let elsewhere = ELSEWHERE.iter().find(|(e, _)| *e == key).map(|(_, k)| *k);
     match elsewhere.or_else(|| nearest(key, KEYS)) {
@@ -167,11 +186,11 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_at_once() {
-        let text =
-            "epoch: 3\nlr: 0.1\nbatch_size: four\nlora_rank: -2\ncolour: red\ndataset: a\ndataset_path: b\n7: x\n";
+        let text = "epoch: 3\nlr: 0.1\nbatch_size: four\nlora_rank: -2\ncolour: red\nmodules_to_save: [lm_head]\ndataset: a\ndataset_path: b\n7: x\n";
         let e = Raw::parse(text, "c.yaml").unwrap_err().to_string();
         for needle in [
-            "c.yaml: 7 faults",
+            "c.yaml: 8 faults",
+            "modules_to_save: whole modules are not trained",
             "\"epoch\" is no key; did you mean \"epochs\"?",
             "did you mean \"learning_rate\"?",
             "batch_size: wants a whole number, got the text \"four\"",

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::ConfigError;
 use super::raw::Raw;
+use super::value::{Modules, Numbers};
 use super::words::{Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler};
 use super::{DEFAULTS_YAML, same_model};
 use crate::store::Digest;
@@ -40,8 +41,13 @@ pub struct RunConfig {
     pub lora_rank: usize,
     pub lora_alpha: f64,
     pub lora_dropout: f64,
-    /// PEFT's module names, or `all-linear` alone.
-    pub target_modules: Vec<String>,
+    /// The scale is alpha / √rank.
+    pub use_rslora: bool,
+    pub target_modules: Modules,
+    /// None: all.
+    pub layers_to_transform: Option<Vec<usize>>,
+    pub rank_pattern: Numbers,
+    pub alpha_pattern: Numbers,
     /// None: min(2048, the base's).
     pub max_seq_len: Option<usize>,
     pub no_shuffle: bool,
@@ -166,7 +172,11 @@ impl Checker {
             lora_rank,
             lora_alpha: raw.lora_alpha.unwrap_or(2.0 * lora_rank as f64),
             lora_dropout: raw.lora_dropout.unwrap_or_default(),
-            target_modules: raw.target_modules.unwrap_or_default().0,
+            use_rslora: raw.use_rslora.unwrap_or_default(),
+            target_modules: raw.target_modules.unwrap_or_default(),
+            layers_to_transform: raw.layers_to_transform,
+            rank_pattern: raw.rank_pattern.unwrap_or_default(),
+            alpha_pattern: raw.alpha_pattern.unwrap_or_default(),
             max_seq_len: raw.max_seq_len.map(|n| self.whole(Some(n), "max_seq_len", 8, 1 << 24) as usize),
             no_shuffle: raw.no_shuffle.unwrap_or_default(),
             seed: raw.seed.unwrap_or_default(),
@@ -243,10 +253,6 @@ impl Checker {
         if matches!(c.device, Device::Cuda | Device::Metal) {
             let device = c.device;
             self.faults.push(format!("device: {device}: this version computes on the CPU; leave it out, or say cpu"));
-        }
-        let all = |m: &String| matches!(m.as_str(), "all-linear" | "all_linear" | "all");
-        if c.target_modules.len() > 1 && c.target_modules.iter().any(all) {
-            self.faults.push("target_modules: all-linear stands alone; leave the other names out".into());
         }
     }
 

@@ -114,7 +114,7 @@ impl<O: Ops> Decoder<O> {
             key: subkey(subkey(d.seed, d.step), (id.layer * Site::ALL.len() + id.site as usize) as u64),
         });
         let rank = a.len() / self.config().shape(id.site).1;
-        Some(LowRank { a, b, rank, scale: adapter.config.scale() as f32, mask })
+        Some(LowRank { a, b, rank, scale: adapter.config.scale_of(id) as f32, mask })
     }
 
     /// Every pair has the base's shapes.

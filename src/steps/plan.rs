@@ -52,6 +52,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     // Before anything of it is taken: the peak holds the weights too.
     let available_bytes = available_memory();
     let base = context.open_base(&config.model_to_fine_tune)?;
+    training::check(config, &base)?;
     let (role, not_promoted) = way::find_role(context, config)?;
     let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
     let encoded = data::encode(&records, &base, config.max_seq_len.unwrap_or(2048))?;

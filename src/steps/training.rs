@@ -8,9 +8,9 @@ use super::data::{self, Tokens, encode};
 use super::{Context, Failure, replay};
 use crate::base::Base;
 use crate::batch::{Encoded, Example};
-use crate::config::{Replay, RunConfig, Scheduler as Word};
+use crate::config::{Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::{self, Record};
-use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
 use crate::model::Model;
 use crate::store::{Digest, RunDir};
 use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
@@ -90,6 +90,25 @@ fn warn_of_cuts(context: &mut Context<'_>, encoded: &Encoded, limit: usize) {
     }
 }
 
+/// The adapter in PEFT's words.
+fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
+    let pattern = |said: &Numbers| Pattern::new(said.0.iter().cloned());
+    Ok(LoraConfig {
+        rank: config.lora_rank,
+        alpha: config.lora_alpha,
+        dropout: config.lora_dropout,
+        targets: match &config.target_modules {
+            Modules::All => TargetModules::AllLinear,
+            Modules::Names(names) => TargetModules::Names(names.clone()),
+            Modules::Regex(regex) => TargetModules::Regex(regex.clone()),
+        },
+        layers_to_transform: config.layers_to_transform.clone(),
+        rank_pattern: pattern(&config.rank_pattern)?,
+        alpha_pattern: pattern(&config.alpha_pattern)?,
+        rslora: config.use_rslora,
+    })
+}
+
 /// The config in the engine's words.
 pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
     let scheduler = match config.lr_scheduler {
@@ -97,13 +116,7 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
         Word::Cosine => Scheduler::Cosine,
         Word::Constant => Scheduler::Constant,
     };
-    let lora = LoraConfig {
-        rank: config.lora_rank,
-        alpha: config.lora_alpha,
-        dropout: config.lora_dropout,
-        targets: LoraConfig::parse_targets(&config.target_modules)?,
-        rslora: false,
-    };
+    let lora = lora_config(config)?;
     Ok(TrainConfig {
         lora,
         epochs: config.epochs,
@@ -119,6 +132,22 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
         shuffle: !config.no_shuffle,
         save_every: config.save_every,
     })
+}
+
+/// Refuses what this base can't be trained with, before anything of it is computed.
+pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
+    let model = base.weights.config();
+    let lora = train_config(config)?.lora;
+    lora.check()?;
+    if config.from_adapter.is_none() {
+        lora.targeted(model)?;
+    }
+    if let Some(said) = config.max_seq_len.filter(|n| *n > model.context) {
+        let (name, context) = (&base.name, model.context);
+        return Err(Failure::input(format!("max_seq_len is {said}, and the context of {name} holds {context} tokens"))
+            .hint(format!("give at most {context}, or leave it out")));
+    }
+    Ok(())
 }
 
 /// transformers' `tokenizer_config.json`, with the chat template.
@@ -226,6 +255,7 @@ pub fn alone(
     resume: bool,
 ) -> Result<(PathBuf, Summary), Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
+    check(config, &base)?;
     base.weights.check_finite()?;
     let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
     let records = dataset::read(&config.dataset_path)?;

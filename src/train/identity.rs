@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::engine::Work;
 use super::{Scheduler, TrainConfig};
 use crate::batch::Example;
-use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
 use crate::store::Digest;
 use crate::weights::Weights;
 
@@ -75,16 +75,21 @@ fn config(config: &TrainConfig, lora: &LoraConfig) -> Map<String, Value> {
         Scheduler::Cosine => "cosine",
         Scheduler::Constant => "constant",
     };
-    let modules: Vec<_> = lora.targets.iter().map(|s| s.module()).collect();
     let value = json!({
         "lora_rank": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "use_rslora": lora.rslora,
-        "target_modules": modules, "epochs": config.epochs, "max_steps": config.max_steps,
+        "rank_pattern": of_pattern(&lora.rank_pattern), "alpha_pattern": of_pattern(&lora.alpha_pattern),
+        "target_modules": lora.targets.to_json(), "layers_to_transform": lora.layers_to_transform, "epochs": config.epochs, "max_steps": config.max_steps,
         "batch_size": config.batch_size, "gradient_accumulation": config.gradient_accumulation,
         "learning_rate": config.learning_rate, "lr_scheduler": scheduler, "warmup_ratio": config.warmup_ratio,
         "weight_decay": config.weight_decay, "max_grad_norm": config.max_grad_norm, "seed": config.seed,
         "shuffle": config.shuffle,
     });
     value.as_object().cloned().unwrap_or_default()
+}
+
+/// A list, since the order decides.
+fn of_pattern(pattern: &Pattern) -> Vec<(&str, f64)> {
+    pattern.entries().collect()
 }
 
 fn of_examples(examples: &[Example]) -> Digest {

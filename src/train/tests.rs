@@ -11,13 +11,7 @@ use proptest::prelude::*;
 
 pub(super) fn config() -> TrainConfig {
     TrainConfig {
-        lora: LoraConfig {
-            rank: 2,
-            alpha: 4.0,
-            dropout: 0.0,
-            targets: crate::weights::Site::ALL.to_vec(),
-            rslora: false,
-        },
+        lora: LoraConfig { rank: 2, alpha: 4.0, ..LoraConfig::default() },
         epochs: 2.0,
         max_steps: None,
         batch_size: 2,
@@ -216,7 +210,7 @@ fn the_loss_falls_and_what_happened_is_told() {
     let saved: Vec<u64> =
         events.iter().filter_map(|e| if let Event::Saved { step, .. } = e { Some(*step) } else { None }).collect();
     assert_eq!(saved, [10, 20, 24, 24]);
-    assert_eq!(Adapter::load(&output.join("final"), bench.weights.config()).unwrap(), adapter);
+    assert!(Adapter::load(&output.join("final"), bench.weights.config()).unwrap().pairs == adapter.pairs);
     assert!(output.join("final/tokenizer.json").is_file());
     // Tokens of the examples: 4, 5, 6, 7, 8, 4, eight times over.
     assert_eq!(summary.num_tokens, 34 * 8);

@@ -14,7 +14,7 @@ use tunesmith::ollama::Client;
 use tunesmith::proof;
 use tunesmith::store::Interrupt;
 use tunesmith::train::{self, Job, Scheduler, TrainConfig};
-use tunesmith::weights::{Site, Weights};
+use tunesmith::weights::Weights;
 
 use crate::daemon;
 
@@ -73,13 +73,7 @@ impl Tune {
         let base = base();
         let examples = encoded(&base, &records());
         let model = Model::new(&base.weights, 0).unwrap();
-        let lora = LoraConfig {
-            rank: recipe.rank,
-            alpha: 2.0 * recipe.rank as f64,
-            dropout: 0.0,
-            targets: Site::ALL.to_vec(),
-            rslora: false,
-        };
+        let lora = LoraConfig { rank: recipe.rank, alpha: 2.0 * recipe.rank as f64, ..LoraConfig::default() };
         let config = TrainConfig {
             lora,
             epochs: 1.0,

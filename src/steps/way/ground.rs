@@ -24,6 +24,7 @@ pub(super) fn open<'a>(
     let embedded = client.capabilities()?.version.is_embedded_server();
     let base = context.open_base(&config.model_to_fine_tune)?;
     check_delivery(&client, config, &base)?;
+    training::check(config, &base)?;
     base.weights.check_finite()?;
     delivery::check_name(&client, &config.output_model_name, options.force)?;
     let (role, why_no_role) = find_role(context, config)?;
