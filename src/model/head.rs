@@ -54,10 +54,12 @@ impl<O: Ops> Decoder<O> {
         each: &mut impl FnMut(&[usize], &O::Buf, &O::Buf),
     ) -> LossSums {
         let (n, vocab) = (self.stretch(), self.config().vocab);
+        // An evaluation's loss is the plain one.
+        let smoothing = if weight.is_some() { self.label_smoothing } else { 0.0 };
         let mut sums = LossSums::default();
         for (rows, targets) in packed.told.rows.chunks(n).zip(packed.told.targets.chunks(n)) {
             let (picked, mut logits) = self.logits_of(x, rows);
-            add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight), targets);
+            add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight, smoothing), targets);
             each(rows, &picked, &logits);
         }
         let (Some(of_base), Some(theirs)) = (taught, packed.taught.as_ref()) else { return sums };
