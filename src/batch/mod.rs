@@ -5,7 +5,7 @@ mod order;
 mod preview;
 
 pub use encode::encode;
-pub use order::epoch_order;
+pub use order::{epoch_order, group_by_length};
 pub use preview::{Piece, preview};
 
 /// One sequence, which ends with its last trained token: `mask[i]` says whether token `i` is a target of the loss (predicted from the tokens before it).

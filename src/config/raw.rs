@@ -44,6 +44,7 @@ keys! {
     output_model_name: String,
     role: String,
     eval_dataset: PathBuf,
+    eval_split: f64,
     output: PathBuf,
     from_adapter: PathBuf,
     resume: bool,
@@ -56,6 +57,7 @@ keys! {
     warmup_ratio: f64,
     weight_decay: f64,
     max_grad_norm: f64,
+    label_smoothing_factor: f64,
     lora_rank: u64,
     lora_alpha: f64,
     lora_dropout: f64,
@@ -66,8 +68,14 @@ keys! {
     alpha_pattern: Numbers,
     max_seq_len: u64,
     no_shuffle: bool,
+    group_by_length: bool,
     seed: u64,
+    eval_steps: u64,
+    early_stopping_patience: u64,
+    early_stopping_threshold: f64,
+    load_best_model_at_end: bool,
     save_every: u64,
+    save_total_limit: u64,
     replay: String,
     replay_share: f64,
     device: String,
@@ -86,9 +94,13 @@ keys! {
     runs_dir: PathBuf,
 }
 
-/// The flags' names for three keys that the config names otherwise.
-const ALIASES: &[(&str, &str)] =
-    &[("base_model", "model_to_fine_tune"), ("dataset", "dataset_path"), ("name", "output_model_name")];
+/// The flags' names for three keys that the config names otherwise, and transformers' for one.
+const ALIASES: &[(&str, &str)] = &[
+    ("base_model", "model_to_fine_tune"),
+    ("dataset", "dataset_path"),
+    ("name", "output_model_name"),
+    ("save_steps", "save_every"),
+];
 
 /// What other trainers call our keys: suggested, never taken.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -107,7 +119,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("lr_scheduler_type", "lr_scheduler"),
     ("max_seq_length", "max_seq_len"),
     ("cutoff_len", "max_seq_len"),
-    ("save_steps", "save_every"),
+    ("val_size", "eval_split"),
+    ("val_set_size", "eval_split"),
+    ("patience", "early_stopping_patience"),
+    ("label_smoothing", "label_smoothing_factor"),
     ("output_dir", "output"),
     ("model", "model_to_fine_tune"),
     ("model_name", "model_to_fine_tune"),

@@ -115,6 +115,7 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
         Word::Linear => Scheduler::Linear,
         Word::Cosine => Scheduler::Cosine,
         Word::Constant => Scheduler::Constant,
+        Word::ConstantWithWarmup => Scheduler::ConstantWithWarmup,
     };
     let lora = lora_config(config)?;
     Ok(TrainConfig {
@@ -130,7 +131,13 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
         max_grad_norm: config.max_grad_norm,
         seed: config.seed,
         shuffle: !config.no_shuffle,
+        group_by_length: config.group_by_length,
+        eval_steps: config.eval_steps,
+        early_stopping_patience: config.early_stopping_patience,
+        early_stopping_threshold: config.early_stopping_threshold,
+        load_best_model_at_end: config.load_best_model_at_end,
         save_every: config.save_every,
+        save_total_limit: config.save_total_limit,
     })
 }
 
@@ -150,11 +157,31 @@ pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses to ask for what no evaluation will say.
+pub fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Result<(), Failure> {
+    let asked = [
+        ("early_stopping_patience", config.early_stopping_patience.is_some()),
+        ("load_best_model_at_end", config.load_best_model_at_end),
+        ("eval_steps", config.eval_steps > 0),
+    ];
+    match asked.iter().find(|(_, said)| *said && held_out.is_empty()) {
+        Some((key, _)) => Err(Failure::input(format!("{key} wants an evaluation, and nothing is held out"))
+            .hint("give eval_split (a share of the dataset, 0.1 say) or eval_dataset (a file)")),
+        None => Ok(()),
+    }
+}
+
 /// transformers' `tokenizer_config.json`, with the chat template.
 fn tokenizer_config(base: &Base) -> String {
     let mut config = base.tokenizer.to_config_json();
     config["chat_template"] = base.template.source().into();
     format!("{config:#}\n")
+}
+
+/// The base, resident for this training.
+pub fn model(config: &RunConfig, base: &Base) -> Result<Model, Failure> {
+    let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
+    Ok(model.with_label_smoothing(config.label_smoothing_factor))
 }
 
 /// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
@@ -188,25 +215,36 @@ pub fn train(
         interrupt: context.interrupt.clone(),
     };
     let report = &mut *context.report;
-    let mut total = 0;
     let result = train::run(job, &mut |event| match event {
         Event::Started { steps, first_step, trainable_params, trainable_percent } => {
-            total = *steps;
             report.begin("train", Some(*steps));
             let words = format!("{trainable_params} trainable parameters ({trainable_percent:.2} %)");
             report.advance(*first_step, &words);
         }
         Event::Step(m) => report.advance(m.step, &format!("loss {:.3} {:.0} tok/s", m.train_loss, m.tokens_per_second)),
-        Event::Eval { step, eval_loss, .. } => report.advance(*step, &format!("eval loss {eval_loss:.3}")),
+        Event::Eval { step, eval_loss, best, .. } => {
+            report.advance(*step, &format!("eval loss {eval_loss:.3}{}", if *best { ", the best" } else { "" }));
+        }
         Event::PassedOver { folder, reason } => report.warn(&format!("{}: passed over: {reason}", folder.display())),
-        Event::Saved { .. } => {}
+        Event::Epoch(_) | Event::Saved { .. } => {}
     });
     let (adapter, summary) = result?;
     let eval = summary.eval_loss.map(|l| format!(", eval loss {l:.3}")).unwrap_or_default();
     context.report.end(&format!(
-        "{total} steps, {} tokens, loss {:.3}{eval}, accuracy {:.3}, entropy {:.3}",
-        summary.num_tokens, summary.train_loss, summary.mean_token_accuracy, summary.entropy
+        "{} steps, {} tokens, loss {:.3}{eval}, accuracy {:.3}, entropy {:.3}",
+        summary.steps, summary.num_tokens, summary.train_loss, summary.mean_token_accuracy, summary.entropy
     ));
+    if let Some((step, loss)) = summary.best {
+        let made = match summary.final_step {
+            last if last == summary.steps => "the last step",
+            _ => "the best evaluation (load_best_model_at_end)",
+        };
+        let stopped = if summary.stopped_early { "stopped early: no better evaluation came; " } else { "" };
+        let from = summary.final_step;
+        context.report.note(&format!(
+            "{stopped}least eval loss {loss:.3} at step {step}; final/ is made from step {from}, {made}"
+        ));
+    }
     context.report.note(&format!(
         "{} trainable parameters ({:.2} %); {:.0} tok/s, {:.0} trained, {:.2} examples/s; {:.0} s, peak {} MiB",
         summary.trainable_params,
@@ -257,11 +295,11 @@ pub fn alone(
     let base = context.open_base(&config.model_to_fine_tune)?;
     check(config, &base)?;
     base.weights.check_finite()?;
-    let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
+    let model = model(config, &base)?;
     let records = dataset::read(&config.dataset_path)?;
     let records = data::served(context, records, &base, config.system.as_deref());
-    let held_out = config.eval_dataset.as_deref().map(dataset::read).transpose()?.unwrap_or_default();
-    let (held_out, _) = data::as_served(held_out, &base, config.system.as_deref());
+    let (records, held_out) = data::held_out(config, records, &base, None)?;
+    check_evaluation(config, &held_out)?;
     let id = output.file_name().unwrap_or_default().to_string_lossy();
     let mut folder = RunDir::open(output, &id)?;
     let started = Instant::now();

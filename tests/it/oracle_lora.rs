@@ -89,14 +89,15 @@ pub fn train_config(run: &Json) -> TrainConfig {
         scheduler: match run["scheduler"].as_str() {
             Some("linear") => Scheduler::Linear,
             Some("cosine") => Scheduler::Cosine,
-            _ => Scheduler::Constant,
+            Some("constant") => Scheduler::Constant,
+            _ => Scheduler::ConstantWithWarmup,
         },
         warmup_ratio: float("warmup_ratio"),
         weight_decay: float("weight_decay"),
         max_grad_norm: float("max_grad_norm"),
         seed: 0,
         shuffle: false,
-        save_every: 0,
+        ..TrainConfig::default()
     }
 }
 
