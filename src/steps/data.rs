@@ -167,6 +167,11 @@ pub fn held_out(
     Ok((train, held))
 }
 
+/// Tokens of a sequence at most: `max_seq_len`, else 2048, and never more than the base's context.
+pub fn limit(config: &RunConfig, base: &Base) -> usize {
+    config.max_seq_len.unwrap_or(2048).min(base.weights.config().context)
+}
+
 /// Ids and mask of every record; on a base that normalises nothing the text is what the daemon would be fed.
 pub fn encode(records: &[Record], base: &Base, max_seq_len: usize) -> Result<Encoded, Failure> {
     let limit = max_seq_len.min(base.weights.config().context);

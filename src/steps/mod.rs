@@ -2,6 +2,7 @@
 
 pub mod bases;
 mod context;
+mod cuts;
 pub mod data;
 pub mod delivery;
 pub mod demo;

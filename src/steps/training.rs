@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::data::{self, Tokens, encode};
-use super::{Context, Failure, replay};
+use super::{Context, Failure, cuts, replay};
 use crate::base::Base;
-use crate::batch::{Encoded, Example};
+use crate::batch::{Cut, Example};
 use crate::config::{Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::{self, Record};
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
@@ -28,6 +28,8 @@ pub struct TrainingSet {
     pub eval: Vec<Example>,
     pub replayed: usize,
     pub tokens: Tokens,
+    /// What `max_seq_len` took from the dataset's own training records.
+    pub cuts: Vec<Cut>,
 }
 
 /// Encodes training and held-out records, adds replay, says what was cut.
@@ -37,12 +39,17 @@ pub fn prepare(
     (base, model): (&Base, &Model),
     (records, held_out): (&[Record], &[Record]),
 ) -> Result<TrainingSet, Failure> {
-    let limit = config.max_seq_len.unwrap_or(2048);
+    let limit = data::limit(config, base);
     warn_of_records(context, records);
     let encoded = encode(records, base, limit)?;
-    warn_of_cuts(context, &encoded, limit);
-    let mut train = encoded.examples;
-    let eval = if held_out.is_empty() { Vec::new() } else { encode(held_out, base, limit)?.examples };
+    cuts::warn(context, "training", &encoded, limit);
+    let (mut train, cuts) = (encoded.examples, encoded.cuts);
+    let mut eval = Vec::new();
+    if !held_out.is_empty() {
+        let encoded = encode(held_out, base, limit)?;
+        cuts::warn(context, "held out", &encoded, limit);
+        eval = encoded.examples;
+    }
     let replayed = replay::examples(context, config, base, model, records)?;
     let count = replayed.len();
     train.extend(replayed);
@@ -50,6 +57,7 @@ pub fn prepare(
         records: records.len(),
         held_out: held_out.len(),
         tokens: Tokens::of(&train),
+        cuts,
         train,
         eval,
         replayed: count,
@@ -67,26 +75,6 @@ fn warn_of_records(context: &mut Context<'_>, records: &[Record]) {
         context
             .report
             .warn(&format!("dataset: {} more like these (`tunesmith data check` lists them)", warnings.len() - SHOWN));
-    }
-}
-
-/// What `max_seq_len` took away is never silent.
-fn warn_of_cuts(context: &mut Context<'_>, encoded: &Encoded, limit: usize) {
-    let listed = |lines: &[usize]| lines.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-    let tokens = Tokens::of(&encoded.examples);
-    if tokens.examples_cut > 0 {
-        context.report.warn(&format!(
-            "{} examples are longer than max_seq_len {limit}: {} tokens cut, and with them the end of the turn (lines {})",
-            tokens.examples_cut,
-            tokens.tokens_cut,
-            listed(&encoded.cut())
-        ));
-    }
-    if !encoded.left_out.is_empty() {
-        let (n, lines) = (encoded.left_out.len(), listed(&encoded.left_out));
-        context.report.warn(&format!(
-            "{n} examples are left out: max_seq_len {limit} cut off all that would be trained (lines {lines})"
-        ));
     }
 }
 

@@ -162,7 +162,7 @@ impl Way<'_> {
         let set: TrainingSet =
             training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
         let fingerprint = serde_json::json!({
-            "dataset": self.config.dataset_path, "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens,
+            "dataset": self.config.dataset_path, "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens, "cuts": set.cuts,
         });
         write_whole(self.run.path("data/fingerprint.json"), fingerprint.to_string().as_bytes())?;
         let root = self.run.root().to_path_buf();
