@@ -2,6 +2,7 @@
 
 pub mod bases;
 mod context;
+mod curves;
 mod cuts;
 pub mod data;
 pub mod delivery;

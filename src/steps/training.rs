@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::data::{self, Tokens, encode};
-use super::{Context, Failure, cuts, replay};
+use super::{Context, Failure, curves, cuts, replay};
 use crate::base::Base;
 use crate::batch::{Cut, Example};
 use crate::config::{Modules, Numbers, Replay, RunConfig, Scheduler as Word};
@@ -217,6 +217,7 @@ pub fn train(
         Event::Epoch(_) | Event::Saved { .. } => {}
     });
     let (adapter, summary) = result?;
+    curves::write(output)?;
     let eval = summary.eval_loss.map(|l| format!(", eval loss {l:.3}")).unwrap_or_default();
     context.report.end(&format!(
         "{} steps, {} tokens, loss {:.3}{eval}, accuracy {:.3}, entropy {:.3}",
