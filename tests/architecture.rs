@@ -60,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("candle_core", &["ops", "gguf", "model", "serve"]),
     ("candle_transformers", &["serve", "model"]),
+    ("fancy_regex", &["lora"]),
     ("gemm::", &["ops"]),
     ("gguf_rs_lib", &["gguf"]),
     ("tokenizers::", &["tokenizer"]),

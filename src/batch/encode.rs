@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{BatchError, Encoded, Example};
+use super::{BatchError, Cut, Encoded, Example};
 use crate::chat::{ChatTemplate, Message, Rendered};
 use crate::dataset::{Content, Fault, Record};
 use crate::tokenizer::{Token, Tokenizer};
@@ -46,15 +46,23 @@ pub fn encode(
     if !faults.is_empty() {
         return Err(BatchError::Records(faults));
     }
-    let (mut examples, mut left_out) = (Vec::new(), Vec::new());
+    let (mut examples, mut cuts) = (Vec::new(), Vec::new());
     for (line, sequence) in whole {
+        let fits = max_seq_len.saturating_sub(usize::from(bos.is_some())).min(sequence.ids.len());
+        let (trained, ends) = sequence.lost(fits);
         let example = sequence.example(line, bos, max_seq_len);
-        if example.trained() > 0 { examples.push(example) } else { left_out.push(line) }
+        let left_out = example.trained() == 0;
+        if example.cut > 0 || left_out {
+            cuts.push(Cut { line, tokens: example.cut, trained, ends, left_out });
+        }
+        if !left_out {
+            examples.push(example);
+        }
     }
     if examples.is_empty() {
         return Err(BatchError::NothingTrained);
     }
-    Ok(Encoded { examples, left_out })
+    Ok(Encoded { examples, cuts })
 }
 
 /// Ids with their mask, before BOS and cutting.
@@ -65,6 +73,13 @@ struct Sequence {
 }
 
 impl Sequence {
+    /// (trained tokens, ends of trained turns) from position `fits` on.
+    fn lost(&self, fits: usize) -> (usize, usize) {
+        let rest = fits..self.mask.len();
+        let trained = rest.clone().filter(|&i| self.mask[i]).count();
+        (trained, rest.filter(|&i| self.mask[i] && self.mask.get(i + 1) != Some(&true)).count())
+    }
+
     fn example(self, line: usize, bos: Option<u32>, max_seq_len: usize) -> Example {
         let mut ids: Vec<u32> = bos.into_iter().chain(self.ids).collect();
         let mut mask: Vec<bool> = bos.map(|_| false).into_iter().chain(self.mask).collect();
@@ -276,6 +291,15 @@ mod tests {
         assert_eq!(example.cut, 2);
         assert_eq!(example.trained(), 2, "`a` and `b`: `c` and the end of turn are cut");
         assert!(!example.ids.contains(&9) && example.ids.iter().filter(|id| **id == END).count() == 1);
+    }
+
+    #[test]
+    fn what_is_lost_is_counted() {
+        use Role::{Assistant, User};
+        let talk = one(&chat(&[(User, "a"), (Assistant, "bc"), (User, "d"), (Assistant, "e")]));
+        let n = talk.ids.len();
+        // `bc<end>` and `e<end>` are trained.
+        assert_eq!([talk.lost(n), talk.lost(n - 1), talk.lost(n - 2), talk.lost(0)], [(0, 0), (1, 1), (2, 1), (5, 2)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod order;
 mod preview;
 
 pub use encode::encode;
-pub use order::epoch_order;
+pub use order::{epoch_order, group_by_length};
 pub use preview::{Piece, preview};
 
 /// One sequence, which ends with its last trained token: `mask[i]` says whether token `i` is a target of the loss (predicted from the tokens before it).
@@ -34,15 +34,22 @@ pub struct Encoded {
     /// In the records' order; each has a trained token. A record whose template writes history differently (without
     /// earlier reasoning, say) gives one for each of its answers.
     pub examples: Vec<Example>,
-    /// Lines of examples left out, since `max_seq_len` cut off all that would be trained.
-    pub left_out: Vec<usize>,
+    /// What did not fit, in the records' order.
+    pub cuts: Vec<Cut>,
 }
 
-impl Encoded {
-    /// Lines of examples that lost their end.
-    pub fn cut(&self) -> Vec<usize> {
-        self.examples.iter().filter(|e| e.cut > 0).map(|e| e.line).collect()
-    }
+/// What `max_seq_len` took from one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Cut {
+    /// The record's.
+    pub line: usize,
+    pub tokens: usize,
+    /// Of these tokens.
+    pub trained: usize,
+    /// Turns that were to be trained and whose end is lost.
+    pub ends: usize,
+    /// Nothing that is trained is left: it is no example.
+    pub left_out: bool,
 }
 
 #[derive(Debug, thiserror::Error)]

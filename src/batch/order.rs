@@ -22,6 +22,22 @@ pub fn epoch_order(n: usize, seed: u64, epoch: usize, shuffle: bool) -> Vec<usiz
     order
 }
 
+/// The order with examples of like length side by side: within stretches of up to 50 batches the longest first, the
+/// longest of all at the very front (transformers 5 `get_length_grouped_indices`, over this order in place of its own).
+pub fn group_by_length(mut order: Vec<usize>, lengths: &[usize], batch: usize) -> Vec<usize> {
+    let batch = batch.max(1);
+    let stretch = batch * (order.len() / (4 * batch)).clamp(1, 50);
+    for part in order.chunks_mut(stretch) {
+        part.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
+    }
+    // The first of each part is its longest; of equal ones the earliest part's.
+    let firsts = (0..order.len()).step_by(stretch).rev();
+    if let Some(longest) = firsts.max_by_key(|&at| lengths[order[at]]) {
+        order.swap(0, longest);
+    }
+    order
+}
+
 fn below(rng: &mut ChaCha8Rng, n: u64) -> u64 {
     let limit = u64::MAX - u64::MAX % n;
     loop {
@@ -34,7 +50,7 @@ fn below(rng: &mut ChaCha8Rng, n: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::epoch_order;
+    use super::{epoch_order, group_by_length};
 
     /// tests/oracles/epoch_order.py, which has ChaCha8 from its description.
     #[test]
@@ -47,6 +63,26 @@ mod tests {
     const GOLDEN_42_0: [usize; 10] = [2, 1, 4, 3, 7, 0, 5, 8, 6, 9];
     const GOLDEN_42_1: [usize; 10] = [2, 6, 1, 5, 4, 3, 0, 9, 8, 7];
     const GOLDEN_MAX_3: [usize; 12] = [10, 4, 5, 7, 6, 9, 0, 11, 2, 8, 1, 3];
+
+    /// tests/oracles/length_groups.py, transformers 5.23.
+    #[test]
+    fn lengths_are_grouped_as_transformers_does() {
+        for (batch, order, grouped) in LENGTH_GROUPS {
+            let lengths: Vec<usize> = (0..order.len()).map(|i| (i * 7) % 13 + 1).collect();
+            assert_eq!(group_by_length(order.to_vec(), &lengths, batch), grouped);
+        }
+        assert_eq!(group_by_length(vec![], &[], 4), Vec::<usize>::new());
+    }
+
+    const LENGTH_GROUPS: [(usize, &[usize], &[usize]); 3] = [
+        (2, &[1, 4, 7, 0, 3, 6, 9, 2, 5, 8], &[9, 4, 7, 0, 3, 6, 1, 2, 5, 8]),
+        (
+            2,
+            &[1, 4, 7, 10, 13, 16, 0, 3, 6, 9, 12, 15, 18, 2, 5, 8, 11, 14, 17],
+            &[11, 1, 10, 4, 16, 3, 13, 0, 9, 12, 6, 15, 18, 5, 8, 2, 7, 14, 17],
+        ),
+        (4, &[1, 4, 0, 3, 6, 2, 5], &[5, 1, 4, 0, 3, 6, 2]),
+    ];
 
     #[test]
     fn every_index_stands_once() {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::flags::Flags;
+
 /// Trains LoRA adapters on the very weights that Ollama serves, proves what the daemon serves, and promotes it only when it is better.
 #[derive(Debug, Parser)]
 #[command(name = "tunesmith", version, propagate_version = true, max_term_width = 110)]
@@ -316,92 +318,6 @@ pub struct Train {
     pub resume: bool,
     #[command(flatten)]
     pub flags: Flags,
-}
-
-/// Training's settings; the same words with `_` are the config's keys.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Flags {
-    /// JSONL: messages, instruction/output, prompt/completion, conversations or text
-    #[arg(long, value_name = "FILE")]
-    pub dataset: Option<PathBuf>,
-    /// Held-out JSONL whose loss is reported
-    #[arg(long, value_name = "FILE")]
-    pub eval_dataset: Option<PathBuf>,
-    /// Path, role, name in the daemon's store, or shortcut
-    #[arg(long, value_name = "BASE")]
-    pub base_model: Option<String>,
-    /// Name of the tuned model in the daemon
-    #[arg(long, value_name = "NAME")]
-    pub output_model_name: Option<String>,
-    /// Start from this adapter (ours or PEFT's)
-    #[arg(long, value_name = "DIR")]
-    pub from_adapter: Option<PathBuf>,
-    /// Passes over the dataset
-    #[arg(long)]
-    pub epochs: Option<f64>,
-    /// Optimiser steps, whatever the epochs say
-    #[arg(long)]
-    pub max_steps: Option<u64>,
-    /// Examples in a micro-batch
-    #[arg(long)]
-    pub batch_size: Option<usize>,
-    /// Micro-batches in a step
-    #[arg(long)]
-    pub gradient_accumulation: Option<usize>,
-    /// The highest learning rate
-    #[arg(long)]
-    pub learning_rate: Option<f64>,
-    /// linear, cosine or constant
-    #[arg(long)]
-    pub lr_scheduler: Option<String>,
-    /// Share of the steps in which the rate rises
-    #[arg(long)]
-    pub warmup_ratio: Option<f64>,
-    /// AdamW's decoupled weight decay
-    #[arg(long)]
-    pub weight_decay: Option<f64>,
-    /// 0 = off
-    #[arg(long)]
-    pub max_grad_norm: Option<f64>,
-    /// Rank (r)
-    #[arg(long)]
-    pub lora_rank: Option<usize>,
-    /// The update is scaled by alpha / rank (twice the rank if left out)
-    #[arg(long)]
-    pub lora_alpha: Option<f64>,
-    /// Dropout of the adapter's input
-    #[arg(long)]
-    pub lora_dropout: Option<f64>,
-    /// all-linear, or a list such as q_proj,v_proj
-    #[arg(long, value_delimiter = ',')]
-    pub target_modules: Option<Vec<String>>,
-    /// Tokens of an example; what is longer is cut and listed
-    #[arg(long)]
-    pub max_seq_len: Option<usize>,
-    /// General prompts against forgetting: auto, off or a file
-    #[arg(long)]
-    pub replay: Option<String>,
-    /// Their share of all examples
-    #[arg(long)]
-    pub replay_share: Option<f64>,
-    /// Keep the file's order
-    #[arg(long)]
-    pub no_shuffle: bool,
-    /// Steps between checkpoints
-    #[arg(long)]
-    pub save_every: Option<u64>,
-    /// auto or cpu
-    #[arg(long)]
-    pub device: Option<String>,
-    /// The same as --device cpu
-    #[arg(long)]
-    pub force_cpu: bool,
-    /// 0 = all cores
-    #[arg(long)]
-    pub threads: Option<usize>,
-    /// keep, f16, bf16 or q8_0
-    #[arg(long)]
-    pub quant: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -15,7 +15,7 @@ pub use models_yaml::{GateRules, ModelsYaml, OnInconclusive, Role, SuiteRef, nor
 pub use raw::{KEYS, Raw};
 pub use run::{Purpose, RunConfig};
 pub use swap::{NewScalar, Swapped, swap};
-pub use value::Names;
+pub use value::{Modules, Numbers};
 pub use words::{Delivery, Device, General, Goal, Metric, Quant, QuantFloor, Replay, Scheduler};
 
 /// The commented defaults that `tunesmith init` lays out and every run starts from.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::fault::{ConfigError, nearest};
-use super::value::{FromValue, Names, kind, parse};
+use super::value::{FromValue, Modules, Numbers, kind, parse};
 use crate::store::StoreError;
 
 /// Makes the struct, the list of its keys, the reader of one key and the merge from one table.
@@ -44,6 +44,7 @@ keys! {
     output_model_name: String,
     role: String,
     eval_dataset: PathBuf,
+    eval_split: f64,
     output: PathBuf,
     from_adapter: PathBuf,
     resume: bool,
@@ -56,14 +57,25 @@ keys! {
     warmup_ratio: f64,
     weight_decay: f64,
     max_grad_norm: f64,
+    label_smoothing_factor: f64,
     lora_rank: u64,
     lora_alpha: f64,
     lora_dropout: f64,
-    target_modules: Names,
+    use_rslora: bool,
+    target_modules: Modules,
+    layers_to_transform: Vec<usize>,
+    rank_pattern: Numbers,
+    alpha_pattern: Numbers,
     max_seq_len: u64,
     no_shuffle: bool,
+    group_by_length: bool,
     seed: u64,
+    eval_steps: u64,
+    early_stopping_patience: u64,
+    early_stopping_threshold: f64,
+    load_best_model_at_end: bool,
     save_every: u64,
+    save_total_limit: u64,
     replay: String,
     replay_share: f64,
     device: String,
@@ -82,9 +94,13 @@ keys! {
     runs_dir: PathBuf,
 }
 
-/// The flags' names for three keys that the config names otherwise.
-const ALIASES: &[(&str, &str)] =
-    &[("base_model", "model_to_fine_tune"), ("dataset", "dataset_path"), ("name", "output_model_name")];
+/// The flags' names for three keys that the config names otherwise, and transformers' for one.
+const ALIASES: &[(&str, &str)] = &[
+    ("base_model", "model_to_fine_tune"),
+    ("dataset", "dataset_path"),
+    ("name", "output_model_name"),
+    ("save_steps", "save_every"),
+];
 
 /// What other trainers call our keys: suggested, never taken.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -94,6 +110,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("lora_r", "lora_rank"),
     ("alpha", "lora_alpha"),
     ("dropout", "lora_dropout"),
+    ("rslora", "use_rslora"),
     ("num_epochs", "epochs"),
     ("num_train_epochs", "epochs"),
     ("per_device_train_batch_size", "batch_size"),
@@ -102,12 +119,26 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("lr_scheduler_type", "lr_scheduler"),
     ("max_seq_length", "max_seq_len"),
     ("cutoff_len", "max_seq_len"),
-    ("save_steps", "save_every"),
+    ("val_size", "eval_split"),
+    ("val_set_size", "eval_split"),
+    ("patience", "early_stopping_patience"),
+    ("label_smoothing", "label_smoothing_factor"),
     ("output_dir", "output"),
     ("model", "model_to_fine_tune"),
     ("model_name", "model_to_fine_tune"),
     ("data", "dataset_path"),
     ("shuffle", "no_shuffle"),
+];
+
+/// What PEFT has and tunesmith does not, with the reason.
+const UNSUPPORTED: &[(&str, &str)] = &[
+    (
+        "modules_to_save",
+        "whole modules are not trained beside the adapter: a LoRA GGUF can't hold them, and a merged one would replace \
+         the base's; name the linear layers in target_modules",
+    ),
+    ("use_dora", "only plain LoRA and rsLoRA are trained; leave it out"),
+    ("bias", "biases are not trained; leave it out"),
 ];
 
 impl Raw {
@@ -153,6 +184,9 @@ impl Raw {
 }
 
 fn unknown(key: &str) -> String {
+    if let Some((_, why)) = UNSUPPORTED.iter().find(|(k, _)| *k == key) {
+        return format!("{key}: {why}");
+    }
     let shown: String = key.chars().take(60).collect();
     let elsewhere = ELSEWHERE.iter().find(|(e, _)| *e == key).map(|(_, k)| *k);
     match elsewhere.or_else(|| nearest(key, KEYS)) {
@@ -167,11 +201,11 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_at_once() {
-        let text =
-            "epoch: 3\nlr: 0.1\nbatch_size: four\nlora_rank: -2\ncolour: red\ndataset: a\ndataset_path: b\n7: x\n";
+        let text = "epoch: 3\nlr: 0.1\nbatch_size: four\nlora_rank: -2\ncolour: red\nmodules_to_save: [lm_head]\ndataset: a\ndataset_path: b\n7: x\n";
         let e = Raw::parse(text, "c.yaml").unwrap_err().to_string();
         for needle in [
-            "c.yaml: 7 faults",
+            "c.yaml: 8 faults",
+            "modules_to_save: whole modules are not trained",
             "\"epoch\" is no key; did you mean \"epochs\"?",
             "did you mean \"learning_rate\"?",
             "batch_size: wants a whole number, got the text \"four\"",

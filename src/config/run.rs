@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::ConfigError;
 use super::raw::Raw;
+use super::value::{Modules, Numbers};
 use super::words::{Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler};
 use super::{DEFAULTS_YAML, same_model};
 use crate::store::Digest;
@@ -24,6 +25,8 @@ pub struct RunConfig {
     pub output_model_name: String,
     pub role: Option<String>,
     pub eval_dataset: Option<PathBuf>,
+    /// Of the dataset, kept out of training.
+    pub eval_split: Option<f64>,
     pub output: PathBuf,
     pub from_adapter: Option<PathBuf>,
     pub resume: bool,
@@ -37,17 +40,30 @@ pub struct RunConfig {
     pub weight_decay: f64,
     /// 0 = off.
     pub max_grad_norm: f64,
+    pub label_smoothing_factor: f64,
     pub lora_rank: usize,
     pub lora_alpha: f64,
     pub lora_dropout: f64,
-    /// PEFT's module names, or `all-linear` alone.
-    pub target_modules: Vec<String>,
+    /// The scale is alpha / √rank.
+    pub use_rslora: bool,
+    pub target_modules: Modules,
+    /// None: all.
+    pub layers_to_transform: Option<Vec<usize>>,
+    pub rank_pattern: Numbers,
+    pub alpha_pattern: Numbers,
     /// None: min(2048, the base's).
     pub max_seq_len: Option<usize>,
     pub no_shuffle: bool,
+    pub group_by_length: bool,
     pub seed: u64,
+    /// 0 = only at the ends of epochs.
+    pub eval_steps: u64,
+    pub early_stopping_patience: Option<u64>,
+    pub early_stopping_threshold: f64,
+    pub load_best_model_at_end: bool,
     /// 0 = only at the end.
     pub save_every: u64,
+    pub save_total_limit: Option<u64>,
     pub replay: Replay,
     pub replay_share: f64,
     pub device: Device,
@@ -113,6 +129,7 @@ impl RunConfig {
             from_adapter: None,
             resume: false,
             save_every: 0,
+            save_total_limit: None,
             threads: None,
             quant: Quant::Keep,
             quant_floor: QuantFloor::Q8_0,
@@ -152,6 +169,7 @@ impl Checker {
             output: raw.output.unwrap_or_else(|| Path::new("output").join(folder_name(&name))),
             role: raw.role,
             eval_dataset: raw.eval_dataset,
+            eval_split: raw.eval_split,
             from_adapter: raw.from_adapter,
             resume: raw.resume.unwrap_or_default(),
             epochs: raw.epochs.unwrap_or_default(),
@@ -163,14 +181,27 @@ impl Checker {
             warmup_ratio: raw.warmup_ratio.unwrap_or_default(),
             weight_decay: raw.weight_decay.unwrap_or_default(),
             max_grad_norm: raw.max_grad_norm.unwrap_or_default(),
+            label_smoothing_factor: raw.label_smoothing_factor.unwrap_or_default(),
             lora_rank,
             lora_alpha: raw.lora_alpha.unwrap_or(2.0 * lora_rank as f64),
             lora_dropout: raw.lora_dropout.unwrap_or_default(),
-            target_modules: raw.target_modules.unwrap_or_default().0,
+            use_rslora: raw.use_rslora.unwrap_or_default(),
+            target_modules: raw.target_modules.unwrap_or_default(),
+            layers_to_transform: raw.layers_to_transform,
+            rank_pattern: raw.rank_pattern.unwrap_or_default(),
+            alpha_pattern: raw.alpha_pattern.unwrap_or_default(),
             max_seq_len: raw.max_seq_len.map(|n| self.whole(Some(n), "max_seq_len", 8, 1 << 24) as usize),
             no_shuffle: raw.no_shuffle.unwrap_or_default(),
+            group_by_length: raw.group_by_length.unwrap_or_default(),
             seed: raw.seed.unwrap_or_default(),
+            eval_steps: raw.eval_steps.unwrap_or_default(),
+            early_stopping_patience: raw
+                .early_stopping_patience
+                .map(|n| self.whole(Some(n), "early_stopping_patience", 1, u64::MAX)),
+            early_stopping_threshold: raw.early_stopping_threshold.unwrap_or_default(),
+            load_best_model_at_end: raw.load_best_model_at_end.unwrap_or_default(),
             save_every: raw.save_every.unwrap_or_default(),
+            save_total_limit: raw.save_total_limit.map(|n| self.whole(Some(n), "save_total_limit", 1, u64::MAX)),
             replay: self.word(raw.replay, "replay", Replay::Off),
             replay_share: raw.replay_share.unwrap_or_default(),
             device: self.word(raw.device, "device", Device::Auto),
@@ -232,6 +263,11 @@ impl Checker {
         number("warmup_ratio", c.warmup_ratio, (0.0..1.0).contains(&c.warmup_ratio), "0 or more, below 1");
         number("weight_decay", c.weight_decay, (0.0..=1.0).contains(&c.weight_decay), "0 to 1");
         number("max_grad_norm", c.max_grad_norm, c.max_grad_norm >= 0.0, "0 (off) or more");
+        let split = c.eval_split.unwrap_or(0.5);
+        number("eval_split", split, split > 0.0 && split < 1.0, "a share above 0 and below 1");
+        number("early_stopping_threshold", c.early_stopping_threshold, c.early_stopping_threshold >= 0.0, "0 or more");
+        let smoothing = c.label_smoothing_factor;
+        number("label_smoothing_factor", smoothing, (0.0..1.0).contains(&smoothing), "0 (off) or more, below 1");
         number("lora_alpha", c.lora_alpha, c.lora_alpha > 0.0, "a number above 0 (the usual is 2 x lora_rank)");
         number("lora_dropout", c.lora_dropout, (0.0..1.0).contains(&c.lora_dropout), "0 or more, below 1");
         number(
@@ -240,13 +276,12 @@ impl Checker {
             c.replay_share > 0.0 && c.replay_share < 1.0,
             "a share above 0 and below 1 (replay: off turns it off)",
         );
+        if c.eval_dataset.is_some() && c.eval_split.is_some() {
+            self.faults.push("eval_split: eval_dataset names what is held out; leave one of the two out".into());
+        }
         if matches!(c.device, Device::Cuda | Device::Metal) {
             let device = c.device;
             self.faults.push(format!("device: {device}: this version computes on the CPU; leave it out, or say cpu"));
-        }
-        let all = |m: &String| matches!(m.as_str(), "all-linear" | "all_linear" | "all");
-        if c.target_modules.len() > 1 && c.target_modules.iter().any(all) {
-            self.faults.push("target_modules: all-linear stands alone; leave the other names out".into());
         }
     }
 

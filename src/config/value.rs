@@ -4,15 +4,48 @@ use std::path::PathBuf;
 
 use serde_yaml::Value;
 
-/// Names in a list, or in one text with commas between them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(transparent)]
-pub struct Names(pub Vec<String>);
+/// PEFT's `target_modules`: a list of names, or one text with commas between them; a text that is a regular expression;
+/// `all-linear`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Modules {
+    #[default]
+    All,
+    Names(Vec<String>),
+    Regex(String),
+}
 
-impl std::str::FromStr for Names {
+impl std::str::FromStr for Modules {
     type Err = std::convert::Infallible;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()))
+        let text = text.trim();
+        Ok(match text {
+            "all-linear" | "all_linear" | "all" => Self::All,
+            // No module's name holds these.
+            _ if text.contains(['*', '+', '?', '(', ')', '[', ']', '{', '}', '|', '^', '$', '\\']) => {
+                Self::Regex(text.into())
+            }
+            _ => Self::Names(text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()),
+        })
+    }
+}
+
+impl serde::Serialize for Modules {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => s.serialize_str("all-linear"),
+            Self::Names(names) => names.serialize(s),
+            Self::Regex(regex) => s.serialize_str(regex),
+        }
+    }
+}
+
+/// Numbers by name, in the order they stand in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Numbers(pub Vec<(String, f64)>);
+
+impl serde::Serialize for Numbers {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(self.0.iter().map(|(k, v)| (k, v)))
     }
 }
 
@@ -77,15 +110,49 @@ impl FromValue for u64 {
     }
 }
 
-impl FromValue for Names {
+impl FromValue for Modules {
     fn from_value(value: &Value) -> Result<Self, String> {
-        let names = match value {
-            Value::Sequence(items) => Names(
-                items.iter().map(String::from_value).collect::<Result<_, _>>().map_err(|e| format!("each name {e}"))?,
-            ),
+        let modules = match value {
+            Value::Sequence(items) => {
+                let names: Result<Vec<_>, _> = items.iter().map(String::from_value).collect();
+                let names = names.map_err(|e| format!("each name {e}"))?;
+                if names.iter().any(|n| n.parse() == Ok(Self::All)) {
+                    if names.len() > 1 {
+                        return Err("all-linear stands alone; leave the other names out".into());
+                    }
+                    return Ok(Self::All);
+                }
+                Self::Names(names)
+            }
             other => String::from_value(other)?.parse().unwrap_or_default(),
         };
-        if names.0.is_empty() { Err("names nothing; leave the key out for the default".into()) } else { Ok(names) }
+        if modules == Self::Names(Vec::new()) {
+            return Err("names nothing; leave the key out for the default".into());
+        }
+        Ok(modules)
+    }
+}
+
+impl FromValue for Numbers {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        let map = value.as_mapping().ok_or_else(|| format!("wants names with numbers, got {}", kind(value)))?;
+        let one = |(key, value): (&Value, &Value)| {
+            let key = String::from_value(key).map_err(|e| format!("each name {e}"))?;
+            let value = f64::from_value(value).map_err(|e| format!("{key} {e}"))?;
+            Ok((key, value))
+        };
+        map.iter().map(one).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// One number, or a list of them.
+impl FromValue for Vec<usize> {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        let one = |v: &Value| u64::from_value(v).map(|n| n as usize);
+        match value {
+            Value::Sequence(items) => items.iter().map(one).collect(),
+            other => Ok(vec![one(other)?]),
+        }
     }
 }
 
@@ -136,10 +203,28 @@ mod tests {
     }
 
     #[test]
-    fn names_by_list_or_commas() {
-        let expected = Names(vec!["q_proj".into(), "v_proj".into()]);
-        assert_eq!(Names::from_value(&parse("[q_proj, v_proj]").unwrap()).unwrap(), expected);
-        assert_eq!(Names::from_value(&parse("q_proj, v_proj").unwrap()).unwrap(), expected);
-        assert!(Names::from_value(&parse("[]").unwrap()).is_err());
+    fn modules_by_list_commas_or_expression() {
+        let read = |t: &str| Modules::from_value(&parse(t).unwrap());
+        let expected = Modules::Names(vec!["q_proj".into(), "v_proj".into()]);
+        assert_eq!(read("[q_proj, v_proj]").unwrap(), expected);
+        assert_eq!(read("q_proj, v_proj").unwrap(), expected);
+        assert_eq!(read("[all-linear]").unwrap(), Modules::All);
+        let regex = Modules::Regex(r".*\.(q|v)_proj".into());
+        assert_eq!(read(r"'.*\.(q|v)_proj'").unwrap(), regex);
+        for modules in [expected, Modules::All, regex] {
+            assert_eq!(read(&serde_yaml::to_string(&modules).unwrap()).unwrap(), modules);
+        }
+        assert!(read("[]").is_err() && read("[all-linear, q_proj]").unwrap_err().contains("alone"));
+    }
+
+    #[test]
+    fn patterns_keep_their_order() {
+        let read = |t: &str| Numbers::from_value(&parse(t).unwrap());
+        let numbers = Numbers(vec![("v_proj".into(), 4.0), (r".*\.mlp".into(), 2.5)]);
+        assert_eq!(read("{v_proj: 4, '.*\\.mlp': 2.5}").unwrap(), numbers);
+        assert_eq!(read("{\"v_proj\": 4, \".*\\\\.mlp\": 2.5}").unwrap(), numbers);
+        assert_eq!(read(&serde_yaml::to_string(&numbers).unwrap()).unwrap(), numbers);
+        assert!(read("{q_proj: x}").unwrap_err().contains("q_proj wants a number"));
+        assert!(read("[4]").unwrap_err().contains("names with numbers"));
     }
 }

@@ -42,7 +42,7 @@ fn none_of(word: &str, words: &[&str]) -> String {
 
 words! {
     /// How the learning rate falls after its warm-up.
-    Scheduler { Linear = "linear", Cosine = "cosine", Constant = "constant" }
+    Scheduler { Linear = "linear", Cosine = "cosine", Constant = "constant", ConstantWithWarmup = "constant_with_warmup" }
 }
 words! {
     /// Where the arithmetic runs; `auto` takes what the build and the machine have.

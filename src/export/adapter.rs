@@ -3,7 +3,8 @@
 use super::plan::check_disk;
 use super::{ExportError, Exported, Request, metadata};
 use crate::gguf::{self, GgmlType, PlannedTensor};
-use crate::weights::LinearId;
+use crate::lora::{Adapter, Ggml, Hf, LoraConfig};
+use crate::weights::{LinearId, ModelConfig};
 
 /// One of a pair's two tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,15 +19,34 @@ pub(super) fn tensor_name(id: LinearId, half: Half) -> String {
     format!("blk.{}.{}.weight.{half}", id.layer, id.site.gguf())
 }
 
-/// The adapter as llama.cpp's LoRA GGUF, F32: exact. B's rows lie in ggml's order.
+/// The one `adapter.lora.alpha`: llama.cpp's factor of a pair is this over the pair's own rank.
+pub(super) fn alpha(config: &LoraConfig) -> f64 {
+    config.scale() * config.rank as f64
+}
+
+/// The adapter as llama.cpp reads it: B's rows in ggml's order, and in B what its factor would leave out of the pair's
+/// own (alpha_pattern; rsLoRA where rank_pattern gives other ranks).
+pub(super) fn for_llama_cpp(adapter: &Adapter<Hf>, model: &ModelConfig) -> Adapter<Ggml> {
+    let mut adapter = adapter.to_ggml(model);
+    let config = &adapter.config;
+    for (id, pair) in &mut adapter.pairs {
+        let ratio = config.scale_of(*id) * config.rank_of(*id) as f64 / alpha(config);
+        if ratio != 1.0 {
+            pair.b.iter_mut().for_each(|b| *b = (f64::from(*b) * ratio) as f32);
+        }
+    }
+    adapter
+}
+
+/// The adapter as llama.cpp's LoRA GGUF, F32: exact, but for the last bit of a B that takes up a pattern's factor.
 pub fn adapter_gguf(request: &Request<'_>) -> Result<Exported, ExportError> {
-    let adapter = request.adapter.to_ggml(request.weights.config());
-    let rank = adapter.config.rank as u64;
+    let adapter = for_llama_cpp(request.adapter, request.weights.config());
     let halves: Vec<_> =
         adapter.pairs.iter().flat_map(|(id, p)| [(*id, Half::A, &p.a), (*id, Half::B, &p.b)]).collect();
     let tensors: Vec<_> = halves
         .iter()
         .map(|(id, half, values)| {
+            let rank = adapter.rank_of(*id) as u64;
             let other = values.len() as u64 / rank;
             let ne = if *half == Half::A { vec![other, rank] } else { vec![rank, other] };
             PlannedTensor { name: tensor_name(*id, *half), ne, ty: GgmlType::F32 }

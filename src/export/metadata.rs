@@ -1,5 +1,6 @@
 //! The metadata of what is written: the base's, its type, a neutral name, the lineage.
 
+use super::adapter::alpha;
 use super::item::Item;
 use super::types::{self, is_float};
 use super::{ExportError, Quant, Request};
@@ -37,7 +38,7 @@ pub(super) fn adapter(request: &Request<'_>) -> Metadata {
     m.insert("general.architecture".to_owned(), text(request.weights.config().family.gguf));
     m.insert("general.type".to_owned(), text("adapter"));
     m.insert("adapter.type".to_owned(), text("lora"));
-    m.insert("adapter.lora.alpha".to_owned(), Value::F32((config.scale() * config.rank as f64) as f32));
+    m.insert("adapter.lora.alpha".to_owned(), Value::F32(alpha(config) as f32));
     m.insert("general.file_type".to_owned(), Value::U32(0));
     m.insert("general.quantization_version".to_owned(), Value::U32(2));
     common(&mut m, request);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::gguf::{GgmlType, Gguf, Metadata, PlannedTensor, Value};
 use crate::lora::tests::{adapter, folder, model};
-use crate::lora::{hf_row_of_ggml, permute_rows};
+use crate::lora::{LoraConfig, Pattern, hf_row_of_ggml, permute_rows};
 use crate::ops::{Encoding, decode, encode_nearest};
 use crate::weights::{LinearId, ModelConfig, Site};
 
@@ -340,6 +340,42 @@ fn faults_of_an_export_are_seen_and_named() {
             ["token_embd.weight differs from the base's in row 3, though the adapter does not touch it"]
         );
     }
+}
+
+/// llama.cpp's factor is alpha / (the pair's own rank): times B · A it must be ΔW, whatever the patterns say.
+#[test]
+fn an_adapter_gguf_says_delta_w_where_patterns_differ() {
+    let mut bench = Bench::hf(0.1);
+    let pattern = |key: &str, value| Pattern::new([(key.to_owned(), value)]).unwrap();
+    let (rank_pattern, alpha_pattern) = (pattern("mlp.*", 2.0), pattern("1.*q_proj", 3.0));
+    let config = LoraConfig { rank: 4, alpha: 8.0, rslora: true, rank_pattern, alpha_pattern, ..LoraConfig::default() };
+    bench.adapter = Adapter::fresh(config, bench.weights.config(), 3).unwrap();
+    bench
+        .adapter
+        .pairs
+        .values_mut()
+        .for_each(|p| p.b.iter_mut().enumerate().for_each(|(i, b)| *b = (i % 7) as f32 - 3.0));
+    let path = bench.dir.path().join("adapter.gguf");
+    adapter_gguf(&bench.request(&path)).unwrap();
+    let gguf = Gguf::open(&path).unwrap();
+    let alpha = gguf.f64("adapter.lora.alpha").unwrap();
+    let ggml = bench.adapter.to_ggml(bench.weights.config());
+    for (layer, site, rank) in [(0, Site::Q, 4), (1, Site::Q, 4), (1, Site::Down, 2)] {
+        let id = LinearId { layer, site };
+        let of = |half| values(&gguf, &format!("blk.{layer}.{}.weight.lora_{half}", site.gguf()));
+        let ((a, b), delta) = ((of('a'), of('b')), ggml.delta(id).unwrap());
+        let cols = a.len() / rank;
+        for (i, expected) in delta.iter().enumerate() {
+            let dot: f64 =
+                (0..rank).map(|k| f64::from(b[i / cols * rank + k]) * f64::from(a[k * cols + i % cols])).sum();
+            let found = alpha / rank as f64 * dot;
+            assert!(
+                (found - f64::from(*expected)).abs() <= 1e-5 * found.abs().max(1.0),
+                "{id:?}: {found} is not {expected}"
+            );
+        }
+    }
+    assert_eq!(bench.faults(&path), Vec::<String>::new());
 }
 
 #[test]

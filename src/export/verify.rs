@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::adapter::{Half, tensor_name};
+use super::adapter::{Half, alpha, for_llama_cpp, tensor_name};
 use super::item::{self, Item};
 use super::survival::Sums;
 use super::tensor::{Buffers, Rows, each_block};
@@ -21,10 +21,9 @@ const RESIDUAL: f64 = 1.5;
 /// and wider) or 0.15, and four standard errors, and the residual no more than 1.5 × what rounding explains.
 pub fn verify(exported: &Path, weights: &Weights, adapter: &Adapter<Hf>) -> Result<Vec<Check>, ExportError> {
     let gguf = Gguf::open(exported)?;
-    let ggml = adapter.to_ggml(weights.config());
     match gguf.str("general.type") {
-        Ok("adapter") => Ok(adapter_checks(&gguf, weights, &ggml)),
-        _ => merged_checks(&gguf, weights, &ggml),
+        Ok("adapter") => Ok(adapter_checks(&gguf, weights, &for_llama_cpp(adapter, weights.config()))),
+        _ => merged_checks(&gguf, weights, &adapter.to_ggml(weights.config())),
     }
 }
 
@@ -136,7 +135,7 @@ fn adapter_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Ve
         checks.push(Check { tensor: name.to_owned(), survival: None, fault });
     };
     expect("general.architecture", gguf.architecture().is_ok_and(|a| a == weights.config().family.gguf));
-    let alpha = (adapter.config.scale() * adapter.config.rank as f64) as f32;
+    let alpha = alpha(&adapter.config) as f32;
     expect("adapter.lora.alpha", gguf.f64("adapter.lora.alpha").is_ok_and(|a| a as f32 == alpha));
     expect("adapter.type", gguf.str("adapter.type").is_ok_and(|t| t == "lora"));
     let mut known = std::collections::BTreeSet::new();

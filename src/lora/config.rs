@@ -1,15 +1,47 @@
 //! Rank, alpha and targets: what is allowed, and the one scale.
 
-use super::{LoraConfig, LoraError};
-use crate::weights::Site;
+use super::{Adapter, LoraConfig, LoraError, Pattern, TargetModules, module};
+use crate::weights::LinearId;
 
 /// No layer of a trainable base is that narrow in both directions; it caps what a config can make us allocate.
 pub(super) const MAX_RANK: usize = 4096;
 
+/// PEFT's own defaults.
+impl Default for LoraConfig {
+    fn default() -> Self {
+        Self {
+            rank: 8,
+            alpha: 8.0,
+            dropout: 0.0,
+            targets: TargetModules::AllLinear,
+            layers_to_transform: None,
+            rank_pattern: Pattern::default(),
+            alpha_pattern: Pattern::default(),
+            rslora: false,
+        }
+    }
+}
+
 impl LoraConfig {
-    /// alpha / rank, or alpha / √rank with rsLoRA: the only place it is computed.
+    /// alpha / rank, or alpha / √rank with rsLoRA, where no pattern says otherwise.
     pub fn scale(&self) -> f64 {
         scale(self.alpha, self.rank, self.rslora)
+    }
+
+    /// The rank of one linear's pair.
+    pub fn rank_of(&self, id: LinearId) -> usize {
+        if self.rank_pattern.is_empty() {
+            return self.rank;
+        }
+        self.rank_pattern.get(&module(id)).map_or(self.rank, |rank| rank as usize)
+    }
+
+    /// The factor of one linear's B · A.
+    pub fn scale_of(&self, id: LinearId) -> f64 {
+        if self.alpha_pattern.is_empty() {
+            return scale(self.alpha, self.rank_of(id), self.rslora);
+        }
+        scale(self.alpha_pattern.get(&module(id)).unwrap_or(self.alpha), self.rank_of(id), self.rslora)
     }
 
     /// Refuses what makes no adapter.
@@ -24,55 +56,62 @@ impl LoraConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return fault(format!("lora_dropout is {}: give a number from 0 to below 1 (0 is usual)", self.dropout));
         }
-        if self.targets.is_empty() {
+        if self.targets == TargetModules::Names(Vec::new()) {
             return fault("target_modules names no layer: give \"all-linear\" or some of q_proj, v_proj …".to_owned());
+        }
+        if let Some((key, rank)) = self.rank_pattern.entries().find(|(_, r)| whole(*r).is_none()) {
+            return fault(format!("rank_pattern: {key:?} is {rank}: give a whole number from 1 to {MAX_RANK}"));
+        }
+        if let Some((key, alpha)) = self.alpha_pattern.entries().find(|(_, a)| !(a.is_finite() && *a > 0.0)) {
+            return fault(format!("alpha_pattern: {key:?} is {alpha}: give a number above 0"));
         }
         Ok(())
     }
+}
 
-    /// `["all-linear"]`, or PEFT's names (`q_proj`, `self_attn.q_proj`); sorted, without repeats.
-    pub fn parse_targets(names: &[impl AsRef<str>]) -> Result<Vec<Site>, LoraError> {
-        let mut sites = Vec::new();
-        for name in names {
-            match name.as_ref().trim() {
-                "all-linear" => sites.extend(Site::ALL),
-                other => sites.push(site(other)?),
-            }
-        }
-        sites.sort();
-        sites.dedup();
-        Ok(sites)
+impl<O> Adapter<O> {
+    /// The rank of one pair.
+    pub fn rank_of(&self, id: LinearId) -> usize {
+        self.config.rank_of(id)
     }
 }
 
-pub(super) fn scale(alpha: f64, rank: usize, rslora: bool) -> f64 {
+/// The only place where alpha becomes a factor.
+fn scale(alpha: f64, rank: usize, rslora: bool) -> f64 {
     let rank = rank as f64;
     alpha / if rslora { rank.sqrt() } else { rank }
 }
 
-fn site(name: &str) -> Result<Site, LoraError> {
-    let found = Site::ALL.into_iter().find(|s| name == s.module() || name == s.hf());
-    found.ok_or_else(|| {
-        let known: Vec<_> = Site::ALL.iter().map(|s| s.module()).collect();
-        LoraError::Config(format!(
-            "target_modules: {name:?} is no linear layer of a block: use \"all-linear\" or {}",
-            known.join(", ")
-        ))
-    })
+pub(super) fn whole(number: f64) -> Option<usize> {
+    (number.fract() == 0.0 && (1.0..=MAX_RANK as f64).contains(&number)).then_some(number as usize)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::Site;
 
     fn config(rank: usize, alpha: f64) -> LoraConfig {
-        LoraConfig { rank, alpha, dropout: 0.0, targets: Site::ALL.to_vec(), rslora: false }
+        LoraConfig { rank, alpha, ..LoraConfig::default() }
+    }
+
+    fn pattern(key: &str, value: f64) -> Pattern {
+        Pattern::new([(key.to_owned(), value)]).unwrap()
     }
 
     #[test]
     fn the_scale_is_alpha_over_rank_or_its_root() {
         assert_eq!(config(16, 32.0).scale(), 2.0);
-        assert_eq!(LoraConfig { rslora: true, ..config(16, 32.0) }.scale(), 8.0);
+        let root = LoraConfig { rslora: true, ..config(16, 32.0) };
+        assert_eq!(root.scale(), 8.0);
+        let id = |layer, site| LinearId { layer, site };
+        let c =
+            LoraConfig { rank_pattern: pattern("q_proj", 4.0), alpha_pattern: pattern("0.mlp.up_proj", 8.0), ..root };
+        assert_eq!((c.rank_of(id(1, Site::Q)), c.rank_of(id(1, Site::K))), (4, 16));
+        assert_eq!(
+            [c.scale_of(id(0, Site::Q)), c.scale_of(id(0, Site::Up)), c.scale_of(id(1, Site::Up))],
+            [16.0, 2.0, 8.0]
+        );
     }
 
     #[test]
@@ -84,14 +123,10 @@ mod tests {
         assert!(said(config(8, f64::NAN)).contains("lora_alpha is NaN"));
         assert!(said(config(8, -1.0)).contains("lora_alpha"));
         assert!(said(LoraConfig { dropout: 1.0, ..config(8, 8.0) }).contains("lora_dropout is 1"));
-        assert!(said(LoraConfig { targets: vec![], ..config(8, 8.0) }).contains("target_modules"));
-    }
-
-    #[test]
-    fn targets_by_pefts_names() {
-        assert_eq!(LoraConfig::parse_targets(&["all-linear"]).unwrap(), Site::ALL);
-        assert_eq!(LoraConfig::parse_targets(&["v_proj", "self_attn.q_proj", "v_proj"]).unwrap(), [Site::Q, Site::V]);
-        let said = LoraConfig::parse_targets(&["lm_head"]).unwrap_err().to_string();
-        assert!(said.contains("lm_head") && said.contains("down_proj"), "{said}");
+        assert!(
+            said(LoraConfig { targets: TargetModules::Names(vec![]), ..config(8, 8.0) }).contains("target_modules")
+        );
+        assert!(said(LoraConfig { rank_pattern: pattern("q_proj", 2.5), ..config(8, 8.0) }).contains("rank_pattern"));
+        assert!(said(LoraConfig { alpha_pattern: pattern("q_proj", 0.0), ..config(8, 8.0) }).contains("alpha_pattern"));
     }
 }

@@ -17,15 +17,16 @@ impl<O> Adapter<O> {
     /// (rows, columns) of the linear a pair belongs to.
     pub fn shape(&self, id: LinearId) -> Option<(usize, usize)> {
         let pair = self.pairs.get(&id)?;
-        Some((pair.b.len() / self.config.rank, pair.a.len() / self.config.rank))
+        let rank = self.rank_of(id);
+        Some((pair.b.len() / rank, pair.a.len() / rank))
     }
 
     /// Some rows of ΔW into `out` (`rows.len() × in`); false, and nothing written, where there is no pair.
     pub fn delta_rows(&self, id: LinearId, rows: Range<usize>, out: &mut [f32]) -> bool {
         let Some(pair) = self.pairs.get(&id) else { return false };
-        let rank = self.config.rank;
+        let rank = self.rank_of(id);
         let cols = pair.a.len() / rank;
-        let scale = self.config.scale() as f32;
+        let scale = self.config.scale_of(id) as f32;
         for (row, out) in rows.zip(out.chunks_exact_mut(cols)) {
             out.fill(0.0);
             product_row(pair, rank, row, out);

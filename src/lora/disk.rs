@@ -6,8 +6,8 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 
-use super::peft::{self, Said};
-use super::{Adapter, Hf, LoraConfig, LoraError, Pair};
+use super::targets::names;
+use super::{Adapter, Hf, LoraConfig, LoraError, Pair, TargetModules, module, peft};
 use crate::store::{StoreError, write_whole};
 use crate::weights::{LinearId, ModelConfig, Site};
 
@@ -25,8 +25,8 @@ pub fn base_name(folder: &Path) -> Result<String, LoraError> {
 }
 
 impl Adapter<Hf> {
-    /// Reads PEFT's folder: F32, F16 or BF16, keys with or without `.default`, shapes checked against the model,
-    /// `rank_pattern` and `alpha_pattern` folded into one rank and scale (short pairs get zero rows).
+    /// Reads PEFT's folder: F32, F16 or BF16, keys with or without `.default`, shapes checked against the model. Its
+    /// targets are the paths of the pairs that are there.
     pub fn load(folder: &Path, model: &ModelConfig) -> Result<Self, LoraError> {
         let path = folder.join(CONFIG);
         let text = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
@@ -48,7 +48,7 @@ impl Adapter<Hf> {
         let bad = |reason: String| LoraError::Bad { path: folder.join(TENSORS).display().to_string(), reason };
         let mut tensors = Vec::with_capacity(2 * self.pairs.len());
         for (&id, pair) in &self.pairs {
-            let rank = self.config.rank;
+            let rank = self.rank_of(id);
             for (half, values, shape) in
                 [("A", &pair.a, [rank, pair.a.len() / rank]), ("B", &pair.b, [pair.b.len() / rank, rank])]
             {
@@ -65,11 +65,6 @@ impl Adapter<Hf> {
         write_whole(folder.join(CONFIG), peft::write(&self.config, &names, base_name).as_bytes())?;
         Ok(())
     }
-}
-
-/// `model.layers.3.self_attn.q_proj`
-pub(super) fn module(id: LinearId) -> String {
-    format!("model.layers.{}.{}", id.layer, id.site.hf())
 }
 
 struct Floats<'a> {
@@ -94,14 +89,12 @@ impl View for Floats<'_> {
 
 type Half = BTreeMap<LinearId, Vec<f32>>;
 
-fn parse(said: &Said, bytes: &[u8], model: &ModelConfig) -> Result<Adapter<Hf>, LoraError> {
+fn parse(said: &LoraConfig, bytes: &[u8], model: &ModelConfig) -> Result<Adapter<Hf>, LoraError> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| fault(format!("is no whole safetensors file ({e})")))?;
     let (mut a, mut b) = (Half::new(), Half::new());
     for (name, tensor) in file.iter() {
         let (id, half) = key(name).filter(|(id, _)| id.layer < model.layers).ok_or_else(|| unknown(name, model))?;
-        let rank =
-            said.rank_of(&module(id)).ok_or_else(|| fault(format!("rank_pattern gives {name} no usable rank")))?;
-        let (rows, cols) = model.shape(id.site);
+        let ((rows, cols), rank) = (model.shape(id.site), said.rank_of(id));
         let (expected, side) = if half == 'A' { ([rank, cols], &mut a) } else { ([rows, rank], &mut b) };
         if tensor.shape() != expected {
             return Err(fault(format!(
@@ -118,7 +111,9 @@ fn parse(said: &Said, bytes: &[u8], model: &ModelConfig) -> Result<Adapter<Hf>, 
         return Err(fault(format!("{} has only one of lora_A and lora_B: the file is not whole", module(*id))));
     }
     covered(said, &a, model)?;
-    fold(said, a, b)
+    let targets = TargetModules::Names(a.keys().map(|id| module(*id)).collect());
+    let pairs = a.into_iter().zip(b.into_values()).map(|((id, a), b)| (id, Pair { a, b })).collect();
+    Ok(Adapter::from_pairs(LoraConfig { targets, ..said.clone() }, pairs))
 }
 
 fn fault(reason: String) -> LoraError {
@@ -171,48 +166,19 @@ fn finite(name: &str, values: &[f32]) -> Result<(), String> {
 }
 
 /// Each name of `target_modules` has a tensor in every layer it stands for: a file with fewer has lost some.
-fn covered(said: &Said, a: &Half, model: &ModelConfig) -> Result<(), LoraError> {
+fn covered(said: &LoraConfig, a: &Half, model: &ModelConfig) -> Result<(), LoraError> {
     if a.is_empty() {
         return Err(fault("holds no lora_A and lora_B at all".to_owned()));
     }
     let all = (0..model.layers).flat_map(|layer| Site::ALL.map(|site| LinearId { layer, site }));
-    let lost =
-        all.filter(|id| !a.contains_key(id)).find(|id| said.targets.iter().any(|name| peft::names(name, &module(*id))));
+    let TargetModules::Names(said) = &said.targets else { return Ok(()) };
+    let lost = all.filter(|id| !a.contains_key(id)).find(|id| said.iter().any(|name| names(name, &module(*id))));
     match lost {
         Some(id) => {
             Err(fault(format!("target_modules names {}, which has no tensor: the file is not whole", module(id))))
         }
         None => Ok(()),
     }
-}
-
-/// One rank (the largest) and one scale: short pairs get zero rows, other scales go into B.
-fn fold(said: &Said, a: Half, b: Half) -> Result<Adapter<Hf>, LoraError> {
-    let rank_of = |id: LinearId| said.rank_of(&module(id)).unwrap_or(said.rank);
-    let rank = a.keys().map(|id| rank_of(*id)).max().unwrap_or(said.rank);
-    let mut targets: Vec<Site> = a.keys().map(|id| id.site).collect();
-    targets.sort();
-    targets.dedup();
-    let config = LoraConfig { rank, alpha: said.alpha, dropout: said.dropout, targets, rslora: said.rslora };
-    config.check()?;
-    let mut pairs = BTreeMap::new();
-    for ((id, mut a), b) in a.into_iter().zip(b.into_values()) {
-        let own = rank_of(id);
-        let ratio = said.scale_of(&module(id), own) / config.scale();
-        if !ratio.is_finite() {
-            return Err(fault(format!("alpha_pattern gives {} no usable scale", module(id))));
-        }
-        a.resize(a.len() / own * rank, 0.0);
-        let mut wide = vec![0.0; b.len() / own * rank];
-        for (wide, b) in wide.chunks_exact_mut(rank).zip(b.chunks_exact(own)) {
-            wide.iter_mut()
-                .zip(b)
-                .for_each(|(w, b)| *w = if ratio == 1.0 { *b } else { (f64::from(*b) * ratio) as f32 });
-        }
-        finite(&module(id), &wide).map_err(fault)?;
-        pairs.insert(id, Pair { a, b: wide });
-    }
-    Ok(Adapter::from_pairs(config, pairs))
 }
 
 #[cfg(test)]

@@ -14,13 +14,11 @@ impl Adapter<Hf> {
     /// other targets.
     pub fn fresh(config: LoraConfig, model: &ModelConfig, seed: u64) -> Result<Self, LoraError> {
         config.check()?;
-        let ids = (0..model.layers).flat_map(|layer| config.targets.iter().map(move |&site| LinearId { layer, site }));
-        let pairs: BTreeMap<_, _> = ids
-            .map(|id| {
-                let (rows, cols) = model.shape(id.site);
-                (id, Pair { a: kaiming(config.rank, cols, stream(id), seed), b: vec![0.0; rows * config.rank] })
-            })
-            .collect();
+        let fresh = |id: LinearId| {
+            let ((rows, cols), rank) = (model.shape(id.site), config.rank_of(id));
+            (id, Pair { a: kaiming(rank, cols, stream(id), seed), b: vec![0.0; rows * rank] })
+        };
+        let pairs: BTreeMap<_, _> = config.targeted(model)?.into_iter().map(fresh).collect();
         Ok(Self::from_pairs(config, pairs))
     }
 }
@@ -45,7 +43,7 @@ mod tests {
     use crate::weights::Site;
 
     fn config(targets: &[Site]) -> LoraConfig {
-        LoraConfig { rank: 8, alpha: 16.0, dropout: 0.0, targets: targets.to_vec(), rslora: false }
+        LoraConfig { alpha: 16.0, targets: targets.into(), ..LoraConfig::default() }
     }
 
     #[test]

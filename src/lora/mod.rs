@@ -5,12 +5,16 @@ mod delta;
 mod disk;
 mod init;
 mod order;
+mod pattern;
 mod peft;
+mod targets;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use disk::base_name;
 pub use order::{ggml_row_of_hf, hf_row_of_ggml, permute_rows, unpermute_rows};
+pub use pattern::Pattern;
+pub use targets::{TargetModules, module};
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -27,14 +31,21 @@ pub struct Stored;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ggml;
 
-/// What an adapter is made with. [`LoraConfig::scale`] is the one place that turns alpha into a factor.
+/// What an adapter is made with, in PEFT's words. [`LoraConfig::scale_of`] turns alpha into a factor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoraConfig {
     pub rank: usize,
     pub alpha: f64,
     /// Probability that an input of A is dropped in training.
     pub dropout: f64,
-    pub targets: Vec<Site>,
+    pub targets: TargetModules,
+    /// Only these layers; None: all.
+    pub layers_to_transform: Option<Vec<usize>>,
+    /// Ranks of some modules that differ from `rank`.
+    pub rank_pattern: Pattern,
+    /// Alphas of some modules that differ from `alpha`.
+    pub alpha_pattern: Pattern,
+    /// The scale is alpha / √rank.
     pub rslora: bool,
 }
 
@@ -63,9 +74,22 @@ pub enum LoraError {
     /// A feature of PEFT that would change the arithmetic and that tunesmith does not compute.
     #[error("{path}: the adapter uses {field}: tunesmith trains and exports plain LoRA; {remedy}")]
     Unsupported { path: String, field: String, remedy: &'static str },
+    /// A name that was asked for and that the base does not have; `known` are the paths that it could have matched.
+    #[error("{key}: {said:?} matches no linear layer{}: use \"all-linear\" or {}", of(key), short(known))]
+    NoTarget { key: &'static str, said: String, known: Vec<String> },
     /// What was asked for makes no adapter.
     #[error("{0}")]
     Config(String),
+}
+
+fn of(key: &str) -> &'static str {
+    if key == "target_modules" { " of the base's blocks" } else { " that target_modules chose" }
+}
+
+/// The last names of the paths, each once.
+fn short(paths: &[String]) -> String {
+    let known = Site::ALL.iter().map(|s| s.module());
+    known.filter(|name| paths.iter().any(|p| targets::names(name, p))).collect::<Vec<_>>().join(", ")
 }
 
 impl<O> Adapter<O> {

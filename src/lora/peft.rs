@@ -4,25 +4,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::config::scale;
-use super::{LoraConfig, LoraError};
+use super::config::whole;
+use super::pattern::number;
+use super::{LoraConfig, LoraError, Pattern, TargetModules};
 
 /// The PEFT release whose layout is written.
 const PEFT_VERSION: &str = "0.21.2";
-
-/// What an `adapter_config.json` says, as far as it decides ΔW.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub rank: usize,
-    pub alpha: f64,
-    pub dropout: f64,
-    pub rslora: bool,
-    rank_pattern: Vec<(String, f64)>,
-    alpha_pattern: Vec<(String, f64)>,
-    /// Names that must each have a tensor in every layer they stand for; empty when the config limits the layers
-    /// itself or targets by a regular expression.
-    pub targets: Vec<String>,
-}
 
 const MERGE: &str = "merge it into its base with PEFT and give the merged folder as the base";
 const RETRAIN: &str = "train it again without";
@@ -78,7 +65,9 @@ const HARMLESS: [&str; 26] = [
     "_comment",
 ];
 
-pub(super) fn read(path: &Path, text: &[u8]) -> Result<Said, LoraError> {
+/// What an `adapter_config.json` says, as far as it decides ΔW; its targets are what must have a tensor in every layer
+/// that it stands for: no names when the config limits the layers itself or targets by a regular expression.
+pub(super) fn read(path: &Path, text: &[u8]) -> Result<LoraConfig, LoraError> {
     let bad = |reason: String| LoraError::Bad { path: path.display().to_string(), reason };
     let fields: Map<String, Value> =
         serde_json::from_slice(text).map_err(|e| bad(format!("is no JSON object ({e})")))?;
@@ -87,19 +76,20 @@ pub(super) fn read(path: &Path, text: &[u8]) -> Result<Said, LoraError> {
         None | Some(Value::Null) => default.ok_or_else(|| bad(format!("{name} is missing"))),
         Some(v) => v.as_f64().ok_or_else(|| bad(format!("{name} is {}, not a number", brief(v)))),
     };
-    Ok(Said {
+    let config = LoraConfig {
         rank: whole(number("r", None)?).ok_or_else(|| bad("r is no whole number from 1 to 4096".to_owned()))?,
         alpha: number("lora_alpha", None)?,
         dropout: number("lora_dropout", Some(0.0))?,
         rslora: fields.get("use_rslora").is_some_and(set),
         rank_pattern: pattern(&fields, "rank_pattern").map_err(bad)?,
         alpha_pattern: pattern(&fields, "alpha_pattern").map_err(bad)?,
-        targets: targets(&fields),
-    })
-}
-
-fn whole(number: f64) -> Option<usize> {
-    (number.fract() == 0.0 && (1.0..=super::config::MAX_RANK as f64).contains(&number)).then_some(number as usize)
+        targets: TargetModules::Names(targets(&fields)),
+        layers_to_transform: None,
+    };
+    // Names are checked against the tensors, so that none at all is no fault here.
+    let numbers = LoraConfig { targets: TargetModules::AllLinear, ..config.clone() };
+    numbers.check().map_err(|e| bad(e.to_string()))?;
+    Ok(config)
 }
 
 fn refuse(path: &Path, fields: &Map<String, Value>) -> Result<(), LoraError> {
@@ -146,19 +136,14 @@ fn brief(value: &Value) -> String {
     value.to_string().chars().take(60).collect()
 }
 
-fn pattern(fields: &Map<String, Value>, name: &str) -> Result<Vec<(String, f64)>, String> {
-    let Some(value) = fields.get(name).filter(|v| set(v)) else { return Ok(Vec::new()) };
+fn pattern(fields: &Map<String, Value>, name: &str) -> Result<Pattern, String> {
+    let Some(value) = fields.get(name).filter(|v| set(v)) else { return Ok(Pattern::default()) };
     let map = value.as_object().ok_or_else(|| format!("{name} is no object"))?;
     let one = |(key, value): (&String, &Value)| {
-        let key = key.replace("\\.", ".");
-        let plain = key.strip_prefix('^').unwrap_or(&key);
-        if plain.is_empty() || !plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.') {
-            return Err(format!("{name} holds the regular expression {key:?}: write the modules' names instead"));
-        }
-        let number = value.as_f64().ok_or_else(|| format!("{name}[{key:?}] is no number"))?;
-        Ok((key, number))
+        Ok((key.clone(), value.as_f64().ok_or_else(|| format!("{name}[{key:?}] is no number"))?))
     };
-    map.iter().map(one).collect()
+    let entries = map.iter().map(one).collect::<Result<Vec<_>, String>>()?;
+    Pattern::new(entries).map_err(|e| format!("{name}: {e}"))
 }
 
 fn targets(fields: &Map<String, Value>) -> Vec<String> {
@@ -170,46 +155,16 @@ fn targets(fields: &Map<String, Value>) -> Vec<String> {
     names.map_or(Vec::new(), |n| n.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
 }
 
-impl Said {
-    /// PEFT's `get_pattern_key`: the first key that the module's name ends with.
-    pub fn rank_of(&self, module: &str) -> Option<usize> {
-        whole(first(&self.rank_pattern, module).unwrap_or(self.rank as f64))
-    }
-
-    /// The factor of one module's B · A.
-    pub fn scale_of(&self, module: &str, rank: usize) -> f64 {
-        scale(first(&self.alpha_pattern, module).unwrap_or(self.alpha), rank, self.rslora)
-    }
-}
-
-fn first(pattern: &[(String, f64)], module: &str) -> Option<f64> {
-    let hit = pattern.iter().find(|(key, _)| match key.strip_prefix('^') {
-        Some(whole) => module == whole,
-        None => names(key, module),
-    });
-    hit.map(|(_, value)| *value)
-}
-
-/// Whether `name` is `module` or its last dotted parts.
-pub(super) fn names(name: &str, module: &str) -> bool {
-    module.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
 /// The file PEFT 0.21 would write, field by field.
 pub(super) fn write(config: &LoraConfig, target_modules: &[String], base_name: &str) -> String {
-    let alpha = if config.alpha.fract() == 0.0 && config.alpha < 1e15 {
-        json!(config.alpha as i64)
-    } else {
-        json!(config.alpha)
-    };
     let fields = json!({
-        "alora_invocation_tokens": null, "alpha_pattern": {}, "arrow_config": null, "auto_mapping": null,
+        "alora_invocation_tokens": null, "alpha_pattern": config.alpha_pattern.to_json(), "arrow_config": null, "auto_mapping": null,
         "base_model_name_or_path": base_name, "bias": "none", "corda_config": null, "ensure_weight_tying": false,
         "eva_config": null, "exclude_modules": null, "fan_in_fan_out": false, "inference_mode": true,
         "init_lora_weights": true, "layer_replication": null, "layers_pattern": null, "layers_to_transform": null,
-        "loftq_config": {}, "lora_alpha": alpha, "lora_bias": false, "lora_dropout": config.dropout,
+        "loftq_config": {}, "lora_alpha": number(config.alpha), "lora_bias": false, "lora_dropout": config.dropout,
         "megatron_config": null, "megatron_core": "megatron.core", "modules_to_save": null, "peft_type": "LORA",
-        "peft_version": PEFT_VERSION, "qalora_group_size": 16, "r": config.rank, "rank_pattern": {}, "revision": null,
+        "peft_version": PEFT_VERSION, "qalora_group_size": 16, "r": config.rank, "rank_pattern": config.rank_pattern.to_json(), "revision": null,
         "target_modules": target_modules, "target_parameters": null, "task_type": "CAUSAL_LM",
         "trainable_token_indices": null, "use_dora": false, "use_qalora": false, "use_rslora": config.rslora,
     });
@@ -219,10 +174,10 @@ pub(super) fn write(config: &LoraConfig, target_modules: &[String], base_name: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::Site;
+    use crate::weights::{LinearId, Site};
 
-    fn read_with(change: Value) -> Result<Said, LoraError> {
-        let config = LoraConfig { rank: 8, alpha: 16.0, dropout: 0.05, targets: vec![Site::Q], rslora: false };
+    fn read_with(change: Value) -> Result<LoraConfig, LoraError> {
+        let config = LoraConfig { alpha: 16.0, dropout: 0.05, ..LoraConfig::default() };
         let mut fields: Map<String, Value> =
             serde_json::from_str(&write(&config, &["q_proj".to_owned()], "base")).unwrap();
         fields.extend(change.as_object().unwrap().clone());
@@ -243,7 +198,9 @@ mod tests {
             (json!({"r": 0}), "r is no whole number"),
             (json!({"r": 1e300}), "r is no whole number"),
             (json!({"lora_alpha": "many"}), "lora_alpha"),
-            (json!({"rank_pattern": {".*q_proj": 4}}), "regular expression"),
+            (json!({"rank_pattern": {"q_(proj": 4}}), "regular expression"),
+            (json!({"rank_pattern": {"q_proj": 0}}), "rank_pattern"),
+            (json!({"alpha_pattern": {"q_proj": "x"}}), "alpha_pattern"),
         ] {
             let said = read_with(change.clone()).unwrap_err().to_string();
             assert!(said.contains(named) && said.contains("adapter_config.json"), "{change}: {said}");
@@ -251,15 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_matched_by_the_end_of_the_name_as_peft_does() {
-        let said = read_with(json!({
-            "rank_pattern": {"layers.1.self_attn.q_proj": 4, "q_proj": 2}, "alpha_pattern": {"^model.layers.0.mlp.up_proj": 3.0}
-        }))
-        .unwrap();
-        assert_eq!(said.rank_of("model.layers.1.self_attn.q_proj"), Some(4));
-        assert_eq!(said.rank_of("model.layers.11.self_attn.q_proj"), Some(2));
-        assert_eq!(said.rank_of("model.layers.1.self_attn.k_proj"), Some(8));
-        assert_eq!(said.scale_of("model.layers.0.mlp.up_proj", 8), 3.0 / 8.0);
-        assert_eq!(said.scale_of("model.layers.1.mlp.up_proj", 8), 2.0);
+    fn patterns_are_read_in_their_order_and_written_again() {
+        let patterns = json!({"rank_pattern": {"v_proj": 4, ".*_proj": 2}, "alpha_pattern": {"o_proj": 1.5}});
+        let config = read_with(patterns.clone()).unwrap();
+        let of = |site| (config.rank_of(LinearId { layer: 1, site }), config.scale_of(LinearId { layer: 1, site }));
+        assert_eq!((of(Site::V), of(Site::Q), of(Site::O)), ((4, 4.0), (2, 8.0), (2, 0.75)));
+        let written: Value = serde_json::from_str(&write(&config, &[], "base")).unwrap();
+        for key in ["rank_pattern", "alpha_pattern"] {
+            assert_eq!(written[key].to_string(), patterns[key].to_string());
+        }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn adapter(
     seed: u64,
     trained: bool,
 ) -> (Adapter<Hf>, LoraConfig) {
-    let config = LoraConfig { rank, alpha, dropout: 0.0, targets: Site::ALL.to_vec(), rslora: false };
+    let config = LoraConfig { rank, alpha, ..LoraConfig::default() };
     let mut fresh = Adapter::fresh(config.clone(), model, seed).unwrap();
     if trained {
         for (i, pair) in fresh.pairs.values_mut().enumerate() {

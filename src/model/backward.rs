@@ -56,7 +56,7 @@ impl<O: Ops> Decoder<O> {
 
     /// All sequences as one pass, for the sake of what they share; as two halves, and these likewise, where the layers'
     /// inputs would take more than half of what the base takes in f32. Masks of dropout belong to one pass.
-    fn passes(&self, sequences: &[Sequence<'_>], share: bool) -> Result<Vec<Packed>, ModelError> {
+    pub fn passes(&self, sequences: &[Sequence<'_>], share: bool) -> Result<Vec<Packed>, ModelError> {
         let packed = self.pack(sequences, share)?;
         let (rows, most) = (packed.ids.len(), self.weights.parameters() as usize / 2);
         if share && sequences.len() > 1 && rows * self.layers.len() * self.config().hidden > most {

@@ -13,6 +13,7 @@ pub(super) struct Decoder<O: Ops> {
     pub layers: Vec<Layer<O>>,
     pub output_norm: O::Buf,
     pub head: O::Weight,
+    pub label_smoothing: f32,
     /// Radians a position, `head_dim / 2` of them.
     frequencies: Vec<f32>,
 }
@@ -72,7 +73,7 @@ impl<O: Ops> Decoder<O> {
         let output_norm = norm(&ops, &weights, 0, Norm::Output)?;
         let head = ops.prepare(weights.head())?;
         let frequencies = frequencies(weights.config());
-        Ok(Self { ops, layers, output_norm, head, frequencies, weights })
+        Ok(Self { ops, layers, output_norm, head, label_smoothing: 0.0, frequencies, weights })
     }
 
     pub fn config(&self) -> &ModelConfig {
@@ -114,7 +115,7 @@ impl<O: Ops> Decoder<O> {
             key: subkey(subkey(d.seed, d.step), (id.layer * Site::ALL.len() + id.site as usize) as u64),
         });
         let rank = a.len() / self.config().shape(id.site).1;
-        Some(LowRank { a, b, rank, scale: adapter.config.scale() as f32, mask })
+        Some(LowRank { a, b, rank, scale: adapter.config.scale_of(id) as f32, mask })
     }
 
     /// Every pair has the base's shapes.

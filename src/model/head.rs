@@ -53,10 +53,12 @@ impl<O: Ops> Decoder<O> {
         each: &mut impl FnMut(&[usize], &O::Buf, &O::Buf),
     ) -> LossSums {
         let (n, vocab) = (self.stretch(), self.config().vocab);
+        // An evaluation's loss is the plain one.
+        let smoothing = if weight.is_some() { self.label_smoothing } else { 0.0 };
         let mut sums = LossSums::default();
         for (rows, targets) in packed.told.rows.chunks(n).zip(packed.told.targets.chunks(n)) {
             let (picked, mut logits) = self.logits_of(x, rows);
-            add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight), targets);
+            add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight, smoothing), targets);
             each(rows, &picked, &logits);
         }
         let (Some(of_base), Some(theirs)) = (taught, packed.taught.as_ref()) else { return sums };
@@ -87,10 +89,13 @@ impl<O: Ops> Decoder<O> {
 
     pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
         self.check_adapter(adapter)?;
-        let packed = self.pack(sequences, true)?;
-        let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, dropout: None }), None);
-        let taught = self.taught(&packed);
-        Ok(self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {}))
+        let mut sums = LossSums::default();
+        for packed in self.passes(sequences, true)? {
+            let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, dropout: None }), None);
+            let taught = self.taught(&packed);
+            sums.add(&self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {}));
+        }
+        Ok(sums)
     }
 
     /// Logits, or log-probabilities, at the chosen positions of each sequence, all in one pass.

@@ -101,6 +101,18 @@ impl Model {
         Decoder::new(cpu, weights.clone()).map(Self)
     }
 
+    /// Takes gradients of the loss whose targets are smoothed by `factor` (transformers' `label_smoothing_factor`, 0 to
+    /// below 1), which is then what their `nll` says. What is distilled or only evaluated stays as it is.
+    #[must_use]
+    pub fn with_label_smoothing(mut self, factor: f64) -> Self {
+        self.0.label_smoothing = factor as f32;
+        self
+    }
+
+    pub fn label_smoothing(&self) -> f32 {
+        self.0.label_smoothing
+    }
+
     /// Logits of every position, `ids.len() × vocab`.
     pub fn logits(&self, adapter: Option<&Adapter<Stored>>, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
         self.0.logits_at(adapter, &[(ids, &(0..ids.len()).collect::<Vec<_>>())], false)

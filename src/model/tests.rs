@@ -16,7 +16,7 @@ fn weights(name: &str) -> Weights {
 
 /// Random non-zero A and B on these sites.
 fn adapter(weights: &Weights, rank: usize, targets: &[Site]) -> Adapter<Stored> {
-    let config = LoraConfig { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets: targets.to_vec(), rslora: false };
+    let config = LoraConfig { rank, alpha: 2.0 * rank as f64, targets: targets.into(), ..LoraConfig::default() };
     let mut adapter = Adapter::fresh(config, weights.config(), 5).unwrap().to_stored(weights);
     for (n, pair) in adapter.pairs.values_mut().enumerate() {
         for (i, b) in pair.b.iter_mut().enumerate() {

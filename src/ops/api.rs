@@ -139,7 +139,7 @@ pub struct Rotation {
 /// What a row of logits says of its target.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RowLoss {
-    /// −log p(target), or KL(teacher ‖ model); nats.
+    /// −log p(target), smoothed or not, or KL(teacher ‖ model); nats.
     pub nll: f64,
     /// Of the predicted distribution, nats.
     pub entropy: f64,
@@ -246,8 +246,15 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     /// to[rows[i]] = from[i], rows of `width`: a cache's growth.
     fn scatter(&self, to: &mut Self::Buf, from: &Self::Buf, rows: &[usize], width: usize);
 
-    /// Loss of every row of logits; with `weight`, the logits become weight·d nll/d logits.
-    fn cross_entropy(&self, logits: &mut Self::Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss>;
+    /// Loss of every row of logits; with `weight`, the logits become weight·d nll/d logits. `smoothing` is PyTorch's
+    /// `label_smoothing`: nll = (1 − smoothing)·(−log p(target)) + smoothing·mean(−log p).
+    fn cross_entropy(
+        &self,
+        logits: &mut Self::Buf,
+        targets: &[u32],
+        weight: Option<f32>,
+        smoothing: f32,
+    ) -> Vec<RowLoss>;
     /// Divergence KL(teacher ‖ model) of every row, in the place of `nll`, from the logits of both (rows of `width`); the
     /// teacher's become probabilities. With `weight`, the logits become weight·d KL/d logits.
     fn distil(

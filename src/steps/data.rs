@@ -6,6 +6,7 @@ use super::{Context, Failure};
 use crate::base::Base;
 use crate::batch::{self, Encoded, Example};
 use crate::chat::Message;
+use crate::config::RunConfig;
 use crate::dataset::{self, Content, Record};
 use crate::store::write_whole;
 
@@ -145,6 +146,30 @@ pub fn served(context: &mut Context<'_>, records: Vec<Record>, base: &Base, wish
         ));
     }
     records
+}
+
+/// (trained, held out) of a dataset as it is served: the eval file, or `eval_split` of the dataset, or else `share`.
+pub fn held_out(
+    config: &RunConfig,
+    all: Vec<Record>,
+    base: &Base,
+    share: Option<f64>,
+) -> Result<(Vec<Record>, Vec<Record>), Failure> {
+    if let Some(path) = &config.eval_dataset {
+        return Ok((all, as_served(dataset::read(path)?, base, config.system.as_deref()).0));
+    }
+    let Some(share) = config.eval_split.or(share) else { return Ok((all, Vec::new())) };
+    let (train, held) = dataset::split(all, share, config.seed);
+    if held.is_empty() && config.eval_split.is_some() {
+        return Err(Failure::input("the dataset asks one question only: nothing of it can be held out")
+            .hint("leave eval_split out, or give eval_dataset a file of its own"));
+    }
+    Ok((train, held))
+}
+
+/// Tokens of a sequence at most: `max_seq_len`, else 2048, and never more than the base's context.
+pub fn limit(config: &RunConfig, base: &Base) -> usize {
+    config.max_seq_len.unwrap_or(2048).min(base.weights.config().context)
 }
 
 /// Ids and mask of every record; on a base that normalises nothing the text is what the daemon would be fed.

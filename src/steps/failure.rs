@@ -1,7 +1,9 @@
 //! Every room's error, mapped to one exit code and, where the error does not say it itself, a remedy.
 
 use crate::base::BaseError;
+use crate::config::nearest;
 use crate::export::ExportError;
+use crate::lora::LoraError;
 use crate::ollama::OllamaError;
 use crate::store::StoreError;
 
@@ -124,6 +126,20 @@ macro_rules! failures {
     )*};
 }
 
+impl From<LoraError> for Failure {
+    fn from(e: LoraError) -> Self {
+        let hint = match &e {
+            LoraError::NoTarget { said, known, .. } => {
+                let known = known.iter().flat_map(|path| [path.as_str(), path.rsplit('.').next().unwrap_or(path)]);
+                nearest(said, &known.collect::<Vec<_>>()).map(|near| format!("did you mean {near:?}?"))
+            }
+            _ => None,
+        };
+        let kind = if disk_full(&e) { Kind::Resources } else { Kind::Input };
+        Self { kind, error: anyhow::Error::new(e), hint }
+    }
+}
+
 failures! {
     StoreError => of_store;
     OllamaError => of_ollama;
@@ -133,7 +149,6 @@ failures! {
     crate::modelfile::ModelfileError => |_| Kind::Input;
     crate::tokenizer::TokenizerError => |_| Kind::Input;
     crate::weights::WeightsError => |_| Kind::Input;
-    crate::lora::LoraError => |_| Kind::Input;
     crate::ops::OpsError => |_| Kind::Input;
     crate::serve::ServeError => |_| Kind::Error;
     crate::batch::BatchError => |_| Kind::Input;
@@ -183,7 +198,17 @@ failures! {
 mod tests {
     use super::*;
     use crate::eval::EvalError;
-    use crate::lora::LoraError;
+
+    #[test]
+    fn a_mistyped_target_is_answered_with_the_nearest() {
+        let known = vec!["model.layers.0.self_attn.q_proj".to_owned(), "model.layers.0.mlp.up_proj".to_owned()];
+        let e = LoraError::NoTarget { key: "target_modules", said: "q_porj".to_owned(), known };
+        let said = Failure::from(e).to_string();
+        assert!(
+            said.contains("\"q_porj\" matches no linear layer") && said.ends_with("did you mean \"q_proj\"?"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn every_fault_has_its_exit_code() {

@@ -2,6 +2,8 @@
 
 pub mod bases;
 mod context;
+mod curves;
+mod cuts;
 pub mod data;
 pub mod delivery;
 pub mod demo;

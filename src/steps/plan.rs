@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Context, Failure, data, evaluate, replay, training, way};
+use super::{Context, Failure, cuts, data, evaluate, replay, training, way};
 use crate::batch::Example;
 use crate::config::RunConfig;
 pub use crate::eval::Goal;
@@ -52,9 +52,12 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     // Before anything of it is taken: the peak holds the weights too.
     let available_bytes = available_memory();
     let base = context.open_base(&config.model_to_fine_tune)?;
+    training::check(config, &base)?;
     let (role, not_promoted) = way::find_role(context, config)?;
     let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
-    let encoded = data::encode(&records, &base, config.max_seq_len.unwrap_or(2048))?;
+    let limit = data::limit(config, &base);
+    let encoded = data::encode(&records, &base, limit)?;
+    cuts::warn(context, "training", &encoded, limit);
     let train = training::train_config(config)?;
     let adapter = Adapter::fresh(train.lora.clone(), base.weights.config(), config.seed)?;
     let trainable_params = adapter.trainable_params();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Context, Failure, data};
+use super::{Context, Failure, cuts, data};
 use crate::base::Base;
 use crate::batch::Example;
 use crate::chat::{Message, Role};
@@ -63,7 +63,10 @@ pub fn examples(
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    encode(&records, config, base)
+    let limit = data::limit(config, base);
+    let encoded = data::encode(&records, base, limit)?;
+    cuts::warn(context, "replay", &encoded, limit);
+    Ok(distilled(encoded.examples))
 }
 
 /// What the replay will be like, without asking the base: the answers it has given already, and for the others a text of
@@ -80,7 +83,7 @@ pub fn expected(
     let answered = prompts.iter().map(|prompt| (prompt, known.get(prompt).unwrap_or(&unknown)));
     let ended = answered.filter(|(_, answer)| !answer.trim().is_empty());
     let records: Vec<_> = ended.take(wanted(config, own)).map(|(prompt, answer)| record(prompt, answer)).collect();
-    encode(&records, config, base)
+    Ok(distilled(data::encode(&records, base, data::limit(config, base))?.examples))
 }
 
 fn prompts(config: &RunConfig) -> Result<Option<Vec<String>>, Failure> {
@@ -95,10 +98,9 @@ fn wanted(config: &RunConfig, own: usize) -> usize {
     (own as f64 * config.replay_share / (1.0 - config.replay_share)).round() as usize
 }
 
-fn encode(records: &[Record], config: &RunConfig, base: &Base) -> Result<Vec<Example>, Failure> {
-    let mut examples = data::encode(records, base, config.max_seq_len.unwrap_or(2048))?.examples;
+fn distilled(mut examples: Vec<Example>) -> Vec<Example> {
     examples.iter_mut().for_each(|e| e.distilled = true);
-    Ok(examples)
+    examples
 }
 
 fn record(prompt: &str, answer: &str) -> Record {

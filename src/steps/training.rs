@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::data::{self, Tokens, encode};
-use super::{Context, Failure, replay};
+use super::{Context, Failure, curves, cuts, replay};
 use crate::base::Base;
-use crate::batch::{Encoded, Example};
-use crate::config::{Replay, RunConfig, Scheduler as Word};
+use crate::batch::{Cut, Example};
+use crate::config::{Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::{self, Record};
-use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
 use crate::model::Model;
 use crate::store::{Digest, RunDir};
 use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
@@ -28,6 +28,8 @@ pub struct TrainingSet {
     pub eval: Vec<Example>,
     pub replayed: usize,
     pub tokens: Tokens,
+    /// What `max_seq_len` took from the dataset's own training records.
+    pub cuts: Vec<Cut>,
 }
 
 /// Encodes training and held-out records, adds replay, says what was cut.
@@ -37,12 +39,17 @@ pub fn prepare(
     (base, model): (&Base, &Model),
     (records, held_out): (&[Record], &[Record]),
 ) -> Result<TrainingSet, Failure> {
-    let limit = config.max_seq_len.unwrap_or(2048);
+    let limit = data::limit(config, base);
     warn_of_records(context, records);
     let encoded = encode(records, base, limit)?;
-    warn_of_cuts(context, &encoded, limit);
-    let mut train = encoded.examples;
-    let eval = if held_out.is_empty() { Vec::new() } else { encode(held_out, base, limit)?.examples };
+    cuts::warn(context, "training", &encoded, limit);
+    let (mut train, cuts) = (encoded.examples, encoded.cuts);
+    let mut eval = Vec::new();
+    if !held_out.is_empty() {
+        let encoded = encode(held_out, base, limit)?;
+        cuts::warn(context, "held out", &encoded, limit);
+        eval = encoded.examples;
+    }
     let replayed = replay::examples(context, config, base, model, records)?;
     let count = replayed.len();
     train.extend(replayed);
@@ -50,6 +57,7 @@ pub fn prepare(
         records: records.len(),
         held_out: held_out.len(),
         tokens: Tokens::of(&train),
+        cuts,
         train,
         eval,
         replayed: count,
@@ -70,24 +78,23 @@ fn warn_of_records(context: &mut Context<'_>, records: &[Record]) {
     }
 }
 
-/// What `max_seq_len` took away is never silent.
-fn warn_of_cuts(context: &mut Context<'_>, encoded: &Encoded, limit: usize) {
-    let listed = |lines: &[usize]| lines.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-    let tokens = Tokens::of(&encoded.examples);
-    if tokens.examples_cut > 0 {
-        context.report.warn(&format!(
-            "{} examples are longer than max_seq_len {limit}: {} tokens cut, and with them the end of the turn (lines {})",
-            tokens.examples_cut,
-            tokens.tokens_cut,
-            listed(&encoded.cut())
-        ));
-    }
-    if !encoded.left_out.is_empty() {
-        let (n, lines) = (encoded.left_out.len(), listed(&encoded.left_out));
-        context.report.warn(&format!(
-            "{n} examples are left out: max_seq_len {limit} cut off all that would be trained (lines {lines})"
-        ));
-    }
+/// The adapter in PEFT's words.
+fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
+    let pattern = |said: &Numbers| Pattern::new(said.0.iter().cloned());
+    Ok(LoraConfig {
+        rank: config.lora_rank,
+        alpha: config.lora_alpha,
+        dropout: config.lora_dropout,
+        targets: match &config.target_modules {
+            Modules::All => TargetModules::AllLinear,
+            Modules::Names(names) => TargetModules::Names(names.clone()),
+            Modules::Regex(regex) => TargetModules::Regex(regex.clone()),
+        },
+        layers_to_transform: config.layers_to_transform.clone(),
+        rank_pattern: pattern(&config.rank_pattern)?,
+        alpha_pattern: pattern(&config.alpha_pattern)?,
+        rslora: config.use_rslora,
+    })
 }
 
 /// The config in the engine's words.
@@ -96,14 +103,9 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
         Word::Linear => Scheduler::Linear,
         Word::Cosine => Scheduler::Cosine,
         Word::Constant => Scheduler::Constant,
+        Word::ConstantWithWarmup => Scheduler::ConstantWithWarmup,
     };
-    let lora = LoraConfig {
-        rank: config.lora_rank,
-        alpha: config.lora_alpha,
-        dropout: config.lora_dropout,
-        targets: LoraConfig::parse_targets(&config.target_modules)?,
-        rslora: false,
-    };
+    let lora = lora_config(config)?;
     Ok(TrainConfig {
         lora,
         epochs: config.epochs,
@@ -117,8 +119,44 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
         max_grad_norm: config.max_grad_norm,
         seed: config.seed,
         shuffle: !config.no_shuffle,
+        group_by_length: config.group_by_length,
+        eval_steps: config.eval_steps,
+        early_stopping_patience: config.early_stopping_patience,
+        early_stopping_threshold: config.early_stopping_threshold,
+        load_best_model_at_end: config.load_best_model_at_end,
         save_every: config.save_every,
+        save_total_limit: config.save_total_limit,
     })
+}
+
+/// Refuses what this base can't be trained with, before anything of it is computed.
+pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
+    let model = base.weights.config();
+    let lora = train_config(config)?.lora;
+    lora.check()?;
+    if config.from_adapter.is_none() {
+        lora.targeted(model)?;
+    }
+    if let Some(said) = config.max_seq_len.filter(|n| *n > model.context) {
+        let (name, context) = (&base.name, model.context);
+        return Err(Failure::input(format!("max_seq_len is {said}, and the context of {name} holds {context} tokens"))
+            .hint(format!("give at most {context}, or leave it out")));
+    }
+    Ok(())
+}
+
+/// Refuses to ask for what no evaluation will say.
+pub fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Result<(), Failure> {
+    let asked = [
+        ("early_stopping_patience", config.early_stopping_patience.is_some()),
+        ("load_best_model_at_end", config.load_best_model_at_end),
+        ("eval_steps", config.eval_steps > 0),
+    ];
+    match asked.iter().find(|(_, said)| *said && held_out.is_empty()) {
+        Some((key, _)) => Err(Failure::input(format!("{key} wants an evaluation, and nothing is held out"))
+            .hint("give eval_split (a share of the dataset, 0.1 say) or eval_dataset (a file)")),
+        None => Ok(()),
+    }
 }
 
 /// transformers' `tokenizer_config.json`, with the chat template.
@@ -126,6 +164,12 @@ fn tokenizer_config(base: &Base) -> String {
     let mut config = base.tokenizer.to_config_json();
     config["chat_template"] = base.template.source().into();
     format!("{config:#}\n")
+}
+
+/// The base, resident for this training.
+pub fn model(config: &RunConfig, base: &Base) -> Result<Model, Failure> {
+    let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
+    Ok(model.with_label_smoothing(config.label_smoothing_factor))
 }
 
 /// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
@@ -159,25 +203,37 @@ pub fn train(
         interrupt: context.interrupt.clone(),
     };
     let report = &mut *context.report;
-    let mut total = 0;
     let result = train::run(job, &mut |event| match event {
         Event::Started { steps, first_step, trainable_params, trainable_percent } => {
-            total = *steps;
             report.begin("train", Some(*steps));
             let words = format!("{trainable_params} trainable parameters ({trainable_percent:.2} %)");
             report.advance(*first_step, &words);
         }
         Event::Step(m) => report.advance(m.step, &format!("loss {:.3} {:.0} tok/s", m.train_loss, m.tokens_per_second)),
-        Event::Eval { step, eval_loss, .. } => report.advance(*step, &format!("eval loss {eval_loss:.3}")),
+        Event::Eval { step, eval_loss, best, .. } => {
+            report.advance(*step, &format!("eval loss {eval_loss:.3}{}", if *best { ", the best" } else { "" }));
+        }
         Event::PassedOver { folder, reason } => report.warn(&format!("{}: passed over: {reason}", folder.display())),
-        Event::Saved { .. } => {}
+        Event::Epoch(_) | Event::Saved { .. } => {}
     });
     let (adapter, summary) = result?;
+    curves::write(output)?;
     let eval = summary.eval_loss.map(|l| format!(", eval loss {l:.3}")).unwrap_or_default();
     context.report.end(&format!(
-        "{total} steps, {} tokens, loss {:.3}{eval}, accuracy {:.3}, entropy {:.3}",
-        summary.num_tokens, summary.train_loss, summary.mean_token_accuracy, summary.entropy
+        "{} steps, {} tokens, loss {:.3}{eval}, accuracy {:.3}, entropy {:.3}",
+        summary.steps, summary.num_tokens, summary.train_loss, summary.mean_token_accuracy, summary.entropy
     ));
+    if let Some((step, loss)) = summary.best {
+        let made = match summary.final_step {
+            last if last == summary.steps => "the last step",
+            _ => "the best evaluation (load_best_model_at_end)",
+        };
+        let stopped = if summary.stopped_early { "stopped early: no better evaluation came; " } else { "" };
+        let from = summary.final_step;
+        context.report.note(&format!(
+            "{stopped}least eval loss {loss:.3} at step {step}; final/ is made from step {from}, {made}"
+        ));
+    }
     context.report.note(&format!(
         "{} trainable parameters ({:.2} %); {:.0} tok/s, {:.0} trained, {:.2} examples/s; {:.0} s, peak {} MiB",
         summary.trainable_params,
@@ -226,12 +282,13 @@ pub fn alone(
     resume: bool,
 ) -> Result<(PathBuf, Summary), Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
+    check(config, &base)?;
     base.weights.check_finite()?;
-    let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
+    let model = model(config, &base)?;
     let records = dataset::read(&config.dataset_path)?;
     let records = data::served(context, records, &base, config.system.as_deref());
-    let held_out = config.eval_dataset.as_deref().map(dataset::read).transpose()?.unwrap_or_default();
-    let (held_out, _) = data::as_served(held_out, &base, config.system.as_deref());
+    let (records, held_out) = data::held_out(config, records, &base, None)?;
+    check_evaluation(config, &held_out)?;
     let id = output.file_name().unwrap_or_default().to_string_lossy();
     let mut folder = RunDir::open(output, &id)?;
     let started = Instant::now();

@@ -15,7 +15,6 @@ use crate::config::{Delivery, General, Role, RunConfig};
 use crate::dataset::Record;
 use crate::eval::Decision;
 use crate::lora::{Adapter, Hf};
-use crate::model::Model;
 use crate::ollama::Client;
 use crate::store::{Digest, RunDir, write_whole};
 pub use ground::{find_role, records};
@@ -159,11 +158,11 @@ impl Way<'_> {
             return Ok(Adapter::load(&folder, self.base.weights.config())?);
         }
         let started = Instant::now();
-        let model = Model::new(&self.base.weights, self.config.threads.unwrap_or(0))?;
+        let model = training::model(self.config, &self.base)?;
         let set: TrainingSet =
             training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
         let fingerprint = serde_json::json!({
-            "dataset": self.config.dataset_path, "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens,
+            "dataset": self.config.dataset_path, "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens, "cuts": set.cuts,
         });
         write_whole(self.run.path("data/fingerprint.json"), fingerprint.to_string().as_bytes())?;
         let root = self.run.root().to_path_buf();

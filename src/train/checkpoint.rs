@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use super::adamw::Moments;
 use super::engine::Work;
 use super::identity::Identity;
+use super::watch::Watch;
 use super::{Event, TrainError, moments_file};
 use crate::lora::{Adapter, Hf, LoraConfig};
 use crate::store::{Digest, StoreError, write_whole};
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const STATE: &str = "state.json";
 const FILES: [&str; 3] = ["adapter_config.json", "adapter_model.safetensors", "optimizer.safetensors"];
 
@@ -23,8 +24,11 @@ pub(super) struct Position {
     /// the dropout masks from the seed and the step: there is no other random state.
     pub order_position: u64,
     pub totals: Totals,
+    /// As they were when this epoch began.
+    pub epoch_began: Totals,
     /// Step and loss of the latest evaluation.
     pub evaluated: Option<(u64, f64)>,
+    pub watch: Watch,
 }
 
 /// Sums over the steps done.
@@ -62,7 +66,7 @@ pub(super) struct Loaded {
     pub position: Position,
 }
 
-fn folder(output: &Path, step: u64) -> PathBuf {
+pub(super) fn folder(output: &Path, step: u64) -> PathBuf {
     output.join(format!("checkpoint-{step}"))
 }
 
@@ -119,11 +123,40 @@ pub(super) fn newest(
             return Err(TrainError::Resume { folder, reason });
         }
         match load(&folder, job, lora) {
-            Ok((adapter, moments)) => return Ok(Some(Loaded { adapter, moments, position: state.position })),
+            Ok((adapter, moments)) => {
+                let position = state.position;
+                best_is_whole(job, &position)?;
+                return Ok(Some(Loaded { adapter, moments, position }));
+            }
             Err(e) => on_event(&Event::PassedOver { folder, reason: e.to_string() }),
         }
     }
     Ok(None)
+}
+
+/// What `final/` is to be made from must be there, before more is trained.
+fn best_is_whole(job: &Work<'_>, position: &Position) -> Result<(), TrainError> {
+    let Some((step, _)) = position.watch.best.filter(|_| job.config.load_best_model_at_end) else { return Ok(()) };
+    // It may stand in the very checkpoint that is resumed from.
+    match state_of(&folder(job.output, step), step) {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(TrainError::Resume {
+            folder: folder(job.output, step),
+            reason: format!("it is the best one so far, and is lost or damaged ({reason}); begin anew"),
+        }),
+    }
+}
+
+/// The adapter of a checkpoint of this run.
+pub(super) fn adapter_at(job: &Work<'_>, step: u64, lora: &LoraConfig) -> Result<Adapter<Hf>, TrainError> {
+    let folder = folder(job.output, step);
+    state_of(&folder, step).map_err(|e| {
+        let whole = "begin anew, or leave load_best_model_at_end out and resume";
+        TrainError::Other(format!("{}: the best checkpoint can't be read ({e}): {whole}", folder.display()))
+    })?;
+    let mut adapter = Adapter::load(&folder, job.weights.config())?;
+    adapter.config = lora.clone();
+    Ok(adapter)
 }
 
 fn load(folder: &Path, job: &Work<'_>, lora: &LoraConfig) -> Result<(Adapter<Hf>, Moments), TrainError> {
@@ -154,7 +187,7 @@ fn state_of(folder: &Path, step: u64) -> Result<State, String> {
 }
 
 /// The N of every `checkpoint-N`, ascending.
-fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
+pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
     let fault = |e| StoreError::new("reading", output, e);
     if !output.is_dir() {
         return Ok(Vec::new());

@@ -17,6 +17,7 @@ pub(super) trait Engine: std::fmt::Debug {
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError>;
     fn route(&self) -> String;
+    fn label_smoothing(&self) -> f32;
 }
 
 impl Engine for Model {
@@ -36,5 +37,9 @@ impl Engine for Model {
 
     fn route(&self) -> String {
         Model::route(self)
+    }
+
+    fn label_smoothing(&self) -> f32 {
+        Model::label_smoothing(self)
     }
 }

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::engine::Work;
-use super::{Scheduler, TrainConfig};
 use crate::batch::Example;
-use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
 use crate::store::Digest;
 use crate::weights::Weights;
 
@@ -28,7 +27,7 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn of(job: &Work<'_>, lora: &LoraConfig) -> Self {
-        let config = config(job.config, lora);
+        let config = config(job, lora);
         Self {
             config_digest: Digest::of_bytes(Value::Object(config.clone()).to_string().as_bytes()),
             config,
@@ -69,22 +68,26 @@ impl Identity {
 }
 
 /// Everything that decides the result; how often is saved does not.
-fn config(config: &TrainConfig, lora: &LoraConfig) -> Map<String, Value> {
-    let scheduler = match config.scheduler {
-        Scheduler::Linear => "linear",
-        Scheduler::Cosine => "cosine",
-        Scheduler::Constant => "constant",
-    };
-    let modules: Vec<_> = lora.targets.iter().map(|s| s.module()).collect();
+fn config(job: &Work<'_>, lora: &LoraConfig) -> Map<String, Value> {
+    let config = job.config;
     let value = json!({
         "lora_rank": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "use_rslora": lora.rslora,
-        "target_modules": modules, "epochs": config.epochs, "max_steps": config.max_steps,
+        "rank_pattern": of_pattern(&lora.rank_pattern), "alpha_pattern": of_pattern(&lora.alpha_pattern),
+        "target_modules": lora.targets.to_json(), "layers_to_transform": lora.layers_to_transform, "epochs": config.epochs, "max_steps": config.max_steps,
         "batch_size": config.batch_size, "gradient_accumulation": config.gradient_accumulation,
-        "learning_rate": config.learning_rate, "lr_scheduler": scheduler, "warmup_ratio": config.warmup_ratio,
+        "learning_rate": config.learning_rate, "lr_scheduler": config.scheduler, "label_smoothing_factor": job.model.label_smoothing(), "warmup_ratio": config.warmup_ratio,
         "weight_decay": config.weight_decay, "max_grad_norm": config.max_grad_norm, "seed": config.seed,
-        "shuffle": config.shuffle,
+        "shuffle": config.shuffle, "group_by_length": config.group_by_length, "eval_steps": config.eval_steps,
+        "early_stopping_patience": config.early_stopping_patience,
+        "early_stopping_threshold": config.early_stopping_threshold,
+        "load_best_model_at_end": config.load_best_model_at_end,
     });
     value.as_object().cloned().unwrap_or_default()
+}
+
+/// A list, since the order decides.
+fn of_pattern(pattern: &Pattern) -> Vec<(&str, f64)> {
+    pattern.entries().collect()
 }
 
 fn of_examples(examples: &[Example]) -> Digest {

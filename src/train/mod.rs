@@ -1,16 +1,21 @@
 //! Loss, optimiser, schedule, step, loop, checkpoint; emits events, prints nothing.
 
+mod account;
 mod adamw;
+mod check;
 mod checkpoint;
 mod engine;
+mod evaluation;
 mod identity;
 mod metrics;
 mod moments_file;
+mod retention;
 mod schedule;
 mod step;
 #[cfg(test)]
 mod tests;
 mod trainer;
+mod watch;
 
 pub use schedule::steps;
 
@@ -27,7 +32,9 @@ use crate::weights::Weights;
 pub enum Scheduler {
     Linear,
     Cosine,
+    /// Without a warm-up.
     Constant,
+    ConstantWithWarmup,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,15 +52,55 @@ pub struct TrainConfig {
     pub max_grad_norm: f64,
     pub seed: u64,
     pub shuffle: bool,
+    /// Examples of like length side by side.
+    pub group_by_length: bool,
+    /// Evaluations at every so many steps beside those at the end of an epoch; 0 = none.
+    pub eval_steps: u64,
+    /// Evaluations without a better one after which training stops; None = never.
+    pub early_stopping_patience: Option<u64>,
+    /// By how much an evaluation must be better to count for the patience, in nats.
+    pub early_stopping_threshold: f64,
+    /// `final/` is made from the checkpoint with the least eval_loss, which is kept.
+    pub load_best_model_at_end: bool,
     /// 0 = only at the end.
     pub save_every: u64,
+    /// Checkpoints kept, the newest; the best one beside them. None = all.
+    pub save_total_limit: Option<u64>,
+}
+
+impl Default for TrainConfig {
+    /// One epoch at transformers' defaults, with LoRA's usual learning rate.
+    fn default() -> Self {
+        Self {
+            lora: LoraConfig::default(),
+            epochs: 1.0,
+            max_steps: None,
+            batch_size: 8,
+            gradient_accumulation: 1,
+            learning_rate: 2e-4,
+            scheduler: Scheduler::Linear,
+            warmup_ratio: 0.0,
+            weight_decay: 0.0,
+            max_grad_norm: 1.0,
+            seed: 42,
+            shuffle: true,
+            group_by_length: false,
+            eval_steps: 0,
+            early_stopping_patience: None,
+            early_stopping_threshold: 0.0,
+            load_best_model_at_end: false,
+            save_every: 0,
+            save_total_limit: None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct StepMetrics {
     pub step: u64,
     pub epoch: f64,
-    /// The mean over the step's trained tokens: −log p, and KL(base ‖ tuned) where the example is replayed.
+    /// The mean over the step's trained tokens: −log p (smoothed, if labels are), and KL(base ‖ tuned) where the
+    /// example is replayed.
     pub train_loss: f64,
     pub mean_token_accuracy: f64,
     pub entropy: f64,
@@ -63,6 +110,22 @@ pub struct StepMetrics {
     pub tokens_per_second: f64,
     pub trained_tokens_per_second: f64,
     pub train_samples_per_second: f64,
+    /// Of the process, so far; 0 where the system does not say.
+    pub peak_memory_bytes: u64,
+}
+
+/// Means over an epoch's steps, in a line of `metrics.jsonl` at its end.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct EpochMetrics {
+    pub step: u64,
+    pub epoch: f64,
+    pub epoch_train_loss: f64,
+    pub epoch_mean_token_accuracy: f64,
+    pub epoch_entropy: f64,
+    pub epoch_num_tokens: u64,
+    pub epoch_tokens_per_second: f64,
+    pub epoch_trained_tokens_per_second: f64,
+    pub epoch_samples_per_second: f64,
 }
 
 /// What happens, as it happens.
@@ -80,10 +143,13 @@ pub enum Event {
         trainable_percent: f64,
     },
     Step(StepMetrics),
+    Epoch(EpochMetrics),
     Eval {
         step: u64,
         eval_loss: f64,
         mean_token_accuracy: f64,
+        /// The least loss so far.
+        best: bool,
     },
     Saved {
         step: u64,
@@ -96,6 +162,11 @@ pub struct Summary {
     pub steps: u64,
     pub train_loss: f64,
     pub eval_loss: Option<f64>,
+    /// The step of the least eval_loss, and that loss.
+    pub best: Option<(u64, f64)>,
+    /// The step whose adapter `final/` holds.
+    pub final_step: u64,
+    pub stopped_early: bool,
     pub mean_token_accuracy: f64,
     pub entropy: f64,
     pub num_tokens: u64,
@@ -188,36 +259,7 @@ pub fn run(job: Job<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf
 }
 
 fn work(job: engine::Work<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
-    check(job.config)?;
+    check::numbers(job.config)?;
+    check::examples(&job)?;
     trainer::Trainer::new(&job, on_event)?.run(on_event)
-}
-
-/// Refuses numbers that train nothing.
-fn check(config: &TrainConfig) -> Result<(), TrainError> {
-    let fault = |what: String| Err(TrainError::Config(what));
-    let positive = |x: f64| x.is_finite() && x > 0.0;
-    if config.max_steps.is_none() && !positive(config.epochs) {
-        return fault(format!("epochs is {}: give a number above 0", config.epochs));
-    }
-    if config.max_steps == Some(0) || config.epochs > 1e6 {
-        return fault("max_steps is 0, or epochs above a million: give a number that can be trained".to_owned());
-    }
-    if config.batch_size == 0 || config.gradient_accumulation == 0 {
-        return fault("batch_size and gradient_accumulation begin at 1".to_owned());
-    }
-    if !positive(config.learning_rate) {
-        return fault(format!(
-            "learning_rate is {}: give a number above 0 (1e-5 to 1e-3 is usual)",
-            config.learning_rate
-        ));
-    }
-    if !(0.0..=1.0).contains(&config.warmup_ratio) {
-        return fault(format!("warmup_ratio is {}: give a share from 0 to 1", config.warmup_ratio));
-    }
-    for (name, value) in [("weight_decay", config.weight_decay), ("max_grad_norm", config.max_grad_norm)] {
-        if !(value.is_finite() && value >= 0.0) {
-            return fault(format!("{name} is {value}: give 0 (off) or a number above it"));
-        }
-    }
-    Ok(())
 }

@@ -2,15 +2,15 @@
 
 use super::{Scheduler, TrainConfig};
 
-/// transformers 5 `get_{linear,cosine,constant}_schedule_with_warmup`, a function of the steps done before this one:
+/// transformers 5 `get_{linear,cosine,constant}_schedule_with_warmup` and `get_constant_schedule`, a function of the steps done before this one:
 /// the first of several warmup steps has a rate of zero.
 pub(super) fn factor(scheduler: Scheduler, done: u64, warmup: u64, total: u64) -> f64 {
-    if done < warmup {
+    if done < warmup && scheduler != Scheduler::Constant {
         return done as f64 / warmup.max(1) as f64;
     }
     let left = total.saturating_sub(warmup).max(1) as f64;
     match scheduler {
-        Scheduler::Constant => 1.0,
+        Scheduler::Constant | Scheduler::ConstantWithWarmup => 1.0,
         Scheduler::Linear => (total.saturating_sub(done) as f64 / left).max(0.0),
         Scheduler::Cosine => {
             let progress = (done - warmup) as f64 / left;

@@ -11,25 +11,15 @@ use proptest::prelude::*;
 
 pub(super) fn config() -> TrainConfig {
     TrainConfig {
-        lora: LoraConfig {
-            rank: 2,
-            alpha: 4.0,
-            dropout: 0.0,
-            targets: crate::weights::Site::ALL.to_vec(),
-            rslora: false,
-        },
+        lora: LoraConfig { rank: 2, alpha: 4.0, ..LoraConfig::default() },
         epochs: 2.0,
-        max_steps: None,
         batch_size: 2,
-        gradient_accumulation: 1,
         learning_rate: 1e-2,
         scheduler: Scheduler::Cosine,
         warmup_ratio: 0.1,
         weight_decay: 0.01,
-        max_grad_norm: 1.0,
         seed: 7,
-        shuffle: true,
-        save_every: 0,
+        ..TrainConfig::default()
     }
 }
 
@@ -41,6 +31,10 @@ struct Toy {
     calls: std::cell::Cell<usize>,
     /// No gradient reaches this layer's linears.
     dead_layer: Option<usize>,
+    route: Option<&'static str>,
+    /// Evaluations after so many are each worse than the one before.
+    worse_after: Option<usize>,
+    evaluations: std::cell::Cell<usize>,
 }
 
 fn goal(id: u32, i: usize, dropout: Option<Dropout>) -> f32 {
@@ -50,8 +44,11 @@ fn goal(id: u32, i: usize, dropout: Option<Dropout>) -> f32 {
 
 impl Engine for Toy {
     fn loss(&self, adapter: &Adapter<Stored>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
-        let mut none = Grads::new();
-        self.loss_and_grads(adapter, sequences, (1.0, None), &mut none)
+        let mut sums = self.loss_and_grads(adapter, sequences, (1.0, None), &mut Grads::new())?;
+        self.evaluations.set(self.evaluations.get() + 1);
+        let worse = self.worse_after.map_or(0, |after| self.evaluations.get().saturating_sub(after));
+        sums.nll += (worse * 100) as f64;
+        Ok(sums)
     }
 
     fn loss_and_grads(
@@ -85,7 +82,11 @@ impl Engine for Toy {
     }
 
     fn route(&self) -> String {
-        "toy".to_owned()
+        self.route.unwrap_or("toy").to_owned()
+    }
+
+    fn label_smoothing(&self) -> f32 {
+        0.0
     }
 }
 
@@ -166,9 +167,23 @@ proptest! {
     #[test]
     fn a_run_killed_anywhere_ends_as_the_straight_one(
         kills in prop::collection::vec(1u64..12, 1..4), accumulation in 1usize..3, dropout: bool, save_every in 0u64..4,
+        eval_steps in 0u64..3, patience in prop::option::of(1u64..3), load_best_model_at_end: bool,
+        save_total_limit in prop::option::of(1u64..3), group_by_length: bool,
     ) {
         let bench = Bench::new(7);
-        let mut config = TrainConfig { epochs: 2.5, gradient_accumulation: accumulation, save_every, ..config() };
+        let mut config = TrainConfig {
+            epochs: 2.5,
+            gradient_accumulation: accumulation,
+            save_every,
+            eval_steps,
+            early_stopping_patience: patience,
+            // So much that some evaluations count and some do not.
+            early_stopping_threshold: 0.01,
+            load_best_model_at_end,
+            save_total_limit,
+            group_by_length,
+            ..config()
+        };
         config.lora.dropout = if dropout { 0.1 } else { 0.0 };
         let straight = bench.output("straight");
         let toy = Toy::default();
@@ -193,8 +208,9 @@ proptest! {
                 Err(e) => panic!("{e}"),
             }
         };
-        prop_assert_eq!(again, adapter);
+        prop_assert!(again == adapter);
         prop_assert_eq!(summary_again.train_loss, summary.train_loss);
+        prop_assert_eq!((summary_again.steps, summary_again.best), (summary.steps, summary.best));
         prop_assert_eq!(result(&resumed, summary.steps), result(&straight, summary.steps));
     }
 }
@@ -216,7 +232,7 @@ fn the_loss_falls_and_what_happened_is_told() {
     let saved: Vec<u64> =
         events.iter().filter_map(|e| if let Event::Saved { step, .. } = e { Some(*step) } else { None }).collect();
     assert_eq!(saved, [10, 20, 24, 24]);
-    assert_eq!(Adapter::load(&output.join("final"), bench.weights.config()).unwrap(), adapter);
+    assert!(Adapter::load(&output.join("final"), bench.weights.config()).unwrap().pairs == adapter.pairs);
     assert!(output.join("final/tokenizer.json").is_file());
     // Tokens of the examples: 4, 5, 6, 7, 8, 4, eight times over.
     assert_eq!(summary.num_tokens, 34 * 8);
@@ -224,6 +240,84 @@ fn the_loss_falls_and_what_happened_is_told() {
     let lines = std::fs::read_to_string(output.join("metrics.jsonl")).unwrap();
     let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
     assert!(last.get("step").is_none() && last["trainable_params"].as_u64() == Some(adapter.trainable_params()));
+}
+
+#[test]
+fn training_stops_when_no_better_evaluation_comes_and_the_best_one_is_delivered() {
+    let bench = Bench::new(6);
+    let output = bench.output("out");
+    // Three steps an epoch; evaluations at 2, 3, 4, 6 …, of two batches each; that of step 4 is the best.
+    let config = TrainConfig {
+        epochs: 8.0,
+        eval_steps: 2,
+        early_stopping_patience: Some(3),
+        load_best_model_at_end: true,
+        save_every: 1,
+        save_total_limit: Some(2),
+        ..config()
+    };
+    let toy = || Toy { worse_after: Some(6), ..Toy::default() };
+    let (adapter, summary) = bench.run((&toy(), &config), (&output, false), &mut |_, _| {}).unwrap();
+    assert_eq!((summary.steps, summary.stopped_early, summary.final_step), (9, true, 4));
+    assert_eq!(summary.best.map(|(step, _)| step), Some(4));
+    let model = bench.weights.config();
+    let at = |name: &str| Adapter::load(&output.join(name), model).unwrap().pairs;
+    assert!(at("final") == at("checkpoint-4") && at("final") == adapter.pairs && at("final") != at("checkpoint-9"));
+    let mut kept: Vec<_> = std::fs::read_dir(&output).unwrap().map(|e| e.unwrap().file_name()).collect();
+    kept.sort();
+    assert_eq!(kept, ["checkpoint-4", "checkpoint-8", "checkpoint-9", "final", "metrics.jsonl"]);
+    // Said again, nothing more is trained; without the wish, the last is delivered.
+    let mut steps = 0;
+    let mut count = |e: &Event, _: &Interrupt| steps += usize::from(matches!(e, Event::Step(_)));
+    let (again, _) = bench.run((&toy(), &config), (&output, true), &mut count).unwrap();
+    assert!(steps == 0 && again == adapter);
+    let last = TrainConfig { load_best_model_at_end: false, ..config.clone() };
+    let (_, summary) = bench.run((&toy(), &last), (&bench.output("last"), false), &mut |_, _| {}).unwrap();
+    assert_eq!((summary.steps, summary.final_step), (9, 9));
+    // A best checkpoint that is gone is heard of before anything more is trained.
+    std::fs::remove_dir_all(output.join("checkpoint-4")).unwrap();
+    let e = bench.run((&toy(), &config), (&output, true), &mut |_, _| {}).unwrap_err().to_string();
+    assert!(e.contains("checkpoint-4") && e.contains("the best one so far"), "{e}");
+}
+
+#[test]
+fn what_no_evaluation_will_say_and_examples_without_a_target_are_refused() {
+    let mut bench = Bench::new(4);
+    let said = |bench: &Bench, config: TrainConfig| {
+        let never = &mut |e: &Event, _: &Interrupt| panic!("{e:?}");
+        bench.run((&Toy::default(), &config), (&bench.output("x"), false), never).unwrap_err().to_string()
+    };
+    bench.train[2].mask.fill(false);
+    let e = said(&bench, config());
+    assert!(e.contains("line 3") && e.contains("no token that is trained") && e.contains("data preview"), "{e}");
+    bench.train[2].mask = vec![true];
+    assert!(said(&bench, config()).contains("not as many marks as tokens"));
+    bench.train.remove(2);
+    bench.eval.clear();
+    let e = said(&bench, TrainConfig { early_stopping_patience: Some(2), ..config() });
+    assert!(e.contains("early_stopping_patience wants an evaluation") && e.contains("eval_split"), "{e}");
+}
+
+#[test]
+fn epochs_are_told_with_their_own_means() {
+    let bench = Bench::new(5);
+    let (mut epochs, mut losses) = (Vec::new(), Vec::new());
+    let config = TrainConfig { epochs: 1.5, ..config() };
+    let mut see = |e: &Event, _: &Interrupt| match e {
+        Event::Epoch(m) => epochs.push(m.clone()),
+        Event::Step(m) => losses.push(m.clone()),
+        _ => {}
+    };
+    bench.run((&Toy::default(), &config), (&bench.output("out"), false), &mut see).unwrap();
+    assert_eq!(epochs.iter().map(|e| (e.step, e.epoch)).collect::<Vec<_>>(), [(3, 1.0), (5, 5.0 / 3.0)]);
+    // Tokens of the first epoch: 4, 5, 6, 7, 8; trained of them 2, 3, 4, 5, 6.
+    assert_eq!(epochs[0].epoch_num_tokens, 30);
+    assert_eq!(epochs[0].epoch_num_tokens + epochs[1].epoch_num_tokens, losses[4].num_tokens);
+    let (least, most) =
+        losses[3..].iter().fold((f64::MAX, 0.0f64), |(l, m), s| (l.min(s.train_loss), m.max(s.train_loss)));
+    assert!((least..=most).contains(&epochs[1].epoch_train_loss));
+    let text = std::fs::read_to_string(bench.output("out/metrics.jsonl")).unwrap();
+    assert_eq!(text.lines().filter(|l| l.contains("epoch_train_loss")).count(), 2);
 }
 
 #[test]
@@ -243,6 +337,8 @@ fn another_run_is_not_resumed_and_the_difference_is_named() {
     assert!(e.contains("learning_rate was 0.01 and is 0.02") && e.contains("checkpoint-4"), "{e}");
     let e = refused(&mut |c, _, _| c.lora.rank = 3);
     assert!(e.contains("lora_rank was 2 and is 3"), "{e}");
+    let e = refused(&mut |_, t, _| t.route = Some("another"));
+    assert!(e.contains("the route of computing was \"toy\" and is \"another\"") && e.contains("resume with"), "{e}");
     let e = refused(&mut |_, _, b| b.train[0].ids[2] += 1);
     assert!(e.contains("the training data has changed"), "{e}");
 }

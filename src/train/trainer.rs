@@ -8,25 +8,26 @@ use super::checkpoint::{self, Position, WholeFolder};
 use super::engine::Work;
 use super::identity::Identity;
 use super::metrics::Metrics;
+use super::retention;
 use super::schedule::{Steps, factor};
-use super::step::{self, Prepared, Taken};
-use super::{Event, StepMetrics, Summary, TrainError};
-use crate::batch::epoch_order;
+use super::step::{self, Prepared};
+use super::{Event, Summary, TrainError};
+use crate::batch::{epoch_order, group_by_length};
 use crate::lora::{Adapter, Hf, Stored};
-use crate::model::{Grads, LossSums};
+use crate::model::Grads;
 use crate::store::write_whole;
 
 pub(super) struct Trainer<'t, 'a> {
-    job: &'t Work<'a>,
-    train: Vec<Prepared>,
-    eval: Vec<Prepared>,
-    steps: Steps,
+    pub(super) job: &'t Work<'a>,
+    pub(super) train: Vec<Prepared>,
+    pub(super) eval: Vec<Prepared>,
+    pub(super) steps: Steps,
     identity: Identity,
-    adapter: Adapter<Stored>,
+    pub(super) adapter: Adapter<Stored>,
     moments: Moments,
     grads: Grads,
-    position: Position,
-    metrics: Metrics,
+    pub(super) position: Position,
+    pub(super) metrics: Metrics,
     started: Instant,
     seconds_before: f64,
     /// Examples in this epoch's order.
@@ -92,20 +93,30 @@ impl<'t, 'a> Trainer<'t, 'a> {
             trainable_percent: percent,
         });
         let mut first = true;
-        self.evaluate_if_due(on_event)?;
-        while self.position.step < self.steps.total {
+        // Interrupted within an evaluation, the earlier part ended without it.
+        if self.evaluate_if_due(on_event)? {
+            self.save_if_due(on_event)?;
+        }
+        self.stop_if_interrupted(on_event)?;
+        while !self.ended() {
             self.step(first, on_event)?;
             first = false;
             self.evaluate_if_due(on_event)?;
-            let done = self.position.step;
-            if done == self.steps.total
-                || (self.job.config.save_every > 0 && done.is_multiple_of(self.job.config.save_every))
-            {
-                self.save(on_event)?;
-            }
+            self.save_if_due(on_event)?;
             self.stop_if_interrupted(on_event)?;
         }
         self.finish(on_event)
+    }
+
+    fn save_if_due(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        let (step, every) = (self.position.step, self.job.config.save_every);
+        let due = self.ended() || (every > 0 && step.is_multiple_of(every)) || self.best_step() == Some(step);
+        if due {
+            self.save(on_event)?;
+            let best = self.position.watch.best.map(|(step, _)| step);
+            retention::retire(self.job.output, self.job.config.save_total_limit, best)?;
+        }
+        Ok(())
     }
 
     fn stop_if_interrupted(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
@@ -152,10 +163,14 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let metrics = self.step_metrics(&taken, (loss, norm, learning_rate), began.elapsed().as_secs_f64());
         self.metrics.line(&metrics)?;
         on_event(&Event::Step(metrics));
+        if let Some(metrics) = self.epoch_metrics() {
+            self.metrics.line(&metrics)?;
+            on_event(&Event::Epoch(metrics));
+        }
         Ok(())
     }
 
-    fn diverged(&self, step: u64, loss: f64) -> TrainError {
+    pub(super) fn diverged(&self, step: u64, loss: f64) -> TrainError {
         let checkpoint = self.saved.as_ref().map_or("none".to_owned(), |p| p.display().to_string());
         TrainError::Diverged { step, loss, learning_rate: self.job.config.learning_rate, checkpoint }
     }
@@ -163,83 +178,18 @@ impl<'t, 'a> Trainer<'t, 'a> {
     /// The examples of the next step.
     fn indices(&mut self) -> Vec<usize> {
         let (epoch, within) = (self.position.step / self.steps.per_epoch, self.position.step % self.steps.per_epoch);
+        let config = self.job.config;
+        let per_step = config.batch_size.max(1) * config.gradient_accumulation.max(1);
         if self.order.0 != epoch {
-            let config = self.job.config;
-            self.order = (epoch, epoch_order(self.train.len(), config.seed, epoch as usize, config.shuffle));
+            let mut order = epoch_order(self.train.len(), config.seed, epoch as usize, config.shuffle);
+            if config.group_by_length {
+                let lengths: Vec<usize> = self.train.iter().map(|e| e.tokens as usize).collect();
+                order = group_by_length(order, &lengths, per_step);
+            }
+            self.order = (epoch, order);
         }
-        let per_step = self.job.config.batch_size.max(1) * self.job.config.gradient_accumulation.max(1);
         let from = (within as usize * per_step).min(self.order.1.len());
         self.order.1[from..(from + per_step).min(self.order.1.len())].to_vec()
-    }
-
-    fn advance(&mut self, taken: &Taken, examples: u64, seconds: f64) {
-        let p = &mut self.position;
-        p.step += 1;
-        p.epoch = self.steps.epoch_of(p.step);
-        let ended = p.step.is_multiple_of(self.steps.per_epoch);
-        p.order_position = if ended { 0 } else { p.order_position + examples };
-        let t = &mut p.totals;
-        t.nll += taken.loss.nll;
-        t.correct += taken.loss.correct;
-        t.entropy += taken.loss.entropy;
-        t.trained_tokens += taken.loss.tokens;
-        t.num_tokens += taken.num_tokens;
-        t.samples += taken.samples;
-        t.training_seconds += seconds;
-    }
-
-    fn step_metrics(
-        &self,
-        taken: &Taken,
-        (train_loss, grad_norm, learning_rate): (f64, f64, f64),
-        seconds: f64,
-    ) -> StepMetrics {
-        let per_token = |sum: f64| sum / taken.loss.tokens.max(1) as f64;
-        let per_second = |count: u64| count as f64 / seconds.max(1e-9);
-        StepMetrics {
-            step: self.position.step,
-            epoch: self.position.epoch,
-            train_loss,
-            mean_token_accuracy: per_token(taken.loss.correct as f64),
-            entropy: per_token(taken.loss.entropy),
-            grad_norm,
-            learning_rate,
-            num_tokens: self.position.totals.num_tokens,
-            tokens_per_second: per_second(taken.num_tokens),
-            trained_tokens_per_second: per_second(taken.loss.tokens),
-            train_samples_per_second: per_second(taken.samples),
-        }
-    }
-
-    /// At the end of each epoch and of the training, once.
-    fn evaluate_if_due(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
-        let step = self.position.step;
-        let due = step > 0 && (step.is_multiple_of(self.steps.per_epoch) || step == self.steps.total);
-        let done = self.position.evaluated.is_some_and(|(at, _)| at == step);
-        if self.eval.is_empty() || !due || done {
-            return Ok(());
-        }
-        let mut sums = LossSums::default();
-        for batch in self.eval.chunks(self.job.config.batch_size.max(1)) {
-            if self.job.interrupt.raised() {
-                // The step is done and saved; the evaluation is made after the resume.
-                return Ok(());
-            }
-            let sequences: Vec<_> = batch.iter().map(Prepared::sequence).collect();
-            sums.add(&self.job.model.loss(&self.adapter, &sequences)?);
-        }
-        let tokens = sums.tokens.max(1) as f64;
-        let (eval_loss, mean_token_accuracy) = (sums.nll / tokens, sums.correct as f64 / tokens);
-        if !eval_loss.is_finite() {
-            return Err(self.diverged(step, eval_loss));
-        }
-        self.position.evaluated = Some((step, eval_loss));
-        self.metrics.line(&serde_json::json!({
-            "step": step, "epoch": self.position.epoch, "eval_loss": eval_loss,
-            "eval_mean_token_accuracy": mean_token_accuracy, "eval_entropy": sums.entropy / tokens,
-        }))?;
-        on_event(&Event::Eval { step, eval_loss, mean_token_accuracy });
-        Ok(())
     }
 
     fn save(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<PathBuf, TrainError> {
@@ -255,18 +205,18 @@ impl<'t, 'a> Trainer<'t, 'a> {
         Ok(folder)
     }
 
-    fn seconds(&self) -> f64 {
+    pub(super) fn seconds(&self) -> f64 {
         self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 
-    fn trainable(&self) -> (u64, f64) {
-        let trainable = self.adapter.trainable_params();
-        (trainable, 100.0 * trainable as f64 / (trainable + self.job.weights.parameters()) as f64)
-    }
-
-    /// `final/`: the adapter in PEFT's layout, the tokenizer's files.
+    /// `final/`: the adapter, the last or the best, in PEFT's layout; the tokenizer's files.
     fn finish(mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
-        let adapter = self.adapter.to_hf(self.job.weights);
+        let step = self.best_step().unwrap_or(self.position.step);
+        let adapter = if step == self.position.step {
+            self.adapter.to_hf(self.job.weights)
+        } else {
+            checkpoint::adapter_at(self.job, step, &self.adapter.config)?
+        };
         let folder = self.job.output.join("final");
         let work = WholeFolder::create(&folder)?;
         adapter.save(work.path(), self.job.base_name)?;
@@ -274,32 +224,10 @@ impl<'t, 'a> Trainer<'t, 'a> {
             write_whole(work.path().join(name), text.as_bytes())?;
         }
         work.finish()?;
-        let summary = self.summary();
+        let summary = self.summary(step);
         self.metrics.line(&summary)?;
         on_event(&Event::Saved { step: self.position.step, folder });
         Ok((adapter, summary))
-    }
-
-    fn summary(&self) -> Summary {
-        let t = &self.position.totals;
-        let tokens = t.trained_tokens.max(1) as f64;
-        let per_second = |count: u64| count as f64 / t.training_seconds.max(1e-9);
-        let (trainable_params, trainable_percent) = self.trainable();
-        Summary {
-            steps: self.position.step,
-            train_loss: t.nll / tokens,
-            eval_loss: self.position.evaluated.map(|(_, loss)| loss),
-            mean_token_accuracy: t.correct as f64 / tokens,
-            entropy: t.entropy / tokens,
-            num_tokens: t.num_tokens,
-            tokens_per_second: per_second(t.num_tokens),
-            trained_tokens_per_second: per_second(t.trained_tokens),
-            train_samples_per_second: per_second(t.samples),
-            trainable_params,
-            trainable_percent,
-            peak_memory_bytes: crate::ops::peak_memory().unwrap_or(0),
-            duration_seconds: self.seconds(),
-        }
     }
 }
 

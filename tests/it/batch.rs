@@ -1,6 +1,6 @@
 //! Ids and masks on SmolLM2's real tokenizer against transformers (tests/oracles/batch.py → fixtures/batch_smollm2.json).
 
-use tunesmith::batch::{Example, encode, epoch_order, preview};
+use tunesmith::batch::{Cut, Example, encode, epoch_order, preview};
 use tunesmith::chat::{ChatTemplate, Message, Role, SpecialTokens};
 use tunesmith::dataset::{Content, Record};
 use tunesmith::gguf::Gguf;
@@ -67,7 +67,7 @@ fn what_is_cut_is_reported_and_its_end_is_not_trained() {
     let whole = encode(&[record(1, "one two three four")], Some(&template), &tokenizer, 4096).unwrap();
     let n = whole.examples[0].ids.len();
     let got = encode(&[record(4, "one two three four"), record(9, "one")], Some(&template), &tokenizer, n - 2).unwrap();
-    assert_eq!(got.cut(), [4]);
+    assert_eq!(got.cuts, [Cut { line: 4, tokens: 2, trained: 2, ends: 1, left_out: false }]);
     assert_eq!((got.examples[0].cut, got.examples[0].trained()), (2, whole.examples[0].trained() - 2));
     assert_eq!(
         got.examples[0].ids.iter().filter(|id| tokenizer.is_end(**id)).count(),

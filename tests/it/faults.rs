@@ -74,7 +74,7 @@ impl Bench {
 /// Another base of the same shape: this one, tuned for something else.
 fn another_base(bench: &Bench) -> Weights {
     let base = &bench.tune.base;
-    let lora = LoraConfig { rank: 4, alpha: 8.0, dropout: 0.0, targets: Site::ALL.to_vec(), rslora: false };
+    let lora = LoraConfig { rank: 4, alpha: 8.0, ..LoraConfig::default() };
     let mut other = Adapter::fresh(lora, base.weights.config(), 11).unwrap();
     for (id, pair) in &mut other.pairs {
         pair.b = values(&format!("{id:?}"), pair.b.len(), 0.0, 0.02);

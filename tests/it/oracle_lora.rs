@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 
 use serde_json::Value as Json;
 use tunesmith::batch::Example;
-use tunesmith::lora::{Adapter, Hf, LoraConfig, Pair, Stored};
+use tunesmith::lora::{Adapter, Hf, LoraConfig, Pair, Pattern, Stored, TargetModules};
 use tunesmith::model::{Grads, Model, Sequence};
 use tunesmith::train::{Scheduler, TrainConfig};
-use tunesmith::weights::{LinearId, ModelConfig, Site, Weights};
+use tunesmith::weights::{LinearId, ModelConfig, Weights};
 
 use crate::oracle::{Arrays, values};
 
@@ -19,12 +19,18 @@ pub fn peft_name(id: LinearId, half: char) -> String {
 
 pub fn config(run: &Json) -> LoraConfig {
     let targets = run["targets"].as_array().expect("targets").iter();
+    let pattern = |key: &str| {
+        let entries = run[key].as_object().into_iter().flatten();
+        Pattern::new(entries.map(|(k, v)| (k.clone(), v.as_f64().expect("a number")))).expect("a pattern")
+    };
     LoraConfig {
         rank: run["rank"].as_u64().expect("rank") as usize,
         alpha: run["alpha"].as_f64().expect("alpha"),
-        dropout: 0.0,
-        targets: targets.map(|t| Site::from_module(t.as_str().expect("a module")).expect("known")).collect(),
+        targets: TargetModules::Names(targets.map(|t| t.as_str().expect("a module").to_owned()).collect()),
+        rank_pattern: pattern("rank_pattern"),
+        alpha_pattern: pattern("alpha_pattern"),
         rslora: run["rslora"].as_bool().expect("rslora"),
+        ..LoraConfig::default()
     }
 }
 
@@ -35,15 +41,12 @@ pub fn adapter(
     mut values_of: impl FnMut(&str, usize, usize) -> Vec<f32>,
 ) -> Adapter<Hf> {
     let mut pairs = BTreeMap::new();
-    for layer in 0..model.layers {
-        for &site in &config.targets {
-            let id = LinearId { layer, site };
-            let (rows, cols) = model.shape(site);
-            let a = values_of(&peft_name(id, 'A'), config.rank * cols, cols);
-            let b = values_of(&peft_name(id, 'B'), rows * config.rank, config.rank);
-            assert!(a.len() == config.rank * cols && b.len() == rows * config.rank, "{id:?}");
-            pairs.insert(id, Pair { a, b });
-        }
+    for id in config.targeted(model).expect("targets") {
+        let ((rows, cols), rank) = (model.shape(id.site), config.rank_of(id));
+        let a = values_of(&peft_name(id, 'A'), rank * cols, cols);
+        let b = values_of(&peft_name(id, 'B'), rows * rank, rank);
+        assert!(a.len() == rank * cols && b.len() == rows * rank, "{id:?}");
+        pairs.insert(id, Pair { a, b });
     }
     Adapter { config, pairs, order: PhantomData }
 }
@@ -86,14 +89,15 @@ pub fn train_config(run: &Json) -> TrainConfig {
         scheduler: match run["scheduler"].as_str() {
             Some("linear") => Scheduler::Linear,
             Some("cosine") => Scheduler::Cosine,
-            _ => Scheduler::Constant,
+            Some("constant") => Scheduler::Constant,
+            _ => Scheduler::ConstantWithWarmup,
         },
         warmup_ratio: float("warmup_ratio"),
         weight_decay: float("weight_decay"),
         max_grad_norm: float("max_grad_norm"),
         seed: 0,
         shuffle: false,
-        save_every: 0,
+        ..TrainConfig::default()
     }
 }
 

@@ -24,6 +24,11 @@ fn gguf(name: &str) -> Weights {
     Weights::from_gguf(Gguf::open(fixture(&format!("{name}.f16.gguf"))).unwrap()).unwrap()
 }
 
+fn model(weights: &Weights, run: &Json) -> Model {
+    let smoothing = run["run"]["label_smoothing_factor"].as_f64().unwrap_or(0.0);
+    Model::new(weights, 2).unwrap().with_label_smoothing(smoothing)
+}
+
 fn halves(adapter: &Adapter<Hf>) -> impl Iterator<Item = (LinearId, char, &Vec<f32>)> {
     adapter.pairs.iter().flat_map(|(id, p)| [(*id, 'A', &p.a), (*id, 'B', &p.b)])
 }
@@ -31,7 +36,7 @@ fn halves(adapter: &Adapter<Hf>) -> impl Iterator<Item = (LinearId, char, &Vec<f
 /// Every gradient by its name, at the states PEFT held at steps 0, 10 and 50.
 fn gradients_equal(what: &str, name: &str, run: &Json, weights: &Weights) {
     let golden = Arrays::open("training");
-    let model = Model::new(weights, 2).unwrap();
+    let model = model(weights, run);
     let (config, data) = (train_config(&run["run"]), examples(&run["data"]));
     let mut worst = (0.0f64, String::new());
     for step in [0usize, 10, 50] {
@@ -97,7 +102,7 @@ fn distilled_gradients_equal_torchs() {
 }
 
 fn trained(weights: &Weights, run: &Json, seed: &str, out: &Path) -> (Vec<StepMetrics>, Adapter<Hf>) {
-    let model = Model::new(weights, 2).unwrap();
+    let model = model(weights, run);
     let (config, data) = (train_config(&run["run"]), examples(&run["data"]));
     let job = Job {
         weights,

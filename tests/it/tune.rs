@@ -13,8 +13,8 @@ use tunesmith::model::Model;
 use tunesmith::ollama::Client;
 use tunesmith::proof;
 use tunesmith::store::Interrupt;
-use tunesmith::train::{self, Job, Scheduler, TrainConfig};
-use tunesmith::weights::{Site, Weights};
+use tunesmith::train::{self, Job, TrainConfig};
+use tunesmith::weights::Weights;
 
 use crate::daemon;
 
@@ -73,27 +73,14 @@ impl Tune {
         let base = base();
         let examples = encoded(&base, &records());
         let model = Model::new(&base.weights, 0).unwrap();
-        let lora = LoraConfig {
-            rank: recipe.rank,
-            alpha: 2.0 * recipe.rank as f64,
-            dropout: 0.0,
-            targets: Site::ALL.to_vec(),
-            rslora: false,
-        };
+        let lora = LoraConfig { rank: recipe.rank, alpha: 2.0 * recipe.rank as f64, ..LoraConfig::default() };
         let config = TrainConfig {
             lora,
-            epochs: 1.0,
             max_steps: Some(recipe.steps),
             batch_size: recipe.batch_size,
-            gradient_accumulation: 1,
             learning_rate: recipe.learning_rate,
-            scheduler: Scheduler::Linear,
-            warmup_ratio: 0.0,
-            weight_decay: 0.0,
-            max_grad_norm: 1.0,
             seed: 5,
-            shuffle: true,
-            save_every: 0,
+            ..TrainConfig::default()
         };
         let output = tempfile::tempdir().unwrap();
         let job = Job {

@@ -7,6 +7,7 @@ import math
 
 import torch
 from transformers import (
+    get_constant_schedule,
     get_constant_schedule_with_warmup,
     get_cosine_schedule_with_warmup,
     get_linear_schedule_with_warmup,
@@ -33,7 +34,8 @@ for _ in range(TOTAL):
 
 def rates(make):
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = make(optimizer, WARMUP, *([] if make is get_constant_schedule_with_warmup else [TOTAL]))
+    wants = {get_constant_schedule: [], get_constant_schedule_with_warmup: [WARMUP]}
+    schedule = make(optimizer, *wants.get(make, [WARMUP, TOTAL]))
     out = []
     for _ in range(TOTAL + 1):
         out.append(optimizer.param_groups[0]["lr"])
@@ -46,5 +48,6 @@ print(json.dumps({
     "rate": RATE, "decay": DECAY, "clip": CLIP, "warmup": WARMUP, "total": TOTAL, "start": start, "steps": steps,
     "linear": rates(get_linear_schedule_with_warmup),
     "cosine": rates(get_cosine_schedule_with_warmup),
-    "constant": rates(get_constant_schedule_with_warmup),
+    "constant": rates(get_constant_schedule),
+    "constant_with_warmup": rates(get_constant_schedule_with_warmup),
 }))

@@ -17,11 +17,11 @@ DEFAULT = dict(steps=50, rank=4, alpha=8.0, targets=lora.MODULES, rslora=False, 
                examples=37, low=6, high=30, b_scale=0.05)
 RUNS = {
     "llama-gqa8": {},
-    "llama-headdim": dict(rank=3, alpha=12.0, scheduler="constant", warmup_ratio=0.0, batch_size=1, learning_rate=2e-3),
-    "llama-rope3": dict(low=20, high=70, max_grad_norm=4.0, batch_size=2, learning_rate=3e-3),
+    "llama-headdim": dict(rank=3, alpha=12.0, scheduler="constant", batch_size=1, learning_rate=2e-3),
+    "llama-rope3": dict(low=20, high=70, scheduler="constant_with_warmup", label_smoothing_factor=0.1, max_grad_norm=4.0, batch_size=2, learning_rate=3e-3),
     "llama-tied": dict(rank=8, alpha=8.0, targets=["q_proj", "v_proj"], rslora=True, weight_decay=0.1, learning_rate=1e-2),
     "qwen2": dict(scheduler="cosine", max_grad_norm=0.0, batch_size=3, gradient_accumulation=2, warmup_ratio=0.11),
-    "qwen3": dict(rank=5, alpha=7.5, max_grad_norm=0.3, weight_decay=0.01),
+    "qwen3": dict(rank=5, alpha=7.5, rslora=True, rank_pattern={"q_proj": 3, "layers.1.mlp.down_proj": 2}, alpha_pattern={r".*\.[kv]_proj": 4.0}, max_grad_norm=0.3, weight_decay=0.01),
 }
 AT = (0, 10, 50)
 
@@ -37,12 +37,11 @@ def trainer_agrees(name: str, run: dict, data: list[dict], ours: dict) -> None:
 
     model = lora.wrap(models.build(name), run)
     lora.start(model, f"{name}/adapter", run["b_scale"])
-    kinds = dict(linear="linear", cosine="cosine", constant="constant_with_warmup")
     with tempfile.TemporaryDirectory() as tmp:
         args = TrainingArguments(
             output_dir=tmp, max_steps=run["steps"], per_device_train_batch_size=run["batch_size"],
             gradient_accumulation_steps=run["gradient_accumulation"], learning_rate=run["learning_rate"],
-            lr_scheduler_type=kinds[run["scheduler"]], warmup_steps=run["warmup_ratio"], weight_decay=run["weight_decay"],
+            lr_scheduler_type=run["scheduler"], label_smoothing_factor=run.get("label_smoothing_factor", 0.0), warmup_steps=run["warmup_ratio"], weight_decay=run["weight_decay"],
             max_grad_norm=run["max_grad_norm"], optim="adamw_torch", use_cpu=True, report_to=[], save_strategy="no",
             logging_strategy="no", disable_tqdm=True, log_level="error", remove_unused_columns=False)
         InOrder(model=model, args=args, train_dataset=data, data_collator=lora.collate).train()

@@ -94,22 +94,35 @@ fn distilled(l: &mut [f32], t: &mut [f32], weight: Option<f32>) -> RowLoss {
     RowLoss { nll, entropy, argmax }
 }
 
-fn row(l: &mut [f32], target: usize, weight: Option<f32>) -> RowLoss {
+fn row(l: &mut [f32], target: usize, weight: Option<f32>, smoothing: f32) -> RowLoss {
     let m = max(l);
     let argmax = l.iter().position(|&v| v == m).unwrap_or(0) as u32;
     let (total, weighted) = exponentials(l, m);
     let log_total = total.ln();
-    let nll = log_total - (f64::from(l[target]) - f64::from(m));
+    let mut nll = log_total - (f64::from(l[target]) - f64::from(m));
+    if smoothing > 0.0 {
+        let mean = l.iter().map(|&v| f64::from(v)).sum::<f64>() / l.len() as f64;
+        nll += f64::from(smoothing) * (f64::from(m) + log_total - mean - nll);
+    }
     let entropy = log_total - weighted / total;
     if let Some(weight) = weight {
         to_gradient(l, (f64::from(m) + log_total) as f32, weight);
-        l[target] -= weight;
+        if smoothing > 0.0 {
+            subtract(l, weight * smoothing / l.len() as f32);
+        }
+        l[target] -= weight * (1.0 - smoothing);
     }
     RowLoss { nll, entropy, argmax }
 }
 
 impl Cpu {
-    pub(super) fn cross_entropy_rows(&self, logits: &mut [f32], targets: &[u32], weight: Option<f32>) -> Vec<RowLoss> {
+    pub(super) fn cross_entropy_rows(
+        &self,
+        logits: &mut [f32],
+        targets: &[u32],
+        weight: Option<f32>,
+        smoothing: f32,
+    ) -> Vec<RowLoss> {
         let mut rows = vec![RowLoss::default(); targets.len()];
         if rows.is_empty() {
             return rows;
@@ -120,7 +133,7 @@ impl Cpu {
         self.pool.run(targets.len(), &|i| {
             // SAFETY: each task takes its own row.
             let (l, out) = unsafe { (logits.slice(i * width, width), out.slice(i, 1)) };
-            out[0] = row(l, targets[i] as usize, weight);
+            out[0] = row(l, targets[i] as usize, weight, smoothing);
         });
         rows
     }

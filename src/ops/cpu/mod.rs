@@ -258,8 +258,8 @@ impl Ops for Cpu {
         }
     }
 
-    fn cross_entropy(&self, logits: &mut Buf, targets: &[u32], weight: Option<f32>) -> Vec<RowLoss> {
-        self.cross_entropy_rows(logits, targets, weight)
+    fn cross_entropy(&self, logits: &mut Buf, targets: &[u32], weight: Option<f32>, smoothing: f32) -> Vec<RowLoss> {
+        self.cross_entropy_rows(logits, targets, weight, smoothing)
     }
     fn distil(&self, logits: &mut Buf, teacher: &mut Buf, width: usize, weight: Option<f32>) -> Vec<RowLoss> {
         self.distil_rows(logits, teacher, width, weight)

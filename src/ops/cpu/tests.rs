@@ -490,7 +490,7 @@ fn cross_entropy_of_trained_rows() {
         let logits: Vec<f32> = random(1, rows * width).iter().map(|v| v * 8.0).collect();
         let targets: Vec<u32> = (0..rows).map(|i| pick(i as u64, 0, width - 1) as u32).collect();
         let mut grad = cpu.upload(&logits);
-        let losses = cpu.cross_entropy(&mut grad, &targets, Some(0.25));
+        let losses = cpu.cross_entropy(&mut grad, &targets, Some(0.25), 0.0);
         assert_eq!(losses.len(), rows);
         if rows == 0 {
             continue;
@@ -512,7 +512,7 @@ fn cross_entropy_of_trained_rows() {
             },
         );
         let mut plain = cpu.upload(&logits);
-        assert_eq!(cpu.cross_entropy(&mut plain, &targets, None), losses);
+        assert_eq!(cpu.cross_entropy(&mut plain, &targets, None, 0.0), losses);
         assert_eq!(&plain[..], &logits[..], "without a weight the logits stay");
         cpu.log_softmax(&mut plain, width);
         for (i, (l, p)) in logits.chunks(width).zip(plain.chunks(width)).enumerate() {
@@ -524,7 +524,39 @@ fn cross_entropy_of_trained_rows() {
         }
     }
     let mut tie = cpu.upload(&[1.0, 7.0, 7.0, 0.0]);
-    assert_eq!(cpu.cross_entropy(&mut tie, &[0], None)[0].argmax, 1, "the lowest id wins a tie");
+    assert_eq!(cpu.cross_entropy(&mut tie, &[0], None, 0.0)[0].argmax, 1, "the lowest id wins a tie");
+}
+
+#[test]
+fn cross_entropy_of_smoothed_labels() {
+    let (cpu, rows, width, smoothing) = (Cpu::new(2), 5, 1000, 0.1);
+    let logits: Vec<f32> = random(2, rows * width).iter().map(|v| v * 8.0).collect();
+    let targets: Vec<u32> = (0..rows).map(|i| pick(i as u64, 0, width - 1) as u32).collect();
+    let mut grad = cpu.upload(&logits);
+    let losses = cpu.cross_entropy(&mut grad, &targets, Some(0.25), smoothing as f32);
+    let nll: Vec<f32> = losses.iter().map(|l| l.nll as f32).collect();
+    let log_sum = |l: &[f64]| l.iter().map(|l| l.exp()).sum::<f64>().ln();
+    check(
+        "smoothed cross entropy",
+        &[&logits],
+        &nll,
+        &vec![0.25; rows],
+        &[&grad],
+        &|v| {
+            let row = |(l, &t): (&[f64], &u32)| {
+                let all = log_sum(l) - l.iter().sum::<f64>() / width as f64;
+                (1.0 - smoothing) * (log_sum(l) - l[t as usize]) + smoothing * all
+            };
+            v[0].chunks(width).zip(&targets).map(row).collect()
+        },
+        &|v| {
+            let l = v[0].reshape((rows, width))?;
+            let log_sum = l.exp()?.sum(D::Minus1)?.log()?;
+            let index = Tensor::from_vec(targets.clone(), (rows, 1), &Device::Cpu)?;
+            let told = (&log_sum - l.gather(&index, 1)?.squeeze(1)?)?;
+            (told * (1.0 - smoothing))? + ((log_sum - l.mean(D::Minus1)?)? * smoothing)?
+        },
+    );
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(super) fn open<'a>(
     let embedded = client.capabilities()?.version.is_embedded_server();
     let base = context.open_base(&config.model_to_fine_tune)?;
     check_delivery(&client, config, &base)?;
+    training::check(config, &base)?;
     base.weights.check_finite()?;
     delivery::check_name(&client, &config.output_model_name, options.force)?;
     let (role, why_no_role) = find_role(context, config)?;
@@ -34,6 +35,7 @@ pub(super) fn open<'a>(
         let note = evaluate::check_suites(role, config, &base, (&held_out, &records))?;
         note.iter().for_each(|note| context.report.note(note));
     }
+    training::check_evaluation(config, &held_out)?;
     let inputs = training::inputs(config, &base, (&records, &held_out))?;
     let id = run_id(config, &inputs);
     if let Some(resumed) = options.resumed.as_deref().filter(|r| r.file_name().is_none_or(|name| *name != *id)) {
@@ -112,8 +114,8 @@ fn run_id(config: &RunConfig, inputs: &Inputs) -> String {
     format!("{name}-{}", Digest::of_bytes(format!("{inputs:?}").as_bytes()).short())
 }
 
-/// (trained, held out), as the daemon will show them: the eval file, or a tenth of the dataset where a role has no suite
-/// of its own.
+/// (trained, held out), as the daemon will show them: the eval file, `eval_split` of the dataset, or a tenth of it where
+/// a role has no suite of its own.
 pub fn records(
     context: &mut Context<'_>,
     config: &RunConfig,
@@ -122,11 +124,7 @@ pub fn records(
 ) -> Result<(Vec<Record>, Vec<Record>), Failure> {
     let all = dataset::read(&config.dataset_path)?;
     let all = data::served(context, all, base, config.system.as_deref());
-    Ok(match &config.eval_dataset {
-        Some(path) => (all, data::as_served(dataset::read(path)?, base, config.system.as_deref()).0),
-        None if role.is_some_and(|r| r.eval.is_empty()) => dataset::split(all, HELD_OUT, config.seed),
-        None => (all, Vec::new()),
-    })
+    data::held_out(config, all, base, role.filter(|r| r.eval.is_empty()).map(|_| HELD_OUT))
 }
 
 /// `role:` of the config, else the one role that uses the model to fine-tune, or has come to use the tuned one; else

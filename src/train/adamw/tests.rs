@@ -46,9 +46,12 @@ fn steps_are_pytorchs() {
 fn rates_are_transformers() {
     let golden = golden();
     let (warmup, total) = (golden["warmup"].as_u64().unwrap(), golden["total"].as_u64().unwrap());
-    for (name, scheduler) in
-        [("linear", Scheduler::Linear), ("cosine", Scheduler::Cosine), ("constant", Scheduler::Constant)]
-    {
+    for (name, scheduler) in [
+        ("linear", Scheduler::Linear),
+        ("cosine", Scheduler::Cosine),
+        ("constant", Scheduler::Constant),
+        ("constant_with_warmup", Scheduler::ConstantWithWarmup),
+    ] {
         for (done, rate) in golden[name].as_array().unwrap().iter().enumerate() {
             let ours = factor(scheduler, done as u64, warmup, total);
             assert!((ours - rate.as_f64().unwrap()).abs() < 1e-15, "{name} {done}: {ours} {rate}");

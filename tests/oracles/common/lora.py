@@ -13,6 +13,7 @@ MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 def wrap(model, run: dict, dropout: float = 0.0, **more):
     from peft import LoraConfig, get_peft_model
 
+    more = {**{key: run[key] for key in ("rank_pattern", "alpha_pattern") if key in run}, **more}
     config = LoraConfig(r=run["rank"], lora_alpha=run["alpha"], target_modules=run["targets"], lora_dropout=dropout,
                         use_rslora=run["rslora"], bias="none", task_type="CAUSAL_LM", **more)
     return get_peft_model(model, config)
@@ -65,7 +66,7 @@ def micro_batches(data: list[dict], run: dict) -> list[list[list[dict]]]:
     return [batches[i:i + every] for i in range(0, len(batches), every)]
 
 
-def backward(model, micro: list[list[dict]]) -> dict[str, float]:
+def backward(model, micro: list[list[dict]], smoothing: float = 0.0) -> dict[str, float]:
     """Gradients of the mean over the trained tokens of the whole step; returns that mean, and the means of what else is reported:
     whether the likeliest token is the right one, and the entropy of the prediction (nats)."""
     total = sum(sum(e["mask"][1:]) for batch in micro for e in batch)
@@ -74,11 +75,13 @@ def backward(model, micro: list[list[dict]]) -> dict[str, float]:
     for batch in micro:
         tensors = collate(batch)
         out = model(**tensors, num_items_in_batch=total)
-        out.loss.backward()
         targets = tensors["labels"][:, 1:]
-        rows, right = out.logits[:, :-1][targets != -100].detach(), targets[targets != -100]
+        rows, right = out.logits[:, :-1][targets != -100], targets[targets != -100]
+        loss = torch.nn.functional.cross_entropy(rows, right, reduction="sum", label_smoothing=smoothing) / total if smoothing else out.loss
+        loss.backward()
+        rows = rows.detach()
         log_p = torch.log_softmax(rows, -1)
-        sums["loss"] += float(out.loss.detach())
+        sums["loss"] += float(loss.detach())
         sums["accuracy"] += float((rows.argmax(-1) == right).sum()) / total
         sums["entropy"] += float(-(log_p.exp() * log_p).sum()) / total
     return sums
@@ -92,6 +95,8 @@ def schedule(optimizer, run: dict):
         return t.get_linear_schedule_with_warmup(optimizer, warmup, run["steps"])
     if run["scheduler"] == "cosine":
         return t.get_cosine_schedule_with_warmup(optimizer, warmup, run["steps"])
+    if run["scheduler"] == "constant":
+        return t.get_constant_schedule(optimizer)
     return t.get_constant_schedule_with_warmup(optimizer, warmup)
 
 
@@ -105,7 +110,7 @@ def train(model, data: list[dict], run: dict, at_step=lambda step: None) -> dict
     step = 0
     while True:
         for micro in micro_batches(data, run):
-            sums = backward(model, micro)
+            sums = backward(model, micro, run.get("label_smoothing_factor", 0.0))
             at_step(step)
             if step == run["steps"]:
                 return out
