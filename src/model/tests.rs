@@ -4,7 +4,7 @@ use std::time::Instant;
 use super::*;
 use crate::gguf::Gguf;
 use crate::lora::{Adapter, LoraConfig};
-use crate::ops::uniform_at;
+use crate::ops::{Cpu, Residency, uniform_at};
 use crate::weights::{Site, Weights};
 
 const FAMILIES: [&str; 5] = ["llama-gqa8", "llama-headdim", "llama-rope3", "qwen2", "qwen3"];
@@ -412,15 +412,16 @@ fn say(line: String) {
     std::io::Write::write_all(&mut std::io::stderr(), (line + "\n").as_bytes()).unwrap();
 }
 
-/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::speed -- --ignored --nocapture`
+fn smollm2() -> Weights {
+    let path = std::env::var_os("TUNESMITH_SMOLLM2").expect("TUNESMITH_SMOLLM2 names the model's GGUF");
+    Weights::from_gguf(Gguf::open(path).unwrap()).unwrap()
+}
+
+/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::training_speed -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, on SmolLM2-135M"]
-fn speed() {
-    let path = std::env::var_os("TUNESMITH_SMOLLM2").expect("TUNESMITH_SMOLLM2 names the model's GGUF");
-    let w = Weights::from_gguf(Gguf::open(path).unwrap()).unwrap();
-    let start = Instant::now();
-    let model = Model::new(&w, 0).unwrap();
-    say(format!("{} threads, {}, widened in {:.2} s", model.threads(), model.route(), start.elapsed().as_secs_f64()));
+fn training_speed() {
+    let w = smollm2();
     let a = adapter(&w, 16, &Site::ALL);
     let mut d = data(&w, &[54; 8]);
     for (s, (ids, targets)) in d.iter_mut().enumerate() {
@@ -428,22 +429,43 @@ fn speed() {
         let id = |i: usize| (uniform_at(9 + s as u64, i as u64) * 49_000.0) as u32;
         *targets = (0..n).map(|i| (i >= n - 14 && i + 1 < n).then(|| id(i))).collect();
     }
-    let mut g = grads(&model, &a, &sequences(&d), None).1;
-    for _ in 0..3 {
-        let (wall, cpu) = (Instant::now(), cpu_seconds());
-        let n = 3;
-        for _ in 0..n {
-            model.loss_and_grads(&a, &sequences(&d), 0.01, None, &mut g).unwrap();
-        }
-        let (wall, cpu) = (wall.elapsed().as_secs_f64() / f64::from(n), (cpu_seconds() - cpu) / f64::from(n));
-        // Base products forwards and back, low-rank ones, the head at 104 rows.
-        let flop = 424.0 * (2.0 * 2.0 * 106.17e6 + 3.0 * 2.0 * 4.88e6) + 104.0 * 4.0 * 28.3e6;
-        say(format!(
-            "step: {wall:.3} s wall, {cpu:.3} s CPU; {:.1} GFLOP/s wall, {:.1} per CPU second",
-            flop / wall / 1e9,
-            flop / cpu / 1e9
-        ));
+    let mut alike = d.clone();
+    for (ids, _) in &mut alike {
+        ids[..30].copy_from_slice(&d[0].0[..30]);
     }
+    for residency in [Residency::Packed, Residency::Vectors, Residency::Rows] {
+        let model = Model(Decoder::new(Cpu::with(residency, 0), w.clone()).unwrap());
+        for (what, d, rows) in [("nothing in common", &d, 424.0), ("30 tokens in common", &alike, 214.0)] {
+            let mut g = grads(&model, &a, &sequences(d), None).1;
+            let (mut walls, mut cpus) = (Vec::new(), Vec::new());
+            for _ in 0..5 {
+                let (wall, cpu) = (Instant::now(), cpu_seconds());
+                model.loss_and_grads(&a, &sequences(d), 0.01, None, &mut g).unwrap();
+                walls.push(wall.elapsed().as_secs_f64());
+                cpus.push(cpu_seconds() - cpu);
+            }
+            walls.sort_by(f64::total_cmp);
+            cpus.sort_by(f64::total_cmp);
+            // Base products forwards and back, low-rank ones, the head at 104 rows.
+            let flop = rows * (2.0 * 2.0 * 106.17e6 + 3.0 * 2.0 * 4.88e6) + 104.0 * 4.0 * 28.3e6;
+            say(format!(
+                "{}, {what}: {:.3} s wall, {:.3} s CPU a step of 432 tokens; {:.1} useful GFLOP a CPU second",
+                model.route(),
+                walls[2],
+                cpus[2],
+                flop / cpus[2] / 1e9
+            ));
+        }
+    }
+}
+
+/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::generation_speed -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, on SmolLM2-135M"]
+fn generation_speed() {
+    let w = smollm2();
+    let model = Model::new(&w, 0).unwrap();
+    let (a, d) = (adapter(&w, 16, &Site::ALL), data(&w, &[40]));
     for adapter in [None, Some(&a)] {
         let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: 64, seed: 0 };
         let (wall, cpu) = (Instant::now(), cpu_seconds());
