@@ -246,7 +246,7 @@ fn the_loss_falls_and_what_happened_is_told() {
 fn training_stops_when_no_better_evaluation_comes_and_the_best_one_is_delivered() {
     let bench = Bench::new(6);
     let output = bench.output("out");
-    // Three steps an epoch; evaluations at 2, 3, 4, 6 …, of two batches each; that of step 4 is the best.
+    // Three steps an epoch; evaluations at 2, 3, 4, 6 …, of one call each; that of step 4 is the best.
     let config = TrainConfig {
         epochs: 8.0,
         eval_steps: 2,
@@ -256,7 +256,7 @@ fn training_stops_when_no_better_evaluation_comes_and_the_best_one_is_delivered(
         save_total_limit: Some(2),
         ..config()
     };
-    let toy = || Toy { worse_after: Some(6), ..Toy::default() };
+    let toy = || Toy { worse_after: Some(3), ..Toy::default() };
     let (adapter, summary) = bench.run((&toy(), &config), (&output, false), &mut |_, _| {}).unwrap();
     assert_eq!((summary.steps, summary.stopped_early, summary.final_step), (9, true, 4));
     assert_eq!(summary.best.map(|(step, _)| step), Some(4));
