@@ -191,14 +191,28 @@ fn losses_of_fifty_steps_equal_pefts() {
         leave_for_peft(&name, &weights, out.path());
         curves_equal(&name, &steps, &golden, &format!("{name}."));
         // Where both end: every weight of the adapter after 50 steps.
+        let mut chance = 0;
         let error = halves(&adapter)
-            .map(|(id, half, v)| frobenius(v, &golden.f32(&format!("{name}.50.state.{}", peft_name(id, half)))))
+            .map(|(id, half, v)| {
+                let key = peft_name(id, half);
+                let theirs = golden.f32(&format!("{name}.50.state.{key}"));
+                let mut ours = v.clone();
+                // Without warm-up Adam's first step is the whole rate in the direction of each gradient's sign; where PEFT's
+                // own gradient is nothing but rounding, that sign is chance, and such an element is not compared.
+                if run["run"]["scheduler"] == "constant" {
+                    let first = golden.f32(&format!("{name}.0.grad.{key}"));
+                    let rounding = 1e-6 * (first.iter().map(|g| g * g).sum::<f32>() / first.len() as f32).sqrt();
+                    for i in (0..ours.len()).filter(|&i| first[i].abs() < rounding) {
+                        ours[i] = theirs[i];
+                        chance += 1;
+                    }
+                }
+                frobenius(&ours, &theirs)
+            })
             .fold(0.0, f64::max);
-        // Without warm-up Adam's first step is the whole rate in the direction of each gradient's sign, and where a gradient
-        // is nothing but rounding, the sign is chance.
-        let limit = if run["run"]["scheduler"] == "constant" { 1e-2 } else { 1e-3 };
-        println!("parity: adapter of {name} after 50 steps: worst relative Frobenius {error:.1e} (limit {limit:.0e})");
-        assert!(error <= limit, "{name}: {error:.2e}");
+        println!("parity: adapter of {name} after 50 steps: worst relative Frobenius {error:.1e} (limit 1e-3)");
+        assert!(error <= 1e-3, "{name}: {error:.2e}");
+        assert!(chance <= 3, "{name}: {chance} elements whose gradient is rounding");
     }
 }
 
