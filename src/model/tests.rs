@@ -1,10 +1,12 @@
+mod generation;
+mod speed;
+
 use std::path::PathBuf;
-use std::time::Instant;
 
 use super::*;
 use crate::gguf::Gguf;
 use crate::lora::{Adapter, LoraConfig};
-use crate::ops::{Cpu, Residency, uniform_at};
+use crate::ops::uniform_at;
 use crate::weights::{Site, Weights};
 
 const FAMILIES: [&str; 5] = ["llama-gqa8", "llama-headdim", "llama-rope3", "qwen2", "qwen3"];
@@ -244,110 +246,6 @@ fn only_what_is_adapted_gets_gradients_and_they_are_added() {
     }
 }
 
-/// The cache, token by token, says what whole forwards say.
-#[test]
-fn greedy_generation_equals_argmax_of_full_forwards() {
-    for name in FAMILIES {
-        let w = weights(name);
-        let model = Model::new(&w, 2).unwrap();
-        let a = adapter(&w, 4, &Site::ALL);
-        let prompt = [1u32, 5, 9, 2];
-        let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: 8, seed: 0 };
-        let mut streamed = Vec::new();
-        let new = model
-            .generate(Some(&a), &prompt, &sampling, &|_| false, &mut |id| {
-                streamed.push(id);
-                true
-            })
-            .unwrap();
-        assert_eq!((new.len(), &new), (8, &streamed));
-        let mut ids = prompt.to_vec();
-        for &id in &new {
-            let logits = model.logits(Some(&a), &ids).unwrap();
-            let last = &logits[logits.len() - w.config().vocab..];
-            let best = last.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-            assert!(last[id as usize] >= best - 1e-4 * best.abs().max(1.0), "{name}: {id} is not the best");
-            ids.push(id);
-        }
-        // It ends where it is told to, and the end is left out.
-        let end = new[3];
-        let short = model.generate(Some(&a), &prompt, &sampling, &|id| id == end, &mut |_| true).unwrap();
-        assert_eq!(short, new[..new.iter().position(|&n| n == end).unwrap()]);
-        let mut calls = 0;
-        let stopped = model.generate(Some(&a), &prompt, &sampling, &|_| false, &mut |_| {
-            calls += 1;
-            calls < 2
-        });
-        assert_eq!(stopped.unwrap(), new[..2]);
-    }
-}
-
-/// Texts decoded together, more of them than find room at once, are what each would be alone: with other lengths, ends and
-/// limits beside them, greedy and sampled.
-#[test]
-fn a_batch_says_what_each_prompt_says_alone() {
-    for name in FAMILIES {
-        let w = weights(name);
-        let model = Model::new(&w, 2).unwrap();
-        let a = adapter(&w, 4, &Site::ALL);
-        let lengths: Vec<usize> = (0..45).map(|i| 1 + i * 7 % 41).collect();
-        let d = data(&w, &lengths);
-        let prompts: Vec<&[u32]> = d.iter().map(|(ids, _)| &ids[..]).collect();
-        for (adapter, temperature) in [(None, 0.0), (Some(&a), 0.0), (Some(&a), 1.3)] {
-            let sampling = Sampling { temperature, top_p: None, max_tokens: 12, seed: 3 };
-            let is_end = |id: u32| id % 13 == 5;
-            let mut together = vec![None; prompts.len()];
-            let mut on = |i: usize, came| {
-                if let Came::End(new) = came {
-                    assert!(together[i].replace(new).is_none());
-                }
-                true
-            };
-            model.generate_batch(adapter, &prompts, &sampling, &is_end, &mut on).unwrap();
-            for (prompt, new) in prompts.iter().zip(&together) {
-                let alone = model.generate(adapter, prompt, &sampling, &is_end, &mut |_| true).unwrap();
-                assert_eq!(new.as_ref(), Some(&alone), "{name}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_batch_is_checked_first_and_stops_when_told() {
-    let w = weights("llama-gqa8");
-    let model = Model::new(&w, 1).unwrap();
-    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: 3, seed: 0 };
-    let run = |prompts: &[&[u32]], sampling: &Sampling, most: usize| {
-        let mut calls = 0;
-        let result = model.generate_batch(None, prompts, sampling, &|_| false, &mut |_, _| {
-            calls += 1;
-            calls < most
-        });
-        result.map(|()| calls)
-    };
-    assert_eq!(run(&[], &sampling, 99).unwrap(), 0);
-    // Three tokens and the end of each.
-    assert_eq!(run(&[&[1], &[2, 3]], &sampling, 99).unwrap(), 8);
-    for most in [1, 2, 3, 7] {
-        assert_eq!(run(&[&[1], &[2, 3]], &sampling, most).unwrap(), most);
-    }
-    assert_eq!(run(&[&[1], &[2]], &Sampling { max_tokens: 0, ..sampling.clone() }, 99).unwrap(), 2);
-    assert!(run(&[&[1], &[]], &sampling, 99).is_err());
-    assert!(matches!(run(&[&[1], &[u32::MAX]], &sampling, 99), Err(ModelError::BadToken { .. })));
-}
-
-#[test]
-fn sampling_is_seeded() {
-    let w = weights("qwen2");
-    let model = Model::new(&w, 1).unwrap();
-    let of = |seed, temperature| {
-        let sampling = Sampling { temperature, top_p: Some(0.9), max_tokens: 12, seed };
-        model.generate(None, &[1, 2], &sampling, &|_| false, &mut |_| true).unwrap()
-    };
-    assert_eq!(of(1, 1.5), of(1, 1.5));
-    assert!((2..8).any(|seed| of(seed, 1.5) != of(1, 1.5)));
-}
-
 #[test]
 fn log_probs_are_the_logits_normalised() {
     let w = weights("llama-rope3");
@@ -399,112 +297,4 @@ fn foreign_tokens_adapters_and_lengths_are_refused() {
     assert!(model.generate(None, &[], &greedy, &|_| false, &mut |_| true).is_err());
     let full = vec![0; w.config().context];
     assert!(matches!(model.generate(None, &full, &greedy, &|_| false, &mut |_| true), Err(ModelError::TooLong { .. })));
-}
-
-/// CPU seconds of this process.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
-}
-
-fn say(line: String) {
-    std::io::Write::write_all(&mut std::io::stderr(), (line + "\n").as_bytes()).unwrap();
-}
-
-fn smollm2() -> Weights {
-    let path = std::env::var_os("TUNESMITH_SMOLLM2").expect("TUNESMITH_SMOLLM2 names the model's GGUF");
-    Weights::from_gguf(Gguf::open(path).unwrap()).unwrap()
-}
-
-/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::training_speed -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement, on SmolLM2-135M"]
-fn training_speed() {
-    let w = smollm2();
-    let a = adapter(&w, 16, &Site::ALL);
-    let mut d = data(&w, &[54; 8]);
-    for (s, (ids, targets)) in d.iter_mut().enumerate() {
-        let n = ids.len();
-        let id = |i: usize| (uniform_at(9 + s as u64, i as u64) * 49_000.0) as u32;
-        *targets = (0..n).map(|i| (i >= n - 14 && i + 1 < n).then(|| id(i))).collect();
-    }
-    let mut alike = d.clone();
-    for (ids, _) in &mut alike {
-        ids[..30].copy_from_slice(&d[0].0[..30]);
-    }
-    for residency in [Residency::Packed, Residency::Vectors, Residency::Rows] {
-        let model = Model(Decoder::new(Cpu::with(residency, 0), w.clone()).unwrap());
-        for (what, d, rows) in [("nothing in common", &d, 424.0), ("30 tokens in common", &alike, 214.0)] {
-            let mut g = grads(&model, &a, &sequences(d), None).1;
-            let (mut walls, mut cpus) = (Vec::new(), Vec::new());
-            for _ in 0..5 {
-                let (wall, cpu) = (Instant::now(), cpu_seconds());
-                model.loss_and_grads(&a, &sequences(d), 0.01, None, &mut g).unwrap();
-                walls.push(wall.elapsed().as_secs_f64());
-                cpus.push(cpu_seconds() - cpu);
-            }
-            walls.sort_by(f64::total_cmp);
-            cpus.sort_by(f64::total_cmp);
-            // Base products forwards and back, low-rank ones, the head at 104 rows.
-            let flop = rows * (2.0 * 2.0 * 106.17e6 + 3.0 * 2.0 * 4.88e6) + 104.0 * 4.0 * 28.3e6;
-            say(format!(
-                "{}, {what}: {:.3} s wall, {:.3} s CPU a step of 432 tokens; {:.1} useful GFLOP a CPU second",
-                model.route(),
-                walls[2],
-                cpus[2],
-                flop / cpus[2] / 1e9
-            ));
-        }
-    }
-}
-
-/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::generation_speed -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement, on SmolLM2-135M"]
-fn generation_speed() {
-    let w = smollm2();
-    let model = Model::new(&w, 0).unwrap();
-    let (a, d) = (adapter(&w, 16, &Site::ALL), data(&w, &[40]));
-    for adapter in [None, Some(&a)] {
-        let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: 64, seed: 0 };
-        let (wall, cpu) = (Instant::now(), cpu_seconds());
-        let mut first = None;
-        let new = model
-            .generate(adapter, &d[0].0[..40], &sampling, &|_| false, &mut |_| {
-                first.get_or_insert_with(|| (Instant::now(), cpu_seconds()));
-                true
-            })
-            .unwrap();
-        let (at, at_cpu) = first.unwrap();
-        let n = new.len() as f64 - 1.0;
-        say(format!(
-            "decode (adapter {}): {:.1} tokens/s wall, {:.1} per CPU second; prompt of 40: {:.3} s",
-            adapter.is_some(),
-            n / at.elapsed().as_secs_f64(),
-            n / (cpu_seconds() - at_cpu),
-            (at - wall).as_secs_f64(),
-        ));
-        assert!(cpu_seconds() >= cpu);
-    }
-    // As replay does: prompts of 45 tokens, 48 new ones each.
-    let d = data(&w, &[45; 70]);
-    let prompts: Vec<&[u32]> = d.iter().map(|(ids, _)| &ids[..]).collect();
-    let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: 48, seed: 0 };
-    let measure = |what: &str, n: usize, run: &mut dyn FnMut()| {
-        let (wall, cpu) = (Instant::now(), cpu_seconds());
-        run();
-        let (wall, cpu, n) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu, n as f64);
-        say(format!("{what}: a prompt and its 48 tokens in {:.3} s wall, {:.3} s CPU", wall / n, cpu / n));
-    };
-    for _ in 0..2 {
-        measure("70 together", 70, &mut || {
-            model.generate_batch(None, &prompts, &sampling, &|_| false, &mut |_, _| true).unwrap();
-        });
-        measure("one by one", 5, &mut || {
-            for prompt in &prompts[..5] {
-                model.generate(None, prompt, &sampling, &|_| false, &mut |_| true).unwrap();
-            }
-        });
-    }
 }

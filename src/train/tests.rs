@@ -1,5 +1,7 @@
 //! The loop against a toy that computes like a model: its loss depends on every variable, the ids and the dropout.
 
+mod toy;
+
 use std::path::Path;
 
 use super::engine::{Engine, Work};
@@ -8,6 +10,7 @@ use crate::lora::{Pair, Stored};
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
 use crate::store::Digest;
 use proptest::prelude::*;
+use toy::Toy;
 
 pub(super) fn config() -> TrainConfig {
     TrainConfig {
@@ -20,73 +23,6 @@ pub(super) fn config() -> TrainConfig {
         weight_decay: 0.01,
         seed: 7,
         ..TrainConfig::default()
-    }
-}
-
-/// nll per target = Σ over variables of (v − goal(id, i))², plus a term that couples A and B as a product does.
-#[derive(Debug, Default)]
-struct Toy {
-    /// The loss becomes NaN at this call.
-    breaks_at: Option<usize>,
-    calls: std::cell::Cell<usize>,
-    /// No gradient reaches this layer's linears.
-    dead_layer: Option<usize>,
-    route: Option<&'static str>,
-    /// Evaluations after so many are each worse than the one before.
-    worse_after: Option<usize>,
-    evaluations: std::cell::Cell<usize>,
-}
-
-fn goal(id: u32, i: usize, dropout: Option<Dropout>) -> f32 {
-    let masked = dropout.map_or(0, |d| d.step.wrapping_mul(31) + d.seed);
-    ((id as usize * 13 + i * 7 + masked as usize) % 23) as f32 * 0.01
-}
-
-impl Engine for Toy {
-    fn loss(&self, adapter: &Adapter<Stored>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
-        let mut sums = self.loss_and_grads(adapter, sequences, (1.0, None), &mut Grads::new())?;
-        self.evaluations.set(self.evaluations.get() + 1);
-        let worse = self.worse_after.map_or(0, |after| self.evaluations.get().saturating_sub(after));
-        sums.nll += (worse * 100) as f64;
-        Ok(sums)
-    }
-
-    fn loss_and_grads(
-        &self,
-        adapter: &Adapter<Stored>,
-        sequences: &[Sequence<'_>],
-        (weight, dropout): (f32, Option<Dropout>),
-        grads: &mut Grads,
-    ) -> Result<LossSums, ModelError> {
-        self.calls.set(self.calls.get() + 1);
-        let mut sums = LossSums::default();
-        for id in sequences.iter().flat_map(|s| s.targets.iter().flatten()) {
-            sums.tokens += 1;
-            sums.correct += u64::from(id % 3 == 0);
-            sums.entropy += 0.5;
-            for (linear, pair) in adapter.pairs.iter().filter(|(l, _)| Some(l.layer) != self.dead_layer) {
-                for i in 0..pair.a.len().min(pair.b.len()) {
-                    let off = pair.a[i] * pair.b[i] - goal(*id, i, dropout) + 0.3 * pair.b[i];
-                    sums.nll += f64::from(off * off);
-                    if let Some(Pair { a, b }) = grads.get_mut(linear) {
-                        a[i] += weight * 2.0 * off * pair.b[i];
-                        b[i] += weight * 2.0 * off * (pair.a[i] + 0.3);
-                    }
-                }
-            }
-        }
-        if self.breaks_at.is_some_and(|at| self.calls.get() > at) {
-            sums.nll = f64::NAN;
-        }
-        Ok(sums)
-    }
-
-    fn route(&self) -> String {
-        self.route.unwrap_or("toy").to_owned()
-    }
-
-    fn label_smoothing(&self) -> f32 {
-        0.0
     }
 }
 

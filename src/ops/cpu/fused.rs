@@ -16,8 +16,7 @@ fn depth(pair: &LowRank<'_>) -> (usize, usize, usize) {
 
 impl Cpu {
     /// C (+)= x·B for `m` rows of `k` values.
-    pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Option<Panels<'_>>, into: Store) {
-        let Some(b) = b else { return };
+    pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Panels<'_>, into: Store) {
         for (m0, rows) in blocks(b.kernel(), m, k) {
             with_block(b.kernel(), &self.pool, rows, |block| {
                 let x = block.rows(&x[m0 * k..], k, k);
@@ -118,9 +117,10 @@ impl Cpu {
         let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_back(kernel, p)))).collect();
         // scale·dy·B of each pair: what comes back to its middle.
         let mut ddowns: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
-        let bases: Vec<Panels<'_>> = match dx {
-            Some(_) => linears.iter().filter_map(|l| l.w.back(self)).collect(),
-            None => Vec::new(),
+        // Nobody asks for dx: W has no part.
+        let asked = if dx.is_some() { linears } else { &[] };
+        let Some(bases) = asked.iter().map(|l| l.w.back(self)).collect::<Option<Vec<Panels<'_>>>>() else {
+            return false;
         };
         let ranks: usize = linears.iter().filter_map(|l| l.pair).map(|p| p.rank).sum();
         let outs: usize = linears.iter().map(|l| l.w.source.rows).sum();

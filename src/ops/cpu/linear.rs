@@ -32,7 +32,8 @@ impl Cpu {
                 }
                 #[cfg(target_arch = "x86_64")]
                 Widened::Panels { .. } => {
-                    self.times(y, (x, rows, inn), w.forward(), Store::Set);
+                    let w = w.forward().expect("panels, as was just seen");
+                    self.times(y, (x, rows, inn), w, Store::Set);
                 }
             }
         }
@@ -82,7 +83,10 @@ impl Cpu {
                 matmul(self.route, &self.pool, ViewMut::packed(dx, rows, inn), dy, w, store);
             }
             #[cfg(target_arch = "x86_64")]
-            Widened::Panels { .. } => self.times(dx, (dy, rows, out), w.back(self), store),
+            Widened::Panels { .. } => {
+                let w = w.back(self).expect("panels, as was just seen");
+                self.times(dx, (dy, rows, out), w, store);
+            }
         }
     }
 

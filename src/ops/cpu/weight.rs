@@ -1,11 +1,14 @@
 //! A weight as the products read it.
 
+#[cfg(target_arch = "x86_64")]
 use std::sync::OnceLock;
 
 use crate::ops::cpu::Cpu;
+#[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::matmul::Kernel;
 #[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::matmul::panels::{Panels, pack_weight, pack_weight_back};
+#[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::words::Words;
 use crate::ops::{Matrix, OpsError, WeightRef, decode};
 
@@ -15,6 +18,7 @@ pub enum Widened {
     /// Row-major, for `gemm`.
     Rows(Vec<f32>),
     /// In panels of columns for our kernel: of Wᵀ for the forward and, from the first backward on, of W.
+    #[cfg(target_arch = "x86_64")]
     Panels { kernel: Kernel, forward: Words, back: OnceLock<Words> },
 }
 
@@ -23,6 +27,7 @@ impl Widened {
     pub(super) fn rows(&self) -> &[f32] {
         match self {
             Self::Rows(values) => values,
+            #[cfg(target_arch = "x86_64")]
             Self::Panels { .. } => &[],
         }
     }

@@ -1,0 +1,150 @@
+//! Linears, their low-rank terms, and several that share their rows.
+
+use super::*;
+
+#[test]
+fn linear_with_bias() {
+    for cpu in cpus() {
+        for case in 0..12 {
+            let (rows, inn, out) = (pick(case, 1, 40), pick(case + 50, 1, 90), pick(case + 90, 1, 100));
+            let (x, w, b, g) = (random(1, rows * inn), random(2, out * inn), random(3, out), random(4, rows * out));
+            let bytes = f32_source(&w, out, inn);
+            let resident = cpu.prepare(source(&bytes)).unwrap();
+            let m = Matrix { resident: &resident, source: source(&bytes) };
+            let (xb, bb, gb) = (cpu.upload(&x), cpu.upload(&b), cpu.upload(&g));
+            let mut y = cpu.buf(rows * out);
+            cpu.linear(&mut y, &xb, m, Some(&bb));
+            let mut dx = cpu.upload(&x);
+            cpu.linear_back(&mut dx, &gb, m, true);
+            let mut twice = cpu.upload(&dx);
+            cpu.linear_back(&mut twice, &gb, m, false);
+            dx.iter().zip(&twice[..]).for_each(|(a, b)| assert!((2.0 * a - b).abs() < 1e-4));
+            let (wd, bd) = (wide(&w), wide(&b));
+            check(
+                &format!("linear {rows}×{inn}→{out}"),
+                &[&x],
+                &y,
+                &g,
+                &[&dx],
+                &|v| times(&v[0], &wd, inn).iter().enumerate().map(|(i, y)| y + bd[i % out]).collect(),
+                &|v| {
+                    let w = Tensor::from_vec(wd.clone(), (out, inn), &Device::Cpu)?;
+                    let b = Tensor::from_vec(bd.clone(), out, &Device::Cpu)?;
+                    v[0].reshape((rows, inn))?.matmul(&w.t()?)?.broadcast_add(&b)
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn low_rank_term_with_and_without_dropout() {
+    for cpu in cpus() {
+        for case in 0..12u64 {
+            let (rows, inn, out, r) =
+                (pick(case, 1, 60), pick(case + 50, 1, 90), pick(case + 70, 1, 70), pick(case, 1, 17));
+            let mask = (case % 3 == 0).then_some(Mask { p: 0.3, key: case });
+            let (x, a, b) = (random(1, rows * inn), random(2, r * inn), random(3, out * r));
+            let (y0, g) = (random(4, rows * out), random(5, rows * out));
+            let pair = LowRank { a: &a, b: &b, rank: r, scale: 1.7, mask };
+            let (xb, gb, mut y) = (cpu.upload(&x), cpu.upload(&g), cpu.upload(&y0));
+            let down = cpu.low_rank(&mut y, &xb, pair);
+            let (mut da, mut db, mut dx) = (vec![0.0; a.len()], vec![0.0; b.len()], cpu.zeros(x.len()));
+            cpu.low_rank_back(Some(&mut dx), LowRankGrad { a: &mut da, b: &mut db }, &gb, (&xb, &down), pair);
+            let keep: Vec<f64> = (0..x.len() as u64)
+                .map(|i| mask.map_or(1.0, |m| if uniform_at(m.key, i) < m.p { 0.0 } else { 1.0 / (1.0 - m.p) }))
+                .collect();
+            let y0 = wide(&y0);
+            check(
+                &format!("low rank {rows}×{inn}→{r}→{out}, {mask:?}"),
+                &[&x, &a, &b],
+                &y,
+                &g,
+                &[&dx, &da, &db],
+                &|v| {
+                    let x: Vec<f64> = v[0].iter().zip(&keep).map(|(x, k)| x * k).collect();
+                    let low = times(&times(&x, &v[1], inn), &v[2], r);
+                    low.iter().zip(&y0).map(|(l, y)| f64::from(1.7f32) * l + y).collect()
+                },
+                &|v| {
+                    let keep = Tensor::from_vec(keep.clone(), (rows, inn), &Device::Cpu)?;
+                    let x = (v[0].reshape((rows, inn))? * keep)?;
+                    let low = x.matmul(&v[1].reshape((r, inn))?.t()?)?.matmul(&v[2].reshape((out, r))?.t()?)?;
+                    (low * f64::from(1.7f32))?.flatten_all()? + Tensor::from_vec(y0.clone(), rows * out, &Device::Cpu)?
+                },
+            );
+        }
+    }
+}
+
+/// Linears that share their rows, in one go and one after the other: outputs, middles, every gradient.
+#[test]
+fn fused_linears_equal_each_alone() {
+    for cpu in cpus() {
+        fused_equals_each(&cpu);
+    }
+}
+
+fn fused_equals_each(cpu: &Cpu) {
+    for (case, (m, inn, outs, ranks)) in [
+        (1, 16, vec![8], vec![2]),
+        (9, 33, vec![7, 40], vec![3, 0]),
+        (30, 64, vec![64, 32, 32], vec![8, 8, 8]),
+        (700, 48, vec![100], vec![16]),
+        (5, 20, vec![20, 12], vec![0, 0]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = 100 * case as u64;
+        let x = cpu.upload(&random(key, m * inn));
+        let sources: Vec<_> =
+            outs.iter().zip(1..).map(|(&o, i)| f32_source(&random(key + i, o * inn), o, inn)).collect();
+        let residents: Vec<_> = sources.iter().map(|s| cpu.prepare(source(s)).unwrap()).collect();
+        let biases: Vec<_> = outs.iter().map(|&o| cpu.upload(&random(key + 20, o))).collect();
+        let halves = |r: usize, o: usize| (random(key + 30, r * inn), random(key + 31, o * r));
+        let pairs: Vec<_> = outs.iter().zip(&ranks).map(|(&o, &r)| halves(r, o)).collect();
+        let linears: Vec<_> = (0..outs.len())
+            .map(|i| Linear {
+                w: Matrix { resident: &residents[i], source: source(&sources[i]) },
+                bias: (i % 2 == 1).then_some(&biases[i]),
+                pair: (ranks[i] > 0).then(|| {
+                    let (a, b) = &pairs[i];
+                    LowRank { a, b, rank: ranks[i], scale: 0.7, mask: None }
+                }),
+            })
+            .collect();
+        let dys: Vec<_> = outs.iter().map(|&o| cpu.upload(&random(key + 40, m * o))).collect();
+        let start = random(key + 50, m * inn);
+        let of = |fused: bool, set: bool| {
+            let mut ys: Vec<_> = outs.iter().map(|&o| cpu.buf(m * o)).collect();
+            let downs = match fused {
+                true => cpu.linears(&mut ys, &x, &linears),
+                false => each_linear(cpu, &mut ys, &x, &linears),
+            };
+            let mut grads: Vec<_> = pairs.iter().map(|(a, b)| (vec![0.5; a.len()], vec![0.25; b.len()])).collect();
+            let backs = grads
+                .iter_mut()
+                .enumerate()
+                .map(|(i, (a, b))| Back { dy: &dys[i], down: downs[i].as_ref(), grad: Some(LowRankGrad { a, b }) })
+                .collect();
+            let mut dx = cpu.upload(&start);
+            match fused {
+                true => cpu.linears_back(Some((&mut dx, set)), &x, &linears, backs),
+                false => each_linear_back(cpu, Some((&mut dx, set)), &x, &linears, backs),
+            }
+            let mut all: Vec<Vec<f32>> = ys.iter().map(|y| y.to_vec()).collect();
+            all.extend(downs.iter().flatten().map(|d| d.to_vec()));
+            all.extend(grads.into_iter().flat_map(|(a, b)| [a, b]));
+            all.push(dx.to_vec());
+            all
+        };
+        for set in [false, true] {
+            for (one, other) in of(true, set).into_iter().zip(of(false, set)) {
+                assert_eq!(one.len(), other.len());
+                let scale = other.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+                assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() <= 2e-6 * scale), "case {case}");
+            }
+        }
+    }
+}
