@@ -1,5 +1,5 @@
-mod generation;
-mod speed;
+mod generation_tests;
+mod speed_tests;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! The loop against a toy that computes like a model: its loss depends on every variable, the ids and the dropout.
 
-mod toy;
+mod test_toy;
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::lora::{Pair, Stored};
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
 use crate::store::Digest;
 use proptest::prelude::*;
-use toy::Toy;
+use test_toy::Toy;
 
 pub(super) fn config() -> TrainConfig {
     TrainConfig {

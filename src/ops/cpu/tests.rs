@@ -1,8 +1,8 @@
 //! Every forward against plain f64, every backward against f64 finite differences of that and against candle's autograd.
 
-mod attention;
-mod few;
-mod linears;
+mod attention_tests;
+mod few_tests;
+mod linears_tests;
 
 use candle_core::{D, Device, Tensor, Var};
 

@@ -21,7 +21,7 @@ fn smollm2() -> Weights {
     Weights::from_gguf(Gguf::open(path).unwrap()).unwrap()
 }
 
-/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::speed::training_speed -- --ignored --nocapture`
+/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::speed_tests::training_speed -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, on SmolLM2-135M"]
 fn training_speed() {
@@ -63,7 +63,7 @@ fn training_speed() {
     }
 }
 
-/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::speed::generation_speed -- --ignored --nocapture`
+/// `TUNESMITH_SMOLLM2=… cargo test --release --lib model::tests::speed_tests::generation_speed -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, on SmolLM2-135M"]
 fn generation_speed() {
