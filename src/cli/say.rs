@@ -106,7 +106,7 @@ pub fn base(base: &Shown, json: bool) {
     result(json, base, || {
         format!(
             "{}\n  {} parameters, family {}, {} layers, hidden {}, heads {}/{}, feed-forward {}, vocabulary {}, context {}\n  \
-             LoRA rank 16 on all linear layers: {} parameters\n  weights in f32: {} MiB\n  end of turn: {:?}\n  {}",
+             LoRA rank 16 on all linear layers: {} parameters\n  weights: {} MiB\n  end of turn: {:?}\n  {}",
             base.name,
             base.parameters,
             base.family,

@@ -2,7 +2,7 @@
 
 use crate::lora::{Adapter, Pair, Stored};
 use crate::model::{Dropout, ModelError};
-use crate::ops::{LowRank, Mask, Matrix, Ops, Rotation, WeightRef, available_memory, subkey};
+use crate::ops::{LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
 use crate::weights::{LinearId, ModelConfig, Norm, Site, Weights};
 
 /// One decoder over `Ops`.
@@ -36,24 +36,11 @@ pub(super) struct Lora<'a> {
     pub dropout: Option<Dropout>,
 }
 
-/// f32 bytes of everything that is multiplied with.
-pub(super) fn resident_bytes(weights: &Weights) -> u64 {
+/// Values of everything that is multiplied with.
+pub(super) fn multiplied(weights: &Weights) -> u64 {
     let config = weights.config();
     let linear: usize = Site::ALL.iter().map(|&s| config.shape(s)).map(|(out, inn)| out * inn).sum();
-    4 * (config.layers * linear + config.vocab * config.hidden) as u64
-}
-
-pub(super) fn check_memory(weights: &Weights) -> Result<(), ModelError> {
-    let needed = resident_bytes(weights);
-    match available_memory() {
-        Some(available) if available < needed => Err(ModelError::Memory {
-            what: "the base in f32",
-            needed,
-            available,
-            remedy: "close other programs or choose a smaller base",
-        }),
-        _ => Ok(()),
-    }
+    (config.layers * linear + config.vocab * config.hidden) as u64
 }
 
 /// θ^(−2i/d), divided by the base's factors; as transformers: f32 frequencies.

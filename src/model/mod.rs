@@ -8,7 +8,7 @@ mod head;
 mod packed;
 
 use crate::lora::{Adapter, Stored};
-use crate::ops::{Cpu, available_memory};
+use crate::ops::{Cpu, Residency};
 use crate::weights::Weights;
 use decoder::Decoder;
 
@@ -91,14 +91,12 @@ pub enum Came {
 pub struct Model(Decoder<Cpu>);
 
 impl Model {
-    /// Widens the weights to f32, once, in the form that is fastest for this CPU and leaves half of the free memory. `threads` 0 = all cores.
+    /// A model that computes with the weights as they lie in their file. `threads` 0 = all cores.
     ///
     /// # Errors
-    /// Too little free memory; torn tensors.
+    /// Torn tensors.
     pub fn new(weights: &Weights, threads: usize) -> Result<Self, ModelError> {
-        decoder::check_memory(weights)?;
-        let cpu = Cpu::for_base(threads, decoder::resident_bytes(weights) / 4, available_memory());
-        Decoder::new(cpu, weights.clone()).map(Self)
+        Decoder::new(Cpu::new(threads, Residency::Stored), weights.clone()).map(Self)
     }
 
     /// Takes gradients of the loss whose targets are smoothed by `factor` (transformers' `label_smoothing_factor`, 0 to
@@ -187,15 +185,15 @@ impl Model {
         self.0.ops.threads()
     }
 
-    /// How it computes, in one short line without the number of threads ("cpu avx512, packed weights"): written into each
-    /// checkpoint, because another route rounds differently.
+    /// How it computes, in one short line without the number of threads ("cpu avx512"): written into each checkpoint, because another route rounds differently.
     pub fn route(&self) -> String {
         format!("cpu {}", self.0.ops.route())
     }
 
-    /// Bytes held by weights in training.
+    /// Bytes of the weights: their map, and what is held beside it.
     pub fn resident_bytes(&self) -> u64 {
-        decoder::resident_bytes(&self.0.weights) / 4 * self.0.ops.bytes_per_value()
+        let (weights, residency) = (&self.0.weights, self.0.ops.residency());
+        weights.stored_bytes() + decoder::multiplied(weights) * Cpu::bytes_per_value(residency)
     }
 }
 

@@ -11,9 +11,7 @@ mod random;
 
 pub use api::{Attended, Back, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment};
 pub use blocks::{decode, encode_dithered, encode_nearest, steps};
-#[cfg(test)]
-pub(crate) use cpu::Residency;
-pub use cpu::{Cpu, FEW_ROWS};
+pub use cpu::{Cpu, FEW_ROWS, Residency};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
 pub use machine::{available_memory, cpu_features, peak_memory};
 pub use random::{bits_at, subkey, uniform_at};

@@ -54,7 +54,7 @@ pub struct Shown {
     pub context: usize,
     /// Trainable parameters of rank 16 on all linear layers.
     pub lora_rank_16: u64,
-    /// What training holds in memory for the weights alone, in f32.
+    /// What the weights take in memory: training computes with them as they lie in their file.
     pub resident_bytes: u64,
     pub wrappers: crate::chat::Wrappers,
 }
@@ -76,7 +76,7 @@ pub fn show(context: &mut Context<'_>, name: &str) -> Result<Shown, Failure> {
         vocabulary: c.vocab,
         context: c.context,
         lora_rank_16: (per_layer * c.layers) as u64,
-        resident_bytes: 4 * base.weights.parameters(),
+        resident_bytes: base.weights.stored_bytes(),
         wrappers: base.template.wrappers().clone(),
     })
 }

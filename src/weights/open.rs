@@ -164,6 +164,11 @@ impl Weights {
         self.0.places.values().map(|p| (p.rows * p.cols) as u64).sum()
     }
 
+    /// Bytes of all tensors as they lie in the file; a tied head counts once.
+    pub fn stored_bytes(&self) -> u64 {
+        self.0.places.values().map(|p| (p.rows * p.encoding.bytes_for(p.cols)) as u64).sum()
+    }
+
     fn known(&self, name: &str) -> WeightRef<'_> {
         // The layout was complete when the file was opened.
         self.tensor(name).unwrap_or_else(|| panic!("{name} is no tensor of {}", self.0.path.display()))

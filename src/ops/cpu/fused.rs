@@ -3,7 +3,8 @@
 
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::linear::scale_by;
-use crate::ops::cpu::matmul::panels::{Panels, Sum, blocks, pack, pack_t, with_block};
+use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
+use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store, View, ViewMut, matmul};
 use crate::ops::cpu::{Cpu, Widened};
 use crate::ops::{Back, Linear, LowRank, Ops};
@@ -16,8 +17,8 @@ fn depth(pair: &LowRank<'_>) -> (usize, usize, usize) {
 
 impl Cpu {
     /// C (+)= x·B for `m` rows of `k` values.
-    pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Panels<'_>, into: Store) {
-        for (m0, rows) in blocks(b.kernel(), m, k) {
+    pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Columns<'_>, into: Store) {
+        for (m0, rows) in blocks(b.kernel(), m) {
             with_block(b.kernel(), &self.pool, rows, |block| {
                 let x = block.rows(&x[m0 * k..], k, k);
                 let (n, add) = (b.columns(), into == Store::Add);
@@ -29,7 +30,7 @@ impl Cpu {
     /// Aᵀ's columns (for x·Aᵀ) and scale·Bᵀ's, in panels.
     fn pair_forward(&self, kernel: Kernel, pair: LowRank<'_>) -> (Buf, Buf) {
         let (r, inn, out) = depth(&pair);
-        let (mut a, mut b) = (self.buf(Panels::len(kernel, r, inn)), self.buf(Panels::len(kernel, out, r)));
+        let (mut a, mut b) = (self.buf(Columns::len(kernel, r, inn)), self.buf(Columns::len(kernel, out, r)));
         pack_t(kernel, &self.pool, pair.a, r, inn, &mut a);
         let mut scaled = self.upload(pair.b);
         scale_by(&mut scaled, pair.scale);
@@ -40,7 +41,7 @@ impl Cpu {
     /// scale·B's columns (for dy·B) and A's.
     fn pair_back(&self, kernel: Kernel, pair: LowRank<'_>) -> (Buf, Buf) {
         let (r, inn, out) = depth(&pair);
-        let (mut b, mut a) = (self.buf(Panels::len(kernel, r, out)), self.buf(Panels::len(kernel, inn, r)));
+        let (mut b, mut a) = (self.buf(Columns::len(kernel, r, out)), self.buf(Columns::len(kernel, inn, r)));
         let mut scaled = self.upload(pair.b);
         scale_by(&mut scaled, pair.scale);
         pack(kernel, &scaled, r, out, &mut b);
@@ -54,23 +55,22 @@ impl Cpu {
         if linears.iter().any(masked) {
             return None;
         }
-        let bases: Vec<Panels<'_>> = linears.iter().map(|l| l.w.forward()).collect::<Option<_>>()?;
-        let kernel = bases.first()?.kernel();
+        let bases: Vec<Columns<'_>> = linears.iter().map(|l| l.w.forward(self)).collect::<Option<_>>()?;
+        let kernel = self.kernel()?;
         let inn = linears.first()?.w.source.cols;
         let m = x.len() / inn;
         let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_forward(kernel, p)))).collect();
         let mut downs: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
-        let ranks: usize = linears.iter().filter_map(|l| l.pair).map(|p| p.rank).sum();
         for (y, l) in ys.iter().zip(linears) {
             assert!(x.len() == m * inn && y.len() == m * l.w.source.rows && l.w.source.cols == inn);
         }
-        for (m0, m) in blocks(kernel, m, inn + ranks) {
+        for (m0, m) in blocks(kernel, m) {
             with_block(kernel, &self.pool, m, |block| {
                 let big = block.rows(&x[m0 * inn..], inn, inn);
                 let mut first: Vec<Sum<'_>> = Vec::new();
                 for (down, pair) in downs.iter_mut().zip(&pairs) {
                     if let (Some(down), Some((p, (a, _)))) = (down, pair) {
-                        let terms = vec![(big, Panels::new(kernel, a, p.rank, inn))];
+                        let terms = vec![(big, Columns::new(kernel, a, p.rank, inn))];
                         first.push(Sum { c: &mut down[m0 * p.rank..], stride: p.rank, add: false, terms });
                     }
                 }
@@ -83,7 +83,7 @@ impl Cpu {
                     if let (Some(down), Some((p, (_, b)))) = (&downs[i], &pairs[i]) {
                         terms.push((
                             block.rows(&down[m0 * p.rank..], p.rank, p.rank),
-                            Panels::new(kernel, b, out, p.rank),
+                            Columns::new(kernel, b, out, p.rank),
                         ));
                     }
                     second.push(Sum { c: &mut y[m0 * out..], stride: out, add: false, terms });
@@ -109,7 +109,7 @@ impl Cpu {
     ) -> bool {
         let masked = |l: &One<'_>| l.pair.is_some_and(|p| p.mask.is_some_and(|m| m.p > 0.0));
         let Some(first) = linears.first() else { return true };
-        let Some(kernel) = first.w.forward().map(|b| b.kernel()).filter(|_| !linears.iter().any(masked)) else {
+        let Some(kernel) = self.kernel().filter(|_| !linears.iter().any(masked)) else {
             return false;
         };
         let inn = first.w.source.cols;
@@ -119,12 +119,10 @@ impl Cpu {
         let mut ddowns: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
         // Nobody asks for dx: W has no part.
         let asked = if dx.is_some() { linears } else { &[] };
-        let Some(bases) = asked.iter().map(|l| l.w.back(self)).collect::<Option<Vec<Panels<'_>>>>() else {
+        let Some(bases) = asked.iter().map(|l| l.w.back(self)).collect::<Option<Vec<Columns<'_>>>>() else {
             return false;
         };
-        let ranks: usize = linears.iter().filter_map(|l| l.pair).map(|p| p.rank).sum();
-        let outs: usize = linears.iter().map(|l| l.w.source.rows).sum();
-        for (m0, m) in blocks(kernel, m, outs + ranks) {
+        for (m0, m) in blocks(kernel, m) {
             with_block(kernel, &self.pool, m, |block| {
                 let mut terms = Vec::new();
                 let mut middle = Vec::new();
@@ -133,7 +131,7 @@ impl Cpu {
                     let dy = block.rows(&backs[i].dy[m0 * out..], out, out);
                     terms.extend(bases.get(i).map(|b| (dy, *b)));
                     if let (Some(c), Some((p, (b, _)))) = (ddown, &pairs[i]) {
-                        let terms = vec![(dy, Panels::new(kernel, b, p.rank, out))];
+                        let terms = vec![(dy, Columns::new(kernel, b, p.rank, out))];
                         middle.push(Sum { c: &mut c[m0 * p.rank..], stride: p.rank, add: false, terms });
                     }
                 }
@@ -142,8 +140,10 @@ impl Cpu {
                 let Some((dx, set)) = dx else { return };
                 for (pair, ddown) in pairs.iter().zip(&ddowns) {
                     if let (Some((p, (_, a))), Some(c)) = (pair, ddown) {
-                        terms
-                            .push((block.rows(&c[m0 * p.rank..], p.rank, p.rank), Panels::new(kernel, a, inn, p.rank)));
+                        terms.push((
+                            block.rows(&c[m0 * p.rank..], p.rank, p.rank),
+                            Columns::new(kernel, a, inn, p.rank),
+                        ));
                     }
                 }
                 block.sums(&mut [Sum { c: &mut dx[m0 * inn..], stride: inn, add: !*set, terms }]);

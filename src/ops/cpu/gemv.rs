@@ -12,8 +12,6 @@ use crate::ops::pool::{Parts, Pool};
 use crate::ops::{Matrix, WeightRef, decode};
 
 #[cfg(target_arch = "x86_64")]
-mod blocks;
-#[cfg(target_arch = "x86_64")]
 mod wide;
 
 /// Multiplications of a task: enough that handing it out costs little beside it.
@@ -90,7 +88,7 @@ unsafe fn part(route: Route, y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usiz
     match route {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: ready; the columns are the task's own.
-        Route::Avx512 { .. } if wide::ready() => unsafe { wide::part(y, x, w, first, n) },
+        Route::Avx512 { .. } if crate::ops::cpu::widen::ready() => unsafe { wide::part(y, x, w, first, n) },
         // SAFETY: by the caller.
         _ => unsafe { plain(y, x, w, first, n) },
     }

@@ -6,7 +6,7 @@ use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
 use crate::ops::cpu::simd::simd;
 use crate::ops::cpu::{Cpu, Widened};
 use crate::ops::random::uniform_at;
-use crate::ops::{Linear, LowRank, LowRankGrad, Mask, Matrix, Ops};
+use crate::ops::{Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, decode};
 
 simd! {
     pub(super) fn scale_by(y: &mut [f32], by: f32) {
@@ -17,6 +17,9 @@ simd! {
 /// Up to so many rows a product reads the stored weight once and computes dot products, each row as it would alone.
 pub const FEW_ROWS: usize = 32;
 
+/// Rows of a stored weight that are widened together for `gemm`.
+const BAND: usize = 512;
+
 impl Cpu {
     pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, Widened>, bias: Option<&[f32]>) {
         let (out, inn) = (w.source.rows, w.source.cols);
@@ -25,17 +28,7 @@ impl Cpu {
         if rows <= FEW_ROWS {
             few_rows(self.route, &self.pool, x, &mut [Few { w: Rows::of(w), y }]);
         } else {
-            match w.resident {
-                Widened::Rows(values) => {
-                    let (x, w) = (View::packed(x, rows, inn), View::packed(values, out, inn));
-                    matmul(self.route, &self.pool, ViewMut::packed(y, rows, out), x, w.t(), Store::Set);
-                }
-                #[cfg(target_arch = "x86_64")]
-                Widened::Panels { .. } => {
-                    let w = w.forward().expect("panels, as was just seen");
-                    self.times(y, (x, rows, inn), w, Store::Set);
-                }
-            }
+            self.wide_forward(y, (x, rows), w);
         }
         if let Some(bias) = bias {
             for y in y.chunks_exact_mut(out) {
@@ -77,16 +70,50 @@ impl Cpu {
         let rows = dy.len() / out;
         assert!(dy.len() == rows * out && dx.len() == rows * inn);
         let store = if set { Store::Set } else { Store::Add };
-        match w.resident {
-            Widened::Rows(values) => {
-                let (dy, w) = (View::packed(dy, rows, out), View::packed(values, out, inn));
-                matmul(self.route, &self.pool, ViewMut::packed(dx, rows, inn), dy, w, store);
-            }
-            #[cfg(target_arch = "x86_64")]
-            Widened::Panels { .. } => {
-                let w = w.back(self).expect("panels, as was just seen");
-                self.times(dx, (dy, rows, out), w, store);
-            }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(w) = w.back(self) {
+            return self.times(dx, (dy, rows, out), w, store);
+        }
+        if set {
+            dx.fill(0.0);
+        }
+        self.bands(w, &mut |first, n, band| {
+            let dy = View::new(&dy[first..], rows, n, out);
+            let c = ViewMut::packed(dx, rows, inn);
+            matmul(self.route, &self.pool, c, dy, View::packed(band, n, inn), Store::Add);
+        });
+    }
+
+    /// y = x·Wᵀ for more than a few rows.
+    fn wide_forward(&self, y: &mut [f32], (x, rows): (&[f32], usize), w: Matrix<'_, Widened>) {
+        let (out, inn) = (w.source.rows, w.source.cols);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(w) = w.forward(self) {
+            return self.times(y, (x, rows, inn), w, Store::Set);
+        }
+        self.bands(w, &mut |first, n, band| {
+            let c = ViewMut::new(&mut y[first..], rows, n, out);
+            matmul(self.route, &self.pool, c, View::packed(x, rows, inn), View::packed(band, n, inn).t(), Store::Set);
+        });
+    }
+
+    /// Calls `f(first, n, values)` with bands of a weight's rows in f32: all of them at once where they lie so, else as
+    /// many as are widened together.
+    fn bands(&self, w: Matrix<'_, Widened>, f: &mut dyn FnMut(usize, usize, &[f32])) {
+        let (w, held) = (w.source, w.resident.rows());
+        if !held.is_empty() {
+            return f(0, w.rows, held);
+        }
+        let mut band = self.buf(BAND.min(w.rows) * w.cols);
+        for first in (0..w.rows).step_by(BAND) {
+            let n = BAND.min(w.rows - first);
+            let values = &mut band[..n * w.cols];
+            self.rows(values, w.cols, &|start, part| {
+                let row = first + start / w.cols;
+                let size = w.encoding.bytes_for(w.cols);
+                decode(w.encoding, &w.bytes[row * size..][..part.len() / w.cols * size], part);
+            });
+            f(first, n, values);
         }
     }
 

@@ -13,6 +13,8 @@ mod norm;
 mod rope;
 mod simd;
 mod weight;
+#[cfg(target_arch = "x86_64")]
+mod widen;
 mod words;
 
 use std::sync::Arc;
@@ -44,79 +46,78 @@ pub(in crate::ops) fn tiles() -> bool {
     Route::detect().kernel() == Some(Kernel::Amx)
 }
 
-/// How weights lie in memory, from the fastest to the smallest.
+/// How weights lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Residency {
-    /// Packed for the CPU's best kernel, once for the forward and once for the backward: 12 bytes a value for matrix tiles,
-    /// 8 for vectors.
+    /// As they are mapped: each product widens what it needs. Beside 200 rows this costs about what reading a packed copy
+    /// from memory does.
+    Stored,
+    /// Packed once for the forward and once for the backward: up to 12 bytes a value for matrix tiles, 8 for vectors; on
+    /// the portable route widened once, 4.
     Packed,
-    /// Packed for vectors, where the CPU has tiles, too.
-    Vectors,
-    /// Row-major, and packed at each use: 4 bytes.
-    Rows,
 }
 
 impl Cpu {
     /// `threads` 0 = all cores.
-    pub fn new(threads: usize) -> Self {
-        let (pool, route) = (Pool::new(threads), Route::detect());
-        Self { pool, route, residency: Residency::Packed, arena: Arc::default() }
+    pub fn new(threads: usize, residency: Residency) -> Self {
+        Self { pool: Pool::new(threads), route: Route::detect(), residency, arena: Arc::default() }
     }
 
-    /// With the fastest residency of a base of `values` that leaves half of `available` bytes to everything else.
-    pub fn for_base(threads: usize, values: u64, available: Option<u64>) -> Self {
-        let mut cpu = Self::new(threads);
-        let fits = |bytes: u64| available.is_none_or(|a| values.saturating_mul(bytes) <= a / 2);
-        cpu.residency = match (cpu.route.kernel(), fits(12), fits(8)) {
-            (Some(Kernel::Amx), true, _) | (Some(Kernel::Avx512), _, true) => Residency::Packed,
-            (Some(Kernel::Amx), false, true) => Residency::Vectors,
-            _ => Residency::Rows,
-        };
-        cpu
-    }
-
-    /// Bytes that a value of a weight takes once both its orientations are there.
-    pub fn bytes_per_value(&self) -> u64 {
-        match self.kernel() {
-            Some(Kernel::Amx) => 12,
-            Some(Kernel::Avx512) => 8,
-            None => 4,
+    /// Bytes that a value of a weight takes beside the map, once both its orientations are there.
+    pub fn bytes_per_value(residency: Residency) -> u64 {
+        match (residency, Route::detect().kernel()) {
+            (Residency::Stored, _) => 0,
+            (Residency::Packed, Some(Kernel::Amx)) => 12,
+            (Residency::Packed, Some(Kernel::Avx512)) => 8,
+            (Residency::Packed, None) => 4,
         }
     }
 
-    /// What multiplies with packed weights; None where they lie in rows.
+    /// Whose layout weights have; None where there is no kernel of ours.
     pub(in crate::ops::cpu) fn kernel(&self) -> Option<Kernel> {
-        match self.residency {
-            Residency::Packed => self.route.kernel(),
-            Residency::Vectors => self.route.kernel().map(|_| Kernel::Avx512),
-            Residency::Rows => None,
-        }
+        self.route.kernel()
     }
 
     pub fn threads(&self) -> usize {
         self.pool.threads()
     }
 
-    /// Which code computes the matrix products, and how the weights lie: "amx", "avx512, packed weights" …
+    /// Which code computes the matrix products. Its results don't depend on how weights lie.
     pub fn route(&self) -> &'static str {
-        match (self.kernel(), self.route) {
-            (Some(Kernel::Amx), _) => "amx, packed weights",
-            (Some(Kernel::Avx512), _) => "avx512, packed weights",
-            (None, Route::Gemm) => "portable, f32 weights",
-            (None, _) => "avx512, f32 weights",
+        match self.kernel() {
+            Some(Kernel::Amx) => "amx",
+            Some(Kernel::Avx512) => "avx512",
+            None => "portable",
         }
+    }
+
+    pub fn residency(&self) -> Residency {
+        self.residency
+    }
+
+    /// Every route of this CPU, with weights in each form.
+    #[cfg(test)]
+    pub(crate) fn all(threads: usize) -> Vec<Self> {
+        let mut routes = vec![Route::Gemm];
+        #[cfg(target_arch = "x86_64")]
+        match Route::detect() {
+            Route::Avx512 { tiles } => routes.extend([false, tiles].map(|tiles| Route::Avx512 { tiles })),
+            Route::Gemm => {}
+        }
+        let both = [Residency::Stored, Residency::Packed];
+        routes.into_iter().flat_map(|route| both.map(|residency| Self::on(route, residency, threads))).collect()
+    }
+
+    /// Another route than the CPU's best.
+    #[cfg(test)]
+    fn on(route: Route, residency: Residency, threads: usize) -> Self {
+        Self { route, ..Self::new(threads, residency) }
     }
 
     /// The portable route, whatever the CPU: what tests compare with.
     #[cfg(test)]
     pub(crate) fn portable(threads: usize) -> Self {
-        Self { route: Route::Gemm, ..Self::new(threads) }
-    }
-
-    /// Weights lie so, whatever the memory.
-    #[cfg(test)]
-    pub(crate) fn with(residency: Residency, threads: usize) -> Self {
-        Self { residency, ..Self::new(threads) }
+        Self::on(Route::Gemm, Residency::Packed, threads)
     }
 
     /// Calls `f(first, part)` on parts of `out` of a whole number of rows, about 16 Ki values each.

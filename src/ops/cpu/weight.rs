@@ -3,23 +3,23 @@
 #[cfg(target_arch = "x86_64")]
 use std::sync::OnceLock;
 
-use crate::ops::cpu::Cpu;
 #[cfg(target_arch = "x86_64")]
-use crate::ops::cpu::matmul::Kernel;
-#[cfg(target_arch = "x86_64")]
-use crate::ops::cpu::matmul::panels::{Panels, pack_weight, pack_weight_back};
+use crate::ops::cpu::matmul::columns::{Columns, Side, pack_weight};
 #[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::words::Words;
+use crate::ops::cpu::{Cpu, Residency};
 use crate::ops::{Matrix, OpsError, WeightRef, decode};
 
-/// A weight in f32.
+/// What is held of a weight beside its map.
 #[derive(Debug)]
 pub enum Widened {
-    /// Row-major, for `gemm`.
+    /// Nothing: a product widens what it needs.
+    Stored,
+    /// f32, row-major, for `gemm`.
     Rows(Vec<f32>),
     /// In panels of columns for our kernel: of Wᵀ for the forward and, from the first backward on, of W.
     #[cfg(target_arch = "x86_64")]
-    Panels { kernel: Kernel, forward: Words, back: OnceLock<Words> },
+    Panels { forward: Words, back: OnceLock<Words> },
 }
 
 impl Widened {
@@ -27,8 +27,7 @@ impl Widened {
     pub(super) fn rows(&self) -> &[f32] {
         match self {
             Self::Rows(values) => values,
-            #[cfg(target_arch = "x86_64")]
-            Self::Panels { .. } => &[],
+            _ => &[],
         }
     }
 }
@@ -45,11 +44,14 @@ impl Cpu {
                 expected: weight.rows * row,
             });
         }
+        if self.residency == Residency::Stored {
+            return Ok(Widened::Stored);
+        }
         #[cfg(target_arch = "x86_64")]
         if let Some(kernel) = self.kernel() {
-            let mut forward = Words::zeros(Panels::len(kernel, weight.rows, weight.cols));
-            pack_weight(kernel, &self.pool, weight, &mut forward);
-            return Ok(Widened::Panels { kernel, forward, back: OnceLock::new() });
+            let mut forward = Words::zeros(Columns::weight_len(kernel, weight, Side::Forward));
+            pack_weight(kernel, &self.pool, weight, Side::Forward, &mut forward);
+            return Ok(Widened::Panels { forward, back: OnceLock::new() });
         }
         let mut values = vec![0.0; len];
         if len > 0 {
@@ -64,25 +66,26 @@ impl Cpu {
 
 #[cfg(target_arch = "x86_64")]
 impl<'a> Matrix<'a, Widened> {
-    /// The columns of Wᵀ; None on the other route.
-    pub(super) fn forward(self) -> Option<Panels<'a>> {
-        match self.resident {
-            Widened::Rows(_) => None,
-            Widened::Panels { kernel, forward, .. } => {
-                Some(Panels::new(*kernel, forward, self.source.rows, self.source.cols))
-            }
-        }
+    /// The columns of Wᵀ; None on the portable route.
+    pub(super) fn forward(self, cpu: &Cpu) -> Option<Columns<'a>> {
+        let kernel = cpu.kernel()?;
+        Some(match self.resident {
+            Widened::Panels { forward, .. } => Columns::packed(kernel, forward, self.source, Side::Forward),
+            _ => Columns::stored(kernel, self.source, Side::Forward),
+        })
     }
 
     /// The columns of W, packed when they are asked for first.
-    pub(super) fn back(self, cpu: &Cpu) -> Option<Panels<'a>> {
-        let Widened::Panels { kernel, back, .. } = self.resident else { return None };
-        let (n, k) = (self.source.cols, self.source.rows);
+    pub(super) fn back(self, cpu: &Cpu) -> Option<Columns<'a>> {
+        let kernel = cpu.kernel()?;
+        let Widened::Panels { back, .. } = self.resident else {
+            return Some(Columns::stored(kernel, self.source, Side::Back));
+        };
         let data = back.get_or_init(|| {
-            let mut out = Words::zeros(Panels::len(*kernel, n, k));
-            pack_weight_back(*kernel, &cpu.pool, self.source, &mut out);
+            let mut out = Words::zeros(Columns::weight_len(kernel, self.source, Side::Back));
+            pack_weight(kernel, &cpu.pool, self.source, Side::Back, &mut out);
             out
         });
-        Some(Panels::new(*kernel, data, n, k))
+        Some(Columns::packed(kernel, data, self.source, Side::Back))
     }
 }

@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use std::cell::RefCell;
 
 use crate::ops::cpu::gemv::Rows;
-use crate::ops::cpu::gemv::blocks::Kernel;
+use crate::ops::cpu::widen::Reader;
 use crate::ops::pool::Parts;
 
 /// Rows of W that are reduced, or decoded, together.
@@ -19,19 +19,13 @@ thread_local! {
     static PANEL: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether this CPU can run what stands here and in `blocks`.
-pub(super) fn ready() -> bool {
-    use std::arch::is_x86_feature_detected as has;
-    has!("avx512f") && has!("avx512bw") && has!("f16c") && has!("fma")
-}
-
 /// y[r][first..first + n] = x[r]·W[first..first + n]ᵀ for every row of x, y's rows being W's `rows` wide.
 ///
 /// # Safety
-/// [`ready`]; no other task asks for these columns of y.
+/// `widen::ready`; no other task asks for these columns of y.
 pub(super) unsafe fn part(y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
-    let kernel = w.stored.and_then(|s| Some((s, Kernel::find(s.encoding, s.cols)?)));
-    let Some((stored, kernel)) = kernel else {
+    let reader = w.stored.and_then(|s| Some((s, Reader::find(s.encoding, s.cols)?)));
+    let Some((stored, reader)) = reader else {
         // SAFETY: by the caller.
         return w.with_wide(first, n, |plain| unsafe { tiles(y, (x, w.cols), plain, (w.rows, first)) });
     };
@@ -44,14 +38,14 @@ pub(super) unsafe fn part(y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, 
                 for (i, lanes) in lanes.0[..n].iter_mut().enumerate() {
                     let row = stored.row(start + i);
                     fetch(row);
-                    kernel.dot(row, x, lanes);
+                    reader.dot(row, x, lanes);
                 }
                 y.slice(start, n).copy_from_slice(&reduce(&lanes)[..n]);
             } else {
                 PANEL.with_borrow_mut(|panel| {
                     panel.resize((n * w.cols).max(panel.len()), 0.0);
                     for (i, values) in panel.chunks_exact_mut(w.cols).take(n).enumerate() {
-                        kernel.widen(stored.row(start + i), values);
+                        reader.widen(stored.row(start + i), values);
                     }
                     tiles(y, (x, w.cols), &panel[..n * w.cols], (w.rows, start));
                 });

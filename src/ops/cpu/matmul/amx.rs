@@ -1,6 +1,7 @@
 //! Matrix tiles (AMX, Intel from Sapphire Rapids on), in f32's precision: every value is cut into three bf16 parts, which
 //! is exact, and of the nine products of parts the six largest are summed in f32. What is left out is below 2⁻²³ of each
-//! product: less than f32 itself rounds. (The idea: Henry, Tang, Heinecke 2019, arXiv 1904.06376.)
+//! product: less than f32 itself rounds. (The idea: Henry, Tang, Heinecke 2019, arXiv 1904.06376.) Columns of B whose
+//! values have at most 16 or 8 bits are exact in two parts or one, and need five products or three.
 //!
 //! The intrinsics are not stable in Rust 1.95, so the instructions are written out.
 
@@ -13,24 +14,27 @@ use crate::ops::cpu::matmul::avx512::{Tile, mask, transpose};
 pub const UNIT: usize = 16;
 /// Depth of a tile.
 pub const DEPTH: usize = 32;
-/// f32 words of a tile of bf16, in its three parts.
-const WORDS: usize = 3 * UNIT * DEPTH / 2;
+/// f32 words of a tile of bf16.
+const TILE: usize = UNIT * DEPTH / 2;
 const ROW: usize = UNIT; // words of a row: 32 bf16
+/// Parts of a row of A.
+pub const PARTS: usize = 3;
 
 /// Depths, filled up with zeros.
 pub const fn padded(k: usize) -> usize {
     k.div_ceil(DEPTH) * DEPTH
 }
 
-/// Words of 16 packed rows.
-pub const fn row_words(k: usize) -> usize {
-    padded(k) / DEPTH * WORDS
+/// Words of 16 packed rows, or columns, in so many parts.
+pub const fn row_words(k: usize, parts: usize) -> usize {
+    padded(k) / DEPTH * parts * TILE
 }
 
 /// Whether the CPU has tiles of bf16, and the system lets us use them.
 pub fn ready() -> bool {
     const XTILE: u64 = 0b11 << 17;
-    if !(std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("xsave")) {
+    use std::arch::is_x86_feature_detected as has;
+    if !(has!("avx512f") && has!("avx512bw") && has!("xsave")) {
         return false;
     }
     let leaf = __cpuid_count(7, 0);
@@ -96,7 +100,7 @@ impl Drop for Tiles {
 /// The three parts of 16 values, each a bf16 in the upper half of its lane. Their sum is the value.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn parts(v: __m512) -> [__m512i; 3] {
+fn cut(v: __m512) -> [__m512i; 3] {
     let upper = _mm512_set1_epi32(0xffff_0000_u32 as i32);
     let high = _mm512_and_si512(_mm512_castps_si512(v), upper);
     let rest = _mm512_sub_ps(v, _mm512_castsi512_ps(high));
@@ -109,7 +113,7 @@ fn parts(v: __m512) -> [__m512i; 3] {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn row_parts(first: __m512, second: __m512) -> [__m512i; 3] {
-    let (a, b) = (parts(first), parts(second));
+    let (a, b) = (cut(first), cut(second));
     let half = |v| _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(v));
     std::array::from_fn(|i| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(half(a[i])), half(b[i])))
 }
@@ -131,8 +135,8 @@ unsafe fn load(from: *const f32, have: usize) -> (__m512, __m512) {
 /// AVX-512F; the rows are there.
 #[target_feature(enable = "avx512f")]
 pub unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
-    assert!(out.len() == row_words(k));
-    for (d, out) in out.chunks_exact_mut(WORDS).enumerate() {
+    assert!(out.len() == row_words(k, PARTS));
+    for (d, out) in out.chunks_exact_mut(PARTS * TILE).enumerate() {
         for r in 0..UNIT {
             // SAFETY: within the rows, and within the tile.
             unsafe {
@@ -146,32 +150,45 @@ pub unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, o
     }
 }
 
+/// Values of one depth in 16 columns, and of the next, in their parts: a row of each part's tile.
+///
+/// # Safety
+/// AVX-512; `out` has 16 words at each of `step` apart.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn put_pair(even: __m512, odd: __m512, parts: usize, out: *mut f32, step: usize) {
+    let (a, b) = (cut(even), cut(odd));
+    for p in 0..parts {
+        let v = _mm512_mask_blend_epi16(0xaaaa_aaaa, _mm512_srli_epi32::<16>(a[p]), b[p]);
+        // SAFETY: by contract.
+        unsafe { _mm512_storeu_ps(out.add(p * step), _mm512_castsi512_ps(v)) };
+    }
+}
+
 /// `n` ≤ 32 rows of `k` values, `stride` apart, as columns of B: `[depth][part][half][pair of depths]`.
 ///
 /// # Safety
 /// As [`pack_rows`].
-#[target_feature(enable = "avx512f")]
-pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
-    assert!(out.len() == 2 * row_words(k));
-    for (d, out) in out.chunks_exact_mut(2 * WORDS).enumerate() {
-        for half in 0..2 {
-            let mut all = [[_mm512_setzero_ps(); 16]; 3];
-            for r in 0..UNIT.min(n.saturating_sub(half * UNIT)) {
+#[target_feature(enable = "avx512f,avx512bw")]
+pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, parts: usize, out: &mut [f32]) {
+    assert!(out.len() == 2 * row_words(k, parts));
+    for (d, out) in out.chunks_exact_mut(2 * parts * TILE).enumerate() {
+        for quarter in 0..4 {
+            let (half, at) = (quarter / 2, quarter % 2 * UNIT);
+            let have = k.saturating_sub(d * DEPTH + at).min(UNIT);
+            let mut all = [_mm512_setzero_ps(); 16];
+            for (r, row) in all.iter_mut().enumerate().take(n.saturating_sub(half * UNIT)) {
                 // SAFETY: within the rows.
-                let (a, b) = unsafe {
-                    let from = src.add((half * UNIT + r) * stride + d * DEPTH);
-                    load(from, (k - d * DEPTH).min(DEPTH))
+                *row = unsafe {
+                    let from = src.wrapping_add((half * UNIT + r) * stride + d * DEPTH + at);
+                    _mm512_maskz_loadu_ps(mask(have), from)
                 };
-                for (all, v) in all.iter_mut().zip(row_parts(a, b)) {
-                    all[r] = _mm512_castsi512_ps(v);
-                }
             }
-            for (p, tile) in all.iter_mut().enumerate() {
-                transpose(tile);
-                for (r, v) in tile.iter().enumerate() {
-                    // SAFETY: within the panel.
-                    unsafe { _mm512_storeu_ps(out.as_mut_ptr().add(((2 * p + half) * UNIT + r) * ROW), *v) };
-                }
+            transpose(&mut all);
+            let to = out[half * TILE + at / 2 * ROW..].as_mut_ptr();
+            for (pair, depths) in all.chunks_exact(2).enumerate() {
+                // SAFETY: within the panel.
+                unsafe { put_pair(depths[0], depths[1], parts, to.add(pair * ROW), 2 * TILE) };
             }
         }
     }
@@ -180,49 +197,79 @@ pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, o
 /// Two depths, `2·pair` and the one after it (None past the end), of 32 columns of which `n` are there, into a panel.
 ///
 /// # Safety
-/// AVX-512F; the values are there.
-#[target_feature(enable = "avx512f")]
-pub unsafe fn pack_pair(even: *const f32, odd: Option<*const f32>, n: usize, pair: usize, out: &mut [f32]) {
+/// AVX-512; the values are there.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub unsafe fn pack_pair(
+    (even, odd): (*const f32, Option<*const f32>),
+    n: usize,
+    pair: usize,
+    parts: usize,
+    out: &mut [f32],
+) {
     let (d, r) = (pair / UNIT, pair % UNIT);
-    let out = &mut out[d * 2 * WORDS..(d + 1) * 2 * WORDS];
+    let out = &mut out[d * 2 * parts * TILE..(d + 1) * 2 * parts * TILE];
     for half in 0..2 {
         let have = mask(n.saturating_sub(half * UNIT));
         // SAFETY: masked to what is there; within the panel.
         unsafe {
             let take = |p: *const f32| _mm512_maskz_loadu_ps(have, p.wrapping_add(half * UNIT));
-            let (a, b) = (parts(take(even)), parts(odd.map_or(_mm512_setzero_ps(), take)));
-            for p in 0..3 {
-                let v = _mm512_or_si512(_mm512_srli_epi32::<16>(a[p]), b[p]);
-                let to = out.as_mut_ptr().add(((2 * p + half) * UNIT + r) * ROW);
-                _mm512_storeu_ps(to, _mm512_castsi512_ps(v));
-            }
+            let to = out.as_mut_ptr().add((half * UNIT + r) * ROW);
+            put_pair(take(even), odd.map_or(_mm512_setzero_ps(), take), parts, to, 2 * TILE);
         }
     }
 }
 
-/// The products of parts, largest first as far as loads allow; tiles 0–3 are C, 4 and 5 A, 6 and 7 B.
+/// An instruction, or some, of a kernel: tiles 0–3 are C, 4 and 5 A, 6 and 7 B; one or two units of rows (r) by one or two
+/// halves of columns (h). `pa`, `pl`, `pb` ask for the next depth's lines of A, its lower unit and B.
+#[rustfmt::skip]
+macro_rules! step {
+    (a0 $r:tt $h:tt) => { step!(@a $r "0") };
+    (a1 $r:tt $h:tt) => { step!(@a $r "1024") };
+    (a2 $r:tt $h:tt) => { step!(@a $r "2048") };
+    (b0 $r:tt $h:tt) => { step!(@b $h "0" "1024") };
+    (b1 $r:tt $h:tt) => { step!(@b $h "2048" "3072") };
+    (b2 $r:tt $h:tt) => { step!(@b $h "4096" "5120") };
+    (@a 1 $at:literal) => { concat!("tileloadd tmm4, [{a} + {s}*1 + ", $at, "]") };
+    (@a 2 $at:literal) => { concat!(
+        "tileloadd tmm4, [{a} + {s}*1 + ", $at, "]\n", "tileloadd tmm5, [{below} + {s}*1 + ", $at, "]") };
+    (@b 1 $at:literal $next:literal) => { concat!("tileloadd tmm6, [{b} + {s}*1 + ", $at, "]") };
+    (@b 2 $at:literal $next:literal) => { concat!(
+        "tileloadd tmm6, [{b} + {s}*1 + ", $at, "]\n", "tileloadd tmm7, [{b} + {s}*1 + ", $next, "]") };
+    (dot 1 1) => { "tdpbf16ps tmm0, tmm4, tmm6" };
+    (dot 1 2) => { "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm1, tmm4, tmm7" };
+    (dot 2 1) => { "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm2, tmm5, tmm6" };
+    (dot 2 2) => {
+        "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm1, tmm4, tmm7\ntdpbf16ps tmm2, tmm5, tmm6\ntdpbf16ps tmm3, tmm5, tmm7"
+    };
+    (pa0 $r:tt $h:tt) => { step!(@p "{a} + 3072") };
+    (pa1 $r:tt $h:tt) => { step!(@p "{a} + 4096") };
+    (pa2 $r:tt $h:tt) => { step!(@p "{a} + 5120") };
+    (pl0 $r:tt $h:tt) => { step!(@p "{below} + 3072") };
+    (pl1 $r:tt $h:tt) => { step!(@p "{below} + 4096") };
+    (pl2 $r:tt $h:tt) => { step!(@p "{below} + 5120") };
+    (pb0 $r:tt $h:tt) => { step!(@p "{b} + {next}") };
+    (pb1 $r:tt $h:tt) => { step!(@p "{b} + {next} + 1024") };
+    (pb2 $r:tt $h:tt) => { step!(@p "{b} + {next} + 2048") };
+    (pb3 $r:tt $h:tt) => { step!(@p "{b} + {next} + 3072") };
+    (pb4 $r:tt $h:tt) => { step!(@p "{b} + {next} + 4096") };
+    (pb5 $r:tt $h:tt) => { step!(@p "{b} + {next} + 5120") };
+    (@p $from:literal) => { concat!(
+        ".irp at, 0, 64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960\n",
+        "prefetcht0 [", $from, " + \\at]\n.endr") };
+}
+
+/// C += a·b for two units of rows (`below` the second) and all of a panel, `depths` tiles deep.
 macro_rules! kernel {
-    ($name:ident, ($($second_row:literal)?), ($($second_half:literal)?)) => {
+    ($name:ident, $next:literal, $r:tt, $h:tt, [$($step:ident)*]) => {
         unsafe fn $name(a: *const f32, below: *const f32, b: *const f32, depths: usize) {
             // SAFETY: by the contract of `panel`: configured tiles, whole packed rows and columns.
             unsafe {
                 asm!(
                     "2:",
-                    kernel!(@a "0" $($second_row)?), kernel!(@b "0", "1024" $($second_half)?),
-                    kernel!(@dot ($($second_row)?) ($($second_half)?)),
-                    kernel!(@b "2048", "3072" $($second_half)?),
-                    kernel!(@dot ($($second_row)?) ($($second_half)?)),
-                    kernel!(@b "4096", "5120" $($second_half)?),
-                    kernel!(@dot ($($second_row)?) ($($second_half)?)),
-                    kernel!(@a "1024" $($second_row)?), kernel!(@b "2048", "3072" $($second_half)?),
-                    kernel!(@dot ($($second_row)?) ($($second_half)?)),
-                    kernel!(@b "0", "1024" $($second_half)?),
-                    kernel!(@dot ($($second_row)?) ($($second_half)?)),
-                    kernel!(@a "2048" $($second_row)?),
-                    kernel!(@dot ($($second_row)?) ($($second_half)?)),
+                    $(step!($step $r $h),)*
                     "add {a}, 3072",
                     "add {below}, 3072",
-                    "add {b}, 6144",
+                    "add {b}, {next}",
                     "dec {n}",
                     "jnz 2b",
                     a = inout(reg) a => _,
@@ -230,30 +277,39 @@ macro_rules! kernel {
                     b = inout(reg) b => _,
                     n = inout(reg) depths => _,
                     s = in(reg) 64_usize,
+                    next = const $next,
                     options(nostack, readonly),
                 );
             }
         }
     };
-    (@a $at:literal) => { concat!("tileloadd tmm4, [{a} + {s}*1 + ", $at, "]") };
-    (@a $at:literal $second:literal) => {
-        concat!("tileloadd tmm4, [{a} + {s}*1 + ", $at, "]\n", "tileloadd tmm5, [{below} + {s}*1 + ", $at, "]")
-    };
-    (@b $at:literal, $next:literal) => { concat!("tileloadd tmm6, [{b} + {s}*1 + ", $at, "]") };
-    (@b $at:literal, $next:literal $second:literal) => {
-        concat!("tileloadd tmm6, [{b} + {s}*1 + ", $at, "]\n", "tileloadd tmm7, [{b} + {s}*1 + ", $next, "]")
-    };
-    (@dot () ()) => { "tdpbf16ps tmm0, tmm4, tmm6" };
-    (@dot () ($c:literal)) => { "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm1, tmm4, tmm7" };
-    (@dot ($r:literal) ()) => { "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm2, tmm5, tmm6" };
-    (@dot ($r:literal) ($c:literal)) => {
-        "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm1, tmm4, tmm7\ntdpbf16ps tmm2, tmm5, tmm6\ntdpbf16ps tmm3, tmm5, tmm7"
+}
+
+/// A kernel for each shape; the products stand in an order that changes one operand at a time.
+macro_rules! kernels {
+    ($name:ident, $next:literal, $steps:tt) => {
+        mod $name {
+            use super::*;
+            kernel!(two_by_two, $next, 2, 2, $steps);
+            kernel!(two_by_one, $next, 2, 1, $steps);
+            kernel!(one_by_two, $next, 1, 2, $steps);
+            kernel!(one_by_one, $next, 1, 1, $steps);
+
+            pub fn of(tall: bool, wide: bool) -> Inner {
+                match (tall, wide) {
+                    (true, true) => two_by_two,
+                    (true, false) => two_by_one,
+                    (false, true) => one_by_two,
+                    (false, false) => one_by_one,
+                }
+            }
+        }
     };
 }
-kernel!(two_by_two, (2), (2));
-kernel!(two_by_one, (2), ());
-kernel!(one_by_two, (), (2));
-kernel!(one_by_one, (), ());
+type Inner = unsafe fn(*const f32, *const f32, *const f32, usize);
+kernels!(three, 6144, [a0 b0 dot pb0 pa0  b2 dot pb1 pl0  b1 dot pb2 pa1  a1 dot pb3 pl1  b0 dot pb4 pa2  a2 dot pb5 pl2]);
+kernels!(two, 4096, [a0 b0 dot pb0 pa0  b1 dot pb1 pl0  a1 dot pb2 pa1 pl1  b0 dot pb3 pa2  a2 dot pl2]);
+kernels!(one, 2048, [a0 b0 dot pb0 pa0 pl0  a1 dot pb1 pa1 pl1  a2 dot pa2 pl2]);
 
 unsafe fn clear() {
     // SAFETY: configured tiles.
@@ -287,24 +343,38 @@ macro_rules! tile_io {
 }
 tile_io!(0 1 2 3);
 
-/// All rows of the tile of C (at most 32 columns): `a` holds its packed rows, 16 after 16, `b` the packed columns,
-/// `depths` tiles deep.
+/// A product that is a term of a sum: packed rows of A from the task's first on, and packed columns of B.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    pub a: &'a [f32],
+    /// Words from 16 rows to the next 16.
+    pub unit: usize,
+    pub b: &'a [f32],
+    /// Tiles of depth.
+    pub depths: usize,
+    /// Of B.
+    pub parts: usize,
+}
+
+/// All rows of the tile of C (at most 32 columns): the sum of the pieces.
 ///
 /// # Safety
 /// This thread's tiles are configured; the tile of C belongs to this task.
 #[target_feature(enable = "avx512f")]
-pub unsafe fn panel(t: Tile, depths: usize, a: &[f32], b: &[f32]) {
+pub unsafe fn panel(t: Tile, pieces: &[Piece<'_>]) {
     #[repr(align(64))]
     struct Edge([f32; 4 * UNIT * UNIT]);
     let mut edge = Edge([0.0; 4 * UNIT * UNIT]);
-    let unit = depths * WORDS;
-    assert!(a.len() >= t.rows.div_ceil(UNIT) * unit && b.len() >= 2 * unit && depths > 0);
+    let units = t.rows.div_ceil(UNIT);
+    for p in pieces {
+        let words = p.depths * PARTS * TILE;
+        assert!(p.depths > 0 && p.unit >= words && p.a.len() >= (units - 1) * p.unit + words);
+        assert!((1..=3).contains(&p.parts) && p.b.len() >= 2 * p.depths * p.parts * TILE);
+    }
     let (wide, whole) = (t.cols > UNIT, t.cols == 2 * UNIT);
     for i in (0..t.rows).step_by(2 * UNIT) {
         let rows = (t.rows - i).min(2 * UNIT);
         let tall = rows > UNIT;
-        let upper = &a[i / UNIT * unit..];
-        let (lower, b) = (if tall { &upper[unit..] } else { upper }, b.as_ptr());
         let direct = whole && rows == 2 * UNIT;
         // SAFETY: by contract; what reaches beyond C goes by way of `edge`.
         unsafe {
@@ -315,11 +385,15 @@ pub unsafe fn panel(t: Tile, depths: usize, a: &[f32], b: &[f32]) {
             } else {
                 clear();
             }
-            match (tall, wide) {
-                (true, true) => two_by_two(upper.as_ptr(), lower.as_ptr(), b, depths),
-                (true, false) => two_by_one(upper.as_ptr(), lower.as_ptr(), b, depths),
-                (false, true) => one_by_two(upper.as_ptr(), lower.as_ptr(), b, depths),
-                (false, false) => one_by_one(upper.as_ptr(), lower.as_ptr(), b, depths),
+            for p in pieces {
+                let upper = p.a.as_ptr().add(i / UNIT * p.unit);
+                let lower = if tall { upper.add(p.unit) } else { upper };
+                let kernel = match p.parts {
+                    1 => one::of(tall, wide),
+                    2 => two::of(tall, wide),
+                    _ => three::of(tall, wide),
+                };
+                kernel(upper, lower, p.b.as_ptr(), p.depths);
             }
             if direct {
                 (0..4).for_each(|tile| put(tile, at(tile), t.stride));

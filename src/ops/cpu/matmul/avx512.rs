@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Depths of the passes over k, all about equal and at most `KC`.
-pub(super) fn pass(k: usize) -> usize {
+fn pass(k: usize) -> usize {
     let passes = k.div_ceil(KC);
     k.div_ceil(passes)
 }
@@ -67,7 +67,7 @@ pub(super) fn here(p: &Product) {
                     }
                     for n0 in (0..p.n).step_by(NR) {
                         pack_b(p, n0, k0, k, b);
-                        panel(p.tile(m0, m, n0, k0), k, a, b);
+                        panel(p.tile(m0, m, n0, k0), k, (a, MR * k), b);
                     }
                 }
             }
@@ -127,7 +127,7 @@ fn block(pool: &Pool, p: &Product, (m0, m): (usize, usize), (k0, k): (usize, usi
             // SAFETY: AVX-512 was detected; tasks write disjoint tiles of C.
             unsafe {
                 pack_b(p, n0, k0, k, b);
-                panel(p.tile(m0 + first, last - first, n0, k0), k, &a[first * k..], b);
+                panel(p.tile(m0 + first, last - first, n0, k0), k, (&a[first * k..], MR * k), b);
             }
         });
     });
@@ -286,15 +286,16 @@ pub(super) struct Tile {
 /// All rows of the tile (at most 32 columns) from packed rows of A and one packed panel of B.
 ///
 /// # Safety
-/// AVX-512F; `a` holds the packed rows and `b` the packed columns, k deep; the tile belongs to this task.
+/// AVX-512F; `a` holds the packed rows, 12 after 12 so many floats apart, and `b` the packed columns, k deep; the tile
+/// belongs to this task.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], b: &[f32]) {
+pub(super) unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
     let (low, high) = (mask(t.cols), mask(t.cols.saturating_sub(16)));
     let mut sums = Sums([0.0; MR * NR]);
-    assert!(a.len() >= t.rows.div_ceil(MR) * MR * k && b.len() >= k * NR);
+    assert!(t.rows > 0 && unit >= MR * k && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + MR * k && b.len() >= k * NR);
     for i in (0..t.rows).step_by(MR) {
         let rows = MR.min(t.rows - i);
-        let (a, b) = (a[i * k..].as_ptr(), b.as_ptr());
+        let (a, b) = (a[i / MR * unit..].as_ptr(), b.as_ptr());
         // SAFETY: by contract; the masks keep within C's rows.
         unsafe {
             match (t.cols > 16, rows) {

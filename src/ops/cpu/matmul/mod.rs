@@ -7,6 +7,8 @@ mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
+pub mod columns;
+#[cfg(target_arch = "x86_64")]
 pub mod panels;
 #[cfg(target_arch = "x86_64")]
 mod tile;
@@ -73,9 +75,9 @@ pub enum Store {
 /// the CPU has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[pass over k][12 rows][k][12]`.
+    /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[12 rows][k][12]`.
     Avx512,
-    /// Tiles: B as `[panel][depth of 32][part][half][pair of depths][16 × 2]`, A as `[pass][16 rows][depth][part][row][32]`.
+    /// Tiles: B as `[panel][depth of 32][part][half][pair of depths][16 × 2]`, A as `[16 rows][depth][part][row][32]`.
     Amx,
 }
 

@@ -1,191 +1,33 @@
-//! Products with columns that were packed beforehand: weights once for all steps, adapters once a call. Several products
-//! that share their rows are computed in one go: the rows are packed once, the tasks handed out once.
+//! Sums of products that share their rows: the rows are packed once, the tasks handed out once for each stretch of depth
+//! whose packed rows stay in a cache.
 
 use std::cell::RefCell;
 
-use crate::ops::cpu::matmul::avx512::{self, Tile, grown, pack_rows, pack_transposed};
+use crate::ops::cpu::matmul::avx512::{self, Tile, pack_transposed};
+use crate::ops::cpu::matmul::columns::Columns;
 use crate::ops::cpu::matmul::tile::{MR, NR};
 use crate::ops::cpu::matmul::{Kernel, amx};
 use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
-use crate::ops::{WeightRef, decode};
 
 /// Packed rows of A that are worked on at once stay in the L2 cache: words.
-const BLOCK: usize = 300_000;
+const CACHED: usize = 280_000;
+/// Rows of a block, at most: each makes a stored weight's columns anew.
+const ROWS: usize = 256;
 
 thread_local! {
-    static ROWS: RefCell<Words> = RefCell::default();
-    static DECODED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static PACKED: RefCell<Words> = RefCell::default();
+    static MADE: RefCell<Words> = RefCell::default();
 }
 
 impl Kernel {
-    /// Words of a panel of 32 columns, k deep.
-    fn panel(self, k: usize) -> usize {
-        match self {
-            Self::Avx512 => NR * k,
-            Self::Amx => 2 * amx::row_words(k),
-        }
-    }
-
     /// Rows that are packed together, and their words.
     fn unit(self, k: usize) -> (usize, usize) {
         match self {
             Self::Avx512 => (MR, MR * k),
-            Self::Amx => (amx::UNIT, amx::row_words(k)),
+            Self::Amx => (amx::UNIT, amx::row_words(k, amx::PARTS)),
         }
     }
-
-    /// Depths of a pass over k, during which a panel of B stays in a cache.
-    fn pass(self, k: usize) -> usize {
-        match self {
-            Self::Avx512 => avx512::pass(k),
-            Self::Amx => {
-                let depths = k.div_ceil(amx::DEPTH);
-                depths.div_ceil(depths.div_ceil(5)) * amx::DEPTH
-            }
-        }
-    }
-}
-
-/// B in panels of 32 columns, zero beyond n.
-#[derive(Clone, Copy, Debug)]
-pub struct Panels<'a> {
-    kernel: Kernel,
-    data: &'a [f32],
-    n: usize,
-    k: usize,
-}
-
-impl<'a> Panels<'a> {
-    /// Words of n columns, k deep.
-    pub fn len(kernel: Kernel, n: usize, k: usize) -> usize {
-        n.div_ceil(NR) * kernel.panel(k)
-    }
-
-    pub fn new(kernel: Kernel, data: &'a [f32], n: usize, k: usize) -> Self {
-        assert!(data.len() == Self::len(kernel, n, k));
-        Self { kernel, data, n, k }
-    }
-
-    pub fn kernel(&self) -> Kernel {
-        self.kernel
-    }
-
-    pub fn columns(&self) -> usize {
-        self.n
-    }
-
-    /// The part of a panel from depth `k0` on, `k` deep.
-    fn get(&self, panel: usize, k0: usize, k: usize) -> &'a [f32] {
-        let words = self.kernel.panel(self.k);
-        &self.data[panel * words..][..words][self.kernel.panel(k0)..][..self.kernel.panel(k)]
-    }
-}
-
-/// `n` ≤ 32 rows of `k` values, end to end, as the columns of one panel.
-fn pack_panel(kernel: Kernel, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
-    assert!(n <= NR && rows.len() >= n * k && out.len() == kernel.panel(k));
-    // SAFETY: the kernel's CPU features were detected, and the rows are there.
-    unsafe {
-        match kernel {
-            Kernel::Avx512 => pack_transposed::<NR>(rows.as_ptr(), k, n, k, out),
-            Kernel::Amx => amx::pack_columns(rows.as_ptr(), k, n, k, out),
-        }
-    }
-}
-
-/// The columns of Bᵀ = `rows` (n × k, row-major).
-pub fn pack_t(kernel: Kernel, pool: &Pool, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
-    assert!(rows.len() == n * k && out.len() == Panels::len(kernel, n, k));
-    let (words, parts) = (kernel.panel(k), Parts::new(out));
-    pool.run(n.div_ceil(NR), &|j| {
-        // SAFETY: each task its panel.
-        let out = unsafe { parts.slice(j * words, words) };
-        pack_panel(kernel, &rows[j * NR * k..], NR.min(n - j * NR), k, out);
-    });
-}
-
-/// The columns of B = `rows` (k × n, row-major).
-pub fn pack(kernel: Kernel, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
-    assert!(rows.len() == n * k && out.len() == Panels::len(kernel, n, k));
-    for (j, out) in out.chunks_exact_mut(kernel.panel(k)).enumerate() {
-        let (from, cols) = (rows[j * NR..].as_ptr(), NR.min(n - j * NR));
-        // SAFETY: the kernel's CPU features were detected; k rows of n values are there.
-        unsafe {
-            match kernel {
-                Kernel::Avx512 => pack_rows::<NR>(from, 1, n, cols, k, out),
-                Kernel::Amx => {
-                    for pair in 0..amx::padded(k) / 2 {
-                        let row = |i: usize| from.wrapping_add(i * n);
-                        let odd = (2 * pair + 1 < k).then(|| row(2 * pair + 1));
-                        let cols = if 2 * pair < k { cols } else { 0 };
-                        amx::pack_pair(row(2 * pair), odd, cols, pair, out);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A weight's rows as columns: for y = x·Wᵀ.
-pub fn pack_weight(kernel: Kernel, pool: &Pool, w: WeightRef<'_>, out: &mut [f32]) {
-    let (n, k) = (w.rows, w.cols);
-    assert!(out.len() == Panels::len(kernel, n, k));
-    let (words, parts) = (kernel.panel(k), Parts::new(out));
-    pool.run(n.div_ceil(NR), &|j| {
-        let (first, rows) = (j * NR, NR.min(n - j * NR));
-        DECODED.with_borrow_mut(|wide| {
-            let wide = &mut grown(wide, rows * k)[..rows * k];
-            for (i, row) in wide.chunks_exact_mut(k).enumerate() {
-                decode(w.encoding, w.row(first + i), row);
-            }
-            // SAFETY: each task its panel.
-            pack_panel(kernel, wide, rows, k, unsafe { parts.slice(j * words, words) });
-        });
-    });
-}
-
-/// A weight's columns: for dx = dy·W.
-pub fn pack_weight_back(kernel: Kernel, pool: &Pool, w: WeightRef<'_>, out: &mut [f32]) {
-    let (n, k) = (w.cols, w.rows);
-    assert!(out.len() == Panels::len(kernel, n, k));
-    let (words, parts) = (kernel.panel(k), Parts::new(out));
-    // Whole tiles of depth to a task.
-    let step = 2 * amx::DEPTH;
-    let last = if kernel == Kernel::Amx { amx::padded(k) } else { k };
-    pool.run(k.div_ceil(step), &|task| {
-        DECODED.with_borrow_mut(|wide| {
-            let wide = &mut grown(wide, 2 * n)[..2 * n];
-            for row in (task * step..last.min((task + 1) * step)).step_by(2) {
-                let have = k.saturating_sub(row).min(2);
-                for (i, wide) in wide.chunks_exact_mut(n).take(have).enumerate() {
-                    decode(w.encoding, w.row(row + i), wide);
-                }
-                for j in 0..n.div_ceil(NR) {
-                    let cols = NR.min(n - j * NR);
-                    // SAFETY: the task's own depths of each panel; the kernel's CPU features were detected.
-                    unsafe {
-                        match kernel {
-                            Kernel::Avx512 => {
-                                let to = parts.slice(j * words + row * NR, have * NR);
-                                for (to, from) in to.chunks_exact_mut(NR).zip(wide.chunks_exact(n)) {
-                                    to[..cols].copy_from_slice(&from[j * NR..][..cols]);
-                                    to[cols..].fill(0.0);
-                                }
-                            }
-                            Kernel::Amx => {
-                                let (d, depth) = (row / amx::DEPTH, kernel.panel(amx::DEPTH));
-                                let to = parts.slice(j * words + d * depth, depth);
-                                let from = |i: usize| wide[i * n + j * NR..].as_ptr();
-                                let (cols, odd) = (if have > 0 { cols } else { 0 }, (have > 1).then(|| from(1)));
-                                amx::pack_pair(from(0), odd, cols, row % amx::DEPTH / 2, to);
-                            }
-                        }
-                    }
-                }
-            }
-        });
-    });
 }
 
 /// A C that is a sum of products, each of some rows of A (their number in the block) and some columns of B.
@@ -196,19 +38,18 @@ pub struct Sum<'a> {
     pub stride: usize,
     /// Added to what C holds, or in its place.
     pub add: bool,
-    pub terms: Vec<(usize, Panels<'a>)>,
+    pub terms: Vec<(usize, Columns<'a>)>,
 }
 
-/// The first row and the number of rows of blocks whose packed rows, `depth` values each, stay in a cache. They are about
-/// equal: a small last one would read the weights for little.
-pub fn blocks(kernel: Kernel, m: usize, depth: usize) -> impl Iterator<Item = (usize, usize)> {
-    let (unit, words) = kernel.unit(depth.max(1));
-    let most = (BLOCK / words).clamp(96 / unit, 480 / unit) * unit;
-    let step = (m.div_ceil(m.div_ceil(most).max(1)).div_ceil(unit) * unit).max(unit);
+/// The first row and the number of rows of blocks. They are about equal: a small last one would read the weights for
+/// little.
+pub fn blocks(kernel: Kernel, m: usize) -> impl Iterator<Item = (usize, usize)> {
+    let unit = kernel.unit(1).0;
+    let step = (m.div_ceil(m.div_ceil(ROWS).max(1)).div_ceil(unit) * unit).max(unit);
     (0..m).step_by(step).map(move |m0| (m0, step.min(m - m0)))
 }
 
-/// Packed rows of several A's.
+/// Packed rows of several A's: each `[unit of rows][depth]`.
 #[derive(Debug)]
 pub struct Block<'a> {
     kernel: Kernel,
@@ -222,7 +63,51 @@ pub struct Block<'a> {
 
 /// Calls `f` with a block of `m` rows, in which nothing is packed yet.
 pub fn with_block<R>(kernel: Kernel, pool: &Pool, m: usize, f: impl FnOnce(&mut Block<'_>) -> R) -> R {
-    ROWS.with_borrow_mut(|a| f(&mut Block { kernel, pool, m, a, places: Vec::new(), used: 0 }))
+    PACKED.with_borrow_mut(|a| f(&mut Block { kernel, pool, m, a, places: Vec::new(), used: 0 }))
+}
+
+/// A term, or a stretch of its depth.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    /// Which A.
+    a: usize,
+    b: Columns<'a>,
+    k0: usize,
+    k: usize,
+}
+
+/// A sum as the tasks see it.
+struct Work<'a> {
+    c: Parts<f32>,
+    stride: usize,
+    n: usize,
+    add: bool,
+    /// Panels to a task.
+    group: usize,
+    /// What is computed while the same packed rows are in the cache.
+    stages: Vec<Vec<Piece<'a>>>,
+}
+
+/// Terms cut into stages of about `deep`.
+fn stages<'a>(terms: &[(usize, Columns<'a>)], deep: usize) -> Vec<Vec<Piece<'a>>> {
+    let mut stages: Vec<Vec<Piece<'a>>> = vec![Vec::new()];
+    let mut depth = 0;
+    for &(a, b) in terms {
+        let step = b.k.div_ceil(b.k.div_ceil(deep).max(1)).next_multiple_of(b.align);
+        for k0 in (0..b.k).step_by(step) {
+            let k = step.min(b.k - k0);
+            // A rank's few depths never make a stage of their own.
+            if depth > 0 && depth + k > deep + 64 {
+                stages.push(Vec::new());
+                depth = 0;
+            }
+            depth += k;
+            if let Some(stage) = stages.last_mut() {
+                stage.push(Piece { a, b, k0, k });
+            }
+        }
+    }
+    stages
 }
 
 impl Block<'_> {
@@ -235,20 +120,16 @@ impl Block<'_> {
         self.places.push((start, k));
         self.used += count * words;
         let parts = Parts::new(&mut self.a.at_least(self.used)[start..]);
-        let (step, share) = (kernel.pass(k), count.div_ceil(8).max(1));
+        let share = count.div_ceil(8).max(1);
         let pack = |task: usize| {
             for i in task * share..((task + 1) * share).min(count) {
-                for k0 in (0..k).step_by(step) {
-                    let (k, have) = (step.min(k - k0), unit.min(m - i * unit));
-                    let words = kernel.unit(k).1;
-                    // SAFETY: each unit of rows is one task's; they lie within A; the CPU's features were detected.
-                    unsafe {
-                        let to = parts.slice(kernel.unit(k0).1 * count + i * words, words);
-                        let from = data.as_ptr().add(i * unit * stride + k0);
-                        match kernel {
-                            Kernel::Avx512 => pack_transposed::<MR>(from, stride, have, k, to),
-                            Kernel::Amx => amx::pack_rows(from, stride, have, k, to),
-                        }
+                let (from, have) = (data[i * unit * stride..].as_ptr(), unit.min(m - i * unit));
+                // SAFETY: each task its units; the rows are there; the kernel's CPU features were detected.
+                unsafe {
+                    let to = parts.slice(i * words, words);
+                    match kernel {
+                        Kernel::Avx512 => pack_transposed::<MR>(from, stride, have, k, to),
+                        Kernel::Amx => amx::pack_rows(from, stride, have, k, to),
                     }
                 }
             }
@@ -263,53 +144,112 @@ impl Block<'_> {
         self.places.len() - 1
     }
 
-    /// All sums, over the block's rows. Tasks are cut by shape alone: the bits don't depend on the number of threads.
+    /// Depth of a stage, whose packed rows fill half of a cache of `CACHED` words where it is shared with `group` panels.
+    fn deep(&self, group: usize) -> usize {
+        let (unit, words) = self.kernel.unit(amx::DEPTH);
+        let all = self.m.div_ceil(unit).max(1) * words;
+        let room = if group > 1 { CACHED / 2 } else { CACHED };
+        let most = if group > 1 { 512 } else { 1536 };
+        (room / all * amx::DEPTH).clamp(128, most)
+    }
+
+    /// All sums, over the block's rows. A C's bits depend on its shape alone, not on the tasks or threads.
     pub fn sums(&self, sums: &mut [Sum<'_>]) {
         let (m, kernel) = (self.m, self.kernel);
-        let unit = kernel.unit(1).0;
-        let count = m.div_ceil(unit);
         let mut work = Vec::with_capacity(sums.len());
         for s in sums.iter_mut() {
             let n = s.terms.first().map_or(0, |t| t.1.n);
-            assert!(s.terms.iter().all(|(a, b)| b.kernel == kernel && b.n == n && b.k == self.places[*a].1));
+            assert!(s.terms.iter().all(|(a, b)| b.kernel() == kernel && b.n == n && b.k == self.places[*a].1));
             assert!(m == 0 || n == 0 || (s.stride >= n && (m - 1) * s.stride + n <= s.c.len()));
-            work.push((Parts::new(s.c), s.stride, n, s.add, &s.terms));
+            let group = s.terms.iter().map(|t| t.1.group).max().unwrap_or(1);
+            let stages = stages(&s.terms, self.deep(group));
+            work.push(Work { c: Parts::new(s.c), stride: s.stride, n, add: s.add, group, stages });
         }
+        for stage in 0..work.iter().map(|w| w.stages.len()).max().unwrap_or(0) {
+            self.stage(&work, stage);
+        }
+    }
+
+    fn stage(&self, work: &[Work<'_>], stage: usize) {
+        let count = self.m.div_ceil(self.kernel.unit(1).0);
+        let groups = |w: &Work<'_>| if stage < w.stages.len() { w.n.div_ceil(w.group * NR) } else { 0 };
         let tasks: Vec<(usize, usize)> =
-            work.iter().enumerate().flat_map(|(s, w)| (0..w.2.div_ceil(NR)).map(move |j| (s, j))).collect();
-        // Few panels: the rows are divided, too.
-        let splits = if tasks.len() >= 16 { 1 } else { (16 / tasks.len().max(1)).min(count.div_ceil(4)).max(1) };
+            work.iter().enumerate().flat_map(|(s, w)| (0..groups(w)).map(move |j| (s, j * w.group))).collect();
+        // Few panels: the rows are divided, too. Each part makes a stored weight's columns again.
+        let stored = work.iter().any(|w| w.stages.get(stage).is_some_and(|s| s.iter().any(|p| p.b.scratch(1) > 0)));
+        let want = if stored { self.pool.threads() } else { (3 * self.pool.threads()).max(8) };
+        let splits = if tasks.len() >= want { 1 } else { (want / tasks.len().max(1)).min(count.div_ceil(4)).max(1) };
         let share = count.div_ceil(splits).max(1);
         let splits = count.div_ceil(share);
         self.pool.run(tasks.len() * splits, &|task| {
-            let ((s, j), split) = (tasks[task / splits], task % splits);
-            let (c, stride, n, add, terms) = &work[s];
-            let (first, last) = (split * share, ((split + 1) * share).min(count));
-            let rows = (last * unit).min(m) - first * unit;
-            // SAFETY: the tile lies within C by the assertions above, and belongs to this task.
-            let tile = unsafe { c.pointer(first * unit * stride + j * NR) };
-            let mut tile = Tile { c: tile, stride: *stride, rows, cols: NR.min(n - j * NR), add: *add };
-            // SAFETY: there is such a kernel only where the CPU has tiles.
-            let _tiles = (kernel == Kernel::Amx).then(|| unsafe { amx::Tiles::configure() });
-            for (a, b) in terms.iter() {
-                let (start, k_all) = self.places[*a];
-                let step = kernel.pass(k_all);
-                for k0 in (0..k_all).step_by(step) {
-                    let k = step.min(k_all - k0);
-                    let words = kernel.unit(k).1;
-                    let a = &self.a[start + kernel.unit(k0).1 * count + first * words..][..(last - first) * words];
-                    let b = b.get(j, k0, k);
-                    // SAFETY: the kernel's CPU features were detected; tiles are configured where it has them.
-                    unsafe {
-                        match kernel {
-                            Kernel::Avx512 => avx512::panel(tile, k, a, b),
-                            Kernel::Amx => amx::panel(tile, k.div_ceil(amx::DEPTH), a, b),
-                        }
-                    }
+            let ((s, first), split) = (tasks[task / splits], task % splits);
+            let units = (split * share, ((split + 1) * share).min(count));
+            MADE.with_borrow_mut(|made| self.task(&work[s], stage, first, units, made));
+        });
+    }
+
+    /// A group of panels, rows of the units `first..last`.
+    fn task(&self, w: &Work<'_>, stage: usize, panel: usize, (first, last): (usize, usize), made: &mut Words) {
+        let (kernel, pieces) = (self.kernel, &w.stages[stage]);
+        let unit = kernel.unit(1).0;
+        let made = made.at_least(pieces.iter().map(|p| p.b.scratch(p.k)).sum());
+        let mut at = 0;
+        for p in pieces {
+            let len = p.b.scratch(p.k);
+            p.b.make(panel, p.k0, p.k, &mut made[at..at + len]);
+            at += len;
+        }
+        // SAFETY: there is such a kernel only where the CPU has tiles.
+        let _tiles = (kernel == Kernel::Amx).then(|| unsafe { amx::Tiles::configure() });
+        let rows = (last * unit).min(self.m) - first * unit;
+        for j in panel..(panel + w.group).min(w.n.div_ceil(NR)) {
+            // SAFETY: the tile lies within C by the assertions of `sums`, and belongs to this task.
+            let c = unsafe { w.c.pointer(first * unit * w.stride + j * NR) };
+            let tile = Tile { c, stride: w.stride, rows, cols: NR.min(w.n - j * NR), add: w.add || stage > 0 };
+            let mut at = 0;
+            let operands = pieces.iter().map(|p| {
+                let (start, k) = self.places[p.a];
+                let words = kernel.unit(k).1;
+                let a = &self.a[start + first * words..][..(last - first) * words][kernel.unit(p.k0).1..];
+                let b = p.b.get(j, p.k0, p.k, &made[at..]);
+                at += p.b.scratch(p.k);
+                (p, a, words, b)
+            });
+            // SAFETY: the kernel's CPU features were detected; tiles are configured where it has them.
+            unsafe { multiply(kernel, tile, operands) };
+        }
+    }
+}
+
+/// # Safety
+/// The kernel's CPU features were detected, tiles are configured, and the tile of C is the caller's.
+unsafe fn multiply<'a>(
+    kernel: Kernel,
+    mut tile: Tile,
+    operands: impl Iterator<Item = (&'a Piece<'a>, &'a [f32], usize, &'a [f32])>,
+) {
+    // SAFETY: by contract.
+    unsafe {
+        match kernel {
+            Kernel::Avx512 => {
+                for (p, a, unit, b) in operands {
+                    avx512::panel(tile, p.k, (a, unit), b);
                     tile.add = true;
                 }
             }
-        });
+            Kernel::Amx => {
+                let pieces: Vec<_> = operands
+                    .map(|(p, a, unit, b)| amx::Piece {
+                        a,
+                        unit,
+                        b,
+                        depths: p.k.div_ceil(amx::DEPTH),
+                        parts: p.b.parts,
+                    })
+                    .collect();
+                amx::panel(tile, &pieces);
+            }
+        }
     }
 }
 

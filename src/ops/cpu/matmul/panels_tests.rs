@@ -1,9 +1,11 @@
 //! Sums of packed products against the plain product in f64.
 
 use super::*;
+use crate::ops::WeightRef;
 use crate::ops::cpu::matmul::Route;
-use crate::ops::random::uniform_at;
-use crate::ops::{Encoding, RowOrder};
+use crate::ops::cpu::matmul::columns::{Side, pack, pack_t, pack_weight};
+use crate::ops::random::{bits_at, uniform_at};
+use crate::ops::{Encoding, RowOrder, decode, encode_nearest};
 
 fn random(key: u64, len: usize) -> Vec<f32> {
     (0..len).map(|i| uniform_at(key, i as u64) as f32 - 0.5).collect()
@@ -37,28 +39,28 @@ fn in_odd_shapes(kernel: Kernel) {
         let mut first = Vec::new();
         for threads in [1, 3] {
             let pool = Pool::new(threads);
-            let mut packed = vec![f32::NAN; Panels::len(kernel, n, k)];
-            pack_weight(kernel, &pool, weight(&bytes, n, k), &mut packed);
-            let mut again = vec![f32::NAN; Panels::len(kernel, n, k)];
+            let mut packed = vec![f32::NAN; Columns::len(kernel, n, k)];
+            pack_weight(kernel, &pool, weight(&bytes, n, k), Side::Forward, &mut packed);
+            let mut again = vec![f32::NAN; Columns::len(kernel, n, k)];
             pack_t(kernel, &pool, &w, n, k, &mut again);
             assert!(packed == again);
             // The same columns, from their transpose.
             let turned: Vec<u8> = (0..k * n).flat_map(|i| w[i % n * k + i / n].to_le_bytes()).collect();
-            let mut back = vec![f32::NAN; Panels::len(kernel, n, k)];
-            pack_weight_back(kernel, &pool, weight(&turned, k, n), &mut back);
+            let mut back = vec![f32::NAN; Columns::len(kernel, n, k)];
+            pack_weight(kernel, &pool, weight(&turned, k, n), Side::Back, &mut back);
             assert!(packed == back);
-            let mut small = vec![f32::NAN; Panels::len(kernel, n, r)];
+            let mut small = vec![f32::NAN; Columns::len(kernel, n, r)];
             pack(kernel, &b, n, r, &mut small);
             for add in [false, true] {
                 let mut c = old.clone();
                 let mut other = vec![f32::NAN; m * n];
-                for (m0, m) in blocks(kernel, m, k + r) {
+                for (m0, m) in blocks(kernel, m) {
                     with_block(kernel, &pool, m, |block| {
                         let (big, low) = (block.rows(&x[m0 * k..], k, k), block.rows(&low[m0 * r..], r, r));
                         let (c, other) = (&mut c[m0 * (n + 3)..], &mut other[m0 * n..]);
                         let terms =
-                            vec![(big, Panels::new(kernel, &packed, n, k)), (low, Panels::new(kernel, &small, n, r))];
-                        let one = vec![(big, Panels::new(kernel, &packed, n, k))];
+                            vec![(big, Columns::new(kernel, &packed, n, k)), (low, Columns::new(kernel, &small, n, r))];
+                        let one = vec![(big, Columns::new(kernel, &packed, n, k))];
                         block.sums(&mut [
                             Sum { c, stride: n + 3, add, terms },
                             Sum { c: other, stride: n, add: false, terms: one },
@@ -88,6 +90,130 @@ fn in_odd_shapes(kernel: Kernel) {
                 } else {
                     assert!(first[usize::from(add)] == c, "other bits with other threads");
                 }
+            }
+        }
+    }
+}
+
+/// Every encoding, both ways round: a weight's columns made in the task give the bits of those packed beforehand, and the
+/// product of the decoded values.
+#[test]
+fn stored_weights_of_every_encoding() {
+    let kernels = [Kernel::Avx512, Kernel::Amx];
+    let kernels = match Route::detect() {
+        Route::Gemm => &kernels[..0],
+        Route::Avx512 { tiles } => &kernels[..1 + usize::from(tiles)],
+    };
+    for (case, encoding) in Encoding::ALL.into_iter().enumerate() {
+        let (rows, cols) = if encoding.block().0 == 1 { (70, 333) } else { (70, 1280) };
+        let values: Vec<f32> = random(7, rows * cols).iter().map(|v| v * 0.2).collect();
+        let mut bytes = Vec::new();
+        if encode_nearest(encoding, &values, &mut bytes).is_err() {
+            // K-quants: any codes under scales that are numbers.
+            bytes = (0..encoding.bytes_for(rows * cols)).map(|i| (bits_at(5, i as u64) % 64) as u8).collect();
+        }
+        let w = WeightRef { bytes: &bytes, encoding, rows, cols, row_order: RowOrder::Hf };
+        let mut decoded = vec![0.0; rows * cols];
+        decode(encoding, &bytes, &mut decoded);
+        for side in [Side::Forward, Side::Back] {
+            let (n, k) = if side == Side::Forward { (rows, cols) } else { (cols, rows) };
+            let m = 40 + 250 * (case % 2);
+            let x = random(case as u64, m * k);
+            let at = |j: usize, i: usize| decoded[if side == Side::Forward { j * cols + i } else { i * cols + j }];
+            let want: Vec<f64> = (0..m * n)
+                .map(|c| (0..k).map(|i| f64::from(x[c / n * k + i]) * f64::from(at(c % n, i))).sum())
+                .collect();
+            let size = want.iter().map(|v| v.abs()).fold(0.0, f64::max);
+            for &kernel in kernels {
+                let pool = Pool::new(3);
+                let mut packed = vec![f32::NAN; Columns::weight_len(kernel, w, side)];
+                pack_weight(kernel, &pool, w, side, &mut packed);
+                let [made, beforehand] = [Columns::stored(kernel, w, side), Columns::packed(kernel, &packed, w, side)]
+                    .map(|b| {
+                        let mut c = vec![f32::NAN; m * n];
+                        for (m0, rows) in blocks(kernel, m) {
+                            with_block(kernel, &pool, rows, |block| {
+                                let terms = vec![(block.rows(&x[m0 * k..], k, k), b)];
+                                block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add: false, terms }]);
+                            });
+                        }
+                        c
+                    });
+                assert!(made == beforehand, "{kernel:?} {encoding:?} {side:?}");
+                for (a, b) in made.iter().zip(&want) {
+                    assert!((f64::from(*a) - b).abs() < 3e-6 * size, "{kernel:?} {encoding:?} {side:?}: {a}, not {b}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn product_speed() {
+    assert!(Route::detect() == Route::Avx512 { tiles: true });
+    let pool = Pool::new(1);
+    for (kernel, encoding) in [(Kernel::Amx, Encoding::Q4K)] {
+        for (m, n, k) in [
+            (224, 576, 576),
+            (432, 576, 576),
+            (432, 3072, 576),
+            (432, 576, 1536),
+            (128, 576, 1536),
+            (64, 4096, 576),
+            (224, 1536, 576),
+            (224, 512, 2048),
+            (480, 5632, 2048),
+        ] {
+            let block = encoding.block().0;
+            if k % block != 0 || n % block != 0 {
+                continue;
+            }
+            let x = random(1, m * k);
+            let mut w: Vec<f32> = random(2, n * k);
+            w.iter_mut().for_each(|w| *w *= 0.1);
+            let bytes: Vec<u8> = match encoding {
+                Encoding::Q4K | Encoding::Q6K => {
+                    (0..encoding.bytes_for(n * k)).map(|i| (i * 7919 % 61) as u8).collect()
+                }
+                _ => {
+                    let mut out = Vec::new();
+                    encode_nearest(encoding, &w, &mut out).unwrap();
+                    out
+                }
+            };
+            for side in [Side::Forward, Side::Back] {
+                let (rows, cols) = if side == Side::Forward { (n, k) } else { (k, n) };
+                let w = WeightRef { bytes: &bytes, encoding, rows, cols, row_order: RowOrder::Hf };
+                let mut packed = crate::ops::cpu::words::Words::zeros(Columns::weight_len(kernel, w, side));
+                pack_weight(kernel, &pool, w, side, &mut packed);
+                let t = std::time::Instant::now();
+                pack_weight(kernel, &pool, w, side, &mut packed);
+                let packing = t.elapsed().as_secs_f64();
+                let mut c = vec![0.0; m * n];
+                let flop = 2.0 * (m * n * k) as f64;
+                let mut speed = |b: Columns<'_>| {
+                    let (mut best, mut rows_best) = (f64::MAX, f64::MAX);
+                    for _ in 0..20 {
+                        let t = std::time::Instant::now();
+                        let mut packing = 0.0;
+                        for (m0, rows) in blocks(kernel, m) {
+                            with_block(kernel, &pool, rows, |block| {
+                                let t = std::time::Instant::now();
+                                let x = block.rows(&x[m0 * k..], k, k);
+                                packing += t.elapsed().as_secs_f64();
+                                let terms = vec![(x, b)];
+                                block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add: false, terms }]);
+                            });
+                        }
+                        best = best.min(t.elapsed().as_secs_f64());
+                        rows_best = rows_best.min(packing);
+                    }
+                    (flop / best / 1e9, flop / (best - rows_best) / 1e9)
+                };
+                let (p, s) =
+                    (speed(Columns::packed(kernel, &packed, w, side)), speed(Columns::stored(kernel, w, side)));
+                std::io::Write::write_all(&mut std::io::stderr(), format!("threads 1 {kernel:?} {encoding:?} {m}x{n}x{k} {side:?}: packed {:.0} ({:.0} without rows), stored {:.0} ({:.0}) GFLOP/s; packing {:.3} ns a value\n", p.0, p.1, s.0, s.1, packing / (n * k) as f64 * 1e9).as_bytes()).unwrap();
             }
         }
     }

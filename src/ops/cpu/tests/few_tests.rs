@@ -98,7 +98,7 @@ fn products_of_one_input_and_low_rank_terms_row_by_row() {
 #[test]
 #[ignore = "a measurement"]
 fn few_rows_speed() {
-    let cpu = Cpu::new(1);
+    let cpu = Cpu::new(1, Residency::Stored);
     let cases = [(576, 576), (1536, 576), (576, 1536), (49152, 576)].into_iter().flat_map(|shape| {
         [Encoding::F32, Encoding::F16, Encoding::Q8_0, Encoding::Q4_1, Encoding::Q5_0, Encoding::Q4K, Encoding::Q6K]
             .map(|e| (shape, e))

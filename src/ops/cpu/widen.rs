@@ -1,16 +1,23 @@
-//! An encoded row in registers (AVX-512), to be multiplied at once or written out: codes become values by a look-up among
+//! Encoded blocks in registers (AVX-512), to be multiplied at once or written out: codes become values by a look-up among
 //! the 16 or 32 that a block's scale allows. They are bit for bit what decoding gives.
 
 use std::arch::x86_64::*;
 
 use crate::ops::Encoding;
 
-/// (row, x, out, columns): reads a row of whole blocks and `columns` floats of x.
-type Read = unsafe fn(*const u8, *const f32, *mut f32, usize);
+/// (first block, bytes from block to block, x, out, values): reads whole blocks (32 plain floats count as one) and as many
+/// floats of x.
+type Read = unsafe fn(*const u8, usize, *const f32, *mut f32, usize);
 
-/// How rows of one encoding are read.
+/// Whether this CPU can run what stands here.
+pub(super) fn ready() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx512f") && has!("avx512bw") && has!("f16c") && has!("fma")
+}
+
+/// How blocks of one encoding are read.
 #[derive(Clone, Copy)]
-pub(super) struct Kernel {
+pub(super) struct Reader {
     /// Writes the 16 partial sums of row·x: lane `l` adds the products at 32·i + l in order, then those at 32·i + 16 + l.
     dot: Read,
     /// Writes the row's values; x is not read.
@@ -18,8 +25,8 @@ pub(super) struct Kernel {
     encoding: Encoding,
 }
 
-impl Kernel {
-    /// The kernel for rows of `cols` values, where there is one; `super::wide::ready` is the caller's to ask.
+impl Reader {
+    /// The reader of rows of `cols` values, where there is one; [`ready`] is the caller's to ask.
     pub fn find(encoding: Encoding, cols: usize) -> Option<Self> {
         if !cols.is_multiple_of(encoding.block().0.max(32)) {
             return None;
@@ -30,8 +37,7 @@ impl Kernel {
             };
         }
         match encoding {
-            // The f32 copy is read, which lies in the same order.
-            Encoding::F32 => None,
+            Encoding::F32 => both!(f32),
             Encoding::F16 => both!(f16),
             Encoding::BF16 => both!(bf16),
             Encoding::Q8_0 => both!(q8_0),
@@ -46,21 +52,40 @@ impl Kernel {
     }
 
     /// # Safety
-    /// The CPU is `super::wide::ready`.
+    /// The CPU is [`ready`].
     #[inline]
     pub unsafe fn dot(self, row: &[u8], x: &[f32], lanes: &mut [f32; 16]) {
         assert!(row.len() == self.encoding.bytes_for(x.len()));
         // SAFETY: row and x hold `x.len()` values, whole blocks by `find`.
-        unsafe { (self.dot)(row.as_ptr(), x.as_ptr(), lanes.as_mut_ptr(), x.len()) }
+        unsafe { (self.dot)(row.as_ptr(), self.size(), x.as_ptr(), lanes.as_mut_ptr(), x.len()) }
+    }
+
+    /// Bytes of a block.
+    fn size(self) -> usize {
+        self.encoding.bytes_for(self.encoding.block().0.max(32))
     }
 
     /// # Safety
-    /// The CPU is `super::wide::ready`.
+    /// The CPU is [`ready`].
     #[inline]
     pub unsafe fn widen(self, row: &[u8], values: &mut [f32]) {
         assert!(row.len() == self.encoding.bytes_for(values.len()));
         // SAFETY: row and values hold `values.len()` values, whole blocks by `find`.
-        unsafe { (self.widen)(row.as_ptr(), std::ptr::null(), values.as_mut_ptr(), values.len()) }
+        unsafe { (self.widen)(row.as_ptr(), self.size(), std::ptr::null(), values.as_mut_ptr(), values.len()) }
+    }
+
+    /// Blocks that lie `stride` bytes apart, end to end.
+    ///
+    /// # Safety
+    /// The CPU is [`ready`].
+    #[inline]
+    pub unsafe fn widen_apart(self, bytes: &[u8], stride: usize, values: &mut [f32]) {
+        let block = self.encoding.block().0.max(32);
+        let blocks = values.len() / block;
+        assert!(values.len() == blocks * block && stride < 1 << 27);
+        assert!(blocks == 0 || (blocks - 1) * stride + self.size() <= bytes.len());
+        // SAFETY: the blocks and their values are there.
+        unsafe { (self.widen)(bytes.as_ptr(), stride, std::ptr::null(), values.as_mut_ptr(), values.len()) }
     }
 }
 
@@ -71,12 +96,12 @@ struct Scales {
     m: [f32; 16],
 }
 
-/// The first four bytes of `n` ≤ 16 blocks of `size` bytes as two f16 each.
+/// The first four bytes of `n` ≤ 16 blocks, `stride` bytes apart, as two f16 each.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn scales(row: *const u8, size: i32, n: usize, out: &mut Scales) {
+unsafe fn scales(row: *const u8, stride: usize, n: usize, out: &mut Scales) {
     let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let at = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(size));
+    let at = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(stride as i32));
     let mask = if n >= 16 { u16::MAX } else { (1 << n) - 1 };
     // SAFETY: masked to the blocks that are there; each holds at least four bytes.
     unsafe {
@@ -145,36 +170,37 @@ impl<const STORE: bool> Sink<STORE> {
 macro_rules! floats {
     ($name:ident, $bytes:literal, $load:expr) => {
         #[target_feature(enable = "avx512f,avx512bw,f16c")]
-        unsafe fn $name<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+        unsafe fn $name<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
             let mut sink = Sink::<STORE>::new(x, out);
             // SAFETY: `cols` values are there, a multiple of 32.
             unsafe {
-                for i in (0..cols).step_by(32) {
-                    let load = $load;
-                    sink.take(i, load(row.add(i * $bytes)), load(row.add((i + 16) * $bytes)));
+                for i in 0..cols / 32 {
+                    let (load, b) = ($load, row.add(i * stride));
+                    sink.take(32 * i, load(b), load(b.add(16 * $bytes)));
                 }
                 sink.end();
             }
         }
     };
 }
+floats!(f32, 4, |b: *const u8| _mm512_loadu_ps(b.cast()));
 floats!(f16, 2, |b: *const u8| _mm512_cvtph_ps(_mm256_loadu_si256(b.cast())));
 floats!(bf16, 2, |b: *const u8| {
     _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(b.cast()))))
 });
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn q8_0<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+unsafe fn q8_0<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let mut sink = Sink::<STORE>::new(x, out);
     let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
     let blocks = cols / 32;
-    // SAFETY: `blocks` whole blocks of 34 bytes and 32 floats each are there.
+    // SAFETY: `blocks` whole blocks and 32 floats each are there.
     unsafe {
         for first in (0..blocks).step_by(16) {
             let n = (blocks - first).min(16);
-            scales(row.add(first * 34), 34, n, &mut s);
+            scales(row.add(first * stride), stride, n, &mut s);
             for i in 0..n {
-                let b = row.add((first + i) * 34 + 2);
+                let b = row.add((first + i) * stride + 2);
                 let d = _mm512_set1_ps(s.d[i]);
                 let codes = |at| _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(b.add(at).cast())));
                 sink.take((first + i) * 32, _mm512_mul_ps(d, codes(0)), _mm512_mul_ps(d, codes(16)));
@@ -186,9 +212,9 @@ unsafe fn q8_0<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, 
 
 /// Four bits: a table of the block's 16 values.
 macro_rules! four {
-    ($name:ident, $size:literal, $qs:literal, $first:literal, $minimum:literal) => {
+    ($name:ident, $qs:literal, $first:literal, $minimum:literal) => {
         #[target_feature(enable = "avx512f,avx512bw,f16c")]
-        unsafe fn $name<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+        unsafe fn $name<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
             let mut sink = Sink::<STORE>::new(x, out);
             let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
             let (blocks, ramp) = (cols / 32, ramp($first));
@@ -196,9 +222,9 @@ macro_rules! four {
             unsafe {
                 for first in (0..blocks).step_by(16) {
                     let n = (blocks - first).min(16);
-                    scales(row.add(first * $size), $size, n, &mut s);
+                    scales(row.add(first * stride), stride, n, &mut s);
                     for i in 0..n {
-                        let b = row.add((first + i) * $size + $qs);
+                        let b = row.add((first + i) * stride + $qs);
                         let d = _mm512_set1_ps(s.d[i]);
                         // d·code is exact in f32, so the fused form rounds as decoding does.
                         let table = if $minimum {
@@ -216,14 +242,14 @@ macro_rules! four {
         }
     };
 }
-four!(q4_0, 18, 2, -8.0, false);
-four!(q4_1, 20, 4, 0.0, true);
+four!(q4_0, 2, -8.0, false);
+four!(q4_1, 4, 0.0, true);
 
 /// Five bits: a table of 32 values; the fifth bits lie together.
 macro_rules! five {
-    ($name:ident, $size:literal, $qh:literal, $first:literal, $minimum:literal) => {
+    ($name:ident, $qh:literal, $first:literal, $minimum:literal) => {
         #[target_feature(enable = "avx512f,avx512bw,f16c")]
-        unsafe fn $name<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+        unsafe fn $name<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
             let mut sink = Sink::<STORE>::new(x, out);
             let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
             let (blocks, ramps) = (cols / 32, (ramp($first), ramp($first + 16.0)));
@@ -232,9 +258,9 @@ macro_rules! five {
             unsafe {
                 for first in (0..blocks).step_by(16) {
                     let n = (blocks - first).min(16);
-                    scales(row.add(first * $size), $size, n, &mut s);
+                    scales(row.add(first * stride), stride, n, &mut s);
                     for i in 0..n {
-                        let b = row.add((first + i) * $size);
+                        let b = row.add((first + i) * stride);
                         let (d, m) = (_mm512_set1_ps(s.d[i]), _mm512_set1_ps(if $minimum { s.m[i] } else { 0.0 }));
                         let tables = (_mm512_fmadd_ps(d, ramps.0, m), _mm512_fmadd_ps(d, ramps.1, m));
                         let (codes, high) = (spread(b.add($qh + 4)), b.add($qh).cast::<u32>().read_unaligned());
@@ -251,8 +277,8 @@ macro_rules! five {
         }
     };
 }
-five!(q5_0, 22, 2, -16.0, false);
-five!(q5_1, 24, 4, 0.0, true);
+five!(q5_0, 2, -16.0, false);
+five!(q5_1, 4, 0.0, true);
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
@@ -286,12 +312,12 @@ unsafe fn scale_mins(b: *const u8) -> ([f32; 8], [f32; 8]) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn q4k<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let (mut sink, ramp) = (Sink::<STORE>::new(x, out), ramp(0.0));
-    // SAFETY: whole blocks of 144 bytes and 256 floats are there.
+    // SAFETY: whole blocks and 256 floats each are there.
     unsafe {
         for i in 0..cols / 256 {
-            let b = row.add(i * 144);
+            let b = row.add(i * stride);
             let (scale, offset) = scale_mins(b);
             for pair in 0..4 {
                 let (first, second) = (spread(b.add(16 + 32 * pair)), spread(b.add(32 + 32 * pair)));
@@ -312,13 +338,13 @@ unsafe fn q4k<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, c
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn q5k<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let (mut sink, ramps) = (Sink::<STORE>::new(x, out), (ramp(0.0), ramp(16.0)));
     let (nibble, bit) = (_mm512_set1_epi32(15), _mm512_set1_epi32(16));
-    // SAFETY: whole blocks of 176 bytes and 256 floats are there.
+    // SAFETY: whole blocks and 256 floats each are there.
     unsafe {
         for i in 0..cols / 256 {
-            let b = row.add(i * 176);
+            let b = row.add(i * stride);
             let (scale, offset) = scale_mins(b);
             let high = [spread(b.add(16)), spread(b.add(32))];
             for j in 0..8usize {
@@ -340,16 +366,16 @@ unsafe fn q5k<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, c
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn q6k<const STORE: bool>(row: *const u8, x: *const f32, out: *mut f32, cols: usize) {
+unsafe fn q6k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let mut sink = Sink::<STORE>::new(x, out);
     let (nibble, high) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
     // What brings each row's two high bits to bits 4 and 5 of a 16-bit lane: rows 0 and 1, then 2 and 3.
     let shifts = |a, b| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(_mm256_set1_epi16(a)), _mm256_set1_epi16(b));
     let (up, down) = (shifts(4, 2), shifts(0, 2));
-    // SAFETY: whole blocks of 210 bytes and 256 floats are there.
+    // SAFETY: whole blocks and 256 floats each are there.
     unsafe {
         for i in 0..cols / 256 {
-            let b = row.add(i * 210);
+            let b = row.add(i * stride);
             let d = _mm512_set1_ps(half(b.add(208)));
             let scales = _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(b.add(192).cast()))));
             let mut scale = [0.0f32; 16];

@@ -1,0 +1,303 @@
+//! B of a product C += A·B as our kernels read it: panels of 32 columns, packed beforehand, or made from the stored weight
+//! when a task needs them.
+
+use std::cell::RefCell;
+
+use crate::ops::cpu::matmul::avx512::{grown, pack_rows, pack_transposed};
+use crate::ops::cpu::matmul::tile::NR;
+use crate::ops::cpu::matmul::{Kernel, amx};
+use crate::ops::cpu::widen::{self, Reader};
+use crate::ops::pool::{Parts, Pool};
+use crate::ops::{Encoding, WeightRef, decode};
+
+/// Columns of a stored weight that are widened together, at most.
+const SEGMENT: usize = 256;
+/// Rows of a stored weight that are widened together, for the backward.
+const BAND: usize = 16;
+
+thread_local! {
+    static WIDE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Kernel {
+    /// Words of a panel of 32 columns, k deep.
+    pub(super) fn panel(self, k: usize, parts: usize) -> usize {
+        match self {
+            Self::Avx512 => NR * k,
+            Self::Amx => 2 * amx::row_words(k, parts),
+        }
+    }
+}
+
+/// The bf16 parts in which values of this encoding are exact: their bits are those of a scale times those of a code, but
+/// a sum with a minimum has as many as f32.
+fn parts(encoding: Encoding) -> usize {
+    match encoding {
+        Encoding::BF16 => 1,
+        Encoding::F16 | Encoding::Q4_0 | Encoding::Q5_0 => 2,
+        _ => 3,
+    }
+}
+
+/// What a weight's columns are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// y = x·Wᵀ: its rows.
+    Forward,
+    /// dx = dy·W: its columns.
+    Back,
+}
+
+/// B in panels of 32 columns, zero beyond n.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns<'a> {
+    kernel: Kernel,
+    pub(super) n: usize,
+    pub(super) k: usize,
+    pub(super) parts: usize,
+    /// Panels that are made together, and what a pass over k begins at a multiple of: the same however a weight lies, so
+    /// that the bits are.
+    pub(super) group: usize,
+    pub(super) align: usize,
+    source: Source<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Packed(&'a [f32]),
+    Stored(WeightRef<'a>, Side),
+}
+
+/// n and k of a weight's columns.
+const fn shape(w: &WeightRef<'_>, side: Side) -> (usize, usize) {
+    match side {
+        Side::Forward => (w.rows, w.cols),
+        Side::Back => (w.cols, w.rows),
+    }
+}
+
+impl<'a> Columns<'a> {
+    /// Words of n columns of f32 values, k deep.
+    pub fn len(kernel: Kernel, n: usize, k: usize) -> usize {
+        n.div_ceil(NR) * kernel.panel(k, amx::PARTS)
+    }
+
+    /// Words of a weight's columns.
+    pub fn weight_len(kernel: Kernel, w: WeightRef<'_>, side: Side) -> usize {
+        let (n, k) = shape(&w, side);
+        n.div_ceil(NR) * kernel.panel(k, parts(w.encoding))
+    }
+
+    /// Of f32 values, by [`pack`] or [`pack_t`].
+    pub fn new(kernel: Kernel, data: &'a [f32], n: usize, k: usize) -> Self {
+        assert!(data.len() == Self::len(kernel, n, k));
+        Self { kernel, n, k, parts: amx::PARTS, group: 1, align: amx::DEPTH, source: Source::Packed(data) }
+    }
+
+    /// By [`pack_weight`].
+    pub fn packed(kernel: Kernel, data: &'a [f32], w: WeightRef<'a>, side: Side) -> Self {
+        assert!(data.len() == Self::weight_len(kernel, w, side));
+        Self { source: Source::Packed(data), ..Self::stored(kernel, w, side) }
+    }
+
+    /// Made when they are needed.
+    pub fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side) -> Self {
+        let ((n, k), block) = (shape(&w, side), w.encoding.block().0.max(amx::DEPTH));
+        let (group, align) = if side == Side::Back { (block / NR, amx::DEPTH) } else { (1, block) };
+        Self { kernel, n, k, parts: parts(w.encoding), group, align, source: Source::Stored(w, side) }
+    }
+
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    pub fn columns(&self) -> usize {
+        self.n
+    }
+
+    /// The words of panels that have to be made.
+    pub(super) fn scratch(&self, k: usize) -> usize {
+        match self.source {
+            Source::Packed(_) => 0,
+            Source::Stored(..) => self.group * self.kernel.panel(k, self.parts),
+        }
+    }
+
+    /// Makes the panels from `first` on, as many as a group has, of depths `k0..k0 + k`.
+    pub(super) fn make(&self, first: usize, k0: usize, k: usize, out: &mut [f32]) {
+        if let Source::Stored(w, side) = self.source {
+            make(self.kernel, w, side, first, (k0, k), out);
+        }
+    }
+
+    /// A panel, `k` deep from `k0` on: what was packed, or the one of `made`.
+    pub(super) fn get<'s>(&self, panel: usize, k0: usize, k: usize, made: &'s [f32]) -> &'s [f32]
+    where
+        'a: 's,
+    {
+        let deep = |k| self.kernel.panel(k, self.parts);
+        match self.source {
+            Source::Packed(data) => &data[panel * deep(self.k)..][..deep(self.k)][deep(k0)..][..deep(k)],
+            Source::Stored(..) => &made[panel % self.group * deep(k)..][..deep(k)],
+        }
+    }
+}
+
+/// Rows `row..row + n` of a weight, columns `col..col + width`, in f32, `width` after `width`. `col` begins a block.
+fn rectangle(w: &WeightRef<'_>, (row, n): (usize, usize), (col, width): (usize, usize), out: &mut [f32]) {
+    let (stride, block) = (w.encoding.bytes_for(w.cols), w.encoding.block().0.max(32));
+    let bytes = &w.bytes[row * stride + w.encoding.bytes_for(col)..];
+    let reader = if widen::ready() { Reader::find(w.encoding, width) } else { None };
+    // SAFETY: the reader's CPU features were detected.
+    match reader {
+        Some(reader) if width == block => unsafe { reader.widen_apart(bytes, stride, &mut out[..n * width]) },
+        reader => {
+            for (i, out) in out.chunks_exact_mut(width).take(n).enumerate() {
+                let row = &bytes[i * stride..][..w.encoding.bytes_for(width)];
+                match reader {
+                    Some(reader) => unsafe { reader.widen(row, out) },
+                    None => decode(w.encoding, row, out),
+                }
+            }
+        }
+    }
+}
+
+/// Panels of a weight, as many as there are between `first` and the end of `out`'s, depths `k0..k0 + k`.
+fn make(kernel: Kernel, w: WeightRef<'_>, side: Side, first: usize, (k0, k): (usize, usize), out: &mut [f32]) {
+    let words = kernel.panel(k, parts(w.encoding));
+    WIDE.with_borrow_mut(|wide| match side {
+        Side::Forward => {
+            let wide = grown(wide, NR * SEGMENT);
+            for (j, out) in out.chunks_exact_mut(words).enumerate() {
+                let row = (first + j) * NR;
+                if row < w.rows {
+                    forward_panel(kernel, &w, (row, NR.min(w.rows - row)), (k0, k), wide, out);
+                }
+            }
+        }
+        Side::Back => {
+            let wide = grown(wide, BAND * SEGMENT.max(out.len() / words.max(1) * NR));
+            back_panels(kernel, &w, first, (k0, k), wide, out);
+        }
+    });
+}
+
+fn forward_panel(
+    kernel: Kernel,
+    w: &WeightRef<'_>,
+    (row, n): (usize, usize),
+    (k0, k): (usize, usize),
+    wide: &mut [f32],
+    out: &mut [f32],
+) {
+    for from in (0..k).step_by(SEGMENT) {
+        let width = SEGMENT.min(k - from);
+        rectangle(w, (row, n), (k0 + from, width), wide);
+        let parts = parts(w.encoding);
+        let out = &mut out[kernel.panel(from, parts)..][..kernel.panel(width, parts)];
+        pack_panel(kernel, &wide[..n * width], n, width, parts, out);
+    }
+}
+
+fn back_panels(
+    kernel: Kernel,
+    w: &WeightRef<'_>,
+    first: usize,
+    (k0, k): (usize, usize),
+    wide: &mut [f32],
+    out: &mut [f32],
+) {
+    let parts = parts(w.encoding);
+    let words = kernel.panel(k, parts);
+    let col = first * NR;
+    let width = (out.len() / words * NR).min(w.cols - col);
+    let last = if kernel == Kernel::Amx { amx::padded(k) } else { k };
+    for r in (0..last).step_by(BAND) {
+        let have = k.saturating_sub(r).min(BAND);
+        if have > 0 {
+            rectangle(w, (k0 + r, have), (col, width), wide);
+        }
+        for (j, out) in out.chunks_exact_mut(words).enumerate().take(width.div_ceil(NR)) {
+            let cols = NR.min(width - j * NR);
+            let row = |i: usize| &wide[i * width + j * NR..][..cols];
+            match kernel {
+                Kernel::Avx512 => {
+                    for (i, to) in out[r * NR..].chunks_exact_mut(NR).take(have).enumerate() {
+                        to[..cols].copy_from_slice(row(i));
+                        to[cols..].fill(0.0);
+                    }
+                }
+                Kernel::Amx => {
+                    for pair in 0..BAND.min(last - r) / 2 {
+                        let at = |i: usize| if i < have { row(i).as_ptr() } else { wide.as_ptr() };
+                        let odd = (2 * pair + 1 < have).then(|| at(2 * pair + 1));
+                        let cols = if 2 * pair < have { cols } else { 0 };
+                        // SAFETY: the kernel's CPU features were detected; the rows are there.
+                        unsafe { amx::pack_pair((at(2 * pair), odd), cols, r / 2 + pair, parts, out) };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `n` ≤ 32 rows of `k` values, end to end, as the columns of one panel.
+fn pack_panel(kernel: Kernel, rows: &[f32], n: usize, k: usize, parts: usize, out: &mut [f32]) {
+    assert!(n <= NR && rows.len() >= n * k && out.len() == kernel.panel(k, parts));
+    // SAFETY: the kernel's CPU features were detected, and the rows are there.
+    unsafe {
+        match kernel {
+            Kernel::Avx512 => pack_transposed::<NR>(rows.as_ptr(), k, n, k, out),
+            Kernel::Amx => amx::pack_columns(rows.as_ptr(), k, n, k, parts, out),
+        }
+    }
+}
+
+/// The columns of Bᵀ = `rows` (n × k, row-major).
+pub fn pack_t(kernel: Kernel, pool: &Pool, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
+    assert!(rows.len() == n * k && out.len() == Columns::len(kernel, n, k));
+    let (words, parts) = (kernel.panel(k, amx::PARTS), Parts::new(out));
+    pool.run(n.div_ceil(NR), &|j| {
+        // SAFETY: each task its panel.
+        let out = unsafe { parts.slice(j * words, words) };
+        pack_panel(kernel, &rows[j * NR * k..], NR.min(n - j * NR), k, amx::PARTS, out);
+    });
+}
+
+/// The columns of B = `rows` (k × n, row-major).
+pub fn pack(kernel: Kernel, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
+    assert!(rows.len() == n * k && out.len() == Columns::len(kernel, n, k));
+    for (j, out) in out.chunks_exact_mut(kernel.panel(k, amx::PARTS)).enumerate() {
+        let (from, cols) = (rows[j * NR..].as_ptr(), NR.min(n - j * NR));
+        // SAFETY: the kernel's CPU features were detected; k rows of n values are there.
+        unsafe {
+            match kernel {
+                Kernel::Avx512 => pack_rows::<NR>(from, 1, n, cols, k, out),
+                Kernel::Amx => {
+                    for pair in 0..amx::padded(k) / 2 {
+                        let row = |i: usize| from.wrapping_add(i * n);
+                        let odd = (2 * pair + 1 < k).then(|| row(2 * pair + 1));
+                        let cols = if 2 * pair < k { cols } else { 0 };
+                        amx::pack_pair((row(2 * pair), odd), cols, pair, amx::PARTS, out);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// All of a weight's columns.
+pub fn pack_weight(kernel: Kernel, pool: &Pool, w: WeightRef<'_>, side: Side, out: &mut [f32]) {
+    assert!(out.len() == Columns::weight_len(kernel, w, side));
+    let (n, k) = shape(&w, side);
+    let (group, words, parts) =
+        (Columns::stored(kernel, w, side).group, kernel.panel(k, parts(w.encoding)), Parts::new(out));
+    let panels = n.div_ceil(NR);
+    pool.run(panels.div_ceil(group), &|task| {
+        let first = task * group;
+        // SAFETY: each task its panels.
+        let out = unsafe { parts.slice(first * words, group.min(panels - first) * words) };
+        make(kernel, w, side, first, (0, k), out);
+    });
+}
