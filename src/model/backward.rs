@@ -5,29 +5,10 @@ use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::{Pass, Saved};
 use crate::model::packed::Packed;
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
-use crate::ops::{Attended, Back, LowRankGrad, Ops, available_memory};
+use crate::ops::{Attended, Back, LowRankGrad, Ops};
 use crate::weights::{LinearId, Site};
 
 impl<O: Ops> Decoder<O> {
-    /// Floats per row that the backward of one layer reads.
-    fn kept_width(&self) -> usize {
-        let c = self.config();
-        2 * c.hidden + 2 * c.heads * c.head_dim + 2 * c.kv_heads * c.head_dim + 2 * c.ff + 7 * 64
-    }
-
-    /// Whether all inner values fit into half of the free memory; refuses what fits in no way.
-    fn keep(&self, rows: usize) -> Result<bool, ModelError> {
-        let Some(available) = available_memory() else { return Ok(true) };
-        let (layers, hidden) = (self.layers.len(), self.config().hidden);
-        let all = 4 * (rows * layers * self.kept_width()) as u64;
-        let least = 4 * (rows * (layers * hidden + 3 * self.kept_width())) as u64;
-        if least > available {
-            let remedy = "lower the batch size (raise gradient accumulation instead) or max_seq_len";
-            return Err(ModelError::Memory { what: "a step of this size", needed: least, available, remedy });
-        }
-        Ok(all <= available / 2)
-    }
-
     pub fn loss_and_grads(
         &self,
         adapter: &Adapter<Stored>,
@@ -48,7 +29,7 @@ impl<O: Ops> Decoder<O> {
         let lora = Lora { adapter: Some(adapter), dropout };
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, dropout.is_none())? {
-            let keep = self.keep(packed.ids.len())?;
+            let keep = self.kept_layers(packed.ids.len())?;
             sums.add(&self.reverse(lora, &packed, (weight, lowest, keep), grads));
         }
         Ok(sums)
@@ -72,7 +53,7 @@ impl<O: Ops> Decoder<O> {
         &self,
         lora: Lora<'_>,
         packed: &Packed,
-        (weight, lowest, keep): (f32, usize, bool),
+        (weight, lowest, keep): (f32, usize, usize),
         grads: &mut Grads,
     ) -> LossSums {
         let pass = Pass::of(packed, lora);

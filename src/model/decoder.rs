@@ -1,6 +1,7 @@
 //! The decoder's parts, made resident; adapters and shapes checked before anything is computed.
 
 use crate::lora::{Adapter, Pair, Stored};
+use crate::model::room::Room;
 use crate::model::{Dropout, ModelError};
 use crate::ops::{LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
 use crate::weights::{LinearId, ModelConfig, Norm, Site, Weights};
@@ -14,6 +15,7 @@ pub(super) struct Decoder<O: Ops> {
     pub output_norm: O::Buf,
     pub head: O::Weight,
     pub label_smoothing: f32,
+    pub room: Room,
     /// Radians a position, `head_dim / 2` of them.
     frequencies: Vec<f32>,
 }
@@ -55,12 +57,12 @@ fn frequencies(config: &ModelConfig) -> Vec<f32> {
 }
 
 impl<O: Ops> Decoder<O> {
-    pub fn new(ops: O, weights: Weights) -> Result<Self, ModelError> {
+    pub fn new(ops: O, weights: Weights, room: Room) -> Result<Self, ModelError> {
         let layers = (0..weights.config().layers).map(|l| Layer::new(&ops, &weights, l)).collect::<Result<_, _>>()?;
         let output_norm = norm(&ops, &weights, 0, Norm::Output)?;
         let head = ops.prepare(weights.head())?;
         let frequencies = frequencies(weights.config());
-        Ok(Self { ops, layers, output_norm, head, label_smoothing: 0.0, frequencies, weights })
+        Ok(Self { ops, layers, output_norm, head, label_smoothing: 0.0, room, frequencies, weights })
     }
 
     pub fn config(&self) -> &ModelConfig {

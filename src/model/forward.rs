@@ -161,16 +161,16 @@ impl<O: Ops> Decoder<O> {
         x
     }
 
-    /// The whole stack with what the backward needs: the input of each layer from `lowest` on, and, where `keep` says
-    /// so, its inner values.
-    pub fn stack_kept(&self, ids: &[u32], pass: Pass<'_>, lowest: usize, keep: bool) -> (O::Buf, Vec<Kept<O>>) {
+    /// The whole stack with what the backward needs: the input of each layer from `lowest` on, and, of the last `keep`
+    /// layers, their inner values.
+    pub fn stack_kept(&self, ids: &[u32], pass: Pass<'_>, lowest: usize, keep: usize) -> (O::Buf, Vec<Kept<O>>) {
         let mut x = self.embed(ids);
         let mut kept = Vec::new();
         for layer in 0..self.layers.len() {
             let (next, saved) = self.block(layer, &x, pass, None);
             let input = std::mem::replace(&mut x, next);
             if layer >= lowest {
-                kept.push(Kept { input, saved: keep.then_some(saved) });
+                kept.push(Kept { input, saved: (layer.saturating_add(keep) >= self.layers.len()).then_some(saved) });
             }
         }
         (x, kept)

@@ -25,6 +25,11 @@ impl<O: Ops> Decoder<O> {
         (LOGITS / self.config().vocab).clamp(1, 512)
     }
 
+    /// Bytes of the logits, the teacher's and what their loss needs.
+    pub fn logits_bytes(&self) -> u64 {
+        3 * 4 * (self.stretch() * self.config().vocab) as u64
+    }
+
     /// (rows before the norm, logits) of these rows of the last hidden states.
     fn logits_of(&self, x: &O::Buf, rows: &[usize]) -> (O::Buf, O::Buf) {
         let hidden = self.config().hidden;

@@ -28,10 +28,19 @@ pub fn available_memory() -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// What this process holds without the files it maps (Linux: RssAnon); None where the system does not tell.
+pub fn held_memory() -> Option<u64> {
+    status("RssAnon:")
+}
+
 /// The most memory this process has held (Linux: VmHWM); None where the system does not say.
 pub fn peak_memory() -> Option<u64> {
+    status("VmHWM:")
+}
+
+fn status(field: &str) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let line = text.lines().find_map(|l| l.strip_prefix(field))?;
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -41,6 +50,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn linux_says_the_peak() {
         let held = vec![1u8; 64 << 20];
-        assert!(super::peak_memory().unwrap() > std::hint::black_box(held).len() as u64);
+        assert!(super::peak_memory().unwrap() > held.len() as u64);
+        assert!(super::held_memory().unwrap() > std::hint::black_box(held).len() as u64);
     }
 }

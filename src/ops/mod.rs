@@ -13,5 +13,5 @@ pub use api::{Attended, Back, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix,
 pub use blocks::{decode, encode_dithered, encode_nearest, steps};
 pub use cpu::{Cpu, FEW_ROWS, Residency};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
-pub use machine::{available_memory, cpu_features, peak_memory};
+pub use machine::{available_memory, cpu_features, held_memory, peak_memory};
 pub use random::{bits_at, subkey, uniform_at};

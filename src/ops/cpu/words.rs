@@ -18,19 +18,26 @@ impl Words {
     }
 
     pub fn capacity(&self) -> usize {
-        self.lines.capacity() * 16
+        self.lines.len() * 16
     }
 
-    /// New words are zero; what was there may stay.
+    /// Words are zero when they are allocated; later what was there may stay.
     pub fn resize(&mut self, len: usize) {
-        self.lines.resize(len.div_ceil(16), Line([0.0; 16]));
+        let lines = len.div_ceil(16);
+        if self.lines.len() < lines {
+            // What is there need not be copied.
+            self.lines.clear();
+            self.lines.reserve_exact(lines);
+            self.lines.resize(lines, Line([0.0; 16]));
+        }
         self.len = len;
     }
 
-    /// The first `len` words, of which there are as many after this.
+    /// The first `len` words, of which there are as many after this; the others stay.
     pub fn at_least(&mut self, len: usize) -> &mut [f32] {
         if self.len < len {
-            self.resize(len);
+            self.lines.resize(len.div_ceil(16).max(self.lines.len()), Line([0.0; 16]));
+            self.len = len;
         }
         &mut self[..len]
     }
@@ -45,7 +52,7 @@ impl std::fmt::Debug for Words {
 impl std::ops::Deref for Words {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        // SAFETY: a line is 16 floats without padding, and `len` is at most 16 for each.
+        // SAFETY: a line is 16 floats without padding; there are lines for `len` at least.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 }

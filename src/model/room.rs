@@ -1,0 +1,70 @@
+//! The memory that computing may take, and what of it the values for the backward get.
+
+use crate::model::ModelError;
+use crate::model::decoder::Decoder;
+use crate::ops::{Ops, available_memory, held_memory};
+use crate::weights::Weights;
+
+/// Bytes of values and copies of weights that may be held at once; None where the system does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Room {
+    left: Option<u64>,
+    limited: bool,
+}
+
+impl Room {
+    /// Of `max_memory` bytes for the whole process what is left beside what it holds, the base's map and `reserved`; without
+    /// a limit four fifths of what is free.
+    ///
+    /// # Errors
+    /// Nothing is left.
+    pub fn new(weights: &Weights, max_memory: Option<u64>, reserved: u64) -> Result<Self, ModelError> {
+        let Some(most) = max_memory else {
+            return Ok(Self { left: available_memory().map(|a| a / 5 * 4), limited: false });
+        };
+        let needed = held_memory().unwrap_or(0) + weights.stored_bytes() + reserved;
+        if needed >= most {
+            let remedy = "raise --max-memory, or lower the rank or choose a smaller base";
+            return Err(ModelError::Memory { what: "the base with its adapter", needed, available: most, remedy });
+        }
+        Ok(Self { left: Some(most - needed), limited: true })
+    }
+
+    /// Whether `bytes` may be taken for good.
+    pub(super) fn take(&mut self, bytes: u64) -> bool {
+        let Some(left) = self.left else { return true };
+        let fits = bytes <= left / 2;
+        if fits {
+            self.left = Some(left - bytes);
+        }
+        fits
+    }
+}
+
+impl<O: Ops> Decoder<O> {
+    /// Floats per row that the backward of one layer reads.
+    fn kept_width(&self) -> usize {
+        let c = self.config();
+        2 * c.hidden + 2 * c.heads * c.head_dim + 2 * c.kv_heads * c.head_dim + 2 * c.ff + 7 * 64
+    }
+
+    /// How many layers' inner values may be kept for the backward of a pass of so many rows; the others' are computed
+    /// again. Nothing of the result depends on it.
+    ///
+    /// # Errors
+    /// The pass fits in no way.
+    pub fn kept_layers(&self, rows: usize) -> Result<usize, ModelError> {
+        let (layers, c) = (self.layers.len(), self.config());
+        let Some(available) = self.room.left else { return Ok(layers) };
+        let layer = 4 * (rows * self.kept_width()) as u64;
+        let least = 4 * (rows * layers * c.hidden) as u64 + 3 * layer + self.logits_bytes();
+        if least > available {
+            let remedy = match self.room.limited {
+                true => "raise --max-memory, lower the batch size (raise gradient accumulation instead) or max_seq_len",
+                false => "lower the batch size (raise gradient accumulation instead) or max_seq_len",
+            };
+            return Err(ModelError::Memory { what: "a step of this size", needed: least, available, remedy });
+        }
+        Ok(usize::try_from((available - least) / layer.max(1)).unwrap_or(layers).min(layers))
+    }
+}
