@@ -123,6 +123,9 @@ pub struct Flags {
     /// 0 = all cores
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Hold no more than this (2GiB, 800MiB): layers' values are computed again rather than kept
+    #[arg(long, value_name = "SIZE")]
+    pub max_memory: Option<String>,
     /// keep, f16, bf16 or q8_0
     #[arg(long)]
     pub quant: Option<String>,
@@ -171,6 +174,7 @@ pub fn raw(flags: &Flags, seed: Option<u64>) -> Raw {
         device: flags.device,
         force_cpu: flags.force_cpu.then_some(true),
         threads: flags.threads.filter(|n| *n > 0).map(|n| n as u64),
+        max_memory: flags.max_memory,
         quant: flags.quant,
         ..Raw::default()
     }

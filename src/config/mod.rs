@@ -2,6 +2,7 @@
 
 mod env;
 mod fault;
+mod memory;
 mod models_yaml;
 mod raw;
 mod run;
@@ -11,6 +12,7 @@ mod words;
 
 pub use env::Env;
 pub use fault::{ConfigError, nearest};
+pub use memory::Memory;
 pub use models_yaml::{GateRules, ModelsYaml, OnInconclusive, Role, SuiteRef, normalise, same_model};
 pub use raw::{KEYS, Raw};
 pub use run::{Purpose, RunConfig};

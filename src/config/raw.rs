@@ -81,6 +81,7 @@ keys! {
     device: String,
     force_cpu: bool,
     threads: u64,
+    max_memory: String,
     quant: String,
     quant_floor: String,
     delivery: String,

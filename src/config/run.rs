@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::fault::ConfigError;
+use super::memory::Memory;
 use super::raw::Raw;
 use super::value::{Modules, Numbers};
 use super::words::{Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler};
@@ -69,6 +70,8 @@ pub struct RunConfig {
     pub device: Device,
     pub force_cpu: bool,
     pub threads: Option<usize>,
+    /// Of the whole process, in training.
+    pub max_memory: Option<Memory>,
     pub quant: Quant,
     pub quant_floor: QuantFloor,
     pub delivery: Delivery,
@@ -131,6 +134,7 @@ impl RunConfig {
             save_every: 0,
             save_total_limit: None,
             threads: None,
+            max_memory: None,
             quant: Quant::Keep,
             quant_floor: QuantFloor::Q8_0,
             delivery: Delivery::Merged,
@@ -206,6 +210,7 @@ impl Checker {
             replay_share: raw.replay_share.unwrap_or_default(),
             device: self.word(raw.device, "device", Device::Auto),
             force_cpu: raw.force_cpu.unwrap_or_default(),
+            max_memory: raw.max_memory.map(|text| self.word(Some(text), "max_memory", Memory(0))),
             threads: raw.threads.map(|n| self.whole(Some(n), "threads", 1, 4096) as usize),
             quant: self.word(raw.quant, "quant", Quant::Keep),
             quant_floor: self.word(raw.quant_floor, "quant_floor", QuantFloor::Q8_0),
@@ -358,6 +363,7 @@ mod tests {
         let raw = Raw::parse(SEVEN, "s").unwrap();
         let flags = Raw {
             seed: Some(7),
+            max_memory: Some("2GiB".into()),
             system: Some("Be: \"brief\"\nand kind".into()),
             replay: Some("p.jsonl".into()),
             ..Raw::default()
@@ -367,8 +373,13 @@ mod tests {
             RunConfig::resolve(Raw::parse(&c.to_yaml(), "run.yaml").unwrap(), Purpose::Run, "run.yaml").unwrap();
         assert_eq!(again, c);
         assert_eq!(again.training_digest(), c.training_digest());
-        let elsewhere =
-            RunConfig { quant: Quant::F16, threads: Some(3), output_model_name: "z:v9".into(), ..c.clone() };
+        let elsewhere = RunConfig {
+            quant: Quant::F16,
+            threads: Some(3),
+            max_memory: Some(Memory(3 << 30)),
+            output_model_name: "z:v9".into(),
+            ..c.clone()
+        };
         assert_eq!(elsewhere.training_digest(), c.training_digest());
         assert_ne!(RunConfig { epochs: 2.5, ..c.clone() }.training_digest(), c.training_digest());
     }

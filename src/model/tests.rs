@@ -162,6 +162,26 @@ fn recomputed_layers_give_the_same_bytes() {
     assert!(of(usize::MAX) == of(0) && of(1) == of(0));
 }
 
+/// A step that is like one before finds all its buffers in the arena; steps of other sizes don't pile theirs up.
+#[test]
+fn no_buffer_is_allocated_in_later_steps() {
+    let w = weights("llama-gqa8");
+    let model = Model::new(&w, 2).unwrap();
+    let a = adapter(&w, 4, &Site::ALL);
+    let mut g = grads(&model, &a, &[], None).1;
+    let mut step = |lengths: &[usize]| {
+        model.loss_and_grads(&a, &sequences(&data(&w, lengths)), 0.01, None, &mut g).unwrap();
+        model.0.ops.allocations()
+    };
+    // The first learns how much is needed at once.
+    step(&[40, 17, 60]);
+    let made = step(&[40, 17, 60]);
+    assert!((0..3).all(|_| step(&[40, 17, 60]) == made));
+    (1..60).for_each(|n| _ = step(&[40, 17, n]));
+    let (held, peak) = model.0.ops.held();
+    assert!(held <= 2 * peak, "{held} {peak}");
+}
+
 /// A beginning in common is computed once, under accumulation too, and nothing else changes.
 #[test]
 fn a_common_beginning_changes_nothing() {

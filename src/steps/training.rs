@@ -11,9 +11,10 @@ use crate::batch::{Cut, Example};
 use crate::config::{Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::{self, Record};
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
-use crate::model::Model;
+use crate::model::{Model, Room};
 use crate::store::{Digest, RunDir};
 use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
+use crate::weights::LinearId;
 
 /// What a training leaves, in its folder.
 pub const OUTPUTS: [&str; 2] = ["final/adapter_config.json", "final/adapter_model.safetensors"];
@@ -166,9 +167,38 @@ fn tokenizer_config(base: &Base) -> String {
     format!("{config:#}\n")
 }
 
+/// What training may hold beside the adapter, its gradient and its two moments.
+fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
+    let lora = train_config(config)?.lora;
+    let of = |id: LinearId| {
+        let (out, inn) = base.weights.config().shape(id.site);
+        lora.rank_of(id) * (out + inn)
+    };
+    let params: usize = lora.targeted(base.weights.config())?.into_iter().map(of).sum();
+    Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 16 * params as u64)?)
+}
+
+/// The model for the steps over this set, and said how it will compute them.
+pub fn for_steps(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    model: Model,
+    set: &TrainingSet,
+) -> Result<Model, Failure> {
+    let train = train_config(config)?;
+    let in_step = train.batch_size * train.gradient_accumulation;
+    let mut lengths: Vec<usize> = set.train.iter().map(|e| e.ids.len()).collect();
+    lengths.sort_unstable();
+    let typical = lengths.iter().sum::<usize>() * in_step / lengths.len().max(1);
+    let most = lengths.iter().rev().take(in_step).sum();
+    let model = model.for_steps(typical, train::steps(&train, set.train.len()) as usize)?;
+    context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(most)?));
+    Ok(model)
+}
+
 /// The base, resident for this training.
 pub fn model(config: &RunConfig, base: &Base) -> Result<Model, Failure> {
-    let model = Model::new(&base.weights, config.threads.unwrap_or(0))?;
+    let model = Model::within(&base.weights, config.threads.unwrap_or(0), room(config, base)?)?;
     Ok(model.with_label_smoothing(config.label_smoothing_factor))
 }
 
@@ -293,6 +323,7 @@ pub fn alone(
     let mut folder = RunDir::open(output, &id)?;
     let started = Instant::now();
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
+    let model = for_steps(context, config, model, &set)?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
     folder.record("train", inputs(config, &base, (&records, &held_out))?, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))

@@ -1,18 +1,24 @@
 //! Buffers that are used again: a fresh one would cost page faults at every step.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ops::cpu::words::Words;
 
-/// Freed buffers by capacity, and the bytes of all buffers there are.
+/// Freed buffers by capacity, and how many words there are.
 #[derive(Debug, Default)]
-pub(super) struct Arena {
-    free: Mutex<BTreeMap<usize, Vec<Words>>>,
-    held: AtomicU64,
-    made: AtomicU64,
+struct Shelf {
+    free: BTreeMap<usize, Vec<Words>>,
+    held: usize,
+    used: usize,
+    /// The most that were in use at once.
+    peak: usize,
+    /// Buffers ever allocated.
+    made: u64,
 }
+
+#[derive(Debug, Default)]
+pub(super) struct Arena(Mutex<Shelf>);
 
 /// f32 values that go back to the arena when dropped.
 pub struct Buf {
@@ -25,61 +31,62 @@ fn rounded(len: usize) -> usize {
     len.next_multiple_of((len.next_power_of_two() / 16).max(64))
 }
 
-impl Arena {
-    /// A buffer of `len` words: a freed one of at most twice the size, else a new one, in place of a smaller one where
-    /// one is free that it could have been.
-    fn take(&self, len: usize) -> Words {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut pop = |range: std::ops::RangeInclusive<usize>, last: bool| {
-            let mut fits = free.range_mut(range);
-            let (&capacity, list) = if last { fits.next_back() } else { fits.next() }?;
-            let found = list.pop();
-            if list.is_empty() {
-                free.remove(&capacity);
-            }
-            found
-        };
-        if let Some(mut found) = pop(len..=len.saturating_mul(2).max(1024), false) {
-            found.resize(len);
+impl Shelf {
+    fn pop(&mut self, capacity: usize) -> Option<Words> {
+        let list = self.free.get_mut(&capacity)?;
+        let found = list.pop();
+        if list.is_empty() {
+            self.free.remove(&capacity);
+        }
+        found
+    }
+
+    /// A buffer of this capacity and no other: then a step that is like one before allocates nothing. What steps of other
+    /// sizes left is given back when it is more than what is needed at once.
+    fn take(&mut self, capacity: usize) -> Words {
+        self.used += capacity;
+        self.peak = self.peak.max(self.used);
+        if let Some(found) = self.pop(capacity) {
             return found;
         }
-        if let Some(small) = pop(len / 2..=len, true) {
-            self.held.fetch_sub(4 * small.capacity() as u64, Ordering::Relaxed);
+        self.held += capacity;
+        while self.held > 2 * self.peak {
+            let Some(&largest) = self.free.keys().next_back() else { break };
+            self.held -= self.pop(largest).map_or(largest, |w| w.capacity());
         }
-        drop(free);
-        let mut data = Words::zeros(rounded(len));
-        self.held.fetch_add(4 * data.capacity() as u64, Ordering::Relaxed);
-        self.made.fetch_add(1, Ordering::Relaxed);
-        data.resize(len);
-        data
+        self.made += 1;
+        Words::zeros(capacity)
+    }
+}
+
+impl Arena {
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes of all buffers, in use or free.
-    pub fn held(&self) -> u64 {
-        self.held.load(Ordering::Relaxed)
-    }
-
-    /// How many were ever allocated.
+    /// How many buffers were ever allocated; words of those there are, and the most that were in use at once.
     #[cfg(test)]
-    pub fn made(&self) -> u64 {
-        self.made.load(Ordering::Relaxed)
+    pub fn counts(&self) -> (u64, usize, usize) {
+        let shelf = self.shelf();
+        (shelf.made, shelf.held, shelf.peak)
     }
 }
 
 impl Buf {
     /// `len` values of unspecified contents.
     pub(super) fn new(arena: &Arc<Arena>, len: usize) -> Self {
-        Self { data: arena.take(len), arena: Arc::clone(arena) }
+        let mut data = arena.shelf().take(rounded(len));
+        data.resize(len);
+        Self { data, arena: Arc::clone(arena) }
     }
 }
 
 impl Drop for Buf {
     fn drop(&mut self) {
         let data = std::mem::take(&mut self.data);
-        if data.capacity() > 0 {
-            let mut free = self.arena.free.lock().unwrap_or_else(PoisonError::into_inner);
-            free.entry(data.capacity()).or_default().push(data);
-        }
+        let mut shelf = self.arena.shelf();
+        shelf.used -= data.capacity();
+        shelf.free.entry(data.capacity()).or_default().push(data);
     }
 }
 

@@ -108,6 +108,19 @@ impl Cpu {
         routes.into_iter().flat_map(|route| both.map(|residency| Self::on(route, residency, threads))).collect()
     }
 
+    /// Buffers ever allocated.
+    #[cfg(test)]
+    pub(crate) fn allocations(&self) -> u64 {
+        self.arena.counts().0
+    }
+
+    /// Words of all buffers, and the most that were in use at once.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let (_, held, peak) = self.arena.counts();
+        (held, peak)
+    }
+
     /// Another route than the CPU's best.
     #[cfg(test)]
     fn on(route: Route, residency: Residency, threads: usize) -> Self {
