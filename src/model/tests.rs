@@ -162,24 +162,21 @@ fn recomputed_layers_give_the_same_bytes() {
     assert!(of(usize::MAX) == of(0) && of(1) == of(0));
 }
 
-/// A step that is like one before finds all its buffers in the arena; steps of other sizes don't pile theirs up.
+/// After the first step no memory is taken: neither by a like one, nor by smaller ones.
 #[test]
-fn no_buffer_is_allocated_in_later_steps() {
+fn nothing_is_allocated_after_the_first_step() {
     let w = weights("llama-gqa8");
     let model = Model::new(&w, 2).unwrap();
     let a = adapter(&w, 4, &Site::ALL);
     let mut g = grads(&model, &a, &[], None).1;
     let mut step = |lengths: &[usize]| {
         model.loss_and_grads(&a, &sequences(&data(&w, lengths)), 0.01, None, &mut g).unwrap();
-        model.0.ops.allocations()
+        model.0.ops.touched()
     };
-    // The first learns how much is needed at once.
-    step(&[40, 17, 60]);
-    let made = step(&[40, 17, 60]);
-    assert!((0..3).all(|_| step(&[40, 17, 60]) == made));
-    (1..60).for_each(|n| _ = step(&[40, 17, n]));
-    let (held, peak) = model.0.ops.held();
-    assert!(held <= 2 * peak, "{held} {peak}");
+    let touched = step(&[40, 17, 60]);
+    assert!(touched > 0);
+    assert!((0..3).all(|_| step(&[40, 17, 60]) == touched));
+    assert!((1..60).all(|n| step(&[40, 17, n]) <= touched + touched / 20));
 }
 
 /// A beginning in common is computed once, under accumulation too, and nothing else changes.

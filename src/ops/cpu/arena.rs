@@ -1,110 +1,226 @@
-//! Buffers that are used again: a fresh one would cost page faults at every step.
+//! One stretch of memory for the values of a pass: buffers of it are used again, since fresh memory costs page faults (on
+//! virtual machines seconds a GiB).
+//!
+//! Address space is reserved for all that may be needed; the system gives memory to what is touched. Buffers are cut from
+//! the lowest place that fits, and neighbours that are free become one: so no more is touched than is needed at once,
+//! whatever sizes the steps have.
 
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::ops::cpu::words::Words;
+use crate::ops::available_memory;
 
-/// Freed buffers by capacity, and how many words there are.
+/// Words that a buffer begins at a multiple of, a cache line.
+const LINE: usize = 16;
+/// Where the system does not say what is free.
+const UNKNOWN: u64 = 4 << 30;
+
+/// Reserved address space, zero where it was never written.
+#[derive(Debug)]
+struct Region {
+    whole: NonNull<u8>,
+    words: usize,
+}
+
+// SAFETY: plain memory; who may touch what of it is settled by `Arena`.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// A line more, for the beginning's sake: asked for an alignment of its own, Rust's allocator would write the zeros.
+    fn layout(words: usize) -> Option<Layout> {
+        Layout::from_size_align(words.checked_add(LINE)?.checked_mul(4)?, 16).ok()
+    }
+
+    fn new(words: usize) -> Option<Self> {
+        // SAFETY: not of size 0.
+        let whole = NonNull::new(unsafe { alloc_zeroed(Self::layout(words)?) })?;
+        Some(Self { whole, words })
+    }
+
+    /// The first whole line.
+    fn start(&self) -> *mut f32 {
+        let start = self.whole.as_ptr();
+        start.wrapping_add(start.align_offset(4 * LINE)).cast()
+    }
+
+    /// What is free now, or what the system gives of it.
+    fn reserve() -> Self {
+        let free = available_memory().unwrap_or(UNKNOWN).clamp(64 << 20, 1 << 46);
+        let mut words = usize::try_from(free / 4).unwrap_or(usize::MAX / 16).next_multiple_of(1024);
+        loop {
+            if let Some(region) = Self::new(words) {
+                return region;
+            }
+            assert!(words > 4096, "the system gives no memory");
+            words = (words / 2).next_multiple_of(1024);
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if let Some(layout) = Self::layout(self.words) {
+            // SAFETY: allocated so.
+            unsafe { dealloc(self.whole.as_ptr(), layout) };
+        }
+    }
+}
+
+/// Free places: start to length, in words, no two adjacent.
 #[derive(Debug, Default)]
-struct Shelf {
-    free: BTreeMap<usize, Vec<Words>>,
-    held: usize,
-    used: usize,
-    /// The most that were in use at once.
-    peak: usize,
-    /// Buffers ever allocated.
-    made: u64,
+struct Free {
+    places: BTreeMap<usize, usize>,
+    /// The first word that was never used.
+    touched: usize,
+}
+
+impl Free {
+    /// The start of `words`, from the lowest place that holds them.
+    fn take(&mut self, words: usize) -> Option<usize> {
+        let (start, len) = self.places.iter().map(|(s, l)| (*s, *l)).find(|(_, len)| *len >= words)?;
+        self.places.remove(&start);
+        if len > words {
+            self.places.insert(start + words, len - words);
+        }
+        self.touched = self.touched.max(start + words);
+        Some(start)
+    }
+
+    fn give(&mut self, mut start: usize, mut words: usize) {
+        if let Some((&before, &len)) = self.places.range(..start).next_back()
+            && before + len == start
+        {
+            self.places.remove(&before);
+            (start, words) = (before, words + len);
+        }
+        if let Some(len) = self.places.remove(&(start + words)) {
+            words += len;
+        }
+        self.places.insert(start, words);
+    }
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Arena(Mutex<Shelf>);
+pub(super) struct Arena {
+    region: OnceLock<Region>,
+    free: Mutex<Free>,
+}
 
 /// f32 values that go back to the arena when dropped.
 pub struct Buf {
-    data: Words,
+    /// In the region, or, where that is full, an allocation of its own.
+    place: Place,
+    len: usize,
     arena: Arc<Arena>,
 }
 
-/// Capacities are rounded up to eighths of a power of two, so that steps of about a size use the same buffers.
-fn rounded(len: usize) -> usize {
-    len.next_multiple_of((len.next_power_of_two() / 16).max(64))
-}
-
-impl Shelf {
-    fn pop(&mut self, capacity: usize) -> Option<Words> {
-        let list = self.free.get_mut(&capacity)?;
-        let found = list.pop();
-        if list.is_empty() {
-            self.free.remove(&capacity);
-        }
-        found
-    }
-
-    /// A buffer of this capacity and no other: then a step that is like one before allocates nothing. What steps of other
-    /// sizes left is given back when it is more than what is needed at once.
-    fn take(&mut self, capacity: usize) -> Words {
-        self.used += capacity;
-        self.peak = self.peak.max(self.used);
-        if let Some(found) = self.pop(capacity) {
-            return found;
-        }
-        self.held += capacity;
-        while self.held > 2 * self.peak {
-            let Some(&largest) = self.free.keys().next_back() else { break };
-            self.held -= self.pop(largest).map_or(largest, |w| w.capacity());
-        }
-        self.made += 1;
-        Words::zeros(capacity)
-    }
+enum Place {
+    Region { start: usize, words: usize },
+    Own(Region),
 }
 
 impl Arena {
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn free(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many buffers were ever allocated; words of those there are, and the most that were in use at once.
+    fn region(&self) -> &Region {
+        self.region.get_or_init(|| {
+            let region = Region::reserve();
+            self.free().give(0, region.words);
+            region
+        })
+    }
+
+    /// Words that were ever in use at once, with the gaps between them.
     #[cfg(test)]
-    pub fn counts(&self) -> (u64, usize, usize) {
-        let shelf = self.shelf();
-        (shelf.made, shelf.held, shelf.peak)
+    pub fn touched(&self) -> usize {
+        self.free().touched
     }
 }
 
 impl Buf {
     /// `len` values of unspecified contents.
     pub(super) fn new(arena: &Arc<Arena>, len: usize) -> Self {
-        let mut data = arena.shelf().take(rounded(len));
-        data.resize(len);
-        Self { data, arena: Arc::clone(arena) }
+        let words = len.next_multiple_of(LINE).max(LINE);
+        arena.region();
+        let place = match arena.free().take(words) {
+            Some(start) => Place::Region { start, words },
+            None => Place::Own(Region::new(words).unwrap_or_else(|| panic!("the system gives no {words} words"))),
+        };
+        Self { place, len, arena: Arc::clone(arena) }
+    }
+
+    fn start(&self) -> *mut f32 {
+        match &self.place {
+            // SAFETY: the place lies within the region.
+            Place::Region { start, .. } => unsafe { self.arena.region().start().add(*start) },
+            Place::Own(region) => region.start(),
+        }
     }
 }
 
 impl Drop for Buf {
     fn drop(&mut self) {
-        let data = std::mem::take(&mut self.data);
-        let mut shelf = self.arena.shelf();
-        shelf.used -= data.capacity();
-        shelf.free.entry(data.capacity()).or_default().push(data);
+        if let Place::Region { start, words } = self.place {
+            self.arena.free().give(start, words);
+        }
     }
 }
 
 impl std::fmt::Debug for Buf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Buf({})", self.data.len())
+        write!(f, "Buf({})", self.len)
     }
 }
 
 impl std::ops::Deref for Buf {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.data
+        // SAFETY: the words of this buffer's place, which no other has; always initialised, since the region begins zeroed.
+        unsafe { std::slice::from_raw_parts(self.start(), self.len) }
     }
 }
 
 impl std::ops::DerefMut for Buf {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.data
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.start(), self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_cut_low_and_grow_together() {
+        let mut free = Free::default();
+        free.give(0, 1000);
+        let [a, b, c] = [100, 200, 300].map(|n| free.take(n).unwrap());
+        assert_eq!((a, b, c), (0, 100, 300));
+        free.give(b, 200);
+        assert_eq!(free.take(150), Some(100));
+        assert_eq!(free.take(600), None);
+        free.give(100, 150);
+        free.give(a, 100);
+        free.give(c, 300);
+        assert_eq!(free.places, BTreeMap::from([(0, 1000)]));
+        assert_eq!(free.touched, 600);
+    }
+
+    #[test]
+    fn a_buffer_keeps_to_its_own() {
+        let arena = Arc::<Arena>::default();
+        let mut all: Vec<Buf> = (1..50).map(|n| Buf::new(&arena, 7 * n)).collect();
+        for (i, b) in all.iter_mut().enumerate() {
+            b.fill(i as f32);
+        }
+        assert!(all.iter().enumerate().all(|(i, b)| b.iter().all(|&v| v == i as f32)));
+        assert!(all.iter().all(|b| b.as_ptr().align_offset(64) == 0));
     }
 }

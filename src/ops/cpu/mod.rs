@@ -108,17 +108,10 @@ impl Cpu {
         routes.into_iter().flat_map(|route| both.map(|residency| Self::on(route, residency, threads))).collect()
     }
 
-    /// Buffers ever allocated.
+    /// Words of the arena that were ever in use.
     #[cfg(test)]
-    pub(crate) fn allocations(&self) -> u64 {
-        self.arena.counts().0
-    }
-
-    /// Words of all buffers, and the most that were in use at once.
-    #[cfg(test)]
-    pub(crate) fn held(&self) -> (usize, usize) {
-        let (_, held, peak) = self.arena.counts();
-        (held, peak)
+    pub(crate) fn touched(&self) -> usize {
+        self.arena.touched()
     }
 
     /// Another route than the CPU's best.

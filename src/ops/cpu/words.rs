@@ -17,22 +17,6 @@ impl Words {
         Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
     }
 
-    pub fn capacity(&self) -> usize {
-        self.lines.len() * 16
-    }
-
-    /// Words are zero when they are allocated; later what was there may stay.
-    pub fn resize(&mut self, len: usize) {
-        let lines = len.div_ceil(16);
-        if self.lines.len() < lines {
-            // What is there need not be copied.
-            self.lines.clear();
-            self.lines.reserve_exact(lines);
-            self.lines.resize(lines, Line([0.0; 16]));
-        }
-        self.len = len;
-    }
-
     /// The first `len` words, of which there are as many after this; the others stay.
     pub fn at_least(&mut self, len: usize) -> &mut [f32] {
         if self.len < len {
