@@ -22,7 +22,9 @@ impl Room {
         let Some(most) = max_memory else {
             return Ok(Self { left: available_memory().map(|a| a / 5 * 4), limited: false });
         };
-        let needed = held_memory().unwrap_or(0) + weights.stored_bytes() + reserved;
+        // Whether or not the base's pages were touched already.
+        let (all, own) = held_memory().unwrap_or_default();
+        let needed = all.max(own + weights.stored_bytes()) + reserved;
         if needed >= most {
             let remedy = "raise --max-memory, or lower the rank or choose a smaller base";
             return Err(ModelError::Memory { what: "the base with its adapter", needed, available: most, remedy });

@@ -28,9 +28,10 @@ pub fn available_memory() -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// What this process holds without the files it maps (Linux: RssAnon); None where the system does not tell.
-pub fn held_memory() -> Option<u64> {
-    status("RssAnon:")
+/// What this process holds (Linux: VmRSS), and how much of it without the files it maps (RssAnon); None where the system
+/// does not tell.
+pub fn held_memory() -> Option<(u64, u64)> {
+    Some((status("VmRSS:")?, status("RssAnon:")?))
 }
 
 /// The most memory this process has held (Linux: VmHWM); None where the system does not say.
@@ -51,6 +52,7 @@ mod tests {
     fn linux_says_the_peak() {
         let held = vec![1u8; 64 << 20];
         assert!(super::peak_memory().unwrap() > held.len() as u64);
-        assert!(super::held_memory().unwrap() > std::hint::black_box(held).len() as u64);
+        let (all, own) = super::held_memory().unwrap();
+        assert!(all > own && own > std::hint::black_box(held).len() as u64);
     }
 }

@@ -167,7 +167,7 @@ fn tokenizer_config(base: &Base) -> String {
     format!("{config:#}\n")
 }
 
-/// What training may hold beside the adapter, its gradient and its two moments.
+/// What training may hold beside the adapter, its gradient, its two moments, and three copies when they are written.
 fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
     let lora = train_config(config)?.lora;
     let of = |id: LinearId| {
@@ -175,7 +175,7 @@ fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
         lora.rank_of(id) * (out + inn)
     };
     let params: usize = lora.targeted(base.weights.config())?.into_iter().map(of).sum();
-    Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 16 * params as u64)?)
+    Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 28 * params as u64)?)
 }
 
 /// The model for the steps over this set, and said how it will compute them.
