@@ -41,7 +41,7 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
         Some(bytes) if bytes < 2 << 30 => Finding::bad(
             "memory",
             format!("{} MiB free", bytes >> 20),
-            "a 135M model needs about 1 GiB to train, a 1B model about 7 GiB",
+            "a 135M model needs about 600 MiB to train, a 1B model about 2 GiB",
         ),
         Some(bytes) => Finding::ok("memory", format!("{} MiB free", bytes >> 20)),
         None => Finding::ok("memory", "not known on this system"),

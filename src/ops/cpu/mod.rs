@@ -120,12 +120,6 @@ impl Cpu {
         Self { route, ..Self::new(threads, residency) }
     }
 
-    /// The portable route, whatever the CPU: what tests compare with.
-    #[cfg(test)]
-    pub(crate) fn portable(threads: usize) -> Self {
-        Self::on(Route::Gemm, Residency::Packed, threads)
-    }
-
     /// Calls `f(first, part)` on parts of `out` of a whole number of rows, about 16 Ki values each.
     fn rows(&self, out: &mut [f32], width: usize, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
         assert!(width > 0 && out.len().is_multiple_of(width), "{} values in rows of {width}", out.len());
