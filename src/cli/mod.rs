@@ -7,6 +7,7 @@ mod ask;
 mod flags;
 mod progress;
 mod say;
+mod sparkline;
 
 use std::process::ExitCode;
 
@@ -65,7 +66,7 @@ fn screen(common: &Common, env: &Env) -> Screen {
         (_, true) => Level::Verbose,
         _ => Level::Normal,
     };
-    Screen::new(level, !common.no_progress && !env.ci, env.no_color)
+    Screen::new(level, !common.no_progress && !env.ci, env)
 }
 
 fn end(failure: &Failure, json: bool) -> ExitCode {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::sparkline::Sparkline;
+use crate::config::Env;
 use crate::steps::Report;
 
 /// How much is said.
@@ -21,6 +23,7 @@ pub struct Screen {
     level: Level,
     bars: bool,
     colour: bool,
+    utf8: bool,
     current: Option<Stage>,
     /// Not said twice running.
     last_note: String,
@@ -33,15 +36,17 @@ struct Stage {
     bar: Option<ProgressBar>,
     last_line: Instant,
     total: Option<u64>,
+    marks: Sparkline,
 }
 
 impl Screen {
-    pub fn new(level: Level, progress: bool, no_colour: bool) -> Self {
+    pub fn new(level: Level, progress: bool, env: &Env) -> Self {
         let terminal = std::io::stderr().is_terminal();
         Self {
             level,
             bars: terminal && progress && level > Level::Quiet,
-            colour: terminal && !no_colour,
+            colour: terminal && !env.no_color,
+            utf8: env.utf8,
             current: None,
             last_note: String::new(),
         }
@@ -64,31 +69,51 @@ impl Report for Screen {
         let bar = self.bars.then(|| {
             let bar = ProgressBar::new(total.unwrap_or(0));
             let shape = if total.is_some() {
-                "  {prefix:<10} {bar:24} {pos}/{len} {msg} {eta}"
+                "  {prefix:<10} {bar:24} {pos}/{len} {msg} eta {eta}"
             } else {
                 "  {prefix:<10} {spinner} {msg} {elapsed}"
             };
-            bar.set_style(ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            let style = ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar());
+            bar.set_style(if self.utf8 { style } else { style.progress_chars("##-").tick_chars("-\\|/ ") });
             bar.set_prefix(what.to_owned());
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
         let now = Instant::now();
-        self.current = Some(Stage { what: what.to_owned(), started: now, bar, last_line: now, total });
+        self.current = Some(Stage {
+            what: what.to_owned(),
+            started: now,
+            bar,
+            last_line: now,
+            total,
+            marks: Sparkline::new(self.utf8),
+        });
     }
 
     fn advance(&mut self, done: u64, words: &str) {
         let verbose = self.level >= Level::Verbose;
         let Some(stage) = &mut self.current else { return };
         if let Some(bar) = &stage.bar {
+            // What an earlier part of the run has done says nothing of the time that is left.
+            let first = bar.position() == 0;
             bar.set_position(done);
-            bar.set_message(words.to_owned());
+            if first && done > 1 {
+                bar.reset_eta();
+            }
+            let drawn = stage.marks.to_string();
+            bar.set_message(if drawn.is_empty() { words.to_owned() } else { format!("{drawn} {words}") });
         } else if verbose || (self.level == Level::Normal && stage.last_line.elapsed() >= Duration::from_secs(15)) {
             stage.last_line = Instant::now();
             match stage.total {
                 Some(total) => eprintln!("  {:<10} {done}/{total} {words}", stage.what),
                 None => eprintln!("  {:<10} {words}", stage.what),
             }
+        }
+    }
+
+    fn mark(&mut self, value: f64) {
+        if let Some(stage) = &mut self.current {
+            stage.marks.push(value);
         }
     }
 

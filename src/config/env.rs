@@ -15,6 +15,8 @@ pub struct Env {
     /// `CI` is set and is not `false`.
     pub ci: bool,
     pub user: Option<String>,
+    /// The locale's characters are UTF-8 (`LC_ALL`, else `LC_CTYPE`, else `LANG`); on Windows always.
+    pub utf8: bool,
     /// `TUNESMITH_<NAME>`, by `<NAME>`.
     pub tunesmith: BTreeMap<String, String>,
 }
@@ -36,6 +38,11 @@ impl Env {
             no_color: vars.contains_key("NO_COLOR"),
             ci: get("CI").is_some_and(|v| v != "false" && v != "0"),
             user: get("USER").or_else(|| get("USERNAME")),
+            utf8: cfg!(windows)
+                || ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| vars.get(*name)).is_some_and(|v| {
+                    let v = v.to_lowercase();
+                    v.contains("utf-8") || v.contains("utf8")
+                }),
             tunesmith: vars
                 .iter()
                 .filter_map(|(k, v)| Some((k.strip_prefix("TUNESMITH_")?.to_owned(), v.clone())))
@@ -69,6 +76,9 @@ mod tests {
         assert!(!env(&[("NO_COLOR", "")]).no_color);
         assert!(env(&[("NO_COLOR", "1")]).no_color);
         assert!(!env(&[("CI", "false")]).ci);
+        assert!(env(&[("LANG", "de_CH.UTF-8")]).utf8 && env(&[("LC_CTYPE", "C.utf8"), ("LANG", "C")]).utf8);
+        #[cfg(not(windows))]
+        assert!(!env(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]).utf8 && !env(&[]).utf8);
         assert_eq!(env(&[("HOME", "/h")]).cache_dir(), PathBuf::from("/h/.cache/tunesmith"));
         assert_eq!(env(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]).cache_dir(), PathBuf::from("/x/tunesmith"));
         let own = env(&[("HOME", "/h"), ("TUNESMITH_CACHE", "/t")]);

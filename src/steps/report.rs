@@ -6,6 +6,8 @@ pub trait Report {
     fn begin(&mut self, what: &str, total: Option<u64>);
     /// The stage stands at `done`, with a few words (loss, rate).
     fn advance(&mut self, done: u64, words: &str);
+    /// A number of the stage's work just done (the loss), of which the last ones may be drawn.
+    fn mark(&mut self, value: f64);
     /// The stage is over; one line says what came of it.
     fn end(&mut self, outcome: &str);
     /// A line for the user that is neither (what was resolved, what is not done again).
@@ -21,6 +23,7 @@ pub struct Silent;
 impl Report for Silent {
     fn begin(&mut self, _: &str, _: Option<u64>) {}
     fn advance(&mut self, _: u64, _: &str) {}
+    fn mark(&mut self, _: f64) {}
     fn end(&mut self, _: &str) {}
     fn note(&mut self, _: &str) {}
     fn warn(&mut self, _: &str) {}

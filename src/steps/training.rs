@@ -239,7 +239,10 @@ pub fn train(
             let words = format!("{trainable_params} trainable parameters ({trainable_percent:.2} %)");
             report.advance(*first_step, &words);
         }
-        Event::Step(m) => report.advance(m.step, &format!("loss {:.3} {:.0} tok/s", m.train_loss, m.tokens_per_second)),
+        Event::Step(m) => {
+            report.mark(m.train_loss);
+            report.advance(m.step, &format!("loss {:.3} {:.0} tok/s", m.train_loss, m.tokens_per_second));
+        }
         Event::Eval { step, eval_loss, best, .. } => {
             report.advance(*step, &format!("eval loss {eval_loss:.3}{}", if *best { ", the best" } else { "" }));
         }
