@@ -17,7 +17,7 @@ use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
 use crate::weights::LinearId;
 
 /// What a training leaves, in its folder.
-pub const OUTPUTS: [&str; 2] = ["final/adapter_config.json", "final/adapter_model.safetensors"];
+pub const OUTPUTS: [&str; 3] = ["final/adapter_config.json", "final/adapter_model.safetensors", "training.html"];
 
 /// What the dataset came to, before the first step.
 #[derive(Debug)]

@@ -72,6 +72,9 @@ fn a_training_that_was_stopped_ends_as_the_straight_one() {
             .collect()
     };
     assert_eq!(steps("stopped"), steps("straight"));
+    let manifest: serde_json::Value = serde_json::from_str(&place.read("stopped/manifest.json")).unwrap();
+    let outputs = manifest["steps"]["train"]["outputs"].as_object().unwrap();
+    assert!(["final/adapter_model.safetensors", "training.html"].iter().all(|name| outputs.contains_key(*name)));
     for file in ["tokenizer.json", "tokenizer_config.json", "adapter_config.json"] {
         assert!(place.path("straight/final").join(file).is_file(), "{file}");
     }
