@@ -30,7 +30,7 @@ impl<O: Ops> Decoder<O> {
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, dropout.is_none())? {
             let keep = self.kept_layers(packed.ids.len())?;
-            sums.add(&self.reverse(lora, &packed, (weight, lowest, keep), grads));
+            sums.add(&self.reverse(lora, &packed, (weight, lowest, keep), grads)?);
         }
         Ok(sums)
     }
@@ -55,18 +55,19 @@ impl<O: Ops> Decoder<O> {
         packed: &Packed,
         (weight, lowest, keep): (f32, usize, usize),
         grads: &mut Grads,
-    ) -> LossSums {
+    ) -> Result<LossSums, ModelError> {
         let pass = Pass::of(packed, lora);
-        let (x, mut kept) = self.stack_kept(&packed.ids, pass, lowest, keep);
-        let (sums, mut dx) = self.head_back(&x, packed, weight);
+        let (x, mut kept) = self.stack_kept(&packed.ids, pass, lowest, keep)?;
+        let (sums, mut dx) = self.head_back(&x, packed, weight)?;
         drop(x);
         for layer in (lowest..self.layers.len()).rev() {
+            self.still_wanted()?;
             if let Some(k) = kept.pop() {
                 let (input, saved) = self.restored(layer, k, pass);
                 dx = self.block_back(layer, dx, (&input, &saved), pass, layer > lowest, grads);
             }
         }
-        sums
+        Ok(sums)
     }
 
     /// The gradient of a block's input from that of its output; `further` false: nobody asks for it.

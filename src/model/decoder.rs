@@ -16,8 +16,18 @@ pub(super) struct Decoder<O: Ops> {
     pub head: O::Weight,
     pub label_smoothing: f32,
     pub room: Room,
+    pub stop: Stop,
     /// Radians a position, `head_dim / 2` of them.
     frequencies: Vec<f32>,
+}
+
+/// Whether what is being computed is still wanted.
+pub(super) struct Stop(pub Box<dyn Fn() -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stop")
+    }
 }
 
 #[derive(Debug)]
@@ -62,11 +72,17 @@ impl<O: Ops> Decoder<O> {
         let output_norm = norm(&ops, &weights, 0, Norm::Output)?;
         let head = ops.prepare(weights.head())?;
         let frequencies = frequencies(weights.config());
-        Ok(Self { ops, layers, output_norm, head, label_smoothing: 0.0, room, frequencies, weights })
+        let stop = Stop(Box::new(|| false));
+        Ok(Self { ops, layers, output_norm, head, label_smoothing: 0.0, room, stop, frequencies, weights })
     }
 
     pub fn config(&self) -> &ModelConfig {
         self.weights.config()
+    }
+
+    /// Asked before each layer, forwards and backwards, which is the longest that anyone waits.
+    pub fn still_wanted(&self) -> Result<(), ModelError> {
+        if (self.stop.0)() { Err(ModelError::Stopped) } else { Ok(()) }
     }
 
     pub fn matrix(&self, id: LinearId) -> Matrix<'_, O::Weight> {

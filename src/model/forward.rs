@@ -1,5 +1,6 @@
 //! One decoder block forwards; what the backward needs of it.
 
+use crate::model::ModelError;
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::packed::{Packed, Read};
 use crate::ops::{Heads, Linear, Ops, Rotation, Segment};
@@ -153,27 +154,35 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// The whole stack, nothing kept.
-    pub fn stack(&self, ids: &[u32], pass: Pass<'_>, mut cache: Option<&mut Cache<O>>) -> O::Buf {
+    pub fn stack(&self, ids: &[u32], pass: Pass<'_>, mut cache: Option<&mut Cache<O>>) -> Result<O::Buf, ModelError> {
         let mut x = self.embed(ids);
         for layer in 0..self.layers.len() {
+            self.still_wanted()?;
             x = self.block(layer, &x, pass, cache.as_deref_mut()).0;
         }
-        x
+        Ok(x)
     }
 
     /// The whole stack with what the backward needs: the input of each layer from `lowest` on, and, of the last `keep`
     /// layers, their inner values.
-    pub fn stack_kept(&self, ids: &[u32], pass: Pass<'_>, lowest: usize, keep: usize) -> (O::Buf, Vec<Kept<O>>) {
+    pub fn stack_kept(
+        &self,
+        ids: &[u32],
+        pass: Pass<'_>,
+        lowest: usize,
+        keep: usize,
+    ) -> Result<(O::Buf, Vec<Kept<O>>), ModelError> {
         let mut x = self.embed(ids);
         let mut kept = Vec::new();
         for layer in 0..self.layers.len() {
+            self.still_wanted()?;
             let (next, saved) = self.block(layer, &x, pass, None);
             let input = std::mem::replace(&mut x, next);
             if layer >= lowest {
                 kept.push(Kept { input, saved: (layer.saturating_add(keep) >= self.layers.len()).then_some(saved) });
             }
         }
-        (x, kept)
+        Ok((x, kept))
     }
 
     /// A copy of the values kept, made again from the layer's input where they were not.

@@ -120,7 +120,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// Takes these ids, each sequence's behind what the cache holds of it; returns the last hidden states.
-    fn advance(&self, ids: &[u32], takes: &[Take], cache: &mut Cache<O>, lora: Lora<'_>) -> O::Buf {
+    fn advance(&self, ids: &[u32], takes: &[Take], cache: &mut Cache<O>, lora: Lora<'_>) -> Result<O::Buf, ModelError> {
         let rotation = self.rotation(takes.iter().flat_map(|t| t.held..t.held + t.new));
         let mut query = 0;
         let segment = |t: &Take| {
@@ -138,16 +138,22 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// The prompt in a few long passes; returns the logits after it.
-    fn prefill(&self, prompt: &[u32], first: usize, cache: &mut Cache<O>, lora: Lora<'_>) -> Vec<f32> {
+    fn prefill(
+        &self,
+        prompt: &[u32],
+        first: usize,
+        cache: &mut Cache<O>,
+        lora: Lora<'_>,
+    ) -> Result<Vec<f32>, ModelError> {
         let (mut held, mut logits) = (0, Vec::new());
         for part in prompt.chunks(PREFILL) {
-            let x = self.advance(part, &[Take { first, held, new: part.len() }], cache, lora);
+            let x = self.advance(part, &[Take { first, held, new: part.len() }], cache, lora)?;
             held += part.len();
             if held == prompt.len() {
                 logits = self.logits_after(&x, &[part.len() - 1]);
             }
         }
-        logits
+        Ok(logits)
     }
 
     /// How many tokens may follow this prompt.
@@ -189,7 +195,7 @@ impl<O: Ops> Decoder<O> {
                 let mut text =
                     Text { prompt, first, held: ids.len(), picker: Picker::new(sampling)?, new: Vec::new(), limit };
                 let next = if limit > 0 {
-                    let logits = self.prefill(ids, first, &mut cache, lora);
+                    let logits = self.prefill(ids, first, &mut cache, lora)?;
                     text.hear(&logits, is_end, on)?
                 } else {
                     text.end(on)
@@ -208,7 +214,7 @@ impl<O: Ops> Decoder<O> {
             }
             let ids: Vec<u32> = open.iter().filter_map(|t| t.new.last().copied()).collect();
             let takes: Vec<_> = open.iter().map(|t| Take { first: t.first, held: t.held, new: 1 }).collect();
-            let x = self.advance(&ids, &takes, &mut cache, lora);
+            let x = self.advance(&ids, &takes, &mut cache, lora)?;
             let logits = self.logits_after(&x, &(0..open.len()).collect::<Vec<_>>());
             let mut still = Vec::new();
             for (mut text, logits) in open.into_iter().zip(logits.chunks_exact(self.config().vocab)) {

@@ -42,10 +42,9 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// The base's last hidden states of what it is to teach.
-    pub fn taught(&self, packed: &Packed) -> Option<O::Buf> {
-        let taught = packed.taught.as_ref()?;
+    pub fn taught(&self, packed: &Packed) -> Result<Option<O::Buf>, ModelError> {
         let lora = Lora { adapter: None, dropout: None };
-        Some(self.stack(&taught.ids, Pass::of(taught, lora), None))
+        packed.taught.as_ref().map(|taught| self.stack(&taught.ids, Pass::of(taught, lora), None)).transpose()
     }
 
     /// The losses of every row that is asked for, stretch by stretch; with `weight`, `each` takes the gradient of the
@@ -56,49 +55,51 @@ impl<O: Ops> Decoder<O> {
         packed: &Packed,
         weight: Option<f32>,
         each: &mut impl FnMut(&[usize], &O::Buf, &O::Buf),
-    ) -> LossSums {
+    ) -> Result<LossSums, ModelError> {
         let (n, vocab) = (self.stretch(), self.config().vocab);
         // An evaluation's loss is the plain one.
         let smoothing = if weight.is_some() { self.label_smoothing } else { 0.0 };
         let mut sums = LossSums::default();
         for (rows, targets) in packed.told.rows.chunks(n).zip(packed.told.targets.chunks(n)) {
+            self.still_wanted()?;
             let (picked, mut logits) = self.logits_of(x, rows);
             add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight, smoothing), targets);
             each(rows, &picked, &logits);
         }
-        let (Some(of_base), Some(theirs)) = (taught, packed.taught.as_ref()) else { return sums };
+        let (Some(of_base), Some(theirs)) = (taught, packed.taught.as_ref()) else { return Ok(sums) };
         let asked = packed.distilled.rows.chunks(n).zip(packed.distilled.targets.chunks(n));
         for ((rows, targets), base_rows) in asked.zip(theirs.distilled.rows.chunks(n)) {
+            self.still_wanted()?;
             let (_, mut teacher) = self.logits_of(of_base, base_rows);
             let (picked, mut logits) = self.logits_of(x, rows);
             add_up(&mut sums, &self.ops.distil(&mut logits, &mut teacher, vocab, weight), targets);
             each(rows, &picked, &logits);
         }
-        sums
+        Ok(sums)
     }
 
     /// Sums over the rows and, of weight · Σ loss, the gradient of the last hidden states.
-    pub fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> (LossSums, O::Buf) {
+    pub fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> Result<(LossSums, O::Buf), ModelError> {
         let (ops, hidden, eps) = (&self.ops, self.config().hidden, self.config().rms_eps);
         let mut dx = ops.zeros(ops.len(x));
-        let taught = self.taught(packed);
+        let taught = self.taught(packed)?;
         let sums = self.losses((x, taught.as_ref()), packed, Some(weight), &mut |rows, picked, dlogits| {
             let mut dnormed = ops.buf(ops.len(picked));
             ops.linear_back(&mut dnormed, dlogits, self.head_matrix(), true);
             let mut dpicked = ops.buf(ops.len(picked));
             ops.rms_norm_back(&mut dpicked, &dnormed, picked, &self.output_norm, eps, true);
             ops.scatter_add(&mut dx, &dpicked, rows, hidden);
-        });
-        (sums, dx)
+        })?;
+        Ok((sums, dx))
     }
 
     pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
         self.check_adapter(adapter)?;
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, true)? {
-            let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, dropout: None }), None);
-            let taught = self.taught(&packed);
-            sums.add(&self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {}));
+            let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, dropout: None }), None)?;
+            let taught = self.taught(&packed)?;
+            sums.add(&self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {})?);
         }
         Ok(sums)
     }
@@ -130,7 +131,7 @@ impl<O: Ops> Decoder<O> {
         let rotation = self.rotation(trie.positions.iter().copied());
         let lora = Lora { adapter, dropout: None };
         let pass = Pass { rotation: &rotation, segments: &trie.segments, read: read.as_ref(), lora };
-        let x = self.stack(&trie.ids, pass, None);
+        let x = self.stack(&trie.ids, pass, None)?;
         let mut all = Vec::with_capacity(positions.len() * self.config().vocab);
         for rows in positions.chunks(self.stretch()) {
             let (_, mut logits) = self.logits_of(&x, rows);

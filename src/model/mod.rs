@@ -30,6 +30,9 @@ pub enum ModelError {
     NotNumbers { tokens: usize },
     #[error("{0}")]
     Other(String),
+    /// What [`Model::heeding`] was given said so.
+    #[error("interrupted")]
+    Stopped,
 }
 
 /// Gradients of an adapter, the same shapes as its pairs.
@@ -125,9 +128,10 @@ impl Model {
         if rows >= FEW_ROWS_OF_A_STEP || steps < STEPS_TO_PACK_FOR || !room.take(bytes) {
             return Ok(self);
         }
-        let label_smoothing = self.0.label_smoothing;
-        let mut packed = Decoder::new(Cpu::new(self.threads(), Residency::Packed), self.0.weights, room)?;
-        packed.label_smoothing = label_smoothing;
+        let cpu = Cpu::new(self.threads(), Residency::Packed);
+        let Decoder { weights, label_smoothing, stop, .. } = self.0;
+        let mut packed = Decoder::new(cpu, weights, room)?;
+        (packed.label_smoothing, packed.stop) = (label_smoothing, stop);
         Ok(Self(packed))
     }
 
@@ -136,6 +140,13 @@ impl Model {
     #[must_use]
     pub fn with_label_smoothing(mut self, factor: f64) -> Self {
         self.0.label_smoothing = factor as f32;
+        self
+    }
+
+    /// Asks `stop` before each layer: once it says true, what is being computed is given up with [`ModelError::Stopped`].
+    #[must_use]
+    pub fn heeding(mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.0.stop = decoder::Stop(Box::new(stop));
         self
     }
 
@@ -164,7 +175,7 @@ impl Model {
     }
 
     /// Forward and backward of some sequences, in one pass where memory allows; *adds* to `grads` the gradient of `weight · Σ nll`
-    /// (`weight` = 1 / trained tokens of the whole optimiser step).
+    /// (`weight` = 1 / trained tokens of the whole optimiser step). After an error `grads` hold a part of it, or nothing.
     pub fn loss_and_grads(
         &self,
         adapter: &Adapter<Stored>,

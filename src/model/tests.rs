@@ -156,7 +156,7 @@ fn recomputed_layers_give_the_same_bytes() {
     let lora = decoder::Lora { adapter: Some(&a), dropout: Some(Dropout { p: 0.1, seed: 1, step: 1 }) };
     let of = |keep| {
         let mut g = grads(&model, &a, &[], None).1;
-        let sums = model.0.reverse(lora, &packed, (0.1, 0, keep), &mut g);
+        let sums = model.0.reverse(lora, &packed, (0.1, 0, keep), &mut g).unwrap();
         (sums, g)
     };
     assert!(of(usize::MAX) == of(0) && of(1) == of(0));
@@ -177,6 +177,37 @@ fn nothing_is_allocated_after_the_first_step() {
     assert!(touched > 0);
     assert!((0..3).all(|_| step(&[40, 17, 60]) == touched));
     assert!((1..60).all(|n| step(&[40, 17, n]) <= touched + touched / 20));
+}
+
+/// Wherever it is asked, forwards, backwards or between stretches of the head.
+#[test]
+fn what_nobody_wants_any_more_is_given_up_between_layers() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    static STOP_AT: AtomicUsize = AtomicUsize::new(0);
+    let w = weights("llama-gqa8");
+    let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[9, 17, 5]));
+    let model = Model::new(&w, 2).unwrap();
+    let whole = grads(&model, &a, &half_distilled(&d), None);
+    let stop = || ASKED.fetch_add(1, Ordering::SeqCst) + 1 == STOP_AT.load(Ordering::SeqCst);
+    let model = model.heeding(stop);
+    let mut at = 0;
+    let came = loop {
+        at += 1;
+        ASKED.store(0, Ordering::SeqCst);
+        STOP_AT.store(at, Ordering::SeqCst);
+        let mut g = Grads::new();
+        match model.loss_and_grads(&a, &half_distilled(&d), 0.1, None, &mut g) {
+            Err(ModelError::Stopped) => {}
+            other => break (other.unwrap(), g),
+        }
+    };
+    // The stack, the base's for what is distilled, and the stack backwards.
+    assert!(at > 3 * w.config().layers, "{at}");
+    assert!(came == whole);
+    STOP_AT.store(1, Ordering::SeqCst);
+    ASKED.store(0, Ordering::SeqCst);
+    assert!(matches!(model.loss(Some(&a), &sequences(&d)), Err(ModelError::Stopped)));
 }
 
 /// A beginning in common is computed once, under accumulation too, and nothing else changes.
@@ -200,7 +231,7 @@ fn a_common_beginning_changes_nothing() {
             let packed = model.0.pack(&sequences, share).unwrap();
             let mut g = grads(&model, &a, &[], None).1;
             let lora = decoder::Lora { adapter: Some(&a), dropout: None };
-            let sums = model.0.reverse(lora, &packed, (0.1, 0, usize::MAX), &mut g);
+            let sums = model.0.reverse(lora, &packed, (0.1, 0, usize::MAX), &mut g).unwrap();
             (packed.ids.len(), sums, g)
         };
         let (apart, together) = (of(false), of(true));

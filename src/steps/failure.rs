@@ -160,10 +160,12 @@ failures! {
     };
     crate::model::ModelError => |e| match e {
         crate::model::ModelError::Memory { .. } => Kind::Resources,
+        crate::model::ModelError::Stopped => Kind::Interrupted,
         _ => Kind::Input,
     };
     crate::train::TrainError => |e| match e {
-        crate::train::TrainError::Interrupted { .. } => Kind::Interrupted,
+        crate::train::TrainError::Interrupted { .. }
+        | crate::train::TrainError::Model(crate::model::ModelError::Stopped) => Kind::Interrupted,
         crate::train::TrainError::Store(s) => of_store(s),
         crate::train::TrainError::Model(crate::model::ModelError::Memory { .. }) => Kind::Resources,
         crate::train::TrainError::Resume { .. } | crate::train::TrainError::Lora(_) => Kind::Input,

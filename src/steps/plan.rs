@@ -65,7 +65,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     let replayed = replay.len();
     let mut all: Vec<&Example> = encoded.examples.iter().chain(&replay).collect();
     let steps = crate::train::steps(&train, all.len());
-    let model = training::model(config, &base)?;
+    let model = training::model(context, config, &base)?;
     context.report.begin("time", None);
     let stored = adapter.to_stored(&base.weights);
     all.sort_by_key(|e| e.ids.len());

@@ -196,10 +196,11 @@ pub fn for_steps(
     Ok(model)
 }
 
-/// The base, resident for this training.
-pub fn model(config: &RunConfig, base: &Base) -> Result<Model, Failure> {
+/// The base, resident for this training; Ctrl-C is heard between its layers.
+pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<Model, Failure> {
     let model = Model::within(&base.weights, config.threads.unwrap_or(0), room(config, base)?)?;
-    Ok(model.with_label_smoothing(config.label_smoothing_factor))
+    let interrupt = context.interrupt.clone();
+    Ok(model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()))
 }
 
 /// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
@@ -317,7 +318,7 @@ pub fn alone(
     let base = context.open_base(&config.model_to_fine_tune)?;
     check(config, &base)?;
     base.weights.check_finite()?;
-    let model = model(config, &base)?;
+    let model = model(context, config, &base)?;
     let records = dataset::read(&config.dataset_path)?;
     let records = data::served(context, records, &base, config.system.as_deref());
     let (records, held_out) = data::held_out(config, records, &base, None)?;

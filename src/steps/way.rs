@@ -158,7 +158,7 @@ impl Way<'_> {
             return Ok(Adapter::load(&folder, self.base.weights.config())?);
         }
         let started = Instant::now();
-        let model = training::model(self.config, &self.base)?;
+        let model = training::model(context, self.config, &self.base)?;
         let set: TrainingSet =
             training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
         let fingerprint = serde_json::json!({

@@ -3,7 +3,7 @@
 use super::step::Prepared;
 use super::trainer::Trainer;
 use super::{Event, TrainError};
-use crate::model::LossSums;
+use crate::model::{LossSums, ModelError};
 
 /// Examples between two looks at the interrupt: as many as may well have a beginning in common.
 const TOGETHER: usize = 32;
@@ -22,12 +22,15 @@ impl Trainer<'_, '_> {
         }
         let mut sums = LossSums::default();
         for batch in self.eval.chunks(TOGETHER) {
+            // The step is done and saved; interrupted, the evaluation is made after the resume.
             if self.job.interrupt.raised() {
-                // The step is done and saved; the evaluation is made after the resume.
                 return Ok(false);
             }
             let sequences: Vec<_> = batch.iter().map(Prepared::sequence).collect();
-            sums.add(&self.job.model.loss(&self.adapter, &sequences)?);
+            match self.job.model.loss(&self.adapter, &sequences) {
+                Err(ModelError::Stopped) if self.job.interrupt.raised() => return Ok(false),
+                of_these => sums.add(&of_these?),
+            }
         }
         let tokens = sums.tokens.max(1) as f64;
         let (eval_loss, mean_token_accuracy) = (sums.nll / tokens, sums.correct as f64 / tokens);

@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::{TrainConfig, TrainError, adamw};
 use crate::batch::Example;
 use crate::lora::{Adapter, Stored};
-use crate::model::{Dropout, Grads, LossSums, Sequence};
+use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
 use crate::store::Interrupt;
 use crate::weights::{LinearId, Site};
 
@@ -47,7 +47,7 @@ pub(super) struct Taken {
 }
 
 /// Gradients of the mean loss over the step's trained tokens into `grads` (cleared first). `step` counts from 0.
-/// None when interrupted between micro-batches. A loss that is not finite ends the step early.
+/// None when interrupted, between micro-batches or within one. A loss that is not finite ends the step early.
 pub(super) fn gradients(
     engine: &dyn Engine,
     (adapter, config): (&Adapter<Stored>, &TrainConfig),
@@ -71,7 +71,10 @@ pub(super) fn gradients(
         // Its own masks for each micro-batch.
         let pass = step * config.gradient_accumulation.max(1) as u64 + micro as u64;
         let dropout = (dropout > 0.0).then_some(Dropout { p: dropout, seed: config.seed, step: pass });
-        let sums = engine.loss_and_grads(adapter, &sequences, (weight, dropout), grads)?;
+        let sums = match engine.loss_and_grads(adapter, &sequences, (weight, dropout), grads) {
+            Err(ModelError::Stopped) if interrupt.raised() => return Ok(None),
+            sums => sums?,
+        };
         taken.loss.add(&sums);
         taken.num_tokens += batch.iter().map(|e| e.tokens).sum::<u64>();
         taken.samples += batch.len() as u64;

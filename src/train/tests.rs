@@ -61,7 +61,7 @@ impl Bench {
         (output, resume): (&Path, bool),
         on_event: &mut dyn FnMut(&Event, &Interrupt),
     ) -> Result<(Adapter<Hf>, Summary), TrainError> {
-        let interrupt = Interrupt::default();
+        let interrupt = toy.stopped_at.as_ref().map(|(_, i)| i.clone()).unwrap_or_default();
         let job = Work {
             weights: &self.weights,
             model: toy,
@@ -148,6 +148,33 @@ proptest! {
         prop_assert_eq!(summary_again.train_loss, summary.train_loss);
         prop_assert_eq!((summary_again.steps, summary_again.best), (summary.steps, summary.best));
         prop_assert_eq!(result(&resumed, summary.steps), result(&straight, summary.steps));
+    }
+}
+
+/// Whichever call it is, of a step's micro-batches or of an evaluation: it has added half of its gradients by then.
+#[test]
+fn what_is_given_up_in_its_middle_leaves_no_trace() {
+    let bench = Bench::new(7);
+    let mut config = TrainConfig {
+        gradient_accumulation: 2,
+        eval_steps: 3,
+        save_every: 2,
+        load_best_model_at_end: true,
+        ..config()
+    };
+    config.lora.dropout = 0.1;
+    let straight = bench.output("straight");
+    let (_, summary) = bench.run((&Toy::default(), &config), (&straight, false), &mut |_, _| {}).unwrap();
+    let calls = 11;
+    for call in 1..=calls + 1 {
+        let output = bench.output(&format!("stopped-{call}"));
+        let toy = Toy { stopped_at: Some((call, Interrupt::default())), ..Toy::default() };
+        match bench.run((&toy, &config), (&output, false), &mut |_, _| {}) {
+            Err(TrainError::Interrupted { .. }) => assert!(call <= calls),
+            other => assert!(call > calls && other.is_ok(), "{call}: {other:?}"),
+        }
+        bench.run((&Toy::default(), &config), (&output, true), &mut |_, _| {}).unwrap();
+        assert_eq!(result(&output, summary.steps), result(&straight, summary.steps), "stopped at call {call}");
     }
 }
 

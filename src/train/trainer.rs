@@ -127,7 +127,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         Err(TrainError::Interrupted { step: self.position.step, folder })
     }
 
-    /// One optimiser step.
+    /// One optimiser step; interrupted, none of it stays, and it is made after the resume.
     fn step(&mut self, first: bool, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
         let began = Instant::now();
         let (step, config) = (self.position.step, self.job.config);

@@ -48,7 +48,7 @@ fn a_training_that_was_stopped_ends_as_the_straight_one() {
         let mut command = place.command(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
-    // Ctrl-C: the step that runs is finished and kept, exit code 130.
+    // Ctrl-C: the step that runs is given up, those before it are kept, exit code 130.
     let mut child = quiet(&args(base, "stopped", &[]));
     wait_for(&place, "stopped/checkpoint-1", &mut child);
     let pid = child.id().to_string();

@@ -14,6 +14,8 @@ pub(super) struct Toy {
     /// Evaluations after so many are each worse than the one before.
     pub worse_after: Option<usize>,
     pub evaluations: std::cell::Cell<usize>,
+    /// Interrupted in the middle of this call, counted from 1.
+    pub stopped_at: Option<(usize, Interrupt)>,
 }
 
 fn goal(id: u32, i: usize, dropout: Option<Dropout>) -> f32 {
@@ -52,6 +54,10 @@ impl Engine for Toy {
                         b[i] += weight * 2.0 * off * (pair.a[i] + 0.3);
                     }
                 }
+            }
+            if let Some((_, interrupt)) = self.stopped_at.as_ref().filter(|(at, _)| *at == self.calls.get()) {
+                interrupt.raise();
+                return Err(ModelError::Stopped);
             }
         }
         if self.breaks_at.is_some_and(|at| self.calls.get() > at) {
