@@ -64,7 +64,7 @@ pub enum Command {
         after_help = "Example:\n  tunesmith run configs/training_config.json\n  tunesmith run configs/training_config.json --until prove"
     )]
     Run(Run),
-    /// What `run` would do: tokens, memory, disk, time, the smallest margin the suites can prove
+    /// What `run` would do: tokens, disk, memory and time by steps that are really made, what would fit, the smallest margin the suites can prove
     #[command(after_help = "Example:\n  tunesmith plan configs/training_config.json")]
     Plan(Plan),
     /// Look at a dataset before training on it
@@ -228,7 +228,7 @@ pub struct Run {
     /// Stop after this step
     #[arg(long, value_enum)]
     pub until: Option<Step>,
-    /// As `plan`: what the run would do, one step timed, nothing trained
+    /// As `plan`: what the run would do, a few steps timed, nothing trained
     #[arg(long)]
     pub dry_run: bool,
     /// Use the embedded server instead of a daemon

@@ -140,14 +140,6 @@ pub fn doctor(findings: &[Finding], json: bool) -> u8 {
 
 pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
     result(json, plan, || {
-        let mib = |b: u64| b >> 20;
-        let memory = match plan.available_bytes {
-            Some(free) if plan.peak_bytes.is_some_and(|peak| peak > free) => {
-                format!(": only {} MiB are free (a smaller batch_size needs less)", mib(free))
-            }
-            Some(free) => format!(" of {} MiB free", mib(free)),
-            None => String::new(),
-        };
         let mut lines = vec![
             format!("base      {}", plan.base),
             format!(
@@ -155,22 +147,11 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
                 plan.records, plan.tokens.all, plan.tokens.trained, plan.held_out, plan.replayed
             ),
             format!("adapter   {} parameters", plan.trainable_params),
-            match plan.peak_bytes {
-                Some(peak) => format!(
-                    "memory    about {} MiB at the peak of training, {} of them weights{memory}",
-                    mib(peak),
-                    mib(plan.weights_bytes)
-                ),
-                None => format!("memory    {} MiB for the weights{memory}", mib(plan.weights_bytes)),
-            },
-            format!("disk      {} MiB for the exported file", mib(plan.export_bytes)),
-            format!(
-                "time      {} steps of {:.2} s: {:.1} min of training",
-                plan.steps,
-                plan.seconds_per_step,
-                plan.training_seconds / 60.0
-            ),
+            format!("device    {}, {} threads", plan.device, plan.threads),
         ];
+        lines.extend(plan_memory(plan));
+        lines.push(format!("disk      {} MiB for the exported file", plan.export_bytes >> 20));
+        lines.extend(plan_time(plan));
         match (&plan.role, &plan.not_promoted) {
             (Some(role), _) => lines.push(format!("role      {role}")),
             (None, why) => lines.push(format!("role      none: {}", why.as_deref().unwrap_or("not promoted"))),
@@ -190,6 +171,49 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
         }
         lines.join("\n")
     });
+}
+
+fn plan_memory(plan: &crate::steps::plan::Plan) -> Vec<String> {
+    let mib = |b: u64| b >> 20;
+    let free = match plan.available_bytes {
+        Some(free) if plan.fits => format!(" of {} MiB", mib(free)),
+        Some(free) => format!(": there are {} MiB, so it does NOT fit", mib(free)),
+        None => String::new(),
+    };
+    let weights = mib(plan.weights_bytes);
+    let mut lines = vec![match plan.peak_bytes {
+        Some(peak) => {
+            format!("memory    about {} MiB at the peak of training, {weights} of them weights{free}", mib(peak))
+        }
+        None => format!("memory    {weights} MiB for the weights{free}"),
+    }];
+    if plan.recomputed {
+        lines.push("          layers are computed again in the backward, to keep less of them".to_owned());
+    }
+    let fitting = |s: &crate::steps::plan::Setting| {
+        format!("          {} would take {} MiB ({})", s.flags, mib(s.peak_bytes), s.cost)
+    };
+    lines.extend(plan.would_fit.iter().map(fitting));
+    if !plan.fits && plan.would_fit.is_empty() {
+        lines.push(
+            "          no batch and no length would fit: a smaller base, or a machine with more memory".to_owned(),
+        );
+    }
+    lines
+}
+
+fn plan_time(plan: &crate::steps::plan::Plan) -> Vec<String> {
+    let minutes = |seconds: f64| format!("{:.1} min", seconds / 60.0);
+    let t = &plan.time;
+    let mut parts = vec![format!("{} steps of {:.2} s: {}", plan.steps, plan.seconds_per_step, minutes(t.steps))];
+    if t.evaluation_passes > 0 {
+        parts.push(format!("{} evaluations: {}", t.evaluation_passes, minutes(t.evaluations)));
+    }
+    if t.replay_answers > 0 {
+        parts.push(format!("{} replay answers: {}", t.replay_answers, minutes(t.replay)));
+    }
+    parts.push(format!("start: {}", minutes(t.start)));
+    vec![format!("time      {} of training ({})", minutes(plan.training_seconds), parts.join(", "))]
 }
 
 /// The exit code of a proof.

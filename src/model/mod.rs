@@ -2,6 +2,7 @@
 
 mod backward;
 mod decoder;
+mod effort;
 mod forward;
 mod generate;
 mod head;
@@ -12,6 +13,7 @@ use crate::lora::{Adapter, Stored};
 use crate::ops::{Cpu, Residency};
 use crate::weights::Weights;
 use decoder::Decoder;
+pub use effort::Effort;
 pub use room::Room;
 
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +30,11 @@ pub enum ModelError {
     Shape { what: String, found: usize, expected: usize },
     #[error("the logits after {tokens} tokens are not numbers: the weights or the adapter are damaged")]
     NotNumbers { tokens: usize },
-    #[error("{0}")]
-    Other(String),
     /// What [`Model::heeding`] was given said so.
     #[error("interrupted")]
     Stopped,
+    #[error("{0}")]
+    Other(String),
 }
 
 /// Gradients of an adapter, the same shapes as its pairs.
@@ -187,6 +189,15 @@ impl Model {
         self.0.loss_and_grads(adapter, sequences, (weight, dropout), grads)
     }
 
+    /// What [`Model::loss_and_grads`] of these sequences will take (without `back`, [`Model::loss`]); `dropout`: beginnings
+    /// are not shared. Nothing is computed.
+    ///
+    /// # Errors
+    /// What computing them would refuse.
+    pub fn effort(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Effort, ModelError> {
+        self.0.effort(sequences, !dropout, back)
+    }
+
     /// Greedy (temperature 0, the lowest id on ties) or sampled; stops at `is_end` or max_tokens. `on_token` returning
     /// false stops. Returns the new ids (the end token left out).
     pub fn generate(
@@ -248,6 +259,11 @@ impl Model {
             again => format!("the values of {again} of {layers} layers computed again in the backward"),
         };
         Ok(format!("weights {weights}, {} MiB; {values}", self.resident_bytes() >> 20))
+    }
+
+    /// Bytes that there are for values and copies of weights.
+    pub fn room(&self) -> Option<u64> {
+        self.0.room.left()
     }
 
     /// Bytes of the weights: their map, and what is held beside it.

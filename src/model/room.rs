@@ -32,6 +32,17 @@ impl Room {
         Ok(Self { left: Some(most - needed), limited: true })
     }
 
+    /// For tests: so much is left.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: u64) -> Self {
+        Self { left: Some(bytes), limited: true }
+    }
+
+    /// Bytes; None where the system does not say.
+    pub fn left(&self) -> Option<u64> {
+        self.left
+    }
+
     /// Whether `bytes` may be taken for good.
     pub(super) fn take(&mut self, bytes: u64) -> bool {
         let Some(left) = self.left else { return true };
@@ -45,9 +56,16 @@ impl Room {
 
 impl<O: Ops> Decoder<O> {
     /// Floats per row that the backward of one layer reads.
-    fn kept_width(&self) -> usize {
+    pub fn kept_width(&self) -> usize {
         let c = self.config();
         2 * c.hidden + 2 * c.heads * c.head_dim + 2 * c.kv_heads * c.head_dim + 2 * c.ff + 7 * 64
+    }
+
+    /// Bytes that a pass of so many rows takes at least, and those of each layer whose inner values are kept.
+    pub fn held(&self, rows: usize) -> (u64, u64) {
+        let layer = 4 * (rows * self.kept_width()) as u64;
+        let inputs = 4 * (rows * self.layers.len() * self.config().hidden) as u64;
+        (inputs + 3 * layer + self.logits_bytes(), layer)
     }
 
     /// How many layers' inner values may be kept for the backward of a pass of so many rows; the others' are computed
@@ -56,14 +74,17 @@ impl<O: Ops> Decoder<O> {
     /// # Errors
     /// The pass fits in no way.
     pub fn kept_layers(&self, rows: usize) -> Result<usize, ModelError> {
-        let (layers, c) = (self.layers.len(), self.config());
+        let layers = self.layers.len();
         let Some(available) = self.room.left else { return Ok(layers) };
-        let layer = 4 * (rows * self.kept_width()) as u64;
-        let least = 4 * (rows * layers * c.hidden) as u64 + 3 * layer + self.logits_bytes();
+        let (least, layer) = self.held(rows);
         if least > available {
             let remedy = match self.room.limited {
-                true => "raise --max-memory, lower the batch size (raise gradient accumulation instead) or max_seq_len",
-                false => "lower the batch size (raise gradient accumulation instead) or max_seq_len",
+                true => {
+                    "raise --max-memory, or train fewer or shorter examples a step (`tunesmith plan` says which fit)"
+                }
+                false => {
+                    "train fewer or shorter examples a step: `tunesmith plan` says which batch_size and max_seq_len fit"
+                }
             };
             return Err(ModelError::Memory { what: "a step of this size", needed: least, available, remedy });
         }

@@ -1,18 +1,24 @@
-//! What `run` would do: tokens, steps, memory and time (of one step that is really made), disk, the smallest margin the suites can prove.
+//! What `run` would do: tokens, steps, memory and time (of steps that are really made), disk, the smallest margin the suites can prove.
 
-use std::time::Instant;
+mod fit;
+mod measure;
 
 use super::{Context, Failure, cuts, data, evaluate, replay, training, way};
+use crate::base::Base;
 use crate::batch::Example;
 use crate::config::RunConfig;
 pub use crate::eval::Goal;
-use crate::lora::Adapter;
-use crate::model::{Grads, Model, Sequence};
-use crate::ops::{available_memory, peak_memory};
+use crate::lora::{Adapter, Hf};
+use crate::ops::available_memory;
+pub use fit::Setting;
+use measure::Subject;
 
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Plan {
     pub base: String,
+    /// How it computes.
+    pub device: String,
+    pub threads: usize,
     pub records: usize,
     pub held_out: usize,
     /// Replay examples that will be added (their tokens are not in `tokens`).
@@ -20,20 +26,48 @@ pub struct Plan {
     pub tokens: data::Tokens,
     pub steps: u64,
     pub trainable_params: u64,
-    /// Weights in f32.
+    /// Weights in the form in which training computes with them.
     pub weights_bytes: u64,
-    /// The most that training will hold: this process's own peak over the longest examples, and the optimiser's state.
+    /// The most that training will hold; None where the system does not say what a process holds.
     pub peak_bytes: Option<u64>,
+    /// Layers are computed again in the backward, because what they keep would not fit.
+    pub recomputed: bool,
+    /// The largest step can be made at all.
+    pub fits: bool,
+    /// `max_memory`, else what is free.
     pub available_bytes: Option<u64>,
+    /// Where it does not fit: what would, the cheapest first.
+    pub would_fit: Vec<Setting>,
     /// The exported file.
     pub export_bytes: u64,
-    /// Of one micro-batch of this dataset, forward and backward, timed now.
+    /// The mean over the whole run.
     pub seconds_per_step: f64,
+    /// Of all that `time` lists; early stopping makes it less.
     pub training_seconds: f64,
+    pub time: Time,
     pub role: Option<String>,
     pub suites: Vec<Suite>,
     /// Why nothing will be promoted, if so.
     pub not_promoted: Option<String>,
+}
+
+/// What the training's time consists of, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Time {
+    /// The base made resident.
+    pub start: f64,
+    /// The replay's answers that are not there yet.
+    pub replay: f64,
+    pub replay_answers: usize,
+    pub steps: f64,
+    pub evaluations: f64,
+    pub evaluation_passes: u64,
+}
+
+impl Time {
+    fn all(&self) -> f64 {
+        self.start + self.replay + self.steps + self.evaluations
+    }
 }
 
 #[derive(Clone, Debug, serde::Serialize)]
@@ -48,116 +82,92 @@ pub struct Suite {
     pub smallest_margin: f64,
 }
 
+/// Bytes that the training may take in all.
+fn budget(config: &RunConfig) -> Option<u64> {
+    config.max_memory.map(|most| most.0).or_else(available_memory)
+}
+
 pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failure> {
     // Before anything of it is taken: the peak holds the weights too.
-    let available_bytes = available_memory();
+    let available_bytes = budget(config);
     let base = context.open_base(&config.model_to_fine_tune)?;
     training::check(config, &base)?;
     let (role, not_promoted) = way::find_role(context, config)?;
     let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
+    training::check_evaluation(config, &held_out)?;
     let limit = data::limit(config, &base);
     let encoded = data::encode(&records, &base, limit)?;
     cuts::warn(context, "training", &encoded, limit);
-    let train = training::train_config(config)?;
-    let adapter = Adapter::fresh(train.lora.clone(), base.weights.config(), config.seed)?;
-    let trainable_params = adapter.trainable_params();
-    let replay = replay::expected(context, config, &base, records.len())?;
-    let replayed = replay.len();
-    let mut all: Vec<&Example> = encoded.examples.iter().chain(&replay).collect();
-    let steps = crate::train::steps(&train, all.len());
+    let eval = if held_out.is_empty() { Vec::new() } else { data::encode(&held_out, &base, limit)?.examples };
+    let adapter = training::adapter(config, &base)?;
+    let started = std::time::Instant::now();
     let model = training::model(context, config, &base)?;
-    context.report.begin("time", None);
-    let stored = adapter.to_stored(&base.weights);
-    all.sort_by_key(|e| e.ids.len());
-    let batch = config.batch_size.min(all.len());
-    if batch == 0 {
+    let start = started.elapsed().as_secs_f64();
+    let replay = replay::expected(context, config, (&base, &model), records.len())?;
+    let (replayed, tokens) = (replay.examples.len(), data::Tokens::of(&encoded.examples));
+    let train: Vec<Example> = encoded.examples.into_iter().chain(replay.examples).collect();
+    if train.is_empty() {
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
-    let (peak, seconds) = measure(&|examples| step(&model, &stored, examples), &all, batch)?;
-    let peak_bytes = peak.map(|peak| peak + 2 * size_of::<f32>() as u64 * trainable_params);
-    let seconds = seconds * config.gradient_accumulation as f64;
-    context.report.end(&format!("{seconds:.2} s a step"));
-    let suites = match &role {
-        None => Vec::new(),
-        Some(role) => evaluate::suites(role, config.general == crate::config::General::On, &held_out)?
-            .into_iter()
-            .map(|(suite, demand)| Suite {
-                prompts: suite.cases.len(),
-                goal: demand.goal,
-                least_fixed: crate::eval::least_fixed(suite.cases.len()),
-                margin: demand.margin,
-                smallest_margin: crate::eval::smallest_margin(suite.cases.len()),
-                name: suite.name,
-            })
-            .collect(),
+    let started = std::time::Instant::now();
+    let model = training::for_steps(context, config, model, &train)?;
+    let start = start + started.elapsed().as_secs_f64();
+    let subject =
+        Subject { config, weights: &base.weights, model: &model, adapter: &adapter, train: &train, eval: &eval };
+    let measured = measure::measure(context, &subject)?;
+    let would_fit = fit::settings(context, &subject, &measured)?;
+    let time = Time {
+        start: start + measured.first,
+        replay: replay.seconds,
+        replay_answers: replay.to_answer,
+        ..measured.time
     };
     Ok(Plan {
         base: base.name.clone(),
+        device: model.route(),
+        threads: model.threads(),
         records: records.len(),
         held_out: held_out.len(),
         replayed,
-        tokens: data::Tokens::of(&encoded.examples),
-        steps,
-        trainable_params,
+        tokens,
+        steps: measured.course.steps,
+        trainable_params: adapter.trainable_params(),
         weights_bytes: model.resident_bytes(),
-        peak_bytes,
+        peak_bytes: measured.peak,
+        recomputed: measured.recomputed,
+        fits: measured.fits,
         available_bytes,
+        would_fit,
         export_bytes: export_bytes(config, &base, &adapter)?,
-        seconds_per_step: seconds,
-        training_seconds: seconds * steps as f64,
+        seconds_per_step: time.steps / measured.course.steps.max(1) as f64,
+        training_seconds: time.all(),
+        time,
+        suites: suites(config, role.as_ref(), &held_out)?,
         role: role.map(|r| r.name),
-        suites,
         not_promoted,
     })
 }
 
-/// (bytes at the peak, seconds of a step): by a step of the longest examples, then one of typical ones. Where what one
-/// example took says that they would not fit into what is free, it is counted from that one instead.
-fn measure(
-    step: &dyn Fn(&[&Example]) -> Result<f64, Failure>,
-    by_length: &[&Example],
-    batch: usize,
-) -> Result<(Option<u64>, f64), Failure> {
-    let longest = &by_length[by_length.len() - batch..];
-    step(&by_length[..1])?;
-    let before = peak_memory();
-    let alone = step(&longest[batch - 1..])?;
-    if let (Some(before), Some(after), Some(free)) = (before, peak_memory(), available_memory()) {
-        let needed = (after - before) * batch as u64;
-        if needed > free {
-            return Ok((Some(before + needed), alone * batch as f64));
-        }
-    }
-    step(longest)?;
-    let typical: Vec<_> = (0..batch).map(|i| by_length[(2 * i + 1) * by_length.len() / (2 * batch)]).collect();
-    let seconds = step(&typical)?;
-    Ok((peak_memory(), seconds))
-}
-
-/// Seconds of one micro-batch, forward and backward.
-fn step(model: &Model, adapter: &Adapter<crate::lora::Stored>, examples: &[&Example]) -> Result<f64, Failure> {
-    let targets: Vec<Vec<Option<u32>>> = examples.iter().map(|e| targets(e)).collect();
-    let sequences: Vec<Sequence<'_>> = examples
-        .iter()
-        .zip(&targets)
-        .map(|(e, t)| Sequence { ids: &e.ids, targets: t, distilled: e.distilled })
-        .collect();
-    let started = Instant::now();
-    model.loss_and_grads(adapter, &sequences, 1.0, None, &mut Grads::new())?;
-    Ok(started.elapsed().as_secs_f64())
-}
-
-/// Position `i` predicts token `i + 1`, where that is trained.
-fn targets(example: &Example) -> Vec<Option<u32>> {
-    let next = example.ids.iter().zip(&example.mask).skip(1).map(|(id, trained)| trained.then_some(*id));
-    next.chain([None]).collect()
-}
-
-fn export_bytes(
+fn suites(
     config: &RunConfig,
-    base: &crate::base::Base,
-    adapter: &Adapter<crate::lora::Hf>,
-) -> Result<u64, Failure> {
+    role: Option<&crate::config::Role>,
+    held_out: &[crate::dataset::Record],
+) -> Result<Vec<Suite>, Failure> {
+    let Some(role) = role else { return Ok(Vec::new()) };
+    Ok(evaluate::suites(role, config.general == crate::config::General::On, held_out)?
+        .into_iter()
+        .map(|(suite, demand)| Suite {
+            prompts: suite.cases.len(),
+            goal: demand.goal,
+            least_fixed: crate::eval::least_fixed(suite.cases.len()),
+            margin: demand.margin,
+            smallest_margin: crate::eval::smallest_margin(suite.cases.len()),
+            name: suite.name,
+        })
+        .collect())
+}
+
+fn export_bytes(config: &RunConfig, base: &Base, adapter: &Adapter<Hf>) -> Result<u64, Failure> {
     let (quant, floor) = super::export::quant(config.quant, config.quant_floor);
     let request = crate::export::Request {
         weights: &base.weights,

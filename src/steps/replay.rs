@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::{Context, Failure, cuts, data};
 use crate::base::Base;
@@ -69,21 +70,56 @@ pub fn examples(
     Ok(distilled(encoded.examples))
 }
 
-/// What the replay will be like, without asking the base: the answers it has given already, and for the others a text of
-/// half the limit.
+/// What the replay will be like.
+#[derive(Debug, Default)]
+pub struct Expected {
+    pub examples: Vec<Example>,
+    /// Prompts that the base has still to answer.
+    pub to_answer: usize,
+    /// What that takes, by those that it was asked now.
+    pub seconds: f64,
+}
+
+/// Without asking the base all of it: some prompts of those that it has not answered (they are kept for the run), whose
+/// answers, with those known before, stand in for the rest.
 pub fn expected(
     context: &mut Context<'_>,
     config: &RunConfig,
-    base: &Base,
+    (base, model): (&Base, &Model),
     own: usize,
-) -> Result<Vec<Example>, Failure> {
-    let Some(prompts) = prompts(config)? else { return Ok(Vec::new()) };
-    let known = read_cache(context, base)?;
-    let unknown = " and".repeat(MAX_ANSWER / 2);
-    let answered = prompts.iter().map(|prompt| (prompt, known.get(prompt).unwrap_or(&unknown)));
-    let ended = answered.filter(|(_, answer)| !answer.trim().is_empty());
-    let records: Vec<_> = ended.take(wanted(config, own)).map(|(prompt, answer)| record(prompt, answer)).collect();
-    Ok(distilled(data::encode(&records, base, data::limit(config, base))?.examples))
+) -> Result<Expected, Failure> {
+    /// As many as are answered together, and as many that follow.
+    const SAMPLE: usize = 64;
+    let Some(prompts) = prompts(config)? else { return Ok(Expected::default()) };
+    let (wanted, mut known) = (wanted(config, own), read_cache(context, base)?);
+    let missing: Vec<&String> = prompts.iter().take(wanted).filter(|p| !known.contains_key(*p)).collect();
+    let asked = &missing[..missing.len().min(SAMPLE)];
+    let began = Instant::now();
+    if !asked.is_empty() {
+        context.report.begin("replay", Some(asked.len() as u64));
+        let answered = answer(context, base, model, asked, (0, &mut known));
+        write_cache(context, base, &known)?;
+        answered?;
+        context.report.end(&format!("{} of {} answers, to see how long they take", asked.len(), missing.len()));
+    }
+    let a_prompt = began.elapsed().as_secs_f64() / asked.len().max(1) as f64;
+    let answers: Vec<&String> = prompts.iter().filter(|p| ended(&known, p)).map(|p| &known[p]).collect();
+    let tried = prompts.iter().filter(|p| known.contains_key(*p)).count();
+    // Of those not asked, as many come to an end as of those that were.
+    let (there, unknown) = (answers.len().min(wanted), prompts.len() - tried);
+    let to_answer = ((wanted - there) * tried.max(1)).div_ceil(answers.len().max(1)).min(unknown);
+    let to_come = (to_answer * answers.len() / tried.max(1)).min(wanted - there);
+    let records: Vec<_> =
+        prompts.iter().filter(|p| ended(&known, p)).take(there).map(|p| record(p, &known[p])).collect();
+    let others = prompts.iter().filter(|p| !known.contains_key(*p)).take(to_come);
+    let stand_ins = others.zip(answers.iter().cycle()).map(|(prompt, answer)| record(prompt, answer));
+    let records: Vec<_> = records.into_iter().chain(stand_ins).collect();
+    let seconds = a_prompt * to_answer as f64;
+    if records.is_empty() {
+        return Ok(Expected { examples: Vec::new(), to_answer, seconds });
+    }
+    let examples = distilled(data::encode(&records, base, data::limit(config, base))?.examples);
+    Ok(Expected { examples, to_answer, seconds })
 }
 
 fn prompts(config: &RunConfig) -> Result<Option<Vec<String>>, Failure> {

@@ -178,20 +178,20 @@ fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
     Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 28 * params as u64)?)
 }
 
-/// The model for the steps over this set, and said how it will compute them.
+/// The model for the steps over these examples, and said how it will compute them.
 pub fn for_steps(
     context: &mut Context<'_>,
     config: &RunConfig,
     model: Model,
-    set: &TrainingSet,
+    examples: &[Example],
 ) -> Result<Model, Failure> {
     let train = train_config(config)?;
     let in_step = train.batch_size * train.gradient_accumulation;
-    let mut lengths: Vec<usize> = set.train.iter().map(|e| e.ids.len()).collect();
+    let mut lengths: Vec<usize> = examples.iter().map(|e| e.ids.len()).collect();
     lengths.sort_unstable();
     let typical = lengths.iter().sum::<usize>() * in_step / lengths.len().max(1);
     let most = lengths.iter().rev().take(in_step).sum();
-    let model = model.for_steps(typical, train::steps(&train, set.train.len()) as usize)?;
+    let model = model.for_steps(typical, train::steps(&train, examples.len()) as usize)?;
     context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(most)?));
     Ok(model)
 }
@@ -201,6 +201,15 @@ pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<M
     let model = Model::within(&base.weights, config.threads.unwrap_or(0), room(config, base)?)?;
     let interrupt = context.interrupt.clone();
     Ok(model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()))
+}
+
+/// What the training of this config begins from.
+pub fn adapter(config: &RunConfig, base: &Base) -> Result<Adapter<Hf>, Failure> {
+    let model = base.weights.config();
+    Ok(match &config.from_adapter {
+        Some(folder) => Adapter::load(folder, model)?,
+        None => Adapter::fresh(lora_config(config)?, model, config.seed)?,
+    })
 }
 
 /// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
@@ -327,7 +336,7 @@ pub fn alone(
     let mut folder = RunDir::open(output, &id)?;
     let started = Instant::now();
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
-    let model = for_steps(context, config, model, &set)?;
+    let model = for_steps(context, config, model, &set.train)?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
     folder.record("train", inputs(config, &base, (&records, &held_out))?, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))

@@ -5,8 +5,8 @@ use super::trainer::Trainer;
 use super::{Event, TrainError};
 use crate::model::{LossSums, ModelError};
 
-/// Examples between two looks at the interrupt: as many as may well have a beginning in common.
-const TOGETHER: usize = 32;
+/// Examples of one call: as many as may well have a beginning in common.
+pub(super) const TOGETHER: usize = 32;
 
 impl Trainer<'_, '_> {
     /// At the end of each epoch and of the training, and every `eval_steps`; once. Whether one was made.

@@ -9,15 +9,18 @@ mod evaluation;
 mod identity;
 mod metrics;
 mod moments_file;
+mod order;
 mod retention;
 mod schedule;
 mod step;
 #[cfg(test)]
 mod tests;
 mod trainer;
+mod trial;
 mod watch;
 
 pub use schedule::steps;
+pub use trial::{Course, Trial, Tried, seconds};
 
 use std::path::{Path, PathBuf};
 

@@ -33,6 +33,10 @@ impl Prepared {
         examples.iter().filter_map(Self::of).collect()
     }
 
+    pub(super) fn fed(&self) -> usize {
+        self.ids.len()
+    }
+
     pub(super) fn sequence(&self) -> Sequence<'_> {
         Sequence { ids: &self.ids, targets: &self.targets, distilled: self.distilled }
     }
@@ -61,9 +65,7 @@ pub(super) fn gradients(
     let weight = (1.0 / trained.max(1) as f64) as f32;
     let dropout = adapter.config.dropout;
     let mut taken = Taken::default();
-    // Micro-batches are there to spare memory, which the model does itself, seeing what examples have in common.
-    let together = if dropout > 0.0 { config.batch_size.max(1) } else { examples.len().max(1) };
-    for (micro, batch) in examples.chunks(together).enumerate() {
+    for (micro, batch) in micro_batches(config, dropout > 0.0, examples).enumerate() {
         if interrupt.raised() {
             return Ok(None);
         }
@@ -83,6 +85,16 @@ pub(super) fn gradients(
         }
     }
     Ok(Some(taken))
+}
+
+/// What the model is given at a time. Micro-batches are there to spare memory, which the model does itself, seeing what
+/// examples have in common; but masks of dropout are a micro-batch's own.
+pub(super) fn micro_batches<'e, 'p>(
+    config: &TrainConfig,
+    dropout: bool,
+    examples: &'e [&'p Prepared],
+) -> std::slice::Chunks<'e, &'p Prepared> {
+    examples.chunks(if dropout { config.batch_size.max(1) } else { examples.len().max(1) })
 }
 
 /// Every variable of the adapter receives a gradient: B's is not zero unless A is, A's not unless B is.

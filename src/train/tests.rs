@@ -7,7 +7,7 @@ use std::path::Path;
 use super::engine::{Engine, Work};
 use super::*;
 use crate::lora::{Pair, Stored};
-use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
+use crate::model::{Dropout, Effort, Grads, LossSums, ModelError, Sequence};
 use crate::store::Digest;
 use proptest::prelude::*;
 use test_toy::Toy;
@@ -259,6 +259,48 @@ fn what_no_evaluation_will_say_and_examples_without_a_target_are_refused() {
     bench.eval.clear();
     let e = said(&bench, TrainConfig { early_stopping_patience: Some(2), ..config() });
     assert!(e.contains("early_stopping_patience wants an evaluation") && e.contains("eval_split"), "{e}");
+}
+
+/// Over several shapes of a run: as many steps and evaluations as it makes, and the tokens that these predict.
+#[test]
+fn a_trial_counts_what_the_run_then_does() {
+    let bench = Bench::new(7);
+    for (n, (epochs, batch_size, accumulation, eval_steps, dropout)) in
+        [(2.0, 2, 1, 0, 0.0), (2.5, 2, 2, 3, 0.1), (1.3, 3, 1, 2, 0.0), (3.0, 4, 2, 1, 0.1)].into_iter().enumerate()
+    {
+        let mut config =
+            TrainConfig { epochs, batch_size, gradient_accumulation: accumulation, eval_steps, ..config() };
+        config.lora.dropout = dropout;
+        let toy = Toy::default();
+        let fresh = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
+        let adapter = fresh.to_stored(&bench.weights);
+        let examples = (bench.train.as_slice(), bench.eval.as_slice());
+        let mut trial = Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap();
+        let course = trial.course().unwrap();
+        let (mut evaluations, mut losses) = (0, Vec::new());
+        let mut see = |e: &Event, _: &Interrupt| match e {
+            Event::Eval { .. } => evaluations += 1,
+            Event::Step(m) => losses.push(m.train_loss),
+            _ => {}
+        };
+        let (_, summary) = bench.run((&toy, &config), (&bench.output(&n.to_string()), false), &mut see).unwrap();
+        assert_eq!((course.steps, course.evaluations), (summary.steps, evaluations), "{n}");
+        let text = std::fs::read_to_string(bench.output(&format!("{n}/checkpoint-{}/state.json", summary.steps)));
+        let state: serde_json::Value = serde_json::from_str(&text.unwrap()).unwrap();
+        assert_eq!(course.products, 2.0 * state["totals"]["trained_tokens"].as_f64().unwrap(), "{n}");
+        // Three examples, of 2, 3 and 4 trained tokens.
+        assert_eq!((course.evaluation.products, course.evaluation.least), (9.0, 3 + 4 + 5), "{n}");
+        let tried: Vec<Effort> = (0..course.steps).map(|s| trial.step(s).unwrap().effort).collect();
+        assert_eq!(course.largest_effort.kept, tried.iter().map(|e| e.kept).max().unwrap(), "{n}");
+        assert_eq!(tried[course.largest as usize], course.largest_effort, "{n}");
+    }
+}
+
+#[test]
+fn time_goes_with_the_work() {
+    let tried = |seconds, products| Tried { seconds, effort: Effort { products, ..Effort::default() } };
+    assert_eq!(seconds(&[tried(1.0, 10.0), tried(2.0, 10.0)], 200.0), 30.0);
+    assert_eq!(seconds(&[], 200.0), 0.0);
 }
 
 #[test]

@@ -8,11 +8,11 @@ use super::checkpoint::{self, Position, WholeFolder};
 use super::engine::Work;
 use super::identity::Identity;
 use super::metrics::Metrics;
+use super::order::Order;
 use super::retention;
 use super::schedule::{Steps, factor};
 use super::step::{self, Prepared};
 use super::{Event, Summary, TrainError};
-use crate::batch::{epoch_order, group_by_length};
 use crate::lora::{Adapter, Hf, Stored};
 use crate::model::Grads;
 use crate::store::write_whole;
@@ -30,8 +30,7 @@ pub(super) struct Trainer<'t, 'a> {
     pub(super) metrics: Metrics,
     started: Instant,
     seconds_before: f64,
-    /// Examples in this epoch's order.
-    order: (u64, Vec<usize>),
+    order: Order,
     /// The last checkpoint of this run that is on the disk.
     saved: Option<PathBuf>,
 }
@@ -65,7 +64,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let metrics = Metrics::open(job.output, position.step)?;
         let grads = adamw::zeros(&adapter.pairs);
         let seconds_before = position.totals.seconds;
-        let order = (u64::MAX, Vec::new());
+        let order = Order::default();
         Ok(Self {
             job,
             train,
@@ -131,7 +130,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
     fn step(&mut self, first: bool, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
         let began = Instant::now();
         let (step, config) = (self.position.step, self.job.config);
-        let indices = self.indices();
+        let indices = self.order.of_step(config, &self.steps, &self.train, step);
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
         let learning_rate = config.learning_rate * factor(config.scheduler, step, self.steps.warmup, self.steps.total);
         let Some(taken) = step::gradients(
@@ -173,23 +172,6 @@ impl<'t, 'a> Trainer<'t, 'a> {
     pub(super) fn diverged(&self, step: u64, loss: f64) -> TrainError {
         let checkpoint = self.saved.as_ref().map_or("none".to_owned(), |p| p.display().to_string());
         TrainError::Diverged { step, loss, learning_rate: self.job.config.learning_rate, checkpoint }
-    }
-
-    /// The examples of the next step.
-    fn indices(&mut self) -> Vec<usize> {
-        let (epoch, within) = (self.position.step / self.steps.per_epoch, self.position.step % self.steps.per_epoch);
-        let config = self.job.config;
-        let per_step = config.batch_size.max(1) * config.gradient_accumulation.max(1);
-        if self.order.0 != epoch {
-            let mut order = epoch_order(self.train.len(), config.seed, epoch as usize, config.shuffle);
-            if config.group_by_length {
-                let lengths: Vec<usize> = self.train.iter().map(|e| e.tokens as usize).collect();
-                order = group_by_length(order, &lengths, per_step);
-            }
-            self.order = (epoch, order);
-        }
-        let from = (within as usize * per_step).min(self.order.1.len());
-        self.order.1[from..(from + per_step).min(self.order.1.len())].to_vec()
     }
 
     fn save(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<PathBuf, TrainError> {

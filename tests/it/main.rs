@@ -22,6 +22,7 @@ mod parity_export;
 mod parity_logits;
 mod parity_training;
 mod parity_weights;
+mod plan;
 mod program;
 mod resume;
 mod survival;

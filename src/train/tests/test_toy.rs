@@ -66,6 +66,14 @@ impl Engine for Toy {
         Ok(sums)
     }
 
+    /// Products: tokens to predict, twice with the gradients; bytes: tokens taken in.
+    fn effort(&self, sequences: &[Sequence<'_>], _: bool, back: bool) -> Result<Effort, ModelError> {
+        let (ids, targets): (Vec<usize>, Vec<usize>) =
+            sequences.iter().map(|s| (s.ids.len(), s.targets.iter().flatten().count())).unzip();
+        let (ids, targets) = (ids.iter().sum::<usize>() as u64, targets.iter().sum::<usize>() as f64);
+        Ok(Effort { products: targets * if back { 2.0 } else { 1.0 }, kept: 2 * ids, least: ids, beside: 0 })
+    }
+
     fn route(&self) -> String {
         self.route.unwrap_or("toy").to_owned()
     }

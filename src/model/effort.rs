@@ -1,0 +1,88 @@
+//! What a step will take, counted and not computed.
+
+use crate::model::decoder::Decoder;
+use crate::model::packed::Packed;
+use crate::model::{ModelError, Sequence};
+use crate::ops::{Ops, Segment};
+use crate::weights::Site;
+
+/// Of some sequences, computed together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Effort {
+    /// Multiplications, to compare one step with another: products with weights and attention, forwards and backwards.
+    pub products: f64,
+    /// Bytes of the largest pass, where all layers' inner values are kept for the backward.
+    pub kept: u64,
+    /// And where they are computed again.
+    pub least: u64,
+    /// Either way, what the base holds of the sequences that it teaches.
+    pub beside: u64,
+}
+
+impl Effort {
+    /// The effort of both, one after the other.
+    pub fn add(&mut self, other: &Self) {
+        self.products += other.products;
+        self.kept = self.kept.max(other.kept);
+        self.least = self.least.max(other.least);
+        self.beside = self.beside.max(other.beside);
+    }
+
+    /// Whether the largest pass can be made in this room.
+    pub fn fits(&self, room: Option<u64>) -> bool {
+        room.is_none_or(|room| self.least <= room)
+    }
+
+    /// What it takes there, and whether layers are computed again for that.
+    pub fn bytes(&self, room: Option<u64>) -> (u64, bool) {
+        let held = room.map_or(self.kept, |room| self.kept.min(room.max(self.least)));
+        (held + self.beside, held < self.kept)
+    }
+}
+
+impl<O: Ops> Decoder<O> {
+    /// Effort of these sequences, which share their beginnings unless `share` is false; with `back`, of a step's gradients.
+    pub fn effort(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Effort, ModelError> {
+        let mut effort = Effort::default();
+        for packed in self.passes(sequences, share)? {
+            effort.add(&self.effort_of(&packed, back));
+        }
+        Ok(effort)
+    }
+
+    fn effort_of(&self, packed: &Packed, back: bool) -> Effort {
+        let c = self.config();
+        let taught = packed.taught.as_deref();
+        let head = (c.vocab * c.hidden) as f64;
+        let (told, distilled) = (packed.told.rows.len() as f64, packed.distilled.rows.len() as f64);
+        // The gradient of the input takes as much as the output; attention's, two and a half times as much.
+        let (linear, attention, asked) = if back { (2.0, 3.5, 2.0) } else { (1.0, 1.0, 1.0) };
+        let mut products = linear * self.linear_products(packed) + attention * self.attention_products(packed);
+        products += head * (asked * told + (asked + 1.0) * distilled);
+        products += taught.map_or(0.0, |t| self.linear_products(t) + self.attention_products(t));
+        let forwards = |p: &Packed| (4 * p.ids.len() * (c.hidden + self.kept_width())) as u64;
+        let (least, layer) = if back { self.held(packed.ids.len()) } else { (forwards(packed), 0) };
+        Effort { products, kept: least + self.layers.len() as u64 * layer, least, beside: taught.map_or(0, forwards) }
+    }
+
+    /// Forwards, the last layer only where it is read.
+    fn linear_products(&self, packed: &Packed) -> f64 {
+        let of =
+            |sites: &[Site]| sites.iter().map(|s| self.config().shape(*s)).map(|(o, i)| o * i).sum::<usize>() as f64;
+        let rows = packed.ids.len() as f64;
+        let read = packed.read.as_ref().map_or(rows, |r| r.rows.len() as f64);
+        let (all, seen) = (of(&Site::ALL), of(&[Site::K, Site::V]));
+        (self.layers.len() - 1) as f64 * rows * all + rows * seen + read * (all - seen)
+    }
+
+    /// Queries with keys and weights with values, as causal attention needs them.
+    fn attention_products(&self, packed: &Packed) -> f64 {
+        let pairs = |s: &Segment| {
+            let before: usize = s.before.iter().map(std::ops::Range::len).sum();
+            s.offsets.iter().map(|own| before + own + 1).sum::<usize>() as f64
+        };
+        let c = self.config();
+        let pairs: f64 = packed.segments.iter().map(pairs).sum();
+        2.0 * (self.layers.len() * c.heads * c.head_dim) as f64 * pairs
+    }
+}

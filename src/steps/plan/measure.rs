@@ -1,0 +1,152 @@
+//! A few real steps of the run, and what they say of the whole.
+
+use super::Time;
+use crate::batch::Example;
+use crate::config::RunConfig;
+use crate::lora::{Adapter, Hf};
+use crate::model::{Effort, Model};
+use crate::ops::peak_memory;
+use crate::steps::{Context, Failure, training};
+use crate::train::{Course, Trial, Tried, seconds};
+use crate::weights::Weights;
+
+/// Steps that are timed, the first of the run.
+const TIMED: u64 = 3;
+
+/// What is planned.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub config: &'a RunConfig,
+    pub weights: &'a Weights,
+    pub model: &'a Model,
+    pub adapter: &'a Adapter<Hf>,
+    pub train: &'a [Example],
+    pub eval: &'a [Example],
+}
+
+#[derive(Clone, Debug)]
+pub struct Measured {
+    pub course: Course,
+    pub peak: Option<u64>,
+    /// Of the peak, what is there whatever a step takes.
+    pub fixed: Option<u64>,
+    pub recomputed: bool,
+    pub fits: bool,
+    /// Seconds that only the first computing takes: weights brought into their forms.
+    pub first: f64,
+    /// Its steps and evaluations.
+    pub time: Time,
+}
+
+/// The smallest step, for the weights; the largest, for the peak, if it fits; the first ones of the run, for the time.
+pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Result<Measured, Failure> {
+    let config = training::train_config(subject.config)?;
+    let adapter = subject.adapter.to_stored(subject.weights);
+    let examples = (subject.train, subject.eval);
+    let mut trial = Trial::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
+    let course = trial.course()?;
+    context.report.begin("trial", Some(TIMED + 2));
+    let smallest = trial.shortest()?;
+    context.report.advance(1, "the smallest step");
+    // A checkpoint is made of copies, in Hugging Face's order and as a file's bytes: adapter and moments, the moments again.
+    let saving = 5 * size_of::<f32>() as u64 * subject.adapter.trainable_params();
+    // The weights lie in all their forms now.
+    let (room, largest) = (subject.model.room(), course.largest_effort);
+    let (needed, recomputed) = largest.bytes(room);
+    let fits = largest.fits(room);
+    if !fits {
+        context.report.end("the largest step does not fit, and is not made");
+        let fixed = peak_memory().map(|held| held.saturating_sub(smallest.effort.bytes(room).0) + saving);
+        let (peak, time) = (fixed.map(|fixed| fixed + needed), time(&course, &[smallest], None));
+        return Ok(Measured { course, peak, fixed, recomputed, fits, first: 0.0, time });
+    }
+    trial.step(course.largest)?;
+    context.report.advance(2, "the largest step");
+    let mut timed = Vec::new();
+    for step in 0..TIMED.min(course.steps) {
+        timed.push(trial.step(step)?);
+        context.report.advance(3 + step, "the first steps");
+    }
+    let evaluation = trial.evaluation()?;
+    let time = time(&course, &timed, evaluation);
+    let a_step = time.steps / course.steps.max(1) as f64;
+    context.report.end(&format!("{a_step:.2} s a step"));
+    let first = (smallest.seconds - seconds(&timed, smallest.effort.products)).max(0.0);
+    let peak = peak_memory().map(|peak| peak + saving);
+    Ok(Measured { fixed: peak.map(|peak| peak.saturating_sub(needed)), course, peak, recomputed, fits, first, time })
+}
+
+fn time(course: &Course, timed: &[Tried], evaluation: Option<Tried>) -> Time {
+    let passes = course.evaluations;
+    let evaluations = evaluation.map_or(0.0, |e| seconds(&[e], course.evaluation.products) * passes as f64);
+    Time { steps: seconds(timed, course.products), evaluations, evaluation_passes: passes, ..Time::default() }
+}
+
+/// The largest step of a training with other settings.
+pub fn largest(subject: &Subject<'_>, config: &RunConfig, train: &[Example]) -> Result<Effort, Failure> {
+    let config = training::train_config(config)?;
+    let adapter = subject.adapter.to_stored(subject.weights);
+    let mut trial = Trial::new(subject.model, &config, adapter, (train, &[]), crate::store::Interrupt::default())?;
+    Ok(trial.largest()?.1)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::config::{Env, Purpose, Raw};
+    use crate::gguf::Gguf;
+    use crate::steps::Silent;
+
+    /// A model of two layers, eight examples of up to 40 tokens, and what is said.
+    pub fn with_subject(said: Raw, look: impl FnOnce(&mut Context<'_>, &Subject<'_>)) {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parity/llama-gqa8.f16.gguf");
+        let weights = Weights::from_gguf(Gguf::open(file).unwrap()).unwrap();
+        let said =
+            Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), lora_rank: Some(4), ..said };
+        let config = RunConfig::resolve(said, Purpose::Train, "a test").unwrap();
+        let lora = training::train_config(&config).unwrap().lora;
+        let adapter = Adapter::fresh(lora, weights.config(), 1).unwrap();
+        let example = |n: usize| Example {
+            ids: (0..5 * n).map(|i| (n * 7 + i * 3) as u32 % 60).collect(),
+            mask: (0..5 * n).map(|i| i > 2).collect(),
+            line: n,
+            cut: 0,
+            distilled: n == 4,
+        };
+        let train: Vec<Example> = (1..=8).map(example).collect();
+        let model = Model::new(&weights, 1).unwrap();
+        let mut silent = Silent;
+        let mut context = Context {
+            env: Env::default(),
+            ollama_host: None,
+            models_yaml: "no.yaml".into(),
+            models_yaml_said: false,
+            seed: None,
+            interrupt: crate::store::Interrupt::default(),
+            report: &mut silent,
+        };
+        let subject = Subject {
+            config: &config,
+            weights: &weights,
+            model: &model,
+            adapter: &adapter,
+            train: &train,
+            eval: &train[..2],
+        };
+        look(&mut context, &subject);
+    }
+
+    #[test]
+    fn a_few_steps_stand_for_all() {
+        let said = Raw { batch_size: Some(2), epochs: Some(3.0), eval_steps: Some(5), ..Raw::default() };
+        with_subject(said, |context, subject| {
+            let measured = measure(context, subject).unwrap();
+            // Three epochs of four steps; evaluations after 4, 5, 8, 10, 12.
+            assert_eq!((measured.course.steps, measured.time.evaluation_passes), (12, 5));
+            assert!(measured.time.steps > 0.0 && measured.time.evaluations > 0.0, "{measured:?}");
+            let memory = measured.peak.zip(measured.fixed);
+            assert!(memory.is_none_or(|(peak, fixed)| peak == fixed + measured.course.largest_effort.kept));
+            assert!(measured.fits && !measured.recomputed, "{measured:?}");
+        });
+    }
+}

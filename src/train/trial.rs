@@ -1,0 +1,203 @@
+//! A training that is tried and not made: its own steps, in its own order, on an adapter that is thrown away.
+
+use std::time::Instant;
+
+use super::adamw::{self, Moments};
+use super::check;
+use super::engine::Engine;
+use super::evaluation::TOGETHER;
+use super::order::Order;
+use super::schedule::{Steps, factor};
+use super::step::{self, Prepared};
+use super::{TrainConfig, TrainError};
+use crate::batch::Example;
+use crate::lora::{Adapter, Stored};
+use crate::model::{Effort, Grads, Model, ModelError};
+use crate::store::Interrupt;
+
+/// Steps whose work is counted one by one; of more, as many evenly spread.
+const COUNTED: u64 = 256;
+/// Steps that are looked through for the largest.
+const LOOKED_THROUGH: u64 = 20_000;
+
+/// What a training will take, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Course {
+    pub steps: u64,
+    /// Of all steps together.
+    pub products: f64,
+    /// The step that holds the most memory, and its effort.
+    pub largest: u64,
+    pub largest_effort: Effort,
+    pub evaluations: u64,
+    /// Of one evaluation.
+    pub evaluation: Effort,
+}
+
+/// Something that was really done.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tried {
+    pub seconds: f64,
+    pub effort: Effort,
+}
+
+#[derive(Debug)]
+pub struct Trial<'a> {
+    engine: &'a dyn Engine,
+    config: &'a TrainConfig,
+    interrupt: Interrupt,
+    train: Vec<Prepared>,
+    eval: Vec<Prepared>,
+    steps: Steps,
+    order: Order,
+    adapter: Adapter<Stored>,
+    moments: Moments,
+    grads: Grads,
+}
+
+impl<'a> Trial<'a> {
+    /// Of the training that `run` would make of these examples.
+    ///
+    /// # Errors
+    /// Numbers that train nothing, no example that is trained.
+    pub fn new(
+        model: &'a Model,
+        config: &'a TrainConfig,
+        adapter: Adapter<Stored>,
+        examples: (&[Example], &[Example]),
+        interrupt: Interrupt,
+    ) -> Result<Self, TrainError> {
+        Self::of(model, config, adapter, examples, interrupt)
+    }
+
+    pub(super) fn of(
+        engine: &'a dyn Engine,
+        config: &'a TrainConfig,
+        adapter: Adapter<Stored>,
+        (train, eval): (&[Example], &[Example]),
+        interrupt: Interrupt,
+    ) -> Result<Self, TrainError> {
+        check::numbers(config)?;
+        let (train, eval) = (Prepared::all(train), Prepared::all(eval));
+        if train.is_empty() {
+            return Err(TrainError::Config(
+                "no token of the examples is trained (`data preview` shows them)".to_owned(),
+            ));
+        }
+        let (moments, grads) = (Moments::zero(&adapter.pairs), adamw::zeros(&adapter.pairs));
+        let steps = Steps::of(config, train.len());
+        Ok(Self { engine, config, interrupt, train, eval, steps, order: Order::default(), adapter, moments, grads })
+    }
+
+    /// Counts the whole training.
+    pub fn course(&mut self) -> Result<Course, TrainError> {
+        let total = self.steps.total;
+        let counted = total.min(COUNTED);
+        let mut products = 0.0;
+        for i in 0..counted {
+            // In the middle of its share of all steps.
+            let step = ((2 * i + 1) as f64 * total as f64 / (2 * counted) as f64) as u64;
+            products += self.effort_of_step(step)?.products * total as f64 / counted as f64;
+        }
+        let (largest, largest_effort) = self.largest()?;
+        let mut evaluation = Effort::default();
+        for batch in self.eval.chunks(TOGETHER) {
+            evaluation.add(&self.effort_of(&batch.iter().collect::<Vec<_>>(), false)?);
+        }
+        Ok(Course { steps: total, products, largest, largest_effort, evaluations: self.evaluations(), evaluation })
+    }
+
+    /// How many the run will make, unless it stops early.
+    fn evaluations(&self) -> u64 {
+        let Steps { total, per_epoch, .. } = self.steps;
+        if self.eval.is_empty() {
+            return 0;
+        }
+        let every = self.config.eval_steps;
+        let multiples = |of: u64| total.checked_div(of).unwrap_or(0);
+        let gcd = |mut a: u64, mut b: u64| {
+            while b > 0 {
+                (a, b) = (b, a % b);
+            }
+            a
+        };
+        let both = if every > 0 { multiples((per_epoch / gcd(per_epoch, every)).saturating_mul(every)) } else { 0 };
+        let last = !total.is_multiple_of(per_epoch) && (every == 0 || !total.is_multiple_of(every));
+        multiples(per_epoch) + multiples(every) - both + u64::from(last)
+    }
+
+    /// The step that holds the most memory, and its effort: counted of those that take in the most tokens.
+    pub fn largest(&mut self) -> Result<(u64, Effort), TrainError> {
+        const CANDIDATES: usize = 8;
+        let mut by_tokens: Vec<(usize, u64)> = Vec::new();
+        for step in 0..self.steps.total.min(LOOKED_THROUGH) {
+            let indices = self.order.of_step(self.config, &self.steps, &self.train, step);
+            by_tokens.push((indices.iter().map(|i| self.train[*i].fed()).sum(), step));
+        }
+        by_tokens.sort_unstable_by_key(|(tokens, step)| (std::cmp::Reverse(*tokens), *step));
+        let mut most = (0, Effort::default());
+        for (_, step) in by_tokens.into_iter().take(CANDIDATES) {
+            let effort = self.effort_of_step(step)?;
+            if effort.kept > most.1.kept {
+                most = (step, effort);
+            }
+        }
+        Ok(most)
+    }
+
+    fn effort_of_step(&mut self, step: u64) -> Result<Effort, TrainError> {
+        let indices = self.order.of_step(self.config, &self.steps, &self.train, step);
+        let examples: Vec<&Prepared> = indices.into_iter().map(|i| &self.train[i]).collect();
+        Ok(self.effort_of(&examples, true)?)
+    }
+
+    fn effort_of(&self, examples: &[&Prepared], back: bool) -> Result<Effort, ModelError> {
+        let dropout = back && self.adapter.config.dropout > 0.0;
+        let mut effort = Effort::default();
+        for batch in step::micro_batches(self.config, dropout, examples) {
+            let sequences: Vec<_> = batch.iter().map(|e| e.sequence()).collect();
+            effort.add(&self.engine.effort(&sequences, dropout, back)?);
+        }
+        Ok(effort)
+    }
+
+    /// The least that can be computed: it makes the weights resident in every form that training needs.
+    pub fn shortest(&mut self) -> Result<Tried, TrainError> {
+        let shortest = (0..self.train.len()).min_by_key(|i| self.train[*i].fed()).unwrap_or(0);
+        self.make(&[shortest], 0)
+    }
+
+    /// Makes the step of the run with this number, counted from 0.
+    pub fn step(&mut self, step: u64) -> Result<Tried, TrainError> {
+        let indices = self.order.of_step(self.config, &self.steps, &self.train, step);
+        self.make(&indices, step)
+    }
+
+    fn make(&mut self, indices: &[usize], step: u64) -> Result<Tried, TrainError> {
+        let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
+        let effort = self.effort_of(&examples, true)?;
+        let (config, began) = (self.config, Instant::now());
+        let learning_rate = config.learning_rate * factor(config.scheduler, step, self.steps.warmup, self.steps.total);
+        step::gradients(self.engine, (&self.adapter, config), (&examples, step), &self.interrupt, &mut self.grads)?
+            .ok_or(ModelError::Stopped)?;
+        adamw::clip(&mut self.grads, config.max_grad_norm);
+        let rates = (learning_rate, config.weight_decay);
+        adamw::update(&mut self.adapter.pairs, &self.grads, &mut self.moments, step + 1, rates);
+        Ok(Tried { seconds: began.elapsed().as_secs_f64(), effort })
+    }
+
+    /// Makes the first part of an evaluation; None where nothing is held out.
+    pub fn evaluation(&self) -> Result<Option<Tried>, TrainError> {
+        let Some(batch) = self.eval.chunks(TOGETHER).next() else { return Ok(None) };
+        let effort = self.effort_of(&batch.iter().collect::<Vec<_>>(), false)?;
+        let (sequences, began): (Vec<_>, _) = (batch.iter().map(Prepared::sequence).collect(), Instant::now());
+        self.engine.loss(&self.adapter, &sequences)?;
+        Ok(Some(Tried { seconds: began.elapsed().as_secs_f64(), effort }))
+    }
+}
+
+/// Seconds of so many products at the speed of what was tried.
+pub fn seconds(tried: &[Tried], products: f64) -> f64 {
+    let sum = |of: fn(&Tried) -> f64| tried.iter().map(of).sum::<f64>();
+    products * sum(|t| t.seconds) / sum(|t| t.effort.products).max(1.0)
+}

@@ -1,0 +1,35 @@
+//! What `plan` says is what `train` then does.
+
+use crate::daemon;
+use crate::program::Place;
+
+#[test]
+fn a_plan_counts_what_the_training_then_does() {
+    let base = daemon::smollm2();
+    let base = base.to_str().unwrap();
+    let place = Place::new();
+    let lines: Vec<_> = include_str!("../../data/demo/train.jsonl").lines().take(20).collect();
+    place.write("d.jsonl", &lines.join("\n"));
+    let said =
+        ["--base-model", base, "--dataset", "d.jsonl", "--eval-split", "0.2", "--batch-size", "4", "--replay", "off"];
+    let said = [&said[..], &["--epochs", "2", "--eval-steps", "3", "--lora-rank", "8"]].concat();
+    let planned = place.run(&[&["plan", "--json", "--output-model-name", "p:v1"], &said[..]].concat()).json();
+    let trained = place.run(&[&["train", "--json", "--output", "o"], &said[..]].concat()).json();
+    let summary = &trained["summary"];
+    for key in ["steps", "trainable_params"] {
+        assert_eq!(planned[key], summary[key], "{key}");
+    }
+    let metrics = place.read("o/metrics.jsonl");
+    let evaluations = metrics.lines().filter(|l| l.contains("eval_mean_token_accuracy")).count();
+    assert_eq!(planned["time"]["evaluation_passes"], evaluations);
+    let number = |key: &str| planned["time"][key].as_f64().unwrap();
+    let parts: f64 = ["start", "replay", "steps", "evaluations"].map(number).iter().sum();
+    assert!((planned["training_seconds"].as_f64().unwrap() - parts).abs() < 1e-9 && number("evaluations") > 0.0);
+    assert_eq!(planned["would_fit"], serde_json::json!([]));
+    // Not timed, only the right size: the machine may be busy.
+    let (peak, held) = (planned["peak_bytes"].as_f64().unwrap(), summary["peak_memory_bytes"].as_f64().unwrap());
+    assert!((0.6..1.3).contains(&(peak / held)), "{peak} of {held}");
+    place
+        .run(&[&["plan", "--output-model-name", "p:v1"], &said[..]].concat())
+        .says(0, &["min of training", "MiB at the peak of training", "device    cpu", "evaluations"]);
+}
