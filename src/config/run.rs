@@ -286,7 +286,9 @@ impl Checker {
         }
         if matches!(c.device, Device::Cuda | Device::Metal) {
             let device = c.device;
-            self.faults.push(format!("device: {device}: this version computes on the CPU; leave it out, or say cpu"));
+            self.faults.push(format!(
+                "device: {device}: this version computes on the CPU, whatever GPU is there; leave it out, or say cpu"
+            ));
         }
     }
 
