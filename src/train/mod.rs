@@ -194,6 +194,11 @@ pub enum TrainError {
         "the loss became {loss} at step {step}: lower the learning rate (now {learning_rate}); the last good checkpoint is {checkpoint}"
     )]
     Diverged { step: u64, loss: f64, learning_rate: f64, checkpoint: String },
+    #[error(
+        "{source}; what was trained is saved to {0}: resume it when more memory is free, or go on from it with other settings (--from-adapter {0})",
+        folder.display()
+    )]
+    Memory { source: crate::model::ModelError, folder: PathBuf },
     /// A number that trains nothing.
     #[error("{0}")]
     Config(String),

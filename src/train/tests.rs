@@ -387,6 +387,35 @@ fn a_loss_that_is_no_number_stops_with_the_remedy_and_the_last_good_checkpoint()
     let said = e.to_string();
     assert!(said.contains("lower the learning rate") && said.contains("checkpoint-2"), "{said}");
     assert!(!output.join("final").exists());
+    // Step 4 shows that what was saved after step 3 is no good; the one before is kept for that.
+    let output = bench.output("one");
+    let config = TrainConfig { save_every: 1, save_total_limit: Some(1), ..config };
+    let toy = Toy { breaks_at: Some(3), ..Toy::default() };
+    let said = bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap_err().to_string();
+    assert!(
+        said.contains("checkpoint-2 (go on from it: --from-adapter ") && output.join("checkpoint-2").exists(),
+        "{said}"
+    );
+    let toy = Toy { breaks_at: Some(0), ..Toy::default() };
+    let said = bench.run((&toy, &config), (&bench.output("none"), false), &mut |_, _| {}).unwrap_err().to_string();
+    assert!(said.contains("the last good checkpoint is none"), "{said}");
+}
+
+#[test]
+fn where_memory_is_short_what_was_trained_is_saved() {
+    let bench = Bench::new(8);
+    let (output, straight) = (bench.output("out"), bench.output("straight"));
+    let toy = Toy { no_memory_at: Some(4), ..Toy::default() };
+    let e = bench.run((&toy, &config()), (&output, false), &mut |_, _| {}).unwrap_err();
+    let said = e.to_string();
+    assert!(said.contains("a step needs 2 MiB") && said.contains("checkpoint-3") && said.contains("resume"), "{said}");
+    bench.run((&Toy::default(), &config()), (&output, true), &mut |_, _| {}).unwrap();
+    bench.run((&Toy::default(), &config()), (&straight, false), &mut |_, _| {}).unwrap();
+    assert_eq!(result(&output, 8), result(&straight, 8));
+    // Nothing is trained yet: nothing is saved.
+    let toy = Toy { no_memory_at: Some(1), ..Toy::default() };
+    let e = bench.run((&toy, &config()), (&bench.output("none"), false), &mut |_, _| {}).unwrap_err();
+    assert!(matches!(e, TrainError::Model(ModelError::Memory { .. })), "{e}");
 }
 
 #[test]

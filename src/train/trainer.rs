@@ -14,7 +14,7 @@ use super::schedule::{Steps, factor};
 use super::step::{self, Prepared};
 use super::{Event, Summary, TrainError};
 use crate::lora::{Adapter, Hf, Stored};
-use crate::model::Grads;
+use crate::model::{Grads, ModelError};
 use crate::store::write_whole;
 
 pub(super) struct Trainer<'t, 'a> {
@@ -31,8 +31,8 @@ pub(super) struct Trainer<'t, 'a> {
     started: Instant,
     seconds_before: f64,
     order: Order,
-    /// The last checkpoint of this run that is on the disk.
-    saved: Option<PathBuf>,
+    /// A checkpoint was saved and no older one removed for it yet: the next loss says whether it is a good one.
+    unproved: bool,
 }
 
 impl<'t, 'a> Trainer<'t, 'a> {
@@ -53,7 +53,6 @@ impl<'t, 'a> Trainer<'t, 'a> {
         } else {
             checkpoint::clear(job.output)?;
         }
-        let saved = loaded.as_ref().map(|l| job.output.join(format!("checkpoint-{}", l.position.step)));
         let (adapter, moments, position) = match loaded {
             Some(l) => (l.adapter.to_stored(job.weights), stored(job, &l.adapter, &l.moments), l.position),
             None => {
@@ -79,7 +78,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
             started,
             seconds_before,
             order,
-            saved,
+            unproved: false,
         })
     }
 
@@ -112,10 +111,19 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let due = self.ended() || (every > 0 && step.is_multiple_of(every)) || self.best_step() == Some(step);
         if due {
             self.save(on_event)?;
-            let best = self.position.watch.best.map(|(step, _)| step);
-            retention::retire(self.job.output, self.job.config.save_total_limit, best)?;
+            self.unproved = true;
+            if self.ended() {
+                self.retire()?;
+            }
         }
         Ok(())
+    }
+
+    /// Removes the checkpoints beyond those that are kept.
+    fn retire(&mut self) -> Result<(), TrainError> {
+        let best = self.position.watch.best.map(|(step, _)| step);
+        self.unproved = false;
+        retention::retire(self.job.output, self.job.config.save_total_limit, best)
     }
 
     fn stop_if_interrupted(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
@@ -133,16 +141,20 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let indices = self.order.of_step(config, &self.steps, &self.train, step);
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
         let learning_rate = config.learning_rate * factor(config.scheduler, step, self.steps.warmup, self.steps.total);
-        let Some(taken) = step::gradients(
+        let gradients = step::gradients(
             self.job.model,
             (&self.adapter, config),
             (&examples, step),
             &self.job.interrupt,
             &mut self.grads,
-        )?
-        else {
-            self.stop_if_interrupted(on_event)?;
-            return Ok(());
+        );
+        let taken = match gradients {
+            Ok(Some(taken)) => taken,
+            Ok(None) => return self.stop_if_interrupted(on_event),
+            Err(TrainError::Model(source @ ModelError::Memory { .. })) if step > 0 => {
+                return Err(TrainError::Memory { source, folder: self.save(on_event)? });
+            }
+            Err(e) => return Err(e),
         };
         let loss = taken.loss.nll / taken.loss.tokens.max(1) as f64;
         if !loss.is_finite() {
@@ -154,6 +166,9 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let norm = adamw::clip(&mut self.grads, config.max_grad_norm);
         if !norm.is_finite() {
             return Err(self.diverged(step + 1, norm));
+        }
+        if self.unproved {
+            self.retire()?;
         }
         let rates = (learning_rate, config.weight_decay);
         adamw::update(&mut self.adapter.pairs, &self.grads, &mut self.moments, step + 1, rates);
@@ -170,7 +185,13 @@ impl<'t, 'a> Trainer<'t, 'a> {
     }
 
     pub(super) fn diverged(&self, step: u64, loss: f64) -> TrainError {
-        let checkpoint = self.saved.as_ref().map_or("none".to_owned(), |p| p.display().to_string());
+        // What was saved last is the very adapter that has no loss.
+        let steps = checkpoint::steps_in(self.job.output).unwrap_or_default();
+        let good = steps.into_iter().rfind(|saved| *saved < self.position.step);
+        let checkpoint = good.map_or("none (save_every keeps some)".to_owned(), |step| {
+            let folder = checkpoint::folder(self.job.output, step);
+            format!("{0} (go on from it: --from-adapter {0})", folder.display())
+        });
         TrainError::Diverged { step, loss, learning_rate: self.job.config.learning_rate, checkpoint }
     }
 
@@ -182,7 +203,6 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let moments = Moments { first: to_hf(&self.moments.first), second: to_hf(&self.moments.second) };
         let adapter = self.adapter.to_hf(self.job.weights);
         let folder = checkpoint::save(self.job, &self.identity, &self.position, (&adapter, &moments))?;
-        self.saved = Some(folder.clone());
         on_event(&Event::Saved { step: self.position.step, folder: folder.clone() });
         Ok(folder)
     }

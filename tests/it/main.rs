@@ -24,6 +24,7 @@ mod parity_training;
 mod parity_weights;
 mod plan;
 mod program;
+mod refused;
 mod resume;
 mod survival;
 mod thinking;

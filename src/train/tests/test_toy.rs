@@ -7,6 +7,8 @@ use super::*;
 pub(super) struct Toy {
     /// The loss becomes NaN at this call.
     pub breaks_at: Option<usize>,
+    /// There is no memory for this call, counted from 1.
+    pub no_memory_at: Option<usize>,
     pub calls: std::cell::Cell<usize>,
     /// No gradient reaches this layer's linears.
     pub dead_layer: Option<usize>,
@@ -40,6 +42,9 @@ impl Engine for Toy {
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
         self.calls.set(self.calls.get() + 1);
+        if self.no_memory_at == Some(self.calls.get()) {
+            return Err(ModelError::Memory { what: "a step", needed: 2 << 20, available: 1 << 20, remedy: "less" });
+        }
         let mut sums = LossSums::default();
         for id in sequences.iter().flat_map(|s| s.targets.iter().flatten()) {
             sums.tokens += 1;

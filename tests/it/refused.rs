@@ -1,0 +1,42 @@
+//! What can't be trained is refused before the first step, and what goes wrong at one says what helps.
+
+use crate::daemon;
+use crate::program::Place;
+
+fn dataset(lines: usize) -> String {
+    include_str!("../../data/demo/train.jsonl").lines().take(lines).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_the_base_cannot_take_is_refused_before_the_first_step() {
+    let base = daemon::smollm2();
+    let place = Place::new();
+    place.write("d.jsonl", &dataset(4));
+    place.write("asked.jsonl", r#"{"messages": [{"role": "user", "content": "no answer"}]}"#);
+    let common = ["train", "--base-model", base.to_str().unwrap(), "--output", "o", "--dataset"];
+    for (more, words) in [
+        (&["d.jsonl", "--max-seq-len", "9000"][..], &["max_seq_len is 9000", "holds 8192 tokens", "at most 8192"][..]),
+        (&["d.jsonl", "--lora-rank", "1000"], &["lora_rank: 1000 is more than", "q_proj (576 × 576)", "at most 576"]),
+        (&["d.jsonl", "--target-modules", "q_porj"], &["matches no linear layer", "did you mean \"q_proj\"?"]),
+        (&["d.jsonl", "--max-seq-len", "8"], &["no token of the dataset is trained", "max_seq_len"]),
+        (&["asked.jsonl"], &["line 1"]),
+    ] {
+        place.run(&[&common[..], more].concat()).says(3, words);
+        assert!(!place.path("o/metrics.jsonl").exists(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_training_that_diverges_stops_at_the_step_with_the_remedy() {
+    let base = daemon::smollm2();
+    let place = Place::new();
+    place.write("d.jsonl", &dataset(4));
+    let mut args = vec!["train", "--base-model", base.to_str().unwrap(), "--output", "o", "--dataset", "d.jsonl"];
+    args.extend(["--batch-size", "1", "--lora-rank", "4", "--max-steps", "8", "--save-every", "1"]);
+    // The first step has a rate of zero: what is saved after it is good. What is saved after the second is not.
+    args.extend(["--learning-rate", "1", "--lr-scheduler", "constant_with_warmup", "--warmup-ratio", "0.25"]);
+    args.extend(["--lora-alpha", "1e15", "--target-modules", "gate_proj,up_proj,down_proj", "--save-total-limit", "1"]);
+    let ended = place.run(&args);
+    ended.says(1, &["the loss became", "at step 3", "lower the learning rate", "--from-adapter", "checkpoint-1"]);
+    assert!(place.path("o/checkpoint-1/adapter_model.safetensors").is_file() && !place.path("o/final").exists());
+}
