@@ -11,7 +11,9 @@ use crate::weights::Site;
 pub struct Effort {
     /// Multiplications, to compare one step with another: products with weights and attention, forwards and backwards.
     pub products: f64,
-    /// Bytes of the largest pass, where all layers' inner values are kept for the backward.
+    /// Rows of the largest pass.
+    pub rows: usize,
+    /// Its bytes, where all layers' inner values are kept for the backward.
     pub kept: u64,
     /// And where they are computed again.
     pub least: u64,
@@ -23,6 +25,7 @@ impl Effort {
     /// The effort of both, one after the other.
     pub fn add(&mut self, other: &Self) {
         self.products += other.products;
+        self.rows = self.rows.max(other.rows);
         self.kept = self.kept.max(other.kept);
         self.least = self.least.max(other.least);
         self.beside = self.beside.max(other.beside);
@@ -61,8 +64,10 @@ impl<O: Ops> Decoder<O> {
         products += head * (asked * told + (asked + 1.0) * distilled);
         products += taught.map_or(0.0, |t| self.linear_products(t) + self.attention_products(t));
         let forwards = |p: &Packed| (4 * p.ids.len() * (c.hidden + self.kept_width())) as u64;
-        let (least, layer) = if back { self.held(packed.ids.len()) } else { (forwards(packed), 0) };
-        Effort { products, kept: least + self.layers.len() as u64 * layer, least, beside: taught.map_or(0, forwards) }
+        let rows = packed.ids.len();
+        let (least, layer) = if back { self.held(rows) } else { (forwards(packed), 0) };
+        let kept = least + self.layers.len() as u64 * layer;
+        Effort { products, rows, kept, least, beside: taught.map_or(0, forwards) }
     }
 
     /// Forwards, the last layer only where it is read.

@@ -178,22 +178,24 @@ fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
     Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 28 * params as u64)?)
 }
 
-/// The model for the steps over these examples, and said how it will compute them.
-pub fn for_steps(
+/// The model for the steps over these examples.
+pub fn for_steps(config: &RunConfig, model: Model, examples: &[Example]) -> Result<Model, Failure> {
+    let train = train_config(config)?;
+    let tokens: usize = examples.iter().map(|e| e.ids.len()).sum();
+    let typical = tokens * train.batch_size * train.gradient_accumulation / examples.len().max(1);
+    Ok(model.for_steps(typical, train::steps(&train, examples.len()) as usize)?)
+}
+
+/// Says how the model will compute the steps over these examples; refuses what fits in no way, before any is made.
+pub fn say_how(
     context: &mut Context<'_>,
     config: &RunConfig,
-    model: Model,
+    model: &Model,
     examples: &[Example],
-) -> Result<Model, Failure> {
-    let train = train_config(config)?;
-    let in_step = train.batch_size * train.gradient_accumulation;
-    let mut lengths: Vec<usize> = examples.iter().map(|e| e.ids.len()).collect();
-    lengths.sort_unstable();
-    let typical = lengths.iter().sum::<usize>() * in_step / lengths.len().max(1);
-    let most = lengths.iter().rev().take(in_step).sum();
-    let model = model.for_steps(typical, train::steps(&train, examples.len()) as usize)?;
-    context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(most)?));
-    Ok(model)
+) -> Result<(), Failure> {
+    let largest = train::largest(model, &train_config(config)?, examples)?;
+    context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(largest.rows)?));
+    Ok(())
 }
 
 /// The base, resident for this training; Ctrl-C is heard between its layers.
@@ -206,10 +208,12 @@ pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<M
 /// What the training of this config begins from.
 pub fn adapter(config: &RunConfig, base: &Base) -> Result<Adapter<Hf>, Failure> {
     let model = base.weights.config();
-    Ok(match &config.from_adapter {
-        Some(folder) => Adapter::load(folder, model)?,
-        None => Adapter::fresh(lora_config(config)?, model, config.seed)?,
-    })
+    let Some(folder) = &config.from_adapter else {
+        return Ok(Adapter::fresh(lora_config(config)?, model, config.seed)?);
+    };
+    let mut adapter = Adapter::load(folder, model)?;
+    adapter.config.dropout = config.lora_dropout;
+    Ok(adapter)
 }
 
 /// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
@@ -336,7 +340,8 @@ pub fn alone(
     let mut folder = RunDir::open(output, &id)?;
     let started = Instant::now();
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
-    let model = for_steps(context, config, model, &set.train)?;
+    let model = for_steps(config, model, &set.train)?;
+    say_how(context, config, &model, &set.train)?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
     folder.record("train", inputs(config, &base, (&records, &held_out))?, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))

@@ -20,7 +20,7 @@ mod trial;
 mod watch;
 
 pub use schedule::steps;
-pub use trial::{Course, Trial, Tried, seconds};
+pub use trial::{Course, Trial, Tried, largest, seconds};
 
 use std::path::{Path, PathBuf};
 

@@ -41,6 +41,65 @@ pub struct Tried {
     pub effort: Effort,
 }
 
+/// The effort of the largest step of the training that `run` would make of these examples.
+pub fn largest(model: &Model, config: &TrainConfig, train: &[Example]) -> Result<Effort, TrainError> {
+    let train = Prepared::all(train);
+    let (steps, dropout) = (Steps::of(config, train.len()), config.lora.dropout > 0.0);
+    let order = &mut Order::default();
+    Ok(Counter { engine: model, config, dropout, train: &train, steps, order }.largest()?.1)
+}
+
+/// Counts steps.
+struct Counter<'c> {
+    engine: &'c dyn Engine,
+    config: &'c TrainConfig,
+    dropout: bool,
+    train: &'c [Prepared],
+    steps: Steps,
+    order: &'c mut Order,
+}
+
+impl Counter<'_> {
+    fn effort(&mut self, step: u64) -> Result<Effort, ModelError> {
+        let indices = self.order.of_step(self.config, &self.steps, self.train, step);
+        let examples: Vec<&Prepared> = indices.into_iter().map(|i| &self.train[i]).collect();
+        effort_of(self.engine, self.config, &examples, (self.dropout, true))
+    }
+
+    /// The step that holds the most memory, and its effort: counted of those that take in the most tokens.
+    fn largest(&mut self) -> Result<(u64, Effort), ModelError> {
+        const CANDIDATES: usize = 8;
+        let mut by_tokens: Vec<(usize, u64)> = Vec::new();
+        for step in 0..self.steps.total.min(LOOKED_THROUGH) {
+            let indices = self.order.of_step(self.config, &self.steps, self.train, step);
+            by_tokens.push((indices.iter().map(|i| self.train[*i].fed()).sum(), step));
+        }
+        by_tokens.sort_unstable_by_key(|(tokens, step)| (std::cmp::Reverse(*tokens), *step));
+        let mut most = (0, Effort::default());
+        for (_, step) in by_tokens.into_iter().take(CANDIDATES) {
+            let effort = self.effort(step)?;
+            if effort.kept > most.1.kept {
+                most = (step, effort);
+            }
+        }
+        Ok(most)
+    }
+}
+
+fn effort_of(
+    engine: &dyn Engine,
+    config: &TrainConfig,
+    examples: &[&Prepared],
+    (dropout, back): (bool, bool),
+) -> Result<Effort, ModelError> {
+    let mut effort = Effort::default();
+    for batch in step::micro_batches(config, dropout, examples) {
+        let sequences: Vec<_> = batch.iter().map(|e| e.sequence()).collect();
+        effort.add(&engine.effort(&sequences, dropout, back)?);
+    }
+    Ok(effort)
+}
+
 #[derive(Debug)]
 pub struct Trial<'a> {
     engine: &'a dyn Engine,
@@ -97,9 +156,9 @@ impl<'a> Trial<'a> {
         for i in 0..counted {
             // In the middle of its share of all steps.
             let step = ((2 * i + 1) as f64 * total as f64 / (2 * counted) as f64) as u64;
-            products += self.effort_of_step(step)?.products * total as f64 / counted as f64;
+            products += self.counter().effort(step)?.products * total as f64 / counted as f64;
         }
-        let (largest, largest_effort) = self.largest()?;
+        let (largest, largest_effort) = self.counter().largest()?;
         let mut evaluation = Effort::default();
         for batch in self.eval.chunks(TOGETHER) {
             evaluation.add(&self.effort_of(&batch.iter().collect::<Vec<_>>(), false)?);
@@ -126,39 +185,20 @@ impl<'a> Trial<'a> {
         multiples(per_epoch) + multiples(every) - both + u64::from(last)
     }
 
-    /// The step that holds the most memory, and its effort: counted of those that take in the most tokens.
-    pub fn largest(&mut self) -> Result<(u64, Effort), TrainError> {
-        const CANDIDATES: usize = 8;
-        let mut by_tokens: Vec<(usize, u64)> = Vec::new();
-        for step in 0..self.steps.total.min(LOOKED_THROUGH) {
-            let indices = self.order.of_step(self.config, &self.steps, &self.train, step);
-            by_tokens.push((indices.iter().map(|i| self.train[*i].fed()).sum(), step));
+    fn counter(&mut self) -> Counter<'_> {
+        let dropout = self.adapter.config.dropout > 0.0;
+        Counter {
+            engine: self.engine,
+            config: self.config,
+            dropout,
+            train: &self.train,
+            steps: self.steps,
+            order: &mut self.order,
         }
-        by_tokens.sort_unstable_by_key(|(tokens, step)| (std::cmp::Reverse(*tokens), *step));
-        let mut most = (0, Effort::default());
-        for (_, step) in by_tokens.into_iter().take(CANDIDATES) {
-            let effort = self.effort_of_step(step)?;
-            if effort.kept > most.1.kept {
-                most = (step, effort);
-            }
-        }
-        Ok(most)
-    }
-
-    fn effort_of_step(&mut self, step: u64) -> Result<Effort, TrainError> {
-        let indices = self.order.of_step(self.config, &self.steps, &self.train, step);
-        let examples: Vec<&Prepared> = indices.into_iter().map(|i| &self.train[i]).collect();
-        Ok(self.effort_of(&examples, true)?)
     }
 
     fn effort_of(&self, examples: &[&Prepared], back: bool) -> Result<Effort, ModelError> {
-        let dropout = back && self.adapter.config.dropout > 0.0;
-        let mut effort = Effort::default();
-        for batch in step::micro_batches(self.config, dropout, examples) {
-            let sequences: Vec<_> = batch.iter().map(|e| e.sequence()).collect();
-            effort.add(&self.engine.effort(&sequences, dropout, back)?);
-        }
-        Ok(effort)
+        effort_of(self.engine, self.config, examples, (back && self.adapter.config.dropout > 0.0, back))
     }
 
     /// The least that can be computed: it makes the weights resident in every form that training needs.

@@ -1,9 +1,10 @@
 //! What would fit where the run as it is said does not, the cheapest first.
 
-use super::measure::{Measured, Subject, largest};
+use super::measure::{Measured, Subject};
 use crate::batch::Example;
 use crate::config::RunConfig;
-use crate::steps::{Context, Failure};
+use crate::steps::{Context, Failure, training};
+use crate::train;
 
 /// Settings under which the training would fit.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -36,7 +37,8 @@ pub fn settings(
     for kind in [same_step(subject), smaller_step(subject), shorter(subject)] {
         context.check_interrupt()?;
         found.extend(mildest(kind, |candidate| {
-            let effort = largest(subject, &candidate.config, &cut(subject.train, candidate.length))?;
+            let config = training::train_config(&candidate.config)?;
+            let effort = train::largest(subject.model, &config, &cut(subject.train, candidate.length))?;
             Ok(effort.fits(room).then(|| fixed + effort.bytes(room).0))
         })?);
     }
@@ -171,7 +173,7 @@ mod tests {
             assert_eq!(settings(context, subject, &measured).unwrap(), []);
             let of = |batch_size: usize, gradient_accumulation: usize| {
                 let config = RunConfig { batch_size, gradient_accumulation, ..subject.config.clone() };
-                largest(subject, &config, subject.train).unwrap()
+                train::largest(subject.model, &training::train_config(&config).unwrap(), subject.train).unwrap()
             };
             let room = of(4, 1).least;
             assert!(of(8, 1).least > room);

@@ -4,7 +4,7 @@ use super::Time;
 use crate::batch::Example;
 use crate::config::RunConfig;
 use crate::lora::{Adapter, Hf};
-use crate::model::{Effort, Model};
+use crate::model::Model;
 use crate::ops::peak_memory;
 use crate::steps::{Context, Failure, training};
 use crate::train::{Course, Trial, Tried, seconds};
@@ -80,14 +80,6 @@ fn time(course: &Course, timed: &[Tried], evaluation: Option<Tried>) -> Time {
     let passes = course.evaluations;
     let evaluations = evaluation.map_or(0.0, |e| seconds(&[e], course.evaluation.products) * passes as f64);
     Time { steps: seconds(timed, course.products), evaluations, evaluation_passes: passes, ..Time::default() }
-}
-
-/// The largest step of a training with other settings.
-pub fn largest(subject: &Subject<'_>, config: &RunConfig, train: &[Example]) -> Result<Effort, Failure> {
-    let config = training::train_config(config)?;
-    let adapter = subject.adapter.to_stored(subject.weights);
-    let mut trial = Trial::new(subject.model, &config, adapter, (train, &[]), crate::store::Interrupt::default())?;
-    Ok(trial.largest()?.1)
 }
 
 #[cfg(test)]

@@ -76,7 +76,13 @@ impl Engine for Toy {
         let (ids, targets): (Vec<usize>, Vec<usize>) =
             sequences.iter().map(|s| (s.ids.len(), s.targets.iter().flatten().count())).unzip();
         let (ids, targets) = (ids.iter().sum::<usize>() as u64, targets.iter().sum::<usize>() as f64);
-        Ok(Effort { products: targets * if back { 2.0 } else { 1.0 }, kept: 2 * ids, least: ids, beside: 0 })
+        Ok(Effort {
+            products: targets * if back { 2.0 } else { 1.0 },
+            rows: ids as usize,
+            kept: 2 * ids,
+            least: ids,
+            beside: 0,
+        })
     }
 
     fn route(&self) -> String {
