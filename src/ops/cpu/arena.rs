@@ -5,10 +5,10 @@
 //! the lowest place that fits, and neighbours that are free become one: so no more is touched than is needed at once,
 //! whatever sizes the steps have.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
-use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use memmap2::{MmapMut, MmapOptions};
 
 use crate::ops::available_memory;
 
@@ -20,31 +20,22 @@ const UNKNOWN: u64 = 4 << 30;
 /// Reserved address space, zero where it was never written.
 #[derive(Debug)]
 struct Region {
-    whole: NonNull<u8>,
+    map: MmapMut,
     words: usize,
 }
 
-// SAFETY: plain memory; who may touch what of it is settled by `Arena`.
-unsafe impl Send for Region {}
-// SAFETY: as above.
-unsafe impl Sync for Region {}
-
 impl Region {
-    /// A line more, for the beginning's sake: asked for an alignment of its own, Rust's allocator would write the zeros.
-    fn layout(words: usize) -> Option<Layout> {
-        Layout::from_size_align(words.checked_add(LINE)?.checked_mul(4)?, 16).ok()
-    }
-
     fn new(words: usize) -> Option<Self> {
-        // SAFETY: not of size 0.
-        let whole = NonNull::new(unsafe { alloc_zeroed(Self::layout(words)?) })?;
-        Some(Self { whole, words })
+        let map = MmapOptions::new().len(words.checked_mul(4)?).no_reserve_swap().map_anon().ok()?;
+        // A wish: without it the pages are small, and the products wait for their addresses.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Some(Self { map, words })
     }
 
-    /// The first whole line.
+    /// Of a page; who may touch what of it is settled by `Arena`.
     fn start(&self) -> *mut f32 {
-        let start = self.whole.as_ptr();
-        start.wrapping_add(start.align_offset(4 * LINE)).cast()
+        self.map.as_ptr().cast_mut().cast()
     }
 
     /// What is free now, or what the system gives of it.
@@ -57,15 +48,6 @@ impl Region {
             }
             assert!(words > 4096, "the system gives no memory");
             words = (words / 2).next_multiple_of(1024);
-        }
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        if let Some(layout) = Self::layout(self.words) {
-            // SAFETY: allocated so.
-            unsafe { dealloc(self.whole.as_ptr(), layout) };
         }
     }
 }
