@@ -26,7 +26,7 @@ impl<O: Ops> Decoder<O> {
             }
         }
         let Some(lowest) = adapter.pairs.keys().map(|id| id.layer).min() else { return self.loss(None, sequences) };
-        let lora = Lora { adapter: Some(adapter), dropout };
+        let lora = Lora { adapter: Some(adapter), dropout, compute: self.training };
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, dropout.is_none())? {
             let keep = self.kept_layers(packed.ids.len())?;

@@ -3,7 +3,7 @@
 use crate::lora::{Adapter, Pair, Stored};
 use crate::model::room::Room;
 use crate::model::{Dropout, ModelError};
-use crate::ops::{LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
+use crate::ops::{Compute, LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
 use crate::weights::{LinearId, ModelConfig, Norm, Site, Weights};
 
 /// One decoder over `Ops`.
@@ -15,6 +15,8 @@ pub(super) struct Decoder<O: Ops> {
     pub output_norm: O::Buf,
     pub head: O::Weight,
     pub label_smoothing: f32,
+    /// How gradients are computed.
+    pub training: Compute,
     pub room: Room,
     pub stop: Stop,
     /// Radians a position, `head_dim / 2` of them.
@@ -41,18 +43,12 @@ pub(super) struct Layer<O: Ops> {
     pub qk_norm: Option<(O::Buf, O::Buf)>,
 }
 
-/// An adapter as one pass uses it.
+/// What one pass computes with: an adapter, or the base alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lora<'a> {
     pub adapter: Option<&'a Adapter<Stored>>,
     pub dropout: Option<Dropout>,
-}
-
-/// Values of everything that is multiplied with.
-pub(super) fn multiplied(weights: &Weights) -> u64 {
-    let config = weights.config();
-    let linear: usize = Site::ALL.iter().map(|&s| config.shape(s)).map(|(out, inn)| out * inn).sum();
-    (config.layers * linear + config.vocab * config.hidden) as u64
+    pub compute: Compute,
 }
 
 /// θ^(−2i/d), divided by the base's factors; as transformers: f32 frequencies.
@@ -73,7 +69,8 @@ impl<O: Ops> Decoder<O> {
         let head = ops.prepare(weights.head())?;
         let frequencies = frequencies(weights.config());
         let stop = Stop(Box::new(|| false));
-        Ok(Self { ops, layers, output_norm, head, label_smoothing: 0.0, room, stop, frequencies, weights })
+        let (label_smoothing, training) = (0.0, Compute::F32);
+        Ok(Self { ops, layers, output_norm, head, label_smoothing, training, room, stop, frequencies, weights })
     }
 
     pub fn config(&self) -> &ModelConfig {
@@ -85,12 +82,13 @@ impl<O: Ops> Decoder<O> {
         if (self.stop.0)() { Err(ModelError::Stopped) } else { Ok(()) }
     }
 
-    pub fn matrix(&self, id: LinearId) -> Matrix<'_, O::Weight> {
-        Matrix { resident: &self.layers[id.layer].linear[id.site as usize], source: self.weights.linear(id) }
+    pub fn matrix(&self, id: LinearId, compute: Compute) -> Matrix<'_, O::Weight> {
+        let resident = &self.layers[id.layer].linear[id.site as usize];
+        Matrix { resident, source: self.weights.linear(id), compute }
     }
 
-    pub fn head_matrix(&self) -> Matrix<'_, O::Weight> {
-        Matrix { resident: &self.head, source: self.weights.head() }
+    pub fn head_matrix(&self, compute: Compute) -> Matrix<'_, O::Weight> {
+        Matrix { resident: &self.head, source: self.weights.head(), compute }
     }
 
     pub fn bias(&self, id: LinearId) -> Option<&O::Buf> {

@@ -59,7 +59,7 @@ impl<O: Ops> Decoder<O> {
     /// A linear with its bias and low-rank term, as it is asked of `Ops`.
     pub fn one<'a>(&'a self, layer: usize, site: Site, lora: Lora<'a>) -> Linear<'a, O::Buf, O::Weight> {
         let id = LinearId { layer, site };
-        Linear { w: self.matrix(id), bias: self.bias(id), pair: self.low_rank(lora, id) }
+        Linear { w: self.matrix(id, lora.compute), bias: self.bias(id), pair: self.low_rank(lora, id) }
     }
 
     /// Linears of a layer that read the same rows.

@@ -185,7 +185,7 @@ impl<O: Ops> Decoder<O> {
         let limits = prompts.iter().map(|p| self.limit(p, sampling)).collect::<Result<Vec<_>, _>>()?;
         let room = prompts.iter().zip(&limits).map(|(p, limit)| p.len() + limit).max().unwrap_or(0);
         let slots = self.slots(room).min(prompts.len());
-        let (lora, mut cache) = (Lora { adapter, dropout: None }, self.cache(slots * room));
+        let (lora, mut cache) = (Lora { adapter, ..Lora::default() }, self.cache(slots * room));
         let mut free: Vec<usize> = (0..slots).rev().map(|slot| slot * room).collect();
         let mut waiting = prompts.iter().zip(limits).enumerate();
         let mut open: Vec<Text> = Vec::new();

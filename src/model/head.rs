@@ -5,7 +5,7 @@ use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::Pass;
 use crate::model::packed::{Packed, Trie};
 use crate::model::{LossSums, ModelError, Sequence};
-use crate::ops::{Ops, RowLoss};
+use crate::ops::{Compute, Ops, RowLoss};
 
 /// Logits held at once (32 MiB).
 const LOGITS: usize = 1 << 23;
@@ -31,19 +31,19 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// (rows before the norm, logits) of these rows of the last hidden states.
-    fn logits_of(&self, x: &O::Buf, rows: &[usize]) -> (O::Buf, O::Buf) {
+    fn logits_of(&self, x: &O::Buf, rows: &[usize], compute: Compute) -> (O::Buf, O::Buf) {
         let hidden = self.config().hidden;
         let mut picked = self.ops.buf(rows.len() * hidden);
         self.ops.gather(&mut picked, x, rows, hidden);
         let normed = self.norm(&picked, &self.output_norm);
         let mut logits = self.ops.buf(rows.len() * self.config().vocab);
-        self.ops.linear(&mut logits, &normed, self.head_matrix(), None);
+        self.ops.linear(&mut logits, &normed, self.head_matrix(compute), None);
         (picked, logits)
     }
 
     /// The base's last hidden states of what it is to teach.
-    pub fn taught(&self, packed: &Packed) -> Result<Option<O::Buf>, ModelError> {
-        let lora = Lora { adapter: None, dropout: None };
+    pub fn taught(&self, packed: &Packed, compute: Compute) -> Result<Option<O::Buf>, ModelError> {
+        let lora = Lora { compute, ..Lora::default() };
         packed.taught.as_ref().map(|taught| self.stack(&taught.ids, Pass::of(taught, lora), None)).transpose()
     }
 
@@ -58,11 +58,12 @@ impl<O: Ops> Decoder<O> {
     ) -> Result<LossSums, ModelError> {
         let (n, vocab) = (self.stretch(), self.config().vocab);
         // An evaluation's loss is the plain one.
-        let smoothing = if weight.is_some() { self.label_smoothing } else { 0.0 };
+        let (smoothing, compute) =
+            if weight.is_some() { (self.label_smoothing, self.training) } else { (0.0, Compute::F32) };
         let mut sums = LossSums::default();
         for (rows, targets) in packed.told.rows.chunks(n).zip(packed.told.targets.chunks(n)) {
             self.still_wanted()?;
-            let (picked, mut logits) = self.logits_of(x, rows);
+            let (picked, mut logits) = self.logits_of(x, rows, compute);
             add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight, smoothing), targets);
             each(rows, &picked, &logits);
         }
@@ -70,8 +71,8 @@ impl<O: Ops> Decoder<O> {
         let asked = packed.distilled.rows.chunks(n).zip(packed.distilled.targets.chunks(n));
         for ((rows, targets), base_rows) in asked.zip(theirs.distilled.rows.chunks(n)) {
             self.still_wanted()?;
-            let (_, mut teacher) = self.logits_of(of_base, base_rows);
-            let (picked, mut logits) = self.logits_of(x, rows);
+            let (_, mut teacher) = self.logits_of(of_base, base_rows, compute);
+            let (picked, mut logits) = self.logits_of(x, rows, compute);
             add_up(&mut sums, &self.ops.distil(&mut logits, &mut teacher, vocab, weight), targets);
             each(rows, &picked, &logits);
         }
@@ -82,10 +83,10 @@ impl<O: Ops> Decoder<O> {
     pub fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> Result<(LossSums, O::Buf), ModelError> {
         let (ops, hidden, eps) = (&self.ops, self.config().hidden, self.config().rms_eps);
         let mut dx = ops.zeros(ops.len(x));
-        let taught = self.taught(packed)?;
+        let taught = self.taught(packed, self.training)?;
         let sums = self.losses((x, taught.as_ref()), packed, Some(weight), &mut |rows, picked, dlogits| {
             let mut dnormed = ops.buf(ops.len(picked));
-            ops.linear_back(&mut dnormed, dlogits, self.head_matrix(), true);
+            ops.linear_back(&mut dnormed, dlogits, self.head_matrix(self.training), true);
             let mut dpicked = ops.buf(ops.len(picked));
             ops.rms_norm_back(&mut dpicked, &dnormed, picked, &self.output_norm, eps, true);
             ops.scatter_add(&mut dx, &dpicked, rows, hidden);
@@ -97,8 +98,8 @@ impl<O: Ops> Decoder<O> {
         self.check_adapter(adapter)?;
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, true)? {
-            let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, dropout: None }), None)?;
-            let taught = self.taught(&packed)?;
+            let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, ..Lora::default() }), None)?;
+            let taught = self.taught(&packed, Compute::F32)?;
             sums.add(&self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {})?);
         }
         Ok(sums)
@@ -129,12 +130,12 @@ impl<O: Ops> Decoder<O> {
         }
         let read = self.read(&trie, [&mut positions]);
         let rotation = self.rotation(trie.positions.iter().copied());
-        let lora = Lora { adapter, dropout: None };
+        let lora = Lora { adapter, ..Lora::default() };
         let pass = Pass { rotation: &rotation, segments: &trie.segments, read: read.as_ref(), lora };
         let x = self.stack(&trie.ids, pass, None)?;
         let mut all = Vec::with_capacity(positions.len() * self.config().vocab);
         for rows in positions.chunks(self.stretch()) {
-            let (_, mut logits) = self.logits_of(&x, rows);
+            let (_, mut logits) = self.logits_of(&x, rows, Compute::F32);
             if log_softmax {
                 self.ops.log_softmax(&mut logits, self.config().vocab);
             }
@@ -145,6 +146,6 @@ impl<O: Ops> Decoder<O> {
 
     /// Logits after these rows, `rows × vocab`.
     pub fn logits_after(&self, x: &O::Buf, rows: &[usize]) -> Vec<f32> {
-        self.ops.download(&self.logits_of(x, rows).1)
+        self.ops.download(&self.logits_of(x, rows, Compute::F32).1)
     }
 }

@@ -10,7 +10,7 @@ mod packed;
 mod room;
 
 use crate::lora::{Adapter, Stored};
-use crate::ops::{Cpu, Residency};
+use crate::ops::{Compute, Cpu};
 use crate::weights::Weights;
 use decoder::Decoder;
 pub use effort::Effort;
@@ -22,8 +22,10 @@ pub enum ModelError {
     BadToken { id: u32, vocab: usize },
     #[error("{tokens} tokens, but the base's context holds {context}")]
     TooLong { tokens: usize, context: usize },
-    #[error("{what} needs {} MiB of memory, but only {} MiB are free; {remedy}", needed >> 20, available >> 20)]
+    #[error("{what} needs {} MiB of memory, but there are only {} MiB; {remedy}", needed >> 20, available >> 20)]
     Memory { what: &'static str, needed: u64, available: u64, remedy: &'static str },
+    #[error("this CPU has no bf16 matrix tiles (Intel AMX), so bf16 would be no faster: leave compute at f32")]
+    NoBf16,
     #[error(transparent)]
     Ops(#[from] crate::ops::OpsError),
     #[error("{what} has {found} values where the base has {expected}: it belongs to another model")]
@@ -93,11 +95,6 @@ pub enum Came {
     End(Vec<u32>),
 }
 
-/// Fewer rows than these make packed weights worth their memory (64 rows: products 1.4 times as fast; 200: alike) …
-const FEW_ROWS_OF_A_STEP: usize = 128;
-/// … in so many steps: to fill 12 bytes a value costs about what 60 steps save.
-const STEPS_TO_PACK_FOR: usize = 200;
-
 /// The decoder, resident for computing.
 #[derive(Debug)]
 pub struct Model(Decoder<Cpu>);
@@ -116,25 +113,20 @@ impl Model {
     /// # Errors
     /// Torn tensors.
     pub fn within(weights: &Weights, threads: usize, room: Room) -> Result<Self, ModelError> {
-        Decoder::new(Cpu::new(threads, Residency::Stored), weights.clone(), room).map(Self)
+        Decoder::new(Cpu::new(threads), weights.clone(), room).map(Self)
     }
 
-    /// With the weights packed beforehand where that pays: in many steps of few rows, widening the weights is much of the
-    /// work, and memory for both copies is there.
+    /// The model with which gradients' base products are computed so. What only looks (losses, log-probabilities, texts) is
+    /// computed in f32 all the same.
     ///
     /// # Errors
-    /// Torn tensors.
-    pub fn for_steps(self, rows: usize, steps: usize) -> Result<Self, ModelError> {
-        let bytes = decoder::multiplied(&self.0.weights) * Cpu::bytes_per_value(Residency::Packed);
-        let mut room = self.0.room;
-        if rows >= FEW_ROWS_OF_A_STEP || steps < STEPS_TO_PACK_FOR || !room.take(bytes) {
-            return Ok(self);
+    /// This CPU has nothing that would be faster so.
+    pub fn computing(mut self, compute: Compute) -> Result<Self, ModelError> {
+        if compute == Compute::Bf16 && !self.0.ops.has_bf16() {
+            return Err(ModelError::NoBf16);
         }
-        let cpu = Cpu::new(self.threads(), Residency::Packed);
-        let Decoder { weights, label_smoothing, stop, .. } = self.0;
-        let mut packed = Decoder::new(cpu, weights, room)?;
-        (packed.label_smoothing, packed.stop) = (label_smoothing, stop);
-        Ok(Self(packed))
+        self.0.training = compute;
+        Ok(self)
     }
 
     /// Takes gradients of the loss whose targets are smoothed by `factor` (transformers' `label_smoothing_factor`, 0 to
@@ -239,9 +231,14 @@ impl Model {
         self.0.ops.threads()
     }
 
-    /// How it computes, in one short line without the number of threads ("cpu avx512"): written into each checkpoint, because another route rounds differently.
+    /// How it computes, in one short line without the number of threads ("cpu avx512"): written into each checkpoint,
+    /// because another route rounds differently.
     pub fn route(&self) -> String {
-        format!("cpu {}", self.0.ops.route())
+        let compute = match self.0.training {
+            Compute::F32 => "",
+            Compute::Bf16 => " bf16",
+        };
+        format!("cpu {}{compute}", self.0.ops.route())
     }
 
     /// How it holds weights, and of how many layers it keeps the values for the backward of a pass of `rows`, in words.
@@ -250,15 +247,11 @@ impl Model {
     /// A pass of so many rows fits in no way.
     pub fn plan(&self, rows: usize) -> Result<String, ModelError> {
         let (kept, layers) = (self.0.kept_layers(rows)?, self.0.layers.len());
-        let weights = match self.0.ops.residency() {
-            Residency::Stored => "as stored",
-            Residency::Packed => "packed for both directions",
-        };
         let values = match layers - kept {
             0 => "all layers' values kept for the backward".to_owned(),
             again => format!("the values of {again} of {layers} layers computed again in the backward"),
         };
-        Ok(format!("weights {weights}, {} MiB; {values}", self.resident_bytes() >> 20))
+        Ok(format!("weights as stored, {} MiB; {values}", self.resident_bytes() >> 20))
     }
 
     /// Bytes that there are for values and copies of weights.
@@ -266,10 +259,9 @@ impl Model {
         self.0.room.left()
     }
 
-    /// Bytes of the weights: their map, and what is held beside it.
+    /// Bytes of the weights, which lie as they are mapped.
     pub fn resident_bytes(&self) -> u64 {
-        let (weights, residency) = (&self.0.weights, self.0.ops.residency());
-        weights.stored_bytes() + decoder::multiplied(weights) * Cpu::bytes_per_value(residency)
+        self.0.weights.stored_bytes()
     }
 }
 

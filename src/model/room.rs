@@ -5,7 +5,7 @@ use crate::model::decoder::Decoder;
 use crate::ops::{Ops, available_memory, held_memory};
 use crate::weights::Weights;
 
-/// Bytes of values and copies of weights that may be held at once; None where the system does not say.
+/// Bytes of values that may be held at once; None where the system does not say.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Room {
     left: Option<u64>,
@@ -41,16 +41,6 @@ impl Room {
     /// Bytes; None where the system does not say.
     pub fn left(&self) -> Option<u64> {
         self.left
-    }
-
-    /// Whether `bytes` may be taken for good.
-    pub(super) fn take(&mut self, bytes: u64) -> bool {
-        let Some(left) = self.left else { return true };
-        let fits = bytes <= left / 2;
-        if fits {
-            self.left = Some(left - bytes);
-        }
-        fits
     }
 }
 

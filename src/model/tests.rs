@@ -153,7 +153,8 @@ fn recomputed_layers_give_the_same_bytes() {
     let a = adapter(&w, 4, &Site::ALL);
     let d = data(&w, &[9, 17]);
     let packed = model.0.pack(&sequences(&d), false).unwrap();
-    let lora = decoder::Lora { adapter: Some(&a), dropout: Some(Dropout { p: 0.1, seed: 1, step: 1 }) };
+    let lora =
+        decoder::Lora { adapter: Some(&a), dropout: Some(Dropout { p: 0.1, seed: 1, step: 1 }), ..Default::default() };
     let of = |keep| {
         let mut g = grads(&model, &a, &[], None).1;
         let sums = model.0.reverse(lora, &packed, (0.1, 0, keep), &mut g).unwrap();
@@ -230,7 +231,7 @@ fn a_common_beginning_changes_nothing() {
             let sequences = half_distilled(&d);
             let packed = model.0.pack(&sequences, share).unwrap();
             let mut g = grads(&model, &a, &[], None).1;
-            let lora = decoder::Lora { adapter: Some(&a), dropout: None };
+            let lora = decoder::Lora { adapter: Some(&a), ..Default::default() };
             let sums = model.0.reverse(lora, &packed, (0.1, 0, usize::MAX), &mut g).unwrap();
             (packed.ids.len(), sums, g)
         };

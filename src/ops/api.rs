@@ -4,11 +4,22 @@ use std::ops::Range;
 
 use crate::ops::{OpsError, RowOrder, WeightRef};
 
-/// A weight made resident, and the bytes it came from.
+/// How precisely the products with the base's weights are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compute {
+    /// To f32's precision.
+    #[default]
+    F32,
+    /// Both operands rounded to bf16, the nearest; sums in f32.
+    Bf16,
+}
+
+/// A weight made resident, the bytes it came from, and how it is multiplied with.
 #[derive(Debug)]
 pub struct Matrix<'a, W> {
     pub resident: &'a W,
     pub source: WeightRef<'a>,
+    pub compute: Compute,
 }
 
 impl<W> Clone for Matrix<'_, W> {

@@ -9,9 +9,11 @@ mod machine;
 mod pool;
 mod random;
 
-pub use api::{Attended, Back, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment};
+pub use api::{
+    Attended, Back, Compute, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment,
+};
 pub use blocks::{decode, encode_dithered, encode_nearest, steps};
-pub use cpu::{Cpu, FEW_ROWS, Residency};
+pub use cpu::{Cpu, FEW_ROWS};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
 pub use machine::{available_memory, cpu_features, held_memory, peak_memory};
 pub use random::{bits_at, subkey, uniform_at};

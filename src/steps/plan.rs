@@ -110,7 +110,6 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
     let started = std::time::Instant::now();
-    let model = training::for_steps(config, model, &train)?;
     let start = start + started.elapsed().as_secs_f64();
     let subject =
         Subject { config, weights: &base.weights, model: &model, adapter: &adapter, train: &train, eval: &eval };

@@ -178,14 +178,6 @@ fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
     Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 28 * params as u64)?)
 }
 
-/// The model for the steps over these examples.
-pub fn for_steps(config: &RunConfig, model: Model, examples: &[Example]) -> Result<Model, Failure> {
-    let train = train_config(config)?;
-    let tokens: usize = examples.iter().map(|e| e.ids.len()).sum();
-    let typical = tokens * train.batch_size * train.gradient_accumulation / examples.len().max(1);
-    Ok(model.for_steps(typical, train::steps(&train, examples.len()) as usize)?)
-}
-
 /// Says how the model will compute the steps over these examples; refuses what fits in no way, before any is made.
 pub fn say_how(
     context: &mut Context<'_>,
@@ -340,7 +332,6 @@ pub fn alone(
     let mut folder = RunDir::open(output, &id)?;
     let started = Instant::now();
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
-    let model = for_steps(config, model, &set.train)?;
     say_how(context, config, &model, &set.train)?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
     folder.record("train", inputs(config, &base, (&records, &held_out))?, &OUTPUTS, started.elapsed())?;

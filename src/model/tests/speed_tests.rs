@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::ops::Cpu;
+use crate::ops::{Compute, Cpu};
 
 /// CPU seconds of this process.
 fn cpu_seconds() -> f64 {
@@ -37,9 +37,8 @@ fn training_speed() {
     for (ids, _) in &mut alike {
         ids[..30].copy_from_slice(&d[0].0[..30]);
     }
-    for cpu in Cpu::all(0) {
-        let residency = cpu.residency();
-        let model = Model(Decoder::new(cpu, w.clone(), Room::default()).unwrap());
+    let decoders = Cpu::all(0).into_iter().map(|cpu| Model(Decoder::new(cpu, w.clone(), Room::default()).unwrap()));
+    for model in decoders.chain(Model::new(&w, 0).unwrap().computing(Compute::Bf16)) {
         for (what, d, rows) in [("nothing in common", &d, 424.0), ("30 tokens in common", &alike, 214.0)] {
             let mut g = grads(&model, &a, &sequences(d), None).1;
             let (mut walls, mut cpus) = (Vec::new(), Vec::new());
@@ -54,7 +53,7 @@ fn training_speed() {
             // Base products forwards and back, low-rank ones, the head at 104 rows.
             let flop = rows * (2.0 * 2.0 * 106.17e6 + 3.0 * 2.0 * 4.88e6) + 104.0 * 4.0 * 28.3e6;
             say(format!(
-                "{}, {residency:?}, {what}: {:.3} s wall, {:.3} s CPU a step of 432 tokens; {:.1} useful GFLOP a CPU second",
+                "{}, {what}: {:.3} s wall, {:.3} s CPU a step of 432 tokens; {:.1} useful GFLOP a CPU second",
                 model.route(),
                 walls[2],
                 cpus[2],

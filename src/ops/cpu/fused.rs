@@ -1,15 +1,15 @@
-//! Linears that read the same rows, on packed weights: their rows are packed once, and each output is one sum, the base's
+//! Linears that read the same rows: their rows are packed once, and each output is one sum, the base's
 //! part and the low-rank one.
 
+use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::linear::scale_by;
 use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
 use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store, View, ViewMut, matmul};
-use crate::ops::cpu::{Cpu, Widened};
 use crate::ops::{Back, Linear, LowRank, Ops};
 
-type One<'a> = Linear<'a, Buf, Widened>;
+type One<'a> = Linear<'a, Buf, ()>;
 
 fn depth(pair: &LowRank<'_>) -> (usize, usize, usize) {
     (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank)
@@ -49,7 +49,7 @@ impl Cpu {
         (b, a)
     }
 
-    /// None where a weight is not packed, or a mask makes each linear's input another.
+    /// None where there is no kernel of ours, or a mask makes each linear's input another.
     pub(super) fn fused(&self, ys: &mut [Buf], x: &Buf, linears: &[One<'_>]) -> Option<Vec<Option<Buf>>> {
         let masked = |l: &One<'_>| l.pair.is_some_and(|p| p.mask.is_some_and(|m| m.p > 0.0));
         if linears.iter().any(masked) {
@@ -99,7 +99,7 @@ impl Cpu {
         Some(downs)
     }
 
-    /// Whether it was done here: not without packed weights, nor with masks.
+    /// Whether it was done here: not without a kernel of ours, nor with masks.
     pub(super) fn fused_back(
         &self,
         dx: &mut Option<(&mut Buf, bool)>,

@@ -1,15 +1,14 @@
-//! Products with few rows (decoding): the weight is read once, so its smallest form is read: the mapped blocks
-//! themselves where the CPU has a kernel, else the f32 copy. Values are decoded exactly; x stays f32.
+//! Products with few rows (decoding): the weight is read once, as the mapped blocks themselves. Values are decoded
+//! exactly; x stays f32.
 //!
 //! A row's result does not depend on the rows beside it, so texts that are decoded together come out as they would alone.
 
 use std::cell::RefCell;
 
-use crate::ops::cpu::Widened;
 use crate::ops::cpu::matmul::Route;
 use crate::ops::cpu::simd::{LANES, simd, sum, tree};
 use crate::ops::pool::{Parts, Pool};
-use crate::ops::{Matrix, WeightRef, decode};
+use crate::ops::{WeightRef, decode};
 
 #[cfg(target_arch = "x86_64")]
 mod wide;
@@ -17,7 +16,7 @@ mod wide;
 /// Multiplications of a task: enough that handing it out costs little beside it.
 const TASK: usize = 65_536;
 
-/// A weight as it may be read: its blocks, if it has these, and its f32 copy, if there is one; `rows × cols`.
+/// `rows × cols` of a stored weight, or of f32 values.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
     pub stored: Option<WeightRef<'a>>,
@@ -27,17 +26,17 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub fn of(w: Matrix<'a, Widened>) -> Self {
-        Self { stored: Some(w.source), wide: w.resident.rows(), rows: w.source.rows, cols: w.source.cols }
+    pub fn of(w: WeightRef<'a>) -> Self {
+        Self { stored: Some(w), wide: &[], rows: w.rows, cols: w.cols }
     }
 
     pub fn plain(values: &'a [f32], cols: usize) -> Self {
         Self { stored: None, wide: values, rows: values.len() / cols, cols }
     }
 
-    /// Calls `f` with rows `first` … `first + n` in f32, made here where there is no copy.
+    /// Calls `f` with rows `first` … `first + n` in f32, made here where they are stored otherwise.
     fn with_wide<R>(self, first: usize, n: usize, f: impl FnOnce(&[f32]) -> R) -> R {
-        match self.stored.filter(|_| self.wide.is_empty()) {
+        match self.stored {
             None => f(&self.wide[first * self.cols..(first + n) * self.cols]),
             Some(stored) => WIDE.with_borrow_mut(|wide| {
                 wide.resize((n * self.cols).max(wide.len()), 0.0);
@@ -94,7 +93,7 @@ unsafe fn part(route: Route, y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usiz
     }
 }
 
-/// [`part`] from the f32 copy.
+/// [`part`] from f32 values.
 ///
 /// # Safety
 /// As [`part`].

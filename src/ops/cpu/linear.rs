@@ -1,12 +1,12 @@
 //! Linear layers and their low-rank terms.
 
+use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::gemv::{Few, Rows, few_rows};
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
 use crate::ops::cpu::simd::simd;
-use crate::ops::cpu::{Cpu, Widened};
 use crate::ops::random::uniform_at;
-use crate::ops::{Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, decode};
+use crate::ops::{Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, WeightRef, decode};
 
 simd! {
     pub(super) fn scale_by(y: &mut [f32], by: f32) {
@@ -21,12 +21,12 @@ pub const FEW_ROWS: usize = 32;
 const BAND: usize = 512;
 
 impl Cpu {
-    pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, Widened>, bias: Option<&[f32]>) {
+    pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, ()>, bias: Option<&[f32]>) {
         let (out, inn) = (w.source.rows, w.source.cols);
         let rows = x.len() / inn;
         assert!(x.len() == rows * inn && y.len() == rows * out, "{}·({out}×{inn})ᵀ to {}", x.len(), y.len());
         if rows <= FEW_ROWS {
-            few_rows(self.route, &self.pool, x, &mut [Few { w: Rows::of(w), y }]);
+            few_rows(self.route, &self.pool, x, &mut [Few { w: Rows::of(w.source), y }]);
         } else {
             self.wide_forward(y, (x, rows), w);
         }
@@ -42,7 +42,7 @@ impl Cpu {
         &self,
         ys: &mut [Buf],
         x: &Buf,
-        linears: &[Linear<'_, Buf, Widened>],
+        linears: &[Linear<'_, Buf, ()>],
     ) -> Option<Vec<Option<Buf>>> {
         let inn = linears.first()?.w.source.cols;
         if x.len() > FEW_ROWS * inn {
@@ -54,9 +54,9 @@ impl Cpu {
             );
         }
         let mut few: Vec<_> =
-            ys.iter_mut().zip(linears).map(|(y, l)| Few { w: Rows::of(l.w), y: &mut y[..] }).collect();
+            ys.iter_mut().zip(linears).map(|(y, l)| Few { w: Rows::of(l.w.source), y: &mut y[..] }).collect();
         few_rows(self.route, &self.pool, x, &mut few);
-        let rest = |(y, l): (&mut Buf, &Linear<'_, Buf, Widened>)| {
+        let rest = |(y, l): (&mut Buf, &Linear<'_, Buf, ()>)| {
             if let Some(bias) = l.bias {
                 y.chunks_exact_mut(bias.len()).for_each(|y| crate::ops::cpu::mlp::add(y, bias));
             }
@@ -65,7 +65,7 @@ impl Cpu {
         Some(ys.iter_mut().zip(linears).map(rest).collect())
     }
 
-    pub(super) fn linear_backward(&self, dx: &mut [f32], dy: &[f32], w: Matrix<'_, Widened>, set: bool) {
+    pub(super) fn linear_backward(&self, dx: &mut [f32], dy: &[f32], w: Matrix<'_, ()>, set: bool) {
         let (out, inn) = (w.source.rows, w.source.cols);
         let rows = dy.len() / out;
         assert!(dy.len() == rows * out && dx.len() == rows * inn);
@@ -77,7 +77,7 @@ impl Cpu {
         if set {
             dx.fill(0.0);
         }
-        self.bands(w, &mut |first, n, band| {
+        self.bands(w.source, &mut |first, n, band| {
             let dy = View::new(&dy[first..], rows, n, out);
             let c = ViewMut::packed(dx, rows, inn);
             matmul(self.route, &self.pool, c, dy, View::packed(band, n, inn), Store::Add);
@@ -85,25 +85,20 @@ impl Cpu {
     }
 
     /// y = x·Wᵀ for more than a few rows.
-    fn wide_forward(&self, y: &mut [f32], (x, rows): (&[f32], usize), w: Matrix<'_, Widened>) {
+    fn wide_forward(&self, y: &mut [f32], (x, rows): (&[f32], usize), w: Matrix<'_, ()>) {
         let (out, inn) = (w.source.rows, w.source.cols);
         #[cfg(target_arch = "x86_64")]
         if let Some(w) = w.forward(self) {
             return self.times(y, (x, rows, inn), w, Store::Set);
         }
-        self.bands(w, &mut |first, n, band| {
+        self.bands(w.source, &mut |first, n, band| {
             let c = ViewMut::new(&mut y[first..], rows, n, out);
             matmul(self.route, &self.pool, c, View::packed(x, rows, inn), View::packed(band, n, inn).t(), Store::Set);
         });
     }
 
-    /// Calls `f(first, n, values)` with bands of a weight's rows in f32: all of them at once where they lie so, else as
-    /// many as are widened together.
-    fn bands(&self, w: Matrix<'_, Widened>, f: &mut dyn FnMut(usize, usize, &[f32])) {
-        let (w, held) = (w.source, w.resident.rows());
-        if !held.is_empty() {
-            return f(0, w.rows, held);
-        }
+    /// Calls `f(first, n, values)` with bands of a weight's rows in f32, as many as are widened together.
+    fn bands(&self, w: WeightRef<'_>, f: &mut dyn FnMut(usize, usize, &[f32])) {
         let mut band = self.buf(BAND.min(w.rows) * w.cols);
         for first in (0..w.rows).step_by(BAND) {
             let n = BAND.min(w.rows - first);

@@ -22,7 +22,6 @@ use std::sync::Arc;
 pub use arena::Buf;
 pub use linear::FEW_ROWS;
 use matmul::{Kernel, Route};
-pub use weight::Widened;
 
 #[cfg(target_arch = "x86_64")]
 use crate::ops::api::{each_linear, each_linear_back};
@@ -37,7 +36,6 @@ use crate::ops::{
 pub struct Cpu {
     pool: Pool,
     route: Route,
-    residency: Residency,
     arena: Arc<arena::Arena>,
 }
 
@@ -46,31 +44,10 @@ pub(in crate::ops) fn tiles() -> bool {
     Route::detect().kernel() == Some(Kernel::Amx)
 }
 
-/// How weights lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Residency {
-    /// As they are mapped: each product widens what it needs. Beside 200 rows this costs about what reading a packed copy
-    /// from memory does.
-    Stored,
-    /// Packed once for the forward and once for the backward: up to 12 bytes a value for matrix tiles, 8 for vectors; on
-    /// the portable route widened once, 4.
-    Packed,
-}
-
 impl Cpu {
     /// `threads` 0 = all cores.
-    pub fn new(threads: usize, residency: Residency) -> Self {
-        Self { pool: Pool::new(threads), route: Route::detect(), residency, arena: Arc::default() }
-    }
-
-    /// Bytes that a value of a weight takes beside the map, once both its orientations are there.
-    pub fn bytes_per_value(residency: Residency) -> u64 {
-        match (residency, Route::detect().kernel()) {
-            (Residency::Stored, _) => 0,
-            (Residency::Packed, Some(Kernel::Amx)) => 12,
-            (Residency::Packed, Some(Kernel::Avx512)) => 8,
-            (Residency::Packed, None) => 4,
-        }
+    pub fn new(threads: usize) -> Self {
+        Self { pool: Pool::new(threads), route: Route::detect(), arena: Arc::default() }
     }
 
     /// Whose layout weights have; None where there is no kernel of ours.
@@ -78,11 +55,16 @@ impl Cpu {
         self.route.kernel()
     }
 
+    /// Whether products of bf16 are faster here than those of f32.
+    pub fn has_bf16(&self) -> bool {
+        self.kernel() == Some(Kernel::Amx)
+    }
+
     pub fn threads(&self) -> usize {
         self.pool.threads()
     }
 
-    /// Which code computes the matrix products. Its results don't depend on how weights lie.
+    /// Which code computes the matrix products.
     pub fn route(&self) -> &'static str {
         match self.kernel() {
             Some(Kernel::Amx) => "amx",
@@ -91,11 +73,7 @@ impl Cpu {
         }
     }
 
-    pub fn residency(&self) -> Residency {
-        self.residency
-    }
-
-    /// Every route of this CPU, with weights in each form.
+    /// Every route of this CPU.
     #[cfg(test)]
     pub(crate) fn all(threads: usize) -> Vec<Self> {
         let mut routes = vec![Route::Gemm];
@@ -104,20 +82,13 @@ impl Cpu {
             Route::Avx512 { tiles } => routes.extend([false, tiles].map(|tiles| Route::Avx512 { tiles })),
             Route::Gemm => {}
         }
-        let both = [Residency::Stored, Residency::Packed];
-        routes.into_iter().flat_map(|route| both.map(|residency| Self::on(route, residency, threads))).collect()
+        routes.into_iter().map(|route| Self { route, ..Self::new(threads) }).collect()
     }
 
     /// Words of the arena that were ever in use.
     #[cfg(test)]
     pub(crate) fn touched(&self) -> usize {
         self.arena.touched()
-    }
-
-    /// Another route than the CPU's best.
-    #[cfg(test)]
-    fn on(route: Route, residency: Residency, threads: usize) -> Self {
-        Self { route, ..Self::new(threads, residency) }
     }
 
     /// Calls `f(first, part)` on parts of `out` of a whole number of rows, about 16 Ki values each.
@@ -135,7 +106,7 @@ impl Cpu {
 
 impl Ops for Cpu {
     type Buf = Buf;
-    type Weight = Widened;
+    type Weight = ();
 
     fn buf(&self, len: usize) -> Buf {
         Buf::new(&self.arena, len)
@@ -157,14 +128,15 @@ impl Ops for Cpu {
         buf.len()
     }
 
-    fn prepare(&self, weight: WeightRef<'_>) -> Result<Widened, OpsError> {
-        self.widened(weight)
+    /// Nothing is held beside the map: each product widens what it needs.
+    fn prepare(&self, weight: WeightRef<'_>) -> Result<(), OpsError> {
+        weight::check(weight)
     }
 
-    fn linear(&self, y: &mut Buf, x: &Buf, w: Matrix<'_, Widened>, bias: Option<&Buf>) {
+    fn linear(&self, y: &mut Buf, x: &Buf, w: Matrix<'_, ()>, bias: Option<&Buf>) {
         self.linear_forward(y, x, w, bias.map(|b| &b[..]));
     }
-    fn linear_back(&self, dx: &mut Buf, dy: &Buf, w: Matrix<'_, Widened>, set: bool) {
+    fn linear_back(&self, dx: &mut Buf, dy: &Buf, w: Matrix<'_, ()>, set: bool) {
         self.linear_backward(dx, dy, w, set);
     }
     fn low_rank(&self, y: &mut Buf, x: &Buf, pair: LowRank<'_>) -> Buf {
@@ -182,7 +154,7 @@ impl Ops for Cpu {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn linears(&self, ys: &mut [Buf], x: &Buf, linears: &[Linear<'_, Buf, Widened>]) -> Vec<Option<Buf>> {
+    fn linears(&self, ys: &mut [Buf], x: &Buf, linears: &[Linear<'_, Buf, ()>]) -> Vec<Option<Buf>> {
         let few = self.few_linears(ys, x, linears);
         few.or_else(|| self.fused(ys, x, linears)).unwrap_or_else(|| each_linear(self, ys, x, linears))
     }
@@ -191,7 +163,7 @@ impl Ops for Cpu {
         &self,
         mut dx: Option<(&mut Buf, bool)>,
         x: &Buf,
-        linears: &[Linear<'_, Buf, Widened>],
+        linears: &[Linear<'_, Buf, ()>],
         mut backs: Vec<Back<'_, Buf>>,
     ) {
         if !self.fused_back(&mut dx, x, linears, &mut backs) {

@@ -86,7 +86,7 @@ fn source((bytes, rows, cols): &(Vec<u8>, usize, usize)) -> WeightRef<'_> {
 
 #[test]
 fn dropout_keeps_the_share_it_says() {
-    let cpu = Cpu::new(1, Residency::Stored);
+    let cpu = Cpu::new(1);
     let x = cpu.upload(&vec![1.0; 50_000]);
     let mut y = cpu.zeros(50_000);
     let pair = LowRank { a: &[1.0], b: &[1.0], rank: 1, scale: 1.0, mask: Some(Mask { p: 0.1, key: 3 }) };
@@ -98,7 +98,7 @@ fn dropout_keeps_the_share_it_says() {
 
 #[test]
 fn rms_norm() {
-    let cpu = Cpu::new(2, Residency::Stored);
+    let cpu = Cpu::new(2);
     for case in 0..8 {
         let (rows, n) = (pick(case, 1, 50), pick(case + 20, 1, 130));
         let (x, w, g) = (random(1, rows * n), random(2, n), random(3, rows * n));
@@ -136,7 +136,7 @@ fn rms_norm() {
 
 #[test]
 fn rope_in_both_orders() {
-    let cpu = Cpu::new(2, Residency::Stored);
+    let cpu = Cpu::new(2);
     for (case, order) in [(0, RowOrder::Hf), (1, RowOrder::Ggml), (2, RowOrder::Hf), (3, RowOrder::Ggml)] {
         let (rows, heads, half) = (pick(case, 1, 30), pick(case + 9, 1, 5), pick(case + 20, 1, 33));
         let dim = 2 * half;
@@ -181,7 +181,7 @@ fn rope_in_both_orders() {
 
 #[test]
 fn swiglu() {
-    let cpu = Cpu::new(2, Residency::Stored);
+    let cpu = Cpu::new(2);
     for n in [1, 37, 20_000] {
         let (gate, up, g) = (random(1, n).iter().map(|v| v * 6.0).collect::<Vec<_>>(), random(2, n), random(3, n));
         let (gb, ub, hb) = (cpu.upload(&gate), cpu.upload(&up), cpu.upload(&g));
@@ -202,7 +202,7 @@ fn swiglu() {
 
 #[test]
 fn cross_entropy_of_trained_rows() {
-    let cpu = Cpu::new(2, Residency::Stored);
+    let cpu = Cpu::new(2);
     for (rows, width) in [(1, 3), (5, 1000), (3, 4097), (0, 7)] {
         let logits: Vec<f32> = random(1, rows * width).iter().map(|v| v * 8.0).collect();
         let targets: Vec<u32> = (0..rows).map(|i| pick(i as u64, 0, width - 1) as u32).collect();
@@ -246,7 +246,7 @@ fn cross_entropy_of_trained_rows() {
 
 #[test]
 fn cross_entropy_of_smoothed_labels() {
-    let (cpu, rows, width, smoothing) = (Cpu::new(2, Residency::Stored), 5, 1000, 0.1);
+    let (cpu, rows, width, smoothing) = (Cpu::new(2), 5, 1000, 0.1);
     let logits: Vec<f32> = random(2, rows * width).iter().map(|v| v * 8.0).collect();
     let targets: Vec<u32> = (0..rows).map(|i| pick(i as u64, 0, width - 1) as u32).collect();
     let mut grad = cpu.upload(&logits);
@@ -278,7 +278,7 @@ fn cross_entropy_of_smoothed_labels() {
 
 #[test]
 fn rows_gathered_and_scattered() {
-    let cpu = Cpu::new(1, Residency::Stored);
+    let cpu = Cpu::new(1);
     let x = cpu.upload(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
     let mut out = cpu.buf(4);
     cpu.gather(&mut out, &x, &[2, 0], 2);
@@ -293,7 +293,7 @@ fn rows_gathered_and_scattered() {
 
 #[test]
 fn torn_weights_are_refused() {
-    let cpu = Cpu::new(1, Residency::Stored);
+    let cpu = Cpu::new(1);
     let mut w = WeightRef { bytes: &[0; 34], encoding: Encoding::Q8_0, rows: 1, cols: 32, row_order: RowOrder::Hf };
     assert!(cpu.prepare(w).is_ok());
     w.cols = 33;

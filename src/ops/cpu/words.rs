@@ -13,10 +13,6 @@ pub struct Words {
 }
 
 impl Words {
-    pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
-    }
-
     /// The first `len` words, of which there are as many after this; the others stay.
     pub fn at_least(&mut self, len: usize) -> &mut [f32] {
         if self.len < len {

@@ -1,5 +1,5 @@
 //! Matrix tiles (AMX, Intel from Sapphire Rapids on), in f32's precision: every value is cut into three bf16 parts, which
-//! is exact, and of the nine products of parts the six largest are summed in f32. What is left out is below 2⁻²³ of each
+//! is exact, and of the nine products of parts the six largest are summed in f32. What is left out is below 2⁻²⁵ of each
 //! product: less than f32 itself rounds. (The idea: Henry, Tang, Heinecke 2019, arXiv 1904.06376.) Columns of B whose
 //! values have at most 16 or 8 bits are exact in two parts or one, and need five products or three.
 //!
@@ -8,6 +8,7 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
+use crate::ops::Compute;
 use crate::ops::cpu::matmul::avx512::{Tile, mask, transpose};
 
 mod kernels;
@@ -99,14 +100,16 @@ impl Drop for Tiles {
     }
 }
 
-/// The three parts of 16 values, each a bf16 in the upper half of its lane. Their sum is the value.
+/// The three parts of 16 values, each a bf16 in the upper half of its lane. Their sum is the value, and the first is the
+/// nearest bf16 (of two that are as near the larger one).
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn cut(v: __m512) -> [__m512i; 3] {
-    let upper = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-    let high = _mm512_and_si512(_mm512_castps_si512(v), upper);
+    let (upper, half) = (_mm512_set1_epi32(0xffff_0000_u32 as i32), _mm512_set1_epi32(0x8000));
+    let nearest = |v| _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(v), half), upper);
+    let high = nearest(v);
     let rest = _mm512_sub_ps(v, _mm512_castsi512_ps(high));
-    let middle = _mm512_and_si512(_mm512_castps_si512(rest), upper);
+    let middle = nearest(rest);
     let low = _mm512_sub_ps(rest, _mm512_castsi512_ps(middle));
     [high, middle, _mm512_castps_si512(low)]
 }
@@ -264,6 +267,8 @@ pub struct Piece<'a> {
     pub depths: usize,
     /// Of B.
     pub parts: usize,
+    /// In bf16 each operand's first part alone is multiplied.
+    pub compute: Compute,
 }
 
 /// All rows of the tile of C (at most 32 columns): the sum of the pieces.
@@ -298,9 +303,10 @@ pub unsafe fn panel(t: Tile, pieces: &[Piece<'_>]) {
             for p in pieces {
                 let upper = p.a.as_ptr().add(i / UNIT * p.unit);
                 let lower = if tall { upper.add(p.unit) } else { upper };
-                let kernel = match p.parts {
-                    1 => kernels::one::of(tall, wide),
-                    2 => kernels::two::of(tall, wide),
+                let kernel = match (p.parts, p.compute) {
+                    (1, Compute::Bf16) => kernels::bare::of(tall, wide),
+                    (1, _) => kernels::one::of(tall, wide),
+                    (2, _) => kernels::two::of(tall, wide),
                     _ => kernels::three::of(tall, wide),
                 };
                 kernel(upper, lower, p.b.as_ptr(), p.depths);

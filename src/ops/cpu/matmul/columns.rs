@@ -1,5 +1,5 @@
-//! B of a product C += A·B as our kernels read it: panels of 32 columns, packed beforehand, or made from the stored weight
-//! when a task needs them.
+//! B of a product C += A·B as our kernels read it: panels of 32 columns, packed beforehand from f32 values (a low-rank
+//! term's), or made from the stored weight when a task needs them.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,7 @@ use crate::ops::cpu::matmul::tile::NR;
 use crate::ops::cpu::matmul::{Kernel, amx};
 use crate::ops::cpu::widen::{self, Reader};
 use crate::ops::pool::{Parts, Pool};
-use crate::ops::{Encoding, WeightRef, decode};
+use crate::ops::{Compute, Encoding, WeightRef, decode};
 
 /// Columns of a stored weight that are widened together, at most.
 const SEGMENT: usize = 256;
@@ -29,10 +29,11 @@ impl Kernel {
     }
 }
 
-/// The bf16 parts in which values of this encoding are exact: their bits are those of a scale times those of a code, but
+/// The bf16 parts in which values of this encoding are exact, or one that is the nearest: their bits are those of a scale times those of a code, but
 /// a sum with a minimum has as many as f32.
-fn parts(encoding: Encoding) -> usize {
+fn parts(encoding: Encoding, compute: Compute) -> usize {
     match encoding {
+        _ if compute == Compute::Bf16 => 1,
         Encoding::BF16 => 1,
         Encoding::F16 | Encoding::Q4_0 | Encoding::Q5_0 => 2,
         _ => 3,
@@ -55,6 +56,8 @@ pub struct Columns<'a> {
     pub(super) n: usize,
     pub(super) k: usize,
     pub(super) parts: usize,
+    /// How A is multiplied with it, too.
+    pub(super) compute: Compute,
     /// Panels that are made together, and what a pass over k begins at a multiple of: the same however a weight lies, so
     /// that the bits are.
     pub(super) group: usize,
@@ -82,29 +85,18 @@ impl<'a> Columns<'a> {
         n.div_ceil(NR) * kernel.panel(k, amx::PARTS)
     }
 
-    /// Words of a weight's columns.
-    pub fn weight_len(kernel: Kernel, w: WeightRef<'_>, side: Side) -> usize {
-        let (n, k) = shape(&w, side);
-        n.div_ceil(NR) * kernel.panel(k, parts(w.encoding))
-    }
-
     /// Of f32 values, by [`pack`] or [`pack_t`].
     pub fn new(kernel: Kernel, data: &'a [f32], n: usize, k: usize) -> Self {
         assert!(data.len() == Self::len(kernel, n, k));
-        Self { kernel, n, k, parts: amx::PARTS, group: 1, align: amx::DEPTH, source: Source::Packed(data) }
-    }
-
-    /// By [`pack_weight`].
-    pub fn packed(kernel: Kernel, data: &'a [f32], w: WeightRef<'a>, side: Side) -> Self {
-        assert!(data.len() == Self::weight_len(kernel, w, side));
-        Self { source: Source::Packed(data), ..Self::stored(kernel, w, side) }
+        let (parts, compute, source) = (amx::PARTS, Compute::F32, Source::Packed(data));
+        Self { kernel, n, k, parts, compute, group: 1, align: amx::DEPTH, source }
     }
 
     /// Made when they are needed.
-    pub fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side) -> Self {
+    pub fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side, compute: Compute) -> Self {
         let ((n, k), block) = (shape(&w, side), w.encoding.block().0.max(amx::DEPTH));
         let (group, align) = if side == Side::Back { (block / NR, amx::DEPTH) } else { (1, block) };
-        Self { kernel, n, k, parts: parts(w.encoding), group, align, source: Source::Stored(w, side) }
+        Self { kernel, n, k, parts: parts(w.encoding, compute), compute, group, align, source: Source::Stored(w, side) }
     }
 
     pub fn kernel(&self) -> Kernel {
@@ -126,7 +118,7 @@ impl<'a> Columns<'a> {
     /// Makes the panels from `first` on, as many as a group has, of depths `k0..k0 + k`.
     pub(super) fn make(&self, first: usize, k0: usize, k: usize, out: &mut [f32]) {
         if let Source::Stored(w, side) = self.source {
-            make(self.kernel, w, side, first, (k0, k), out);
+            make((self.kernel, self.parts), w, side, first, (k0, k), out);
         }
     }
 
@@ -164,27 +156,27 @@ fn rectangle(w: &WeightRef<'_>, (row, n): (usize, usize), (col, width): (usize, 
 }
 
 /// Panels of a weight, as many as there are between `first` and the end of `out`'s, depths `k0..k0 + k`.
-fn make(kernel: Kernel, w: WeightRef<'_>, side: Side, first: usize, (k0, k): (usize, usize), out: &mut [f32]) {
-    let words = kernel.panel(k, parts(w.encoding));
+fn make(layout: (Kernel, usize), w: WeightRef<'_>, side: Side, first: usize, (k0, k): (usize, usize), out: &mut [f32]) {
+    let words = layout.0.panel(k, layout.1);
     WIDE.with_borrow_mut(|wide| match side {
         Side::Forward => {
             let wide = grown(wide, NR * SEGMENT);
             for (j, out) in out.chunks_exact_mut(words).enumerate() {
                 let row = (first + j) * NR;
                 if row < w.rows {
-                    forward_panel(kernel, &w, (row, NR.min(w.rows - row)), (k0, k), wide, out);
+                    forward_panel(layout, &w, (row, NR.min(w.rows - row)), (k0, k), wide, out);
                 }
             }
         }
         Side::Back => {
             let wide = grown(wide, BAND * SEGMENT.max(out.len() / words.max(1) * NR));
-            back_panels(kernel, &w, first, (k0, k), wide, out);
+            back_panels(layout, &w, first, (k0, k), wide, out);
         }
     });
 }
 
 fn forward_panel(
-    kernel: Kernel,
+    (kernel, parts): (Kernel, usize),
     w: &WeightRef<'_>,
     (row, n): (usize, usize),
     (k0, k): (usize, usize),
@@ -194,21 +186,19 @@ fn forward_panel(
     for from in (0..k).step_by(SEGMENT) {
         let width = SEGMENT.min(k - from);
         rectangle(w, (row, n), (k0 + from, width), wide);
-        let parts = parts(w.encoding);
         let out = &mut out[kernel.panel(from, parts)..][..kernel.panel(width, parts)];
         pack_panel(kernel, &wide[..n * width], n, width, parts, out);
     }
 }
 
 fn back_panels(
-    kernel: Kernel,
+    (kernel, parts): (Kernel, usize),
     w: &WeightRef<'_>,
     first: usize,
     (k0, k): (usize, usize),
     wide: &mut [f32],
     out: &mut [f32],
 ) {
-    let parts = parts(w.encoding);
     let words = kernel.panel(k, parts);
     let col = first * NR;
     let width = (out.len() / words * NR).min(w.cols - col);
@@ -285,19 +275,4 @@ pub fn pack(kernel: Kernel, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
             }
         }
     }
-}
-
-/// All of a weight's columns.
-pub fn pack_weight(kernel: Kernel, pool: &Pool, w: WeightRef<'_>, side: Side, out: &mut [f32]) {
-    assert!(out.len() == Columns::weight_len(kernel, w, side));
-    let (n, k) = shape(&w, side);
-    let (group, words, parts) =
-        (Columns::stored(kernel, w, side).group, kernel.panel(k, parts(w.encoding)), Parts::new(out));
-    let panels = n.div_ceil(NR);
-    pool.run(panels.div_ceil(group), &|task| {
-        let first = task * group;
-        // SAFETY: each task its panels.
-        let out = unsafe { parts.slice(first * words, group.min(panels - first) * words) };
-        make(kernel, w, side, first, (0, k), out);
-    });
 }

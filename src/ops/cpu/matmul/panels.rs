@@ -245,6 +245,7 @@ unsafe fn multiply<'a>(
                         b,
                         depths: p.k.div_ceil(amx::DEPTH),
                         parts: p.b.parts,
+                        compute: p.b.compute,
                     })
                     .collect();
                 amx::panel(tile, &pieces);

@@ -3,16 +3,25 @@
 use super::*;
 use crate::ops::WeightRef;
 use crate::ops::cpu::matmul::Route;
-use crate::ops::cpu::matmul::columns::{Side, pack, pack_t, pack_weight};
+use crate::ops::cpu::matmul::columns::{Side, pack, pack_t};
 use crate::ops::random::{bits_at, uniform_at};
-use crate::ops::{Encoding, RowOrder, decode, encode_nearest};
+use crate::ops::{Compute, Encoding, RowOrder, decode, encode_nearest};
 
 fn random(key: u64, len: usize) -> Vec<f32> {
     (0..len).map(|i| uniform_at(key, i as u64) as f32 - 0.5).collect()
 }
 
-fn weight(bytes: &[u8], rows: usize, cols: usize) -> WeightRef<'_> {
-    WeightRef { bytes, encoding: Encoding::F32, rows, cols, row_order: RowOrder::Hf }
+/// All panels of f32 values of a stored weight.
+fn made(kernel: Kernel, values: &[f32], (rows, cols): (usize, usize), side: Side) -> Vec<f32> {
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let w = WeightRef { bytes: &bytes, encoding: Encoding::F32, rows, cols, row_order: RowOrder::Hf };
+    let columns = Columns::stored(kernel, w, side, Compute::F32);
+    let mut out = vec![f32::NAN; Columns::len(kernel, columns.n, columns.k)];
+    let words = columns.scratch(columns.k);
+    for (group, out) in out.chunks_mut(words).enumerate() {
+        columns.make(group * columns.group, 0, columns.k, out);
+    }
+    out
 }
 
 #[test]
@@ -35,20 +44,15 @@ fn in_odd_shapes(kernel: Kernel) {
         let (x, low) = (random(key, m * k), random(key + 1, m * r));
         let (w, b) = (random(key + 2, n * k), random(key + 3, r * n));
         let old = random(key + 4, m * (n + 3));
-        let bytes: Vec<u8> = w.iter().flat_map(|v| v.to_le_bytes()).collect();
         let mut first = Vec::new();
         for threads in [1, 3] {
             let pool = Pool::new(threads);
             let mut packed = vec![f32::NAN; Columns::len(kernel, n, k)];
-            pack_weight(kernel, &pool, weight(&bytes, n, k), Side::Forward, &mut packed);
-            let mut again = vec![f32::NAN; Columns::len(kernel, n, k)];
-            pack_t(kernel, &pool, &w, n, k, &mut again);
-            assert!(packed == again);
+            pack_t(kernel, &pool, &w, n, k, &mut packed);
+            assert!(packed == made(kernel, &w, (n, k), Side::Forward));
             // The same columns, from their transpose.
-            let turned: Vec<u8> = (0..k * n).flat_map(|i| w[i % n * k + i / n].to_le_bytes()).collect();
-            let mut back = vec![f32::NAN; Columns::len(kernel, n, k)];
-            pack_weight(kernel, &pool, weight(&turned, k, n), Side::Back, &mut back);
-            assert!(packed == back);
+            let turned: Vec<f32> = (0..k * n).map(|i| w[i % n * k + i / n]).collect();
+            assert!(packed == made(kernel, &turned, (k, n), Side::Back));
             let mut small = vec![f32::NAN; Columns::len(kernel, n, r)];
             pack(kernel, &b, n, r, &mut small);
             for add in [false, true] {
@@ -95,14 +99,25 @@ fn in_odd_shapes(kernel: Kernel) {
     }
 }
 
-/// Every encoding, both ways round: a weight's columns made in the task give the bits of those packed beforehand, and the
-/// product of the decoded values.
+/// The nearest bf16, away from zero where two are as near.
+fn to_bf16(v: f32) -> f64 {
+    let v = f64::from(v);
+    if v == 0.0 {
+        return 0.0;
+    }
+    let ulp = 2f64.powi(v.abs().log2().floor() as i32 - 7);
+    (v / ulp).round() * ulp
+}
+
+/// Every encoding, both ways round: a weight's columns made in the task give the product of the decoded values; in bf16,
+/// that of the nearest bf16 on both sides.
 #[test]
 fn stored_weights_of_every_encoding() {
-    let kernels = [Kernel::Avx512, Kernel::Amx];
-    let kernels = match Route::detect() {
-        Route::Gemm => &kernels[..0],
-        Route::Avx512 { tiles } => &kernels[..1 + usize::from(tiles)],
+    let cases = [(Kernel::Avx512, Compute::F32), (Kernel::Amx, Compute::F32), (Kernel::Amx, Compute::Bf16)];
+    let cases = match Route::detect() {
+        Route::Gemm => &cases[..0],
+        Route::Avx512 { tiles: false } => &cases[..1],
+        Route::Avx512 { tiles: true } => &cases[..],
     };
     for (case, encoding) in Encoding::ALL.into_iter().enumerate() {
         let (rows, cols) = if encoding.block().0 == 1 { (70, 333) } else { (70, 1280) };
@@ -119,32 +134,33 @@ fn stored_weights_of_every_encoding() {
             let (n, k) = if side == Side::Forward { (rows, cols) } else { (cols, rows) };
             let m = 40 + 250 * (case % 2);
             let x = random(case as u64, m * k);
-            let at = |j: usize, i: usize| decoded[if side == Side::Forward { j * cols + i } else { i * cols + j }];
-            let want: Vec<f64> = (0..m * n)
-                .map(|c| (0..k).map(|i| f64::from(x[c / n * k + i]) * f64::from(at(c % n, i))).sum())
-                .collect();
-            let size = want.iter().map(|v| v.abs()).fold(0.0, f64::max);
-            for &kernel in kernels {
-                let pool = Pool::new(3);
-                let mut packed = vec![f32::NAN; Columns::weight_len(kernel, w, side)];
-                pack_weight(kernel, &pool, w, side, &mut packed);
-                let [made, beforehand] = [Columns::stored(kernel, w, side), Columns::packed(kernel, &packed, w, side)]
-                    .map(|b| {
-                        let mut c = vec![f32::NAN; m * n];
-                        for (m0, rows) in blocks(kernel, m) {
-                            with_block(kernel, &pool, rows, |block| {
-                                let terms = vec![(block.rows(&x[m0 * k..], k, k), b)];
-                                block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add: false, terms }]);
-                            });
-                        }
-                        c
-                    });
-                assert!(made == beforehand, "{kernel:?} {encoding:?} {side:?}");
-                for (a, b) in made.iter().zip(&want) {
-                    assert!((f64::from(*a) - b).abs() < 3e-6 * size, "{kernel:?} {encoding:?} {side:?}: {a}, not {b}");
+            let at = |j: usize, i: usize| if side == Side::Forward { j * cols + i } else { i * cols + j };
+            for &(kernel, compute) in cases {
+                let round = if compute == Compute::Bf16 { to_bf16 } else { f64::from };
+                let (xs, ws): (Vec<f64>, Vec<f64>) =
+                    (x.iter().map(|v| round(*v)).collect(), decoded.iter().map(|v| round(*v)).collect());
+                let want: Vec<f64> =
+                    (0..m * n).map(|c| (0..k).map(|i| xs[c / n * k + i] * ws[at(c % n, i)]).sum()).collect();
+                let size = want.iter().map(|v: &f64| v.abs()).fold(0.0, f64::max);
+                let mut c = vec![f32::NAN; m * n];
+                product(&Pool::new(3), &mut c, (&x, k), Columns::stored(kernel, w, side, compute));
+                for (a, b) in c.iter().zip(&want) {
+                    let what = || format!("{kernel:?} {compute:?} {encoding:?} {side:?}: {a}, not {b}");
+                    assert!((f64::from(*a) - b).abs() < 3e-6 * size, "{}", what());
                 }
             }
         }
+    }
+}
+
+/// C = x·B, rows of `k` values.
+fn product(pool: &Pool, c: &mut [f32], (x, k): (&[f32], usize), b: Columns<'_>) {
+    let n = b.columns();
+    for (m0, rows) in blocks(b.kernel(), x.len() / k) {
+        with_block(b.kernel(), pool, rows, |block| {
+            let terms = vec![(block.rows(&x[m0 * k..], k, k), b)];
+            block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add: false, terms }]);
+        });
     }
 }
 
@@ -163,29 +179,22 @@ fn product_speed() {
             for side in [Side::Forward, Side::Back] {
                 let (rows, cols) = if side == Side::Forward { (n, k) } else { (k, n) };
                 let w = WeightRef { bytes: &bytes, encoding, rows, cols, row_order: RowOrder::Hf };
-                let mut packed = vec![0.0; Columns::weight_len(kernel, w, side)];
-                pack_weight(kernel, &pool, w, side, &mut packed);
                 let mut c = vec![0.0; m * n];
-                let mut speed = |b: Columns<'_>| {
+                let mut speed = |compute| {
                     let mut best = f64::MAX;
                     for _ in 0..20 {
                         let started = std::time::Instant::now();
-                        for (m0, rows) in blocks(kernel, m) {
-                            with_block(kernel, &pool, rows, |block| {
-                                let terms = vec![(block.rows(&x[m0 * k..], k, k), b)];
-                                block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add: false, terms }]);
-                            });
-                        }
+                        product(&pool, &mut c, (&x, k), Columns::stored(kernel, w, side, compute));
                         best = best.min(started.elapsed().as_secs_f64());
                     }
                     2.0 * (m * n * k) as f64 / best / 1e9
                 };
-                let beforehand = speed(Columns::packed(kernel, &packed, w, side));
-                let line = format!(
-                    "{kernel:?} {encoding:?} {m}×{n}×{k} {side:?}: packed {beforehand:.0} GFLOP/s, as stored {:.0}\n",
-                    speed(Columns::stored(kernel, w, side)),
-                );
-                std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+                let mut line =
+                    format!("{kernel:?} {encoding:?} {m}×{n}×{k} {side:?}: {:.0} GFLOP/s", speed(Compute::F32));
+                if kernel == Kernel::Amx {
+                    line += &format!(", in bf16 {:.0}", speed(Compute::Bf16));
+                }
+                std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()).unwrap();
             }
         }
     }

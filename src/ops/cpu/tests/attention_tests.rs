@@ -124,7 +124,7 @@ fn attention_over_a_common_beginning() {
 
 #[test]
 fn packed_sequences_do_not_see_each_other_and_a_cache_continues() {
-    let cpu = Cpu::new(2, Residency::Stored);
+    let cpu = Cpu::new(2);
     let heads = Heads { heads: 4, kv_heads: 2, head_dim: 8 };
     let (q, k, v) = (random(1, 20 * 32), random(2, 20 * 16), random(3, 20 * 16));
     let segments = [

@@ -1,6 +1,7 @@
 //! Products of few rows, from the stored blocks.
 
 use super::*;
+use crate::ops::Compute;
 
 /// `rows × cols` in any encoding; where none can be made, random blocks with sane scales.
 fn encoded(encoding: Encoding, rows: usize, cols: usize) -> Vec<u8> {
@@ -29,8 +30,8 @@ fn few_rows_of_every_encoding_equal_the_widened_product_row_by_row() {
             let inn = encoding.block().0 * (1 + pick(2, if encoding.block().0 == 256 { 3 } else { 40 }));
             let bytes = encoded(encoding, out, inn);
             let w = WeightRef { bytes: &bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
-            let resident = cpu.prepare(w).unwrap();
-            let w = Matrix { resident: &resident, source: w };
+            cpu.prepare(w).unwrap();
+            let w = Matrix { resident: &(), source: w, compute: Compute::F32 };
             let mut values = vec![0.0; out * inn];
             decode(encoding, &bytes, &mut values);
             let values = wide(&values);
@@ -69,9 +70,9 @@ fn products_of_one_input_and_low_rank_terms_row_by_row() {
                 row_order: RowOrder::Hf,
             })
             .collect();
-        let residents: Vec<_> = sources.iter().map(|&w| cpu.prepare(w).unwrap()).collect();
+        sources.iter().for_each(|&w| cpu.prepare(w).unwrap());
         let mut ys = sizes.map(|out| cpu.buf(rows * out));
-        let matrices = residents.iter().zip(&sources).map(|(resident, &source)| Matrix { resident, source });
+        let matrices = sources.iter().map(|&source| Matrix { resident: &(), source, compute: Compute::F32 });
         let matrices: Vec<_> = matrices.collect();
         let bias_of = |i| (i == 1).then_some(&bias);
         let linears: Vec<_> =
@@ -98,7 +99,7 @@ fn products_of_one_input_and_low_rank_terms_row_by_row() {
 #[test]
 #[ignore = "a measurement"]
 fn few_rows_speed() {
-    let cpu = Cpu::new(1, Residency::Stored);
+    let cpu = Cpu::new(1);
     let cases = [(576, 576), (1536, 576), (576, 1536), (49152, 576)].into_iter().flat_map(|shape| {
         [Encoding::F32, Encoding::F16, Encoding::Q8_0, Encoding::Q4_1, Encoding::Q5_0, Encoding::Q4K, Encoding::Q6K]
             .map(|e| (shape, e))
@@ -106,8 +107,8 @@ fn few_rows_speed() {
     for ((out, inn), encoding) in cases.filter(|((_, inn), e)| inn % e.block().0 == 0) {
         let bytes = encoded(encoding, out, inn);
         let w = WeightRef { bytes: &bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
-        let resident = cpu.prepare(w).unwrap();
-        let m = Matrix { resident: &resident, source: w };
+        cpu.prepare(w).unwrap();
+        let m = Matrix { resident: &(), source: w, compute: Compute::F32 };
         let mut line = format!("{out}x{inn} {encoding:?}, GFLOP/s at rows:");
         for rows in [1, 2, 4, 8, 16, 32, 33] {
             let (x, mut y) = (cpu.upload(&random(1, rows * inn)), cpu.buf(rows * out));

@@ -1,6 +1,7 @@
 //! Linears, their low-rank terms, and several that share their rows.
 
 use super::*;
+use crate::ops::Compute;
 
 #[test]
 fn linear_with_bias() {
@@ -9,8 +10,8 @@ fn linear_with_bias() {
             let (rows, inn, out) = (pick(case, 1, 40), pick(case + 50, 1, 90), pick(case + 90, 1, 100));
             let (x, w, b, g) = (random(1, rows * inn), random(2, out * inn), random(3, out), random(4, rows * out));
             let bytes = f32_source(&w, out, inn);
-            let resident = cpu.prepare(source(&bytes)).unwrap();
-            let m = Matrix { resident: &resident, source: source(&bytes) };
+            cpu.prepare(source(&bytes)).unwrap();
+            let m = Matrix { resident: &(), source: source(&bytes), compute: Compute::F32 };
             let (xb, bb, gb) = (cpu.upload(&x), cpu.upload(&b), cpu.upload(&g));
             let mut y = cpu.buf(rows * out);
             cpu.linear(&mut y, &xb, m, Some(&bb));
@@ -100,13 +101,13 @@ fn fused_equals_each(cpu: &Cpu) {
         let x = cpu.upload(&random(key, m * inn));
         let sources: Vec<_> =
             outs.iter().zip(1..).map(|(&o, i)| f32_source(&random(key + i, o * inn), o, inn)).collect();
-        let residents: Vec<_> = sources.iter().map(|s| cpu.prepare(source(s)).unwrap()).collect();
+        sources.iter().for_each(|s| cpu.prepare(source(s)).unwrap());
         let biases: Vec<_> = outs.iter().map(|&o| cpu.upload(&random(key + 20, o))).collect();
         let halves = |r: usize, o: usize| (random(key + 30, r * inn), random(key + 31, o * r));
         let pairs: Vec<_> = outs.iter().zip(&ranks).map(|(&o, &r)| halves(r, o)).collect();
         let linears: Vec<_> = (0..outs.len())
             .map(|i| Linear {
-                w: Matrix { resident: &residents[i], source: source(&sources[i]) },
+                w: Matrix { resident: &(), source: source(&sources[i]), compute: Compute::F32 },
                 bias: (i % 2 == 1).then_some(&biases[i]),
                 pair: (ranks[i] > 0).then(|| {
                     let (a, b) = &pairs[i];

@@ -93,4 +93,6 @@ macro_rules! kernels {
 pub type Inner = unsafe fn(*const f32, *const f32, *const f32, usize);
 kernels!(three, 6144, [a0 b0 dot pb0 pa0  b2 dot pb1 pl0  b1 dot pb2 pa1  a1 dot pb3 pl1  b0 dot pb4 pa2  a2 dot pb5 pl2]);
 kernels!(two, 4096, [a0 b0 dot pb0 pa0  b1 dot pb1 pl0  a1 dot pb2 pa1 pl1  b0 dot pb3 pa2  a2 dot pl2]);
+// In bf16: of A, too, the first part alone.
+kernels!(bare, 2048, [a0 b0 dot pb0 pb1 pa0 pl0]);
 kernels!(one, 2048, [a0 b0 dot pb0 pa0 pl0  a1 dot pb1 pa1 pl1  a2 dot pa2 pl2]);
