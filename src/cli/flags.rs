@@ -120,6 +120,9 @@ pub struct Flags {
     /// The same as --device cpu
     #[arg(long)]
     pub force_cpu: bool,
+    /// f32, or bf16: training's products with the base in bf16 (CPUs with AMX)
+    #[arg(long)]
+    pub compute: Option<String>,
     /// 0 = all cores
     #[arg(long)]
     pub threads: Option<usize>,
@@ -173,6 +176,7 @@ pub fn raw(flags: &Flags, seed: Option<u64>) -> Raw {
         replay_share: flags.replay_share,
         device: flags.device,
         force_cpu: flags.force_cpu.then_some(true),
+        compute: flags.compute,
         threads: flags.threads.filter(|n| *n > 0).map(|n| n as u64),
         max_memory: flags.max_memory,
         quant: flags.quant,

@@ -18,7 +18,7 @@ pub use raw::{KEYS, Raw};
 pub use run::{Purpose, RunConfig};
 pub use swap::{NewScalar, Swapped, swap};
 pub use value::{Modules, Numbers};
-pub use words::{Delivery, Device, General, Goal, Metric, Quant, QuantFloor, Replay, Scheduler};
+pub use words::{Compute, Delivery, Device, General, Goal, Metric, Quant, QuantFloor, Replay, Scheduler};
 
 /// The commented defaults that `tunesmith init` lays out and every run starts from.
 pub const DEFAULTS_YAML: &str = include_str!("../../configs/defaults.yaml");

@@ -80,6 +80,7 @@ keys! {
     replay_share: f64,
     device: String,
     force_cpu: bool,
+    compute: String,
     threads: u64,
     max_memory: String,
     quant: String,

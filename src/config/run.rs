@@ -6,7 +6,7 @@ use super::fault::ConfigError;
 use super::memory::Memory;
 use super::raw::Raw;
 use super::value::{Modules, Numbers};
-use super::words::{Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler};
+use super::words::{Compute, Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler};
 use super::{DEFAULTS_YAML, same_model};
 use crate::store::Digest;
 
@@ -69,6 +69,7 @@ pub struct RunConfig {
     pub replay_share: f64,
     pub device: Device,
     pub force_cpu: bool,
+    pub compute: Compute,
     pub threads: Option<usize>,
     /// Of the whole process, in training.
     pub max_memory: Option<Memory>,
@@ -210,6 +211,7 @@ impl Checker {
             replay_share: raw.replay_share.unwrap_or_default(),
             device: self.word(raw.device, "device", Device::Auto),
             force_cpu: raw.force_cpu.unwrap_or_default(),
+            compute: self.word(raw.compute, "compute", Compute::F32),
             max_memory: raw.max_memory.map(|text| self.word(Some(text), "max_memory", Memory(0))),
             threads: raw.threads.map(|n| self.whole(Some(n), "threads", 1, 4096) as usize),
             quant: self.word(raw.quant, "quant", Quant::Keep),
@@ -384,6 +386,7 @@ mod tests {
         };
         assert_eq!(elsewhere.training_digest(), c.training_digest());
         assert_ne!(RunConfig { epochs: 2.5, ..c.clone() }.training_digest(), c.training_digest());
+        assert_ne!(RunConfig { compute: Compute::Bf16, ..c.clone() }.training_digest(), c.training_digest());
     }
 
     #[test]

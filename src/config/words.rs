@@ -49,6 +49,10 @@ words! {
     Device { Auto = "auto", Cpu = "cpu", Cuda = "cuda", Metal = "metal" }
 }
 words! {
+    /// The arithmetic of training's products with the base's weights.
+    Compute { F32 = "f32", Bf16 = "bf16" }
+}
+words! {
     /// The type of the exported GGUF's touched tensors; `keep` = the base's own.
     Quant { Keep = "keep", F16 = "f16", Bf16 = "bf16", Q8_0 = "q8_0" }
 }

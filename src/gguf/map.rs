@@ -1,4 +1,4 @@
-//! The one memory map of the program.
+//! The one map of files.
 
 use std::fs::File;
 use std::ops::Deref;

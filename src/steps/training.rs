@@ -8,10 +8,11 @@ use super::data::{self, Tokens, encode};
 use super::{Context, Failure, curves, cuts, replay};
 use crate::base::Base;
 use crate::batch::{Cut, Example};
-use crate::config::{Modules, Numbers, Replay, RunConfig, Scheduler as Word};
+use crate::config::{Compute, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::{self, Record};
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
 use crate::model::{Model, Room};
+use crate::ops;
 use crate::store::{Digest, RunDir};
 use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
 use crate::weights::LinearId;
@@ -192,7 +193,11 @@ pub fn say_how(
 
 /// The base, resident for this training; Ctrl-C is heard between its layers.
 pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<Model, Failure> {
-    let model = Model::within(&base.weights, config.threads.unwrap_or(0), room(config, base)?)?;
+    let compute = match config.compute {
+        Compute::F32 => ops::Compute::F32,
+        Compute::Bf16 => ops::Compute::Bf16,
+    };
+    let model = Model::within(&base.weights, config.threads.unwrap_or(0), room(config, base)?)?.computing(compute)?;
     let interrupt = context.interrupt.clone();
     Ok(model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()))
 }
