@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// A job as the workers see it; valid while `State::open` or while a worker is counted in `State::inside`.
+/// A job as the workers see it; valid while `State::open` or while a worker is counted in `Inner::inside`.
 #[derive(Clone, Copy)]
 struct Job {
     task: *const (dyn Fn(usize) + Sync),
@@ -21,7 +21,6 @@ unsafe impl Send for Job {}
 struct State {
     job: Option<Job>,
     open: bool,
-    inside: usize,
     stop: bool,
 }
 
@@ -31,6 +30,8 @@ struct Inner {
     done: Condvar,
     epoch: AtomicU64,
     next: AtomicUsize,
+    /// Workers that have the job. Changed under the lock, so that nobody sleeps through its end.
+    inside: AtomicUsize,
     panicked: AtomicBool,
 }
 
@@ -52,8 +53,18 @@ thread_local! {
     static INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
-/// About 20 µs: the usual gap between two products is shorter.
-const SPINS: u32 = 400;
+/// Some 400 µs: gaps between two products are shorter, and a thread that sleeps takes 50 µs to wake on a virtual machine.
+const SPINS: u32 = 8000;
+
+/// Returns when `done` says so, or after a while.
+fn spin_until(done: impl Fn() -> bool) {
+    for _ in 0..SPINS {
+        if done() {
+            return;
+        }
+        std::hint::spin_loop();
+    }
+}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -67,11 +78,12 @@ impl Pool {
             n => n,
         };
         let inner = Arc::new(Inner {
-            state: Mutex::new(State { job: None, open: false, inside: 0, stop: false }),
+            state: Mutex::new(State { job: None, open: false, stop: false }),
             wake: Condvar::new(),
             done: Condvar::new(),
             epoch: AtomicU64::new(0),
             next: AtomicUsize::new(0),
+            inside: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
         });
         // A thread that can't be started is one fewer: the caller's own share of the work grows.
@@ -112,15 +124,11 @@ impl Pool {
         }
         inner.wake.notify_all();
         let own = inner.share(job);
+        lock(&inner.state).open = false;
+        spin_until(|| inner.inside.load(Ordering::Acquire) == 0);
         let mut state = lock(&inner.state);
-        state.open = false;
-        while state.inside > 0 {
-            drop(state);
-            (0..SPINS).for_each(|_| std::hint::spin_loop());
-            state = lock(&inner.state);
-            if state.inside > 0 {
-                state = inner.done.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+        while inner.inside.load(Ordering::Acquire) > 0 {
+            state = inner.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.job = None;
         drop(state);
@@ -153,12 +161,7 @@ impl Inner {
     fn work(&self) {
         let mut seen = 0;
         loop {
-            for _ in 0..SPINS {
-                if self.epoch.load(Ordering::Acquire) != seen {
-                    break;
-                }
-                std::hint::spin_loop();
-            }
+            spin_until(|| self.epoch.load(Ordering::Acquire) != seen);
             let mut state = lock(&self.state);
             while self.epoch.load(Ordering::Acquire) == seen && !state.stop {
                 state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -168,16 +171,17 @@ impl Inner {
             }
             seen = self.epoch.load(Ordering::Acquire);
             let Some(job) = state.job.filter(|_| state.open) else { continue };
-            state.inside += 1;
+            self.inside.fetch_add(1, Ordering::Relaxed);
             drop(state);
             if self.share(job).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
-            let mut state = lock(&self.state);
-            state.inside -= 1;
-            if state.inside == 0 {
+            let state = lock(&self.state);
+            // Released: whoever sees it sees what the tasks wrote.
+            if self.inside.fetch_sub(1, Ordering::Release) == 1 {
                 self.done.notify_all();
             }
+            drop(state);
         }
     }
 }
