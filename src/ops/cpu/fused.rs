@@ -18,7 +18,7 @@ fn depth(pair: &LowRank<'_>) -> (usize, usize, usize) {
 impl Cpu {
     /// C (+)= x·B for `m` rows of `k` values.
     pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Columns<'_>, into: Store) {
-        for (m0, rows) in blocks(b.kernel(), m) {
+        for (m0, rows) in blocks(b.kernel(), b.compute(), m) {
             with_block(b.kernel(), &self.pool, rows, |block| {
                 let x = block.rows(&x[m0 * k..], k, k);
                 let (n, add) = (b.columns(), into == Store::Add);
@@ -64,7 +64,7 @@ impl Cpu {
         for (y, l) in ys.iter().zip(linears) {
             assert!(x.len() == m * inn && y.len() == m * l.w.source.rows && l.w.source.cols == inn);
         }
-        for (m0, m) in blocks(kernel, m) {
+        for (m0, m) in blocks(kernel, linears.first()?.w.compute, m) {
             with_block(kernel, &self.pool, m, |block| {
                 let big = block.rows(&x[m0 * inn..], inn, inn);
                 let mut first: Vec<Sum<'_>> = Vec::new();
@@ -122,7 +122,7 @@ impl Cpu {
         let Some(bases) = asked.iter().map(|l| l.w.back(self)).collect::<Option<Vec<Columns<'_>>>>() else {
             return false;
         };
-        for (m0, m) in blocks(kernel, m) {
+        for (m0, m) in blocks(kernel, first.w.compute, m) {
             with_block(kernel, &self.pool, m, |block| {
                 let mut terms = Vec::new();
                 let mut middle = Vec::new();

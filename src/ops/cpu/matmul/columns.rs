@@ -103,6 +103,10 @@ impl<'a> Columns<'a> {
         self.kernel
     }
 
+    pub fn compute(&self) -> Compute {
+        self.compute
+    }
+
     pub fn columns(&self) -> usize {
         self.n
     }

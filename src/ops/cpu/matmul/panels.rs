@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use crate::ops::Compute;
 use crate::ops::cpu::matmul::avx512::{self, Tile, pack_transposed};
 use crate::ops::cpu::matmul::columns::Columns;
 use crate::ops::cpu::matmul::tile::{MR, NR};
@@ -41,11 +42,19 @@ pub struct Sum<'a> {
     pub terms: Vec<(usize, Columns<'a>)>,
 }
 
+/// How many times fewer words of a packed row are read than there are.
+const fn fewer(compute: Compute) -> usize {
+    match compute {
+        Compute::F32 => 1,
+        Compute::Bf16 => amx::PARTS,
+    }
+}
+
 /// The first row and the number of rows of blocks. They are about equal: a small last one would read the weights for
 /// little.
-pub fn blocks(kernel: Kernel, m: usize) -> impl Iterator<Item = (usize, usize)> {
-    let unit = kernel.unit(1).0;
-    let step = (m.div_ceil(m.div_ceil(ROWS).max(1)).div_ceil(unit) * unit).max(unit);
+pub fn blocks(kernel: Kernel, compute: Compute, m: usize) -> impl Iterator<Item = (usize, usize)> {
+    let (unit, most) = (kernel.unit(1).0, ROWS * fewer(compute));
+    let step = (m.div_ceil(m.div_ceil(most).max(1)).div_ceil(unit) * unit).max(unit);
     (0..m).step_by(step).map(move |m0| (m0, step.min(m - m0)))
 }
 
@@ -145,9 +154,9 @@ impl Block<'_> {
     }
 
     /// Depth of a stage, whose packed rows fill half of a cache of `CACHED` words where it is shared with `group` panels.
-    fn deep(&self, group: usize) -> usize {
+    fn deep(&self, group: usize, compute: Compute) -> usize {
         let (unit, words) = self.kernel.unit(amx::DEPTH);
-        let all = self.m.div_ceil(unit).max(1) * words;
+        let all = self.m.div_ceil(unit).max(1) * words / fewer(compute);
         let room = if group > 1 { CACHED / 2 } else { CACHED };
         let most = if group > 1 { 512 } else { 1536 };
         (room / all * amx::DEPTH).clamp(128, most)
@@ -162,7 +171,8 @@ impl Block<'_> {
             assert!(s.terms.iter().all(|(a, b)| b.kernel() == kernel && b.n == n && b.k == self.places[*a].1));
             assert!(m == 0 || n == 0 || (s.stride >= n && (m - 1) * s.stride + n <= s.c.len()));
             let group = s.terms.iter().map(|t| t.1.group).max().unwrap_or(1);
-            let stages = stages(&s.terms, self.deep(group));
+            let compute = s.terms.first().map_or(Compute::F32, |t| t.1.compute);
+            let stages = stages(&s.terms, self.deep(group, compute));
             work.push(Work { c: Parts::new(s.c), stride: s.stride, n, add: s.add, group, stages });
         }
         for stage in 0..work.iter().map(|w| w.stages.len()).max().unwrap_or(0) {

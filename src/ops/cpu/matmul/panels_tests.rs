@@ -58,7 +58,7 @@ fn in_odd_shapes(kernel: Kernel) {
             for add in [false, true] {
                 let mut c = old.clone();
                 let mut other = vec![f32::NAN; m * n];
-                for (m0, m) in blocks(kernel, m) {
+                for (m0, m) in blocks(kernel, Compute::F32, m) {
                     with_block(kernel, &pool, m, |block| {
                         let (big, low) = (block.rows(&x[m0 * k..], k, k), block.rows(&low[m0 * r..], r, r));
                         let (c, other) = (&mut c[m0 * (n + 3)..], &mut other[m0 * n..]);
@@ -156,7 +156,7 @@ fn stored_weights_of_every_encoding() {
 /// C = x·B, rows of `k` values.
 fn product(pool: &Pool, c: &mut [f32], (x, k): (&[f32], usize), b: Columns<'_>) {
     let n = b.columns();
-    for (m0, rows) in blocks(b.kernel(), x.len() / k) {
+    for (m0, rows) in blocks(b.kernel(), b.compute(), x.len() / k) {
         with_block(b.kernel(), pool, rows, |block| {
             let terms = vec![(block.rows(&x[m0 * k..], k, k), b)];
             block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add: false, terms }]);
