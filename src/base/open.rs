@@ -17,10 +17,7 @@ impl Resolver {
     pub fn open(&self, name: &str) -> Result<Base, BaseError> {
         match self.find(name)? {
             Found::Folder(path) => folder(name, &path),
-            Found::File(path) => {
-                let digest = Digest::of_file(&path)?;
-                gguf(name, Source::GgufFile(path.clone()), (&path, digest), None)
-            }
+            Found::File(path) => gguf(name, Source::GgufFile(path.clone()), (&path, None), None),
             Found::Stored(model) => stored(*model),
         }
     }
@@ -28,10 +25,7 @@ impl Resolver {
 
 fn stored(model: StoredModel) -> Result<Base, BaseError> {
     // The store names its blobs by their digest, and the daemon checks them when they come in.
-    let digest = match model.gguf_digest {
-        Some(digest) => digest,
-        None => Digest::of_file(&model.gguf)?,
-    };
+    let digest = model.gguf_digest;
     let source = Source::Ollama { name: model.name.clone(), gguf: model.gguf.clone() };
     let base = gguf(&model.name, source, (&model.gguf, digest), Some(&model))?;
     let license = if model.license.is_empty() { base.license } else { model.license };
@@ -50,29 +44,25 @@ fn stored(model: StoredModel) -> Result<Base, BaseError> {
 fn gguf(
     name: &str,
     source: Source,
-    (path, digest): (&Path, Digest),
+    (path, digest): (&Path, Option<Digest>),
     stored: Option<&StoredModel>,
 ) -> Result<Base, BaseError> {
     let file = Gguf::open(path)?;
     let weights = trainable(name, Weights::from_gguf(file.clone()))?;
-    let tokenizer = Tokenizer::from_gguf(&file)?;
-    let template = template::of_gguf(&file, name, stored)?;
     let license = file.metadata().get("general.license").and_then(Value::as_str).map(str::to_owned);
-    assemble(name, source, weights, tokenizer, &template).map(|base| Base {
-        digest,
-        license: license.into_iter().collect(),
-        ..base
-    })
+    let base = assemble(name, source, weights, digest, || {
+        Ok((Tokenizer::from_gguf(&file)?, template::of_gguf(&file, name, stored)?))
+    })?;
+    Ok(Base { license: license.into_iter().collect(), ..base })
 }
 
 fn folder(name: &str, path: &Path) -> Result<Base, BaseError> {
     let weights = trainable(name, Weights::from_hf(path))?;
-    let tokenizer = Tokenizer::from_folder(path)?;
-    let template = template::of_folder(path)?;
-    let digest = files_digest(&weights)?;
     let license = template::text(&path.join("LICENSE"))?;
-    let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, tokenizer, &template)?;
-    Ok(Base { digest, license: license.into_iter().collect(), ..base })
+    let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, None, || {
+        Ok((Tokenizer::from_folder(path)?, template::of_folder(path)?))
+    })?;
+    Ok(Base { license: license.into_iter().collect(), ..base })
 }
 
 /// An architecture that can't be trained, said with the model's name instead of a blob's.
@@ -84,29 +74,38 @@ fn trainable(name: &str, opened: Result<Weights, WeightsError>) -> Result<Weight
 }
 
 /// Of one file its own digest; of several that of the list of their names and digests.
-fn files_digest(weights: &Weights) -> Result<Digest, BaseError> {
+fn files_digest(weights: &Weights) -> Digest {
+    let files = weights.files();
+    if let [(_, bytes)] = files[..] {
+        return Digest::of_bytes(bytes);
+    }
     let mut list = String::new();
-    let mut last = None;
-    for file in weights.files() {
-        let digest = Digest::of_file(file)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        list.push_str(&format!("{}  {name}\n", digest.hex()));
-        last = Some(digest);
+    for (path, bytes) in files {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        list.push_str(&format!("{}  {name}\n", Digest::of_bytes(bytes).hex()));
     }
-    match last {
-        Some(digest) if weights.files().len() == 1 => Ok(digest),
-        _ => Ok(Digest::of_bytes(list.as_bytes())),
-    }
+    Digest::of_bytes(list.as_bytes())
 }
 
-/// A base whose digest and licence are still to be set.
+/// A base whose licence is still to be set. A digest that nobody knows yet is computed while the rest is read and the
+/// weights are looked at, which reads all of them, too.
 fn assemble(
     name: &str,
     source: Source,
     weights: Weights,
-    tokenizer: Tokenizer,
-    template: &Template,
+    digest: Option<Digest>,
+    rest: impl FnOnce() -> Result<(Tokenizer, Template), BaseError>,
 ) -> Result<Base, BaseError> {
+    let (digest, (tokenizer, template)) = match digest {
+        Some(digest) => (digest, rest()?),
+        None => std::thread::scope(|scope| {
+            let digest = scope.spawn(|| files_digest(&weights));
+            let rest = rest()?;
+            weights.check_finite()?;
+            let digest = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok::<_, BaseError>((digest, rest))
+        })?,
+    };
     let (tokens, rows) = (tokenizer.vocab_size(), weights.config().vocab);
     if tokens > rows {
         return Err(BaseError::Other(format!(
@@ -116,7 +115,7 @@ fn assemble(
     let text = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
     let special =
         SpecialTokens { bos: text(tokenizer.bos()), eos: text(tokenizer.eos()), adds_bos: tokenizer.adds_bos() };
-    let template = match template {
+    let template = match &template {
         Template::Jinja(source) => ChatTemplate::new(source, special),
         Template::Go(source) => ChatTemplate::from_go(source, special),
     }?;
@@ -126,7 +125,7 @@ fn assemble(
         weights,
         tokenizer,
         template,
-        digest: Digest::of_bytes(&[]),
+        digest,
         go_template: None,
         parameters: Vec::new(),
         system: None,

@@ -56,6 +56,11 @@ impl Gguf {
         self.0.index.get(name).map(|&i| &self.0.tensors[i])
     }
 
+    /// All of the file, mapped.
+    pub fn file(&self) -> &[u8] {
+        &self.0.map
+    }
+
     /// The tensor's bytes, borrowed from the map. `info` is one of [`Gguf::tensors`] (checked when opened); any other
     /// whose range is not in the file gives nothing.
     pub fn bytes(&self, info: &TensorInfo) -> &[u8] {

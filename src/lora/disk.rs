@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 
+use super::order::b_in_hf;
 use super::targets::names;
-use super::{Adapter, Hf, LoraConfig, LoraError, Pair, TargetModules, module, peft};
-use crate::store::{StoreError, write_whole};
-use crate::weights::{LinearId, ModelConfig, Site};
+use super::{Adapter, Hf, LoraConfig, LoraError, Pair, Stored, TargetModules, module, peft};
+use crate::store::{StoreError, WholeFile, write_whole};
+use crate::weights::{LinearId, ModelConfig, Site, Weights};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
@@ -45,21 +47,39 @@ impl Adapter<Hf> {
 
     /// Writes PEFT's folder, each file whole; `base_name` becomes `base_model_name_or_path`. NaN and Inf are refused.
     pub fn save(&self, folder: &Path, base_name: &str) -> Result<(), LoraError> {
+        self.write(folder, base_name, |_, pair| Cow::Borrowed(&pair.b))
+    }
+}
+
+impl Adapter<Stored> {
+    /// As [`Adapter<Hf>::save`], and in Hugging Face's order as well.
+    pub fn save(&self, folder: &Path, base_name: &str, weights: &Weights) -> Result<(), LoraError> {
+        self.write(folder, base_name, |id, pair| b_in_hf(id, pair, weights))
+    }
+}
+
+impl<O> Adapter<O> {
+    fn write<'a>(
+        &'a self,
+        folder: &Path,
+        base_name: &str,
+        b: impl Fn(LinearId, &'a Pair) -> Cow<'a, [f32]>,
+    ) -> Result<(), LoraError> {
         let bad = |reason: String| LoraError::Bad { path: folder.join(TENSORS).display().to_string(), reason };
         let mut tensors = Vec::with_capacity(2 * self.pairs.len());
         for (&id, pair) in &self.pairs {
             let rank = self.rank_of(id);
-            for (half, values, shape) in
-                [("A", &pair.a, [rank, pair.a.len() / rank]), ("B", &pair.b, [pair.b.len() / rank, rank])]
-            {
+            for (half, values, shape) in [
+                ("A", Cow::Borrowed(&pair.a[..]), vec![rank, pair.a.len() / rank]),
+                ("B", b(id, pair), vec![pair.b.len() / rank, rank]),
+            ] {
                 let key = format!("base_model.model.{}.lora_{half}.weight", module(id));
-                finite(&key, values).map_err(bad)?;
+                finite(&key, &values).map_err(bad)?;
                 tensors.push((key, Floats { values, shape }));
             }
         }
         let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        let bytes = safetensors::serialize(tensors, Some(format)).map_err(|e| bad(e.to_string()))?;
-        write_whole(folder.join(TENSORS), &bytes)?;
+        save_floats(&folder.join(TENSORS), tensors, Some(format))?;
         // In full, as PEFT itself writes "all-linear": a short name would also mean the layers that have no pair.
         let names: Vec<_> = self.pairs.keys().map(|id| module(*id)).collect();
         write_whole(folder.join(CONFIG), peft::write(&self.config, &names, base_name).as_bytes())?;
@@ -67,9 +87,25 @@ impl Adapter<Hf> {
     }
 }
 
-struct Floats<'a> {
-    values: &'a [f32],
-    shape: [usize; 2],
+/// A tensor of f32 that is written.
+#[derive(Debug)]
+pub struct Floats<'a> {
+    pub values: Cow<'a, [f32]>,
+    pub shape: Vec<usize>,
+}
+
+/// A safetensors file, whole; its bytes never lie in memory all at once.
+pub fn save_floats(
+    path: &Path,
+    tensors: Vec<(String, Floats<'_>)>,
+    metadata: Option<HashMap<String, String>>,
+) -> Result<(), LoraError> {
+    let file = WholeFile::create(path)?;
+    safetensors::serialize_to_file(tensors, metadata, file.path()).map_err(|e| match e {
+        SafeTensorError::IoError(e) => StoreError::new("writing", path, e).into(),
+        e => LoraError::Bad { path: path.display().to_string(), reason: e.to_string() },
+    })?;
+    Ok(file.finish()?)
 }
 
 impl View for Floats<'_> {
@@ -80,7 +116,9 @@ impl View for Floats<'_> {
         &self.shape
     }
     fn data(&self) -> Cow<'_, [u8]> {
-        self.values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>().into()
+        let mut bytes = vec![0; self.data_len()];
+        bytes.chunks_exact_mut(4).zip(&*self.values).for_each(|(to, v)| to.copy_from_slice(&v.to_le_bytes()));
+        bytes.into()
     }
     fn data_len(&self) -> usize {
         4 * self.values.len()

@@ -11,8 +11,8 @@ mod targets;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use disk::base_name;
-pub use order::{ggml_row_of_hf, hf_row_of_ggml, permute_rows, unpermute_rows};
+pub use disk::{Floats, base_name, save_floats};
+pub use order::{b_in_hf, ggml_row_of_hf, hf_row_of_ggml, permute_rows, unpermute_rows};
 pub use pattern::Pattern;
 pub use targets::{TargetModules, module};
 

@@ -1,5 +1,6 @@
 //! Row orders: Hugging Face's, the base's, ggml's. One permutation, in one place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Adapter, Ggml, Hf, Pair, Stored};
@@ -9,21 +10,36 @@ use crate::weights::{LinearId, ModelConfig, Site, Weights};
 impl Adapter<Hf> {
     /// B rows of q and k as the base's weights lie.
     pub fn to_stored(&self, weights: &Weights) -> Adapter<Stored> {
-        let pairs = reordered(&self.pairs, weights.config(), |id| lies_permuted(weights, id), permute_rows);
+        let pairs = reordered(&self.pairs, weights.config(), |id| lies_permuted(weights, id));
         Adapter::from_pairs(self.config.clone(), pairs)
     }
 
     /// B rows of q and k as a GGUF wants them (unchanged for families that ggml does not permute).
     pub fn to_ggml(&self, model: &ModelConfig) -> Adapter<Ggml> {
-        let pairs = reordered(&self.pairs, model, |_| model.family.permuted_qk, permute_rows);
+        let pairs = reordered(&self.pairs, model, |_| model.family.permuted_qk);
         Adapter::from_pairs(self.config.clone(), pairs)
     }
 }
 
 impl Adapter<Stored> {
     pub fn to_hf(&self, weights: &Weights) -> Adapter<Hf> {
-        let pairs = reordered(&self.pairs, weights.config(), |id| lies_permuted(weights, id), unpermute_rows);
+        let one = |id, pair: &Pair| Pair { a: pair.a.clone(), b: b_in_hf(id, pair, weights).into_owned() };
+        let pairs = self.pairs.iter().map(|(&id, pair)| (id, one(id, pair))).collect();
         Adapter::from_pairs(self.config.clone(), pairs)
+    }
+}
+
+/// B of a pair that lies as the base's weights do, in Hugging Face's order.
+pub fn b_in_hf<'a>(id: LinearId, pair: &'a Pair, weights: &Weights) -> Cow<'a, [f32]> {
+    let model = weights.config();
+    let heads = match id.site {
+        Site::Q => model.heads,
+        Site::K => model.kv_heads,
+        _ => return Cow::Borrowed(&pair.b),
+    };
+    match lies_permuted(weights, id) {
+        true => unpermute_rows(&pair.b, heads, pair.b.len() / model.shape(id.site).0).into(),
+        false => Cow::Borrowed(&pair.b),
     }
 }
 
@@ -31,13 +47,11 @@ fn lies_permuted(weights: &Weights, id: LinearId) -> bool {
     weights.config().family.permuted_qk && weights.linear(id).row_order == RowOrder::Ggml
 }
 
-type Reorder = fn(&[f32], usize, usize) -> Vec<f32>;
-
+/// B rows of q and k permuted where they are to be.
 fn reordered(
     pairs: &BTreeMap<LinearId, Pair>,
     model: &ModelConfig,
     permuted: impl Fn(LinearId) -> bool,
-    reorder: Reorder,
 ) -> BTreeMap<LinearId, Pair> {
     let one = |id: LinearId, pair: &Pair| {
         let heads = match id.site {
@@ -49,7 +63,7 @@ fn reordered(
             return pair.clone();
         }
         let rows = model.shape(id.site).0;
-        Pair { a: pair.a.clone(), b: reorder(&pair.b, heads, pair.b.len() / rows) }
+        Pair { a: pair.a.clone(), b: permute_rows(&pair.b, heads, pair.b.len() / rows) }
     };
     pairs.iter().map(|(&id, pair)| (id, one(id, pair))).collect()
 }

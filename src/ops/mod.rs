@@ -12,7 +12,7 @@ mod random;
 pub use api::{
     Attended, Back, Compute, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment,
 };
-pub use blocks::{decode, encode_dithered, encode_nearest, steps};
+pub use blocks::{decode, encode_dithered, encode_nearest, first_not_finite, steps};
 pub use cpu::{Cpu, FEW_ROWS};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
 pub use machine::{available_memory, cpu_features, held_memory, peak_memory};

@@ -168,7 +168,7 @@ fn tokenizer_config(base: &Base) -> String {
     format!("{config:#}\n")
 }
 
-/// What training may hold beside the adapter, its gradient, its two moments, and three copies when they are written.
+/// What training may hold beside the adapter, its gradient, its two moments, and a copy of the trained one.
 fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
     let lora = train_config(config)?.lora;
     let of = |id: LinearId| {
@@ -176,7 +176,7 @@ fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
         lora.rank_of(id) * (out + inn)
     };
     let params: usize = lora.targeted(base.weights.config())?.into_iter().map(of).sum();
-    Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 28 * params as u64)?)
+    Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 20 * params as u64)?)
 }
 
 /// Says how the model will compute the steps over these examples; refuses what fits in no way, before any is made.

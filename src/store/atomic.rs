@@ -27,6 +27,11 @@ impl WholeFile {
         Ok(Self { temp: BufWriter::with_capacity(1 << 20, temp), target })
     }
 
+    /// Where it lies for now: for a library that opens its file itself.
+    pub fn path(&self) -> &Path {
+        self.temp.get_ref().path()
+    }
+
     /// Flushes, fsyncs and renames to the final name.
     pub fn finish(self) -> Result<(), StoreError> {
         let target = self.target;

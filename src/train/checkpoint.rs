@@ -7,7 +7,7 @@ use super::engine::Work;
 use super::identity::Identity;
 use super::watch::Watch;
 use super::{Event, TrainError, moments_file};
-use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::lora::{Adapter, Hf, LoraConfig, Stored};
 use crate::store::{Digest, StoreError, write_whole};
 
 const FORMAT: u32 = 2;
@@ -75,12 +75,12 @@ pub(super) fn save(
     job: &Work<'_>,
     identity: &Identity,
     position: &Position,
-    (adapter, moments): (&Adapter<Hf>, &Moments),
+    (adapter, moments): (&Adapter<Stored>, &Moments),
 ) -> Result<PathBuf, TrainError> {
     let target = folder(job.output, position.step);
     let work = WholeFolder::create(&target)?;
-    adapter.save(work.path(), job.base_name)?;
-    write_whole(work.path().join(FILES[2]), &moments_file::write(moments)?)?;
+    adapter.save(work.path(), job.base_name, job.weights)?;
+    moments_file::write(&work.path().join(FILES[2]), moments, job.weights)?;
     let mut files = std::collections::BTreeMap::new();
     for name in FILES {
         files.insert(name.to_owned(), Digest::of_file(work.path().join(name))?);

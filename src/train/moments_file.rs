@@ -1,33 +1,32 @@
 //! `optimizer.safetensors`: the moments, by PyTorch's names (`exp_avg`, `exp_avg_sq`) before the variable's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::TrainError;
 use super::adamw::{Moments, zeros};
-use crate::lora::Pair;
+use crate::lora::{Floats, Pair, b_in_hf, save_floats};
 use crate::model::Grads;
-use crate::weights::LinearId;
+use crate::weights::{LinearId, Weights};
 
 fn name(kind: &str, id: LinearId, half: &str) -> String {
     format!("{kind}.model.layers.{}.{}.lora_{half}.weight", id.layer, id.site.hf())
 }
 
-pub(super) fn write(moments: &Moments) -> Result<Vec<u8>, TrainError> {
-    let mut tensors: Vec<(String, Vec<u8>)> = Vec::new();
+/// In Hugging Face's order, as the adapter lies on the disk.
+pub(super) fn write(path: &Path, moments: &Moments, weights: &Weights) -> Result<(), TrainError> {
+    let mut tensors = Vec::new();
     for (kind, side) in [("exp_avg", &moments.first), ("exp_avg_sq", &moments.second)] {
-        for (id, pair) in side {
-            for (half, values) in [("A", &pair.a), ("B", &pair.b)] {
-                tensors.push((name(kind, *id, half), values.iter().flat_map(|v| v.to_le_bytes()).collect()));
+        for (&id, pair) in side {
+            for (half, values) in [("A", Cow::Borrowed(&pair.a[..])), ("B", b_in_hf(id, pair, weights))] {
+                tensors.push((name(kind, id, half), Floats { shape: vec![values.len()], values }));
             }
         }
     }
-    let mut views = Vec::with_capacity(tensors.len());
-    for (name, bytes) in &tensors {
-        views.push((name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).map_err(fault)?));
-    }
-    safetensors::serialize(views, None).map_err(fault)
+    Ok(save_floats(path, tensors, None)?)
 }
 
 /// Every moment of `pairs`, of the right size and finite.

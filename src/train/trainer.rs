@@ -197,12 +197,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
 
     fn save(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<PathBuf, TrainError> {
         self.position.totals.seconds = self.seconds();
-        let to_hf = |pairs: &Grads| {
-            Adapter::<Stored>::from_pairs(self.adapter.config.clone(), pairs.clone()).to_hf(self.job.weights).pairs
-        };
-        let moments = Moments { first: to_hf(&self.moments.first), second: to_hf(&self.moments.second) };
-        let adapter = self.adapter.to_hf(self.job.weights);
-        let folder = checkpoint::save(self.job, &self.identity, &self.position, (&adapter, &moments))?;
+        let folder = checkpoint::save(self.job, &self.identity, &self.position, (&self.adapter, &self.moments))?;
         on_event(&Event::Saved { step: self.position.step, folder: folder.clone() });
         Ok(folder)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::layout::{self, Part};
 use super::{LinearId, ModelConfig, Norm, WeightsError, config_gguf, config_hf, safetensors};
@@ -23,6 +23,8 @@ struct Opened {
     places: HashMap<String, Place>,
     /// GGUF names in the order of the file (of the layout, for a folder).
     names: Vec<String>,
+    /// Set once everything was found to be numbers.
+    checked: OnceLock<()>,
 }
 
 #[derive(Debug)]
@@ -63,8 +65,8 @@ impl Weights {
             }
         }
         let names = gguf.tensors().iter().filter(|t| places.contains_key(&t.name)).map(|t| t.name.clone()).collect();
-        let path = gguf.path().to_path_buf();
-        Ok(Self(Arc::new(Opened { path, config, source: Source::Gguf(gguf), places, names })))
+        let (path, checked) = (gguf.path().to_path_buf(), OnceLock::new());
+        Ok(Self(Arc::new(Opened { path, config, source: Source::Gguf(gguf), places, names, checked })))
     }
 
     /// `config.json` + `model.safetensors` or its shards.
@@ -90,8 +92,8 @@ impl Weights {
         {
             return Err(unexpected(&files.maps[found.map].0, name, config.family.hf[0]));
         }
-        let path = folder.to_path_buf();
-        Ok(Self(Arc::new(Opened { path, config, source: Source::Hf(files.maps), places, names })))
+        let (path, checked) = (folder.to_path_buf(), OnceLock::new());
+        Ok(Self(Arc::new(Opened { path, config, source: Source::Hf(files.maps), places, names, checked })))
     }
 
     /// The GGUF file or the folder.
@@ -111,12 +113,16 @@ impl Weights {
         }
     }
 
-    /// The files the tensors lie in, in order.
-    pub fn files(&self) -> Vec<&Path> {
+    /// The files the tensors lie in, in order, and their bytes.
+    pub fn files(&self) -> Vec<(&Path, &[u8])> {
         match &self.0.source {
-            Source::Gguf(gguf) => vec![gguf.path()],
-            Source::Hf(maps) => maps.iter().map(|m| m.0.as_path()).collect(),
+            Source::Gguf(gguf) => vec![(gguf.path(), gguf.file())],
+            Source::Hf(maps) => maps.iter().map(|(path, map)| (path.as_path(), &map[..])).collect(),
         }
+    }
+
+    pub(super) fn checked(&self) -> &OnceLock<()> {
+        &self.0.checked
     }
 
     /// A layer beyond the model's is a fault of the caller.

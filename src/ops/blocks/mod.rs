@@ -4,11 +4,13 @@
 
 mod codes;
 mod dither;
+mod finite;
 mod kquant;
 mod nearest;
 mod steps;
 
 pub use dither::encode_dithered;
+pub use finite::first_not_finite;
 pub use nearest::encode_nearest;
 pub use steps::steps;
 
