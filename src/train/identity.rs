@@ -1,13 +1,14 @@
 //! What must be the same for a resumed run to be the same run.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
 
 use super::engine::Work;
 use crate::batch::Example;
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
-use crate::store::Digest;
+use crate::store::{Digest, HashingWriter};
 use crate::weights::Weights;
 
 /// Recorded in each checkpoint.
@@ -102,8 +103,13 @@ fn of_examples(examples: &[Example]) -> Digest {
 }
 
 fn of_adapter(adapter: &Adapter<Hf>) -> Digest {
-    let values = adapter.pairs.values().flat_map(|p| p.a.iter().chain(&p.b));
-    Digest::of_bytes(&values.flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>())
+    let mut hasher = HashingWriter::new(std::io::sink());
+    for values in adapter.pairs.values().flat_map(|p| [&p.a, &p.b]) {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        // Nothing is written that could fail.
+        let _ = hasher.write_all(&bytes);
+    }
+    hasher.finish().1
 }
 
 /// Not every byte, which would read a large base in full at each start: every tensor's first and last bytes.

@@ -1,5 +1,6 @@
 //! The loop: steps, evaluations, checkpoints; it emits events and has no face.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use super::retention;
 use super::schedule::{Steps, factor};
 use super::step::{self, Prepared};
 use super::{Event, Summary, TrainError};
-use crate::lora::{Adapter, Hf, Stored};
+use crate::lora::{Adapter, Hf, LoraConfig, Stored};
 use crate::model::{Grads, ModelError};
 use crate::store::write_whole;
 
@@ -45,19 +46,19 @@ impl<'t, 'a> Trainer<'t, 'a> {
             ));
         }
         let steps = Steps::of(job.config, train.len());
-        let start = start(job)?;
-        let identity = Identity::of(job, &start.config);
+        let (lora, start) = start(job)?;
+        let identity = Identity::of(job, &lora);
         let mut loaded = None;
         if job.resume {
-            loaded = checkpoint::newest(job, (&identity, &start.config), on_event)?;
+            loaded = checkpoint::newest(job, (&identity, &lora), on_event)?;
         } else {
             checkpoint::clear(job.output)?;
         }
         let (adapter, moments, position) = match loaded {
             Some(l) => (l.adapter.to_stored(job.weights), stored(job, &l.adapter, &l.moments), l.position),
             None => {
-                let moments = Moments::zero(&start.pairs);
-                (start.to_stored(job.weights), moments, Position::default())
+                let adapter = Adapter { config: lora, ..start.to_stored(job.weights) };
+                (adapter, Moments::zero(&start.pairs), Position::default())
             }
         };
         let metrics = Metrics::open(job.output, position.step)?;
@@ -229,15 +230,17 @@ impl<'t, 'a> Trainer<'t, 'a> {
 }
 
 /// The adapter that training begins from: fresh, or the one given with this run's dropout.
-fn start(job: &Work<'_>) -> Result<Adapter<Hf>, TrainError> {
+fn start<'j>(job: &'j Work<'_>) -> Result<(LoraConfig, Cow<'j, Adapter<Hf>>), TrainError> {
     match &job.from_adapter {
         Some(given) => {
-            let mut adapter = given.clone();
-            adapter.config.dropout = job.config.lora.dropout;
-            adapter.config.check()?;
-            Ok(adapter)
+            let config = LoraConfig { dropout: job.config.lora.dropout, ..given.config.clone() };
+            config.check()?;
+            Ok((config, Cow::Borrowed(given)))
         }
-        None => Ok(Adapter::fresh(job.config.lora.clone(), job.weights.config(), job.config.seed)?),
+        None => {
+            let fresh = Adapter::fresh(job.config.lora.clone(), job.weights.config(), job.config.seed)?;
+            Ok((fresh.config.clone(), Cow::Owned(fresh)))
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub const fn row_words(k: usize, parts: usize) -> usize {
 pub fn ready() -> bool {
     const XTILE: u64 = 0b11 << 17;
     use std::arch::is_x86_feature_detected as has;
-    if !(has!("avx512f") && has!("avx512bw") && has!("xsave")) {
+    if !(has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("xsave")) {
         return false;
     }
     let leaf = __cpuid_count(7, 0);
@@ -220,6 +220,55 @@ pub unsafe fn pack_pair(
             let take = |p: *const f32| _mm512_maskz_loadu_ps(have, p.wrapping_add(half * UNIT));
             let to = out.as_mut_ptr().add((half * UNIT + r) * ROW);
             put_pair(take(even), odd.map_or(_mm512_setzero_ps(), take), parts, to, 2 * TILE);
+        }
+    }
+}
+
+/// [`pack_columns`] of rows that are bf16: they go as they are.
+///
+/// # Safety
+/// As [`pack_rows`], and AVX-512BW.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub unsafe fn pack_columns_bf16(src: *const u8, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+    assert!(out.len() == 2 * row_words(k, 1));
+    for (d, out) in out.chunks_exact_mut(2 * TILE).enumerate() {
+        let have = (k - d * DEPTH).min(DEPTH);
+        let depths = if have == DEPTH { u32::MAX } else { (1 << have) - 1 };
+        for (half, out) in out.chunks_exact_mut(TILE).enumerate() {
+            let mut all = [_mm512_setzero_ps(); 16];
+            for (r, row) in all.iter_mut().enumerate().take(n.saturating_sub(half * UNIT)) {
+                let from = src.wrapping_add((half * UNIT + r) * stride + 2 * d * DEPTH);
+                // SAFETY: masked to what is there.
+                *row = _mm512_castsi512_ps(unsafe { _mm512_maskz_loadu_epi16(depths, from.cast()) });
+            }
+            // A word is two depths of a column already.
+            transpose(&mut all);
+            for (pair, v) in all.iter().enumerate() {
+                // SAFETY: a tile has 16 rows of 16 words.
+                unsafe { _mm512_storeu_ps(out.as_mut_ptr().add(pair * ROW), *v) };
+            }
+        }
+    }
+}
+
+/// [`pack_pair`] of bf16.
+///
+/// # Safety
+/// As [`pack_pair`], and AVX-512VL.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub unsafe fn pack_pair_bf16((even, odd): (*const u8, Option<*const u8>), n: usize, pair: usize, out: &mut [f32]) {
+    let (d, r) = (pair / UNIT, pair % UNIT);
+    let out = &mut out[d * 2 * TILE..(d + 1) * 2 * TILE];
+    for half in 0..2 {
+        let have = mask(n.saturating_sub(half * UNIT));
+        // SAFETY: masked to what is there; within the panel.
+        unsafe {
+            let take = |p: *const u8| {
+                _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(have, p.wrapping_add(2 * half * UNIT).cast()))
+            };
+            let upper = odd.map_or(_mm512_setzero_si512(), |p| _mm512_slli_epi32::<16>(take(p)));
+            let v = _mm512_or_si512(take(even), upper);
+            _mm512_storeu_ps(out.as_mut_ptr().add((half * UNIT + r) * ROW), _mm512_castsi512_ps(v));
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::ops::{Compute, Encoding, WeightRef, decode};
 
 /// Columns of a stored weight that are widened together, at most.
 const SEGMENT: usize = 256;
+/// Panels that are made together at least, for the backward: a row of them is a few cache lines.
+const TOGETHER: usize = 4;
 /// Rows of a stored weight that are widened together, for the backward.
 const BAND: usize = 16;
 
@@ -95,7 +97,8 @@ impl<'a> Columns<'a> {
     /// Made when they are needed.
     pub fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side, compute: Compute) -> Self {
         let ((n, k), block) = (shape(&w, side), w.encoding.block().0.max(amx::DEPTH));
-        let (group, align) = if side == Side::Back { (block / NR, amx::DEPTH) } else { (1, block) };
+        let together = if w.encoding == Encoding::BF16 { TOGETHER } else { 1 };
+        let (group, align) = if side == Side::Back { (together.max(block / NR), amx::DEPTH) } else { (1, block) };
         Self { kernel, n, k, parts: parts(w.encoding, compute), compute, group, align, source: Source::Stored(w, side) }
     }
 
@@ -187,6 +190,11 @@ fn forward_panel(
     wide: &mut [f32],
     out: &mut [f32],
 ) {
+    if (kernel, w.encoding) == (Kernel::Amx, Encoding::BF16) {
+        let rows = &w.bytes[2 * (row * w.cols + k0)..2 * ((row + n - 1) * w.cols + k0 + k)];
+        // SAFETY: the kernel's CPU features were detected; the rows are there.
+        return unsafe { amx::pack_columns_bf16(rows.as_ptr(), 2 * w.cols, n, k, out) };
+    }
     for from in (0..k).step_by(SEGMENT) {
         let width = SEGMENT.min(k - from);
         rectangle(w, (row, n), (k0 + from, width), wide);
@@ -207,6 +215,9 @@ fn back_panels(
     let col = first * NR;
     let width = (out.len() / words * NR).min(w.cols - col);
     let last = if kernel == Kernel::Amx { amx::padded(k) } else { k };
+    if (kernel, w.encoding) == (Kernel::Amx, Encoding::BF16) {
+        return back_panels_bf16(w, (col, width), (k0, k), out);
+    }
     for r in (0..last).step_by(BAND) {
         let have = k.saturating_sub(r).min(BAND);
         if have > 0 {
@@ -232,6 +243,21 @@ fn back_panels(
                     }
                 }
             }
+        }
+    }
+}
+
+/// The same of a weight in bf16, for tiles: columns `col..col + width`, rows `k0..k0 + k`.
+fn back_panels_bf16(w: &WeightRef<'_>, (col, width): (usize, usize), (k0, k): (usize, usize), out: &mut [f32]) {
+    let words = Kernel::Amx.panel(k, 1);
+    for pair in 0..amx::padded(k) / 2 {
+        let (even, odd) = (2 * pair, 2 * pair + 1);
+        for (j, out) in out.chunks_exact_mut(words).enumerate().take(width.div_ceil(NR)) {
+            let cols = NR.min(width - j * NR);
+            let row = |i: usize| w.bytes[2 * ((k0 + i) * w.cols + col + j * NR)..][..2 * cols].as_ptr();
+            let (from, cols) = if even < k { (row(even), cols) } else { (w.bytes.as_ptr(), 0) };
+            // SAFETY: there are tiles; the rows are there.
+            unsafe { amx::pack_pair_bf16((from, (odd < k).then(|| row(odd))), cols, pair, out) };
         }
     }
 }
