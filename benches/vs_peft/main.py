@@ -54,8 +54,8 @@ class Bench:
     def our_arms(self, fastest_peak: float) -> dict:
         """By name; what this build does not know is left out."""
         arms = {f"tunesmith, {kind}": (kind, []) for kind in self.case.bases}
-        if self.place.knows("--compute"):
-            arms |= {f"tunesmith, {kind}, int8": (kind, ["--compute", "int8"]) for kind in self.case.bases}
+        if self.place.knows("--compute") and "amx_bf16" in report.features():
+            arms |= {f"tunesmith, {kind}, bf16": (kind, ["--compute", "bf16"]) for kind in self.case.bases}
         if self.place.knows("--max-memory"):
             third = f"{int(fastest_peak / 3)}MiB"
             arms["tunesmith, a third of the memory"] = (self.case.bases[0], ["--max-memory", third])

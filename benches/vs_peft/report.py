@@ -14,13 +14,18 @@ FEATURES = ["avx2", "fma", "avx512f", "avx512bw", "avx_vnni", "avx512_vnni", "av
             "asimd", "bf16", "i8mm"]
 
 
-def machine() -> str:
+def features() -> set[str]:
+    """Of the CPU, as Linux names them."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        flags = set(re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.M)[1].split())
+        return set(re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.M)[1].split())
     except (OSError, TypeError):
-        flags = set()
-    return f"{os.cpu_count()} cores {platform.machine()}: {' '.join(f for f in FEATURES if f in flags) or 'features unknown'}"
+        return set()
+
+
+def machine() -> str:
+    known = [f for f in FEATURES if f in features()]
+    return f"{os.cpu_count()} cores {platform.machine()}: {' '.join(known) or 'features unknown'}"
 
 
 def table(result: dict) -> str:

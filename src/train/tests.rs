@@ -1,5 +1,6 @@
 //! The loop against a toy that computes like a model: its loss depends on every variable, the ids and the dropout.
 
+mod resume_tests;
 mod test_toy;
 
 use std::path::Path;
@@ -8,8 +9,6 @@ use super::engine::{Engine, Work};
 use super::*;
 use crate::lora::{Pair, Stored};
 use crate::model::{Dropout, Effort, Grads, LossSums, ModelError, Sequence};
-use crate::store::Digest;
-use proptest::prelude::*;
 use test_toy::Toy;
 
 pub(super) fn config() -> TrainConfig {
@@ -80,104 +79,6 @@ impl Bench {
 }
 
 /// Digests of what a resume must reproduce to the byte, and the metrics without times.
-fn result(output: &Path, step: u64) -> (Vec<Digest>, Vec<serde_json::Value>) {
-    let checkpoint = output.join(format!("checkpoint-{step}"));
-    let files = [
-        checkpoint.join("adapter_model.safetensors"),
-        checkpoint.join("adapter_config.json"),
-        checkpoint.join("optimizer.safetensors"),
-        output.join("final/adapter_model.safetensors"),
-    ];
-    let text = std::fs::read_to_string(output.join("metrics.jsonl")).unwrap();
-    let timeless = |line: &str| {
-        let mut v: serde_json::Value = serde_json::from_str(line).unwrap();
-        let fields = v.as_object_mut().unwrap();
-        fields.retain(|k, _| !k.ends_with("_second") && !k.ends_with("_seconds") && k != "peak_memory_bytes");
-        v
-    };
-    (files.map(|f| Digest::of_file(f).unwrap()).to_vec(), text.lines().map(timeless).collect())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
-    #[test]
-    fn a_run_killed_anywhere_ends_as_the_straight_one(
-        kills in prop::collection::vec(1u64..12, 1..4), accumulation in 1usize..3, dropout: bool, save_every in 0u64..4,
-        eval_steps in 0u64..3, patience in prop::option::of(1u64..3), load_best_model_at_end: bool,
-        save_total_limit in prop::option::of(1u64..3), group_by_length: bool,
-    ) {
-        let bench = Bench::new(7);
-        let mut config = TrainConfig {
-            epochs: 2.5,
-            gradient_accumulation: accumulation,
-            save_every,
-            eval_steps,
-            early_stopping_patience: patience,
-            // So much that some evaluations count and some do not.
-            early_stopping_threshold: 0.01,
-            load_best_model_at_end,
-            save_total_limit,
-            group_by_length,
-            ..config()
-        };
-        config.lora.dropout = if dropout { 0.1 } else { 0.0 };
-        let straight = bench.output("straight");
-        let toy = Toy::default();
-        let (adapter, summary) = bench.run((&toy, &config), (&straight, false), &mut |_, _| {}).unwrap();
-        let resumed = bench.output("resumed");
-        let mut left = kills.len();
-        let mut steps_seen = 0;
-        let mut kill = |e: &Event, interrupt: &Interrupt| {
-            if matches!(e, Event::Step(_)) {
-                steps_seen += 1;
-                if left > 0 && steps_seen % kills[left - 1] == 0 {
-                    left -= 1;
-                    interrupt.raise();
-                }
-            }
-        };
-        let mut rounds = 0;
-        let (again, summary_again) = loop {
-            match bench.run((&toy, &config), (&resumed, rounds > 0), &mut kill) {
-                Ok(done) => break done,
-                Err(TrainError::Interrupted { .. }) => rounds += 1,
-                Err(e) => panic!("{e}"),
-            }
-        };
-        prop_assert!(again == adapter);
-        prop_assert_eq!(summary_again.train_loss, summary.train_loss);
-        prop_assert_eq!((summary_again.steps, summary_again.best), (summary.steps, summary.best));
-        prop_assert_eq!(result(&resumed, summary.steps), result(&straight, summary.steps));
-    }
-}
-
-/// Whichever call it is, of a step's micro-batches or of an evaluation: it has added half of its gradients by then.
-#[test]
-fn what_is_given_up_in_its_middle_leaves_no_trace() {
-    let bench = Bench::new(7);
-    let mut config = TrainConfig {
-        gradient_accumulation: 2,
-        eval_steps: 3,
-        save_every: 2,
-        load_best_model_at_end: true,
-        ..config()
-    };
-    config.lora.dropout = 0.1;
-    let straight = bench.output("straight");
-    let (_, summary) = bench.run((&Toy::default(), &config), (&straight, false), &mut |_, _| {}).unwrap();
-    let calls = 11;
-    for call in 1..=calls + 1 {
-        let output = bench.output(&format!("stopped-{call}"));
-        let toy = Toy { stopped_at: Some((call, Interrupt::default())), ..Toy::default() };
-        match bench.run((&toy, &config), (&output, false), &mut |_, _| {}) {
-            Err(TrainError::Interrupted { .. }) => assert!(call <= calls),
-            other => assert!(call > calls && other.is_ok(), "{call}: {other:?}"),
-        }
-        bench.run((&Toy::default(), &config), (&output, true), &mut |_, _| {}).unwrap();
-        assert_eq!(result(&output, summary.steps), result(&straight, summary.steps), "stopped at call {call}");
-    }
-}
-
 #[test]
 fn the_loss_falls_and_what_happened_is_told() {
     let bench = Bench::new(6);
@@ -323,99 +224,6 @@ fn epochs_are_told_with_their_own_means() {
     assert!((least..=most).contains(&epochs[1].epoch_train_loss));
     let text = std::fs::read_to_string(bench.output("out/metrics.jsonl")).unwrap();
     assert_eq!(text.lines().filter(|l| l.contains("epoch_train_loss")).count(), 2);
-}
-
-#[test]
-fn another_run_is_not_resumed_and_the_difference_is_named() {
-    let mut bench = Bench::new(4);
-    let output = bench.output("out");
-    bench.run((&Toy::default(), &config()), (&output, false), &mut |_, _| {}).unwrap();
-    let mut refused = |change: &mut dyn FnMut(&mut TrainConfig, &mut Toy, &mut Bench)| {
-        let (mut config, mut toy) = (config(), Toy::default());
-        change(&mut config, &mut toy, &mut bench);
-        match bench.run((&toy, &config), (&output, true), &mut |_, _| {}) {
-            Err(e @ TrainError::Resume { .. }) => e.to_string(),
-            other => panic!("{other:?}"),
-        }
-    };
-    let e = refused(&mut |c, _, _| c.learning_rate = 0.02);
-    assert!(e.contains("learning_rate was 0.01 and is 0.02") && e.contains("checkpoint-4"), "{e}");
-    let e = refused(&mut |c, _, _| c.lora.rank = 3);
-    assert!(e.contains("lora_rank was 2 and is 3"), "{e}");
-    let e = refused(&mut |_, t, _| t.route = Some("another"));
-    assert!(e.contains("the route of computing was \"toy\" and is \"another\"") && e.contains("resume with"), "{e}");
-    let e = refused(&mut |_, _, b| b.train[0].ids[2] += 1);
-    assert!(e.contains("the training data has changed"), "{e}");
-}
-
-#[test]
-fn a_damaged_checkpoint_is_passed_over_for_an_earlier_one() {
-    let bench = Bench::new(6);
-    let output = bench.output("out");
-    let config = TrainConfig { save_every: 2, ..config() };
-    let toy = Toy::default();
-    bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap();
-    let before = result(&output, 6).0;
-    let damaged = output.join("checkpoint-6/optimizer.safetensors");
-    let mut bytes = std::fs::read(&damaged).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    std::fs::write(&damaged, bytes).unwrap();
-    std::fs::write(output.join("checkpoint-4/state.json"), "{").unwrap();
-    let (mut passed, mut first) = (Vec::new(), None);
-    bench
-        .run((&toy, &config), (&output, true), &mut |e, _| match e {
-            Event::PassedOver { folder, reason } => passed.push((folder.clone(), reason.clone())),
-            Event::Started { first_step, .. } => first = Some(*first_step),
-            _ => {}
-        })
-        .unwrap();
-    assert_eq!(first, Some(2));
-    assert!(passed[0].0.ends_with("checkpoint-6") && passed[0].1.contains("optimizer.safetensors"), "{passed:?}");
-    assert!(passed[1].0.ends_with("checkpoint-4") && passed[1].1.contains("state.json"), "{passed:?}");
-    assert_eq!(result(&output, 6).0, before);
-}
-
-#[test]
-fn a_loss_that_is_no_number_stops_with_the_remedy_and_the_last_good_checkpoint() {
-    let bench = Bench::new(8);
-    let output = bench.output("out");
-    let config = TrainConfig { save_every: 2, ..config() };
-    let toy = Toy { breaks_at: Some(3), ..Toy::default() };
-    let e = bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap_err();
-    assert!(matches!(e, TrainError::Diverged { step: 4, .. }), "{e}");
-    let said = e.to_string();
-    assert!(said.contains("lower the learning rate") && said.contains("checkpoint-2"), "{said}");
-    assert!(!output.join("final").exists());
-    // Step 4 shows that what was saved after step 3 is no good; the one before is kept for that.
-    let output = bench.output("one");
-    let config = TrainConfig { save_every: 1, save_total_limit: Some(1), ..config };
-    let toy = Toy { breaks_at: Some(3), ..Toy::default() };
-    let said = bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap_err().to_string();
-    assert!(
-        said.contains("checkpoint-2 (go on from it: --from-adapter ") && output.join("checkpoint-2").exists(),
-        "{said}"
-    );
-    let toy = Toy { breaks_at: Some(0), ..Toy::default() };
-    let said = bench.run((&toy, &config), (&bench.output("none"), false), &mut |_, _| {}).unwrap_err().to_string();
-    assert!(said.contains("the last good checkpoint is none"), "{said}");
-}
-
-#[test]
-fn where_memory_is_short_what_was_trained_is_saved() {
-    let bench = Bench::new(8);
-    let (output, straight) = (bench.output("out"), bench.output("straight"));
-    let toy = Toy { no_memory_at: Some(4), ..Toy::default() };
-    let e = bench.run((&toy, &config()), (&output, false), &mut |_, _| {}).unwrap_err();
-    let said = e.to_string();
-    assert!(said.contains("a step needs 2 MiB") && said.contains("checkpoint-3") && said.contains("resume"), "{said}");
-    bench.run((&Toy::default(), &config()), (&output, true), &mut |_, _| {}).unwrap();
-    bench.run((&Toy::default(), &config()), (&straight, false), &mut |_, _| {}).unwrap();
-    assert_eq!(result(&output, 8), result(&straight, 8));
-    // Nothing is trained yet: nothing is saved.
-    let toy = Toy { no_memory_at: Some(1), ..Toy::default() };
-    let e = bench.run((&toy, &config()), (&bench.output("none"), false), &mut |_, _| {}).unwrap_err();
-    assert!(matches!(e, TrainError::Model(ModelError::Memory { .. })), "{e}");
 }
 
 #[test]
