@@ -151,7 +151,7 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
         ];
         lines.extend(plan_memory(plan));
         lines.push(format!("disk      {} MiB for the exported file", plan.export_bytes >> 20));
-        lines.extend(plan_time(plan));
+        lines.extend(plan.fits.then(|| plan_time(plan)));
         match (&plan.role, &plan.not_promoted) {
             (Some(role), _) => lines.push(format!("role      {role}")),
             (None, why) => lines.push(format!("role      none: {}", why.as_deref().unwrap_or("not promoted"))),
@@ -202,7 +202,7 @@ fn plan_memory(plan: &crate::steps::plan::Plan) -> Vec<String> {
     lines
 }
 
-fn plan_time(plan: &crate::steps::plan::Plan) -> Vec<String> {
+fn plan_time(plan: &crate::steps::plan::Plan) -> String {
     let minutes = |seconds: f64| format!("{:.1} min", seconds / 60.0);
     let t = &plan.time;
     let mut parts = vec![format!("{} steps of {:.2} s: {}", plan.steps, plan.seconds_per_step, minutes(t.steps))];
@@ -213,7 +213,7 @@ fn plan_time(plan: &crate::steps::plan::Plan) -> Vec<String> {
         parts.push(format!("{} replay answers: {}", t.replay_answers, minutes(t.replay)));
     }
     parts.push(format!("start: {}", minutes(t.start)));
-    vec![format!("time      {} of training ({})", minutes(plan.training_seconds), parts.join(", "))]
+    format!("time      {} of training ({})", minutes(plan.training_seconds), parts.join(", "))
 }
 
 /// The exit code of a proof.

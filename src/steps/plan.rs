@@ -42,7 +42,7 @@ pub struct Plan {
     pub export_bytes: u64,
     /// The mean over the whole run.
     pub seconds_per_step: f64,
-    /// Of all that `time` lists; early stopping makes it less.
+    /// Of all that `time` lists, which has no steps where they do not fit; early stopping makes it less.
     pub training_seconds: f64,
     pub time: Time,
     pub role: Option<String>,
@@ -113,7 +113,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     let start = start + started.elapsed().as_secs_f64();
     let subject =
         Subject { config, weights: &base.weights, model: &model, adapter: &adapter, train: &train, eval: &eval };
-    let measured = measure::measure(context, &subject)?;
+    let measured = measure::measure(context, &subject, available_bytes)?;
     let would_fit = fit::settings(context, &subject, &measured)?;
     let time = Time {
         start: start + measured.first,

@@ -169,7 +169,7 @@ mod tests {
     fn what_would_fit_is_listed_from_the_cheapest() {
         let said = Raw { batch_size: Some(8), lora_dropout: Some(0.1), ..Raw::default() };
         with_subject(said, |context, subject| {
-            let measured = measure(context, subject).unwrap();
+            let measured = measure(context, subject, None).unwrap();
             assert_eq!(settings(context, subject, &measured).unwrap(), []);
             let of = |batch_size: usize, gradient_accumulation: usize| {
                 let config = RunConfig { batch_size, gradient_accumulation, ..subject.config.clone() };
@@ -179,10 +179,9 @@ mod tests {
             assert!(of(8, 1).least > room);
             let model = Model::within(subject.weights, 1, Room::of(room)).unwrap();
             let tight = Subject { model: &model, ..*subject };
-            let measured = measure(context, &tight).unwrap();
+            let measured = measure(context, &tight, Some(room + 1000)).unwrap();
             assert!(!measured.fits && measured.recomputed, "{measured:?}");
-            let Some(fixed) = measured.fixed else { return };
-            assert_eq!(measured.peak, Some(fixed + of(8, 1).least + of(8, 1).beside));
+            assert_eq!(measured.peak, Some(1000 + of(8, 1).least + of(8, 1).beside));
             let found = settings(context, &tight, &measured).unwrap();
             let flags: Vec<_> = found.iter().map(|s| s.flags.as_str()).collect();
             assert_eq!(
@@ -190,11 +189,11 @@ mod tests {
                 ["--batch-size 4 --gradient-accumulation 2", "--batch-size 4 --gradient-accumulation 1"]
             );
             assert!(flags.len() == 3 && flags[2].starts_with("--max-seq-len "), "{flags:?}");
-            assert_eq!(found[0].peak_bytes, fixed + of(4, 2).bytes(Some(room)).0);
+            assert_eq!(found[0].peak_bytes, 1000 + of(4, 2).bytes(Some(room)).0);
             assert!(found[2].cost.contains(" of 8 examples are cut"), "{found:?}");
             // Where not even the smallest step can be made, nothing can be measured.
             let model = Model::within(subject.weights, 1, Room::of(1)).unwrap();
-            let error = measure(context, &Subject { model: &model, ..*subject }).unwrap_err();
+            let error = measure(context, &Subject { model: &model, ..*subject }, None).unwrap_err();
             assert!(
                 error.kind == crate::steps::Kind::Resources && error.to_string().contains("--max-memory"),
                 "{error}"
