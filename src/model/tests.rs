@@ -1,3 +1,4 @@
+mod compute_tests;
 mod generation_tests;
 mod speed_tests;
 
