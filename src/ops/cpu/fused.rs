@@ -5,8 +5,9 @@ use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::linear::scale_by;
 use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
+use crate::ops::cpu::matmul::outer::{Lies, add_outer};
 use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
-use crate::ops::cpu::matmul::{Kernel, Store, View, ViewMut, matmul};
+use crate::ops::cpu::matmul::{Kernel, Store};
 use crate::ops::{Back, Linear, LowRank, Ops};
 
 type One<'a> = Linear<'a, Buf, ()>;
@@ -149,18 +150,16 @@ impl Cpu {
                 block.sums(&mut [Sum { c: &mut dx[m0 * inn..], stride: inn, add: !*set, terms }]);
             });
         }
-        let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>| matmul(self.route, &self.pool, c, a, b, Store::Add);
         for ((l, ddown), back) in linears.iter().zip(&ddowns).zip(backs) {
             let (Some(p), Some(ddown), Some(down), Some(grad)) = (l.pair, ddown, back.down, &mut back.grad) else {
                 continue;
             };
             let (r, inn, out) = depth(&p);
             assert!(grad.a.len() == p.a.len() && grad.b.len() == p.b.len() && down.len() == m * r);
-            let (ddown, x, dy) = (View::packed(ddown, m, r), View::packed(x, m, inn), View::packed(back.dy, m, out));
-            mm(ViewMut::packed(grad.a, r, inn), ddown.t(), x);
+            add_outer(&self.pool, grad.a, (ddown, r), (x, inn), Lies::AsA);
             let mut scaled = self.upload(down);
             scale_by(&mut scaled, p.scale);
-            mm(ViewMut::packed(grad.b, out, r), dy.t(), View::packed(&scaled, m, r));
+            add_outer(&self.pool, grad.b, (&scaled, r), (back.dy, out), Lies::AsB);
         }
         true
     }

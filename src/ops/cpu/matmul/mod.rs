@@ -9,6 +9,8 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub mod columns;
 #[cfg(target_arch = "x86_64")]
+pub mod outer;
+#[cfg(target_arch = "x86_64")]
 pub mod panels;
 #[cfg(target_arch = "x86_64")]
 mod tile;
