@@ -87,8 +87,8 @@ fn files_digest(weights: &Weights) -> Digest {
     Digest::of_bytes(list.as_bytes())
 }
 
-/// A base whose licence is still to be set. A digest that nobody knows yet is computed while the rest is read and the
-/// weights are looked at, which reads all of them, too.
+/// A base whose licence is still to be set. A digest that nobody knows yet is computed while the weights
+/// are looked at, which reads all of them, too.
 fn assemble(
     name: &str,
     source: Source,
@@ -96,14 +96,16 @@ fn assemble(
     digest: Option<Digest>,
     rest: impl FnOnce() -> Result<(Tokenizer, Template), BaseError>,
 ) -> Result<Base, BaseError> {
-    let (digest, (tokenizer, template)) = match digest {
-        Some(digest) => (digest, rest()?),
+    let (tokenizer, template) = rest()?;
+    let digest = match digest {
+        Some(digest) => digest,
         None => std::thread::scope(|scope| {
-            let digest = scope.spawn(|| files_digest(&weights));
-            let rest = rest()?;
+            let beside = std::thread::Builder::new().spawn_scoped(scope, || files_digest(&weights));
             weights.check_finite()?;
-            let digest = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok::<_, BaseError>((digest, rest))
+            Ok::<_, BaseError>(match beside {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(_) => files_digest(&weights),
+            })
         })?,
     };
     let (tokens, rows) = (tokenizer.vocab_size(), weights.config().vocab);

@@ -241,7 +241,7 @@ impl Model {
         format!("cpu {}{compute}", self.0.ops.route())
     }
 
-    /// How it holds weights, and of how many layers it keeps the values for the backward of a pass of `rows`, in words.
+    /// What it holds of the weights, and of how many layers it keeps the values for the backward of a pass of `rows`, in words.
     ///
     /// # Errors
     /// A pass of so many rows fits in no way.
@@ -254,7 +254,7 @@ impl Model {
         Ok(format!("weights as stored, {} MiB; {values}", self.resident_bytes() >> 20))
     }
 
-    /// Bytes that there are for values and copies of weights.
+    /// Bytes that there are for values.
     pub fn room(&self) -> Option<u64> {
         self.0.room.left()
     }

@@ -172,7 +172,7 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     fn upload(&self, values: &[f32]) -> Self::Buf;
     fn download(&self, buf: &Self::Buf) -> Vec<f32>;
     fn len(&self, buf: &Self::Buf) -> usize;
-    /// Makes a weight resident: widened to f32 once.
+    /// Checks a weight, and makes of it what is held beside its bytes.
     ///
     /// # Errors
     /// Columns that are no whole blocks; bytes that don't fit the shape.

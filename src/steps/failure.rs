@@ -166,7 +166,8 @@ failures! {
     crate::train::TrainError => |e| match e {
         crate::train::TrainError::Interrupted { .. }
         | crate::train::TrainError::Model(crate::model::ModelError::Stopped) => Kind::Interrupted,
-        crate::train::TrainError::Store(s) => of_store(s),
+        crate::train::TrainError::Store(s)
+        | crate::train::TrainError::Lora(crate::lora::LoraError::Store(s)) => of_store(s),
         crate::train::TrainError::Memory { .. }
         | crate::train::TrainError::Model(crate::model::ModelError::Memory { .. }) => Kind::Resources,
         crate::train::TrainError::Resume { .. } | crate::train::TrainError::Lora(_) => Kind::Input,

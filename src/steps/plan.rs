@@ -26,7 +26,7 @@ pub struct Plan {
     pub tokens: data::Tokens,
     pub steps: u64,
     pub trainable_params: u64,
-    /// Weights in the form in which training computes with them.
+    /// Weights, which training reads as they are mapped.
     pub weights_bytes: u64,
     /// The most that training will hold; None where the system does not say what a process holds.
     pub peak_bytes: Option<u64>,
@@ -109,8 +109,6 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     if train.is_empty() {
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
-    let started = std::time::Instant::now();
-    let start = start + started.elapsed().as_secs_f64();
     let subject =
         Subject { config, weights: &base.weights, model: &model, adapter: &adapter, train: &train, eval: &eval };
     let measured = measure::measure(context, &subject, available_bytes)?;

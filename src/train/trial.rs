@@ -201,7 +201,7 @@ impl<'a> Trial<'a> {
         effort_of(self.engine, self.config, examples, (back && self.adapter.config.dropout > 0.0, back))
     }
 
-    /// The least that can be computed: it makes the weights resident in every form that training needs.
+    /// The least that can be computed: it reads the weights for the first time.
     pub fn shortest(&mut self) -> Result<Tried, TrainError> {
         let shortest = (0..self.train.len()).min_by_key(|i| self.train[*i].fed()).unwrap_or(0);
         self.make(&[shortest], 0)

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use memmap2::{MmapMut, MmapOptions};
+use memmap2::{MmapOptions, MmapRaw};
 
 use crate::ops::available_memory;
 
@@ -20,13 +20,13 @@ const UNKNOWN: u64 = 4 << 30;
 /// Reserved address space, zero where it was never written.
 #[derive(Debug)]
 struct Region {
-    map: MmapMut,
+    map: MmapRaw,
     words: usize,
 }
 
 impl Region {
     fn new(words: usize) -> Option<Self> {
-        let map = MmapOptions::new().len(words.checked_mul(4)?).no_reserve_swap().map_anon().ok()?;
+        let map = MmapRaw::from(MmapOptions::new().len(words.checked_mul(4)?).no_reserve_swap().map_anon().ok()?);
         // A wish: without it the pages are small, and the products wait for their addresses.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
@@ -35,7 +35,7 @@ impl Region {
 
     /// Of a page; who may touch what of it is settled by `Arena`.
     fn start(&self) -> *mut f32 {
-        self.map.as_ptr().cast_mut().cast()
+        self.map.as_mut_ptr().cast()
     }
 
     /// What is free now, or what the system gives of it.

@@ -1,5 +1,4 @@
-//! Linears that read the same rows: their rows are packed once, and each output is one sum, the base's
-//! part and the low-rank one.
+//! Linears that read the same rows: these are packed once, and each output is one sum, the base's part and the low-rank one.
 
 use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;

@@ -6,7 +6,7 @@ use crate::ops::cpu::gemv::{Few, Rows, few_rows};
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
 use crate::ops::cpu::simd::simd;
 use crate::ops::random::uniform_at;
-use crate::ops::{Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, WeightRef, decode};
+use crate::ops::{Compute, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, WeightRef, decode};
 
 simd! {
     pub(super) fn scale_by(y: &mut [f32], by: f32) {
@@ -25,7 +25,7 @@ impl Cpu {
         let (out, inn) = (w.source.rows, w.source.cols);
         let rows = x.len() / inn;
         assert!(x.len() == rows * inn && y.len() == rows * out, "{}·({out}×{inn})ᵀ to {}", x.len(), y.len());
-        if rows <= FEW_ROWS {
+        if rows <= FEW_ROWS && w.compute == Compute::F32 {
             few_rows(self.route, &self.pool, x, &mut [Few { w: Rows::of(w.source), y }]);
         } else {
             self.wide_forward(y, (x, rows), w);
@@ -45,7 +45,8 @@ impl Cpu {
         linears: &[Linear<'_, Buf, ()>],
     ) -> Option<Vec<Option<Buf>>> {
         let inn = linears.first()?.w.source.cols;
-        if x.len() > FEW_ROWS * inn {
+        // In bf16 a row is to come out the same beside few rows and many.
+        if x.len() > FEW_ROWS * inn || linears.iter().any(|l| l.w.compute != Compute::F32) {
             return None;
         }
         for (y, l) in ys.iter().zip(linears) {

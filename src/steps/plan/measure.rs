@@ -32,7 +32,7 @@ pub struct Measured {
     pub fixed: Option<u64>,
     pub recomputed: bool,
     pub fits: bool,
-    /// Seconds that only the first computing takes: weights brought into their forms.
+    /// Seconds that only the first computing takes: weights read from the disk, memory touched.
     pub first: f64,
     /// Its steps and evaluations; nothing where it does not fit.
     pub time: Time,
@@ -48,9 +48,8 @@ pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>, budget: Option<
     context.report.begin("trial", Some(TIMED + 2));
     let smallest = trial.shortest()?;
     context.report.advance(1, "the smallest step");
-    // A checkpoint is made of copies, in Hugging Face's order and as a file's bytes: adapter and moments, the moments again.
-    let saving = 5 * size_of::<f32>() as u64 * subject.adapter.trainable_params();
-    // The weights lie in all their forms now.
+    // The trained adapter in Hugging Face's order, at the end.
+    let saving = size_of::<f32>() as u64 * subject.adapter.trainable_params();
     let (room, largest) = (subject.model.room(), course.largest_effort);
     let (needed, recomputed) = largest.bytes(room);
     let fits = largest.fits(room);

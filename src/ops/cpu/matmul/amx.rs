@@ -1,5 +1,5 @@
 //! Matrix tiles (AMX, Intel from Sapphire Rapids on), in f32's precision: every value is cut into three bf16 parts, which
-//! is exact, and of the nine products of parts the six largest are summed in f32. What is left out is below 2⁻²⁵ of each
+//! is exact, and of the nine products of parts the six largest are summed in f32. What is left out is below 2⁻²⁴ of each
 //! product: less than f32 itself rounds. (The idea: Henry, Tang, Heinecke 2019, arXiv 1904.06376.) Columns of B whose
 //! values have at most 16 or 8 bits are exact in two parts or one, and need five products or three.
 //!
@@ -101,7 +101,7 @@ impl Drop for Tiles {
 }
 
 /// The three parts of 16 values, each a bf16 in the upper half of its lane. Their sum is the value, and the first is the
-/// nearest bf16 (of two that are as near the larger one).
+/// nearest bf16 (of two that are as near the larger one; beyond 3.39e38 there is none, and the sum is NaN).
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn cut(v: __m512) -> [__m512i; 3] {

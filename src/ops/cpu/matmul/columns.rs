@@ -31,8 +31,8 @@ impl Kernel {
     }
 }
 
-/// The bf16 parts in which values of this encoding are exact, or one that is the nearest: their bits are those of a scale times those of a code, but
-/// a sum with a minimum has as many as f32.
+/// The bf16 parts in which values of this encoding are exact (their bits are those of a scale times those of a code, but a
+/// sum with a minimum has as many as f32); or the one that is nearest.
 fn parts(encoding: Encoding, compute: Compute) -> usize {
     match encoding {
         _ if compute == Compute::Bf16 => 1,
@@ -60,8 +60,7 @@ pub struct Columns<'a> {
     pub(super) parts: usize,
     /// How A is multiplied with it, too.
     pub(super) compute: Compute,
-    /// Panels that are made together, and what a pass over k begins at a multiple of: the same however a weight lies, so
-    /// that the bits are.
+    /// Panels that are made together at least, a power of two, and what a pass over k begins at a multiple of.
     pub(super) group: usize,
     pub(super) align: usize,
     source: Source<'a>,
@@ -114,30 +113,30 @@ impl<'a> Columns<'a> {
         self.n
     }
 
-    /// The words of panels that have to be made.
-    pub(super) fn scratch(&self, k: usize) -> usize {
+    /// The words of `group` panels that have to be made.
+    pub(super) fn scratch(&self, k: usize, group: usize) -> usize {
         match self.source {
             Source::Packed(_) => 0,
-            Source::Stored(..) => self.group * self.kernel.panel(k, self.parts),
+            Source::Stored(..) => group * self.kernel.panel(k, self.parts),
         }
     }
 
-    /// Makes the panels from `first` on, as many as a group has, of depths `k0..k0 + k`.
+    /// Makes the panels from `first` on, as many as `out` holds, of depths `k0..k0 + k`; `first` begins a group.
     pub(super) fn make(&self, first: usize, k0: usize, k: usize, out: &mut [f32]) {
         if let Source::Stored(w, side) = self.source {
             make((self.kernel, self.parts), w, side, first, (k0, k), out);
         }
     }
 
-    /// A panel, `k` deep from `k0` on: what was packed, or the one of `made`.
-    pub(super) fn get<'s>(&self, panel: usize, k0: usize, k: usize, made: &'s [f32]) -> &'s [f32]
+    /// A panel, `k` deep from `k0` on: what was packed, or of those that were made from `first` on.
+    pub(super) fn get<'s>(&self, (panel, first): (usize, usize), (k0, k): (usize, usize), made: &'s [f32]) -> &'s [f32]
     where
         'a: 's,
     {
         let deep = |k| self.kernel.panel(k, self.parts);
         match self.source {
             Source::Packed(data) => &data[panel * deep(self.k)..][..deep(self.k)][deep(k0)..][..deep(k)],
-            Source::Stored(..) => &made[panel % self.group * deep(k)..][..deep(k)],
+            Source::Stored(..) => &made[(panel - first) * deep(k)..][..deep(k)],
         }
     }
 }

@@ -73,7 +73,7 @@ pub enum Store {
     Add,
 }
 
-/// What multiplies with packed weights: each has a layout of its own, counted in words of 32 bits. There is one only where
+/// What multiplies packed operands: each has a layout of its own, counted in words of 32 bits. There is one only where
 /// the CPU has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
@@ -86,7 +86,7 @@ pub enum Kernel {
 /// Which code computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// Our kernel on vectors; `tiles`: and on matrix tiles where weights are packed beforehand.
+    /// Our kernel on vectors; `tiles`: and on matrix tiles, with weights.
     #[cfg(target_arch = "x86_64")]
     Avx512 { tiles: bool },
     /// The `gemm` crate, which looks at the CPU itself.
@@ -103,7 +103,7 @@ impl Route {
         Self::Gemm
     }
 
-    /// What multiplies with packed weights, where something does.
+    /// What multiplies packed operands, where something of ours does.
     pub fn kernel(self) -> Option<Kernel> {
         match self {
             #[cfg(target_arch = "x86_64")]

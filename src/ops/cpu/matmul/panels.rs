@@ -53,7 +53,9 @@ const fn fewer(compute: Compute) -> usize {
 /// The first row and the number of rows of blocks. They are about equal: a small last one would read the weights for
 /// little.
 pub fn blocks(kernel: Kernel, compute: Compute, m: usize) -> impl Iterator<Item = (usize, usize)> {
-    let (unit, most) = (kernel.unit(1).0, ROWS * fewer(compute));
+    // Not three times as many in bf16: their other parts are packed all the same.
+    let most = if compute == Compute::Bf16 { 2 * ROWS } else { ROWS };
+    let unit = kernel.unit(1).0;
     let step = (m.div_ceil(m.div_ceil(most).max(1)).div_ceil(unit) * unit).max(unit);
     (0..m).step_by(step).map(move |m0| (m0, step.min(m - m0)))
 }
@@ -91,7 +93,7 @@ struct Work<'a> {
     stride: usize,
     n: usize,
     add: bool,
-    /// Panels to a task.
+    /// Panels to a task: the most that one of its terms makes together.
     group: usize,
     /// What is computed while the same packed rows are in the cache.
     stages: Vec<Vec<Piece<'a>>>,
@@ -186,7 +188,7 @@ impl Block<'_> {
         let tasks: Vec<(usize, usize)> =
             work.iter().enumerate().flat_map(|(s, w)| (0..groups(w)).map(move |j| (s, j * w.group))).collect();
         // Few panels: the rows are divided, too. Each part makes a stored weight's columns again.
-        let stored = work.iter().any(|w| w.stages.get(stage).is_some_and(|s| s.iter().any(|p| p.b.scratch(1) > 0)));
+        let stored = work.iter().any(|w| w.stages.get(stage).is_some_and(|s| s.iter().any(|p| p.b.scratch(1, 1) > 0)));
         let want = if stored { self.pool.threads() } else { (3 * self.pool.threads()).max(8) };
         let splits = if tasks.len() >= want { 1 } else { (want / tasks.len().max(1)).min(count.div_ceil(4)).max(1) };
         let share = count.div_ceil(splits).max(1);
@@ -202,10 +204,10 @@ impl Block<'_> {
     fn task(&self, w: &Work<'_>, stage: usize, panel: usize, (first, last): (usize, usize), made: &mut Words) {
         let (kernel, pieces) = (self.kernel, &w.stages[stage]);
         let unit = kernel.unit(1).0;
-        let made = made.at_least(pieces.iter().map(|p| p.b.scratch(p.k)).sum());
+        let made = made.at_least(pieces.iter().map(|p| p.b.scratch(p.k, w.group)).sum());
         let mut at = 0;
         for p in pieces {
-            let len = p.b.scratch(p.k);
+            let len = p.b.scratch(p.k, w.group);
             p.b.make(panel, p.k0, p.k, &mut made[at..at + len]);
             at += len;
         }
@@ -221,8 +223,8 @@ impl Block<'_> {
                 let (start, k) = self.places[p.a];
                 let words = kernel.unit(k).1;
                 let a = &self.a[start + first * words..][..(last - first) * words][kernel.unit(p.k0).1..];
-                let b = p.b.get(j, p.k0, p.k, &made[at..]);
-                at += p.b.scratch(p.k);
+                let b = p.b.get((j, panel), (p.k0, p.k), &made[at..]);
+                at += p.b.scratch(p.k, w.group);
                 (p, a, words, b)
             });
             // SAFETY: the kernel's CPU features were detected; tiles are configured where it has them.

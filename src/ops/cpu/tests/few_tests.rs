@@ -4,7 +4,7 @@ use super::*;
 use crate::ops::Compute;
 
 /// `rows × cols` in any encoding; where none can be made, random blocks with sane scales.
-fn encoded(encoding: Encoding, rows: usize, cols: usize) -> Vec<u8> {
+pub(super) fn encoded(encoding: Encoding, rows: usize, cols: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     if encode_nearest(encoding, &random(2, rows * cols), &mut bytes).is_err() {
         bytes = (0..encoding.bytes_for(rows * cols) as u64).map(|i| bits_at(8, i) as u8).collect();

@@ -149,3 +149,49 @@ fn fused_equals_each(cpu: &Cpu) {
         }
     }
 }
+
+/// As a K_M file mixes them, or one that was tuned and exported: q, k and v each in another encoding. Their columns come in
+/// groups of other sizes, and the gradient of their input is one sum.
+#[test]
+fn linears_of_several_encodings_equal_each_alone() {
+    use Encoding::{BF16, F16, F32, Q4_1, Q4K, Q6K, Q8_0};
+    for cpu in cpus() {
+        for (case, kinds) in
+            [[Q4K, Q8_0, Q6K], [BF16, F32, F16], [Q8_0, Q4_1, BF16], [Q4K, BF16, F32]].into_iter().enumerate()
+        {
+            let (m, inn, out) = ([70, 300][case % 2], 1280, 512);
+            let key = 300 + 10 * case as u64;
+            let x = cpu.upload(&random(key, m * inn));
+            let bytes = kinds.map(|encoding| few_tests::encoded(encoding, out, inn));
+            let linears: Vec<_> = kinds
+                .iter()
+                .zip(&bytes)
+                .map(|(&encoding, bytes)| {
+                    let source = WeightRef { bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
+                    let w = Matrix { resident: &(), source, compute: Compute::F32 };
+                    Linear { w, bias: None, pair: None }
+                })
+                .collect();
+            let dys: Vec<_> = (0..3).map(|i| cpu.upload(&random(key + i, m * out))).collect();
+            let of = |fused: bool| {
+                let mut ys: Vec<_> = (0..3).map(|_| cpu.buf(m * out)).collect();
+                let mut dx = cpu.buf(m * inn);
+                let backs = || dys.iter().map(|dy| Back { dy, down: None, grad: None }).collect();
+                if fused {
+                    cpu.linears(&mut ys, &x, &linears);
+                    cpu.linears_back(Some((&mut dx, true)), &x, &linears, backs());
+                } else {
+                    each_linear(&cpu, &mut ys, &x, &linears);
+                    each_linear_back(&cpu, Some((&mut dx, true)), &x, &linears, backs());
+                }
+                ys.push(dx);
+                ys
+            };
+            for (one, other) in of(true).iter().zip(&of(false)) {
+                let scale = other.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+                let same = one.iter().zip(&other[..]).all(|(a, b)| (a - b).abs() <= 3e-6 * scale);
+                assert!(same, "{} {kinds:?}", cpu.route());
+            }
+        }
+    }
+}
