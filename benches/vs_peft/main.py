@@ -56,7 +56,7 @@ class Bench:
         arms = {f"tunesmith, {kind}": (kind, []) for kind in self.case.bases}
         if self.place.knows("--compute") and "amx_bf16" in report.features():
             arms |= {f"tunesmith, {kind}, bf16": (kind, ["--compute", "bf16"]) for kind in self.case.bases}
-        if self.place.knows("--max-memory"):
+        if self.case.name.startswith("demo"):
             third = f"{int(fastest_peak / 3)}MiB"
             arms["tunesmith, a third of the memory"] = (self.case.bases[0], ["--max-memory", third])
         return arms
