@@ -4,7 +4,6 @@ use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::linear::scale_by;
 use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
-use crate::ops::cpu::matmul::outer::{Lies, add_outer};
 use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store};
 use crate::ops::{Back, Linear, LowRank, Ops};
@@ -150,15 +149,9 @@ impl Cpu {
             });
         }
         for ((l, ddown), back) in linears.iter().zip(&ddowns).zip(backs) {
-            let (Some(p), Some(ddown), Some(down), Some(grad)) = (l.pair, ddown, back.down, &mut back.grad) else {
-                continue;
-            };
-            let (r, inn, out) = depth(&p);
-            assert!(grad.a.len() == p.a.len() && grad.b.len() == p.b.len() && down.len() == m * r);
-            add_outer(&self.pool, grad.a, (ddown, r), (x, inn), Lies::AsA);
-            let mut scaled = self.upload(down);
-            scale_by(&mut scaled, p.scale);
-            add_outer(&self.pool, grad.b, (&scaled, r), (back.dy, out), Lies::AsB);
+            if let (Some(pair), Some(ddown), Some(down), Some(grad)) = (l.pair, ddown, back.down, back.grad.take()) {
+                self.low_rank_grads(grad, pair, (x, down), (back.dy, ddown));
+            }
         }
         true
     }

@@ -3,6 +3,10 @@
 use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::gemv::{Few, Rows, few_rows};
+#[cfg(target_arch = "x86_64")]
+use crate::ops::cpu::matmul::Route;
+#[cfg(target_arch = "x86_64")]
+use crate::ops::cpu::matmul::outer::{Lies, add_outer};
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
 use crate::ops::cpu::simd::simd;
 use crate::ops::random::uniform_at;
@@ -171,16 +175,12 @@ impl Cpu {
         assert!(dy.len() == rows * out && down.len() == rows * r);
         assert!(grad.a.len() == pair.a.len() && grad.b.len() == pair.b.len());
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul(self.route, &self.pool, c, a, b, store);
-        let dy = View::packed(dy, rows, out);
         let mut ddown = self.buf(rows * r);
-        mm(ViewMut::packed(&mut ddown, rows, r), dy, View::packed(pair.b, out, r), Store::Set);
+        let c = ViewMut::packed(&mut ddown, rows, r);
+        mm(c, View::packed(dy, rows, out), View::packed(pair.b, out, r), Store::Set);
         scale_by(&mut ddown, pair.scale);
-        let mut scaled = self.upload(down);
-        scale_by(&mut scaled, pair.scale);
-        mm(ViewMut::packed(grad.b, out, r), dy.t(), View::packed(&scaled, rows, r), Store::Add);
         let masked = self.masked(x, pair.mask);
-        let x = masked.as_deref().unwrap_or(x);
-        mm(ViewMut::packed(grad.a, r, inn), View::packed(&ddown, rows, r).t(), View::packed(x, rows, inn), Store::Add);
+        self.low_rank_grads(grad, pair, (masked.as_deref().unwrap_or(x), down), (dy, &ddown));
         let Some(dx) = dx else { return };
         let (ddown, a) = (View::packed(&ddown, rows, r), View::packed(pair.a, r, inn));
         if masked.is_none() {
@@ -191,5 +191,27 @@ impl Cpu {
         if let Some(part) = self.masked(&part, pair.mask) {
             crate::ops::cpu::mlp::add(dx, &part);
         }
+    }
+    /// Adds A's gradient, ddownᵀ·x, and B's, dyᵀ·(scale·down); `ddown` has its scale already.
+    pub(super) fn low_rank_grads(
+        &self,
+        grad: LowRankGrad<'_>,
+        pair: LowRank<'_>,
+        (x, down): (&[f32], &[f32]),
+        (dy, ddown): (&[f32], &[f32]),
+    ) {
+        let (r, inn, out) = (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank);
+        let rows = down.len() / r;
+        assert!(grad.a.len() == pair.a.len() && grad.b.len() == pair.b.len() && ddown.len() == down.len());
+        let mut scaled = self.upload(down);
+        scale_by(&mut scaled, pair.scale);
+        #[cfg(target_arch = "x86_64")]
+        if let Route::Avx512 { .. } = self.route {
+            add_outer(&self.pool, grad.a, (ddown, r), (x, inn), Lies::AsA);
+            return add_outer(&self.pool, grad.b, (&scaled, r), (dy, out), Lies::AsB);
+        }
+        let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>| matmul(self.route, &self.pool, c, a, b, Store::Add);
+        mm(ViewMut::packed(grad.a, r, inn), View::packed(ddown, rows, r).t(), View::packed(x, rows, inn));
+        mm(ViewMut::packed(grad.b, out, r), View::packed(dy, rows, out).t(), View::packed(&scaled, rows, r));
     }
 }

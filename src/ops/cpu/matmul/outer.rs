@@ -2,6 +2,7 @@
 //! once, where it lies: packing it would take as long as multiplying with it.
 
 use std::arch::x86_64::*;
+use std::borrow::Cow;
 
 use crate::ops::cpu::matmul::avx512::{mask, transpose};
 use crate::ops::pool::{Parts, Pool};
@@ -31,7 +32,7 @@ pub fn add_outer(pool: &Pool, c: &mut [f32], (d, r): (&[f32], usize), (x, n): (&
     let m = d.len() / r;
     assert!(d.len() == m * r && x.len() == m * n && c.len() == r * n);
     let (stripes, chunks, c) = (n.div_ceil(WIDE * TOGETHER), r.div_ceil(WIDE), Parts::new(c));
-    let narrow: Vec<Vec<f32>> = (0..chunks).map(|i| chunk(d, r, i * WIDE)).collect();
+    let narrow: Vec<Cow<'_, [f32]>> = (0..chunks).map(|i| chunk(d, r, i * WIDE)).collect();
     pool.run(stripes * chunks, &|task| {
         let (r0, n0) = (task % chunks * WIDE, task / chunks * WIDE * TOGETHER);
         let part = Part { c, r, n, r0, n0, m, lies };
@@ -46,14 +47,17 @@ const fn width(columns: usize) -> usize {
     if columns <= 8 { 8 } else { WIDE }
 }
 
-/// Columns of D from `r0` on, 16 or 8 to a row, zero beyond r.
-fn chunk(d: &[f32], r: usize, r0: usize) -> Vec<f32> {
+/// Columns of D from `r0` on, 16 or 8 to a row, zero beyond r: of the usual ranks D itself.
+fn chunk(d: &[f32], r: usize, r0: usize) -> Cow<'_, [f32]> {
     let (have, width) = ((r - r0).min(WIDE), width(r - r0));
+    if r == width {
+        return Cow::Borrowed(d);
+    }
     let mut out = vec![0.0; d.len() / r * width];
     for (to, from) in out.chunks_exact_mut(width).zip(d.chunks_exact(r)) {
         to[..have].copy_from_slice(&from[r0..r0 + have]);
     }
-    out
+    out.into()
 }
 
 /// What a task adds: rows of C from `r0` on, columns from `n0` on.
