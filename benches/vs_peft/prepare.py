@@ -83,9 +83,6 @@ class Place:
         """The base's own, which the warm-up of our side has just made or used."""
         return max((self.cache / "tunesmith/replay").glob("*.json"), key=lambda file: file.stat().st_mtime)
 
-    def knows(self, flag: str) -> bool:
-        return flag in subprocess.run([self.binary, "train", "--help"], capture_output=True, text=True).stdout
-
 
 def config(case, place: Place, args, scratch: Path) -> dict:
     """tunesmith's own config of the job, which the Python programs read too."""
