@@ -93,27 +93,14 @@ impl Reader {
     }
 }
 
-/// The scales of up to 16 blocks, and their minima where the format has these.
-#[repr(align(64))]
-struct Scales {
-    d: [f32; 16],
-    m: [f32; 16],
-}
-
-/// The first four bytes of `n` ≤ 16 blocks, `stride` bytes apart, as two f16 each.
+/// The two f16 that a block begins with: its scale, and its minimum where the format has one. (All at once by a gather was
+/// as fast on Intel, and slow on AMD.)
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn scales(row: *const u8, stride: usize, n: usize, out: &mut Scales) {
-    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let at = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(stride as i32));
-    let mask = if n >= 16 { u16::MAX } else { (1 << n) - 1 };
-    // SAFETY: masked to the blocks that are there; each holds at least four bytes.
-    unsafe {
-        let v = _mm512_mask_i32gather_epi32::<1>(_mm512_setzero_si512(), mask, at, row.cast());
-        _mm512_store_ps(out.d.as_mut_ptr(), _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)));
-        let m = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(v));
-        _mm512_store_ps(out.m.as_mut_ptr(), _mm512_cvtph_ps(m));
-    }
+unsafe fn scales(block: *const u8) -> (__m512, __m512) {
+    // SAFETY: each block holds at least four bytes.
+    let v = _mm_cvtph_ps(_mm_cvtsi32_si128(unsafe { block.cast::<i32>().read_unaligned() }));
+    (_mm512_broadcastss_ps(v), _mm512_broadcastss_ps(_mm_movehdup_ps(v)))
 }
 
 #[inline]
@@ -196,19 +183,13 @@ floats!(bf16, 2, |b: *const u8| {
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
 unsafe fn q8_0<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let mut sink = Sink::<STORE>::new(x, out);
-    let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
-    let blocks = cols / 32;
-    // SAFETY: `blocks` whole blocks and 32 floats each are there.
+    // SAFETY: `cols / 32` whole blocks and 32 floats each are there.
     unsafe {
-        for first in (0..blocks).step_by(16) {
-            let n = (blocks - first).min(16);
-            scales(row.add(first * stride), stride, n, &mut s);
-            for i in 0..n {
-                let b = row.add((first + i) * stride + 2);
-                let d = _mm512_set1_ps(s.d[i]);
-                let codes = |at| _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(b.add(at).cast())));
-                sink.take((first + i) * 32, _mm512_mul_ps(d, codes(0)), _mm512_mul_ps(d, codes(16)));
-            }
+        for i in 0..cols / 32 {
+            let b = row.add(i * stride);
+            let (d, _) = scales(b);
+            let codes = |at| _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(b.add(at).cast())));
+            sink.take(i * 32, _mm512_mul_ps(d, codes(2)), _mm512_mul_ps(d, codes(18)));
         }
         sink.end();
     }
@@ -220,26 +201,17 @@ macro_rules! four {
         #[target_feature(enable = "avx512f,avx512bw,f16c")]
         unsafe fn $name<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
             let mut sink = Sink::<STORE>::new(x, out);
-            let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
-            let (blocks, ramp) = (cols / 32, ramp($first));
-            // SAFETY: `blocks` whole blocks and 32 floats each are there.
+            let ramp = ramp($first);
+            // SAFETY: `cols / 32` whole blocks and 32 floats each are there.
             unsafe {
-                for first in (0..blocks).step_by(16) {
-                    let n = (blocks - first).min(16);
-                    scales(row.add(first * stride), stride, n, &mut s);
-                    for i in 0..n {
-                        let b = row.add((first + i) * stride + $qs);
-                        let d = _mm512_set1_ps(s.d[i]);
-                        // d·code is exact in f32, so the fused form rounds as decoding does.
-                        let table = if $minimum {
-                            _mm512_fmadd_ps(d, ramp, _mm512_set1_ps(s.m[i]))
-                        } else {
-                            _mm512_mul_ps(d, ramp)
-                        };
-                        let codes = spread(b);
-                        let look = |c| _mm512_permutexvar_ps(c, table);
-                        sink.take((first + i) * 32, look(codes), look(_mm512_srli_epi32::<4>(codes)));
-                    }
+                for i in 0..cols / 32 {
+                    let b = row.add(i * stride);
+                    let (d, m) = scales(b);
+                    // d·code is exact in f32, so the fused form rounds as decoding does.
+                    let table = if $minimum { _mm512_fmadd_ps(d, ramp, m) } else { _mm512_mul_ps(d, ramp) };
+                    let codes = spread(b.add($qs));
+                    let look = |c| _mm512_permutexvar_ps(c, table);
+                    sink.take(i * 32, look(codes), look(_mm512_srli_epi32::<4>(codes)));
                 }
                 sink.end();
             }
@@ -255,26 +227,22 @@ macro_rules! five {
         #[target_feature(enable = "avx512f,avx512bw,f16c")]
         unsafe fn $name<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
             let mut sink = Sink::<STORE>::new(x, out);
-            let mut s = Scales { d: [0.0; 16], m: [0.0; 16] };
-            let (blocks, ramps) = (cols / 32, (ramp($first), ramp($first + 16.0)));
+            let ramps = (ramp($first), ramp($first + 16.0));
             let (nibble, bit) = (_mm512_set1_epi32(15), _mm512_set1_epi32(16));
-            // SAFETY: `blocks` whole blocks and 32 floats each are there.
+            // SAFETY: `cols / 32` whole blocks and 32 floats each are there.
             unsafe {
-                for first in (0..blocks).step_by(16) {
-                    let n = (blocks - first).min(16);
-                    scales(row.add(first * stride), stride, n, &mut s);
-                    for i in 0..n {
-                        let b = row.add((first + i) * stride);
-                        let (d, m) = (_mm512_set1_ps(s.d[i]), _mm512_set1_ps(if $minimum { s.m[i] } else { 0.0 }));
-                        let tables = (_mm512_fmadd_ps(d, ramps.0, m), _mm512_fmadd_ps(d, ramps.1, m));
-                        let (codes, high) = (spread(b.add($qh + 4)), b.add($qh).cast::<u32>().read_unaligned());
-                        let low = _mm512_and_si512(codes, nibble);
-                        let top = _mm512_srli_epi32::<4>(codes);
-                        let low = _mm512_mask_or_epi32(low, high as u16, low, bit);
-                        let top = _mm512_mask_or_epi32(top, (high >> 16) as u16, top, bit);
-                        let look = |c| _mm512_permutex2var_ps(tables.0, c, tables.1);
-                        sink.take((first + i) * 32, look(low), look(top));
-                    }
+                for i in 0..cols / 32 {
+                    let b = row.add(i * stride);
+                    let (d, m) = scales(b);
+                    let m = if $minimum { m } else { _mm512_setzero_ps() };
+                    let tables = (_mm512_fmadd_ps(d, ramps.0, m), _mm512_fmadd_ps(d, ramps.1, m));
+                    let (codes, high) = (spread(b.add($qh + 4)), b.add($qh).cast::<u32>().read_unaligned());
+                    let low = _mm512_and_si512(codes, nibble);
+                    let top = _mm512_srli_epi32::<4>(codes);
+                    let low = _mm512_mask_or_epi32(low, high as u16, low, bit);
+                    let top = _mm512_mask_or_epi32(top, (high >> 16) as u16, top, bit);
+                    let look = |c| _mm512_permutex2var_ps(tables.0, c, tables.1);
+                    sink.take(i * 32, look(low), look(top));
                 }
                 sink.end();
             }
