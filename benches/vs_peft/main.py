@@ -52,10 +52,10 @@ class Bench:
         return done
 
     def our_arms(self, fastest_peak: float) -> dict:
-        """By name; in bf16 only where the CPU has the tiles that it is offered for."""
+        """By name; in fewer bits where the CPU has what they are offered for."""
         arms = {f"tunesmith, {kind}": (kind, []) for kind in self.case.bases}
-        if "amx_bf16" in report.features():
-            arms |= {f"tunesmith, {kind}, bf16": (kind, ["--compute", "bf16"]) for kind in self.case.bases}
+        if fewer := report.fewer_bits():
+            arms |= {f"tunesmith, {kind}, {fewer}": (kind, ["--compute", fewer]) for kind in self.case.bases}
         if self.case.name.startswith("demo"):
             third = f"{int(fastest_peak / 3)}MiB"
             arms["tunesmith, a third of the memory"] = (self.case.bases[0], ["--max-memory", third])

@@ -1,4 +1,4 @@
-"""What `--compute bf16` costs: the held-out loss after training, beside f32, with three seeds on three data sets.
+"""What `--compute bf16` or `int8` costs (which, the CPU decides): the held-out loss after training, beside f32, with three seeds on three data sets.
 
   TUNESMITH_BIN=… TUNESMITH_SMOLLM2=… TUNESMITH_CACHE=… python benches/vs_peft/quality.py
 
@@ -10,10 +10,12 @@ import inspect
 import json
 import random
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from prepare import ROOT, Place
+from report import fewer_bits
 
 SEEDS = (1, 2, 3)
 #: name: (held out, epochs, batch size)
@@ -47,7 +49,8 @@ def eval_loss(place: Place, folder: Path, name: str, seed: int, compute: str) ->
 def main():
     place = Place()
     texts = {"demo": ROOT / "data/demo/train.jsonl", "chat": place.data("realistic", "smollm2")}
-    print("| data set | seed | f32 | bf16 | apart |\n| --- | --- | --- | --- | --- |")
+    fewer = fewer_bits() or sys.exit("this CPU is offered f32 only")
+    print(f"| data set | seed | f32 | {fewer} | apart |\n| --- | --- | --- | --- | --- |")
     for name, (held_out, _, _) in SETS.items():
         lines = docstrings() if name == "python" else texts[name].read_text(encoding="utf-8").splitlines(keepends=True)
         random.Random(0).shuffle(lines)
@@ -56,7 +59,7 @@ def main():
             (folder / "eval.jsonl").write_text("".join(lines[:held_out]), encoding="utf-8")
             (folder / "train.jsonl").write_text("".join(lines[held_out:]), encoding="utf-8")
             for seed in SEEDS:
-                one, other = (eval_loss(place, folder, name, seed, compute) for compute in ("f32", "bf16"))
+                one, other = (eval_loss(place, folder, name, seed, compute) for compute in ("f32", fewer))
                 print(f"| {name} | {seed} | {one:.4f} | {other:.4f} | {other - one:+.4f} |", flush=True)
 
 

@@ -23,6 +23,12 @@ def features() -> set[str]:
         return set()
 
 
+def fewer_bits() -> str | None:
+    """What tunesmith offers on this CPU beside f32."""
+    here = features()
+    return "bf16" if "amx_bf16" in here else "int8" if {"avx512f", "avx512bw", "avx512_vnni"} <= here else None
+
+
 def machine() -> str:
     known = [f for f in FEATURES if f in features()]
     return f"{os.cpu_count()} cores {platform.machine()}: {' '.join(known) or 'features unknown'}"

@@ -120,7 +120,7 @@ pub struct Flags {
     /// The same as --device cpu
     #[arg(long)]
     pub force_cpu: bool,
-    /// f32, or bf16: training's products with the base in bf16 (CPUs with AMX)
+    /// f32, or training's products with the base in bf16 (CPUs with AMX) or int8 (with AVX-512 VNNI)
     #[arg(long)]
     pub compute: Option<String>,
     /// 0 = all cores

@@ -50,7 +50,7 @@ words! {
 }
 words! {
     /// The arithmetic of training's products with the base's weights.
-    Compute { F32 = "f32", Bf16 = "bf16" }
+    Compute { F32 = "f32", Bf16 = "bf16", Int8 = "int8" }
 }
 words! {
     /// The type of the exported GGUF's touched tensors; `keep` = the base's own.

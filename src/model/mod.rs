@@ -24,8 +24,10 @@ pub enum ModelError {
     TooLong { tokens: usize, context: usize },
     #[error("{what} needs {} MiB of memory, but there are only {} MiB; {remedy}", needed >> 20, available >> 20)]
     Memory { what: &'static str, needed: u64, available: u64, remedy: &'static str },
-    #[error("this CPU has no bf16 matrix tiles (Intel AMX), so bf16 would be no faster: leave compute at f32")]
-    NoBf16,
+    #[error(
+        "compute: {wanted} is not faster on this CPU ({cpu}): set compute to {offered} (bf16 needs matrix tiles, Intel AMX; int8 needs AVX-512 VNNI, where there are no tiles)"
+    )]
+    NotFaster { wanted: &'static str, cpu: &'static str, offered: String },
     #[error(transparent)]
     Ops(#[from] crate::ops::OpsError),
     #[error("{what} has {found} values where the base has {expected}: it belongs to another model")]
@@ -122,8 +124,10 @@ impl Model {
     /// # Errors
     /// This CPU has nothing that would be faster so.
     pub fn computing(mut self, compute: Compute) -> Result<Self, ModelError> {
-        if compute == Compute::Bf16 && !self.0.ops.has_bf16() {
-            return Err(ModelError::NoBf16);
+        let computes = self.0.ops.computes();
+        if !computes.contains(&compute) {
+            let offered = computes.iter().map(|c| c.name()).collect::<Vec<_>>().join(" or ");
+            return Err(ModelError::NotFaster { wanted: compute.name(), cpu: self.0.ops.route(), offered });
         }
         self.0.training = compute;
         Ok(self)
@@ -234,11 +238,10 @@ impl Model {
     /// How it computes, in one short line without the number of threads ("cpu avx512"): written into each checkpoint,
     /// because another route rounds differently.
     pub fn route(&self) -> String {
-        let compute = match self.0.training {
-            Compute::F32 => "",
-            Compute::Bf16 => " bf16",
-        };
-        format!("cpu {}{compute}", self.0.ops.route())
+        match self.0.training {
+            Compute::F32 => format!("cpu {}", self.0.ops.route()),
+            compute => format!("cpu {} {}", self.0.ops.route(), compute.name()),
+        }
     }
 
     /// What it holds of the weights, and of how many layers it keeps the values for the backward of a pass of `rows`, in words.

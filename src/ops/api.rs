@@ -12,6 +12,19 @@ pub enum Compute {
     F32,
     /// Both operands rounded to bf16, the nearest; sums in f32.
     Bf16,
+    /// Both operands in blocks of 64 along the depth, each block's values rounded to whole multiples of a 127th of its
+    /// largest magnitude; sums of blocks in f32.
+    Int8,
+}
+
+impl Compute {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
 }
 
 /// A weight made resident, the bytes it came from, and how it is multiplied with.

@@ -196,6 +196,7 @@ pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<M
     let compute = match config.compute {
         Compute::F32 => ops::Compute::F32,
         Compute::Bf16 => ops::Compute::Bf16,
+        Compute::Int8 => ops::Compute::Int8,
     };
     let model = Model::within(&base.weights, config.threads.unwrap_or(0), room(config, base)?)?.computing(compute)?;
     let interrupt = context.interrupt.clone();

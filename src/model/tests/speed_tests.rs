@@ -38,7 +38,8 @@ fn training_speed() {
         ids[..30].copy_from_slice(&d[0].0[..30]);
     }
     let decoders = Cpu::all(0).into_iter().map(|cpu| Model(Decoder::new(cpu, w.clone(), Room::default()).unwrap()));
-    for model in decoders.chain(Model::new(&w, 0).unwrap().computing(Compute::Bf16)) {
+    let rounded = [Compute::Bf16, Compute::Int8].into_iter().flat_map(|c| Model::new(&w, 0).unwrap().computing(c));
+    for model in decoders.chain(rounded) {
         for (what, d, rows) in [("nothing in common", &d, 424.0), ("30 tokens in common", &alike, 214.0)] {
             let mut g = grads(&model, &a, &sequences(d), None).1;
             let (mut walls, mut cpus) = (Vec::new(), Vec::new());

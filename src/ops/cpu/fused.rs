@@ -6,7 +6,7 @@ use crate::ops::cpu::linear::scale_by;
 use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
 use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store};
-use crate::ops::{Back, Linear, LowRank, Ops};
+use crate::ops::{Back, Compute, Linear, LowRank, Ops};
 
 type One<'a> = Linear<'a, Buf, ()>;
 
@@ -19,7 +19,7 @@ impl Cpu {
     pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Columns<'_>, into: Store) {
         for (m0, rows) in blocks(b.kernel(), b.compute(), m) {
             with_block(b.kernel(), &self.pool, rows, |block| {
-                let x = block.rows(&x[m0 * k..], k, k);
+                let x = block.rows(&x[m0 * k..], k, k, b.compute());
                 let (n, add) = (b.columns(), into == Store::Add);
                 block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add, terms: vec![(x, b)] }]);
             });
@@ -63,13 +63,14 @@ impl Cpu {
         for (y, l) in ys.iter().zip(linears) {
             assert!(x.len() == m * inn && y.len() == m * l.w.source.rows && l.w.source.cols == inn);
         }
-        for (m0, m) in blocks(kernel, linears.first()?.w.compute, m) {
+        let compute = linears.first()?.w.compute;
+        for (m0, m) in blocks(kernel, compute, m) {
             with_block(kernel, &self.pool, m, |block| {
-                let big = block.rows(&x[m0 * inn..], inn, inn);
+                let [big, exact] = block.twice(&x[m0 * inn..], inn, compute, linears.iter().any(|l| l.pair.is_some()));
                 let mut first: Vec<Sum<'_>> = Vec::new();
                 for (down, pair) in downs.iter_mut().zip(&pairs) {
                     if let (Some(down), Some((p, (a, _)))) = (down, pair) {
-                        let terms = vec![(big, Columns::new(kernel, a, p.rank, inn))];
+                        let terms = vec![(exact, Columns::new(kernel, a, p.rank, inn))];
                         first.push(Sum { c: &mut down[m0 * p.rank..], stride: p.rank, add: false, terms });
                     }
                 }
@@ -81,7 +82,7 @@ impl Cpu {
                     let mut terms = vec![(big, bases[i])];
                     if let (Some(down), Some((p, (_, b)))) = (&downs[i], &pairs[i]) {
                         terms.push((
-                            block.rows(&down[m0 * p.rank..], p.rank, p.rank),
+                            block.rows(&down[m0 * p.rank..], p.rank, p.rank, Compute::F32),
                             Columns::new(kernel, b, out, p.rank),
                         ));
                     }
@@ -127,10 +128,10 @@ impl Cpu {
                 let mut middle = Vec::new();
                 for (i, (l, ddown)) in linears.iter().zip(&mut ddowns).enumerate() {
                     let out = l.w.source.rows;
-                    let dy = block.rows(&backs[i].dy[m0 * out..], out, out);
+                    let [dy, exact] = block.twice(&backs[i].dy[m0 * out..], out, first.w.compute, l.pair.is_some());
                     terms.extend(bases.get(i).map(|b| (dy, *b)));
                     if let (Some(c), Some((p, (b, _)))) = (ddown, &pairs[i]) {
-                        let terms = vec![(dy, Columns::new(kernel, b, p.rank, out))];
+                        let terms = vec![(exact, Columns::new(kernel, b, p.rank, out))];
                         middle.push(Sum { c: &mut c[m0 * p.rank..], stride: p.rank, add: false, terms });
                     }
                 }
@@ -140,7 +141,7 @@ impl Cpu {
                 for (pair, ddown) in pairs.iter().zip(&ddowns) {
                     if let (Some((p, (_, a))), Some(c)) = (pair, ddown) {
                         terms.push((
-                            block.rows(&c[m0 * p.rank..], p.rank, p.rank),
+                            block.rows(&c[m0 * p.rank..], p.rank, p.rank, Compute::F32),
                             Columns::new(kernel, a, inn, p.rank),
                         ));
                     }

@@ -27,8 +27,8 @@ use matmul::{Kernel, Route};
 use crate::ops::api::{each_linear, each_linear_back};
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{
-    Attended, Back, Heads, Linear, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef,
-    decode,
+    Attended, Back, Compute, Heads, Linear, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment,
+    WeightRef, decode,
 };
 
 /// Arithmetic on this machine's cores.
@@ -55,9 +55,14 @@ impl Cpu {
         self.route.kernel()
     }
 
-    /// Whether products of bf16 are faster here than those of f32.
-    pub fn has_bf16(&self) -> bool {
-        self.kernel() == Some(Kernel::Amx)
+    /// How precisely products can be computed here: where that is faster than what is more precise.
+    pub fn computes(&self) -> &'static [Compute] {
+        match self.kernel() {
+            Some(Kernel::Amx) => &[Compute::F32, Compute::Bf16],
+            #[cfg(target_arch = "x86_64")]
+            Some(Kernel::Avx512) if matmul::int8_ready() => &[Compute::F32, Compute::Int8],
+            _ => &[Compute::F32],
+        }
     }
 
     pub fn threads(&self) -> usize {
@@ -69,6 +74,7 @@ impl Cpu {
         match self.kernel() {
             Some(Kernel::Amx) => "amx",
             Some(Kernel::Avx512) => "avx512",
+            Some(Kernel::Avx2) => "avx2",
             None => "portable",
         }
     }
@@ -76,13 +82,7 @@ impl Cpu {
     /// Every route of this CPU.
     #[cfg(test)]
     pub(crate) fn all(threads: usize) -> Vec<Self> {
-        let mut routes = vec![Route::Gemm];
-        #[cfg(target_arch = "x86_64")]
-        match Route::detect() {
-            Route::Avx512 { tiles } => routes.extend([false, tiles].map(|tiles| Route::Avx512 { tiles })),
-            Route::Gemm => {}
-        }
-        routes.into_iter().map(|route| Self { route, ..Self::new(threads) }).collect()
+        Route::all().into_iter().map(|route| Self { route, ..Self::new(threads) }).collect()
     }
 
     /// Words of the arena that were ever in use.

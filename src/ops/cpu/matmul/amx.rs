@@ -9,7 +9,8 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 
 use crate::ops::Compute;
-use crate::ops::cpu::matmul::avx512::{Tile, mask, transpose};
+use crate::ops::cpu::matmul::avx512::{mask, transpose};
+use crate::ops::cpu::matmul::tile::Tile;
 
 mod kernels;
 

@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 use std::cell::RefCell;
 
-use crate::ops::cpu::matmul::tile::{MR, NR, Sums, half12, rows4, rows8, rows12};
+use crate::ops::cpu::matmul::tile::{MR, NR, Sums, Tile, half12, rows4, rows8, rows12};
 use crate::ops::cpu::matmul::{Product, Store};
 use crate::ops::pool::{Parts, Pool};
 
@@ -272,15 +272,28 @@ pub(super) fn transpose(r: &mut [__m512; 16]) {
     *r = t;
 }
 
-/// A tile of C: its first element, the length of a row, and how far it reaches.
-#[derive(Clone, Copy)]
-pub(super) struct Tile {
-    pub c: *mut f32,
-    pub stride: usize,
-    pub rows: usize,
-    pub cols: usize,
-    /// To what C holds, or in its place.
-    pub add: bool,
+impl Tile {
+    /// The sums of `rows` of its rows from `first` on.
+    ///
+    /// # Safety
+    /// AVX-512F; the tile belongs to this task, and has these rows.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn store(self, sums: &Sums, first: usize, rows: usize) {
+        let (low, high) = (mask(self.cols), mask(self.cols.saturating_sub(16)));
+        for (r, sums) in sums.0.chunks_exact(NR).enumerate().take(rows) {
+            // SAFETY: by contract; the masks keep within C's rows.
+            unsafe {
+                let c = self.c.add((first + r) * self.stride);
+                let (mut s, mut u) = (_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums.as_ptr().add(16)));
+                if self.add {
+                    s = _mm512_add_ps(s, _mm512_maskz_loadu_ps(low, c));
+                    u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(high, c.wrapping_add(16)));
+                }
+                _mm512_mask_storeu_ps(c, low, s);
+                _mm512_mask_storeu_ps(c.wrapping_add(16), high, u);
+            }
+        }
+    }
 }
 
 /// All rows of the tile (at most 32 columns) from packed rows of A and one packed panel of B.
@@ -290,13 +303,12 @@ pub(super) struct Tile {
 /// belongs to this task.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
-    let (low, high) = (mask(t.cols), mask(t.cols.saturating_sub(16)));
     let mut sums = Sums([0.0; MR * NR]);
     assert!(t.rows > 0 && unit >= MR * k && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + MR * k && b.len() >= k * NR);
     for i in (0..t.rows).step_by(MR) {
         let rows = MR.min(t.rows - i);
         let (a, b) = (a[i / MR * unit..].as_ptr(), b.as_ptr());
-        // SAFETY: by contract; the masks keep within C's rows.
+        // SAFETY: by contract.
         unsafe {
             match (t.cols > 16, rows) {
                 (true, 9..) => rows12(a, b, k, &mut sums),
@@ -304,16 +316,7 @@ pub(super) unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f
                 (true, _) => rows4(a, b, k, &mut sums),
                 (false, _) => half12(a, b, k, &mut sums),
             }
-            for (r, sums) in sums.0.chunks_exact(NR).enumerate().take(rows) {
-                let c = t.c.add((i + r) * t.stride);
-                let (mut s, mut u) = (_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums.as_ptr().add(16)));
-                if t.add {
-                    s = _mm512_add_ps(s, _mm512_maskz_loadu_ps(low, c));
-                    u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(high, c.add(16)));
-                }
-                _mm512_mask_storeu_ps(c, low, s);
-                _mm512_mask_storeu_ps(c.add(16), high, u);
-            }
+            t.store(&sums, i, rows);
         }
     }
 }

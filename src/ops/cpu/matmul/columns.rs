@@ -3,9 +3,9 @@
 
 use std::cell::RefCell;
 
-use crate::ops::cpu::matmul::avx512::{grown, pack_rows, pack_transposed};
+use crate::ops::cpu::matmul::avx512::{self, grown};
 use crate::ops::cpu::matmul::tile::NR;
-use crate::ops::cpu::matmul::{Kernel, amx};
+use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8};
 use crate::ops::cpu::widen::{self, Reader};
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{Compute, Encoding, WeightRef, decode};
@@ -21,24 +21,46 @@ thread_local! {
     static WIDE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Kernel {
-    /// Words of a panel of 32 columns, k deep.
-    pub(super) fn panel(self, k: usize, parts: usize) -> usize {
-        match self {
-            Self::Avx512 => NR * k,
-            Self::Amx => 2 * amx::row_words(k, parts),
-        }
-    }
+/// How the values of a panel lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    F32,
+    /// The same, packed by vectors of eight.
+    F32Avx2,
+    /// So many parts in bf16, for tiles.
+    Parts(usize),
+    Int8,
 }
 
-/// The bf16 parts in which values of this encoding are exact (their bits are those of a scale times those of a code, but a
-/// sum with a minimum has as many as f32); or the one that is nearest.
-fn parts(encoding: Encoding, compute: Compute) -> usize {
-    match encoding {
-        _ if compute == Compute::Bf16 => 1,
-        Encoding::BF16 => 1,
-        Encoding::F16 | Encoding::Q4_0 | Encoding::Q5_0 => 2,
-        _ => 3,
+impl Form {
+    /// Of f32 values.
+    fn whole(kernel: Kernel) -> Self {
+        match kernel {
+            Kernel::Avx512 => Self::F32,
+            Kernel::Avx2 => Self::F32Avx2,
+            Kernel::Amx => Self::Parts(amx::PARTS),
+        }
+    }
+
+    /// The bf16 parts in which values of this encoding are exact (their bits are those of a scale times those of a code,
+    /// but a sum with a minimum has as many as f32); or the one that is nearest.
+    fn of(kernel: Kernel, encoding: Encoding, compute: Compute) -> Self {
+        match (kernel, compute, encoding) {
+            (Kernel::Avx512, Compute::Int8, _) => Self::Int8,
+            (Kernel::Avx512 | Kernel::Avx2, ..) => Self::whole(kernel),
+            (Kernel::Amx, Compute::Bf16, _) | (_, _, Encoding::BF16) => Self::Parts(1),
+            (_, _, Encoding::F16 | Encoding::Q4_0 | Encoding::Q5_0) => Self::Parts(2),
+            _ => Self::Parts(amx::PARTS),
+        }
+    }
+
+    /// Words of a panel of 32 columns, k deep.
+    fn panel(self, k: usize) -> usize {
+        match self {
+            Self::F32 | Self::F32Avx2 => NR * k,
+            Self::Parts(parts) => 2 * amx::row_words(k, parts),
+            Self::Int8 => int8::panel_words(k),
+        }
     }
 }
 
@@ -57,7 +79,7 @@ pub struct Columns<'a> {
     kernel: Kernel,
     pub(super) n: usize,
     pub(super) k: usize,
-    pub(super) parts: usize,
+    pub(super) form: Form,
     /// How A is multiplied with it, too.
     pub(super) compute: Compute,
     /// Panels that are made together at least, a power of two, and what a pass over k begins at a multiple of.
@@ -83,22 +105,25 @@ const fn shape(w: &WeightRef<'_>, side: Side) -> (usize, usize) {
 impl<'a> Columns<'a> {
     /// Words of n columns of f32 values, k deep.
     pub fn len(kernel: Kernel, n: usize, k: usize) -> usize {
-        n.div_ceil(NR) * kernel.panel(k, amx::PARTS)
+        n.div_ceil(NR) * Form::whole(kernel).panel(k)
     }
 
     /// Of f32 values, by [`pack`] or [`pack_t`].
     pub fn new(kernel: Kernel, data: &'a [f32], n: usize, k: usize) -> Self {
         assert!(data.len() == Self::len(kernel, n, k));
-        let (parts, compute, source) = (amx::PARTS, Compute::F32, Source::Packed(data));
-        Self { kernel, n, k, parts, compute, group: 1, align: amx::DEPTH, source }
+        let (form, compute, source) = (Form::whole(kernel), Compute::F32, Source::Packed(data));
+        Self { kernel, n, k, form, compute, group: 1, align: amx::DEPTH, source }
     }
 
     /// Made when they are needed.
     pub fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side, compute: Compute) -> Self {
-        let ((n, k), block) = (shape(&w, side), w.encoding.block().0.max(amx::DEPTH));
+        let ((n, k), form) = (shape(&w, side), Form::of(kernel, w.encoding, compute));
+        let deep = if form == Form::Int8 { int8::BLOCK } else { amx::DEPTH };
+        let block = w.encoding.block().0.max(deep);
         let together = if w.encoding == Encoding::BF16 { TOGETHER } else { 1 };
-        let (group, align) = if side == Side::Back { (together.max(block / NR), amx::DEPTH) } else { (1, block) };
-        Self { kernel, n, k, parts: parts(w.encoding, compute), compute, group, align, source: Source::Stored(w, side) }
+        let (group, align) =
+            if side == Side::Back { (together.max(w.encoding.block().0.div_ceil(NR)), deep) } else { (1, block) };
+        Self { kernel, n, k, form, compute, group, align, source: Source::Stored(w, side) }
     }
 
     pub fn kernel(&self) -> Kernel {
@@ -117,14 +142,14 @@ impl<'a> Columns<'a> {
     pub(super) fn scratch(&self, k: usize, group: usize) -> usize {
         match self.source {
             Source::Packed(_) => 0,
-            Source::Stored(..) => group * self.kernel.panel(k, self.parts),
+            Source::Stored(..) => group * self.form.panel(k),
         }
     }
 
     /// Makes the panels from `first` on, as many as `out` holds, of depths `k0..k0 + k`; `first` begins a group.
     pub(super) fn make(&self, first: usize, k0: usize, k: usize, out: &mut [f32]) {
         if let Source::Stored(w, side) = self.source {
-            make((self.kernel, self.parts), w, side, first, (k0, k), out);
+            make(self.form, w, side, first, (k0, k), out);
         }
     }
 
@@ -133,7 +158,7 @@ impl<'a> Columns<'a> {
     where
         'a: 's,
     {
-        let deep = |k| self.kernel.panel(k, self.parts);
+        let deep = |k| self.form.panel(k);
         match self.source {
             Source::Packed(data) => &data[panel * deep(self.k)..][..deep(self.k)][deep(k0)..][..deep(k)],
             Source::Stored(..) => &made[(panel - first) * deep(k)..][..deep(k)],
@@ -162,34 +187,34 @@ fn rectangle(w: &WeightRef<'_>, (row, n): (usize, usize), (col, width): (usize, 
 }
 
 /// Panels of a weight, as many as there are between `first` and the end of `out`'s, depths `k0..k0 + k`.
-fn make(layout: (Kernel, usize), w: WeightRef<'_>, side: Side, first: usize, (k0, k): (usize, usize), out: &mut [f32]) {
-    let words = layout.0.panel(k, layout.1);
+fn make(form: Form, w: WeightRef<'_>, side: Side, first: usize, (k0, k): (usize, usize), out: &mut [f32]) {
+    let words = form.panel(k);
     WIDE.with_borrow_mut(|wide| match side {
         Side::Forward => {
             let wide = grown(wide, NR * SEGMENT);
             for (j, out) in out.chunks_exact_mut(words).enumerate() {
                 let row = (first + j) * NR;
                 if row < w.rows {
-                    forward_panel(layout, &w, (row, NR.min(w.rows - row)), (k0, k), wide, out);
+                    forward_panel(form, &w, (row, NR.min(w.rows - row)), (k0, k), wide, out);
                 }
             }
         }
         Side::Back => {
-            let wide = grown(wide, BAND * SEGMENT.max(out.len() / words.max(1) * NR));
-            back_panels(layout, &w, first, (k0, k), wide, out);
+            let wide = grown(wide, int8::BLOCK * SEGMENT.max(out.len() / words.max(1) * NR));
+            back_panels(form, &w, first, (k0, k), wide, out);
         }
     });
 }
 
 fn forward_panel(
-    (kernel, parts): (Kernel, usize),
+    form: Form,
     w: &WeightRef<'_>,
     (row, n): (usize, usize),
     (k0, k): (usize, usize),
     wide: &mut [f32],
     out: &mut [f32],
 ) {
-    if (kernel, w.encoding) == (Kernel::Amx, Encoding::BF16) {
+    if (form, w.encoding) == (Form::Parts(1), Encoding::BF16) {
         let rows = &w.bytes[2 * (row * w.cols + k0)..2 * ((row + n - 1) * w.cols + k0 + k)];
         // SAFETY: the kernel's CPU features were detected; the rows are there.
         return unsafe { amx::pack_columns_bf16(rows.as_ptr(), 2 * w.cols, n, k, out) };
@@ -197,42 +222,51 @@ fn forward_panel(
     for from in (0..k).step_by(SEGMENT) {
         let width = SEGMENT.min(k - from);
         rectangle(w, (row, n), (k0 + from, width), wide);
-        let out = &mut out[kernel.panel(from, parts)..][..kernel.panel(width, parts)];
-        pack_panel(kernel, &wide[..n * width], n, width, parts, out);
+        let out = &mut out[form.panel(from)..][..form.panel(width)];
+        pack_panel(form, &wide[..n * width], n, width, out);
     }
 }
 
 fn back_panels(
-    (kernel, parts): (Kernel, usize),
+    form: Form,
     w: &WeightRef<'_>,
     first: usize,
     (k0, k): (usize, usize),
     wide: &mut [f32],
     out: &mut [f32],
 ) {
-    let words = kernel.panel(k, parts);
+    let words = form.panel(k);
     let col = first * NR;
     let width = (out.len() / words * NR).min(w.cols - col);
-    let last = if kernel == Kernel::Amx { amx::padded(k) } else { k };
-    if (kernel, w.encoding) == (Kernel::Amx, Encoding::BF16) {
+    // Rows that are widened together, and what is filled up with zeros past the last.
+    let (band, last) = match form {
+        Form::F32 | Form::F32Avx2 => (BAND, k),
+        Form::Parts(_) => (BAND, amx::padded(k)),
+        Form::Int8 => (int8::BLOCK, k),
+    };
+    if (form, w.encoding) == (Form::Parts(1), Encoding::BF16) {
         return back_panels_bf16(w, (col, width), (k0, k), out);
     }
-    for r in (0..last).step_by(BAND) {
-        let have = k.saturating_sub(r).min(BAND);
+    for r in (0..last).step_by(band) {
+        let have = k.saturating_sub(r).min(band);
         if have > 0 {
             rectangle(w, (k0 + r, have), (col, width), wide);
         }
         for (j, out) in out.chunks_exact_mut(words).enumerate().take(width.div_ceil(NR)) {
             let cols = NR.min(width - j * NR);
             let row = |i: usize| &wide[i * width + j * NR..][..cols];
-            match kernel {
-                Kernel::Avx512 => {
+            match form {
+                Form::F32 | Form::F32Avx2 => {
                     for (i, to) in out[r * NR..].chunks_exact_mut(NR).take(have).enumerate() {
                         to[..cols].copy_from_slice(row(i));
                         to[cols..].fill(0.0);
                     }
                 }
-                Kernel::Amx => {
+                // SAFETY: the kernel's CPU features were detected; the rows are there.
+                Form::Int8 => unsafe {
+                    int8::pack_block(row(0).as_ptr(), width, cols, have, &mut out[form.panel(r)..]);
+                },
+                Form::Parts(parts) => {
                     for pair in 0..BAND.min(last - r) / 2 {
                         let at = |i: usize| if i < have { row(i).as_ptr() } else { wide.as_ptr() };
                         let odd = (2 * pair + 1 < have).then(|| at(2 * pair + 1));
@@ -248,7 +282,7 @@ fn back_panels(
 
 /// The same of a weight in bf16, for tiles: columns `col..col + width`, rows `k0..k0 + k`.
 fn back_panels_bf16(w: &WeightRef<'_>, (col, width): (usize, usize), (k0, k): (usize, usize), out: &mut [f32]) {
-    let words = Kernel::Amx.panel(k, 1);
+    let words = Form::Parts(1).panel(k);
     for pair in 0..amx::padded(k) / 2 {
         let (even, odd) = (2 * pair, 2 * pair + 1);
         for (j, out) in out.chunks_exact_mut(words).enumerate().take(width.div_ceil(NR)) {
@@ -262,13 +296,15 @@ fn back_panels_bf16(w: &WeightRef<'_>, (col, width): (usize, usize), (k0, k): (u
 }
 
 /// `n` ≤ 32 rows of `k` values, end to end, as the columns of one panel.
-fn pack_panel(kernel: Kernel, rows: &[f32], n: usize, k: usize, parts: usize, out: &mut [f32]) {
-    assert!(n <= NR && rows.len() >= n * k && out.len() == kernel.panel(k, parts));
+fn pack_panel(form: Form, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
+    assert!(n <= NR && rows.len() >= n * k && out.len() == form.panel(k));
     // SAFETY: the kernel's CPU features were detected, and the rows are there.
     unsafe {
-        match kernel {
-            Kernel::Avx512 => pack_transposed::<NR>(rows.as_ptr(), k, n, k, out),
-            Kernel::Amx => amx::pack_columns(rows.as_ptr(), k, n, k, parts, out),
+        match form {
+            Form::F32 => avx512::pack_transposed::<NR>(rows.as_ptr(), k, n, k, out),
+            Form::F32Avx2 => avx2::pack_transposed::<NR>(rows.as_ptr(), k, n, k, out),
+            Form::Parts(parts) => amx::pack_columns(rows.as_ptr(), k, n, k, parts, out),
+            Form::Int8 => int8::pack_columns(rows.as_ptr(), k, n, k, out),
         }
     }
 }
@@ -276,30 +312,34 @@ fn pack_panel(kernel: Kernel, rows: &[f32], n: usize, k: usize, parts: usize, ou
 /// The columns of Bᵀ = `rows` (n × k, row-major).
 pub fn pack_t(kernel: Kernel, pool: &Pool, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
     assert!(rows.len() == n * k && out.len() == Columns::len(kernel, n, k));
-    let (words, parts) = (kernel.panel(k, amx::PARTS), Parts::new(out));
+    let (form, parts) = (Form::whole(kernel), Parts::new(out));
+    let words = form.panel(k);
     pool.run(n.div_ceil(NR), &|j| {
         // SAFETY: each task its panel.
         let out = unsafe { parts.slice(j * words, words) };
-        pack_panel(kernel, &rows[j * NR * k..], NR.min(n - j * NR), k, amx::PARTS, out);
+        pack_panel(form, &rows[j * NR * k..], NR.min(n - j * NR), k, out);
     });
 }
 
 /// The columns of B = `rows` (k × n, row-major).
 pub fn pack(kernel: Kernel, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
     assert!(rows.len() == n * k && out.len() == Columns::len(kernel, n, k));
-    for (j, out) in out.chunks_exact_mut(kernel.panel(k, amx::PARTS)).enumerate() {
-        let (from, cols) = (rows[j * NR..].as_ptr(), NR.min(n - j * NR));
-        // SAFETY: the kernel's CPU features were detected; k rows of n values are there.
-        unsafe {
-            match kernel {
-                Kernel::Avx512 => pack_rows::<NR>(from, 1, n, cols, k, out),
-                Kernel::Amx => {
-                    for pair in 0..amx::padded(k) / 2 {
-                        let row = |i: usize| from.wrapping_add(i * n);
-                        let odd = (2 * pair + 1 < k).then(|| row(2 * pair + 1));
-                        let cols = if 2 * pair < k { cols } else { 0 };
-                        amx::pack_pair((row(2 * pair), odd), cols, pair, amx::PARTS, out);
-                    }
+    for (j, out) in out.chunks_exact_mut(Form::whole(kernel).panel(k)).enumerate() {
+        let cols = NR.min(n - j * NR);
+        match kernel {
+            Kernel::Avx512 | Kernel::Avx2 => {
+                for (to, row) in out.chunks_exact_mut(NR).zip(rows.chunks_exact(n)) {
+                    to[..cols].copy_from_slice(&row[j * NR..][..cols]);
+                    to[cols..].fill(0.0);
+                }
+            }
+            Kernel::Amx => {
+                for pair in 0..amx::padded(k) / 2 {
+                    let row = |i: usize| rows.as_ptr().wrapping_add(i * n + j * NR);
+                    let odd = (2 * pair + 1 < k).then(|| row(2 * pair + 1));
+                    let cols = if 2 * pair < k { cols } else { 0 };
+                    // SAFETY: there are tiles; k rows of n values are there.
+                    unsafe { amx::pack_pair((row(2 * pair), odd), cols, pair, amx::PARTS, out) };
                 }
             }
         }

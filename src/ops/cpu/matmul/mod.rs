@@ -5,15 +5,22 @@
 #[cfg(target_arch = "x86_64")]
 mod amx;
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub mod columns;
+#[cfg(target_arch = "x86_64")]
+mod int8;
 #[cfg(target_arch = "x86_64")]
 pub mod outer;
 #[cfg(target_arch = "x86_64")]
 pub mod panels;
 #[cfg(target_arch = "x86_64")]
 mod tile;
+
+#[cfg(target_arch = "x86_64")]
+pub use int8::ready as int8_ready;
 
 use crate::ops::pool::Pool;
 
@@ -79,6 +86,8 @@ pub enum Store {
 pub enum Kernel {
     /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[12 rows][k][12]`.
     Avx512,
+    /// The same in vectors of eight.
+    Avx2,
     /// Tiles: B as `[panel][depth of 32][part][half][pair of depths][16 × 2]`, A as `[16 rows][depth][part][row][32]`.
     Amx,
 }
@@ -89,6 +98,9 @@ pub enum Route {
     /// Our kernel on vectors; `tiles`: and on matrix tiles, with weights.
     #[cfg(target_arch = "x86_64")]
     Avx512 { tiles: bool },
+    /// Our kernel with weights and what is added to their products, the `gemm` crate for the rest.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
     /// The `gemm` crate, which looks at the CPU itself.
     Gemm,
 }
@@ -100,7 +112,26 @@ impl Route {
         if std::arch::is_x86_feature_detected!("avx512f") {
             return Self::Avx512 { tiles: amx::ready() };
         }
+        #[cfg(target_arch = "x86_64")]
+        if avx2::ready() {
+            return Self::Avx2;
+        }
         Self::Gemm
+    }
+
+    /// Every route that this CPU can go, the best last.
+    #[cfg(test)]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::Gemm];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(avx2::ready().then_some(Self::Avx2));
+            if let Self::Avx512 { tiles } = Self::detect() {
+                all.push(Self::Avx512 { tiles: false });
+                all.extend(tiles.then_some(Self::Avx512 { tiles }));
+            }
+        }
+        all
     }
 
     /// What multiplies packed operands, where something of ours does.
@@ -110,6 +141,8 @@ impl Route {
             Self::Avx512 { tiles: true } => Some(Kernel::Amx),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 { tiles: false } => Some(Kernel::Avx512),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Some(Kernel::Avx2),
             Self::Gemm => None,
         }
     }

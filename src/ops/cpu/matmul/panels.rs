@@ -4,10 +4,10 @@
 use std::cell::RefCell;
 
 use crate::ops::Compute;
-use crate::ops::cpu::matmul::avx512::{self, Tile, pack_transposed};
-use crate::ops::cpu::matmul::columns::Columns;
-use crate::ops::cpu::matmul::tile::{MR, NR};
-use crate::ops::cpu::matmul::{Kernel, amx};
+use crate::ops::cpu::matmul::avx512;
+use crate::ops::cpu::matmul::columns::{Columns, Form};
+use crate::ops::cpu::matmul::tile::{MR, NR, Tile};
+use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8};
 use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
 
@@ -22,11 +22,20 @@ thread_local! {
 }
 
 impl Kernel {
-    /// Rows that are packed together, and their words.
-    fn unit(self, k: usize) -> (usize, usize) {
+    /// Rows that are packed together.
+    const fn unit(self) -> usize {
         match self {
-            Self::Avx512 => (MR, MR * k),
-            Self::Amx => (amx::UNIT, amx::row_words(k, amx::PARTS)),
+            Self::Avx512 | Self::Avx2 => MR,
+            Self::Amx => amx::UNIT,
+        }
+    }
+
+    /// Their words, k deep. Tiles find the nearest bf16 among f32's parts.
+    fn words(self, k: usize, compute: Compute) -> usize {
+        match (self, compute) {
+            (Self::Avx512, Compute::Int8) => int8::row_words(k),
+            (Self::Avx512 | Self::Avx2, _) => MR * k,
+            (Self::Amx, _) => amx::row_words(k, amx::PARTS),
         }
     }
 }
@@ -45,7 +54,7 @@ pub struct Sum<'a> {
 /// How many times fewer words of a packed row are read than there are.
 const fn fewer(compute: Compute) -> usize {
     match compute {
-        Compute::F32 => 1,
+        Compute::F32 | Compute::Int8 => 1,
         Compute::Bf16 => amx::PARTS,
     }
 }
@@ -53,9 +62,9 @@ const fn fewer(compute: Compute) -> usize {
 /// The first row and the number of rows of blocks. They are about equal: a small last one would read the weights for
 /// little.
 pub fn blocks(kernel: Kernel, compute: Compute, m: usize) -> impl Iterator<Item = (usize, usize)> {
-    // Not three times as many in bf16: their other parts are packed all the same.
-    let most = if compute == Compute::Bf16 { 2 * ROWS } else { ROWS };
-    let unit = kernel.unit(1).0;
+    // In bf16 not three times as many: their other parts are packed all the same.
+    let most = if compute == Compute::F32 { ROWS } else { 2 * ROWS };
+    let unit = kernel.unit();
     let step = (m.div_ceil(m.div_ceil(most).max(1)).div_ceil(unit) * unit).max(unit);
     (0..m).step_by(step).map(move |m0| (m0, step.min(m - m0)))
 }
@@ -67,8 +76,8 @@ pub struct Block<'a> {
     pool: &'a Pool,
     m: usize,
     a: &'a mut Words,
-    /// (where it starts, k)
-    places: Vec<(usize, usize)>,
+    /// (where it starts, k, for what)
+    places: Vec<(usize, usize, Compute)>,
     used: usize,
 }
 
@@ -123,12 +132,12 @@ fn stages<'a>(terms: &[(usize, Columns<'a>)], deep: usize) -> Vec<Vec<Piece<'a>>
 
 impl Block<'_> {
     /// Packs m rows of `k` values, `stride` apart; returns their number.
-    pub fn rows(&mut self, data: &[f32], k: usize, stride: usize) -> usize {
+    pub fn rows(&mut self, data: &[f32], k: usize, stride: usize, compute: Compute) -> usize {
         let (m, kernel, start) = (self.m, self.kernel, self.used);
         assert!(k > 0 && (m == 0 || (m - 1) * stride + k <= data.len()));
-        let (unit, words) = kernel.unit(k);
+        let (unit, words) = (kernel.unit(), kernel.words(k, compute));
         let count = m.div_ceil(unit);
-        self.places.push((start, k));
+        self.places.push((start, k, compute));
         self.used += count * words;
         let parts = Parts::new(&mut self.a.at_least(self.used)[start..]);
         let share = count.div_ceil(8).max(1);
@@ -138,9 +147,11 @@ impl Block<'_> {
                 // SAFETY: each task its units; the rows are there; the kernel's CPU features were detected.
                 unsafe {
                     let to = parts.slice(i * words, words);
-                    match kernel {
-                        Kernel::Avx512 => pack_transposed::<MR>(from, stride, have, k, to),
-                        Kernel::Amx => amx::pack_rows(from, stride, have, k, to),
+                    match (kernel, compute) {
+                        (Kernel::Avx512, Compute::Int8) => int8::pack_rows(from, stride, have, k, to),
+                        (Kernel::Avx512, _) => avx512::pack_transposed::<MR>(from, stride, have, k, to),
+                        (Kernel::Avx2, _) => avx2::pack_transposed::<MR>(from, stride, have, k, to),
+                        (Kernel::Amx, _) => amx::pack_rows(from, stride, have, k, to),
                     }
                 }
             }
@@ -155,13 +166,27 @@ impl Block<'_> {
         self.places.len() - 1
     }
 
+    /// Packs m rows of `k` values, one after the other, for the products with a base's weights, and where it is asked for
+    /// in f32 as well; returns both numbers.
+    pub fn twice(&mut self, data: &[f32], k: usize, compute: Compute, exact: bool) -> [usize; 2] {
+        let rounded = self.rows(data, k, k, compute);
+        let again = exact && self.kernel.words(k, compute) != self.kernel.words(k, Compute::F32);
+        [rounded, if again { self.rows(data, k, k, Compute::F32) } else { rounded }]
+    }
+
     /// Depth of a stage, whose packed rows fill half of a cache of `CACHED` words where it is shared with `group` panels.
     fn deep(&self, group: usize, compute: Compute) -> usize {
-        let (unit, words) = self.kernel.unit(amx::DEPTH);
-        let all = self.m.div_ceil(unit).max(1) * words / fewer(compute);
+        let words = self.kernel.words(int8::BLOCK, compute) * amx::DEPTH / int8::BLOCK;
+        let all = self.m.div_ceil(self.kernel.unit()).max(1) * words / fewer(compute);
         let room = if group > 1 { CACHED / 2 } else { CACHED };
         let most = if group > 1 { 512 } else { 1536 };
         (room / all * amx::DEPTH).clamp(128, most)
+    }
+
+    /// Whether these rows can be multiplied with these columns.
+    fn fits(&self, a: usize, b: &Columns<'_>) -> bool {
+        let (_, k, compute) = self.places[a];
+        k == b.k && (compute == Compute::Int8) == (b.compute == Compute::Int8)
     }
 
     /// All sums, over the block's rows. A C's bits depend on its shape alone, not on the tasks or threads.
@@ -170,7 +195,7 @@ impl Block<'_> {
         let mut work = Vec::with_capacity(sums.len());
         for s in sums.iter_mut() {
             let n = s.terms.first().map_or(0, |t| t.1.n);
-            assert!(s.terms.iter().all(|(a, b)| b.kernel() == kernel && b.n == n && b.k == self.places[*a].1));
+            assert!(s.terms.iter().all(|(a, b)| b.kernel() == kernel && b.n == n && self.fits(*a, b)));
             assert!(m == 0 || n == 0 || (s.stride >= n && (m - 1) * s.stride + n <= s.c.len()));
             let group = s.terms.iter().map(|t| t.1.group).max().unwrap_or(1);
             let compute = s.terms.first().map_or(Compute::F32, |t| t.1.compute);
@@ -183,7 +208,7 @@ impl Block<'_> {
     }
 
     fn stage(&self, work: &[Work<'_>], stage: usize) {
-        let count = self.m.div_ceil(self.kernel.unit(1).0);
+        let count = self.m.div_ceil(self.kernel.unit());
         let groups = |w: &Work<'_>| if stage < w.stages.len() { w.n.div_ceil(w.group * NR) } else { 0 };
         let tasks: Vec<(usize, usize)> =
             work.iter().enumerate().flat_map(|(s, w)| (0..groups(w)).map(move |j| (s, j * w.group))).collect();
@@ -203,7 +228,7 @@ impl Block<'_> {
     /// A group of panels, rows of the units `first..last`.
     fn task(&self, w: &Work<'_>, stage: usize, panel: usize, (first, last): (usize, usize), made: &mut Words) {
         let (kernel, pieces) = (self.kernel, &w.stages[stage]);
-        let unit = kernel.unit(1).0;
+        let unit = kernel.unit();
         let made = made.at_least(pieces.iter().map(|p| p.b.scratch(p.k, w.group)).sum());
         let mut at = 0;
         for p in pieces {
@@ -220,9 +245,9 @@ impl Block<'_> {
             let tile = Tile { c, stride: w.stride, rows, cols: NR.min(w.n - j * NR), add: w.add || stage > 0 };
             let mut at = 0;
             let operands = pieces.iter().map(|p| {
-                let (start, k) = self.places[p.a];
-                let words = kernel.unit(k).1;
-                let a = &self.a[start + first * words..][..(last - first) * words][kernel.unit(p.k0).1..];
+                let (start, k, compute) = self.places[p.a];
+                let words = kernel.words(k, compute);
+                let a = &self.a[start + first * words..][..(last - first) * words][kernel.words(p.k0, compute)..];
                 let b = p.b.get((j, panel), (p.k0, p.k), &made[at..]);
                 at += p.b.scratch(p.k, w.group);
                 (p, a, words, b)
@@ -243,9 +268,13 @@ unsafe fn multiply<'a>(
     // SAFETY: by contract.
     unsafe {
         match kernel {
-            Kernel::Avx512 => {
+            Kernel::Avx512 | Kernel::Avx2 => {
                 for (p, a, unit, b) in operands {
-                    avx512::panel(tile, p.k, (a, unit), b);
+                    match (kernel, p.b.form) {
+                        (_, Form::Int8) => int8::panel(tile, p.k, (a, unit), b),
+                        (Kernel::Avx2, _) => avx2::panel(tile, p.k, (a, unit), b),
+                        _ => avx512::panel(tile, p.k, (a, unit), b),
+                    }
                     tile.add = true;
                 }
             }
@@ -256,7 +285,7 @@ unsafe fn multiply<'a>(
                         unit,
                         b,
                         depths: p.k.div_ceil(amx::DEPTH),
-                        parts: p.b.parts,
+                        parts: if let Form::Parts(parts) = p.b.form { parts } else { amx::PARTS },
                         compute: p.b.compute,
                     })
                     .collect();

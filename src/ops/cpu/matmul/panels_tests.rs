@@ -26,12 +26,7 @@ fn made(kernel: Kernel, values: &[f32], (rows, cols): (usize, usize), side: Side
 
 #[test]
 fn sums_of_products_in_odd_shapes() {
-    let kernels: &[Kernel] = match Route::detect() {
-        Route::Gemm => &[],
-        Route::Avx512 { tiles: false } => &[Kernel::Avx512],
-        Route::Avx512 { tiles: true } => &[Kernel::Avx512, Kernel::Amx],
-    };
-    kernels.iter().for_each(|&kernel| in_odd_shapes(kernel));
+    Route::all().into_iter().filter_map(Route::kernel).for_each(in_odd_shapes);
 }
 
 fn in_odd_shapes(kernel: Kernel) {
@@ -60,7 +55,10 @@ fn in_odd_shapes(kernel: Kernel) {
                 let mut other = vec![f32::NAN; m * n];
                 for (m0, m) in blocks(kernel, Compute::F32, m) {
                     with_block(kernel, &pool, m, |block| {
-                        let (big, low) = (block.rows(&x[m0 * k..], k, k), block.rows(&low[m0 * r..], r, r));
+                        let (big, low) = (
+                            block.rows(&x[m0 * k..], k, k, Compute::F32),
+                            block.rows(&low[m0 * r..], r, r, Compute::F32),
+                        );
                         let (c, other) = (&mut c[m0 * (n + 3)..], &mut other[m0 * n..]);
                         let terms =
                             vec![(big, Columns::new(kernel, &packed, n, k)), (low, Columns::new(kernel, &small, n, r))];
@@ -109,16 +107,39 @@ fn to_bf16(v: f32) -> f64 {
     (v / ulp).round() * ulp
 }
 
+/// Blocks of 64 of a row, in whole multiples of a 127th of the largest. Rounded as the kernel does: by an inverse in f32.
+fn to_int8(row: &[f32]) -> Vec<f64> {
+    let block = |b: &[f32]| -> Vec<f64> {
+        let largest = b.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let (scale, inverse) = if largest < 1e-35 { (0.0, 0.0) } else { (largest / 127.0, 127.0 / largest) };
+        b.iter().map(|v| f64::from(scale) * f64::from((v * inverse).round_ties_even())).collect()
+    };
+    row.chunks(64).flat_map(block).collect()
+}
+
+fn rounded(compute: Compute, row: &[f32]) -> Vec<f64> {
+    match compute {
+        Compute::F32 => row.iter().map(|v| f64::from(*v)).collect(),
+        Compute::Bf16 => row.iter().map(|v| to_bf16(*v)).collect(),
+        Compute::Int8 => to_int8(row),
+    }
+}
+
+/// What this CPU can multiply by.
+fn cases() -> Vec<(Kernel, Compute)> {
+    let of = |kernel| match kernel {
+        Kernel::Amx => vec![Compute::F32, Compute::Bf16],
+        Kernel::Avx512 if int8::ready() => vec![Compute::F32, Compute::Int8],
+        _ => vec![Compute::F32],
+    };
+    let kernels = Route::all().into_iter().filter_map(Route::kernel);
+    kernels.flat_map(|kernel| of(kernel).into_iter().map(move |compute| (kernel, compute))).collect()
+}
+
 /// Every encoding, both ways round: a weight's columns made in the task give the product of the decoded values; in bf16,
-/// that of the nearest bf16 on both sides.
+/// that of the nearest bf16 on both sides, in int8 that of both sides' codes.
 #[test]
 fn stored_weights_of_every_encoding() {
-    let cases = [(Kernel::Avx512, Compute::F32), (Kernel::Amx, Compute::F32), (Kernel::Amx, Compute::Bf16)];
-    let cases = match Route::detect() {
-        Route::Gemm => &cases[..0],
-        Route::Avx512 { tiles: false } => &cases[..1],
-        Route::Avx512 { tiles: true } => &cases[..],
-    };
     for (case, encoding) in Encoding::ALL.into_iter().enumerate() {
         // BF16 goes a way of its own on tiles: several stages of it, too.
         let (rows, cols) = match encoding {
@@ -140,12 +161,12 @@ fn stored_weights_of_every_encoding() {
             let m = if encoding == Encoding::Q8_0 { 800 } else { 40 + 250 * (case % 2) };
             let x = random(case as u64, m * k);
             let at = |j: usize, i: usize| if side == Side::Forward { j * cols + i } else { i * cols + j };
-            for &(kernel, compute) in cases {
-                let round = if compute == Compute::Bf16 { to_bf16 } else { f64::from };
-                let (xs, ws): (Vec<f64>, Vec<f64>) =
-                    (x.iter().map(|v| round(*v)).collect(), decoded.iter().map(|v| round(*v)).collect());
-                let want: Vec<f64> =
-                    (0..m * n).map(|c| (0..k).map(|i| xs[c / n * k + i] * ws[at(c % n, i)]).sum()).collect();
+            let columns: Vec<f32> = (0..n * k).map(|i| decoded[at(i / k, i % k)]).collect();
+            for (kernel, compute) in cases() {
+                let whole = |rows: &[f32]| rows.chunks(k).flat_map(|row| rounded(compute, row)).collect::<Vec<f64>>();
+                let (xs, ws) = (whole(&x), whole(&columns));
+                let dot = |i: usize, j: usize| xs[i * k..][..k].iter().zip(&ws[j * k..][..k]).map(|(x, w)| x * w).sum();
+                let want: Vec<f64> = (0..m * n).map(|c| dot(c / n, c % n)).collect();
                 let size = want.iter().map(|v: &f64| v.abs()).fold(0.0, f64::max);
                 let mut c = vec![f32::NAN; m * n];
                 product(&Pool::new(3), &mut c, (&x, k), Columns::stored(kernel, w, side, compute));
@@ -163,7 +184,7 @@ fn product(pool: &Pool, c: &mut [f32], (x, k): (&[f32], usize), b: Columns<'_>) 
     let n = b.columns();
     for (m0, rows) in blocks(b.kernel(), b.compute(), x.len() / k) {
         with_block(b.kernel(), pool, rows, |block| {
-            let terms = vec![(block.rows(&x[m0 * k..], k, k), b)];
+            let terms = vec![(block.rows(&x[m0 * k..], k, k, b.compute()), b)];
             block.sums(&mut [Sum { c: &mut c[m0 * n..], stride: n, add: false, terms }]);
         });
     }
@@ -173,7 +194,10 @@ fn product(pool: &Pool, c: &mut [f32], (x, k): (&[f32], usize), b: Columns<'_>) 
 #[test]
 #[ignore = "a measurement"]
 fn product_speed() {
-    let kernel = Route::detect().kernel().expect("a kernel of ours");
+    Route::all().into_iter().filter_map(Route::kernel).for_each(speed_of);
+}
+
+fn speed_of(kernel: Kernel) {
     let pool = Pool::new(1);
     let shapes =
         [(64, 4096, 576), (128, 576, 1536), (224, 576, 576), (224, 1536, 576), (224, 512, 2048), (432, 3072, 576)];
@@ -196,8 +220,10 @@ fn product_speed() {
                 };
                 let mut line =
                     format!("{kernel:?} {encoding:?} {m}×{n}×{k} {side:?}: {:.0} GFLOP/s", speed(Compute::F32));
-                if kernel == Kernel::Amx {
-                    line += &format!(", in bf16 {:.0}", speed(Compute::Bf16));
+                match kernel {
+                    Kernel::Amx => line += &format!(", in bf16 {:.0}", speed(Compute::Bf16)),
+                    Kernel::Avx512 if int8::ready() => line += &format!(", in int8 {:.0}", speed(Compute::Int8)),
+                    _ => {}
                 }
                 std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()).unwrap();
             }

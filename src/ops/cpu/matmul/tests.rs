@@ -5,14 +5,6 @@ fn random(key: u64, len: usize) -> Vec<f32> {
     (0..len as u64).map(|i| uniform_at(key, i) as f32 - 0.5).collect()
 }
 
-fn routes() -> Vec<Route> {
-    let mut routes = vec![Route::Gemm];
-    if Route::detect() != Route::Gemm {
-        routes.push(Route::detect());
-    }
-    routes
-}
-
 /// Every route, odd sizes, both operands plain and transposed, set and add, against f64.
 #[test]
 fn equals_the_plain_product() {
@@ -29,7 +21,7 @@ fn equals_the_plain_product() {
     ];
     for (s, &(m, n, k)) in sizes.iter().enumerate() {
         let (a, b, c0) = (random(1, m * k), random(2, k * n), random(3 + s as u64, m * (n + 3)));
-        for route in routes() {
+        for route in Route::all() {
             for (ta, tb, into, here) in [
                 (false, false, Store::Set, false),
                 (false, true, Store::Add, false),
@@ -72,7 +64,7 @@ fn equals_the_plain_product() {
 fn thread_count_does_not_change_a_bit() {
     let (m, n, k) = (130, 600, 900);
     let (a, b) = (random(1, m * k), random(2, n * k));
-    for route in routes() {
+    for route in Route::all() {
         let result = |threads| {
             let mut c = vec![0.0; m * n];
             matmul(
@@ -110,7 +102,7 @@ fn speed() {
         ] {
             let (a, b) = (random(1, m * k), random(2, n * k));
             let mut c = vec![0.0; m * n];
-            for route in routes() {
+            for route in Route::all() {
                 let flop = (2 * m * n * k) as f64;
                 let repeats = (2e10 / flop).clamp(3.0, 20000.0) as usize;
                 let mut best = f64::MAX;

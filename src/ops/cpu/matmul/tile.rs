@@ -10,6 +10,17 @@ pub(super) const NR: usize = 32;
 #[repr(align(64))]
 pub(super) struct Sums(pub [f32; MR * NR]);
 
+/// A tile of C: its first element, the length of a row, and how far it reaches.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    pub c: *mut f32,
+    pub stride: usize,
+    pub rows: usize,
+    pub cols: usize,
+    /// To what C holds, or in its place.
+    pub add: bool,
+}
+
 /// `sums[i][j] = Σ a[k][i]·b[k][j]` over `$rows` rows and 32 columns; register of (row, half) given per row.
 macro_rules! wide {
     ($name:ident, $(($a:literal, $x:literal, $low:literal, $high:literal, $to:literal)),*) => {

@@ -1,0 +1,279 @@
+//! Products in eight bits (AVX-512 VNNI): the rows and the columns are rounded in blocks of 64 depths, each block to
+//! whole multiples of a 127th of its largest magnitude. A block's sum of products is an exact integer; the blocks' sums,
+//! times both scales, are added up in f32.
+//!
+//! `vpdpbusd` multiplies unsigned with signed bytes: a column's are its codes + 128, and each row's sum begins with −128
+//! times the sum of its codes.
+
+use std::arch::asm;
+use std::arch::x86_64::*;
+
+use crate::ops::cpu::matmul::avx512::{mask, transpose};
+use crate::ops::cpu::matmul::tile::{MR, NR, Sums, Tile};
+
+/// Depths with one scale.
+pub const BLOCK: usize = 64;
+/// Depths in a word.
+const QUAD: usize = 4;
+const QUADS: usize = BLOCK / QUAD;
+/// Words of a block of 12 rows: `[quad][row]`, then the rows' scales, then what their sums begin with.
+const ROWS: usize = QUADS * MR + 2 * MR;
+/// Words of a block of 32 columns: `[quad][column]`, then the columns' scales.
+const COLUMNS: usize = QUADS * NR + NR;
+
+pub fn ready() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx512f") && has!("avx512bw") && has!("avx512vnni")
+}
+
+/// Words of 12 packed rows.
+pub const fn row_words(k: usize) -> usize {
+    k.div_ceil(BLOCK) * ROWS
+}
+
+/// Words of a panel of 32 packed columns.
+pub const fn panel_words(k: usize) -> usize {
+    k.div_ceil(BLOCK) * COLUMNS
+}
+
+/// What 16 blocks' codes are multiplied with and their values before that, where these are the largest of their values'
+/// magnitudes. Where one is no number its scale is none either; below 1e-35 all are zero.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn scales(largest: __m512i) -> (__m512, __m512) {
+    let (largest, all) = (_mm512_castsi512_ps(largest), _mm512_set1_ps(127.0));
+    let some = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(largest, _mm512_set1_ps(1e-35));
+    (_mm512_maskz_div_ps(some, largest, all), _mm512_maskz_div_ps(some, all, largest))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn magnitude(v: __m512) -> __m512i {
+    _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(i32::MAX))
+}
+
+/// A block of at most 16 rows of `k` ≤ 64 values, `stride` apart: a quad of codes of each row to a lane, and the rows'
+/// scales.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn block(src: *const f32, stride: usize, rows: usize, k: usize) -> ([__m512; 16], __m512) {
+    let row = |r: usize| -> [__m512; 4] {
+        std::array::from_fn(|i| {
+            // SAFETY: masked to what is there, by contract.
+            unsafe { _mm512_maskz_loadu_ps(mask(k.saturating_sub(16 * i)), src.wrapping_add(r * stride + 16 * i)) }
+        })
+    };
+    let mut all = [_mm512_setzero_ps(); 16];
+    for (r, all) in all.iter_mut().enumerate().take(rows) {
+        let [a, b, c, d] = row(r).map(|v| magnitude(v));
+        *all = _mm512_castsi512_ps(_mm512_max_epi32(_mm512_max_epi32(a, b), _mm512_max_epi32(c, d)));
+    }
+    transpose(&mut all);
+    let largest = all.iter().fold(_mm512_setzero_si512(), |m, v| _mm512_max_epi32(m, _mm512_castps_si512(*v)));
+    let (scale, by) = scales(largest);
+    let mut inverse = [0.0; 16];
+    // SAFETY: 16 floats.
+    unsafe { _mm512_storeu_ps(inverse.as_mut_ptr(), by) };
+    for (r, (all, by)) in all.iter_mut().zip(inverse).enumerate() {
+        if r >= rows {
+            *all = _mm512_setzero_ps();
+            continue;
+        }
+        let code = |v| _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(v, _mm512_set1_ps(by))));
+        let [a, b, c, d] = row(r).map(code);
+        let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(a), b);
+        let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(c), d);
+        *all = _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high));
+    }
+    transpose(&mut all);
+    (all, scale)
+}
+
+/// `rows` ≤ 12 rows of `k` values, `stride` apart, zero where nothing is.
+///
+/// # Safety
+/// [`ready`]; the rows are there.
+#[target_feature(enable = "avx512f,avx512vnni")]
+pub unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
+    assert!(rows <= MR && out.len() == row_words(k));
+    for (d, out) in out.chunks_exact_mut(ROWS).enumerate() {
+        // SAFETY: within the rows; 12 words of 16 are stored.
+        unsafe {
+            let (quads, scale) = block(src.add(d * BLOCK), stride, rows, (k - d * BLOCK).min(BLOCK));
+            let (mut sum, minus) = (_mm512_setzero_si512(), _mm512_set1_epi8(i8::MIN));
+            let to = out.as_mut_ptr();
+            for (q, v) in quads.into_iter().enumerate() {
+                // +128 times the codes.
+                sum = _mm512_dpbusd_epi32(sum, minus, _mm512_castps_si512(v));
+                _mm512_mask_storeu_ps(to.add(q * MR), mask(MR), v);
+            }
+            let begin = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
+            _mm512_mask_storeu_ps(to.add(QUADS * MR), mask(MR), scale);
+            _mm512_mask_storeu_ps(to.add(QUADS * MR + MR), mask(MR), _mm512_castsi512_ps(begin));
+        }
+    }
+}
+
+/// `n` ≤ 32 rows of `k` values, `stride` apart, as columns.
+///
+/// # Safety
+/// As [`pack_rows`].
+#[target_feature(enable = "avx512f")]
+pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+    assert!(n <= NR && out.len() == panel_words(k));
+    for (d, out) in out.chunks_exact_mut(COLUMNS).enumerate() {
+        for half in 0..2 {
+            let rows = n.saturating_sub(16 * half).min(16);
+            // SAFETY: within the rows; a quad has 32 words.
+            unsafe {
+                let from = src.wrapping_add(16 * half * stride + d * BLOCK);
+                let (quads, scale) = block(from, stride, rows, (k - d * BLOCK).min(BLOCK));
+                for (q, v) in quads.iter().enumerate() {
+                    put_unsigned(_mm512_castps_si512(*v), out.as_mut_ptr().add(q * NR + 16 * half));
+                }
+                _mm512_storeu_ps(out.as_mut_ptr().add(QUADS * NR + 16 * half), scale);
+            }
+        }
+    }
+}
+
+/// Codes + 128.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn put_unsigned(codes: __m512i, to: *mut f32) {
+    let v = _mm512_xor_si512(codes, _mm512_set1_epi32(0x8080_8080_u32 as i32));
+    // SAFETY: 16 words are there, by the callers.
+    unsafe { _mm512_storeu_ps(to, _mm512_castsi512_ps(v)) };
+}
+
+/// One block of 32 columns, of which `n` are there: `k` ≤ 64 rows of them, `stride` apart.
+///
+/// # Safety
+/// As [`pack_rows`].
+#[target_feature(enable = "avx512f")]
+pub unsafe fn pack_block(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+    assert!(n <= NR && k <= BLOCK && out.len() >= COLUMNS);
+    for half in 0..2 {
+        let have = mask(n.saturating_sub(16 * half));
+        // SAFETY: masked to the columns that are there; past the last row nothing is read.
+        let row = |d: usize| unsafe {
+            let have = if d < k { have } else { 0 };
+            _mm512_maskz_loadu_ps(have, src.wrapping_add(d * stride + 16 * half))
+        };
+        let mut largest = _mm512_setzero_si512();
+        for d in 0..k {
+            largest = _mm512_max_epi32(largest, magnitude(row(d)));
+        }
+        let (scale, inverse) = scales(largest);
+        let low = _mm512_set1_epi32(255);
+        for q in 0..QUADS {
+            let code = |d: usize| _mm512_cvtps_epi32(_mm512_mul_ps(row(QUAD * q + d), inverse));
+            let (a, b) = (_mm512_and_si512(code(0), low), _mm512_and_si512(code(1), low));
+            let (c, d) = (_mm512_and_si512(code(2), low), _mm512_slli_epi32::<24>(code(3)));
+            let word = _mm512_or_si512(_mm512_or_si512(a, _mm512_slli_epi32::<8>(b)), _mm512_slli_epi32::<16>(c));
+            // SAFETY: a quad has 32 words.
+            unsafe { put_unsigned(_mm512_or_si512(word, d), out.as_mut_ptr().add(q * NR + 16 * half)) };
+        }
+        // SAFETY: after the quads there are 32 scales.
+        unsafe {
+            _mm512_storeu_ps(out.as_mut_ptr().add(QUADS * NR + 16 * half), scale);
+        }
+    }
+}
+
+/// `sums[i][j]` (+)= a block's (`before`: all ones to add, zero to set), over `$rows` rows and 32 columns; register of (row, half) given per row.
+macro_rules! kernel {
+    ($name:ident, $(($row:literal, $x:literal, $low:literal, $high:literal)),*) => {
+        #[target_feature(enable = "avx512f,avx512vnni")]
+        unsafe fn $name(a: *const f32, b: *const f32, before: u16, sums: &mut Sums) {
+            // SAFETY: reads a block of rows and one of columns, writes only `sums`.
+            unsafe {
+                asm!(
+                    $(
+                        concat!("vpbroadcastd zmm", $low, ", dword ptr [{a} + 816 + 4*", $row, "]"),
+                        concat!("vmovdqa64 zmm", $high, ", zmm", $low),
+                    )*
+                    "2:",
+                    "vmovups zmm0, [{b}]",
+                    "vmovups zmm1, [{b} + 64]",
+                    "prefetcht0 [{b} + 2176]",
+                    "prefetcht0 [{b} + 2240]",
+                    $(
+                        concat!("vpbroadcastd zmm", $x, ", dword ptr [{a} + 4*", $row, "]"),
+                        concat!("vpdpbusd zmm", $low, ", zmm0, zmm", $x),
+                        concat!("vpdpbusd zmm", $high, ", zmm1, zmm", $x),
+                    )*
+                    "add {a}, 48",
+                    "add {b}, 128",
+                    "dec {k}",
+                    "jnz 2b",
+                    "vmovups zmm0, [{b}]",
+                    "vmovups zmm1, [{b} + 64]",
+                    "kmovw k1, {before:e}",
+                    $(
+                        concat!("vbroadcastss zmm", $x, ", dword ptr [{a} + 4*", $row, "]"),
+                        concat!("vcvtdq2ps zmm", $low, ", zmm", $low),
+                        concat!("vcvtdq2ps zmm", $high, ", zmm", $high),
+                        concat!("vmulps zmm", $low, ", zmm", $low, ", zmm0"),
+                        concat!("vmulps zmm", $high, ", zmm", $high, ", zmm1"),
+                        concat!("vmovups zmm6{{k1}}{{z}}, [{s} + 128*", $row, "]"),
+                        concat!("vmovups zmm7{{k1}}{{z}}, [{s} + 64 + 128*", $row, "]"),
+                        concat!("vfmadd213ps zmm", $low, ", zmm", $x, ", zmm6"),
+                        concat!("vfmadd213ps zmm", $high, ", zmm", $x, ", zmm7"),
+                        concat!("vmovups [{s} + 128*", $row, "], zmm", $low),
+                        concat!("vmovups [{s} + 64 + 128*", $row, "], zmm", $high),
+                    )*
+                    a = inout(reg) a => _,
+                    b = inout(reg) b => _,
+                    k = inout(reg) QUADS => _,
+                    s = in(reg) sums.0.as_mut_ptr(),
+                    before = in(reg) u32::from(before),
+                    out("k1") _, out("zmm6") _, out("zmm7") _,
+                    out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
+                    out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _, out("zmm12") _, out("zmm13") _,
+                    out("zmm14") _, out("zmm15") _, out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _,
+                    out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _, out("zmm24") _, out("zmm25") _,
+                    out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _, out("zmm30") _, out("zmm31") _,
+                    options(nostack),
+                );
+            }
+        }
+    };
+}
+#[rustfmt::skip]
+kernel!(rows12, (0, 2, 8, 20), (1, 3, 9, 21), (2, 4, 10, 22), (3, 5, 11, 23), (4, 2, 12, 24), (5, 3, 13, 25),
+    (6, 4, 14, 26), (7, 5, 15, 27), (8, 2, 16, 28), (9, 3, 17, 29), (10, 4, 18, 30), (11, 5, 19, 31));
+#[rustfmt::skip]
+kernel!(rows8, (0, 2, 8, 20), (1, 3, 9, 21), (2, 4, 10, 22), (3, 5, 11, 23), (4, 2, 12, 24), (5, 3, 13, 25),
+    (6, 4, 14, 26), (7, 5, 15, 27));
+kernel!(rows4, (0, 2, 8, 20), (1, 3, 9, 21), (2, 4, 10, 22), (3, 5, 11, 23));
+
+/// All rows of the tile (at most 32 columns) from packed rows of A and one packed panel of B, `k` deep.
+///
+/// # Safety
+/// [`ready`]; `a` holds the packed rows, 12 after 12 so many words apart, and the tile belongs to this task.
+#[target_feature(enable = "avx512f,avx512vnni")]
+pub unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
+    let blocks = k.div_ceil(BLOCK);
+    let words = row_words(k);
+    assert!(t.rows > 0 && unit >= words && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + words);
+    assert!(b.len() >= panel_words(k));
+    let mut sums = Sums([0.0; MR * NR]);
+    for i in (0..t.rows).step_by(MR) {
+        let rows = MR.min(t.rows - i);
+        let a = a[i / MR * unit..].as_ptr();
+        // SAFETY: by contract.
+        unsafe {
+            for d in 0..blocks {
+                let (a, b) = (a.add(d * ROWS), b.as_ptr().add(d * COLUMNS));
+                let before = if d == 0 { 0 } else { u16::MAX };
+                match rows {
+                    9.. => rows12(a, b, before, &mut sums),
+                    5.. => rows8(a, b, before, &mut sums),
+                    _ => rows4(a, b, before, &mut sums),
+                }
+            }
+            t.store(&sums, i, rows);
+        }
+    }
+}
