@@ -120,7 +120,7 @@ pub struct Flags {
     /// The same as --device cpu
     #[arg(long)]
     pub force_cpu: bool,
-    /// f32, or training's products with the base in bf16 (CPUs with AMX) or int8 (with AVX-512 VNNI)
+    /// f32, or training's products with the base in bf16 (CPUs with AMX) or int8 (with AVX-512 VNNI, no AMX)
     #[arg(long)]
     pub compute: Option<String>,
     /// 0 = all cores

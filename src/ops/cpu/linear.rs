@@ -49,7 +49,7 @@ impl Cpu {
         linears: &[Linear<'_, Buf, ()>],
     ) -> Option<Vec<Option<Buf>>> {
         let inn = linears.first()?.w.source.cols;
-        // In bf16 a row is to come out the same beside few rows and many.
+        // In fewer bits a row is to come out the same beside few rows and many.
         if x.len() > FEW_ROWS * inn || linears.iter().any(|l| l.w.compute != Compute::F32) {
             return None;
         }

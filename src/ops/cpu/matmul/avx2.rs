@@ -19,7 +19,7 @@ macro_rules! kernel {
     ($name:ident, $(($row:literal, $x:literal, $low:literal, $high:literal)),*) => {
         #[target_feature(enable = "avx2,fma")]
         unsafe fn $name(a: *const f32, b: *const f32, k: usize, sums: *mut f32) {
-            // SAFETY: reads 12·k and 32·k floats from the block's and the panel's first on, writes rows of `sums`.
+            // SAFETY: of each depth reads its rows of the block's 12 and 16 of the panel's 32 columns, writes rows of `sums`.
             unsafe {
                 asm!(
                     $(

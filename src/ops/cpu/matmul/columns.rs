@@ -118,6 +118,7 @@ impl<'a> Columns<'a> {
     /// Made when they are needed.
     pub fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side, compute: Compute) -> Self {
         let ((n, k), form) = (shape(&w, side), Form::of(kernel, w.encoding, compute));
+        assert!(form != Form::Int8 || int8::ready());
         let deep = if form == Form::Int8 { int8::BLOCK } else { amx::DEPTH };
         let block = w.encoding.block().0.max(deep);
         let together = if w.encoding == Encoding::BF16 { TOGETHER } else { 1 };

@@ -84,7 +84,7 @@ pub enum Store {
 /// the CPU has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[12 rows][k][12]`.
+    /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[12 rows][k][12]`; in eight bits as `int8` says.
     Avx512,
     /// The same in vectors of eight.
     Avx2,

@@ -145,6 +145,8 @@ fn stored_weights_of_every_encoding() {
         let (rows, cols) = match encoding {
             Encoding::BF16 => (1300, 2000),
             e if e.block().0 == 1 => (70, 333),
+            // Several stages in eight bits, too.
+            Encoding::Q4K => (70, 2048),
             _ => (70, 1280),
         };
         let values: Vec<f32> = random(7, rows * cols).iter().map(|v| v * 0.2).collect();
@@ -175,6 +177,35 @@ fn stored_weights_of_every_encoding() {
                     assert!((f64::from(*a) - b).abs() < 3e-6 * size, "{}", what());
                 }
             }
+        }
+    }
+}
+
+/// What is no number stays none, in its row of C or its column.
+#[test]
+fn not_numbers_stay_so() {
+    let (m, n, k) = (14, 40, 200);
+    for (kernel, compute) in cases() {
+        for (bad, side) in
+            [f32::NAN, f32::INFINITY, -f32::INFINITY].into_iter().flat_map(|b| [(b, Side::Forward), (b, Side::Back)])
+        {
+            let (rows, cols) = if side == Side::Forward { (n, k) } else { (k, n) };
+            let (mut x, mut w) = (random(1, m * k), random(2, n * k));
+            let (i, j, depth) = (13, 33, 150);
+            x[i * k + depth] = bad;
+            let of = |x: &[f32], w: &[f32]| {
+                let bytes: Vec<u8> = w.iter().flat_map(|v| v.to_le_bytes()).collect();
+                let w = WeightRef { bytes: &bytes, encoding: Encoding::F32, rows, cols, row_order: RowOrder::Hf };
+                let mut c = vec![0.0; m * n];
+                product(&Pool::new(1), &mut c, (x, k), Columns::stored(kernel, w, side, compute));
+                c
+            };
+            let c = of(&x, &w);
+            assert!((0..m * n).all(|at| c[at].is_finite() == (at / n != i)), "{kernel:?} {compute:?} {side:?} {bad}");
+            x[i * k + depth] = 0.5;
+            w[if side == Side::Forward { j * k + depth } else { depth * n + j }] = bad;
+            let c = of(&x, &w);
+            assert!((0..m * n).all(|at| c[at].is_finite() == (at % n != j)), "{kernel:?} {compute:?} {side:?} {bad}");
         }
     }
 }

@@ -82,17 +82,18 @@ fn low_rank_term_with_and_without_dropout() {
 #[test]
 fn fused_linears_equal_each_alone() {
     for cpu in cpus() {
-        fused_equals_each(&cpu);
+        cpu.computes().iter().for_each(|&compute| fused_equals_each(&cpu, compute));
     }
 }
 
-fn fused_equals_each(cpu: &Cpu) {
+fn fused_equals_each(cpu: &Cpu, compute: Compute) {
     for (case, (m, inn, outs, ranks)) in [
         (1, 16, vec![8], vec![2]),
         (9, 33, vec![7, 40], vec![3, 0]),
         (30, 64, vec![64, 32, 32], vec![8, 8, 8]),
         (700, 48, vec![100], vec![16]),
         (5, 20, vec![20, 12], vec![0, 0]),
+        (40, 18, vec![18, 130], vec![4, 2]),
     ]
     .into_iter()
     .enumerate()
@@ -107,7 +108,7 @@ fn fused_equals_each(cpu: &Cpu) {
         let pairs: Vec<_> = outs.iter().zip(&ranks).map(|(&o, &r)| halves(r, o)).collect();
         let linears: Vec<_> = (0..outs.len())
             .map(|i| Linear {
-                w: Matrix { resident: &(), source: source(&sources[i]), compute: Compute::F32 },
+                w: Matrix { resident: &(), source: source(&sources[i]), compute },
                 bias: (i % 2 == 1).then_some(&biases[i]),
                 pair: (ranks[i] > 0).then(|| {
                     let (a, b) = &pairs[i];
@@ -155,7 +156,8 @@ fn fused_equals_each(cpu: &Cpu) {
 #[test]
 fn linears_of_several_encodings_equal_each_alone() {
     use Encoding::{BF16, F16, F32, Q4_1, Q4K, Q6K, Q8_0};
-    for cpu in cpus() {
+    let cpus = cpus();
+    for (cpu, compute) in cpus.iter().flat_map(|cpu| cpu.computes().iter().map(move |c| (cpu, *c))) {
         for (case, kinds) in
             [[Q4K, Q8_0, Q6K], [BF16, F32, F16], [Q8_0, Q4_1, BF16], [Q4K, BF16, F32]].into_iter().enumerate()
         {
@@ -168,7 +170,7 @@ fn linears_of_several_encodings_equal_each_alone() {
                 .zip(&bytes)
                 .map(|(&encoding, bytes)| {
                     let source = WeightRef { bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
-                    let w = Matrix { resident: &(), source, compute: Compute::F32 };
+                    let w = Matrix { resident: &(), source, compute };
                     Linear { w, bias: None, pair: None }
                 })
                 .collect();
@@ -181,8 +183,8 @@ fn linears_of_several_encodings_equal_each_alone() {
                     cpu.linears(&mut ys, &x, &linears);
                     cpu.linears_back(Some((&mut dx, true)), &x, &linears, backs());
                 } else {
-                    each_linear(&cpu, &mut ys, &x, &linears);
-                    each_linear_back(&cpu, Some((&mut dx, true)), &x, &linears, backs());
+                    each_linear(cpu, &mut ys, &x, &linears);
+                    each_linear_back(cpu, Some((&mut dx, true)), &x, &linears, backs());
                 }
                 ys.push(dx);
                 ys
@@ -190,7 +192,7 @@ fn linears_of_several_encodings_equal_each_alone() {
             for (one, other) in of(true).iter().zip(&of(false)) {
                 let scale = other.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
                 let same = one.iter().zip(&other[..]).all(|(a, b)| (a - b).abs() <= 3e-6 * scale);
-                assert!(same, "{} {kinds:?}", cpu.route());
+                assert!(same, "{} {compute:?} {kinds:?}", cpu.route());
             }
         }
     }
