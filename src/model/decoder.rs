@@ -2,6 +2,7 @@
 
 use crate::lora::{Adapter, Pair, Stored};
 use crate::model::room::Room;
+use crate::model::taught::Taught;
 use crate::model::{Dropout, ModelError};
 use crate::ops::{Compute, LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
 use crate::weights::{LinearId, ModelConfig, Norm, Site, Weights};
@@ -17,6 +18,8 @@ pub(super) struct Decoder<O: Ops> {
     pub label_smoothing: f32,
     /// How gradients are computed.
     pub training: Compute,
+    /// What the base said of what it teaches.
+    pub taught: Taught,
     pub room: Room,
     pub stop: Stop,
     /// Radians a position, `head_dim / 2` of them.
@@ -70,7 +73,19 @@ impl<O: Ops> Decoder<O> {
         let frequencies = frequencies(weights.config());
         let stop = Stop(Box::new(|| false));
         let (label_smoothing, training) = (0.0, Compute::F32);
-        Ok(Self { ops, layers, output_norm, head, label_smoothing, training, room, stop, frequencies, weights })
+        Ok(Self {
+            ops,
+            layers,
+            output_norm,
+            head,
+            label_smoothing,
+            training,
+            taught: Taught::default(),
+            room,
+            stop,
+            frequencies,
+            weights,
+        })
     }
 
     pub fn config(&self) -> &ModelConfig {

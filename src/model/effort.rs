@@ -55,19 +55,18 @@ impl<O: Ops> Decoder<O> {
 
     fn effort_of(&self, packed: &Packed, back: bool) -> Effort {
         let c = self.config();
-        let taught = packed.taught.as_deref();
         let head = (c.vocab * c.hidden) as f64;
         let (told, distilled) = (packed.told.rows.len() as f64, packed.distilled.rows.len() as f64);
         // The gradient of the input takes as much as the output; attention's, two and a half times as much.
         let (linear, attention, asked) = if back { (2.0, 3.5, 2.0) } else { (1.0, 1.0, 1.0) };
         let mut products = linear * self.linear_products(packed) + attention * self.attention_products(packed);
         products += head * (asked * told + (asked + 1.0) * distilled);
-        products += taught.map_or(0.0, |t| self.linear_products(t) + self.attention_products(t));
+        products += packed.taught.iter().map(|t| self.linear_products(t) + self.attention_products(t)).sum::<f64>();
         let forwards = |p: &Packed| (4 * p.ids.len() * (c.hidden + self.kept_width())) as u64;
         let rows = packed.ids.len();
         let (least, layer) = if back { self.held(rows) } else { (forwards(packed), 0) };
         let kept = least + self.layers.len() as u64 * layer;
-        Effort { products, rows, kept, least, beside: taught.map_or(0, forwards) }
+        Effort { products, rows, kept, least, beside: packed.taught.iter().map(forwards).max().unwrap_or(0) }
     }
 
     /// Forwards, the last layer only where it is read.

@@ -41,12 +41,6 @@ impl<O: Ops> Decoder<O> {
         (picked, logits)
     }
 
-    /// The base's last hidden states of what it is to teach.
-    pub fn taught(&self, packed: &Packed, compute: Compute) -> Result<Option<O::Buf>, ModelError> {
-        let lora = Lora { compute, ..Lora::default() };
-        packed.taught.as_ref().map(|taught| self.stack(&taught.ids, Pass::of(taught, lora), None)).transpose()
-    }
-
     /// The losses of every row that is asked for, stretch by stretch; with `weight`, `each` takes the gradient of the
     /// logits at some rows: (rows, rows before the norm, gradient).
     fn losses(
@@ -67,11 +61,12 @@ impl<O: Ops> Decoder<O> {
             add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight, smoothing), targets);
             each(rows, &picked, &logits);
         }
-        let (Some(of_base), Some(theirs)) = (taught, packed.taught.as_ref()) else { return Ok(sums) };
+        let Some(of_base) = taught else { return Ok(sums) };
         let asked = packed.distilled.rows.chunks(n).zip(packed.distilled.targets.chunks(n));
-        for ((rows, targets), base_rows) in asked.zip(theirs.distilled.rows.chunks(n)) {
+        for (stretch, (rows, targets)) in asked.enumerate() {
             self.still_wanted()?;
-            let (_, mut teacher) = self.logits_of(of_base, base_rows, compute);
+            let base_rows: Vec<usize> = (stretch * n..stretch * n + rows.len()).collect();
+            let (_, mut teacher) = self.logits_of(of_base, &base_rows, compute);
             let (picked, mut logits) = self.logits_of(x, rows, compute);
             add_up(&mut sums, &self.ops.distil(&mut logits, &mut teacher, vocab, weight), targets);
             each(rows, &picked, &logits);

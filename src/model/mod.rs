@@ -8,6 +8,7 @@ mod generate;
 mod head;
 mod packed;
 mod room;
+mod taught;
 
 use crate::lora::{Adapter, Stored};
 use crate::ops::{Compute, Cpu};

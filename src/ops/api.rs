@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::ops::{OpsError, RowOrder, WeightRef};
 
 /// How precisely the products with the base's weights are computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Compute {
     /// To f32's precision.
     #[default]

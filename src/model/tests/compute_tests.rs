@@ -60,6 +60,23 @@ fn fewer_bits_are_near_and_only_for_gradients() {
     }
 }
 
+/// What the base says of a sequence is kept: the same bits whatever stood beside it when it was asked.
+#[test]
+fn what_was_taught_before_is_taught_again() {
+    let w = weights("llama-gqa8");
+    for compute in [&[Compute::F32][..], &rounding(&w)].concat() {
+        let model = || Model::new(&w, 2).unwrap().computing(compute).unwrap();
+        let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[40, 25, 60, 21]));
+        let mut s = sequences(&d);
+        s[1..3].iter_mut().for_each(|s| s.distilled = true);
+        let fresh = grads(&model(), &a, &s[1..], None);
+        let kept = model();
+        grads(&kept, &a, &s[..3], None);
+        assert!(grads(&kept, &a, &s[1..], None) == fresh, "{compute:?}");
+        assert!(fresh.0.nll > 0.0);
+    }
+}
+
 /// The teacher is asked in the pupil's arithmetic, however few its rows are: an adapter that changes nothing has diverged by
 /// nothing.
 #[test]
