@@ -5,7 +5,12 @@ use crate::ops::cpu::simd::{simd, sum};
 
 #[inline(always)]
 fn inverse_rms(x: &[f32], eps: f32) -> f32 {
-    1.0 / (sum(x.len(), |i| x[i] * x[i]) / x.len() as f32 + eps).sqrt()
+    let squares = sum(x.len(), |i| x[i] * x[i]);
+    // Too large to be squared: a row that has diverged, of which 1/∞ would make zeros that look like numbers.
+    if squares == f32::INFINITY {
+        return f32::NAN;
+    }
+    1.0 / (squares / x.len() as f32 + eps).sqrt()
 }
 
 simd! {

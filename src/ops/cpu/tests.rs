@@ -134,6 +134,18 @@ fn rms_norm() {
     }
 }
 
+/// A row that cannot be squared has no norm; the rows beside it do.
+#[test]
+fn a_row_too_large_for_its_norm_is_no_number() {
+    let cpu = Cpu::new(1);
+    let mut x = random(1, 3 * 20);
+    x[27] = 3e19;
+    let (xb, w) = (cpu.upload(&x), cpu.upload(&[1.0; 20]));
+    let mut y = cpu.buf(60);
+    cpu.rms_norm(&mut y, &xb, &w, 1e-5);
+    assert!(y[20..40].iter().all(|v| v.is_nan()) && y[..20].iter().chain(&y[40..]).all(|v| v.is_finite()));
+}
+
 #[test]
 fn rope_in_both_orders() {
     let cpu = Cpu::new(2);
