@@ -11,6 +11,10 @@ use crate::weights::Site;
 pub struct Effort {
     /// Multiplications, to compare one step with another: products with weights and attention, forwards and backwards.
     pub products: f64,
+    /// Of these, what the base says of sequences that it teaches: once, if it is kept.
+    pub taught: f64,
+    /// Bytes to keep of that.
+    pub to_keep: u64,
     /// Rows of the largest pass.
     pub rows: usize,
     /// Its bytes, where all layers' inner values are kept for the backward.
@@ -25,6 +29,8 @@ impl Effort {
     /// The effort of both, one after the other.
     pub fn add(&mut self, other: &Self) {
         self.products += other.products;
+        self.taught += other.taught;
+        self.to_keep += other.to_keep;
         self.rows = self.rows.max(other.rows);
         self.kept = self.kept.max(other.kept);
         self.least = self.least.max(other.least);
@@ -61,12 +67,15 @@ impl<O: Ops> Decoder<O> {
         let (linear, attention, asked) = if back { (2.0, 3.5, 2.0) } else { (1.0, 1.0, 1.0) };
         let mut products = linear * self.linear_products(packed) + attention * self.attention_products(packed);
         products += head * (asked * told + (asked + 1.0) * distilled);
-        products += packed.taught.iter().map(|t| self.linear_products(t) + self.attention_products(t)).sum::<f64>();
+        let taught = packed.taught.iter().map(|t| self.linear_products(t) + self.attention_products(t)).sum::<f64>();
+        products += taught;
+        let to_keep = 4 * packed.distilled.rows.len() as u64 * c.hidden as u64;
         let forwards = |p: &Packed| (4 * p.ids.len() * (c.hidden + self.kept_width())) as u64;
         let rows = packed.ids.len();
         let (least, layer) = if back { self.held(rows) } else { (forwards(packed), 0) };
         let kept = least + self.layers.len() as u64 * layer;
-        Effort { products, rows, kept, least, beside: packed.taught.iter().map(forwards).max().unwrap_or(0) }
+        let beside = packed.taught.iter().map(forwards).max().unwrap_or(0);
+        Effort { products, taught, to_keep, rows, kept, least, beside }
     }
 
     /// Forwards, the last layer only where it is read.

@@ -16,6 +16,7 @@ use crate::weights::Weights;
 use decoder::Decoder;
 pub use effort::Effort;
 pub use room::Room;
+pub use taught::MOST as TAUGHT_KEPT;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {

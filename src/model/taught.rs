@@ -11,7 +11,7 @@ use crate::model::packed::Packed;
 use crate::ops::{Compute, Ops};
 
 /// Bytes of hidden states that are kept; sequences beyond are computed anew in each epoch.
-const MOST: usize = 32 << 20;
+pub const MOST: usize = 32 << 20;
 
 /// A sequence's ids, the places that are read of them, and how it was computed.
 type Key = (Vec<u32>, Vec<usize>, Compute);

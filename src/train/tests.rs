@@ -8,7 +8,7 @@ use std::path::Path;
 use super::engine::{Engine, Work};
 use super::*;
 use crate::lora::{Pair, Stored};
-use crate::model::{Dropout, Effort, Grads, LossSums, ModelError, Sequence};
+use crate::model::{Dropout, Effort, Grads, LossSums, ModelError, Sequence, TAUGHT_KEPT};
 use test_toy::Toy;
 
 pub(super) fn config() -> TrainConfig {
@@ -195,6 +195,27 @@ fn a_trial_counts_what_the_run_then_does() {
         assert_eq!(course.largest_effort.kept, tried.iter().map(|e| e.kept).max().unwrap(), "{n}");
         assert_eq!(tried[course.largest as usize], course.largest_effort, "{n}");
     }
+}
+
+/// The base is asked in the first epoch, and again only for what there was no room to keep.
+#[test]
+fn what_the_base_teaches_is_counted_once_where_it_is_kept() {
+    let mut bench = Bench::new(6);
+    bench.train.iter_mut().take(4).for_each(|e| e.distilled = true);
+    let config = TrainConfig { epochs: 3.0, batch_size: 2, ..config() };
+    let products = |bytes_to_keep: u64| {
+        let toy = Toy { bytes_to_keep, ..Toy::default() };
+        let adapter = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
+        let examples = (bench.train.as_slice(), bench.eval.as_slice());
+        let adapter = adapter.to_stored(&bench.weights);
+        Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap().products
+    };
+    let of = |examples: &[Example]| examples.iter().flat_map(|e| &e.mask[1..]).filter(|m| **m).count() as f64;
+    let (all, taught) = (of(&bench.train), of(&bench.train[..4]));
+    assert_eq!(products(1), 3.0 * 2.0 * all + taught);
+    // Half of what there is to keep finds room.
+    let half = 2 * TAUGHT_KEPT as u64 / taught as u64;
+    assert!((products(half) - (6.0 * all + 2.0 * taught)).abs() < 1e-3);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::step::{self, Prepared};
 use super::{TrainConfig, TrainError};
 use crate::batch::Example;
 use crate::lora::{Adapter, Stored};
-use crate::model::{Effort, Grads, Model, ModelError};
+use crate::model::{Effort, Grads, Model, ModelError, TAUGHT_KEPT};
 use crate::store::Interrupt;
 
 /// Steps whose work is counted one by one; of more, as many evenly spread.
@@ -152,12 +152,21 @@ impl<'a> Trial<'a> {
     pub fn course(&mut self) -> Result<Course, TrainError> {
         let total = self.steps.total;
         let counted = total.min(COUNTED);
-        let mut products = 0.0;
+        let each = total as f64 / counted as f64;
+        // What the base teaches in the first epoch, and would again in later ones; what it takes to keep all of it.
+        let (mut products, mut again, mut to_keep) = (0.0, 0.0, 0.0);
         for i in 0..counted {
             // In the middle of its share of all steps.
             let step = ((2 * i + 1) as f64 * total as f64 / (2 * counted) as f64) as u64;
-            products += self.counter().effort(step)?.products * total as f64 / counted as f64;
+            let effort = self.counter().effort(step)?;
+            products += each * effort.products;
+            if step < self.steps.per_epoch {
+                to_keep += each * effort.to_keep as f64;
+            } else {
+                again += each * effort.taught;
+            }
         }
+        products -= again * (TAUGHT_KEPT as f64 / to_keep.max(1.0)).min(1.0);
         let (largest, largest_effort) = self.counter().largest()?;
         let mut evaluation = Effort::default();
         for batch in self.eval.chunks(TOGETHER) {

@@ -13,6 +13,8 @@ pub(super) struct Toy {
     /// No gradient reaches this layer's linears.
     pub dead_layer: Option<usize>,
     pub route: Option<&'static str>,
+    /// What it takes to keep one thing that the base has taught.
+    pub bytes_to_keep: u64,
     /// Evaluations after so many are each worse than the one before.
     pub worse_after: Option<usize>,
     pub evaluations: std::cell::Cell<usize>,
@@ -71,13 +73,16 @@ impl Engine for Toy {
         Ok(sums)
     }
 
-    /// Products: tokens to predict, twice with the gradients; bytes: tokens taken in.
+    /// Products: tokens to predict, twice with the gradients, once more where the base teaches; bytes: tokens taken in.
     fn effort(&self, sequences: &[Sequence<'_>], _: bool, back: bool) -> Result<Effort, ModelError> {
         let (ids, targets): (Vec<usize>, Vec<usize>) =
             sequences.iter().map(|s| (s.ids.len(), s.targets.iter().flatten().count())).unzip();
         let (ids, targets) = (ids.iter().sum::<usize>() as u64, targets.iter().sum::<usize>() as f64);
+        let taught = sequences.iter().filter(|s| s.distilled).flat_map(|s| s.targets.iter().flatten()).count();
         Ok(Effort {
-            products: targets * if back { 2.0 } else { 1.0 },
+            products: targets * if back { 2.0 } else { 1.0 } + taught as f64,
+            taught: taught as f64,
+            to_keep: self.bytes_to_keep * taught as u64,
             rows: ids as usize,
             kept: 2 * ids,
             least: ids,
