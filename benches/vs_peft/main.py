@@ -12,9 +12,13 @@ from pathlib import Path
 
 import generation
 import report
+import scaling
 from cases import CASES, DTYPES, PEFT
 from measure import Failed, run
 from prepare import HERE, Place, config, written
+
+#: cases that are measured in a way of their own
+OWN = (scaling, generation)
 
 
 class Bench:
@@ -90,7 +94,7 @@ class Bench:
 
 def chosen(words: list[str]) -> list[str]:
     """By name, or all of a kind (`dense`, `users`)."""
-    names = [case.name for case in CASES] + [generation.NAME]
+    names = [case.name for case in CASES] + [own.NAME for own in OWN]
     out = []
     for word in words or names:
         found = [word] if word in names else [n for n in names if n.startswith(word + "-")]
@@ -110,11 +114,11 @@ def main():
     ask.add_argument("--dtype", dest="dtypes", action="append", choices=DTYPES, help="only this arithmetic of it (again for more)")
     ask.add_argument("--quick", action="store_true", help="two steps over 12 examples, one round, no table written")
     ask.add_argument("--json", type=Path, help="keep every run there")
-    ask.add_argument("--no-docs", action="store_true", help="leave docs/performance.md as it is")
+    ask.add_argument("--no-docs", action="store_true", help="leave docs/ as it is")
     args = ask.parse_args()
     args.dtypes = args.dtypes or DTYPES
     if args.list:
-        return print("\n".join([f"{c.name}: {c.title}" for c in CASES] + [f"{generation.NAME}: {generation.TITLE}"]))
+        return print("\n".join([f"{c.name}: {c.title}" for c in CASES] + [f"{own.NAME}: {own.TITLE}" for own in OWN]))
     if args.quick:
         args.rounds = 1
     names, place, results = chosen(args.cases), Place(), []
@@ -123,6 +127,8 @@ def main():
             try:
                 if name == generation.NAME:
                     result = generation.measure(place, args)
+                elif name == scaling.NAME:
+                    result = scaling.measure(place, args, Path(scratch))
                 else:
                     result = Bench(next(c for c in CASES if c.name == name), place, args, Path(scratch)).measure()
             except Failed as e:

@@ -125,18 +125,28 @@ def short(draw) -> list[dict]:
     return out
 
 
-def dense(draw) -> list[dict]:
-    """32 texts of more than 512 tokens under any tokenizer that is at all worse than one token a word."""
+def texts(draw, count: int, length: int) -> list[dict]:
+    """Of so many words, which are at least as many tokens: no tokenizer here makes one of two words."""
     words = [w for _, text in passages() for w in text]
-    starts = [draw.randrange(len(words) - 700) for _ in range(32)]
-    return [dict(text=" ".join(words[at:at + 700])) for at in starts]
+    starts = [draw.randrange(len(words) - length) for _ in range(count)]
+    return [dict(text=" ".join(words[at:at + length])) for at in starts]
+
+
+def dense(draw) -> list[dict]:
+    """32 texts of more than 512 tokens."""
+    return texts(draw, 32, 700)
+
+
+def long(draw) -> list[dict]:
+    """3 texts of more than 8192 tokens, to be cut: a few steps, each of one of them, go round."""
+    return texts(draw, 3, 8400)
 
 
 def data(name: str, folder: Path, out: Path) -> None:
     from transformers import AutoTokenizer
 
     draw = random.Random(42)
-    rows = realistic(AutoTokenizer.from_pretrained(folder), draw) if name == "realistic" else dict(short=short, dense=dense)[name](draw)
+    rows = realistic(AutoTokenizer.from_pretrained(folder), draw) if name == "realistic" else dict(short=short, dense=dense, long=long)[name](draw)
     out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 

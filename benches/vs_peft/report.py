@@ -1,15 +1,18 @@
-"""What was measured, as a table; the same into docs/performance.md, between its markers."""
+"""What was measured, as a table; the same into docs/performance.md, between its markers, and the plot beside it."""
 
+import json
 import os
 import platform
 import re
+import sys
 from pathlib import Path
 from statistics import median
 
 from measure import apart, spread
-from prepare import ROOT
+from prepare import HERE, ROOT, call
 
 DOCS = ROOT / "docs/performance.md"
+PLOT = DOCS.with_name("scaling.svg")
 FEATURES = ["avx2", "fma", "avx512f", "avx512bw", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8",
             "asimd", "bf16", "i8mm"]
 
@@ -35,15 +38,31 @@ def machine() -> str:
 
 
 def table(result: dict) -> str:
-    rows = of_generation(result) if "rows" in result else of_training(result)
+    below = []
+    if "points" in result:
+        rows, below = of_scaling(result), ["", f"![tokens/s and peak memory by the length of the sequence]({PLOT.name})"]
+    elif "rows" in result:
+        rows = of_generation(result)
+    else:
+        rows, below = of_training(result), ["", warm_up(result), "", agreement(result)]
     head = f"{result['title']}; {result['threads']} threads, {machine()}."
-    below = [] if "rows" in result else ["", warm_up(result), "", agreement(result)]
     return "\n".join([head, "", *("| " + " | ".join(row) + " |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]), *below]) + "\n"
 
 
 def of_generation(result: dict) -> list[list[str]]:
     rows = [[r["what"], spread(r["theirs"], 0), spread(r["ours"], 0), ratio(r["ours"], r["theirs"])] for r in result["rows"]]
     return [["what", "llama.cpp, tokens/s", "tunesmith, tokens/s", "**× speed**"], *rows]
+
+
+def of_scaling(result: dict) -> list[list[str]]:
+    found = {(p["tokens"], p["threads"]): p for p in result["points"]}
+    lengths, counts = (sorted(set(axis)) for axis in zip(*found))
+    rows = [["tokens", *(f"{n} thread{'s' * (n > 1)}, tokens/s" for n in counts), f"**× speed, {counts[-1]} to 1**", f"peak MiB, {counts[-1]}"]]
+    for length in lengths:
+        speeds = [found[length, n]["speed"] for n in counts]
+        peak = found[length, counts[-1]]["peak"]
+        rows.append([str(length), *(spread(s, 0) for s in speeds), ratio(speeds[-1], speeds[0]), spread(peak, 0)])
+    return rows
 
 
 def of_training(result: dict) -> list[list[str]]:
@@ -82,6 +101,8 @@ def agreement(result: dict) -> str:
 
 
 def into_docs(result: dict) -> None:
+    if "points" in result:
+        call(sys.executable, HERE / "plot.py", PLOT, input=json.dumps(result["points"]).encode())
     text = DOCS.read_text(encoding="utf-8")
     begin, end = f"<!-- bench {result['case']} -->\n", f"<!-- end {result['case']} -->"
     before, rest = text.split(begin)
