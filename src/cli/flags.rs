@@ -114,7 +114,7 @@ pub struct Flags {
     /// Checkpoints kept, the best one beside them
     #[arg(long, value_name = "N")]
     pub save_total_limit: Option<u64>,
-    /// auto or cpu: this version computes on the CPU
+    /// auto (the GPU that this program was built for, where there is one), cpu, cuda or metal
     #[arg(long)]
     pub device: Option<String>,
     /// The same as --device cpu

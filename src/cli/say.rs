@@ -147,7 +147,7 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
                 plan.records, plan.tokens.all, plan.tokens.trained, plan.held_out, plan.replayed
             ),
             format!("adapter   {} parameters", plan.trainable_params),
-            format!("device    {}, {} threads (this version uses no GPU)", plan.device, plan.threads),
+            format!("device    {}, {} threads", plan.device, plan.threads),
         ];
         lines.extend(plan_memory(plan));
         lines.push(format!("disk      {} MiB for the exported file", plan.export_bytes >> 20));

@@ -286,10 +286,15 @@ impl Checker {
         if c.eval_dataset.is_some() && c.eval_split.is_some() {
             self.faults.push("eval_split: eval_dataset names what is held out; leave one of the two out".into());
         }
-        if matches!(c.device, Device::Cuda | Device::Metal) {
+        let built = |device| match device {
+            Device::Cuda => cfg!(feature = "cuda"),
+            Device::Metal => cfg!(feature = "metal"),
+            Device::Auto | Device::Cpu => true,
+        };
+        if !built(c.device) {
             let device = c.device;
             self.faults.push(format!(
-                "device: {device}: this version computes on the CPU, whatever GPU is there; leave it out, or say cpu"
+                "device: {device}: this program was built without it (cargo build --release --features {device}); leave it out, or say cpu"
             ));
         }
     }
@@ -404,7 +409,7 @@ mod tests {
             "lora_dropout: -0.1",
             "replay_share: 1",
             "quant: \"q9\"",
-            "device: cuda: this version computes on the CPU",
+            if cfg!(feature = "cuda") { "lora_dropout" } else { "device: cuda: this program was built without it" },
             "max_steps: 0",
             "did you mean \"cosine\"",
             "max_grad_norm: inf",

@@ -32,6 +32,7 @@ impl<O: Ops> Decoder<O> {
             let keep = self.kept_layers(packed.ids.len())?;
             sums.add(&self.reverse(lora, &packed, (weight, lowest, keep), grads)?);
         }
+        self.sound()?;
         Ok(sums)
     }
 

@@ -94,7 +94,13 @@ impl<O: Ops> Decoder<O> {
 
     /// Asked before each layer, forwards and backwards, which is the longest that anyone waits.
     pub fn still_wanted(&self) -> Result<(), ModelError> {
+        self.sound()?;
         if (self.stop.0)() { Err(ModelError::Stopped) } else { Ok(()) }
+    }
+
+    /// Whether what was computed is worth something; asked before it is given away.
+    pub fn sound(&self) -> Result<(), ModelError> {
+        self.ops.fault().map_or(Ok(()), |fault| Err(fault.into()))
     }
 
     pub fn matrix(&self, id: LinearId, compute: Compute) -> Matrix<'_, O::Weight> {

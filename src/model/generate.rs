@@ -150,7 +150,7 @@ impl<O: Ops> Decoder<O> {
             let x = self.advance(part, &[Take { first, held, new: part.len() }], cache, lora)?;
             held += part.len();
             if held == prompt.len() {
-                logits = self.logits_after(&x, &[part.len() - 1]);
+                logits = self.logits_after(&x, &[part.len() - 1])?;
             }
         }
         Ok(logits)
@@ -215,7 +215,7 @@ impl<O: Ops> Decoder<O> {
             let ids: Vec<u32> = open.iter().filter_map(|t| t.new.last().copied()).collect();
             let takes: Vec<_> = open.iter().map(|t| Take { first: t.first, held: t.held, new: 1 }).collect();
             let x = self.advance(&ids, &takes, &mut cache, lora)?;
-            let logits = self.logits_after(&x, &(0..open.len()).collect::<Vec<_>>());
+            let logits = self.logits_after(&x, &(0..open.len()).collect::<Vec<_>>())?;
             let mut still = Vec::new();
             for (mut text, logits) in open.into_iter().zip(logits.chunks_exact(self.config().vocab)) {
                 text.held += 1;

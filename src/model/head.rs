@@ -97,6 +97,7 @@ impl<O: Ops> Decoder<O> {
             let taught = self.taught(&packed, Compute::F32)?;
             sums.add(&self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {})?);
         }
+        self.sound()?;
         Ok(sums)
     }
 
@@ -136,11 +137,14 @@ impl<O: Ops> Decoder<O> {
             }
             all.extend(self.ops.download(&logits));
         }
+        self.sound()?;
         Ok(all)
     }
 
     /// Logits after these rows, `rows × vocab`.
-    pub fn logits_after(&self, x: &O::Buf, rows: &[usize]) -> Vec<f32> {
-        self.ops.download(&self.logits_of(x, rows, Compute::F32).1)
+    pub fn logits_after(&self, x: &O::Buf, rows: &[usize]) -> Result<Vec<f32>, ModelError> {
+        let logits = self.ops.download(&self.logits_of(x, rows, Compute::F32).1);
+        self.sound()?;
+        Ok(logits)
     }
 }

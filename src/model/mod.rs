@@ -11,7 +11,7 @@ mod room;
 mod taught;
 
 use crate::lora::{Adapter, Stored};
-use crate::ops::{Compute, Cpu};
+use crate::ops::{Compute, Cpu, Tensors};
 use crate::weights::Weights;
 use decoder::Decoder;
 pub use effort::Effort;
@@ -27,9 +27,9 @@ pub enum ModelError {
     #[error("{what} needs {} MiB of memory, but there are only {} MiB; {remedy}", needed >> 20, available >> 20)]
     Memory { what: &'static str, needed: u64, available: u64, remedy: &'static str },
     #[error(
-        "compute: {wanted} is not faster on this CPU ({cpu}): set compute to {offered} (bf16 needs matrix tiles, Intel AMX; int8 needs AVX-512 VNNI, where there are no tiles)"
+        "compute: {wanted} is not faster here ({on}): set compute to {offered} (bf16 needs a CPU with matrix tiles, Intel AMX; int8 one with AVX-512 VNNI and no tiles)"
     )]
-    NotFaster { wanted: &'static str, cpu: &'static str, offered: String },
+    NotFaster { wanted: &'static str, on: &'static str, offered: String },
     #[error(transparent)]
     Ops(#[from] crate::ops::OpsError),
     #[error("{what} has {found} values where the base has {expected}: it belongs to another model")]
@@ -41,6 +41,13 @@ pub enum ModelError {
     Stopped,
     #[error("{0}")]
     Other(String),
+}
+
+impl ModelError {
+    /// Whether with less to compute at once, or more memory, it would have gone well.
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory { .. } | Self::Ops(crate::ops::OpsError::DeviceMemory))
+    }
 }
 
 /// Gradients of an adapter, the same shapes as its pairs.
@@ -99,12 +106,79 @@ pub enum Came {
     End(Vec<u32>),
 }
 
+/// Where a model computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    #[default]
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+impl Place {
+    /// The GPU that this program was built for and finds, else the CPU.
+    pub fn found() -> Self {
+        match () {
+            () if cfg!(feature = "cuda") && Tensors::cuda().is_ok() => Self::Cuda,
+            () if cfg!(feature = "metal") && Tensors::metal().is_ok() => Self::Metal,
+            () => Self::Cpu,
+        }
+    }
+
+    /// None: the CPU.
+    fn device(self) -> Result<Option<Tensors>, ModelError> {
+        Ok(match self {
+            Self::Cpu => None,
+            Self::Cuda => Some(Tensors::cuda()?),
+            Self::Metal => Some(Tensors::metal()?),
+        })
+    }
+
+    /// Refuses what [`Model::computing`] would, without a model.
+    ///
+    /// # Errors
+    /// There is no such device; it has nothing that would be faster so.
+    pub fn check(self, compute: Compute) -> Result<(), ModelError> {
+        match self.device()? {
+            None => {
+                let cpu = Cpu::new(1);
+                offered(compute, cpu.computes(), cpu.route())
+            }
+            Some(device) => offered(compute, device.computes(), device.route()),
+        }
+    }
+}
+
+fn offered(wanted: Compute, computes: &[Compute], on: &'static str) -> Result<(), ModelError> {
+    if computes.contains(&wanted) {
+        return Ok(());
+    }
+    let offered = computes.iter().map(|c| c.name()).collect::<Vec<_>>().join(" or ");
+    Err(ModelError::NotFaster { wanted: wanted.name(), on, offered })
+}
+
 /// The decoder, resident for computing.
 #[derive(Debug)]
-pub struct Model(Decoder<Cpu>);
+pub struct Model(On);
+
+#[derive(Debug)]
+enum On {
+    Cpu(Decoder<Cpu>),
+    Device(Decoder<Tensors>),
+}
+
+/// The same of whichever decoder there is.
+macro_rules! on {
+    ($model:expr, $decoder:ident => $what:expr) => {
+        match $model {
+            On::Cpu($decoder) => $what,
+            On::Device($decoder) => $what,
+        }
+    };
+}
 
 impl Model {
-    /// A model that computes with the weights as they lie in their file. `threads` 0 = all cores.
+    /// A model that computes on the CPU with the weights as they lie in their file. `threads` 0 = all cores.
     ///
     /// # Errors
     /// Torn tensors.
@@ -117,21 +191,42 @@ impl Model {
     /// # Errors
     /// Torn tensors.
     pub fn within(weights: &Weights, threads: usize, room: Room) -> Result<Self, ModelError> {
-        Decoder::new(Cpu::new(threads), weights.clone(), room).map(Self)
+        Self::of(Cpu::new(threads), weights, room)
+    }
+
+    fn of(cpu: Cpu, weights: &Weights, room: Room) -> Result<Self, ModelError> {
+        Decoder::new(cpu, weights.clone(), room).map(On::Cpu).map(Self)
+    }
+
+    /// A model in this place; on a GPU with the weights widened there. `max_memory` is then the device's.
+    ///
+    /// # Errors
+    /// There is no such device; it has no memory for the weights; torn tensors.
+    pub fn on(
+        place: Place,
+        (weights, threads): (&Weights, usize),
+        (max_memory, reserved): (Option<u64>, u64),
+    ) -> Result<Self, ModelError> {
+        match place.device()? {
+            None => Self::within(weights, threads, Room::new(weights, max_memory, reserved)?),
+            Some(device) => Self::on_device(device, weights, Room::on_device(weights, max_memory)?),
+        }
+    }
+
+    fn on_device(device: Tensors, weights: &Weights, room: Room) -> Result<Self, ModelError> {
+        Decoder::new(device, weights.clone(), room).map(On::Device).map(Self)
     }
 
     /// The model with which gradients' base products are computed so. What only looks (losses, log-probabilities, texts) is
     /// computed in f32 all the same.
     ///
     /// # Errors
-    /// This CPU has nothing that would be faster so.
+    /// There is nothing here that would be faster so.
     pub fn computing(mut self, compute: Compute) -> Result<Self, ModelError> {
-        let computes = self.0.ops.computes();
-        if !computes.contains(&compute) {
-            let offered = computes.iter().map(|c| c.name()).collect::<Vec<_>>().join(" or ");
-            return Err(ModelError::NotFaster { wanted: compute.name(), cpu: self.0.ops.route(), offered });
-        }
-        self.0.training = compute;
+        on!(&mut self.0, d => {
+            offered(compute, d.ops.computes(), d.ops.route())?;
+            d.training = compute;
+        });
         Ok(self)
     }
 
@@ -139,24 +234,25 @@ impl Model {
     /// below 1), which is then what their `nll` says. What is distilled or only evaluated stays as it is.
     #[must_use]
     pub fn with_label_smoothing(mut self, factor: f64) -> Self {
-        self.0.label_smoothing = factor as f32;
+        on!(&mut self.0, d => d.label_smoothing = factor as f32);
         self
     }
 
     /// Asks `stop` before each layer: once it says true, what is being computed is given up with [`ModelError::Stopped`].
     #[must_use]
     pub fn heeding(mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        self.0.stop = decoder::Stop(Box::new(stop));
+        let stop = decoder::Stop(Box::new(stop));
+        on!(&mut self.0, d => d.stop = stop);
         self
     }
 
     pub fn label_smoothing(&self) -> f32 {
-        self.0.label_smoothing
+        on!(&self.0, d => d.label_smoothing)
     }
 
     /// Logits of every position, `ids.len() × vocab`.
     pub fn logits(&self, adapter: Option<&Adapter<Stored>>, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
-        self.0.logits_at(adapter, &[(ids, &(0..ids.len()).collect::<Vec<_>>())], false)
+        on!(&self.0, d => d.logits_at(adapter, &[(ids, &(0..ids.len()).collect::<Vec<_>>())], false))
     }
 
     /// Log-softmax rows at the chosen positions only of each sequence (ids, positions), one after the other:
@@ -166,12 +262,12 @@ impl Model {
         adapter: Option<&Adapter<Stored>>,
         asked: &[(&[u32], &[usize])],
     ) -> Result<Vec<f32>, ModelError> {
-        self.0.logits_at(adapter, asked, true)
+        on!(&self.0, d => d.logits_at(adapter, asked, true))
     }
 
     /// Forward only.
     pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
-        self.0.loss(adapter, sequences)
+        on!(&self.0, d => d.loss(adapter, sequences))
     }
 
     /// Forward and backward of some sequences, in one pass where memory allows; *adds* to `grads` the gradient of `weight · Σ nll`
@@ -184,7 +280,7 @@ impl Model {
         dropout: Option<Dropout>,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
-        self.0.loss_and_grads(adapter, sequences, (weight, dropout), grads)
+        on!(&self.0, d => d.loss_and_grads(adapter, sequences, (weight, dropout), grads))
     }
 
     /// What [`Model::loss_and_grads`] of these sequences will take (without `back`, [`Model::loss`]); `dropout`: beginnings
@@ -193,7 +289,7 @@ impl Model {
     /// # Errors
     /// What computing them would refuse.
     pub fn effort(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Effort, ModelError> {
-        self.0.effort(sequences, !dropout, back)
+        on!(&self.0, d => d.effort(sequences, !dropout, back))
     }
 
     /// Greedy (temperature 0, the lowest id on ties) or sampled; stops at `is_end` or max_tokens. `on_token` returning
@@ -207,7 +303,7 @@ impl Model {
         on_token: &mut dyn FnMut(u32) -> bool,
     ) -> Result<Vec<u32>, ModelError> {
         let mut new = Vec::new();
-        self.0.generate(adapter, &[prompt], sampling, is_end, &mut |_, came| {
+        self.generate_batch(adapter, &[prompt], sampling, is_end, &mut |_, came| {
             let Came::Token(id) = came else { return true };
             new.push(id);
             on_token(id)
@@ -229,20 +325,27 @@ impl Model {
         is_end: &dyn Fn(u32) -> bool,
         on: &mut dyn FnMut(usize, Came) -> bool,
     ) -> Result<(), ModelError> {
-        self.0.generate(adapter, prompts, sampling, is_end, on)
+        on!(&self.0, d => d.generate(adapter, prompts, sampling, is_end, on))
     }
 
-    /// Threads it computes with, all cores counted out.
+    /// Threads it computes with, all cores counted out; on a GPU the one that feeds it.
     pub fn threads(&self) -> usize {
-        self.0.ops.threads()
+        match &self.0 {
+            On::Cpu(d) => d.ops.threads(),
+            On::Device(_) => 1,
+        }
     }
 
     /// How it computes, in one short line without the number of threads ("cpu avx512"): written into each checkpoint,
     /// because another route rounds differently.
     pub fn route(&self) -> String {
-        match self.0.training {
-            Compute::F32 => format!("cpu {}", self.0.ops.route()),
-            compute => format!("cpu {} {}", self.0.ops.route(), compute.name()),
+        let (route, compute) = match &self.0 {
+            On::Cpu(d) => (format!("cpu {}", d.ops.route()), d.training),
+            On::Device(d) => (d.ops.route().to_owned(), d.training),
+        };
+        match compute {
+            Compute::F32 => route,
+            compute => format!("{route} {}", compute.name()),
         }
     }
 
@@ -251,22 +354,38 @@ impl Model {
     /// # Errors
     /// A pass of so many rows fits in no way.
     pub fn plan(&self, rows: usize) -> Result<String, ModelError> {
-        let (kept, layers) = (self.0.kept_layers(rows)?, self.0.layers.len());
+        let (kept, layers) = on!(&self.0, d => (d.kept_layers(rows)?, d.layers.len()));
         let values = match layers - kept {
             0 => "all layers' values kept for the backward".to_owned(),
             again => format!("the values of {again} of {layers} layers computed again in the backward"),
         };
-        Ok(format!("weights as stored, {} MiB; {values}", self.resident_bytes() >> 20))
+        let form = match &self.0 {
+            On::Cpu(_) => "as stored",
+            On::Device(_) => "widened on the device",
+        };
+        Ok(format!("weights {form}, {} MiB; {values}", self.resident_bytes() >> 20))
     }
 
     /// Bytes that there are for values.
     pub fn room(&self) -> Option<u64> {
-        self.0.room.left()
+        on!(&self.0, d => d.room.left())
     }
 
-    /// Bytes of the weights, which lie as they are mapped.
+    /// Bytes of the weights: as they are mapped, or widened on the device.
     pub fn resident_bytes(&self) -> u64 {
-        self.0.weights.stored_bytes()
+        match &self.0 {
+            On::Cpu(d) => d.weights.stored_bytes(),
+            On::Device(d) => 4 * d.weights.parameters(),
+        }
+    }
+
+    /// The CPU's, for tests that look inside.
+    #[cfg(test)]
+    fn decoder(&self) -> &Decoder<Cpu> {
+        match &self.0 {
+            On::Cpu(d) => d,
+            On::Device(_) => panic!("on a device"),
+        }
     }
 }
 

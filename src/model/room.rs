@@ -32,6 +32,21 @@ impl Room {
         Ok(Self { left: Some(most - needed), limited: true })
     }
 
+    /// Of `max_memory` bytes of a device what is left beside the widened weights; without a limit nobody knows before the
+    /// device says that it is full.
+    ///
+    /// # Errors
+    /// Nothing is left.
+    pub fn on_device(weights: &Weights, max_memory: Option<u64>) -> Result<Self, ModelError> {
+        let Some(most) = max_memory else { return Ok(Self::default()) };
+        let needed = 4 * weights.parameters();
+        if needed >= most {
+            let remedy = "raise --max-memory, or choose a smaller base";
+            return Err(ModelError::Memory { what: "the base on the device", needed, available: most, remedy });
+        }
+        Ok(Self { left: Some(most - needed), limited: true })
+    }
+
     /// For tests: so much is left.
     #[cfg(test)]
     pub(crate) fn of(bytes: u64) -> Self {

@@ -63,6 +63,7 @@ impl<O: Ops> Decoder<O> {
         let lora = Lora { compute, ..Lora::default() };
         // Nothing else is read of it, so these are the rows that are asked for, in order.
         let states = Arc::new(self.ops.download(&self.stack(&alone.ids, Pass::of(alone, lora), None)?));
+        self.sound()?;
         self.taught.keep(key, &states);
         Ok(states)
     }

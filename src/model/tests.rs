@@ -1,4 +1,5 @@
 mod compute_tests;
+mod device_tests;
 mod generation_tests;
 mod speed_tests;
 
@@ -153,12 +154,12 @@ fn recomputed_layers_give_the_same_bytes() {
     let model = Model::new(&w, 2).unwrap();
     let a = adapter(&w, 4, &Site::ALL);
     let d = data(&w, &[9, 17]);
-    let packed = model.0.pack(&sequences(&d), false).unwrap();
+    let packed = model.decoder().pack(&sequences(&d), false).unwrap();
     let lora =
         decoder::Lora { adapter: Some(&a), dropout: Some(Dropout { p: 0.1, seed: 1, step: 1 }), ..Default::default() };
     let of = |keep| {
         let mut g = grads(&model, &a, &[], None).1;
-        let sums = model.0.reverse(lora, &packed, (0.1, 0, keep), &mut g).unwrap();
+        let sums = model.decoder().reverse(lora, &packed, (0.1, 0, keep), &mut g).unwrap();
         (sums, g)
     };
     assert!(of(usize::MAX) == of(0) && of(1) == of(0));
@@ -173,7 +174,7 @@ fn nothing_is_allocated_after_the_first_step() {
     let mut g = grads(&model, &a, &[], None).1;
     let mut step = |lengths: &[usize]| {
         model.loss_and_grads(&a, &sequences(&data(&w, lengths)), 0.01, None, &mut g).unwrap();
-        model.0.ops.touched()
+        model.decoder().ops.touched()
     };
     let touched = step(&[40, 17, 60]);
     assert!(touched > 0);
@@ -230,10 +231,10 @@ fn a_common_beginning_changes_nothing() {
         d[5].0.copy_from_slice(&first[..12]);
         let of = |share| {
             let sequences = half_distilled(&d);
-            let packed = model.0.pack(&sequences, share).unwrap();
+            let packed = model.decoder().pack(&sequences, share).unwrap();
             let mut g = grads(&model, &a, &[], None).1;
             let lora = decoder::Lora { adapter: Some(&a), ..Default::default() };
-            let sums = model.0.reverse(lora, &packed, (0.1, 0, usize::MAX), &mut g).unwrap();
+            let sums = model.decoder().reverse(lora, &packed, (0.1, 0, usize::MAX), &mut g).unwrap();
             (packed.ids.len(), sums, g)
         };
         let (apart, together) = (of(false), of(true));

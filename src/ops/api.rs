@@ -179,6 +179,12 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     /// A resident weight.
     type Weight: Send + Sync + std::fmt::Debug;
 
+    /// What failed on the device since this was last asked. What was computed after it is worthless. Our own arithmetic
+    /// does not fail.
+    fn fault(&self) -> Option<OpsError> {
+        None
+    }
+
     /// A buffer of unspecified contents.
     fn buf(&self, len: usize) -> Self::Buf;
     fn zeros(&self, len: usize) -> Self::Buf;

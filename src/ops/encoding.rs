@@ -48,6 +48,14 @@ pub enum OpsError {
     NoEncoder { encoding: Encoding },
     #[error("the base holds {base} bytes, but {values} values in {encoding:?} take {expected}")]
     BaseSize { base: usize, values: usize, encoding: Encoding, expected: usize },
+    #[error(
+        "the device is out of memory: train fewer or shorter examples a step (batch_size 1, a smaller max_seq_len), or give --max-memory, under which layers are computed again"
+    )]
+    DeviceMemory,
+    #[error("there is no {device} here ({why}): leave the device out, or say cpu")]
+    NoDevice { device: &'static str, why: String },
+    #[error("the device failed: {0}")]
+    Device(String),
     #[error("{0}")]
     Other(String),
 }
@@ -104,5 +112,16 @@ impl WeightRef<'_> {
     pub fn row(&self, i: usize) -> &[u8] {
         let n = self.encoding.bytes_for(self.cols);
         &self.bytes[i * n..(i + 1) * n]
+    }
+
+    /// Whole blocks, and as many as the shape says.
+    pub(in crate::ops) fn check(&self) -> Result<(), OpsError> {
+        self.encoding.check_columns("the weight", self.cols)?;
+        let expected = self.rows * self.encoding.bytes_for(self.cols);
+        if self.bytes.len() != expected {
+            let (base, values, encoding) = (self.bytes.len(), self.rows * self.cols, self.encoding);
+            return Err(OpsError::BaseSize { base, values, encoding, expected });
+        }
+        Ok(())
     }
 }

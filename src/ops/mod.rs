@@ -3,6 +3,7 @@
 
 mod api;
 mod blocks;
+mod candle;
 mod cpu;
 mod encoding;
 mod machine;
@@ -13,6 +14,7 @@ pub use api::{
     Attended, Back, Compute, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment,
 };
 pub use blocks::{decode, encode_dithered, encode_nearest, first_not_finite, steps};
+pub use candle::Tensors;
 pub use cpu::{Cpu, FEW_ROWS};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
 pub use machine::{available_memory, cpu_features, held_memory, peak_memory};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
+use crate::model::Place;
 use crate::ollama::OllamaError;
 
 #[derive(Clone, Debug, serde::Serialize)]
@@ -36,7 +37,7 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
     });
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     found.push(Finding::ok("threads", format!("{threads}; {}", crate::ops::cpu_features())));
-    found.push(Finding::ok("device", "cpu (this build has no GPU route)"));
+    found.push(device());
     found.push(match crate::ops::available_memory() {
         Some(bytes) if bytes < 2 << 30 => Finding::bad(
             "memory",
@@ -59,6 +60,22 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
         Err(e) => Finding::bad("roles", e.to_string(), "mend the file"),
     });
     Ok(found)
+}
+
+/// What `--device auto` would train on.
+fn device() -> Finding {
+    let built: Vec<_> = [("cuda", cfg!(feature = "cuda")), ("metal", cfg!(feature = "metal"))]
+        .iter()
+        .filter(|b| b.1)
+        .map(|b| b.0)
+        .collect();
+    let found = match (Place::found(), &built[..]) {
+        (Place::Cuda, _) => "cuda".to_owned(),
+        (Place::Metal, _) => "metal".to_owned(),
+        (Place::Cpu, []) => "cpu (built without cuda and metal)".to_owned(),
+        (Place::Cpu, built) => format!("cpu (built with {}, and no such GPU was found)", built.join(" and ")),
+    };
+    Finding::ok("device", found)
 }
 
 /// Runs and exports lie here, the daemon's copies in its store: each needs room for a model.

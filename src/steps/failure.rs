@@ -159,7 +159,7 @@ failures! {
         _ => Kind::Input,
     };
     crate::model::ModelError => |e| match e {
-        crate::model::ModelError::Memory { .. } => Kind::Resources,
+        e if e.is_memory() => Kind::Resources,
         crate::model::ModelError::Stopped => Kind::Interrupted,
         _ => Kind::Input,
     };
@@ -168,8 +168,8 @@ failures! {
         | crate::train::TrainError::Model(crate::model::ModelError::Stopped) => Kind::Interrupted,
         crate::train::TrainError::Store(s)
         | crate::train::TrainError::Lora(crate::lora::LoraError::Store(s)) => of_store(s),
-        crate::train::TrainError::Memory { .. }
-        | crate::train::TrainError::Model(crate::model::ModelError::Memory { .. }) => Kind::Resources,
+        crate::train::TrainError::Memory { .. } => Kind::Resources,
+        crate::train::TrainError::Model(e) if e.is_memory() => Kind::Resources,
         crate::train::TrainError::Resume { .. } | crate::train::TrainError::Lora(_) => Kind::Input,
         _ => Kind::Error,
     };
@@ -193,7 +193,7 @@ failures! {
         crate::proof::ProofError::Ollama(o) => of_ollama(o),
         crate::proof::ProofError::Export(x) => of_export(x),
         crate::proof::ProofError::Interrupted => Kind::Interrupted,
-        crate::proof::ProofError::Model(crate::model::ModelError::Memory { .. }) => Kind::Resources,
+        crate::proof::ProofError::Model(e) if e.is_memory() => Kind::Resources,
         _ => Kind::Error,
     };
 }

@@ -12,6 +12,7 @@ pub mod export;
 pub mod evaluate;
 mod failure;
 pub mod init;
+mod pace;
 pub mod plan;
 pub mod promotion;
 pub mod prove;

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::data::{self, Tokens, encode};
+use super::pace::Pace;
 use super::{Context, Failure, curves, cuts, replay};
 use crate::base::Base;
 use crate::batch::{Cut, Example};
-use crate::config::{Compute, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
+use crate::config::{Compute, Device, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::{self, Record};
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
-use crate::model::{Model, Room};
+use crate::model::{Model, Place};
 use crate::ops;
 use crate::store::{Digest, RunDir};
 use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
@@ -131,8 +132,9 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
     })
 }
 
-/// Refuses what this base can't be trained with, before anything of it is computed.
+/// Refuses what this base can't be trained with, or not here, before anything of it is computed.
 pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
+    place(config).check(compute(config))?;
     let model = base.weights.config();
     let lora = train_config(config)?.lora;
     lora.check()?;
@@ -168,15 +170,26 @@ fn tokenizer_config(base: &Base) -> String {
     format!("{config:#}\n")
 }
 
-/// What training may hold beside the adapter, its gradient, its two moments, and a copy of the trained one.
-fn room(config: &RunConfig, base: &Base) -> Result<Room, Failure> {
+/// Bytes of the adapter, its gradient, its two moments, and a copy of the trained one.
+fn reserved(config: &RunConfig, base: &Base) -> Result<u64, Failure> {
     let lora = train_config(config)?.lora;
     let of = |id: LinearId| {
         let (out, inn) = base.weights.config().shape(id.site);
         lora.rank_of(id) * (out + inn)
     };
     let params: usize = lora.targeted(base.weights.config())?.into_iter().map(of).sum();
-    Ok(Room::new(&base.weights, config.max_memory.map(|m| m.0), 20 * params as u64)?)
+    Ok(20 * params as u64)
+}
+
+/// Where the training is computed.
+pub fn place(config: &RunConfig) -> Place {
+    match config.device {
+        _ if config.force_cpu => Place::Cpu,
+        Device::Auto => Place::found(),
+        Device::Cpu => Place::Cpu,
+        Device::Cuda => Place::Cuda,
+        Device::Metal => Place::Metal,
+    }
 }
 
 /// Says how the model will compute the steps over these examples; refuses what fits in no way, before any is made.
@@ -191,14 +204,19 @@ pub fn say_how(
     Ok(())
 }
 
-/// The base, resident for this training; Ctrl-C is heard between its layers.
-pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<Model, Failure> {
-    let compute = match config.compute {
+fn compute(config: &RunConfig) -> ops::Compute {
+    match config.compute {
         Compute::F32 => ops::Compute::F32,
         Compute::Bf16 => ops::Compute::Bf16,
         Compute::Int8 => ops::Compute::Int8,
-    };
-    let model = Model::within(&base.weights, config.threads.unwrap_or(0), room(config, base)?)?.computing(compute)?;
+    }
+}
+
+/// The base, resident for this training; Ctrl-C is heard between its layers.
+pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<Model, Failure> {
+    let memory = (config.max_memory.map(|m| m.0), reserved(config, base)?);
+    let model = Model::on(place(config), (&base.weights, config.threads.unwrap_or(0)), memory)?;
+    let model = model.computing(compute(config))?;
     let interrupt = context.interrupt.clone();
     Ok(model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()))
 }
@@ -245,8 +263,10 @@ pub fn train(
         interrupt: context.interrupt.clone(),
     };
     let report = &mut *context.report;
+    let mut pace = Pace::new(config, place(config));
     let result = train::run(job, &mut |event| match event {
         Event::Started { steps, first_step, trainable_params, trainable_percent } => {
+            pace.started(*steps);
             report.begin("train", Some(*steps));
             let words = format!("{trainable_params} trainable parameters ({trainable_percent:.2} %)");
             report.advance(*first_step, &words);
@@ -254,6 +274,7 @@ pub fn train(
         Event::Step(m) => {
             report.mark(m.train_loss);
             report.advance(m.step, &format!("loss {:.3} {:.0} tok/s", m.train_loss, m.tokens_per_second));
+            pace.step(m.step, Instant::now()).iter().for_each(|words| report.warn(words));
         }
         Event::Eval { step, eval_loss, best, .. } => {
             report.advance(*step, &format!("eval loss {eval_loss:.3}{}", if *best { ", the best" } else { "" }));

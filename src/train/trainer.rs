@@ -15,7 +15,7 @@ use super::schedule::{Steps, factor};
 use super::step::{self, Prepared};
 use super::{Event, Summary, TrainError};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
-use crate::model::{Grads, ModelError};
+use crate::model::Grads;
 use crate::store::write_whole;
 
 pub(super) struct Trainer<'t, 'a> {
@@ -152,7 +152,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let taken = match gradients {
             Ok(Some(taken)) => taken,
             Ok(None) => return self.stop_if_interrupted(on_event),
-            Err(TrainError::Model(source @ ModelError::Memory { .. })) if step > 0 => {
+            Err(TrainError::Model(source)) if step > 0 && source.is_memory() => {
                 return Err(TrainError::Memory { source, folder: self.save(on_event)? });
             }
             Err(e) => return Err(e),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ops::Compute;
 
-fn apart(a: &Grads, b: &Grads) -> f64 {
+pub(super) fn apart(a: &Grads, b: &Grads) -> f64 {
     let values = |g: &Grads| -> Vec<f64> {
         g.values().flat_map(|p| p.a.iter().chain(&p.b)).map(|v| f64::from(*v)).collect::<Vec<_>>()
     };
@@ -22,8 +22,12 @@ fn rounding(w: &Weights) -> Vec<Compute> {
 fn what_is_not_faster_is_refused_by_name() {
     let w = weights(FAMILIES[0]);
     for compute in [Compute::Bf16, Compute::Int8] {
-        if let Err(e) = Model::new(&w, 1).unwrap().computing(compute) {
+        let checked = Place::Cpu.check(compute);
+        let asked = Model::new(&w, 1).unwrap().computing(compute);
+        assert_eq!(checked.is_ok(), asked.is_ok());
+        if let Err(e) = asked {
             let said = e.to_string();
+            assert_eq!(checked.unwrap_err().to_string(), said);
             assert!(
                 matches!(e, ModelError::NotFaster { .. }) && said.contains(&format!("compute: {}", compute.name())),
                 "{said}"

@@ -130,7 +130,7 @@ impl Ops for Cpu {
 
     /// Nothing is held beside the map: each product widens what it needs.
     fn prepare(&self, weight: WeightRef<'_>) -> Result<(), OpsError> {
-        weight::check(weight)
+        weight.check()
     }
 
     fn linear(&self, y: &mut Buf, x: &Buf, w: Matrix<'_, ()>, bias: Option<&Buf>) {
