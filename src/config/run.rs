@@ -134,6 +134,9 @@ impl RunConfig {
             resume: false,
             save_every: 0,
             save_total_limit: None,
+            // Where it is computed, each checkpoint says.
+            device: Device::Auto,
+            force_cpu: false,
             threads: None,
             max_memory: None,
             quant: Quant::Keep,
@@ -385,6 +388,7 @@ mod tests {
         let elsewhere = RunConfig {
             quant: Quant::F16,
             threads: Some(3),
+            force_cpu: true,
             max_memory: Some(Memory(3 << 30)),
             output_model_name: "z:v9".into(),
             ..c.clone()

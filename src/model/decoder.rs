@@ -73,7 +73,7 @@ impl<O: Ops> Decoder<O> {
         let frequencies = frequencies(weights.config());
         let stop = Stop(Box::new(|| false));
         let (label_smoothing, training) = (0.0, Compute::F32);
-        Ok(Self {
+        let decoder = Self {
             ops,
             layers,
             output_norm,
@@ -85,7 +85,9 @@ impl<O: Ops> Decoder<O> {
             stop,
             frequencies,
             weights,
-        })
+        };
+        decoder.sound()?;
+        Ok(decoder)
     }
 
     pub fn config(&self) -> &ModelConfig {

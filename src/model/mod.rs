@@ -7,15 +7,19 @@ mod forward;
 mod generate;
 mod head;
 mod packed;
+mod place;
 mod room;
 mod taught;
 
 use crate::lora::{Adapter, Stored};
-use crate::ops::{Compute, Cpu, Tensors};
+use crate::ops::{Compute, Cpu, OpsError, Tensors};
 use crate::weights::Weights;
 use decoder::Decoder;
 pub use effort::Effort;
+use place::offered;
+pub use place::{Found, Place};
 pub use room::Room;
+use room::widened_bytes;
 pub use taught::MOST as TAUGHT_KEPT;
 
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +30,14 @@ pub enum ModelError {
     TooLong { tokens: usize, context: usize },
     #[error("{what} needs {} MiB of memory, but there are only {} MiB; {remedy}", needed >> 20, available >> 20)]
     Memory { what: &'static str, needed: u64, available: u64, remedy: &'static str },
+    #[error("the base takes {} MiB on the device, which has not so much free: a smaller base, or --device cpu", needed >> 20)]
+    TooLarge { needed: u64 },
     #[error(
         "compute: {wanted} is not faster here ({on}): set compute to {offered} (bf16 needs a CPU with matrix tiles, Intel AMX; int8 one with AVX-512 VNNI and no tiles)"
     )]
     NotFaster { wanted: &'static str, on: &'static str, offered: String },
     #[error(transparent)]
-    Ops(#[from] crate::ops::OpsError),
+    Ops(#[from] OpsError),
     #[error("{what} has {found} values where the base has {expected}: it belongs to another model")]
     Shape { what: String, found: usize, expected: usize },
     #[error("the logits after {tokens} tokens are not numbers: the weights or the adapter are damaged")]
@@ -46,7 +52,12 @@ pub enum ModelError {
 impl ModelError {
     /// Whether with less to compute at once, or more memory, it would have gone well.
     pub fn is_memory(&self) -> bool {
-        matches!(self, Self::Memory { .. } | Self::Ops(crate::ops::OpsError::DeviceMemory))
+        matches!(self, Self::Memory { .. } | Self::TooLarge { .. } | Self::Ops(OpsError::DeviceMemory))
+    }
+
+    /// Whether a device failed, which is nobody's input.
+    pub fn is_of_device(&self) -> bool {
+        matches!(self, Self::Ops(OpsError::Device(_)))
     }
 }
 
@@ -106,57 +117,6 @@ pub enum Came {
     End(Vec<u32>),
 }
 
-/// Where a model computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
-    #[default]
-    Cpu,
-    Cuda,
-    Metal,
-}
-
-impl Place {
-    /// The GPU that this program was built for and finds, else the CPU.
-    pub fn found() -> Self {
-        match () {
-            () if cfg!(feature = "cuda") && Tensors::cuda().is_ok() => Self::Cuda,
-            () if cfg!(feature = "metal") && Tensors::metal().is_ok() => Self::Metal,
-            () => Self::Cpu,
-        }
-    }
-
-    /// None: the CPU.
-    fn device(self) -> Result<Option<Tensors>, ModelError> {
-        Ok(match self {
-            Self::Cpu => None,
-            Self::Cuda => Some(Tensors::cuda()?),
-            Self::Metal => Some(Tensors::metal()?),
-        })
-    }
-
-    /// Refuses what [`Model::computing`] would, without a model.
-    ///
-    /// # Errors
-    /// There is no such device; it has nothing that would be faster so.
-    pub fn check(self, compute: Compute) -> Result<(), ModelError> {
-        match self.device()? {
-            None => {
-                let cpu = Cpu::new(1);
-                offered(compute, cpu.computes(), cpu.route())
-            }
-            Some(device) => offered(compute, device.computes(), device.route()),
-        }
-    }
-}
-
-fn offered(wanted: Compute, computes: &[Compute], on: &'static str) -> Result<(), ModelError> {
-    if computes.contains(&wanted) {
-        return Ok(());
-    }
-    let offered = computes.iter().map(|c| c.name()).collect::<Vec<_>>().join(" or ");
-    Err(ModelError::NotFaster { wanted: wanted.name(), on, offered })
-}
-
 /// The decoder, resident for computing.
 #[derive(Debug)]
 pub struct Model(On);
@@ -209,12 +169,29 @@ impl Model {
     ) -> Result<Self, ModelError> {
         match place.device()? {
             None => Self::within(weights, threads, Room::new(weights, max_memory, reserved)?),
-            Some(device) => Self::on_device(device, weights, Room::on_device(weights, max_memory)?),
+            Some(device) => {
+                let room = Room::on_device(weights, max_memory)?;
+                let model = Self::on_device(device, weights, room).map_err(|e| match e {
+                    ModelError::Ops(OpsError::DeviceMemory) => ModelError::TooLarge { needed: widened_bytes(weights) },
+                    e => e,
+                })?;
+                Ok(model.in_what_is_free(max_memory.is_none()))
+            }
         }
     }
 
     fn on_device(device: Tensors, weights: &Weights, room: Room) -> Result<Self, ModelError> {
         Decoder::new(device, weights.clone(), room).map(On::Device).map(Self)
+    }
+
+    /// Without a limit, four fifths of what the device has free beside the weights, where it says so.
+    fn in_what_is_free(mut self, unlimited: bool) -> Self {
+        if let On::Device(d) = &mut self.0
+            && unlimited
+        {
+            d.room = d.ops.free().map_or(d.room, Room::of_free);
+        }
+        self
     }
 
     /// The model with which gradients' base products are computed so. What only looks (losses, log-probabilities, texts) is
@@ -336,6 +313,11 @@ impl Model {
         }
     }
 
+    /// Whether the host computes, whose memory is then what a training takes.
+    pub fn on_cpu(&self) -> bool {
+        matches!(self.0, On::Cpu(_))
+    }
+
     /// How it computes, in one short line without the number of threads ("cpu avx512"): written into each checkpoint,
     /// because another route rounds differently.
     pub fn route(&self) -> String {
@@ -375,7 +357,7 @@ impl Model {
     pub fn resident_bytes(&self) -> u64 {
         match &self.0 {
             On::Cpu(d) => d.weights.stored_bytes(),
-            On::Device(d) => 4 * d.weights.parameters(),
+            On::Device(d) => widened_bytes(&d.weights),
         }
     }
 

@@ -3,7 +3,14 @@
 use crate::model::ModelError;
 use crate::model::decoder::Decoder;
 use crate::ops::{Ops, available_memory, held_memory};
-use crate::weights::Weights;
+use crate::weights::{Site, Weights};
+
+/// What linears and head take in f32; the embedding stays where it is.
+pub(super) fn widened_bytes(weights: &Weights) -> u64 {
+    let c = weights.config();
+    let of = |site| c.shape(site).0 * c.shape(site).1;
+    4 * (c.layers * Site::ALL.into_iter().map(of).sum::<usize>() + c.vocab * c.hidden) as u64
+}
 
 /// Bytes of values that may be held at once; None where the system does not say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,12 +46,17 @@ impl Room {
     /// Nothing is left.
     pub fn on_device(weights: &Weights, max_memory: Option<u64>) -> Result<Self, ModelError> {
         let Some(most) = max_memory else { return Ok(Self::default()) };
-        let needed = 4 * weights.parameters();
+        let needed = widened_bytes(weights);
         if needed >= most {
-            let remedy = "raise --max-memory, or choose a smaller base";
+            let remedy = "raise --max-memory (on a device it is the device's), choose a smaller base, or --device cpu";
             return Err(ModelError::Memory { what: "the base on the device", needed, available: most, remedy });
         }
         Ok(Self { left: Some(most - needed), limited: true })
+    }
+
+    /// Four fifths of what a device has free.
+    pub(super) fn of_free(free: u64) -> Self {
+        Self { left: Some(free / 5 * 4), limited: false }
     }
 
     /// For tests: so much is left.

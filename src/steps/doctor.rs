@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
-use crate::model::Place;
+use crate::model::{Found, Place};
 use crate::ollama::OllamaError;
 
 #[derive(Clone, Debug, serde::Serialize)]
@@ -64,16 +64,11 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
 
 /// What `--device auto` would train on.
 fn device() -> Finding {
-    let built: Vec<_> = [("cuda", cfg!(feature = "cuda")), ("metal", cfg!(feature = "metal"))]
-        .iter()
-        .filter(|b| b.1)
-        .map(|b| b.0)
-        .collect();
-    let found = match (Place::found(), &built[..]) {
-        (Place::Cuda, _) => "cuda".to_owned(),
-        (Place::Metal, _) => "metal".to_owned(),
-        (Place::Cpu, []) => "cpu (built without cuda and metal)".to_owned(),
-        (Place::Cpu, built) => format!("cpu (built with {}, and no such GPU was found)", built.join(" and ")),
+    let found = match Place::found() {
+        Found { place: Place::Cuda, .. } => "cuda".to_owned(),
+        Found { place: Place::Metal, .. } => "metal".to_owned(),
+        Found { why: Some(why), .. } => format!("cpu: {why}"),
+        Found { why: None, .. } => "cpu (built without cuda and metal)".to_owned(),
     };
     Finding::ok("device", found)
 }

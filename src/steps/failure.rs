@@ -160,6 +160,7 @@ failures! {
     };
     crate::model::ModelError => |e| match e {
         e if e.is_memory() => Kind::Resources,
+        e if e.is_of_device() => Kind::Error,
         crate::model::ModelError::Stopped => Kind::Interrupted,
         _ => Kind::Input,
     };
@@ -168,8 +169,9 @@ failures! {
         | crate::train::TrainError::Model(crate::model::ModelError::Stopped) => Kind::Interrupted,
         crate::train::TrainError::Store(s)
         | crate::train::TrainError::Lora(crate::lora::LoraError::Store(s)) => of_store(s),
-        crate::train::TrainError::Memory { .. } => Kind::Resources,
-        crate::train::TrainError::Model(e) if e.is_memory() => Kind::Resources,
+        crate::train::TrainError::Model(e) | crate::train::TrainError::CutShort { source: e, .. } if e.is_memory() => {
+            Kind::Resources
+        }
         crate::train::TrainError::Resume { .. } | crate::train::TrainError::Lora(_) => Kind::Input,
         _ => Kind::Error,
     };

@@ -19,9 +19,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Of a training that is computed there.
-    pub fn new(config: &RunConfig, place: Place) -> Self {
-        let fell = config.device == Device::Auto && !config.force_cpu && place == Place::Cpu;
+    pub fn new(config: &RunConfig, on_cpu: bool) -> Self {
+        let fell = config.device == Device::Auto && !config.force_cpu && on_cpu;
         Self { unsaid: fell, steps: 0, first: None }
     }
 
@@ -38,9 +37,10 @@ impl Pace {
         self.unsaid = false;
         let left = self.steps.saturating_sub(step);
         let seconds = left as f64 * now.duration_since(began).as_secs_f64() / (step - first) as f64;
+        let why = Place::found().why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         (seconds >= WORTH_SAYING).then(|| {
             format!(
-                "no GPU computes this: about {:.0} minutes on this CPU for the other {left} steps (--force-cpu: without this warning)",
+                "no GPU computes this{why}: about {:.0} min on this CPU for the other {left} steps (--force-cpu: without this warning)",
                 seconds / 60.0
             )
         })
@@ -56,7 +56,7 @@ mod tests {
 
     fn said(raw: Raw, steps: u64, seconds: u64) -> Vec<(u64, String)> {
         let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..raw };
-        let mut pace = Pace::new(&RunConfig::resolve(raw, Purpose::Train, "a test").unwrap(), Place::Cpu);
+        let mut pace = Pace::new(&RunConfig::resolve(raw, Purpose::Train, "a test").unwrap(), true);
         let began = Instant::now();
         pace.started(steps);
         // Resumed after ten steps.
@@ -69,7 +69,7 @@ mod tests {
     fn what_it_takes_without_a_gpu_is_said_once() {
         let once = said(Raw::default(), 44, 12);
         let [(14, words)] = &once[..] else { panic!("{once:?}") };
-        assert!(words.contains("about 6 minutes") && words.contains("other 30 steps"), "{words}");
+        assert!(words.contains("about 6 min") && words.contains("other 30 steps"), "{words}");
         // Soon done; or who asked for the CPU.
         assert_eq!(said(Raw::default(), 44, 1), []);
         assert_eq!(said(Raw { force_cpu: Some(true), ..Raw::default() }, 44, 12), []);

@@ -9,6 +9,7 @@ use crate::batch::Example;
 use crate::config::RunConfig;
 pub use crate::eval::Goal;
 use crate::lora::{Adapter, Hf};
+use crate::model::Place;
 use crate::ops::available_memory;
 pub use fit::Setting;
 use measure::Subject;
@@ -89,7 +90,8 @@ fn budget(config: &RunConfig) -> Option<u64> {
 
 pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failure> {
     // Before anything of it is taken: the peak holds the weights too.
-    let available_bytes = budget(config);
+    let on_host = training::place(config) == Place::Cpu;
+    let available_bytes = if on_host { budget(config) } else { config.max_memory.map(|most| most.0) };
     let base = context.open_base(&config.model_to_fine_tune)?;
     training::check(config, &base)?;
     let (role, not_promoted) = way::find_role(context, config)?;

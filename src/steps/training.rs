@@ -185,7 +185,7 @@ fn reserved(config: &RunConfig, base: &Base) -> Result<u64, Failure> {
 pub fn place(config: &RunConfig) -> Place {
     match config.device {
         _ if config.force_cpu => Place::Cpu,
-        Device::Auto => Place::found(),
+        Device::Auto => Place::found().place,
         Device::Cpu => Place::Cpu,
         Device::Cuda => Place::Cuda,
         Device::Metal => Place::Metal,
@@ -263,7 +263,7 @@ pub fn train(
         interrupt: context.interrupt.clone(),
     };
     let report = &mut *context.report;
-    let mut pace = Pace::new(config, place(config));
+    let mut pace = Pace::new(config, model.on_cpu());
     let result = train::run(job, &mut |event| match event {
         Event::Started { steps, first_step, trainable_params, trainable_percent } => {
             pace.started(*steps);

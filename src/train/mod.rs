@@ -195,10 +195,10 @@ pub enum TrainError {
     )]
     Diverged { step: u64, loss: f64, learning_rate: f64, checkpoint: String },
     #[error(
-        "{source}; what was trained is saved to {0}: resume it when more memory is free, or go on from it with other settings (--from-adapter {0})",
-        folder.display()
+        "{source}; what was trained is saved to {0}: resume it when {1}, or go on from it with other settings (--from-adapter {0})",
+        folder.display(), if source.is_memory() { "more memory is free" } else { "the device answers again" }
     )]
-    Memory { source: crate::model::ModelError, folder: PathBuf },
+    CutShort { source: crate::model::ModelError, folder: PathBuf },
     /// A number that trains nothing.
     #[error("{0}")]
     Config(String),

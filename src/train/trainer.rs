@@ -93,18 +93,37 @@ impl<'t, 'a> Trainer<'t, 'a> {
         });
         let mut first = true;
         // Interrupted within an evaluation, the earlier part ended without it.
-        if self.evaluate_if_due(on_event)? {
+        let evaluated = self.evaluate_if_due(on_event);
+        if self.saved_first(evaluated, on_event)? {
             self.save_if_due(on_event)?;
         }
         self.stop_if_interrupted(on_event)?;
         while !self.ended() {
-            self.step(first, on_event)?;
+            let stepped = self.step(first, on_event);
+            self.saved_first(stepped, on_event)?;
             first = false;
-            self.evaluate_if_due(on_event)?;
+            let evaluated = self.evaluate_if_due(on_event);
+            self.saved_first(evaluated, on_event)?;
             self.save_if_due(on_event)?;
             self.stop_if_interrupted(on_event)?;
         }
         self.finish(on_event)
+    }
+
+    /// Where memory or the device fails, what was trained lies whole on the host: it is saved before the run ends.
+    fn saved_first<T>(
+        &mut self,
+        done: Result<T, TrainError>,
+        on_event: &mut dyn FnMut(&Event),
+    ) -> Result<T, TrainError> {
+        match done {
+            Err(TrainError::Model(source))
+                if self.position.step > 0 && (source.is_memory() || source.is_of_device()) =>
+            {
+                Err(TrainError::CutShort { source, folder: self.save(on_event)? })
+            }
+            done => done,
+        }
     }
 
     fn save_if_due(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
@@ -152,9 +171,6 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let taken = match gradients {
             Ok(Some(taken)) => taken,
             Ok(None) => return self.stop_if_interrupted(on_event),
-            Err(TrainError::Model(source)) if step > 0 && source.is_memory() => {
-                return Err(TrainError::Memory { source, folder: self.save(on_event)? });
-            }
             Err(e) => return Err(e),
         };
         let loss = taken.loss.nll / taken.loss.tokens.max(1) as f64;

@@ -160,12 +160,12 @@ impl<'a> Trial<'a> {
             let step = ((2 * i + 1) as f64 * total as f64 / (2 * counted) as f64) as u64;
             let effort = self.counter().effort(step)?;
             products += each * effort.products;
-            if step < self.steps.per_epoch {
-                to_keep += each * effort.to_keep as f64;
-            } else {
+            to_keep += each * effort.to_keep as f64;
+            if step >= self.steps.per_epoch {
                 again += each * effort.taught;
             }
         }
+        to_keep *= (self.steps.per_epoch as f64 / total as f64).min(1.0);
         products -= again * (TAUGHT_KEPT as f64 / to_keep.max(1.0)).min(1.0);
         let (largest, largest_effort) = self.counter().largest()?;
         let mut evaluation = Effort::default();

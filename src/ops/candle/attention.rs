@@ -10,6 +10,10 @@ use crate::ops::{Attended, Heads, Ops, Segment};
 /// Queries whose scores are held at once.
 const STRIP: usize = 256;
 
+/// What is added to a score that is not to be seen: e to it is 0, and nothing becomes infinite (Metal computes as if nothing
+/// were).
+const HIDDEN: f32 = -1e30;
+
 /// Some queries of a segment, one after the other, and the rows of the keys that the last of them sees.
 struct Strip {
     queries: Range<usize>,
@@ -74,7 +78,7 @@ impl Tensors {
         of.transpose(0, 1)?.contiguous()
     }
 
-    /// q·kᵀ/√d with what is not seen at −∞: (kv heads, group × queries, keys).
+    /// q·kᵀ/√d without what is not seen: (kv heads, group × queries, keys).
     fn scores(&self, q: &Tensor, k: &Tensor, strip: &Strip, h: Heads) -> Result<Tensor> {
         let (n, m, group) = (strip.seen.len(), strip.keys.len(), h.heads / h.kv_heads);
         let all = (q.matmul(&k.transpose(1, 2)?)? * (1.0 / (h.head_dim as f64).sqrt()))?;
@@ -83,7 +87,7 @@ impl Tensors {
         }
         let hidden = |seen: &usize| {
             let seen = *seen;
-            (0..m).map(move |key| if key < seen { 0.0 } else { f32::NEG_INFINITY })
+            (0..m).map(move |key| if key < seen { 0.0 } else { HIDDEN })
         };
         let mask = self.host(&strip.seen.iter().flat_map(hidden).collect::<Vec<f32>>(), (1, 1, n, m))?;
         all.reshape((h.kv_heads, group, n, m))?.broadcast_add(&mask)?.reshape((h.kv_heads, group * n, m))

@@ -29,9 +29,8 @@ fn whole(logits: &Tensor) -> Result<Whole> {
 impl Tensors {
     fn rows(&self, n: usize, made: Result<(Tensor, Tensor, Tensor)>) -> Vec<RowLoss> {
         let read = made.and_then(|(nll, entropy, argmax)| {
-            let (nll, entropy): (Vec<f32>, Vec<f32>) =
-                (nll.flatten_all()?.to_vec1()?, entropy.flatten_all()?.to_vec1()?);
-            let argmax: Vec<u32> = argmax.flatten_all()?.to_vec1()?;
+            let (nll, entropy): (Vec<f32>, Vec<f32>) = (self.read(&nll)?, self.read(&entropy)?);
+            let argmax: Vec<u32> = self.read(&argmax)?;
             let row = |((nll, entropy), argmax)| RowLoss { nll: f64::from(nll), entropy: f64::from(entropy), argmax };
             Ok(nll.into_iter().zip(entropy).zip(argmax).map(row).collect())
         });
@@ -90,6 +89,9 @@ impl Tensors {
             let (ours, theirs) = (whole(&l)?, whole(&self.get(teacher, (n, width))?)?);
             let apart = (theirs.log_p - ours.log_p)?;
             let divergence = (&theirs.p * apart.clamp(f32::MIN, f32::MAX)?)?.sum_keepdim(D::Minus1)?;
+            // GPUs clamp what is no number to a number.
+            let divergence =
+                ((divergence + (ours.p.sum_keepdim(D::Minus1)? * 0.0)?)? + (theirs.p.sum_keepdim(D::Minus1)? * 0.0)?)?;
             if let Some(weight) = weight {
                 gradient = Some(((ours.p - &theirs.p)? * f64::from(weight))?);
             }

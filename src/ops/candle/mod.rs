@@ -11,14 +11,15 @@ mod loss;
 
 use std::sync::Mutex;
 
-use candle_core::{Device, Result, Shape, Tensor};
+use candle_core::{DType, Device, Result, Shape, Tensor, WithDType};
 
 use crate::ops::{
     Attended, Compute, Heads, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef,
     decode,
 };
 
-/// Arithmetic on a device of candle's.
+/// Arithmetic on a device of candle's. One thread at a time may use it: candle gives each thread a stream of its own, and
+/// nothing orders one after another. Products of few rows are rounded by how many there are, unlike our CPU's.
 #[derive(Debug)]
 pub struct Tensors {
     device: Device,
@@ -34,9 +35,25 @@ pub struct Buf {
 
 /// Whether there is such a device, by trying.
 fn tried(name: &'static str, made: Result<Device>) -> std::result::Result<Tensors, OpsError> {
-    let device = made.map_err(|e| OpsError::NoDevice { device: name, why: words(&e) })?;
+    let works = |device: &Device| -> Result<Vec<f32>> {
+        let one = Tensor::ones((1, 1), DType::F32, device)?;
+        (one.matmul(&one)? + 1.0)?.flatten_all()?.to_vec1()
+    };
+    // A driver may be older than the kernels, or the GPU another than they were made for.
+    let device = made.and_then(|device| works(&device).map(|_| device));
+    let device = device.map_err(|e| OpsError::NoDevice { device: name, why: words(&e) })?;
     Ok(Tensors { device, fault: Mutex::default() })
 }
+
+/// How CUDA, cuBLAS, cuRAND and Metal say that they have no memory.
+const NO_MEMORY: [&str; 6] = [
+    "out of memory",
+    "out_of_memory",
+    "insufficient memory",
+    "alloc_failed",
+    "allocation_failed",
+    "failed to create metal resource",
+];
 
 /// An error without the backtrace that candle may hang on it.
 fn words(e: &candle_core::Error) -> String {
@@ -53,7 +70,9 @@ impl Tensors {
     /// # Errors
     /// The program was built without Metal; no such GPU.
     pub fn metal() -> std::result::Result<Self, OpsError> {
-        tried("metal", Device::new_metal(0))
+        // Where there is no GPU at all, candle 0.11 panics.
+        let made = std::panic::catch_unwind(|| Device::new_metal(0));
+        tried("metal", made.unwrap_or_else(|_| Err(candle_core::Error::Msg("no GPU".to_owned()))))
     }
 
     /// Every device that there is; candle's CPU, which nobody else is offered, is always one.
@@ -71,6 +90,16 @@ impl Tensors {
         }
     }
 
+    /// Bytes of its memory that nobody uses, where it says.
+    pub fn free(&self) -> Option<u64> {
+        #[cfg(feature = "cuda")]
+        if let Ok(device) = self.device.as_cuda_device() {
+            let (free, _) = device.cuda_stream().context().mem_get_info().ok()?;
+            return Some(free as u64);
+        }
+        None
+    }
+
     /// How precisely products can be computed here.
     pub fn computes(&self) -> &'static [Compute] {
         &[Compute::F32]
@@ -78,7 +107,7 @@ impl Tensors {
 
     fn failed(&self, e: &candle_core::Error) {
         let said = words(e);
-        let memory = said.to_lowercase().contains("out of memory") || said.contains("OUT_OF_MEMORY");
+        let memory = NO_MEMORY.iter().any(|words| said.to_lowercase().contains(words));
         if let Ok(mut fault) = self.fault.lock() {
             fault.get_or_insert(if memory { OpsError::DeviceMemory } else { OpsError::Device(said) });
         }
@@ -88,7 +117,7 @@ impl Tensors {
     fn get(&self, buf: &Buf, shape: impl Into<Shape>) -> Result<Tensor> {
         match &buf.values {
             Some(values) => values.reshape(shape),
-            None => Tensor::zeros(buf.len, candle_core::DType::F32, &self.device)?.reshape(shape),
+            None => Tensor::zeros(buf.len, DType::F32, &self.device)?.reshape(shape),
         }
     }
 
@@ -117,9 +146,16 @@ impl Tensors {
         Tensor::from_slice(&rows, rows.len(), &self.device)
     }
 
+    /// The values on the host, when all that was asked before is done.
+    fn read<T: WithDType>(&self, tensor: &Tensor) -> Result<Vec<T>> {
+        let values = tensor.flatten_all()?.to_vec1()?;
+        self.device.synchronize()?;
+        Ok(values)
+    }
+
     /// The values on the host; zeros after a failure.
     fn values(&self, len: usize, made: Result<Tensor>) -> Vec<f32> {
-        let read = made.and_then(|t| t.flatten_all()?.to_vec1());
+        let read = made.and_then(|t| self.read(&t));
         read.map_err(|e| self.failed(&e)).unwrap_or_else(|()| vec![0.0; len])
     }
 }

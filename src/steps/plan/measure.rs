@@ -72,7 +72,9 @@ pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>, budget: Option<
     let a_step = time.steps / course.steps.max(1) as f64;
     context.report.end(&format!("{a_step:.2} s a step"));
     let first = (smallest.seconds - seconds(&timed, smallest.effort.products)).max(0.0);
-    let peak = peak_memory().map(|peak| peak + saving);
+    // On a device it is the device's memory that counts, which is reckoned.
+    let on_device = (!subject.model.on_cpu()).then(|| subject.model.resident_bytes() + needed);
+    let peak = on_device.or_else(|| peak_memory().map(|peak| peak + saving));
     Ok(Measured { fixed: peak.map(|peak| peak.saturating_sub(needed)), course, peak, recomputed, fits, first, time })
 }
 

@@ -189,6 +189,12 @@ fn where_memory_is_short_what_was_trained_is_saved() {
     bench.run((&Toy::default(), &config()), (&output, true), &mut |_, _| {}).unwrap();
     bench.run((&Toy::default(), &config()), (&straight, false), &mut |_, _| {}).unwrap();
     assert_eq!(result(&output, 8), result(&straight, 8));
+    // In the evaluation after the first epoch.
+    let (output, toy) = (bench.output("evaluating"), Toy { no_memory_at: Some(5), ..Toy::default() });
+    let said = bench.run((&toy, &config()), (&output, false), &mut |_, _| {}).unwrap_err().to_string();
+    assert!(said.contains("checkpoint-4"), "{said}");
+    bench.run((&Toy::default(), &config()), (&output, true), &mut |_, _| {}).unwrap();
+    assert_eq!(result(&output, 8), result(&straight, 8));
     // Nothing is trained yet: nothing is saved.
     let toy = Toy { no_memory_at: Some(1), ..Toy::default() };
     let e = bench.run((&toy, &config()), (&bench.output("none"), false), &mut |_, _| {}).unwrap_err();

@@ -1,0 +1,71 @@
+//! Where a model computes, and what is offered there.
+
+use std::sync::OnceLock;
+
+use crate::model::ModelError;
+use crate::ops::{Compute, Cpu, Tensors};
+
+/// Where a model computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    #[default]
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+/// What [`Place::found`] finds, and why it is no GPU, where the program was built for one.
+#[derive(Debug)]
+pub struct Found {
+    pub place: Place,
+    pub why: Option<String>,
+}
+
+impl Place {
+    /// The GPU that this program was built for and finds, else the CPU; looked for once.
+    pub fn found() -> &'static Found {
+        static FOUND: OnceLock<Found> = OnceLock::new();
+        FOUND.get_or_init(|| {
+            let built = [(Self::Cuda, cfg!(feature = "cuda")), (Self::Metal, cfg!(feature = "metal"))];
+            let mut why = None;
+            for (place, _) in built.into_iter().filter(|(_, built)| *built) {
+                match place.device() {
+                    Ok(_) => return Found { place, why: None },
+                    Err(e) => why = Some(e.to_string()),
+                }
+            }
+            Found { place: Self::Cpu, why }
+        })
+    }
+
+    /// None: the CPU.
+    pub(super) fn device(self) -> Result<Option<Tensors>, ModelError> {
+        Ok(match self {
+            Self::Cpu => None,
+            Self::Cuda => Some(Tensors::cuda()?),
+            Self::Metal => Some(Tensors::metal()?),
+        })
+    }
+
+    /// Refuses what [`Model::computing`] would, without a model.
+    ///
+    /// # Errors
+    /// There is no such device; it has nothing that would be faster so.
+    pub fn check(self, compute: Compute) -> Result<(), ModelError> {
+        match self.device()? {
+            None => {
+                let cpu = Cpu::new(1);
+                offered(compute, cpu.computes(), cpu.route())
+            }
+            Some(device) => offered(compute, device.computes(), device.route()),
+        }
+    }
+}
+
+pub(super) fn offered(wanted: Compute, computes: &[Compute], on: &'static str) -> Result<(), ModelError> {
+    if computes.contains(&wanted) {
+        return Ok(());
+    }
+    let offered = computes.iter().map(|c| c.name()).collect::<Vec<_>>().join(" or ");
+    Err(ModelError::NotFaster { wanted: wanted.name(), on, offered })
+}
