@@ -21,6 +21,8 @@ pub(super) struct Decoder<O: Ops> {
     /// What the base said of what it teaches.
     pub taught: Taught,
     pub room: Room,
+    /// Bytes of codes in eight bits that are kept, when all are made.
+    pub codes: u64,
     pub stop: Stop,
     /// Radians a position, `head_dim / 2` of them.
     frequencies: Vec<f32>,
@@ -82,6 +84,7 @@ impl<O: Ops> Decoder<O> {
             training,
             taught: Taught::default(),
             room,
+            codes: 0,
             stop,
             frequencies,
             weights,

@@ -204,6 +204,11 @@ impl Model {
             offered(compute, d.ops.computes(), d.ops.route())?;
             d.training = compute;
         });
+        if let On::Cpu(d) = &mut self.0
+            && compute == Compute::Int8
+        {
+            d.keep_codes();
+        }
         Ok(self)
     }
 
@@ -341,11 +346,12 @@ impl Model {
             0 => "all layers' values kept for the backward".to_owned(),
             again => format!("the values of {again} of {layers} layers computed again in the backward"),
         };
-        let form = match &self.0 {
-            On::Cpu(_) => "as stored",
-            On::Device(_) => "widened on the device",
+        let (form, codes) = match &self.0 {
+            On::Cpu(d) => ("as stored", d.codes >> 20),
+            On::Device(_) => ("widened on the device", 0),
         };
-        Ok(format!("weights {form}, {} MiB; {values}", self.resident_bytes() >> 20))
+        let codes = if codes > 0 { format!(", and {codes} MiB for their codes in eight bits") } else { String::new() };
+        Ok(format!("weights {form}, {} MiB{codes}; {values}", self.resident_bytes() >> 20))
     }
 
     /// Bytes that there are for values.

@@ -2,8 +2,11 @@
 
 use crate::model::ModelError;
 use crate::model::decoder::Decoder;
-use crate::ops::{Ops, available_memory, held_memory};
+use crate::ops::{CODES_BYTES, Cpu, Ops, available_memory, held_memory};
 use crate::weights::{Site, Weights};
+
+/// Codes in eight bits take one part of the room in so many, at most.
+const CODES_SHARE: u64 = 16;
 
 /// What linears and head take in f32; the embedding stays where it is.
 pub(super) fn widened_bytes(weights: &Weights) -> u64 {
@@ -68,6 +71,19 @@ impl Room {
     /// Bytes; None where the system does not say.
     pub fn left(&self) -> Option<u64> {
         self.left
+    }
+}
+
+impl Decoder<Cpu> {
+    /// Keeps the weights' codes in eight bits once they were made, where all of them take a small part of the room. The
+    /// numbers are the same; they cost memory, and time to touch it, that only many steps of few rows are worth.
+    pub fn keep_codes(&mut self) {
+        let bytes = (widened_bytes(&self.weights) as f64 / 4.0 * CODES_BYTES) as u64;
+        if self.room.left.is_none_or(|left| bytes <= left / CODES_SHARE) {
+            self.ops.keep_codes();
+            self.room.left = self.room.left.map(|left| left - bytes);
+            self.codes = bytes;
+        }
     }
 }
 

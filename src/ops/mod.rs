@@ -15,7 +15,7 @@ pub use api::{
 };
 pub use blocks::{decode, encode_dithered, encode_nearest, first_not_finite, steps};
 pub use candle::Tensors;
-pub use cpu::{Cpu, FEW_ROWS};
+pub use cpu::{CODES_BYTES, Codes, Cpu, FEW_ROWS};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
 pub use machine::{available_memory, cpu_features, held_memory, peak_memory};
 pub use random::{bits_at, subkey, uniform_at};

@@ -64,6 +64,27 @@ fn fewer_bits_are_near_and_only_for_gradients() {
     }
 }
 
+/// Codes that are kept are those that would be made again, of every encoding and at every thread count.
+#[test]
+fn kept_codes_are_the_same() {
+    let w = weights("llama-gqa8");
+    if !rounding(&w).contains(&Compute::Int8) {
+        return;
+    }
+    let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[40, 25, 60, 21]));
+    let s = half_distilled(&d);
+    let keeping = Model::within(&w, 2, Room::default()).unwrap().computing(Compute::Int8).unwrap();
+    assert!(keeping.decoder().codes > 0);
+    let mut d = Decoder::new(Cpu::new(1), w.clone(), Room::default()).unwrap();
+    d.training = Compute::Int8;
+    let made = grads(&Model(On::Cpu(d)), &a, &s, None);
+    // When they are made, and when they are there.
+    assert!(made == grads(&keeping, &a, &s, None) && made == grads(&keeping, &a, &s, None));
+    // Where there is little room they are not kept.
+    let tight = Model::within(&w, 1, Room::of(8 * keeping.decoder().codes)).unwrap();
+    assert_eq!(tight.computing(Compute::Int8).unwrap().decoder().codes, 0);
+}
+
 /// What the base says of a sequence is kept: the same bits whatever stood beside it when it was asked.
 #[test]
 fn what_was_taught_before_is_taught_again() {

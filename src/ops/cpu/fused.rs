@@ -6,9 +6,10 @@ use crate::ops::cpu::linear::scale_by;
 use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
 use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store};
+use crate::ops::cpu::weight::Codes;
 use crate::ops::{Back, Compute, Linear, LowRank, Ops};
 
-type One<'a> = Linear<'a, Buf, ()>;
+type One<'a> = Linear<'a, Buf, Codes>;
 
 fn depth(pair: &LowRank<'_>) -> (usize, usize, usize) {
     (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank)

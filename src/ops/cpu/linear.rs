@@ -9,6 +9,7 @@ use crate::ops::cpu::matmul::Route;
 use crate::ops::cpu::matmul::outer::{Lies, add_outer};
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
 use crate::ops::cpu::simd::simd;
+use crate::ops::cpu::weight::Codes;
 use crate::ops::random::uniform_at;
 use crate::ops::{Compute, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, WeightRef, decode};
 
@@ -25,7 +26,7 @@ pub const FEW_ROWS: usize = 32;
 const BAND: usize = 512;
 
 impl Cpu {
-    pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, ()>, bias: Option<&[f32]>) {
+    pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, Codes>, bias: Option<&[f32]>) {
         let (out, inn) = (w.source.rows, w.source.cols);
         let rows = x.len() / inn;
         assert!(x.len() == rows * inn && y.len() == rows * out, "{}·({out}×{inn})ᵀ to {}", x.len(), y.len());
@@ -46,7 +47,7 @@ impl Cpu {
         &self,
         ys: &mut [Buf],
         x: &Buf,
-        linears: &[Linear<'_, Buf, ()>],
+        linears: &[Linear<'_, Buf, Codes>],
     ) -> Option<Vec<Option<Buf>>> {
         let inn = linears.first()?.w.source.cols;
         // In fewer bits a row is to come out the same beside few rows and many.
@@ -61,7 +62,7 @@ impl Cpu {
         let mut few: Vec<_> =
             ys.iter_mut().zip(linears).map(|(y, l)| Few { w: Rows::of(l.w.source), y: &mut y[..] }).collect();
         few_rows(self.route, &self.pool, x, &mut few);
-        let rest = |(y, l): (&mut Buf, &Linear<'_, Buf, ()>)| {
+        let rest = |(y, l): (&mut Buf, &Linear<'_, Buf, Codes>)| {
             if let Some(bias) = l.bias {
                 y.chunks_exact_mut(bias.len()).for_each(|y| crate::ops::cpu::mlp::add(y, bias));
             }
@@ -70,7 +71,7 @@ impl Cpu {
         Some(ys.iter_mut().zip(linears).map(rest).collect())
     }
 
-    pub(super) fn linear_backward(&self, dx: &mut [f32], dy: &[f32], w: Matrix<'_, ()>, set: bool) {
+    pub(super) fn linear_backward(&self, dx: &mut [f32], dy: &[f32], w: Matrix<'_, Codes>, set: bool) {
         let (out, inn) = (w.source.rows, w.source.cols);
         let rows = dy.len() / out;
         assert!(dy.len() == rows * out && dx.len() == rows * inn);
@@ -90,7 +91,7 @@ impl Cpu {
     }
 
     /// y = x·Wᵀ for more than a few rows.
-    fn wide_forward(&self, y: &mut [f32], (x, rows): (&[f32], usize), w: Matrix<'_, ()>) {
+    fn wide_forward(&self, y: &mut [f32], (x, rows): (&[f32], usize), w: Matrix<'_, Codes>) {
         let (out, inn) = (w.source.rows, w.source.cols);
         #[cfg(target_arch = "x86_64")]
         if let Some(w) = w.forward(self) {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 pub use arena::Buf;
 pub use linear::FEW_ROWS;
 use matmul::{Kernel, Route};
+pub use weight::{CODES_BYTES, Codes};
 
 #[cfg(target_arch = "x86_64")]
 use crate::ops::api::{each_linear, each_linear_back};
@@ -37,6 +38,7 @@ pub struct Cpu {
     pool: Pool,
     route: Route,
     arena: Arc<arena::Arena>,
+    keeps_codes: bool,
 }
 
 /// Whether this CPU has matrix tiles that we may use.
@@ -47,7 +49,7 @@ pub(in crate::ops) fn tiles() -> bool {
 impl Cpu {
     /// `threads` 0 = all cores.
     pub fn new(threads: usize) -> Self {
-        Self { pool: Pool::new(threads), route: Route::detect(), arena: Arc::default() }
+        Self { pool: Pool::new(threads), route: Route::detect(), arena: Arc::default(), keeps_codes: false }
     }
 
     /// Whose layout weights have; None where there is no kernel of ours.
@@ -63,6 +65,11 @@ impl Cpu {
             Some(Kernel::Avx512) if matmul::int8_ready() => &[Compute::F32, Compute::Int8],
             _ => &[Compute::F32],
         }
+    }
+
+    /// From now on weights' codes in eight bits are kept once they were made: [`CODES_BYTES`] a value.
+    pub fn keep_codes(&mut self) {
+        self.keeps_codes = true;
     }
 
     pub fn threads(&self) -> usize {
@@ -106,7 +113,7 @@ impl Cpu {
 
 impl Ops for Cpu {
     type Buf = Buf;
-    type Weight = ();
+    type Weight = Codes;
 
     fn buf(&self, len: usize) -> Buf {
         Buf::new(&self.arena, len)
@@ -128,15 +135,15 @@ impl Ops for Cpu {
         buf.len()
     }
 
-    /// Nothing is held beside the map: each product widens what it needs.
-    fn prepare(&self, weight: WeightRef<'_>) -> Result<(), OpsError> {
-        weight.check()
+    /// Nothing is held beside the map: each product widens what it needs; codes in eight bits may be kept later.
+    fn prepare(&self, weight: WeightRef<'_>) -> Result<Codes, OpsError> {
+        weight.check().map(|()| Codes::default())
     }
 
-    fn linear(&self, y: &mut Buf, x: &Buf, w: Matrix<'_, ()>, bias: Option<&Buf>) {
+    fn linear(&self, y: &mut Buf, x: &Buf, w: Matrix<'_, Codes>, bias: Option<&Buf>) {
         self.linear_forward(y, x, w, bias.map(|b| &b[..]));
     }
-    fn linear_back(&self, dx: &mut Buf, dy: &Buf, w: Matrix<'_, ()>, set: bool) {
+    fn linear_back(&self, dx: &mut Buf, dy: &Buf, w: Matrix<'_, Codes>, set: bool) {
         self.linear_backward(dx, dy, w, set);
     }
     fn low_rank(&self, y: &mut Buf, x: &Buf, pair: LowRank<'_>) -> Buf {
@@ -154,7 +161,7 @@ impl Ops for Cpu {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn linears(&self, ys: &mut [Buf], x: &Buf, linears: &[Linear<'_, Buf, ()>]) -> Vec<Option<Buf>> {
+    fn linears(&self, ys: &mut [Buf], x: &Buf, linears: &[Linear<'_, Buf, Codes>]) -> Vec<Option<Buf>> {
         let few = self.few_linears(ys, x, linears);
         few.or_else(|| self.fused(ys, x, linears)).unwrap_or_else(|| each_linear(self, ys, x, linears))
     }
@@ -163,7 +170,7 @@ impl Ops for Cpu {
         &self,
         mut dx: Option<(&mut Buf, bool)>,
         x: &Buf,
-        linears: &[Linear<'_, Buf, ()>],
+        linears: &[Linear<'_, Buf, Codes>],
         mut backs: Vec<Back<'_, Buf>>,
     ) {
         if !self.fused_back(&mut dx, x, linears, &mut backs) {

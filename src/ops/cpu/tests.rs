@@ -80,6 +80,12 @@ fn f32_source(w: &[f32], rows: usize, cols: usize) -> (Vec<u8>, usize, usize) {
     (bytes, rows, cols)
 }
 
+/// Of a weight nothing is held beside its bytes.
+fn bare() -> &'static Codes {
+    static BARE: std::sync::OnceLock<Codes> = std::sync::OnceLock::new();
+    BARE.get_or_init(Codes::default)
+}
+
 fn source((bytes, rows, cols): &(Vec<u8>, usize, usize)) -> WeightRef<'_> {
     WeightRef { bytes, encoding: Encoding::F32, rows: *rows, cols: *cols, row_order: RowOrder::Hf }
 }

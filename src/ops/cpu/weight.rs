@@ -1,20 +1,41 @@
-//! A weight as the products read it: as it is stored.
+//! A weight as the products read it: as it is stored, or its codes in eight bits, where these are kept.
 
-#[cfg(target_arch = "x86_64")]
-use crate::ops::Matrix;
+use std::sync::OnceLock;
+
 #[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::Cpu;
 #[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::matmul::columns::{Columns, Side};
+use crate::ops::cpu::words::Words;
 #[cfg(target_arch = "x86_64")]
-impl<'a> Matrix<'a, ()> {
+use crate::ops::{Compute, Matrix};
+
+/// Bytes of both copies of a value's code, with its part of the scales.
+pub const CODES_BYTES: f64 = 2.0 * (1.0 + 1.0 / 16.0);
+
+/// Codes of a weight's columns, for the product and for the gradient of its input; each made when it is first needed.
+#[derive(Debug, Default)]
+pub struct Codes([OnceLock<Words>; 2]);
+
+#[cfg(target_arch = "x86_64")]
+impl<'a> Matrix<'a, Codes> {
     /// The columns of Wᵀ; None on the portable route.
     pub(super) fn forward(self, cpu: &Cpu) -> Option<Columns<'a>> {
-        Some(Columns::stored(cpu.kernel()?, self.source, Side::Forward, self.compute))
+        self.columns(cpu, Side::Forward)
     }
 
     /// The columns of W.
     pub(super) fn back(self, cpu: &Cpu) -> Option<Columns<'a>> {
-        Some(Columns::stored(cpu.kernel()?, self.source, Side::Back, self.compute))
+        self.columns(cpu, Side::Back)
+    }
+
+    fn columns(self, cpu: &Cpu, side: Side) -> Option<Columns<'a>> {
+        let stored = Columns::stored(cpu.kernel()?, self.source, side, self.compute);
+        if !(cpu.keeps_codes && self.compute == Compute::Int8) {
+            return Some(stored);
+        }
+        let Codes([forward, back]) = self.resident;
+        let kept = if side == Side::Forward { forward } else { back };
+        Some(stored.kept(kept.get_or_init(|| stored.all(&cpu.pool))))
     }
 }

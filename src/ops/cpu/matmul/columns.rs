@@ -7,6 +7,7 @@ use crate::ops::cpu::matmul::avx512::{self, grown};
 use crate::ops::cpu::matmul::tile::NR;
 use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8};
 use crate::ops::cpu::widen::{self, Reader};
+use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{Compute, Encoding, WeightRef, decode};
 
@@ -125,6 +126,27 @@ impl<'a> Columns<'a> {
         let (group, align) =
             if side == Side::Back { (together.max(w.encoding.block().0.div_ceil(NR)), deep) } else { (1, block) };
         Self { kernel, n, k, form, compute, group, align, source: Source::Stored(w, side) }
+    }
+
+    /// All panels of a stored weight, as [`Columns::kept`] takes them.
+    pub fn all(&self, pool: &Pool) -> Words {
+        let (words, panels) = (self.form.panel(self.k), self.n.div_ceil(NR));
+        let mut out = Words::default();
+        let parts = Parts::new(out.at_least(panels * words));
+        pool.run(panels.div_ceil(self.group), &|task| {
+            let first = task * self.group;
+            // SAFETY: each task its panels.
+            let out = unsafe { parts.slice(first * words, self.group.min(panels - first) * words) };
+            self.make(first, 0, self.k, out);
+        });
+        out
+    }
+
+    /// The same columns, made before by [`Columns::all`].
+    #[must_use]
+    pub fn kept(self, words: &'a [f32]) -> Self {
+        assert!(words.len() == self.n.div_ceil(NR) * self.form.panel(self.k));
+        Self { source: Source::Packed(words), ..self }
     }
 
     pub fn kernel(&self) -> Kernel {

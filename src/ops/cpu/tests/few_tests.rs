@@ -31,7 +31,7 @@ fn few_rows_of_every_encoding_equal_the_widened_product_row_by_row() {
             let bytes = encoded(encoding, out, inn);
             let w = WeightRef { bytes: &bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
             cpu.prepare(w).unwrap();
-            let w = Matrix { resident: &(), source: w, compute: Compute::F32 };
+            let w = Matrix { resident: bare(), source: w, compute: Compute::F32 };
             let mut values = vec![0.0; out * inn];
             decode(encoding, &bytes, &mut values);
             let values = wide(&values);
@@ -70,9 +70,9 @@ fn products_of_one_input_and_low_rank_terms_row_by_row() {
                 row_order: RowOrder::Hf,
             })
             .collect();
-        sources.iter().for_each(|&w| cpu.prepare(w).unwrap());
+        sources.iter().for_each(|&w| drop(cpu.prepare(w).unwrap()));
         let mut ys = sizes.map(|out| cpu.buf(rows * out));
-        let matrices = sources.iter().map(|&source| Matrix { resident: &(), source, compute: Compute::F32 });
+        let matrices = sources.iter().map(|&source| Matrix { resident: bare(), source, compute: Compute::F32 });
         let matrices: Vec<_> = matrices.collect();
         let bias_of = |i| (i == 1).then_some(&bias);
         let linears: Vec<_> =
@@ -108,7 +108,7 @@ fn few_rows_speed() {
         let bytes = encoded(encoding, out, inn);
         let w = WeightRef { bytes: &bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
         cpu.prepare(w).unwrap();
-        let m = Matrix { resident: &(), source: w, compute: Compute::F32 };
+        let m = Matrix { resident: bare(), source: w, compute: Compute::F32 };
         let mut line = format!("{out}x{inn} {encoding:?}, GFLOP/s at rows:");
         for rows in [1, 2, 4, 8, 16, 32, 33] {
             let (x, mut y) = (cpu.upload(&random(1, rows * inn)), cpu.buf(rows * out));

@@ -11,7 +11,7 @@ fn linear_with_bias() {
             let (x, w, b, g) = (random(1, rows * inn), random(2, out * inn), random(3, out), random(4, rows * out));
             let bytes = f32_source(&w, out, inn);
             cpu.prepare(source(&bytes)).unwrap();
-            let m = Matrix { resident: &(), source: source(&bytes), compute: Compute::F32 };
+            let m = Matrix { resident: bare(), source: source(&bytes), compute: Compute::F32 };
             let (xb, bb, gb) = (cpu.upload(&x), cpu.upload(&b), cpu.upload(&g));
             let mut y = cpu.buf(rows * out);
             cpu.linear(&mut y, &xb, m, Some(&bb));
@@ -102,13 +102,13 @@ fn fused_equals_each(cpu: &Cpu, compute: Compute) {
         let x = cpu.upload(&random(key, m * inn));
         let sources: Vec<_> =
             outs.iter().zip(1..).map(|(&o, i)| f32_source(&random(key + i, o * inn), o, inn)).collect();
-        sources.iter().for_each(|s| cpu.prepare(source(s)).unwrap());
+        sources.iter().for_each(|s| drop(cpu.prepare(source(s)).unwrap()));
         let biases: Vec<_> = outs.iter().map(|&o| cpu.upload(&random(key + 20, o))).collect();
         let halves = |r: usize, o: usize| (random(key + 30, r * inn), random(key + 31, o * r));
         let pairs: Vec<_> = outs.iter().zip(&ranks).map(|(&o, &r)| halves(r, o)).collect();
         let linears: Vec<_> = (0..outs.len())
             .map(|i| Linear {
-                w: Matrix { resident: &(), source: source(&sources[i]), compute },
+                w: Matrix { resident: bare(), source: source(&sources[i]), compute },
                 bias: (i % 2 == 1).then_some(&biases[i]),
                 pair: (ranks[i] > 0).then(|| {
                     let (a, b) = &pairs[i];
@@ -170,7 +170,7 @@ fn linears_of_several_encodings_equal_each_alone() {
                 .zip(&bytes)
                 .map(|(&encoding, bytes)| {
                     let source = WeightRef { bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
-                    let w = Matrix { resident: &(), source, compute };
+                    let w = Matrix { resident: bare(), source, compute };
                     Linear { w, bias: None, pair: None }
                 })
                 .collect();
@@ -195,5 +195,32 @@ fn linears_of_several_encodings_equal_each_alone() {
                 assert!(same, "{} {compute:?} {kinds:?}", cpu.route());
             }
         }
+    }
+}
+
+/// Of every encoding, with a last panel and a last block that are not full.
+#[test]
+fn kept_codes_are_those_that_would_be_made() {
+    let (mut keeping, making) = (Cpu::new(2), Cpu::new(1));
+    if !making.computes().contains(&Compute::Int8) {
+        return;
+    }
+    keeping.keep_codes();
+    for encoding in Encoding::ALL {
+        let (m, inn, out) = (70, 512 + encoding.block().0.min(32), 300);
+        let inn = inn.next_multiple_of(encoding.block().0);
+        let bytes = few_tests::encoded(encoding, out, inn);
+        let source = WeightRef { bytes: &bytes, encoding, rows: out, cols: inn, row_order: RowOrder::Hf };
+        let codes = Codes::default();
+        let of = |cpu: &Cpu, resident| {
+            let w = Matrix { resident, source, compute: Compute::Int8 };
+            let (x, dy) = (cpu.upload(&random(1, m * inn)), cpu.upload(&random(2, m * out)));
+            let (mut y, mut dx) = (cpu.buf(m * out), cpu.buf(m * inn));
+            cpu.linear(&mut y, &x, w, None);
+            cpu.linear_back(&mut dx, &dy, w, true);
+            (y.to_vec(), dx.to_vec())
+        };
+        let made = of(&making, bare());
+        assert!(made == of(&keeping, &codes) && made == of(&keeping, &codes), "{encoding:?}");
     }
 }
