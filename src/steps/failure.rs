@@ -67,12 +67,23 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#}", self.error)?;
+        f.write_str(&chain(&self.error))?;
         match &self.hint {
             Some(hint) => write!(f, "\n  {hint}"),
             None => Ok(()),
         }
     }
+}
+
+/// The error with its causes, but for those that it says itself.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |mut said, cause| {
+        if !said.contains(&cause) {
+            said += if said.is_empty() { "" } else { ": " };
+            said += &cause;
+        }
+        said
+    })
 }
 
 /// Whether a full disk is behind the error, however many rooms it came through.
@@ -169,9 +180,9 @@ failures! {
         | crate::train::TrainError::Model(crate::model::ModelError::Stopped) => Kind::Interrupted,
         crate::train::TrainError::Store(s)
         | crate::train::TrainError::Lora(crate::lora::LoraError::Store(s)) => of_store(s),
-        crate::train::TrainError::Model(e) | crate::train::TrainError::CutShort { source: e, .. } if e.is_memory() => {
-            Kind::Resources
-        }
+        crate::train::TrainError::Model(e)
+        | crate::train::TrainError::CutShort { source: e, .. }
+        | crate::train::TrainError::Lost { source: e, .. } if e.is_memory() => Kind::Resources,
         crate::train::TrainError::Resume { .. } | crate::train::TrainError::Lora(_) => Kind::Input,
         _ => Kind::Error,
     };
@@ -204,6 +215,9 @@ failures! {
 mod tests {
     use super::*;
     use crate::eval::EvalError;
+    use crate::model::ModelError;
+    use crate::ops::OpsError;
+    use crate::train::TrainError;
 
     #[test]
     fn a_mistyped_target_is_answered_with_the_nearest() {
@@ -232,6 +246,10 @@ mod tests {
             column: 0,
             remedy: "get it again",
         };
+        let memory = || ModelError::Ops(OpsError::DeviceMemory);
+        let device = || ModelError::Ops(OpsError::Device("it is gone".into()));
+        let cut_short = |source| TrainError::CutShort { source, folder: "f".into() };
+        let lost = |source| TrainError::Lost { source, save: Box::new(TrainError::Store(full())) };
         let cases: Vec<(Failure, Kind)> = vec![
             (full().into(), Kind::Resources),
             (LoraError::Store(full()).into(), Kind::Resources),
@@ -253,9 +271,22 @@ mod tests {
             (not_finite().into(), Kind::Input),
             (crate::proof::ProofError::Export(not_finite()).into(), Kind::Input),
             (ExportError::Other("x".into()).into(), Kind::Error),
+            (cut_short(memory()).into(), Kind::Resources),
+            (lost(memory()).into(), Kind::Resources),
+            (cut_short(device()).into(), Kind::Error),
+            (memory().into(), Kind::Resources),
+            (device().into(), Kind::Error),
         ];
         for (failure, kind) in cases {
             assert_eq!(failure.kind, kind, "{failure}");
         }
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let said = |error: anyhow::Error| Failure { kind: Kind::Error, error, hint: None }.to_string();
+        let gone = || StoreError::new("reading the suite", "f", std::io::ErrorKind::NotFound.into());
+        assert_eq!(said(gone().into()), gone().to_string());
+        assert_eq!(said(anyhow::Error::new(gone()).context("no suite")), format!("no suite: {}", gone()));
     }
 }

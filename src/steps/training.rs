@@ -163,6 +163,21 @@ pub fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Result<(), F
     }
 }
 
+/// A training that is begun removes the checkpoints of an earlier one in its output: not those that it goes on from.
+fn check_output(config: &RunConfig, output: &Path, resume: bool) -> Result<(), Failure> {
+    let Some(from) = config.from_adapter.as_deref().filter(|_| !resume) else { return Ok(()) };
+    let inside = match (from.canonicalize(), output.canonicalize()) {
+        (Ok(from), Ok(output)) => from.starts_with(output),
+        _ => false,
+    };
+    if !inside {
+        return Ok(());
+    }
+    let (from, output) = (from.display(), output.display());
+    Err(Failure::input(format!("from_adapter: {from} lies in the output, {output}, which a new training empties"))
+        .hint("give another --output"))
+}
+
 /// transformers' `tokenizer_config.json`, with the chat template.
 fn tokenizer_config(base: &Base) -> String {
     let mut config = base.tokenizer.to_config_json();
@@ -355,12 +370,14 @@ pub fn alone(
     let records = data::served(context, records, &base, config.system.as_deref());
     let (records, held_out) = data::held_out(config, records, &base, None)?;
     check_evaluation(config, &held_out)?;
+    check_output(config, output, resume)?;
+    let inputs = inputs(config, &base, (&records, &held_out))?;
     let id = output.file_name().unwrap_or_default().to_string_lossy();
     let mut folder = RunDir::open(output, &id)?;
     let started = Instant::now();
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
     say_how(context, config, &model, &set.train)?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
-    folder.record("train", inputs(config, &base, (&records, &held_out))?, &OUTPUTS, started.elapsed())?;
+    folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))
 }

@@ -195,10 +195,12 @@ pub enum TrainError {
     )]
     Diverged { step: u64, loss: f64, learning_rate: f64, checkpoint: String },
     #[error(
-        "{source}; what was trained is saved to {0}: resume it when {1}, or go on from it with other settings (--from-adapter {0})",
+        "{source}; what was trained is saved to {0}: resume it when {1}, or go on from it with other settings (--from-adapter {0}, to another --output)",
         folder.display(), if source.is_memory() { "more memory is free" } else { "the device answers again" }
     )]
     CutShort { source: crate::model::ModelError, folder: PathBuf },
+    #[error("{source}; and what was trained could not be saved: {save}")]
+    Lost { source: crate::model::ModelError, save: Box<TrainError> },
     /// A number that trains nothing.
     #[error("{0}")]
     Config(String),

@@ -120,7 +120,10 @@ impl<'t, 'a> Trainer<'t, 'a> {
             Err(TrainError::Model(source))
                 if self.position.step > 0 && (source.is_memory() || source.is_of_device()) =>
             {
-                Err(TrainError::CutShort { source, folder: self.save(on_event)? })
+                match self.save(on_event) {
+                    Ok(folder) => Err(TrainError::CutShort { source, folder }),
+                    Err(save) => Err(TrainError::Lost { source, save: Box::new(save) }),
+                }
             }
             done => done,
         }
@@ -207,7 +210,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let good = steps.into_iter().rfind(|saved| *saved < self.position.step);
         let checkpoint = good.map_or("none (save_every keeps some)".to_owned(), |step| {
             let folder = checkpoint::folder(self.job.output, step);
-            format!("{0} (go on from it: --from-adapter {0})", folder.display())
+            format!("{0} (go on from it: --from-adapter {0}, to another --output)", folder.display())
         });
         TrainError::Diverged { step, loss, learning_rate: self.job.config.learning_rate, checkpoint }
     }

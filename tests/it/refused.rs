@@ -38,5 +38,13 @@ fn a_training_that_diverges_stops_at_the_step_with_the_remedy() {
     args.extend(["--lora-alpha", "1e15", "--target-modules", "gate_proj,up_proj,down_proj", "--save-total-limit", "1"]);
     let ended = place.run(&args);
     ended.says(1, &["the loss became", "at step 3", "lower the learning rate", "--from-adapter", "checkpoint-1"]);
-    assert!(place.path("o/checkpoint-1/adapter_model.safetensors").is_file() && !place.path("o/final").exists());
+    let good = place.path("o/checkpoint-1/adapter_model.safetensors");
+    assert!(good.is_file() && !place.path("o/final").exists());
+    // Its own remedy: not into the output that a new training empties.
+    let mut again = vec!["train", "--base-model", base.to_str().unwrap(), "--dataset", "d.jsonl", "--batch-size", "1"];
+    again.extend(["--max-steps", "1", "--learning-rate", "1e-5", "--from-adapter", "o/checkpoint-1", "--output"]);
+    place.run(&[&again[..], &["o"]].concat()).says(3, &["from_adapter", "lies in the output", "another --output"]);
+    assert!(good.is_file());
+    place.run(&[&again[..], &["p"]].concat()).says(0, &[]);
+    assert!(good.is_file() && place.path("p/final/adapter_model.safetensors").is_file());
 }
