@@ -126,7 +126,7 @@ pub struct Flags {
     /// 0 = all cores
     #[arg(long)]
     pub threads: Option<usize>,
-    /// Hold no more than this (2GiB, 800MiB): layers' values are computed again rather than kept
+    /// Hold no more than this (2GiB, 800MiB; on a GPU, of its memory): layers' values are computed again rather than kept
     #[arg(long, value_name = "SIZE")]
     pub max_memory: Option<String>,
     /// keep, f16, bf16 or q8_0

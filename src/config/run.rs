@@ -71,7 +71,7 @@ pub struct RunConfig {
     pub force_cpu: bool,
     pub compute: Compute,
     pub threads: Option<usize>,
-    /// Of the whole process, in training.
+    /// Of the whole process, in training; on a GPU, of its memory.
     pub max_memory: Option<Memory>,
     pub quant: Quant,
     pub quant_floor: QuantFloor,
@@ -400,9 +400,14 @@ mod tests {
 
     #[test]
     fn every_value_out_of_range_is_named() {
-        let text = "model_to_fine_tune: a:v1\noutput_model_name: A:v1\nepochs: 0\nlearning_rate: .nan\nlora_rank: 0\nbatch_size: 0\n\
-                    warmup_ratio: 1\nlora_dropout: -0.1\nreplay_share: 1\nquant: q9\ndevice: cuda\nforce_cpu: true\nmax_steps: 0\nlr_scheduler: cosin\nmax_grad_norm: .inf";
-        let e = RunConfig::resolve(Raw::parse(text, "c").unwrap(), Purpose::Run, "c").unwrap_err().to_string();
+        // No build has both.
+        let device = if cfg!(feature = "metal") { "cuda" } else { "metal" };
+        let unbuilt = &format!("device: {device}: this program was built without it");
+        let text = format!(
+            "model_to_fine_tune: a:v1\noutput_model_name: A:v1\nepochs: 0\nlearning_rate: .nan\nlora_rank: 0\nbatch_size: 0\n\
+                    warmup_ratio: 1\nlora_dropout: -0.1\nreplay_share: 1\nquant: q9\ndevice: {device}\nforce_cpu: true\nmax_steps: 0\nlr_scheduler: cosin\nmax_grad_norm: .inf"
+        );
+        let e = RunConfig::resolve(Raw::parse(&text, "c").unwrap(), Purpose::Run, "c").unwrap_err().to_string();
         for needle in [
             "dataset_path is missing",
             "epochs: 0",
@@ -413,7 +418,7 @@ mod tests {
             "lora_dropout: -0.1",
             "replay_share: 1",
             "quant: \"q9\"",
-            if cfg!(feature = "cuda") { "lora_dropout" } else { "device: cuda: this program was built without it" },
+            unbuilt,
             "max_steps: 0",
             "did you mean \"cosine\"",
             "max_grad_norm: inf",

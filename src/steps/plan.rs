@@ -9,7 +9,6 @@ use crate::batch::Example;
 use crate::config::RunConfig;
 pub use crate::eval::Goal;
 use crate::lora::{Adapter, Hf};
-use crate::model::Place;
 use crate::ops::available_memory;
 pub use fit::Setting;
 use measure::Subject;
@@ -35,7 +34,7 @@ pub struct Plan {
     pub recomputed: bool,
     /// The largest step can be made at all.
     pub fits: bool,
-    /// `max_memory`, else what is free.
+    /// `max_memory`, else what is free; on a device, what training may take of its memory.
     pub available_bytes: Option<u64>,
     /// Where it does not fit: what would, the cheapest first.
     pub would_fit: Vec<Setting>,
@@ -90,8 +89,7 @@ fn budget(config: &RunConfig) -> Option<u64> {
 
 pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failure> {
     // Before anything of it is taken: the peak holds the weights too.
-    let on_host = training::place(config) == Place::Cpu;
-    let available_bytes = if on_host { budget(config) } else { config.max_memory.map(|most| most.0) };
+    let budget = budget(config);
     let base = context.open_base(&config.model_to_fine_tune)?;
     training::check(config, &base)?;
     let (role, not_promoted) = way::find_role(context, config)?;
@@ -105,6 +103,9 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     let started = std::time::Instant::now();
     let model = training::model(context, config, &base)?;
     let start = started.elapsed().as_secs_f64();
+    // On a device it is the device's memory that counts.
+    let there = || model.room().map(|room| room + model.resident_bytes());
+    let available_bytes = if model.on_cpu() { budget } else { config.max_memory.map(|most| most.0).or_else(there) };
     let replay = replay::expected(context, config, (&base, &model), records.len())?;
     let (replayed, tokens) = (replay.examples.len(), data::Tokens::of(&encoded.examples));
     let train: Vec<Example> = encoded.examples.into_iter().chain(replay.examples).collect();
