@@ -30,7 +30,7 @@ pub enum ModelError {
     TooLong { tokens: usize, context: usize },
     #[error("{what} needs {} MiB of memory, but there are only {} MiB; {remedy}", needed >> 20, available >> 20)]
     Memory { what: &'static str, needed: u64, available: u64, remedy: &'static str },
-    #[error("the base takes {} MiB on the device, which has not so much free: a smaller base, or --device cpu", needed >> 20)]
+    #[error("the base takes {} MiB on the device, which does not have that much free: choose a smaller base, or --device cpu", needed >> 20)]
     TooLarge { needed: u64 },
     #[error(
         "compute: {wanted} is not faster here ({on}): set compute to {offered} (bf16 needs a CPU with matrix tiles, Intel AMX; int8 one with AVX-512 VNNI and no tiles)"

@@ -42,8 +42,8 @@ impl Room {
         Ok(Self { left: Some(most - needed), limited: true })
     }
 
-    /// Of `max_memory` bytes of a device what is left beside the widened weights; without a limit nobody knows before the
-    /// device says that it is full.
+    /// Of `max_memory` bytes of a device what is left beside the widened weights; without a limit it is not known yet
+    /// ([`Room::of_free`]), and where the device does not say either, not before it is full.
     ///
     /// # Errors
     /// Nothing is left.
@@ -75,11 +75,12 @@ impl Room {
 }
 
 impl Decoder<Cpu> {
-    /// Keeps the weights' codes in eight bits once they were made, where all of them take a small part of the room. The
+    /// Keeps the weights' codes in eight bits once they were made, where all of them take a small part of what is free and
+    /// nobody set a limit. The
     /// numbers are the same; they cost memory, and time to touch it, that only many steps of few rows are worth.
     pub fn keep_codes(&mut self) {
         let bytes = (widened_bytes(&self.weights) as f64 / 4.0 * CODES_BYTES) as u64;
-        if self.room.left.is_none_or(|left| bytes <= left / CODES_SHARE) {
+        if !self.room.limited && self.room.left.is_some_and(|left| bytes <= left / CODES_SHARE) {
             self.ops.keep_codes();
             self.room.left = self.room.left.map(|left| left - bytes);
             self.codes = bytes;
