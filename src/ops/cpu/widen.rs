@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 
 use crate::ops::Encoding;
 
-mod kquants;
+pub(super) mod kquants;
 
 use kquants::{q4k, q5k, q6k};
 

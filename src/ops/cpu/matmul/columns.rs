@@ -1,11 +1,12 @@
 //! B of a product C += A·B as our kernels read it: panels of 32 columns, packed beforehand from f32 values (a low-rank
 //! term's), or made from the stored weight when a task needs them.
 
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::cell::RefCell;
 
 use crate::ops::cpu::matmul::avx512::{self, grown};
 use crate::ops::cpu::matmul::tile::NR;
-use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8};
+use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, q4k};
 use crate::ops::cpu::widen::{self, Reader};
 use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
@@ -93,6 +94,13 @@ pub struct Columns<'a> {
 enum Source<'a> {
     Packed(&'a [f32]),
     Stored(WeightRef<'a>, Side),
+}
+
+/// What is read after a rectangle of a weight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Rows,
+    Columns,
 }
 
 /// n and k of a weight's columns.
@@ -189,10 +197,23 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Rows `row..row + n` of a weight, columns `col..col + width`, in f32, `width` after `width`. `col` begins a block.
-fn rectangle(w: &WeightRef<'_>, (row, n): (usize, usize), (col, width): (usize, usize), out: &mut [f32]) {
+/// Asks for bytes that are read later, wherever they are: rows lie too far apart for the CPU to see them coming.
+#[inline]
+pub(super) fn expect(from: *const u8, bytes: usize) {
+    for at in (0..bytes).step_by(64) {
+        // SAFETY: a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast()) };
+    }
+}
+
+/// Rows `row..row + n` of a weight, columns `col..col + width`, in f32, `width` after `width`. `col` begins a block. What
+/// comes next are as many rows or columns.
+fn rectangle(w: &WeightRef<'_>, (row, n): (usize, usize), (col, width): (usize, usize), next: Next, out: &mut [f32]) {
     let (stride, block) = (w.encoding.bytes_for(w.cols), w.encoding.block().0.max(32));
     let bytes = &w.bytes[row * stride + w.encoding.bytes_for(col)..];
+    let part = w.encoding.bytes_for(width);
+    let ahead = if next == Next::Rows { n * stride } else { part };
+    (0..n).for_each(|i| expect(bytes.as_ptr().wrapping_add(i * stride + ahead), part));
     let reader = if widen::ready() { Reader::find(w.encoding, width) } else { None };
     // SAFETY: the reader's CPU features were detected.
     match reader {
@@ -242,9 +263,12 @@ fn forward_panel(
         // SAFETY: the kernel's CPU features were detected; the rows are there.
         return unsafe { amx::pack_columns_bf16(rows.as_ptr(), 2 * w.cols, n, k, out) };
     }
+    if form == Form::Int8 && q4k::takes(w) {
+        return q4k::columns(w, (row, n), (k0, k), out);
+    }
     for from in (0..k).step_by(SEGMENT) {
         let width = SEGMENT.min(k - from);
-        rectangle(w, (row, n), (k0 + from, width), wide);
+        rectangle(w, (row, n), (k0 + from, width), Next::Columns, wide);
         let out = &mut out[form.panel(from)..][..form.panel(width)];
         pack_panel(form, &wide[..n * width], n, width, out);
     }
@@ -272,8 +296,12 @@ fn back_panels(
     }
     for r in (0..last).step_by(band) {
         let have = k.saturating_sub(r).min(band);
+        if form == Form::Int8 && q4k::takes(w) {
+            q4k::blocks(w, (col, width), (k0 + r, have), words, &mut out[form.panel(r)..]);
+            continue;
+        }
         if have > 0 {
-            rectangle(w, (k0 + r, have), (col, width), wide);
+            rectangle(w, (k0 + r, have), (col, width), Next::Rows, wide);
         }
         for (j, out) in out.chunks_exact_mut(words).enumerate().take(width.div_ceil(NR)) {
             let cols = NR.min(width - j * NR);

@@ -14,16 +14,16 @@ use crate::ops::cpu::matmul::tile::{MR, NR, Sums, Tile};
 /// Depths with one scale.
 pub const BLOCK: usize = 64;
 /// Depths in a word.
-const QUAD: usize = 4;
-const QUADS: usize = BLOCK / QUAD;
+pub(super) const QUAD: usize = 4;
+pub(super) const QUADS: usize = BLOCK / QUAD;
 /// Words of a block of 12 rows: `[quad][row]`, then the rows' scales, then what their sums begin with.
 const ROWS: usize = QUADS * MR + 2 * MR;
 /// Words of a block of 32 columns: `[quad][column]`, then the columns' scales.
-const COLUMNS: usize = QUADS * NR + NR;
+pub(super) const COLUMNS: usize = QUADS * NR + NR;
 
 pub fn ready() -> bool {
     use std::arch::is_x86_feature_detected as has;
-    has!("avx512f") && has!("avx512bw") && has!("avx512vnni")
+    has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512vnni")
 }
 
 /// Words of 12 packed rows.
@@ -40,7 +40,7 @@ pub const fn panel_words(k: usize) -> usize {
 /// magnitudes. Where one is no number its scale is none either; below 1e-35 all are zero.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn scales(largest: __m512i) -> (__m512, __m512) {
+pub(super) fn scales(largest: __m512i) -> (__m512, __m512) {
     let (largest, all) = (_mm512_castsi512_ps(largest), _mm512_set1_ps(127.0));
     let some = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(largest, _mm512_set1_ps(1e-35));
     (_mm512_maskz_div_ps(some, largest, all), _mm512_maskz_div_ps(some, all, largest))
@@ -140,7 +140,7 @@ pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, o
 /// Codes + 128.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn put_unsigned(codes: __m512i, to: *mut f32) {
+pub(super) unsafe fn put_unsigned(codes: __m512i, to: *mut f32) {
     let v = _mm512_xor_si512(codes, _mm512_set1_epi32(0x8080_8080_u32 as i32));
     // SAFETY: 16 words are there, by the callers.
     unsafe { _mm512_storeu_ps(to, _mm512_castsi512_ps(v)) };

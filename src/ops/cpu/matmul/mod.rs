@@ -17,6 +17,8 @@ pub mod outer;
 #[cfg(target_arch = "x86_64")]
 pub mod panels;
 #[cfg(target_arch = "x86_64")]
+mod q4k;
+#[cfg(target_arch = "x86_64")]
 mod tile;
 
 #[cfg(target_arch = "x86_64")]

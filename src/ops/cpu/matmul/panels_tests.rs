@@ -117,6 +117,39 @@ fn to_int8(row: &[f32]) -> Vec<f64> {
     row.chunks(64).flat_map(block).collect()
 }
 
+/// The columns of a Q4_K weight in eight bits: multiples of a 127th of the largest magnitude that the scales allow, which is
+/// that of a part's values if all its codes were 0, or 15; in blocks of 64 depths, and 32 columns where these share parts.
+fn q4k_to_int8(w: &WeightRef<'_>, side: Side, decoded: &[f32]) -> Vec<f64> {
+    let all = |nibbles: u8| {
+        let mut bytes = w.bytes.to_vec();
+        bytes.chunks_exact_mut(144).for_each(|b| b[16..].fill(nibbles));
+        let mut ends = vec![0.0; decoded.len()];
+        decode(w.encoding, &bytes, &mut ends);
+        ends
+    };
+    let (zeros, ones) = (all(0), all(0xff));
+    // Rows and columns of the weight with one scale.
+    let (high, wide) = if side == Side::Forward { (1, 64) } else { (64, 32) };
+    let of = |row: usize, col: usize| row / high * (w.cols / wide) + col / wide;
+    let mut largest = vec![0f32; w.rows.div_ceil(high) * (w.cols / wide)];
+    for at in 0..decoded.len() {
+        let largest = &mut largest[of(at / w.cols, at % w.cols)];
+        *largest = largest.max(zeros[at].abs()).max(ones[at].abs());
+    }
+    let code = |row: usize, col: usize| {
+        let (largest, value) = (largest[of(row, col)], decoded[row * w.cols + col]);
+        if largest < 1e-35 {
+            0.0
+        } else {
+            f64::from(largest / 127.0) * f64::from((value * (127.0 / largest)).round_ties_even())
+        }
+    };
+    match side {
+        Side::Forward => (0..decoded.len()).map(|c| code(c / w.cols, c % w.cols)).collect(),
+        Side::Back => (0..decoded.len()).map(|c| code(c % w.rows, c / w.rows)).collect(),
+    }
+}
+
 fn rounded(compute: Compute, row: &[f32]) -> Vec<f64> {
     match compute {
         Compute::F32 => row.iter().map(|v| f64::from(*v)).collect(),
@@ -153,7 +186,9 @@ fn stored_weights_of_every_encoding() {
         let mut bytes = Vec::new();
         if encode_nearest(encoding, &values, &mut bytes).is_err() {
             // K-quants: any codes under scales that are numbers.
-            bytes = (0..encoding.bytes_for(rows * cols)).map(|i| (bits_at(5, i as u64) % 64) as u8).collect();
+            let codes = |i: usize| encoding == Encoding::Q4K && i % 144 >= 16;
+            let byte = |i: usize| (bits_at(5, i as u64) % if codes(i) { 256 } else { 64 }) as u8;
+            bytes = (0..encoding.bytes_for(rows * cols)).map(byte).collect();
         }
         let w = WeightRef { bytes: &bytes, encoding, rows, cols, row_order: RowOrder::Hf };
         let mut decoded = vec![0.0; rows * cols];
@@ -166,7 +201,10 @@ fn stored_weights_of_every_encoding() {
             let columns: Vec<f32> = (0..n * k).map(|i| decoded[at(i / k, i % k)]).collect();
             for (kernel, compute) in cases() {
                 let whole = |rows: &[f32]| rows.chunks(k).flat_map(|row| rounded(compute, row)).collect::<Vec<f64>>();
-                let (xs, ws) = (whole(&x), whole(&columns));
+                let (xs, ws) = match (compute, encoding) {
+                    (Compute::Int8, Encoding::Q4K) => (whole(&x), q4k_to_int8(&w, side, &decoded)),
+                    _ => (whole(&x), whole(&columns)),
+                };
                 let dot = |i: usize, j: usize| xs[i * k..][..k].iter().zip(&ws[j * k..][..k]).map(|(x, w)| x * w).sum();
                 let want: Vec<f64> = (0..m * n).map(|c| dot(c / n, c % n)).collect();
                 let size = want.iter().map(|v: &f64| v.abs()).fold(0.0, f64::max);

@@ -12,10 +12,11 @@ unsafe fn half(b: *const u8) -> f32 {
     _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
 }
 
-/// The 8 scales and 8 minima of a Q4_K or Q5_K block, 6 bits each, spread over 12 bytes.
+/// Of the 8 parts of a Q4_K or Q5_K block what codes are multiplied with, and what is added: 6 bits each, spread over 12
+/// bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn scale_mins(b: *const u8) -> ([f32; 8], [f32; 8]) {
+pub(in crate::ops::cpu) unsafe fn scale_mins(b: *const u8) -> (__m256, __m256) {
     // SAFETY: d, dmin and 12 bytes are there, by the callers' contract.
     let (d, dmin, w) = unsafe {
         let word = |i: usize| b.add(4 + 4 * i).cast::<u32>().read_unaligned();
@@ -26,13 +27,18 @@ unsafe fn scale_mins(b: *const u8) -> ([f32; 8], [f32; 8]) {
     let min = [w[1] & six, ((w[2] >> 4) & four) | ((w[1] >> 6) & two) << 4];
     let times = |v: [u32; 2], by: f32| {
         let bytes = _mm_set_epi32(0, 0, v[1] as i32, v[0] as i32);
-        let mut out = [0.0f32; 8];
-        let floats = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), _mm256_set1_ps(by));
-        // SAFETY: eight floats.
-        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), floats) };
-        out
+        _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), _mm256_set1_ps(by))
     };
     (times(scale, d), times(min, -dmin))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(in crate::ops::cpu) fn lanes(v: __m256) -> [f32; 8] {
+    let mut out = [0.0; 8];
+    // SAFETY: eight floats.
+    unsafe { _mm256_storeu_ps(out.as_mut_ptr(), v) };
+    out
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
@@ -43,6 +49,7 @@ pub unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *const f3
         for i in 0..cols / 256 {
             let b = row.add(i * stride);
             let (scale, offset) = scale_mins(b);
+            let (scale, offset) = (lanes(scale), lanes(offset));
             for pair in 0..4 {
                 let (first, second) = (spread(b.add(16 + 32 * pair)), spread(b.add(32 + 32 * pair)));
                 let table = |j: usize| {
@@ -70,6 +77,7 @@ pub unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *const f3
         for i in 0..cols / 256 {
             let b = row.add(i * stride);
             let (scale, offset) = scale_mins(b);
+            let (scale, offset) = (lanes(scale), lanes(offset));
             let high = [spread(b.add(16)), spread(b.add(32))];
             for j in 0..8usize {
                 let (s, o) = (_mm512_set1_ps(scale[j]), _mm512_set1_ps(offset[j]));
