@@ -11,6 +11,7 @@ pub use resolve::Resolver;
 pub use shortcuts::{SHORTCUTS, Shortcut};
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use crate::chat::ChatTemplate;
 use crate::store::Digest;
@@ -64,8 +65,7 @@ pub struct Base {
     pub weights: Weights,
     pub tokenizer: Tokenizer,
     pub template: ChatTemplate,
-    /// SHA-256 of the GGUF file, or of the folder's weight files in order.
-    pub digest: Digest,
+    digest: Arc<OnceLock<Digest>>,
     /// What the store's model says beside its weights (Go template, parameters, system, licence).
     pub go_template: Option<String>,
     pub parameters: Vec<(String, String)>,
@@ -75,4 +75,24 @@ pub struct Base {
     pub parser: Option<String>,
     /// Turns that Ollama puts before every conversation (MESSAGE).
     pub messages: usize,
+}
+
+impl Base {
+    /// SHA-256 of the GGUF file, or of the folder's weight files in order: as its store says, or computed when it is first
+    /// asked for.
+    pub fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| open::files_digest(&self.weights))
+    }
+
+    /// Begins to compute what [`Base::digest`] will give, beside other work.
+    pub fn begin_digest(&self) {
+        if self.digest.get().is_none() {
+            let (digest, weights) = (self.digest.clone(), self.weights.clone());
+            let compute = move || {
+                digest.get_or_init(|| open::files_digest(&weights));
+            };
+            // Where no thread can be started it is computed when it is asked for.
+            drop(std::thread::Builder::new().name("digest".to_owned()).spawn(compute));
+        }
+    }
 }

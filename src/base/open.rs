@@ -1,6 +1,7 @@
 //! A base, opened: weights, tokenizer, template, and what its store says of it.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use super::resolve::{Found, untrainable};
 use super::template::{self, Template};
@@ -74,7 +75,7 @@ fn trainable(name: &str, opened: Result<Weights, WeightsError>) -> Result<Weight
 }
 
 /// Of one file its own digest; of several that of the list of their names and digests.
-fn files_digest(weights: &Weights) -> Digest {
+pub(super) fn files_digest(weights: &Weights) -> Digest {
     let files = weights.files();
     if let [(_, bytes)] = files[..] {
         return Digest::of_bytes(bytes);
@@ -87,8 +88,7 @@ fn files_digest(weights: &Weights) -> Digest {
     Digest::of_bytes(list.as_bytes())
 }
 
-/// A base whose licence is still to be set. A digest that nobody knows yet is computed while the weights
-/// are looked at, which reads all of them, too.
+/// A base whose licence is still to be set.
 fn assemble(
     name: &str,
     source: Source,
@@ -97,17 +97,6 @@ fn assemble(
     rest: impl FnOnce() -> Result<(Tokenizer, Template), BaseError>,
 ) -> Result<Base, BaseError> {
     let (tokenizer, template) = rest()?;
-    let digest = match digest {
-        Some(digest) => digest,
-        None => std::thread::scope(|scope| {
-            let beside = std::thread::Builder::new().spawn_scoped(scope, || files_digest(&weights));
-            weights.check_finite()?;
-            Ok::<_, BaseError>(match beside {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                Err(_) => files_digest(&weights),
-            })
-        })?,
-    };
     let (tokens, rows) = (tokenizer.vocab_size(), weights.config().vocab);
     if tokens > rows {
         return Err(BaseError::Other(format!(
@@ -127,7 +116,7 @@ fn assemble(
         weights,
         tokenizer,
         template,
-        digest,
+        digest: Arc::new(digest.map_or_else(OnceLock::new, OnceLock::from)),
         go_template: None,
         parameters: Vec::new(),
         system: None,

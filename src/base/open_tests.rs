@@ -79,7 +79,7 @@ fn the_real_model_opens_by_path_with_all_that_a_run_needs() {
     let base = Resolver::default().open(&path.display().to_string()).unwrap();
     assert_eq!(base.source, Source::GgufFile(path));
     // As its registry entry says; two sources for one number.
-    assert_eq!(base.digest.hex(), crate::base::SHORTCUTS[0].package.as_ref().unwrap().sha256);
+    assert_eq!(base.digest().hex(), crate::base::SHORTCUTS[0].package.as_ref().unwrap().sha256);
     assert_eq!(base.weights.config().layers, 30);
     assert_eq!(base.tokenizer.vocab_size(), 49152);
     assert!(base.template.source().contains("<|im_start|>"));
@@ -136,7 +136,7 @@ fn a_name_in_the_store_brings_what_the_store_says_and_an_adapter_is_refused() {
     let base = resolver.open("registry.example/library/mine").unwrap();
     let Source::Ollama { name, gguf } = &base.source else { panic!("{:?}", base.source) };
     assert!(name.contains("mine") && gguf.starts_with(&root));
-    assert_eq!(base.digest, digest);
+    assert_eq!(base.digest(), digest);
     assert_eq!(base.go_template.as_deref(), Some("{{ .Prompt }}"));
     assert_eq!(base.system.as_deref(), Some("Be kind."));
     assert_eq!((base.license, base.parameters), (vec!["MIT".to_owned()], vec![("stop".to_owned(), "x".to_owned())]));

@@ -75,7 +75,7 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
         system: args.system.clone(),
         num_ctx: args.num_ctx,
         trained_len: None,
-        lineage: vec![("base".to_owned(), base.digest.to_string())],
+        lineage: vec![("base".to_owned(), base.digest().to_string())],
         user_template: own.as_deref(),
     };
     delivery::left_behind(&base).iter().for_each(|note| context.report.note(note));

@@ -65,7 +65,7 @@ pub fn show(context: &mut Context<'_>, name: &str) -> Result<Shown, Failure> {
     let per_layer: usize = Site::ALL.iter().map(|s| c.shape(*s)).map(|(out, input)| 16 * (out + input)).sum();
     Ok(Shown {
         name: base.name.clone(),
-        digest: base.digest.to_string(),
+        digest: base.digest().to_string(),
         family: c.family.gguf.to_owned(),
         parameters: base.weights.parameters(),
         layers: c.layers,

@@ -96,10 +96,10 @@ impl Context<'_> {
         let place = match &base.source {
             Source::HfFolder(path) => format!("the folder {}", path.display()),
             Source::GgufFile(path) => format!("the file {}", path.display()),
-            Source::Ollama { name, .. } => format!("{name} in Ollama's store"),
+            Source::Ollama { name, .. } => format!("{name} in Ollama's store, {}", base.digest().short()),
         };
         let via = if named == name { String::new() } else { format!("role {name} -> {named} -> ") };
-        self.report.note(&format!("base: {via}{place}, {}", base.digest.short()));
+        self.report.note(&format!("base: {via}{place}"));
         for note in base.template.notes() {
             self.report.note(&format!("base: {note}"));
         }

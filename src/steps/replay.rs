@@ -227,7 +227,7 @@ fn from_file(path: &PathBuf) -> Result<Vec<String>, Failure> {
 fn cache_path(context: &Context<'_>, base: &Base) -> PathBuf {
     // The rendering decides the answers too.
     let key = Digest::of_bytes(
-        format!("{}\n{}\n{MAX_ANSWER}{}", base.digest, base.template.source(), base.template.unthought()).as_bytes(),
+        format!("{}\n{}\n{MAX_ANSWER}{}", base.digest(), base.template.source(), base.template.unthought()).as_bytes(),
     );
     context.env.cache_dir().join("replay").join(format!("{}.json", key.short()))
 }

@@ -328,16 +328,14 @@ pub fn train(
     Ok((adapter, summary))
 }
 
-/// What decides the training; the same inputs find the same run again.
+/// What decides the training, beside the base; the same inputs find the same run again.
 pub fn inputs(
     config: &RunConfig,
-    base: &Base,
     (records, held_out): (&[Record], &[Record]),
 ) -> Result<BTreeMap<String, String>, Failure> {
     let of_records = |records: &[Record]| Digest::of_bytes(format!("{records:?}").as_bytes()).to_string();
     let mut inputs: BTreeMap<_, _> = [
         ("config", config.training_digest().to_string()),
-        ("base", base.digest.to_string()),
         ("trained", of_records(records)),
         ("held_out", of_records(held_out)),
     ]
@@ -364,6 +362,7 @@ pub fn alone(
 ) -> Result<(PathBuf, Summary), Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
     check(config, &base)?;
+    base.begin_digest();
     base.weights.check_finite()?;
     let model = model(context, config, &base)?;
     let records = dataset::read(&config.dataset_path)?;
@@ -371,13 +370,14 @@ pub fn alone(
     let (records, held_out) = data::held_out(config, records, &base, None)?;
     check_evaluation(config, &held_out)?;
     check_output(config, output, resume)?;
-    let inputs = inputs(config, &base, (&records, &held_out))?;
+    let mut inputs = inputs(config, (&records, &held_out))?;
     let id = output.file_name().unwrap_or_default().to_string_lossy();
     let mut folder = RunDir::open(output, &id)?;
     let started = Instant::now();
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
     say_how(context, config, &model, &set.train)?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
+    inputs.insert("base".to_owned(), base.digest().to_string());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))
 }

@@ -190,7 +190,7 @@ impl Way<'_> {
         let weights = Digest::of_file(self.run.path("final/adapter_model.safetensors"))?;
         let inputs = inputs(&[
             ("adapter", weights.to_string()),
-            ("base", self.base.digest.to_string()),
+            ("base", self.base.digest().to_string()),
             ("name", self.config.output_model_name.clone()),
             ("what", format!("{what:?}")),
             ("seed", self.config.seed.to_string()),
@@ -204,7 +204,7 @@ impl Way<'_> {
         let lineage = [
             ("name", self.config.output_model_name.clone()),
             ("run", self.run.id().to_owned()),
-            ("base", self.base.digest.to_string()),
+            ("base", self.base.digest().to_string()),
             ("adapter", weights.to_string()),
             ("dataset", Digest::of_file(&self.config.dataset_path)?.to_string()),
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -233,7 +233,7 @@ impl Way<'_> {
             trained_len: self.config.max_seq_len,
             lineage: vec![
                 ("run".to_owned(), self.run.id().to_owned()),
-                ("base".to_owned(), self.base.digest.to_string()),
+                ("base".to_owned(), self.base.digest().to_string()),
             ],
             user_template: self.template.as_deref(),
         }
@@ -260,7 +260,7 @@ impl Way<'_> {
     fn same_as_v1(&self, role: &Role) -> bool {
         let v1 = self.v1(role);
         crate::config::same_model(v1, &self.config.model_to_fine_tune)
-            || self.client.show(v1).ok().flatten().is_some_and(|s| s.from.ends_with(&self.base.digest.blob_name()))
+            || self.client.show(v1).ok().flatten().is_some_and(|s| s.from.ends_with(&self.base.digest().blob_name()))
     }
 }
 

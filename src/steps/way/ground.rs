@@ -25,6 +25,7 @@ pub(super) fn open<'a>(
     let base = context.open_base(&config.model_to_fine_tune)?;
     check_delivery(&client, config, &base)?;
     training::check(config, &base)?;
+    base.begin_digest();
     base.weights.check_finite()?;
     delivery::check_name(&client, &config.output_model_name, options.force)?;
     let (role, why_no_role) = find_role(context, config)?;
@@ -36,7 +37,8 @@ pub(super) fn open<'a>(
         note.iter().for_each(|note| context.report.note(note));
     }
     training::check_evaluation(config, &held_out)?;
-    let inputs = training::inputs(config, &base, (&records, &held_out))?;
+    let mut inputs = training::inputs(config, (&records, &held_out))?;
+    inputs.insert("base".to_owned(), base.digest().to_string());
     let id = run_id(config, &inputs);
     if let Some(resumed) = options.resumed.as_deref().filter(|r| r.file_name().is_none_or(|name| *name != *id)) {
         return Err(Failure::input(format!(
