@@ -98,12 +98,16 @@ pub(super) fn micro_batches<'e, 'p>(
 }
 
 /// Every variable of the adapter receives a gradient: B's is not zero unless A is, A's not unless B is.
-/// `examples` are those the gradients come from.
+/// `examples` are those the gradients come from. False where they say nothing of that: an adapter that changes nothing yet
+/// says what the base teaches, and learns nothing of it.
 pub(super) fn check_reached(
     adapter: &Adapter<Stored>,
     grads: &Grads,
     examples: &[&Prepared],
-) -> Result<(), TrainError> {
+) -> Result<bool, TrainError> {
+    if examples.iter().all(|e| e.distilled) {
+        return Ok(false);
+    }
     // A single position attends to itself alone, whatever q and k are.
     let attends = examples.iter().any(|e| e.targets.iter().skip(1).any(Option::is_some));
     let zero = |v: &[f32]| v.iter().all(|x| *x == 0.0);
@@ -119,7 +123,7 @@ pub(super) fn check_reached(
             return Err(unreached(*id, "lora_A"));
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn unreached(id: LinearId, half: &str) -> TrainError {

@@ -255,6 +255,26 @@ fn a_variable_that_no_gradient_reaches_is_named() {
     assert!(e.contains("model.layers.1.self_attn.q_proj.lora_B"), "{e}");
 }
 
+/// What the base teaches moves nothing of an adapter that changes nothing yet; that is no fault of the adapter's place.
+#[test]
+fn a_first_step_may_hold_only_what_the_base_teaches() {
+    let mut bench = Bench::new(4);
+    bench.train[0].distilled = true;
+    let config = TrainConfig { batch_size: 1, gradient_accumulation: 1, shuffle: false, ..config() };
+    let mut norms = Vec::new();
+    let mut see = |e: &Event, _: &Interrupt| {
+        if let Event::Step(m) = e {
+            norms.push(m.grad_norm);
+        }
+    };
+    bench.run((&Toy::default(), &config), (&bench.output("a"), false), &mut see).unwrap();
+    assert!(norms[0] == 0.0 && norms[1] > 0.0, "{norms:?}");
+    // The next step says it.
+    let toy = Toy { dead_layer: Some(1), ..Toy::default() };
+    let e = bench.run((&toy, &config), (&bench.output("b"), false), &mut |_, _| {}).unwrap_err().to_string();
+    assert!(e.contains("model.layers.1.self_attn.q_proj.lora_B"), "{e}");
+}
+
 #[test]
 fn accumulation_is_weighted_by_tokens_not_by_batches() {
     // One batch of four or four of one: the same gradients, whatever lengths the examples have.

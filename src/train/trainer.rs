@@ -32,6 +32,8 @@ pub(super) struct Trainer<'t, 'a> {
     started: Instant,
     seconds_before: f64,
     order: Order,
+    /// Gradients were seen to reach every variable.
+    reached: bool,
     /// A checkpoint was saved and no older one removed for it yet: the next loss says whether it is a good one.
     unproved: bool,
 }
@@ -79,6 +81,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
             started,
             seconds_before,
             order,
+            reached: false,
             unproved: false,
         })
     }
@@ -91,7 +94,6 @@ impl<'t, 'a> Trainer<'t, 'a> {
             trainable_params: trainable,
             trainable_percent: percent,
         });
-        let mut first = true;
         // Interrupted within an evaluation, the earlier part ended without it.
         let evaluated = self.evaluate_if_due(on_event);
         if self.saved_first(evaluated, on_event)? {
@@ -99,9 +101,8 @@ impl<'t, 'a> Trainer<'t, 'a> {
         }
         self.stop_if_interrupted(on_event)?;
         while !self.ended() {
-            let stepped = self.step(first, on_event);
+            let stepped = self.step(on_event);
             self.saved_first(stepped, on_event)?;
-            first = false;
             let evaluated = self.evaluate_if_due(on_event);
             self.saved_first(evaluated, on_event)?;
             self.save_if_due(on_event)?;
@@ -158,7 +159,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
     }
 
     /// One optimiser step; interrupted, none of it stays, and it is made after the resume.
-    fn step(&mut self, first: bool, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+    fn step(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
         let began = Instant::now();
         let (step, config) = (self.position.step, self.job.config);
         let indices = self.order.of_step(config, &self.steps, &self.train, step);
@@ -180,8 +181,8 @@ impl<'t, 'a> Trainer<'t, 'a> {
         if !loss.is_finite() {
             return Err(self.diverged(step + 1, loss));
         }
-        if first {
-            step::check_reached(&self.adapter, &self.grads, &examples)?;
+        if !self.reached {
+            self.reached = step::check_reached(&self.adapter, &self.grads, &examples)?;
         }
         let norm = adamw::clip(&mut self.grads, config.max_grad_norm);
         if !norm.is_finite() {
