@@ -15,7 +15,7 @@ use crate::ops::{FEW_ROWS, Ops, Segment};
 const PREFILL: usize = 512;
 /// Texts decoded together at most: as many rows as do not round together.
 const TOGETHER: usize = FEW_ROWS;
-/// Bytes of keys and values that this many texts may take; a single one may take more.
+/// Bytes of keys and values that this many texts may take, of half the room at most; a single one may take more.
 const CACHE: usize = 1 << 30;
 
 /// The index of the largest; the lowest of equals. None if anything there is not a number.
@@ -116,7 +116,8 @@ impl<O: Ops> Decoder<O> {
     /// Sequences of up to `room` tokens that are decoded together.
     fn slots(&self, room: usize) -> usize {
         let c = self.config();
-        (CACHE / (room * c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
+        let most = self.room.left().map_or(CACHE, |left| CACHE.min(left as usize / 2));
+        (most / (room * c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
     }
 
     /// Takes these ids, each sequence's behind what the cache holds of it; returns the last hidden states.
