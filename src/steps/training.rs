@@ -279,9 +279,11 @@ pub fn train(
     };
     let report = &mut *context.report;
     let mut pace = Pace::new(config, model.on_cpu());
+    let mut last = 0;
     let result = train::run(job, &mut |event| match event {
         Event::Started { steps, first_step, trainable_params, trainable_percent } => {
             pace.started(*steps);
+            last = *steps;
             report.begin("train", Some(*steps));
             let words = format!("{trainable_params} trainable parameters ({trainable_percent:.2} %)");
             report.advance(*first_step, &words);
@@ -295,6 +297,11 @@ pub fn train(
             report.advance(*step, &format!("eval loss {eval_loss:.3}{}", if *best { ", the best" } else { "" }));
         }
         Event::PassedOver { folder, reason } => report.warn(&format!("{}: passed over: {reason}", folder.display())),
+        // The last one's end is the training's.
+        Event::Epoch(m) if m.step < last => report.note(&format!(
+            "epoch {}: loss {:.3}, accuracy {:.3}, gradient norm {:.2}, {:.0} tok/s",
+            m.epoch, m.epoch_train_loss, m.epoch_mean_token_accuracy, m.epoch_grad_norm, m.epoch_tokens_per_second
+        )),
         Event::Epoch(_) | Event::Saved { .. } => {}
     });
     let (adapter, summary) = result?;

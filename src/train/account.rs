@@ -13,10 +13,12 @@ struct Rates {
 }
 
 impl Totals {
-    fn add(&mut self, taken: &Taken, seconds: f64) {
+    fn add(&mut self, taken: &Taken, grad_norm: f64, seconds: f64) {
         self.nll += taken.loss.nll;
         self.correct += taken.loss.correct;
         self.entropy += taken.loss.entropy;
+        self.grad_norms += grad_norm;
+        self.steps += 1;
         self.trained_tokens += taken.loss.tokens;
         self.num_tokens += taken.num_tokens;
         self.samples += taken.samples;
@@ -29,6 +31,8 @@ impl Totals {
             nll: self.nll - then.nll,
             correct: self.correct - then.correct,
             entropy: self.entropy - then.entropy,
+            grad_norms: self.grad_norms - then.grad_norms,
+            steps: self.steps - then.steps,
             trained_tokens: self.trained_tokens - then.trained_tokens,
             num_tokens: self.num_tokens - then.num_tokens,
             samples: self.samples - then.samples,
@@ -39,6 +43,10 @@ impl Totals {
 
     fn per_token(&self, sum: f64) -> f64 {
         sum / self.trained_tokens.max(1) as f64
+    }
+
+    fn grad_norm(&self) -> f64 {
+        self.grad_norms / self.steps.max(1) as f64
     }
 
     fn rates(&self) -> Rates {
@@ -52,8 +60,8 @@ impl Totals {
 }
 
 impl Trainer<'_, '_> {
-    /// A step is done.
-    pub(super) fn advance(&mut self, taken: &Taken, examples: u64, seconds: f64) {
+    /// A step of so many examples is done.
+    pub(super) fn advance(&mut self, taken: &Taken, (examples, grad_norm): (u64, f64), seconds: f64) {
         let (steps, p) = (self.steps, &mut self.position);
         if p.step.is_multiple_of(steps.per_epoch) {
             p.epoch_began = p.totals.clone();
@@ -62,7 +70,7 @@ impl Trainer<'_, '_> {
         p.epoch = steps.epoch_of(p.step);
         let ended = p.step.is_multiple_of(steps.per_epoch);
         p.order_position = if ended { 0 } else { p.order_position + examples };
-        p.totals.add(taken, seconds);
+        p.totals.add(taken, grad_norm, seconds);
     }
 
     /// (loss, gradient norm, learning rate) and what else the step just done came to.
@@ -73,7 +81,7 @@ impl Trainer<'_, '_> {
         seconds: f64,
     ) -> StepMetrics {
         let mut step = Totals::default();
-        step.add(taken, seconds);
+        step.add(taken, grad_norm, seconds);
         let rates = step.rates();
         StepMetrics {
             step: self.position.step,
@@ -92,7 +100,7 @@ impl Trainer<'_, '_> {
     }
 
     /// Of the epoch that ended with the step just done, or of its part where training ends within it.
-    pub(super) fn epoch_metrics(&self) -> Option<EpochMetrics> {
+    pub(super) fn epoch_metrics(&self, learning_rate: f64) -> Option<EpochMetrics> {
         let p = &self.position;
         if !p.step.is_multiple_of(self.steps.per_epoch) && p.step != self.steps.total {
             return None;
@@ -105,10 +113,13 @@ impl Trainer<'_, '_> {
             epoch_train_loss: epoch.per_token(epoch.nll),
             epoch_mean_token_accuracy: epoch.per_token(epoch.correct as f64),
             epoch_entropy: epoch.per_token(epoch.entropy),
+            epoch_grad_norm: epoch.grad_norm(),
+            epoch_learning_rate: learning_rate,
             epoch_num_tokens: epoch.num_tokens,
             epoch_tokens_per_second: rates.tokens,
             epoch_trained_tokens_per_second: rates.trained,
             epoch_samples_per_second: rates.samples,
+            epoch_peak_memory_bytes: crate::ops::peak_memory().unwrap_or(0),
         })
     }
 
@@ -131,6 +142,7 @@ impl Trainer<'_, '_> {
             stopped_early: p.step < self.steps.total,
             mean_token_accuracy: t.per_token(t.correct as f64),
             entropy: t.per_token(t.entropy),
+            grad_norm: t.grad_norm(),
             num_tokens: t.num_tokens,
             tokens_per_second: rates.tokens,
             trained_tokens_per_second: rates.trained,

@@ -37,6 +37,11 @@ pub(super) struct Totals {
     pub nll: f64,
     pub correct: u64,
     pub entropy: f64,
+    /// Of the steps' gradient norms, and the steps.
+    #[serde(default)]
+    pub grad_norms: f64,
+    #[serde(default)]
+    pub steps: u64,
     pub trained_tokens: u64,
     pub num_tokens: u64,
     pub samples: u64,

@@ -125,10 +125,15 @@ pub struct EpochMetrics {
     pub epoch_train_loss: f64,
     pub epoch_mean_token_accuracy: f64,
     pub epoch_entropy: f64,
+    pub epoch_grad_norm: f64,
+    /// Of its last step.
+    pub epoch_learning_rate: f64,
     pub epoch_num_tokens: u64,
     pub epoch_tokens_per_second: f64,
     pub epoch_trained_tokens_per_second: f64,
     pub epoch_samples_per_second: f64,
+    /// Of the process, so far; 0 where the system does not say.
+    pub epoch_peak_memory_bytes: u64,
 }
 
 /// What happens, as it happens.
@@ -172,6 +177,8 @@ pub struct Summary {
     pub stopped_early: bool,
     pub mean_token_accuracy: f64,
     pub entropy: f64,
+    /// The mean of the steps'.
+    pub grad_norm: f64,
     pub num_tokens: u64,
     pub tokens_per_second: f64,
     pub trained_tokens_per_second: f64,

@@ -239,6 +239,10 @@ fn epochs_are_told_with_their_own_means() {
     assert_eq!(epochs.iter().map(|e| (e.step, e.epoch)).collect::<Vec<_>>(), [(3, 1.0), (5, 5.0 / 3.0)]);
     // Tokens of the first epoch: 4, 5, 6, 7, 8; trained of them 2, 3, 4, 5, 6.
     assert_eq!(epochs[0].epoch_num_tokens, 30);
+    let norms = losses[..3].iter().map(|s| s.grad_norm).sum::<f64>() / 3.0;
+    assert!(
+        (epochs[0].epoch_grad_norm - norms).abs() < 1e-9 && epochs[1].epoch_learning_rate == losses[4].learning_rate
+    );
     assert_eq!(epochs[0].epoch_num_tokens + epochs[1].epoch_num_tokens, losses[4].num_tokens);
     let (least, most) =
         losses[3..].iter().fold((f64::MAX, 0.0f64), |(l, m), s| (l.min(s.train_loss), m.max(s.train_loss)));

@@ -194,11 +194,11 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let rates = (learning_rate, config.weight_decay);
         adamw::update(&mut self.adapter.pairs, &self.grads, &mut self.moments, step + 1, rates);
         let taken_in = indices.len() as u64;
-        self.advance(&taken, taken_in, began.elapsed().as_secs_f64());
+        self.advance(&taken, (taken_in, norm), began.elapsed().as_secs_f64());
         let metrics = self.step_metrics(&taken, (loss, norm, learning_rate), began.elapsed().as_secs_f64());
         self.metrics.line(&metrics)?;
         on_event(&Event::Step(metrics));
-        if let Some(metrics) = self.epoch_metrics() {
+        if let Some(metrics) = self.epoch_metrics(learning_rate) {
             self.metrics.line(&metrics)?;
             on_event(&Event::Epoch(metrics));
         }
