@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import generation
+import plan
 import report
 import scaling
 from cases import CASES, DTYPES, PEFT
@@ -18,7 +19,7 @@ from measure import Failed, run
 from prepare import HERE, Place, config, written
 
 #: cases that are measured in a way of their own
-OWN = (scaling, generation)
+OWN = (scaling, generation, plan)
 
 
 class Bench:
@@ -129,6 +130,8 @@ def main():
                     result = generation.measure(place, args)
                 elif name == scaling.NAME:
                     result = scaling.measure(place, args, Path(scratch))
+                elif name == plan.NAME:
+                    result = plan.measure(place, args, Path(scratch))
                 else:
                     result = Bench(next(c for c in CASES if c.name == name), place, args, Path(scratch)).measure()
             except Failed as e:

@@ -43,6 +43,8 @@ def table(result: dict) -> str:
         rows, below = of_scaling(result), ["", f"![tokens/s and peak memory by the length of the sequence]({PLOT.name})"]
     elif "rows" in result:
         rows = of_generation(result)
+    elif "plans" in result:
+        rows = of_plans(result)
     else:
         rows, below = of_training(result), ["", warm_up(result), "", agreement(result)]
     head = f"{result['title']}; {result['threads']} threads, {machine()}."
@@ -52,6 +54,16 @@ def table(result: dict) -> str:
 def of_generation(result: dict) -> list[list[str]]:
     rows = [[r["what"], spread(r["theirs"], 0), spread(r["ours"], 0), ratio(r["ours"], r["theirs"])] for r in result["rows"]]
     return [["what", "llama.cpp, tokens/s", "tunesmith, tokens/s", "**× speed**"], *rows]
+
+
+def of_plans(result: dict) -> list[list[str]]:
+    """Foreseen, taken, and how far off, in percent of what was taken."""
+    off = lambda said, was: spread([100 * (s / w - 1) for s, w in zip(said, was)], 0) + " %"  # noqa: E731
+    rows = [["training", "planning, s", "said, s", "took, s", "**off**", "said, MiB", "held, MiB", "**off**"]]
+    for r in result["plans"]:
+        rows.append([r["what"], spread(r["looked"]), spread(r["seconds"]), spread(r["took"]), off(r["seconds"], r["took"]),
+                     spread(r["peak"], 0), spread(r["held"], 0), off(r["peak"], r["held"])])
+    return rows
 
 
 def of_scaling(result: dict) -> list[list[str]]:
