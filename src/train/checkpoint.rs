@@ -104,13 +104,15 @@ pub(super) fn save(
     Ok(target)
 }
 
-/// The newest checkpoint of `job.output` that is whole. One of another run is refused, with what differs.
+/// The newest checkpoint of `job.output` that is whole; None where there is none at all. One of another run is refused,
+/// with what differs.
 pub(super) fn newest(
     job: &Work<'_>,
     (identity, lora): (&Identity, &LoraConfig),
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Option<Loaded>, TrainError> {
-    for step in steps_in(job.output)?.into_iter().rev() {
+    let steps = steps_in(job.output)?;
+    for &step in steps.iter().rev() {
         let folder = folder(job.output, step);
         let state = match state_of(&folder, step) {
             Ok(state) => state,
@@ -136,7 +138,16 @@ pub(super) fn newest(
             Err(e) => on_event(&Event::PassedOver { folder, reason: e.to_string() }),
         }
     }
-    Ok(None)
+    if steps.is_empty() {
+        return Ok(None);
+    }
+    // Begun anew, the training would write over what somebody may still mend.
+    let names: Vec<_> = steps.iter().map(|step| format!("checkpoint-{step}")).collect();
+    let reason = format!(
+        "none of its checkpoints can be read ({}): move them away to begin anew here, or train into another --output, without --resume",
+        names.join(", ")
+    );
+    Err(TrainError::Resume { folder: job.output.to_path_buf(), reason })
 }
 
 /// What `final/` is to be made from must be there, before more is trained.

@@ -224,7 +224,7 @@ pub enum TrainError {
 }
 
 /// Trains, writing `checkpoint-N/`, `metrics.jsonl`, `final/` under `output`. With `resume`, continues from the newest
-/// good checkpoint there (or starts when there is none); without, what an earlier run left there is replaced.
+/// good checkpoint there (or starts when there is none at all); without, what an earlier run left there is replaced.
 /// `tokenizer_files` (name, text) are laid beside the adapter. `from_adapter` brings its own rank, alpha and targets.
 #[derive(Debug)]
 pub struct Job<'a, M: ?Sized = Model> {

@@ -154,6 +154,34 @@ fn a_damaged_checkpoint_is_passed_over_for_an_earlier_one() {
 }
 
 #[test]
+fn where_no_checkpoint_can_be_read_nothing_is_begun_anew() {
+    let bench = Bench::new(6);
+    let output = bench.output("out");
+    let config = TrainConfig { save_every: 2, ..config() };
+    let toy = Toy::default();
+    bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap();
+    let states = [2, 4, 6].map(|step| output.join(format!("checkpoint-{step}/state.json")));
+    states.iter().for_each(|state| std::fs::write(state, "{").unwrap());
+    let mut passed = 0;
+    let mut count = |e: &Event, _: &Interrupt| match e {
+        Event::PassedOver { .. } => passed += 1,
+        other => panic!("{other:?}"),
+    };
+    let e = bench.run((&toy, &config), (&output, true), &mut count).unwrap_err();
+    assert!(matches!(e, TrainError::Resume { .. }) && passed == 3, "{e}");
+    for words in [
+        "none of its checkpoints can be read (checkpoint-2, checkpoint-4, checkpoint-6)",
+        "another --output",
+        "without --resume",
+    ] {
+        assert!(e.to_string().contains(words), "{words} not in {e}");
+    }
+    assert!(states.iter().all(|state| std::fs::read_to_string(state).unwrap() == "{"));
+    // Where there was never one, the training begins.
+    bench.run((&toy, &config), (&bench.output("empty"), true), &mut |_, _| {}).unwrap();
+}
+
+#[test]
 fn a_loss_that_is_no_number_stops_with_the_remedy_and_the_last_good_checkpoint() {
     let bench = Bench::new(8);
     let output = bench.output("out");
