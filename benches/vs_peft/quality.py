@@ -41,7 +41,7 @@ def docstrings() -> list[str]:
 def eval_loss(place: Place, folder: Path, name: str, seed: int, compute: str) -> float:
     _, epochs, batch = SETS[name]
     words = ["--base-model", place.wheel, "--dataset", folder / "train.jsonl", "--eval-dataset", folder / "eval.jsonl", "--epochs", epochs,
-             "--batch-size", batch, "--learning-rate", 5e-4, "--lora-rank", 16, "--compute", compute, "--seed", seed, "--output", folder / "out"]
+             "--batch-size", batch, "--learning-rate", 5e-4, "--lora-rank", 16, "--compute", compute, "--seed", seed, "--overwrite", "--output", folder / "out"]
     subprocess.run([place.binary, "train", "--quiet", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
     return json.loads((folder / "out/metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])["eval_loss"]
 

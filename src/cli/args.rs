@@ -316,6 +316,9 @@ pub struct Train {
     /// Continue from the newest checkpoint in the output folder
     #[arg(long)]
     pub resume: bool,
+    /// Begin anew even where the output folder holds a training that has not ended: its checkpoints are removed
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
     #[command(flatten)]
     pub flags: Flags,
 }

@@ -7,7 +7,8 @@ use super::args::{Bases, Data, Demo, Eval, Export, Format, Merge, ModelfileArgs,
 use super::{flags, say};
 use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 use crate::steps::{
-    Context, Failure, bases, data, delivery, demo, evaluate, export, plan, promotion, query, serving, training, way,
+    Context, Failure, Start, bases, data, delivery, demo, evaluate, export, plan, promotion, query, serving, training,
+    way,
 };
 
 pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
@@ -28,7 +29,12 @@ pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), 
     let said = Raw { output: args.output.clone(), ..flags::raw(&args.flags, context.seed) };
     let config = RunConfig::load(args.config.as_deref(), said, Purpose::Train)?;
     context.adopt(&config);
-    let (folder, summary) = training::alone(context, &config, &config.output, args.resume || config.resume)?;
+    let start = match (args.resume || config.resume, args.overwrite) {
+        (_, true) => Start::Overwrite,
+        (true, false) => Start::Resume,
+        (false, false) => Start::New,
+    };
+    let (folder, summary) = training::alone(context, &config, &config.output, start)?;
     say::trained(&folder, &summary, json);
     Ok(())
 }

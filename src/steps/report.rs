@@ -28,3 +28,33 @@ impl Report for Silent {
     fn note(&mut self, _: &str) {}
     fn warn(&mut self, _: &str) {}
 }
+
+/// For tests: what comes of it, and what is noted and warned of.
+#[cfg(test)]
+pub fn told<T>(doing: impl FnOnce(&mut super::Context<'_>) -> T) -> (T, Vec<String>) {
+    #[derive(Default)]
+    struct Lines(Vec<String>);
+    impl Report for Lines {
+        fn begin(&mut self, _: &str, _: Option<u64>) {}
+        fn advance(&mut self, _: u64, _: &str) {}
+        fn mark(&mut self, _: f64) {}
+        fn end(&mut self, _: &str) {}
+        fn note(&mut self, line: &str) {
+            self.0.push(line.to_owned());
+        }
+        fn warn(&mut self, line: &str) {
+            self.0.push(line.to_owned());
+        }
+    }
+    let mut lines = Lines::default();
+    let came = doing(&mut super::Context {
+        env: crate::config::Env::default(),
+        ollama_host: None,
+        models_yaml: "no.yaml".into(),
+        models_yaml_said: false,
+        seed: None,
+        interrupt: crate::store::Interrupt::default(),
+        report: &mut lines,
+    });
+    (came, lines.0)
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::data::{self, Tokens, encode};
+use super::earlier::{self, Start};
 use super::pace::Pace;
 use super::{Context, Failure, curves, cuts, replay};
 use crate::base::Base;
@@ -161,21 +162,6 @@ pub fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Result<(), F
             .hint("give eval_split (a share of the dataset, 0.1 say) or eval_dataset (a file)")),
         None => Ok(()),
     }
-}
-
-/// A training that is begun removes the checkpoints of an earlier one in its output: not those that it goes on from.
-fn check_output(config: &RunConfig, output: &Path, resume: bool) -> Result<(), Failure> {
-    let Some(from) = config.from_adapter.as_deref().filter(|_| !resume) else { return Ok(()) };
-    let inside = match (from.canonicalize(), output.canonicalize()) {
-        (Ok(from), Ok(output)) => from.starts_with(output),
-        _ => false,
-    };
-    if !inside {
-        return Ok(());
-    }
-    let (from, output) = (from.display(), output.display());
-    Err(Failure::input(format!("from_adapter: {from} lies in the output, {output}, which a new training empties"))
-        .hint("give another --output"))
 }
 
 /// transformers' `tokenizer_config.json`, with the chat template.
@@ -365,7 +351,7 @@ pub fn alone(
     context: &mut Context<'_>,
     config: &RunConfig,
     output: &Path,
-    resume: bool,
+    start: Start,
 ) -> Result<(PathBuf, Summary), Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
     check(config, &base)?;
@@ -376,14 +362,15 @@ pub fn alone(
     let records = data::served(context, records, &base, config.system.as_deref());
     let (records, held_out) = data::held_out(config, records, &base, None)?;
     check_evaluation(config, &held_out)?;
-    check_output(config, output, resume)?;
+    earlier::check_adapter(config, output, start)?;
     let mut inputs = inputs(config, (&records, &held_out))?;
     let id = output.file_name().unwrap_or_default().to_string_lossy();
     let mut folder = RunDir::open(output, &id)?;
+    earlier::check(context, output, start)?;
     let started = Instant::now();
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
     say_how(context, config, &model, &set.train)?;
-    let (_, summary) = train(context, config, (&base, &model, &set), output, resume)?;
+    let (_, summary) = train(context, config, (&base, &model, &set), output, start == Start::Resume)?;
     inputs.insert("base".to_owned(), base.digest().to_string());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))

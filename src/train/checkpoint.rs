@@ -6,7 +6,7 @@ use super::adamw::Moments;
 use super::engine::Work;
 use super::identity::Identity;
 use super::watch::Watch;
-use super::{Event, TrainError, moments_file};
+use super::{Event, TrainError, metrics, moments_file};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
 use crate::store::{Digest, StoreError, write_whole};
 
@@ -219,13 +219,26 @@ pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
     Ok(steps)
 }
 
+/// What an earlier training has left in an output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Its checkpoints, the oldest first.
+    pub checkpoints: Vec<PathBuf>,
+    /// It came to its end.
+    pub finished: bool,
+}
+
+/// What lies in `output` before a training begins there.
+pub fn left(output: &Path) -> Result<Left, TrainError> {
+    let folders = steps_in(output)?.into_iter().map(|step| folder(output, step));
+    let checkpoints = folders.filter(|folder| folder.join(STATE).is_file()).collect();
+    Ok(Left { checkpoints, finished: metrics::finished(output) })
+}
+
 /// Removes what an earlier run left in `output`, so that a later resume can't take it for this one's.
 pub(super) fn clear(output: &Path) -> Result<(), TrainError> {
-    for step in steps_in(output)? {
-        let old = folder(output, step);
-        if old.join(STATE).is_file() {
-            std::fs::remove_dir_all(&old).map_err(|e| StoreError::new("removing the earlier run's", &old, e))?;
-        }
+    for old in left(output)?.checkpoints {
+        std::fs::remove_dir_all(&old).map_err(|e| StoreError::new("removing the earlier run's", &old, e))?;
     }
     Ok(())
 }

@@ -40,6 +40,13 @@ impl Metrics {
     }
 }
 
+/// Whether the last training that wrote `metrics.jsonl` in `output` came to its end: then its summary is the last line.
+pub(super) fn finished(output: &Path) -> bool {
+    let text = std::fs::read(output.join("metrics.jsonl")).unwrap_or_default();
+    let last = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    serde_json::from_slice::<Value>(last).is_ok_and(|line| line.get("duration_seconds").is_some())
+}
+
 fn kept(bytes: &[u8], step: u64) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::new();

@@ -19,6 +19,7 @@ mod trainer;
 mod trial;
 mod watch;
 
+pub use checkpoint::{Left, left};
 pub use schedule::steps;
 pub use trial::{Course, Trial, Tried, largest, seconds};
 

@@ -154,6 +154,31 @@ fn a_damaged_checkpoint_is_passed_over_for_an_earlier_one() {
 }
 
 #[test]
+fn what_a_training_leaves_says_whether_it_ended() {
+    let bench = Bench::new(6);
+    let output = bench.output("out");
+    assert_eq!(left(&output).unwrap(), Left::default());
+    let config = TrainConfig { save_every: 2, ..config() };
+    let run = |toy: &Toy, resume| bench.run((toy, &config), (&output, resume), &mut |_, _| {});
+    let found = || {
+        let left = left(&output).unwrap();
+        let name = |p: &PathBuf| p.file_name().unwrap().to_str().unwrap().to_owned();
+        (left.checkpoints.iter().map(name).collect::<Vec<_>>(), left.finished)
+    };
+    let stops = || Toy { stopped_at: Some((4, Interrupt::default())), ..Toy::default() };
+    run(&stops(), false).unwrap_err();
+    // Another program's is none of ours.
+    std::fs::create_dir_all(output.join("checkpoint-9")).unwrap();
+    assert_eq!(found(), (vec!["checkpoint-2".to_owned(), "checkpoint-3".to_owned()], false));
+    run(&Toy::default(), true).unwrap();
+    let all = ["checkpoint-2", "checkpoint-3", "checkpoint-4", "checkpoint-6"].map(ToOwned::to_owned).to_vec();
+    assert_eq!(found(), (all, true));
+    // What was begun after it has not ended, though final/ is still there.
+    run(&stops(), false).unwrap_err();
+    assert!(!found().1 && output.join("final").is_dir());
+}
+
+#[test]
 fn where_no_checkpoint_can_be_read_nothing_is_begun_anew() {
     let bench = Bench::new(6);
     let output = bench.output("out");

@@ -1,0 +1,114 @@
+//! What an earlier training has left in the output: hours of it are not lost unasked, nor anything unsaid.
+
+use std::path::{Path, PathBuf};
+
+use super::{Context, Failure};
+use crate::config::RunConfig;
+use crate::train;
+
+/// How a training begins where its output holds an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Anew, unless the earlier one has not ended.
+    New,
+    /// From its newest checkpoint.
+    Resume,
+    /// Anew, whatever it is.
+    Overwrite,
+}
+
+/// Refuses to remove what can still be gone on from; says what is removed else, and that there is nothing to go on from.
+pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(), Failure> {
+    let left = train::left(output)?;
+    let place = output.display();
+    match (start, left.checkpoints.last()) {
+        (Start::Resume, None) => {
+            context
+                .report
+                .warn(&format!("--resume: {place} holds no checkpoint; the training begins at its first step"));
+        }
+        (Start::New, Some(newest)) if !left.finished => {
+            let newest = newest.display();
+            return Err(Failure::input(format!("{place} holds a training that has not ended, up to {newest}")).hint(
+                "go on with it: --resume; or begin anew: into another --output, or with --overwrite, which removes it",
+            ));
+        }
+        (Start::New, Some(_)) => context.report.warn(&format!(
+            "{place} holds a finished training: {} removed, and its final/ is replaced when this one ends",
+            named(&left.checkpoints)
+        )),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn named(checkpoints: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match checkpoints {
+        [] => String::new(),
+        [one] => format!("{} is", name(one)),
+        [first, .., last] => format!("{} checkpoints, {} to {}, are", checkpoints.len(), name(first), name(last)),
+    }
+}
+
+/// A training that is begun anew removes the checkpoints of an earlier one in its output: not those that it goes on from.
+pub fn check_adapter(config: &RunConfig, output: &Path, start: Start) -> Result<(), Failure> {
+    let Some(from) = config.from_adapter.as_deref().filter(|_| start != Start::Resume) else { return Ok(()) };
+    let inside = match (from.canonicalize(), output.canonicalize()) {
+        (Ok(from), Ok(output)) => from.starts_with(output),
+        _ => false,
+    };
+    if !inside {
+        return Ok(());
+    }
+    let (from, output) = (from.display(), output.display());
+    Err(Failure::input(format!("from_adapter: {from} lies in the output, {output}, which a new training empties"))
+        .hint("give another --output"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::Kind;
+    use crate::steps::report::told;
+
+    fn warned(output: &Path, start: Start) -> Result<Vec<String>, Failure> {
+        let (checked, warnings) = told(|context| check(context, output, start));
+        checked.map(|()| warnings)
+    }
+
+    #[test]
+    fn a_training_that_has_not_ended_is_removed_only_where_that_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("out");
+        let new = || warned(&output, Start::New);
+        assert_eq!(new().unwrap(), Vec::<String>::new());
+        // To go on from nothing is not what was meant.
+        let said = warned(&output, Start::Resume).unwrap();
+        assert!(
+            said.len() == 1 && said[0].contains("holds no checkpoint") && said[0].contains("first step"),
+            "{said:?}"
+        );
+        for step in [50, 100] {
+            let folder = output.join(format!("checkpoint-{step}"));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("state.json"), "{}").unwrap();
+        }
+        std::fs::write(output.join("metrics.jsonl"), "{\"step\":100}\n").unwrap();
+        let e = new().unwrap_err();
+        assert_eq!(e.kind, Kind::Input);
+        for words in ["not ended", "checkpoint-100", "--resume", "--overwrite", "another --output"] {
+            assert!(e.to_string().contains(words), "{words} not in {e}");
+        }
+        for start in [Start::Resume, Start::Overwrite] {
+            assert_eq!(warned(&output, start).unwrap(), Vec::<String>::new());
+        }
+        // What has ended may be trained again, and what becomes of it is said.
+        std::fs::write(output.join("metrics.jsonl"), "{\"step\":100}\n{\"duration_seconds\":1.5}\n").unwrap();
+        let said = new().unwrap();
+        for words in ["2 checkpoints, checkpoint-50 to checkpoint-100, are removed", "final/ is replaced"] {
+            assert!(said.len() == 1 && said[0].contains(words), "{words} not in {said:?}");
+        }
+        assert_eq!(warned(&output, Start::Overwrite).unwrap(), Vec::<String>::new());
+    }
+}
