@@ -196,7 +196,8 @@ fn plan_memory(plan: &crate::steps::plan::Plan) -> Vec<String> {
     lines.extend(plan.would_fit.iter().map(fitting));
     if !plan.fits && plan.would_fit.is_empty() {
         lines.push(
-            "          no batch and no length would fit: a smaller base, or a machine with more memory".to_owned(),
+            "          no batch and no length would fit: a smaller base, or more memory (a larger --max-memory, or another machine)"
+                .to_owned(),
         );
     }
     lines

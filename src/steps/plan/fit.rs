@@ -25,7 +25,7 @@ struct Candidate {
     cost: String,
 }
 
-/// Of each kind the mildest that fits; nothing where the run fits as it is.
+/// Of each kind the mildest that fits; where none does, two kinds at once; nothing where the run fits as it is.
 pub fn settings(
     context: &mut Context<'_>,
     subject: &Subject<'_>,
@@ -33,14 +33,21 @@ pub fn settings(
 ) -> Result<Vec<Setting>, Failure> {
     let Some(fixed) = measured.fixed.filter(|_| !measured.fits) else { return Ok(Vec::new()) };
     let room = subject.model.room();
+    let peak = |candidate: &Candidate| {
+        let left = cut(subject.train, candidate.length);
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let effort = train::largest(subject.model, &training::train_config(&candidate.config)?, &left)?;
+        Ok(effort.fits(room).then(|| fixed + effort.bytes(room).0))
+    };
     let mut found = Vec::new();
     for kind in [same_step(subject), smaller_step(subject), shorter(subject)] {
         context.check_interrupt()?;
-        found.extend(mildest(kind, |candidate| {
-            let config = training::train_config(&candidate.config)?;
-            let effort = train::largest(subject.model, &config, &cut(subject.train, candidate.length))?;
-            Ok(effort.fits(room).then(|| fixed + effort.bytes(room).0))
-        })?);
+        found.extend(mildest(kind, peak)?);
+    }
+    if found.is_empty() {
+        found.extend(mildest(shorter_alone(subject), peak)?);
     }
     Ok(found)
 }
@@ -114,6 +121,17 @@ fn shorter(subject: &Subject<'_>) -> Vec<Candidate> {
         }
     };
     tried.into_iter().map(one).collect()
+}
+
+/// A step of one example, which is cut too.
+fn shorter_alone(subject: &Subject<'_>) -> Vec<Candidate> {
+    let config = RunConfig { batch_size: 1, gradient_accumulation: 1, ..subject.config.clone() };
+    let alone = |shorter: Candidate| Candidate {
+        flags: format!("--batch-size 1 --gradient-accumulation 1 {}", shorter.flags),
+        cost: format!("steps of one example, another training; and {}", shorter.cost),
+        ..shorter
+    };
+    shorter(&Subject { config: &config, ..*subject }).into_iter().map(alone).collect()
 }
 
 /// n/2, n/4 … 1.
@@ -191,13 +209,29 @@ mod tests {
             assert!(flags.len() == 3 && flags[2].starts_with("--max-seq-len "), "{flags:?}");
             assert_eq!(found[0].peak_bytes, 1000 + of(4, 2).bytes(Some(room)).0);
             assert!(found[2].cost.contains(" of 8 examples are cut"), "{found:?}");
-            // Where not even the smallest step can be made, nothing can be measured.
-            let model = Model::within(subject.weights, 1, Room::of(1)).unwrap();
-            let error = measure(context, &Subject { model: &model, ..*subject }, None).unwrap_err();
-            assert!(
-                error.kind == crate::steps::Kind::Resources && error.to_string().contains("--max-memory"),
-                "{error}"
-            );
+        });
+    }
+
+    #[test]
+    fn where_not_even_the_shortest_example_fits_what_would_is_named() {
+        let said = Raw { batch_size: Some(4), lora_dropout: Some(0.1), ..Raw::default() };
+        with_subject(said, |context, subject| {
+            let train: Vec<Example> = (0..4).map(|_| example(3..40, 40)).collect();
+            let one = RunConfig { batch_size: 1, gradient_accumulation: 1, ..subject.config.clone() };
+            let config = training::train_config(&one).unwrap();
+            let of = |length: usize| train::largest(subject.model, &config, &cut(&train, length)).unwrap().least;
+            let mut within = |room: u64| {
+                let model = Model::within(subject.weights, 1, Room::of(room)).unwrap();
+                let tight = Subject { model: &model, train: &train, ..*subject };
+                let measured = measure(context, &tight, Some(room + 1000)).unwrap();
+                assert!(!measured.fits && measured.fixed == Some(1000), "{measured:?}");
+                settings(context, &tight, &measured).unwrap()
+            };
+            let found = within(of(10));
+            let flags: Vec<_> = found.iter().map(|s| s.flags.as_str()).collect();
+            assert_eq!(flags, ["--batch-size 1 --gradient-accumulation 1 --max-seq-len 10"]);
+            assert!(found[0].cost.contains("4 of 4 examples are cut") && found[0].peak_bytes > 1000, "{found:?}");
+            assert_eq!(within(1), []);
         });
     }
 

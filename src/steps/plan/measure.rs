@@ -38,7 +38,8 @@ pub struct Measured {
     pub time: Time,
 }
 
-/// The smallest step, for the weights; the largest, for the peak, if it fits; the first ones of the run, for the time.
+/// The smallest step, for the weights; the largest, for the peak; the first ones of the run, for the time. None of them where
+/// the largest does not fit.
 pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>, budget: Option<u64>) -> Result<Measured, Failure> {
     let config = training::train_config(subject.config)?;
     let adapter = subject.adapter.to_stored(subject.weights);
@@ -46,13 +47,10 @@ pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>, budget: Option<
     let mut trial = Trial::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
     let course = trial.course()?;
     context.report.begin("trial", Some(TIMED + 2));
-    let smallest = trial.shortest()?;
-    context.report.advance(1, "the smallest step");
-    // The trained adapter in Hugging Face's order, at the end.
-    let saving = size_of::<f32>() as u64 * subject.adapter.trainable_params();
     let (room, largest) = (subject.model.room(), course.largest_effort);
     let (needed, recomputed) = largest.bytes(room);
     let fits = largest.fits(room);
+    // Not even the smallest is made then: it may not fit either.
     if !fits {
         context.report.end("the largest step does not fit, and is not made");
         // As the engine reckons it: what is not its room is taken by other things.
@@ -60,6 +58,10 @@ pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>, budget: Option<
         let (peak, time) = (fixed.map(|fixed| fixed + needed), Time::default());
         return Ok(Measured { course, peak, fixed, recomputed, fits, first: 0.0, time });
     }
+    let smallest = trial.shortest()?;
+    context.report.advance(1, "the smallest step");
+    // The trained adapter in Hugging Face's order, at the end.
+    let saving = size_of::<f32>() as u64 * subject.adapter.trainable_params();
     trial.step(course.largest)?;
     context.report.advance(2, "the largest step");
     let mut timed = Vec::new();
