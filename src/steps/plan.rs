@@ -112,6 +112,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
     if train.is_empty() {
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
+    training::say_unshared(context, config, &train);
     let subject =
         Subject { config, weights: &base.weights, model: &model, adapter: &adapter, train: &train, eval: &eval };
     let measured = measure::measure(context, &subject, available_bytes)?;

@@ -1,6 +1,6 @@
 //! Examples to an adapter: the training set with its replay, the loop, the files people look for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -202,7 +202,21 @@ pub fn say_how(
 ) -> Result<(), Failure> {
     let largest = train::largest(model, &train_config(config)?, examples)?;
     context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(largest.rows)?));
+    say_unshared(context, config, examples);
     Ok(())
+}
+
+/// Says what dropout costs beside its own work, where examples begin alike.
+pub fn say_unshared(context: &mut Context<'_>, config: &RunConfig, examples: &[Example]) {
+    let beginnings: BTreeSet<_> = examples.iter().map(|e| e.ids.first()).collect();
+    let several = config.batch_size * config.gradient_accumulation > 1;
+    if config.lora_dropout > 0.0 && several && beginnings.len() < examples.len() {
+        context.report.note(&format!(
+            "lora_dropout {}: each example has masks of its own, so what examples have in common is computed for each of \
+             them (without dropout: once a step)",
+            config.lora_dropout
+        ));
+    }
 }
 
 fn compute(config: &RunConfig) -> ops::Compute {
@@ -374,4 +388,29 @@ pub fn alone(
     inputs.insert("base".to_owned(), base.digest().to_string());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Purpose, Raw};
+    use crate::steps::report::told;
+
+    #[test]
+    fn dropout_says_that_nothing_is_shared_where_something_would_be() {
+        let example =
+            |first: u32| Example { ids: vec![first, 5], mask: vec![true; 2], line: 1, cut: 0, distilled: false };
+        let said = |lora_dropout, batch_size, examples: &[Example]| {
+            let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..Raw::default() };
+            let raw = Raw { lora_dropout: Some(lora_dropout), batch_size: Some(batch_size), ..raw };
+            let config = RunConfig::resolve(raw, Purpose::Train, "a test").unwrap();
+            told(|context| say_unshared(context, &config, examples)).1
+        };
+        let alike = [example(1), example(2), example(1)];
+        let notes = said(0.1, 4, &alike);
+        assert!(notes.len() == 1 && notes[0].contains("lora_dropout 0.1"), "{notes:?}");
+        for (dropout, batch_size, examples) in [(0.0, 4, &alike[..]), (0.1, 1, &alike), (0.1, 4, &alike[..2])] {
+            assert_eq!(said(dropout, batch_size, examples), Vec::<String>::new());
+        }
+    }
 }
