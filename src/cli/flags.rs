@@ -99,7 +99,7 @@ pub struct Flags {
     /// Steps between evaluations, beside those at the end of each epoch
     #[arg(long, value_name = "N")]
     pub eval_steps: Option<u64>,
-    /// Stop after so many evaluations without a better one
+    /// Stop after so many evaluations without one better than the best, whose checkpoint is kept
     #[arg(long, value_name = "N")]
     pub early_stopping_patience: Option<u64>,
     /// By how much eval_loss must fall to be better

@@ -311,17 +311,7 @@ pub fn train(
         "{} steps, {} tokens, loss {:.3}{eval}, accuracy {:.3}, entropy {:.3}",
         summary.steps, summary.num_tokens, summary.train_loss, summary.mean_token_accuracy, summary.entropy
     ));
-    if let Some((step, loss)) = summary.best {
-        let made = match summary.final_step {
-            last if last == summary.steps => "the last step",
-            _ => "the best evaluation (load_best_model_at_end)",
-        };
-        let stopped = if summary.stopped_early { "stopped early: no better evaluation came; " } else { "" };
-        let from = summary.final_step;
-        context.report.note(&format!(
-            "{stopped}least eval loss {loss:.3} at step {step}; final/ is made from step {from}, {made}"
-        ));
-    }
+    of_best(output, &summary).iter().for_each(|words| context.report.note(words));
     context.report.note(&format!(
         "{} trainable parameters ({:.2} %); {:.0} tok/s, {:.0} trained, {:.2} examples/s; {:.0} s, peak {} MiB",
         summary.trainable_params,
@@ -333,6 +323,22 @@ pub fn train(
         summary.peak_memory_bytes >> 20
     ));
     Ok((adapter, summary))
+}
+
+/// The best evaluation, what `final/` is made from, and where the best lies if that is another.
+fn of_best(output: &Path, summary: &Summary) -> Option<String> {
+    let (step, loss) = summary.best?;
+    let (from, folder) = (summary.final_step, train::checkpoint_folder(output, step));
+    let made = match from {
+        last if last == summary.steps => "the last step",
+        _ => "the best evaluation (load_best_model_at_end)",
+    };
+    let stopped = if summary.stopped_early { "stopped early: no better evaluation came; " } else { "" };
+    let best = match from != step && folder.is_dir() {
+        true => format!("; the best lies in {} (load_best_model_at_end makes final/ from it)", folder.display()),
+        false => String::new(),
+    };
+    Some(format!("{stopped}least eval loss {loss:.3} at step {step}; final/ is made from step {from}, {made}{best}"))
 }
 
 /// What decides the training, beside the base; the same inputs find the same run again.
@@ -395,6 +401,24 @@ mod tests {
     use super::*;
     use crate::config::{Purpose, Raw};
     use crate::steps::report::told;
+
+    #[test]
+    fn where_the_best_checkpoint_lies_is_said_unless_final_is_made_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let summary = |final_step| Summary {
+            steps: 9,
+            best: Some((4, 1.5)),
+            final_step,
+            stopped_early: true,
+            ..Summary::default()
+        };
+        let said = |final_step| of_best(dir.path(), &summary(final_step)).unwrap();
+        assert!(said(9).ends_with("step 4; final/ is made from step 9, the last step"), "{}", said(9));
+        std::fs::create_dir(dir.path().join("checkpoint-4")).unwrap();
+        assert!(said(9).contains("the best lies in") && said(9).contains("checkpoint-4"), "{}", said(9));
+        assert!(said(4).ends_with("the best evaluation (load_best_model_at_end)"), "{}", said(4));
+        assert_eq!(of_best(dir.path(), &Summary::default()), None);
+    }
 
     #[test]
     fn dropout_says_that_nothing_is_shared_where_something_would_be() {

@@ -71,7 +71,8 @@ pub(super) struct Loaded {
     pub position: Position,
 }
 
-pub(super) fn folder(output: &Path, step: u64) -> PathBuf {
+/// `checkpoint-N/`.
+pub fn folder(output: &Path, step: u64) -> PathBuf {
     output.join(format!("checkpoint-{step}"))
 }
 

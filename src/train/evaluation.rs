@@ -56,4 +56,12 @@ impl Trainer<'_, '_> {
     pub(super) fn best_step(&self) -> Option<u64> {
         self.position.watch.best.map(|(step, _)| step).filter(|_| self.job.config.load_best_model_at_end)
     }
+
+    /// The same, where its checkpoint is to be there at the end: it is delivered, or the training goes on past it to see
+    /// whether a better one comes.
+    pub(super) fn best_kept(&self) -> Option<u64> {
+        let config = self.job.config;
+        let kept = config.load_best_model_at_end || config.early_stopping_patience.is_some();
+        self.position.watch.best.map(|(step, _)| step).filter(|_| kept)
+    }
 }

@@ -19,7 +19,7 @@ mod trainer;
 mod trial;
 mod watch;
 
-pub use checkpoint::{Left, left};
+pub use checkpoint::{Left, folder as checkpoint_folder, left};
 pub use schedule::steps;
 pub use trial::{Course, Trial, Tried, largest, seconds};
 
@@ -60,7 +60,7 @@ pub struct TrainConfig {
     pub group_by_length: bool,
     /// Evaluations at every so many steps beside those at the end of an epoch; 0 = none.
     pub eval_steps: u64,
-    /// Evaluations without a better one after which training stops; None = never.
+    /// Evaluations without a better one after which training stops; None = never. The best one's checkpoint is kept.
     pub early_stopping_patience: Option<u64>,
     /// By how much an evaluation must be better to count for the patience, in nats.
     pub early_stopping_threshold: f64,
@@ -166,7 +166,7 @@ pub enum Event {
     },
 }
 
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Summary {
     pub steps: u64,
     pub train_loss: f64,

@@ -145,6 +145,27 @@ fn training_stops_when_no_better_evaluation_comes_and_the_best_one_is_delivered(
 }
 
 #[test]
+fn where_training_may_stop_early_the_best_checkpoint_is_there_at_the_end() {
+    let bench = Bench::new(6);
+    let config = TrainConfig {
+        epochs: 8.0,
+        eval_steps: 2,
+        early_stopping_patience: Some(3),
+        save_every: 0,
+        save_total_limit: Some(1),
+        ..config()
+    };
+    let kept = |name: &str, config: &TrainConfig| {
+        let toy = Toy { worse_after: Some(3), ..Toy::default() };
+        bench.run((&toy, config), (&bench.output(name), false), &mut |_, _| {}).unwrap();
+        checkpoint::steps_in(&bench.output(name)).unwrap()
+    };
+    // That of step 4 is the best, that of step 9 the last.
+    assert_eq!(kept("stops", &config), [4, 9]);
+    assert_eq!(kept("goes on", &TrainConfig { early_stopping_patience: None, ..config }), [24]);
+}
+
+#[test]
 fn what_no_evaluation_will_say_and_examples_without_a_target_are_refused() {
     let mut bench = Bench::new(4);
     let said = |bench: &Bench, config: TrainConfig| {

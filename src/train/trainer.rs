@@ -132,7 +132,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
 
     fn save_if_due(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
         let (step, every) = (self.position.step, self.job.config.save_every);
-        let due = self.ended() || (every > 0 && step.is_multiple_of(every)) || self.best_step() == Some(step);
+        let due = self.ended() || (every > 0 && step.is_multiple_of(every)) || self.best_kept() == Some(step);
         if due {
             self.save(on_event)?;
             self.unproved = true;
