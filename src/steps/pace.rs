@@ -5,8 +5,6 @@ use std::time::Instant;
 use crate::config::{Device, RunConfig};
 use crate::model::Place;
 
-/// Steps that are timed, after the first one, which reads the weights.
-const TIMED: u64 = 3;
 /// Of what is sooner done nobody needs to be warned.
 const WORTH_SAYING: f64 = 60.0;
 
@@ -15,36 +13,52 @@ pub struct Pace {
     /// Nobody asked for the CPU, and nothing was said of it yet.
     unsaid: bool,
     steps: u64,
+    /// Steps done, and when: before the first of them, and after it, which reads the weights.
+    began: Option<(u64, Instant)>,
     first: Option<(u64, Instant)>,
 }
 
 impl Pace {
     pub fn new(config: &RunConfig, on_cpu: bool) -> Self {
         let fell = config.device == Device::Auto && !config.force_cpu && on_cpu;
-        Self { unsaid: fell, steps: 0, first: None }
+        Self { unsaid: fell, steps: 0, began: None, first: None }
     }
 
-    pub fn started(&mut self, steps: u64) {
+    /// Of so many steps these are done.
+    pub fn started(&mut self, steps: u64, done: u64, now: Instant) {
         self.steps = steps;
+        self.began = Some((done, now));
     }
 
-    /// After this step, made by now: the warning, if this is the time for it.
+    /// After this step, made by now: the warning, if this is the time for it, with two steps timed; with one, where
+    /// only one is to come.
     pub fn step(&mut self, step: u64, now: Instant) -> Option<String> {
-        let (first, began) = *self.first.get_or_insert((step, now));
-        if !self.unsaid || step < first + TIMED {
+        let (before, began) = self.began?;
+        let (first, after) = *self.first.get_or_insert((step, now));
+        let gone = now.duration_since(began).as_secs_f64();
+        let left = self.steps.saturating_sub(step);
+        if !self.unsaid || left == 0 || (step == first && (left > 1 || gone < WORTH_SAYING)) {
             return None;
         }
         self.unsaid = false;
-        let left = self.steps.saturating_sub(step);
-        let seconds = left as f64 * now.duration_since(began).as_secs_f64() / (step - first) as f64;
+        let a_step = match step - first {
+            0 => gone,
+            timed => now.duration_since(after).as_secs_f64() / timed as f64,
+        };
+        let (to_come, all) = (left as f64 * a_step, self.steps.saturating_sub(before));
         let why = Place::found().why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-        (seconds >= WORTH_SAYING).then(|| {
+        (gone + to_come >= WORTH_SAYING).then(|| {
             format!(
-                "no GPU computes this{why}: about {:.0} min on this CPU for the other {left} steps (--force-cpu: without this warning)",
-                seconds / 60.0
+                "no GPU computes this{why}: about {} on this CPU for {all} steps, {} of them to come (--force-cpu: without this warning)",
+                span(gone + to_come),
+                span(to_come)
             )
         })
     }
+}
+
+fn span(seconds: f64) -> String {
+    if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) }
 }
 
 #[cfg(test)]
@@ -58,20 +72,33 @@ mod tests {
         let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..raw };
         let mut pace = Pace::new(&RunConfig::resolve(raw, Purpose::Train, "a test").unwrap(), true);
         let began = Instant::now();
-        pace.started(steps);
         // Resumed after ten steps.
-        (11..=steps)
-            .filter_map(|s| pace.step(s, began + Duration::from_secs(s * seconds)).map(|words| (s, words)))
-            .collect()
+        pace.started(steps, 10, began);
+        let at = |step: u64| began + Duration::from_secs((step - 10) * seconds);
+        (11..=steps).filter_map(|step| pace.step(step, at(step)).map(|words| (step, words))).collect()
     }
 
     #[test]
     fn what_it_takes_without_a_gpu_is_said_once() {
         let once = said(Raw::default(), 44, 12);
-        let [(14, words)] = &once[..] else { panic!("{once:?}") };
-        assert!(words.contains("about 6 min") && words.contains("other 30 steps"), "{words}");
+        let [(12, words)] = &once[..] else { panic!("{once:?}") };
+        assert!(words.contains("about 7 min on this CPU for 34 steps, 6 min of them to come"), "{words}");
         // Soon done; or who asked for the CPU.
         assert_eq!(said(Raw::default(), 44, 1), []);
         assert_eq!(said(Raw { force_cpu: Some(true), ..Raw::default() }, 44, 12), []);
+    }
+
+    #[test]
+    fn a_few_slow_steps_are_said_while_there_are_some_to_come() {
+        // Three of 25 s.
+        let once = said(Raw::default(), 13, 25);
+        let [(12, words)] = &once[..] else { panic!("{once:?}") };
+        assert!(words.contains("about 75 s on this CPU for 3 steps, 25 s of them to come"), "{words}");
+        // Two of 100 s: the first is a minute by itself.
+        let once = said(Raw::default(), 12, 100);
+        let [(11, words)] = &once[..] else { panic!("{once:?}") };
+        assert!(words.contains("about 3 min on this CPU for 2 steps, 2 min of them to come"), "{words}");
+        assert_eq!(said(Raw::default(), 12, 20), []);
+        assert_eq!(said(Raw::default(), 11, 100), []);
     }
 }

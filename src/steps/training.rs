@@ -282,7 +282,7 @@ pub fn train(
     let mut last = 0;
     let result = train::run(job, &mut |event| match event {
         Event::Started { steps, first_step, trainable_params, trainable_percent } => {
-            pace.started(*steps);
+            pace.started(*steps, *first_step, Instant::now());
             last = *steps;
             report.begin("train", Some(*steps));
             let words = format!("{trainable_params} trainable parameters ({trainable_percent:.2} %)");
