@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
+/// A gradient whose square the second moment holds in f32, however often it comes.
+const LARGEST: f64 = 1e19;
 
 /// First and second moments, the shapes of the adapter's pairs.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +97,13 @@ pub(super) fn clip(grads: &mut Grads, max_norm: f64) -> f64 {
         }
     }
     norm
+}
+
+/// Whether a step can be made of gradients that had this norm before they were clipped to `max_norm`. One whose square is
+/// no number in f32 would leave its weight as it is from then on.
+pub(super) fn takes(norm: f64, max_norm: f64) -> bool {
+    let clipped = if max_norm > 0.0 { norm.min(max_norm) } else { norm };
+    norm.is_finite() && clipped <= LARGEST
 }
 
 #[cfg(test)]

@@ -199,9 +199,17 @@ pub enum TrainError {
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),
     #[error(
-        "the loss became {loss} at step {step}: lower the learning rate (now {learning_rate}); the last good checkpoint is {checkpoint}"
+        "{what} became {value:e} at step {step}: lower the learning rate (now {learning_rate}){remedy}; the last good checkpoint is {checkpoint}"
     )]
-    Diverged { step: u64, loss: f64, learning_rate: f64, checkpoint: String },
+    Diverged {
+        what: &'static str,
+        value: f64,
+        step: u64,
+        learning_rate: f64,
+        /// What else helps.
+        remedy: String,
+        checkpoint: String,
+    },
     #[error(
         "{source}; what was trained is saved to {0}: resume it when {1}, or go on from it with other settings (--from-adapter {0}, to another --output)",
         folder.display(), if source.is_memory() { "more memory is free" } else { "the device answers again" }

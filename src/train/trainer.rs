@@ -179,14 +179,14 @@ impl<'t, 'a> Trainer<'t, 'a> {
         };
         let loss = taken.loss.nll / taken.loss.tokens.max(1) as f64;
         if !loss.is_finite() {
-            return Err(self.diverged(step + 1, loss));
+            return Err(self.diverged(step + 1, ("the loss", loss)));
         }
         if !self.reached {
             self.reached = step::check_reached(&self.adapter, &self.grads, &examples)?;
         }
         let norm = adamw::clip(&mut self.grads, config.max_grad_norm);
-        if !norm.is_finite() {
-            return Err(self.diverged(step + 1, norm));
+        if !adamw::takes(norm, config.max_grad_norm) {
+            return Err(self.diverged(step + 1, ("the gradient's norm", norm)));
         }
         if self.unproved {
             self.retire()?;
@@ -205,7 +205,8 @@ impl<'t, 'a> Trainer<'t, 'a> {
         Ok(())
     }
 
-    pub(super) fn diverged(&self, step: u64, loss: f64) -> TrainError {
+    /// Of what (and its value) there is no training on.
+    pub(super) fn diverged(&self, step: u64, (what, value): (&'static str, f64)) -> TrainError {
         // What was saved last is the very adapter that has no loss.
         let steps = checkpoint::steps_in(self.job.output).unwrap_or_default();
         let good = steps.into_iter().rfind(|saved| *saved < self.position.step);
@@ -213,7 +214,13 @@ impl<'t, 'a> Trainer<'t, 'a> {
             let folder = checkpoint::folder(self.job.output, step);
             format!("{0} (go on from it: --from-adapter {0}, to another --output)", folder.display())
         });
-        TrainError::Diverged { step, loss, learning_rate: self.job.config.learning_rate, checkpoint }
+        let config = self.job.config;
+        // A finite one would have been clipped.
+        let remedy = match value.is_finite() {
+            true => format!(", or clip the gradients (max_grad_norm 1; now {})", config.max_grad_norm),
+            false => String::new(),
+        };
+        TrainError::Diverged { what, value, step, learning_rate: config.learning_rate, remedy, checkpoint }
     }
 
     fn save(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<PathBuf, TrainError> {

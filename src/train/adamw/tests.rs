@@ -71,3 +71,26 @@ fn a_norm_within_the_limit_or_no_limit_leaves_the_gradients() {
     clip(&mut clipped, 1.0);
     assert!((clip(&mut clipped, 0.0) - 1.0).abs() < 1e-5);
 }
+
+#[test]
+fn what_is_taken_keeps_the_moments_finite() {
+    for (norm, max_norm, taken) in [
+        (f64::INFINITY, 1.0, false),
+        (f64::NAN, 0.0, false),
+        (1e25, 1.0, true),
+        (1e25, 1e24, false),
+        (1e25, 0.0, false),
+        (LARGEST, 0.0, true),
+    ] {
+        assert_eq!(takes(norm, max_norm), taken, "{norm} {max_norm}");
+    }
+    let grads = pairs(&serde_json::json!([[LARGEST, 0.0], [-LARGEST]]));
+    let mut ours = pairs(&serde_json::json!([[1.0, 1.0], [1.0]]));
+    let mut moments = Moments::zero(&ours);
+    for step in 1..20_000 {
+        update(&mut ours, &grads, &mut moments, step, (1e-3, 0.0));
+    }
+    for pair in [&moments.first, &moments.second, &ours].into_iter().flat_map(BTreeMap::values) {
+        assert!(pair.a.iter().chain(&pair.b).all(|v| v.is_finite()), "{pair:?}");
+    }
+}

@@ -231,6 +231,30 @@ fn a_loss_that_is_no_number_stops_with_the_remedy_and_the_last_good_checkpoint()
     assert!(said.contains("the last good checkpoint is none"), "{said}");
 }
 
+/// What AdamW's moments can't hold would make every later checkpoint one that is not read.
+#[test]
+fn a_gradient_that_is_too_large_stops_before_anything_is_saved_of_it() {
+    let bench = Bench::new(8);
+    let said = |name: &str, times: f32, max_grad_norm: f64| {
+        let config = TrainConfig { save_every: 1, max_grad_norm, ..config() };
+        let toy = Toy { steeper_from: Some((3, times)), ..Toy::default() };
+        let e = bench.run((&toy, &config), (&bench.output(name), false), &mut |_, _| {}).unwrap_err();
+        assert!(matches!(e, TrainError::Diverged { step: 3, .. }), "{e}");
+        assert_eq!(checkpoint::steps_in(&bench.output(name)).unwrap(), [1, 2]);
+        e.to_string()
+    };
+    let e = said("finite", 1e30, 0.0);
+    for words in ["the gradient's norm became ", " at step 3", "max_grad_norm 1; now 0", "checkpoint-1"] {
+        assert!(e.contains(words), "{words} not in {e}");
+    }
+    let e = said("infinite", f32::INFINITY, 1.0);
+    assert!(e.contains("the gradient's norm became ") && !e.contains("max_grad_norm"), "{e}");
+    // Clipped, a finite one is taken.
+    let toy = Toy { steeper_from: Some((3, 1e30)), ..Toy::default() };
+    bench.run((&toy, &config()), (&bench.output("clipped"), false), &mut |_, _| {}).unwrap();
+    bench.run((&toy, &config()), (&bench.output("clipped"), true), &mut |_, _| {}).unwrap();
+}
+
 #[test]
 fn where_memory_is_short_what_was_trained_is_saved() {
     let bench = Bench::new(8);

@@ -7,6 +7,8 @@ use super::*;
 pub(super) struct Toy {
     /// The loss becomes NaN at this call.
     pub breaks_at: Option<usize>,
+    /// Gradients are so many times what they are from this call on, counted from 1.
+    pub steeper_from: Option<(usize, f32)>,
     /// There is no memory for this call, counted from 1.
     pub no_memory_at: Option<usize>,
     pub calls: std::cell::Cell<usize>,
@@ -47,6 +49,8 @@ impl Engine for Toy {
         if self.no_memory_at == Some(self.calls.get()) {
             return Err(ModelError::Memory { what: "a step", needed: 2 << 20, available: 1 << 20, remedy: "less" });
         }
+        let steeper = self.steeper_from.filter(|(from, _)| self.calls.get() >= *from);
+        let weight = steeper.map_or(weight, |(_, times)| weight * times);
         let mut sums = LossSums::default();
         for (at, id) in sequences.iter().flat_map(|s| s.targets.iter().flatten().map(move |id| (s, id))) {
             sums.tokens += 1;
