@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{Context, Failure, cuts, data};
 use crate::base::Base;
-use crate::batch::Example;
+use crate::batch::{BatchError, Encoded, Example};
 use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
@@ -65,7 +65,7 @@ pub fn examples(
         return Ok(Vec::new());
     }
     let limit = data::limit(config, base);
-    let encoded = data::encode(&records, base, limit)?;
+    let encoded = encode(&records, base, limit)?;
     cuts::warn(context, "replay", &encoded, limit);
     Ok(distilled(encoded.examples))
 }
@@ -118,7 +118,7 @@ pub fn expected(
     if records.is_empty() {
         return Ok(Expected { examples: Vec::new(), to_answer, seconds });
     }
-    let examples = distilled(data::encode(&records, base, data::limit(config, base))?.examples);
+    let examples = distilled(encode(&records, base, data::limit(config, base))?.examples);
     Ok(Expected { examples, to_answer, seconds })
 }
 
@@ -132,6 +132,18 @@ fn prompts(config: &RunConfig) -> Result<Option<Vec<String>>, Failure> {
 
 fn wanted(config: &RunConfig, own: usize) -> usize {
     (own as f64 * config.replay_share / (1.0 - config.replay_share)).round() as usize
+}
+
+/// Where nothing is left of it, it is the replay that does not fit, not the dataset.
+fn encode(records: &[Record], base: &Base, limit: usize) -> Result<Encoded, Failure> {
+    data::encode(records, base, limit).map_err(|e| match e.error.downcast_ref() {
+        Some(BatchError::NothingTrained) => Failure::input(format!(
+            "replay: max_seq_len {limit} cuts off every answer of its {} prompts",
+            records.len()
+        ))
+        .hint("a larger --max-seq-len, or none of it: --replay off"),
+        _ => e,
+    })
 }
 
 fn distilled(mut examples: Vec<Example>) -> Vec<Example> {

@@ -13,12 +13,17 @@ fn what_the_base_cannot_take_is_refused_before_the_first_step() {
     let place = Place::new();
     place.write("d.jsonl", &dataset(4));
     place.write("asked.jsonl", r#"{"messages": [{"role": "user", "content": "no answer"}]}"#);
+    place.write("short.jsonl", &"{\"text\": \"one two three\"}\n".repeat(4));
     let common = ["train", "--base-model", base.to_str().unwrap(), "--output", "o", "--dataset"];
     for (more, words) in [
         (&["d.jsonl", "--max-seq-len", "9000"][..], &["max_seq_len is 9000", "holds 8192 tokens", "at most 8192"][..]),
         (&["d.jsonl", "--lora-rank", "1000"], &["lora_rank: 1000 is more than", "q_proj (576 × 576)", "at most 576"]),
         (&["d.jsonl", "--target-modules", "q_porj"], &["matches no linear layer", "did you mean \"q_proj\"?"]),
         (&["d.jsonl", "--max-seq-len", "8"], &["no token of the dataset is trained", "max_seq_len"]),
+        (
+            &["short.jsonl", "--max-seq-len", "8", "--replay", "auto"],
+            &["replay: max_seq_len 8 cuts off every answer", "--replay off"],
+        ),
         (&["asked.jsonl"], &["line 1"]),
     ] {
         place.run(&[&common[..], more].concat()).says(3, words);
