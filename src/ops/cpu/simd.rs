@@ -1,5 +1,36 @@
 //! Elementwise kernels: one plain body each, compiled for the CPU's widest vectors and chosen at run time.
 
+/// For which vectors a body was compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vectors {
+    /// Whatever every CPU of this architecture has.
+    Plain,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Vectors {
+    /// The widest of this CPU.
+    #[inline(always)]
+    pub(crate) fn widest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512dq")
+                && std::arch::is_x86_feature_detected!("avx512bw")
+                && std::arch::is_x86_feature_detected!("avx512vl")
+            {
+                return Self::Avx512;
+            }
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                return Self::Avx2;
+            }
+        }
+        Self::Plain
+    }
+}
+
 /// `simd!(fn name(args) -> R { body })` makes `name` run the best compiled copy of `body` that the CPU takes.
 macro_rules! simd {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
@@ -7,25 +38,26 @@ macro_rules! simd {
         $vis fn $name($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             fn body($($arg: $ty),*) $(-> $ret)? $body
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-                fn wide($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
-                #[target_feature(enable = "avx2,fma")]
-                fn middle($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
-                if std::arch::is_x86_feature_detected!("avx512dq")
-                    && std::arch::is_x86_feature_detected!("avx512bw")
-                    && std::arch::is_x86_feature_detected!("avx512vl")
-                {
+            let vectors = $crate::ops::cpu::simd::Vectors::widest();
+            #[cfg(test)]
+            let vectors = $crate::ops::cpu::simd::forced::or(vectors, concat!(module_path!(), "::", stringify!($name)));
+            match vectors {
+                $crate::ops::cpu::simd::Vectors::Plain => body($($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                $crate::ops::cpu::simd::Vectors::Avx2 => {
+                    #[target_feature(enable = "avx2,fma")]
+                    fn copy($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
                     // SAFETY: the features were just detected.
-                    return unsafe { wide($($arg),*) };
+                    unsafe { copy($($arg),*) }
                 }
-                if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                #[cfg(target_arch = "x86_64")]
+                $crate::ops::cpu::simd::Vectors::Avx512 => {
+                    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+                    fn copy($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
                     // SAFETY: the features were just detected.
-                    return unsafe { middle($($arg),*) };
+                    unsafe { copy($($arg),*) }
                 }
             }
-            body($($arg),*)
         }
     };
 }
@@ -96,6 +128,49 @@ pub(crate) fn exp(x: f32) -> f32 {
     let y = p * (r * r) + r + 1.0;
     let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
     y * scale
+}
+
+/// For tests: a copy that runs in the widest one's place.
+#[cfg(test)]
+pub(crate) mod forced {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use super::Vectors;
+
+    thread_local! {
+        /// The copy, and which kernels ran so.
+        static FORCED: RefCell<Option<(Vectors, BTreeSet<&'static str>)>> = const { RefCell::new(None) };
+    }
+
+    /// Every copy that this CPU takes, the plain one first.
+    pub(crate) fn copies() -> Vec<Vectors> {
+        let mut all = vec![Vectors::Plain];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let narrower = std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+            all.extend(narrower.then_some(Vectors::Avx2));
+            all.extend((Vectors::widest() == Vectors::Avx512).then_some(Vectors::Avx512));
+        }
+        all
+    }
+
+    /// `f` with this copy of each kernel that this thread calls itself; and these kernels' names.
+    pub(crate) fn with<R>(copy: Vectors, f: impl FnOnce() -> R) -> (R, BTreeSet<&'static str>) {
+        FORCED.set(Some((copy, BTreeSet::new())));
+        let result = f();
+        (result, FORCED.take().map(|(_, ran)| ran).unwrap_or_default())
+    }
+
+    pub(crate) fn or(widest: Vectors, name: &'static str) -> Vectors {
+        FORCED.with_borrow_mut(|forced| match forced {
+            Some((copy, ran)) => {
+                ran.insert(name);
+                *copy
+            }
+            None => widest,
+        })
+    }
 }
 
 #[cfg(test)]

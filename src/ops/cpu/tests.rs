@@ -1,6 +1,7 @@
 //! Every forward against plain f64, every backward against f64 finite differences of that and against candle's autograd.
 
 mod attention_tests;
+mod copies_tests;
 mod few_tests;
 mod linears_tests;
 
