@@ -1,10 +1,12 @@
 //! Runs that are killed, interrupted, damaged or out of memory, and resumed.
 
+use super::test_toy::KILLED;
 use super::*;
 use crate::store::Digest;
 use proptest::prelude::*;
 
-fn result(output: &Path, step: u64) -> (Vec<Digest>, Vec<serde_json::Value>) {
+/// Of a run that ended at `step`: the digests of its files, the trainer's state and the metrics, both without times.
+fn result(output: &Path, step: u64) -> (Vec<Digest>, String, Vec<serde_json::Value>) {
     let checkpoint = output.join(format!("checkpoint-{step}"));
     let files = [
         checkpoint.join("adapter_model.safetensors"),
@@ -12,6 +14,8 @@ fn result(output: &Path, step: u64) -> (Vec<Digest>, Vec<serde_json::Value>) {
         checkpoint.join("optimizer.safetensors"),
         output.join("final/adapter_model.safetensors"),
     ];
+    let state = std::fs::read_to_string(checkpoint.join("state.json")).unwrap();
+    let state = state.lines().filter(|line| !line.contains("seconds\":")).collect::<Vec<_>>().join("\n");
     let text = std::fs::read_to_string(output.join("metrics.jsonl")).unwrap();
     let timeless = |line: &str| {
         let mut v: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -19,15 +23,30 @@ fn result(output: &Path, step: u64) -> (Vec<Digest>, Vec<serde_json::Value>) {
         fields.retain(|k, _| !k.ends_with("_second") && !k.ends_with("_seconds") && k != "peak_memory_bytes");
         v
     };
-    (files.map(|f| Digest::of_file(f).unwrap()).to_vec(), text.lines().map(timeless).collect())
+    (files.map(|f| Digest::of_file(f).unwrap()).to_vec(), state, text.lines().map(timeless).collect())
+}
+
+/// How a part of a run ends before its time.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Interrupted after so many of its steps: what was trained is saved.
+    Interrupted(u64),
+    /// Killed in its so manieth call, of a step or of an evaluation: what was trained since the last save is lost.
+    Killed(usize),
+}
+
+fn ends() -> impl Strategy<Value = Vec<End>> {
+    let one = prop_oneof![(1u64..8).prop_map(End::Interrupted), (1usize..12).prop_map(End::Killed)];
+    prop::collection::vec(one, 0..3)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    // Each case begins with a kill that strikes: as many kills as cases at least, and as many ends of either kind again.
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn a_run_killed_anywhere_ends_as_the_straight_one(
-        kills in prop::collection::vec(1u64..12, 1..4), accumulation in 1usize..3, dropout: bool, save_every in 0u64..4,
-        eval_steps in 0u64..3, patience in prop::option::of(1u64..3), load_best_model_at_end: bool,
+        first: prop::sample::Index, more in ends(), accumulation in 1usize..3, dropout: bool, save_every in 0u64..5,
+        eval_steps in 0u64..4, patience in prop::option::of(1u64..3), load_best_model_at_end: bool,
         save_total_limit in prop::option::of(1u64..3), group_by_length: bool,
     ) {
         let bench = Bench::new(7);
@@ -49,25 +68,29 @@ proptest! {
         let toy = Toy::default();
         let (adapter, summary) = bench.run((&toy, &config), (&straight, false), &mut |_, _| {}).unwrap();
         let resumed = bench.output("resumed");
-        let mut left = kills.len();
-        let mut steps_seen = 0;
-        let mut kill = |e: &Event, interrupt: &Interrupt| {
-            if matches!(e, Event::Step(_)) {
-                steps_seen += 1;
-                if left > 0 && steps_seen % kills[left - 1] == 0 {
-                    left -= 1;
+        let mut ends = more.into_iter().rev().chain([End::Killed(1 + first.index(toy.calls.get()))]).collect::<Vec<_>>();
+        let mut struck = Vec::new();
+        let (again, summary_again) = loop {
+            let end = ends.pop();
+            let killed_at = if let Some(End::Killed(call)) = end { Some(call) } else { None };
+            let mut steps = 0;
+            let mut interrupt = |e: &Event, interrupt: &Interrupt| {
+                steps += u64::from(matches!(e, Event::Step(_)));
+                if matches!((e, end), (Event::Step(_), Some(End::Interrupted(after))) if after == steps) {
                     interrupt.raise();
                 }
-            }
-        };
-        let mut rounds = 0;
-        let (again, summary_again) = loop {
-            match bench.run((&toy, &config), (&resumed, rounds > 0), &mut kill) {
-                Ok(done) => break done,
-                Err(TrainError::Interrupted { .. }) => rounds += 1,
+            };
+            let toy = Toy { killed_at, ..Toy::default() };
+            match bench.run((&toy, &config), (&resumed, !struck.is_empty()), &mut interrupt) {
+                Ok(done) if end.is_none() => break done,
+                // It was over before.
+                Ok(_) => struck.push(false),
+                Err(TrainError::Interrupted { .. }) => struck.push(true),
+                Err(TrainError::Model(ModelError::Other(said))) if said == KILLED => struck.push(true),
                 Err(e) => panic!("{e}"),
             }
         };
+        prop_assert!(struck[0]);
         prop_assert!(again == adapter);
         prop_assert_eq!(summary_again.train_loss, summary.train_loss);
         prop_assert_eq!((summary_again.steps, summary_again.best), (summary.steps, summary.best));

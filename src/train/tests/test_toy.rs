@@ -22,7 +22,12 @@ pub(super) struct Toy {
     pub evaluations: std::cell::Cell<usize>,
     /// Interrupted in the middle of this call, counted from 1.
     pub stopped_at: Option<(usize, Interrupt)>,
+    /// The run ends in the middle of this call, counted from 1, and nothing is saved, as if its process were killed.
+    pub killed_at: Option<usize>,
 }
+
+/// What [`Toy::killed_at`] says.
+pub(super) const KILLED: &str = "killed";
 
 fn goal(id: u32, i: usize, dropout: Option<Dropout>) -> f32 {
     let masked = dropout.map_or(0, |d| d.step.wrapping_mul(31) + d.seed);
@@ -72,6 +77,9 @@ impl Engine for Toy {
             if let Some((_, interrupt)) = self.stopped_at.as_ref().filter(|(at, _)| *at == self.calls.get()) {
                 interrupt.raise();
                 return Err(ModelError::Stopped);
+            }
+            if self.killed_at == Some(self.calls.get()) {
+                return Err(ModelError::Other(KILLED.to_owned()));
             }
         }
         if self.breaks_at.is_some_and(|at| self.calls.get() > at) {
