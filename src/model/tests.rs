@@ -13,6 +13,8 @@ use crate::weights::{Site, Weights};
 
 const FAMILIES: [&str; 5] = ["llama-gqa8", "llama-headdim", "llama-rope3", "qwen2", "qwen3"];
 
+const DROPOUT: Option<Dropout> = Some(Dropout { p: 0.2, seed: 3, step: 7 });
+
 fn weights(name: &str) -> Weights {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/parity/{name}.f16.gguf"));
     Weights::from_gguf(Gguf::open(path).unwrap()).unwrap()
@@ -56,22 +58,23 @@ fn grads(model: &Model, adapter: &Adapter<Stored>, s: &[Sequence<'_>], dropout: 
 fn the_same_bytes_at_any_thread_count() {
     let w = weights("llama-gqa8");
     let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[9, 17, 5, 2, 30]));
-    let dropout = Some(Dropout { p: 0.2, seed: 3, step: 7 });
-    let of = |threads| grads(&Model::new(&w, threads).unwrap(), &a, &sequences(&d), dropout);
+    let of = |threads| grads(&Model::new(&w, threads).unwrap(), &a, &sequences(&d), DROPOUT);
     let first = of(1);
     assert!(of(1) == first && of(3) == first);
 }
 
-/// Gradients, dropout included, against finite differences of the loss itself.
+/// Gradients, with dropout and without, against finite differences of the loss itself, under the same masks.
 #[test]
 fn gradients_agree_with_the_losses_slope_in_every_family() {
     for name in FAMILIES {
         let w = weights(name);
         let model = Model::new(&w, 2).unwrap();
-        for targets in [&Site::ALL[..], &[Site::V], &[Site::Down], &[Site::O]] {
+        let all = [&Site::ALL[..], &[Site::V], &[Site::Down], &[Site::O]];
+        for (targets, dropout) in all.into_iter().flat_map(|t| [None, DROPOUT].map(|dropout| (t, dropout))) {
             let (a, d) = (adapter(&w, 3, targets), data(&w, &[7, 12, 4]));
-            let (sums, g) = grads(&model, &a, &sequences(&d), None);
-            assert_eq!(sums, model.loss(Some(&a), &sequences(&d)).unwrap());
+            let (sums, g) = grads(&model, &a, &sequences(&d), dropout);
+            let plain = model.loss(Some(&a), &sequences(&d)).unwrap();
+            assert!((sums == plain) == dropout.is_none(), "{name} {targets:?}: {sums:?} {plain:?}");
             // Along the gradient itself the slope is its squared norm: the largest there is, so rounding matters least.
             let norm: f64 = g.values().flat_map(|p| p.a.iter().chain(&p.b)).map(|v| f64::from(*v).powi(2)).sum();
             let moved = |h: f64| {
@@ -81,10 +84,11 @@ fn gradients_agree_with_the_losses_slope_in_every_family() {
                     pair.a.iter_mut().zip(&g.a).for_each(|(x, g)| *x += (h * f64::from(*g) / norm.sqrt()) as f32);
                     pair.b.iter_mut().zip(&g.b).for_each(|(x, g)| *x += (h * f64::from(*g) / norm.sqrt()) as f32);
                 }
-                0.1 * model.loss(Some(&a), &sequences(&d)).unwrap().nll
+                0.1 * grads(&model, &a, &sequences(&d), dropout).0.nll
             };
             let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
-            assert!((slope / norm.sqrt() - 1.0).abs() < 5e-3, "{name} {targets:?}: {slope}, not {}", norm.sqrt());
+            let what = format!("{name} {targets:?} {dropout:?}");
+            assert!((slope / norm.sqrt() - 1.0).abs() < 5e-3, "{what}: {slope}, not {}", norm.sqrt());
         }
     }
 }
