@@ -169,21 +169,30 @@ fn recomputed_layers_give_the_same_bytes() {
     assert!(of(usize::MAX) == of(0) && of(1) == of(0));
 }
 
-/// After the first step no memory is taken: neither by a like one, nor by smaller ones.
+/// It is the arena's high water that is looked at, where all values of a pass lie. (Lists of rows are not counted, nor the
+/// threads' own scratch, which only grows.) A like step touches no word more. Smaller ones are cut otherwise and may leave
+/// gaps between their buffers: a hundredth more, and none when they come again.
 #[test]
 fn nothing_is_allocated_after_the_first_step() {
-    let w = weights("llama-gqa8");
-    let model = Model::new(&w, 2).unwrap();
-    let a = adapter(&w, 4, &Site::ALL);
-    let mut g = grads(&model, &a, &[], None).1;
-    let mut step = |lengths: &[usize]| {
-        model.loss_and_grads(&a, &sequences(&data(&w, lengths)), 0.01, None, &mut g).unwrap();
-        model.decoder().ops.touched()
-    };
-    let touched = step(&[40, 17, 60]);
-    assert!(touched > 0);
-    assert!((0..3).all(|_| step(&[40, 17, 60]) == touched));
-    assert!((1..60).all(|n| step(&[40, 17, n]) <= touched + touched / 20));
+    for (name, dropout) in FAMILIES.into_iter().flat_map(|name| [None, DROPOUT].map(|dropout| (name, dropout))) {
+        let w = weights(name);
+        let model = Model::new(&w, 2).unwrap();
+        let a = adapter(&w, 4, &Site::ALL);
+        let mut g = grads(&model, &a, &[], None).1;
+        let mut step = |lengths: &[usize]| {
+            let d = data(&w, lengths);
+            model.loss_and_grads(&a, &half_distilled(&d), 0.01, dropout, &mut g).unwrap();
+            model.decoder().ops.touched()
+        };
+        // The largest comes first; in a training, one that is larger than all before takes what it has more.
+        let touched = step(&[40, 60, 17]);
+        assert!(touched > 0);
+        assert!((0..3).all(|_| step(&[40, 60, 17]) == touched), "{name}");
+        let mut smaller = || (1..60).map(|n| step(&[40, n, 17])).fold(0, usize::max);
+        let gaps = smaller();
+        assert!(gaps <= touched + touched / 100, "{name}, {dropout:?}: {gaps} words, {touched} before");
+        assert!(smaller() == gaps && step(&[40, 60, 17]) == gaps, "{name}, {dropout:?}");
+    }
 }
 
 /// Wherever it is asked, forwards, backwards or between stretches of the head.
