@@ -2,6 +2,7 @@ mod compute_tests;
 mod device_tests;
 mod generation_tests;
 mod speed_tests;
+mod ways_tests;
 
 use std::path::PathBuf;
 
@@ -151,24 +152,6 @@ fn distilled_sequences_are_held_to_the_base() {
     }
 }
 
-/// Keeping inner values and making them again are the same arithmetic.
-#[test]
-fn recomputed_layers_give_the_same_bytes() {
-    let w = weights("qwen3");
-    let model = Model::new(&w, 2).unwrap();
-    let a = adapter(&w, 4, &Site::ALL);
-    let d = data(&w, &[9, 17]);
-    let packed = model.decoder().pack(&sequences(&d), false).unwrap();
-    let lora =
-        decoder::Lora { adapter: Some(&a), dropout: Some(Dropout { p: 0.1, seed: 1, step: 1 }), ..Default::default() };
-    let of = |keep| {
-        let mut g = grads(&model, &a, &[], None).1;
-        let sums = model.decoder().reverse(lora, &packed, (0.1, 0, keep), &mut g).unwrap();
-        (sums, g)
-    };
-    assert!(of(usize::MAX) == of(0) && of(1) == of(0));
-}
-
 /// It is the arena's high water that is looked at, where all values of a pass lie. (Lists of rows are not counted, nor the
 /// threads' own scratch, which only grows.) A like step touches no word more. Smaller ones are cut otherwise and may leave
 /// gaps between their buffers: a hundredth more, and none when they come again.
@@ -226,42 +209,6 @@ fn what_nobody_wants_any_more_is_given_up_between_layers() {
     assert!(matches!(model.loss(Some(&a), &sequences(&d)), Err(ModelError::Stopped)));
 }
 
-/// A beginning in common is computed once, under accumulation too, and nothing else changes.
-#[test]
-fn a_common_beginning_changes_nothing() {
-    for name in FAMILIES {
-        let w = weights(name);
-        let model = Model::new(&w, 2).unwrap();
-        let a = adapter(&w, 4, &Site::ALL);
-        let mut d = data(&w, &[30, 41, 9, 30, 35, 12]);
-        // 0, 1, 3 and 4 share 20 ids, 3 and 4 eight more; 5 lies wholly within 0's beginning.
-        let first = d[0].0.clone();
-        for s in [1, 3, 4] {
-            d[s].0[..20].copy_from_slice(&first[..20]);
-        }
-        let more = d[3].0[20..28].to_vec();
-        d[4].0[20..28].copy_from_slice(&more);
-        d[5].0.copy_from_slice(&first[..12]);
-        let of = |share| {
-            let sequences = half_distilled(&d);
-            let packed = model.decoder().pack(&sequences, share).unwrap();
-            let mut g = grads(&model, &a, &[], None).1;
-            let lora = decoder::Lora { adapter: Some(&a), ..Default::default() };
-            let sums = model.decoder().reverse(lora, &packed, (0.1, 0, usize::MAX), &mut g).unwrap();
-            (packed.ids.len(), sums, g)
-        };
-        let (apart, together) = (of(false), of(true));
-        assert!(together.0 + 60 < apart.0, "{name}: {} rows of {}", together.0, apart.0);
-        assert!((apart.1.nll - together.1.nll).abs() < 1e-5 * apart.1.nll, "{name}: {:?} {:?}", apart.1, together.1);
-        assert_eq!((apart.1.tokens, apart.1.correct), (together.1.tokens, together.1.correct));
-        assert!(difference(&apart.2, &together.2) < 1e-5, "{name}: {}", difference(&apart.2, &together.2));
-        // Micro-batches are parts of the same sum.
-        let mut parts = grads(&model, &a, &half_distilled(&d)[..3], None).1;
-        model.loss_and_grads(&a, &half_distilled(&d)[3..], 0.1, None, &mut parts).unwrap();
-        assert!(difference(&parts, &together.2) < 1e-5, "{name}: {}", difference(&parts, &together.2));
-    }
-}
-
 /// The largest difference of a tensor in units of its largest value.
 fn difference(one: &Grads, other: &Grads) -> f32 {
     let largest = |v: &mut dyn Iterator<Item = f32>| v.fold(0.0f32, |m, x| m.max(x.abs()));
@@ -271,25 +218,6 @@ fn difference(one: &Grads, other: &Grads) -> f32 {
     };
     assert!(one.keys().eq(other.keys()));
     one.values().zip(other.values()).fold(0.0, |m, (p, q)| m.max(of(&p.a, &q.a)).max(of(&p.b, &q.b)))
-}
-
-/// Packing changes nothing: each sequence alone gives the same sums, and what nobody trains adds nothing.
-#[test]
-fn packed_sequences_are_the_sum_of_their_parts() {
-    let w = weights("llama-headdim");
-    let model = Model::new(&w, 2).unwrap();
-    let d = data(&w, &[9, 17, 6, 1, 23]);
-    let all = model.loss(None, &sequences(&d)).unwrap();
-    let mut parts = LossSums::default();
-    for s in sequences(&d) {
-        let one = model.loss(None, &[s]).unwrap();
-        parts.nll += one.nll;
-        parts.tokens += one.tokens;
-        parts.correct += one.correct;
-    }
-    assert!((all.nll - parts.nll).abs() < 1e-4 * parts.nll);
-    assert_eq!((all.tokens, all.correct), (parts.tokens, parts.correct));
-    assert_eq!(model.loss(None, &[]).unwrap(), LossSums::default());
 }
 
 #[test]
