@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::adamw::Moments;
 use super::engine::Work;
 use super::identity::Identity;
+use super::retention::UNFINISHED;
 use super::watch::Watch;
 use super::{Event, TrainError, metrics, moments_file};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
@@ -256,7 +257,7 @@ impl WholeFolder {
         let parent = target.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(parent).map_err(|e| StoreError::new("creating folder", parent, e))?;
         let fault = |e| StoreError::new("creating a temporary folder in", parent, e);
-        let work = tempfile::Builder::new().prefix(".tunesmith-").tempdir_in(parent).map_err(fault)?;
+        let work = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent).map_err(fault)?;
         Ok(Self { work, target: target.to_path_buf() })
     }
 

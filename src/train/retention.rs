@@ -1,10 +1,28 @@
-//! Which checkpoints are kept.
+//! Which checkpoints are kept, and what of a killed run is not.
 
 use std::path::Path;
 
 use super::TrainError;
 use super::checkpoint::{folder, steps_in};
 use crate::store::StoreError;
+
+/// What is being made or removed beside the checkpoints is named so until it is done.
+pub(super) const UNFINISHED: &str = ".tunesmith-train-";
+
+/// Removes what a run that was killed left unfinished, a checkpoint's size each. Whoever trains holds the folder's lock.
+pub(super) fn sweep(output: &Path) -> Result<(), TrainError> {
+    let fault = |e| StoreError::new("removing what a killed run left in", output, e);
+    if !output.is_dir() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(output).map_err(fault)? {
+        let entry = entry.map_err(fault)?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(UNFINISHED)) {
+            std::fs::remove_dir_all(entry.path()).map_err(fault)?;
+        }
+    }
+    Ok(())
+}
 
 /// Removes the oldest checkpoints beyond `limit`, never `best` nor the newest.
 pub(super) fn retire(output: &Path, limit: Option<u64>, best: Option<u64>) -> Result<(), TrainError> {
@@ -15,7 +33,7 @@ pub(super) fn retire(output: &Path, limit: Option<u64>, best: Option<u64>) -> Re
         let old = folder(output, *step);
         let fault = |e| StoreError::new("removing the checkpoint", &old, e);
         // Moved aside first: what is half removed must not look like a checkpoint.
-        let aside = output.join(format!(".tunesmith-old-{step}"));
+        let aside = output.join(format!("{UNFINISHED}old-{step}"));
         std::fs::rename(&old, &aside).map_err(fault)?;
         std::fs::remove_dir_all(&aside).map_err(fault)?;
     }
@@ -39,5 +57,20 @@ mod tests {
         retire(dir.path(), Some(1), Some(12)).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap(), [12]);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left aside");
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |name: &str| dir.path().join(name);
+        sweep(&place("not there")).unwrap();
+        let own = ["checkpoint-2", "final", ".tunesmith", ".tunesmith-another"];
+        for name in own.into_iter().chain([".tunesmith-train-x", ".tunesmith-train-x.old", ".tunesmith-train-old-4"]) {
+            std::fs::create_dir_all(place(name)).unwrap();
+            std::fs::write(place(name).join("file"), "").unwrap();
+        }
+        sweep(dir.path()).unwrap();
+        assert!(own.iter().all(|name| place(name).join("file").exists()));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), own.len());
     }
 }

@@ -51,6 +51,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let (lora, start) = start(job)?;
         let identity = Identity::of(job, &lora);
         let mut loaded = None;
+        retention::sweep(job.output)?;
         if job.resume {
             loaded = checkpoint::newest(job, (&identity, &lora), on_event)?;
         } else {

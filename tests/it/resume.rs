@@ -134,4 +134,10 @@ fn a_training_killed_at_random_moments_ends_as_the_straight_one() {
     };
     assert_eq!(state("killed"), state("straight"), "{kills:?}");
     assert_eq!(steps_of(&place, "killed"), steps_of(&place, "straight"), "{kills:?}");
+    // What a kill left half saved is gone.
+    let unfinished = |e: std::io::Result<std::fs::DirEntry>| {
+        e.unwrap().file_name().into_string().ok().filter(|name| name.starts_with(".tunesmith-train-"))
+    };
+    let left: Vec<_> = std::fs::read_dir(place.path("killed")).unwrap().filter_map(unfinished).collect();
+    assert!(left.is_empty(), "{left:?} after the kills {kills:?}");
 }
