@@ -60,7 +60,7 @@ fn a_training_that_was_stopped_ends_as_the_straight_one() {
     Ended::of(&child.wait_with_output().unwrap()).says(130, &["interrupted"]);
     assert!(!place.path("stopped/final").exists());
     // The same command again is not meant to lose it.
-    place.run(&args(base, "stopped", &[])).says(3, &["not ended", "checkpoint-", "--resume", "--overwrite"]);
+    place.run(&args("stopped", &[])).says(3, &["not ended", "checkpoint-", "--resume", "--overwrite"]);
     // SIGKILL, whatever it was doing, with another number of threads.
     let mut child = begin(&place, &args("stopped", &["--resume", "--threads", "1"]));
     wait_for(&place, "stopped/checkpoint-4", &mut child);
