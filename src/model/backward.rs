@@ -37,14 +37,12 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// All sequences as one pass, for the sake of what they share; as two halves, and these likewise, where the layers'
-    /// inputs would take more than half of what the base takes in f32, or there is no room. Masks of dropout belong to one
-    /// pass.
+    /// inputs would take more than half of what the base takes in f32: which follows from model and data alone, and so do the
+    /// bits. Masks of dropout belong to one pass.
     pub fn passes(&self, sequences: &[Sequence<'_>], share: bool) -> Result<Vec<Packed>, ModelError> {
         let packed = self.pack(sequences, share)?;
         let (rows, most) = (packed.ids.len(), self.weights.parameters() as usize / 2);
-        let much = rows * self.layers.len() * self.config().hidden > most
-            || self.room.left().is_some_and(|left| self.held(rows).0 > left);
-        if share && sequences.len() > 1 && much {
+        if share && sequences.len() > 1 && rows * self.layers.len() * self.config().hidden > most {
             let (one, other) = sequences.split_at(sequences.len() / 2);
             let mut passes = self.passes(one, share)?;
             passes.extend(self.passes(other, share)?);

@@ -76,8 +76,8 @@ impl Room {
 
 impl Decoder<Cpu> {
     /// Keeps the weights' codes in eight bits once they were made, where all of them take a small part of what is free and
-    /// nobody set a limit. The
-    /// numbers are the same; they cost memory, and time to touch it, that only many steps of few rows are worth.
+    /// nobody set a limit. The numbers are the same; they cost memory, and time to touch it, that only many steps of few rows
+    /// are worth.
     pub fn keep_codes(&mut self) {
         let bytes = (widened_bytes(&self.weights) as f64 / 4.0 * CODES_BYTES) as u64;
         if !self.room.limited && self.room.left.is_some_and(|left| bytes <= left / CODES_SHARE) {

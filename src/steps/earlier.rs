@@ -1,4 +1,4 @@
-//! What an earlier training has left in the output: hours of it are not lost unasked, nor anything unsaid.
+//! What an earlier training has left in the output: what took hours is not removed unasked.
 
 use std::path::{Path, PathBuf};
 
@@ -23,9 +23,9 @@ pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(
     let place = output.display();
     match (start, left.checkpoints.last()) {
         (Start::Resume, None) => {
-            context
-                .report
-                .warn(&format!("--resume: {place} holds no checkpoint; the training begins at its first step"));
+            context.report.warn(&format!(
+                "nothing to resume: {place} holds no checkpoint; the training begins at its first step"
+            ));
         }
         (Start::New, Some(newest)) if !left.finished => {
             let newest = newest.display();

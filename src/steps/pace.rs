@@ -49,7 +49,7 @@ impl Pace {
         let why = Place::found().why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         (gone + to_come >= WORTH_SAYING).then(|| {
             format!(
-                "no GPU computes this{why}: about {} on this CPU for {all} steps, {} of them to come (--force-cpu: without this warning)",
+                "no GPU computes this{why}: about {} on this CPU for {all} steps, {} of that to come (--force-cpu: without this warning)",
                 span(gone + to_come),
                 span(to_come)
             )
@@ -82,7 +82,7 @@ mod tests {
     fn what_it_takes_without_a_gpu_is_said_once() {
         let once = said(Raw::default(), 44, 12);
         let [(12, words)] = &once[..] else { panic!("{once:?}") };
-        assert!(words.contains("about 7 min on this CPU for 34 steps, 6 min of them to come"), "{words}");
+        assert!(words.contains("about 7 min on this CPU for 34 steps, 6 min of that to come"), "{words}");
         // Soon done; or who asked for the CPU.
         assert_eq!(said(Raw::default(), 44, 1), []);
         assert_eq!(said(Raw { force_cpu: Some(true), ..Raw::default() }, 44, 12), []);
@@ -93,11 +93,11 @@ mod tests {
         // Three of 25 s.
         let once = said(Raw::default(), 13, 25);
         let [(12, words)] = &once[..] else { panic!("{once:?}") };
-        assert!(words.contains("about 75 s on this CPU for 3 steps, 25 s of them to come"), "{words}");
+        assert!(words.contains("about 75 s on this CPU for 3 steps, 25 s of that to come"), "{words}");
         // Two of 100 s: the first is a minute by itself.
         let once = said(Raw::default(), 12, 100);
         let [(11, words)] = &once[..] else { panic!("{once:?}") };
-        assert!(words.contains("about 3 min on this CPU for 2 steps, 2 min of them to come"), "{words}");
+        assert!(words.contains("about 3 min on this CPU for 2 steps, 2 min of that to come"), "{words}");
         assert_eq!(said(Raw::default(), 12, 20), []);
         assert_eq!(said(Raw::default(), 11, 100), []);
     }

@@ -204,7 +204,7 @@ fn state_of(folder: &Path, step: u64) -> Result<State, String> {
     Ok(state)
 }
 
-/// The N of every `checkpoint-N`, ascending.
+/// The N of every `checkpoint-N` of ours, ascending: other programs name theirs so, too, and have no such state.
 pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
     let fault = |e| StoreError::new("reading", output, e);
     if !output.is_dir() {
@@ -212,10 +212,10 @@ pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
     }
     let mut steps = Vec::new();
     for entry in std::fs::read_dir(output).map_err(fault)? {
-        let name = entry.map_err(fault)?.file_name();
+        let entry = entry.map_err(fault)?;
         let number: Option<u64> =
-            name.to_str().and_then(|n| n.strip_prefix("checkpoint-")).and_then(|n| n.parse().ok());
-        steps.extend(number);
+            entry.file_name().to_str().and_then(|n| n.strip_prefix("checkpoint-")).and_then(|n| n.parse().ok());
+        steps.extend(number.filter(|_| entry.path().join(STATE).is_file()));
     }
     steps.sort_unstable();
     Ok(steps)
@@ -232,8 +232,7 @@ pub struct Left {
 
 /// What lies in `output` before a training begins there.
 pub fn left(output: &Path) -> Result<Left, TrainError> {
-    let folders = steps_in(output)?.into_iter().map(|step| folder(output, step));
-    let checkpoints = folders.filter(|folder| folder.join(STATE).is_file()).collect();
+    let checkpoints = steps_in(output)?.into_iter().map(|step| folder(output, step)).collect();
     Ok(Left { checkpoints, finished: metrics::finished(output) })
 }
 

@@ -47,7 +47,14 @@ mod tests {
     #[test]
     fn the_newest_and_the_best_are_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let make = |steps: &[u64]| steps.iter().for_each(|s| std::fs::create_dir_all(folder(dir.path(), *s)).unwrap());
+        let make = |steps: &[u64]| {
+            for step in steps {
+                std::fs::create_dir_all(folder(dir.path(), *step)).unwrap();
+                std::fs::write(folder(dir.path(), *step).join("state.json"), "{}").unwrap();
+            }
+        };
+        // Another program's, which is none of ours.
+        std::fs::create_dir_all(folder(dir.path(), 500)).unwrap();
         make(&[2, 4, 6, 8, 10]);
         retire(dir.path(), None, None).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap().len(), 5);
@@ -56,7 +63,7 @@ mod tests {
         make(&[12]);
         retire(dir.path(), Some(1), Some(12)).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap(), [12]);
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left aside");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left aside");
     }
 
     #[test]

@@ -206,7 +206,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         Ok(())
     }
 
-    /// Of what (and its value) there is no training on.
+    /// What became so that there is no training on, and its value.
     pub(super) fn diverged(&self, step: u64, (what, value): (&'static str, f64)) -> TrainError {
         // What was saved last is the very adapter that has no loss.
         let steps = checkpoint::steps_in(self.job.output).unwrap_or_default();

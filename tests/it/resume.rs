@@ -118,7 +118,7 @@ fn a_training_killed_at_random_moments_ends_as_the_straight_one() {
         child.wait().unwrap();
         kills.push((wanted, pause, done()));
     }
-    assert!(kills.len() >= 3, "{kills:?}");
+    assert!(kills.len() >= 2, "{kills:?}");
     place.run(&args("killed", &["--resume"])).says(0, &[]);
 
     let last = format!("checkpoint-{STEPS}");

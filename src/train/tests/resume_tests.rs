@@ -31,7 +31,7 @@ fn result(output: &Path, step: u64) -> (Vec<Digest>, String, Vec<serde_json::Val
 enum End {
     /// Interrupted after so many of its steps: what was trained is saved.
     Interrupted(u64),
-    /// Killed in its so manieth call, of a step or of an evaluation: what was trained since the last save is lost.
+    /// Killed at the call of this number, of a step or of an evaluation: what was trained since the last save is lost.
     Killed(usize),
 }
 

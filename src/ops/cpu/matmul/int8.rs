@@ -23,7 +23,7 @@ pub(super) const COLUMNS: usize = QUADS * NR + NR;
 
 pub fn ready() -> bool {
     use std::arch::is_x86_feature_detected as has;
-    has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512vnni")
+    has!("avx512f") && has!("avx512bw") && has!("avx512vnni")
 }
 
 /// Words of 12 packed rows.

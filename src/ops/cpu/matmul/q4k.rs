@@ -1,6 +1,6 @@
 //! Codes in eight bits of a Q4_K weight, from its own: the 16 values that a part of a block may hold are rounded, and looked
 //! up. What they are whole multiples of follows from the largest magnitude that the parts' scales allow, whether it is there
-//! or not; backwards, 32 columns have it in common. Both are far finer than the weight's own steps.
+//! or not; backwards, 32 columns have it in common. Both are mostly finer than the weight's own steps.
 
 use std::arch::x86_64::*;
 
@@ -57,7 +57,7 @@ pub fn blocks(
 
 /// Magnitudes (as bits) that no value of the parts exceeds.
 #[inline]
-#[target_feature(enable = "avx512f,avx512vl,fma")]
+#[target_feature(enable = "avx512f,fma")]
 fn bounds(scale: __m256, offset: __m256) -> __m256i {
     let magnitude = |v| _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(i32::MAX));
     let last = _mm256_fmadd_ps(scale, _mm256_set1_ps(LAST), offset);
@@ -112,7 +112,7 @@ impl Parts {
 ///
 /// # Safety
 /// `int8::ready`, `widen::ready`; the rows are there.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
+#[target_feature(enable = "avx512f,avx512bw,f16c,fma")]
 unsafe fn pack_columns(src: *const u8, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     const BLOCKS: usize = SUPER / BLOCK;
     assert!(n <= NR && k.is_multiple_of(SUPER) && out.len() == panel_words(k));
@@ -161,7 +161,7 @@ unsafe fn pack_columns(src: *const u8, stride: usize, n: usize, k: usize, out: &
 ///
 /// # Safety
 /// As [`pack_columns`].
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
+#[target_feature(enable = "avx512f,avx512bw,f16c,fma")]
 unsafe fn pack_blocks(src: *const u8, stride: usize, k: usize, words: usize, out: &mut [f32]) {
     assert!(k <= BLOCK && words >= COLUMNS && out.len() >= (PARTS - 1) * words + COLUMNS);
     let mut most = _mm256_setzero_si256();
