@@ -15,7 +15,7 @@ from prepare import config, written
 NAME = "plan"
 TITLE = "plan, tunesmith only: what it foresees of a training, from the program's start to the saved adapter, beside what that takes"
 #: case, base, further words
-JOBS = [("demo", "gguf", []), ("realistic", "gguf", []), ("realistic", "gguf", ["--max-memory", "400MiB"]), ("dense-smollm2", "gguf", []),
+JOBS = [("demo", "gguf", []), ("realistic", "gguf", []), ("realistic", "gguf", ["--max-memory", "800MiB"]), ("dense-smollm2", "gguf", []),
         ("tiny1b", "folder", []), ("tiny1b", "q4_k_m", []), ("users-tinyllama", "q4_k_m", [])]
 
 
@@ -25,15 +25,15 @@ def measure(place, args, scratch: Path) -> dict:
         case = next(c for c in CASES if c.name == name)
         job = written(config(case, place, args, scratch), scratch / f"{name}.json")
         row = dict(what=", ".join([name, kind, *(" ".join(words[i:i + 2]) for i in range(0, len(words), 2))]), looked=[], seconds=[], took=[], peak=[], held=[])
-        common = ["--config", job, "--base-model", place.base(case.model, kind), "--quiet", *words]
+        common = ["--base-model", place.base(case.model, kind), "--quiet", *words]
         for n in range(args.rounds):
             print(f"{NAME}: {row['what']}, round {n + 1} of {args.rounds}", file=sys.stderr, flush=True)
             began = time.perf_counter()
-            said = planned(place, common)
+            said = planned(place, [job, *common])
             row["looked"].append(time.perf_counter() - began)
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 output = Path(folder) / "out"
-                done = run([place.binary, "train", *common, "--output", output], cache(place), output)
+                done = run([place.binary, "train", "--config", job, *common, "--output", output], cache(place), output)
             row["seconds"].append(said["training_seconds"])
             row["peak"].append(said["peak_bytes"] / (1 << 20))
             row["took"].append(done.wall)
