@@ -25,7 +25,9 @@ def measure(place, args, scratch: Path) -> dict:
         case = next(c for c in CASES if c.name == name)
         job = written(config(case, place, args, scratch), scratch / f"{name}.json")
         row = dict(what=", ".join([name, kind, *(" ".join(words[i:i + 2]) for i in range(0, len(words), 2))]), looked=[], seconds=[], took=[], peak=[], held=[])
-        common = ["--base-model", place.base(case.model, kind), "--quiet", *words]
+        # `plan` speaks of `run`, which replays unless it is told otherwise.
+        replay = [] if "replay" in case.config else ["--replay", "off"]
+        common = ["--base-model", place.base(case.model, kind), "--quiet", *replay, *words]
         for n in range(args.rounds):
             print(f"{NAME}: {row['what']}, round {n + 1} of {args.rounds}", file=sys.stderr, flush=True)
             began = time.perf_counter()
