@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::adamw::Moments;
 use super::engine::Work;
 use super::identity::Identity;
-use super::retention::UNFINISHED;
+use super::retention::{self, UNFINISHED};
 use super::watch::Watch;
 use super::{Event, TrainError, metrics, moments_file};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
@@ -271,7 +271,7 @@ impl WholeFolder {
         readable(work.path()).map_err(fault)?;
         if target.exists() {
             // Moved aside first: removing takes longer than renaming, and can be interrupted.
-            let aside = work.path().with_extension("old");
+            let aside = retention::aside(&target);
             std::fs::rename(&target, &aside).map_err(fault)?;
             std::fs::rename(work.path(), &target).map_err(fault)?;
             return std::fs::remove_dir_all(&aside).map_err(fault).map_err(TrainError::from);

@@ -1,6 +1,6 @@
 //! Which checkpoints are kept, and what of a killed run is not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::TrainError;
 use super::checkpoint::{folder, steps_in};
@@ -8,8 +8,17 @@ use crate::store::StoreError;
 
 /// What is being made or removed beside the checkpoints is named so until it is done.
 pub(super) const UNFINISHED: &str = ".tunesmith-train-";
+/// And then so, with its name, what something new is about to replace.
+const REPLACED: &str = "old-";
 
-/// Removes what a run that was killed left unfinished, a checkpoint's size each. Whoever trains holds the folder's lock.
+/// Where `target` waits while another takes its name.
+pub(super) fn aside(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!("{UNFINISHED}{REPLACED}{name}"))
+}
+
+/// Removes what a run that was killed left unfinished, a checkpoint's size each; what it had put aside, and nothing in its
+/// place yet, gets its name back. Whoever trains holds the folder's lock.
 pub(super) fn sweep(output: &Path) -> Result<(), TrainError> {
     let fault = |e| StoreError::new("removing what a killed run left in", output, e);
     if !output.is_dir() {
@@ -17,9 +26,13 @@ pub(super) fn sweep(output: &Path) -> Result<(), TrainError> {
     }
     for entry in std::fs::read_dir(output).map_err(fault)? {
         let entry = entry.map_err(fault)?;
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(UNFINISHED)) {
-            std::fs::remove_dir_all(entry.path()).map_err(fault)?;
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED)) else { continue };
+        match rest.strip_prefix(REPLACED).map(|target| output.join(target)).filter(|target| !target.exists()) {
+            Some(target) => std::fs::rename(entry.path(), target),
+            None => std::fs::remove_dir_all(entry.path()),
         }
+        .map_err(fault)?;
     }
     Ok(())
 }
@@ -33,7 +46,7 @@ pub(super) fn retire(output: &Path, limit: Option<u64>, best: Option<u64>) -> Re
         let old = folder(output, *step);
         let fault = |e| StoreError::new("removing the checkpoint", &old, e);
         // Moved aside first: what is half removed must not look like a checkpoint.
-        let aside = output.join(format!("{UNFINISHED}old-{step}"));
+        let aside = output.join(format!("{UNFINISHED}gone-{step}"));
         std::fs::rename(&old, &aside).map_err(fault)?;
         std::fs::remove_dir_all(&aside).map_err(fault)?;
     }
@@ -72,12 +85,17 @@ mod tests {
         let place = |name: &str| dir.path().join(name);
         sweep(&place("not there")).unwrap();
         let own = ["checkpoint-2", "final", ".tunesmith", ".tunesmith-another"];
-        for name in own.into_iter().chain([".tunesmith-train-x", ".tunesmith-train-x.old", ".tunesmith-train-old-4"]) {
-            std::fs::create_dir_all(place(name)).unwrap();
-            std::fs::write(place(name).join("file"), "").unwrap();
+        // Of two that were about to be replaced, one has been.
+        let aside = ["checkpoint-2", "checkpoint-6"].map(|name| aside(&place(name)));
+        let left = [".tunesmith-train-x", ".tunesmith-train-gone-4"].map(place).into_iter().chain(aside);
+        for folder in own.map(place).into_iter().chain(left) {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("from"), folder.file_name().unwrap().to_str().unwrap()).unwrap();
         }
         sweep(dir.path()).unwrap();
-        assert!(own.iter().all(|name| place(name).join("file").exists()));
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), own.len());
+        let from = |name: &str| std::fs::read_to_string(place(name).join("from")).unwrap();
+        assert!(own.iter().all(|name| from(name) == *name));
+        assert_eq!(from("checkpoint-6"), ".tunesmith-train-old-checkpoint-6");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), own.len() + 1);
     }
 }
