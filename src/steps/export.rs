@@ -40,7 +40,6 @@ pub fn from_folder(
     what: What,
 ) -> Result<Exported, Failure> {
     let base = context.open_base(base)?;
-    base.begin_digest();
     base.weights.check_finite()?;
     let adapter = Adapter::load(adapter, base.weights.config())?;
     let lineage = vec![("base".to_owned(), base.digest().to_string())];

@@ -206,9 +206,10 @@ pub fn say_how(
     Ok(())
 }
 
-/// Says what dropout costs beside its own work, where examples begin alike.
+/// Says what dropout costs beside its own work, where examples begin alike, by more than the tokens of any turn.
 pub fn say_unshared(context: &mut Context<'_>, config: &RunConfig, examples: &[Example]) {
-    let beginnings: BTreeSet<_> = examples.iter().map(|e| e.ids.first()).collect();
+    const ALIKE: usize = 8;
+    let beginnings: BTreeSet<_> = examples.iter().map(|e| &e.ids[..e.ids.len().min(ALIKE)]).collect();
     let several = config.batch_size * config.gradient_accumulation > 1;
     if config.lora_dropout > 0.0 && several && beginnings.len() < examples.len() {
         context.report.note(&format!(
@@ -422,8 +423,14 @@ mod tests {
 
     #[test]
     fn dropout_says_that_nothing_is_shared_where_something_would_be() {
-        let example =
-            |first: u32| Example { ids: vec![first, 5], mask: vec![true; 2], line: 1, cut: 0, distilled: false };
+        // All begin with the same tokens, as every turn does.
+        let example = |then: u32| Example {
+            ids: vec![1, 2, 3, then, 5, 6, 7, 8, 9],
+            mask: vec![true; 9],
+            line: 1,
+            cut: 0,
+            distilled: false,
+        };
         let said = |lora_dropout, batch_size, examples: &[Example]| {
             let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..Raw::default() };
             let raw = Raw { lora_dropout: Some(lora_dropout), batch_size: Some(batch_size), ..raw };

@@ -89,9 +89,9 @@ fn time(course: &Course, timed: &[Tried], evaluation: Option<Tried>) -> Time {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::config::{Env, Purpose, Raw};
+    use crate::config::{Purpose, Raw};
     use crate::gguf::Gguf;
-    use crate::steps::Silent;
+    use crate::steps::report::told;
 
     /// A model of two layers, eight examples of up to 40 tokens, and what is said.
     pub fn with_subject(said: Raw, look: impl FnOnce(&mut Context<'_>, &Subject<'_>)) {
@@ -111,16 +111,6 @@ pub mod tests {
         };
         let train: Vec<Example> = (1..=8).map(example).collect();
         let model = Model::new(&weights, 1).unwrap();
-        let mut silent = Silent;
-        let mut context = Context {
-            env: Env::default(),
-            ollama_host: None,
-            models_yaml: "no.yaml".into(),
-            models_yaml_said: false,
-            seed: None,
-            interrupt: crate::store::Interrupt::default(),
-            report: &mut silent,
-        };
         let subject = Subject {
             config: &config,
             weights: &weights,
@@ -129,7 +119,7 @@ pub mod tests {
             train: &train,
             eval: &train[..2],
         };
-        look(&mut context, &subject);
+        told(|context| look(context, &subject));
     }
 
     #[test]
