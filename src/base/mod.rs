@@ -78,8 +78,8 @@ pub struct Base {
 }
 
 impl Base {
-    /// SHA-256 of the GGUF file, or of the folder's weight files in order: as its store says, or computed when it is first
-    /// asked for.
+    /// SHA-256 of the GGUF file, or [`Digest::of_parts`] of the folder's weight files: as its store says, or computed when
+    /// it is first asked for.
     pub fn digest(&self) -> Digest {
         *self.digest.get_or_init(|| open::files_digest(&self.weights))
     }

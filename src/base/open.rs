@@ -74,18 +74,14 @@ fn trainable(name: &str, opened: Result<Weights, WeightsError>) -> Result<Weight
     })
 }
 
-/// Of one file its own digest; of several that of the list of their names and digests.
+/// Of a GGUF the file's own digest, by which Ollama's store knows it; of a folder that of its parts.
 pub(super) fn files_digest(weights: &Weights) -> Digest {
-    let files = weights.files();
-    if let [(_, bytes)] = files[..] {
-        return Digest::of_bytes(bytes);
+    if let Some(gguf) = weights.gguf() {
+        return Digest::of_bytes(gguf.file());
     }
-    let mut list = String::new();
-    for (path, bytes) in files {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        list.push_str(&format!("{}  {name}\n", Digest::of_bytes(bytes).hex()));
-    }
-    Digest::of_bytes(list.as_bytes())
+    let named = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let files: Vec<_> = weights.files().into_iter().map(|(path, bytes)| (named(path), bytes)).collect();
+    Digest::of_parts(files.iter().map(|(name, bytes)| (name.as_str(), *bytes)))
 }
 
 /// A base whose licence is still to be set.

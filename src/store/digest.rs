@@ -33,6 +33,16 @@ impl Digest {
         }
     }
 
+    /// Of named parts: SHA-256 of the list of their BLAKE3 digests and names. BLAKE3 takes a fraction of SHA-256's time,
+    /// and nobody else has a name for what such parts are together.
+    pub fn of_parts<'a>(parts: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let mut list = Sha256::new();
+        for (name, bytes) in parts {
+            list.update(format!("{}  {name}\n", blake3::hash(bytes)));
+        }
+        Self(list.finalize().into())
+    }
+
     /// The 64 hexadecimal digits alone.
     pub fn hex(&self) -> String {
         self.0.iter().map(|b| format!("{b:02x}")).collect()
@@ -132,6 +142,8 @@ mod tests {
 
     // FIPS 180-2, appendix B.1.
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    // b3sum 1.5, of the same letters.
+    const B3_ABC: &str = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";
 
     #[test]
     fn digests_agree_with_the_standard_however_fed() {
@@ -144,6 +156,10 @@ mod tests {
         for form in [ABC.to_owned(), format!("sha256:{ABC}"), format!("sha256-{ABC}")] {
             assert_eq!(form.parse::<Digest>().unwrap(), digest);
         }
+        // `b3sum abc | sha256sum`, of a file that holds these three letters.
+        let named = Digest::of_parts([("abc", &b"abc"[..])]);
+        assert_eq!(named, Digest::of_bytes(format!("{B3_ABC}  abc\n").as_bytes()));
+        assert_ne!(named, Digest::of_parts([("b", &b"abc"[..])]));
         assert!("sha256:zz".parse::<Digest>().is_err());
         assert!("é".repeat(32).parse::<Digest>().is_err());
     }
