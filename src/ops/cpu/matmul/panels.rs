@@ -181,7 +181,8 @@ impl Block<'_> {
         let words = self.kernel.words(int8::BLOCK, compute) * amx::DEPTH / int8::BLOCK;
         let all = self.m.div_ceil(self.kernel.unit()).max(1) * words / fewer(compute);
         let room = if group > 1 { CACHED / 2 } else { CACHED };
-        let most = if group > 1 { 512 } else { 1536 };
+        // Codes take a quarter of the room, and each stage adds to all of C once more.
+        let most = if group > 1 { 512 } else { 1536 } * if compute == Compute::Int8 { 4 } else { 1 };
         (room / all * amx::DEPTH).clamp(128, most)
     }
 
