@@ -66,17 +66,21 @@ impl Counter<'_> {
         effort_of(self.engine, self.config, &examples, (self.dropout, true))
     }
 
-    /// The step that holds the most memory, and its effort: counted of those that take in the most tokens.
+    /// The step that holds the most memory, and its effort: counted of those that take in the most tokens, and of that
+    /// with the longest example, whose attention may hold more.
     fn largest(&mut self) -> Result<(u64, Effort), ModelError> {
         const CANDIDATES: usize = 8;
         let mut by_tokens: Vec<(usize, u64)> = Vec::new();
+        let mut longest = (0, 0);
         for step in 0..self.steps.total.min(LOOKED_THROUGH) {
             let indices = self.order.of_step(self.config, &self.steps, self.train, step);
-            by_tokens.push((indices.iter().map(|i| self.train[*i].fed()).sum(), step));
+            let fed = || indices.iter().map(|i| self.train[*i].fed());
+            by_tokens.push((fed().sum(), step));
+            longest = longest.max((fed().max().unwrap_or(0), step));
         }
         by_tokens.sort_unstable_by_key(|(tokens, step)| (std::cmp::Reverse(*tokens), *step));
         let mut most = (0, Effort::default());
-        for (_, step) in by_tokens.into_iter().take(CANDIDATES) {
+        for (_, step) in by_tokens.into_iter().take(CANDIDATES).chain([longest]) {
             let effort = self.effort(step)?;
             if effort.kept > most.1.kept {
                 most = (step, effort);
