@@ -44,6 +44,7 @@ fn page(rows: &[Value]) -> String {
             out.push_str(&chart(title, &curves));
         }
     }
+    out.push_str(&epochs(rows));
     // The run's own line is the one without a step.
     if let Some(Value::Object(run)) = rows.iter().rev().find(|row| row.get("step").is_none()) {
         out.push_str("<h2>The run</h2>\n<table>\n");
@@ -52,6 +53,19 @@ fn page(rows: &[Value]) -> String {
         }
         out.push_str("</table>\n");
     }
+    out
+}
+
+/// A table with a column for each finished epoch.
+fn epochs(rows: &[Value]) -> String {
+    let of: Vec<&Value> = rows.iter().filter(|row| row.get("epoch_train_loss").is_some()).collect();
+    let Some(Value::Object(first)) = of.first() else { return String::new() };
+    let mut out = String::from("<h2>Epochs</h2>\n<table>\n");
+    for key in first.keys().filter(|key| *key != "step") {
+        let cells: String = of.iter().map(|row| format!("<td>{}</td>", row.get(key).unwrap_or(&Value::Null))).collect();
+        let _ = writeln!(out, "<tr><td>{}</td>{cells}</tr>", key.trim_start_matches("epoch_"));
+    }
+    out.push_str("</table>\n");
     out
 }
 
@@ -106,6 +120,8 @@ mod tests {
             r#"{"step":2,"train_loss":3.0,"learning_rate":0.1}"#,
             r#"{"step":2,"eval_loss":2.0}"#,
             r#"{"step":3,"train_loss":2.0,"learning_rate":0.1}"#,
+            r#"{"step":2,"epoch":1.0,"epoch_train_loss":3.5,"epoch_num_tokens":20}"#,
+            r#"{"step":3,"epoch":2.0,"epoch_train_loss":2.0,"epoch_num_tokens":30}"#,
             r#"{"steps":3,"train_loss":3.0,"trainable_params":7}"#,
             r#"{"step":4,"tra"#,
         ];
@@ -118,6 +134,8 @@ mod tests {
             page.contains("learning_rate (blue): 0.1000") && page.contains("<td>trainable_params</td><td>7</td>"),
             "{page}"
         );
+        let epochs = "<tr><td>epoch</td><td>1.0</td><td>2.0</td></tr>\n<tr><td>train_loss</td><td>3.5</td><td>2.0</td></tr>\n<tr><td>num_tokens</td><td>20</td><td>30</td></tr>\n";
+        assert!(page.contains(epochs), "{page}");
         assert!(!page.contains("gradient norm") && !page.contains("NaN"), "{page}");
     }
 }
