@@ -1,79 +1,24 @@
-//! Causal attention with shared key/value heads: scores live in blocks of some queries, all heads of a group beside each
-//! other, so that each block is one product with the group's keys. The backward makes the scores again.
+//! Causal attention with shared key/value heads: scores live in tiles of some queries, all heads of a group beside each
+//! other, and some keys, which stay in a cache; each tile is one product. The softmax goes along with the tiles of a row
+//! (Milakov and Gimelshein 2018, arXiv:1805.02867). The backward makes the scores again.
+
+mod rows;
 
 use std::cell::RefCell;
 use std::ops::Range;
 
+use rows::{add, dot, mix, scores, settle, softmax_back, weigh};
+
 use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul_here};
-use crate::ops::cpu::simd::{exp, max, simd, sum};
 use crate::ops::pool::Parts;
 use crate::ops::{Attended, Heads, Ops, Segment};
 
 /// Rows of scores of a block, about: queries × heads of a group.
 const BLOCK: usize = 96;
-
-simd! {
-    /// Scores of a row to probabilities; returns log Σ exp(scale·s).
-    fn softmax(s: &mut [f32], visible: usize, scale: f32) -> f32 {
-        let (seen, hidden) = s.split_at_mut(visible);
-        hidden.fill(0.0);
-        let m = max(seen) * scale;
-        seen.iter_mut().for_each(|s| *s = exp(*s * scale - m));
-        let total = sum(seen.len(), |i| seen[i]);
-        let inverse = 1.0 / total;
-        seen.iter_mut().for_each(|s| *s *= inverse);
-        m + total.ln()
-    }
-}
-
-simd! {
-    /// A lone query's scores with every key, rows of `width`.
-    fn scores(s: &mut [f32], q: &[f32], k: &[f32], width: usize) {
-        for (s, k) in s.iter_mut().zip(k.chunks(width)) {
-            let k = &k[..q.len()];
-            *s = sum(q.len(), |i| q[i] * k[i]);
-        }
-    }
-}
-
-simd! {
-    /// out = Σ p·v over rows of `width`.
-    fn mix(out: &mut [f32], p: &[f32], v: &[f32], width: usize) {
-        out.fill(0.0);
-        for (p, v) in p.iter().zip(v.chunks(width)) {
-            out.iter_mut().zip(v).for_each(|(out, v)| *out += p * v);
-        }
-    }
-}
-
-simd! {
-    /// Scores to probabilities by the saved log-sum; then dp to ds = p·(dp − Σ dout·out)·scale.
-    fn softmax_back(p: &mut [f32], dp: &mut [f32], visible: usize, scale: f32, lse: f32, inner: f32) {
-        let n = p.len();
-        let dp = &mut dp[..n];
-        for i in 0..visible {
-            p[i] = exp(p[i] * scale - lse);
-            dp[i] = p[i] * (dp[i] - inner) * scale;
-        }
-        p[visible..].fill(0.0);
-        dp[visible..].fill(0.0);
-    }
-}
-
-simd! {
-    fn dot(a: &[f32], b: &[f32]) -> f32 {
-        let b = &b[..a.len()];
-        sum(a.len(), |i| a[i] * b[i])
-    }
-}
-
-simd! {
-    fn add(y: &mut [f32], x: &[f32]) {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
-    }
-}
+/// Keys of a tile, at most: its scores and their gradients, 96 rows of them, take 0.6 MB.
+const KEYS: usize = 768;
 
 /// A thread's buffers, kept from call to call.
 #[derive(Default)]
@@ -85,6 +30,8 @@ struct Scratch {
     dp: Vec<f32>,
     out: Vec<f32>,
     dout: Vec<f32>,
+    /// Two for each row.
+    state: Vec<f32>,
 }
 
 thread_local! {
@@ -156,17 +103,30 @@ impl Shape {
     }
 }
 
-/// The first `n` rows of joined ranges.
-fn first_rows(ranges: &[Range<usize>], mut n: usize) -> Vec<Range<usize>> {
+/// The rows of joined ranges from the `from`th on, `n` of them.
+fn part(ranges: &[Range<usize>], mut from: usize, mut n: usize) -> Vec<Range<usize>> {
     let mut out = Vec::with_capacity(ranges.len());
     for r in ranges {
-        let part = r.start..r.start + r.len().min(n);
-        n -= part.len();
-        if !part.is_empty() {
-            out.push(part);
+        let skipped = from.min(r.len());
+        let taken = n.min(r.len() - skipped);
+        from -= skipped;
+        n -= taken;
+        if taken > 0 {
+            out.push(r.start + skipped..r.start + skipped + taken);
         }
     }
     out
+}
+
+/// About equal parts of so many keys.
+fn tiles(keys: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = keys.div_ceil(keys.div_ceil(KEYS).max(1)).next_multiple_of(32);
+    (0..keys).step_by(step).map(move |at| at..keys.min(at + step))
+}
+
+/// How many of a tile's keys are among the first `visible`.
+fn within(tile: &Range<usize>, visible: usize) -> usize {
+    visible.saturating_sub(tile.start).min(tile.len())
 }
 
 impl Cpu {
@@ -190,6 +150,14 @@ impl Cpu {
         let (out, lse_parts) = (Parts::new(out), Parts::new(&mut lse));
         let cut = |s: usize| (0..segments[s].queries()).step_by(block).map(move |first| (s, first));
         let blocks: Vec<(usize, usize)> = (0..segments.len()).flat_map(cut).collect();
+        // A row of a head, Σ e^(…)·v and the state that belongs to it.
+        let done = |row: usize, head: usize, x: &[f32], [most, total]: [f32; 2]| {
+            let at = row * heads.heads + head;
+            // SAFETY: (row, head) belongs to one task.
+            let (lse, out) = unsafe { (lse_parts.slice(at, 1), out.slice(at * dim, dim)) };
+            lse[0] = most + total.ln();
+            settle(out, x, total);
+        };
         self.over(blocks.len() * heads.kv_heads, segments, &|task| {
             let ((s, from), kv) = (blocks[task / heads.kv_heads], task % heads.kv_heads);
             let s = &segments[s];
@@ -197,40 +165,39 @@ impl Cpu {
                 let at = seen.start * shape.wide.1 + kv * dim;
                 let (k, v, wk) = (&k[at..], &v[at..], shape.wide.1);
                 return SCRATCH.with_borrow_mut(|scratch| {
-                    let p = grown(&mut scratch.p, seen.len());
+                    let (p, o) = (grown(&mut scratch.p, seen.len()), grown(&mut scratch.out, dim));
                     for head in kv * shape.group..(kv + 1) * shape.group {
                         scores(p, &q[s.query * shape.wide.0 + head * dim..][..dim], k, wk);
-                        // SAFETY: (row, head) belongs to this task.
-                        let (lse, out) = unsafe {
-                            let at = s.query * heads.heads + head;
-                            (lse_parts.slice(at, 1), out.slice(at * dim, dim))
-                        };
-                        lse[0] = softmax(p, p.len(), shape.scale);
-                        mix(out, p, v, wk);
+                        let mut state = [f32::NEG_INFINITY, 0.0];
+                        weigh(p, p.len(), shape.scale, &mut state, o);
+                        mix(o, p, v, wk);
+                        done(s.query, head, o, state);
                     }
                 });
             }
             let n = block.min(s.queries() - from);
             let (first, shared, offsets) = (s.query + from, s.shared(), &s.offsets[from..from + n]);
-            let keys = shared + offsets[n - 1] + 1;
+            let (rows, ranges) = (shape.group * n, s.ranges());
             SCRATCH.with_borrow_mut(|scratch| {
-                let Scratch { q: qs, k: ks, v: vs, p, out: o, .. } = scratch;
-                let (p, o, rows) = (grown(p, shape.group * n * keys), grown(o, shape.group * n * dim), shape.group * n);
-                let seen = first_rows(&s.ranges(), keys);
+                let Scratch { q: qs, k: ks, v: vs, p, out: o, state, .. } = scratch;
+                let (o, state) = (grown(o, rows * dim), grown(state, rows * 2));
+                state.chunks_exact_mut(2).for_each(|s| s.copy_from_slice(&[f32::NEG_INFINITY, 0.0]));
                 let qs = View::packed(shape.stacked(qs, q, first, n, kv), rows, dim);
-                let (ks, vs) = (shape.keys(ks, k, &seen, kv), shape.keys(vs, v, &seen, kv));
-                matmul_here(self.route, ViewMut::packed(p, rows, keys), qs, ks.t(), Store::Set);
-                for (i, p) in p.chunks_exact_mut(keys).enumerate() {
-                    let log = softmax(p, shared + offsets[i % n] + 1, shape.scale);
-                    let (row, head) = shape.place(i, first, n, kv);
-                    // SAFETY: (row, head) belongs to this task.
-                    unsafe { lse_parts.slice(row * heads.heads + head, 1)[0] = log };
+                for tile in tiles(shared + offsets[n - 1] + 1) {
+                    let (seen, wide) = (part(&ranges, tile.start, tile.len()), tile.len());
+                    let (p, v) = (grown(p, rows * wide), shape.keys(vs, v, &seen, kv));
+                    let k = shape.keys(ks, k, &seen, kv);
+                    matmul_here(self.route, ViewMut::packed(p, rows, wide), qs, k.t(), Store::Set);
+                    for (i, p) in p.chunks_exact_mut(wide).enumerate() {
+                        let (visible, out) = (within(&tile, shared + offsets[i % n] + 1), &mut o[i * dim..][..dim]);
+                        weigh(p, visible, shape.scale, &mut state[2 * i..][..2], out);
+                    }
+                    let store = if tile.start == 0 { Store::Set } else { Store::Add };
+                    matmul_here(self.route, ViewMut::packed(o, rows, dim), View::packed(p, rows, wide), v, store);
                 }
-                matmul_here(self.route, ViewMut::packed(o, rows, dim), View::packed(p, rows, keys), vs, Store::Set);
-                for (i, o) in o.chunks_exact(dim).enumerate() {
+                for (i, (o, state)) in o.chunks_exact(dim).zip(state.chunks_exact(2)).enumerate() {
                     let (row, head) = shape.place(i, first, n, kv);
-                    // SAFETY: as above.
-                    unsafe { out.slice(row * shape.wide.0 + head * dim, dim) }.copy_from_slice(o);
+                    done(row, head, o, [state[0], state[1]]);
                 }
             });
         });
@@ -286,26 +253,34 @@ impl Cpu {
             for from in (0..s.queries()).step_by(block) {
                 let n = block.min(s.queries() - from);
                 let (first, offsets, rows) = (s.query + from, &s.offsets[from..from + n], shape.group * n);
-                let keys = shared + offsets[n - 1] + 1;
-                let seen = first_rows(ranges, keys);
-                let Scratch { q, k, v, p, dp, out, dout: d } = &mut *scratch;
-                let (p, dp) = (grown(p, rows * keys), grown(dp, rows * keys));
+                let Scratch { q, k, v, p, dp, out, dout: d, state } = &mut *scratch;
                 let qs = View::packed(shape.stacked(q, saved.q, first, n, kv), rows, dim);
                 let d = shape.stacked(d, dout, first, n, kv);
-                let (ks, vs) = (shape.keys(k, saved.k, &seen, kv), shape.keys(v, saved.v, &seen, kv));
-                mm(ViewMut::packed(p, rows, keys), qs, ks.t(), Store::Set);
-                mm(ViewMut::packed(dp, rows, keys), View::packed(d, rows, dim), vs.t(), Store::Set);
-                for (i, (p, dp)) in p.chunks_exact_mut(keys).zip(dp.chunks_exact_mut(keys)).enumerate() {
+                let state = grown(state, rows);
+                for (i, (inner, d)) in state.iter_mut().zip(d.chunks_exact(dim)).enumerate() {
                     let (row, head) = shape.place(i, first, n, kv);
-                    let inner = dot(&d[i * dim..][..dim], &saved.out[row * shape.wide.0 + head * dim..][..dim]);
-                    let lse = saved.lse[row * shape.heads.heads + head];
-                    softmax_back(p, dp, shared + offsets[i % n] + 1, shape.scale, lse, inner);
+                    *inner = dot(d, &saved.out[row * shape.wide.0 + head * dim..][..dim]);
                 }
-                let (p, dp) = (View::packed(p, rows, keys), View::packed(dp, rows, keys));
-                mm(ViewMut::packed(&mut dv[..keys * dim], keys, dim), p.t(), View::packed(d, rows, dim), Store::Add);
-                mm(ViewMut::packed(&mut dk[..keys * dim], keys, dim), dp.t(), qs, Store::Add);
-                let out = grown(out, rows * dim);
-                mm(ViewMut::packed(out, rows, dim), dp, ks, Store::Set);
+                let (d, out) = (View::packed(d, rows, dim), grown(out, rows * dim));
+                for tile in tiles(shared + offsets[n - 1] + 1) {
+                    let (seen, wide) = (part(ranges, tile.start, tile.len()), tile.len());
+                    let (p, dp) = (grown(p, rows * wide), grown(dp, rows * wide));
+                    let (ks, vs) = (shape.keys(k, saved.k, &seen, kv), shape.keys(v, saved.v, &seen, kv));
+                    mm(ViewMut::packed(p, rows, wide), qs, ks.t(), Store::Set);
+                    mm(ViewMut::packed(dp, rows, wide), d, vs.t(), Store::Set);
+                    for (i, (p, dp)) in p.chunks_exact_mut(wide).zip(dp.chunks_exact_mut(wide)).enumerate() {
+                        let (row, head) = shape.place(i, first, n, kv);
+                        let lse = saved.lse[row * shape.heads.heads + head];
+                        let visible = within(&tile, shared + offsets[i % n] + 1);
+                        softmax_back(p, dp, visible, shape.scale, lse, state[i]);
+                    }
+                    let (p, dp) = (View::packed(p, rows, wide), View::packed(dp, rows, wide));
+                    let at = tile.start * dim..tile.end * dim;
+                    mm(ViewMut::packed(&mut dv[at.clone()], wide, dim), p.t(), d, Store::Add);
+                    mm(ViewMut::packed(&mut dk[at], wide, dim), dp.t(), qs, Store::Add);
+                    let store = if tile.start == 0 { Store::Set } else { Store::Add };
+                    mm(ViewMut::packed(out, rows, dim), dp, ks, store);
+                }
                 for (i, o) in out.chunks_exact(dim).enumerate() {
                     let (row, head) = shape.place(i, first, n, kv);
                     // SAFETY: (row, head) belongs to this task.

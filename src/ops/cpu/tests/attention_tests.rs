@@ -84,8 +84,10 @@ fn check_attention(cpu: &Cpu, (queries, keys): (usize, usize), heads: Heads, seg
 #[test]
 fn attention_with_shared_heads_and_any_head_size() {
     for cpu in cpus() {
-        // (tokens, heads, kv heads, head size): one token, 8:1, odd sizes, more than a block of queries.
-        for (t, h, kv, d) in [(1, 1, 1, 2), (7, 8, 1, 6), (54, 9, 3, 64), (130, 2, 2, 10), (65, 4, 2, 17)] {
+        // (tokens, heads, kv heads, head size): one token, 8:1, odd sizes, more than a block of queries, than a tile of keys.
+        for (t, h, kv, d) in
+            [(1, 1, 1, 2), (7, 8, 1, 6), (54, 9, 3, 64), (130, 2, 2, 10), (65, 4, 2, 17), (1601, 2, 1, 3)]
+        {
             let heads = Heads { heads: h, kv_heads: kv, head_dim: d };
             check_attention(&cpu, (t, t), heads, &[Segment::alone(0, t)]);
         }
@@ -119,6 +121,27 @@ fn attention_over_a_common_beginning() {
             Segment { query: 39, own: 51, offsets: vec![0], before: vec![] },
         ];
         check_attention(&cpu, (40, 55), heads, &some);
+    }
+}
+
+/// Later tiles of keys weigh more than all before, or less, and some queries begin in the last one's middle.
+#[test]
+fn what_later_keys_outweigh_is_made_less() {
+    let (heads, shared, own) = (Heads { heads: 2, kv_heads: 1, head_dim: 4 }, 1500, 700);
+    let (q, v) = (random(1, own * 8), random(3, (shared + own) * 4));
+    for grows in [true, false] {
+        let along = |j: usize| if grows { j } else { shared + own - j } as f32 / 200.0;
+        let k: Vec<f32> = random(2, (shared + own) * 4).iter().enumerate().map(|(i, k)| k * along(i / 4)).collect();
+        let segment = Segment { query: 0, own: shared, offsets: (0..own).collect(), before: vec![0..shared] };
+        let want = plain_attention(&[wide(&q), wide(&k), wide(&v)], heads, std::slice::from_ref(&segment));
+        for cpu in cpus() {
+            let mut out = cpu.buf(q.len());
+            let (q, k, v) = (cpu.upload(&q), cpu.upload(&k), cpu.upload(&v));
+            cpu.attention(&mut out, (&q, &k, &v), heads, std::slice::from_ref(&segment));
+            for (a, b) in out.iter().zip(&want) {
+                assert!((f64::from(*a) - b).abs() < 1e-5, "{a}, not {b}");
+            }
+        }
     }
 }
 
