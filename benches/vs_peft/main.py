@@ -79,7 +79,7 @@ class Bench:
         theirs = {f"{fastest[0]} {fastest[1]}": fastest}
         # Where the lean script wins, the usual one is measured too: it is most people's baseline.
         usual = max((arm for arm in warm if arm[0] != "PEFT lean"), key=lambda arm: key(warm[arm]), default=fastest)
-        if not self.args.quick:
+        if not (self.args.quick or self.args.fastest_only):
             theirs[f"{usual[0]} {usual[1]}"] = usual
         ours = self.our_arms(warm[fastest].peak)
         turns = [(name, lambda a=arm: self.theirs(a)) for name, arm in theirs.items()]
@@ -113,6 +113,7 @@ def main():
     ask.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
     ask.add_argument("--variants", action="append", choices=list(PEFT), help="only this program of the other side (again for more)")
     ask.add_argument("--dtype", dest="dtypes", action="append", choices=DTYPES, help="only this arithmetic of it (again for more)")
+    ask.add_argument("--fastest-only", action="store_true", help="rounds of the other side's fastest alone, not of the usual script where the lean one wins")
     ask.add_argument("--quick", action="store_true", help="two steps over 12 examples, one round, no table written")
     ask.add_argument("--json", type=Path, help="keep every run there")
     ask.add_argument("--no-docs", action="store_true", help="leave docs/ as it is")

@@ -69,12 +69,19 @@ def of_plans(result: dict) -> list[list[str]]:
 def of_scaling(result: dict) -> list[list[str]]:
     found = {(p["tokens"], p["threads"]): p for p in result["points"]}
     lengths, counts = (sorted(set(axis)) for axis in zip(*found))
-    rows = [["tokens", *(f"{n} thread{'s' * (n > 1)}, tokens/s" for n in counts), f"**× speed, {counts[-1]} to 1**", f"peak MiB, {counts[-1]}"]]
+    rows = [["tokens", *(f"{n} thread{'s' * (n > 1)}, tokens/s" for n in counts), f"**× speed, {counts[-1]} to 1**", "in parallel", f"peak MiB, {counts[-1]}"]]
     for length in lengths:
         speeds = [found[length, n]["speed"] for n in counts]
         peak = found[length, counts[-1]]["peak"]
-        rows.append([str(length), *(spread(s, 0) for s in speeds), ratio(speeds[-1], speeds[0]), spread(peak, 0)])
+        rows.append([str(length), *(spread(s, 0) for s in speeds), ratio(speeds[-1], speeds[0]), parallel(speeds, counts[-1]), spread(peak, 0)])
     return rows
+
+
+def parallel(speeds: list[list[float]], threads: int) -> str:
+    """The share of one thread's time that more divide among them, by Amdahl's law: 1 / speed-up = 1 - p + p / threads."""
+    if threads == 1:
+        return "-"
+    return spread([100 * (1 - one / all_) / (1 - 1 / threads) for one, all_ in zip(speeds[0], speeds[-1])], 0) + " %"
 
 
 def of_training(result: dict) -> list[list[str]]:
