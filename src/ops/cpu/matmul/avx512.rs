@@ -223,21 +223,51 @@ pub(super) unsafe fn pack_transposed<const W: usize>(
         while l < W {
             let part = (W - l).min(16);
             let have = rows.saturating_sub(l).min(part);
+            let (src, out) = (src.add(l * stride), out.as_mut_ptr().add(l));
             let mut j = 0;
+            // Of a number of rows that the compiler knows, all stays in registers.
+            while j + 16 <= k && have == part && (part == 16 || part == MR) {
+                let (src, to) = (src.add(j), out.add(j * W));
+                if part == MR {
+                    whole::<MR, W>(src, stride, to)
+                } else {
+                    whole::<16, W>(src, stride, to)
+                }
+                j += 16;
+            }
             while j < k {
                 let depth = (k - j).min(16);
                 let mut r = [_mm512_setzero_ps(); 16];
                 for (i, r) in r.iter_mut().enumerate().take(have) {
-                    *r = _mm512_maskz_loadu_ps(mask(depth), src.add((l + i) * stride + j));
+                    *r = _mm512_maskz_loadu_ps(mask(depth), src.add(i * stride + j));
                 }
                 transpose(&mut r);
-                let to = out.as_mut_ptr().add(j * W + l);
                 for (i, r) in r.iter().enumerate().take(depth) {
-                    _mm512_mask_storeu_ps(to.add(i * W), mask(part), *r);
+                    _mm512_mask_storeu_ps(out.add((j + i) * W), mask(part), *r);
                 }
                 j += 16;
             }
             l += 16;
+        }
+    }
+}
+
+/// `N ≤ 16` rows of 16 floats, `stride` apart, as 16 of N, `W` apart.
+///
+/// # Safety
+/// AVX-512F; all of that is there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn whole<const N: usize, const W: usize>(src: *const f32, stride: usize, to: *mut f32) {
+    let mut r = [_mm512_setzero_ps(); 16];
+    // SAFETY: by contract.
+    unsafe {
+        for (i, r) in r[..N].iter_mut().enumerate() {
+            *r = _mm512_loadu_ps(src.add(i * stride));
+        }
+        transpose(&mut r);
+        for (i, r) in r.iter().enumerate() {
+            _mm512_mask_storeu_ps(to.add(i * W), const { mask(N) }, *r);
         }
     }
 }
