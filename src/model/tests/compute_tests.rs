@@ -53,7 +53,7 @@ fn fewer_bits_are_near_and_only_for_gradients() {
         let ((one, g), (other, h)) = (grads(&exact, &a, &s, None), grads(&rounded, &a, &s, None));
         // A bf16 has 8 bits: 2⁻⁹ of each operand, less in a sum; of eight bits the largest in a block has seven.
         let far = apart(&g, &h);
-        let limit = if compute == Compute::Bf16 { 5e-2 } else { 0.15 };
+        let limit = if compute == Compute::Bf16 { 5e-2 } else { 0.2 };
         assert!((1e-5..limit).contains(&far), "{name} in {compute:?}: {far}");
         assert!((one.nll / other.nll - 1.0).abs() < 5e-3, "{name}: {} and {}", one.nll, other.nll);
         let three = Model::new(&w, 3).unwrap().computing(compute).unwrap();
