@@ -19,7 +19,7 @@ pub(super) fn aside(target: &Path) -> PathBuf {
 
 /// Removes what a run that was killed left unfinished, a checkpoint's size each; what it had put aside, and nothing in its
 /// place yet, gets its name back. Whoever trains holds the folder's lock.
-pub(super) fn sweep(output: &Path) -> Result<(), TrainError> {
+pub fn sweep(output: &Path) -> Result<(), TrainError> {
     let fault = |e| StoreError::new("removing what a killed run left in", output, e);
     if !output.is_dir() {
         return Ok(());
@@ -28,7 +28,9 @@ pub(super) fn sweep(output: &Path) -> Result<(), TrainError> {
         let entry = entry.map_err(fault)?;
         let name = entry.file_name();
         let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED)) else { continue };
-        match rest.strip_prefix(REPLACED).map(|target| output.join(target)).filter(|target| !target.exists()) {
+        let ours = |target: &&str| *target == "final" || target.starts_with("checkpoint-");
+        let target = rest.strip_prefix(REPLACED).filter(ours).map(|target| output.join(target));
+        match target.filter(|target| !target.exists()) {
             Some(target) => std::fs::rename(entry.path(), target),
             None => std::fs::remove_dir_all(entry.path()),
         }
@@ -87,7 +89,10 @@ mod tests {
         let own = ["checkpoint-2", "final", ".tunesmith", ".tunesmith-another"];
         // Of two that were about to be replaced, one has been.
         let aside = ["checkpoint-2", "checkpoint-6"].map(|name| aside(&place(name)));
-        let left = [".tunesmith-train-x", ".tunesmith-train-gone-4"].map(place).into_iter().chain(aside);
+        let left = [".tunesmith-train-x", ".tunesmith-train-gone-4", ".tunesmith-train-old-4"]
+            .map(place)
+            .into_iter()
+            .chain(aside);
         for folder in own.map(place).into_iter().chain(left) {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("from"), folder.file_name().unwrap().to_str().unwrap()).unwrap();

@@ -67,7 +67,7 @@ impl Counter<'_> {
     }
 
     /// The step that holds the most memory, and its effort: counted of those that take in the most tokens, and of that
-    /// with the longest example, whose attention may hold more.
+    /// with the longest example, which one pass takes in whole.
     fn largest(&mut self) -> Result<(u64, Effort), ModelError> {
         const CANDIDATES: usize = 8;
         let mut by_tokens: Vec<(usize, u64)> = Vec::new();
