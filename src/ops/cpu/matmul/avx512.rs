@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 use std::cell::RefCell;
 
-use crate::ops::cpu::matmul::tile::{MR, NR, Sums, Tile, half12, rows4, rows8, rows12};
+use crate::ops::cpu::matmul::tile::{MR, NR, Rows, Sums, Tile, half12, rows4, rows8, rows12};
 use crate::ops::cpu::matmul::{Product, Store};
 use crate::ops::pool::{Parts, Pool};
 
@@ -223,7 +223,7 @@ pub(super) unsafe fn pack_transposed<const W: usize>(
         while l < W {
             let part = (W - l).min(16);
             let have = rows.saturating_sub(l).min(part);
-            let (src, out) = (src.add(l * stride), out.as_mut_ptr().add(l));
+            let (src, out) = (src.wrapping_add(l * stride), out.as_mut_ptr().add(l));
             let mut j = 0;
             // Of a number of rows that the compiler knows, all stays in registers.
             while j + 16 <= k && have == part && (part == 16 || part == MR) {
@@ -303,24 +303,37 @@ pub(super) fn transpose(r: &mut [__m512; 16]) {
 }
 
 impl Tile {
-    /// The sums of `rows` of its rows from `first` on.
+    /// What `rows` of its rows from `first` on begin with: what they hold, or zeros.
     ///
     /// # Safety
     /// AVX-512F; the tile belongs to this task, and has these rows.
     #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn store(self, sums: &Sums, first: usize, rows: usize) {
+    pub(super) unsafe fn load(&self, sums: &mut Sums, first: usize, rows: usize) {
+        let there = if self.add { self.cols } else { 0 };
+        let (low, high) = (mask(there), mask(there.saturating_sub(16)));
+        for (r, sums) in sums.0.chunks_exact_mut(NR).enumerate().take(rows) {
+            // SAFETY: by contract; the masks keep within C's rows.
+            unsafe {
+                let c = self.c.add((first + r) * self.stride);
+                _mm512_storeu_ps(sums.as_mut_ptr(), _mm512_maskz_loadu_ps(low, c));
+                _mm512_storeu_ps(sums.as_mut_ptr().add(16), _mm512_maskz_loadu_ps(high, c.wrapping_add(16)));
+            }
+        }
+    }
+
+    /// The sums as `rows` of its rows from `first` on.
+    ///
+    /// # Safety
+    /// As [`Tile::load`].
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn store(&self, sums: &Sums, first: usize, rows: usize) {
         let (low, high) = (mask(self.cols), mask(self.cols.saturating_sub(16)));
         for (r, sums) in sums.0.chunks_exact(NR).enumerate().take(rows) {
             // SAFETY: by contract; the masks keep within C's rows.
             unsafe {
                 let c = self.c.add((first + r) * self.stride);
-                let (mut s, mut u) = (_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums.as_ptr().add(16)));
-                if self.add {
-                    s = _mm512_add_ps(s, _mm512_maskz_loadu_ps(low, c));
-                    u = _mm512_add_ps(u, _mm512_maskz_loadu_ps(high, c.wrapping_add(16)));
-                }
-                _mm512_mask_storeu_ps(c, low, s);
-                _mm512_mask_storeu_ps(c.wrapping_add(16), high, u);
+                _mm512_mask_storeu_ps(c, low, _mm512_loadu_ps(sums.as_ptr()));
+                _mm512_mask_storeu_ps(c.wrapping_add(16), high, _mm512_loadu_ps(sums.as_ptr().add(16)));
             }
         }
     }
@@ -333,17 +346,25 @@ impl Tile {
 /// belongs to this task.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
-    let mut sums = Sums([0.0; MR * NR]);
     assert!(t.rows > 0 && unit >= MR * k && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + MR * k && b.len() >= k * NR);
+    assert!(k > 0);
     for i in (0..t.rows).step_by(MR) {
         let rows = MR.min(t.rows - i);
         let (a, b) = (a[i / MR * unit..].as_ptr(), b.as_ptr());
         // SAFETY: by contract.
         unsafe {
+            if let Some((from, to)) = t.whole(i) {
+                rows12(a, b, k, from, to);
+                continue;
+            }
+            // What hangs over C's edge is summed beside it, in the same order.
+            let mut sums = Sums([0.0; MR * NR]);
+            t.load(&mut sums, i, rows);
+            let there = Rows::of(&mut sums);
             match (t.cols > 16, rows) {
-                (true, 9..) => rows12(a, b, k, &mut sums),
-                (true, 5..) => rows8(a, b, k, &mut sums),
-                (true, _) => rows4(a, b, k, &mut sums),
+                (true, 9..) => rows12(a, b, k, there, there),
+                (true, 5..) => rows8(a, b, k, there, there),
+                (true, _) => rows4(a, b, k, there, there),
                 (false, _) => half12(a, b, k, &mut sums),
             }
             t.store(&sums, i, rows);

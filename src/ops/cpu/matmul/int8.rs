@@ -9,7 +9,7 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 
 use crate::ops::cpu::matmul::avx512::{mask, transpose};
-use crate::ops::cpu::matmul::tile::{MR, NR, Sums, Tile};
+use crate::ops::cpu::matmul::tile::{MR, NR, Rows, Sums, Tile};
 
 /// Depths with one scale.
 pub const BLOCK: usize = 64;
@@ -181,12 +181,12 @@ pub unsafe fn pack_block(src: *const f32, stride: usize, n: usize, k: usize, out
     }
 }
 
-/// `sums[i][j]` (+)= a block's (`before`: all ones to add, zero to set), over `$rows` rows and 32 columns; register of (row, half) given per row.
+/// `to[i][j] = from[i][j] +` a block's sums, over some rows and 32 columns; registers of (row, half) given per row.
 macro_rules! kernel {
     ($name:ident, $(($row:literal, $x:literal, $low:literal, $high:literal)),*) => {
         #[target_feature(enable = "avx512f,avx512vnni")]
-        unsafe fn $name(a: *const f32, b: *const f32, before: u16, sums: &mut Sums) {
-            // SAFETY: reads a block of rows and one of columns, writes only `sums`.
+        unsafe fn $name(a: *const f32, b: *const f32, from: Rows, to: Rows) {
+            // SAFETY: reads a block of rows, one of columns and rows of `from`, writes only rows of `to`.
             unsafe {
                 asm!(
                     $(
@@ -209,26 +209,26 @@ macro_rules! kernel {
                     "jnz 2b",
                     "vmovups zmm0, [{b}]",
                     "vmovups zmm1, [{b} + 64]",
-                    "kmovw k1, {before:e}",
                     $(
                         concat!("vbroadcastss zmm", $x, ", dword ptr [{a} + 4*", $row, "]"),
                         concat!("vcvtdq2ps zmm", $low, ", zmm", $low),
                         concat!("vcvtdq2ps zmm", $high, ", zmm", $high),
                         concat!("vmulps zmm", $low, ", zmm", $low, ", zmm0"),
                         concat!("vmulps zmm", $high, ", zmm", $high, ", zmm1"),
-                        concat!("vmovups zmm6{{k1}}{{z}}, [{s} + 128*", $row, "]"),
-                        concat!("vmovups zmm7{{k1}}{{z}}, [{s} + 64 + 128*", $row, "]"),
-                        concat!("vfmadd213ps zmm", $low, ", zmm", $x, ", zmm6"),
-                        concat!("vfmadd213ps zmm", $high, ", zmm", $x, ", zmm7"),
-                        concat!("vmovups [{s} + 128*", $row, "], zmm", $low),
-                        concat!("vmovups [{s} + 64 + 128*", $row, "], zmm", $high),
+                        concat!("vfmadd213ps zmm", $low, ", zmm", $x, ", [{from}]"),
+                        concat!("vfmadd213ps zmm", $high, ", zmm", $x, ", [{from} + 64]"),
+                        "add {from}, {step}",
+                        concat!("vmovups [{to}], zmm", $low),
+                        concat!("vmovups [{to} + 64], zmm", $high),
+                        "add {to}, {stride}",
                     )*
                     a = inout(reg) a => _,
                     b = inout(reg) b => _,
                     k = inout(reg) QUADS => _,
-                    s = in(reg) sums.0.as_mut_ptr(),
-                    before = in(reg) u32::from(before),
-                    out("k1") _, out("zmm6") _, out("zmm7") _,
+                    from = inout(reg) from.at => _,
+                    step = in(reg) from.step,
+                    to = inout(reg) to.at => _,
+                    stride = in(reg) to.step,
                     out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
                     out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _, out("zmm12") _, out("zmm13") _,
                     out("zmm14") _, out("zmm15") _, out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _,
@@ -264,16 +264,26 @@ pub unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
         let a = a[i / MR * unit..].as_ptr();
         // SAFETY: by contract.
         unsafe {
+            let whole = t.whole(i);
+            if whole.is_none() {
+                t.load(&mut sums, i, rows);
+            }
+            // Between the first and the last block the sums stay here: C's rows may lie so that a cache holds few of them.
+            let there = Rows::of(&mut sums);
+            let (first, last) = whole.unwrap_or((there, there));
             for d in 0..blocks {
                 let (a, b) = (a.add(d * ROWS), b.as_ptr().add(d * COLUMNS));
-                let before = if d == 0 { 0 } else { u16::MAX };
+                let from = if d == 0 { first } else { there };
+                let to = if d + 1 == blocks { last } else { there };
                 match rows {
-                    9.. => rows12(a, b, before, &mut sums),
-                    5.. => rows8(a, b, before, &mut sums),
-                    _ => rows4(a, b, before, &mut sums),
+                    9.. => rows12(a, b, from, to),
+                    5.. => rows8(a, b, from, to),
+                    _ => rows4(a, b, from, to),
                 }
             }
-            t.store(&sums, i, rows);
+            if whole.is_none() {
+                t.store(&sums, i, rows);
+            }
         }
     }
 }

@@ -219,6 +219,33 @@ fn stored_weights_of_every_encoding() {
     }
 }
 
+/// However many stand beside it: the depths are gone through in one order, whatever stages they are cut into. (AVX2 and tiles
+/// sum up stage by stage.)
+#[test]
+fn on_avx512_a_row_is_the_same_beside_few_and_many() {
+    let (n, k, most) = (96, 5632, 512);
+    let x = random(1, most * k);
+    for encoding in [Encoding::BF16, Encoding::Q8_0] {
+        let mut bytes = Vec::new();
+        encode_nearest(encoding, &random(2, n * k), &mut bytes).unwrap();
+        for side in [Side::Forward, Side::Back] {
+            let (rows, cols) = if side == Side::Forward { (n, k) } else { (k, n) };
+            let w = WeightRef { bytes: &bytes, encoding, rows, cols, row_order: RowOrder::Hf };
+            for (kernel, compute) in cases().into_iter().filter(|(kernel, _)| *kernel == Kernel::Avx512) {
+                let of = |m: usize| {
+                    let mut c = vec![f32::NAN; m * n];
+                    product(&Pool::new(2), &mut c, (&x[..m * k], k), Columns::stored(kernel, w, side, compute));
+                    c
+                };
+                let many = of(most);
+                for m in [1, 60, 251] {
+                    assert!(of(m) == many[..m * n], "{kernel:?} {compute:?} {encoding:?} {side:?}, {m} rows");
+                }
+            }
+        }
+    }
+}
+
 /// What is no number stays none, in its row of C or its column.
 #[test]
 fn not_numbers_stay_so() {

@@ -6,9 +6,28 @@ use std::arch::asm;
 pub(super) const MR: usize = 12;
 /// Columns of a packed panel of B.
 pub(super) const NR: usize = 32;
-/// Accumulated products of one tile, `[row][NR]`.
+/// Sums of one tile, `[row][NR]`.
 #[repr(align(64))]
 pub(super) struct Sums(pub [f32; MR * NR]);
+
+/// Where rows of 32 sums are read or written: the first, and the bytes from one to the next.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    pub at: *mut f32,
+    pub step: usize,
+}
+
+impl Rows {
+    /// Nothing but zeros, to be read.
+    pub fn zeros() -> Self {
+        static ZEROS: Sums = Sums([0.0; MR * NR]);
+        Self { at: ZEROS.0.as_ptr().cast_mut(), step: 0 }
+    }
+
+    pub fn of(sums: &mut Sums) -> Self {
+        Self { at: sums.0.as_mut_ptr(), step: size_of::<[f32; NR]>() }
+    }
+}
 
 /// A tile of C: its first element, the length of a row, and how far it reaches.
 #[derive(Clone, Copy)]
@@ -21,19 +40,36 @@ pub(super) struct Tile {
     pub add: bool,
 }
 
-/// `sums[i][j] = Σ a[k][i]·b[k][j]` over `$rows` rows and 32 columns; register of (row, half) given per row.
+impl Tile {
+    /// Twelve whole rows from `first` on, where they are there: what they begin with, and themselves.
+    ///
+    /// # Safety
+    /// The tile has a row `first`.
+    #[inline]
+    pub unsafe fn whole(&self, first: usize) -> Option<(Rows, Rows)> {
+        if self.cols < NR || self.rows - first < MR {
+            return None;
+        }
+        // SAFETY: by contract.
+        let c = Rows { at: unsafe { self.c.add(first * self.stride) }, step: size_of::<f32>() * self.stride };
+        Some((if self.add { c } else { Rows::zeros() }, c))
+    }
+}
+
+/// `to[i][j] = from[i][j] + Σ a[k][i]·b[k][j]` over some rows and 32 columns; registers of (row, half) given per row.
 macro_rules! wide {
-    ($name:ident, $(($a:literal, $x:literal, $low:literal, $high:literal, $to:literal)),*) => {
+    ($name:ident, $(($a:literal, $x:literal, $low:literal, $high:literal)),*) => {
         /// # Safety
-        /// AVX-512F; `a` holds 12·k floats, `b` 32·k, and k > 0.
+        /// AVX-512F; `a` holds 12·k floats, `b` 32·k, and k > 0; the rows are there, and the caller's.
         #[target_feature(enable = "avx512f")]
-        pub(super) unsafe fn $name(a: *const f32, b: *const f32, k: usize, sums: &mut Sums) {
-            // SAFETY: reads a and b as promised, writes only `sums`.
+        pub(super) unsafe fn $name(a: *const f32, b: *const f32, k: usize, from: Rows, to: Rows) {
+            // SAFETY: reads a, b and from as promised, writes only rows of `to`.
             unsafe {
                 asm!(
                     $(
-                        concat!("vpxord zmm", $low, ", zmm", $low, ", zmm", $low),
-                        concat!("vpxord zmm", $high, ", zmm", $high, ", zmm", $high),
+                        concat!("vmovups zmm", $low, ", [{from}]"),
+                        concat!("vmovups zmm", $high, ", [{from} + 64]"),
+                        "add {from}, {step}",
                     )*
                     "2:",
                     "vmovups zmm0, [{b}]",
@@ -50,13 +86,17 @@ macro_rules! wide {
                     "dec {k}",
                     "jnz 2b",
                     $(
-                        concat!("vmovups [{s} + ", $to, "], zmm", $low),
-                        concat!("vmovups [{s} + 64 + ", $to, "], zmm", $high),
+                        concat!("vmovups [{to}], zmm", $low),
+                        concat!("vmovups [{to} + 64], zmm", $high),
+                        "add {to}, {stride}",
                     )*
                     a = inout(reg) a => _,
                     b = inout(reg) b => _,
                     k = inout(reg) k => _,
-                    s = in(reg) sums.0.as_mut_ptr(),
+                    from = inout(reg) from.at => _,
+                    step = in(reg) from.step,
+                    to = inout(reg) to.at => _,
+                    stride = in(reg) to.step,
                     out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
                     out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _, out("zmm12") _, out("zmm13") _,
                     out("zmm14") _, out("zmm15") _, out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _,
@@ -71,42 +111,45 @@ macro_rules! wide {
 
 wide!(
     rows12,
-    (0, 2, 8, 20, 0),
-    (4, 3, 9, 21, 128),
-    (8, 4, 10, 22, 256),
-    (12, 5, 11, 23, 384),
-    (16, 2, 12, 24, 512),
-    (20, 3, 13, 25, 640),
-    (24, 4, 14, 26, 768),
-    (28, 5, 15, 27, 896),
-    (32, 2, 16, 28, 1024),
-    (36, 3, 17, 29, 1152),
-    (40, 4, 18, 30, 1280),
-    (44, 5, 19, 31, 1408)
+    (0, 2, 8, 20),
+    (4, 3, 9, 21),
+    (8, 4, 10, 22),
+    (12, 5, 11, 23),
+    (16, 2, 12, 24),
+    (20, 3, 13, 25),
+    (24, 4, 14, 26),
+    (28, 5, 15, 27),
+    (32, 2, 16, 28),
+    (36, 3, 17, 29),
+    (40, 4, 18, 30),
+    (44, 5, 19, 31)
 );
 wide!(
     rows8,
-    (0, 2, 8, 20, 0),
-    (4, 3, 9, 21, 128),
-    (8, 4, 10, 22, 256),
-    (12, 5, 11, 23, 384),
-    (16, 2, 12, 24, 512),
-    (20, 3, 13, 25, 640),
-    (24, 4, 14, 26, 768),
-    (28, 5, 15, 27, 896)
+    (0, 2, 8, 20),
+    (4, 3, 9, 21),
+    (8, 4, 10, 22),
+    (12, 5, 11, 23),
+    (16, 2, 12, 24),
+    (20, 3, 13, 25),
+    (24, 4, 14, 26),
+    (28, 5, 15, 27)
 );
-wide!(rows4, (0, 2, 8, 20, 0), (4, 3, 9, 21, 128), (8, 4, 10, 22, 256), (12, 5, 11, 23, 384));
+wide!(rows4, (0, 2, 8, 20), (4, 3, 9, 21), (8, 4, 10, 22), (12, 5, 11, 23));
 
-/// As `rows12`, for 16 columns only (the panel's other 16 are not read).
+/// As `rows12`, added to what `sums` holds, for 16 columns only (the panel's other 16 are not read).
 ///
 /// # Safety
-/// AVX-512F; `a` holds 12·k floats, `b` 32·k, and k > 0.
+/// AVX-512F; `a` holds 12·k floats, `b` 32·k.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn half12(a: *const f32, b: *const f32, k: usize, sums: &mut Sums) {
     use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps};
     let mut acc = [_mm512_setzero_ps(); MR];
     // SAFETY: reads a and b as promised, writes only `sums`.
     unsafe {
+        for (i, acc) in acc.iter_mut().enumerate() {
+            *acc = _mm512_loadu_ps(sums.0.as_ptr().add(i * NR));
+        }
         for j in 0..k {
             let x = _mm512_loadu_ps(b.add(j * NR));
             for (i, acc) in acc.iter_mut().enumerate() {

@@ -121,6 +121,10 @@ fn attention_over_a_common_beginning() {
             Segment { query: 39, own: 51, offsets: vec![0], before: vec![] },
         ];
         check_attention(&cpu, (40, 55), heads, &some);
+        // Tiles of keys that begin and end within the ranges.
+        let heads = Heads { heads: 2, kv_heads: 1, head_dim: 3 };
+        let long = [run(0, 70, 1800, &[0..500, 700..1000, 1100..1700]), run(70, 40, 1900, &[0..500, 700..1000])];
+        check_attention(&cpu, (110, 1940), heads, &long);
     }
 }
 
