@@ -219,10 +219,9 @@ fn stored_weights_of_every_encoding() {
     }
 }
 
-/// However many stand beside it: the depths are gone through in one order, whatever stages they are cut into. (AVX2 and tiles
-/// sum up stage by stage.)
+/// However many stand beside it: blocks of eight bits are added in one order, whatever stages they are cut into.
 #[test]
-fn on_avx512_a_row_is_the_same_beside_few_and_many() {
+fn in_eight_bits_a_row_is_the_same_beside_few_and_many() {
     let (n, k, most) = (96, 5632, 512);
     let x = random(1, most * k);
     for encoding in [Encoding::BF16, Encoding::Q8_0] {
@@ -231,7 +230,7 @@ fn on_avx512_a_row_is_the_same_beside_few_and_many() {
         for side in [Side::Forward, Side::Back] {
             let (rows, cols) = if side == Side::Forward { (n, k) } else { (k, n) };
             let w = WeightRef { bytes: &bytes, encoding, rows, cols, row_order: RowOrder::Hf };
-            for (kernel, compute) in cases().into_iter().filter(|(kernel, _)| *kernel == Kernel::Avx512) {
+            for (kernel, compute) in cases().into_iter().filter(|(_, compute)| *compute == Compute::Int8) {
                 let of = |m: usize| {
                     let mut c = vec![f32::NAN; m * n];
                     product(&Pool::new(2), &mut c, (&x[..m * k], k), Columns::stored(kernel, w, side, compute));

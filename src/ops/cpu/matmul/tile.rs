@@ -56,7 +56,8 @@ impl Tile {
     }
 }
 
-/// `to[i][j] = from[i][j] + Σ a[k][i]·b[k][j]` over some rows and 32 columns; registers of (row, half) given per row.
+/// `to[i][j] = Σ a[k][i]·b[k][j] + from[i][j]` over some rows and 32 columns; registers of (row, half) given per row. What
+/// they begin with is added last: begun with it, each of k sums would be rounded as coarsely as a large C.
 macro_rules! wide {
     ($name:ident, $(($a:literal, $x:literal, $low:literal, $high:literal)),*) => {
         /// # Safety
@@ -67,9 +68,8 @@ macro_rules! wide {
             unsafe {
                 asm!(
                     $(
-                        concat!("vmovups zmm", $low, ", [{from}]"),
-                        concat!("vmovups zmm", $high, ", [{from} + 64]"),
-                        "add {from}, {step}",
+                        concat!("vpxord zmm", $low, ", zmm", $low, ", zmm", $low),
+                        concat!("vpxord zmm", $high, ", zmm", $high, ", zmm", $high),
                     )*
                     "2:",
                     "vmovups zmm0, [{b}]",
@@ -86,6 +86,9 @@ macro_rules! wide {
                     "dec {k}",
                     "jnz 2b",
                     $(
+                        concat!("vaddps zmm", $low, ", zmm", $low, ", [{from}]"),
+                        concat!("vaddps zmm", $high, ", zmm", $high, ", [{from} + 64]"),
+                        "add {from}, {step}",
                         concat!("vmovups [{to}], zmm", $low),
                         concat!("vmovups [{to} + 64], zmm", $high),
                         "add {to}, {stride}",
@@ -143,13 +146,12 @@ wide!(rows4, (0, 2, 8, 20), (4, 3, 9, 21), (8, 4, 10, 22), (12, 5, 11, 23));
 /// AVX-512F; `a` holds 12·k floats, `b` 32·k.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn half12(a: *const f32, b: *const f32, k: usize, sums: &mut Sums) {
-    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps};
+    use std::arch::x86_64::{
+        _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
     let mut acc = [_mm512_setzero_ps(); MR];
     // SAFETY: reads a and b as promised, writes only `sums`.
     unsafe {
-        for (i, acc) in acc.iter_mut().enumerate() {
-            *acc = _mm512_loadu_ps(sums.0.as_ptr().add(i * NR));
-        }
         for j in 0..k {
             let x = _mm512_loadu_ps(b.add(j * NR));
             for (i, acc) in acc.iter_mut().enumerate() {
@@ -157,7 +159,8 @@ pub(super) unsafe fn half12(a: *const f32, b: *const f32, k: usize, sums: &mut S
             }
         }
         for (i, acc) in acc.iter().enumerate() {
-            _mm512_storeu_ps(sums.0.as_mut_ptr().add(i * NR), *acc);
+            let at = sums.0.as_mut_ptr().add(i * NR);
+            _mm512_storeu_ps(at, _mm512_add_ps(*acc, _mm512_loadu_ps(at)));
         }
     }
 }
