@@ -51,10 +51,15 @@ fn fewer_bits_are_near_and_only_for_gradients() {
         let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[40, 25, 30, 21]));
         let s = half_distilled(&d);
         let ((one, g), (other, h)) = (grads(&exact, &a, &s, None), grads(&rounded, &a, &s, None));
-        // A bf16 has 8 bits: 2⁻⁹ of each operand, less in a sum; of eight bits the largest in a block has seven, and
-        // what is near two codes may become either.
+        // A bf16 has 8 bits: 2⁻⁹ of each operand, less in a sum; of eight bits the largest in a block has seven. Over
+        // eight sets of examples, eight bits came to 0.139 to 0.156 for the model whose hidden size is smallest, and to
+        // 0.027 to 0.095 for the others.
         let far = apart(&g, &h);
-        let limit = if compute == Compute::Bf16 { 5e-2 } else { 0.2 };
+        let limit = match (compute, name) {
+            (Compute::Bf16, _) => 5e-2,
+            (_, "llama-headdim") => 0.18,
+            _ => 0.11,
+        };
         assert!((1e-5..limit).contains(&far), "{name} in {compute:?}: {far}");
         assert!((one.nll / other.nll - 1.0).abs() < 5e-3, "{name}: {} and {}", one.nll, other.nll);
         let three = Model::new(&w, 3).unwrap().computing(compute).unwrap();
