@@ -17,7 +17,8 @@ pub enum Start {
     Overwrite,
 }
 
-/// Refuses to remove what can still be gone on from, and what a killed run had put aside; says what is removed else, and that there is nothing to go on from.
+/// Puts back what a killed run had put aside. Refuses to remove what can still be gone on from; says what is removed
+/// otherwise, and that there is nothing to go on from.
 pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(), Failure> {
     train::sweep(output)?;
     let left = train::left(output)?;
