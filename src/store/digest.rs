@@ -142,7 +142,7 @@ mod tests {
 
     // FIPS 180-2, appendix B.1.
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    // b3sum 1.5, of the same letters.
+    // BLAKE3 of the same letters: `blake3.blake3(b"abc").hexdigest()` of the Python package blake3 1.0.11.
     const B3_ABC: &str = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";
 
     #[test]
