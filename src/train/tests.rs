@@ -218,6 +218,24 @@ fn a_trial_counts_what_the_run_then_does() {
     }
 }
 
+/// Nine steps take in more tokens, in passes of 8; one pass of the tenth takes in 20, of which the last feeds nothing.
+#[test]
+fn the_largest_step_may_be_that_of_one_long_example() {
+    let mut bench = Bench::new(40);
+    let lengths = [8; 36].into_iter().chain([3, 20, 3, 3]);
+    bench.train.iter_mut().zip(lengths).for_each(|(e, n)| {
+        e.ids = vec![5; n];
+        e.mask = (0..n).map(|k| k > 1).collect();
+    });
+    let mut config = TrainConfig { epochs: 1.0, batch_size: 1, gradient_accumulation: 4, shuffle: false, ..config() };
+    config.lora.dropout = 0.1;
+    let adapter = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
+    let (toy, examples) = (Toy::default(), (bench.train.as_slice(), bench.eval.as_slice()));
+    let adapter = adapter.to_stored(&bench.weights);
+    let course = Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap();
+    assert_eq!((course.steps, course.largest, course.largest_effort.rows), (10, 9, 19));
+}
+
 /// The base is asked in the first epoch, and again only for what there was no room to keep.
 #[test]
 fn what_the_base_teaches_is_counted_once_where_it_is_kept() {
