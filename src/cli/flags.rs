@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Modules, Numbers, Raw};
+use crate::config::{Modules, NO_MODULES_TO_SAVE, Numbers, Raw};
 
 /// Training's settings; the same words with `_` are the config's keys.
 #[derive(Clone, Debug, Default, Args)]
@@ -72,6 +72,9 @@ pub struct Flags {
     /// all-linear, a list such as q_proj,v_proj, or a regular expression of the whole path
     #[arg(long)]
     pub target_modules: Option<Modules>,
+    /// Refused with the reason, as the config's key is
+    #[arg(long, hide = true, value_parser = |_: &str| Err::<String, _>(NO_MODULES_TO_SAVE))]
+    pub modules_to_save: Option<String>,
     /// Only these layers, counted from 0
     #[arg(long, value_delimiter = ',', value_name = "N")]
     pub layers_to_transform: Option<Vec<usize>>,

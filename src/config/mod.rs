@@ -14,7 +14,7 @@ pub use env::Env;
 pub use fault::{ConfigError, nearest};
 pub use memory::Memory;
 pub use models_yaml::{GateRules, ModelsYaml, OnInconclusive, Role, SuiteRef, normalise, same_model};
-pub use raw::{KEYS, Raw};
+pub use raw::{KEYS, NO_MODULES_TO_SAVE, Raw};
 pub use run::{Purpose, RunConfig};
 pub use swap::{NewScalar, Swapped, swap};
 pub use value::{Modules, Numbers};

@@ -132,13 +132,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("shuffle", "no_shuffle"),
 ];
 
+/// Why `modules_to_save` is refused.
+pub const NO_MODULES_TO_SAVE: &str = "whole modules are not trained beside the adapter: a LoRA GGUF can't hold them, \
+                                      and a merged one would replace the base's; name the linear layers in \
+                                      target_modules";
+
 /// What PEFT has and tunesmith does not, with the reason.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    (
-        "modules_to_save",
-        "whole modules are not trained beside the adapter: a LoRA GGUF can't hold them, and a merged one would replace \
-         the base's; name the linear layers in target_modules",
-    ),
+    ("modules_to_save", NO_MODULES_TO_SAVE),
     ("use_dora", "only plain LoRA and rsLoRA are trained; leave it out"),
     ("bias", "biases are not trained; leave it out"),
 ];

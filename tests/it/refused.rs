@@ -29,6 +29,8 @@ fn what_the_base_cannot_take_is_refused_before_the_first_step() {
         place.run(&[&common[..], more].concat()).says(3, words);
         assert!(!place.path("o/metrics.jsonl").exists(), "{words:?}");
     }
+    let whole = [&common[..], &["d.jsonl", "--modules-to-save", "lm_head"]].concat();
+    place.run(&whole).says(2, &["--modules-to-save", "whole modules are not trained", "target_modules"]);
 }
 
 #[test]
