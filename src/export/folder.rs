@@ -158,7 +158,7 @@ fn config(request: &Request<'_>, encoding: Encoding) -> Result<Value, ExportErro
 
 fn tokenizer(request: &Request<'_>, folder: &Path) -> Result<(), ExportError> {
     if request.weights.gguf().is_some() {
-        for (name, text) in tokenizer_files(request) {
+        for (name, text) in tokenizer_files(request)? {
             write_whole(folder.join(name), text.as_bytes())?;
         }
         return Ok(());
@@ -174,11 +174,11 @@ fn tokenizer(request: &Request<'_>, folder: &Path) -> Result<(), ExportError> {
 }
 
 /// `tokenizer.json` and `tokenizer_config.json` of a GGUF base.
-fn tokenizer_files(request: &Request<'_>) -> [(&'static str, String); 2] {
+fn tokenizer_files(request: &Request<'_>) -> Result<[(&'static str, String); 2], ExportError> {
     let mut config = request.tokenizer.to_config_json();
     config["model_max_length"] = json!(request.weights.config().context);
     config["chat_template"] = json!(request.chat_template);
-    [("tokenizer.json", request.tokenizer.to_json()), ("tokenizer_config.json", format!("{config:#}\n"))]
+    Ok([("tokenizer.json", request.tokenizer.to_json()?), ("tokenizer_config.json", format!("{config:#}\n"))])
 }
 
 /// The finished folder to its name; into a folder that is there already, file by file.

@@ -262,7 +262,7 @@ pub fn train(
         None => None,
     };
     let tokenizer_files = [
-        ("tokenizer.json".to_owned(), base.tokenizer.to_json()),
+        ("tokenizer.json".to_owned(), base.tokenizer.to_json()?),
         ("tokenizer_config.json".to_owned(), tokenizer_config(base)),
     ];
     let job = Job {

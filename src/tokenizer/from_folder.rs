@@ -4,14 +4,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use super::vocab::{Kind, Model, Vocab};
+use super::vocab::{Kind, Model, Vocab, too_long};
 use super::{TokenizerError, hashes, metadata, pre, spm};
 
 /// A tokenizer read from a folder.
 pub(super) struct Read {
     pub vocab: Vocab,
-    /// The `tokenizer.json` to run.
-    pub runs: String,
+    pub engine: tokenizers::Tokenizer,
     /// The `tokenizer.json` as it lies there.
     pub original: String,
 }
@@ -32,10 +31,9 @@ pub(super) fn read(folder: &Path) -> Result<Read, TokenizerError> {
     })?;
     let mut json: Json = serde_json::from_str(&original).map_err(|e| bad(format!("tokenizer.json is no JSON: {e}")))?;
     drop_nfc(&mut json);
-    let mut runs = json.to_string();
     let mut vocab = vocabulary(&json, &source)?;
     specials(folder, &mut vocab)?;
-    let engine = tokenizers::Tokenizer::from_bytes(&runs).map_err(|e| bad(e.to_string()))?;
+    let mut engine = tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|e| bad(e.to_string()))?;
     if vocab.bos.is_some() && !said(folder, "add_bos_token")? {
         let probe = engine.encode("a", true).map_err(|e| bad(e.to_string()))?;
         vocab.add_bos = probe.get_ids().first() == vocab.bos.as_ref();
@@ -50,9 +48,9 @@ pub(super) fn read(folder: &Path) -> Result<Read, TokenizerError> {
     let vocab = vocab.settle(&source)?;
     if matches!(vocab.model, Model::Spm { .. }) && vocab.unknown.is_some() {
         // llama.cpp knows one rule for the space before a text; the folder may say another.
-        runs = metadata::tokenizer_json(&vocab, &source)?.to_string();
+        engine = metadata::engine(&vocab, &source)?;
     }
-    Ok(Read { vocab, runs, original })
+    Ok(Read { vocab, engine, original })
 }
 
 /// llama.cpp normalises nothing, so neither does training: a text in another form is then the same in both.
@@ -130,6 +128,12 @@ fn vocabulary(json: &Json, source: &str) -> Result<Vocab, TokenizerError> {
     let names: Vec<String> =
         tokens.iter().enumerate().map(|(i, t)| t.map_or_else(|| format!("[PAD{i}]"), str::to_owned)).collect();
     let merges = merges(model).ok_or_else(|| bad("tokenizer.json's merges are no pairs".to_owned()))?;
+    if let Some(reason) = too_long(entries.keys().map(String::as_str), &merges) {
+        return Err(bad(reason));
+    }
+    if model["continuing_subword_prefix"].as_str().is_some_and(|prefix| !prefix.is_empty()) {
+        return Err(bad("its pieces have a continuing_subword_prefix, which no GGUF can say".to_owned()));
+    }
     let model = kind_of_model(json, merges, &names, fallback).ok_or_else(|| {
         bad("it is neither byte-level BPE nor SentencePiece's BPE, the two that a GGUF can hold".to_owned())
     })?;

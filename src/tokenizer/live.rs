@@ -17,7 +17,8 @@ struct Live {
     /// The file or folder, for messages.
     source: String,
     engine: tokenizers::Tokenizer,
-    json: String,
+    /// A folder's own `tokenizer.json`.
+    json: Option<String>,
     vocab: Vocab,
     /// By id.
     bytes: Vec<Vec<u8>>,
@@ -47,31 +48,28 @@ impl Tokenizer {
     /// From GGUF metadata alone; `source` names it in errors.
     pub fn from_metadata(all: &Metadata, source: &str) -> Result<Self, TokenizerError> {
         let vocab = from_gguf::vocab(all, source)?;
-        let json = metadata::tokenizer_json(&vocab, source)?.to_string();
+        let engine = metadata::engine(&vocab, source)?;
         let keys = all.iter().filter(|(k, _)| k.starts_with("tokenizer.ggml.")).map(|(k, v)| (k.clone(), v.clone()));
-        Self::start(vocab, &json, json.clone(), Some(keys.collect()), source)
+        Ok(Self::start(vocab, engine, (None, Some(keys.collect())), source))
     }
 
     /// A folder with `tokenizer.json` (and `tokenizer_config.json`, where the special tokens and BOS rule stand).
     pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
         let source = folder.display().to_string();
         let read = from_folder::read(folder)?;
-        Self::start(read.vocab, &read.runs, read.original, None, &source)
+        Ok(Self::start(read.vocab, read.engine, (Some(read.original), None), &source))
     }
 
     fn start(
         vocab: Vocab,
-        runs: &str,
-        json: String,
-        gguf: Option<Metadata>,
+        engine: tokenizers::Tokenizer,
+        (json, gguf): (Option<String>, Option<Metadata>),
         source: &str,
-    ) -> Result<Self, TokenizerError> {
-        let engine = tokenizers::Tokenizer::from_bytes(runs)
-            .map_err(|e| TokenizerError::Bad(source.to_owned(), e.to_string()))?;
+    ) -> Self {
         let texts = vocab.tokens.iter().enumerate().filter(|(_, t)| ends::is_end_text(t));
         let ends = texts.map(|(i, _)| i as u32).chain(vocab.eos).chain(vocab.ends.iter().copied()).collect();
         let bytes = pieces::bytes(&vocab);
-        Ok(Self(Arc::new(Live { source: source.to_owned(), engine, json, vocab, bytes, ends, gguf })))
+        Self(Arc::new(Live { source: source.to_owned(), engine, json, vocab, bytes, ends, gguf }))
     }
 
     /// Special tokens written in the text are parsed; no BOS is added.
@@ -160,8 +158,11 @@ impl Tokenizer {
     }
 
     /// The `tokenizer.json` text, for the adapter's folder: a folder's own, unchanged.
-    pub fn to_json(&self) -> String {
-        self.0.json.clone()
+    pub fn to_json(&self) -> Result<String, TokenizerError> {
+        match &self.0.json {
+            Some(own) => Ok(own.clone()),
+            None => Ok(metadata::tokenizer_json(&self.0.vocab, &self.0.source)?.to_string()),
+        }
     }
 
     /// `tokenizer_config.json` to stand beside it: class, special tokens and BOS rule (no chat template).

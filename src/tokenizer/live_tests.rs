@@ -49,6 +49,19 @@ fn smollm2_gives_the_ids_of_llama_cpp() {
     assert!(t.decode(&[49152]).unwrap_err().to_string().contains("49152"));
 }
 
+/// What is built of a vocabulary is what the library makes of the file that is written of it.
+#[test]
+fn the_tokenizer_at_work_is_that_of_the_file() {
+    let folder = std::path::PathBuf::from(need("TUNESMITH_LLAMA_CPP")).join("models");
+    for name in ["llama-bpe", "qwen2", "llama-spm"] {
+        let gguf = Gguf::open(folder.join(format!("ggml-vocab-{name}.gguf"))).unwrap();
+        let t = Tokenizer::from_gguf(&gguf).unwrap();
+        let read = tokenizers::Tokenizer::from_bytes(t.to_json().unwrap()).unwrap();
+        let of = |engine: &tokenizers::Tokenizer| serde_json::to_value(engine).unwrap();
+        assert!(of(&t.0.engine) == of(&read), "{name}");
+    }
+}
+
 /// llama.cpp's own truth: 46 strings for each vocabulary.
 #[test]
 fn real_vocabularies_give_the_ids_of_llama_cpp() {
@@ -81,10 +94,10 @@ fn a_folder_made_of_a_gguf_becomes_the_same_gguf() {
         let gguf = Gguf::open(folder.join(format!("ggml-vocab-{name}.gguf"))).unwrap();
         let first = Tokenizer::from_gguf(&gguf).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("tokenizer.json"), first.to_json()).unwrap();
+        std::fs::write(dir.path().join("tokenizer.json"), first.to_json().unwrap()).unwrap();
         std::fs::write(dir.path().join("tokenizer_config.json"), first.to_config_json().to_string()).unwrap();
         let second = Tokenizer::from_folder(dir.path()).unwrap();
-        assert_eq!(second.to_json(), first.to_json());
+        assert_eq!(second.to_json().unwrap(), first.to_json().unwrap());
         assert_eq!(ids(&second, text), ids(&first, text), "{name}");
         assert_eq!((second.bos(), second.eos(), second.adds_bos()), (first.bos(), first.eos(), first.adds_bos()));
         let keys = second.to_gguf_metadata().unwrap();
@@ -196,6 +209,10 @@ fn a_folder_without_its_parts_says_so() {
     assert!(say().contains("small number"));
     write(json!({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a"]}}));
     assert!(say().contains("pairs"));
+    write(json!({"model": {"type": "BPE", "vocab": {"aa": 0, "bb": 1}, "merges": ["aa bb"]}}));
+    assert!(say().contains("the merge \"aa\" \"bb\" makes none of its tokens"));
+    write(json!({"model": {"type": "BPE", "vocab": {"aa": 0}, "merges": [], "continuing_subword_prefix": "###"}}));
+    assert!(say().contains("continuing_subword_prefix"));
     write(json!({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}));
     assert!(say().contains("byte-level"));
 }
@@ -204,7 +221,7 @@ fn a_folder_without_its_parts_says_so() {
 fn a_folder_of_an_unknown_pre_tokenizer_trains_but_makes_no_gguf() {
     let t = Tokenizer::from_metadata(&small(), "small").unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let mut json: Json = serde_json::from_str(&t.to_json()).unwrap();
+    let mut json: Json = serde_json::from_str(&t.to_json().unwrap()).unwrap();
     json["normalizer"] = json!({"type": "NFC"});
     std::fs::write(dir.path().join("tokenizer.json"), json.to_string()).unwrap();
     std::fs::write(dir.path().join("special_tokens_map.json"), r#"{"eos_token": {"content": "<s>"}}"#).unwrap();

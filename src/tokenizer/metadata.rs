@@ -1,64 +1,125 @@
-//! A vocabulary as the `tokenizer.json` that behaves as llama.cpp does with it.
+//! A vocabulary as the `tokenizer.json` that behaves as llama.cpp does with it, and the tokenizer that this is.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json, json};
+use tokenizers::AddedToken;
+use tokenizers::models::bpe::{self, BPE};
 
 use super::vocab::{Kind, Model, Vocab};
 use super::{TokenizerError, pre, spm};
 
+/// What a `tokenizer.json` says beside its tokens.
+struct Parts<'v> {
+    normalizer: Json,
+    pre_tokenizer: Json,
+    decoder: Json,
+    merges: Cow<'v, [(String, String)]>,
+    ignore_merges: bool,
+    /// Makes it SentencePiece's: bytes stand in for what is not known.
+    unknown: Option<&'v str>,
+}
+
 /// `tokenizer.json` of a vocabulary.
 pub(super) fn tokenizer_json(vocab: &Vocab, source: &str) -> Result<Json, TokenizerError> {
+    let parts = parts(vocab, source)?;
     let mut ids = Map::new();
     for (i, token) in vocab.tokens.iter().enumerate() {
         ids.entry(token.clone()).or_insert(json!(i));
     }
-    let (normalizer, pre_tokenizer, decoder, model) = match &vocab.model {
-        Model::ByteLevel { pre: name, merges } => byte_level(name.unwrap_or("default"), merges, ids)?,
-        Model::Spm { scores, space_prefix } => spm_parts(vocab, scores, *space_prefix, ids, source)?,
-    };
-    Ok(json!({
+    let added = added(vocab).map(|(id, text, special)| {
+        json!({"id": id, "content": text, "single_word": false, "lstrip": false, "rstrip": false,
+               "normalized": false, "special": special})
+    });
+    let bpe = json!({
+        "type": "BPE",
+        "dropout": null,
+        "unk_token": parts.unknown,
+        "continuing_subword_prefix": null,
+        "end_of_word_suffix": null,
+        "fuse_unk": parts.unknown.is_some(),
+        "byte_fallback": parts.unknown.is_some(),
+        "ignore_merges": parts.ignore_merges,
+        "vocab": ids,
+        "merges": parts.merges,
+    });
+    Ok(around(vocab, &parts, (added.collect(), bpe)))
+}
+
+/// The tokenizer that this file is: its tokens are not read as JSON, which takes the library longer than all else.
+pub(super) fn engine(vocab: &Vocab, source: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    let bad = |e: tokenizers::Error| TokenizerError::Bad(source.to_owned(), e.to_string());
+    let parts = parts(vocab, source)?;
+    let none = json!({"type": "BPE", "vocab": {}, "merges": []});
+    let shell = around(vocab, &parts, (Vec::new(), none)).to_string();
+    let mut engine = tokenizers::Tokenizer::from_bytes(shell).map_err(bad)?;
+    let mut ids = bpe::Vocab::default();
+    for (i, token) in vocab.tokens.iter().enumerate() {
+        ids.entry(token.clone()).or_insert(i as u32);
+    }
+    let mut model = BPE::builder()
+        .vocab_and_merges(ids, parts.merges.into_owned())
+        .ignore_merges(parts.ignore_merges)
+        .fuse_unk(parts.unknown.is_some())
+        .byte_fallback(parts.unknown.is_some());
+    if let Some(unknown) = parts.unknown {
+        model = model.unk_token(unknown.to_owned());
+    }
+    engine.with_model(model.build().map_err(bad)?);
+    let added = added(vocab).map(|(_, text, special)| AddedToken::from(text, special).normalized(false));
+    engine.add_tokens(added).map_err(bad)?;
+    Ok(engine)
+}
+
+fn around(vocab: &Vocab, parts: &Parts<'_>, (added, model): (Vec<Json>, Json)) -> Json {
+    json!({
         "version": "1.0",
         "truncation": null,
         "padding": null,
-        "added_tokens": added(vocab),
-        "normalizer": normalizer,
-        "pre_tokenizer": pre_tokenizer,
+        "added_tokens": added,
+        "normalizer": parts.normalizer,
+        "pre_tokenizer": parts.pre_tokenizer,
         "post_processor": post_processor(vocab),
-        "decoder": decoder,
+        "decoder": parts.decoder,
         "model": model,
-    }))
+    })
 }
 
-fn added(vocab: &Vocab) -> Vec<Json> {
+/// Id, text, whether it is special.
+fn added(vocab: &Vocab) -> impl Iterator<Item = (usize, &str, bool)> {
     let tokens = vocab.tokens.iter().zip(&vocab.kinds).enumerate();
     let wanted = tokens.filter(|(_, (text, kind))| kind.is_added() && !text.is_empty());
-    wanted
-        .map(|(id, (text, kind))| {
-            json!({"id": id, "content": text, "single_word": false, "lstrip": false, "rstrip": false,
-                   "normalized": false, "special": *kind != Kind::UserDefined})
-        })
-        .collect()
+    wanted.map(|(id, (text, kind))| (id, text.as_str(), *kind != Kind::UserDefined))
 }
 
-/// (normalizer, pre_tokenizer, decoder, model)
-type Parts = (Json, Json, Json, Json);
+fn parts<'v>(vocab: &'v Vocab, source: &str) -> Result<Parts<'v>, TokenizerError> {
+    match &vocab.model {
+        Model::ByteLevel { pre: name, merges } => byte_level(name.unwrap_or("default"), merges),
+        Model::Spm { scores, space_prefix } => spm_parts(vocab, scores, *space_prefix, source),
+    }
+}
 
-fn byte_level(name: &str, merges: &[(String, String)], ids: Map<String, Json>) -> Result<Parts, TokenizerError> {
+fn byte_level<'v>(name: &str, merges: &'v [(String, String)]) -> Result<Parts<'v>, TokenizerError> {
     let (row, _) = pre::by_name(name).ok_or_else(|| TokenizerError::UnknownPre(name.to_owned()))?;
-    let decoder = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true});
-    Ok((Json::Null, row.json(), decoder, bpe(ids, json!(merges), row.ignore_merges, None)))
+    Ok(Parts {
+        normalizer: Json::Null,
+        pre_tokenizer: row.json(),
+        decoder: json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true}),
+        merges: merges.into(),
+        ignore_merges: row.ignore_merges,
+        unknown: None,
+    })
 }
 
-fn spm_parts(
-    vocab: &Vocab,
+fn spm_parts<'v>(
+    vocab: &'v Vocab,
     scores: &[f32],
     space_prefix: bool,
-    ids: Map<String, Json>,
     source: &str,
-) -> Result<Parts, TokenizerError> {
+) -> Result<Parts<'v>, TokenizerError> {
     let unknown = vocab.unknown.and_then(|id| vocab.tokens.get(id as usize)).ok_or_else(|| {
         TokenizerError::Bad(source.to_owned(), "a SentencePiece vocabulary without an unknown token".to_owned())
     })?;
-    let merges = spm::merges(&vocab.tokens, &vocab.kinds, scores);
     let replace = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
     let mut decoders = vec![
         json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "}),
@@ -71,23 +132,15 @@ fn spm_parts(
     } else {
         replace
     };
-    let decoder = json!({"type": "Sequence", "decoders": decoders});
-    Ok((normalizer, Json::Null, decoder, bpe(ids, json!(merges), false, Some(unknown))))
-}
-
-/// `unknown` makes it SentencePiece's: bytes stand in for what is not known.
-fn bpe(ids: Map<String, Json>, merges: Json, ignore_merges: bool, unknown: Option<&str>) -> Json {
-    json!({
-        "type": "BPE",
-        "dropout": null,
-        "unk_token": unknown,
-        "continuing_subword_prefix": null,
-        "end_of_word_suffix": null,
-        "fuse_unk": unknown.is_some(),
-        "byte_fallback": unknown.is_some(),
-        "ignore_merges": ignore_merges,
-        "vocab": ids,
-        "merges": merges,
+    let merges = spm::merges(&vocab.tokens, &vocab.kinds, scores);
+    let merges = merges.into_iter().map(|(l, r)| (l.to_owned(), r.to_owned()));
+    Ok(Parts {
+        normalizer,
+        pre_tokenizer: Json::Null,
+        decoder: json!({"type": "Sequence", "decoders": decoders}),
+        merges: merges.collect::<Vec<_>>().into(),
+        ignore_merges: false,
+        unknown: Some(unknown),
     })
 }
 

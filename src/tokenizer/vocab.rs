@@ -80,6 +80,11 @@ impl Vocab {
         if self.kinds.len() != n {
             return bad(format!("it has {n} tokens but {} token types", self.kinds.len()));
         }
+        if let Model::ByteLevel { merges, .. } = &self.model
+            && let Some(reason) = too_long(self.tokens.iter().map(String::as_str), merges)
+        {
+            return bad(reason);
+        }
         for (what, id) in [("bos", self.bos), ("eos", self.eos), ("unknown", self.unknown)] {
             if let Some(id) = id.filter(|id| *id as usize >= n) {
                 return bad(format!("its {what} token is {id}, but there are only {n} tokens"));
@@ -96,4 +101,11 @@ impl Vocab {
         self.add_eos &= self.eos.is_some();
         Ok(self)
     }
+}
+
+/// A merge that makes more than any of these tokens, said: the library panics at it.
+pub(super) fn too_long<'t>(tokens: impl Iterator<Item = &'t str>, merges: &[(String, String)]) -> Option<String> {
+    let longest = tokens.map(str::len).max().unwrap_or(0);
+    let (l, r) = merges.iter().find(|(l, r)| l.len() + r.len() > longest)?;
+    Some(format!("the merge {l:?} {r:?} makes none of its tokens"))
 }
