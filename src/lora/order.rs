@@ -22,10 +22,13 @@ impl Adapter<Hf> {
 }
 
 impl Adapter<Stored> {
-    pub fn to_hf(&self, weights: &Weights) -> Adapter<Hf> {
-        let one = |id, pair: &Pair| Pair { a: pair.a.clone(), b: b_in_hf(id, pair, weights).into_owned() };
-        let pairs = self.pairs.iter().map(|(&id, pair)| (id, one(id, pair))).collect();
-        Adapter::from_pairs(self.config.clone(), pairs)
+    pub fn into_hf(mut self, weights: &Weights) -> Adapter<Hf> {
+        for (&id, pair) in &mut self.pairs {
+            if let Cow::Owned(b) = b_in_hf(id, pair, weights) {
+                pair.b = b;
+            }
+        }
+        Adapter::from_pairs(self.config, self.pairs)
     }
 }
 

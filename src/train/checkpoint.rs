@@ -86,12 +86,19 @@ pub(super) fn save(
 ) -> Result<PathBuf, TrainError> {
     let target = folder(job.output, position.step);
     let work = WholeFolder::create(&target)?;
-    adapter.save(work.path(), job.base_name, job.weights)?;
-    moments_file::write(&work.path().join(FILES[2]), moments, job.weights)?;
-    let mut files = std::collections::BTreeMap::new();
-    for name in FILES {
-        files.insert(name.to_owned(), Digest::of_file(work.path().join(name))?);
-    }
+    let (weights, path) = (job.weights, work.path());
+    let digest = |name: &str| Ok::<_, TrainError>((name.to_owned(), Digest::of_file(path.join(name))?));
+    // Hundreds of MB, and the end of a short training: two at a time.
+    let files = std::thread::scope(|scope| {
+        let optimizer = scope.spawn(|| {
+            moments_file::write(&path.join(FILES[2]), moments, weights)?;
+            digest(FILES[2])
+        });
+        adapter.save(path, job.base_name, weights)?;
+        let of_adapter = [digest(FILES[0])?, digest(FILES[1])?];
+        let optimizer = optimizer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok::<_, TrainError>(of_adapter.into_iter().chain([optimizer]).collect())
+    })?;
     let state = State {
         format: FORMAT,
         tunesmith_version: env!("CARGO_PKG_VERSION").to_owned(),

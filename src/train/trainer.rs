@@ -238,14 +238,16 @@ impl<'t, 'a> Trainer<'t, 'a> {
     /// `final/`: the adapter, the last or the best, in PEFT's layout; the tokenizer's files.
     fn finish(mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
         let step = self.best_step().unwrap_or(self.position.step);
-        let adapter = if step == self.position.step {
-            self.adapter.to_hf(self.job.weights)
-        } else {
-            checkpoint::adapter_at(self.job, step, &self.adapter.config)?
+        let best = match step == self.position.step {
+            true => None,
+            false => Some(checkpoint::adapter_at(self.job, step, &self.adapter.config)?),
         };
         let folder = self.job.output.join("final");
         let work = WholeFolder::create(&folder)?;
-        adapter.save(work.path(), self.job.base_name)?;
+        match &best {
+            Some(best) => best.save(work.path(), self.job.base_name)?,
+            None => self.adapter.save(work.path(), self.job.base_name, self.job.weights)?,
+        }
         for (name, text) in self.job.tokenizer_files {
             write_whole(work.path().join(name), text.as_bytes())?;
         }
@@ -253,7 +255,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let summary = self.summary(step);
         self.metrics.line(&summary)?;
         on_event(&Event::Saved { step: self.position.step, folder });
-        Ok((adapter, summary))
+        Ok((best.unwrap_or_else(|| self.adapter.into_hf(self.job.weights)), summary))
     }
 }
 

@@ -134,5 +134,5 @@ pub fn gradients(
         nll += sums.nll;
     }
     let grads = Adapter::<Stored> { config: adapter.config.clone(), pairs: grads, order: PhantomData };
-    (nll / tokens as f64, grads.to_hf(weights))
+    (nll / tokens as f64, grads.into_hf(weights))
 }
