@@ -23,6 +23,7 @@ class Case:
     config: dict
     peft: tuple = PLAIN
     bases: tuple = ("folder",)  # what tunesmith trains from: folder, gguf (the wheel's), q4_k_m
+    within: tuple = ()  # (base, size): tunesmith under --max-memory, too
     by: str = "wall"  # what the ratio is of: wall (start to saved adapter) or speed (from the second step on)
     warm: int | None = 4  # steps in the warm-up round; None: all
 
@@ -35,8 +36,9 @@ USERS = dict(batch_size=2)
 
 CASES = [
     Case("demo", "the demo: SmolLM2-135M-Instruct, 417 examples and a quarter replay, batches of 8, two epochs", "smollm2",
-         "data/demo/train.jsonl", {**DEMO, "replay": "auto", "replay_share": 0.25}, bases=("gguf",), warm=8),
-    Case("demo-without-replay", "the same without replay", "smollm2", "data/demo/train.jsonl", DEMO, bases=("gguf",), warm=8),
+         "data/demo/train.jsonl", {**DEMO, "replay": "auto", "replay_share": 0.25}, bases=("gguf",), within=(("gguf", "700MiB"),), warm=8),
+    Case("demo-without-replay", "the same without replay", "smollm2", "data/demo/train.jsonl", DEMO, bases=("gguf",),
+         within=(("gguf", "600MiB"),), warm=8),
     Case("realistic", "SmolLM2, 200 chat examples, one system prompt of 300 tokens and 20 to 300 further ones, loss on the answers, "
          "batches of 4, one epoch", "smollm2", "realistic", dict(batch_size=4), peft=TRL, bases=("gguf",)),
     Case("realistic-accumulated", "the same, 4 batches of 4 a step", "smollm2", "realistic", dict(batch_size=4, gradient_accumulation=4),
@@ -44,7 +46,7 @@ CASES = [
     Case("dense-smollm2", "SmolLM2, 4 × 512 full-length, every token trained, 8 steps", "smollm2", "dense", DENSE, bases=("gguf",), by="speed"),
     Case("dense-35m", "a llama of 35M, 4 × 512 full-length, every token trained, 8 steps", "llama35m", "dense", DENSE, by="speed"),
     Case("tiny1b", "TinyLlama's shape (1.1B), 1 × 512, 3 timed steps", "tinyllama", "dense", {**DENSE, "batch_size": 1, "max_steps": 4},
-         bases=("folder", "q4_k_m"), by="speed", warm=2),
+         bases=("folder", "q4_k_m"), within=(("folder", "2700MiB"), ("q4_k_m", "1300MiB")), by="speed", warm=2),
     Case("users-tinyllama", "10 short examples, one epoch, batches of 2, TinyLlama's shape", "tinyllama", "short", USERS,
          bases=("folder", "q4_k_m"), warm=None),
     Case("users-qwen", "10 short examples, one epoch, batches of 2, Qwen2.5-1.5B's shape", "qwen1.5b", "short", USERS,

@@ -56,14 +56,12 @@ class Bench:
         print(note, file=sys.stderr, flush=True)
         return done
 
-    def our_arms(self, fastest_peak: float) -> dict:
+    def our_arms(self) -> dict:
         """By name; in fewer bits where the CPU has what they are offered for."""
         arms = {f"tunesmith, {kind}": (kind, []) for kind in self.case.bases}
+        arms |= {f"tunesmith, {kind}, within {size}": (kind, ["--max-memory", size]) for kind, size in self.case.within}
         if fewer := report.fewer_bits():
-            arms |= {f"tunesmith, {kind}, {fewer}": (kind, ["--compute", fewer]) for kind in self.case.bases}
-        if self.case.name.startswith("demo"):
-            third = f"{int(fastest_peak / 3)}MiB"
-            arms["tunesmith, a third of the memory"] = (self.case.bases[0], ["--max-memory", third])
+            arms |= {f"{name}, {fewer}": (kind, [*words, "--compute", fewer]) for name, (kind, words) in arms.items()}
         return arms
 
     def measure(self) -> dict:
@@ -81,7 +79,7 @@ class Bench:
         usual = max((arm for arm in warm if arm[0] != "PEFT lean"), key=lambda arm: key(warm[arm]), default=fastest)
         if not (self.args.quick or self.args.fastest_only):
             theirs[f"{usual[0]} {usual[1]}"] = usual
-        ours = self.our_arms(warm[fastest].peak)
+        ours = self.our_arms()
         turns = [(name, lambda a=arm: self.theirs(a)) for name, arm in theirs.items()]
         turns += [(name, lambda a=arm: self.ours(a)) for name, arm in ours.items()]
         runs = {name: [] for name, _ in turns}
