@@ -88,15 +88,19 @@ pub(super) fn save(
     let work = WholeFolder::create(&target)?;
     let (weights, path) = (job.weights, work.path());
     let digest = |name: &str| Ok::<_, TrainError>((name.to_owned(), Digest::of_file(path.join(name))?));
-    // Hundreds of MB, and the end of a short training: two at a time.
+    let write_optimizer = || {
+        moments_file::write(&path.join(FILES[2]), moments, weights)?;
+        digest(FILES[2])
+    };
+    // Hundreds of MB, and the end of a short training: two at a time, if a thread can be started.
     let files = std::thread::scope(|scope| {
-        let optimizer = scope.spawn(|| {
-            moments_file::write(&path.join(FILES[2]), moments, weights)?;
-            digest(FILES[2])
-        });
+        let beside = std::thread::Builder::new().spawn_scoped(scope, write_optimizer);
         adapter.save(path, job.base_name, weights)?;
         let of_adapter = [digest(FILES[0])?, digest(FILES[1])?];
-        let optimizer = optimizer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let optimizer = match beside {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+            Err(_) => write_optimizer()?,
+        };
         Ok::<_, TrainError>(of_adapter.into_iter().chain([optimizer]).collect())
     })?;
     let state = State {
