@@ -30,17 +30,17 @@ pub(super) fn read(folder: &Path) -> Result<Read, TokenizerError> {
         bad(format!("it has no tokenizer.json{hint}"))
     })?;
     let mut json: Json = serde_json::from_str(&original).map_err(|e| bad(format!("tokenizer.json is no JSON: {e}")))?;
-    drop_nfc(&mut json);
+    as_llama_cpp(&mut json);
     let mut vocab = vocabulary(&json, &source)?;
     specials(folder, &mut vocab)?;
-    let mut engine = tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|e| bad(e.to_string()))?;
+    let mut engine = safely(|| tokenizers::Tokenizer::from_bytes(json.to_string())).map_err(bad)?;
     if vocab.bos.is_some() && !said(folder, "add_bos_token")? {
-        let probe = engine.encode("a", true).map_err(|e| bad(e.to_string()))?;
+        let probe = safely(|| engine.encode("a", true)).map_err(bad)?;
         vocab.add_bos = probe.get_ids().first() == vocab.bos.as_ref();
     }
     if let Model::ByteLevel { pre: name, .. } = &mut vocab.model {
         // (The text is in NFC already.)
-        let ids = engine.encode(hashes::TEXT, true).map_err(|e| bad(e.to_string()))?;
+        let ids = safely(|| engine.encode(hashes::TEXT, true)).map_err(bad)?;
         let ignore_merges = json["model"]["ignore_merges"].as_bool().unwrap_or(false);
         *name = hashes::lookup(&hashes::of_ids(ids.get_ids()))
             .or_else(|| pre::by_structure(&json["pre_tokenizer"], ignore_merges));
@@ -53,8 +53,25 @@ pub(super) fn read(folder: &Path) -> Result<Read, TokenizerError> {
     Ok(Read { vocab, engine, original })
 }
 
-/// llama.cpp normalises nothing, so neither does training: a text in another form is then the same in both.
-fn drop_nfc(json: &mut Json) {
+/// The library panics at some files (tokenizers 0.23: a post-processor's token that is not listed, a pre-tokenizer's length
+/// of 0); a base's file must not bring us down.
+fn safely<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|e| e.to_string()),
+        Err(_) => Err("the tokenizers library broke on its tokenizer.json".to_owned()),
+    }
+}
+
+/// llama.cpp normalises nothing, so neither does training: a text in another form is then the same in both. Nor does it
+/// drop merges, or know the lengths that somebody cut and filled texts to before the file was saved.
+fn as_llama_cpp(json: &mut Json) {
+    if let Some(file) = json.as_object_mut() {
+        file.remove("truncation");
+        file.remove("padding");
+    }
+    if let Some(model) = json.pointer_mut("/model").and_then(Json::as_object_mut) {
+        model.remove("dropout");
+    }
     if json["normalizer"]["type"] == "NFC" {
         json["normalizer"] = Json::Null;
     }
@@ -131,8 +148,10 @@ fn vocabulary(json: &Json, source: &str) -> Result<Vocab, TokenizerError> {
     if let Some(reason) = too_long(entries.keys().map(String::as_str), &merges) {
         return Err(bad(reason));
     }
-    if model["continuing_subword_prefix"].as_str().is_some_and(|prefix| !prefix.is_empty()) {
-        return Err(bad("its pieces have a continuing_subword_prefix, which no GGUF can say".to_owned()));
+    for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
+        if model[key].as_str().is_some_and(|affix| !affix.is_empty()) {
+            return Err(bad(format!("its pieces have a {key}, which a GGUF can't hold")));
+        }
     }
     let model = kind_of_model(json, merges, &names, fallback).ok_or_else(|| {
         bad("it is neither byte-level BPE nor SentencePiece's BPE, the two that a GGUF can hold".to_owned())
@@ -168,7 +187,9 @@ fn merges(model: &Json) -> Option<Vec<(String, String)>> {
         Json::Array(a) if a.len() == 2 => Some((a[0].as_str()?.to_owned(), a[1].as_str()?.to_owned())),
         _ => None,
     };
-    model["merges"].as_array()?.iter().map(pair).collect()
+    // The first line of a merges.txt, which the library passes over, too.
+    let version = |m: &&Json| m.as_str().is_some_and(|line| line.starts_with("#version"));
+    model["merges"].as_array()?.iter().filter(|m| !version(m)).map(pair).collect()
 }
 
 fn kind_of_model(json: &Json, merges: Vec<(String, String)>, tokens: &[String], fallback: bool) -> Option<Model> {

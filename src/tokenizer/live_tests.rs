@@ -49,7 +49,7 @@ fn smollm2_gives_the_ids_of_llama_cpp() {
     assert!(t.decode(&[49152]).unwrap_err().to_string().contains("49152"));
 }
 
-/// What is built of a vocabulary is what the library makes of the file that is written of it.
+/// What is built from a vocabulary is what the library makes of the file written from it.
 #[test]
 fn the_tokenizer_at_work_is_that_of_the_file() {
     let folder = std::path::PathBuf::from(need("TUNESMITH_LLAMA_CPP")).join("models");
@@ -187,6 +187,8 @@ fn faults_are_named() {
     assert!(say(with("merges", Some(Value::Strings(vec!["ab".into()])))).contains("\"ab\""));
     assert!(say(with("merges", Some(Value::Strings(vec!["é".into()])))).contains("é"));
     say(with("merges", Some(Value::Strings(vec!["x yz".into()]))));
+    let e = say(with("merges", Some(Value::Strings(vec!["<|im_start|> <|im_end|>".into()]))));
+    assert!(e.contains("makes none of its tokens"), "{e}");
     let mut spm = with("model", text("llama"));
     assert!(say(spm.clone()).contains("scores"));
     let n = small()["tokenizer.ggml.tokens"].as_strings().unwrap().len();
@@ -213,6 +215,15 @@ fn a_folder_without_its_parts_says_so() {
     assert!(say().contains("the merge \"aa\" \"bb\" makes none of its tokens"));
     write(json!({"model": {"type": "BPE", "vocab": {"aa": 0}, "merges": [], "continuing_subword_prefix": "###"}}));
     assert!(say().contains("continuing_subword_prefix"));
+    write(json!({"model": {"type": "BPE", "vocab": {"aa": 0}, "merges": [], "end_of_word_suffix": "</w>"}}));
+    assert!(say().contains("end_of_word_suffix"));
+    let mut breaks: Json =
+        serde_json::from_str(&Tokenizer::from_metadata(&small(), "small").unwrap().to_json().unwrap()).unwrap();
+    let first = json!({"type": "FixedLength", "length": 0});
+    breaks["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": [first, breaks["pre_tokenizer"]]});
+    write(breaks);
+    let e = say();
+    assert!(e.contains("the tokenizers library broke on its tokenizer.json"), "{e}");
     write(json!({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}));
     assert!(say().contains("byte-level"));
 }
@@ -231,6 +242,13 @@ fn a_folder_of_an_unknown_pre_tokenizer_trains_but_makes_no_gguf() {
     assert_eq!(known.to_gguf_metadata().unwrap()["tokenizer.ggml.pre"], Value::String("gpt-2".into()));
     assert_eq!(known.eos(), known.id("<s>"));
     assert!(known.is_end(3) && known.is_end(4) && !known.is_end(5));
+    // Lengths to cut and to fill to are those of the texts that somebody had when the file was saved; masks of merges, too.
+    let text = "hello ".repeat(40);
+    json["truncation"] = json!({"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0});
+    json["padding"] = json!({"strategy": {"Fixed": 500}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "!"});
+    json["model"]["dropout"] = json!(0.9);
+    std::fs::write(dir.path().join("tokenizer.json"), json.to_string()).unwrap();
+    assert_eq!(ids(&Tokenizer::from_folder(dir.path()).unwrap(), &text), ids(&known, &text));
     json["pre_tokenizer"]["add_prefix_space"] = json!(true);
     std::fs::write(dir.path().join("tokenizer.json"), json.to_string()).unwrap();
     let unknown = Tokenizer::from_folder(dir.path()).unwrap();

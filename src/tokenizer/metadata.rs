@@ -1,4 +1,4 @@
-//! A vocabulary as the `tokenizer.json` that behaves as llama.cpp does with it, and the tokenizer that this is.
+//! A vocabulary as the `tokenizer.json` that behaves as llama.cpp does with it, and as a tokenizer at work.
 
 use std::borrow::Cow;
 
@@ -46,7 +46,8 @@ pub(super) fn tokenizer_json(vocab: &Vocab, source: &str) -> Result<Json, Tokeni
     Ok(around(vocab, &parts, (added.collect(), bpe)))
 }
 
-/// The tokenizer that this file is: its tokens are not read as JSON, which takes the library longer than all else.
+/// What the library makes of [`tokenizer_json`], built without it: reading the tokens as JSON takes it longer than all
+/// else.
 pub(super) fn engine(vocab: &Vocab, source: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
     let bad = |e: tokenizers::Error| TokenizerError::Bad(source.to_owned(), e.to_string());
     let parts = parts(vocab, source)?;

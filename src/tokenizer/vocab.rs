@@ -70,7 +70,7 @@ pub(super) struct Vocab {
 }
 
 impl Vocab {
-    /// Ids in range, and the types that every text of an end-of-turn token has in llama.cpp.
+    /// Ids in range, merges that tokens can hold, and the types that every text of an end-of-turn token has in llama.cpp.
     pub(super) fn settle(mut self, source: &str) -> Result<Self, TokenizerError> {
         let n = self.tokens.len();
         let bad = |reason: String| Err(TokenizerError::Bad(source.to_owned(), reason));
@@ -103,7 +103,7 @@ impl Vocab {
     }
 }
 
-/// A merge that makes more than any of these tokens, said: the library panics at it.
+/// The first merge that is longer than every token, as a message: the library panics at one whose parts are tokens.
 pub(super) fn too_long<'t>(tokens: impl Iterator<Item = &'t str>, merges: &[(String, String)]) -> Option<String> {
     let longest = tokens.map(str::len).max().unwrap_or(0);
     let (l, r) = merges.iter().find(|(l, r)| l.len() + r.len() > longest)?;
