@@ -11,12 +11,20 @@ pub struct Pattern(Vec<(String, Regex, f64)>);
 impl Pattern {
     /// A key is a regular expression of the path's end, from a dot on (PEFT 0.21 `get_pattern_key`): `q_proj`,
     /// `layers.1.mlp.down_proj`, `^model.layers.0.self_attn.q_proj`.
+    ///
+    /// # Errors
+    /// A key that is no regular expression; one that stands twice, of which PEFT's file could hold only the last.
     pub fn new(entries: impl IntoIterator<Item = (String, f64)>) -> Result<Self, LoraError> {
         let one = |(key, value): (String, f64)| {
             let regex = compiled(&format!(r"^(.*\.)?({key})$")).map_err(|e| fault(&key, &e))?;
             Ok((key, regex, value))
         };
-        entries.into_iter().map(one).collect::<Result<_, _>>().map(Self)
+        let entries: Vec<_> = entries.into_iter().map(one).collect::<Result<_, LoraError>>()?;
+        match entries.iter().enumerate().find(|(i, (key, ..))| entries[..*i].iter().any(|(earlier, ..)| earlier == key))
+        {
+            Some((_, (key, ..))) => Err(LoraError::Config(format!("{} stands twice: say it once", shown(key)))),
+            None => Ok(Self(entries)),
+        }
     }
 
     /// What stands here for a module's path.
@@ -66,8 +74,11 @@ pub(super) fn matches(regex: &Regex, module: &str) -> bool {
 }
 
 fn fault(key: &str, reason: &str) -> LoraError {
-    let key: String = key.chars().take(80).collect();
-    LoraError::Config(format!("{key:?} is no regular expression ({reason}): write a module's name, or mend it"))
+    LoraError::Config(format!("{} is no regular expression ({reason}): write a module's name, or mend it", shown(key)))
+}
+
+fn shown(key: &str) -> String {
+    format!("{:?}", key.chars().take(80).collect::<String>())
 }
 
 #[cfg(test)]
@@ -97,6 +108,8 @@ mod tests {
         }
         let e = Pattern::new([("q_(proj".to_owned(), 1.0)]).unwrap_err().to_string();
         assert!(e.contains("q_(proj") && e.contains("regular expression"), "{e}");
+        let twice = ["q_proj", "v_proj", "q_proj"].map(|key| (key.to_owned(), 1.0));
+        assert!(Pattern::new(twice).unwrap_err().to_string().contains("\"q_proj\" stands twice"));
         let endless = Pattern::new([(r"(.*)*\1x".to_owned(), 1.0)]).unwrap();
         assert_eq!(endless.get(&"a.".repeat(40)), None);
     }
