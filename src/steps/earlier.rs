@@ -23,6 +23,13 @@ pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(
     train::sweep(output)?;
     let left = train::left(output)?;
     let place = output.display();
+    if let Some(foreign) = left.foreign.first() {
+        let foreign = foreign.display();
+        return Err(Failure::input(format!(
+            "{foreign} is no checkpoint of tunesmith's: one of ours may come to have its name"
+        ))
+        .hint("move it away, or train into another --output"));
+    }
     match (start, left.checkpoints.last()) {
         (Start::Resume, None) => {
             context.report.warn(&format!(
@@ -39,6 +46,11 @@ pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(
             "{place} holds a finished training: {} removed, and its final/ is replaced when this one ends",
             named(&left.checkpoints)
         )),
+        (Start::New, None) if output.join("final").is_dir() => {
+            context
+                .report
+                .warn(&format!("{place} holds a trained adapter: its final/ is replaced when this training ends"));
+        }
         _ => {}
     }
     Ok(())
@@ -112,5 +124,14 @@ mod tests {
             assert!(said.len() == 1 && said[0].contains(words), "{words} not in {said:?}");
         }
         assert_eq!(warned(&output, Start::Overwrite).unwrap(), Vec::<String>::new());
+        // Another program's is never written over.
+        std::fs::create_dir(output.join("checkpoint-200")).unwrap();
+        for start in [Start::New, Start::Resume, Start::Overwrite] {
+            let e = warned(&output, start).unwrap_err();
+            assert!(e.kind == Kind::Input && e.to_string().contains("checkpoint-200 is no checkpoint"), "{e}");
+        }
+        let output = dir.path().join("only final");
+        std::fs::create_dir_all(output.join("final")).unwrap();
+        assert!(warned(&output, Start::New).unwrap()[0].contains("final/ is replaced"));
     }
 }

@@ -99,7 +99,7 @@ impl Trainer<'_, '_> {
         }
     }
 
-    /// Of the epoch that ended with the step just done, or of its part where training ends within it.
+    /// Of the epoch that ended with the step just done, or of its part where the last step is within it.
     pub(super) fn epoch_metrics(&self, learning_rate: f64) -> Option<EpochMetrics> {
         let p = &self.position;
         if !p.step.is_multiple_of(self.steps.per_epoch) && p.step != self.steps.total {

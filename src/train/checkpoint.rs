@@ -156,10 +156,7 @@ pub(super) fn newest(
     }
     // Begun anew, the training would write over what somebody may still mend.
     let names: Vec<_> = steps.iter().map(|step| format!("checkpoint-{step}")).collect();
-    let reason = format!(
-        "none of its checkpoints can be read ({}): move them away to begin anew here, or train into another --output, without --resume",
-        names.join(", ")
-    );
+    let reason = format!("none of its checkpoints can be read ({}): move them away, and begin anew", names.join(", "));
     Err(TrainError::Resume { folder: job.output.to_path_buf(), reason })
 }
 
@@ -180,8 +177,12 @@ fn best_is_whole(job: &Work<'_>, position: &Position) -> Result<(), TrainError> 
 pub(super) fn adapter_at(job: &Work<'_>, step: u64, lora: &LoraConfig) -> Result<Adapter<Hf>, TrainError> {
     let folder = folder(job.output, step);
     state_of(&folder, step).map_err(|e| {
-        let whole = "begin anew, or leave load_best_model_at_end out and resume";
-        TrainError::Other(format!("{}: the best checkpoint can't be read ({e}): {whole}", folder.display()))
+        let last = self::folder(job.output, steps_in(job.output).unwrap_or_default().pop().unwrap_or(step));
+        TrainError::Other(format!(
+            "{}: the best checkpoint can't be read ({e}): begin anew, or take the last one, an adapter as final/ would be: {}",
+            folder.display(),
+            last.display()
+        ))
     })?;
     let mut adapter = Adapter::load(&folder, job.weights.config())?;
     adapter.config = lora.clone();
@@ -217,6 +218,17 @@ fn state_of(folder: &Path, step: u64) -> Result<State, String> {
 
 /// The N of every `checkpoint-N` of ours, ascending: other programs name theirs so, too, and have no such state.
 pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
+    let mut steps = numbers(output)?;
+    steps.retain(|step| is_ours(output, *step));
+    Ok(steps)
+}
+
+fn is_ours(output: &Path, step: u64) -> bool {
+    folder(output, step).join(STATE).is_file()
+}
+
+/// The N of every `checkpoint-N`, ascending.
+fn numbers(output: &Path) -> Result<Vec<u64>, TrainError> {
     let fault = |e| StoreError::new("reading", output, e);
     if !output.is_dir() {
         return Ok(Vec::new());
@@ -226,7 +238,8 @@ pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
         let entry = entry.map_err(fault)?;
         let number: Option<u64> =
             entry.file_name().to_str().and_then(|n| n.strip_prefix("checkpoint-")).and_then(|n| n.parse().ok());
-        steps.extend(number.filter(|_| entry.path().join(STATE).is_file()));
+        // Only as we write it: no leading zeros, no sign.
+        steps.extend(number.filter(|n| entry.path() == folder(output, *n)));
     }
     steps.sort_unstable();
     Ok(steps)
@@ -237,14 +250,17 @@ pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
 pub struct Left {
     /// Its checkpoints, the oldest first.
     pub checkpoints: Vec<PathBuf>,
+    /// Folders named like ours that are none: another program's, or without the file that says where they stand.
+    pub foreign: Vec<PathBuf>,
     /// It came to its end.
     pub finished: bool,
 }
 
 /// What lies in `output` before a training begins there.
 pub fn left(output: &Path) -> Result<Left, TrainError> {
-    let checkpoints = steps_in(output)?.into_iter().map(|step| folder(output, step)).collect();
-    Ok(Left { checkpoints, finished: metrics::finished(output) })
+    let (ours, others): (Vec<u64>, Vec<u64>) = numbers(output)?.into_iter().partition(|step| is_ours(output, *step));
+    let folders = |steps: Vec<u64>| steps.into_iter().map(|step| folder(output, step)).collect();
+    Ok(Left { checkpoints: folders(ours), foreign: folders(others), finished: metrics::finished(output) })
 }
 
 /// Removes what an earlier run left in `output`, so that a later resume can't take it for this one's.

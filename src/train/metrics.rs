@@ -17,12 +17,12 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Keeps the whole lines up to `step` of an earlier part of the run (none for 0): what stands after them, a torn
-    /// last line too, is done again.
-    pub(super) fn open(output: &Path, step: u64) -> Result<Self, TrainError> {
+    /// Keeps the whole lines up to `step` of an earlier part of the run (none for 0), of that step's evaluation where it
+    /// was `evaluated`: what stands after them, a torn last line too, is done again.
+    pub(super) fn open(output: &Path, (step, evaluated): (u64, bool)) -> Result<Self, TrainError> {
         let path = output.join("metrics.jsonl");
         let kept = match std::fs::read(&path) {
-            Ok(bytes) if step > 0 => kept(&bytes, step),
+            Ok(bytes) if step > 0 => kept(&bytes, step, evaluated),
             Ok(_) => String::new(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(e) => return Err(StoreError::new("reading", &path, e).into()),
@@ -47,13 +47,15 @@ pub(super) fn finished(output: &Path) -> bool {
     serde_json::from_slice::<Value>(last).is_ok_and(|line| line.get("duration_seconds").is_some())
 }
 
-fn kept(bytes: &[u8], step: u64) -> String {
+fn kept(bytes: &[u8], step: u64, evaluated: bool) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::new();
     for line in text.split_inclusive('\n').filter(|l| l.ends_with('\n')) {
         let Ok(Value::Object(fields)) = serde_json::from_str(line) else { continue };
         // The summary of a run that is continued is none any more.
-        if fields.get("step").and_then(Value::as_u64).is_some_and(|s| s <= step) {
+        let Some(at) = fields.get("step").and_then(Value::as_u64) else { continue };
+        let again = at == step && !evaluated && fields.contains_key("eval_loss");
+        if at <= step && !again {
             out.push_str(line);
         }
     }
@@ -69,10 +71,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
         std::fs::write(&path, "{\"step\":1}\n{\"step\":2}\n{\"steps\":2}\n{\"step\":3}\n{\"step\":2,\"ev").unwrap();
-        let mut metrics = Metrics::open(dir.path(), 2).unwrap();
+        let mut metrics = Metrics::open(dir.path(), (2, true)).unwrap();
         metrics.line(&serde_json::json!({"step": 3})).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
-        Metrics::open(dir.path(), 0).unwrap();
+        // A checkpoint from before its step's evaluation: that is made again, the earlier ones are not.
+        std::fs::write(&path, "{\"step\":1,\"eval_loss\":3}\n{\"step\":2}\n{\"step\":2,\"eval_loss\":2}\n").unwrap();
+        Metrics::open(dir.path(), (2, true)).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
+        Metrics::open(dir.path(), (2, false)).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1,\"eval_loss\":3}\n{\"step\":2}\n");
+        Metrics::open(dir.path(), (0, false)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 }

@@ -212,7 +212,7 @@ pub enum TrainError {
         checkpoint: String,
     },
     #[error(
-        "{source}; what was trained is saved to {0}: resume it when {1}, or go on from it with other settings (--from-adapter {0}, to another --output)",
+        "{source}; what was trained is saved to {0}: resume it when {1}, or go on from it with other settings in a training of its own (--from-adapter {0})",
         folder.display(), if source.is_memory() { "more memory is free" } else { "the device answers again" }
     )]
     CutShort { source: crate::model::ModelError, folder: PathBuf },

@@ -10,6 +10,8 @@ use crate::store::StoreError;
 pub(super) const UNFINISHED: &str = ".tunesmith-train-";
 /// And then so, with its name, what something new is about to replace.
 const REPLACED: &str = "old-";
+/// A file that is not whole yet ([`crate::store::WholeFile`]).
+const PARTIAL: (&str, &str) = (".tunesmith-", ".partial");
 
 /// Where `target` waits while another takes its name.
 pub(super) fn aside(target: &Path) -> PathBuf {
@@ -27,6 +29,10 @@ pub fn sweep(output: &Path) -> Result<(), TrainError> {
     for entry in std::fs::read_dir(output).map_err(fault)? {
         let entry = entry.map_err(fault)?;
         let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(PARTIAL.0) && name.ends_with(PARTIAL.1)) {
+            std::fs::remove_file(entry.path()).map_err(fault)?;
+            continue;
+        }
         let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED)) else { continue };
         let ours = |target: &&str| *target == "final" || target.starts_with("checkpoint-");
         let target = rest.strip_prefix(REPLACED).filter(ours).map(|target| output.join(target));
@@ -39,10 +45,12 @@ pub fn sweep(output: &Path) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// Removes the oldest checkpoints beyond `limit`, never `best` nor the newest.
-pub(super) fn retire(output: &Path, limit: Option<u64>, best: Option<u64>) -> Result<(), TrainError> {
+/// Removes the oldest checkpoints beyond `limit`, never `best` nor `newest`. What is newer than that is no part of this
+/// training any more: damaged, and passed over at its resume.
+pub(super) fn retire(output: &Path, limit: Option<u64>, (best, newest): (Option<u64>, u64)) -> Result<(), TrainError> {
     let Some(limit) = limit else { return Ok(()) };
-    let steps = steps_in(output)?;
+    let mut steps = steps_in(output)?;
+    steps.retain(|step| *step <= newest);
     let surplus = steps.len().saturating_sub(limit.max(1) as usize);
     for step in steps.iter().take(surplus).filter(|step| Some(**step) != best) {
         let old = folder(output, *step);
@@ -71,12 +79,15 @@ mod tests {
         // Another program's, which is none of ours.
         std::fs::create_dir_all(folder(dir.path(), 500)).unwrap();
         make(&[2, 4, 6, 8, 10]);
-        retire(dir.path(), None, None).unwrap();
+        retire(dir.path(), None, (None, 10)).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap().len(), 5);
-        retire(dir.path(), Some(2), Some(4)).unwrap();
+        retire(dir.path(), Some(2), (Some(4), 10)).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap(), [4, 8, 10]);
         make(&[12]);
-        retire(dir.path(), Some(1), Some(12)).unwrap();
+        // 12 was passed over: the newest that counts is 10.
+        retire(dir.path(), Some(1), (None, 10)).unwrap();
+        assert_eq!(steps_in(dir.path()).unwrap(), [10, 12]);
+        retire(dir.path(), Some(1), (Some(12), 12)).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap(), [12]);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left aside");
     }
@@ -97,6 +108,7 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("from"), folder.file_name().unwrap().to_str().unwrap()).unwrap();
         }
+        std::fs::write(place(".tunesmith-a1B2.partial"), "half").unwrap();
         sweep(dir.path()).unwrap();
         let from = |name: &str| std::fs::read_to_string(place(name).join("from")).unwrap();
         assert!(own.iter().all(|name| from(name) == *name));

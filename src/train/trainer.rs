@@ -64,7 +64,8 @@ impl<'t, 'a> Trainer<'t, 'a> {
                 (adapter, Moments::zero(&start.pairs), Position::default())
             }
         };
-        let metrics = Metrics::open(job.output, position.step)?;
+        let evaluated = position.evaluated.is_some_and(|(at, _)| at == position.step);
+        let metrics = Metrics::open(job.output, (position.step, evaluated))?;
         let grads = adamw::zeros(&adapter.pairs);
         let seconds_before = position.totals.seconds;
         let order = Order::default();
@@ -148,7 +149,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
     fn retire(&mut self) -> Result<(), TrainError> {
         let best = self.position.watch.best.map(|(step, _)| step);
         self.unproved = false;
-        retention::retire(self.job.output, self.job.config.save_total_limit, best)
+        retention::retire(self.job.output, self.job.config.save_total_limit, (best, self.position.step))
     }
 
     fn stop_if_interrupted(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
@@ -213,7 +214,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let good = steps.into_iter().rfind(|saved| *saved < self.position.step);
         let checkpoint = good.map_or("none (save_every keeps some)".to_owned(), |step| {
             let folder = checkpoint::folder(self.job.output, step);
-            format!("{0} (go on from it: --from-adapter {0}, to another --output)", folder.display())
+            format!("{0} (go on from it in a training of its own: --from-adapter {0})", folder.display())
         });
         let config = self.job.config;
         // A finite one would have been clipped.

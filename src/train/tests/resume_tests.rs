@@ -219,8 +219,7 @@ fn where_no_checkpoint_can_be_read_nothing_is_begun_anew() {
     assert!(matches!(e, TrainError::Resume { .. }) && passed == 3, "{e}");
     for words in [
         "none of its checkpoints can be read (checkpoint-2, checkpoint-4, checkpoint-6)",
-        "another --output",
-        "without --resume",
+        "move them away, and begin anew",
     ] {
         assert!(e.to_string().contains(words), "{words} not in {e}");
     }
@@ -246,7 +245,8 @@ fn a_loss_that_is_no_number_stops_with_the_remedy_and_the_last_good_checkpoint()
     let toy = Toy { breaks_at: Some(3), ..Toy::default() };
     let said = bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap_err().to_string();
     assert!(
-        said.contains("checkpoint-2 (go on from it: --from-adapter ") && output.join("checkpoint-2").exists(),
+        said.contains("checkpoint-2 (go on from it in a training of its own: --from-adapter ")
+            && output.join("checkpoint-2").exists(),
         "{said}"
     );
     let toy = Toy { breaks_at: Some(0), ..Toy::default() };
