@@ -24,7 +24,7 @@ pub struct Flags {
     /// Name of the tuned model in the daemon
     #[arg(long, value_name = "NAME")]
     pub output_model_name: Option<String>,
-    /// Start from this adapter (ours or PEFT's)
+    /// Start from this adapter (ours or PEFT's); rank, alpha and targets are its own
     #[arg(long, value_name = "DIR")]
     pub from_adapter: Option<PathBuf>,
     /// Passes over the dataset
@@ -54,7 +54,7 @@ pub struct Flags {
     /// 0 = off
     #[arg(long)]
     pub max_grad_norm: Option<f64>,
-    /// Share of the loss that every other token gets, 0 = off
+    /// Share of the target that all tokens get together, as PyTorch's label_smoothing; 0 = off
     #[arg(long, value_name = "SHARE")]
     pub label_smoothing_factor: Option<f64>,
     /// Rank (r)

@@ -89,18 +89,26 @@ pub struct RunConfig {
 impl RunConfig {
     /// Reads `file` (if any), lays `flags` over it and both over the defaults.
     pub fn load(file: Option<&Path>, flags: Raw, purpose: Purpose) -> Result<Self, ConfigError> {
+        let (said, place) = Self::said(file, flags)?;
+        Self::resolve(said, purpose, &place)
+    }
+
+    /// `flags` over `file` (if any), and the origin's name.
+    pub fn said(file: Option<&Path>, flags: Raw) -> Result<(Raw, String), ConfigError> {
         let (said, place) = match file {
             Some(path) => (Raw::read(path)?, path.display().to_string()),
             None => (Raw::default(), "the command line".to_owned()),
         };
-        Self::resolve(flags.over(said), purpose, &place)
+        Ok((flags.over(said), place))
     }
 
     /// Fills in the defaults and checks every value; all faults at once. `place` names the origin in errors.
     pub fn resolve(said: Raw, purpose: Purpose, place: &str) -> Result<Self, ConfigError> {
         let mut checker = Checker { faults: Vec::new() };
         let replay_said = said.replay.is_some();
-        let raw = said.over(Raw::parse(DEFAULTS_YAML, "configs/defaults.yaml")?);
+        let defaults = Raw::parse(DEFAULTS_YAML, "configs/defaults.yaml")?;
+        checker.of_another_adapter(&said, &defaults);
+        let raw = said.over(defaults);
         let mut config = checker.config(raw, purpose);
         if purpose == Purpose::Train && !replay_said {
             config.replay = Replay::Off;
@@ -233,6 +241,26 @@ impl Checker {
         }
     }
 
+    /// An adapter has a shape of its own. A run's own config says the defaults too, and is none the worse for it.
+    fn of_another_adapter(&mut self, said: &Raw, defaults: &Raw) {
+        if said.from_adapter.is_none() {
+            return;
+        }
+        let alpha = 2.0 * defaults.lora_rank.unwrap_or_default() as f64;
+        let other = [
+            ("lora_rank", said.lora_rank.is_some() && said.lora_rank != defaults.lora_rank),
+            ("lora_alpha", said.lora_alpha.is_some_and(|said| said != alpha)),
+            ("use_rslora", said.use_rslora == Some(true)),
+            ("target_modules", said.target_modules.is_some() && said.target_modules != defaults.target_modules),
+            ("layers_to_transform", said.layers_to_transform.is_some()),
+            ("rank_pattern", said.rank_pattern.as_ref().is_some_and(|p| !p.0.is_empty())),
+            ("alpha_pattern", said.alpha_pattern.as_ref().is_some_and(|p| !p.0.is_empty())),
+        ];
+        for (key, _) in other.into_iter().filter(|(_, other)| *other) {
+            self.faults.push(format!("{key}: the adapter of from_adapter has its own; leave it out"));
+        }
+    }
+
     fn needed<T: Default>(&mut self, value: Option<T>, key: &str, what: &str) -> T {
         value.unwrap_or_else(|| {
             self.faults.push(format!("{key} is missing: {what}"));
@@ -294,7 +322,7 @@ impl Checker {
             Device::Metal => cfg!(feature = "metal"),
             Device::Auto | Device::Cpu => true,
         };
-        if !built(c.device) {
+        if !built(c.device) && !c.force_cpu {
             let device = c.device;
             self.faults.push(format!(
                 "device: {device}: this program was built without it (cargo build --release --features {device}); leave it out, or say cpu"
@@ -405,7 +433,7 @@ mod tests {
         let unbuilt = &format!("device: {device}: this program was built without it");
         let text = format!(
             "model_to_fine_tune: a:v1\noutput_model_name: A:v1\nepochs: 0\nlearning_rate: .nan\nlora_rank: 0\nbatch_size: 0\n\
-                    warmup_ratio: 1\nlora_dropout: -0.1\nreplay_share: 1\nquant: q9\ndevice: {device}\nforce_cpu: true\nmax_steps: 0\nlr_scheduler: cosin\nmax_grad_norm: .inf"
+                    warmup_ratio: 1\nlora_dropout: -0.1\nreplay_share: 1\nquant: q9\ndevice: {device}\nmax_steps: 0\nlr_scheduler: cosin\nmax_grad_norm: .inf"
         );
         let e = RunConfig::resolve(Raw::parse(&text, "c").unwrap(), Purpose::Run, "c").unwrap_err().to_string();
         for needle in [
@@ -440,6 +468,31 @@ mod tests {
         assert_eq!((c.replay, c.output), (Replay::Off, PathBuf::from("output/smollm2-135m-tuned")));
         let c = RunConfig::resolve(Raw { replay: Some("auto".into()), ..base }, Purpose::Train, "flags").unwrap();
         assert_eq!(c.replay, Replay::Auto);
+    }
+
+    #[test]
+    fn what_an_adapter_brings_itself_is_not_said_beside_it() {
+        let base = Raw {
+            model_to_fine_tune: Some("m".into()),
+            dataset_path: Some("d".into()),
+            from_adapter: Some("a".into()),
+            ..Raw::default()
+        };
+        let said = Raw { lora_rank: Some(8), use_rslora: Some(true), ..base.clone() };
+        let e = RunConfig::resolve(said, Purpose::Train, "flags").unwrap_err().to_string();
+        assert!(e.contains("2 faults") && e.contains("lora_rank: the adapter of from_adapter"), "{e}");
+        // What was resolved is a config again.
+        let c = RunConfig::resolve(base, Purpose::Train, "flags").unwrap();
+        let again = Raw::parse(&c.to_yaml(), "run.yaml").unwrap();
+        assert_eq!(RunConfig::resolve(again, Purpose::Train, "run.yaml").unwrap(), c);
+    }
+
+    #[test]
+    fn the_cpu_may_be_said_over_a_device_that_is_not_built() {
+        let device = if cfg!(feature = "metal") { "cuda" } else { "metal" };
+        let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..Raw::default() };
+        let raw = Raw { device: Some(device.into()), force_cpu: Some(true), ..raw };
+        assert!(RunConfig::resolve(raw, Purpose::Train, "c").is_ok());
     }
 
     #[test]
