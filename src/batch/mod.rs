@@ -29,7 +29,7 @@ impl Example {
 }
 
 /// What a dataset became.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encoded {
     /// In the records' order; each has a trained token. A record whose template writes history differently (without
     /// earlier reasoning, say) gives one for each of its answers.

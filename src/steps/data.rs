@@ -178,6 +178,14 @@ pub fn encode(records: &[Record], base: &Base, max_seq_len: usize) -> Result<Enc
     Ok(batch::encode(records, Some(&base.template), &base.tokenizer, limit)?)
 }
 
+/// What is held out, which may be nothing.
+pub fn encode_held_out(records: &[Record], base: &Base, max_seq_len: usize) -> Result<Encoded, Failure> {
+    match records {
+        [] => Ok(Encoded::default()),
+        records => encode(records, base, max_seq_len).map_err(|e| e.about("what is held out")),
+    }
+}
+
 /// The conversations among the records, for proof and suites.
 pub fn conversations(records: &[Record]) -> Vec<Vec<Message>> {
     records

@@ -58,6 +58,13 @@ impl Failure {
         Self::new(Kind::Interrupted, "interrupted")
     }
 
+    /// With what it is about in front.
+    #[must_use]
+    pub fn about(mut self, what: &'static str) -> Self {
+        self.error = self.error.context(what);
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
