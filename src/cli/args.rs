@@ -260,7 +260,7 @@ pub enum Step {
 
 #[derive(Clone, Debug, Args)]
 pub struct Plan {
-    /// YAML or JSON; keys as in configs/defaults.yaml
+    /// YAML or JSON; keys as in configs/defaults.yaml. Without output_model_name: what `train` would do
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub flags: Flags,

@@ -180,24 +180,33 @@ pub fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Fa
     Ok(say::demo(&demo::run(context, &wishes)?, json))
 }
 
-/// The config of `run` and `plan`: a run's own, a file, or flags alone.
-fn run_config(file: Option<&Path>, resume: Option<&Path>, said: Raw) -> Result<RunConfig, Failure> {
+/// The config of `run` and `plan`, a run's own, a file, or flags alone; what it is for, if that is not said: `train` where
+/// it names no new model.
+fn run_config(
+    file: Option<&Path>,
+    resume: Option<&Path>,
+    said: Raw,
+    purpose: Option<Purpose>,
+) -> Result<(RunConfig, Purpose), Failure> {
     let own = resume.map(|run| run.join("run.yaml"));
     if let Some(own) = own.as_ref().filter(|p| !p.is_file()) {
         return Err(Failure::input(format!("{}: no such run", own.display())));
     }
     let usual = Path::new("configs/training_config.json");
     let found = own.as_deref().or(file).or_else(|| (said.dataset_path.is_none() && usual.is_file()).then_some(usual));
-    Ok(RunConfig::load(found, said, Purpose::Run)?)
+    let (said, place) = RunConfig::said(found, said)?;
+    let named = said.output_model_name.is_some();
+    let purpose = purpose.unwrap_or(if named { Purpose::Run } else { Purpose::Train });
+    Ok((RunConfig::resolve(said, purpose, &place)?, purpose))
 }
 
 pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
     let said = Raw { role: args.role.clone(), ..flags::raw(&args.flags, context.seed) };
-    let config = run_config(args.config.as_deref(), args.resume.as_deref(), said)?;
+    let (config, purpose) = run_config(args.config.as_deref(), args.resume.as_deref(), said, Some(Purpose::Run))?;
     context.adopt(&config);
     promotion::recover(context)?;
     if args.dry_run {
-        say::plan(&plan::plan(context, &config)?, json);
+        say::plan(&plan::plan(context, &config, purpose)?, json);
         return Ok(0);
     }
     // Lives as long as the way.
@@ -231,9 +240,9 @@ fn step(step: Step) -> way::Step {
 }
 
 pub fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
-    let config = run_config(args.config.as_deref(), None, flags::raw(&args.flags, context.seed))?;
+    let (config, purpose) = run_config(args.config.as_deref(), None, flags::raw(&args.flags, context.seed), None)?;
     context.adopt(&config);
-    say::plan(&plan::plan(context, &config)?, json);
+    say::plan(&plan::plan(context, &config, purpose)?, json);
     Ok(())
 }
 

@@ -29,7 +29,7 @@ impl<O: Ops> Decoder<O> {
         let lora = Lora { adapter: Some(adapter), dropout, compute: self.training };
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, dropout.is_none())? {
-            let keep = self.kept_layers(packed.ids.len())?;
+            let keep = self.kept_layers(&self.effort_of(&packed, true))?;
             sums.add(&self.reverse(lora, &packed, (weight, lowest, keep), grads)?);
         }
         self.sound()?;

@@ -21,8 +21,6 @@ pub struct Effort {
     pub kept: u64,
     /// And where they are computed again.
     pub least: u64,
-    /// Either way, what the base holds of the sequences that it teaches.
-    pub beside: u64,
 }
 
 impl Effort {
@@ -34,7 +32,6 @@ impl Effort {
         self.rows = self.rows.max(other.rows);
         self.kept = self.kept.max(other.kept);
         self.least = self.least.max(other.least);
-        self.beside = self.beside.max(other.beside);
     }
 
     /// Whether the largest pass can be made in this room.
@@ -45,7 +42,7 @@ impl Effort {
     /// What it takes there, and whether layers are computed again for that.
     pub fn bytes(&self, room: Option<u64>) -> (u64, bool) {
         let held = room.map_or(self.kept, |room| self.kept.min(room.max(self.least)));
-        (held + self.beside, held < self.kept)
+        (held, held < self.kept)
     }
 }
 
@@ -59,7 +56,7 @@ impl<O: Ops> Decoder<O> {
         Ok(effort)
     }
 
-    fn effort_of(&self, packed: &Packed, back: bool) -> Effort {
+    pub(super) fn effort_of(&self, packed: &Packed, back: bool) -> Effort {
         let c = self.config();
         let head = (c.vocab * c.hidden) as f64;
         let (told, distilled) = (packed.told.rows.len() as f64, packed.distilled.rows.len() as f64);
@@ -72,10 +69,11 @@ impl<O: Ops> Decoder<O> {
         let to_keep = 4 * packed.distilled.rows.len() as u64 * c.hidden as u64;
         let forwards = |p: &Packed| (4 * p.ids.len() * (c.hidden + self.kept_width())) as u64;
         let rows = packed.ids.len();
-        let (least, layer) = if back { self.held(rows) } else { (forwards(packed), 0) };
+        let (least, layer) = if back { self.held(packed) } else { (forwards(packed), 0) };
+        // Meanwhile the base teaches, a sequence at a time.
+        let least = least + packed.taught.iter().map(forwards).max().unwrap_or(0);
         let kept = least + self.layers.len() as u64 * layer;
-        let beside = packed.taught.iter().map(forwards).max().unwrap_or(0);
-        Effort { products, taught, to_keep, rows, kept, least, beside }
+        Effort { products, taught, to_keep, rows, kept, least }
     }
 
     /// Forwards, the last layer only where it is read.

@@ -25,9 +25,10 @@ impl<O: Ops> Decoder<O> {
         (LOGITS / self.config().vocab).clamp(1, 512)
     }
 
-    /// Bytes of the logits, the teacher's and what their loss needs.
-    pub fn logits_bytes(&self) -> u64 {
-        3 * 4 * (self.stretch() * self.config().vocab) as u64
+    /// Bytes of the logits that are held at once, the teacher's and what their loss needs.
+    pub(super) fn logits_bytes(&self, packed: &Packed) -> u64 {
+        let rows = packed.told.rows.len().max(packed.distilled.rows.len()).min(self.stretch());
+        3 * 4 * (rows * self.config().vocab) as u64
     }
 
     /// (rows before the norm, logits) of these rows of the last hidden states.

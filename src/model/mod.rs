@@ -189,7 +189,7 @@ impl Model {
         if let On::Device(d) = &mut self.0
             && unlimited
         {
-            d.room = d.ops.free().map_or(d.room, Room::of_free);
+            d.room = d.ops.free().map_or(d.room, |free| d.room.of_free(free));
         }
         self
     }
@@ -217,6 +217,15 @@ impl Model {
     #[must_use]
     pub fn with_label_smoothing(mut self, factor: f64) -> Self {
         on!(&mut self.0, d => d.label_smoothing = factor as f32);
+        self
+    }
+
+    /// Leaves room for so many bytes that the program comes to hold; a device's memory they do not take.
+    #[must_use]
+    pub fn leaving(mut self, bytes: u64) -> Self {
+        if let On::Cpu(d) = &mut self.0 {
+            d.room = d.room.less(bytes);
+        }
         self
     }
 
@@ -336,12 +345,12 @@ impl Model {
         }
     }
 
-    /// What it holds of the weights, and of how many layers it keeps the values for the backward of a pass of `rows`, in words.
+    /// What it holds of the weights, and of how many layers it keeps the values for the backward of what takes this, in words.
     ///
     /// # Errors
-    /// A pass of so many rows fits in no way.
-    pub fn plan(&self, rows: usize) -> Result<String, ModelError> {
-        let (kept, layers) = on!(&self.0, d => (d.kept_layers(rows)?, d.layers.len()));
+    /// It fits in no way.
+    pub fn plan(&self, effort: &Effort) -> Result<String, ModelError> {
+        let (kept, layers) = on!(&self.0, d => (d.kept_layers(effort)?, d.layers.len()));
         let values = match layers - kept {
             0 => "all layers' values kept for the backward".to_owned(),
             again => format!("the values of {again} of {layers} layers computed again in the backward"),
@@ -357,6 +366,11 @@ impl Model {
     /// Bytes that there are for values.
     pub fn room(&self) -> Option<u64> {
         on!(&self.0, d => d.room.left())
+    }
+
+    /// Bytes that are held beside them, whatever they take; on a device, of its memory.
+    pub fn beside(&self) -> u64 {
+        on!(&self.0, d => d.room.beside())
     }
 
     /// Bytes of the weights: as they are mapped, or widened on the device.

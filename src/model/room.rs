@@ -2,6 +2,8 @@
 
 use crate::model::ModelError;
 use crate::model::decoder::Decoder;
+use crate::model::effort::Effort;
+use crate::model::packed::Packed;
 use crate::ops::{CODES_BYTES, Cpu, Ops, available_memory, held_memory};
 use crate::weights::{Site, Weights};
 
@@ -16,30 +18,48 @@ pub(super) fn widened_bytes(weights: &Weights) -> u64 {
 }
 
 /// Bytes of values that may be held at once; None where the system does not say.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Room {
     left: Option<u64>,
+    /// What is held beside the values, whatever these take.
+    beside: u64,
     limited: bool,
 }
 
 impl Room {
-    /// Of `max_memory` bytes for the whole process what is left beside what it holds, the base's map and `reserved`; without
-    /// a limit four fifths of what is free.
+    /// Of `max_memory` bytes for the whole process, without a limit of four fifths of what is free, what is left beside what
+    /// it holds, the base's map and `reserved`.
     ///
     /// # Errors
     /// Nothing is left.
     pub fn new(weights: &Weights, max_memory: Option<u64>, reserved: u64) -> Result<Self, ModelError> {
-        let Some(most) = max_memory else {
-            return Ok(Self { left: available_memory().map(|a| a / 5 * 4), limited: false });
-        };
+        let held = held_memory().unwrap_or_default();
+        Self::on_host((max_memory, available_memory()), held, (weights.stored_bytes(), reserved))
+    }
+
+    fn on_host(
+        (max_memory, free): (Option<u64>, Option<u64>),
+        (held, own): (u64, u64),
+        (stored, reserved): (u64, u64),
+    ) -> Result<Self, ModelError> {
         // Whether or not the base's pages were touched already.
-        let (all, own) = held_memory().unwrap_or_default();
-        let needed = all.max(own + weights.stored_bytes()) + reserved;
-        if needed >= most {
+        let beside = held.max(own + stored) + reserved;
+        let Some(most) = max_memory else {
+            // Mapped pages count as free. A base that leaves less than a quarter of this is read from the disk again and
+            // again, whatever the values get.
+            let left = free.map(|free| (free / 5 * 4).saturating_sub(stored + reserved).max(free / 5));
+            return Ok(Self { left, beside, limited: false });
+        };
+        if beside >= most {
             let remedy = "raise --max-memory, or lower the rank or choose a smaller base";
-            return Err(ModelError::Memory { what: "the base with its adapter", needed, available: most, remedy });
+            return Err(ModelError::Memory {
+                what: "the base with its adapter",
+                needed: beside,
+                available: most,
+                remedy,
+            });
         }
-        Ok(Self { left: Some(most - needed), limited: true })
+        Ok(Self { left: Some(most - beside), beside, limited: true })
     }
 
     /// Of `max_memory` bytes of a device what is left beside the widened weights; without a limit it is not known yet
@@ -48,29 +68,39 @@ impl Room {
     /// # Errors
     /// Nothing is left.
     pub fn on_device(weights: &Weights, max_memory: Option<u64>) -> Result<Self, ModelError> {
-        let Some(most) = max_memory else { return Ok(Self::default()) };
         let needed = widened_bytes(weights);
+        let Some(most) = max_memory else { return Ok(Self { beside: needed, ..Self::default() }) };
         if needed >= most {
             let remedy = "raise --max-memory (on a device it is the device's), choose a smaller base, or --device cpu";
             return Err(ModelError::Memory { what: "the base on the device", needed, available: most, remedy });
         }
-        Ok(Self { left: Some(most - needed), limited: true })
+        Ok(Self { left: Some(most - needed), beside: needed, limited: true })
     }
 
-    /// Four fifths of what a device has free.
-    pub(super) fn of_free(free: u64) -> Self {
-        Self { left: Some(free / 5 * 4), limited: false }
+    /// With four fifths of what a device has free.
+    pub(super) fn of_free(self, free: u64) -> Self {
+        Self { left: Some(free / 5 * 4), limited: false, ..self }
+    }
+
+    /// With so much more held beside the values.
+    pub(super) fn less(self, bytes: u64) -> Self {
+        Self { left: self.left.map(|left| left.saturating_sub(bytes)), beside: self.beside + bytes, ..self }
     }
 
     /// For tests: so much is left.
     #[cfg(test)]
     pub(crate) fn of(bytes: u64) -> Self {
-        Self { left: Some(bytes), limited: true }
+        Self { left: Some(bytes), limited: true, ..Self::default() }
     }
 
     /// Bytes; None where the system does not say.
     pub fn left(&self) -> Option<u64> {
         self.left
+    }
+
+    /// Bytes.
+    pub fn beside(&self) -> u64 {
+        self.beside
     }
 }
 
@@ -82,7 +112,7 @@ impl Decoder<Cpu> {
         let bytes = (widened_bytes(&self.weights) as f64 / 4.0 * CODES_BYTES) as u64;
         if !self.room.limited && self.room.left.is_some_and(|left| bytes <= left / CODES_SHARE) {
             self.ops.keep_codes();
-            self.room.left = self.room.left.map(|left| left - bytes);
+            self.room = self.room.less(bytes);
             self.codes = bytes;
         }
     }
@@ -95,22 +125,26 @@ impl<O: Ops> Decoder<O> {
         2 * c.hidden + 2 * c.heads * c.head_dim + 2 * c.kv_heads * c.head_dim + 2 * c.ff + 7 * 64
     }
 
-    /// Bytes that a pass of so many rows takes at least, and those of each layer whose inner values are kept.
-    pub fn held(&self, rows: usize) -> (u64, u64) {
+    /// Bytes that a pass takes at least, and those of each layer whose inner values are kept.
+    pub(super) fn held(&self, packed: &Packed) -> (u64, u64) {
+        let (c, rows) = (self.config(), packed.ids.len());
         let layer = 4 * (rows * self.kept_width()) as u64;
-        let inputs = 4 * (rows * self.layers.len() * self.config().hidden) as u64;
-        (inputs + 3 * layer + self.logits_bytes(), layer)
+        let inputs = 4 * (rows * self.layers.len() * c.hidden) as u64;
+        // The gradients of keys and values that each of several segments adds to.
+        let seen: usize = packed.segments.iter().flat_map(|s| &s.before).map(ExactSizeIterator::len).sum();
+        let shares = 8 * (seen * c.kv_heads * c.head_dim) as u64;
+        (inputs + 3 * layer + self.logits_bytes(packed) + shares, layer)
     }
 
-    /// How many layers' inner values may be kept for the backward of a pass of so many rows; the others' are computed
+    /// How many layers' inner values may be kept for the backward of a pass that takes this; the others' are computed
     /// again. Nothing of the result depends on it.
     ///
     /// # Errors
     /// The pass fits in no way.
-    pub fn kept_layers(&self, rows: usize) -> Result<usize, ModelError> {
+    pub fn kept_layers(&self, effort: &Effort) -> Result<usize, ModelError> {
         let layers = self.layers.len();
         let Some(available) = self.room.left else { return Ok(layers) };
-        let (least, layer) = self.held(rows);
+        let (least, layer) = (effort.least, (effort.kept - effort.least) / layers as u64);
         if least > available {
             let remedy = match self.room.limited {
                 true => {
@@ -123,5 +157,29 @@ impl<O: Ops> Decoder<O> {
             return Err(ModelError::Memory { what: "a step of this size", needed: least, available, remedy });
         }
         Ok(usize::try_from((available - least) / layer.max(1)).unwrap_or(layers).min(layers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_for_values() {
+        let of =
+            |max_memory, free, held| Room::on_host((max_memory, free), held, (300, 50)).map(|r| (r.left, r.beside));
+        // Of the base 100 are held already, with 80 of the program's own.
+        assert_eq!(of(Some(1000), Some(1), (180, 80)).unwrap(), (Some(570), 430));
+        // A file beside it is mapped, too.
+        assert_eq!(of(Some(1000), None, (400, 80)).unwrap(), (Some(550), 450));
+        assert_eq!(of(None, Some(1000), (180, 80)).unwrap(), (Some(450), 430));
+        assert_eq!(of(None, Some(500), (180, 80)).unwrap().0, Some(100));
+        assert_eq!(of(None, None, (180, 80)).unwrap().0, None);
+        let e = of(Some(430), None, (180, 80)).unwrap_err().to_string();
+        assert!(e.contains("--max-memory"), "{e}");
+        let room = Room::of(100).less(30);
+        assert_eq!((room.left, room.beside), (Some(70), 30));
+        assert_eq!(room.less(80).left, Some(0));
+        assert_eq!(room.of_free(1000), Room { left: Some(800), beside: 30, limited: false });
     }
 }

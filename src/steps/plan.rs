@@ -6,10 +6,9 @@ mod measure;
 use super::{Context, Failure, cuts, data, evaluate, replay, training, way};
 use crate::base::Base;
 use crate::batch::Example;
-use crate::config::RunConfig;
+use crate::config::{Purpose, RunConfig};
 pub use crate::eval::Goal;
 use crate::lora::{Adapter, Hf};
-use crate::ops::available_memory;
 pub use fit::Setting;
 use measure::Subject;
 
@@ -34,7 +33,8 @@ pub struct Plan {
     pub recomputed: bool,
     /// The largest step can be made at all.
     pub fits: bool,
-    /// `max_memory`, else what is free; on a device, what training may take of its memory.
+    /// What training may hold: `max_memory`, else four fifths of what is free beside what is held already; on a device, of
+    /// its memory.
     pub available_bytes: Option<u64>,
     /// Where it does not fit: what would, the cheapest first.
     pub would_fit: Vec<Setting>,
@@ -82,30 +82,25 @@ pub struct Suite {
     pub smallest_margin: f64,
 }
 
-/// Bytes that the training may take in all.
-fn budget(config: &RunConfig) -> Option<u64> {
-    config.max_memory.map(|most| most.0).or_else(available_memory)
-}
-
-pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failure> {
-    // Before anything of it is taken: the peak holds the weights too.
-    let budget = budget(config);
+/// Of `run`, or of `train`, which registers nothing and asks no role.
+pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> Result<Plan, Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
     training::check(config, &base)?;
-    let (role, not_promoted) = way::find_role(context, config)?;
+    let (role, not_promoted) = match purpose {
+        Purpose::Run => way::find_role(context, config)?,
+        Purpose::Train => (None, Some("without output_model_name this is the plan of `train`".to_owned())),
+    };
     let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
     training::check_evaluation(config, &held_out)?;
     let limit = data::limit(config, &base);
     let encoded = data::encode(&records, &base, limit)?;
     cuts::warn(context, "training", &encoded, limit);
-    let eval = if held_out.is_empty() { Vec::new() } else { data::encode(&held_out, &base, limit)?.examples };
-    let adapter = training::adapter(config, &base)?;
+    let eval = data::encode_held_out(&held_out, &base, limit)?.examples;
     let started = std::time::Instant::now();
     let model = training::model(context, config, &base)?;
     let start = started.elapsed().as_secs_f64();
-    // On a device it is the device's memory that counts.
-    let there = || model.room().map(|room| room + model.resident_bytes());
-    let available_bytes = if model.on_cpu() { budget } else { config.max_memory.map(|most| most.0).or_else(there) };
+    // After the model, which leaves room for it.
+    let adapter = training::adapter(config, &base)?;
     let replay = replay::expected(context, config, (&base, &model), records.len())?;
     let (replayed, tokens) = (replay.examples.len(), data::Tokens::of(&encoded.examples));
     let train: Vec<Example> = encoded.examples.into_iter().chain(replay.examples).collect();
@@ -113,9 +108,11 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig) -> Result<Plan, Failu
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
     training::say_unshared(context, config, &train);
+    let model = model.leaving(training::bytes_of(&train) + training::bytes_of(&eval));
+    let available_bytes = model.room().map(|room| room + model.beside());
     let subject =
         Subject { config, weights: &base.weights, model: &model, adapter: &adapter, train: &train, eval: &eval };
-    let measured = measure::measure(context, &subject, available_bytes)?;
+    let measured = measure::measure(context, &subject)?;
     let would_fit = fit::settings(context, &subject, &measured)?;
     let time = Time {
         start: start + measured.first,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::data::{self, Tokens, encode};
+use super::data::{self, Tokens, encode, encode_held_out};
 use super::earlier::{self, Start};
 use super::pace::Pace;
 use super::{Context, Failure, curves, cuts, replay};
@@ -13,7 +13,7 @@ use crate::batch::{Cut, Example};
 use crate::config::{Compute, Device, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::{self, Record};
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
-use crate::model::{Model, Place};
+use crate::model::{Model, Place, TAUGHT_KEPT};
 use crate::ops;
 use crate::store::{Digest, RunDir};
 use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
@@ -48,12 +48,9 @@ pub fn prepare(
     let encoded = encode(records, base, limit)?;
     cuts::warn(context, "training", &encoded, limit);
     let (mut train, cuts) = (encoded.examples, encoded.cuts);
-    let mut eval = Vec::new();
-    if !held_out.is_empty() {
-        let encoded = encode(held_out, base, limit)?;
-        cuts::warn(context, "held out", &encoded, limit);
-        eval = encoded.examples;
-    }
+    let encoded = encode_held_out(held_out, base, limit)?;
+    cuts::warn(context, "held out", &encoded, limit);
+    let eval = encoded.examples;
     let replayed = replay::examples(context, config, base, model, records)?;
     let count = replayed.len();
     train.extend(replayed);
@@ -139,8 +136,9 @@ pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
     let model = base.weights.config();
     let lora = train_config(config)?.lora;
     lora.check()?;
-    if config.from_adapter.is_none() {
-        lora.targeted(model)?;
+    match &config.from_adapter {
+        Some(folder) => drop(Adapter::load(folder, model)?),
+        None => drop(lora.targeted(model)?),
     }
     if let Some(said) = config.max_seq_len.filter(|n| *n > model.context) {
         let (name, context) = (&base.name, model.context);
@@ -171,15 +169,27 @@ fn tokenizer_config(base: &Base) -> String {
     format!("{config:#}\n")
 }
 
-/// Bytes of the adapter, its gradient, its two moments, and a copy of the trained one.
+/// Bytes of the adapter, its gradient, its two moments, and a copy of the trained one; of what the base says of replayed
+/// examples.
 fn reserved(config: &RunConfig, base: &Base) -> Result<u64, Failure> {
     let lora = train_config(config)?.lora;
     let of = |id: LinearId| {
         let (out, inn) = base.weights.config().shape(id.site);
-        lora.rank_of(id) * (out + inn)
+        (lora.rank_of(id) * (out + inn)) as u64
     };
-    let params: usize = lora.targeted(base.weights.config())?.into_iter().map(of).sum();
-    Ok(20 * params as u64)
+    let params = match &config.from_adapter {
+        Some(folder) => Adapter::load(folder, base.weights.config())?.trainable_params(),
+        None => lora.targeted(base.weights.config())?.into_iter().map(of).sum(),
+    };
+    let taught = if config.replay == Replay::Off { 0 } else { TAUGHT_KEPT as u64 };
+    Ok(20 * params + taught)
+}
+
+/// Bytes of examples that are made ready to train, ids, masks and targets.
+pub fn bytes_of(examples: &[Example]) -> u64 {
+    const A_TOKEN: usize = 17;
+    const AN_EXAMPLE: usize = 160;
+    examples.iter().map(|e| (A_TOKEN * e.ids.len() + AN_EXAMPLE) as u64).sum()
 }
 
 /// Where the training is computed.
@@ -201,7 +211,7 @@ pub fn say_how(
     examples: &[Example],
 ) -> Result<(), Failure> {
     let largest = train::largest(model, &train_config(config)?, examples)?;
-    context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(largest.rows)?));
+    context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(&largest)?));
     say_unshared(context, config, examples);
     Ok(())
 }
@@ -378,7 +388,6 @@ pub fn alone(
     check(config, &base)?;
     base.begin_digest();
     base.weights.check_finite()?;
-    let model = model(context, config, &base)?;
     let records = dataset::read(&config.dataset_path)?;
     let records = data::served(context, records, &base, config.system.as_deref());
     let (records, held_out) = data::held_out(config, records, &base, None)?;
@@ -389,7 +398,10 @@ pub fn alone(
     let mut folder = RunDir::open(output, &id)?;
     earlier::check(context, output, start)?;
     let started = Instant::now();
+    // After the records, which are held too.
+    let model = model(context, config, &base)?;
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
+    let model = model.leaving(bytes_of(&set.train) + bytes_of(&set.eval));
     say_how(context, config, &model, &set.train)?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, start == Start::Resume)?;
     inputs.insert("base".to_owned(), base.digest().to_string());

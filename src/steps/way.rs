@@ -161,6 +161,7 @@ impl Way<'_> {
         let model = training::model(context, self.config, &self.base)?;
         let set: TrainingSet =
             training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
+        let model = model.leaving(training::bytes_of(&set.train) + training::bytes_of(&set.eval));
         let fingerprint = serde_json::json!({
             "dataset": self.config.dataset_path, "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens, "cuts": set.cuts,
         });

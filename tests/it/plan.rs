@@ -29,6 +29,20 @@ fn a_plan_counts_what_the_training_then_does() {
     // Not timed, only the right size: the machine may be busy.
     let (peak, held) = (planned["peak_bytes"].as_f64().unwrap(), summary["peak_memory_bytes"].as_f64().unwrap());
     assert!((0.6..1.3).contains(&(peak / held)), "{peak} of {held}");
+    // With a limit it stays within it, and trains the same; without a name it is `train` that is planned.
+    let most = (0.85 * held) as u64 >> 20;
+    let limited = format!("{most}MiB");
+    let limited = [&said[..], &["--max-memory", &limited]].concat();
+    let within = place.run(&[&["train", "--json", "--output", "within"], &limited[..]].concat()).json();
+    let peak = within["summary"]["peak_memory_bytes"].as_u64().unwrap();
+    assert!(peak <= most << 20, "{peak} of {held}, within {most} MiB");
+    let adapter =
+        |output: &str| std::fs::read(place.path(&format!("{output}/final/adapter_model.safetensors"))).unwrap();
+    assert!(adapter("o") == adapter("within"));
+    let alone = place.run(&[&["plan", "--json"], &limited[..]].concat()).json();
+    assert_eq!((&alone["steps"], &alone["replayed"]), (&planned["steps"], &serde_json::json!(0)));
+    assert_eq!(alone["available_bytes"], most << 20);
+    assert!(alone["role"].is_null() && alone["fits"] == true, "{alone}");
     place
         .run(&[&["plan", "--output-model-name", "p:v1"], &said[..]].concat())
         .says(0, &["min of training", "MiB at the peak of training", "device    cpu", "evaluations"]);

@@ -94,11 +94,12 @@ fn recomputed_layers_give_the_same_bytes() {
         let s = half_distilled(&d);
         let all = Model::within(&w, 2, Room::default()).unwrap();
         let whole = grads(&all, &a, &s, dropout);
-        let rows = all.effort(&s, dropout.is_some(), true).unwrap().rows;
-        let (least, layer) = all.decoder().held(rows);
-        for keep in 0..=w.config().layers {
+        let effort = all.effort(&s, dropout.is_some(), true).unwrap();
+        let (layers, least) = (w.config().layers, effort.least);
+        let layer = (effort.kept - least) / layers as u64;
+        for keep in 0..=layers {
             let model = Model::within(&w, 2, Room::of(least + keep as u64 * layer)).unwrap();
-            assert_eq!(model.decoder().kept_layers(rows).unwrap(), keep);
+            assert_eq!(model.decoder().kept_layers(&effort).unwrap(), keep);
             assert!(grads(&model, &a, &s, dropout) == whole, "{name}, {keep} layers kept, {dropout:?}");
         }
     }
@@ -120,7 +121,8 @@ fn a_step_that_is_cut_into_passes_is_the_uncut_one() {
         assert!(largest < rows, "{name}");
         assert_like(name, &grads(&model, &a, &s, None), &uncut);
         // So too where each pass computes its layers again: to the byte.
-        let little = Model::within(&w, 2, Room::of(model.decoder().held(largest).0)).unwrap();
+        let least = passes.iter().map(|p| model.decoder().effort_of(p, true).least).max().unwrap();
+        let little = Model::within(&w, 2, Room::of(least)).unwrap();
         assert!(grads(&little, &a, &s, None) == grads(&model, &a, &s, None), "{name}");
         // Masks of dropout belong to one pass.
         assert_eq!(model.decoder().passes(&s, false).unwrap().len(), 1, "{name}");

@@ -76,9 +76,10 @@ fn same_step(subject: &Subject<'_>) -> Vec<Candidate> {
     if config.lora_dropout == 0.0 {
         return Vec::new();
     }
-    let halves = halves(config.batch_size);
+    let step = config.batch_size * config.gradient_accumulation;
+    let halves = halves(config.batch_size).into_iter().filter(|n| step.is_multiple_of(*n));
     let one = |batch_size: usize| {
-        let gradient_accumulation = (config.batch_size * config.gradient_accumulation).div_ceil(batch_size);
+        let gradient_accumulation = step / batch_size;
         Candidate {
             flags: format!("--batch-size {batch_size} --gradient-accumulation {gradient_accumulation}"),
             config: RunConfig { batch_size, gradient_accumulation, ..config.clone() },
@@ -86,7 +87,7 @@ fn same_step(subject: &Subject<'_>) -> Vec<Candidate> {
             cost: "the same steps, in more and smaller parts: a little slower".to_owned(),
         }
     };
-    halves.into_iter().map(one).collect()
+    halves.map(one).collect()
 }
 
 fn smaller_step(subject: &Subject<'_>) -> Vec<Candidate> {
@@ -95,7 +96,10 @@ fn smaller_step(subject: &Subject<'_>) -> Vec<Candidate> {
         flags: format!("--batch-size {examples} --gradient-accumulation 1"),
         config: RunConfig { batch_size: examples, gradient_accumulation: 1, ..config.clone() },
         length: longest(subject),
-        cost: format!("steps of {examples} examples: another training, which may want a lower learning rate"),
+        cost: format!(
+            "steps of {examples} example{}: another training, which may want a lower learning rate",
+            if examples == 1 { "" } else { "s" }
+        ),
     };
     halves(config.batch_size * config.gradient_accumulation).into_iter().map(one).collect()
 }
@@ -187,7 +191,7 @@ mod tests {
     fn what_would_fit_is_listed_from_the_cheapest() {
         let said = Raw { batch_size: Some(8), lora_dropout: Some(0.1), ..Raw::default() };
         with_subject(said, |context, subject| {
-            let measured = measure(context, subject, None).unwrap();
+            let measured = measure(context, subject).unwrap();
             assert_eq!(settings(context, subject, &measured).unwrap(), []);
             let of = |batch_size: usize, gradient_accumulation: usize| {
                 let config = RunConfig { batch_size, gradient_accumulation, ..subject.config.clone() };
@@ -195,11 +199,11 @@ mod tests {
             };
             let room = of(4, 1).least;
             assert!(of(8, 1).least > room);
-            let model = Model::within(subject.weights, 1, Room::of(room)).unwrap();
+            let model = Model::within(subject.weights, 1, Room::of(room + 1000)).unwrap().leaving(1000);
             let tight = Subject { model: &model, ..*subject };
-            let measured = measure(context, &tight, Some(room + 1000)).unwrap();
+            let measured = measure(context, &tight).unwrap();
             assert!(!measured.fits && measured.recomputed, "{measured:?}");
-            assert_eq!(measured.peak, Some(1000 + of(8, 1).least + of(8, 1).beside));
+            assert_eq!(measured.peak, Some(1000 + of(8, 1).least));
             let found = settings(context, &tight, &measured).unwrap();
             let flags: Vec<_> = found.iter().map(|s| s.flags.as_str()).collect();
             assert_eq!(
@@ -221,9 +225,9 @@ mod tests {
             let config = training::train_config(&one).unwrap();
             let of = |length: usize| train::largest(subject.model, &config, &cut(&train, length)).unwrap().least;
             let mut within = |room: u64| {
-                let model = Model::within(subject.weights, 1, Room::of(room)).unwrap();
+                let model = Model::within(subject.weights, 1, Room::of(room + 1000)).unwrap().leaving(1000);
                 let tight = Subject { model: &model, train: &train, ..*subject };
-                let measured = measure(context, &tight, Some(room + 1000)).unwrap();
+                let measured = measure(context, &tight).unwrap();
                 assert!(!measured.fits && measured.fixed == Some(1000), "{measured:?}");
                 settings(context, &tight, &measured).unwrap()
             };

@@ -40,7 +40,7 @@ pub struct Measured {
 
 /// The smallest step, for the weights; the largest, for the peak; the first ones of the run, for the time. None of them where
 /// the largest does not fit.
-pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>, budget: Option<u64>) -> Result<Measured, Failure> {
+pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Result<Measured, Failure> {
     let config = training::train_config(subject.config)?;
     let adapter = subject.adapter.to_stored(subject.weights);
     let examples = (subject.train, subject.eval);
@@ -53,10 +53,10 @@ pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>, budget: Option<
     // Not even the smallest is made then: it may not fit either.
     if !fits {
         context.report.end("the largest step does not fit, and is not made");
-        // As the engine reckons it: what is not its room is taken by other things.
-        let fixed = budget.zip(room).map(|(budget, room)| budget.saturating_sub(room));
-        let (peak, time) = (fixed.map(|fixed| fixed + needed), Time::default());
-        return Ok(Measured { course, peak, fixed, recomputed, fits, first: 0.0, time });
+        // As the engine reckons it.
+        let (fixed, time) = (subject.model.beside(), Time::default());
+        let peak = Some(fixed + needed);
+        return Ok(Measured { course, peak, fixed: Some(fixed), recomputed, fits, first: 0.0, time });
     }
     let smallest = trial.shortest()?;
     context.report.advance(1, "the smallest step");
@@ -126,7 +126,7 @@ pub mod tests {
     fn a_few_steps_stand_for_all() {
         let said = Raw { batch_size: Some(2), epochs: Some(3.0), eval_steps: Some(5), ..Raw::default() };
         with_subject(said, |context, subject| {
-            let measured = measure(context, subject, None).unwrap();
+            let measured = measure(context, subject).unwrap();
             // Three epochs of four steps; evaluations after 4, 5, 8, 10, 12.
             assert_eq!((measured.course.steps, measured.time.evaluation_passes), (12, 5));
             assert!(measured.time.steps > 0.0 && measured.time.evaluations > 0.0, "{measured:?}");

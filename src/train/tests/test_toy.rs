@@ -101,7 +101,6 @@ impl Engine for Toy {
             rows: ids as usize,
             kept: 2 * ids,
             least: ids,
-            beside: 0,
         })
     }
 
