@@ -106,9 +106,7 @@ impl RunConfig {
     pub fn resolve(said: Raw, purpose: Purpose, place: &str) -> Result<Self, ConfigError> {
         let mut checker = Checker { faults: Vec::new() };
         let replay_said = said.replay.is_some();
-        let defaults = Raw::parse(DEFAULTS_YAML, "configs/defaults.yaml")?;
-        checker.of_another_adapter(&said, &defaults);
-        let raw = said.over(defaults);
+        let raw = said.over(Raw::parse(DEFAULTS_YAML, "configs/defaults.yaml")?);
         let mut config = checker.config(raw, purpose);
         if purpose == Purpose::Train && !replay_said {
             config.replay = Replay::Off;
@@ -238,26 +236,6 @@ impl Checker {
             runs_dir: raw.runs_dir.unwrap_or_default(),
             model_to_fine_tune,
             output_model_name: name,
-        }
-    }
-
-    /// An adapter has a shape of its own. A run's own config says the defaults too, and is none the worse for it.
-    fn of_another_adapter(&mut self, said: &Raw, defaults: &Raw) {
-        if said.from_adapter.is_none() {
-            return;
-        }
-        let alpha = 2.0 * defaults.lora_rank.unwrap_or_default() as f64;
-        let other = [
-            ("lora_rank", said.lora_rank.is_some() && said.lora_rank != defaults.lora_rank),
-            ("lora_alpha", said.lora_alpha.is_some_and(|said| said != alpha)),
-            ("use_rslora", said.use_rslora == Some(true)),
-            ("target_modules", said.target_modules.is_some() && said.target_modules != defaults.target_modules),
-            ("layers_to_transform", said.layers_to_transform.is_some()),
-            ("rank_pattern", said.rank_pattern.as_ref().is_some_and(|p| !p.0.is_empty())),
-            ("alpha_pattern", said.alpha_pattern.as_ref().is_some_and(|p| !p.0.is_empty())),
-        ];
-        for (key, _) in other.into_iter().filter(|(_, other)| *other) {
-            self.faults.push(format!("{key}: the adapter of from_adapter has its own; leave it out"));
         }
     }
 
@@ -468,23 +446,6 @@ mod tests {
         assert_eq!((c.replay, c.output), (Replay::Off, PathBuf::from("output/smollm2-135m-tuned")));
         let c = RunConfig::resolve(Raw { replay: Some("auto".into()), ..base }, Purpose::Train, "flags").unwrap();
         assert_eq!(c.replay, Replay::Auto);
-    }
-
-    #[test]
-    fn what_an_adapter_brings_itself_is_not_said_beside_it() {
-        let base = Raw {
-            model_to_fine_tune: Some("m".into()),
-            dataset_path: Some("d".into()),
-            from_adapter: Some("a".into()),
-            ..Raw::default()
-        };
-        let said = Raw { lora_rank: Some(8), use_rslora: Some(true), ..base.clone() };
-        let e = RunConfig::resolve(said, Purpose::Train, "flags").unwrap_err().to_string();
-        assert!(e.contains("2 faults") && e.contains("lora_rank: the adapter of from_adapter"), "{e}");
-        // What was resolved is a config again.
-        let c = RunConfig::resolve(base, Purpose::Train, "flags").unwrap();
-        let again = Raw::parse(&c.to_yaml(), "run.yaml").unwrap();
-        assert_eq!(RunConfig::resolve(again, Purpose::Train, "run.yaml").unwrap(), c);
     }
 
     #[test]

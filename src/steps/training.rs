@@ -81,7 +81,7 @@ fn warn_of_records(context: &mut Context<'_>, records: &[Record]) {
 
 /// The adapter in PEFT's words.
 fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
-    let pattern = |said: &Numbers| Pattern::new(said.0.iter().cloned());
+    let pattern = |key, said: &Numbers| Pattern::new(said.0.iter().cloned()).map_err(|e| Failure::from(e).about(key));
     Ok(LoraConfig {
         rank: config.lora_rank,
         alpha: config.lora_alpha,
@@ -92,8 +92,8 @@ fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
             Modules::Regex(regex) => TargetModules::Regex(regex.clone()),
         },
         layers_to_transform: config.layers_to_transform.clone(),
-        rank_pattern: pattern(&config.rank_pattern)?,
-        alpha_pattern: pattern(&config.alpha_pattern)?,
+        rank_pattern: pattern("rank_pattern", &config.rank_pattern)?,
+        alpha_pattern: pattern("alpha_pattern", &config.alpha_pattern)?,
         rslora: config.use_rslora,
     })
 }
@@ -169,20 +169,20 @@ fn tokenizer_config(base: &Base) -> String {
     format!("{config:#}\n")
 }
 
-/// Bytes of the adapter, its gradient, its two moments, and a copy of the trained one; of what the base says of replayed
-/// examples.
+/// Bytes of the adapter, its gradient, its two moments, a copy of the trained one, and the one that was begun from; of what
+/// the base says of replayed examples.
 fn reserved(config: &RunConfig, base: &Base) -> Result<u64, Failure> {
     let lora = train_config(config)?.lora;
     let of = |id: LinearId| {
         let (out, inn) = base.weights.config().shape(id.site);
         (lora.rank_of(id) * (out + inn)) as u64
     };
-    let params = match &config.from_adapter {
-        Some(folder) => Adapter::load(folder, base.weights.config())?.trainable_params(),
-        None => lora.targeted(base.weights.config())?.into_iter().map(of).sum(),
+    let (params, copies) = match &config.from_adapter {
+        Some(folder) => (Adapter::load(folder, base.weights.config())?.trainable_params(), 6),
+        None => (lora.targeted(base.weights.config())?.into_iter().map(of).sum(), 5),
     };
     let taught = if config.replay == Replay::Off { 0 } else { TAUGHT_KEPT as u64 };
-    Ok(20 * params + taught)
+    Ok(4 * copies * params + taught)
 }
 
 /// Bytes of examples that are made ready to train, ids, masks and targets.
@@ -247,6 +247,29 @@ pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<M
     Ok(model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()))
 }
 
+/// What an adapter that training begins from keeps of its own, where the config says otherwise.
+fn kept_of(own: &LoraConfig, said: &LoraConfig) -> Option<String> {
+    let other = [
+        ("lora_rank", own.rank != said.rank),
+        ("lora_alpha", own.alpha != said.alpha),
+        ("use_rslora", own.rslora != said.rslora),
+        ("target_modules", own.targets != said.targets),
+        ("layers_to_transform", own.layers_to_transform != said.layers_to_transform),
+        ("rank_pattern", own.rank_pattern != said.rank_pattern),
+        ("alpha_pattern", own.alpha_pattern != said.alpha_pattern),
+    ];
+    let keys: Vec<_> = other.into_iter().filter(|(_, other)| *other).map(|(key, _)| key).collect();
+    let keeps = || {
+        format!(
+            "from_adapter: it keeps its own shape, rank {} and alpha {}; not used: {} of this config",
+            own.rank,
+            own.alpha,
+            keys.join(", ")
+        )
+    };
+    (!keys.is_empty()).then(keeps)
+}
+
 /// What the training of this config begins from.
 pub fn adapter(config: &RunConfig, base: &Base) -> Result<Adapter<Hf>, Failure> {
     let model = base.weights.config();
@@ -271,6 +294,8 @@ pub fn train(
         Some(folder) => Some(Adapter::load(folder, base.weights.config())?),
         None => None,
     };
+    let own = from_adapter.as_ref().and_then(|given| kept_of(&given.config, &train_config.lora));
+    own.iter().for_each(|words| context.report.note(words));
     let tokenizer_files = [
         ("tokenizer.json".to_owned(), base.tokenizer.to_json()?),
         ("tokenizer_config.json".to_owned(), tokenizer_config(base)),
@@ -431,6 +456,15 @@ mod tests {
         assert!(said(9).contains("the best lies in") && said(9).contains("checkpoint-4"), "{}", said(9));
         assert!(said(4).ends_with("the best evaluation (load_best_model_at_end)"), "{}", said(4));
         assert_eq!(of_best(dir.path(), &Summary::default()), None);
+    }
+
+    #[test]
+    fn what_an_adapter_keeps_of_its_own_is_said_where_the_config_says_otherwise() {
+        let own = LoraConfig { rank: 8, alpha: 16.0, ..LoraConfig::default() };
+        assert_eq!(kept_of(&own, &LoraConfig { dropout: 0.1, ..own.clone() }), None);
+        let said = LoraConfig { rank: 4, rslora: true, ..own.clone() };
+        let words = kept_of(&own, &said).unwrap();
+        assert!(words.contains("rank 8 and alpha 16; not used: lora_rank, use_rslora of"), "{words}");
     }
 
     #[test]
