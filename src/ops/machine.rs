@@ -35,9 +35,11 @@ fn available_under(proc: &Path, cgroups: &Path) -> Option<u64> {
     free.into_iter().chain(groups.lines().filter_map(|line| left_of_group(line, cgroups))).min()
 }
 
-/// What a group's limit is called, what it holds, and what of that are files' pages that the kernel takes back first.
-const VERSION_2: [&str; 3] = ["memory.max", "memory.current", "inactive_file "];
-const VERSION_1: [&str; 3] = ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "];
+/// What a group's limit is called, what it holds, and what of that are files' pages, which the kernel takes back first:
+/// a mapped base's, as MemAvailable counts them too.
+const VERSION_2: [&str; 4] = ["memory.max", "memory.current", "inactive_file ", "active_file "];
+const VERSION_1: [&str; 4] =
+    ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ", "total_active_file "];
 
 /// The least that is left in a group of /proc/self/cgroup (`id:controllers:path`; version 2 names no controllers) and in
 /// those above it. In a container the path may be the host's, which is not there: the root is, and holds the limit.
@@ -56,13 +58,13 @@ fn left_of_group(line: &str, cgroups: &Path) -> Option<u64> {
     path.ancestors().filter_map(|group| left_in(&root.join(group), names)).min()
 }
 
-fn left_in(group: &Path, [limit, used, files]: [&str; 3]) -> Option<u64> {
+fn left_in(group: &Path, [limit, used, inactive, active]: [&str; 4]) -> Option<u64> {
     // No limit is the word `max`.
     let number = |name| std::fs::read_to_string(group.join(name)).ok()?.trim().parse::<u64>().ok();
     let (limit, used) = (number(limit)?, number(used)?);
     let stat = std::fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-    let files = stat.lines().find_map(|l| l.strip_prefix(files)?.trim().parse().ok()).unwrap_or(0);
-    Some(limit.saturating_sub(used.saturating_sub(files)))
+    let files = |key| stat.lines().find_map(|l| l.strip_prefix(key)?.trim().parse::<u64>().ok()).unwrap_or(0);
+    Some(limit.saturating_sub(used.saturating_sub(files(inactive).saturating_add(files(active)))))
 }
 
 /// What this process holds (Linux: VmRSS), and how much of it without the files it maps (RssAnon); None where the system
@@ -116,10 +118,10 @@ mod tests {
         let above = [("a/memory.max", "90000\n"), ("a/memory.current", "50000\n")];
         assert_eq!(available("0::/a/b\n", &own), free);
         assert_eq!(available("0::/a/b\n", &[own, above].concat()), Some(40_000));
-        // Pages of files that nobody read lately are given back; not more than is used.
+        // Pages of files are given back; not more than is used.
         let stat = |text| [&above[..], &[("a/memory.stat", text)]].concat();
         let files = "anon 7\nfile 30000\ninactive_file 20000\nactive_file 10000\n";
-        assert_eq!(available("0::/a/b\n", &stat(files)), Some(60_000));
+        assert_eq!(available("0::/a/b\n", &stat(files)), Some(70_000));
         assert_eq!(available("0::/a/b\n", &stat("inactive_file 60000\n")), Some(90_000));
         // A limit above what the machine has.
         assert_eq!(available("0::/a\n", &[("a/memory.max", "9000000"), ("a/memory.current", "1")]), free);
@@ -141,7 +143,7 @@ mod tests {
         let own = [
             ("memory/docker/1/memory.limit_in_bytes", "80000\n"),
             ("memory/docker/1/memory.usage_in_bytes", "30000\n"),
-            ("memory/docker/1/memory.stat", "inactive_file 1\ntotal_inactive_file 10000\n"),
+            ("memory/docker/1/memory.stat", "inactive_file 1\ntotal_inactive_file 9000\ntotal_active_file 1000\n"),
         ];
         // No limit is a large number.
         let root =
