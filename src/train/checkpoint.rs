@@ -177,12 +177,8 @@ fn best_is_whole(job: &Work<'_>, position: &Position) -> Result<(), TrainError> 
 pub(super) fn adapter_at(job: &Work<'_>, step: u64, lora: &LoraConfig) -> Result<Adapter<Hf>, TrainError> {
     let folder = folder(job.output, step);
     state_of(&folder, step).map_err(|e| {
-        let last = self::folder(job.output, steps_in(job.output).unwrap_or_default().pop().unwrap_or(step));
-        TrainError::Other(format!(
-            "{}: the best checkpoint can't be read ({e}): begin anew, or take the last one, an adapter as final/ would be: {}",
-            folder.display(),
-            last.display()
-        ))
+        let whole = "begin anew, or take the last checkpoint's adapter instead of final/";
+        TrainError::Other(format!("{}: the best checkpoint can't be read ({e}): {whole}", folder.display()))
     })?;
     let mut adapter = Adapter::load(&folder, job.weights.config())?;
     adapter.config = lora.clone();
@@ -265,10 +261,7 @@ pub fn left(output: &Path) -> Result<Left, TrainError> {
 
 /// Removes what an earlier run left in `output`, so that a later resume can't take it for this one's.
 pub(super) fn clear(output: &Path) -> Result<(), TrainError> {
-    for old in left(output)?.checkpoints {
-        std::fs::remove_dir_all(&old).map_err(|e| StoreError::new("removing the earlier run's", &old, e))?;
-    }
-    Ok(())
+    steps_in(output)?.into_iter().try_for_each(|step| retention::remove(output, step))
 }
 
 /// A folder being filled beside its final name.

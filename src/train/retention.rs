@@ -10,8 +10,6 @@ use crate::store::StoreError;
 pub(super) const UNFINISHED: &str = ".tunesmith-train-";
 /// And then so, with its name, what something new is about to replace.
 const REPLACED: &str = "old-";
-/// A file that is not whole yet ([`crate::store::WholeFile`]).
-const PARTIAL: (&str, &str) = (".tunesmith-", ".partial");
 
 /// Where `target` waits while another takes its name.
 pub(super) fn aside(target: &Path) -> PathBuf {
@@ -29,10 +27,6 @@ pub fn sweep(output: &Path) -> Result<(), TrainError> {
     for entry in std::fs::read_dir(output).map_err(fault)? {
         let entry = entry.map_err(fault)?;
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(PARTIAL.0) && name.ends_with(PARTIAL.1)) {
-            std::fs::remove_file(entry.path()).map_err(fault)?;
-            continue;
-        }
         let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED)) else { continue };
         let ours = |target: &&str| *target == "final" || target.starts_with("checkpoint-");
         let target = rest.strip_prefix(REPLACED).filter(ours).map(|target| output.join(target));
@@ -53,13 +47,19 @@ pub(super) fn retire(output: &Path, limit: Option<u64>, (best, newest): (Option<
     steps.retain(|step| *step <= newest);
     let surplus = steps.len().saturating_sub(limit.max(1) as usize);
     for step in steps.iter().take(surplus).filter(|step| Some(**step) != best) {
-        let old = folder(output, *step);
-        let fault = |e| StoreError::new("removing the checkpoint", &old, e);
-        // Moved aside first: what is half removed must not look like a checkpoint.
-        let aside = output.join(format!("{UNFINISHED}gone-{step}"));
-        std::fs::rename(&old, &aside).map_err(fault)?;
-        std::fs::remove_dir_all(&aside).map_err(fault)?;
+        remove(output, *step)?;
     }
+    Ok(())
+}
+
+/// Removes a checkpoint.
+pub(super) fn remove(output: &Path, step: u64) -> Result<(), TrainError> {
+    let old = folder(output, step);
+    let fault = |e| StoreError::new("removing the checkpoint", &old, e);
+    // Moved aside first: what is half removed must not look like a checkpoint.
+    let aside = output.join(format!("{UNFINISHED}gone-{step}"));
+    std::fs::rename(&old, &aside).map_err(fault)?;
+    std::fs::remove_dir_all(&aside).map_err(fault)?;
     Ok(())
 }
 
@@ -108,7 +108,6 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("from"), folder.file_name().unwrap().to_str().unwrap()).unwrap();
         }
-        std::fs::write(place(".tunesmith-a1B2.partial"), "half").unwrap();
         sweep(dir.path()).unwrap();
         let from = |name: &str| std::fs::read_to_string(place(name).join("from")).unwrap();
         assert!(own.iter().all(|name| from(name) == *name));

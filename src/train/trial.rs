@@ -66,26 +66,30 @@ impl Counter<'_> {
         effort_of(self.engine, self.config, &examples, (self.dropout, true))
     }
 
-    /// The step that holds the most memory, and its effort: counted of those that take in the most tokens, and of that
-    /// with the longest example, which one pass takes in whole.
+    /// The step that holds the most memory where everything is kept, and its effort, with the most that any takes at least:
+    /// counted of those that take in the most tokens, and of those with the most trained tokens and with the longest
+    /// example, which one pass takes in whole.
     fn largest(&mut self) -> Result<(u64, Effort), ModelError> {
         const CANDIDATES: usize = 8;
         let mut by_tokens: Vec<(usize, u64)> = Vec::new();
-        let mut longest = (0, 0);
+        let (mut longest, mut told) = ((0, 0), (0, 0));
         for step in 0..self.steps.total.min(LOOKED_THROUGH) {
             let indices = self.order.of_step(self.config, &self.steps, self.train, step);
             let fed = || indices.iter().map(|i| self.train[*i].fed());
             by_tokens.push((fed().sum(), step));
             longest = longest.max((fed().max().unwrap_or(0), step));
+            told = told.max((indices.iter().map(|i| self.train[*i].trained).sum::<u64>(), step));
         }
         by_tokens.sort_unstable_by_key(|(tokens, step)| (std::cmp::Reverse(*tokens), *step));
-        let mut most = (0, Effort::default());
-        for (_, step) in by_tokens.into_iter().take(CANDIDATES).chain([longest]) {
+        let (mut most, mut least) = ((0, Effort::default()), 0);
+        for step in by_tokens.into_iter().take(CANDIDATES).map(|(_, step)| step).chain([longest.1, told.1]) {
             let effort = self.effort(step)?;
+            least = least.max(effort.least);
             if effort.kept > most.1.kept {
                 most = (step, effort);
             }
         }
+        most.1.least = least;
         Ok(most)
     }
 }

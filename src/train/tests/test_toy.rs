@@ -88,7 +88,8 @@ impl Engine for Toy {
         Ok(sums)
     }
 
-    /// Products: tokens to predict, twice with the gradients, once more where the base teaches; bytes: tokens taken in.
+    /// Products: tokens to predict, twice with the gradients, once more where the base teaches; bytes: tokens taken in, with what is
+    /// trained of them at least.
     fn effort(&self, sequences: &[Sequence<'_>], _: bool, back: bool) -> Result<Effort, ModelError> {
         let (ids, targets): (Vec<usize>, Vec<usize>) =
             sequences.iter().map(|s| (s.ids.len(), s.targets.iter().flatten().count())).unzip();
@@ -100,7 +101,7 @@ impl Engine for Toy {
             to_keep: self.bytes_to_keep * taught as u64,
             rows: ids as usize,
             kept: 2 * ids,
-            least: ids,
+            least: ids + targets as u64,
         })
     }
 
