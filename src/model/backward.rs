@@ -28,7 +28,7 @@ impl<O: Ops> Decoder<O> {
         let Some(lowest) = adapter.pairs.keys().map(|id| id.layer).min() else { return self.loss(None, sequences) };
         let lora = Lora { adapter: Some(adapter), dropout, compute: self.training };
         let mut sums = LossSums::default();
-        for packed in self.passes(sequences, dropout.is_none())? {
+        for packed in self.passes(sequences, dropout.is_none(), true)? {
             let keep = self.kept_layers(&self.effort_of(&packed, true))?;
             sums.add(&self.reverse(lora, &packed, (weight, lowest, keep), grads)?);
         }
@@ -36,16 +36,19 @@ impl<O: Ops> Decoder<O> {
         Ok(sums)
     }
 
-    /// All sequences as one pass, for the sake of what they share; as two halves, and these likewise, where the layers'
-    /// inputs would take more than half of what the base takes in f32: which follows from model and data alone, and so do the
-    /// bits. Masks of dropout belong to one pass.
-    pub fn passes(&self, sequences: &[Sequence<'_>], share: bool) -> Result<Vec<Packed>, ModelError> {
+    /// All sequences as one pass, for the sake of what they share; as two halves, and these likewise, where with `back` the
+    /// layers' inputs would take more than half of what the base takes in f32, and where without there are more rows than
+    /// are worth it: which follows from model and data alone, and so do the bits. Masks of dropout belong to one pass.
+    pub fn passes(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Vec<Packed>, ModelError> {
+        /// Products of so many rows lose nothing any more to the widening of the weights.
+        const LOOKED_AT: usize = 1024;
         let packed = self.pack(sequences, share)?;
-        let (rows, most) = (packed.ids.len(), self.weights.parameters() as usize / 2);
-        if share && sequences.len() > 1 && rows * self.layers.len() * self.config().hidden > most {
+        let kept = self.weights.parameters() as usize / 2 / (self.layers.len() * self.config().hidden);
+        let most = if back { kept } else { kept.min(LOOKED_AT) };
+        if share && sequences.len() > 1 && packed.ids.len() > most {
             let (one, other) = sequences.split_at(sequences.len() / 2);
-            let mut passes = self.passes(one, share)?;
-            passes.extend(self.passes(other, share)?);
+            let mut passes = self.passes(one, share, back)?;
+            passes.extend(self.passes(other, share, back)?);
             return Ok(passes);
         }
         Ok(if packed.is_empty() { Vec::new() } else { vec![packed] })

@@ -50,7 +50,7 @@ impl<O: Ops> Decoder<O> {
     /// Effort of these sequences, which share their beginnings unless `share` is false; with `back`, of a step's gradients.
     pub fn effort(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Effort, ModelError> {
         let mut effort = Effort::default();
-        for packed in self.passes(sequences, share)? {
+        for packed in self.passes(sequences, share, back)? {
             effort.add(&self.effort_of(&packed, back));
         }
         Ok(effort)

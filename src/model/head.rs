@@ -93,7 +93,7 @@ impl<O: Ops> Decoder<O> {
     pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
         self.check_adapter(adapter)?;
         let mut sums = LossSums::default();
-        for packed in self.passes(sequences, true)? {
+        for packed in self.passes(sequences, true, false)? {
             let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, ..Lora::default() }), None)?;
             let taught = self.taught(&packed, Compute::F32)?;
             sums.add(&self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {})?);

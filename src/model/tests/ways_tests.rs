@@ -114,7 +114,7 @@ fn a_step_that_is_cut_into_passes_is_the_uncut_one() {
         let a = adapter(&w, 4, &Site::ALL);
         let d = [with_common_beginnings(&w, [250, 201, 40, 230, 190, 25]), data(&w, &[180, 1, 240, 33, 220])].concat();
         let s = half_distilled(&d);
-        let passes = model.decoder().passes(&s, true).unwrap();
+        let passes = model.decoder().passes(&s, true, true).unwrap();
         assert!(passes.len() > 2, "{name}: {} passes", passes.len());
         let (rows, uncut) = one_pass(&model, &a, &s, (true, usize::MAX));
         let largest = passes.iter().map(|p| p.ids.len()).max().unwrap();
@@ -125,6 +125,20 @@ fn a_step_that_is_cut_into_passes_is_the_uncut_one() {
         let little = Model::within(&w, 2, Room::of(least)).unwrap();
         assert!(grads(&little, &a, &s, None) == grads(&model, &a, &s, None), "{name}");
         // Masks of dropout belong to one pass.
-        assert_eq!(model.decoder().passes(&s, false).unwrap().len(), 1, "{name}");
+        assert_eq!(model.decoder().passes(&s, false, true).unwrap().len(), 1, "{name}");
     }
+}
+
+/// What is only looked at keeps nothing for a backward, and is cut smaller: it holds less than the step that it follows.
+#[test]
+fn an_evaluation_takes_less_than_a_step_of_the_same() {
+    let path = std::env::var("TUNESMITH_SMOLLM2").expect("TUNESMITH_SMOLLM2: run the tests by scripts/test");
+    let w = Weights::from_gguf(Gguf::open(path).unwrap()).unwrap();
+    let model = Model::within(&w, 1, Room::default()).unwrap();
+    let d = data(&w, &[100; 32]);
+    let of = |back| model.effort(&sequences(&d), false, back).unwrap();
+    let (looked, step) = (of(false), of(true));
+    // Without a target at its end a sequence is a row shorter.
+    assert!((512..=1024).contains(&looked.rows) && step.rows > 3000, "{looked:?} {step:?}");
+    assert!(looked.least == looked.kept && 8 * looked.kept < step.least, "{looked:?} {step:?}");
 }
