@@ -92,14 +92,14 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     };
     let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
     training::check_evaluation(config, &held_out)?;
+    // Before the examples, as a training makes it.
+    let started = std::time::Instant::now();
+    let model = training::model(context, config, &base)?;
+    let start = started.elapsed().as_secs_f64();
     let limit = data::limit(config, &base);
     let encoded = data::encode(&records, &base, limit)?;
     cuts::warn(context, "training", &encoded, limit);
     let eval = data::encode_held_out(&held_out, &base, limit)?.examples;
-    let started = std::time::Instant::now();
-    let model = training::model(context, config, &base)?;
-    let start = started.elapsed().as_secs_f64();
-    // After the model, which leaves room for it.
     let adapter = training::adapter(config, &base)?;
     let replay = replay::expected(context, config, (&base, &model), records.len())?;
     let (replayed, tokens) = (replay.examples.len(), data::Tokens::of(&encoded.examples));
@@ -109,7 +109,8 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     }
     training::say_unshared(context, config, &train);
     let model = model.leaving(training::bytes_of(&train) + training::bytes_of(&eval));
-    let available_bytes = model.room().map(|room| room + model.beside());
+    let available_bytes =
+        config.max_memory.map(|most| most.0).or_else(|| model.room().map(|room| room + model.beside()));
     let subject =
         Subject { config, weights: &base.weights, model: &model, adapter: &adapter, train: &train, eval: &eval };
     let measured = measure::measure(context, &subject)?;
