@@ -37,19 +37,23 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// All sequences as one pass, for the sake of what they share; as two halves, and these likewise, where with `back` the
-    /// layers' inputs would take more than half of what the base takes in f32, and where without there are more rows than
-    /// are worth it: which follows from model and data alone, and so do the bits. Masks of dropout belong to one pass.
+    /// layers' inputs would take more than half of what the base takes in f32, and where without, for what is only looked at,
+    /// there are more rows than are worth it and the halves have little in common: which follows from model and data alone,
+    /// and so do the bits. Masks of dropout belong to one pass.
     pub fn passes(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Vec<Packed>, ModelError> {
         /// Products of so many rows lose nothing any more to the widening of the weights.
         const LOOKED_AT: usize = 1024;
         let packed = self.pack(sequences, share)?;
         let kept = self.weights.parameters() as usize / 2 / (self.layers.len() * self.config().hidden);
-        let most = if back { kept } else { kept.min(LOOKED_AT) };
-        if share && sequences.len() > 1 && packed.ids.len() > most {
+        let rows = packed.ids.len();
+        if share && sequences.len() > 1 && (rows > kept || (!back && rows > LOOKED_AT)) {
             let (one, other) = sequences.split_at(sequences.len() / 2);
             let mut passes = self.passes(one, share, back)?;
             passes.extend(self.passes(other, share, back)?);
-            return Ok(passes);
+            let again = passes.iter().map(|p| p.ids.len()).sum::<usize>().saturating_sub(rows);
+            if rows > kept || again <= rows / 4 {
+                return Ok(passes);
+            }
         }
         Ok(if packed.is_empty() { Vec::new() } else { vec![packed] })
     }

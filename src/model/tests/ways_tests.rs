@@ -141,4 +141,10 @@ fn an_evaluation_takes_less_than_a_step_of_the_same() {
     // Without a target at its end a sequence is a row shorter.
     assert!((512..=1024).contains(&looked.rows) && step.rows > 3000, "{looked:?} {step:?}");
     assert!(looked.least == looked.kept && 8 * looked.kept < step.least, "{looked:?} {step:?}");
+    // Not where a long beginning would be computed again for each pass.
+    let mut alike = data(&w, &[700; 32]);
+    let first = alike[0].0.clone();
+    alike.iter_mut().for_each(|(ids, _)| ids[..600].copy_from_slice(&first[..600]));
+    let looked = model.effort(&sequences(&alike), false, false).unwrap();
+    assert!((2000..=2200).contains(&looked.rows), "{looked:?}");
 }
