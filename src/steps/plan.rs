@@ -108,6 +108,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
     training::say_unshared(context, config, &train);
+    training::say_kept(context, config, &base)?;
     let model = model.leaving(training::bytes_of(&train) + training::bytes_of(&eval));
     let available_bytes =
         config.max_memory.map(|most| most.0).or_else(|| model.room().map(|room| room + model.beside()));

@@ -207,13 +207,14 @@ pub fn place(config: &RunConfig) -> Place {
 pub fn say_how(
     context: &mut Context<'_>,
     config: &RunConfig,
-    model: &Model,
+    (base, model): (&Base, &Model),
     examples: &[Example],
 ) -> Result<(), Failure> {
-    let largest = train::largest(model, &train_config(config)?, examples)?;
+    let (largest, most) = train::largest(model, &train_config(config)?, examples)?;
+    model.plan(&most)?;
     context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(&largest)?));
     say_unshared(context, config, examples);
-    Ok(())
+    say_kept(context, config, base)
 }
 
 /// Says what dropout costs beside its own work, where examples begin alike, by more than the tokens of any turn.
@@ -247,27 +248,26 @@ pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<M
     Ok(model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()))
 }
 
-/// What an adapter that training begins from keeps of its own, where the config says otherwise.
-fn kept_of(own: &LoraConfig, said: &LoraConfig) -> Option<String> {
-    let other = [
-        ("lora_rank", own.rank != said.rank),
-        ("lora_alpha", own.alpha != said.alpha),
-        ("use_rslora", own.rslora != said.rslora),
-        ("target_modules", own.targets != said.targets),
-        ("layers_to_transform", own.layers_to_transform != said.layers_to_transform),
-        ("rank_pattern", own.rank_pattern != said.rank_pattern),
-        ("alpha_pattern", own.alpha_pattern != said.alpha_pattern),
-    ];
-    let keys: Vec<_> = other.into_iter().filter(|(_, other)| *other).map(|(key, _)| key).collect();
-    let keeps = || {
-        format!(
-            "from_adapter: it keeps its own shape, rank {} and alpha {}; not used: {} of this config",
-            own.rank,
-            own.alpha,
-            keys.join(", ")
-        )
-    };
-    (!keys.is_empty()).then(keeps)
+/// Says what an adapter that training begins from keeps of its own, where the config means something else.
+pub fn say_kept(context: &mut Context<'_>, config: &RunConfig, base: &Base) -> Result<(), Failure> {
+    let Some(folder) = &config.from_adapter else { return Ok(()) };
+    let (model, said) = (base.weights.config(), lora_config(config)?);
+    let own = Adapter::load(folder, model)?;
+    let targets = said.targeted(model).unwrap_or_default();
+    // An adapter's file lists its linears, whichever words they were chosen by.
+    let same = own.pairs.keys().eq(&targets)
+        && targets
+            .iter()
+            .all(|id| own.config.rank_of(*id) == said.rank_of(*id) && own.config.scale_of(*id) == said.scale_of(*id));
+    if !same {
+        context.report.note(&format!(
+            "from_adapter: its own rank {}, alpha {} and {} linears stay; those of this config are not used",
+            own.config.rank,
+            own.config.alpha,
+            own.pairs.len()
+        ));
+    }
+    Ok(())
 }
 
 /// What the training of this config begins from.
@@ -294,8 +294,6 @@ pub fn train(
         Some(folder) => Some(Adapter::load(folder, base.weights.config())?),
         None => None,
     };
-    let own = from_adapter.as_ref().and_then(|given| kept_of(&given.config, &train_config.lora));
-    own.iter().for_each(|words| context.report.note(words));
     let tokenizer_files = [
         ("tokenizer.json".to_owned(), base.tokenizer.to_json()?),
         ("tokenizer_config.json".to_owned(), tokenizer_config(base)),
@@ -427,7 +425,7 @@ pub fn alone(
     let model = model(context, config, &base)?;
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
     let model = model.leaving(bytes_of(&set.train) + bytes_of(&set.eval));
-    say_how(context, config, &model, &set.train)?;
+    say_how(context, config, (&base, &model), &set.train)?;
     let (_, summary) = train(context, config, (&base, &model, &set), output, start == Start::Resume)?;
     inputs.insert("base".to_owned(), base.digest().to_string());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
@@ -456,15 +454,6 @@ mod tests {
         assert!(said(9).contains("the best lies in") && said(9).contains("checkpoint-4"), "{}", said(9));
         assert!(said(4).ends_with("the best evaluation (load_best_model_at_end)"), "{}", said(4));
         assert_eq!(of_best(dir.path(), &Summary::default()), None);
-    }
-
-    #[test]
-    fn what_an_adapter_keeps_of_its_own_is_said_where_the_config_says_otherwise() {
-        let own = LoraConfig { rank: 8, alpha: 16.0, ..LoraConfig::default() };
-        assert_eq!(kept_of(&own, &LoraConfig { dropout: 0.1, ..own.clone() }), None);
-        let said = LoraConfig { rank: 4, rslora: true, ..own.clone() };
-        let words = kept_of(&own, &said).unwrap();
-        assert!(words.contains("rank 8 and alpha 16; not used: lora_rank, use_rslora of"), "{words}");
     }
 
     #[test]

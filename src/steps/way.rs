@@ -167,7 +167,7 @@ impl Way<'_> {
         });
         write_whole(self.run.path("data/fingerprint.json"), fingerprint.to_string().as_bytes())?;
         let root = self.run.root().to_path_buf();
-        training::say_how(context, self.config, &model, &set.train)?;
+        training::say_how(context, self.config, (&self.base, &model), &set.train)?;
         let (adapter, summary) = training::train(context, self.config, (&self.base, &model, &set), &root, true)?;
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("train.json"), &text)?;

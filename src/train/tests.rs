@@ -219,24 +219,36 @@ fn a_trial_counts_what_the_run_then_does() {
     }
 }
 
-/// Nine steps take in more tokens, in passes of 16; one pass of the tenth takes in 20, of which the last feeds nothing. Only
-/// one of these is trained, so it is not the one that takes the most at least.
-#[test]
-fn the_largest_step_may_be_that_of_one_long_example() {
+/// Of a training of ten steps of four examples, (tokens, those trained) each, in passes of one example.
+fn course_of(examples: impl Iterator<Item = (usize, usize)>) -> Course {
     let mut bench = Bench::new(40);
-    let lengths = [16; 36].into_iter().chain([3, 20, 3, 3]);
-    bench.train.iter_mut().zip(lengths).for_each(|(e, n)| {
+    bench.train.iter_mut().zip(examples).for_each(|(e, (n, trained))| {
         e.ids = vec![5; n];
-        e.mask = (0..n).map(|k| k + 1 == n || (k > 1 && n < 20)).collect();
+        e.mask = (0..n).map(|k| k + trained >= n).collect();
     });
     let mut config = TrainConfig { epochs: 1.0, batch_size: 1, gradient_accumulation: 4, shuffle: false, ..config() };
     config.lora.dropout = 0.1;
     let adapter = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
     let (toy, examples) = (Toy::default(), (bench.train.as_slice(), bench.eval.as_slice()));
     let adapter = adapter.to_stored(&bench.weights);
-    let course = Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap();
+    Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap()
+}
+
+/// Nine steps take in more tokens, in passes of 16; one pass of the tenth takes in 20, of which the last feeds nothing. Only
+/// one of these is trained, so it is not the one that takes the most at least.
+#[test]
+fn the_largest_step_may_be_that_of_one_long_example() {
+    let course = course_of([(16, 14); 36].into_iter().chain([(3, 1), (20, 1), (3, 1), (3, 1)]));
     let largest = course.largest_effort;
     assert_eq!((course.steps, course.largest, largest.rows, largest.kept, largest.least), (10, 9, 19, 38, 15 + 14));
+}
+
+/// Of what is trained logits stand in memory: the most may be wanted by a step of few tokens.
+#[test]
+fn the_most_at_least_may_be_that_of_many_trained_tokens() {
+    let course = course_of([(16, 1); 36].into_iter().chain([(12, 10); 4]));
+    let largest = course.largest_effort;
+    assert_eq!((largest.kept, largest.least), (2 * 15, 11 + 10));
 }
 
 /// The base is asked in the first epoch, and again only for what there was no room to keep.

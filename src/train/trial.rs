@@ -26,7 +26,7 @@ pub struct Course {
     pub steps: u64,
     /// Of all steps together.
     pub products: f64,
-    /// The step that holds the most memory, and its effort.
+    /// The step that holds the most memory where everything is kept, and its effort, with the most that any takes at least.
     pub largest: u64,
     pub largest_effort: Effort,
     pub evaluations: u64,
@@ -41,12 +41,14 @@ pub struct Tried {
     pub effort: Effort,
 }
 
-/// The effort of the largest step of the training that `run` would make of these examples.
-pub fn largest(model: &Model, config: &TrainConfig, train: &[Example]) -> Result<Effort, TrainError> {
+/// The effort of the largest step of the training that `run` would make of these examples; the same with the most that any
+/// takes at least.
+pub fn largest(model: &Model, config: &TrainConfig, train: &[Example]) -> Result<(Effort, Effort), TrainError> {
     let train = Prepared::all(train);
     let (steps, dropout) = (Steps::of(config, train.len()), config.lora.dropout > 0.0);
     let order = &mut Order::default();
-    Ok(Counter { engine: model, config, dropout, train: &train, steps, order }.largest()?.1)
+    let (_, effort, least) = Counter { engine: model, config, dropout, train: &train, steps, order }.largest()?;
+    Ok((effort, Effort { least, ..effort }))
 }
 
 /// Counts steps.
@@ -66,10 +68,10 @@ impl Counter<'_> {
         effort_of(self.engine, self.config, &examples, (self.dropout, true))
     }
 
-    /// The step that holds the most memory where everything is kept, and its effort, with the most that any takes at least:
-    /// counted of those that take in the most tokens, and of those with the most trained tokens and with the longest
+    /// The step that holds the most memory where everything is kept, and its effort; the most that any takes at least.
+    /// Counted of those that take in the most tokens, and of those with the most trained tokens and with the longest
     /// example, which one pass takes in whole.
-    fn largest(&mut self) -> Result<(u64, Effort), ModelError> {
+    fn largest(&mut self) -> Result<(u64, Effort, u64), ModelError> {
         const CANDIDATES: usize = 8;
         let mut by_tokens: Vec<(usize, u64)> = Vec::new();
         let (mut longest, mut told) = ((0, 0), (0, 0));
@@ -89,8 +91,7 @@ impl Counter<'_> {
                 most = (step, effort);
             }
         }
-        most.1.least = least;
-        Ok(most)
+        Ok((most.0, most.1, least))
     }
 }
 
@@ -175,7 +176,8 @@ impl<'a> Trial<'a> {
         }
         to_keep *= (self.steps.per_epoch as f64 / total as f64).min(1.0);
         products -= again * (TAUGHT_KEPT as f64 / to_keep.max(1.0)).min(1.0);
-        let (largest, largest_effort) = self.counter().largest()?;
+        let (largest, effort, least) = self.counter().largest()?;
+        let largest_effort = Effort { least, ..effort };
         let mut evaluation = Effort::default();
         for batch in self.eval.chunks(TOGETHER) {
             evaluation.add(&self.effort_of(&batch.iter().collect::<Vec<_>>(), false)?);

@@ -88,8 +88,8 @@ impl Engine for Toy {
         Ok(sums)
     }
 
-    /// Products: tokens to predict, twice with the gradients, once more where the base teaches; bytes: tokens taken in, with what is
-    /// trained of them at least.
+    /// Products: tokens to predict, twice with the gradients, once more where the base teaches; bytes: at least the tokens
+    /// taken in and those of them that are trained.
     fn effort(&self, sequences: &[Sequence<'_>], _: bool, back: bool) -> Result<Effort, ModelError> {
         let (ids, targets): (Vec<usize>, Vec<usize>) =
             sequences.iter().map(|s| (s.ids.len(), s.targets.iter().flatten().count())).unzip();
