@@ -41,7 +41,7 @@ impl<O: Ops> Decoder<O> {
     /// there are more rows than are worth it and the halves have little in common: which follows from model and data alone,
     /// and so do the bits. Masks of dropout belong to one pass.
     pub fn passes(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Vec<Packed>, ModelError> {
-        /// Products of so many rows lose nothing any more to the widening of the weights.
+        /// Passes of more are no faster (SmolLM2, 7700 tokens: 6.5–7.2 s so, 6.4–7.6 by the step's cut) and hold more.
         const LOOKED_AT: usize = 1024;
         let packed = self.pack(sequences, share)?;
         let kept = self.weights.parameters() as usize / 2 / (self.layers.len() * self.config().hidden);
