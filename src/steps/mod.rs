@@ -20,6 +20,7 @@ pub mod prove;
 pub mod query;
 mod replay;
 pub mod serving;
+mod setup;
 mod report;
 pub mod training;
 pub mod way;

@@ -3,7 +3,7 @@
 mod fit;
 mod measure;
 
-use super::{Context, Failure, cuts, data, evaluate, replay, training, way};
+use super::{Context, Failure, cuts, data, evaluate, replay, setup, way};
 use crate::base::Base;
 use crate::batch::Example;
 use crate::config::{Purpose, RunConfig};
@@ -85,31 +85,31 @@ pub struct Suite {
 /// Of `run`, or of `train`, which registers nothing and asks no role.
 pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> Result<Plan, Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
-    training::check(config, &base)?;
+    setup::check(config, &base)?;
     let (role, not_promoted) = match purpose {
         Purpose::Run => way::find_role(context, config)?,
         Purpose::Train => (None, Some("without output_model_name this is the plan of `train`".to_owned())),
     };
     let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
-    training::check_evaluation(config, &held_out)?;
+    setup::check_evaluation(config, &held_out)?;
     // Before the examples, as a training makes it.
     let started = std::time::Instant::now();
-    let model = training::model(context, config, &base)?;
+    let (model, given) = setup::model(context, config, &base)?;
     let start = started.elapsed().as_secs_f64();
     let limit = data::limit(config, &base);
     let encoded = data::encode(&records, &base, limit)?;
     cuts::warn(context, "training", &encoded, limit);
     let eval = data::encode_held_out(&held_out, &base, limit)?.examples;
-    let adapter = training::adapter(config, &base)?;
     let replay = replay::expected(context, config, (&base, &model), records.len())?;
     let (replayed, tokens) = (replay.examples.len(), data::Tokens::of(&encoded.examples));
     let train: Vec<Example> = encoded.examples.into_iter().chain(replay.examples).collect();
     if train.is_empty() {
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
-    training::say_unshared(context, config, &train);
-    training::say_kept(context, config, &base)?;
-    let model = model.leaving(training::bytes_of(&train) + training::bytes_of(&eval));
+    setup::say_unshared(context, config, &train);
+    setup::say_kept(context, config, (&base, given.as_ref()))?;
+    let adapter = setup::adapter(config, &base, given)?;
+    let model = setup::beside(model, [&train, &eval]);
     let available_bytes =
         config.max_memory.map(|most| most.0).or_else(|| model.room().map(|room| room + model.beside()));
     let subject =

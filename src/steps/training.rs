@@ -1,23 +1,21 @@
 //! Examples to an adapter: the training set with its replay, the loop, the files people look for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::data::{self, Tokens, encode, encode_held_out};
 use super::earlier::{self, Start};
 use super::pace::Pace;
-use super::{Context, Failure, curves, cuts, replay};
+use super::{Context, Failure, curves, cuts, replay, setup};
 use crate::base::Base;
 use crate::batch::{Cut, Example};
-use crate::config::{Compute, Device, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
+use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Record};
-use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
-use crate::model::{Model, Place, TAUGHT_KEPT};
-use crate::ops;
+use crate::lora::{Adapter, Hf};
+use crate::model::Model;
 use crate::store::{Digest, RunDir};
-use crate::train::{self, Event, Job, Scheduler, Summary, TrainConfig};
-use crate::weights::LinearId;
+use crate::train::{self, Event, Job, Summary};
 
 /// What a training leaves, in its folder.
 pub const OUTPUTS: [&str; 3] = ["final/adapter_config.json", "final/adapter_model.safetensors", "training.html"];
@@ -79,89 +77,6 @@ fn warn_of_records(context: &mut Context<'_>, records: &[Record]) {
     }
 }
 
-/// The adapter in PEFT's words.
-fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
-    let pattern = |key, said: &Numbers| Pattern::new(said.0.iter().cloned()).map_err(|e| Failure::from(e).about(key));
-    Ok(LoraConfig {
-        rank: config.lora_rank,
-        alpha: config.lora_alpha,
-        dropout: config.lora_dropout,
-        targets: match &config.target_modules {
-            Modules::All => TargetModules::AllLinear,
-            Modules::Names(names) => TargetModules::Names(names.clone()),
-            Modules::Regex(regex) => TargetModules::Regex(regex.clone()),
-        },
-        layers_to_transform: config.layers_to_transform.clone(),
-        rank_pattern: pattern("rank_pattern", &config.rank_pattern)?,
-        alpha_pattern: pattern("alpha_pattern", &config.alpha_pattern)?,
-        rslora: config.use_rslora,
-    })
-}
-
-/// The config in the engine's words.
-pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
-    let scheduler = match config.lr_scheduler {
-        Word::Linear => Scheduler::Linear,
-        Word::Cosine => Scheduler::Cosine,
-        Word::Constant => Scheduler::Constant,
-        Word::ConstantWithWarmup => Scheduler::ConstantWithWarmup,
-    };
-    let lora = lora_config(config)?;
-    Ok(TrainConfig {
-        lora,
-        epochs: config.epochs,
-        max_steps: config.max_steps,
-        batch_size: config.batch_size,
-        gradient_accumulation: config.gradient_accumulation,
-        learning_rate: config.learning_rate,
-        scheduler,
-        warmup_ratio: config.warmup_ratio,
-        weight_decay: config.weight_decay,
-        max_grad_norm: config.max_grad_norm,
-        seed: config.seed,
-        shuffle: !config.no_shuffle,
-        group_by_length: config.group_by_length,
-        eval_steps: config.eval_steps,
-        early_stopping_patience: config.early_stopping_patience,
-        early_stopping_threshold: config.early_stopping_threshold,
-        load_best_model_at_end: config.load_best_model_at_end,
-        save_every: config.save_every,
-        save_total_limit: config.save_total_limit,
-    })
-}
-
-/// Refuses what this base can't be trained with, or not here, before anything of it is computed.
-pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
-    place(config).check(compute(config))?;
-    let model = base.weights.config();
-    let lora = train_config(config)?.lora;
-    lora.check()?;
-    match &config.from_adapter {
-        Some(folder) => drop(Adapter::load(folder, model)?),
-        None => drop(lora.targeted(model)?),
-    }
-    if let Some(said) = config.max_seq_len.filter(|n| *n > model.context) {
-        let (name, context) = (&base.name, model.context);
-        return Err(Failure::input(format!("max_seq_len is {said}, and the context of {name} holds {context} tokens"))
-            .hint(format!("give at most {context}, or leave it out")));
-    }
-    Ok(())
-}
-
-/// Refuses to ask for what no evaluation will say.
-pub fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Result<(), Failure> {
-    let asked = [
-        ("early_stopping_patience", config.early_stopping_patience.is_some()),
-        ("load_best_model_at_end", config.load_best_model_at_end),
-        ("eval_steps", config.eval_steps > 0),
-    ];
-    match asked.iter().find(|(_, said)| *said && held_out.is_empty()) {
-        Some((key, _)) => Err(Failure::input(format!("{key} wants an evaluation, and nothing is held out"))
-            .hint("give eval_split (a share of the dataset, 0.1 say) or eval_dataset (a file)")),
-        None => Ok(()),
-    }
-}
-
 /// transformers' `tokenizer_config.json`, with the chat template.
 fn tokenizer_config(base: &Base) -> String {
     let mut config = base.tokenizer.to_config_json();
@@ -169,131 +84,15 @@ fn tokenizer_config(base: &Base) -> String {
     format!("{config:#}\n")
 }
 
-/// Bytes of the adapter, its gradient, its two moments, a copy of the trained one, and the one that was begun from; of what
-/// the base says of replayed examples.
-fn reserved(config: &RunConfig, base: &Base) -> Result<u64, Failure> {
-    let lora = train_config(config)?.lora;
-    let of = |id: LinearId| {
-        let (out, inn) = base.weights.config().shape(id.site);
-        (lora.rank_of(id) * (out + inn)) as u64
-    };
-    let (params, copies) = match &config.from_adapter {
-        Some(folder) => (Adapter::load(folder, base.weights.config())?.trainable_params(), 6),
-        None => (lora.targeted(base.weights.config())?.into_iter().map(of).sum(), 5),
-    };
-    let taught = if config.replay == Replay::Off { 0 } else { TAUGHT_KEPT as u64 };
-    Ok(4 * copies * params + taught)
-}
-
-/// Bytes of examples that are made ready to train, ids, masks and targets.
-pub fn bytes_of(examples: &[Example]) -> u64 {
-    const A_TOKEN: usize = 17;
-    const AN_EXAMPLE: usize = 160;
-    examples.iter().map(|e| (A_TOKEN * e.ids.len() + AN_EXAMPLE) as u64).sum()
-}
-
-/// Where the training is computed.
-pub fn place(config: &RunConfig) -> Place {
-    match config.device {
-        _ if config.force_cpu => Place::Cpu,
-        Device::Auto => Place::found().place,
-        Device::Cpu => Place::Cpu,
-        Device::Cuda => Place::Cuda,
-        Device::Metal => Place::Metal,
-    }
-}
-
-/// Says how the model will compute the steps over these examples; refuses what fits in no way, before any is made.
-pub fn say_how(
-    context: &mut Context<'_>,
-    config: &RunConfig,
-    (base, model): (&Base, &Model),
-    examples: &[Example],
-) -> Result<(), Failure> {
-    let (largest, most) = train::largest(model, &train_config(config)?, examples)?;
-    model.plan(&most)?;
-    context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(&largest)?));
-    say_unshared(context, config, examples);
-    say_kept(context, config, base)
-}
-
-/// Says what dropout costs beside its own work, where examples begin alike, by more than the tokens of any turn.
-pub fn say_unshared(context: &mut Context<'_>, config: &RunConfig, examples: &[Example]) {
-    const ALIKE: usize = 8;
-    let beginnings: BTreeSet<_> = examples.iter().map(|e| &e.ids[..e.ids.len().min(ALIKE)]).collect();
-    let several = config.batch_size * config.gradient_accumulation > 1;
-    if config.lora_dropout > 0.0 && several && beginnings.len() < examples.len() {
-        context.report.note(&format!(
-            "lora_dropout {}: each example has masks of its own, so what examples have in common is computed for each of \
-             them (without dropout: once a step)",
-            config.lora_dropout
-        ));
-    }
-}
-
-fn compute(config: &RunConfig) -> ops::Compute {
-    match config.compute {
-        Compute::F32 => ops::Compute::F32,
-        Compute::Bf16 => ops::Compute::Bf16,
-        Compute::Int8 => ops::Compute::Int8,
-    }
-}
-
-/// The base, resident for this training; Ctrl-C is heard between its layers.
-pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<Model, Failure> {
-    let memory = (config.max_memory.map(|m| m.0), reserved(config, base)?);
-    let model = Model::on(place(config), (&base.weights, config.threads.unwrap_or(0)), memory)?;
-    let model = model.computing(compute(config))?;
-    let interrupt = context.interrupt.clone();
-    Ok(model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()))
-}
-
-/// Says what an adapter that training begins from keeps of its own, where the config means something else.
-pub fn say_kept(context: &mut Context<'_>, config: &RunConfig, base: &Base) -> Result<(), Failure> {
-    let Some(folder) = &config.from_adapter else { return Ok(()) };
-    let (model, said) = (base.weights.config(), lora_config(config)?);
-    let own = Adapter::load(folder, model)?;
-    let targets = said.targeted(model).unwrap_or_default();
-    // An adapter's file lists its linears, whichever words they were chosen by.
-    let same = own.pairs.keys().eq(&targets)
-        && targets
-            .iter()
-            .all(|id| own.config.rank_of(*id) == said.rank_of(*id) && own.config.scale_of(*id) == said.scale_of(*id));
-    if !same {
-        context.report.note(&format!(
-            "from_adapter: its own rank {}, alpha {} and {} linears stay; those of this config are not used",
-            own.config.rank,
-            own.config.alpha,
-            own.pairs.len()
-        ));
-    }
-    Ok(())
-}
-
-/// What the training of this config begins from.
-pub fn adapter(config: &RunConfig, base: &Base) -> Result<Adapter<Hf>, Failure> {
-    let model = base.weights.config();
-    let Some(folder) = &config.from_adapter else {
-        return Ok(Adapter::fresh(lora_config(config)?, model, config.seed)?);
-    };
-    let mut adapter = Adapter::load(folder, model)?;
-    adapter.config.dropout = config.lora_dropout;
-    Ok(adapter)
-}
-
 /// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
 pub fn train(
     context: &mut Context<'_>,
     config: &RunConfig,
     (base, model, set): (&Base, &Model, &TrainingSet),
-    output: &Path,
-    resume: bool,
+    from_adapter: Option<Adapter<Hf>>,
+    (output, resume): (&Path, bool),
 ) -> Result<(Adapter<Hf>, Summary), Failure> {
-    let train_config = train_config(config)?;
-    let from_adapter = match &config.from_adapter {
-        Some(folder) => Some(Adapter::load(folder, base.weights.config())?),
-        None => None,
-    };
+    let train_config = setup::train_config(config)?;
     let tokenizer_files = [
         ("tokenizer.json".to_owned(), base.tokenizer.to_json()?),
         ("tokenizer_config.json".to_owned(), tokenizer_config(base)),
@@ -408,13 +207,13 @@ pub fn alone(
     start: Start,
 ) -> Result<(PathBuf, Summary), Failure> {
     let base = context.open_base(&config.model_to_fine_tune)?;
-    check(config, &base)?;
+    setup::check(config, &base)?;
     base.begin_digest();
     base.weights.check_finite()?;
     let records = dataset::read(&config.dataset_path)?;
     let records = data::served(context, records, &base, config.system.as_deref());
     let (records, held_out) = data::held_out(config, records, &base, None)?;
-    check_evaluation(config, &held_out)?;
+    setup::check_evaluation(config, &held_out)?;
     earlier::check_adapter(config, output, start)?;
     let mut inputs = inputs(config, (&records, &held_out))?;
     let id = output.file_name().unwrap_or_default().to_string_lossy();
@@ -422,11 +221,11 @@ pub fn alone(
     earlier::check(context, output, start)?;
     let started = Instant::now();
     // After the records, which are held too.
-    let model = model(context, config, &base)?;
+    let (model, given) = setup::model(context, config, &base)?;
     let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
-    let model = model.leaving(bytes_of(&set.train) + bytes_of(&set.eval));
-    say_how(context, config, (&base, &model), &set.train)?;
-    let (_, summary) = train(context, config, (&base, &model, &set), output, start == Start::Resume)?;
+    let model = setup::beside(model, [&set.train, &set.eval]);
+    setup::say_how(context, config, (&base, &model, given.as_ref()), &set.train)?;
+    let (_, summary) = train(context, config, (&base, &model, &set), given, (output, start == Start::Resume))?;
     inputs.insert("base".to_owned(), base.digest().to_string());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))
@@ -435,8 +234,6 @@ pub fn alone(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Purpose, Raw};
-    use crate::steps::report::told;
 
     #[test]
     fn where_the_best_checkpoint_lies_is_said_unless_final_is_made_from_it() {
@@ -454,29 +251,5 @@ mod tests {
         assert!(said(9).contains("the best lies in") && said(9).contains("checkpoint-4"), "{}", said(9));
         assert!(said(4).ends_with("the best evaluation (load_best_model_at_end)"), "{}", said(4));
         assert_eq!(of_best(dir.path(), &Summary::default()), None);
-    }
-
-    #[test]
-    fn dropout_says_that_nothing_is_shared_where_something_would_be() {
-        // All begin with the same tokens, as every turn does.
-        let example = |then: u32| Example {
-            ids: vec![1, 2, 3, then, 5, 6, 7, 8, 9],
-            mask: vec![true; 9],
-            line: 1,
-            cut: 0,
-            distilled: false,
-        };
-        let said = |lora_dropout, batch_size, examples: &[Example]| {
-            let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..Raw::default() };
-            let raw = Raw { lora_dropout: Some(lora_dropout), batch_size: Some(batch_size), ..raw };
-            let config = RunConfig::resolve(raw, Purpose::Train, "a test").unwrap();
-            told(|context| say_unshared(context, &config, examples)).1
-        };
-        let alike = [example(1), example(2), example(1)];
-        let notes = said(0.1, 4, &alike);
-        assert!(notes.len() == 1 && notes[0].contains("lora_dropout 0.1"), "{notes:?}");
-        for (dropout, batch_size, examples) in [(0.0, 4, &alike[..]), (0.1, 1, &alike), (0.1, 4, &alike[..2])] {
-            assert_eq!(said(dropout, batch_size, examples), Vec::<String>::new());
-        }
     }
 }

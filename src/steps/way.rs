@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::evaluate::{self, Trial};
 use super::training::TrainingSet;
-use super::{Context, Failure, Kind, delivery, export, promotion, training};
+use super::{Context, Failure, Kind, delivery, export, promotion, setup, training};
 use crate::base::{Base, Source};
 use crate::config::{Delivery, General, Role, RunConfig};
 use crate::dataset::Record;
@@ -158,17 +158,18 @@ impl Way<'_> {
             return Ok(Adapter::load(&folder, self.base.weights.config())?);
         }
         let started = Instant::now();
-        let model = training::model(context, self.config, &self.base)?;
+        let (model, given) = setup::model(context, self.config, &self.base)?;
         let set: TrainingSet =
             training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
-        let model = model.leaving(training::bytes_of(&set.train) + training::bytes_of(&set.eval));
+        let model = setup::beside(model, [&set.train, &set.eval]);
         let fingerprint = serde_json::json!({
             "dataset": self.config.dataset_path, "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens, "cuts": set.cuts,
         });
         write_whole(self.run.path("data/fingerprint.json"), fingerprint.to_string().as_bytes())?;
         let root = self.run.root().to_path_buf();
-        training::say_how(context, self.config, (&self.base, &model), &set.train)?;
-        let (adapter, summary) = training::train(context, self.config, (&self.base, &model, &set), &root, true)?;
+        setup::say_how(context, self.config, (&self.base, &model, given.as_ref()), &set.train)?;
+        let (adapter, summary) =
+            training::train(context, self.config, (&self.base, &model, &set), given, (&root, true))?;
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("train.json"), &text)?;
         self.run.record("train", self.inputs.clone(), &training::OUTPUTS, started.elapsed())?;

@@ -52,6 +52,12 @@ fn a_training_that_diverges_stops_at_the_step_with_the_remedy() {
     again.extend(["--max-steps", "1", "--learning-rate", "1e-5", "--from-adapter", "o/checkpoint-1", "--output"]);
     place.run(&[&again[..], &["o"]].concat()).says(3, &["from_adapter", "lies in the output", "another --output"]);
     assert!(good.is_file());
-    place.run(&[&again[..], &["p"]].concat()).says(0, &[]);
+    place
+        .run(&[&again[..], &["p"]].concat())
+        .says(0, &["from_adapter: its own rank 4, alpha 1000000000000000 and 90 linears stay"]);
+    // By the words that it was made with nothing is left unused.
+    let same = ["q", "--lora-rank", "4", "--lora-alpha", "1e15", "--target-modules", "gate_proj,up_proj,down_proj"];
+    let same = place.run(&[&again[..], &same].concat());
+    assert!(!same.says(0, &["cpu"]).err.contains("from_adapter:"), "{}", same.err);
     assert!(good.is_file() && place.path("p/final/adapter_model.safetensors").is_file());
 }

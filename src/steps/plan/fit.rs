@@ -3,7 +3,7 @@
 use super::measure::{Measured, Subject};
 use crate::batch::Example;
 use crate::config::RunConfig;
-use crate::steps::{Context, Failure, training};
+use crate::steps::{Context, Failure, setup};
 use crate::train;
 
 /// Settings under which the training would fit.
@@ -38,7 +38,7 @@ pub fn settings(
         if left.is_empty() {
             return Ok(None);
         }
-        let (_, effort) = train::largest(subject.model, &training::train_config(&candidate.config)?, &left)?;
+        let (_, effort) = train::largest(subject.model, &setup::train_config(&candidate.config)?, &left)?;
         Ok(effort.fits(room).then(|| fixed + effort.bytes(room).0))
     };
     let mut found = Vec::new();
@@ -195,7 +195,7 @@ mod tests {
             assert_eq!(settings(context, subject, &measured).unwrap(), []);
             let of = |batch_size: usize, gradient_accumulation: usize| {
                 let config = RunConfig { batch_size, gradient_accumulation, ..subject.config.clone() };
-                train::largest(subject.model, &training::train_config(&config).unwrap(), subject.train).unwrap().1
+                train::largest(subject.model, &setup::train_config(&config).unwrap(), subject.train).unwrap().1
             };
             let room = of(4, 1).least;
             assert!(of(8, 1).least > room);
@@ -222,7 +222,7 @@ mod tests {
         with_subject(said, |context, subject| {
             let train: Vec<Example> = (0..4).map(|_| example(3..40, 40)).collect();
             let one = RunConfig { batch_size: 1, gradient_accumulation: 1, ..subject.config.clone() };
-            let config = training::train_config(&one).unwrap();
+            let config = setup::train_config(&one).unwrap();
             let of = |length: usize| train::largest(subject.model, &config, &cut(&train, length)).unwrap().1.least;
             let mut within = |room: u64| {
                 let model = Model::within(subject.weights, 1, Room::of(room + 1000)).unwrap().leaving(1000);

@@ -6,7 +6,7 @@ use crate::config::RunConfig;
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::ops::peak_memory;
-use crate::steps::{Context, Failure, training};
+use crate::steps::{Context, Failure, setup};
 use crate::train::{Course, Trial, Tried, seconds};
 use crate::weights::Weights;
 
@@ -41,7 +41,7 @@ pub struct Measured {
 /// The smallest step, for the weights; the largest, for the peak; the first ones of the run, for the time. None of them where
 /// the largest does not fit.
 pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Result<Measured, Failure> {
-    let config = training::train_config(subject.config)?;
+    let config = setup::train_config(subject.config)?;
     let adapter = subject.adapter.to_stored(subject.weights);
     let examples = (subject.train, subject.eval);
     let mut trial = Trial::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
@@ -100,7 +100,7 @@ pub mod tests {
         let said =
             Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), lora_rank: Some(4), ..said };
         let config = RunConfig::resolve(said, Purpose::Train, "a test").unwrap();
-        let lora = training::train_config(&config).unwrap().lora;
+        let lora = setup::train_config(&config).unwrap().lora;
         let adapter = Adapter::fresh(lora, weights.config(), 1).unwrap();
         let example = |n: usize| Example {
             ids: (0..5 * n).map(|i| (n * 7 + i * 3) as u32 % 60).collect(),

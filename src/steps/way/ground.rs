@@ -9,7 +9,7 @@ use crate::dataset::{self, Record};
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::steps::evaluate;
-use crate::steps::{Context, Failure, Kind, data, delivery, serving, training};
+use crate::steps::{Context, Failure, Kind, data, delivery, serving, setup, training};
 use crate::store::{Digest, RunDir, write_whole};
 
 /// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.
@@ -24,7 +24,7 @@ pub(super) fn open<'a>(
     let embedded = client.capabilities()?.version.is_embedded_server();
     let base = context.open_base(&config.model_to_fine_tune)?;
     check_delivery(&client, config, &base)?;
-    training::check(config, &base)?;
+    setup::check(config, &base)?;
     base.begin_digest();
     base.weights.check_finite()?;
     delivery::check_name(&client, &config.output_model_name, options.force)?;
@@ -36,7 +36,7 @@ pub(super) fn open<'a>(
         let note = evaluate::check_suites(role, config, &base, (&held_out, &records))?;
         note.iter().for_each(|note| context.report.note(note));
     }
-    training::check_evaluation(config, &held_out)?;
+    setup::check_evaluation(config, &held_out)?;
     let mut inputs = training::inputs(config, (&records, &held_out))?;
     inputs.insert("base".to_owned(), base.digest().to_string());
     let id = run_id(config, &inputs);

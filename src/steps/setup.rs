@@ -1,0 +1,249 @@
+//! The config in the engine's words: the adapter, the model in its memory, and what of both is said before the first step.
+
+use std::collections::BTreeSet;
+
+use super::{Context, Failure};
+use crate::base::Base;
+use crate::batch::Example;
+use crate::config::{Compute, Device, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
+use crate::dataset::Record;
+use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
+use crate::model::{Model, Place, TAUGHT_KEPT};
+use crate::ops;
+use crate::train::{self, Scheduler, TrainConfig};
+use crate::weights::LinearId;
+
+/// The adapter in PEFT's words.
+fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
+    let pattern = |key, said: &Numbers| Pattern::new(said.0.iter().cloned()).map_err(|e| Failure::from(e).about(key));
+    Ok(LoraConfig {
+        rank: config.lora_rank,
+        alpha: config.lora_alpha,
+        dropout: config.lora_dropout,
+        targets: match &config.target_modules {
+            Modules::All => TargetModules::AllLinear,
+            Modules::Names(names) => TargetModules::Names(names.clone()),
+            Modules::Regex(regex) => TargetModules::Regex(regex.clone()),
+        },
+        layers_to_transform: config.layers_to_transform.clone(),
+        rank_pattern: pattern("rank_pattern", &config.rank_pattern)?,
+        alpha_pattern: pattern("alpha_pattern", &config.alpha_pattern)?,
+        rslora: config.use_rslora,
+    })
+}
+
+/// The config in the engine's words.
+pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
+    let scheduler = match config.lr_scheduler {
+        Word::Linear => Scheduler::Linear,
+        Word::Cosine => Scheduler::Cosine,
+        Word::Constant => Scheduler::Constant,
+        Word::ConstantWithWarmup => Scheduler::ConstantWithWarmup,
+    };
+    let lora = lora_config(config)?;
+    Ok(TrainConfig {
+        lora,
+        epochs: config.epochs,
+        max_steps: config.max_steps,
+        batch_size: config.batch_size,
+        gradient_accumulation: config.gradient_accumulation,
+        learning_rate: config.learning_rate,
+        scheduler,
+        warmup_ratio: config.warmup_ratio,
+        weight_decay: config.weight_decay,
+        max_grad_norm: config.max_grad_norm,
+        seed: config.seed,
+        shuffle: !config.no_shuffle,
+        group_by_length: config.group_by_length,
+        eval_steps: config.eval_steps,
+        early_stopping_patience: config.early_stopping_patience,
+        early_stopping_threshold: config.early_stopping_threshold,
+        load_best_model_at_end: config.load_best_model_at_end,
+        save_every: config.save_every,
+        save_total_limit: config.save_total_limit,
+    })
+}
+
+/// Refuses what this base can't be trained with, or not here, before anything of it is computed.
+pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
+    place(config).check(compute(config))?;
+    let model = base.weights.config();
+    let lora = train_config(config)?.lora;
+    lora.check()?;
+    if config.from_adapter.is_none() {
+        lora.targeted(model)?;
+    }
+    if let Some(said) = config.max_seq_len.filter(|n| *n > model.context) {
+        let (name, context) = (&base.name, model.context);
+        return Err(Failure::input(format!("max_seq_len is {said}, and the context of {name} holds {context} tokens"))
+            .hint(format!("give at most {context}, or leave it out")));
+    }
+    Ok(())
+}
+
+/// Refuses to ask for what no evaluation will say.
+pub fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Result<(), Failure> {
+    let asked = [
+        ("early_stopping_patience", config.early_stopping_patience.is_some()),
+        ("load_best_model_at_end", config.load_best_model_at_end),
+        ("eval_steps", config.eval_steps > 0),
+    ];
+    match asked.iter().find(|(_, said)| *said && held_out.is_empty()) {
+        Some((key, _)) => Err(Failure::input(format!("{key} wants an evaluation, and nothing is held out"))
+            .hint("give eval_split (a share of the dataset, 0.1 say) or eval_dataset (a file)")),
+        None => Ok(()),
+    }
+}
+
+/// Bytes of the adapter, its gradient, its two moments, a copy of the trained one, and the one that was begun from; of what
+/// the base says of replayed examples.
+fn reserved(config: &RunConfig, base: &Base, given: Option<&Adapter<Hf>>) -> Result<u64, Failure> {
+    let lora = train_config(config)?.lora;
+    let of = |id: LinearId| {
+        let (out, inn) = base.weights.config().shape(id.site);
+        (lora.rank_of(id) * (out + inn)) as u64
+    };
+    let (params, copies) = match given {
+        Some(given) => (given.trainable_params(), 6),
+        None => (lora.targeted(base.weights.config())?.into_iter().map(of).sum(), 5),
+    };
+    let taught = if config.replay == Replay::Off { 0 } else { TAUGHT_KEPT as u64 };
+    Ok(4 * copies * params + taught)
+}
+
+/// The model that leaves room for these, training and held-out examples: their ids, masks and targets, twice.
+pub fn beside(model: Model, examples: [&[Example]; 2]) -> Model {
+    const A_TOKEN: usize = 17;
+    const AN_EXAMPLE: usize = 160;
+    let bytes = |e: &Example| (A_TOKEN * e.ids.len() + AN_EXAMPLE) as u64;
+    model.leaving(examples.into_iter().flatten().map(bytes).sum())
+}
+
+/// Where the training is computed.
+pub fn place(config: &RunConfig) -> Place {
+    match config.device {
+        _ if config.force_cpu => Place::Cpu,
+        Device::Auto => Place::found().place,
+        Device::Cpu => Place::Cpu,
+        Device::Cuda => Place::Cuda,
+        Device::Metal => Place::Metal,
+    }
+}
+
+/// Says how the model will compute the steps over these examples; refuses what fits in no way, before any is made.
+pub fn say_how(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    (base, model, given): (&Base, &Model, Option<&Adapter<Hf>>),
+    examples: &[Example],
+) -> Result<(), Failure> {
+    let (largest, most) = train::largest(model, &train_config(config)?, examples)?;
+    model.plan(&most)?;
+    context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(&largest)?));
+    say_unshared(context, config, examples);
+    say_kept(context, config, (base, given))
+}
+
+/// Says what dropout costs beside its own work, where examples begin alike, by more than the tokens of any turn.
+pub fn say_unshared(context: &mut Context<'_>, config: &RunConfig, examples: &[Example]) {
+    const ALIKE: usize = 8;
+    let beginnings: BTreeSet<_> = examples.iter().map(|e| &e.ids[..e.ids.len().min(ALIKE)]).collect();
+    let several = config.batch_size * config.gradient_accumulation > 1;
+    if config.lora_dropout > 0.0 && several && beginnings.len() < examples.len() {
+        context.report.note(&format!(
+            "lora_dropout {}: each example has masks of its own, so what examples have in common is computed for each of \
+             them (without dropout: once a step)",
+            config.lora_dropout
+        ));
+    }
+}
+
+fn compute(config: &RunConfig) -> ops::Compute {
+    match config.compute {
+        Compute::F32 => ops::Compute::F32,
+        Compute::Bf16 => ops::Compute::Bf16,
+        Compute::Int8 => ops::Compute::Int8,
+    }
+}
+
+/// The base, resident for this training, and the adapter that it begins from, where one is given. Ctrl-C is heard between
+/// the base's layers.
+pub fn model(context: &Context<'_>, config: &RunConfig, base: &Base) -> Result<(Model, Option<Adapter<Hf>>), Failure> {
+    let given = match &config.from_adapter {
+        Some(folder) => Some(Adapter::load(folder, base.weights.config())?),
+        None => None,
+    };
+    let memory = (config.max_memory.map(|m| m.0), reserved(config, base, given.as_ref())?);
+    let model = Model::on(place(config), (&base.weights, config.threads.unwrap_or(0)), memory)?;
+    let model = model.computing(compute(config))?;
+    let interrupt = context.interrupt.clone();
+    Ok((model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()), given))
+}
+
+/// Says what an adapter that training begins from keeps of its own, where the config means something else.
+pub fn say_kept(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    (base, given): (&Base, Option<&Adapter<Hf>>),
+) -> Result<(), Failure> {
+    let Some(own) = given else { return Ok(()) };
+    let said = lora_config(config)?;
+    // What names no linear of this base is not used either.
+    let targets = said.targeted(base.weights.config()).unwrap_or_default();
+    // An adapter's file lists its linears, whichever words they were chosen by.
+    let same = own.pairs.keys().eq(&targets)
+        && targets
+            .iter()
+            .all(|id| own.config.rank_of(*id) == said.rank_of(*id) && own.config.scale_of(*id) == said.scale_of(*id));
+    if !same {
+        context.report.note(&format!(
+            "from_adapter: its own rank {}, alpha {} and {} linears stay; those of this config are not used",
+            own.config.rank,
+            own.config.alpha,
+            own.pairs.len()
+        ));
+    }
+    Ok(())
+}
+
+/// What the training of this config begins from: the given one, or a fresh one.
+pub fn adapter(config: &RunConfig, base: &Base, given: Option<Adapter<Hf>>) -> Result<Adapter<Hf>, Failure> {
+    match given {
+        Some(mut given) => {
+            given.config.dropout = config.lora_dropout;
+            Ok(given)
+        }
+        None => Ok(Adapter::fresh(lora_config(config)?, base.weights.config(), config.seed)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Purpose, Raw};
+    use crate::steps::report::told;
+
+    #[test]
+    fn dropout_says_that_nothing_is_shared_where_something_would_be() {
+        // All begin with the same tokens, as every turn does.
+        let example = |then: u32| Example {
+            ids: vec![1, 2, 3, then, 5, 6, 7, 8, 9],
+            mask: vec![true; 9],
+            line: 1,
+            cut: 0,
+            distilled: false,
+        };
+        let said = |lora_dropout, batch_size, examples: &[Example]| {
+            let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..Raw::default() };
+            let raw = Raw { lora_dropout: Some(lora_dropout), batch_size: Some(batch_size), ..raw };
+            let config = RunConfig::resolve(raw, Purpose::Train, "a test").unwrap();
+            told(|context| say_unshared(context, &config, examples)).1
+        };
+        let alike = [example(1), example(2), example(1)];
+        let notes = said(0.1, 4, &alike);
+        assert!(notes.len() == 1 && notes[0].contains("lora_dropout 0.1"), "{notes:?}");
+        for (dropout, batch_size, examples) in [(0.0, 4, &alike[..]), (0.1, 1, &alike), (0.1, 4, &alike[..2])] {
+            assert_eq!(said(dropout, batch_size, examples), Vec::<String>::new());
+        }
+    }
+}
