@@ -71,18 +71,21 @@ impl Suite {
         Ok(Self { name: name.to_owned(), cases, digest: Digest::of_bytes(text.as_bytes()) })
     }
 
-    /// The metric when nobody names one: `pass` where anything is asserted of every answer (and the expected texts are
-    /// short enough to be met exactly), else `token_f1`.
+    /// The metric when nobody names one: `token_f1` where every line has a text to compare with and one of these is
+    /// longer than an answer that is met exactly, or not asserted; else `pass`.
     pub fn natural_metric(&self) -> Metric {
         let short = |c: &Case| c.expected.iter().any(|e| words(e).len() <= SHORT_ANSWER_WORDS);
-        let asserted = |c: &Case| if c.expected.is_empty() { !c.keywords.is_empty() } else { short(c) };
-        if self.cases.iter().all(asserted) { Metric::Pass } else { Metric::TokenF1 }
+        let keywords = |c: &Case| !c.keywords.is_empty() || !c.not_keywords.is_empty();
+        let asserted = |c: &Case| if c.expected.is_empty() { keywords(c) } else { short(c) };
+        let has_text = |c: &Case| !c.expected.is_empty() || c.reference.is_some();
+        let compared = self.cases.iter().all(has_text) && !self.cases.iter().all(asserted);
+        if compared { Metric::TokenF1 } else { Metric::Pass }
     }
 
     /// Whether every case has what `metric` needs.
     pub fn check_metric(&self, metric: Metric) -> Result<(), EvalError> {
         let (needs, lacks): (_, fn(&Case) -> bool) = match metric {
-            Metric::Pass => ("\"expected\" or \"keywords\"", |c| {
+            Metric::Pass => ("\"expected\", \"keywords\" or \"not_keywords\"", |c| {
                 c.expected.is_empty() && c.keywords.is_empty() && c.not_keywords.is_empty()
             }),
             Metric::ExactMatch => ("\"expected\"", |c| c.expected.is_empty()),
@@ -149,6 +152,27 @@ mod tests {
         for text in [include_str!("../../data/demo/suite.jsonl"), include_str!("../../configs/suites/example.jsonl")] {
             let suite = Suite::parse(text, "shipped").unwrap();
             assert_eq!(suite.natural_metric(), Metric::Pass);
+        }
+    }
+
+    #[test]
+    fn a_line_with_only_forbidden_words_is_a_check_and_changes_no_other_line() {
+        let metric = |text: &str| {
+            let suite = Suite::parse(text, "s").unwrap();
+            let metric = suite.natural_metric();
+            (metric, suite.check_metric(metric).map_err(|e| e.to_string()))
+        };
+        let forbids = "{\"id\": \"b\", \"prompt\": \"Say something nice\", \"not_keywords\": [\"sorry\"]}\n";
+        let keyword = "{\"id\": \"a\", \"prompt\": \"Capital of France?\", \"keywords\": [\"paris\"]}\n";
+        let reference = "{\"id\": \"c\", \"prompt\": \"Tell a story\", \"reference\": \"Once\"}\n";
+        assert_eq!(metric(&format!("{keyword}{forbids}")), (Metric::Pass, Ok(())));
+        assert_eq!(metric(forbids), (Metric::Pass, Ok(())));
+        assert_eq!(metric(reference), (Metric::TokenF1, Ok(())));
+        // The line at fault is the one that asserts nothing.
+        for others in [forbids, keyword] {
+            let (chosen, fault) = metric(&format!("{others}{reference}"));
+            let fault = fault.unwrap_err();
+            assert!(chosen == Metric::Pass && fault.contains("1 lack it, the first is \"c\""), "{fault}");
         }
     }
 

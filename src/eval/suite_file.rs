@@ -106,7 +106,9 @@ impl Reader {
             && case.not_keywords.is_empty()
             && case.reference.is_none()
         {
-            self.fault("nothing to judge an answer by: give \"expected\", \"keywords\" or \"reference\"");
+            self.fault(
+                "nothing to judge an answer by: give \"expected\", \"keywords\", \"not_keywords\" or \"reference\"",
+            );
         }
         for alternative in case.keywords.iter().chain(&case.not_keywords).flat_map(|k| k.split('|')) {
             if fold(alternative).is_empty() {
