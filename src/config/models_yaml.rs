@@ -77,14 +77,15 @@ pub enum OnInconclusive {
 pub struct GateRules {
     /// Median time of v2 over v1; None = not guarded.
     pub latency_ratio: Option<f64>,
-    /// Degenerate answers of v2 allowed beyond v1's.
-    pub degenerate: usize,
+    /// The increase of degenerate, cut or failed answers that objects to nothing, as a share of all prompts; None: the
+    /// gate's own.
+    pub degenerate_margin: Option<f64>,
     pub on_inconclusive: OnInconclusive,
 }
 
 impl Default for GateRules {
     fn default() -> Self {
-        Self { latency_ratio: None, degenerate: 0, on_inconclusive: OnInconclusive::Hold }
+        Self { latency_ratio: None, degenerate_margin: None, on_inconclusive: OnInconclusive::Hold }
     }
 }
 
@@ -291,12 +292,23 @@ impl Reader {
                 return rules;
             }
         };
-        self.only(map, &at, &["latency_ratio", "degenerate", "on_inconclusive"]);
+        let removed = map.contains_key("degenerate");
+        if removed {
+            self.faults.push(format!(
+                "{at}.degenerate: removed; a count of answers refuses on chance. hint: delete it, or write \
+                 `degenerate_margin: 0.02` (the increase of degenerate, cut or failed answers that is allowed, as a share of all prompts)"
+            ));
+        }
+        let known: Vec<&str> = ["latency_ratio", "degenerate_margin", "on_inconclusive"]
+            .into_iter()
+            .chain(removed.then_some("degenerate"))
+            .collect();
+        self.only(map, &at, &known);
         rules.latency_ratio = self.get::<f64>(map, &at, "latency_ratio");
         if rules.latency_ratio.is_some_and(|r| !(r.is_finite() && r > 0.0)) {
             self.faults.push(format!("{at}.latency_ratio: wants a number above 0 (1.25 = a quarter slower)"));
         }
-        rules.degenerate = self.get::<u64>(map, &at, "degenerate").unwrap_or(0) as usize;
+        rules.degenerate_margin = self.share(map, &at, "degenerate_margin");
         match self.get::<String>(map, &at, "on_inconclusive").as_deref() {
             None | Some("hold") => {}
             Some("promote") => rules.on_inconclusive = OnInconclusive::Promote,
@@ -367,7 +379,7 @@ mod tests {
         let m = read(
             "schema: 1\nx-note: kept\ndefaults: &d {temperature: 0}\nmodels:\n  router:\n    model_name: x:v1\n    embedding: nomic\n    \
              options: {<<: *d, num_ctx: 4096}\n    system: Be brief\n    sytem2: q\n    general: off\n    eval:\n      - evals/r.jsonl\n      \
-             - {suite: builtin:general, margin: 0.1, metric: pass}\n    gate: {latency_ratio: 1.25, on_inconclusive: promote}\n",
+             - {suite: builtin:general, margin: 0.1, metric: pass}\n    gate: {latency_ratio: 1.25, degenerate_margin: 0.05, on_inconclusive: promote}\n",
         )
         .unwrap();
         let r = &m.roles[0];
@@ -383,12 +395,13 @@ mod tests {
             (r.general, r.gate.latency_ratio, r.gate.on_inconclusive),
             (General::Off, Some(1.25), OnInconclusive::Promote)
         );
+        assert_eq!(r.gate.degenerate_margin, Some(0.05));
         assert!(m.warnings[0].contains("did you mean \"system\""), "{:?}", m.warnings);
     }
 
     #[test]
     fn every_fault_at_once() {
-        let e = read("models:\n  a: {model_nam: x}\n  b: 3\n  c: {model_name: x, eval: {suite: s, margn: 1, goal: imprve}, gate: {latency_ratio: -1}, system: file://no}\n  d: {model_name: y, eval: {suite: s, goal: hold, min_gain: 0.1}}")
+        let e = read("models:\n  a: {model_nam: x}\n  b: 3\n  c: {model_name: x, eval: {suite: s, margn: 1, goal: imprve}, gate: {latency_ratio: -1, degenerate: 0, degenerate_margin: 2}, system: file://no}\n  d: {model_name: y, eval: {suite: s, goal: hold, min_gain: 0.1}}")
             .unwrap_err()
             .to_string();
         for needle in [
@@ -397,6 +410,9 @@ mod tests {
             "did you mean \"margin\"",
             "did you mean \"improve\"",
             "latency_ratio",
+            "models.c.gate.degenerate: removed",
+            "`degenerate_margin: 0.02`",
+            "models.c.gate.degenerate_margin: 2",
             "reading conf/no",
             "models.d.eval.min_gain",
         ] {

@@ -1,20 +1,31 @@
 //! Answers that are no answers: cut by the daemon, empty, looping, leaking the template.
 
 use super::answerer::{Answered, REPEAT_LIMIT, Reply};
+use super::thought::without_thoughts;
 
 /// Why an answer is degenerate (evaluation.md E3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Degenerate {
-    /// The request failed: it says nothing of the model.
+    /// The request failed.
     Failed,
-    /// `done: false`: the daemon cut a loop, or invalid text.
+    /// The stream ended without `done`: cut by the transport, or by a daemon (Ollama 0.30 and later) that gave up on a loop or
+    /// on bytes that are no UTF-8. The two look alike.
     NotDone,
     Empty,
+    /// A thought that never ends.
+    UnclosedThought,
     /// The end repeats itself, or the daemon gave up because it did.
     Loop,
     /// Marks of a chat template in the answer.
     Leak,
+}
+
+impl Degenerate {
+    /// Not known to be the model's fault. Of v1 such an answer is not scored: counted as wrong, it would prove an improvement.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::NotDone)
+    }
 }
 
 /// None: a proper answer, though perhaps cut at its token limit (that is [`super::ArmScores::cut`]).
@@ -24,9 +35,12 @@ pub fn degenerate(reply: &Reply) -> Option<Degenerate> {
         Reply::Failed(_) => return Some(Degenerate::Failed),
         Reply::Answer(answer) => answer,
     };
+    let spoken = without_thoughts(&answer.text);
     if !answer.done {
         Some(Degenerate::NotDone)
-    } else if answer.text.trim().is_empty() {
+    } else if spoken.unclosed {
+        Some(Degenerate::UnclosedThought)
+    } else if spoken.text.is_empty() {
         Some(Degenerate::Empty)
     } else if leaks(&answer.text) {
         Some(Degenerate::Leak)
@@ -96,6 +110,9 @@ mod tests {
     #[test]
     fn the_other_shapes() {
         assert_eq!(degenerate(&said(" \n")), Some(Degenerate::Empty));
+        assert_eq!(degenerate(&said("<think>a</think> \n")), Some(Degenerate::Empty));
+        assert_eq!(degenerate(&said("<think>the answer is 4")), Some(Degenerate::UnclosedThought));
+        assert_eq!(degenerate(&said("<think>a</think> 4")), None);
         assert_eq!(degenerate(&said("ok<|im_end|>")), Some(Degenerate::Leak));
         assert_eq!(degenerate(&Reply::Failed("HTTP 500".into())), Some(Degenerate::Failed));
         let gave_up = Reply::Failed("prediction aborted, token repeat limit reached".into());

@@ -1,9 +1,11 @@
-//! The decision: every suite's verdict and the hard rules, joined (intersection–union: each alone keeps the 5 %).
+//! The decision: every suite's verdict and the run's rules, joined (intersection–union: each alone keeps the 5 % of wrong
+//! promotions). What refuses a candidate is statistical, except a `must_pass` prompt lost: docs/gate.md.
 
+use super::harm::harms;
 use super::judge::{Goal, Judged, Verdict};
-use super::measure::{CaseScores, Measured};
+use super::measure::{ArmScores, CaseScores, Measured};
 use super::overlap::Overlap;
-use super::paired::{Pairs, Z95, tango_interval};
+use super::paired::{Pairs, mcnemar_worse};
 
 /// What the gate says; its exit code is [`Decision::exit_code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -33,14 +35,32 @@ impl Decision {
     }
 }
 
-/// Limits that need no statistics.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// A role's own limits.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
-    /// Degenerate answers of v2 allowed beyond v1's.
-    pub degenerate: usize,
+    /// The increase of degenerate, cut or failed answers that objects to nothing, as a share of all prompts.
+    pub degenerate_margin: f64,
     /// Median seconds, v2 over v1; None: shown only.
     pub latency_ratio: Option<f64>,
 }
+
+impl Rules {
+    /// Two points.
+    pub const DEGENERATE_MARGIN: f64 = 0.02;
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { degenerate_margin: Self::DEGENERATE_MARGIN, latency_ratio: None }
+    }
+}
+
+/// Failed requests of v1 that are left out of a suite without capping its verdict: 2 % of the prompts, and one in any
+/// case, since no verdict may depend on a single request.
+const FAILED_TOLERANCE: f64 = 0.02;
+
+/// An answer is slow beyond the limit as often as not where the true median ratio is the limit: at this level, it is more.
+const LATENCY_ALPHA: f64 = 0.01;
 
 /// One suite with its verdict, and what of it stands in the training data.
 #[derive(Debug)]
@@ -65,24 +85,34 @@ pub struct Gate {
     /// One sentence a suite, in the order of the suites.
     pub suites: Vec<String>,
     pub reasons: Vec<String>,
+    /// Numbers that object to nothing.
+    pub notes: Vec<String>,
+    /// Every prompt was asked, v1 answered enough of them, and v2 those that must pass: what `on_inconclusive: promote`
+    /// needs.
+    pub complete: bool,
 }
 
 /// Joins all suites. No suite at all is INCONCLUSIVE: nothing was proved.
 pub fn gate(input: &GateInput<'_>) -> Gate {
-    let mut gate = Gate { decision: Decision::Pass, suites: Vec::new(), reasons: Vec::new() };
+    let (decision, complete) = (Decision::Pass, true);
+    let mut gate = Gate { decision, suites: Vec::new(), reasons: Vec::new(), notes: Vec::new(), complete };
     for suite in input.suites {
         gate.suites.push(sentence(suite.judged));
         gate.worse(demanded(suite.judged));
-        for rule in [must_pass(suite), degenerates(suite, input.rules.degenerate), cuts(suite), overlap(suite)] {
+        for rule in [must_pass(suite), overlap(suite), latency(suite, input.rules.latency_ratio)] {
             gate.worse(rule.map(|why| (Decision::Fail, why)));
         }
-        gate.worse(latency(suite, input.rules.latency_ratio).map(|why| (Decision::Fail, why)));
-        let failed =
-            listed(&suite.judged.suite, &suite.measured.base_failed(), "answers of v1 failed, its score is none");
-        gate.worse(failed.map(|why| (Decision::Inconclusive, why)));
+        gate.incomplete(must_pass_unanswered(suite));
+        gate.failed(suite);
+    }
+    for harm in harms(input.suites, input.rules.degenerate_margin) {
+        match harm.refuses {
+            true => gate.worse(Some((Decision::Fail, harm.sentence))),
+            false => gate.notes.push(harm.sentence),
+        }
     }
     gate.worse(no_effect(input.suites).map(|why| (Decision::Fail, why)));
-    gate.worse(input.limited.clone().map(|why| (Decision::Inconclusive, why)));
+    gate.incomplete(input.limited.clone());
     if input.suites.is_empty() {
         gate.worse(Some((Decision::Inconclusive, "no suite was asked, so nothing is proved".into())));
     }
@@ -95,6 +125,25 @@ impl Gate {
             self.decision = self.decision.max(decision);
             self.reasons.push(why);
         }
+    }
+
+    /// Requests of v1 that failed: a daemon that was down proves nothing for v2.
+    fn failed(&mut self, suite: &Judgement<'_>) {
+        let failed = suite.measured.base_failed();
+        let tolerated = ((FAILED_TOLERANCE * suite.measured.cases.len() as f64) as usize).max(1);
+        let what = "requests of v1 failed and are left out of the comparison";
+        let Some(why) = listed(&suite.judged.suite, &failed, what) else { return };
+        if failed.len() > tolerated {
+            self.incomplete(Some(format!("{why} (at most {tolerated} may)")));
+        } else {
+            self.notes.push(why);
+        }
+    }
+
+    /// Something was not asked that the decision needs.
+    fn incomplete(&mut self, why: Option<String>) {
+        self.complete &= why.is_none();
+        self.worse(why.map(|why| (Decision::Inconclusive, why)));
     }
 }
 
@@ -113,11 +162,11 @@ fn demanded(j: &Judged) -> Option<(Decision, String)> {
             Some((Decision::Fail, format!("{suite}: worse, and by more than the {margin} points allowed")))
         }
         (Goal::Hold, Verdict::Pass | Verdict::RegressedWithinTolerance) => None,
-        (Goal::Improve, Verdict::RegressedWithinTolerance) => {
+        (Goal::Improve, Verdict::RegressedWithinTolerance) if j.surely_worse => {
             Some((Decision::Fail, format!("{suite}: it was to improve, and is worse (within the margin)")))
         }
         (Goal::Improve, Verdict::Pass) if j.demand.min_gain.is_some_and(|g| j.difference >= g) => None,
-        (Goal::Improve, Verdict::Pass | Verdict::Inconclusive) => {
+        (Goal::Improve, Verdict::Pass | Verdict::RegressedWithinTolerance | Verdict::Inconclusive) => {
             Some((Decision::Inconclusive, format!("{suite}: an improvement is not proved{more}")))
         }
         (Goal::Hold, Verdict::Inconclusive) => {
@@ -157,51 +206,23 @@ pub(super) fn points(share: f64) -> String {
 }
 
 fn must_pass(s: &Judgement<'_>) -> Option<String> {
-    let lost: Vec<&str> = s
-        .measured
-        .cases
-        .iter()
-        .filter(|c| c.must_pass && holds(&c.base.pass, c.base.score) && !holds(&c.tuned.pass, c.tuned.score))
-        .map(|c| c.id.as_str())
-        .collect();
+    let lost = must_pass_where(s, |tuned| !tuned.failed() && !holds(&tuned.pass, tuned.score));
     listed(&s.judged.suite, &lost, "prompts that must pass were answered before and no longer are")
+}
+
+fn must_pass_unanswered(s: &Judgement<'_>) -> Option<String> {
+    let failed = must_pass_where(s, ArmScores::failed);
+    listed(&s.judged.suite, &failed, "prompts that must pass got no answer of v2: the request failed")
+}
+
+/// The `must_pass` prompts that v1 passes, and of whose v2 this holds.
+fn must_pass_where<'a>(s: &'a Judgement<'_>, is: fn(&ArmScores) -> bool) -> Vec<&'a str> {
+    let cases = s.measured.cases.iter().filter(|c| c.must_pass && holds(&c.base.pass, c.base.score) && is(&c.tuned));
+    cases.map(|c| c.id.as_str()).collect()
 }
 
 fn holds(pass: &Option<bool>, score: Option<f64>) -> bool {
     pass.unwrap_or(score.is_some_and(|s| s >= 1.0))
-}
-
-fn degenerates(s: &Judgement<'_>, allowed: usize) -> Option<String> {
-    let base = s.measured.cases.iter().filter(|c| c.base.degenerate.is_some()).count();
-    let bad: Vec<&str> =
-        s.measured.cases.iter().filter(|c| c.tuned.degenerate.is_some()).map(|c| c.id.as_str()).collect();
-    if bad.len() <= base + allowed {
-        return None;
-    }
-    listed(
-        &s.judged.suite,
-        &bad,
-        &format!("degenerate answers (empty, looping, broken off, failed, template marks) against {base} before"),
-    )
-}
-
-/// Answers that only the token limit ended: a lost end-of-turn. Small differences are chance, so this one is tested.
-fn cuts(s: &Judgement<'_>) -> Option<String> {
-    let count = |f: fn(&CaseScores) -> bool| s.measured.cases.iter().filter(|c| f(c)).count();
-    let pairs = Pairs {
-        n: s.measured.cases.len(),
-        broken: count(|c| !c.base.cut && c.tuned.cut),
-        fixed: count(|c| c.base.cut && !c.tuned.cut),
-    };
-    let (_, high) = tango_interval(pairs, Z95);
-    let lost = -pairs.difference();
-    (pairs.n > 0 && high < 0.0 && lost >= 0.10).then(|| {
-        let [before, after] = [count(|c| c.base.cut), count(|c| c.tuned.cut)];
-        format!(
-            "{}: {after} of {} answers run into the token limit, {before} did before: it no longer ends its turns",
-            s.judged.suite, pairs.n
-        )
-    })
 }
 
 fn overlap(s: &Judgement<'_>) -> Option<String> {
@@ -215,23 +236,34 @@ fn overlap(s: &Judgement<'_>) -> Option<String> {
     )
 }
 
+/// The median answer is slower than allowed, and so are more single answers than chance explains (sign test).
 fn latency(s: &Judgement<'_>, limit: Option<f64>) -> Option<String> {
     let limit = limit?;
     let median = |f: fn(&CaseScores) -> Option<f64>| super::document::median(s.measured.cases.iter().filter_map(f));
     let (base, tuned) = (median(|c| c.base.seconds)?, median(|c| c.tuned.seconds)?);
-    (base > 0.0 && tuned / base > limit).then(|| {
-        format!("{}: the median answer takes {:.2} times as long (allowed: {limit})", s.judged.suite, tuned / base)
+    let slow: Vec<bool> =
+        s.measured.cases.iter().filter_map(|c| Some(c.tuned.seconds? > limit * c.base.seconds?)).collect();
+    let broken = slow.iter().filter(|slow| **slow).count();
+    let p = mcnemar_worse(Pairs { n: slow.len(), broken, fixed: slow.len() - broken });
+    (base > 0.0 && tuned / base > limit && p <= LATENCY_ALPHA).then(|| {
+        format!(
+            "{}: the median answer takes {:.2} times as long (allowed: {limit}; {broken} of {} answers are slower than that)",
+            s.judged.suite,
+            tuned / base,
+            slow.len()
+        )
     })
 }
 
-/// "Loaded and then ignored": not one answer of any suite differs.
+/// "Loaded and then ignored": not one answer of any suite differs, of those that both models gave.
 fn no_effect(suites: &[Judgement<'_>]) -> Option<String> {
-    let mut cases = suites.iter().flat_map(|s| &s.measured.cases).peekable();
+    let cases = suites.iter().flat_map(|s| &s.measured.cases);
+    let mut cases = cases.filter(|c| !c.base.failed() && !c.tuned.failed()).peekable();
     cases.peek()?;
     cases.all(|c| c.identical).then(|| "every answer equals v1's: the tune has no effect on what is served".to_owned())
 }
 
-fn listed(suite: &str, ids: &[&str], what: &str) -> Option<String> {
+pub(super) fn listed(suite: &str, ids: &[&str], what: &str) -> Option<String> {
     let more = if ids.len() > 5 { ", …" } else { "" };
     (!ids.is_empty()).then(|| format!("{suite}: {} {what}: {}{more}", ids.len(), ids[..ids.len().min(5)].join(", ")))
 }
@@ -246,7 +278,7 @@ mod tests {
 
     fn decide(measured: &Measured, goal: Goal, margin: f64, overlaps: &[Overlap], limited: Option<String>) -> Gate {
         let judged = judge(measured, Demand { goal, metric: Metric::Pass, margin, min_gain: None }, 1);
-        let rules = Rules { degenerate: 0, latency_ratio: Some(1.25) };
+        let rules = Rules { latency_ratio: Some(1.25), ..Rules::default() };
         gate(&GateInput { suites: &[Judgement { measured, judged: &judged, overlaps }], rules, limited })
     }
 
@@ -279,25 +311,14 @@ mod tests {
         (m.cases[39].must_pass, m.cases[39].tuned.score) = (true, Some(0.0));
         fails(&m, "must pass");
         let mut m = good();
-        m.cases[3].tuned.degenerate = Some(Degenerate::Loop);
-        fails(&m, "1 degenerate answers");
-        m.cases[4].base.degenerate = Some(Degenerate::Empty);
-        assert_eq!(decide(&m, Goal::Improve, 0.05, &[], None).decision, Decision::Pass);
-        let mut m = good();
-        m.cases.iter_mut().take(12).for_each(|c| c.tuned.cut = true);
-        fails(&m, "no longer ends its turns");
-        m.cases.iter_mut().take(12).skip(2).for_each(|c| c.base.cut = true);
-        assert_eq!(decide(&m, Goal::Improve, 0.05, &[], None).decision, Decision::Pass);
-        let mut m = good();
         m.cases.iter_mut().for_each(|c| (c.base.seconds, c.tuned.seconds) = (Some(1.0), Some(1.3)));
         fails(&m, "1.30 times as long");
+        // A median beyond the limit that hangs on a few answers is noise.
+        m.cases.iter_mut().skip(22).for_each(|c| c.tuned.seconds = Some(1.2));
+        assert_eq!(decide(&m, Goal::Improve, 0.05, &[], None).decision, Decision::Pass);
         let mut m = good();
         m.cases.iter_mut().for_each(|c| c.identical = true);
         fails(&m, "no effect");
-        let mut m = good();
-        m.cases[4].base.degenerate = Some(Degenerate::Failed);
-        let g = decide(&m, Goal::Improve, 0.05, &[], None);
-        assert!(g.decision == Decision::Inconclusive && g.reasons[0].contains("1 answers of v1 failed"), "{g:?}");
         let leak = [Overlap { case: "c1".into(), line: 7, likeness: 1.0 }];
         assert_eq!(decide(&good(), Goal::Improve, 0.05, &leak, None).decision, Decision::Fail);
         assert_eq!(
@@ -308,5 +329,91 @@ mod tests {
             gate(&GateInput { suites: &[], rules: Rules::default(), limited: None }).decision,
             Decision::Inconclusive
         );
+    }
+
+    #[test]
+    fn degenerate_answers_refuse_when_they_are_more_than_chance_and_two_points() {
+        let decide = |degenerate: usize, before: usize, cut: usize| {
+            let mut m = measured(&[(0., 1., 40), (1., 1., 198)]);
+            let bad = |arm: &mut ArmScores| arm.degenerate = Some(Degenerate::Loop);
+            m.cases.iter_mut().take(degenerate).for_each(|c| bad(&mut c.tuned));
+            m.cases.iter_mut().rev().take(before).for_each(|c| bad(&mut c.base));
+            m.cases.iter_mut().skip(60).take(cut).for_each(|c| c.tuned.cut = true);
+            decide(&m, Goal::Improve, 0.05, &[], None)
+        };
+        // One answer, or a few as chance gives them, are shown and object to nothing.
+        for (degenerate, before, cut) in [(1, 0, 0), (4, 0, 0), (7, 3, 0), (0, 0, 6), (0, 9, 0)] {
+            let g = decide(degenerate, before, cut);
+            assert_eq!(
+                (g.decision, g.reasons.len(), g.notes.len()),
+                (Decision::Pass, 0, 1),
+                "{degenerate} {before} {cut}"
+            );
+            assert!(g.notes[0].contains("no objection"), "{g:?}");
+        }
+        for (degenerate, before, cut, why) in [
+            (5, 0, 0, "5 of 238, 0 before"),
+            (8, 1, 0, "8 of 238, 1 before"),
+            (0, 0, 7, "answers cut at the token limit: 7 of 238"),
+        ] {
+            let g = decide(degenerate, before, cut);
+            assert!(g.decision == Decision::Fail && g.reasons[0].contains(why), "{why}: {g:?}");
+        }
+        assert_eq!(decide(0, 0, 0).notes, Vec::<String>::new());
+    }
+
+    /// Over two suites, and once for prompts that are not independent.
+    #[test]
+    fn harm_is_pooled_over_suites_and_clusters_count_once() {
+        let mut halves = [measured(&[(0., 1., 40)]), measured(&[(1., 1., 40)])];
+        for m in &mut halves {
+            m.cases.iter_mut().take(3).for_each(|c| c.tuned.degenerate = Some(Degenerate::Empty));
+        }
+        let decide = |halves: &[Measured; 2]| {
+            let demand = |goal| Demand { goal, metric: Metric::Pass, margin: 0.1, min_gain: None };
+            let judged = [judge(&halves[0], demand(Goal::Improve), 1), judge(&halves[1], demand(Goal::Hold), 1)];
+            let parts = [0, 1].map(|i| Judgement { measured: &halves[i], judged: &judged[i], overlaps: &[] });
+            gate(&GateInput { suites: &parts, rules: Rules::default(), limited: None })
+        };
+        let pooled = decide(&halves);
+        assert!(pooled.decision == Decision::Fail && pooled.reasons[0].contains("6 of 80"), "{pooled:?}");
+        for m in &mut halves {
+            m.cases.iter_mut().take(3).for_each(|c| c.cluster = Some("paraphrases".into()));
+        }
+        assert_ne!(decide(&halves).decision, Decision::Fail);
+    }
+
+    #[test]
+    fn requests_of_v1_that_failed_prove_nothing() {
+        let decide = |failed: usize| {
+            let mut m = measured(&[(0., 1., 12), (1., 1., 28)]);
+            for c in m.cases.iter_mut().take(failed) {
+                (c.base.degenerate, c.base.score) = (Some(Degenerate::NotDone), None);
+            }
+            decide(&m, Goal::Improve, 0.05, &[], None)
+        };
+        let one = decide(1);
+        assert!(
+            one.decision == Decision::Pass && one.complete && one.notes[0].contains("1 requests of v1 failed"),
+            "{one:?}"
+        );
+        assert!(one.suites[0].contains("11 fixed, 0 broken of 39"), "{one:?}");
+        let two = decide(2);
+        assert!(two.decision == Decision::Inconclusive && !two.complete, "{two:?}");
+        assert!(two.reasons[0].contains("2 requests of v1 failed") && two.reasons[0].contains("at most 1"), "{two:?}");
+        // The case that promoted a model: v1 cut off everywhere, so that v2 seemed better.
+        assert_eq!(decide(12).decision, Decision::Inconclusive);
+        assert_eq!(decide(40).decision, Decision::Inconclusive);
+    }
+
+    #[test]
+    fn a_failed_request_of_v2_loses_no_must_pass_prompt() {
+        let mut m = measured(&[(0., 1., 20), (1., 1., 19), (1., 0., 1)]);
+        m.cases[39].must_pass = true;
+        assert_eq!(decide(&m, Goal::Improve, 0.05, &[], None).decision, Decision::Fail);
+        m.cases[39].tuned.degenerate = Some(Degenerate::NotDone);
+        let g = decide(&m, Goal::Improve, 0.05, &[], None);
+        assert!(g.decision == Decision::Inconclusive && g.reasons[0].contains("got no answer of v2"), "{g:?}");
+        assert!(!g.complete);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::bootstrap::bootstrap_t;
+use super::bootstrap::{Confidence, bootstrap_t};
 use super::measure::{CaseScores, Measured};
-use super::paired::{Pairs, Z95, mcnemar_midp, tango_interval};
+use super::paired::{Pairs, mcnemar_midp, tango_interval};
 use super::power::{needed, smallest_margin};
 use super::score::Metric;
 
@@ -45,9 +45,9 @@ pub enum Verdict {
     Improved,
     /// Not worse by more than the margin (L > −margin).
     Pass,
-    /// Worse beyond doubt, yet by less than the margin.
+    /// Worse (one-sided 95 %), yet by less than the margin (L > −margin).
     RegressedWithinTolerance,
-    /// Worse beyond doubt and by the margin or more.
+    /// Worse (one-sided 99 %: a refusal takes more than a doubt), and by the margin or more.
     Fail,
     /// Neither is proved.
     Inconclusive,
@@ -84,6 +84,8 @@ pub struct Judged {
     pub tuned: f64,
     pub difference: f64,
     pub interval: Interval,
+    /// Worse with one-sided 99 %: without it, no suite refuses a candidate.
+    pub surely_worse: bool,
     /// Prompts better, and worse, than before.
     pub fixed: usize,
     pub broken: usize,
@@ -117,13 +119,13 @@ pub fn judge(measured: &Measured, demand: Demand, seed: u64) -> Judged {
     let clusters = clusters(&scores);
     let clustered = clusters.len() < n;
     let binary = demand.metric.is_binary() && measured.samples == 1;
-    let interval = if binary && !clustered {
-        let (low, high) = tango_interval(pairs, Z95);
-        Interval { low, high, method: "tango" }
-    } else {
-        let (low, high) = bootstrap_t(&clusters, seed);
-        Interval { low, high, method: "bootstrap-t" }
+    let tango = binary && !clustered;
+    let bounds = |confidence: Confidence| match tango {
+        true => tango_interval(pairs, confidence.z()),
+        false => bootstrap_t(&clusters, seed, confidence),
     };
+    let (low, high) = bounds(Confidence::P95);
+    let interval = Interval { low, high, method: if tango { "tango" } else { "bootstrap-t" } };
     let capped = if n == 0 {
         Some("no prompt could be scored".to_owned())
     } else if clustered && clusters.len() < LEAST_CLUSTERS {
@@ -134,7 +136,9 @@ pub fn judge(measured: &Measured, demand: Demand, seed: u64) -> Judged {
         None
     };
     let difference = tuned - base;
-    let verdict = if capped.is_some() { Verdict::Inconclusive } else { verdict(difference, interval, demand.margin) };
+    let surely_worse = capped.is_none() && bounds(Confidence::P99).1 < 0.0;
+    let refused = surely_worse && difference <= -demand.margin;
+    let verdict = if capped.is_some() { Verdict::Inconclusive } else { verdict(interval, demand.margin, refused) };
     let margin = if demand.goal == Goal::Improve { 0.0 } else { demand.margin };
     Judged {
         suite: measured.suite.clone(),
@@ -143,6 +147,7 @@ pub fn judge(measured: &Measured, demand: Demand, seed: u64) -> Judged {
         tuned,
         difference,
         interval,
+        surely_worse,
         fixed,
         broken,
         mcnemar_midp: binary.then(|| mcnemar_midp(pairs)),
@@ -155,7 +160,7 @@ pub fn judge(measured: &Measured, demand: Demand, seed: u64) -> Judged {
 }
 
 /// The order matters: an improvement is a pass too, and a proved loss is named before the tolerance.
-fn verdict(difference: f64, interval: Interval, margin: f64) -> Verdict {
+fn verdict(interval: Interval, margin: f64, refused: bool) -> Verdict {
     let Interval { low, high, .. } = interval;
     if low > 0.0 {
         Verdict::Improved
@@ -163,7 +168,7 @@ fn verdict(difference: f64, interval: Interval, margin: f64) -> Verdict {
         Verdict::RegressedWithinTolerance
     } else if low > -margin {
         Verdict::Pass
-    } else if high <= -margin || (high < 0.0 && difference <= -margin) {
+    } else if refused {
         Verdict::Fail
     } else {
         Verdict::Inconclusive
@@ -228,6 +233,9 @@ pub(super) mod tests {
         assert_eq!(of(56, 19, 15, 30, 0.10).verdict, Verdict::Inconclusive);
         assert_eq!(of(64, 10, 14, 32, 0.10).verdict, Verdict::Pass, "a little better");
         assert_eq!(of(380, 14, 2, 4, 0.10).verdict, Verdict::RegressedWithinTolerance);
+        // Four of 40 lost and none won is chance in one of 16 suites of equal models: it doesn't pass, and refuses nothing.
+        assert_eq!(of(30, 4, 0, 6, 0.05).verdict, Verdict::Inconclusive);
+        assert_eq!(of(28, 6, 0, 6, 0.05).verdict, Verdict::Fail);
         // Without replay: 25 → 4 of 40.
         assert_eq!(of(4, 21, 0, 15, 0.10).verdict, Verdict::Fail);
         let unsure = of(10, 1, 1, 8, 0.05);

@@ -1,12 +1,13 @@
 //! Every answer of a suite scored: from replies to numbers, before any statistics.
 
 use super::answerer::{Embedder, Reply};
-use super::ask::CaseAnswers;
+use super::ask::{Arm, CaseAnswers};
 use super::degenerate::{Degenerate, degenerate};
 use super::fault::EvalError;
 use super::relevance::{Domain, cosine, embed};
 use super::score::{KeywordMatch, Metric, exact, keywords};
 use super::suite::{Case, Suite};
+use super::thought::without_thoughts;
 
 /// One arm's answer(s) to one case.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +36,11 @@ impl ArmScores {
     /// Ended by itself with a proper answer; not correctness.
     pub fn success(&self) -> bool {
         self.degenerate.is_none() && !self.cut
+    }
+
+    /// The request failed, or its stream ended without `done`: this says nothing of what the model knows.
+    pub fn failed(&self) -> bool {
+        self.degenerate.is_some_and(Degenerate::is_failure)
     }
 }
 
@@ -68,10 +74,9 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Prompts that v1's daemon failed on: a score of 0 there says nothing of v1.
+    /// Prompts that v1 gave no answer to: they have no score of v1's, and no part in the comparison.
     pub fn base_failed(&self) -> Vec<&str> {
-        let failed = self.cases.iter().filter(|c| c.base.degenerate == Some(Degenerate::Failed));
-        failed.map(|c| c.id.as_str()).collect()
+        self.cases.iter().filter(|c| c.base.failed()).map(|c| c.id.as_str()).collect()
     }
 }
 
@@ -109,37 +114,53 @@ fn case_scores(case: &Case, metric: Metric, answers: &CaseAnswers) -> CaseScores
         keywords_expected: case.keywords.clone(),
         cluster: case.cluster.clone(),
         must_pass: case.must_pass,
-        base: arm_scores(case, metric, &answers.base),
-        tuned: arm_scores(case, metric, &answers.tuned),
+        base: Scoring { case, metric, arm: Arm::Base }.of(&answers.base),
+        tuned: Scoring { case, metric, arm: Arm::Tuned }.of(&answers.tuned),
         cosine: None,
         identical: texts(&answers.base) == texts(&answers.tuned),
     }
 }
 
-fn arm_scores(case: &Case, metric: Metric, replies: &[Reply]) -> ArmScores {
-    let Some(first) = replies.first() else { return ArmScores::default() };
-    let text = first.text();
-    let scores: Vec<f64> = replies.iter().filter_map(|r| metric.score(case, r.text())).collect();
-    let mut arm = ArmScores {
-        score: (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64),
-        text: text.to_owned(),
-        exact: exact(case, text),
-        pass: Metric::Pass.score(case, text).map(|s| s > 0.5),
-        keywords: keywords(case, text),
-        degenerate: replies.iter().find_map(degenerate),
-        ..ArmScores::default()
-    };
-    match first {
-        Reply::Failed(what) => arm.error = Some(what.clone()),
-        Reply::Answer(a) => {
-            arm.cut = a.done && a.done_reason == "length";
-            arm.seconds = Some(a.seconds);
-            arm.prompt_tokens = a.prompt_tokens;
-            arm.tokens = a.tokens;
-            arm.tokens_per_second = (a.eval_seconds > 0.0).then(|| a.tokens as f64 / a.eval_seconds);
+/// How the answers of one arm to one case are scored.
+struct Scoring<'a> {
+    case: &'a Case,
+    metric: Metric,
+    arm: Arm,
+}
+
+impl Scoring<'_> {
+    fn of(&self, replies: &[Reply]) -> ArmScores {
+        let Some(first) = replies.first() else { return ArmScores::default() };
+        let degenerate = replies.iter().find_map(degenerate);
+        let failed = degenerate.is_some_and(Degenerate::is_failure);
+        let mut arm = ArmScores { text: first.text().to_owned(), degenerate, ..ArmScores::default() };
+        match first {
+            Reply::Failed(what) => arm.error = Some(what.clone()),
+            Reply::Answer(a) if !a.done => arm.error = Some("the answer ended without `done: true`".to_owned()),
+            Reply::Answer(a) => {
+                arm.cut = a.done_reason == "length";
+                arm.seconds = Some(a.seconds);
+                arm.prompt_tokens = a.prompt_tokens;
+                arm.tokens = a.tokens;
+                arm.tokens_per_second = (a.eval_seconds > 0.0).then(|| a.tokens as f64 / a.eval_seconds);
+            }
         }
+        // Each in the direction that promotes nothing: what v1 was not asked is not compared, what v2 failed to say is
+        // not right.
+        if failed && self.arm == Arm::Base {
+            return arm;
+        }
+        let spoken: Vec<String> = replies
+            .iter()
+            .map(|reply| if failed { String::new() } else { without_thoughts(reply.text()).text })
+            .collect();
+        let scores: Vec<f64> = spoken.iter().filter_map(|text| self.metric.score(self.case, text)).collect();
+        arm.score = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64);
+        arm.exact = exact(self.case, &spoken[0]);
+        arm.pass = Metric::Pass.score(self.case, &spoken[0]).map(|s| s > 0.5);
+        arm.keywords = keywords(self.case, &spoken[0]);
+        arm
     }
-    arm
 }
 
 fn by_keywords(measured: &mut Measured) {
@@ -240,8 +261,29 @@ mod tests {
         assert_eq!((b.base.cut, b.identical, b.base.success()), (true, true, false));
         assert_eq!((c.base.error.as_deref(), c.tuned.degenerate), (Some("500"), Some(Degenerate::Empty)));
         assert_eq!((a.cosine, a.tuned.relevance, a.tuned.tokens_per_second), (None, Some(0.5), Some(4.0)));
-        assert_eq!(m.base_failed(), ["line-3"]);
+        assert_eq!((m.base_failed(), c.base.score, c.tuned.score), (vec!["line-3"], None, Some(0.0)));
         assert!(m.cosine_signature.starts_with("null") && m.relevance_signature.starts_with("keyword_coverage"));
+    }
+
+    #[test]
+    fn what_v1_failed_on_is_not_compared_and_v2s_failure_is_not_right() {
+        let torn = |text: &str| Reply::Answer(Answered { text: text.into(), ..Answered::default() });
+        let score = |base: Reply, tuned: Reply| {
+            let answers = [CaseAnswers { base: vec![base], tuned: vec![tuned] }];
+            let suite = Suite::parse("{\"prompt\": \"p\", \"keywords\": [\"4\"]}", "s").unwrap();
+            let measured = measure(&suite, Metric::Pass, &answers, None, &[]).unwrap();
+            let case = &measured.cases[0];
+            (case.base.score, case.tuned.score, case.base.failed(), case.tuned.degenerate)
+        };
+        let not_done = Some(Degenerate::NotDone);
+        assert_eq!(score(torn("4"), said("4", "stop")), (None, Some(1.0), true, None));
+        assert_eq!(score(said("4", "stop"), torn("4")), (Some(1.0), Some(0.0), false, not_done));
+        // A thought is no answer.
+        let thought = Some(Degenerate::UnclosedThought);
+        assert_eq!(
+            score(said("<think>5</think>4", "stop"), said("<think>4", "stop")),
+            (Some(1.0), Some(0.0), false, thought)
+        );
     }
 
     #[test]

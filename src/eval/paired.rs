@@ -1,8 +1,10 @@
 //! Paired binary outcomes: Tango's score test and interval (Tango 1998, Stat Med 17:891; closed form of
-//! Yang, Sun & Hardin 2013), McNemar's mid-p (Fagerland, Lydersen & Laake 2013).
+//! Yang, Sun & Hardin 2013), McNemar's exact test and mid-p (Fagerland, Lydersen & Laake 2013).
 
 /// The standard normal's 95 % point: one-sided α = .05.
 pub(super) const Z95: f64 = 1.644_853_626_951_472_2;
+/// The 99 % point: one-sided α = .01.
+pub(super) const Z99: f64 = 2.326_347_874_040_840_8;
 
 /// `n` prompts of which `broken` are right before and wrong after, `fixed` the reverse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -64,18 +66,30 @@ pub fn mcnemar_midp(pairs: Pairs) -> f64 {
     if n == 0 {
         return 1.0;
     }
-    let k = pairs.broken.min(pairs.fixed);
+    let (below, at) = binomial_tail(n, pairs.broken.min(pairs.fixed));
+    if pairs.broken == pairs.fixed { 1.0 - 0.5 * at } else { (2.0 * below - at).min(1.0) }
+}
+
+/// McNemar's exact test, one-sided: the chance of at least `broken` of the flips going that way where both ways are
+/// equally likely. Small when v2 is worse.
+pub fn mcnemar_worse(pairs: Pairs) -> f64 {
+    // P(X ≥ broken) = P(X ≤ fixed), X binomial with ½.
+    binomial_tail(pairs.broken + pairs.fixed, pairs.fixed).0.min(1.0)
+}
+
+/// P(X ≤ k) and P(X = k) of a binomial with n trials of ½.
+fn binomial_tail(n: usize, k: usize) -> (f64, f64) {
     // log C(n, i) − n log 2, summed up term by term.
     let mut log_term = -(n as f64) * std::f64::consts::LN_2;
     let (mut below, mut at) = (0.0, 0.0);
-    for i in 0..=k {
+    for i in 0..=k.min(n) {
         if i > 0 {
             log_term += ((n - i + 1) as f64 / i as f64).ln();
         }
         at = log_term.exp();
         below += at;
     }
-    if pairs.broken == pairs.fixed { 1.0 - 0.5 * at } else { (2.0 * below - at).min(1.0) }
+    (below, at)
 }
 
 #[cfg(test)]
@@ -117,6 +131,17 @@ mod tests {
             assert!((p - v["midp"].as_f64().unwrap()).abs() < 1e-12, "{v}: {p}");
         }
         assert!(mcnemar_midp(Pairs { n: 9000, broken: 4000, fixed: 4100 }).is_finite());
+    }
+
+    #[test]
+    fn the_exact_test_is_the_binomials_tail() {
+        let p = |broken, fixed| mcnemar_worse(Pairs { n: 300, broken, fixed });
+        for (broken, fixed, expected) in
+            [(0, 0, 1.0), (5, 0, 1.0 / 32.0), (0, 5, 1.0), (4, 0, 1.0 / 16.0), (7, 1, 9.0 / 256.0), (3, 3, 42.0 / 64.0)]
+        {
+            assert!((p(broken, fixed) - expected).abs() < 1e-12, "{broken} {fixed}: {}", p(broken, fixed));
+        }
+        assert!(mcnemar_worse(Pairs { n: 9000, broken: 4300, fixed: 3900 }) < 1e-4);
     }
 
     /// The gate's promise, simulated with a seed: a candidate exactly at the margin passes in at most 7 % of runs.

@@ -40,6 +40,7 @@ pub fn summary(
     context.insert("title", &cell(&title));
     context.insert("suites", &gate.suites.iter().map(|s| cell(s)).collect::<Vec<_>>());
     context.insert("reasons", &gate.reasons.iter().map(|s| cell(s)).collect::<Vec<_>>());
+    context.insert("notes", &gate.notes.iter().map(|s| cell(s)).collect::<Vec<_>>());
     context.insert("sections", &sections);
     tera::Tera::one_off(TEMPLATE, &context, false).map_err(|e| {
         let cause = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
@@ -55,7 +56,8 @@ fn section(metadata: &Metadata, measured: &Measured, judged: &Judged, document: 
         ("avg_keyword_match", "keywords found".into(), Show::Percent),
         ("avg_relevance", "domain relevance".into(), Show::Percent),
         ("success_rate", "ended by itself, properly".into(), Show::Percent),
-        ("degenerate", "degenerate".into(), Show::Plain),
+        ("degenerate", "degenerate or failed".into(), Show::Plain),
+        ("cut_at_limit", "cut at the token limit".into(), Show::Plain),
         ("median_seconds", "median seconds".into(), Show::Two),
         ("tokens", "tokens".into(), Show::Plain),
     ];
@@ -63,8 +65,10 @@ fn section(metadata: &Metadata, measured: &Measured, judged: &Judged, document: 
         rows.into_iter().map(|(k, name, how)| (name, show(&stat(k, "base"), how), show(&stat(k, "finetuned"), how)));
     let mut categories: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
     for c in &measured.cases {
+        // As in the verdict, prompts that v1 gave no answer to are left out.
+        let (Some(base), Some(tuned)) = (c.base.score, c.tuned.score) else { continue };
         let entry = categories.entry(&c.category).or_default();
-        *entry = (entry.0 + 1, entry.1 + c.base.score.unwrap_or(0.0), entry.2 + c.tuned.score.unwrap_or(0.0));
+        *entry = (entry.0 + 1, entry.1 + base, entry.2 + tuned);
     }
     let share = |sum: f64, n: usize| format!("{} %", points(sum / n as f64));
     let broken = measured.cases.iter().filter(|c| c.tuned.score < c.base.score).take(10);
