@@ -38,7 +38,7 @@ pub const REPEAT_LIMIT: &str = "token repeat limit";
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     Answer(Answered),
-    /// This question failed, others may not (HTTP 500, [`REPEAT_LIMIT`]): counted as degenerate.
+    /// This question failed, others may not (HTTP 500, or [`REPEAT_LIMIT`], which is the model's own fault).
     Failed(String),
 }
 
@@ -48,6 +48,11 @@ impl Reply {
             Self::Answer(a) => &a.text,
             Self::Failed(_) => "",
         }
+    }
+
+    /// No answer, and not known to be the model's fault: see [`super::Degenerate::is_failure`].
+    pub fn is_failure(&self) -> bool {
+        super::degenerate(self).is_some_and(super::Degenerate::is_failure)
     }
 }
 
@@ -59,10 +64,11 @@ pub trait Answerer {
     fn ask(&mut self, question: &Question) -> Result<Reply, Cause>;
     /// The system text the model is served with, where we have to say it; None: it has none, or the daemon says it.
     fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause>;
-    /// What the model is now (its manifest's digest): the journal's key, and read again after the arm.
+    /// What the model is now (its manifest's digest): part of a kept answer's key, and read again after the arm.
     fn digest(&mut self, model: &str) -> Result<String, Cause>;
-    /// Everything else an answer depends on, in one line: options, daemon's version.
-    fn signature(&self) -> String;
+    /// Everything else that an answer depends on: the request as it is sent, but for the model's name, and the daemon's
+    /// version.
+    fn request(&self, question: &Question) -> Result<String, Cause>;
 }
 
 /// Turns texts into vectors of one length.

@@ -4,8 +4,8 @@ use crate::chat::{Message, Role};
 use crate::store::{Digest, Interrupt};
 
 use super::answerer::{Answerer, Question, Reply};
+use super::cache::AnswerCache;
 use super::fault::EvalError;
-use super::journal::Journal;
 use super::suite::{Case, Suite};
 
 /// One of the two models compared.
@@ -75,7 +75,7 @@ pub struct Asked {
 
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// `kept` of `questions` are answered by the journal.
+    /// `kept` of `questions` have been asked before, and are not asked again.
     ArmStarted {
         arm: Arm,
         model: &'a str,
@@ -114,27 +114,29 @@ struct Planned {
     key: Digest,
 }
 
-/// Arm by arm. Interrupted, it has kept every answer in the journal.
+/// Arm by arm. Interrupted, it has kept every answer.
 pub fn ask_all(
     asking: &Asking<'_>,
     answerer: &mut dyn Answerer,
-    journal: &mut Journal,
+    cache: &mut AnswerCache,
     on_event: &mut dyn FnMut(&Event<'_>),
 ) -> Result<Asked, EvalError> {
     let mut answers: Vec<Vec<CaseAnswers>> =
         asking.benches.iter().map(|b| vec![CaseAnswers::default(); b.suite.cases.len()]).collect();
     let [mut base_digest, mut tuned_digest] = [String::new(), String::new()];
+    let mut inquiry = Inquiry { interrupt: asking.interrupt, answerer, cache, answered: 0 };
     for arm in Arm::BOTH {
         let model = if arm == Arm::Base { asking.base_model } else { asking.tuned_model };
-        let before = answerer.digest(model).map_err(|source| stopped(model, source))?;
-        let planned = plan(asking, answerer, (model, &before))?;
-        let kept = planned.iter().filter(|p| journal.get(&p.key).is_some()).count();
+        let before = inquiry.digest(model)?;
+        inquiry.cache.select(&before)?;
+        let planned = inquiry.plan(asking, model)?;
+        let kept = planned.iter().filter(|p| inquiry.cache.get(&p.key).is_some()).count();
         on_event(&Event::ArmStarted { arm, model, questions: planned.len(), kept });
         if kept < planned.len() {
-            answerer.warm_up(model).map_err(|source| stopped(model, source))?;
+            inquiry.answerer.warm_up(model).map_err(|source| stopped(model, source))?;
         }
         for (index, p) in planned.iter().enumerate() {
-            let (reply, was_kept) = one(asking, answerer, journal, p)?;
+            let (reply, was_kept) = inquiry.answer(p)?;
             let bench = &asking.benches[p.bench];
             let case = &bench.suite.cases[p.case];
             on_event(&Event::Answered {
@@ -149,7 +151,7 @@ pub fn ask_all(
             let answers = &mut answers[p.bench][p.case];
             if arm == Arm::Base { answers.base.push(reply) } else { answers.tuned.push(reply) }
         }
-        let after = answerer.digest(model).map_err(|source| stopped(model, source))?;
+        let after = inquiry.digest(model)?;
         if after != before {
             return Err(EvalError::ModelChanged { model: model.to_owned(), before, after });
         }
@@ -159,58 +161,76 @@ pub fn ask_all(
     Ok(Asked { answers, base_digest, tuned_digest })
 }
 
-fn one(
-    asking: &Asking<'_>,
-    answerer: &mut dyn Answerer,
-    journal: &mut Journal,
-    p: &Planned,
-) -> Result<(Reply, bool), EvalError> {
-    if let Some(answer) = journal.get(&p.key) {
-        return Ok((Reply::Answer(answer.clone()), true));
-    }
-    let interrupted = |journal: &Journal| EvalError::Interrupted { answers: journal.len() };
-    if asking.interrupt.raised() {
-        return Err(interrupted(journal));
-    }
-    let reply = match answerer.ask(&p.question) {
-        Ok(reply) => reply,
-        Err(_) if asking.interrupt.raised() => return Err(interrupted(journal)),
-        Err(source) => return Err(stopped(&p.question.model, source)),
-    };
-    if let Reply::Answer(answer) = &reply {
-        journal.put(p.key, answer)?;
-    }
-    Ok((reply, false))
+/// Who is asked, and what is known already.
+struct Inquiry<'a> {
+    interrupt: &'a Interrupt,
+    answerer: &'a mut dyn Answerer,
+    cache: &'a mut AnswerCache,
+    /// Answers of this evaluation that are kept now.
+    answered: usize,
 }
 
-fn plan(
-    asking: &Asking<'_>,
-    answerer: &mut dyn Answerer,
-    (model, digest): (&str, &str),
-) -> Result<Vec<Planned>, EvalError> {
-    let signature = answerer.signature();
-    let served = if asking.benches.iter().any(|b| b.system == SystemTurn::Served) {
-        answerer.served_system(model).map_err(|source| stopped(model, source))?
-    } else {
-        None
-    };
-    let mut planned = Vec::new();
-    for (bench_index, bench) in asking.benches.iter().enumerate() {
-        for (case_index, case) in bench.suite.cases.iter().enumerate() {
-            for sample in 0..asking.samples.max(1) {
-                let question = Question {
-                    model: model.to_owned(),
-                    messages: bench.messages(case, served.as_deref()),
-                    seed: seed(&bench.suite.name, &case.id, sample),
-                    max_tokens: bench.max_tokens,
-                    plain: bench.plain,
-                };
-                let key = Journal::key(digest, &signature, &question);
-                planned.push(Planned { bench: bench_index, case: case_index, question, key });
+impl Inquiry<'_> {
+    fn digest(&mut self, model: &str) -> Result<String, EvalError> {
+        self.answerer.digest(model).map_err(|source| stopped(model, source))
+    }
+
+    /// The answer, and whether it was kept.
+    fn answer(&mut self, p: &Planned) -> Result<(Reply, bool), EvalError> {
+        if let Some(answer) = self.cache.get(&p.key) {
+            self.answered += 1;
+            return Ok((Reply::Answer(answer.clone()), true));
+        }
+        let mut reply = self.ask(&p.question)?;
+        // What cut one answer off need not cut the next; a model's own fault comes again.
+        if reply.is_failure() {
+            reply = self.ask(&p.question)?;
+        }
+        if let Reply::Answer(answer) = &reply
+            && !reply.is_failure()
+        {
+            self.cache.put(p.key, answer)?;
+            self.answered += 1;
+        }
+        Ok((reply, false))
+    }
+
+    fn ask(&mut self, question: &Question) -> Result<Reply, EvalError> {
+        let interrupted = EvalError::Interrupted { answers: self.answered };
+        if self.interrupt.raised() {
+            return Err(interrupted);
+        }
+        self.answerer.ask(question).map_err(|source| match self.interrupt.raised() {
+            true => interrupted,
+            false => stopped(&question.model, source),
+        })
+    }
+
+    fn plan(&mut self, asking: &Asking<'_>, model: &str) -> Result<Vec<Planned>, EvalError> {
+        let served = if asking.benches.iter().any(|b| b.system == SystemTurn::Served) {
+            self.answerer.served_system(model).map_err(|source| stopped(model, source))?
+        } else {
+            None
+        };
+        let mut planned = Vec::new();
+        for (bench_index, bench) in asking.benches.iter().enumerate() {
+            for (case_index, case) in bench.suite.cases.iter().enumerate() {
+                for sample in 0..asking.samples.max(1) {
+                    let question = Question {
+                        model: model.to_owned(),
+                        messages: bench.messages(case, served.as_deref()),
+                        seed: seed(&bench.suite.name, &case.id, sample),
+                        max_tokens: bench.max_tokens,
+                        plain: bench.plain,
+                    };
+                    let request = self.answerer.request(&question).map_err(|source| stopped(model, source))?;
+                    let key = self.cache.key(&request);
+                    planned.push(Planned { bench: bench_index, case: case_index, question, key });
+                }
             }
         }
+        Ok(planned)
     }
-    Ok(planned)
 }
 
 /// The same for both arms, so that sampling noise is paired too. 31 bits: the daemon's seed is a C int.
@@ -225,6 +245,8 @@ fn stopped(model: &str, source: Box<dyn std::error::Error + Send + Sync>) -> Eva
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::eval::Answered;
 
@@ -233,9 +255,12 @@ mod tests {
     /// Answers `<model>: <prompt>`; raises the interrupt or changes the model after so many questions.
     struct Table {
         asked: Vec<String>,
+        failures: usize,
         interrupt: Interrupt,
         stop_after: usize,
+        /// What its models' digests end in, or how it behaves.
         digest: String,
+        candidate: &'static str,
     }
 
     impl Answerer for Table {
@@ -248,8 +273,12 @@ mod tests {
         }
         fn ask(&mut self, q: &Question) -> Result<Reply, Cause> {
             let prompt = &q.messages[q.messages.len() - 1].content;
-            if prompt == "fails" {
-                return Ok(Reply::Failed("500".into()));
+            if prompt == "fails" && self.digest != "answers" {
+                self.failures += 1;
+                return Ok(match self.digest.as_str() {
+                    "torn" => Reply::Answer(Answered { text: "half".into(), ..Answered::default() }),
+                    _ => Reply::Failed("500".into()),
+                });
             }
             let system: Vec<&str> =
                 q.messages.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str()).collect();
@@ -269,23 +298,24 @@ mod tests {
             }
             Ok(format!("{model}{}", self.digest))
         }
-        fn signature(&self) -> String {
-            "t0".into()
+        fn request(&self, q: &Question) -> Result<String, Cause> {
+            Ok(format!("t0 {:?} {}", q.messages, q.seed))
         }
     }
 
-    fn run(table: &mut Table, journal: &mut Journal, system: SystemTurn) -> Result<Asked, EvalError> {
+    fn run(table: &mut Table, folder: &Path, system: SystemTurn) -> Result<Asked, EvalError> {
         let text = "{\"prompt\": \"one\", \"expected\": \"1\"}\n{\"prompt\": \"fails\", \"expected\": \"1\"}\n\
                     {\"messages\": [{\"role\":\"system\",\"content\":\"own\"},{\"role\":\"user\",\"content\":\"two\"}], \"expected\": \"1\"}";
         let benches = [Bench { suite: Suite::parse(text, "s").unwrap(), system, max_tokens: None, plain: false }];
         let interrupt = table.interrupt.clone();
-        let asking =
-            Asking { benches: &benches, base_model: "v1", tuned_model: "v2", samples: 1, interrupt: &interrupt };
-        ask_all(&asking, table, journal, &mut |_| {})
+        let tuned_model = table.candidate;
+        let asking = Asking { benches: &benches, base_model: "v1", tuned_model, samples: 1, interrupt: &interrupt };
+        ask_all(&asking, table, &mut AnswerCache::open(folder).unwrap(), &mut |_| {})
     }
 
     fn table(stop_after: usize, digest: &str) -> Table {
-        Table { asked: vec![], interrupt: Interrupt::default(), stop_after, digest: digest.into() }
+        let interrupt = Interrupt::default();
+        Table { asked: vec![], failures: 0, interrupt, stop_after, digest: digest.into(), candidate: "v2" }
     }
 
     fn text() -> SystemTurn {
@@ -295,22 +325,49 @@ mod tests {
     #[test]
     fn arm_by_arm_and_what_is_kept_is_not_asked_again() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("answers.jsonl");
         // Warm-up, one, two of v1; interrupted before v2's first question.
         let mut first = table(3, "");
-        let e = run(&mut first, &mut Journal::open(&path).unwrap(), text()).unwrap_err();
+        let e = run(&mut first, dir.path(), text()).unwrap_err();
         assert!(matches!(e, EvalError::Interrupted { answers: 2 }), "{e}");
         let mut second = table(0, "");
-        let all = run(&mut second, &mut Journal::open(&path).unwrap(), text()).unwrap();
+        let all = run(&mut second, dir.path(), text()).unwrap();
         // v1: the failed one alone is asked again (after a warm-up); v2: all.
         assert_eq!(second.asked, ["v1 loaded", "v2 loaded", "v2 [sys] one", "v2 [own] two"]);
         assert_eq!(all.answers[0][0].tuned[0].text(), "v2: one");
         assert_eq!(all.answers[0][1].base[0], Reply::Failed("500".into()));
         assert_eq!((all.base_digest.as_str(), all.tuned_digest.as_str()), ("v1", "v2"));
+        // A failure is tried twice, in each arm.
+        assert_eq!(second.failures, 4);
         // Other weights under the name: everything is asked again.
         let mut third = table(0, "other");
-        run(&mut third, &mut Journal::open(&path).unwrap(), text()).unwrap();
+        run(&mut third, dir.path(), text()).unwrap();
         assert_eq!(third.asked.len(), 6);
+    }
+
+    #[test]
+    fn a_second_candidate_of_the_same_base_asks_only_v2() {
+        let dir = tempfile::tempdir().unwrap();
+        let ask = |candidate, fails: &'static str| {
+            let mut table = Table { candidate, ..table(0, fails) };
+            run(&mut table, dir.path(), text()).unwrap();
+            table.asked
+        };
+        assert_eq!(ask("v2", "answers").len(), 8);
+        assert_eq!(ask("v3", "answers"), ["v3 loaded", "v3 [sys] one", "v3 [sys] fails", "v3 [own] two"]);
+        // The same again: nothing is loaded.
+        assert_eq!(ask("v3", "answers"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_stream_that_ends_without_done_is_asked_again_and_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut torn = table(0, "torn");
+        let all = run(&mut torn, dir.path(), text()).unwrap();
+        assert_eq!(torn.failures, 4);
+        assert!(all.answers[0][1].base[0].is_failure() && !all.answers[0][0].base[0].is_failure());
+        let mut again = table(0, "torn");
+        run(&mut again, dir.path(), text()).unwrap();
+        assert_eq!((again.asked, again.failures), (vec!["v1 loaded".to_owned(), "v2 loaded".to_owned()], 4));
     }
 
     #[test]
@@ -318,8 +375,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let asked = |system| {
             let mut table = table(0, "");
-            let journal = dir.path().join(format!("{system:?}"));
-            run(&mut table, &mut Journal::open(&journal).unwrap(), system).unwrap();
+            let folder = dir.path().join(format!("{system:?}"));
+            run(&mut table, &folder, system).unwrap();
             table.asked.into_iter().filter(|a| !a.ends_with("loaded")).collect::<Vec<_>>()
         };
         assert_eq!(asked(SystemTurn::Served), ["v1 [] one", "v1 [own] two", "v2 [of v2] one", "v2 [own] two"]);
@@ -329,11 +386,10 @@ mod tests {
     #[test]
     fn a_model_that_moves_or_cannot_load_voids_the_run() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(&dir.path().join("j")).unwrap();
-        let e = run(&mut table(0, "moves"), &mut journal, text()).unwrap_err();
+        let e = run(&mut table(0, "moves"), dir.path(), text()).unwrap_err();
         assert!(matches!(e, EvalError::ModelChanged { .. }), "{e}");
         let mut too_big = table(0, "too big");
-        let e = run(&mut too_big, &mut journal, text()).unwrap_err();
+        let e = run(&mut too_big, dir.path(), text()).unwrap_err();
         assert_eq!((e.to_string().as_str(), too_big.asked.len()), ("asking v1: out of memory", 0));
     }
 }

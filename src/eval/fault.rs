@@ -33,8 +33,6 @@ pub enum EvalError {
     /// What the answerer can't go on after (the daemon died, for example); the cause tells which exit code.
     #[error("asking {model}: {source}")]
     Stopped { model: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("{}: not a journal of answers (line {line}): {reason}; delete it to ask again", path.display())]
-    Journal { path: std::path::PathBuf, line: usize, reason: String },
     #[error("writing the summary: {0}")]
     Template(String),
 }

@@ -1,17 +1,17 @@
 //! Suites, scorers with signatures, paired statistics, gate verdict, reports; asks a trait `Answerer`, never the network.
 //!
-//! The way: [`Suite`] → [`ask_all`] (arm by arm, through a journal) → [`measure`] (scores of each answer) → [`judge`]
+//! The way: [`Suite`] → [`ask_all`] (arm by arm, through the [`AnswerCache`]) → [`measure`] (scores of each answer) → [`judge`]
 //! (one verdict per suite) → [`gate`] (one decision) → [`document`] (JSON) and [`summary`] (Markdown).
 
 mod answerer;
 mod ask;
 mod bootstrap;
+mod cache;
 mod degenerate;
 mod document;
 mod fault;
 mod gate;
 mod harm;
-mod journal;
 mod judge;
 mod measure;
 mod number;
@@ -33,11 +33,11 @@ mod thought;
 pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 pub use ask::{Arm, Asked, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
 pub use bootstrap::{Confidence, bootstrap_t};
+pub use cache::AnswerCache;
 pub use degenerate::{Degenerate, degenerate};
 pub use document::{Document, Metadata, document};
 pub use fault::{EvalError, Fault};
 pub use gate::{Decision, Gate, GateInput, Judgement, Rules, gate};
-pub use journal::Journal;
 pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
 pub use measure::{ArmScores, CaseScores, Measured, measure};
 pub use overlap::{Overlap, overlaps};

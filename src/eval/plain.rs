@@ -13,7 +13,7 @@ pub(super) fn plain(text: &str) -> String {
         match c {
             // The marks of numbers, soft hyphens, characters without width.
             START | END | END_JOINED | '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' => {}
-            '‘' | '’' | '‚' | '‛' | 'ʼ' | '′' | '‹' | '›' => plain.push('\''),
+            '‘' | '’' | '‚' | '‛' | 'ʼ' | '´' | '′' | '‹' | '›' => plain.push('\''),
             '“' | '”' | '„' | '‟' | '″' => plain.push('"'),
             // French puts a space inside.
             '«' => {
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn forms_are_plain_and_stay_out_of_numbers() {
         for (text, expected) in [
-            ("don’t “x” « y » ‹z›", "don't \"x\" \"y\" 'z'"),
+            ("don’t can´t “x” « y » ‹z›", "don't can't \"x\" \"y\" 'z'"),
             ("Pa\u{200b}ris\u{ad}", "Paris"),
             ("10³ 10⁻³ 10³5", "10^3 10^-3 10^3 5"),
             ("m² H₂O log₂8 (1)²", "m2 H2O log2 8 (1)^2"),

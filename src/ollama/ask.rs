@@ -115,8 +115,8 @@ impl Ask {
 }
 
 impl Client {
-    /// Streams; `on_text` receives each piece. An answer that the daemon ended without `done` comes back with
-    /// `done: false` (it was degenerate: a loop, or bytes that are no UTF-8); one whose connection broke is an error.
+    /// Streams; `on_text` receives each piece. An answer whose stream ended without `done` has `done: false`; one whose
+    /// connection broke is an error.
     pub fn ask(&self, ask: &Ask, on_text: &mut dyn FnMut(&str)) -> Result<Answer, OllamaError> {
         ask.check()?;
         let out = ask.outgoing(true, false)?;

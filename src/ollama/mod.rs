@@ -90,7 +90,8 @@ pub struct TokenLogprob {
     pub top: Vec<(Vec<u8>, f64)>,
 }
 
-/// A finished answer; `done` false means the daemon cut it (loop, invalid UTF-8): a degenerate answer.
+/// An answer; `done` false: its stream ended early, cut by the transport, or by a daemon that gave up on it (a loop, bytes
+/// that are no UTF-8). The two look alike.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub text: String,

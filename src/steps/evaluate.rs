@@ -4,6 +4,7 @@ mod daemon;
 mod options;
 mod suites;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, Kind};
@@ -11,8 +12,8 @@ use crate::base::Base;
 use crate::config::{Goal as Word, OnInconclusive, Role, SuiteRef};
 use crate::dataset::Record;
 use crate::eval::{
-    self, Arm, Asking, Bench, Decision, Demand, Event, Gate, GateInput, Journal, Judgement, Measured, Metadata, Rules,
-    Suite,
+    self, AnswerCache, Arm, Asking, Bench, Decision, Demand, Event, Gate, GateInput, Judgement, Measured, Metadata,
+    Rules, Suite,
 };
 use crate::ollama::Client;
 use crate::store::{Digest, write_whole};
@@ -45,6 +46,8 @@ pub struct Outcome {
     pub decision: Decision,
     pub suites: Vec<String>,
     pub reasons: Vec<String>,
+    /// Numbers that object to nothing.
+    pub notes: Vec<String>,
     /// The Markdown summary's file, and its text.
     pub report: PathBuf,
     #[serde(skip)]
@@ -62,7 +65,7 @@ impl Outcome {
     }
 }
 
-/// Asks, measures, judges; writes `<suite>.json`, `summary.md` and the journal of answers under `trial.output`.
+/// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `trial.output`.
 pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> Result<Outcome, Failure> {
     let mut suites = suites(trial.role, trial.general, trial.held_out)?;
     if let Some(n) = trial.limit {
@@ -91,12 +94,12 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     }
     std::fs::create_dir_all(&trial.output)
         .map_err(|e| crate::store::StoreError::new("creating folder", &trial.output, e))?;
-    let mut journal = Journal::open(&trial.output.join("answers.jsonl"))?;
+    let mut cache = kept_answers(context, trial)?;
     let interrupt = context.interrupt.clone();
     let asking =
         Asking { benches: &benches, base_model: &trial.v1, tuned_model: &trial.v2, samples: 1, interrupt: &interrupt };
     let report = &mut *context.report;
-    let asked = eval::ask_all(&asking, &mut answerer, &mut journal, &mut |event| show(report, event))?;
+    let asked = eval::ask_all(&asking, &mut answerer, &mut cache, &mut |event| show(report, event))?;
     let mut embedder = trial.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
     // What the base says off the domain: the embedder's notion of what relevance is not.
     let general = suites.iter().position(|(s, _)| s.name == GENERAL);
@@ -110,6 +113,23 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     }
     let digests = (asked.base_digest, asked.tuned_digest);
     write(context, trial, (&suites, &measured), (digests, answerer.describe()))
+}
+
+/// Where answers are kept: beside the roles' other state, for every run and `eval` of the project, so that a base is asked
+/// once for all its candidates. Where times are judged they must be of this run, on a machine as busy: then with the run's
+/// own files, as where there are no roles, or they can't be written beside.
+fn kept_answers(context: &mut Context<'_>, trial: &Trial<'_>) -> Result<AnswerCache, Failure> {
+    let own = trial.output.join("answers");
+    let shared = trial.role.gate.latency_ratio.is_none();
+    let roles = std::fs::canonicalize(&context.models_yaml).ok().filter(|_| shared);
+    let Some(folder) = roles.as_deref().and_then(Path::parent) else { return Ok(AnswerCache::open(&own)?) };
+    match AnswerCache::open(&folder.join(".tunesmith/answers")) {
+        Err(e) if matches!(e.source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            context.report.note(&format!("answers are kept in {} for this run alone: {e}", own.display()));
+            Ok(AnswerCache::open(&own)?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 fn show(report: &mut dyn super::Report, event: &Event<'_>) {
@@ -142,21 +162,9 @@ fn write(
         .map(|((measured, judged), overlaps)| Judgement { measured, judged, overlaps })
         .collect();
     let limited = trial.limit.map(|n| format!("only the first {n} prompts of each suite were asked"));
-    let rules = Rules { degenerate: trial.role.gate.degenerate, latency_ratio: trial.role.gate.latency_ratio };
-    let gate: Gate = eval::gate(&GateInput { suites: &judgements, rules, limited });
-    let metadata = Metadata {
-        base_model: trial.v1.clone(),
-        finetuned_model: trial.v2.clone(),
-        lora_adapter: trial.adapter.clone(),
-        device,
-        timestamp: jiff::Timestamp::now().to_string(),
-        base_digest: v1_digest.clone(),
-        finetuned_digest: v2_digest.clone(),
-        options: serde_json::Value::Object(trial.role.options.clone()),
-        system: trial.role.system.clone(),
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        role: Some(trial.role.name.clone()).filter(|n| !n.is_empty()),
-    };
+    let gate: Gate = eval::gate(&GateInput { suites: &judgements, rules: rules(trial.role), limited });
+    let metadata =
+        Metadata { device, base_digest: v1_digest.clone(), finetuned_digest: v2_digest.clone(), ..metadata(trial) };
     let documents: Vec<_> =
         measured.iter().zip(&judged).map(|(m, j)| eval::document(&metadata, m, j, Some(gate.decision))).collect();
     for (measured, document) in measured.iter().zip(&documents) {
@@ -166,17 +174,17 @@ fn write(
     let summary = eval::summary(&metadata, &gate, &parts)?;
     let report = trial.output.join("summary.md");
     write_whole(&report, summary.as_bytes())?;
-    for sentence in &gate.suites {
+    for sentence in gate.suites.iter().chain(&gate.notes) {
         context.report.note(sentence);
     }
     let suite_digests = suites.iter().map(|(s, _)| (s.name.clone(), s.digest.to_string())).collect();
-    // Neither a part of the prompts nor a v1 that failed on some is what `on_inconclusive: promote` was said for.
-    let whole = trial.limit.is_none() && measured.iter().all(|m| m.base_failed().is_empty());
-    let allow_inconclusive = trial.role.gate.on_inconclusive == OnInconclusive::Promote && whole;
+    // Neither a part of the prompts nor a v1 that failed on many is what `on_inconclusive: promote` was said for.
+    let allow_inconclusive = trial.role.gate.on_inconclusive == OnInconclusive::Promote && gate.complete;
     Ok(Outcome {
         decision: gate.decision,
         suites: gate.suites,
         reasons: gate.reasons,
+        notes: gate.notes,
         report,
         summary,
         suite_digests,
@@ -184,6 +192,26 @@ fn write(
         v2_digest,
         allow_inconclusive,
     })
+}
+
+fn rules(role: &Role) -> Rules {
+    let degenerate_margin = role.gate.degenerate_margin.unwrap_or(Rules::DEGENERATE_MARGIN);
+    Rules { degenerate_margin, latency_ratio: role.gate.latency_ratio }
+}
+
+/// What is known before anything is asked.
+fn metadata(trial: &Trial<'_>) -> Metadata {
+    Metadata {
+        base_model: trial.v1.clone(),
+        finetuned_model: trial.v2.clone(),
+        lora_adapter: trial.adapter.clone(),
+        timestamp: jiff::Timestamp::now().to_string(),
+        options: serde_json::Value::Object(trial.role.options.clone()),
+        system: trial.role.system.clone(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        role: Some(trial.role.name.clone()).filter(|n| !n.is_empty()),
+        ..Metadata::default()
+    }
 }
 
 fn file_name(suite: &str) -> String {

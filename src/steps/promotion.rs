@@ -199,6 +199,7 @@ mod tests {
             decision: Decision::Pass,
             suites: Vec::new(),
             reasons: Vec::new(),
+            notes: Vec::new(),
             report: "summary.md".into(),
             summary: String::new(),
             suite_digests: Vec::new(),

@@ -1,6 +1,7 @@
 //! The one integration binary; a topic a file.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::type_complexity, reason = "tests")]
 
+mod answers;
 mod batch;
 mod chat;
 mod chat_go;

@@ -44,10 +44,10 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
         "metrics.jsonl",
         "final/adapter_config.json",
         "eval/summary.md",
-        "eval/answers.jsonl",
     ] {
         assert!(place.path(run).join(file).is_file(), "{file}");
     }
+    assert!(place.path("configs/.tunesmith/answers").is_dir());
     assert!(place.path("Modelfiles/way-router-v2.Modelfile").is_file());
     let scorecard = std::fs::read_dir(place.path(run).join("eval"))
         .unwrap()

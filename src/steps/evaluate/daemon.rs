@@ -1,5 +1,7 @@
 //! `eval`'s Answerer and Embedder, answered by a daemon: every option explicit, raw prompts where the template is known.
 
+use serde_json::json;
+
 use super::Trial;
 use super::options::options;
 use crate::chat::{ChatTemplate, Message, Role};
@@ -99,17 +101,19 @@ impl Answerer for DaemonAnswerer<'_> {
         Ok(self.client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?.digest)
     }
 
-    fn signature(&self) -> String {
-        let way = |plain| if self.raw(plain).is_some() { "raw" } else { "chat" };
-        let options = serde_json::to_string(&self.options).unwrap_or_default();
-        format!(
-            "{}, plain {}, {} {options} seed {:?} think {:?}",
-            way(false),
-            way(true),
-            self.version,
-            self.seed,
-            self.think
-        )
+    fn request(&self, question: &Question) -> Result<String, Cause> {
+        let mut ask = self.question(question)?;
+        // Greedy answers are the same for every seed, which here follows from the suite's name.
+        if ask.options.temperature == 0.0 {
+            ask.options.seed = 0;
+        }
+        let prompt = match &ask.prompt {
+            Prompt::Raw(text) => json!({"raw": text}),
+            Prompt::Templated(text) => json!({"prompt": text}),
+            Prompt::Chat(messages) => json!({"messages": messages}),
+        };
+        let request = json!({"version": self.version, "ask": prompt, "options": ask.options, "think": ask.think});
+        Ok(request.to_string())
     }
 }
 
@@ -161,7 +165,7 @@ mod tests {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
 
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
     use crate::chat::SpecialTokens;
@@ -233,6 +237,36 @@ mod tests {
                 (&Reply::Failed(limit.into()), Some(crate::eval::Degenerate::Loop))
             );
         }
+    }
+
+    #[test]
+    fn a_kept_answer_is_known_by_its_request_and_the_daemons_version() {
+        let (client, _asked) = daemon(Vec::new());
+        let request = |change: fn(&mut DaemonAnswerer<'_>, &mut Question)| {
+            let (mut answerer, mut question) = (answerer(&client, None, None), question());
+            answerer.seed = None;
+            change(&mut answerer, &mut question);
+            answerer.request(&question).unwrap()
+        };
+        let plain = request(|_, _| {});
+        assert_eq!(plain, request(|_, q| (q.seed, q.model) = (2, "other name".into())));
+        for other in [
+            request(|_, q| q.messages[0].content = "v".into()),
+            request(|_, q| q.max_tokens = Some(9)),
+            request(|a, _| a.options.temperature = 0.5),
+            request(|a, _| a.think = Some(false)),
+            request(|a, _| a.version = "1".into()),
+        ] {
+            assert_ne!(plain, other);
+        }
+        let warm = |seed| {
+            request(if seed {
+                |a, q| (a.options.temperature, q.seed) = (1.0, 5)
+            } else {
+                |a, _| a.options.temperature = 1.0
+            })
+        };
+        assert_ne!(warm(true), warm(false));
     }
 
     #[test]

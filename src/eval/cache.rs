@@ -1,0 +1,266 @@
+//! Answers kept as they are given, by model digest, request and daemon version: what was asked once of a model is not asked
+//! again, not after Ctrl-C and not of a base for its next candidate.
+//!
+//! A folder with one append-only file for each model. It holds nothing that can't be asked again, so a line that can't be
+//! read (a kill while writing, another tool's) is skipped. A cloned project may contain the folder: links are not followed.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::store::{Digest, StoreError, write_whole};
+
+use super::answerer::Answered;
+
+/// The longest line read or written; the answers of a model whose file is longer than this are asked again.
+const MAX_LINE: usize = 4 << 20;
+const MAX_FILE: u64 = 256 << 20;
+/// Models whose answers are kept; the files not written for the longest time are removed.
+const MAX_MODELS: usize = 64;
+
+/// One line of a file.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Entry {
+    key: Digest,
+    answer: Answered,
+}
+
+/// The answers of one model at a time ([`AnswerCache::select`]). Only finished answers are kept; failures are asked again.
+#[derive(Debug)]
+pub struct AnswerCache {
+    folder: PathBuf,
+    model: Option<ModelAnswers>,
+}
+
+#[derive(Debug)]
+struct ModelAnswers {
+    digest: String,
+    path: PathBuf,
+    file: File,
+    /// The file ends in the middle of a line.
+    torn: bool,
+    answers: HashMap<Digest, Answered>,
+}
+
+impl AnswerCache {
+    /// Opens or creates the folder.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        // The folder and the `.tunesmith` above it are this program's; what is above those is the user's own.
+        for own in [folder.parent(), Some(folder)].into_iter().flatten() {
+            refuse_link(own)?;
+        }
+        std::fs::create_dir_all(folder).map_err(|e| StoreError::new("creating folder", folder, e))?;
+        // A folder that can't be written to is noticed before anything is asked.
+        tempfile::tempfile_in(folder).map_err(|e| StoreError::new("writing in", folder, e))?;
+        let ignored = folder.join(".gitignore");
+        if std::fs::symlink_metadata(&ignored).is_err() {
+            write_whole(&ignored, b"*\n")?;
+        }
+        remove_oldest(folder);
+        Ok(Self { folder: folder.to_path_buf(), model: None })
+    }
+
+    /// Reads what is kept of the model with this digest.
+    pub fn select(&mut self, model_digest: &str) -> Result<(), StoreError> {
+        let name = format!("{}.jsonl", Digest::of_bytes(model_digest.as_bytes()).hex());
+        let path = self.folder.join(name);
+        let fault = |e| StoreError::new("opening the kept answers", &path, e);
+        let mut file = open_own(&path).map_err(fault)?;
+        if file.metadata().map_err(fault)?.len() > MAX_FILE {
+            file.set_len(0).map_err(fault)?;
+        }
+        let (answers, torn) = read(&mut file).map_err(fault)?;
+        self.model = Some(ModelAnswers { digest: model_digest.to_owned(), path, file, torn, answers });
+        Ok(())
+    }
+
+    /// The key of a request to the selected model.
+    pub fn key(&self, request: &str) -> Digest {
+        let digest = self.model.as_ref().map_or("", |m| m.digest.as_str());
+        Digest::of_bytes(format!("answer v1\n{digest}\n{request}").as_bytes())
+    }
+
+    pub fn get(&self, key: &Digest) -> Option<&Answered> {
+        self.model.as_ref()?.answers.get(key)
+    }
+
+    pub fn put(&mut self, key: Digest, answer: &Answered) -> Result<(), StoreError> {
+        let Some(model) = &mut self.model else { return Ok(()) };
+        let fault = |e: std::io::Error| StoreError::new("keeping an answer in", &model.path, e);
+        let entry = serde_json::to_string(&Entry { key, answer: answer.clone() }).map_err(|e| fault(e.into()))?;
+        if entry.len() < MAX_LINE {
+            // One write a line: two processes may append at once.
+            let line = format!("{}{entry}\n", if model.torn { "\n" } else { "" });
+            model.file.write_all(line.as_bytes()).map_err(fault)?;
+            model.torn = false;
+        }
+        model.answers.insert(key, answer.clone());
+        Ok(())
+    }
+}
+
+/// What can be read of a file, and whether its last line is torn.
+fn read(file: &mut File) -> std::io::Result<(HashMap<Digest, Answered>, bool)> {
+    let mut answers = HashMap::new();
+    let (mut line, mut torn) = (Vec::new(), false);
+    let mut reader = BufReader::new(file);
+    loop {
+        line.clear();
+        if reader.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line)? == 0 {
+            return Ok((answers, torn));
+        }
+        torn = !line.ends_with(b"\n");
+        if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
+            answers.insert(entry.key, entry.answer);
+        }
+    }
+}
+
+fn refuse_link(path: &Path) -> Result<(), StoreError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_symlink() => {
+            let why = "it is a symbolic link, which is not followed here; delete it";
+            Err(StoreError::new("opening the folder of kept answers", path, std::io::Error::other(why)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A regular file, created if absent, for reading and appending; a link is not followed, a FIFO does not block.
+fn open_own(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(flags.bits() as i32);
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file; delete it"));
+    }
+    Ok(file)
+}
+
+/// Only files that have the name of such a file; what can't be removed stays.
+fn remove_oldest(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut files: Vec<_> = entries
+        .flatten()
+        .filter(|entry| is_own_name(&entry.file_name().to_string_lossy()))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    files.sort();
+    let surplus = files.len().saturating_sub(MAX_MODELS);
+    for (_, path) in files.into_iter().take(surplus) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn is_own_name(name: &str) -> bool {
+    let stem = name.strip_suffix(".jsonl");
+    stem.is_some_and(|s| s.len() == 64 && s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer() -> Answered {
+        Answered { text: "b\n".into(), done: true, ..Answered::default() }
+    }
+
+    fn opened(folder: &Path, model: &str) -> AnswerCache {
+        let mut cache = AnswerCache::open(folder).unwrap();
+        cache.select(model).unwrap();
+        cache
+    }
+
+    fn file(folder: &Path) -> PathBuf {
+        let mut files = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+        files.find(|p| p.extension().is_some_and(|e| e == "jsonl")).unwrap()
+    }
+
+    #[test]
+    fn torn_and_damaged_lines_are_asked_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("state/answers");
+        let mut cache = opened(&folder, "m");
+        let [a, b, c] = ["a", "b", "c"].map(|request| cache.key(request));
+        cache.put(a, &answer()).unwrap();
+        let path = file(&folder);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [b"{\"key\": 1}\n\xff\n", &whole[..], &whole[..20]].concat()).unwrap();
+        let mut cache = opened(&folder, "m");
+        assert_eq!((cache.get(&a), cache.get(&b)), (Some(&answer()), None));
+        // Appended behind the torn line, and by two at once.
+        let mut other = opened(&folder, "m");
+        cache.put(b, &answer()).unwrap();
+        other.put(c, &answer()).unwrap();
+        let cache = opened(&folder, "m");
+        assert!([a, b, c].iter().all(|key| cache.get(key).is_some()));
+        assert_eq!(std::fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");
+    }
+
+    #[test]
+    fn the_key_holds_weights_and_request() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cache = opened(dir.path(), "m");
+        let key = cache.key("r");
+        cache.put(key, &answer()).unwrap();
+        assert_ne!(key, cache.key("s"));
+        cache.select("n").unwrap();
+        assert!(key != cache.key("r") && cache.get(&cache.key("r")).is_none());
+        cache.select("m").unwrap();
+        assert!(cache.get(&key).is_some());
+    }
+
+    #[test]
+    fn models_beyond_the_limit_are_forgotten_and_other_files_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("mine.jsonl"), "x").unwrap();
+        let old = std::time::SystemTime::UNIX_EPOCH;
+        let mut cache = opened(dir.path(), "old");
+        for model in 0..MAX_MODELS {
+            cache.select(&model.to_string()).unwrap();
+        }
+        let first = dir.path().join(format!("{}.jsonl", Digest::of_bytes(b"old").hex()));
+        File::options().write(true).open(&first).unwrap().set_modified(old).unwrap();
+        AnswerCache::open(dir.path()).unwrap();
+        assert!(!first.exists() && dir.path().join("mine.jsonl").exists());
+        let kept = std::fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|e| is_own_name(&e.as_ref().unwrap().file_name().to_string_lossy()));
+        assert_eq!(kept.count(), MAX_MODELS);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_other_kinds_of_files_are_refused() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "kept").unwrap();
+        let folder = dir.path().join("state/answers");
+        let name = format!("{}.jsonl", Digest::of_bytes(b"m").hex());
+        let mut cache = AnswerCache::open(&folder).unwrap();
+        symlink(&victim, folder.join(&name)).unwrap();
+        assert!(cache.select("m").is_err());
+        std::fs::remove_file(folder.join(&name)).unwrap();
+        std::fs::create_dir(folder.join(&name)).unwrap();
+        assert!(cache.select("m").is_err());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "kept");
+        let elsewhere = dir.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        std::fs::create_dir(dir.path().join("state2")).unwrap();
+        symlink(&elsewhere, dir.path().join("state2/answers")).unwrap();
+        symlink(&elsewhere, dir.path().join("state3")).unwrap();
+        for folder in ["state2/answers", "state3/answers"] {
+            let e = AnswerCache::open(&dir.path().join(folder)).unwrap_err().to_string();
+            assert!(e.contains("symbolic link"), "{e}");
+        }
+        assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
+    }
+}
