@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{BatchError, Cut, Encoded, Example};
-use crate::chat::{ChatTemplate, Message, Rendered};
-use crate::dataset::{Content, Fault, Record};
+use crate::chat::{ChatTemplate, Message, Rendered, Role};
+use crate::dataset::{Content, Fault, FaultList, Record};
 use crate::tokenizer::{Token, Tokenizer};
 
 /// What is asked of a tokenizer here.
@@ -26,8 +26,8 @@ impl Codec for Tokenizer {
     }
 }
 
-/// BOS by the tokenizer's rule; the mask covers the assistant's words and their end-of-turn token; at most
-/// `max_seq_len` tokens, cut at the end. Every example that can't be encoded is listed. Without a template only
+/// BOS by the tokenizer's rule; the mask covers the trained answers and their end-of-turn tokens; at most
+/// `max_seq_len` tokens, cut at the end. Every example that cannot be encoded is listed. Without a template only
 /// `text` records can be.
 pub fn encode(
     records: &[Record],
@@ -36,11 +36,11 @@ pub fn encode(
     max_seq_len: usize,
 ) -> Result<Encoded, BatchError> {
     let bos = if tokenizer.adds_bos() { tokenizer.bos() } else { None };
-    let (mut whole, mut faults) = (Vec::new(), Vec::new());
+    let (mut whole, mut faults) = (Vec::new(), FaultList::default());
     for record in records {
         match sequences(record, template, tokenizer, tokenizer.eos()) {
-            Ok(found) => whole.extend(found.into_iter().map(|s| (record.line, s))),
-            Err(what) => faults.push(Fault { line: record.line, what }),
+            Ok(found) => whole.extend(found.into_iter().map(|s| (record.place.number, s))),
+            Err(what) => faults.push(Fault { place: record.place.clone(), what }),
         }
     }
     if !faults.is_empty() {
@@ -48,6 +48,8 @@ pub fn encode(
     }
     let (mut examples, mut cuts) = (Vec::new(), Vec::new());
     for (line, sequence) in whole {
+        // A text may begin with BOS itself.
+        let bos = bos.filter(|bos| sequence.ids.first() != Some(bos));
         let fits = max_seq_len.saturating_sub(usize::from(bos.is_some())).min(sequence.ids.len());
         let (trained, ends) = sequence.lost(fits);
         let example = sequence.example(line, bos, max_seq_len);
@@ -103,17 +105,25 @@ fn sequences(
     match &record.content {
         Content::Text(text) => {
             let eos = eos.ok_or("a `text` example ends with the eos token, and the base has none")?;
-            let mut ids: Vec<u32> = codec.tokens(text)?.iter().map(|t| t.id).collect();
-            ids.push(eos);
+            let tokens = codec.tokens(text)?;
+            let mut ids: Vec<u32> = tokens.iter().map(|t| t.id).collect();
+            // A text that ends with EOS or an end of turn (but for white space) needs no other one.
+            let written = text.trim_end().len();
+            let last = tokens.iter().rev().find(|t| t.span.start < written);
+            if !last.is_some_and(|t| t.id == eos || codec.ends(t.id)) {
+                ids.push(eos);
+            }
             Ok(vec![Sequence { mask: vec![true; ids.len()], ids }])
         }
         Content::Chat(messages) => {
             let template = template.ok_or("the base has no chat template: only `text` examples can train it")?;
             no_stop_within(messages, template)?;
             let rendered = template.training(messages).map_err(|e| e.to_string())?;
+            let mut trained = trained_turns(messages, &record.untrained).into_iter();
             let mut out = Vec::new();
             for text in &rendered {
-                out.extend(encoded(text, codec)?);
+                let trained: Vec<bool> = trained.by_ref().take(text.assistant.len()).collect();
+                out.extend(encoded(text, &trained, codec)?);
             }
             Ok(out)
         }
@@ -132,10 +142,28 @@ fn no_stop_within(messages: &[Message], template: &ChatTemplate) -> Result<(), S
     Ok(())
 }
 
+/// Whether each answer is trained, neighbours joined to one turn as the daemon joins them.
+fn trained_turns(messages: &[Message], untrained: &[usize]) -> Vec<bool> {
+    let mut turns = Vec::new();
+    let mut number = 0;
+    for (i, message) in messages.iter().enumerate().filter(|(_, m)| m.role == Role::Assistant) {
+        let joins = i > 0 && messages[i - 1].role == message.role;
+        let trained = !untrained.contains(&number);
+        number += 1;
+        match turns.last_mut() {
+            // A reader refuses turns of which a part only is trained.
+            Some(last) if joins => *last = *last && trained,
+            _ => turns.push(trained),
+        }
+    }
+    turns
+}
+
 /// The text as one sequence, where the tokens before each answer are those of the text before it, as the daemon feeds
 /// them. Where a prompt's last characters and its answer's first would join into one token, each answer is a sequence
 /// of its own, with the two encoded apart.
-fn encoded(rendered: &Rendered, codec: &impl Codec) -> Result<Vec<Sequence>, String> {
+/// `trained` says which of the answers are targets; a sequence without any is left out.
+fn encoded(rendered: &Rendered, trained: &[bool], codec: &impl Codec) -> Result<Vec<Sequence>, String> {
     let (text, spans) = (&rendered.text, &rendered.assistant);
     let tokens = codec.tokens(text)?;
     let mut prompts = Vec::with_capacity(spans.len());
@@ -147,10 +175,11 @@ fn encoded(rendered: &Rendered, codec: &impl Codec) -> Result<Vec<Sequence>, Str
         before == prompt.len() && prompt.iter().zip(&tokens).all(|(a, b)| a.id == b.id)
     };
     if prompts.iter().zip(spans).all(agrees) {
-        return Ok(vec![sequence(text, spans, &tokens, codec)?]);
+        let whole = sequence(text, &Spans { answers: spans, trained }, &tokens, codec)?;
+        return Ok(Some(whole).filter(|s| !s.ids.is_empty()).into_iter().collect());
     }
     let mut out = Vec::with_capacity(spans.len());
-    for (mut tokens, span) in prompts.into_iter().zip(spans) {
+    for ((mut tokens, span), _) in prompts.into_iter().zip(spans).zip(trained).filter(|(_, trained)| **trained) {
         let answer = &text[span.clone()];
         let written = codec.tokens(answer)?;
         // A tokenizer that writes a space before every text would write one here.
@@ -161,16 +190,24 @@ fn encoded(rendered: &Rendered, codec: &impl Codec) -> Result<Vec<Sequence>, Str
         }
         let at = |range: Range<usize>| range.start + span.start..range.end + span.start;
         tokens.extend(written.into_iter().map(|t| Token { id: t.id, span: at(t.span) }));
-        out.push(sequence(&text[..span.end], std::slice::from_ref(span), &tokens, codec)?);
+        let only = Spans { answers: std::slice::from_ref(span), trained: &[true] };
+        out.push(sequence(&text[..span.end], &only, &tokens, codec)?);
     }
     Ok(out)
 }
 
-fn sequence(text: &str, spans: &[Range<usize>], tokens: &[Token], codec: &impl Codec) -> Result<Sequence, String> {
+/// The answers in a text, and which of them are trained.
+struct Spans<'a> {
+    answers: &'a [Range<usize>],
+    trained: &'a [bool],
+}
+
+fn sequence(text: &str, spans: &Spans, tokens: &[Token], codec: &impl Codec) -> Result<Sequence, String> {
     let mut out = Sequence::default();
     for (i, token) in tokens.iter().enumerate() {
-        let span = spans.iter().find(|s| s.start <= token.span.start && token.span.start < s.end);
-        if let Some(span) = span
+        let within = |s: &Range<usize>| s.start <= token.span.start && token.span.start < s.end;
+        let answer = spans.answers.iter().position(within);
+        if let Some(span) = answer.and_then(|at| spans.answers.get(at))
             && codec.ends(token.id)
             && tokens.get(i + 1).is_some_and(|next| next.span.start < span.end)
         {
@@ -178,7 +215,7 @@ fn sequence(text: &str, spans: &[Range<usize>], tokens: &[Token], codec: &impl C
             return Err(format!("an answer holds {text:?}, which ends a turn for the daemon: take it out"));
         }
         out.ids.push(token.id);
-        out.mask.push(span.is_some());
+        out.mask.push(answer.is_some_and(|at| spans.trained.get(at) != Some(&false)));
     }
     // What follows the last answer (the newline after its end of turn) has no part in the loss.
     let trained = out.mask.iter().rposition(|m| *m).map_or(0, |last| last + 1);
@@ -239,7 +276,7 @@ mod tests {
 
     fn chat(turns: &[(Role, &str)]) -> Record {
         let messages = turns.iter().map(|(role, text)| Message::new(*role, *text)).collect();
-        Record { line: 7, content: Content::Chat(messages), category: None }
+        Record::new(7, Content::Chat(messages))
     }
 
     fn one(record: &Record) -> Sequence {
@@ -280,7 +317,7 @@ mod tests {
 
     #[test]
     fn bos_is_never_a_target_and_a_cut_end_is_not_trained() {
-        let text = Record { line: 1, content: Content::Text("ab".into()), category: None };
+        let text = Record::new(1, Content::Text("ab".into()));
         let example = one(&text).example(1, Some(5), 10);
         assert_eq!((example.ids, example.mask), (vec![5, 97, 98, 9], vec![false, true, true, true]));
         let example = one(&text).example(1, None, 10);
@@ -291,6 +328,54 @@ mod tests {
         assert_eq!(example.cut, 2);
         assert_eq!(example.trained(), 2, "`a` and `b`: `c` and the end of turn are cut");
         assert!(!example.ids.contains(&9) && example.ids.iter().filter(|id| **id == END).count() == 1);
+    }
+
+    #[test]
+    fn an_answer_that_is_masked_is_read_and_not_trained() {
+        use Role::{Assistant, User};
+        let mut talk = chat(&[(User, "a"), (Assistant, "bad"), (User, "b"), (Assistant, "good")]);
+        talk.untrained = vec![0];
+        let found = one(&talk);
+        assert_eq!(shown(&found, true), "good<end>");
+        assert_eq!(shown(&found, false), "<user>\na<end>\n<bot>\nbad<end>\n<user>\nb<end>\n<bot>\n");
+        // Where nothing trained follows it, it is not read either.
+        talk.untrained = vec![1];
+        let found = one(&talk);
+        assert_eq!(shown(&found, true), "bad<end>");
+        assert_eq!(shown(&found, false), "<user>\na<end>\n<bot>\n");
+        // The number is the message's, though neighbours are one turn.
+        let mut talk = chat(&[(User, "a"), (Assistant, "b"), (Assistant, "c"), (User, "d"), (Assistant, "e")]);
+        talk.untrained = vec![2];
+        assert_eq!(shown(&one(&talk), true), "b\n\nc<end>");
+    }
+
+    #[test]
+    fn a_masked_answer_among_sequences_with_a_common_prefix_gives_none() {
+        use Role::{Assistant, User};
+        let mut talk = chat(&[(User, "a"), (Assistant, "\nb"), (User, "c"), (Assistant, "d")]);
+        talk.untrained = vec![0];
+        let found = sequences(&talk, Some(&template()), &Toy, Some(9)).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(shown(&found[0], true), "d<end>");
+        talk.untrained = vec![1];
+        let found = sequences(&talk, Some(&template()), &Toy, Some(9)).unwrap();
+        assert_eq!(found.iter().map(|s| shown(s, true)).collect::<Vec<_>>(), ["\nb<end>"]);
+    }
+
+    #[test]
+    fn a_text_gets_only_the_special_tokens_that_it_lacks() {
+        let ids = |text: &str, eos: u32| {
+            let record = Record::new(1, Content::Text(text.into()));
+            let mut found = sequences(&record, None, &Toy, Some(eos)).unwrap();
+            found.remove(0).ids
+        };
+        assert_eq!(ids("a", END), [97, END]);
+        assert_eq!(ids("a<end>", END), [97, END]);
+        // Another token that ends a turn, and white space after it.
+        assert_eq!(ids("a<end>", 9), [97, END]);
+        assert_eq!(ids("a<end>\n", 9), [97, END, 10]);
+        assert_eq!(ids("a<end>b", 9), [97, END, 98, 9]);
+        assert_eq!(ids("<end>a", 9), [END, 97, 9]);
     }
 
     #[test]
@@ -307,7 +392,7 @@ mod tests {
         use Role::{Assistant, User};
         let fails = |record: &Record| sequences(record, Some(&template()), &Toy, None).unwrap_err();
         assert!(fails(&chat(&[(User, "a <end> b"), (Assistant, "c")])).contains("messages[0]"));
-        let text = Record { line: 1, content: Content::Text("ab".into()), category: None };
+        let text = Record::new(1, Content::Text("ab".into()));
         assert!(fails(&text).contains("eos"));
         let talk = chat(&[(User, "a"), (Assistant, "b")]);
         assert!(sequences(&talk, None, &Toy, None).unwrap_err().contains("no chat template"));

@@ -55,18 +55,14 @@ pub struct Cut {
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     /// Display lists every fault with its line.
-    #[error("{} of the dataset can't be trained on:{}", count(.0), listed(.0))]
-    Records(Vec<crate::dataset::Fault>),
+    #[error("{} of the dataset cannot be trained on:{}", count(.0), .0)]
+    Records(crate::dataset::FaultList),
     #[error(
         "no token of the dataset is trained: every example was cut before the assistant's words (raise max_seq_len)"
     )]
     NothingTrained,
 }
 
-fn count(faults: &[crate::dataset::Fault]) -> String {
-    if faults.len() == 1 { "1 example".into() } else { format!("{} examples", faults.len()) }
-}
-
-fn listed(faults: &[crate::dataset::Fault]) -> String {
-    faults.iter().map(|f| format!("\n  {f}")).collect()
+fn count(faults: &crate::dataset::FaultList) -> String {
+    if faults.total() == 1 { "1 example".into() } else { format!("{} examples", faults.total()) }
 }

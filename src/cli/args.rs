@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::flags::Flags;
+use crate::config::Shape;
 
 /// Trains LoRA adapters on the very weights that Ollama serves, proves what the daemon serves, and promotes it only when it is better.
 #[derive(Debug, Parser)]
@@ -266,13 +267,24 @@ pub struct Plan {
     pub flags: Flags,
 }
 
+/// What is read as one dataset.
+#[derive(Clone, Debug, Args)]
+pub struct DataFiles {
+    /// The dataset: files or globs of JSONL, JSON lists, CSV or TSV, also gzipped
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Which shape to take where records have several: messages, conversations, instruction, prompt or text
+    #[arg(long)]
+    pub shape: Option<Shape>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Data {
-    /// Every fault of a file, with its line
+    /// List the faults of a dataset, each with its line, record or row
     #[command(after_help = "Example:\n  tunesmith data check data/training/support.jsonl")]
     Check {
-        /// The dataset
-        file: PathBuf,
+        #[command(flatten)]
+        files: DataFiles,
         /// Count tokens with this base's tokenizer
         #[arg(long)]
         base_model: Option<String>,
@@ -282,8 +294,8 @@ pub enum Data {
         after_help = "Example:\n  tunesmith data preview data/training/support.jsonl --base-model smollm2:135m --limit 2"
     )]
     Preview {
-        /// The dataset
-        file: PathBuf,
+        #[command(flatten)]
+        files: DataFiles,
         /// Path, role, name in the daemon's store, or shortcut
         #[arg(long)]
         base_model: String,
@@ -294,8 +306,8 @@ pub enum Data {
     /// Training and held-out part, by content
     #[command(after_help = "Example:\n  tunesmith data split data/all.jsonl --share 0.1 --output data/")]
     Split {
-        /// The dataset
-        file: PathBuf,
+        #[command(flatten)]
+        files: DataFiles,
         /// The held-out share, 0 to 1
         #[arg(long, default_value_t = 0.1)]
         share: f64,

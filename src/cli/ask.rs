@@ -3,7 +3,9 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
-use super::args::{Bases, Data, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train};
+use super::args::{
+    Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train,
+};
 use super::{flags, say};
 use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 use crate::steps::{
@@ -13,16 +15,23 @@ use crate::steps::{
 
 pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
     match command {
-        Data::Check { file, base_model } => say::checked(&data::check(context, file, base_model.as_deref())?, json),
-        Data::Preview { file, base_model, limit } => {
-            let colour = std::io::stdout().is_terminal() && !context.env.no_color;
-            say::preview(&data::preview(context, file, base_model, *limit)?, json, colour);
+        Data::Check { files, base_model } => {
+            say::checked(&data::check(context, &source(files), base_model.as_deref())?, json);
         }
-        Data::Split { file, share, output } => {
-            say::split(&data::split(file, *share, context.seed.unwrap_or(42), output)?, json);
+        Data::Preview { files, base_model, limit } => {
+            let colour = std::io::stdout().is_terminal() && !context.env.no_color;
+            say::preview(&data::preview(context, &source(files), base_model, *limit)?, json, colour);
+        }
+        Data::Split { files, share, output } => {
+            let seed = context.seed.unwrap_or(42);
+            say::split(&data::split(&source(files), *share, seed, output)?, json);
         }
     }
     Ok(())
+}
+
+fn source(files: &DataFiles) -> data::Source {
+    data::Source { files: files.files.clone(), shape: files.shape }
 }
 
 pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), Failure> {

@@ -4,17 +4,20 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Modules, NO_MODULES_TO_SAVE, Numbers, Raw};
+use crate::config::{Modules, NO_MODULES_TO_SAVE, Numbers, Paths, Raw};
 
 /// Training's settings; the same words with `_` are the config's keys.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Flags {
-    /// JSONL: messages, instruction/output, prompt/completion, conversations or text
+    /// JSONL, a JSON list, CSV or TSV, also gzipped; a path or a glob; may repeat
     #[arg(long, value_name = "FILE")]
-    pub dataset: Option<PathBuf>,
-    /// Held-out JSONL whose loss is reported
+    pub dataset: Vec<PathBuf>,
+    /// Which shape to take where records have several: messages, conversations, instruction, prompt or text
+    #[arg(long)]
+    pub shape: Option<String>,
+    /// Held-out records whose loss is reported, written as --dataset
     #[arg(long, value_name = "FILE")]
-    pub eval_dataset: Option<PathBuf>,
+    pub eval_dataset: Vec<PathBuf>,
     /// Or this share of the dataset is held out
     #[arg(long, value_name = "SHARE")]
     pub eval_split: Option<f64>,
@@ -142,9 +145,10 @@ pub fn raw(flags: &Flags, seed: Option<u64>) -> Raw {
     let flags = flags.clone();
     Raw {
         model_to_fine_tune: flags.base_model,
-        dataset_path: flags.dataset,
+        dataset_path: paths(flags.dataset),
+        shape: flags.shape,
         output_model_name: flags.output_model_name,
-        eval_dataset: flags.eval_dataset,
+        eval_dataset: paths(flags.eval_dataset),
         eval_split: flags.eval_split,
         from_adapter: flags.from_adapter,
         epochs: flags.epochs,
@@ -185,6 +189,10 @@ pub fn raw(flags: &Flags, seed: Option<u64>) -> Raw {
         quant: flags.quant,
         ..Raw::default()
     }
+}
+
+fn paths(said: Vec<PathBuf>) -> Option<Paths> {
+    (!said.is_empty()).then_some(Paths(said))
 }
 
 fn numbers(said: Vec<(String, f64)>) -> Option<Numbers> {

@@ -37,11 +37,18 @@ pub fn init((written, kept): (Vec<PathBuf>, Vec<PathBuf>), json: bool) {
     });
 }
 
+/// Warnings that are printed, at most.
+const MAX_LISTED: usize = 20;
+
 pub fn checked(found: &Checked, json: bool) {
     result(json, found, || {
         let mut lines =
             vec![format!("{} records: {} conversations, {} texts; no fault", found.records, found.chat, found.text)];
-        lines.extend(found.warnings.iter().cloned());
+        lines.extend(found.notes.iter().cloned());
+        lines.extend(found.warnings.iter().take(MAX_LISTED).cloned());
+        if found.warnings.len() > MAX_LISTED {
+            lines.push(format!("and {} more warnings (--json lists them)", found.warnings.len() - MAX_LISTED));
+        }
         if let Some(t) = found.tokens {
             lines.push(format!("{} tokens, {} trained, longest example {}", t.all, t.trained, t.longest));
         }
@@ -58,7 +65,7 @@ pub fn preview(examples: &[Previewed], json: bool, colour: bool) {
             (false, true) => format!("[{text}]"),
             (false, false) => text.clone(),
         };
-        let example = |e: &Previewed| format!("line {}:\n{}\n", e.line, e.tokens.iter().map(token).collect::<String>());
+        let example = |e: &Previewed| format!("{}:\n{}\n", e.place, e.tokens.iter().map(token).collect::<String>());
         examples.iter().map(example).collect::<Vec<_>>().join("\n")
     });
 }

@@ -7,7 +7,10 @@ use serde_yaml::{Mapping, Value};
 use super::fault::{ConfigError, nearest};
 use super::value::{FromValue, kind, parse};
 use super::words::{General, Goal, Metric};
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, read_text};
+
+/// Bytes of the file and of a system text, at most.
+const MAX_FILE: u64 = 4 << 20;
 
 /// The file, read. Unknown keys of roles and of the top are kept (the file is only ever spliced), near misses are warned of.
 #[derive(Clone, Debug)]
@@ -94,7 +97,7 @@ const ROLE_KEYS: &[&str] =
 
 impl ModelsYaml {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|e| StoreError::new("reading the roles of", path, e))?;
+        let text = read_text("reading the roles of", path, MAX_FILE)?;
         Self::parse(text, path)
     }
 
@@ -224,8 +227,7 @@ impl Reader {
     fn system(&mut self, at: &str, said: String) -> Option<String> {
         let Some(path) = said.strip_prefix("file://") else { return Some(said) };
         let path = self.folder.join(path);
-        let read = std::fs::read_to_string(&path);
-        read.map_err(|e| self.faults.push(format!("{at}.system: reading {}: {e}", path.display()))).ok()
+        read_text("reading", &path, MAX_FILE).map_err(|e| self.faults.push(format!("{at}.system: {e}"))).ok()
     }
 
     fn options(&mut self, body: &Mapping, at: &str) -> serde_json::Map<String, serde_json::Value> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::fault::{ConfigError, nearest};
-use super::value::{FromValue, Modules, Numbers, kind, parse};
-use crate::store::StoreError;
+use super::value::{FromValue, Modules, Numbers, Paths, kind, parse};
+use crate::store::read_text;
 
 /// Makes the struct, the list of its keys, the reader of one key and the merge from one table.
 macro_rules! keys {
@@ -40,10 +40,11 @@ macro_rules! keys {
 keys! {
     /// A path, a role, a model in the daemon's store, or a shortcut.
     model_to_fine_tune: String,
-    dataset_path: PathBuf,
+    dataset_path: Paths,
+    shape: String,
     output_model_name: String,
     role: String,
-    eval_dataset: PathBuf,
+    eval_dataset: Paths,
     eval_split: f64,
     output: PathBuf,
     from_adapter: PathBuf,
@@ -132,6 +133,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("shuffle", "no_shuffle"),
 ];
 
+/// Bytes of a config file, at most.
+const MAX_CONFIG: u64 = 4 << 20;
+
 /// Why `modules_to_save` is refused.
 pub const NO_MODULES_TO_SAVE: &str = "whole modules are not trained beside the adapter: a LoRA GGUF can't hold them, \
                                       and a merged one would replace the base's; name the linear layers in \
@@ -147,7 +151,7 @@ const UNSUPPORTED: &[(&str, &str)] = &[
 impl Raw {
     /// Reads a config file, YAML or JSON; all faults at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|e| StoreError::new("reading config", path, e))?;
+        let text = read_text("reading config", path, MAX_CONFIG)?;
         Self::parse(&text, &path.display().to_string())
     }
 

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::env::Env;
 use super::fault::ConfigError;
 use super::memory::Memory;
 use super::raw::Raw;
-use super::value::{Modules, Numbers};
-use super::words::{Compute, Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler};
+use super::value::{Modules, Numbers, Paths, expand_home};
+use super::words::{Compute, Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler, Shape};
 use super::{DEFAULTS_YAML, same_model};
 use crate::store::Digest;
 
@@ -21,11 +22,13 @@ pub enum Purpose {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct RunConfig {
     pub model_to_fine_tune: String,
-    pub dataset_path: PathBuf,
+    pub dataset_path: Paths,
+    /// Where records have several.
+    pub shape: Option<Shape>,
     /// For [`Purpose::Train`] without one: `<base>-tuned`; nothing is registered then.
     pub output_model_name: String,
     pub role: Option<String>,
-    pub eval_dataset: Option<PathBuf>,
+    pub eval_dataset: Option<Paths>,
     /// Of the dataset, kept out of training.
     pub eval_split: Option<f64>,
     pub output: PathBuf,
@@ -106,6 +109,7 @@ impl RunConfig {
     pub fn resolve(said: Raw, purpose: Purpose, place: &str) -> Result<Self, ConfigError> {
         let mut checker = Checker { faults: Vec::new() };
         let replay_said = said.replay.is_some();
+        let said = checker.at_home(said, Env::read().home.as_deref());
         let raw = said.over(Raw::parse(DEFAULTS_YAML, "configs/defaults.yaml")?);
         let mut config = checker.config(raw, purpose);
         if purpose == Purpose::Train && !replay_said {
@@ -131,7 +135,9 @@ impl RunConfig {
     pub fn training_digest(&self) -> Digest {
         let decides = Self {
             model_to_fine_tune: String::new(),
-            dataset_path: PathBuf::new(),
+            dataset_path: Paths::default(),
+            // The records that it chooses decide.
+            shape: None,
             output_model_name: String::new(),
             role: None,
             eval_dataset: None,
@@ -162,6 +168,8 @@ impl RunConfig {
     }
 }
 
+const MAX_EPOCHS: f64 = 1e6;
+
 /// Collects faults on the way; a faulty value is replaced by anything, since the config is then refused.
 struct Checker {
     faults: Vec<String>,
@@ -179,7 +187,8 @@ impl Checker {
         };
         let lora_rank = self.whole(raw.lora_rank, "lora_rank", 1, 4096) as usize;
         RunConfig {
-            dataset_path: self.needed(raw.dataset_path, "dataset_path", "the JSONL file to learn from"),
+            dataset_path: self.needed(raw.dataset_path, "dataset_path", "the file with the examples to train on"),
+            shape: raw.shape.map(|text| self.word(Some(text), "shape", Shape::Messages)),
             output: raw.output.unwrap_or_else(|| Path::new("output").join(folder_name(&name))),
             role: raw.role,
             eval_dataset: raw.eval_dataset,
@@ -239,6 +248,34 @@ impl Checker {
         }
     }
 
+    /// Every path with `~` as the home folder.
+    fn at_home(&mut self, mut raw: Raw, home: Option<&Path>) -> Raw {
+        let mut expand = |key: &str, path: &mut PathBuf| match expand_home(path, home) {
+            Ok(found) => *path = found,
+            Err(what) => self.faults.push(format!("{key}: {what}")),
+        };
+        for (key, paths) in [("dataset_path", &mut raw.dataset_path), ("eval_dataset", &mut raw.eval_dataset)] {
+            paths.iter_mut().flat_map(|paths| &mut paths.0).for_each(|path| expand(key, path));
+        }
+        for (key, path) in [
+            ("output", &mut raw.output),
+            ("from_adapter", &mut raw.from_adapter),
+            ("models_yaml", &mut raw.models_yaml),
+            ("runs_dir", &mut raw.runs_dir),
+        ] {
+            path.iter_mut().for_each(|path| expand(key, path));
+        }
+        // A path or a word.
+        for (key, text) in [("model_to_fine_tune", &mut raw.model_to_fine_tune), ("replay", &mut raw.replay)] {
+            if let Some(text) = text.as_mut().filter(|text| text.starts_with("~/")) {
+                let mut path = PathBuf::from(&*text);
+                expand(key, &mut path);
+                *text = path.to_string_lossy().into_owned();
+            }
+        }
+        raw
+    }
+
     fn needed<T: Default>(&mut self, value: Option<T>, key: &str, what: &str) -> T {
         value.unwrap_or_else(|| {
             self.faults.push(format!("{key} is missing: {what}"));
@@ -266,10 +303,15 @@ impl Checker {
     fn ranges(&mut self, c: &RunConfig) {
         let mut number = |key: &str, value: f64, good: bool, wants: &str| {
             if !value.is_finite() || !good {
-                self.faults.push(format!("{key}: {value} won't do; it wants {wants}"));
+                self.faults.push(format!("{key}: {value} is invalid; expected {wants}"));
             }
         };
-        number("epochs", c.epochs, c.epochs > 0.0 && c.epochs <= 1e6, "a number above 0");
+        number(
+            "epochs",
+            c.epochs,
+            c.epochs > 0.0 && c.epochs <= MAX_EPOCHS,
+            &format!("a number above 0 and at most {MAX_EPOCHS}"),
+        );
         number(
             "learning_rate",
             c.learning_rate,
@@ -368,7 +410,7 @@ mod tests {
         let raw = Raw::parse(SEVEN, "training_config.json").unwrap();
         let c = RunConfig::resolve(raw, Purpose::Run, "training_config.json").unwrap();
         assert_eq!(c.model_to_fine_tune, "qwen3-sfd-analyzer");
-        assert_eq!(c.dataset_path, PathBuf::from("data/training/sfd_analysis_dataset.jsonl"));
+        assert_eq!(c.dataset_path, "data/training/sfd_analysis_dataset.jsonl".into());
         assert_eq!(c.output_model_name, "qwen3-sfd-analyzer-v2");
         assert_eq!((c.epochs, c.learning_rate, c.batch_size, c.lora_rank), (3.0, 5e-5, 4, 8));
         assert_eq!((c.lora_alpha, c.replay.clone(), c.replay_share), (16.0, Replay::Auto, 0.2));

@@ -1,8 +1,10 @@
 //! One YAML value read as one kind, with words of ours for what is wrong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
+
+use super::depth;
 
 /// PEFT's `target_modules`: a list of names, or one text with commas between them; a text that is a regular expression;
 /// `all-linear`.
@@ -49,6 +51,31 @@ impl serde::Serialize for Numbers {
     }
 }
 
+/// Files by path or by glob: one text, or a list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths(pub Vec<PathBuf>);
+
+impl From<PathBuf> for Paths {
+    fn from(path: PathBuf) -> Self {
+        Self(vec![path])
+    }
+}
+
+impl From<&str> for Paths {
+    fn from(path: &str) -> Self {
+        PathBuf::from(path).into()
+    }
+}
+
+impl serde::Serialize for Paths {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => one.serialize(s),
+            several => several.serialize(s),
+        }
+    }
+}
+
 /// A value read as `Self`; the error is what a person needs to mend it (the key stands before it).
 pub(super) trait FromValue: Sized {
     fn from_value(value: &Value) -> Result<Self, String>;
@@ -74,6 +101,19 @@ impl FromValue for PathBuf {
         match value {
             Value::Bool(_) => Err("wants a path, got true or false".into()),
             other => String::from_value(other).map(PathBuf::from),
+        }
+    }
+}
+
+impl FromValue for Paths {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Sequence(items) if items.is_empty() => Err("names no file".into()),
+            Value::Sequence(items) => {
+                let paths = items.iter().map(PathBuf::from_value).collect::<Result<_, _>>();
+                paths.map(Self).map_err(|e| format!("each path {e}"))
+            }
+            other => PathBuf::from_value(other).map(Self::from),
         }
     }
 }
@@ -177,7 +217,20 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
     {
         return Ok(value);
     }
+    depth::check(text)?;
     serde_yaml::from_str(text).map_err(|e| e.to_string())
+}
+
+/// `~/x` in the home folder, as a shell would write it; every other path as it is.
+pub(super) fn expand_home(path: &Path, home: Option<&Path>) -> Result<PathBuf, String> {
+    let Some(text) = path.to_str().filter(|text| text.starts_with('~')) else { return Ok(path.to_path_buf()) };
+    match (text[1..].strip_prefix('/'), home) {
+        (Some(rest), Some(home)) => Ok(home.join(rest)),
+        (None, Some(home)) if text == "~" => Ok(home.to_path_buf()),
+        (Some(_), None) => Err(format!("{text:?}: HOME is not set; write the whole path")),
+        // `~x` may be a name; no other user's folder is looked up.
+        _ => Ok(path.to_path_buf()),
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +253,22 @@ mod tests {
         let value = parse("\u{feff}{\n\t\"a\": \"x\\/y\"\n}").unwrap();
         assert_eq!(value.get("a").and_then(Value::as_str), Some("x/y"));
         assert!(parse("{\"a\": 1, \"a\": 2}").unwrap_err().contains("duplicate"));
+    }
+
+    #[test]
+    fn one_path_a_list_and_the_home_folder() {
+        let read = |t: &str| Paths::from_value(&parse(t).unwrap());
+        assert_eq!(read("data/*.jsonl").unwrap(), "data/*.jsonl".into());
+        assert_eq!(read("[a, b.csv]").unwrap(), Paths(vec!["a".into(), "b.csv".into()]));
+        assert!(read("[]").unwrap_err().contains("no file") && read("[1]").is_err() && read("{a: b}").is_err());
+        for paths in [read("a").unwrap(), read("[a, b]").unwrap()] {
+            assert_eq!(read(&serde_yaml::to_string(&paths).unwrap()).unwrap(), paths);
+        }
+        let expand = |path: &str| expand_home(Path::new(path), Some(Path::new("/h")));
+        assert_eq!(expand("~/a/b").unwrap(), Path::new("/h/a/b"));
+        assert_eq!(expand("~").unwrap(), Path::new("/h"));
+        assert_eq!([expand("a/~/b").unwrap(), expand("~x/b").unwrap()], [Path::new("a/~/b"), Path::new("~x/b")]);
+        assert!(expand_home(Path::new("~/a"), None).unwrap_err().contains("HOME"));
     }
 
     #[test]

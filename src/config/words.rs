@@ -11,6 +11,7 @@ macro_rules! words {
 
         impl $name {
             pub const WORDS: &[&str] = &[$($word),*];
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),* }
             }
@@ -43,6 +44,10 @@ fn none_of(word: &str, words: &[&str]) -> String {
 words! {
     /// How the learning rate falls after its warm-up.
     Scheduler { Linear = "linear", Cosine = "cosine", Constant = "constant", ConstantWithWarmup = "constant_with_warmup" }
+}
+words! {
+    /// The notation of a dataset's records, by the key that each of them has.
+    Shape { Messages = "messages", Conversations = "conversations", Instruction = "instruction", Prompt = "prompt", Text = "text" }
 }
 words! {
     /// Where the arithmetic runs; `auto` takes what the build and the machine have.

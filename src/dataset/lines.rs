@@ -1,149 +1,202 @@
-//! Bytes to lines to records. A fault never hides another one.
+//! Text to records: lines of JSONL, elements of a JSON list, rows of a table. A fault never hides another one.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::{DatasetError, Fault, Record, shape};
-use crate::store::StoreError;
+use super::findings::Findings;
+use super::json::{self, Parsed};
+use super::source::ReadOptions;
+use super::{Dataset, DatasetError, Fault, FaultList, Note, Place, Record, Unit, container, shape, table};
+use crate::config::Shape;
+use crate::store::Digest;
 
-/// A line longer than this is a fault, and is not kept in memory: 8 MiB are some two million tokens.
+/// A longer line is a fault: 8 MiB are some two million tokens.
 const MAX_LINE: usize = 8 << 20;
+/// Different unknown keys that are counted.
+const MAX_KEYS: usize = 1000;
 
-/// Reads a whole file; one fault refuses all of it, and all faults are listed.
-pub fn read(path: &Path) -> Result<Vec<Record>, DatasetError> {
-    let file = File::open(path).map_err(|e| StoreError::new("open", path, e))?;
-    let is_dir = file.metadata().map_err(|e| StoreError::new("read", path, e))?.is_dir();
-    if is_dir {
-        let error = std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder; a JSONL file is needed");
-        return Err(StoreError::new("read", path, error).into());
-    }
-    records(BufReader::new(file)).map_err(|e| match e {
-        Failure::Io(e) => StoreError::new("read", path, e).into(),
-        Failure::Dataset(e) => e,
-    })
-}
-
-/// Parses text as [`read`] does (for embedded data).
+/// Parses text as files are read (for embedded data).
 pub fn parse(text: &str) -> Result<Vec<Record>, DatasetError> {
-    records(text.as_bytes()).map_err(|e| match e {
-        Failure::Io(e) => StoreError::new("read", "the given text", e).into(),
-        Failure::Dataset(e) => e,
-    })
+    let mut reader = Reader::new(ReadOptions::default());
+    reader.file(None, "", text.as_bytes().to_vec());
+    Ok(reader.finish(Digest::of_bytes(text.as_bytes()), None)?.records)
 }
 
-enum Failure {
-    Io(std::io::Error),
-    Dataset(DatasetError),
+pub(super) fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn records(mut from: impl BufRead) -> Result<Vec<Record>, Failure> {
-    let (mut records, mut faults) = (Vec::new(), Vec::new());
-    let mut line = Vec::new();
-    let mut number = 0;
-    loop {
-        line.clear();
-        let length = next_line(&mut from, &mut line).map_err(Failure::Io)?;
-        if length == 0 {
-            break;
+/// Collects the records of one file after another.
+#[derive(Debug)]
+pub(super) struct Reader {
+    options: ReadOptions,
+    file: Option<Arc<str>>,
+    records: Vec<Record>,
+    sources: Vec<String>,
+    faults: FaultList,
+    ignored: BTreeMap<String, usize>,
+    untrained: usize,
+    prompts: usize,
+}
+
+impl Reader {
+    pub fn new(options: ReadOptions) -> Self {
+        Self {
+            options,
+            file: None,
+            records: Vec::new(),
+            sources: Vec::new(),
+            faults: FaultList::default(),
+            ignored: BTreeMap::new(),
+            untrained: 0,
+            prompts: 0,
         }
-        number += 1;
-        if length > MAX_LINE {
-            faults.push(Fault {
-                line: number,
-                what: format!("has {length} bytes, more than {MAX_LINE}: divide the example"),
+    }
+
+    /// `label` stands before every place; `name` tells a table.
+    pub fn file(&mut self, label: Option<Arc<str>>, name: &str, bytes: Vec<u8>) {
+        self.file = label;
+        match container::text(bytes) {
+            Ok(text) => self.text(name, &text),
+            Err(what) => self.fault(Unit::File, 0, what),
+        }
+    }
+
+    /// What was read; `single` names the only file.
+    pub fn finish(self, digest: Digest, single: Option<String>) -> Result<Dataset, DatasetError> {
+        if !self.faults.is_empty() {
+            return Err(DatasetError::Faults { file: single, faults: self.faults });
+        }
+        if self.records.is_empty() {
+            return Err(if self.untrained > 0 { DatasetError::AllMasked } else { DatasetError::Empty });
+        }
+        let mut notes = Vec::new();
+        if !self.ignored.is_empty() {
+            notes.push(Note::Ignored(self.ignored.into_iter().collect()));
+        }
+        if self.untrained > 0 {
+            notes.push(Note::Masked(self.untrained));
+        }
+        if self.prompts > 0 {
+            notes.push(Note::PromptNotTrained(self.prompts));
+        }
+        Ok(Dataset { records: self.records, digest, notes, sources: self.sources })
+    }
+
+    fn text(&mut self, name: &str, text: &[u8]) {
+        let lossy = String::from_utf8_lossy(&text[..text.len().min(1 << 16)]);
+        if let Some(delimiter) = table::delimiter(name, &lossy, Shape::WORDS) {
+            return table::rows(text, delimiter, &mut |row, parsed| match parsed {
+                Ok(parsed) => self.record(Unit::Row, row, parsed, None),
+                Err(what) => self.fault(Unit::Row, row, what),
             });
-            continue;
         }
-        match one(number, &line) {
-            Ok(None) => {}
-            Ok(Some(record)) => records.push(record),
-            Err(Stop { what, all }) => {
-                faults.extend(what.into_iter().map(|what| Fault { line: number, what }));
-                if all {
-                    break;
+        if !over_lines(text) {
+            return self.lines(text);
+        }
+        match std::str::from_utf8(text) {
+            Ok(text) => {
+                if let Err(what) = json::elements(text, &mut |n, parsed| self.record(Unit::Record, n, parsed, None)) {
+                    self.fault(Unit::File, 0, what);
                 }
             }
-        }
-    }
-    match (faults.is_empty(), records.is_empty()) {
-        (false, _) => Err(Failure::Dataset(DatasetError::Faults(faults))),
-        (true, true) => Err(Failure::Dataset(DatasetError::Empty)),
-        (true, false) => Ok(records),
-    }
-}
-
-/// Appends at most [`MAX_LINE`] + 1 bytes of the next line and skips the rest; the length it had, 0 at the end.
-fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
-    from.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', line)?;
-    let mut length = line.len();
-    if length > MAX_LINE && line.last() != Some(&b'\n') {
-        loop {
-            let buffered = from.fill_buf()?;
-            let (n, end) = match buffered.iter().position(|b| *b == b'\n') {
-                Some(at) => (at + 1, true),
-                None => (buffered.len(), buffered.is_empty()),
-            };
-            from.consume(n);
-            length += n;
-            if end {
-                break;
+            Err(e) => {
+                let line = text[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+                self.fault(Unit::Line, line, "is not UTF-8".into());
             }
         }
     }
-    Ok(length)
-}
 
-/// Why a line gave no record; `all`: the file is of another kind, so its other lines say nothing.
-struct Stop {
-    what: Vec<String>,
-    all: bool,
-}
-
-fn one(number: usize, bytes: &[u8]) -> Result<Option<Record>, Stop> {
-    let fault = |what: String| Stop { what: vec![what], all: false };
-    let other_kind = |what: &str| Stop { what: vec![what.into()], all: true };
-    let mut bytes = bytes;
-    if number == 1 {
-        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-            return Err(other_kind("the file is UTF-16: save it as UTF-8"));
+    fn lines(&mut self, text: &[u8]) {
+        for (i, line) in text.split(|b| *b == b'\n').enumerate() {
+            let number = i + 1;
+            match one(line) {
+                Ok(None) => {}
+                Ok(Some((line, parsed))) => self.record(Unit::Line, number, parsed, Some(line)),
+                Err(what) => self.fault(Unit::Line, number, what),
+            }
         }
-        bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    }
+
+    fn place(&self, unit: Unit, number: usize) -> Place {
+        Place { file: self.file.clone(), unit, number }
+    }
+
+    fn fault(&mut self, unit: Unit, number: usize, what: String) {
+        let place = self.place(unit, number);
+        self.faults.push(Fault { place, what });
+    }
+
+    fn record(&mut self, unit: Unit, number: usize, parsed: Parsed, source: Option<&str>) {
+        let mut findings = Findings { faults: parsed.duplicates, ..Findings::default() };
+        let record = shape::record(self.place(unit, number), &parsed.value, self.options.shape, &mut findings);
+        if !findings.faults.is_empty() {
+            return findings.faults.into_iter().for_each(|what| self.fault(unit, number, what));
+        }
+        for key in findings.ignored {
+            if self.ignored.len() < MAX_KEYS || self.ignored.contains_key(&key) {
+                *self.ignored.entry(key).or_default() += 1;
+            }
+        }
+        self.prompts += usize::from(findings.asks_for_prompt);
+        match record {
+            Some(record) => self.records.push(record),
+            None => return self.untrained += 1,
+        }
+        if self.options.keep_sources {
+            self.sources.push(source.map_or_else(|| parsed.value.to_string(), str::to_owned));
+        }
+    }
+}
+
+/// Whether the text is one JSON list, or JSON values written over several lines each.
+fn over_lines(text: &[u8]) -> bool {
+    let start = text.trim_ascii_start();
+    let first = start.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_end();
+    let unfinished = || serde_json::from_slice::<serde::de::IgnoredAny>(first).is_err_and(|e| e.is_eof());
+    start.starts_with(b"[")
+        || (first.starts_with(b"{") && matches!(first.last(), Some(b'{' | b'[' | b',')) && unfinished())
+}
+
+fn one(bytes: &[u8]) -> Result<Option<(&str, Parsed)>, String> {
+    if bytes.len() > MAX_LINE {
+        return Err(format!("has {} bytes, more than {MAX_LINE}: divide the example", bytes.len()));
     }
     if let Some(at) = bytes.iter().position(|b| *b == 0) {
-        return Err(fault(format!("holds a NUL byte at column {}", at + 1)));
+        return Err(format!("holds a NUL byte at column {}", at + 1));
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| fault(format!("is not UTF-8 from column {} on", e.valid_up_to() + 1)))?
-        .trim();
+    let text =
+        std::str::from_utf8(bytes).map_err(|e| format!("is not UTF-8 from column {} on", e.valid_up_to() + 1))?.trim();
     if text.is_empty() {
         return Ok(None);
     }
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| match text {
-        "[" | "{" => {
-            other_kind("JSON over several lines: JSONL has one whole object on each line (jq -c '.[]' makes it)")
-        }
-        // "… at line 1 column 7" speaks of this line alone.
-        _ => fault(format!("is not JSON: {}", e.to_string().replace(" at line 1 column", ", column"))),
-    })?;
-    shape::record(number, value).map(Some).map_err(|what| Stop { what, all: false })
+    Ok(Some((text, json::parse(text)?)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(name: &str, text: &[u8]) -> Result<Dataset, DatasetError> {
+        let mut reader = Reader::new(ReadOptions::default());
+        reader.file(None, name, text.to_vec());
+        reader.finish(Digest::of_bytes(text), None)
+    }
+
     fn faults(text: &[u8]) -> Vec<(usize, String)> {
-        match records(text) {
-            Err(Failure::Dataset(DatasetError::Faults(f))) => f.into_iter().map(|f| (f.line, f.what)).collect(),
-            _ => panic!("must have faults"),
+        match read("", text) {
+            Err(DatasetError::Faults { faults, .. }) => {
+                faults.first().iter().map(|f| (f.place.number, f.what.clone())).collect()
+            }
+            other => panic!("must have faults: {other:?}"),
         }
     }
 
     #[test]
     fn bom_crlf_and_blank_lines_are_no_faults_and_lines_keep_their_number() {
         let text = "\u{feff}{\"text\":\"a\"}\r\n\r\n   \n{\"text\":\"b\"}";
-        let lines: Vec<_> = parse(text).unwrap().iter().map(|r| r.line).collect();
+        let lines: Vec<_> = parse(text).unwrap().iter().map(|r| r.place.number).collect();
         assert_eq!(lines, [1, 4]);
         assert!(matches!(parse("\n \r\n"), Err(DatasetError::Empty)));
     }
@@ -152,33 +205,75 @@ mod tests {
     fn every_fault_is_listed_with_its_line() {
         let mut text = b"{\"text\":\"ok\"}\n{\"text\"\n\xff{}\n{\"a\":1,\"b\":2}\n{\"text\":\"x\0\"}\n".to_vec();
         text.extend(vec![b'x'; MAX_LINE + 5]);
-        text.extend(b"\n[1]\n{\"text\":\"\"}\n");
+        text.extend(b"\n[1]\n{\"text\":\"\"}\n{\"text\":\"a\",\"text\":\"b\"}\n");
         let found = faults(&text);
-        assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8, 9]);
         assert!(found[0].1.contains("column 7"), "{}", found[0].1);
         assert!(found[2].1.contains("a, b"), "{}", found[2].1);
-        let shown =
-            DatasetError::Faults(vec![Fault { line: 3, what: "x".into() }, Fault { line: 9, what: "y".into() }]);
-        assert!(shown.to_string().contains("2 faults") && shown.to_string().ends_with("\n  line 3: x\n  line 9: y"));
+        assert!(found[7].1.contains("the key \"text\" is given twice"), "{}", found[7].1);
     }
 
     #[test]
-    fn another_kind_of_file_is_one_fault() {
-        assert_eq!(faults(b"[\n {\"text\": \"a\"},\n {\"text\": \"b\"}\n]\n").len(), 1);
-        assert!(faults(b"\xff\xfe{\0}\0")[0].1.contains("UTF-16"));
+    fn a_thousand_faults_are_twenty_lines_and_a_number() {
+        let text = "instruction;output\n".repeat(1000).replace("instruction", "x");
+        let e = read("", text.as_bytes()).unwrap_err().to_string();
+        assert!(e.contains("1000 faults") && e.ends_with("\n  and 980 more"), "{e}");
+        assert_eq!(e.lines().count(), 22);
+        let long = format!("{{\"messages\":[{{\"role\":\"{}\",\"content\":\"x\"}}]}}", "r".repeat(1 << 20));
+        assert!(read("", long.as_bytes()).unwrap_err().to_string().len() < 500);
     }
 
     #[test]
-    fn a_missing_file_and_a_folder_are_named() {
-        let missing = read(Path::new("no/such.jsonl")).unwrap_err().to_string();
-        assert!(missing.contains("no/such.jsonl"), "{missing}");
-        assert!(read(Path::new(env!("CARGO_MANIFEST_DIR"))).is_err());
+    fn lists_and_values_over_several_lines_are_read() {
+        let texts = [
+            "[{\"text\":\"a\"},{\"text\":\"b\"}]",
+            "\n[\r\n {\"text\":\"a\"},\r\n {\"text\":\"b\"}\r\n]\r\n",
+            "{\n \"text\": \"a\"\n}\n{\n \"text\": \"b\"\n}",
+        ];
+        for text in texts {
+            let found = read("a.json", text.as_bytes()).unwrap();
+            let places: Vec<_> = found.records.iter().map(|r| r.place.to_string()).collect();
+            assert_eq!(places, ["record 1", "record 2"], "{text}");
+        }
+        let found = faults(b"[{\"text\":\"a\"},{\"text\":5},\n{\"x\":1}");
+        assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), [2, 3, 0]);
+        assert!(found[2].1.contains("line 2 column 7"), "{found:?}");
+        assert!(faults(b"[\n\xff]")[0].1.contains("UTF-8"));
+        let nested = faults(b"{\"data\":[{\"text\":\"a\"}]}\n");
+        assert!(nested[0].1.contains("jq -c '.[\"data\"][]'"), "{nested:?}");
+    }
+
+    #[test]
+    fn tables_are_read_by_row() {
+        let found = read("x.csv", b"\xef\xbb\xbfinstruction,output\r\n\"do, it\",done\r\nb,c\r\n").unwrap();
+        assert_eq!(found.records[1].place.to_string(), "row 3");
+        let found = faults(b"prompt,completion\na,b\na\n,b\n");
+        assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), [3, 4]);
+        // Messages in cells, as pandas and datasets write them.
+        let text = "id,messages\n1,\"[{\"\"role\"\":\"\"user\"\",\"\"content\"\":\"\"u\"\"},{\"\"role\"\":\"\"assistant\"\",\"\"content\"\":\"\"a\"\"}]\"\n";
+        assert_eq!(read("x.csv", text.as_bytes()).unwrap().records.len(), 1);
+    }
+
+    #[test]
+    fn unknown_keys_and_masked_records_are_noted_once() {
+        let turns = r#"[{"role":"user","content":"u","train":true,"name":"x"},{"role":"assistant","content":"a"}]"#;
+        let text = format!("{{\"id\":1,\"messages\":{turns}}}\n{{\"id\":2,\"messages\":{turns},\"weight\":0}}\n");
+        let found = read("", text.as_bytes()).unwrap();
+        assert_eq!(found.records.len(), 1);
+        let said: Vec<String> = found.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(said[0].contains("id (2)") && said[0].contains("messages[].name (2)"), "{said:?}");
+        assert!(said[1].contains("1 record"), "{said:?}");
+        assert!(said[2].contains("only answers"), "{said:?}");
+        let text = format!("{{\"messages\":{turns},\"train\":false}}");
+        assert!(matches!(read("", text.as_bytes()), Err(DatasetError::AllMasked)));
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
-            let _ = records(bytes.as_slice());
+            let _ = read("a.csv", &bytes);
+            let _ = read("", &bytes);
         }
 
         #[test]
@@ -186,7 +281,7 @@ mod tests {
             let mut line = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"},{"role":"assistant","content":"a"}],"category":"c","conversations":[{"from":"human","value":"x"}]}"#.to_vec();
             let at = at % line.len();
             line[at] = with;
-            let _ = records(line.as_slice());
+            let _ = read("", &line);
         }
     }
 }

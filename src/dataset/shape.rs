@@ -2,129 +2,226 @@
 
 use serde_json::{Map, Value};
 
-use super::turns::{self, Faults};
-use super::{Content, Record};
+use super::findings::Findings;
+use super::turns::{self, Turn};
+use super::{Content, Place, Record, mask, refused};
 use crate::chat::{Message, Role};
+use crate::config::Shape;
 
-/// The accepted shapes by the key that tells them apart.
-const SHAPES: [&str; 5] = ["messages", "conversations", "instruction", "prompt", "text"];
-const SHAPES_SAID: &str = "messages; conversations; instruction and output (and input); prompt and completion; text";
+const SHAPES_SAID: &str =
+    "messages; conversations; instruction and output (and input, history); prompt and completion; text";
 
-/// The record of a line, or all its faults.
-pub fn record(line: usize, value: Value) -> Result<Record, Vec<String>> {
+/// The record of an object (None where nothing in it is trained), or all its faults.
+pub fn record(place: Place, value: &Value, shape: Option<Shape>, findings: &mut Findings) -> Option<Record> {
     let Value::Object(object) = value else {
-        return Err(vec![format!("holds {}, not an object", turns::kind(&value))]);
+        return findings.none(format!("is {}, not an object", turns::kind(value)));
     };
-    let mut faults = Faults::default();
-    let category = category(&object, &mut faults);
-    let content = content(&object, &mut faults);
-    match content {
-        Some(content) if faults.0.is_empty() => Ok(Record { line, content, category }),
-        _ => Err(faults.0),
-    }
+    let category = category(object, findings);
+    let (content, untrained) = content(object, shape, findings)?;
+    let answers = match &content {
+        Content::Chat(messages) => messages.iter().filter(|m| m.role == Role::Assistant).count(),
+        Content::Text(_) => 1,
+    };
+    (findings.faults.is_empty() && untrained.len() < answers).then_some(Record { place, content, category, untrained })
 }
 
 fn present<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     object.get(key).filter(|v| !v.is_null())
 }
 
-fn category(object: &Map<String, Value>, faults: &mut Faults) -> Option<String> {
+fn category(object: &Map<String, Value>, findings: &mut Findings) -> Option<String> {
     match present(object, "category") {
         None => None,
         Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => faults.none(format!("category is {}, not a text", turns::kind(other))),
+        Some(other) => findings.none(format!("category is {}, not a text", turns::kind(other))),
     }
 }
 
-fn content(object: &Map<String, Value>, faults: &mut Faults) -> Option<Content> {
-    let found: Vec<&str> = SHAPES.into_iter().filter(|key| present(object, key).is_some()).collect();
-    let shape = match found.as_slice() {
-        [one] => *one,
-        [] => {
-            let keys: Vec<&str> = object.keys().map(String::as_str).take(12).collect();
+/// The one shape that the object has, or the one that was asked for.
+fn shape_of(object: &Map<String, Value>, wanted: Option<Shape>, findings: &mut Findings) -> Option<Shape> {
+    let found: Vec<Shape> =
+        Shape::ALL.iter().copied().filter(|shape| present(object, shape.word()).is_some()).collect();
+    match (found.as_slice(), wanted) {
+        ([one], _) => Some(*one),
+        // What the record is instead has been said.
+        ([], _) if !findings.faults.is_empty() => None,
+        ([], _) => {
+            let keys: Vec<String> = object.keys().take(12).map(|k| k.chars().take(60).collect()).collect();
+            let lists =
+                object.iter().find(|(_, v)| matches!(v, Value::Array(items) if items.iter().any(Value::is_object)));
+            let nested = match lists {
+                Some((key, _)) if !refused::known(key) => format!("; to read the list in it: jq -c '.[{key:?}][]'"),
+                _ => String::new(),
+            };
             let keys = if keys.is_empty() { "nothing".into() } else { keys.join(", ") };
-            return faults.none(format!("has no known shape: it holds {keys}; known are {SHAPES_SAID}"));
+            findings.none(format!("has no known shape: it holds {keys}; known are {SHAPES_SAID}{nested}"))
         }
-        several => {
-            return faults.none(format!("holds several shapes at once, {}: keep one of them", several.join(" and ")));
+        (several, Some(wanted)) if several.contains(&wanted) => Some(wanted),
+        (several, _) => {
+            let keys: Vec<&str> = several.iter().map(|s| s.word()).collect();
+            let flags: Vec<String> = keys.iter().map(|k| format!("--shape {k}")).collect();
+            findings.none(format!(
+                "has several shapes, {}: choose one with {} (or `shape` in the config)",
+                keys.join(" and "),
+                flags.join(" or ")
+            ))
         }
-    };
-    match present(object, "tools") {
-        Some(Value::Array(tools)) if tools.is_empty() => {}
-        Some(_) if shape != "text" => faults.push("has tools, which can't be trained on: the served prompt holds none"),
-        _ => {}
     }
-    let messages = match shape {
-        "text" => return faults.text(&object["text"], "text").map(Content::Text),
-        "messages" => turns::list(&object["messages"], "messages", &turns::MESSAGES, faults),
-        "conversations" => turns::list(&object["conversations"], "conversations", &turns::SHAREGPT, faults),
-        "instruction" => instruction(object, faults),
-        _ => completion(object, faults),
-    };
-    let messages = with_system(object, messages?, faults)?;
-    turns::check_order(&messages, faults);
-    Some(Content::Chat(messages))
 }
 
-/// `instruction`, blank line, `input` are the user's turn, `output` the answer.
-fn instruction(object: &Map<String, Value>, faults: &mut Faults) -> Option<Vec<Message>> {
-    let instruction = faults.text(&object["instruction"], "instruction");
+fn known(key: &str, shape: Shape) -> bool {
+    let own: &[&str] = match shape {
+        Shape::Messages => &["system"],
+        Shape::Conversations => &["system"],
+        Shape::Instruction => &["input", "output", "system", "history"],
+        Shape::Prompt => &["completion", "system", "history"],
+        Shape::Text => &[],
+    };
+    key == shape.word() || key == "category" || own.contains(&key) || mask::known(key) || refused::known(key)
+}
+
+fn content(
+    object: &Map<String, Value>,
+    wanted: Option<Shape>,
+    findings: &mut Findings,
+) -> Option<(Content, Vec<usize>)> {
+    refused::check(object, findings);
+    let shape = shape_of(object, wanted, findings)?;
+    findings.ignore(object, "", |key| known(key, shape));
+    if shape != Shape::Text {
+        refused::tools(object, findings);
+    }
+    mask::switches(object, findings);
+    let whole = mask::of_object(object, "", findings);
+    if matches!(shape, Shape::Messages | Shape::Conversations | Shape::Text) && refused::given(object.get("history")) {
+        findings.push(format!("has history beside {}: write the earlier turns into it", shape.word()));
+    }
+    let turns = match shape {
+        Shape::Text => {
+            mask::of_list(object, 1, findings);
+            let text = findings.text(&object["text"], "text")?;
+            return Some((Content::Text(text), if whole == Some(false) { vec![0] } else { Vec::new() }));
+        }
+        Shape::Messages => turns::list(&object["messages"], "messages", &turns::MESSAGES, findings),
+        Shape::Conversations => turns::list(&object["conversations"], "conversations", &turns::SHAREGPT, findings),
+        Shape::Instruction => instruction(object, findings),
+        Shape::Prompt => completion(object, findings),
+    };
+    let mut turns = turns?;
+    if let Some(list) = mask::of_list(object, turns.len(), findings) {
+        for (turn, trained) in turns.iter_mut().zip(list) {
+            turn.trained = turn.trained.or(Some(trained));
+        }
+    }
+    turns.iter_mut().for_each(|turn| turn.trained = turn.trained.or(whole));
+    let name = if shape == Shape::Conversations { "conversations" } else { "messages" };
+    turns::check_order(&turns, name, findings);
+    let turns = with_system(object, turns, findings)?;
+    let answers = turns.iter().filter(|t| t.role == Role::Assistant).enumerate();
+    let untrained = answers.filter(|(_, t)| t.trained == Some(false)).map(|(i, _)| i).collect();
+    let messages = turns.into_iter().map(|t| Message::new(t.role, t.content)).collect();
+    Some((Content::Chat(messages), untrained))
+}
+
+/// `history` are earlier turns; `instruction`, a blank line and `input` are the user's turn, `output` the answer.
+fn instruction(object: &Map<String, Value>, findings: &mut Findings) -> Option<Vec<Turn>> {
+    let history = history(object, findings);
+    let instruction = findings.text(&object["instruction"], "instruction");
     let input = match present(object, "input") {
         Some(Value::String(text)) if text.trim().is_empty() => Some(String::new()),
-        Some(input) => faults.text(input, "input").map(|text| format!("\n\n{text}")),
+        Some(input) => findings.text(input, "input").map(|text| format!("\n\n{text}")),
         None => Some(String::new()),
     };
-    let output = required(object, "output", faults);
-    Some(vec![Message::new(Role::User, instruction? + &input?), Message::new(Role::Assistant, output?)])
+    let output = required(object, "output", findings);
+    let last = [Turn::new(Role::User, instruction? + &input?), Turn::new(Role::Assistant, output?)];
+    Some(history?.into_iter().chain(last).collect())
+}
+
+/// alpaca's earlier turns: a list of pairs of a question and its answer.
+fn history(object: &Map<String, Value>, findings: &mut Findings) -> Option<Vec<Turn>> {
+    let items = match present(object, "history") {
+        None => return Some(Vec::new()),
+        Some(Value::String(text)) if text.trim().is_empty() => return Some(Vec::new()),
+        Some(Value::Array(items)) => items,
+        Some(other) => return findings.none(format!("history is {}, not a list of pairs", turns::kind(other))),
+    };
+    let mut turns = Vec::with_capacity(2 * items.len());
+    for (i, item) in items.iter().enumerate() {
+        let Value::Array(pair) = item else {
+            return findings.none(format!("history[{i}] is {}, not a pair of texts", turns::kind(item)));
+        };
+        let [question, answer] = pair.as_slice() else {
+            return findings.none(format!("history[{i}] has {} texts, not a question and its answer", pair.len()));
+        };
+        let question = findings.text(question, &format!("history[{i}][0]"));
+        let answer = findings.text(answer, &format!("history[{i}][1]"));
+        turns.push(Turn::new(Role::User, question?));
+        turns.push(Turn::new(Role::Assistant, answer?));
+    }
+    Some(turns)
 }
 
 /// `prompt` and `completion`: two texts, or two lists of messages.
-fn completion(object: &Map<String, Value>, faults: &mut Faults) -> Option<Vec<Message>> {
+fn completion(object: &Map<String, Value>, findings: &mut Findings) -> Option<Vec<Turn>> {
+    let history = history(object, findings);
     if let (Some(prompt @ Value::Array(_)), Some(completion @ Value::Array(_))) =
         (present(object, "prompt"), present(object, "completion"))
     {
-        let prompt = turns::list(prompt, "prompt", &turns::MESSAGES, faults);
-        let completion = turns::list(completion, "completion", &turns::MESSAGES, faults);
-        return Some([prompt?, completion?].concat());
+        let prompt = turns::list(prompt, "prompt", &turns::MESSAGES, findings);
+        let completion = turns::list(completion, "completion", &turns::MESSAGES, findings);
+        return Some([history?, prompt?, completion?].concat());
     }
-    let prompt = faults.text(&object["prompt"], "prompt");
-    let completion = required(object, "completion", faults);
-    Some(vec![Message::new(Role::User, prompt?), Message::new(Role::Assistant, completion?)])
+    let prompt = findings.text(&object["prompt"], "prompt");
+    let completion = required(object, "completion", findings);
+    let last = [Turn::new(Role::User, prompt?), Turn::new(Role::Assistant, completion?)];
+    Some(history?.into_iter().chain(last).collect())
 }
 
-fn required(object: &Map<String, Value>, key: &str, faults: &mut Faults) -> Option<String> {
+fn required(object: &Map<String, Value>, key: &str, findings: &mut Findings) -> Option<String> {
     match present(object, key) {
-        Some(value) => faults.text(value, key),
-        None => faults.none(format!("has no {key}")),
+        Some(value) => findings.text(value, key),
+        None => findings.none(format!("has no {key}")),
     }
 }
 
-/// A `system` text beside the turns stands before them.
-fn with_system(object: &Map<String, Value>, messages: Vec<Message>, faults: &mut Faults) -> Option<Vec<Message>> {
+/// A `system` text beside the turns comes before them; empty system turns stand for none.
+fn with_system(object: &Map<String, Value>, mut turns: Vec<Turn>, findings: &mut Findings) -> Option<Vec<Turn>> {
+    turns.retain(|turn| turn.role != Role::System || !turn.content.is_empty());
     let system = match present(object, "system") {
-        None => return Some(messages),
-        Some(Value::String(text)) if text.trim().is_empty() => return Some(messages),
-        Some(system) => faults.text(system, "system")?,
+        None => return Some(turns),
+        Some(Value::String(text)) if text.trim().is_empty() => return Some(turns),
+        Some(system) => findings.text(system, "system")?,
     };
-    if messages.first().is_some_and(|m| m.role == Role::System) {
-        return faults.none("has a system text and a system message: keep one of them");
+    if turns.first().is_some_and(|m| m.role == Role::System) {
+        return findings.none("has a system text and a system message: keep one of them");
     }
-    Some([vec![Message::new(Role::System, system)], messages].concat())
+    turns.insert(0, Turn::new(Role::System, system));
+    Some(turns)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn messages(json: &str) -> Vec<(Role, String)> {
-        match record(1, serde_json::from_str(json).unwrap()).unwrap().content {
+    fn read(json: &str, shape: Option<Shape>) -> Result<Option<Record>, Vec<String>> {
+        let mut findings = Findings::default();
+        let record = record(Place::line(1), &serde_json::from_str(json).unwrap(), shape, &mut findings);
+        if findings.faults.is_empty() { Ok(record) } else { Err(findings.faults) }
+    }
+
+    fn chat(record: Record) -> Vec<(Role, String)> {
+        match record.content {
             Content::Chat(messages) => messages.into_iter().map(|m| (m.role, m.content)).collect(),
             Content::Text(text) => panic!("{text}"),
         }
     }
 
+    fn messages(json: &str) -> Vec<(Role, String)> {
+        chat(read(json, None).unwrap().unwrap())
+    }
+
     fn faults(json: &str) -> Vec<String> {
-        record(1, serde_json::from_str(json).unwrap()).unwrap_err()
+        read(json, None).unwrap_err()
     }
 
     #[test]
@@ -153,19 +250,36 @@ mod tests {
             ),
             (
                 r#"{"messages":[{"role":"user","content":"cafe\u0301"},{"role":"assistant","content":"a"}],"text":null}"#,
-                said(&[(U, "caf\u{e9}"), (A, "a")]),
+                said(&[(U, "cafe\u{301}"), (A, "a")]),
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"text","text":"u"},{"type":"text","text":"v"}]},{"role":"assistant","content":[{"type":"output_text","text":"a"}]}]}"#,
+                said(&[(U, "uv"), (A, "a")]),
+            ),
+            (
+                r#"{"instruction":"i","output":"o","system":"s","history":[["q","r"]]}"#,
+                said(&[(S, "s"), (U, "q"), (A, "r"), (U, "i"), (A, "o")]),
+            ),
+            (r#"{"prompt":"p","completion":"c","history":[]}"#, said(&[(U, "p"), (A, "c")])),
+            (
+                r#"{"messages":[{"role":"system","content":" "},{"role":"user","content":"u"},{"role":"assistant","content":"a"}],"tools":"[]"}"#,
+                said(&[(U, "u"), (A, "a")]),
+            ),
+            (
+                r#"{"messages":[{"role":"system","content":""},{"role":"user","content":"u"},{"role":"assistant","content":"a"}],"system":"s","tools":""}"#,
+                said(&[(S, "s"), (U, "u"), (A, "a")]),
             ),
         ];
         for (json, expected) in cases {
             assert_eq!(messages(json), expected, "{json}");
         }
-        let text = record(3, serde_json::json!({"text": "e\u{301}"})).unwrap();
-        assert_eq!((text.line, text.content), (3, Content::Text("\u{e9}".into())));
+        let text = read(r#"{"text":"e\u0301","tools":[{}]}"#, None).unwrap().unwrap();
+        assert_eq!(text.content, Content::Text("e\u{301}".into()));
     }
 
     #[test]
     fn every_fault_of_a_line_is_said() {
-        let cases: [(&str, &[&str]); 16] = [
+        let cases: &[(&str, &[&str])] = &[
             (r#"{"question":"q","answer":"a"}"#, &["it holds question, answer"]),
             (r#"{"text":"t","messages":[]}"#, &["messages and text"]),
             (r#"{"messages":[]}"#, &["messages is empty"]),
@@ -197,8 +311,38 @@ mod tests {
             ),
             (
                 r#"{"conversations":[{"from":"human","value":"u"},{"from":"bot","value":"a"}]}"#,
-                &["conversations[1].from is \"bot\""],
+                &["conversations[1].from is \"bot\"; expected system, human, user, gpt, assistant"],
             ),
+            (
+                r#"{"conversations":[{"from":"human","value":"u"},{"from":"function_call","value":"f"},{"from":"observation","value":"o"},{"from":"gpt","value":"a"}]}"#,
+                &[
+                    "from is \"function_call\"), which cannot be trained",
+                    "from is \"observation\"), which cannot be trained",
+                ],
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}},{"type":"text","text":"u"}]},{"role":"assistant","content":"a"}]}"#,
+                &["messages[0].content[0] is a part of type \"image_url\""],
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":"<image>u"},{"role":"assistant","content":"a"}],"images":["x.png"]}"#,
+                &["has images: only text is trained"],
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":"u","images":["x"]},{"role":"assistant","content":"a"}]}"#,
+                &["messages[0] has images"],
+            ),
+            (
+                r#"{"prompt":"p","chosen":"a","rejected":"b"}"#,
+                &["has chosen and rejected: preference", "has no completion"],
+            ),
+            (r#"{"prompt":"p","completion":"c","label":false}"#, &["has label: preference data"]),
+            (r#"{"prompt":"p","completion":"c","train_on_input":true}"#, &["train_on_input is true"]),
+            (
+                r#"{"messages":[{"role":"user","content":"u"},{"role":"assistant","content":"a"}],"history":[["q","r"]]}"#,
+                &["has history beside messages"],
+            ),
+            (r#"{"instruction":"i","output":"o","history":[["q"]]}"#, &["history[0] has 1 texts"]),
             (r#"{"instruction":"i"}"#, &["has no output"]),
             (r#"{"prompt":"p","completion":["x"]}"#, &["completion is a list"]),
             (r#"{"text":"a\u0000b"}"#, &["text holds a NUL"]),
@@ -207,12 +351,59 @@ mod tests {
                 &["category is a number", "system text and a system message"],
             ),
         ];
-        for (json, expected) in cases {
+        for (json, expected) in cases.iter().copied() {
             let found = faults(json);
             for part in expected {
                 assert!(found.iter().any(|f| f.contains(part)), "{json}: {part:?} not in {found:?}");
             }
             assert_eq!(found.len(), expected.len(), "{json}: {found:?}");
         }
+    }
+
+    #[test]
+    fn masks_of_turns_lists_and_records_are_followed() {
+        let talk = |first: &str, beside: &str| {
+            format!(
+                r#"{{"messages":[{{"role":"system","content":""}},{{"role":"user","content":"u"}},{{"role":"assistant","content":"a"{first}}},{{"role":"user","content":"v"}},{{"role":"assistant","content":"b"}}]{beside}}}"#
+            )
+        };
+        for (first, beside, untrained) in [
+            ("", "", Some(&[][..])),
+            (r#","train":false"#, "", Some(&[0])),
+            (r#","weight":0"#, "", Some(&[0])),
+            ("", r#","loss_mask":[0,1,0,1,1]"#, Some(&[0])),
+            (r#","loss":true"#, r#","loss":0"#, Some(&[1])),
+            ("", r#","weight":0"#, None),
+        ] {
+            let found = read(&talk(first, beside), None).unwrap();
+            assert_eq!(found.as_ref().map(|r| r.untrained.as_slice()), untrained, "{first} {beside}");
+        }
+        for (first, beside, part) in [
+            ("", r#","loss_mask":[0,1]"#, "loss_mask has 2 values for 5 messages"),
+            ("", r#","loss_mask":[0,1,0.5,1,1]"#, "neither 0 nor 1"),
+            (r#","weight":0.3"#, "", "messages[2].weight is 0.3"),
+            (r#","train_detail":[{"begin_offset":0}]"#, "", "messages[2].train_detail"),
+        ] {
+            let found = read(&talk(first, beside), None).unwrap_err();
+            assert!(found.len() == 1 && found[0].contains(part), "{found:?}");
+        }
+        let joined = r#"{"messages":[{"role":"user","content":"u"},{"role":"assistant","content":"a","train":false},{"role":"assistant","content":"b"}]}"#;
+        assert!(faults(joined)[0].contains("messages[1] and messages[2] are one turn"));
+        assert_eq!(read(r#"{"text":"t","weight":0}"#, None).unwrap(), None);
+    }
+
+    #[test]
+    fn one_of_several_shapes_is_chosen() {
+        let json = r#"{"prompt":"p","completion":"c","messages":[{"role":"user","content":"u"},{"role":"assistant","content":"a"}]}"#;
+        let said = faults(json).join("");
+        assert!(
+            said.contains("--shape messages or --shape prompt") && said.contains("`shape` in the config"),
+            "{said}"
+        );
+        assert_eq!(chat(read(json, Some(Shape::Messages)).unwrap().unwrap())[0].1, "u");
+        assert_eq!(chat(read(json, Some(Shape::Prompt)).unwrap().unwrap())[0].1, "p");
+        assert!(read(json, Some(Shape::Text)).is_err());
+        // Where there is one only, it is taken.
+        assert!(read(r#"{"text":"t"}"#, Some(Shape::Messages)).unwrap().is_some());
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Content, Record};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::{Content, Place, Record};
 use crate::chat::Role;
 use crate::store::Digest;
 
@@ -26,7 +28,10 @@ pub fn split(records: Vec<Record>, share: f64, seed: u64) -> (Vec<Record>, Vec<R
 
 /// The words of everyone but the assistant, in lower case and without spacing; a text as a whole.
 fn asked(record: &Record) -> String {
-    let words = |text: &str| text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = |text: &str| {
+        let composed: String = text.nfc().collect();
+        composed.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
     match &record.content {
         Content::Text(text) => format!("text\0{}", words(text)),
         Content::Chat(messages) => {
@@ -38,24 +43,31 @@ fn asked(record: &Record) -> String {
 /// What a user should see before training; nothing is refused for it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
-    /// The same example as on an earlier line.
-    Duplicate { line: usize, first: usize },
-    /// The same question as on an earlier line, with another answer.
-    OtherAnswer { line: usize, first: usize },
+    /// The same example as an earlier one.
+    Duplicate { place: Place, first: Place },
+    /// The same question as an earlier one, with another answer.
+    OtherAnswer { place: Place, first: Place },
     /// U+FFFD: a text that was read in the wrong encoding.
-    Replacement { line: usize },
+    Replacement { place: Place },
+    /// Decomposed characters: they are trained as they are, and look like others that have other tokens.
+    NotComposed { place: Place },
 }
 
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Duplicate { line, first } => write!(f, "line {line}: the same example as line {first}"),
-            Self::OtherAnswer { line, first } => {
-                write!(f, "line {line}: the question of line {first} with another answer")
+            Self::Duplicate { place, first } => write!(f, "{place}: the same example as {first}"),
+            Self::OtherAnswer { place, first } => {
+                write!(f, "{place}: the question of {first} with another answer")
             }
-            Self::Replacement { line } => {
-                write!(f, "line {line}: holds U+FFFD, the mark of a text read in the wrong encoding")
+            Self::Replacement { place } => {
+                write!(f, "{place}: holds U+FFFD, the mark of a text read in the wrong encoding")
             }
+            Self::NotComposed { place } => write!(
+                f,
+                "{place}: is not in Unicode's composed form (NFC); it is trained as written, with other tokens than the \
+                 composed text"
+            ),
         }
     }
 }
@@ -65,20 +77,19 @@ pub fn warnings(records: &[Record]) -> Vec<Warning> {
     let mut out = Vec::new();
     let mut seen: HashMap<String, Vec<&Record>> = HashMap::new();
     for record in records {
-        let line = record.line;
+        let place = || record.place.clone();
         let same = seen.entry(asked(record)).or_default();
         match (same.iter().find(|r| r.content == record.content), same.first()) {
-            (Some(equal), _) => out.push(Warning::Duplicate { line, first: equal.line }),
-            (None, Some(first)) => out.push(Warning::OtherAnswer { line, first: first.line }),
+            (Some(equal), _) => out.push(Warning::Duplicate { place: place(), first: equal.place.clone() }),
+            (None, Some(first)) => out.push(Warning::OtherAnswer { place: place(), first: first.place.clone() }),
             (None, None) => {}
         }
         same.push(record);
-        let broken = match &record.content {
-            Content::Text(text) => text.contains('\u{fffd}'),
-            Content::Chat(messages) => messages.iter().any(|m| m.content.contains('\u{fffd}')),
-        };
-        if broken {
-            out.push(Warning::Replacement { line });
+        if record.texts().any(|text| text.contains('\u{fffd}')) {
+            out.push(Warning::Replacement { place: place() });
+        }
+        if record.texts().any(|text| !is_nfc(text)) {
+            out.push(Warning::NotComposed { place: place() });
         }
     }
     out
@@ -103,7 +114,7 @@ mod tests {
         let questions: HashSet<String> = train.iter().map(asked).collect();
         assert!(held.iter().all(|r| !questions.contains(&asked(r))));
         assert_eq!(held.iter().map(asked).collect::<HashSet<_>>().len(), 18, "a tenth of the 180 different questions");
-        assert!(train.windows(2).all(|w| w[0].line < w[1].line), "the order is the file's");
+        assert!(train.windows(2).all(|w| w[0].place.number < w[1].place.number), "the order is the file's");
         assert_eq!(split(many(200), 0.1, 7).1, held);
         assert_ne!(split(many(200), 0.1, 8).1, held);
     }
@@ -121,10 +132,24 @@ mod tests {
         let text = "{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"A \",\"completion\":\"c\"}\n{\"text\":\"\u{fffd}\"}";
         let found = warnings(&parse(text).unwrap());
         let expected = [
-            Warning::Duplicate { line: 2, first: 1 },
-            Warning::OtherAnswer { line: 3, first: 1 },
-            Warning::Replacement { line: 4 },
+            Warning::Duplicate { place: Place::line(2), first: Place::line(1) },
+            Warning::OtherAnswer { place: Place::line(3), first: Place::line(1) },
+            Warning::Replacement { place: Place::line(4) },
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_not_composed_is_kept_and_warned_of() {
+        let text = "{\"prompt\":\"caf\u{e9}\",\"completion\":\"e\u{301} \u{2126}\"}\n{\"prompt\":\"cafe\u{301}\",\"completion\":\"x\"}";
+        let records = parse(text).unwrap();
+        let Content::Chat(messages) = &records[0].content else { panic!("a conversation") };
+        assert_eq!(messages[1].content, "e\u{301} \u{2126}");
+        let expected = [
+            Warning::NotComposed { place: Place::line(1) },
+            Warning::OtherAnswer { place: Place::line(2), first: Place::line(1) },
+            Warning::NotComposed { place: Place::line(2) },
+        ];
+        assert_eq!(warnings(&records), expected);
     }
 }

@@ -1,37 +1,25 @@
-//! Lists of turns: their roles, their contents, their order.
+//! Lists of turns: their roles, their contents, their masks, their order.
 
 use serde_json::{Map, Value};
-use unicode_normalization::UnicodeNormalization;
 
-use crate::chat::{Message, Role};
+use super::findings::Findings;
+use super::json::shown;
+use super::{mask, refused};
+use crate::chat::Role;
 
-/// The faults of one line, as they are found.
-#[derive(Debug, Default)]
-pub struct Faults(pub Vec<String>);
+/// One turn as it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    pub role: Role,
+    /// Empty only in a system turn, which then stands for none.
+    pub content: String,
+    /// None: the turn says nothing of it.
+    pub trained: Option<bool>,
+}
 
-impl Faults {
-    pub fn push(&mut self, what: impl Into<String>) {
-        self.0.push(what.into());
-    }
-
-    /// Notes the fault; always None.
-    pub fn none<T>(&mut self, what: impl Into<String>) -> Option<T> {
-        self.push(what);
-        None
-    }
-
-    /// A text that is not empty and holds no NUL, in composed form.
-    pub fn text(&mut self, value: &Value, name: &str) -> Option<String> {
-        let Value::String(text) = value else {
-            return self.none(format!("{name} is {}, not a text", kind(value)));
-        };
-        if text.trim().is_empty() {
-            return self.none(format!("{name} is empty"));
-        }
-        if text.contains('\0') {
-            return self.none(format!("{name} holds a NUL character"));
-        }
-        Some(text.nfc().collect())
+impl Turn {
+    pub fn new(role: Role, content: String) -> Self {
+        Self { role, content, trained: None }
     }
 }
 
@@ -47,7 +35,7 @@ pub fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The keys and role words of one way to write a turn.
+/// The keys and role names of one notation for turns.
 #[derive(Debug)]
 pub struct Words {
     role: &'static str,
@@ -59,10 +47,16 @@ pub struct Words {
 pub const MESSAGES: Words = Words {
     role: "role",
     content: "content",
-    roles: &[("system", Role::System), ("user", Role::User), ("assistant", Role::Assistant), ("tool", Role::Tool)],
+    roles: &[
+        ("system", Role::System),
+        ("user", Role::User),
+        ("assistant", Role::Assistant),
+        ("tool", Role::Tool),
+        ("function", Role::Tool),
+    ],
 };
 
-/// sharegpt: `{"from": "human", "value": …}`.
+/// ShareGPT: `{"from": "human", "value": …}`.
 pub const SHAREGPT: Words = Words {
     role: "from",
     content: "value",
@@ -79,83 +73,149 @@ pub const SHAREGPT: Words = Words {
 };
 
 /// The turns of `value`, or None and their faults. Turns in a `conversations` list may be written as messages too.
-pub fn list(value: &Value, name: &str, words: &Words, faults: &mut Faults) -> Option<Vec<Message>> {
+pub fn list(value: &Value, name: &str, words: &Words, findings: &mut Findings) -> Option<Vec<Turn>> {
     let Value::Array(items) = value else {
-        return faults.none(format!("{name} is {}, not a list", kind(value)));
+        return findings.none(format!("{name} is {}, not a list", kind(value)));
     };
     if items.is_empty() {
-        return faults.none(format!("{name} is empty"));
+        return findings.none(format!("{name} is empty"));
     }
-    let turns: Vec<Option<Message>> = items
+    let turns: Vec<Option<Turn>> = items
         .iter()
         .enumerate()
         .map(|(i, item)| {
-            let name = format!("{name}[{i}]");
+            let place = format!("{name}[{i}]");
             let Value::Object(object) = item else {
-                return faults.none(format!("{name} is {}, not an object", kind(item)));
+                return findings.none(format!("{place} is {}, not an object", kind(item)));
             };
             let words = if object.contains_key(words.role) { words } else { &MESSAGES };
-            turn(object, &name, words, faults)
+            findings.ignore(object, &format!("{name}[]."), |key| known(key, words));
+            turn(object, &place, words, findings)
         })
         .collect();
     turns.into_iter().collect()
 }
 
-fn turn(object: &Map<String, Value>, name: &str, words: &Words, faults: &mut Faults) -> Option<Message> {
-    // What the template would be given silently, or not at all, is not passed over.
-    for key in ["tool_calls", "function_call", "reasoning_content", "thinking"] {
-        let given = match object.get(key) {
-            None | Some(Value::Null) => false,
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(Value::Array(list)) => !list.is_empty(),
-            Some(_) => true,
-        };
-        if given {
-            faults.push(format!(
-                "{name}.{key} can't be trained on: write what the model should say into {}",
+/// What a template would be given silently, or not at all.
+const NOT_TRAINED: [&str; 6] =
+    ["tool_calls", "function_call", "reasoning_content", "reasoning", "thinking", "audio_transcript"];
+
+fn known(key: &str, words: &Words) -> bool {
+    key == words.role
+        || key == words.content
+        || NOT_TRAINED.contains(&key)
+        || mask::known(key)
+        || refused::known(key)
+        // Only a tool's turn needs them.
+        || key == "tool_call_id"
+}
+
+fn turn(object: &Map<String, Value>, name: &str, words: &Words, findings: &mut Findings) -> Option<Turn> {
+    for key in NOT_TRAINED {
+        if refused::given(object.get(key)) {
+            findings.push(format!(
+                "{name}.{key} cannot be trained on: write what the model should say into {}",
                 words.content
             ));
         }
     }
-    if object.get("weight").is_some_and(|w| !w.is_null() && w.as_f64() != Some(1.0)) {
-        faults.push(format!("{name}.weight can't be followed: every assistant message is trained"));
-    }
-    let role = match object.get(words.role) {
-        None => faults.none(format!("{name} has no {}", words.role)),
-        Some(Value::String(word)) => match words.roles.iter().find(|(known, _)| known == word) {
-            Some((_, Role::Tool)) => faults.none(format!(
-                "{name} is a tool message, which can't be trained on: the served prompt holds system, user and assistant turns"
-            )),
-            Some((_, role)) => Some(*role),
-            None => {
-                let known: Vec<&str> = words.roles.iter().map(|r| r.0).filter(|r| *r != "tool").collect();
-                faults.none(format!("{name}.{} is {word:?}; known are {}", words.role, known.join(", ")))
-            }
-        },
-        Some(other) => faults.none(format!("{name}.{} is {}, not a text", words.role, kind(other))),
-    };
+    refused::media(object, name, findings);
+    let trained = mask::of_object(object, name, findings);
+    let role = role(object, name, words, findings);
     let content = match object.get(words.content) {
-        None => faults.none(format!("{name} has no {}", words.content)),
-        Some(value) => faults.text(value, &format!("{name}.{}", words.content)),
+        None => findings.none(format!("{name} has no {}", words.content)),
+        Some(value) => content(value, &format!("{name}.{}", words.content), role, findings),
     };
-    Some(Message { role: role?, content: content? })
+    if trained == Some(true) && role != Some(Role::Assistant) {
+        findings.asks_for_prompt = true;
+    }
+    Some(Turn { role: role?, content: content?, trained })
+}
+
+fn role(object: &Map<String, Value>, name: &str, words: &Words, findings: &mut Findings) -> Option<Role> {
+    let word = match object.get(words.role) {
+        None => return findings.none(format!("{name} has no {}", words.role)),
+        Some(Value::String(word)) => word,
+        Some(other) => return findings.none(format!("{name}.{} is {}, not a text", words.role, kind(other))),
+    };
+    match words.roles.iter().find(|(known, _)| known == word) {
+        Some((word, Role::Tool)) => findings.none(format!(
+            "{name} is a tool message ({} is {word:?}), which cannot be trained on: the served prompt has system, user \
+             and assistant turns",
+            words.role
+        )),
+        Some((_, role)) => Some(*role),
+        None => {
+            let known: Vec<&str> = words.roles.iter().filter(|(_, r)| *r != Role::Tool).map(|(w, _)| *w).collect();
+            findings.none(format!("{name}.{} is {}; expected {}", words.role, shown(word), known.join(", ")))
+        }
+    }
+}
+
+/// A text, or a list of parts whose texts are joined. An empty system text stands for none.
+fn content(value: &Value, name: &str, role: Option<Role>, findings: &mut Findings) -> Option<String> {
+    let text = match value {
+        Value::Null if role == Some(Role::System) => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => joined(parts, name, findings)?,
+        other => return findings.none(format!("{name} is {}, not a text", kind(other))),
+    };
+    match role {
+        Some(Role::System) if text.trim().is_empty() => Some(String::new()),
+        _ => findings.checked(text, name),
+    }
+}
+
+/// The texts of parts as `{"type": "text", "text": …}` one after another, as chat templates write them.
+fn joined(parts: &[Value], name: &str, findings: &mut Findings) -> Option<String> {
+    let texts: Vec<Option<&str>> = parts
+        .iter()
+        .enumerate()
+        .map(|(i, part)| {
+            let part = match part {
+                Value::Object(part) => part,
+                other => return findings.none(format!("{name}[{i}] is {}, not a part with a type", kind(other))),
+            };
+            match (part.get("type").and_then(Value::as_str), part.get("text")) {
+                (Some("text" | "input_text" | "output_text"), Some(Value::String(text))) => Some(text.as_str()),
+                (Some("text" | "input_text" | "output_text"), _) => {
+                    findings.none(format!("{name}[{i}] is a text part without a text"))
+                }
+                (Some(other), _) => {
+                    findings.none(format!("{name}[{i}] is a part of type {}: only text is trained", shown(other)))
+                }
+                (None, _) => findings.none(format!("{name}[{i}] is a part without a type")),
+            }
+        })
+        .collect();
+    texts.into_iter().collect()
 }
 
 /// System messages first, then a user, an answer at the end.
-pub fn check_order(messages: &[Message], faults: &mut Faults) {
-    let first = messages.iter().position(|m| m.role != Role::System).unwrap_or(messages.len());
-    for (i, message) in messages.iter().enumerate().skip(first) {
-        if message.role == Role::System {
-            faults.push(format!("messages[{i}] is a system message after the first turn: it can only stand first"));
+pub fn check_order(turns: &[Turn], name: &str, findings: &mut Findings) {
+    let first = turns.iter().position(|m| m.role != Role::System).unwrap_or(turns.len());
+    for (i, turn) in turns.iter().enumerate().skip(first) {
+        if turn.role == Role::System {
+            findings.push(format!("{name}[{i}] is a system message after the first turn: it can only stand first"));
         }
     }
-    if !messages.iter().any(|m| m.role == Role::Assistant) {
-        return faults.push("has no assistant message: nothing in it can be trained");
+    if !turns.iter().any(|m| m.role == Role::Assistant) {
+        return findings.push("has no assistant message: nothing in it can be trained");
     }
-    if messages.get(first).is_some_and(|m| m.role == Role::Assistant) {
-        faults.push("begins with an assistant message: a user's must come before it");
+    if turns.get(first).is_some_and(|m| m.role == Role::Assistant) {
+        findings.push("begins with an assistant message: a user message must come before it");
     }
-    if messages.last().is_some_and(|m| m.role == Role::User) {
-        faults.push("ends with a user message: an answer must come last");
+    if turns.last().is_some_and(|m| m.role == Role::User) {
+        findings.push("ends with a user message: an answer must come last");
+    }
+    for (i, pair) in turns.windows(2).enumerate() {
+        // The daemon joins neighbours of one role to one turn.
+        let both = pair.iter().all(|t| t.role == Role::Assistant);
+        if both && pair[0].trained.unwrap_or(true) != pair[1].trained.unwrap_or(true) {
+            findings.push(format!(
+                "{name}[{i}] and {name}[{}] are one turn for the model, and only one of them is trained: join them",
+                i + 1
+            ));
+        }
     }
 }

@@ -37,10 +37,16 @@ pub enum EvalError {
     Template(String),
 }
 
+/// Faults that are printed, at most.
+const MAX_LISTED: usize = 20;
+
 fn listed(faults: &[Fault]) -> String {
     let mut text = format!("{} fault{}", faults.len(), if faults.len() == 1 { "" } else { "s" });
-    for fault in faults {
+    for fault in faults.iter().take(MAX_LISTED) {
         let _ = write!(text, "\n  line {}: {}", fault.line, fault.what);
+    }
+    if faults.len() > MAX_LISTED {
+        let _ = write!(text, "\n  and {} more", faults.len() - MAX_LISTED);
     }
     text
 }

@@ -61,7 +61,7 @@ fn prompts(record: &Record) -> Vec<(usize, Vec<String>)> {
         }
         Content::Text(text) => vec![text],
     };
-    texts.into_iter().map(|t| (record.line, words(t))).filter(|(_, w)| !w.is_empty()).collect()
+    texts.into_iter().map(|t| (record.place.number, words(t))).filter(|(_, w)| !w.is_empty()).collect()
 }
 
 fn grams(words: &[String]) -> HashSet<&[String]> {
@@ -80,11 +80,7 @@ mod tests {
     use crate::chat::Message;
 
     fn record(line: usize, user: &str) -> Record {
-        Record {
-            line,
-            content: Content::Chat(vec![Message { role: Role::User, content: user.into() }]),
-            category: None,
-        }
+        Record::new(line, Content::Chat(vec![Message { role: Role::User, content: user.into() }]))
     }
 
     #[test]

@@ -114,13 +114,13 @@ impl Suite {
 
 fn case_of_record(record: &Record) -> Option<Case> {
     let Content::Chat(messages) = &record.content else { return None };
-    let at = messages.iter().rposition(|m| m.role == Role::Assistant)?;
+    let at = record.last_trained()?;
     let before = messages[..at].to_vec();
     if before.last().map(|m| m.role) != Some(Role::User) || messages[at].content.trim().is_empty() {
         return None;
     }
     Some(Case {
-        id: format!("line-{}", record.line),
+        id: format!("line-{}", record.place.number),
         messages: before,
         expected: vec![messages[at].content.clone()],
         keywords: Vec::new(),
@@ -140,7 +140,7 @@ mod tests {
     fn record(line: usize, turns: &[(Role, &str)]) -> Record {
         let messages =
             turns.iter().map(|(role, content)| Message { role: *role, content: content.to_string() }).collect();
-        Record { line, content: Content::Chat(messages), category: None }
+        Record::new(line, Content::Chat(messages))
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         let records = [
             record(1, &[(Role::System, "s"), (Role::User, "u"), (Role::Assistant, "volume_up()")]),
             record(2, &[(Role::User, "only a question")]),
-            Record { line: 3, content: Content::Text("t".into()), category: None },
+            Record::new(3, Content::Text("t".into())),
         ];
         let suite = Suite::from_records("held-out", &records).unwrap();
         assert_eq!((suite.cases.len(), suite.cases[0].messages.len(), suite.cases[0].prompt()), (1, 2, "u"));

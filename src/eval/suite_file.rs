@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::chat::{Message, Role};
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, MAX_TEXT, read_text};
 
 use super::fault::{EvalError, Fault};
 use super::suite::{Case, Suite};
@@ -28,7 +28,7 @@ const KEYS: &[&str] = &[
 
 impl Suite {
     pub fn read(path: &Path) -> Result<Self, EvalError> {
-        let text = std::fs::read_to_string(path).map_err(|e| StoreError::new("reading the suite", path, e))?;
+        let text = read_text("reading the suite", path, MAX_TEXT)?;
         Self::parse(&text, &path.display().to_string())
     }
 

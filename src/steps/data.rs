@@ -1,14 +1,40 @@
 //! Records to examples: check, preview, split, and the training set of a run with its replay.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
 use crate::base::Base;
 use crate::batch::{self, Encoded, Example};
 use crate::chat::Message;
-use crate::config::RunConfig;
-use crate::dataset::{self, Content, Record};
+use crate::config::{RunConfig, Shape};
+use crate::dataset::{self, Content, Dataset, Place, ReadOptions, Record};
 use crate::store::write_whole;
+
+/// What is read as one dataset.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Paths and globs.
+    pub files: Vec<PathBuf>,
+    /// Which shape to take where records have several.
+    pub shape: Option<Shape>,
+}
+
+impl Source {
+    fn read(&self) -> Result<Dataset, Failure> {
+        Ok(dataset::read(&self.files, ReadOptions { shape: self.shape, keep_sources: false })?)
+    }
+}
+
+/// The dataset of a config, whose every file is read once.
+pub fn read(config: &RunConfig) -> Result<Dataset, Failure> {
+    Source { files: config.dataset_path.0.clone(), shape: config.shape }.read()
+}
+
+/// Says once what nothing reads and what is left out.
+pub fn say_notes(context: &mut Context<'_>, dataset: &Dataset) {
+    dataset.notes.iter().for_each(|note| context.report.note(&format!("dataset: {note}")));
+}
 
 /// What `data check` found.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -16,7 +42,11 @@ pub struct Checked {
     pub records: usize,
     pub chat: usize,
     pub text: usize,
-    /// Duplicates, contradictions, broken characters, each with its line.
+    /// SHA-256 of the file, or of the list of several files' digests.
+    pub digest: String,
+    /// Ignored keys and records that are left out.
+    pub notes: Vec<String>,
+    /// Duplicates, contradictions, broken characters, each with its place.
     pub warnings: Vec<String>,
     /// With a base: tokens of all, trained tokens, longest.
     pub tokens: Option<Tokens>,
@@ -45,8 +75,8 @@ impl Tokens {
     }
 }
 
-pub fn check(context: &mut Context<'_>, file: &Path, base: Option<&str>) -> Result<Checked, Failure> {
-    let records = dataset::read(file)?;
+pub fn check(context: &mut Context<'_>, source: &Source, base: Option<&str>) -> Result<Checked, Failure> {
+    let Dataset { records, digest, notes, .. } = source.read()?;
     let text = records.iter().filter(|r| matches!(r.content, Content::Text(_))).count();
     let tokens = match base {
         None => None,
@@ -57,47 +87,57 @@ pub fn check(context: &mut Context<'_>, file: &Path, base: Option<&str>) -> Resu
         }
     };
     let warnings = dataset::warnings(&records).iter().map(ToString::to_string).collect();
-    Ok(Checked { records: records.len(), chat: records.len() - text, text, warnings, tokens })
+    let notes = notes.iter().map(ToString::to_string).collect();
+    let (all, digest) = (records.len(), digest.to_string());
+    Ok(Checked { records: all, chat: all - text, text, digest, notes, warnings, tokens })
 }
 
 /// One example as its tokens: (text, trained).
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Previewed {
+    /// The number of its line, record or row.
     pub line: usize,
+    pub place: String,
     pub tokens: Vec<(String, bool)>,
 }
 
-pub fn preview(context: &mut Context<'_>, file: &Path, base: &str, limit: usize) -> Result<Vec<Previewed>, Failure> {
-    let records = dataset::read(file)?;
+pub fn preview(
+    context: &mut Context<'_>,
+    source: &Source,
+    base: &str,
+    limit: usize,
+) -> Result<Vec<Previewed>, Failure> {
+    let records = source.read()?.records;
     let base = context.open_base(base)?;
     let first = served(context, records.into_iter().take(limit).collect(), &base, None);
-    let examples = encode(&first, &base, usize::MAX)?;
-    examples
-        .examples
-        .iter()
-        .map(|e| {
-            let tokens = batch::preview(e, &base.tokenizer).into_iter().map(|p| (p.text, p.trained)).collect();
-            Ok(Previewed { line: e.line, tokens })
-        })
-        .collect()
+    let mut out = Vec::new();
+    for record in &first {
+        let encoded = encode(std::slice::from_ref(record), &base, usize::MAX)?;
+        out.extend(encoded.examples.iter().map(|e| Previewed {
+            line: e.line,
+            place: record.place.to_string(),
+            tokens: batch::preview(e, &base.tokenizer).into_iter().map(|p| (p.text, p.trained)).collect(),
+        }));
+    }
+    Ok(out)
 }
 
-/// Writes `train.jsonl` and `held_out.jsonl`; the lines are the file's own, byte for byte.
-pub fn split(file: &Path, share: f64, seed: u64, output: &Path) -> Result<(usize, usize, [PathBuf; 2]), Failure> {
+/// Writes `train.jsonl` and `held_out.jsonl`; the lines of JSONL are the file's own, records of other formats are
+/// written as one JSON object a line.
+pub fn split(source: &Source, share: f64, seed: u64, output: &Path) -> Result<(usize, usize, [PathBuf; 2]), Failure> {
     if !(0.0..1.0).contains(&share) || share == 0.0 {
         return Err(Failure::input(format!("--share {share}: give a number between 0 and 1")));
     }
-    let records = dataset::read(file)?;
-    let text = std::fs::read_to_string(file).map_err(|e| crate::store::StoreError::new("reading", file, e))?;
-    let lines: Vec<&str> = text.lines().collect();
-    let (train, held) = dataset::split(records, share, seed);
+    let read = dataset::read(&source.files, ReadOptions { shape: source.shape, keep_sources: true })?;
+    let lines: HashMap<Place, String> = read.records.iter().map(|r| r.place.clone()).zip(read.sources).collect();
+    let (train, held) = dataset::split(read.records, share, seed);
     let paths = [output.join("train.jsonl"), output.join("held_out.jsonl")];
     let body = |part: &[Record]| -> String {
-        part.iter().filter_map(|r| lines.get(r.line - 1)).map(|l| format!("{l}\n")).collect()
+        part.iter().filter_map(|r| lines.get(&r.place)).map(|l| format!("{l}\n")).collect()
     };
     let bodies = [body(&train), body(&held)];
     for (path, body) in paths.iter().zip(&bodies) {
-        check_free(path, file, body)?;
+        check_free(path, &source.files, body)?;
     }
     for (path, body) in paths.iter().zip(&bodies) {
         write_whole(path, body.as_bytes())?;
@@ -106,10 +146,10 @@ pub fn split(file: &Path, share: f64, seed: u64, output: &Path) -> Result<(usize
 }
 
 /// Nothing is written over, least of all the dataset itself; the very same part may be written again.
-fn check_free(path: &Path, dataset: &Path, body: &str) -> Result<(), Failure> {
+fn check_free(path: &Path, dataset: &[PathBuf], body: &str) -> Result<(), Failure> {
     let Ok(there) = std::fs::canonicalize(path) else { return Ok(()) };
     let place = path.display();
-    if std::fs::canonicalize(dataset).is_ok_and(|d| d == there) {
+    if dataset.iter().any(|file| std::fs::canonicalize(file).is_ok_and(|d| d == there)) {
         return Err(Failure::input(format!("{place} is the dataset itself, and would be written over"))
             .hint("give the parts a folder of their own: --output FOLDER"));
     }
@@ -156,7 +196,8 @@ pub fn held_out(
     share: Option<f64>,
 ) -> Result<(Vec<Record>, Vec<Record>), Failure> {
     if let Some(path) = &config.eval_dataset {
-        return Ok((all, as_served(dataset::read(path)?, base, config.system.as_deref()).0));
+        let read = dataset::read(&path.0, ReadOptions { shape: config.shape, keep_sources: false })?;
+        return Ok((all, as_served(read.records, base, config.system.as_deref()).0));
     }
     let Some(share) = config.eval_split.or(share) else { return Ok((all, Vec::new())) };
     let (train, held) = dataset::split(all, share, config.seed);
@@ -211,17 +252,18 @@ mod tests {
         std::fs::write(at("train.jsonl"), &text).unwrap();
         // The dataset's own name, by whatever way.
         let input = dir.path().join(".").join("train.jsonl");
-        let e = split(&input, 0.2, 1, dir.path()).unwrap_err();
+        let source = |path: &Path| Source { files: vec![path.to_path_buf()], shape: None };
+        let e = split(&source(&input), 0.2, 1, dir.path()).unwrap_err();
         assert!(e.kind == Kind::Input && e.to_string().contains("the dataset itself"), "{e}");
-        let e = split(&at("all.jsonl"), 0.2, 1, dir.path()).unwrap_err();
+        let e = split(&source(&at("all.jsonl")), 0.2, 1, dir.path()).unwrap_err();
         assert!(e.kind == Kind::Input && e.to_string().contains("--output"), "{e}");
         assert_eq!(std::fs::read_to_string(at("train.jsonl")).unwrap(), text);
         assert!(!at("held_out.jsonl").exists(), "both or none");
         // Elsewhere it goes, and goes again as long as it says the same.
         for _ in 0..2 {
-            let (train, held, _) = split(&at("all.jsonl"), 0.2, 1, &at("parts")).unwrap();
+            let (train, held, _) = split(&source(&at("all.jsonl")), 0.2, 1, &at("parts")).unwrap();
             assert_eq!(train + held, 20);
         }
-        assert_eq!(split(&at("all.jsonl"), 0.5, 1, &at("parts")).unwrap_err().kind, Kind::Input);
+        assert_eq!(split(&source(&at("all.jsonl")), 0.5, 1, &at("parts")).unwrap_err().kind, Kind::Input);
     }
 }

@@ -140,7 +140,7 @@ fn config(context: &Context<'_>, wishes: &Wishes, base: &Base) -> Result<RunConf
     };
     let said = Raw {
         model_to_fine_tune: Some(base_name),
-        dataset_path: Some(wishes.dir.join("data/train.jsonl")),
+        dataset_path: Some(wishes.dir.join("data/train.jsonl").into()),
         output_model_name: Some(name.to_owned()),
         role: Some("assistant".to_owned()),
         output: Some(wishes.dir.join("output")),

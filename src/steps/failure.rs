@@ -104,8 +104,9 @@ fn disk_full(e: &(dyn std::error::Error + 'static)) -> bool {
 /// A file that is to be read and is not there was named by the user: a dataset, a suite, models.yaml.
 fn of_store(e: &StoreError) -> Kind {
     let read = e.action.starts_with("reading") || e.action.starts_with("finding");
+    use std::io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, IsADirectory, NotFound};
     match e.source.kind() {
-        std::io::ErrorKind::NotFound if read => Kind::Input,
+        NotFound | IsADirectory | InvalidData | InvalidInput | FileTooLarge if read => Kind::Input,
         _ => Kind::Error,
     }
 }

@@ -90,7 +90,9 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
         Purpose::Run => way::find_role(context, config)?,
         Purpose::Train => (None, Some("without output_model_name this is the plan of `train`".to_owned())),
     };
-    let (records, held_out) = way::records(context, config, role.as_ref(), &base)?;
+    let dataset = data::read(config)?;
+    data::say_notes(context, &dataset);
+    let (records, held_out) = way::records(context, config, role.as_ref(), &base, dataset.records)?;
     setup::check_evaluation(config, &held_out)?;
     // Before the examples, as a training makes it.
     let started = std::time::Instant::now();

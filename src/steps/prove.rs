@@ -119,7 +119,7 @@ fn of_run(
     let text = std::fs::read_to_string(run.join("Modelfile"))
         .map_err(|e| Failure::input(format!("{}: {e}", run.join("Modelfile").display())))?;
     let file = Modelfile::parse(&text)?;
-    let records = crate::dataset::read(&config.dataset_path)?;
+    let records = super::data::read(&config)?.records;
     let (records, _) = super::data::as_served(records, &base, config.system.as_deref());
     let client = context.client()?;
     let wishes = Wishes {

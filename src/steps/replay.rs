@@ -12,7 +12,7 @@ use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
 use crate::model::{Came, Model, Sampling};
-use crate::store::{Digest, write_whole};
+use crate::store::{Digest, MAX_TEXT, read_regular, write_whole};
 
 /// The prompts that ship; disjoint from every suite (tested).
 const SHIPPED: &str = include_str!("../../data/general/replay.jsonl");
@@ -154,7 +154,7 @@ fn distilled(mut examples: Vec<Example>) -> Vec<Example> {
 fn record(prompt: &str, answer: &str) -> Record {
     let message = |role, content: &str| Message { role, content: content.to_owned() };
     let content = Content::Chat(vec![message(Role::User, prompt), message(Role::Assistant, answer)]);
-    Record { line: 0, content, category: Some("replay".to_owned()) }
+    Record { category: Some("replay".to_owned()), ..Record::new(0, content) }
 }
 
 /// Whether the base has answered this prompt and come to an end.
@@ -225,12 +225,12 @@ fn parse(text: &str) -> Result<Vec<String>, Failure> {
 
 /// The user's prompts: a line `{"prompt": …}` each, or any dataset, whose first user turns are taken.
 fn from_file(path: &PathBuf) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("replay: {}: {e}", path.display())))?;
-    if let Ok(prompts) = parse(&text) {
+    let bytes = read_regular("reading the replay prompts", path, MAX_TEXT)?;
+    if let Ok(prompts) = std::str::from_utf8(&bytes).map_err(Failure::input).and_then(parse) {
         return Ok(prompts);
     }
-    let records = dataset::read(path)?;
-    Ok(data::conversations(&records)
+    let dataset = dataset::read(std::slice::from_ref(path), dataset::ReadOptions::default())?;
+    Ok(data::conversations(&dataset.records)
         .into_iter()
         .filter_map(|c| c.into_iter().find(|m| m.role == Role::User).map(|m| m.content))
         .collect())

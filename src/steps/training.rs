@@ -11,7 +11,7 @@ use super::{Context, Failure, curves, cuts, replay, setup};
 use crate::base::Base;
 use crate::batch::{Cut, Example};
 use crate::config::{Replay, RunConfig};
-use crate::dataset::{self, Record};
+use crate::dataset::{self, Content, Record};
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::store::{Digest, RunDir};
@@ -179,7 +179,6 @@ pub fn inputs(
     config: &RunConfig,
     (records, held_out): (&[Record], &[Record]),
 ) -> Result<BTreeMap<String, String>, Failure> {
-    let of_records = |records: &[Record]| Digest::of_bytes(format!("{records:?}").as_bytes()).to_string();
     let mut inputs: BTreeMap<_, _> = [
         ("config", config.training_digest().to_string()),
         ("trained", of_records(records)),
@@ -198,6 +197,18 @@ pub fn inputs(
     Ok(inputs)
 }
 
+/// Of what is trained in the records: their texts and masks, not where they are.
+fn of_records(records: &[Record]) -> String {
+    let values: Vec<_> = records
+        .iter()
+        .map(|r| match &r.content {
+            Content::Chat(messages) => serde_json::json!({"messages": messages, "untrained": r.untrained}),
+            Content::Text(text) => serde_json::json!({"text": text}),
+        })
+        .collect();
+    Digest::of_bytes(serde_json::json!({"version": 1, "records": values}).to_string().as_bytes()).to_string()
+}
+
 /// `tunesmith train`: everything from the config, the adapter in `output/final`, what it was made from in
 /// `output/manifest.json`.
 pub fn alone(
@@ -210,12 +221,14 @@ pub fn alone(
     setup::check(config, &base)?;
     base.begin_digest();
     base.weights.check_finite()?;
-    let records = dataset::read(&config.dataset_path)?;
-    let records = data::served(context, records, &base, config.system.as_deref());
+    let dataset = data::read(config)?;
+    data::say_notes(context, &dataset);
+    let records = data::served(context, dataset.records, &base, config.system.as_deref());
     let (records, held_out) = data::held_out(config, records, &base, None)?;
     setup::check_evaluation(config, &held_out)?;
     earlier::check_adapter(config, output, start)?;
     let mut inputs = inputs(config, (&records, &held_out))?;
+    inputs.insert("dataset".to_owned(), dataset.digest.to_string());
     let id = output.file_name().unwrap_or_default().to_string_lossy();
     let mut folder = RunDir::open(output, &id)?;
     earlier::check(context, output, start)?;

@@ -78,6 +78,8 @@ struct Way<'a> {
     run: RunDir,
     /// What decides the training.
     inputs: Inputs,
+    /// Of the bytes that the records were read from.
+    dataset: Digest,
     records: Vec<Record>,
     held_out: Vec<Record>,
     role: Option<Role>,
@@ -163,7 +165,7 @@ impl Way<'_> {
             training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
         let model = setup::beside(model, [&set.train, &set.eval]);
         let fingerprint = serde_json::json!({
-            "dataset": self.config.dataset_path, "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens, "cuts": set.cuts,
+            "dataset": self.config.dataset_path, "digest": self.dataset.to_string(), "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens, "cuts": set.cuts,
         });
         write_whole(self.run.path("data/fingerprint.json"), fingerprint.to_string().as_bytes())?;
         let root = self.run.root().to_path_buf();
@@ -208,7 +210,7 @@ impl Way<'_> {
             ("run", self.run.id().to_owned()),
             ("base", self.base.digest().to_string()),
             ("adapter", weights.to_string()),
-            ("dataset", Digest::of_file(&self.config.dataset_path)?.to_string()),
+            ("dataset", self.dataset.to_string()),
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ]
         .map(|(k, v)| (k.to_owned(), v));

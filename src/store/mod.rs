@@ -4,12 +4,14 @@ mod atomic;
 mod digest;
 mod interrupt;
 mod lock;
+mod regular;
 mod run;
 
 pub use atomic::{WholeFile, write_whole};
 pub use digest::{Digest, HashingWriter};
 pub use interrupt::Interrupt;
 pub use lock::Lock;
+pub use regular::{MAX_TEXT, read_regular, read_text};
 pub use run::{RunDir, StepRecord};
 
 use std::path::{Path, PathBuf};

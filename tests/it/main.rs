@@ -27,6 +27,7 @@ mod plan;
 mod program;
 mod refused;
 mod resume;
+mod shapes;
 mod survival;
 mod thinking;
 mod tiny;

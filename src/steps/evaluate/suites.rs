@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn texts_judge_nothing_and_are_no_fault() {
-        let text = |line| Record { line, content: Content::Text("t".into()), category: None };
+        let text = |line| Record::new(line, Content::Text("t".into()));
         let turns = vec![Message::new(Speaker::User, "u"), Message::new(Speaker::Assistant, "a")];
-        let chat = Record { line: 3, content: Content::Chat(turns), category: None };
+        let chat = Record::new(3, Content::Chat(turns));
         let bare = role(None);
         assert_eq!(names(&bare, &[text(1), text(2)]), [GENERAL]);
         assert_eq!(names(&bare, &[text(1), chat]), [HELD_OUT, GENERAL]);

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Inputs, Options, Step, Way};
 use crate::base::{Base, Source};
 use crate::config::{Delivery, Role, RunConfig};
-use crate::dataset::{self, Record};
+use crate::dataset::Record;
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::steps::evaluate;
@@ -19,7 +19,7 @@ pub(super) fn open<'a>(
     options: &'a Options,
 ) -> Result<Way<'a>, Failure> {
     // A fault of the data is heard before a fault of the daemon.
-    dataset::read(&config.dataset_path)?;
+    let dataset = data::read(config)?;
     let client = context.client()?;
     let embedded = client.capabilities()?.version.is_embedded_server();
     let base = context.open_base(&config.model_to_fine_tune)?;
@@ -31,7 +31,8 @@ pub(super) fn open<'a>(
     let (role, why_no_role) = find_role(context, config)?;
     let roles = context.roles()?;
     roles.iter().flat_map(|r| &r.warnings).for_each(|w| context.report.warn(w));
-    let (records, held_out) = records(context, config, role.as_ref(), &base)?;
+    data::say_notes(context, &dataset);
+    let (records, held_out) = records(context, config, role.as_ref(), &base, dataset.records)?;
     if let Some(role) = &role {
         let note = evaluate::check_suites(role, config, &base, (&held_out, &records))?;
         note.iter().for_each(|note| context.report.note(note));
@@ -39,6 +40,7 @@ pub(super) fn open<'a>(
     setup::check_evaluation(config, &held_out)?;
     let mut inputs = training::inputs(config, (&records, &held_out))?;
     inputs.insert("base".to_owned(), base.digest().to_string());
+    inputs.insert("dataset".to_owned(), dataset.digest.to_string());
     let id = run_id(config, &inputs);
     if let Some(resumed) = options.resumed.as_deref().filter(|r| r.file_name().is_none_or(|name| *name != *id)) {
         return Err(Failure::input(format!(
@@ -60,6 +62,7 @@ pub(super) fn open<'a>(
         embedded,
         run,
         inputs,
+        dataset: dataset.digest,
         records,
         held_out,
         role,
@@ -123,8 +126,8 @@ pub fn records(
     config: &RunConfig,
     role: Option<&Role>,
     base: &Base,
+    all: Vec<Record>,
 ) -> Result<(Vec<Record>, Vec<Record>), Failure> {
-    let all = dataset::read(&config.dataset_path)?;
     let all = data::served(context, all, base, config.system.as_deref());
     data::held_out(config, all, base, role.filter(|r| r.eval.is_empty()).map(|_| HELD_OUT))
 }

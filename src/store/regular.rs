@@ -1,0 +1,94 @@
+//! Reading files that somebody else may have made: regular files only, and never more than a limit.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error, ErrorKind, Read};
+use std::path::Path;
+
+use super::StoreError;
+
+/// Largest configuration file, suite or other small text file, in bytes.
+pub const MAX_TEXT: u64 = 64 << 20;
+
+/// The bytes of a regular file of at most `max` bytes. Devices, pipes and sockets are refused before they are read,
+/// because `/dev/zero` never ends and a pipe without a writer never starts.
+pub fn read_regular(action: &'static str, path: &Path, max: u64) -> Result<Vec<u8>, StoreError> {
+    bytes(path, max).map_err(|e| StoreError::new(action, path, e))
+}
+
+/// As [`read_regular`], as text in UTF-8.
+pub fn read_text(action: &'static str, path: &Path, max: u64) -> Result<String, StoreError> {
+    let bytes = read_regular(action, path, max)?;
+    String::from_utf8(bytes).map_err(|e| {
+        let (at, bytes) = (e.utf8_error().valid_up_to(), e.as_bytes());
+        let line = bytes[..at].iter().filter(|b| **b == b'\n').count() + 1;
+        let what = format!("line {line} is not UTF-8 (byte 0x{:02x}); save the file as UTF-8", bytes[at]);
+        StoreError::new(action, path, Error::new(ErrorKind::InvalidData, what))
+    })
+}
+
+fn bytes(path: &Path, max: u64) -> Result<Vec<u8>, Error> {
+    let file = open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        let (kind, what) = match meta.is_dir() {
+            true => (ErrorKind::IsADirectory, "it is a folder; expected a file"),
+            false => (ErrorKind::InvalidInput, "it is a pipe, socket or device; expected a regular file"),
+        };
+        return Err(Error::new(kind, what));
+    }
+    let too_large =
+        || Error::new(ErrorKind::FileTooLarge, format!("it has more than {max} bytes, the most that is read"));
+    if meta.len() > max {
+        return Err(too_large());
+    }
+    // The length of files below /proc is 0, and a file may grow while it is read.
+    let mut bytes = Vec::with_capacity(meta.len() as usize);
+    file.take(max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Without waiting for the other end of a named pipe.
+fn open(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_within_the_limit_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "abc").unwrap();
+        assert_eq!(read_text("reading", &path, 3).unwrap(), "abc");
+        let e = read_regular("reading", &path, 2).unwrap_err();
+        assert_eq!(e.source.kind(), ErrorKind::FileTooLarge);
+        std::fs::write(&path, b"a\nb\xff").unwrap();
+        let e = read_text("reading", &path, 99).unwrap_err().to_string();
+        assert!(e.contains("line 2 is not UTF-8 (byte 0xff)"), "{e}");
+        assert_eq!(read_regular("reading", dir.path(), 9).unwrap_err().source.kind(), ErrorKind::IsADirectory);
+        assert_eq!(read_regular("reading", &dir.path().join("x"), 9).unwrap_err().source.kind(), ErrorKind::NotFound);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn devices_and_pipes_end_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        for path in [Path::new("/dev/zero"), &pipe] {
+            let e = read_regular("reading", path, 1 << 20).unwrap_err();
+            assert_eq!(e.source.kind(), ErrorKind::InvalidInput, "{e}");
+        }
+        // Its length reads as 0.
+        assert!(!read_regular("reading", Path::new("/proc/self/status"), 1 << 20).unwrap().is_empty());
+    }
+}
