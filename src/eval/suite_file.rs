@@ -202,6 +202,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_suite_that_is_no_text_is_refused_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.jsonl");
+        std::fs::write(&path, b"{\"prompt\": \"a\", \"expected\": \"b\"}\n{\"prompt\": \"\xff\"}\n").unwrap();
+        let e = Suite::read(&path).unwrap_err().to_string();
+        assert!(e.contains("s.jsonl") && e.contains("line 2 is not UTF-8"), "{e}");
+        if cfg!(target_os = "linux") {
+            let e = Suite::read(Path::new("/dev/zero")).unwrap_err().to_string();
+            assert!(e.contains("expected a regular file"), "{e}");
+        }
+        let e = Suite::parse(&"x\n".repeat(1000), "s").unwrap_err().to_string();
+        assert!(e.contains("1000 faults") && e.ends_with("and 980 more"), "{e}");
+    }
+
+    #[test]
     fn both_shapes_are_read() {
         let text = "\u{feff}{\"id\": 7, \"prompt\": \"Capital of France?\", \"keywords\": [\"paris\"], \"category\": \"geo\", \"must_pass\": true}\r\n\n\
                     {\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u\"}], \"expected\": [\"a\", \"b\"], \"normalise\": \"squad\", \"cluster\": \"k\"}\n";

@@ -19,7 +19,7 @@ fn smollm2() -> (ChatTemplate, Tokenizer) {
 }
 
 fn chat(line: usize, messages: Vec<Message>) -> Record {
-    Record { line, content: Content::Chat(messages), category: None }
+    Record::new(line, Content::Chat(messages))
 }
 
 fn cases() -> Vec<serde_json::Value> {
@@ -84,7 +84,7 @@ fn what_is_cut_is_reported_and_its_end_is_not_trained() {
 #[test]
 fn a_text_is_trained_whole() {
     let (_, tokenizer) = smollm2();
-    let record = Record { line: 1, content: Content::Text("a plain text".into()), category: None };
+    let record = Record::new(1, Content::Text("a plain text".into()));
     let got = encode(&[record], None, &tokenizer, 4096).unwrap();
     let example = &got.examples[0];
     assert_eq!(example.ids.last().copied(), tokenizer.eos());

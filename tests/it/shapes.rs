@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::program::Place;
+use crate::program::{Ended, Place};
 use crate::tiny;
 
 const GOOD: &str =
@@ -144,8 +144,6 @@ fn hostile_configs_and_suites_end_at_once_with_a_reason() {
     ] {
         place.run(&["train", "--config", config]).says(3, words);
     }
-    bytes(&place, "suite.jsonl", b"{\"prompt\": \"a\", \"expected\": \"b\"}\n{\"prompt\": \"\xff\"}\n");
-    place.run(&["eval", "--model", "x", "--suite", "suite.jsonl"]).says(3, &["suite.jsonl", "line 2 is not UTF-8"]);
     // The home folder is the place itself.
     place.write("c.yaml", "model_to_fine_tune: x\ndataset_path: ~/d.jsonl\noutput: ~/o\n");
     place.write("d.jsonl", "nothing");
@@ -153,4 +151,36 @@ fn hostile_configs_and_suites_end_at_once_with_a_reason() {
     place.run(&["run", "c.yaml"]).says(3, &["output_model_name is missing"]);
     place.write("c.yaml", "model_to_fine_tune: x\noutput_model_name: y\ndataset_path: [~/d.jsonl]\n");
     place.run(&["run", "c.yaml"]).says(3, &[&said, "line 1: is not JSON"]);
+}
+
+#[test]
+fn a_dataset_that_is_edited_during_training_keeps_the_digest_of_what_was_read() {
+    let base = tiny::LLAMA3.folder();
+    let place = Place::new();
+    let line = |n: usize| format!("{{\"prompt\": \"w{n}\", \"completion\": \"x\"}}\n");
+    let text: String = (0..8).map(line).collect();
+    let path = place.write("d.jsonl", &text);
+    let read = tunesmith::store::Digest::of_bytes(text.as_bytes()).to_string();
+    let mut command = place.command(&["run", "--embedded", "--until", "export", "--dataset", "d.jsonl"]);
+    command.args(["--base-model", base.path().to_str().unwrap(), "--output-model-name", "tuned:v1"]);
+    command.args(["--max-steps", "300", "--batch-size", "1", "--replay", "off"]);
+    let running = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let metrics = || {
+        let runs = std::fs::read_dir(place.path("runs")).ok()?;
+        runs.flatten().map(|run| run.path().join("metrics.jsonl")).find(|path| path.is_file())
+    };
+    let started = std::time::Instant::now();
+    while metrics().is_none() && started.elapsed().as_secs() < 120 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let run = metrics().expect("a training that has begun");
+    let run = run.parent().unwrap();
+    assert!(!run.join("gguf").join("model-keep.gguf").exists(), "it was exported before the dataset could be edited");
+    std::fs::write(&path, line(99)).unwrap();
+    let ended = Ended::of(&running.wait_with_output().unwrap());
+    ended.says(0, &[]);
+    let file = tunesmith::gguf::Gguf::open(&run.join("gguf/model-keep.gguf")).unwrap();
+    assert_eq!(file.str("tunesmith.dataset").unwrap(), read);
+    let manifest = std::fs::read_to_string(run.join("manifest.json")).unwrap();
+    assert!(manifest.contains(&read), "{manifest}");
 }
