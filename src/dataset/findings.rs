@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::json::plain;
 use super::turns::kind;
 
 /// Distinct unknown keys that are kept of one record.
@@ -33,7 +34,7 @@ impl Findings {
     pub fn ignore(&mut self, object: &Map<String, Value>, prefix: &str, known: impl Fn(&str) -> bool) {
         for (key, value) in object {
             if !known(key) && !value.is_null() && self.ignored.len() < MAX_IGNORED {
-                self.ignored.insert(format!("{prefix}{}", key.chars().take(60).collect::<String>()));
+                self.ignored.insert(format!("{prefix}{}", plain(key)));
             }
         }
     }

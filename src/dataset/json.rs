@@ -52,6 +52,18 @@ pub fn shown(text: &str) -> String {
     }
 }
 
+/// A key of somebody else's as it stands in a message: cut, and without control characters.
+pub fn plain(key: &str) -> String {
+    key.chars()
+        .take(MAX_SHOWN)
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_debug());
+            let itself = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(itself)
+        })
+        .collect()
+}
+
 /// What serde_json says, in words that name the usual mistakes.
 fn reason(e: &serde_json::Error, text: &str) -> String {
     let said = e.to_string();
@@ -72,6 +84,7 @@ fn reason(e: &serde_json::Error, text: &str) -> String {
         () if said.contains("hex escape") => {
             "; \\ud800 to \\udfff are halves of a surrogate pair and need the other half"
         }
+        () if said.contains("trailing characters") && at.starts_with(',') => "; remove the comma after the object",
         () if said.contains("recursion limit") => "; at most 127 levels are read",
         () => "",
     };
@@ -90,8 +103,8 @@ impl Trail<'_> {
     fn text(&self) -> String {
         match self {
             Self::Root => String::new(),
-            Self::Key(Self::Root, key) => key.chars().take(MAX_SHOWN).collect(),
-            Self::Key(before, key) => format!("{}.{}", before.text(), key.chars().take(MAX_SHOWN).collect::<String>()),
+            Self::Key(Self::Root, key) => plain(key),
+            Self::Key(before, key) => format!("{}.{}", before.text(), plain(key)),
             Self::Index(before, index) => format!("{}[{index}]", before.text()),
         }
     }
@@ -225,6 +238,7 @@ mod tests {
             (r#"{"a": 1,}"#, "trailing comma"),
             (r#"{"a": "\ud800"}"#, "surrogate"),
             (r#"{"a": 1} {"b": 2}"#, "trailing characters"),
+            (r#"{"a": 1},"#, "remove the comma"),
         ] {
             let e = parse(text).unwrap_err();
             assert!(e.contains(part) && e.contains("column") && !e.contains("line"), "{text}: {e}");

@@ -16,6 +16,7 @@ mod split;
 mod table;
 mod turns;
 
+pub use json::{Parsed as ParsedJson, parse as parse_json};
 pub use lines::parse;
 pub use source::{ReadOptions, read};
 pub use split::{Warning, split, warnings};

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::findings::Findings;
+use super::json::{plain, shown};
 use super::turns::{self, Turn};
 use super::{Content, Place, Record, mask, refused};
 use crate::chat::{Message, Role};
@@ -46,11 +47,13 @@ fn shape_of(object: &Map<String, Value>, wanted: Option<Shape>, findings: &mut F
         // What the record is instead has been said.
         ([], _) if !findings.faults.is_empty() => None,
         ([], _) => {
-            let keys: Vec<String> = object.keys().take(12).map(|k| k.chars().take(60).collect()).collect();
+            let keys: Vec<String> = object.keys().take(12).map(|k| plain(k)).collect();
             let lists =
                 object.iter().find(|(_, v)| matches!(v, Value::Array(items) if items.iter().any(Value::is_object)));
             let nested = match lists {
-                Some((key, _)) if !refused::known(key) => format!("; to read the list in it: jq -c '.[{key:?}][]'"),
+                Some((key, _)) if !refused::known(key) => {
+                    format!("; to read the list in it: jq -c '.[{}][]'", shown(key))
+                }
                 _ => String::new(),
             };
             let keys = if keys.is_empty() { "nothing".into() } else { keys.join(", ") };
@@ -281,6 +284,7 @@ mod tests {
     fn every_fault_of_a_line_is_said() {
         let cases: &[(&str, &[&str])] = &[
             (r#"{"question":"q","answer":"a"}"#, &["it holds question, answer"]),
+            (r#"{"\u001b[2Ja":1}"#, &["it holds \\u{1b}[2Ja;"]),
             (r#"{"text":"t","messages":[]}"#, &["messages and text"]),
             (r#"{"messages":[]}"#, &["messages is empty"]),
             (r#"{"messages":[{"role":"user","content":"u"}]}"#, &["no assistant message"]),

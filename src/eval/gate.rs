@@ -226,8 +226,7 @@ fn holds(pass: &Option<bool>, score: Option<f64>) -> bool {
 }
 
 fn overlap(s: &Judgement<'_>) -> Option<String> {
-    let shown: Vec<String> =
-        s.overlaps.iter().map(|o| format!("{} = line {} of the dataset", o.case, o.line)).collect();
+    let shown: Vec<String> = s.overlaps.iter().map(|o| format!("{} = {} of the dataset", o.case, o.place)).collect();
     let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
     listed(
         &s.judged.suite,
@@ -319,7 +318,7 @@ mod tests {
         let mut m = good();
         m.cases.iter_mut().for_each(|c| c.identical = true);
         fails(&m, "no effect");
-        let leak = [Overlap { case: "c1".into(), line: 7, likeness: 1.0 }];
+        let leak = [Overlap { case: "c1".into(), place: "line 7".into(), likeness: 1.0 }];
         assert_eq!(decide(&good(), Goal::Improve, 0.05, &leak, None).decision, Decision::Fail);
         assert_eq!(
             decide(&good(), Goal::Improve, 0.05, &[], Some("--limit 40".into())).decision,

@@ -120,7 +120,7 @@ fn case_of_record(record: &Record) -> Option<Case> {
         return None;
     }
     Some(Case {
-        id: format!("line-{}", record.place.number),
+        id: record.place.to_string().replace(' ', "-"),
         messages: before,
         expected: vec![messages[at].content.clone()],
         keywords: Vec::new(),

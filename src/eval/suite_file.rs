@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::chat::{Message, Role};
+use crate::dataset::parse_json;
 use crate::store::{Digest, MAX_TEXT, read_text};
 
 use super::fault::{EvalError, Fault};
@@ -73,14 +74,18 @@ impl Reader {
     }
 
     fn case(&mut self, line: &str, number: usize) -> Case {
-        let map = match serde_json::from_str(line) {
+        let parsed = parse_json(line);
+        if let Ok(parsed) = &parsed {
+            parsed.duplicates.iter().for_each(|what| self.fault(what));
+        }
+        let map = match parsed.map(|parsed| parsed.value) {
             Ok(Value::Object(map)) => map,
             Ok(_) => {
                 self.fault("a JSON object is wanted, like {\"prompt\": \"…\", \"expected\": \"…\"}");
                 Map::new()
             }
             Err(e) => {
-                self.fault(format!("not JSON: {e}"));
+                self.fault(e);
                 Map::new()
             }
         };

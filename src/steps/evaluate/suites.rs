@@ -94,8 +94,8 @@ pub fn check_suites(
         if let Some(first) = shared.first() {
             let (n, name) = (shared.len(), &suite.name);
             return Err(Failure::input(format!(
-                "{n} prompts of the suite {name} stand in the training data too; the first: {} (line {})",
-                first.case, first.line
+                "{n} prompts of the suite {name} stand in the training data too; the first: {} ({})",
+                first.case, first.place
             ))
             .hint("take them out of one of the two: a suite that was trained on measures memory"));
         }
