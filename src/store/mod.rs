@@ -2,6 +2,8 @@
 
 mod atomic;
 mod digest;
+mod identity;
+mod inputs;
 mod interrupt;
 mod lock;
 mod regular;
@@ -9,6 +11,8 @@ mod run;
 
 pub use atomic::{WholeFile, write_whole};
 pub use digest::{Digest, HashingWriter};
+pub use identity::Identity;
+pub use inputs::{Inputs, OverwriteError};
 pub use interrupt::Interrupt;
 pub use lock::Lock;
 pub use regular::{MAX_TEXT, read_regular, read_text};

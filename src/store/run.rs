@@ -107,6 +107,20 @@ impl RunDir {
     pub fn step(&self, step: &str) -> Option<&StepRecord> {
         self.manifest.steps.get(step)
     }
+
+    /// What another run's manifest records of a step; None where that folder has no manifest, or not this step.
+    pub fn recorded(root: &Path, step: &str) -> Result<Option<StepRecord>, StoreError> {
+        let manifest = read_manifest(&root.join("manifest.json"))?;
+        Ok(manifest.and_then(|mut m| m.steps.remove(step)))
+    }
+}
+
+impl StepRecord {
+    /// Names of inputs that differ from these, in alphabetical order.
+    pub fn changed(&self, inputs: &BTreeMap<String, String>) -> Vec<String> {
+        let names: std::collections::BTreeSet<_> = self.inputs.keys().chain(inputs.keys()).collect();
+        names.into_iter().filter(|name| self.inputs.get(*name) != inputs.get(*name)).cloned().collect()
+    }
 }
 
 fn read_manifest(path: &Path) -> Result<Option<Manifest>, StoreError> {
@@ -149,6 +163,11 @@ mod tests {
         let run = RunDir::open(&root, "r").unwrap();
         assert!(run.done("train", &inputs).unwrap());
         assert!(!run.done("train", &BTreeMap::new()).unwrap());
+        let record = RunDir::recorded(&root, "train").unwrap().unwrap();
+        assert_eq!(record.changed(&inputs), Vec::<String>::new());
+        assert_eq!(record.changed(&BTreeMap::from([("base".to_owned(), "sha256:2".to_owned())])), ["base", "data"]);
+        assert!(RunDir::recorded(&root, "export").unwrap().is_none());
+        assert!(RunDir::recorded(dir.path(), "train").unwrap().is_none());
         std::fs::write(run.path("out"), b"torn").unwrap();
         assert!(!run.done("train", &inputs).unwrap());
         drop(run);
