@@ -9,37 +9,51 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 
 use super::order::b_in_hf;
 use super::targets::names;
-use super::{Adapter, Hf, LoraConfig, LoraError, Pair, Stored, TargetModules, module, peft};
+use super::{Adapter, Hf, LoraConfig, LoraError, Pair, Stored, TargetModules, mlx, module, peft};
 use crate::store::{StoreError, WholeFile, write_whole};
 use crate::weights::{LinearId, ModelConfig, Site, Weights};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
 
-/// The base an adapter's folder names (`base_model_name_or_path`).
+/// Whose layout a folder has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    Peft,
+    Mlx,
+}
+
+/// The base that an adapter's folder names: PEFT's `base_model_name_or_path`, mlx-lm's `model`.
 pub fn base_name(folder: &Path) -> Result<String, LoraError> {
     let path = folder.join(CONFIG);
     let bad = |reason: String| LoraError::Bad { path: path.display().to_string(), reason };
     let text = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
-    let name = value.get("base_model_name_or_path").and_then(serde_json::Value::as_str).filter(|n| !n.is_empty());
+    let of_key = |key: &str| value.get(key).and_then(serde_json::Value::as_str).filter(|n| !n.is_empty());
+    let mlx = value.as_object().is_some_and(mlx::is_config);
+    let name = of_key("base_model_name_or_path").or_else(|| of_key("model").filter(|_| mlx));
     name.map(str::to_owned).ok_or_else(|| bad("names no base (base_model_name_or_path): give --base-model".to_owned()))
 }
 
 impl Adapter<Hf> {
-    /// Reads PEFT's folder: F32, F16 or BF16, keys with or without `.default`, shapes checked against the model. Its
-    /// targets are the paths of the pairs that are there.
+    /// Reads the folder of PEFT or mlx-lm: F32, F16 or BF16, keys with or without `.default`, shapes checked against the
+    /// model. Its targets are the paths of the pairs that are there.
     pub fn load(folder: &Path, model: &ModelConfig) -> Result<Self, LoraError> {
         let path = folder.join(CONFIG);
         let text = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
-        let said = peft::read(&path, &text)?;
-        let path = folder.join(TENSORS);
+        let (said, layout, tensors) = match serde_json::from_slice(&text) {
+            Ok(serde_json::Value::Object(fields)) if mlx::is_config(&fields) => {
+                (mlx::read(&path, &fields)?, Layout::Mlx, mlx::TENSORS)
+            }
+            _ => (peft::read(&path, &text)?, Layout::Peft, TENSORS),
+        };
+        let path = folder.join(tensors);
         if !path.exists() && folder.join("adapter_model.bin").exists() {
             let reason = "is missing, and adapter_model.bin is a Python pickle, which is not read: save it with safe_serialization=True";
             return Err(LoraError::Bad { path: path.display().to_string(), reason: reason.to_owned() });
         }
         let bytes = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
-        parse(&said, &bytes, model).map_err(|e| match e {
+        parse(&said, layout, &bytes, model).map_err(|e| match e {
             LoraError::Config(reason) => LoraError::Bad { path: path.display().to_string(), reason },
             other => other,
         })
@@ -127,20 +141,24 @@ impl View for Floats<'_> {
 
 type Half = BTreeMap<LinearId, Vec<f32>>;
 
-fn parse(said: &LoraConfig, bytes: &[u8], model: &ModelConfig) -> Result<Adapter<Hf>, LoraError> {
+fn parse(said: &LoraConfig, layout: Layout, bytes: &[u8], model: &ModelConfig) -> Result<Adapter<Hf>, LoraError> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| fault(format!("is no whole safetensors file ({e})")))?;
     let (mut a, mut b) = (Half::new(), Half::new());
     for (name, tensor) in file.iter() {
-        let (id, half) = key(name).filter(|(id, _)| id.layer < model.layers).ok_or_else(|| unknown(name, model))?;
+        let (id, half) = key(layout, name).filter(|(id, _)| id.layer < model.layers).ok_or_else(|| unknown(name, model))?;
         let ((rows, cols), rank) = (model.shape(id.site), said.rank_of(id));
-        let (expected, side) = if half == 'A' { ([rank, cols], &mut a) } else { ([rows, rank], &mut b) };
+        let (shape, side) = if half == 'A' { ([rank, cols], &mut a) } else { ([rows, rank], &mut b) };
+        let expected = if layout == Layout::Mlx { [shape[1], shape[0]] } else { shape };
         if tensor.shape() != expected {
             return Err(fault(format!(
-                "{name} is {:?}, but the base and the rank want {expected:?}: is it another base's?",
+                "{name} is {:?}, but this base and the rank need {expected:?}: the adapter belongs to another base",
                 tensor.shape()
             )));
         }
-        let values = floats(name, &tensor).map_err(fault)?;
+        let mut values = floats(name, &tensor).map_err(fault)?;
+        if layout == Layout::Mlx {
+            values = mlx::transposed(&values, expected[0], expected[1]);
+        }
         if side.insert(id, values).is_some() {
             return Err(fault(format!("{name} is there twice, with and without \".default\"")));
         }
@@ -167,14 +185,15 @@ fn unknown(name: &str, model: &ModelConfig) -> LoraError {
     ))
 }
 
-/// `[base_model.model.]model.layers.N.self_attn.q_proj.lora_A[.default].weight`
-fn key(name: &str) -> Option<(LinearId, char)> {
+/// `[base_model.model.]model.layers.N.self_attn.q_proj.lora_A[.default].weight`; of mlx-lm
+/// `model.layers.N.self_attn.q_proj.lora_a`.
+fn key(layout: Layout, name: &str) -> Option<(LinearId, char)> {
     let name = name.strip_prefix("base_model.model.").unwrap_or(name);
     let (layer, rest) = name.strip_prefix("model.layers.")?.split_once('.')?;
     let site = Site::ALL.into_iter().find(|s| rest.strip_prefix(s.hf()).is_some_and(|r| r.starts_with(".lora_")))?;
-    let half = match &rest[site.hf().len()..] {
-        ".lora_A.weight" | ".lora_A.default.weight" => 'A',
-        ".lora_B.weight" | ".lora_B.default.weight" => 'B',
+    let half = match (layout, &rest[site.hf().len()..]) {
+        (Layout::Peft, ".lora_A.weight" | ".lora_A.default.weight") | (Layout::Mlx, ".lora_a") => 'A',
+        (Layout::Peft, ".lora_B.weight" | ".lora_B.default.weight") | (Layout::Mlx, ".lora_b") => 'B',
         _ => return None,
     };
     Some((LinearId { layer: layer.parse().ok()?, site }, half))

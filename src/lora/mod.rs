@@ -4,7 +4,9 @@ mod config;
 mod delta;
 mod disk;
 mod init;
+mod mlx;
 mod order;
+mod origin;
 mod pattern;
 mod peft;
 mod targets;
@@ -13,6 +15,7 @@ pub(crate) mod tests;
 
 pub use disk::{Floats, base_name, save_floats};
 pub use order::{b_in_hf, ggml_row_of_hf, hf_row_of_ggml, permute_rows, unpermute_rows};
+pub use origin::{ORIGIN, Origin, weights_in_manifest};
 pub use pattern::Pattern;
 pub use targets::{TargetModules, module};
 

@@ -11,28 +11,32 @@ use super::{LoraConfig, LoraError, Pattern, TargetModules};
 /// The PEFT release whose layout is written.
 const PEFT_VERSION: &str = "0.21.2";
 
-const MERGE: &str = "merge it into its base with PEFT and give the merged folder as the base";
+const MERGE: &str = "merge it into its base with PEFT (merge_and_unload) and give the merged folder as the base";
 const RETRAIN: &str = "train it again without";
 
-/// Fields that change the arithmetic when they are set.
+/// Fields that change the arithmetic when they are set. MERGE stands only where PEFT's merge_and_unload does it.
 const REFUSED: [(&str, &str); 17] = [
     ("use_dora", MERGE),
-    ("use_qalora", MERGE),
+    ("use_qalora", "PEFT does not merge QALoRA: train it again without"),
     ("use_bdlora", MERGE),
-    ("lora_bias", MERGE),
+    (
+        "lora_bias",
+        "it adds a bias to every layer that it adapts, and PEFT merges it only into layers that have a bias of their own, \
+         which most have not: train it again with lora_bias=False",
+    ),
     ("modules_to_save", RETRAIN),
     ("trainable_token_indices", RETRAIN),
     ("target_parameters", MERGE),
-    ("layer_replication", MERGE),
+    ("layer_replication", "PEFT does not merge replicated layers: train it again without"),
     ("fan_in_fan_out", MERGE),
-    ("alora_invocation_tokens", RETRAIN),
-    ("megatron_config", MERGE),
-    ("arrow_config", MERGE),
+    ("alora_invocation_tokens", "it applies to a part of each prompt only, so that it can't be merged: train it again without"),
+    ("megatron_config", RETRAIN),
+    ("arrow_config", "a router chooses among adapters for each token, so that it can't be merged: give one of its adapters"),
     ("kasa_config", MERGE),
     ("monteclora_config", MERGE),
     ("corda_config", MERGE),
     ("lora_ga_config", MERGE),
-    ("velora_config", RETRAIN),
+    ("velora_config", MERGE),
 ];
 
 /// Fields that say where the adapter comes from or how it was made, not what it computes.
@@ -96,18 +100,32 @@ fn refuse(path: &Path, fields: &Map<String, Value>) -> Result<(), LoraError> {
     let unsupported =
         |field: String, remedy| LoraError::Unsupported { path: path.display().to_string(), field, remedy };
     if fields.get("peft_type").and_then(Value::as_str) != Some("LORA") {
-        let said = fields.get("peft_type").map_or("nothing".to_owned(), brief);
-        return Err(unsupported(format!("peft_type {said}"), "only \"LORA\" can be read"));
+        let said = fields.get("peft_type").map_or("missing".to_owned(), brief);
+        return Err(unsupported(
+            format!("peft_type {said}"),
+            "only peft_type \"LORA\" and adapters of mlx-lm can be read",
+        ));
     }
     if let Some(bias) = fields.get("bias").filter(|b| set(b) && b.as_str() != Some("none")) {
-        return Err(unsupported(format!("bias {}", brief(bias)), "train it again with bias \"none\""));
+        return Err(unsupported(
+            format!("bias {}", brief(bias)),
+            "it also trains biases of the base, which lie beside A and B: train it again with bias \"none\", or merge it into \
+             its base with PEFT (merge_and_unload) and give the merged folder as the base",
+        ));
     }
     // These initialisations change the base's weights too, so ΔW alone is not the tune.
     let init = fields.get("init_lora_weights").and_then(Value::as_str).unwrap_or("");
-    if ["pissa", "olora", "corda", "loftq", "lora_ga"].iter().any(|p| init.starts_with(p)) {
+    let kind = init.to_ascii_lowercase();
+    if ["pissa", "olora", "corda", "lora_ga"].iter().any(|p| kind.starts_with(p)) {
         return Err(unsupported(
-            format!("init_lora_weights {init:?}"),
-            "save it with path_initial_model_for_weight_conversion",
+            format!("init_lora_weights {init:?}, which changes the base's weights too"),
+            "save it from PEFT with path_initial_model_for_weight_conversion, which makes it plain LoRA",
+        ));
+    }
+    if kind.starts_with("loftq") {
+        return Err(unsupported(
+            format!("init_lora_weights {init:?}, which belongs to a base quantised by LoftQ"),
+            "PEFT has no conversion of it: train it again with init_lora_weights=True",
         ));
     }
     for (name, value) in fields.iter().filter(|(_, v)| set(v)) {
@@ -115,7 +133,8 @@ fn refuse(path: &Path, fields: &Map<String, Value>) -> Result<(), LoraError> {
             return Err(unsupported(name.clone(), remedy));
         }
         if !HARMLESS.contains(&name.as_str()) {
-            return Err(unsupported(format!("{name} = {}, which this version does not know", brief(value)), MERGE));
+            let field = format!("{name} = {}, which this version does not know", brief(value));
+            return Err(unsupported(field, "train it again without, or use a version that knows it"));
         }
     }
     Ok(())
@@ -194,6 +213,7 @@ mod tests {
             (json!({"layer_replication": [[0, 4]]}), "layer_replication"),
             (json!({"fan_in_fan_out": true}), "fan_in_fan_out"),
             (json!({"peft_type": "IA3"}), "IA3"),
+            (json!({"init_lora_weights": "loftq"}), "no conversion"),
             (json!({"a_field_of_tomorrow": {"x": 1}}), "a_field_of_tomorrow"),
             (json!({"r": 0}), "r is no whole number"),
             (json!({"r": 1e300}), "r is no whole number"),
@@ -205,6 +225,28 @@ mod tests {
             let said = read_with(change.clone()).unwrap_err().to_string();
             assert!(said.contains(named) && said.contains("adapter_config.json"), "{change}: {said}");
         }
+    }
+
+    #[test]
+    fn no_remedy_is_one_that_peft_refuses() {
+        // PEFT 0.20 raises an error when it is to merge these.
+        for change in [
+            json!({"lora_bias": true}),
+            json!({"use_qalora": true}),
+            json!({"layer_replication": [[0, 4]]}),
+            json!({"alora_invocation_tokens": [1]}),
+            json!({"arrow_config": {"top_k": 3}}),
+        ] {
+            let said = read_with(change.clone()).unwrap_err().to_string();
+            assert!(!said.contains("merge_and_unload"), "{change}: {said}");
+        }
+        let said = read_with(json!({"lora_bias": true})).unwrap_err().to_string();
+        assert!(said.contains("only into layers that have a bias") && said.contains("lora_bias=False"), "{said}");
+        for kind in ["lora_only", "all"] {
+            let said = read_with(json!({"bias": kind})).unwrap_err().to_string();
+            assert!(said.contains(kind) && said.contains("biases of the base"), "{said}");
+        }
+        assert!(read_with(json!({"use_dora": true})).unwrap_err().to_string().contains("merge_and_unload"));
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn faults_are_named() {
     let e = said(&|f| rewrite(f, Dtype::I32, keep, |v| (v as i32).to_le_bytes().to_vec()));
     assert!(e.contains("I32"), "{e}");
     let e = said(&|f| edit_config(f, serde_json::json!({"r": 4})));
-    assert!(e.contains("want"), "{e}");
+    assert!(e.contains("need"), "{e}");
     let e = said(&|f| std::fs::remove_file(f.join(CONFIG)).unwrap());
     assert!(e.contains(CONFIG), "{e}");
     let e = said(&|f| std::fs::rename(f.join(TENSORS), f.join("adapter_model.bin")).unwrap());
@@ -148,4 +148,34 @@ fn pairs_of_other_ranks_and_scales_are_saved_and_loaded() {
         let found = f64::from(adapter.delta(id).unwrap()[cols + 1]);
         assert!((found - scale * exact).abs() < 1e-4, "{id:?}: {found} is not {}", scale * exact);
     }
+}
+
+#[test]
+fn an_adapter_of_mlx_lm_is_the_same_adapter() {
+    let (folder, model, adapter) = saved();
+    let peft = std::fs::read(folder.path().join(TENSORS)).unwrap();
+    let mlx = tempfile::tempdir().unwrap();
+    let file = SafeTensors::deserialize(&peft).unwrap();
+    let tensors: Vec<_> = file
+        .iter()
+        .map(|(name, tensor)| {
+            let [rows, columns] = *tensor.shape() else { panic!("{name}") };
+            let values = floats(name, &tensor).unwrap();
+            let name = name.replace("base_model.model.", "").replace(".lora_A.weight", ".lora_a");
+            let values = mlx::transposed(&values, rows, columns);
+            (name.replace(".lora_B.weight", ".lora_b"), Floats { values: values.into(), shape: vec![columns, rows] })
+        })
+        .collect();
+    save_floats(&mlx.path().join("adapters.safetensors"), tensors, None).unwrap();
+    let config = serde_json::json!({"fine_tune_type": "lora", "model": "org/base", "num_layers": 2, "lora_parameters":
+        {"rank": adapter.config.rank, "scale": adapter.config.scale(), "dropout": 0.0}});
+    std::fs::write(mlx.path().join(CONFIG), config.to_string()).unwrap();
+    let loaded = Adapter::load(mlx.path(), &model).unwrap();
+    assert_eq!(loaded.pairs, adapter.pairs);
+    assert_eq!((loaded.config.rank, loaded.config.alpha), (adapter.config.rank, adapter.config.alpha));
+    assert_eq!(base_name(mlx.path()).unwrap(), "org/base");
+    // A PEFT layout under that config is not taken for one.
+    std::fs::write(mlx.path().join("adapters.safetensors"), peft).unwrap();
+    let e = Adapter::load(mlx.path(), &model).unwrap_err().to_string();
+    assert!(e.contains("lora_") && e.contains("adapters.safetensors"), "{e}");
 }
