@@ -1,11 +1,14 @@
 //! Where a base comes from: an HF folder, a GGUF file, a name in Ollama's store, the shortcut registry.
 
+mod hub;
+mod identity;
 mod open;
 mod package;
 mod resolve;
 mod shortcuts;
 mod template;
 
+pub use hub::{is_id as is_hub_id, ollama_name};
 pub use package::{Package, fetch_package};
 pub use resolve::Resolver;
 pub use shortcuts::{SHORTCUTS, Shortcut};
@@ -14,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use crate::chat::ChatTemplate;
-use crate::store::Digest;
+use crate::store::{Digest, Identity, Inputs};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
 
@@ -61,11 +64,16 @@ pub enum BaseError {
 #[derive(Debug)]
 pub struct Base {
     pub name: String,
+    /// The Hugging Face id, where the base is a snapshot of the hub's cache.
+    pub hub_id: Option<String>,
     pub source: Source,
     pub weights: Weights,
     pub tokenizer: Tokenizer,
     pub template: ChatTemplate,
-    digest: Arc<OnceLock<Digest>>,
+    /// Digest of the GGUF file, or of the folder's weight files.
+    weights_digest: Arc<OnceLock<Digest>>,
+    /// The parts of the identity that were read from files when the base was opened.
+    files: Identity,
     /// What the store's model says beside its weights (Go template, parameters, system, licence).
     pub go_template: Option<String>,
     pub parameters: Vec<(String, String)>,
@@ -73,21 +81,64 @@ pub struct Base {
     pub license: Vec<String>,
     pub renderer: Option<String>,
     pub parser: Option<String>,
-    /// Turns that Ollama puts before every conversation (MESSAGE).
-    pub messages: usize,
+    /// Turns that Ollama puts before every conversation (MESSAGE): role and content.
+    pub messages: Vec<(String, String)>,
 }
 
 impl Base {
-    /// SHA-256 of the GGUF file, or [`Digest::of_parts`] of the folder's weight files: as its store says, or computed when
-    /// it is first asked for.
-    pub fn digest(&self) -> Digest {
-        *self.digest.get_or_init(|| open::files_digest(&self.weights))
+    /// How to name this base so that it is found from any working folder: its Hugging Face id, its name in Ollama, or
+    /// its absolute path.
+    pub fn reference(&self) -> String {
+        match (&self.hub_id, &self.source) {
+            (Some(id), _) => id.clone(),
+            (None, Source::Ollama { name, .. }) => name.clone(),
+            (None, Source::HfFolder(path) | Source::GgufFile(path)) => {
+                let absolute = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+                absolute.unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+        }
     }
 
-    /// Begins to compute what [`Base::digest`] will give, beside other work.
+    /// The files that it was opened from, for commands that write: none of them may be the output.
+    pub fn inputs(&self) -> Inputs {
+        let mut inputs = Inputs::default();
+        let (Source::HfFolder(path) | Source::GgufFile(path) | Source::Ollama { gguf: path, .. }) = &self.source;
+        inputs.add("the base", path);
+        inputs
+    }
+
+    /// Whether Ollama renders this base's own TEMPLATE as training renders examples; true where there is none.
+    pub fn is_served_as_trained(&self) -> bool {
+        self.template_note().is_none()
+    }
+
+    /// Which template is trained and served, where that is not the one that Ollama uses for this base now.
+    pub fn template_note(&self) -> Option<String> {
+        const USED: &str = "trained and served is the chat template of its file";
+        if let Some(renderer) = &self.renderer {
+            return Some(format!("{USED}; Ollama's RENDERER {renderer}, which it uses for the base, is not: it has no text to compare"));
+        }
+        let fault = self.template.verify_go(self.go_template.as_ref()?).err()?;
+        Some(format!("{USED}; the TEMPLATE that Ollama uses for the base differs from it and is not: {fault}"))
+    }
+
+    /// What this base is, part by part. Everything that is trained, exported or proved depends on it.
+    pub fn identity(&self) -> Identity {
+        let mut identity = identity::complete(self);
+        identity.set(Identity::WEIGHTS, self.weights_digest());
+        identity
+    }
+
+    /// SHA-256 of the GGUF file (the name of its blob in Ollama's store), or [`Digest::of_parts`] of the folder's weight
+    /// files: known from the store, or computed at the first call.
+    pub fn weights_digest(&self) -> Digest {
+        *self.weights_digest.get_or_init(|| open::files_digest(&self.weights))
+    }
+
+    /// Starts to compute [`Base::weights_digest`] on a thread of its own.
     pub fn begin_digest(&self) {
-        if self.digest.get().is_none() {
-            let (digest, weights) = (self.digest.clone(), self.weights.clone());
+        if self.weights_digest.get().is_none() {
+            let (digest, weights) = (self.weights_digest.clone(), self.weights.clone());
             let compute = move || {
                 digest.get_or_init(|| open::files_digest(&weights));
             };

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use super::resolve::{Found, untrainable};
 use super::template::{self, Template};
-use super::{Base, BaseError, Resolver, Source};
+use super::{Base, BaseError, Resolver, Source, identity};
 use crate::chat::{ChatTemplate, SpecialTokens};
 use crate::gguf::{Gguf, Value};
 use crate::ollama::StoredModel;
-use crate::store::Digest;
+use crate::store::{Digest, Identity};
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Weights, WeightsError};
 
@@ -20,6 +20,7 @@ impl Resolver {
             Found::Folder(path) => folder(name, &path),
             Found::File(path) => gguf(name, Source::GgufFile(path.clone()), (&path, None), None),
             Found::Stored(model) => stored(*model),
+            Found::Snapshot { id, path } => Ok(Base { hub_id: Some(id), ..folder(name, &path)? }),
         }
     }
 }
@@ -37,7 +38,7 @@ fn stored(model: StoredModel) -> Result<Base, BaseError> {
         license,
         renderer: model.renderer,
         parser: model.parser,
-        messages: model.messages.len(),
+        messages: model.messages,
         ..base
     })
 }
@@ -54,7 +55,7 @@ fn gguf(
     let base = assemble(name, source, weights, digest, || {
         Ok((Tokenizer::from_gguf(&file)?, template::of_gguf(&file, name, stored)?))
     })?;
-    Ok(Base { license: license.into_iter().collect(), ..base })
+    Ok(Base { license: license.into_iter().collect(), files: identity::of_gguf(&file), ..base })
 }
 
 fn folder(name: &str, path: &Path) -> Result<Base, BaseError> {
@@ -63,7 +64,7 @@ fn folder(name: &str, path: &Path) -> Result<Base, BaseError> {
     let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, None, || {
         Ok((Tokenizer::from_folder(path)?, template::of_folder(path)?))
     })?;
-    Ok(Base { license: license.into_iter().collect(), ..base })
+    Ok(Base { license: license.into_iter().collect(), files: identity::of_folder(path)?, ..base })
 }
 
 /// An architecture that can't be trained, said with the model's name instead of a blob's.
@@ -84,7 +85,7 @@ pub(super) fn files_digest(weights: &Weights) -> Digest {
     Digest::of_parts(files.iter().map(|(name, bytes)| (name.as_str(), *bytes)))
 }
 
-/// A base whose licence is still to be set.
+/// A base whose licence and files' identity are still to be set.
 fn assemble(
     name: &str,
     source: Source,
@@ -108,18 +109,20 @@ fn assemble(
     }?;
     Ok(Base {
         name: name.to_owned(),
+        hub_id: None,
         source,
         weights,
         tokenizer,
         template,
-        digest: Arc::new(digest.map_or_else(OnceLock::new, OnceLock::from)),
+        weights_digest: Arc::new(digest.map_or_else(OnceLock::new, OnceLock::from)),
+        files: Identity::default(),
         go_template: None,
         parameters: Vec::new(),
         system: None,
         license: Vec::new(),
         renderer: None,
         parser: None,
-        messages: 0,
+        messages: Vec::new(),
     })
 }
 

@@ -79,7 +79,7 @@ fn the_real_model_opens_by_path_with_all_that_a_run_needs() {
     let base = Resolver::default().open(&path.display().to_string()).unwrap();
     assert_eq!(base.source, Source::GgufFile(path));
     // As its registry entry says; two sources for one number.
-    assert_eq!(base.digest().hex(), crate::base::SHORTCUTS[0].package.as_ref().unwrap().sha256);
+    assert_eq!(base.weights_digest().hex(), crate::base::SHORTCUTS[0].package.as_ref().unwrap().sha256);
     assert_eq!(base.weights.config().layers, 30);
     assert_eq!(base.tokenizer.vocab_size(), 49152);
     assert!(base.template.source().contains("<|im_start|>"));
@@ -132,11 +132,11 @@ fn a_name_in_the_store_brings_what_the_store_says_and_an_adapter_is_refused() {
     store(&root, "mine", &path, &extras);
     store(&root, "tuned", &path, &[("adapter", "an adapter")]);
     // Ollama's own host is what a bare name means; the test's store must not spell it, so the name is given in full.
-    let resolver = Resolver { store_roots: vec![root.clone()], cache: dir.path().join("cache") };
+    let resolver = Resolver { store_roots: vec![root.clone()], cache: dir.path().join("cache"), hub_cache: None };
     let base = resolver.open("registry.example/library/mine").unwrap();
     let Source::Ollama { name, gguf } = &base.source else { panic!("{:?}", base.source) };
     assert!(name.contains("mine") && gguf.starts_with(&root));
-    assert_eq!(base.digest(), digest);
+    assert_eq!(base.weights_digest(), digest);
     assert_eq!(base.go_template.as_deref(), Some("{{ .Prompt }}"));
     assert_eq!(base.system.as_deref(), Some("Be kind."));
     assert_eq!((base.license, base.parameters), (vec!["MIT".to_owned()], vec![("stop".to_owned(), "x".to_owned())]));
@@ -146,7 +146,7 @@ fn a_name_in_the_store_brings_what_the_store_says_and_an_adapter_is_refused() {
 
 #[test]
 fn an_unknown_name_is_told_where_it_was_looked_for_and_what_to_do() {
-    let resolver = Resolver { store_roots: vec!["/srv/models-of-ollama".into()], cache: PathBuf::new() };
+    let resolver = Resolver { store_roots: vec!["/srv/models-of-ollama".into()], ..Resolver::default() };
     let say = |name: &str| resolver.open(name).unwrap_err().to_string();
     let e = say("llama3.2:1b");
     assert!(

@@ -10,6 +10,8 @@ pub struct Env {
     pub ollama_models: Option<String>,
     pub home: Option<PathBuf>,
     pub xdg_cache_home: Option<PathBuf>,
+    /// `HF_HUB_CACHE`, else `HUGGINGFACE_HUB_CACHE`, else `$HF_HOME/hub`.
+    pub hf_hub_cache: Option<PathBuf>,
     /// `NO_COLOR` is set to anything but nothing (no-color.org).
     pub no_color: bool,
     /// `CI` is set and is not `false`.
@@ -35,6 +37,10 @@ impl Env {
             ollama_models: get("OLLAMA_MODELS"),
             home: get("HOME").or_else(|| get("USERPROFILE")).map(PathBuf::from),
             xdg_cache_home: get("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute()),
+            hf_hub_cache: get("HF_HUB_CACHE")
+                .or_else(|| get("HUGGINGFACE_HUB_CACHE"))
+                .map(PathBuf::from)
+                .or_else(|| get("HF_HOME").map(|home| PathBuf::from(home).join("hub"))),
             no_color: vars.contains_key("NO_COLOR"),
             ci: get("CI").is_some_and(|v| v != "false" && v != "0"),
             user: get("USER").or_else(|| get("USERNAME")),
@@ -48,6 +54,12 @@ impl Env {
                 .filter_map(|(k, v)| Some((k.strip_prefix("TUNESMITH_")?.to_owned(), v.clone())))
                 .collect(),
         }
+    }
+
+    /// The Hugging Face hub's cache, where the libraries of the hub have it.
+    pub fn hub_cache(&self) -> Option<PathBuf> {
+        let cache = self.xdg_cache_home.clone().or_else(|| Some(self.home.as_ref()?.join(".cache")));
+        self.hf_hub_cache.clone().or_else(|| Some(cache?.join("huggingface/hub")))
     }
 
     /// `TUNESMITH_CACHE`, else `$XDG_CACHE_HOME/tunesmith`, else `~/.cache/tunesmith`, else a folder of the working folder.
