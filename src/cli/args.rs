@@ -124,6 +124,9 @@ pub enum Command {
         /// Threads of the daemon's answers (its own choice if left out)
         #[arg(long)]
         num_thread: Option<u64>,
+        /// Use the base even if the adapter was trained on another one
+        #[arg(long)]
+        force: bool,
     },
     /// Ask one question, or hold a conversation
     #[command(visible_alias = "query-finetuned")]
@@ -235,7 +238,8 @@ pub struct Run {
     /// Use the embedded server instead of a daemon
     #[arg(long)]
     pub embedded: bool,
-    /// Take the output name even if a model of another lineage has it
+    /// Take the output name even if a model of another lineage has it, and use the base even if the adapter that training
+    /// begins from was trained on another one
     #[arg(long)]
     pub force: bool,
     /// Let the daemon pull the base
@@ -331,6 +335,9 @@ pub struct Train {
     /// Begin anew even where the output folder holds a training that has not ended: its checkpoints are removed
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
+    /// Use the base even if the adapter of --from-adapter was trained on another one
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub flags: Flags,
 }
@@ -355,6 +362,9 @@ pub struct Merge {
     /// q8_0, or `same`: touched tensors below 8 bit keep their type (dithered)
     #[arg(long, default_value = "q8_0")]
     pub quant_floor: String,
+    /// Use the base even if the adapter was trained on another one
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -384,6 +394,9 @@ pub struct Export {
     /// q8_0, or `same`
     #[arg(long, default_value = "q8_0")]
     pub quant_floor: String,
+    /// Use the base even if the adapter was trained on another one
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -415,9 +428,12 @@ pub struct Query {
     /// An adapter's folder, a run's folder, or a model in the daemon
     #[arg(long)]
     pub model: String,
-    /// The base of an adapter's folder (a run knows its own)
+    /// The base of an adapter's folder [default: the one that the adapter names]
     #[arg(long)]
     pub base_model: Option<String>,
+    /// Use the base even if the adapter was trained on another one
+    #[arg(long)]
+    pub force: bool,
     /// 0 = the likeliest token
     #[arg(long, default_value_t = 0.0)]
     pub temperature: f64,

@@ -90,7 +90,7 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
         system: args.system.clone(),
         num_ctx: args.num_ctx,
         trained_len: None,
-        lineage: vec![("base".to_owned(), base.digest().to_string())],
+        lineage: delivery::lineage(&base),
         user_template: own.as_deref(),
     };
     delivery::left_behind(&base).iter().for_each(|note| context.report.note(note));
@@ -221,10 +221,7 @@ pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Fail
     // Lives as long as the way.
     let _server = args.embedded.then(|| serving::embedded(context, &config.runs_dir.join("store"))).transpose()?;
     if args.pull {
-        let client = context.client()?;
-        if client.show(&config.model_to_fine_tune)?.is_none() {
-            bases::pull_through(context, &client, &config.model_to_fine_tune)?;
-        }
+        bases::pull_missing(context, &config.model_to_fine_tune)?;
     }
     let options = way::Options {
         until: args.until.map_or(way::Step::Promote, step),

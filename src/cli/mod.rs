@@ -49,6 +49,7 @@ pub fn main() -> ExitCode {
         models_yaml_said: cli.common.models_yaml.is_some(),
         models_yaml: cli.common.models_yaml.clone().unwrap_or_else(|| "configs/models.yaml".into()),
         seed: cli.common.seed,
+        force: forced(&cli.command),
         env,
         interrupt,
         report: &mut screen,
@@ -57,6 +58,19 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(failure) => end(&failure, cli.common.json),
+    }
+}
+
+/// Whether an adapter may be used on a base that it was not trained on.
+fn forced(command: &Command) -> bool {
+    match command {
+        Command::Prove { force, .. } => *force,
+        Command::Run(run) => run.force,
+        Command::Train(train) => train.force,
+        Command::Merge(merge) => merge.force,
+        Command::Export(export) => export.force,
+        Command::Query(query) => query.force,
+        _ => false,
     }
 }
 
@@ -95,7 +109,7 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Demo(demo) => return ask::demo(context, demo, json),
         Command::Run(run) => return ask::run(context, run, json),
         Command::Plan(plan) => ask::plan(context, plan, json)?,
-        Command::Prove { run, name, probes, num_thread } => {
+        Command::Prove { run, name, probes, num_thread, force: _ } => {
             let proof = crate::steps::prove::again(context, run.as_deref(), name.as_deref(), (*probes, *num_thread))?;
             return Ok(say::proof(&proof, json));
         }

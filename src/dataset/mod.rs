@@ -18,7 +18,7 @@ mod turns;
 
 pub use json::{Parsed as ParsedJson, parse as parse_json};
 pub use lines::parse;
-pub use source::{ReadOptions, read};
+pub use source::{ReadOptions, expand, read};
 pub use split::{Warning, split, warnings};
 
 use std::sync::Arc;

@@ -49,7 +49,7 @@ fn digest(files: &[Digest]) -> Digest {
 }
 
 /// Globs become their files, sorted; a file that is named by several of the paths is read once.
-fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DatasetError> {
+pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DatasetError> {
     let mut files: Vec<PathBuf> = Vec::new();
     for path in paths {
         let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists());

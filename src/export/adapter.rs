@@ -40,6 +40,7 @@ pub(super) fn for_llama_cpp(adapter: &Adapter<Hf>, model: &ModelConfig) -> Adapt
 
 /// The adapter as llama.cpp's LoRA GGUF, F32: exact, but for the last bit of a B that takes up a pattern's factor.
 pub fn adapter_gguf(request: &Request<'_>) -> Result<Exported, ExportError> {
+    request.check_output()?;
     let adapter = for_llama_cpp(request.adapter, request.weights.config());
     let halves: Vec<_> =
         adapter.pairs.iter().flat_map(|(id, p)| [(*id, Half::A, &p.a), (*id, Half::B, &p.b)]).collect();

@@ -28,6 +28,15 @@ const CARRIED: [&str; 11] = [
     "LICENSE",
 ];
 
+/// Whether [`merged_hf`] may write (or, of earlier weights, remove) a file of this name in its folder.
+pub fn is_written(name: &str) -> bool {
+    name == "config.json" || CARRIED.contains(&name) || is_weights(name)
+}
+
+fn is_weights(name: &str) -> bool {
+    name.starts_with("model") && name.contains(".safetensors")
+}
+
 /// What [`merged_hf`] will take.
 pub fn plan_hf(request: &Request<'_>, quant: Quant) -> Result<Plan, ExportError> {
     Ok(plan(&items(request, quant)?))
@@ -44,6 +53,7 @@ pub fn merged_hf_as(
     quant: Quant,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Exported, ExportError> {
+    request.check_output()?;
     let items = items(request, quant)?;
     let planned = plan(&items);
     check_disk(request.output, planned.bytes)?;
@@ -189,7 +199,7 @@ fn moved(from: &Path, to: &Path) -> Result<(), ExportError> {
     }
     std::fs::create_dir_all(to).map_err(|e| StoreError::new("creating folder", to, e))?;
     // Readers prefer model.safetensors to an index, so weights of an earlier export must not stay beside these.
-    for old in names_in(to)?.iter().filter(|n| n.starts_with("model") && n.contains(".safetensors")) {
+    for old in names_in(to)?.iter().filter(|n| is_weights(n)) {
         let path = to.join(old);
         std::fs::remove_file(&path).map_err(|e| StoreError::new("replacing", &path, e))?;
     }

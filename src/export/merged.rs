@@ -21,6 +21,7 @@ pub fn merged_gguf(
     floor: Floor,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Exported, ExportError> {
+    request.check_output()?;
     let items = item::gguf_items(request.weights, &item::touched(request.adapter), quant, floor)?;
     check_disk(request.output, plan(&items).bytes)?;
     let metadata = metadata::merged(request, &items, quant)?;

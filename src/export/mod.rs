@@ -15,7 +15,7 @@ mod types;
 mod verify;
 
 pub use adapter::adapter_gguf;
-pub use folder::{merged_hf, merged_hf_as, plan_hf};
+pub use folder::{is_written, merged_hf, merged_hf_as, plan_hf};
 pub use merged::{merged_gguf, plan_gguf};
 pub use plan::free_disk;
 pub use verify::verify;
@@ -58,6 +58,8 @@ pub enum ExportError {
     Tokenizer(#[from] crate::tokenizer::TokenizerError),
     #[error(transparent)]
     Weights(#[from] crate::weights::WeightsError),
+    #[error(transparent)]
+    Overwrite(#[from] crate::store::OverwriteError),
     /// A value that the target type can't hold, or a shape that it can't.
     #[error("{tensor}: {source}")]
     Encode { tensor: String, source: crate::ops::OpsError },
@@ -120,6 +122,18 @@ pub struct Request<'a> {
     /// The file; the folder for [`merged_hf`].
     pub output: &'a Path,
     pub interrupt: Interrupt,
+}
+
+impl Request<'_> {
+    /// The base that is mapped for reading is not written over, whoever calls.
+    fn check_output(&self) -> Result<(), ExportError> {
+        let mut inputs = crate::store::Inputs::default();
+        self.weights.files().iter().for_each(|(path, _)| {
+            inputs.add("the base", path);
+        });
+        inputs.add("the base", self.weights.path());
+        Ok(inputs.refuse_overwrite(self.output)?)
+    }
 }
 
 /// What an export will take, said before its first byte.

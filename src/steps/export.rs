@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::{Context, Failure};
+use super::{Context, Failure, delivery};
 use crate::base::Base;
 use crate::config::{Quant as Word, QuantFloor};
 use crate::export::{self, Exported, Floor, Quant, Request};
-use crate::lora::Adapter;
+use crate::lora::{Adapter, Hf};
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,14 @@ pub fn from_folder(
 ) -> Result<Exported, Failure> {
     let base = context.open_base(base)?;
     base.weights.check_finite()?;
-    let adapter = Adapter::load(adapter, base.weights.config())?;
-    let lineage = vec![("base".to_owned(), base.digest().to_string())];
+    let mut inputs = base.inputs();
+    inputs.add("the adapter", adapter);
+    match what {
+        What::MergedHf => inputs.refuse_overwrite_in(output, export::is_written)?,
+        What::MergedGguf(..) | What::AdapterGguf => inputs.refuse_overwrite(output)?,
+    }
+    let adapter = super::adapter::load(context, adapter, &base)?;
+    let lineage = delivery::lineage(&base);
     write(context, &base, &adapter, output, (what, &lineage))
 }
 
@@ -50,7 +56,7 @@ pub fn from_folder(
 pub fn write(
     context: &mut Context<'_>,
     base: &Base,
-    adapter: &Adapter<crate::lora::Hf>,
+    adapter: &Adapter<Hf>,
     output: &Path,
     (what, lineage): (What, &[(String, String)]),
 ) -> Result<Exported, Failure> {

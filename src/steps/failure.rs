@@ -5,7 +5,7 @@ use crate::config::nearest;
 use crate::export::ExportError;
 use crate::lora::LoraError;
 use crate::ollama::OllamaError;
-use crate::store::StoreError;
+use crate::store::{OverwriteError, StoreError};
 
 /// Why the program ends; each has its exit code (DESIGN §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,15 @@ fn of_export(e: &ExportError) -> Kind {
         // The base's value, or the adapter's: a damaged file.
         ExportError::NotFinite { .. } => Kind::Input,
         ExportError::Store(s) => of_store(s),
+        ExportError::Overwrite(o) => of_overwrite(o),
         _ => Kind::Error,
+    }
+}
+
+fn of_overwrite(e: &OverwriteError) -> Kind {
+    match e {
+        OverwriteError::Store(s) => of_store(s),
+        OverwriteError::Input { .. } | OverwriteError::OllamaStore { .. } => Kind::Input,
     }
 }
 
@@ -161,6 +169,7 @@ impl From<LoraError> for Failure {
 
 failures! {
     StoreError => of_store;
+    OverwriteError => of_overwrite;
     OllamaError => of_ollama;
     ExportError => of_export;
     crate::chat::ChatError => |_| Kind::Input;

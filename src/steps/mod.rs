@@ -1,5 +1,6 @@
 //! One short file per stage, and `way`: the whole way on one page.
 
+mod adapter;
 pub mod bases;
 mod context;
 mod curves;

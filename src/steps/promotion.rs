@@ -147,7 +147,7 @@ fn missing(context: &Context<'_>) -> Failure {
 pub fn lineage(context: &Context<'_>, model: &str) -> Result<Vec<(String, String)>, Failure> {
     let client = context.client()?;
     let show = client.show(model)?.ok_or_else(|| crate::ollama::OllamaError::NoModel(model.to_owned()))?;
-    let keys = ["name", "run", "base", "adapter", "dataset", "version"];
+    let keys = ["name", "run", "base", "base_identity", "adapter", "dataset", "version"];
     let found: Vec<_> = keys.iter().filter_map(|k| Some(((*k).to_owned(), delivery::lineage_of(&show, k)?))).collect();
     if found.is_empty() {
         return Err(Failure::input(format!("{model} was not made by tunesmith: its file has no lineage")));
@@ -168,6 +168,7 @@ mod tests {
             models_yaml: models_yaml.to_path_buf(),
             models_yaml_said: true,
             seed: None,
+            force: false,
             interrupt: Interrupt::default(),
             report,
         }

@@ -112,7 +112,7 @@ fn of_run(
         RunConfig::load(Some(&run.join("run.yaml")), Raw { seed: context.seed, ..Raw::default() }, Purpose::Run)?;
     context.adopt(&config);
     let base = context.open_base(&config.model_to_fine_tune)?;
-    let adapter = Adapter::load(&run.join("final"), base.weights.config())?;
+    let adapter = super::adapter::load(context, &run.join("final"), &base)?;
     let registered = super::way::Registered::of_run(run)
         .ok_or_else(|| Failure::input(format!("{}: this run has registered nothing yet", run.display())))?;
     let exported = run.join(registered.file);

@@ -43,18 +43,25 @@ pub fn user(prompt: &str) -> Message {
 }
 
 /// An adapter's folder or a run's folder answers natively; any other name is the daemon's.
-pub fn open(context: &mut Context<'_>, model: &str, base: Option<&str>, threads: usize) -> Result<Answering, Failure> {
+pub fn open(context: &mut Context<'_>, model: &str, base_said: Option<&str>, threads: usize) -> Result<Answering, Failure> {
     let path = Path::new(model);
     if !path.is_dir() {
         return Ok(Answering::Daemon { client: context.client()?, model: model.to_owned() });
     }
     let folder = adapter_folder(path)?;
-    let named = match base {
+    let named = match base_said {
         Some(name) => name.to_owned(),
         None => crate::lora::base_name(&folder)?,
     };
-    let base = context.open_base(&named)?;
-    let adapter = Adapter::load(&folder, base.weights.config())?.to_stored(&base.weights);
+    let opened = context.open_base(&named);
+    let base = match opened {
+        Err(e) if base_said.is_none() => {
+            let what = format!("{}: its base {named} is not found: {e}", folder.display());
+            return Err(Failure::new(e.kind, what).hint("say where its base is: --base-model PATH or NAME"));
+        }
+        opened => opened?,
+    };
+    let adapter = super::adapter::load(context, &folder, &base)?.to_stored(&base.weights);
     let model = Model::new(&base.weights, threads)?;
     Ok(Answering::Native { base: Box::new(base), model: Box::new(model), adapter: Some(adapter) })
 }

@@ -12,7 +12,7 @@ use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
 use crate::model::{Came, Model, Sampling};
-use crate::store::{Digest, MAX_TEXT, read_regular, write_whole};
+use crate::store::{Digest, Identity, MAX_TEXT, read_regular, write_whole};
 
 /// The prompts that ship; disjoint from every suite (tested).
 const SHIPPED: &str = include_str!("../../data/general/replay.jsonl");
@@ -237,10 +237,12 @@ fn from_file(path: &PathBuf) -> Result<Vec<String>, Failure> {
 }
 
 fn cache_path(context: &Context<'_>, base: &Base) -> PathBuf {
-    // The rendering decides the answers too.
-    let key = Digest::of_bytes(
-        format!("{}\n{}\n{MAX_ANSWER}{}", base.digest(), base.template.source(), base.template.unthought()).as_bytes(),
-    );
+    // Whatever decides the answers; not the parameters and the SYSTEM that Ollama has for the base.
+    let identity = base.identity();
+    let part = |name| identity.get(name).map(|digest| digest.to_string());
+    let parts = [Identity::WEIGHTS, Identity::CONFIG, Identity::TOKENIZER, Identity::CHAT_TEMPLATE].map(part);
+    let key = serde_json::json!({"base": parts, "unthought": base.template.unthought(), "most": MAX_ANSWER});
+    let key = Digest::of_bytes(key.to_string().as_bytes());
     context.env.cache_dir().join("replay").join(format!("{}.json", key.short()))
 }
 

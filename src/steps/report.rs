@@ -53,6 +53,7 @@ pub fn told<T>(doing: impl FnOnce(&mut super::Context<'_>) -> T) -> (T, Vec<Stri
         models_yaml: "no.yaml".into(),
         models_yaml_said: false,
         seed: None,
+        force: false,
         interrupt: crate::store::Interrupt::default(),
         report: &mut lines,
     });

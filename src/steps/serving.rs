@@ -45,7 +45,7 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
     };
     // A daemon may rewrite the file (0.30 to 0.34.0 do): then its tensors are compared.
     if let Some(show) = client.show(name)? {
-        if show.from.ends_with(&base.digest().blob_name()) || same_tensors(&path, Path::new(&show.from)) {
+        if show.from.ends_with(&base.weights_digest().blob_name()) || same_tensors(&path, Path::new(&show.from)) {
             return Ok(name.to_owned());
         }
         return Err(Failure::input(format!("the daemon has another model as {name} than the base {}", base.name))
@@ -57,7 +57,7 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
         system: None,
         num_ctx: Some(2048),
         trained_len: None,
-        lineage: vec![("base".to_owned(), base.digest().to_string())],
+        lineage: delivery::lineage(base),
         user_template: None,
     };
     let text = delivery::modelfile(base, &wishes)?;

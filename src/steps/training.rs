@@ -14,11 +14,12 @@ use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
-use crate::store::{Digest, RunDir};
+use crate::store::{Digest, Identity, Inputs, RunDir};
 use crate::train::{self, Event, Job, Summary};
 
 /// What a training leaves, in its folder.
-pub const OUTPUTS: [&str; 3] = ["final/adapter_config.json", "final/adapter_model.safetensors", "training.html"];
+pub const OUTPUTS: [&str; 4] =
+    ["final/adapter_config.json", "final/adapter_model.safetensors", "final/tunesmith.json", "training.html"];
 
 /// What the dataset came to, before the first step.
 #[derive(Debug)]
@@ -97,10 +98,12 @@ pub fn train(
         ("tokenizer.json".to_owned(), base.tokenizer.to_json()?),
         ("tokenizer_config.json".to_owned(), tokenizer_config(base)),
     ];
+    let (base_name, origin) = (base.reference(), super::adapter::origin(base));
     let job = Job {
         weights: &base.weights,
         model,
-        base_name: &base.name,
+        base_name: &base_name,
+        origin: Some(&origin),
         tokenizer_files: &tokenizer_files,
         train: &set.train,
         eval: &set.eval,
@@ -187,7 +190,8 @@ pub fn inputs(
     .map(|(k, v)| (k.to_owned(), v))
     .into();
     if let Some(folder) = &config.from_adapter {
-        for name in ["adapter_config.json", "adapter_model.safetensors"] {
+        let files = ["adapter_config.json", "adapter_model.safetensors", "adapters.safetensors"];
+        for name in files.into_iter().filter(|name| folder.join(name).is_file()) {
             inputs.insert(format!("from_adapter/{name}"), Digest::of_file(folder.join(name))?.to_string());
         }
     }
@@ -209,6 +213,46 @@ fn of_records(records: &[Record]) -> String {
     Digest::of_bytes(serde_json::json!({"version": 1, "records": values}).to_string().as_bytes()).to_string()
 }
 
+/// The base among the inputs of a step: its digest, and that of each part, so that what changed can be named.
+pub fn add_base(inputs: &mut BTreeMap<String, String>, identity: &Identity) {
+    inputs.insert("base".to_owned(), identity.digest().to_string());
+    inputs.extend(identity.parts().map(|(part, digest)| (format!("base/{part}"), digest.to_string())));
+}
+
+/// What a training reads, beside the adapter that it begins from (see [`earlier::check_adapter`]).
+pub fn files_read(config: &RunConfig, base: &Base) -> Result<Inputs, Failure> {
+    let mut inputs = base.inputs();
+    let datasets = [("the dataset", Some(&config.dataset_path)), ("the evaluation dataset", config.eval_dataset.as_ref())];
+    for (what, paths) in datasets {
+        for file in dataset::expand(paths.map_or(&[], |p| &p.0))? {
+            inputs.add(what, &file);
+        }
+    }
+    if let Replay::File(path) = &config.replay {
+        inputs.add("the replay file", path);
+    }
+    Ok(inputs)
+}
+
+/// Whether a training, or the run that it is part of, may write or replace an entry of this name in its folder.
+pub fn is_written(name: &str) -> bool {
+    const WRITTEN: [&str; 12] = [
+        "final",
+        "data",
+        "gguf",
+        "eval",
+        "manifest.json",
+        "metrics.jsonl",
+        "training.html",
+        "train.json",
+        "run.yaml",
+        "Modelfile",
+        "proof.json",
+        "registered.json",
+    ];
+    WRITTEN.contains(&name) || name.starts_with("checkpoint-")
+}
+
 /// `tunesmith train`: everything from the config, the adapter in `output/final`, what it was made from in
 /// `output/manifest.json`.
 pub fn alone(
@@ -227,6 +271,7 @@ pub fn alone(
     let (records, held_out) = data::held_out(config, records, &base, None)?;
     setup::check_evaluation(config, &held_out)?;
     earlier::check_adapter(config, output, start)?;
+    files_read(config, &base)?.refuse_overwrite_in(output, is_written)?;
     let mut inputs = inputs(config, (&records, &held_out))?;
     inputs.insert("dataset".to_owned(), dataset.digest.to_string());
     let id = output.file_name().unwrap_or_default().to_string_lossy();
@@ -239,7 +284,7 @@ pub fn alone(
     let model = setup::beside(model, [&set.train, &set.eval]);
     setup::say_how(context, config, (&base, &model, given.as_ref()), &set.train)?;
     let (_, summary) = train(context, config, (&base, &model, &set), given, (output, start == Start::Resume))?;
-    inputs.insert("base".to_owned(), base.digest().to_string());
+    add_base(&mut inputs, &base.identity());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))
 }

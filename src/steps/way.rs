@@ -1,5 +1,6 @@
 //! The whole way on one page: a JSONL file becomes a better model in Ollama, with proof, or the way says why not.
 
+mod changed;
 mod ground;
 mod registered;
 
@@ -194,7 +195,7 @@ impl Way<'_> {
         let weights = Digest::of_file(self.run.path("final/adapter_model.safetensors"))?;
         let inputs = inputs(&[
             ("adapter", weights.to_string()),
-            ("base", self.base.digest().to_string()),
+            ("base", self.base.identity().digest().to_string()),
             ("name", self.config.output_model_name.clone()),
             ("what", format!("{what:?}")),
             ("seed", self.config.seed.to_string()),
@@ -205,15 +206,16 @@ impl Way<'_> {
             return Ok((path.clone(), Digest::of_file(&path)?));
         }
         let started = Instant::now();
-        let lineage = [
+        let mut lineage = delivery::lineage(&self.base);
+        let own = [
             ("name", self.config.output_model_name.clone()),
             ("run", self.run.id().to_owned()),
-            ("base", self.base.digest().to_string()),
             ("adapter", weights.to_string()),
             ("dataset", self.dataset.to_string()),
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ]
         .map(|(k, v)| (k.to_owned(), v));
+        lineage.extend(own);
         let exported = export::write(context, &self.base, adapter, &path, (what, &lineage))?;
         let survival = serde_json::to_vec_pretty(&exported.survival).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("gguf/survival.json"), &survival)?;
@@ -235,10 +237,9 @@ impl Way<'_> {
             system: self.config.system.clone().or_else(|| self.only_system()),
             num_ctx: self.config.num_ctx,
             trained_len: self.config.max_seq_len,
-            lineage: vec![
-                ("run".to_owned(), self.run.id().to_owned()),
-                ("base".to_owned(), self.base.digest().to_string()),
-            ],
+            lineage: std::iter::once(("run".to_owned(), self.run.id().to_owned()))
+                .chain(delivery::lineage(&self.base))
+                .collect(),
             user_template: self.template.as_deref(),
         }
     }
@@ -251,8 +252,8 @@ impl Way<'_> {
             general: self.config.general == General::On,
             held_out: &self.held_out,
             trained: &self.records,
-            // Both arms are fed by raw prompts only where both have the base's own template.
-            base: self.same_as_v1(role).then_some(&self.base),
+            // Both arms are fed by raw prompts only where both are served with the base's own template.
+            base: (self.base.is_served_as_trained() && self.same_as_v1(role)).then_some(&self.base),
             output: self.run.path("eval"),
             limit: self.options.limit,
             num_thread: self.config.num_thread,
@@ -264,7 +265,7 @@ impl Way<'_> {
     fn same_as_v1(&self, role: &Role) -> bool {
         let v1 = self.v1(role);
         crate::config::same_model(v1, &self.config.model_to_fine_tune)
-            || self.client.show(v1).ok().flatten().is_some_and(|s| s.from.ends_with(&self.base.digest().blob_name()))
+            || self.client.show(v1).ok().flatten().is_some_and(|s| s.from.ends_with(&self.base.weights_digest().blob_name()))
     }
 }
 

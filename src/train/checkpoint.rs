@@ -96,6 +96,7 @@ pub(super) fn save(
     let files = std::thread::scope(|scope| {
         let beside = std::thread::Builder::new().spawn_scoped(scope, write_optimizer);
         adapter.save(path, job.base_name, weights)?;
+        job.origin.map_or(Ok(()), |origin| origin.save(path))?;
         let of_adapter = [digest(FILES[0])?, digest(FILES[1])?];
         let optimizer = match beside {
             Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::engine::Work;
 use crate::batch::Example;
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
-use crate::store::{Digest, HashingWriter};
+use crate::store::{Digest, HashingWriter, Identity as Parts};
 use crate::weights::Weights;
 
 /// Recorded in each checkpoint.
@@ -21,6 +21,9 @@ pub(super) struct Identity {
     pub eval_digest: Digest,
     /// Of every tensor's name, shape, type and ends.
     pub base_digest: Digest,
+    /// Config, tokenizer, template and the rest, where the caller knows the base's identity.
+    #[serde(default)]
+    pub base_parts: Parts,
     /// Of the adapter that training began from, where one was given.
     pub from_adapter: Option<Digest>,
     pub route: String,
@@ -35,6 +38,7 @@ impl Identity {
             data_digest: of_examples(job.train),
             eval_digest: of_examples(job.eval),
             base_digest: of_base(job.weights),
+            base_parts: job.origin.map(|origin| origin.base_parts.clone()).unwrap_or_default(),
             from_adapter: job.from_adapter.as_ref().map(of_adapter),
             route: job.model.route(),
         }
@@ -54,6 +58,11 @@ impl Identity {
             compare(key, self.config.get(key), now.config.get(key));
         }
         compare("the route of computing", Some(&json!(self.route)), Some(&json!(now.route)));
+        // Checkpoints of 0.1.0 have none.
+        let parts = if self.base_parts.is_empty() { Vec::new() } else { self.base_parts.of_adapter(&now.base_parts) };
+        if !parts.is_empty() {
+            out.push(format!("the base's {} has changed", Parts::list(&parts)));
+        }
         for (name, then, now) in [
             ("the base", Some(self.base_digest), Some(now.base_digest)),
             ("the training data", Some(self.data_digest), Some(now.data_digest)),

@@ -27,7 +27,7 @@ pub use trial::{Course, Trial, Tried, largest, seconds};
 use std::path::{Path, PathBuf};
 
 use crate::batch::Example;
-use crate::lora::{Adapter, Hf, LoraConfig};
+use crate::lora::{Adapter, Hf, LoraConfig, Origin};
 use crate::model::Model;
 use crate::store::Interrupt;
 use crate::weights::Weights;
@@ -241,6 +241,8 @@ pub struct Job<'a, M: ?Sized = Model> {
     pub weights: &'a Weights,
     pub model: &'a M,
     pub base_name: &'a str,
+    /// Written beside every adapter: the base that it belongs to.
+    pub origin: Option<&'a Origin>,
     pub tokenizer_files: &'a [(String, String)],
     pub train: &'a [Example],
     pub eval: &'a [Example],
@@ -257,6 +259,7 @@ pub fn run(job: Job<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf
         weights,
         model,
         base_name,
+        origin,
         tokenizer_files,
         train,
         eval,
@@ -272,6 +275,7 @@ pub fn run(job: Job<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf
             weights,
             model,
             base_name,
+            origin,
             tokenizer_files,
             train,
             eval,

@@ -65,6 +65,7 @@ impl Bench {
             weights: &self.weights,
             model: toy,
             base_name: "toy",
+            origin: None,
             tokenizer_files: &[("tokenizer.json".to_owned(), "{}".to_owned())],
             train: &self.train,
             eval: &self.eval,

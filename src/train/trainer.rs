@@ -249,6 +249,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
             Some(best) => best.save(work.path(), self.job.base_name)?,
             None => self.adapter.save(work.path(), self.job.base_name, self.job.weights)?,
         }
+        self.job.origin.map_or(Ok(()), |origin| origin.save(work.path()))?;
         for (name, text) in self.job.tokenizer_files {
             write_whole(work.path().join(name), text.as_bytes())?;
         }

@@ -33,6 +33,7 @@ fn judged(models_yaml: &Path, model: &str) -> Outcome {
         models_yaml: models_yaml.to_path_buf(),
         models_yaml_said: true,
         seed: Some(1),
+        force: false,
         interrupt: Interrupt::default(),
         report: &mut silent,
     };

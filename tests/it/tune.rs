@@ -87,6 +87,7 @@ impl Tune {
             weights: &base.weights,
             model: &model,
             base_name: "smollm2",
+            origin: None,
             tokenizer_files: &[],
             train: &examples,
             eval: &[],

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Inputs, Options, Step, Way};
+use super::{Inputs, Options, Step, Way, changed};
 use crate::base::{Base, Source};
 use crate::config::{Delivery, Role, RunConfig};
 use crate::dataset::Record;
@@ -39,17 +39,23 @@ pub(super) fn open<'a>(
     }
     setup::check_evaluation(config, &held_out)?;
     let mut inputs = training::inputs(config, (&records, &held_out))?;
-    inputs.insert("base".to_owned(), base.digest().to_string());
+    training::add_base(&mut inputs, &base.identity());
     inputs.insert("dataset".to_owned(), dataset.digest.to_string());
     let id = run_id(config, &inputs);
     if let Some(resumed) = options.resumed.as_deref().filter(|r| r.file_name().is_none_or(|name| *name != *id)) {
+        let changed = RunDir::recorded(resumed, "train")?.map(|record| changed::words(&record, &inputs));
+        let changed = changed.map(|words| format!(" ({words} changed)")).unwrap_or_default();
         return Err(Failure::input(format!(
-            "{}: with these settings, data and base it would be another run, {id}",
+            "{}: with these settings, data and base it would be another run, {id}{changed}",
             resumed.display()
         ))
         .hint("leave out the flags that change the training, or start it as a new run, without --resume"));
     }
+    refuse_overwrite(config, &base, &id)?;
     let run = RunDir::open(&config.runs_dir.join(&id), &id)?;
+    if run.step("train").is_none() {
+        changed::since_last(config, &prefix(config), &inputs)?.iter().for_each(|words| context.report.note(words));
+    }
     context.report.note(&format!("run: {}", run.root().display()));
     let served_by = roles.as_ref().map(|r| r.roles_of_model(&config.output_model_name)).unwrap_or_default();
     let served_by = served_by.iter().map(|r| r.name.clone()).collect();
@@ -110,13 +116,27 @@ fn own_template(context: &mut Context<'_>) -> Result<Option<String>, Failure> {
 /// A role without a suite is judged on this share of the dataset, held out of training.
 const HELD_OUT: f64 = 0.1;
 
+/// The name that the folders of a model's runs begin with.
+fn prefix(config: &RunConfig) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    config.output_model_name.chars().map(plain).collect()
+}
+
+/// From the inputs as versioned JSON with sorted keys.
 fn run_id(config: &RunConfig, inputs: &Inputs) -> String {
-    let name: String = config
-        .output_model_name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
-        .collect();
-    format!("{name}-{}", Digest::of_bytes(format!("{inputs:?}").as_bytes()).short())
+    const FORMAT: u32 = 2;
+    let inputs = serde_json::json!({"format": FORMAT, "inputs": inputs}).to_string();
+    format!("{}-{}", prefix(config), Digest::of_bytes(inputs.as_bytes()).short())
+}
+
+/// The run's folder, and the copy of the adapter that is made for people, are none of what the run reads.
+fn refuse_overwrite(config: &RunConfig, base: &Base, id: &str) -> Result<(), Failure> {
+    let mut read = training::files_read(config, base)?;
+    if let Some(folder) = &config.from_adapter {
+        read.add("the adapter that training begins from", folder);
+    }
+    read.refuse_overwrite_in(&config.runs_dir.join(id), training::is_written)?;
+    Ok(read.refuse_overwrite_in(&config.output, |name| name == "final")?)
 }
 
 /// (trained, held out), as the daemon will show them: the eval file, `eval_split` of the dataset, or a tenth of it where
