@@ -347,7 +347,7 @@ pub struct Merge {
     /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
     #[arg(long, visible_alias = "base-model")]
     pub base: String,
-    /// The adapter's folder (ours or PEFT's)
+    /// The adapter's folder (tunesmith's, PEFT's or mlx-lm's)
     #[arg(long)]
     pub adapter: PathBuf,
     /// The file or folder to write
@@ -379,7 +379,7 @@ pub struct Export {
     /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
     #[arg(long, visible_alias = "base-model")]
     pub base: String,
-    /// The adapter's folder (ours or PEFT's)
+    /// The adapter's folder (tunesmith's, PEFT's or mlx-lm's)
     #[arg(long)]
     pub adapter: PathBuf,
     /// The file or folder to write

@@ -27,7 +27,7 @@ pub struct Flags {
     /// Name of the tuned model in the daemon
     #[arg(long, value_name = "NAME")]
     pub output_model_name: Option<String>,
-    /// Start from this adapter (ours or PEFT's); rank, alpha and targets are its own
+    /// Start from this adapter (tunesmith's, PEFT's or mlx-lm's); rank, alpha and targets are its own
     #[arg(long, value_name = "DIR")]
     pub from_adapter: Option<PathBuf>,
     /// Passes over the dataset
