@@ -145,11 +145,10 @@ fn no_stop_within(messages: &[Message], template: &ChatTemplate) -> Result<(), S
 /// Whether each answer is trained, neighbours joined to one turn as the daemon joins them.
 fn trained_turns(messages: &[Message], untrained: &[usize]) -> Vec<bool> {
     let mut turns = Vec::new();
-    let mut number = 0;
-    for (i, message) in messages.iter().enumerate().filter(|(_, m)| m.role == Role::Assistant) {
+    let answers = messages.iter().enumerate().filter(|(_, m)| m.role == Role::Assistant);
+    for (number, (i, message)) in answers.enumerate() {
         let joins = i > 0 && messages[i - 1].role == message.role;
         let trained = !untrained.contains(&number);
-        number += 1;
         match turns.last_mut() {
             // A reader refuses turns of which a part only is trained.
             Some(last) if joins => *last = *last && trained,

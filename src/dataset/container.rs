@@ -109,7 +109,7 @@ fn decoded(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
 }
 
 fn utf16(bytes: &[u8], unit: impl Fn(&[u8]) -> u32) -> Result<Cow<'_, [u8]>, String> {
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return Err("is UTF-16 that ends within a character".into());
     }
     let units = bytes.chunks_exact(2).map(|chunk| unit(chunk) as u16);
@@ -130,7 +130,7 @@ fn utf16(bytes: &[u8], unit: impl Fn(&[u8]) -> u32) -> Result<Cow<'_, [u8]>, Str
 }
 
 fn utf32(bytes: &[u8], unit: impl Fn(&[u8]) -> u32) -> Result<Cow<'_, [u8]>, String> {
-    if bytes.len() % 4 != 0 {
+    if !bytes.len().is_multiple_of(4) {
         return Err("is UTF-32 that ends within a character".into());
     }
     let mut text = String::with_capacity(bytes.len() / 4);

@@ -35,11 +35,8 @@ pub fn elements(text: &str, each: &mut dyn FnMut(usize, Parsed)) -> Result<(), S
         let mut de = serde_json::Deserializer::from_str(text);
         return Elements { each }.deserialize(&mut de).and_then(|()| de.end()).map_err(|e| reason(&e, text));
     }
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Owned>();
-    let mut number = 0;
-    while let Some(next) = values.next() {
-        number += 1;
-        each(number, next.map_err(|e| reason(&e, text))?.0);
+    for (i, next) in serde_json::Deserializer::from_str(text).into_iter::<Owned>().enumerate() {
+        each(i + 1, next.map_err(|e| reason(&e, text))?.0);
     }
     Ok(())
 }

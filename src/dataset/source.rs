@@ -77,7 +77,7 @@ fn matching(path: &Path, pattern: &str) -> Result<Vec<PathBuf>, DatasetError> {
     let mut found = Vec::new();
     // Sorted by name, which makes the order of the records the same on every machine.
     for entry in glob::glob(pattern).map_err(|e| fault(e.to_string()))?.take(MAX_FILES + 1) {
-        let file = entry.map_err(|e| StoreError::new("reading", e.path().to_path_buf(), e.into()))?;
+        let file = entry.map_err(|e| StoreError::new("reading", PathBuf::from(e.path()), e.into()))?;
         if !file.is_dir() {
             found.push(file);
         }
