@@ -39,7 +39,7 @@ pub fn encode(
     let (mut whole, mut faults) = (Vec::new(), FaultList::default());
     for record in records {
         match sequences(record, template, tokenizer, tokenizer.eos()) {
-            Ok(found) => whole.extend(found.into_iter().map(|s| (record.place.number, s))),
+            Ok(found) => whole.extend(found.into_iter().map(|s| (&record.place, s))),
             Err(what) => faults.push(Fault { place: record.place.clone(), what }),
         }
     }
@@ -47,15 +47,15 @@ pub fn encode(
         return Err(BatchError::Records(faults));
     }
     let (mut examples, mut cuts) = (Vec::new(), Vec::new());
-    for (line, sequence) in whole {
+    for (place, sequence) in whole {
         // A text may begin with BOS itself.
         let bos = bos.filter(|bos| sequence.ids.first() != Some(bos));
         let fits = max_seq_len.saturating_sub(usize::from(bos.is_some())).min(sequence.ids.len());
         let (trained, ends) = sequence.lost(fits);
-        let example = sequence.example(line, bos, max_seq_len);
+        let example = sequence.example(place.number, bos, max_seq_len);
         let left_out = example.trained() == 0;
         if example.cut > 0 || left_out {
-            cuts.push(Cut { line, tokens: example.cut, trained, ends, left_out });
+            cuts.push(Cut { place: place.clone(), tokens: example.cut, trained, ends, left_out });
         }
         if !left_out {
             examples.push(example);

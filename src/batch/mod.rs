@@ -8,6 +8,8 @@ pub use encode::encode;
 pub use order::{epoch_order, group_by_length};
 pub use preview::{Piece, preview};
 
+use crate::dataset::{FaultList, Place};
+
 /// One sequence, which ends with its last trained token: `mask[i]` says whether token `i` is a target of the loss (predicted from the tokens before it).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
@@ -39,10 +41,10 @@ pub struct Encoded {
 }
 
 /// What `max_seq_len` took from one sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Cut {
     /// The record's.
-    pub line: usize,
+    pub place: Place,
     pub tokens: usize,
     /// Of these tokens.
     pub trained: usize,
@@ -56,13 +58,13 @@ pub struct Cut {
 pub enum BatchError {
     /// Display lists every fault with its line.
     #[error("{} of the dataset cannot be trained on:{}", count(.0), .0)]
-    Records(crate::dataset::FaultList),
+    Records(FaultList),
     #[error(
         "no token of the dataset is trained: every example was cut before the assistant's words (raise max_seq_len)"
     )]
     NothingTrained,
 }
 
-fn count(faults: &crate::dataset::FaultList) -> String {
+fn count(faults: &FaultList) -> String {
     if faults.total() == 1 { "1 example".into() } else { format!("{} examples", faults.total()) }
 }

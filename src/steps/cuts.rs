@@ -3,7 +3,7 @@
 use super::Context;
 use crate::batch::{Cut, Encoded};
 
-/// Lines that are named in a message.
+/// Places that are named in a message.
 const SHOWN: usize = 20;
 
 /// Says what was cut of `whose` sequences: rows, tokens, ends of turns.
@@ -19,7 +19,7 @@ fn said(whose: &str, encoded: &Encoded, limit: usize) -> Vec<String> {
         let all = encoded.examples.len();
         lines.push(format!(
             "{whose}: {} of {all} sequences are longer than max_seq_len {limit}: {} tokens are cut, {} of them trained, \
-             and with them the end of {} turns (lines {}); a larger max_seq_len keeps them",
+             and with them the end of {} turns ({}); a larger max_seq_len keeps them",
             cut.len(),
             sum(|c| c.tokens),
             sum(|c| c.trained),
@@ -29,7 +29,7 @@ fn said(whose: &str, encoded: &Encoded, limit: usize) -> Vec<String> {
     }
     if !out.is_empty() {
         lines.push(format!(
-            "{whose}: {} sequences are left out: nothing that is trained is left of them within max_seq_len {limit} (lines {})",
+            "{whose}: {} sequences are left out: nothing that is trained is left of them within max_seq_len {limit} ({})",
             out.len(),
             listed(&out)
         ));
@@ -38,7 +38,7 @@ fn said(whose: &str, encoded: &Encoded, limit: usize) -> Vec<String> {
 }
 
 fn listed(cuts: &[&Cut]) -> String {
-    let mut words: Vec<String> = cuts.iter().take(SHOWN).map(|c| c.line.to_string()).collect();
+    let mut words: Vec<String> = cuts.iter().take(SHOWN).map(|c| c.place.to_string()).collect();
     if cuts.len() > SHOWN {
         words.push(format!("and {} more", cuts.len() - SHOWN));
     }
@@ -48,20 +48,21 @@ fn listed(cuts: &[&Cut]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Place;
 
     #[test]
     fn rows_tokens_and_ends_are_counted() {
-        let cut = |line, left_out| Cut { line, tokens: 10, trained: 4, ends: 2, left_out };
+        let cut = |line, left_out| Cut { place: Place::line(line), tokens: 10, trained: 4, ends: 2, left_out };
         let example =
             crate::batch::Example { ids: vec![1, 2], mask: vec![false, true], line: 1, cut: 0, distilled: false };
         let encoded = Encoded { examples: vec![example; 30], cuts: (1..=25).map(|n| cut(n, n > 23)).collect() };
         let lines = said("training", &encoded, 64);
         for words in
-            ["23 of 30 sequences", "max_seq_len 64", "230 tokens", "92 of them trained", "46 turns", "20, and 3 more"]
+            ["23 of 30 sequences", "max_seq_len 64", "230 tokens", "92 of them trained", "46 turns", "line 20, and 3 more"]
         {
             assert!(lines[0].contains(words), "{words} not in {}", lines[0]);
         }
-        assert!(lines[1].contains("2 sequences are left out") && lines[1].contains("lines 24, 25"), "{}", lines[1]);
+        assert!(lines[1].contains("2 sequences are left out") && lines[1].contains("(line 24, line 25)"), "{}", lines[1]);
         assert!(said("x", &Encoded { cuts: vec![], ..encoded }, 64).is_empty());
     }
 }
