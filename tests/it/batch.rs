@@ -2,7 +2,7 @@
 
 use tunesmith::batch::{Cut, Example, encode, epoch_order, preview};
 use tunesmith::chat::{ChatTemplate, Message, Role, SpecialTokens};
-use tunesmith::dataset::{Content, Record};
+use tunesmith::dataset::{Content, Place, Record};
 use tunesmith::gguf::Gguf;
 use tunesmith::tokenizer::Tokenizer;
 
