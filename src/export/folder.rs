@@ -115,8 +115,7 @@ fn weights(
                 return Err(ExportError::Interrupted);
             }
             merged::finite(item)?;
-            let sums = tensor::write(item, request.adapter, request, out)?;
-            survival.extend(sums.map(|s| merged::survived(item, &s)));
+            survival.extend(tensor::write(item, request.adapter, request, out)?);
             progress(range.start + k + 1, items.len());
             Ok(())
         })?;

@@ -56,13 +56,6 @@ impl Item<'_> {
     pub(super) fn ne(&self) -> Vec<u64> {
         if self.vector { vec![self.cols as u64] } else { vec![self.cols as u64, self.rows as u64] }
     }
-
-    /// Whether the base lies on the target's grid, or may in part: rounding to nearest would put a small ΔW back there,
-    /// or double it where the base lies half-way (F16, BF16: sums of quantised grids, and models trained in 16 bit).
-    pub(super) fn dithered(&self) -> bool {
-        let shared = self.from() == self.to || matches!(self.to, Encoding::F16 | Encoding::BF16);
-        self.touched.is_some() && shared && self.to != Encoding::F32
-    }
 }
 
 /// The linears on which an adapter has a ΔW: a pair whose A or B is all zero leaves the base's bytes as they are.

@@ -2,10 +2,9 @@
 
 use super::item::{self, Item};
 use super::plan::{check_disk, plan};
-use super::survival::Sums;
-use super::tensor::{self, name_of};
+use super::tensor;
 use super::types::ggml_type;
-use super::{ExportError, Exported, Floor, Plan, Quant, Request, Survival, metadata};
+use super::{ExportError, Exported, Floor, Plan, Quant, Request, metadata};
 use crate::gguf::{self, Gguf, GgufError, PlannedTensor};
 
 /// What [`merged_gguf`] will take.
@@ -32,8 +31,7 @@ pub fn merged_gguf(
             return Err(ExportError::Interrupted);
         }
         finite(&items[i])?;
-        let sums = tensor::write(&items[i], &adapter, request, out)?;
-        survival.extend(sums.map(|s| survived(&items[i], &s)));
+        survival.extend(tensor::write(&items[i], &adapter, request, out)?);
         progress(i + 1, items.len());
         Ok::<_, ExportError>(())
     })?;
@@ -44,10 +42,6 @@ pub fn merged_gguf(
 
 fn planned(items: &[Item<'_>]) -> Vec<PlannedTensor> {
     items.iter().map(|i| PlannedTensor { name: i.name.clone(), ne: i.ne(), ty: ggml_type(i.to) }).collect()
-}
-
-pub(super) fn survived(item: &Item<'_>, sums: &Sums) -> Survival {
-    sums.survival(&item.name, name_of(item.from()), name_of(item.to), item.dithered())
 }
 
 /// A tensor that is copied byte for byte is still looked at: a broken base is not passed on.

@@ -2,12 +2,14 @@
 
 mod adapter;
 mod folder;
+mod gain;
 mod item;
 mod merged;
 mod metadata;
 mod plan;
+mod rounding;
 mod shards;
-mod survival;
+mod statistics;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -18,7 +20,7 @@ pub use adapter::adapter_gguf;
 pub use folder::{is_written, merged_hf, merged_hf_as, plan_hf};
 pub use merged::{merged_gguf, plan_gguf};
 pub use plan::free_disk;
-pub use verify::verify;
+pub use verify::{Verification, verify};
 
 use std::path::{Path, PathBuf};
 
@@ -73,20 +75,44 @@ pub enum ExportError {
     Other(String),
 }
 
-/// One touched tensor: how much of the intended ΔW is in the exported bytes (DESIGN §7).
+/// How a touched tensor was rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// With dither, on the base's own block scales.
+    OwnGrid,
+    /// With dither, on scales computed from the values.
+    Dither,
+    Nearest,
+}
+
+/// One touched tensor: how much of the intended ΔW is in the exported bytes.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Survival {
     pub tensor: String,
     pub from: String,
     pub to: String,
-    pub dithered: bool,
-    /// Regression slope of the realised on the intended ΔW: 1 = all of it.
+    /// How it was rounded; `None` where only the file is known.
+    pub rounding: Option<Rounding>,
+    /// On the base's own block scales: what ΔW was multiplied by.
+    pub gain: Option<f64>,
+    /// Elements that stopped at the end of their range of codes.
+    pub clipped: u64,
+    /// ⟨exported − base, ΔW⟩ / ⟨ΔW, ΔW⟩: 1 = the tune arrived whole.
     pub slope: f64,
+    /// Of the slope, under dithered rounding.
     pub standard_error: f64,
     /// ‖ΔW‖ / ‖W‖.
     pub relative_delta: f64,
-    /// ‖exported − (W + ΔW)‖ over what the type's rounding explains.
+    /// Squared distance from base + ΔW over what dithered rounding leaves on average; to nearest about 0.5.
     pub residual: f64,
+}
+
+impl Survival {
+    /// How far from 1 the slope of a right file may be.
+    pub fn tolerance(&self) -> f64 {
+        statistics::BIAS + statistics::DEVIATIONS * self.standard_error
+    }
 }
 
 /// One tensor of an exported file, held against base + adapter.

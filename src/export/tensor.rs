@@ -1,39 +1,52 @@
-//! One tensor: base rows, ΔW, the sum, its bytes in the target type, and what of ΔW is in them.
+//! The rows of one tensor: the base, ΔW and their sum, a block of rows at a time on each core.
 
 use std::ops::Range;
 
 use super::item::{Item, Source};
-use super::survival::{Row, Sums};
-use super::{ExportError, Request};
+use super::rounding;
+use super::statistics::{Grid, Row, Sums};
+use super::{ExportError, Request, Survival};
 use crate::lora::Adapter;
-use crate::ops::{Encoding, decode, encode_dithered, encode_nearest, steps, subkey};
+use crate::ops::{Encoding, Levels, decode, encode_nearest, levels};
 
 /// Elements of a block of rows: what one thread has in hand at a time.
 const BLOCK: usize = 1 << 18;
 
-/// Appends the tensor's bytes to `out`. `adapter`'s rows lie as the item's. Gives the sums of a touched tensor.
+/// Appends the tensor's bytes to `out`; says what of ΔW is in those of a touched tensor.
 pub(super) fn write<O: Sync>(
     item: &Item<'_>,
     adapter: &Adapter<O>,
     request: &Request<'_>,
     out: &mut Vec<u8>,
-) -> Result<Option<Sums>, ExportError> {
+) -> Result<Option<Survival>, ExportError> {
     if let Some(bytes) = copied(item) {
         out.extend_from_slice(bytes);
         return Ok(None);
     }
     out.reserve(item.bytes() as usize);
-    let mut sums = Sums::default();
-    each_block(
-        item,
-        |rows| block(item, adapter, request.seed, rows),
-        |(bytes, part)| {
-            out.extend_from_slice(&bytes);
-            sums.add(&part);
-            if request.interrupt.raised() { Err(ExportError::Interrupted) } else { Ok(()) }
-        },
-    )?;
-    Ok(item.touched.map(|_| sums))
+    let rows = Rows { item, adapter };
+    if item.touched.is_some() {
+        return rounding::write(&rows, request, out).map(Some);
+    }
+    let nearest = |range: Range<usize>| {
+        let mut bytes = Vec::with_capacity(range.len() * item.to.bytes_for(item.cols));
+        let mut base = vec![0.0; item.cols];
+        for row in range {
+            rows.base(row, &mut base);
+            finite(item, "the base", row, &base)?;
+            encode_nearest(item.to, &base, &mut bytes).map_err(|source| encode_error(item, source))?;
+        }
+        Ok(bytes)
+    };
+    each_block(item, nearest, |bytes| {
+        out.extend_from_slice(&bytes);
+        if request.interrupt.raised() { Err(ExportError::Interrupted) } else { Ok(()) }
+    })?;
+    Ok(None)
+}
+
+pub(super) fn encode_error(item: &Item<'_>, source: crate::ops::OpsError) -> ExportError {
+    ExportError::Encode { tensor: item.name.clone(), source }
 }
 
 /// The base's own bytes, where nothing changes.
@@ -87,11 +100,19 @@ pub(super) struct Rows<'i, 'a, O> {
 }
 
 impl<O> Rows<'_, '_, O> {
-    /// The base's row that stands at `row` of the item; its bytes in the base's type, where it has any.
+    /// The bytes of the base's row that stands at `row` of the item; none where it has no tensor.
+    pub(super) fn base_bytes(&self, row: usize) -> &[u8] {
+        match &self.item.source {
+            Source::Weight(w) => w.row(self.item.row_of.as_ref().map_or(row, |map| map[row])),
+            Source::Values(_) => &[],
+        }
+    }
+
+    /// Fills `out` with the base's row that stands at `row` of the item; [`Self::base_bytes`].
     pub(super) fn base(&self, row: usize, out: &mut [f32]) -> &[u8] {
         match &self.item.source {
             Source::Weight(w) => {
-                let bytes = w.row(self.item.row_of.as_ref().map_or(row, |map| map[row]));
+                let bytes = self.base_bytes(row);
                 decode(w.encoding, bytes, out);
                 bytes
             }
@@ -120,13 +141,14 @@ pub(super) struct Buffers {
     pub delta: Vec<f32>,
     pub wanted: Vec<f32>,
     written: Vec<f32>,
-    steps: Vec<f32>,
+    pub levels: Vec<Levels>,
 }
 
 impl Buffers {
     pub(super) fn new(cols: usize) -> Self {
         let zeros = || vec![0.0; cols];
-        Self { base: zeros(), delta: zeros(), wanted: zeros(), written: zeros(), steps: zeros() }
+        let levels = vec![Levels::default(); cols];
+        Self { base: zeros(), delta: zeros(), wanted: zeros(), written: zeros(), levels }
     }
 
     /// Fills base, ΔW and their sum for one row; the base's bytes.
@@ -140,61 +162,20 @@ impl Buffers {
         Ok(bytes)
     }
 
-    /// Appends the row in the target type.
-    fn encode(&self, item: &Item<'_>, base: &[u8], key: u64, out: &mut Vec<u8>) -> Result<(), ExportError> {
-        let own_grid = if item.from() == item.to { base } else { &[] };
-        if item.dithered() {
-            encode_dithered(item.to, own_grid, &self.wanted, key, out)
-        } else {
-            encode_nearest(item.to, &self.wanted, out)
-        }
-        .map_err(|source| ExportError::Encode { tensor: item.name.clone(), source })
-    }
-
     /// Adds what of ΔW is in the bytes of this row.
-    pub(super) fn count(&mut self, item: &Item<'_>, bytes: &[u8], sums: &mut Sums) {
-        decode(item.to, bytes, &mut self.written);
-        steps(item.to, bytes, &mut self.steps);
-        sums.add_row(Row {
-            base: &self.base,
-            delta: &self.delta,
-            wanted: &self.wanted,
-            written: &self.written,
-            steps: &self.steps,
-            dithered: item.dithered(),
-        });
-    }
-}
-
-fn block<O>(
-    item: &Item<'_>,
-    adapter: &Adapter<O>,
-    seed: u64,
-    rows: Range<usize>,
-) -> Result<(Vec<u8>, Sums), ExportError> {
-    let source = Rows { item, adapter };
-    let mut out = Vec::with_capacity(rows.len() * item.to.bytes_for(item.cols));
-    let mut sums = Sums::default();
-    let mut buffers = Buffers::new(item.cols);
-    for row in rows {
-        let bytes = buffers.load(&source, row)?;
-        let start = out.len();
-        buffers.encode(item, bytes, key(seed, &item.name, row), &mut out)?;
-        if item.touched.is_some() {
-            buffers.count(item, &out[start..], &mut sums);
+    pub(super) fn count(&mut self, encoding: Encoding, grid: Grid, bytes: &[u8], sums: &mut Sums) {
+        decode(encoding, bytes, &mut self.written);
+        if encoding.block().0 > 1 {
+            levels(encoding, bytes, &mut self.levels);
         }
+        let row = Row { base: &self.base, delta: &self.delta, written: &self.written, levels: &self.levels };
+        sums.add_row(encoding, grid, row);
     }
-    Ok((out, sums))
 }
 
 /// base + ΔW; where ΔW is zero the base's own bits, −0 too.
 fn sum(base: &[f32], delta: &[f32], out: &mut [f32]) {
     out.iter_mut().zip(base.iter().zip(delta)).for_each(|(o, (b, d))| *o = if *d == 0.0 { *b } else { b + d });
-}
-
-/// The same for a row whatever stands before it.
-fn key(seed: u64, name: &str, row: usize) -> u64 {
-    subkey(name.bytes().fold(seed, |key, b| subkey(key, u64::from(b))), row as u64)
 }
 
 fn finite(item: &Item<'_>, what: &'static str, row: usize, values: &[f32]) -> Result<(), ExportError> {

@@ -1,33 +1,79 @@
 //! An exported GGUF held against base + adapter, tensor by tensor: leg 2 of the proof.
+//!
+//! What is right of a touched tensor is computed from the files alone (base tensor, adapter, exported tensor with its own
+//! scales), not from what the exporter says or would do.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use super::adapter::{Half, alpha, for_llama_cpp, tensor_name};
 use super::item::{self, Item};
-use super::survival::Sums;
-use super::tensor::{Buffers, Rows, each_block};
-use super::types::{encoding, ggml_type, is_wide};
-use super::{Check, ExportError, Floor, Quant, Survival, merged};
+use super::statistics::{Grid, Sums};
+use super::tensor::{Buffers, Rows, each_block, encode_error};
+use super::types::{encoding, ggml_type};
+use super::{Check, ExportError, Floor, Quant, gain, rounding};
 use crate::gguf::{Gguf, TensorInfo};
 use crate::lora::{Adapter, Ggml, Hf};
-use crate::ops::encode_nearest;
-use crate::weights::Weights;
+use crate::ops::{encode_nearest, same_scales};
+use crate::weights::{LinearId, Weights};
 
-/// The residual may be this much larger than the type's rounding explains.
-const RESIDUAL: f64 = 1.5;
+/// What was found out about an exported file.
+#[derive(Clone, Debug, Default)]
+pub struct Verification {
+    pub checks: Vec<Check>,
+    /// Survival over tensors together, which says something where a single small tensor says little: (which, of them).
+    pub pooled: Vec<(String, f64)>,
+    /// What is wrong with tensors taken together.
+    pub pooled_faults: Vec<String>,
+}
+
+impl Verification {
+    /// Everything that is wrong with the file.
+    pub fn faults(&self) -> Vec<String> {
+        self.checks.iter().filter_map(|c| c.fault.clone()).chain(self.pooled_faults.iter().cloned()).collect()
+    }
+}
 
 /// Holds an exported GGUF (merged, or an adapter) against base + adapter, tensor by tensor. Untouched tensors must be
-/// the base's bytes, or those bytes rounded to the file's type; of touched ones the survival must be 1 within 0.05 (8 bit
-/// and wider) or 0.15, and four standard errors, and the residual no more than 1.5 × what rounding explains.
-pub fn verify(exported: &Path, weights: &Weights, adapter: &Adapter<Hf>) -> Result<Vec<Check>, ExportError> {
+/// the base's bytes, or those bytes rounded to the file's type. Of touched ones the survival must be 1 within 0.01 and
+/// five standard errors of dithered rounding, and the residual what rounding explains; so must the survival of all
+/// tensors of a kind, of a layer, and of the file.
+pub fn verify(exported: &Path, weights: &Weights, adapter: &Adapter<Hf>) -> Result<Verification, ExportError> {
     let gguf = Gguf::open(exported)?;
     match gguf.str("general.type") {
-        Ok("adapter") => Ok(adapter_checks(&gguf, weights, &for_llama_cpp(adapter, weights.config()))),
+        Ok("adapter") => {
+            let checks = adapter_checks(&gguf, weights, &for_llama_cpp(adapter, weights.config()));
+            Ok(Verification { checks, ..Verification::default() })
+        }
         _ => merged_checks(&gguf, weights, &adapter.to_ggml(weights.config())),
     }
 }
 
-fn merged_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Result<Vec<Check>, ExportError> {
+/// Sums over tensors: by kind, by layer, over all.
+#[derive(Debug, Default)]
+struct Pools(BTreeMap<String, Sums>);
+
+impl Pools {
+    fn add(&mut self, id: LinearId, sums: &Sums) {
+        let groups = [format!("all {}", id.site.gguf()), format!("layer {}", id.layer), "all tensors".to_owned()];
+        groups.into_iter().for_each(|group| self.0.entry(group).or_default().add(sums));
+    }
+
+    fn judge(&self, into: &mut Verification) {
+        for (group, sums) in &self.0 {
+            into.pooled.push((group.clone(), sums.survival()));
+            if !sums.survives() {
+                let (survival, tolerance) = (sums.survival(), sums.tolerance());
+                into.pooled_faults.push(format!(
+                    "{group} together: {survival:.3} of the tune is in the file, expected 1 ± {tolerance:.3}"
+                ));
+            }
+        }
+    }
+}
+
+fn merged_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Result<Verification, ExportError> {
     let items = item::gguf_items(weights, &item::touched(adapter), Quant::Keep, Floor::Same)?;
     let mut checks: Vec<Check> = gguf
         .tensors()
@@ -38,6 +84,7 @@ fn merged_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Res
     if gguf.architecture()? != weights.config().family.gguf {
         checks.push(fault("general.architecture", "differs from the base's"));
     }
+    let mut pools = Pools::default();
     for mut item in items {
         let Some(info) = gguf.tensor(&item.name) else {
             checks.push(fault(&item.name, "is missing in the file"));
@@ -52,58 +99,50 @@ fn merged_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Res
         };
         item.to = to;
         let bytes = gguf.bytes(info);
-        checks.push(match item.touched {
-            Some(_) => touched(&item, adapter, bytes)?,
-            None => untouched(&item, adapter, bytes)?,
-        });
+        let Some(id) = item.touched else {
+            checks.push(untouched(&item, adapter, bytes)?);
+            continue;
+        };
+        let (sums, grid) = touched(&item, adapter, bytes)?;
+        pools.add(id, &sums);
+        let fault = sums.fault(&item.name, item.from(), item.to);
+        checks.push(Check { tensor: item.name.clone(), survival: Some(sums.report(&item, grid, None)), fault });
     }
-    Ok(checks)
+    let mut found = Verification { checks, ..Verification::default() };
+    pools.judge(&mut found);
+    Ok(found)
 }
 
 fn fault(tensor: &str, what: &str) -> Check {
     Check { tensor: tensor.to_owned(), survival: None, fault: Some(format!("{tensor} {what}")) }
 }
 
-fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<Check, ExportError> {
+/// What the file's own bytes say of a touched tensor.
+fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<(Sums, Grid), ExportError> {
     let rows = Rows { item, adapter };
     let size = item.to.bytes_for(item.cols);
-    let mut sums = Sums::default();
-    let one = |range: std::ops::Range<usize>| {
+    let written = |row: usize| &bytes[row * size..(row + 1) * size];
+    let own = item.from() == item.to
+        && (0..item.rows).all(|row| same_scales(item.to, rows.base_bytes(row), written(row)));
+    let grid = if own {
+        Grid::Own { gain: rounding::clipping(&rows)?.gain().unwrap_or(gain::MOST) }
+    } else {
+        Grid::New
+    };
+    let one = |range: Range<usize>| {
         let (mut part, mut buffers) = (Sums::default(), Buffers::new(item.cols));
         for row in range {
             buffers.load(&rows, row)?;
-            buffers.count(item, &bytes[row * size..(row + 1) * size], &mut part);
+            buffers.count(item.to, grid, written(row), &mut part);
         }
         Ok(part)
     };
+    let mut sums = Sums::default();
     each_block(item, one, |part| {
         sums.add(&part);
         Ok(())
     })?;
-    let survival = merged::survived(item, &sums);
-    let fault = judge(&survival, is_wide(item.to));
-    Ok(Check { tensor: item.name.clone(), survival: Some(survival), fault })
-}
-
-/// What is wrong with a touched tensor, if anything. NaN is never right.
-fn judge(s: &Survival, wide: bool) -> Option<String> {
-    let tolerance = if wide { 0.05 } else { 0.15 } + 4.0 * s.standard_error;
-    let off = (s.slope - 1.0).abs();
-    let kept = off <= tolerance;
-    if !kept {
-        return Some(format!(
-            "{}: {:.3} ± {:.3} of the tune is in the file ({} -> {}), expected 1 ± {tolerance:.3}",
-            s.tensor, s.slope, s.standard_error, s.from, s.to
-        ));
-    }
-    let rounded = s.residual <= RESIDUAL;
-    if !rounded {
-        return Some(format!(
-            "{}: {:.2} × the error that rounding to {} explains, at most {RESIDUAL} is right",
-            s.tensor, s.residual, s.to
-        ));
-    }
-    None
+    Ok((sums, grid))
 }
 
 fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<Check, ExportError> {
@@ -117,8 +156,7 @@ fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<C
         if same_type && !source.is_empty() {
             expected.extend_from_slice(source);
         } else {
-            encode_nearest(item.to, &base, &mut expected)
-                .map_err(|source| ExportError::Encode { tensor: item.name.clone(), source })?;
+            encode_nearest(item.to, &base, &mut expected).map_err(|e| encode_error(item, e))?;
         }
         if bytes != expected {
             let what = format!("differs from the base's in row {row}, though the adapter does not touch it");

@@ -46,6 +46,8 @@ pub enum OpsError {
         "{encoding:?} can't be made by rounding to nearest here; choose F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1"
     )]
     NoEncoder { encoding: Encoding },
+    #[error("{encoding:?} has no block scales that could be kept")]
+    NoGrid { encoding: Encoding },
     #[error("the base holds {base} bytes, but {values} values in {encoding:?} take {expected}")]
     BaseSize { base: usize, values: usize, encoding: Encoding, expected: usize },
     #[error(

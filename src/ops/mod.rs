@@ -13,7 +13,9 @@ mod random;
 pub use api::{
     Attended, Back, Compute, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment,
 };
-pub use blocks::{decode, encode_dithered, encode_nearest, first_not_finite, steps};
+pub use blocks::{
+    Levels, decode, encode_dithered, encode_nearest, encode_on_grid, first_not_finite, float_step, levels, same_scales,
+};
 pub use candle::Tensors;
 pub use cpu::{CODES_BYTES, Codes, Cpu, FEW_ROWS};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};

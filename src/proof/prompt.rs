@@ -72,33 +72,42 @@ fn ask(request: &Request<'_>, prompt: Prompt) -> Ask {
 
 /// One-turn conversations through the template: `context` holds the prompt's ids; else their number is compared.
 fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Leg) -> Result<String, ProofError> {
-    let mut words = "prompt lengths in ids equal".to_owned();
-    let tokenizer = &request.base.tokenizer;
-    let single = conversations.iter().filter(|c| c.len() == 1 && c[0].role == Role::User);
-    for messages in single.take(WITH_IDS) {
+    let single: Vec<_> = conversations.iter().filter(|c| c.len() == 1 && c[0].role == Role::User).take(WITH_IDS).collect();
+    let (mut equal, mut with_context) = (0, false);
+    for messages in &single {
         request.check_interrupt()?;
         let text = request.base.template.render(&request.base.template.as_served(messages, request.system), true)?.text;
         let expected = probes::ids(request, &text)?;
-        let answer = request.client.ask(&ask(request, Prompt::Templated(messages[0].content.clone())), &mut |_| {})?;
+        let turn = &messages[0].content;
+        let answer = request.client.ask(&ask(request, Prompt::Templated(turn.clone())), &mut |_| {})?;
+        let mut faults = Vec::new();
         // Each sees what the other does not: daemons since 0.30 make up `context` without the BOS that they feed.
         if let Some(context) = &answer.context {
-            words = "prompt ids equal".to_owned();
-            let without = tokenizer.adds_bos() && context.first() != expected.first();
-            let written = &expected[usize::from(without)..];
-            if !context.starts_with(written) {
-                let at = context.iter().zip(written).take_while(|(a, b)| a == b).count();
-                let four = |ids: &[u32]| ids[at.min(ids.len())..(at + 4).min(ids.len())].to_vec();
-                let (e, g) = (four(written), four(context));
-                let turn = &messages[0].content;
-                leg.fault(format!("prompt ids differ at {at} of {turn:?}: expected {e:?}, the daemon fed {g:?}"));
-            }
+            with_context = true;
+            let without = request.base.tokenizer.adds_bos() && context.first() != expected.first();
+            faults.extend(ids_differ(turn, &expected[usize::from(without)..], context));
         }
         if answer.prompt_eval_count != expected.len() as u64 {
             let (e, g) = (expected.len(), answer.prompt_eval_count);
-            leg.fault(format!("{:?} is {e} ids, the daemon fed {g}", messages[0].content));
+            faults.push(format!("{turn:?} is {e} ids, the daemon fed {g}"));
         }
+        equal += usize::from(faults.is_empty());
+        faults.into_iter().for_each(|fault| leg.fault(fault));
     }
-    Ok(words)
+    let what = if with_context { "ids" } else { "lengths in ids" };
+    leg.number("prompt_ids_equal", equal as f64);
+    leg.number("prompt_ids", single.len() as f64);
+    Ok(format!("{what} of {equal} of {} prompts equal", single.len()))
+}
+
+fn ids_differ(turn: &str, expected: &[u32], fed: &[u32]) -> Option<String> {
+    if fed.starts_with(expected) {
+        return None;
+    }
+    let at = fed.iter().zip(expected).take_while(|(a, b)| a == b).count();
+    let four = |ids: &[u32]| ids[at.min(ids.len())..(at + 4).min(ids.len())].to_vec();
+    let (e, g) = (four(expected), four(fed));
+    Some(format!("prompt ids differ at {at} of {turn:?}: expected {e:?}, the daemon fed {g:?}"))
 }
 
 fn difference(expected: &str, got: &str) -> String {

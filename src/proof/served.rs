@@ -204,8 +204,9 @@ pub fn leg(
     leg.number("argmax_agreement", agreement);
     let n = divergences.len();
     leg.summary = format!(
-        "{identity}; mean KL {kl:.5} (limit {limit}) over {n} positions, same top token in {:.0} %",
-        100.0 * agreement
+        "{identity}; mean KL {kl:.5} (limit {limit}) over {n} positions, same top token in {:.0} % (at least {:.0} %)",
+        100.0 * agreement,
+        100.0 * LEAST_AGREEMENT
     );
     Ok(leg)
 }

@@ -84,7 +84,7 @@ pub fn write(
     };
     let mib = exported.bytes as f64 / f64::from(1 << 20);
     context.report.end(&format!("{}, {mib:.0} MiB{}", exported.path.display(), survival_words(&exported)));
-    for s in exported.survival.iter().filter(|s| (s.slope - 1.0).abs() > 0.05 + 4.0 * s.standard_error) {
+    for s in exported.survival.iter().filter(|s| (s.slope - 1.0).abs() > s.tolerance()) {
         let words = format!("{}: {} of the tune survives {} -> {}", s.tensor, percent(s.slope), s.from, s.to);
         context.report.warn(&words);
     }

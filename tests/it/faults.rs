@@ -199,8 +199,7 @@ fn the_right_file_is_never_refused() {
 fn a_wrong_export_names_its_tensors() {
     let bench = Bench::new(tune::weak());
     let faults = |file: &Path| -> Vec<String> {
-        let checks = export::verify(file, &bench.tune.base.weights, &bench.tune.adapter).unwrap();
-        checks.into_iter().filter_map(|c| c.fault).collect()
+        export::verify(file, &bench.tune.base.weights, &bench.tune.adapter).unwrap().faults()
     };
     assert!(faults(&bench.merged("right", Quant::Q8_0, |_| {})).is_empty());
     let wrong = faults(&bench.merged("wrong", Quant::Q8_0, swap_two_layers));

@@ -3,7 +3,7 @@
 //! The table of docs/survival.md: `cargo test --test it survival::the_table -- --ignored --nocapture`
 
 use tunesmith::batch::Example;
-use tunesmith::export::{self, Floor, Quant};
+use tunesmith::export::{self, Floor, Quant, Rounding};
 use tunesmith::gguf::Gguf;
 use tunesmith::lora::{Adapter, Stored};
 use tunesmith::model::{Model, Sampling};
@@ -130,7 +130,7 @@ fn the_table() {
                 let file = Weights::from_gguf(Gguf::open(to.path).unwrap()).unwrap();
                 let (rows, right) = answers(&file, None, &held_out);
                 let slopes = middle_and_least(exported.survival.iter().map(|s| s.slope).collect());
-                let dithered = if exported.survival.iter().all(|s| s.dithered) { "dithered" } else { "to nearest" };
+                let dithered = if exported.survival.iter().all(|s| s.rounding != Some(Rounding::Nearest)) { "dithered" } else { "by the rule" };
                 row(&format!("{name} → {target}, {dithered}"), slopes, mean_kl(&tuned, &rows, vocab), right);
             }
         }
@@ -152,8 +152,7 @@ fn a_tune_survives_in_every_type() {
             let exported = tune.export(&tune.base.weights, &tune.adapter, To { quant, floor, seed: 1, path: &path });
             let (median, least) = middle_and_least(exported.survival.iter().map(|s| s.slope).collect());
             assert!((median - 1.0).abs() < off, "{} {quant:?}: survival {median}, least {least}", tune.name);
-            let checks = export::verify(&path, &tune.base.weights, &tune.adapter).unwrap();
-            let faults: Vec<_> = checks.into_iter().filter_map(|c| c.fault).collect();
+            let faults = export::verify(&path, &tune.base.weights, &tune.adapter).unwrap().faults();
             assert!(faults.is_empty(), "{} {quant:?} {floor:?}: {faults:?}", tune.name);
         }
     }

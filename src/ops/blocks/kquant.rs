@@ -12,7 +12,7 @@ fn scale_min(packed: &[u8], j: usize) -> (u8, u8) {
     }
 }
 
-fn put_scale_min(packed: &mut [u8], j: usize, scale: u8, min: u8) {
+pub(super) fn put_scale_min(packed: &mut [u8], j: usize, scale: u8, min: u8) {
     if j < 4 {
         packed[j] = packed[j] & 0xc0 | scale;
         packed[j + 4] = packed[j + 4] & 0xc0 | min;
@@ -87,32 +87,4 @@ pub(super) fn put_codes(encoding: Encoding, codes: &[i16], block: &mut [u8]) {
             }
         }
     }
-}
-
-/// Widens the integer scale (and minimum) of group `j` by whole steps until [low, high] lies on the grid, as far as
-/// six (Q6_K: eight) bits go. The super-block's own d and dmin stay.
-pub(super) fn widen(encoding: Encoding, block: &mut [u8], j: usize, low: f32, high: f32) {
-    if encoding == Encoding::Q6K {
-        let step = half_at(block, 208);
-        let signed = block[192 + j] as i8;
-        let negative = if signed == 0 { step < 0.0 } else { (signed < 0) != (step < 0.0) };
-        // Codes reach 32 on one side, 31 on the other; a negative scale turns them round.
-        let (low, high) = if negative { (-high, -low) } else { (low, high) };
-        let need = (-low / 32.0).max(high / 31.0) / step.abs();
-        if step == 0.0 || !need.is_finite() {
-            return;
-        }
-        let magnitude = (need.ceil().min(127.0) as i8).max(signed.saturating_abs());
-        block[192 + j] = if signed < 0 { -magnitude } else { magnitude } as u8;
-        return;
-    }
-    let (d, dmin) = (half_at(block, 0), half_at(block, 2));
-    if !(d > 0.0 && dmin >= 0.0) {
-        return;
-    }
-    let (scale, min) = scale_min(&block[4..16], j);
-    let min = if dmin > 0.0 { min.max((-low / dmin).ceil().clamp(0.0, 63.0) as u8) } else { min };
-    let levels = if encoding == Encoding::Q5K { 31.0 } else { 15.0 };
-    let scale = scale.max(((high + dmin * f32::from(min)) / (levels * d)).ceil().clamp(0.0, 63.0) as u8);
-    put_scale_min(&mut block[4..16], j, scale, min);
 }

@@ -3,16 +3,17 @@
 //! Layouts: ggml-common.h of llama.cpp b10488; oracle: gguf-py's `quants.py` (`tests/oracles/blocks.py`).
 
 mod codes;
+mod covering;
 mod dither;
 mod finite;
 mod kquant;
+mod levels;
 mod nearest;
-mod steps;
 
-pub use dither::encode_dithered;
+pub use dither::{encode_dithered, encode_on_grid};
 pub use finite::first_not_finite;
+pub use levels::{Levels, float_step, levels, same_scales};
 pub use nearest::encode_nearest;
-pub use steps::steps;
 
 use crate::ops::{Encoding, OpsError};
 use codes::{Codes, unpack};
