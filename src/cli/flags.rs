@@ -138,6 +138,9 @@ pub struct Flags {
     /// keep, f16, bf16 or q8_0
     #[arg(long)]
     pub quant: Option<String>,
+    /// With keep: the type of touched tensors below 8 bit, q8_0 or same (they keep their type) [default: q8_0]
+    #[arg(long, value_name = "FLOOR")]
+    pub quant_floor: Option<String>,
 }
 
 /// `seed` is a common option.
@@ -187,6 +190,7 @@ pub fn raw(flags: &Flags, seed: Option<u64>) -> Raw {
         threads: flags.threads.filter(|n| *n > 0).map(|n| n as u64),
         max_memory: flags.max_memory,
         quant: flags.quant,
+        quant_floor: flags.quant_floor,
         ..Raw::default()
     }
 }

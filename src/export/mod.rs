@@ -29,6 +29,9 @@ use crate::store::{Digest, Interrupt};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
 
+/// The version of the rounding rule: a file of another one is exported anew.
+pub const ROUNDING: u32 = 2;
+
 /// The type of what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -226,7 +226,10 @@ fn a_weak_tune_survives_on_the_bases_own_grid() {
         let bench = Bench::gguf(encoding, size);
         let (path, exported) = bench.merged(Quant::Keep, Floor::Same);
         assert_eq!(bench.faults(&path), Vec::<String>::new());
-        assert!(exported.survival.iter().all(|s| s.from == s.to && s.rounding != Some(Rounding::Nearest)), "{encoding:?}");
+        assert!(
+            exported.survival.iter().all(|s| s.from == s.to && s.rounding != Some(Rounding::Nearest)),
+            "{encoding:?}"
+        );
         let slope: f64 = exported.survival.iter().map(|s| s.slope / s.standard_error.powi(2)).sum::<f64>()
             / exported.survival.iter().map(|s| s.standard_error.powi(-2)).sum::<f64>();
         let error = exported.survival.iter().map(|s| s.standard_error.powi(-2)).sum::<f64>().powf(-0.5);
@@ -249,7 +252,7 @@ fn a_weak_tune_survives_on_the_bases_own_grid() {
         });
         let faults = bench.faults(&nearest);
         assert!(faults.len() > 7, "{encoding:?}: only {} of 14 erased tensors were seen", faults.len());
-        assert!(faults[0].contains("of the tune is in the file"), "{}", faults[0]);
+        assert!(faults.iter().any(|f| f.contains("of the tune is in the file")), "{faults:?}");
     }
 }
 
@@ -296,7 +299,8 @@ fn faults_of_an_export_are_seen_and_named() {
         let with = |adapter: &Adapter<Hf>| {
             let request = Request { adapter, ..bench.request(&path) };
             merged_gguf(&request, Quant::Keep, Floor::Same, &mut |_, _| {}).unwrap();
-            bench.faults(&path)
+            let of_tensors = |fault: &String| !fault.contains(" together: ");
+            bench.faults(&path).into_iter().filter(of_tensors).collect::<Vec<_>>()
         };
         let scaled = |factor: f64| {
             let mut a = bench.adapter.clone();

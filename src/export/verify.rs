@@ -122,13 +122,10 @@ fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<(Su
     let rows = Rows { item, adapter };
     let size = item.to.bytes_for(item.cols);
     let written = |row: usize| &bytes[row * size..(row + 1) * size];
-    let own = item.from() == item.to
-        && (0..item.rows).all(|row| same_scales(item.to, rows.base_bytes(row), written(row)));
-    let grid = if own {
-        Grid::Own { gain: rounding::clipping(&rows)?.gain().unwrap_or(gain::MOST) }
-    } else {
-        Grid::New
-    };
+    let own =
+        item.from() == item.to && (0..item.rows).all(|row| same_scales(item.to, rows.base_bytes(row), written(row)));
+    let grid =
+        if own { Grid::Own { gain: rounding::clipping(&rows)?.gain().unwrap_or(gain::MOST) } } else { Grid::New };
     let one = |range: Range<usize>| {
         let (mut part, mut buffers) = (Sums::default(), Buffers::new(item.cols));
         for row in range {

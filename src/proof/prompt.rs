@@ -72,7 +72,8 @@ fn ask(request: &Request<'_>, prompt: Prompt) -> Ask {
 
 /// One-turn conversations through the template: `context` holds the prompt's ids; else their number is compared.
 fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Leg) -> Result<String, ProofError> {
-    let single: Vec<_> = conversations.iter().filter(|c| c.len() == 1 && c[0].role == Role::User).take(WITH_IDS).collect();
+    let single: Vec<_> =
+        conversations.iter().filter(|c| c.len() == 1 && c[0].role == Role::User).take(WITH_IDS).collect();
     let (mut equal, mut with_context) = (0, false);
     for messages in &single {
         request.check_interrupt()?;

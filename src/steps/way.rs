@@ -198,6 +198,7 @@ impl Way<'_> {
             ("base", self.base.identity().digest().to_string()),
             ("name", self.config.output_model_name.clone()),
             ("what", format!("{what:?}")),
+            ("rounding", crate::export::ROUNDING.to_string()),
             ("seed", self.config.seed.to_string()),
         ]);
         let path = self.run.path(&name);

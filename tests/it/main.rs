@@ -26,6 +26,7 @@ mod parity_training;
 mod parity_weights;
 mod plan;
 mod program;
+mod qwen;
 mod refused;
 mod resume;
 mod shapes;

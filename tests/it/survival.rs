@@ -130,7 +130,11 @@ fn the_table() {
                 let file = Weights::from_gguf(Gguf::open(to.path).unwrap()).unwrap();
                 let (rows, right) = answers(&file, None, &held_out);
                 let slopes = middle_and_least(exported.survival.iter().map(|s| s.slope).collect());
-                let dithered = if exported.survival.iter().all(|s| s.rounding != Some(Rounding::Nearest)) { "dithered" } else { "by the rule" };
+                let dithered = if exported.survival.iter().all(|s| s.rounding != Some(Rounding::Nearest)) {
+                    "dithered"
+                } else {
+                    "by the rule"
+                };
                 row(&format!("{name} → {target}, {dithered}"), slopes, mean_kl(&tuned, &rows, vocab), right);
             }
         }

@@ -57,11 +57,16 @@ pub fn records() -> Vec<Record> {
 }
 
 pub fn conversations() -> Vec<Vec<Message>> {
+    conversations_of(records())
+}
+
+/// The first 64 of some records.
+pub fn conversations_of(records: Vec<Record>) -> Vec<Vec<Message>> {
     let chat = |r: Record| match r.content {
         Content::Chat(messages) => messages,
-        Content::Text(_) => unreachable!("the demo's data is conversations"),
+        Content::Text(_) => unreachable!("these records are conversations"),
     };
-    records().into_iter().take(64).map(chat).collect()
+    records.into_iter().take(64).map(chat).collect()
 }
 
 pub fn encoded(base: &Base, records: &[Record]) -> Vec<Example> {
@@ -70,8 +75,12 @@ pub fn encoded(base: &Base, records: &[Record]) -> Vec<Example> {
 
 impl Tune {
     pub fn new(recipe: Recipe) -> Self {
-        let base = base();
-        let examples = encoded(&base, &records());
+        Self::of(base(), &records(), recipe)
+    }
+
+    /// A base tuned on some records.
+    pub fn of(base: Base, records: &[Record], recipe: Recipe) -> Self {
+        let examples = encoded(&base, records);
         let model = Model::new(&base.weights, 0).unwrap();
         let lora = LoraConfig { rank: recipe.rank, alpha: 2.0 * recipe.rank as f64, ..LoraConfig::default() };
         let config = TrainConfig {
@@ -86,7 +95,7 @@ impl Tune {
         let job = Job {
             weights: &base.weights,
             model: &model,
-            base_name: "smollm2",
+            base_name: "base",
             origin: None,
             tokenizer_files: &[],
             train: &examples,

@@ -68,7 +68,7 @@ fn no_right_file_is_refused() {
 fn a_tune_that_leaves_its_grid_gets_a_new_one() {
     for encoding in Encoding::ALL.into_iter().filter(|e| e.block().0 > 1) {
         let mut bench = Bench::gguf(encoding, 0.1);
-        bench.adapter = seeded(bench.weights.config(), 3.0, 4);
+        bench.adapter = seeded(bench.weights.config(), 20.0, 4);
         let (path, exported) = bench.merged(Quant::Keep, Floor::Same);
         assert!(exported.survival.iter().all(|s| s.gain.is_none()), "{encoding:?}");
         assert_eq!(bench.faults(&path), Vec::<String>::new(), "{encoding:?}");
@@ -156,13 +156,17 @@ fn nearest_on_the_bases_own_grid_is_caught() {
             let (mut delta, mut grid) = (vec![0.0; w.cols], vec![crate::ops::Levels::default(); w.cols]);
             ggml.delta_rows(*id, row..row + 1, &mut delta);
             levels(w.encoding, w.row(row), &mut grid);
-            let whole = |(d, l): (&f32, &crate::ops::Levels)| if l.step > 0.0 { (d / l.step).round() * l.step } else { 0.0 };
+            let whole =
+                |(d, l): (&f32, &crate::ops::Levels)| if l.step > 0.0 { (d / l.step).round() * l.step } else { 0.0 };
             let moves: Vec<f32> = delta.iter().zip(&grid).map(whole).collect();
             encode_on_grid(w.encoding, w.row(row), &moves, 1.0, 0, out).unwrap();
             true
         });
         let faults = bench.faults(&nearest);
-        assert!(faults.len() >= 14 && faults[0].contains("of the tune is in the file"), "{encoding:?}: {faults:?}");
+        assert!(
+            faults.len() >= 14 && faults.iter().any(|f| f.contains("of the tune is in the file")),
+            "{encoding:?}: {faults:?}"
+        );
     }
 }
 

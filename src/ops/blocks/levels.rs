@@ -95,7 +95,8 @@ mod tests {
                 1 => grid.iter_mut().zip(&values).for_each(|(g, v)| g.step = float_step(encoding, *v).unwrap()),
                 _ => levels(encoding, &bytes, &mut grid),
             }
-            let worst = values.iter().zip(&got).zip(&grid).map(|((v, g), l)| (v - g).abs() / l.step).fold(0.0, f32::max);
+            let worst =
+                values.iter().zip(&got).zip(&grid).map(|((v, g), l)| (v - g).abs() / l.step).fold(0.0, f32::max);
             // (Q4_1 and Q5_1 keep scale and offset in f16, Q4_0 and Q5_0 clip one side: a little more.)
             let most = if matches!(encoding, Encoding::Q4_0 | Encoding::Q5_0) { 1.01 } else { 0.52 };
             assert!(worst <= most, "{encoding:?} {worst}");

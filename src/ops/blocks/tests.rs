@@ -203,9 +203,6 @@ fn damaged_values_and_odd_sizes_are_refused() {
         encode_on_grid(Encoding::Q8_0, &[0; 33], &[0.0; 32], 1.0, 0, &mut out),
         Err(OpsError::BaseSize { .. })
     ));
-    assert!(matches!(
-        encode_on_grid(Encoding::F16, &[0; 2], &[0.0], 1.0, 0, &mut out),
-        Err(OpsError::NoGrid { .. })
-    ));
+    assert!(matches!(encode_on_grid(Encoding::F16, &[0; 2], &[0.0], 1.0, 0, &mut out), Err(OpsError::NoGrid { .. })));
     assert!(out.is_empty());
 }

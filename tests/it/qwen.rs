@@ -1,0 +1,182 @@
+//! Export and proof on Qwen2.5-Coder-0.5B-Instruct Q4_K_M (Q5_0, Q8_0, Q6_K, Q4_K tensors, untied head): the right file is
+//! proved through the real daemon, and planted faults are caught. `TUNESMITH_QWEN` names the file; without it these tests
+//! are skipped.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde_json::json;
+use tunesmith::base::Resolver;
+use tunesmith::dataset::Record;
+use tunesmith::export::{self, Floor, Quant};
+use tunesmith::lora::{Adapter, Hf};
+use tunesmith::ollama::Create;
+use tunesmith::proof::{self, Proof};
+use tunesmith::store::Digest;
+use tunesmith::weights::{LinearId, Site};
+
+use crate::daemon;
+use crate::tune::{self, Recipe, To, Tune};
+
+fn tickets() -> Vec<Record> {
+    tunesmith::dataset::parse(include_str!("../fixtures/tickets_fr/train.jsonl")).unwrap()
+}
+
+fn tuned(recipe: Recipe) -> Option<Tune> {
+    let Some(path) = std::env::var_os("TUNESMITH_QWEN") else {
+        println!("TUNESMITH_QWEN is not set: skipped");
+        return None;
+    };
+    let base = Resolver::default().open(PathBuf::from(path).to_str().unwrap()).unwrap();
+    let tune = Tune::of(base, &tickets(), recipe);
+    Some(tune)
+}
+
+fn strong() -> Option<&'static Tune> {
+    static TUNE: OnceLock<Option<Tune>> = OnceLock::new();
+    let recipe = Recipe { name: "strong", rank: 8, steps: 48, batch_size: 4, learning_rate: 5e-4 };
+    TUNE.get_or_init(|| tuned(recipe)).as_ref()
+}
+
+fn weak() -> Option<&'static Tune> {
+    static TUNE: OnceLock<Option<Tune>> = OnceLock::new();
+    let recipe = Recipe { name: "weak", rank: 8, steps: 8, batch_size: 4, learning_rate: 2e-4 };
+    TUNE.get_or_init(|| tuned(recipe)).as_ref()
+}
+
+const TYPES: [(Quant, Floor); 5] = [
+    (Quant::Keep, Floor::Q8_0),
+    (Quant::Keep, Floor::Same),
+    (Quant::Q8_0, Floor::Q8_0),
+    (Quant::F16, Floor::Q8_0),
+    (Quant::Bf16, Floor::Q8_0),
+];
+
+/// Registers `file` with the base's template and proves that the daemon serves `exported`.
+fn prove(tune: &Tune, file: &Path, exported: &Path) -> Proof {
+    let (client, name) = (daemon::newest().client(), "qwen-fault:v1");
+    let digest = Digest::of_file(file).unwrap();
+    client.upload(file, digest, &mut |_, _| {}).unwrap();
+    let create = Create {
+        model: name.to_owned(),
+        files: vec![("model.gguf".to_owned(), digest)],
+        template: Some(tune.base.template.go_template().unwrap()),
+        parameters: json!({"stop": ["<|im_end|>"]}).as_object().unwrap().clone(),
+        ..Create::default()
+    };
+    client.create(&create, &mut |_| {}).unwrap();
+    let sample = tune::conversations_of(tickets());
+    let tuned = (&tune.base, &tune.adapter, exported);
+    let request = proof::Request { probes: 4, ..tune::asked(&client, name, tuned, &sample) };
+    let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();
+    client.delete(name).unwrap();
+    proof
+}
+
+fn faults(tune: &Tune, adapter: &Adapter<Hf>, to: To<'_>) -> Vec<String> {
+    tune.export(&tune.base.weights, adapter, to);
+    export::verify(to.path, &tune.base.weights, &tune.adapter).unwrap().faults()
+}
+
+fn changed(tune: &Tune, change: impl FnOnce(&mut Adapter<Hf>)) -> Adapter<Hf> {
+    let mut adapter = tune.adapter.clone();
+    change(&mut adapter);
+    adapter
+}
+
+fn neighbours(adapter: &Adapter<Hf>) -> Adapter<Hf> {
+    let layers = adapter.pairs.keys().map(|id| id.layer).max().unwrap() + 1;
+    let mut moved = adapter.clone();
+    for (id, pair) in &adapter.pairs {
+        moved.pairs.insert(LinearId { layer: (id.layer + 1) % layers, ..*id }, pair.clone());
+    }
+    moved
+}
+
+/// What an exporter can get wrong: (what, the least number of faults, the adapter that is merged instead).
+fn wrong_adapters(tune: &Tune) -> Vec<(&'static str, usize, Adapter<Hf>)> {
+    let config = tune.base.weights.config();
+    let rank = tune.adapter.config.rank;
+    let touched = tune.adapter.pairs.len();
+    let reordered = |a: &mut Adapter<Hf>| {
+        for (id, pair) in &mut a.pairs {
+            match id.site {
+                Site::Q => pair.b = tunesmith::lora::unpermute_rows(&pair.b, config.heads, rank),
+                Site::K => pair.b = tunesmith::lora::unpermute_rows(&pair.b, config.kv_heads, rank),
+                _ => {}
+            }
+        }
+    };
+    let zero = |a: &mut Adapter<Hf>| a.pairs.values_mut().for_each(|p| p.b.fill(0.0));
+    vec![
+        ("alpha × 1.2", touched / 2, changed(tune, |a| a.config.alpha *= 1.2)),
+        ("a zero adapter", touched, changed(tune, zero)),
+        ("q/k of ΔW in the other order", config.layers, changed(tune, reordered)),
+        ("the neighbouring layer's ΔW", touched, neighbours(&tune.adapter)),
+    ]
+}
+
+fn right_and_wrong_files(tune: &Tune) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.gguf");
+    for (i, (quant, floor)) in TYPES.into_iter().enumerate() {
+        let to = To { quant, floor, seed: i as u64, path: &path };
+        let found = faults(tune, &tune.adapter, to);
+        assert!(found.is_empty(), "{} {quant:?} {floor:?}: the right file is refused: {found:?}", tune.name);
+    }
+    for (quant, floor) in [(Quant::Keep, Floor::Q8_0), (Quant::Keep, Floor::Same)] {
+        for (what, least, adapter) in wrong_adapters(tune) {
+            let found = faults(tune, &adapter, To { quant, floor, seed: 1, path: &path });
+            println!("{} {quant:?} {floor:?}: {what}: {} faults", tune.name, found.len());
+            assert!(found.len() >= least, "{} {quant:?} {floor:?}: {what}: {found:?}", tune.name);
+        }
+    }
+}
+
+#[test]
+fn a_strong_tune_of_qwen_is_told_from_its_faults() {
+    strong().into_iter().for_each(right_and_wrong_files);
+}
+
+#[test]
+fn a_tune_of_qwen_of_eight_steps_is_told_from_its_faults() {
+    weak().into_iter().for_each(right_and_wrong_files);
+}
+
+/// The default delivery and the one of the base's size, through the daemon; and another file under the tag.
+#[test]
+fn qwen_is_proved_through_the_daemon() {
+    for tune in [strong(), weak()].into_iter().flatten() {
+        let _alone = daemon::newest().alone();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.gguf");
+        for (quant, floor) in [(Quant::Keep, Floor::Same), (Quant::Keep, Floor::Q8_0)] {
+            tune.export(&tune.base.weights, &tune.adapter, To { quant, floor, seed: 1, path: &path });
+            let proof = prove(tune, &path, &path);
+            assert!(proof.passed, "{} {quant:?} {floor:?}: {:#?}", tune.name, proof.legs);
+        }
+        let untuned = PathBuf::from(std::env::var_os("TUNESMITH_QWEN").unwrap());
+        let proof = prove(tune, &untuned, &path);
+        let served = proof.legs.iter().find(|l| l.name == "served").unwrap();
+        assert!(!served.passed, "{}: the untuned base under the tag: {:#?}", tune.name, proof.legs);
+    }
+}
+
+/// Twenty right files over seeds and types, through the daemon: never refused.
+#[test]
+#[ignore = "an hour on two cores"]
+fn twenty_right_files_of_qwen_are_proved() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.gguf");
+    for tune in [strong(), weak()].into_iter().flatten() {
+        let _alone = daemon::newest().alone();
+        for seed in [1, 2] {
+            for (quant, floor) in TYPES {
+                tune.export(&tune.base.weights, &tune.adapter, To { quant, floor, seed, path: &path });
+                let proof = prove(tune, &path, &path);
+                println!("{} {quant:?} {floor:?} seed {seed}: {}", tune.name, proof.legs[1].summary);
+                assert!(proof.passed, "{} {quant:?} {floor:?} seed {seed}: {:#?}", tune.name, proof.legs);
+            }
+        }
+    }
+}
