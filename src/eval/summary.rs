@@ -38,9 +38,9 @@ pub fn summary(
     let mut context = tera::Context::new();
     context.insert("decision", gate.decision.name());
     context.insert("title", &cell(&title));
-    context.insert("suites", &gate.suites.iter().map(|s| cell(s)).collect::<Vec<_>>());
-    context.insert("reasons", &gate.reasons.iter().map(|s| cell(s)).collect::<Vec<_>>());
-    context.insert("notes", &gate.notes.iter().map(|s| cell(s)).collect::<Vec<_>>());
+    context.insert("suites", &gate.suites.iter().map(|s| escaped(s)).collect::<Vec<_>>());
+    context.insert("reasons", &gate.reasons.iter().map(|s| escaped(s)).collect::<Vec<_>>());
+    context.insert("notes", &gate.notes.iter().map(|s| escaped(s)).collect::<Vec<_>>());
     context.insert("sections", &sections);
     tera::Tera::one_off(TEMPLATE, &context, false).map_err(|e| {
         let cause = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
@@ -123,8 +123,14 @@ fn show(value: &Value, how: Show) -> String {
 fn cell(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = line.chars().take(160).collect();
-    let mut out = String::with_capacity(cut.len());
-    for c in cut.chars() {
+    let out = escaped(&cut);
+    if cut.len() < line.len() { out + "…" } else { out }
+}
+
+/// Text without Markdown, HTML or control characters.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
         match c {
             '<' => out.push_str("&lt;"),
             '|' | '`' | '*' | '[' | ']' | '\\' => out.extend(['\\', c]),
@@ -132,7 +138,7 @@ fn cell(text: &str) -> String {
             c => out.push(c),
         }
     }
-    if cut.len() < line.len() { out + "…" } else { out }
+    out
 }
 
 #[cfg(test)]
@@ -163,6 +169,9 @@ mod tests {
             assert!(text.contains(needle), "{needle} not in\n{text}");
         }
         assert!(!text.contains("\n\n\n"), "{text}");
+        // A reason is whole, whatever its length.
+        let long = Gate { reasons: vec!["word ".repeat(60)], ..gate(&input) };
+        assert!(summary(&metadata, &long, &[(&measured, &judged, &doc)]).unwrap().contains("word word word **"));
         assert_eq!(cell("a|b\n<script>`x`"), "a\\|b &lt;script>\\`x\\`");
     }
 }

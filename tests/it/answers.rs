@@ -86,7 +86,7 @@ fn answer(mut stream: &TcpStream, script: Script, models: &Mutex<Vec<String>>) -
                 Said::CutOff(text) => format!("{}\n", part(&text)),
             }
         }
-        _ => return respond(stream, 404, r#"{"error": "not found"}"#),
+        _ => return respond(stream, 404, r#"{"error": "model not found"}"#),
     };
     respond(stream, 200, &text)?;
     stream.flush()
