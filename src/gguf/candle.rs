@@ -13,6 +13,9 @@ const HEADER_CAP: usize = 64 << 20;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<(Metadata, Vec<TensorInfo>), String> {
     let head = &bytes[..bytes.len().min(HEADER_CAP)];
+    if says_alignment_zero(head) {
+        return Err("general.alignment is 0, expected a power of two".to_owned());
+    }
     let content = Content::read(&mut Cursor::new(head)).map_err(|e| e.to_string())?;
     let mut tensors = Vec::with_capacity(content.tensor_infos.len());
     for (name, info) in &content.tensor_infos {
@@ -29,6 +32,23 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Metadata, Vec<TensorInfo>), String>
     tensors.sort_by(|a, b| (a.offset, &a.name).cmp(&(b.offset, &b.name)));
     let metadata = content.metadata.iter().map(|(k, v)| (k.clone(), ours(v))).collect();
     Ok((metadata, tensors))
+}
+
+/// candle divides by the alignment without a look at it, so a 0 has to be found before it reads the header.
+fn says_alignment_zero(head: &[u8]) -> bool {
+    const KEY: &[u8] = b"general.alignment";
+    let zero = |rest: &[u8]| {
+        let (Some(ty), Some(value)) = (rest.first_chunk::<4>(), rest.get(4..)) else { return false };
+        // Value types 0 to 5: u8, i8, u16, i16, u32, i32.
+        let width = match u32::from_le_bytes(*ty) {
+            0 | 1 => 1,
+            2 | 3 => 2,
+            4 | 5 => 4,
+            _ => return false,
+        };
+        value.get(..width).is_some_and(|bytes| bytes.iter().all(|b| *b == 0))
+    };
+    head.windows(KEY.len()).enumerate().any(|(at, found)| found == KEY && zero(&head[at + KEY.len()..]))
 }
 
 fn ty(theirs: GgmlDType) -> GgmlType {

@@ -2,7 +2,18 @@
 
 use std::collections::HashSet;
 
-use super::TensorInfo;
+use super::{Metadata, TensorInfo};
+
+/// ggml takes a power of two only.
+pub(super) fn alignment(metadata: &Metadata) -> Result<(), String> {
+    match metadata.get("general.alignment") {
+        Some(value) if !value.as_u64().is_some_and(u64::is_power_of_two) => {
+            let found = value.as_i64().map_or_else(|| value.kind().to_owned(), |n| n.to_string());
+            Err(format!("general.alignment is {found}, expected a power of two"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Sizes by type, ranges inside the file, no overlap, no name twice. `Err` says what is wrong with which tensor.
 pub(super) fn tensors(tensors: &[TensorInfo], file_bytes: u64) -> Result<(), String> {

@@ -119,6 +119,7 @@ fn parse(bytes: &[u8]) -> Result<(Metadata, Vec<TensorInfo>), String> {
         }
         Err(e) => return Err(e.to_string()),
     };
+    check::alignment(&metadata)?;
     check::tensors(&tensors, bytes.len() as u64)?;
     Ok((metadata, tensors))
 }

@@ -98,6 +98,42 @@ fn writing_twice_gives_the_same_bytes_and_a_failed_fill_leaves_the_old_file() {
     assert!(e.to_string().contains("Upper.Case"), "{e}");
 }
 
+/// The header of a file without tensors, as versions 2 and 3 have it.
+fn empty_with_alignment(version: u32, key: &str, ty: u32, value: &[u8]) -> Vec<u8> {
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(version.to_le_bytes());
+    bytes.extend(0u64.to_le_bytes());
+    bytes.extend(1u64.to_le_bytes());
+    bytes.extend((key.len() as u64).to_le_bytes());
+    bytes.extend(key.as_bytes());
+    bytes.extend(ty.to_le_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(32) + 32, 0);
+    bytes
+}
+
+#[test]
+fn an_alignment_that_is_no_power_of_two_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.gguf");
+    for version in [2, 3] {
+        let open = |ty: u32, value: &[u8]| {
+            std::fs::write(&path, empty_with_alignment(version, "general.alignment", ty, value)).unwrap();
+            Gguf::open(&path).map(drop).map_err(|e| e.to_string())
+        };
+        open(4, &64u32.to_le_bytes()).unwrap();
+        for (ty, width) in [(0, 1), (1, 1), (2, 2), (3, 2), (4, 4), (5, 4), (10, 8), (11, 8)] {
+            let mut value = vec![0; width];
+            let e = open(ty, &value).unwrap_err();
+            assert!(e.contains("m.gguf") && e.to_lowercase().contains("alignment"), "version {version}: {e}");
+            value[0] = 24;
+            let e = open(ty, &value).unwrap_err();
+            assert!(e.contains("m.gguf") && e.to_lowercase().contains("alignment"), "version {version}: {e}");
+        }
+        open(6, &[0; 4]).unwrap_err();
+    }
+}
+
 #[test]
 fn version_2_files_and_hyphenated_keys_are_read() {
     let dir = tempfile::tempdir().unwrap();
