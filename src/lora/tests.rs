@@ -19,6 +19,7 @@ pub(crate) fn model(heads: usize, kv_heads: usize, hidden: usize, ff: usize) -> 
         rms_eps: 1e-5,
         rope_theta: 1e4,
         rope_factors: None,
+        rope_scaling: None,
         context: 64,
         tied: true,
     }

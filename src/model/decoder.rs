@@ -56,23 +56,12 @@ pub(super) struct Lora<'a> {
     pub compute: Compute,
 }
 
-/// θ^(−2i/d), divided by the base's factors; as transformers: f32 frequencies.
-fn frequencies(config: &ModelConfig) -> Vec<f32> {
-    let d = config.head_dim as f64;
-    (0..config.head_dim / 2)
-        .map(|i| {
-            let factor = config.rope_factors.as_ref().and_then(|f| f.get(i)).copied().unwrap_or(1.0);
-            (f64::from(config.rope_theta).powf(-2.0 * i as f64 / d) / f64::from(factor)) as f32
-        })
-        .collect()
-}
-
 impl<O: Ops> Decoder<O> {
     pub fn new(ops: O, weights: Weights, room: Room) -> Result<Self, ModelError> {
         let layers = (0..weights.config().layers).map(|l| Layer::new(&ops, &weights, l)).collect::<Result<_, _>>()?;
         let output_norm = norm(&ops, &weights, 0, Norm::Output)?;
         let head = ops.prepare(weights.head())?;
-        let frequencies = frequencies(weights.config());
+        let frequencies = weights.config().rope_frequencies();
         let stop = Stop(Box::new(|| false));
         let (label_smoothing, training) = (0.0, Compute::F32);
         let decoder = Self {
@@ -124,11 +113,13 @@ impl<O: Ops> Decoder<O> {
     /// The rotary angles of rows at these positions.
     pub fn rotation(&self, positions: impl Iterator<Item = usize>) -> Rotation {
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
+        // Of queries and of keys, so that attention scores have its square.
+        let factor = f64::from(self.config().rope_attention_factor());
         for position in positions {
             for frequency in &self.frequencies {
                 let angle = f64::from(position as f32 * frequency);
-                cos.push(angle.cos() as f32);
-                sin.push(angle.sin() as f32);
+                cos.push((angle.cos() * factor) as f32);
+                sin.push((angle.sin() * factor) as f32);
             }
         }
         let order = self.weights.linear(LinearId { layer: 0, site: Site::Q }).row_order;

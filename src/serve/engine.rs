@@ -2,13 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::gguf_file::Content;
+use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{Device, Tensor};
 use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
 
 use super::reply::Fault;
 use crate::gguf::Gguf;
 use crate::tokenizer::Tokenizer;
+use crate::weights::check_gguf;
+
+/// candle-transformers makes tables of all positions when it loads a model: the header's number alone must not decide
+/// how large they are. Its llama has a table of a fixed length.
+fn most_context(family: &str) -> u32 {
+    if family == "llama" { quantized_llama::MAX_SEQ_LEN as u32 } else { 32_768 }
+}
 
 /// A model in memory.
 pub struct Loaded {
@@ -33,9 +40,22 @@ impl std::fmt::Debug for Loaded {
 /// Refuses by name what candle-transformers 0.11 computes wrong (reference: its llama ignores `rope_freqs.weight`, its
 /// Gemma 3 uses another activation, its llama and qwen2 know one width of heads) and what it does not have.
 pub fn check(gguf: &Gguf) -> Result<(), Fault> {
+    supported(gguf)?;
+    // Counts of the header become allocations in candle-transformers: the tensors must confirm them first.
+    let config = check_gguf(gguf).map_err(|e| Fault::bad(e.to_string()))?;
+    match config.rope_scaling {
+        Some(_) => Err(unserved(config.family.gguf, "its scaled rotary frequencies are ignored")),
+        None => Ok(()),
+    }
+}
+
+fn unserved(family: &str, why: &str) -> Fault {
+    Fault::bad(format!("the embedded server can't serve {family} right: {why}; use Ollama"))
+}
+
+fn supported(gguf: &Gguf) -> Result<(), Fault> {
     let family = gguf.architecture().map_err(|e| Fault::bad(e.to_string()))?;
-    let refuse =
-        |why: &str| Err(Fault::bad(format!("the embedded server can't serve {family} right: {why}; use Ollama")));
+    let refuse = |why: &str| Err(unserved(family, why));
     match family {
         "llama" if gguf.tensor("rope_freqs.weight").is_some() => refuse("its scaled rotary frequencies are ignored"),
         "llama" if gguf.u64("llama.expert_count").is_ok_and(|n| n > 0) => refuse("it has experts"),
@@ -62,9 +82,12 @@ impl Loaded {
         check(&gguf)?;
         let tokenizer = Tokenizer::from_gguf(&gguf).map_err(Fault::internal)?;
         let family = gguf.architecture().map_err(Fault::internal)?.to_owned();
-        let context = gguf.u64(&format!("{family}.context_length")).map_or(2048, |n| n as usize);
+        let context_key = format!("{family}.context_length");
+        let context = gguf.u64(&context_key).map_or(2048, |n| n.min(most_context(&family).into()) as u32);
         let mut file = std::fs::File::open(path).map_err(Fault::internal)?;
-        let content = Content::read(&mut file).map_err(Fault::internal)?;
+        let mut content = Content::read(&mut file).map_err(Fault::internal)?;
+        content.metadata.insert(context_key, Value::U32(context));
+        let context = context as usize;
         let weights = match family.as_str() {
             "qwen2" => quantized_qwen2::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).map(Weights::Qwen2),
             "qwen3" => quantized_qwen3::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).map(Weights::Qwen3),
@@ -114,7 +137,7 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        check(&Gguf::open(&path).unwrap())
+        supported(&Gguf::open(&path).unwrap())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Family, Site, WeightsError, rope};
+use super::{Family, RopeScaling, Site, WeightsError, rope};
 use crate::gguf::{Metadata, Value};
 
 /// The shape of one model. All lengths in elements.
@@ -20,8 +20,10 @@ pub struct ModelConfig {
     pub vocab: usize,
     pub rms_eps: f32,
     pub rope_theta: f32,
-    /// Divisors of the rotary frequencies, head_dim/2 of them (Llama 3's scaling), if any.
+    /// Divisors of the rotary frequencies, head_dim/2 of them, that a GGUF holds in a tensor (Llama 3's scaling), if any.
     pub rope_factors: Option<Vec<f32>>,
+    /// A scaling besides, if any.
+    pub rope_scaling: Option<RopeScaling>,
     pub context: usize,
     /// The head is the embedding.
     pub tied: bool,
@@ -30,6 +32,8 @@ pub struct ModelConfig {
 /// No model of today comes near; what is beyond is a broken file, and would overflow later.
 const MAX_LENGTH: usize = 1 << 24;
 const MAX_LAYERS: usize = 4096;
+/// Positions are counted in 32 bits, and f32 holds whole numbers up to here.
+const MAX_CONTEXT: usize = 1 << 24;
 
 impl ModelConfig {
     /// (rows = out, cols = in) of a linear layer.
@@ -44,6 +48,25 @@ impl ModelConfig {
         }
     }
 
+    /// θ^(−2i/d), divided by the factors and the scaling: the angle that each pair turns per position, in radians.
+    pub fn rope_frequencies(&self) -> Vec<f32> {
+        let d = self.head_dim as f64;
+        let scaling = self.rope_scaling.map(|s| s.divisors(self.head_dim, self.rope_theta));
+        let at = |list: &Option<Vec<f32>>, i: usize| {
+            f64::from(list.as_ref().and_then(|list| list.get(i)).copied().unwrap_or(1.0))
+        };
+        let one = |i: usize| {
+            let divisor = at(&self.rope_factors, i) * at(&scaling, i);
+            (f64::from(self.rope_theta).powf(-2.0 * i as f64 / d) / divisor) as f32
+        };
+        (0..self.head_dim / 2).map(one).collect()
+    }
+
+    /// By what the cosines and sines of rotary positions are multiplied.
+    pub fn rope_attention_factor(&self) -> f32 {
+        self.rope_scaling.map_or(1.0, RopeScaling::attention_factor)
+    }
+
     /// Whether the lengths make sense together.
     pub(super) fn check(&self, path: &Path) -> Result<(), WeightsError> {
         let bad = |reason: String| Err(WeightsError::bad(path, reason));
@@ -56,8 +79,9 @@ impl ModelConfig {
             ("head size", self.head_dim),
             ("context length", self.context),
         ] {
-            if n == 0 || (n > MAX_LENGTH && name != "context length") {
-                return bad(format!("the {name} is {n}, expected 1 to {MAX_LENGTH}"));
+            let most = if name == "context length" { MAX_CONTEXT } else { MAX_LENGTH };
+            if n == 0 || n > most {
+                return bad(format!("the {name} is {n}, expected 1 to {most}"));
             }
         }
         if self.layers == 0 || self.layers > MAX_LAYERS {
@@ -74,6 +98,25 @@ impl ModelConfig {
         }
         if !(self.rope_theta.is_finite() && self.rope_theta > 1.0) {
             return bad(format!("the rotary base is {}, expected more than 1", self.rope_theta));
+        }
+        match self.rope_scaling {
+            Some(RopeScaling::Linear { factor }) if !(factor.is_finite() && factor > 0.0) => {
+                return bad(format!("the rotary scaling's factor is {factor}, expected a positive number"));
+            }
+            Some(RopeScaling::Yarn { factor, original_context, attention_factor }) => {
+                if !(factor.is_finite() && factor >= 1.0) {
+                    return bad(format!("the rotary scaling's factor is {factor}, expected 1 or more"));
+                }
+                if !(attention_factor.is_finite() && attention_factor > 0.0) {
+                    return bad(format!("the attention factor is {attention_factor}, expected a positive number"));
+                }
+                if original_context == 0 || original_context > MAX_CONTEXT {
+                    return bad(format!(
+                        "the original context length is {original_context}, expected 1 to {MAX_CONTEXT}"
+                    ));
+                }
+            }
+            _ => {}
         }
         if let Some(factors) = &self.rope_factors {
             let half = self.head_dim / 2;
@@ -115,6 +158,9 @@ impl ModelConfig {
         ] {
             m.insert(format!("{a}.{key}"), value);
         }
+        if let Some(scaling) = self.rope_scaling {
+            m.extend(rope_keys(scaling).into_iter().map(|(key, value)| (format!("{a}.rope.scaling.{key}"), value)));
+        }
         if self.family.permuted_qk {
             m.insert(format!("{a}.rope.dimension_count"), count(self.head_dim));
             m.insert(format!("{a}.vocab_size"), count(self.vocab));
@@ -147,10 +193,35 @@ impl ModelConfig {
             "eos_token_id": eos,
             "use_cache": true,
         });
-        if let Some(factors) = &self.rope_factors {
-            json["rope_scaling"] = rope::name_of(factors, self.head_dim, self.rope_theta)?;
+        match (&self.rope_factors, self.rope_scaling) {
+            (Some(factors), None) => json["rope_scaling"] = rope::name_of(factors, self.head_dim, self.rope_theta)?,
+            (None, Some(scaling)) => json["rope_scaling"] = scaling.to_hf_json(),
+            (Some(_), Some(_)) => return None,
+            (None, None) => {}
         }
         Some(json)
+    }
+}
+
+/// The keys below `rope.scaling.`, as llama.cpp's converter writes them and its reader reads them.
+fn rope_keys(scaling: RopeScaling) -> Vec<(&'static str, Value)> {
+    match scaling {
+        RopeScaling::Linear { factor } => {
+            vec![("type", Value::String("linear".to_owned())), ("factor", Value::F32(factor))]
+        }
+        RopeScaling::Yarn { factor, original_context, attention_factor } => {
+            // llama.cpp multiplies by the usual factor itself.
+            let usual = rope::yarn_attention(factor.into(), 1.0) as f32;
+            let mut keys = vec![
+                ("type", Value::String("yarn".to_owned())),
+                ("factor", Value::F32(factor)),
+                ("original_context_length", Value::U32(u32::try_from(original_context).unwrap_or(u32::MAX))),
+            ];
+            if attention_factor != usual {
+                keys.push(("attn_factor", Value::F32(attention_factor / usual)));
+            }
+            keys
+        }
     }
 }
 

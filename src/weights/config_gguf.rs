@@ -1,6 +1,6 @@
 //! The shape of a model from GGUF metadata.
 
-use super::{Family, ModelConfig, WeightsError};
+use super::{Family, ModelConfig, RopeScaling, WeightsError, rope};
 use crate::gguf::{GgmlType, Gguf, Value};
 
 /// Keys of features that are not computed; a zero (or false) there means off.
@@ -45,6 +45,7 @@ pub(super) fn read(gguf: &Gguf) -> Result<ModelConfig, WeightsError> {
         // ggml's default where the key is absent
         rope_theta: if keys.has("rope.freq_base") { gguf.f64(&keys.name("rope.freq_base"))? as f32 } else { 10_000.0 },
         rope_factors: keys.rope_factors(head_dim)?,
+        rope_scaling: keys.rope_scaling(context)?,
         // Within the window every position sees all before it, so the model is the plain one there.
         context: keys.optional("attention.sliding_window")?.filter(|w| *w > 0).map_or(context, |w| context.min(w)),
         tied: gguf.tensor("output.weight").is_none(),
@@ -136,42 +137,52 @@ impl Keys<'_> {
         }
     }
 
-    /// `rope_freqs.weight` (Llama 3), times a linear scaling.
+    /// `rope_freqs.weight` (Llama 3).
     fn rope_factors(&self, head_dim: usize) -> Result<Option<Vec<f32>>, WeightsError> {
-        let linear = self.linear_scaling()?;
         for name in ["rope_factors_long.weight", "rope_factors_short.weight"] {
             if self.gguf.tensor(name).is_some() {
                 return Err(self.unsupported(&format!("LongRoPE ({name})")));
             }
         }
-        let Some(info) = self.gguf.tensor("rope_freqs.weight") else {
-            return Ok(linear.map(|f| vec![f; head_dim / 2]));
-        };
+        let Some(info) = self.gguf.tensor("rope_freqs.weight") else { return Ok(None) };
         if info.ty != GgmlType::F32 || info.ne.len() != 1 || info.ne[0] != (head_dim / 2) as u64 {
             let (ty, ne, half) = (info.ty.name(), &info.ne, head_dim / 2);
             let reason = format!("the tensor rope_freqs.weight is {ty} of shape {ne:?}, expected F32 of [{half}]");
             return Err(WeightsError::bad(self.gguf.path(), reason));
         }
         let bytes = self.gguf.bytes(info).chunks_exact(4);
-        let mut factors: Vec<f32> = bytes.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        if let Some(linear) = linear {
-            factors.iter_mut().for_each(|f| *f *= linear);
-        }
-        Ok(Some(factors))
+        Ok(Some(bytes.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()))
     }
 
-    /// Positions divided by a factor: what llama.cpp does when the type is `linear` or not said.
-    fn linear_scaling(&self) -> Result<Option<f32>, WeightsError> {
+    /// `rope.scaling.*`, as llama.cpp reads it (llama-model.cpp, llama-context.cpp): linear where no type is said.
+    fn rope_scaling(&self, context: usize) -> Result<Option<RopeScaling>, WeightsError> {
         let key = |key: &str| self.gguf.metadata().get(&self.name(key));
         let factor = key("rope.scaling.factor").or_else(|| key("rope.scale_linear")).and_then(Value::as_f64);
+        let factor = factor.filter(|f| *f != 0.0).unwrap_or(1.0);
+        let more = key("rope.scaling.attn_factor").and_then(Value::as_f64).unwrap_or(1.0);
         match key("rope.scaling.type").and_then(Value::as_str) {
-            None | Some("linear") => Ok(factor.filter(|f| *f != 0.0 && *f != 1.0).map(|f| f as f32)),
+            None | Some("linear") if more != 1.0 => {
+                Err(self.unsupported(&format!("an attention factor of {more} beside a linear rotary scaling")))
+            }
+            None | Some("linear") => {
+                Ok((factor != 1.0).then_some(RopeScaling::Linear { factor: factor as f32 }))
+            }
             Some("none") => Ok(None),
+            Some("yarn") => {
+                let original_context = self.optional("rope.scaling.original_context_length")?.unwrap_or(context);
+                let attention_factor = (rope::yarn_attention(factor, 1.0) * more) as f32;
+                Ok(Some(RopeScaling::Yarn { factor: factor as f32, original_context, attention_factor }))
+            }
             Some(other) => Err(self.unsupported(&format!("the rotary scaling {other:?}"))),
         }
     }
 
     fn vocabulary(&self, config: &ModelConfig) -> Result<(), WeightsError> {
+        if let Some(n) = self.optional("vocab_size")?.filter(|n| *n != config.vocab) {
+            let (key, rows) = (self.name("vocab_size"), config.vocab);
+            let reason = format!("the metadata key {key} is {n}, but token_embd.weight has {rows} rows");
+            return Err(WeightsError::bad(self.gguf.path(), reason));
+        }
         let tokens = self.gguf.metadata().get("tokenizer.ggml.tokens").and_then(Value::as_strings);
         match tokens.map(<[String]>::len) {
             Some(n) if n != config.vocab => {

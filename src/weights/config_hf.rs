@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Family, ModelConfig, WeightsError, rope};
+use super::{Family, ModelConfig, RopeScaling, WeightsError, rope};
 
 /// Reads config.json of a folder. `tied` is what the file says; the tensors are looked at later.
 pub(super) fn read(path: &Path, text: &str) -> Result<ModelConfig, WeightsError> {
@@ -17,8 +17,8 @@ pub(super) fn read(path: &Path, text: &str) -> Result<ModelConfig, WeightsError>
     let (hidden, heads) = (file.length("hidden_size")?, file.length("num_attention_heads")?);
     let default_head = family.head_dim.unwrap_or(hidden.checked_div(heads).unwrap_or(0));
     let head_dim = file.optional("head_dim")?.unwrap_or(default_head);
-    let (rope_theta, rope_factors) = file.rope(family, head_dim)?;
     let context = file.length("max_position_embeddings")?;
+    let Rope { theta: rope_theta, factors: rope_factors, scaling: rope_scaling } = file.rope(family, head_dim, context)?;
     let config = ModelConfig {
         family,
         hidden,
@@ -31,12 +31,20 @@ pub(super) fn read(path: &Path, text: &str) -> Result<ModelConfig, WeightsError>
         rms_eps: file.number("rms_norm_eps")?.unwrap_or(1e-6) as f32,
         rope_theta,
         rope_factors,
+        rope_scaling,
         // Within the window every position sees all before it, so the model is the plain one there.
         context: file.window()?.map_or(context, |w| context.min(w)),
         tied: file.flag("tie_word_embeddings")?.unwrap_or(false),
     };
     config.check(path)?;
     Ok(config)
+}
+
+/// What config.json says of rotary positions.
+struct Rope {
+    theta: f32,
+    factors: Option<Vec<f32>>,
+    scaling: Option<RopeScaling>,
 }
 
 struct File<'a> {
@@ -118,8 +126,8 @@ impl File<'_> {
         Ok(self.optional("sliding_window")?.filter(|w| used && *w > 0))
     }
 
-    /// The base and the divisors of the rotary frequencies. transformers 5 keeps both in `rope_parameters`.
-    fn rope(&self, family: &Family, head_dim: usize) -> Result<(f32, Option<Vec<f32>>), WeightsError> {
+    /// transformers 5 keeps base and scaling in `rope_parameters`.
+    fn rope(&self, family: &Family, head_dim: usize, context: usize) -> Result<Rope, WeightsError> {
         let section = if self.get("rope_parameters").is_some() { "rope_parameters" } else { "rope_scaling" };
         let empty = Map::new();
         let params = match self.get(section) {
@@ -129,43 +137,91 @@ impl File<'_> {
         if params.values().any(Json::is_object) {
             return Err(self.unsupported(format!("{section} differs between layers"), "take another base"));
         }
-        let inner = File { path: self.path, json: params };
-        let theta = match inner.number("rope_theta")? {
+        let inner = Section { file: File { path: self.path, json: params }, name: section };
+        let theta = match inner.file.number("rope_theta")? {
             Some(theta) => theta,
             None => self.number("rope_theta")?.unwrap_or(10_000.0),
         } as f32;
-        let kind = inner.get("rope_type").or_else(|| inner.get("type")).and_then(Json::as_str).unwrap_or("default");
-        let need = |key: &str| match inner.number(key)? {
-            Some(n) if n.is_finite() && n > 0.0 => Ok(n),
-            Some(n) => Err(WeightsError::bad(self.path, format!("{section}.{key} is {n}, expected a positive number"))),
-            None => Err(WeightsError::bad(self.path, format!("{section}.{key} is missing"))),
-        };
-        if let Some(partial) = inner.number("partial_rotary_factor")?.filter(|f| *f != 1.0) {
+        if let Some(partial) = inner.file.number("partial_rotary_factor")?.filter(|f| *f != 1.0) {
             let feature = format!("only a part of each head is rotated (partial_rotary_factor {partial})");
             return Err(self.unsupported(feature, "take another base"));
         }
-        let factors = match kind {
-            "default" => None,
-            "linear" if family.rope_factors => Some(vec![need("factor")? as f32; head_dim / 2]),
-            "llama3" if family.rope_factors => {
-                let scaling = rope::Llama3 {
-                    factor: need("factor")?,
-                    low_freq_factor: need("low_freq_factor")?,
-                    high_freq_factor: need("high_freq_factor")?,
-                    original_context: need("original_max_position_embeddings")?,
-                };
-                if scaling.high_freq_factor <= scaling.low_freq_factor {
-                    let reason = format!("{section}.high_freq_factor must be above low_freq_factor");
-                    return Err(WeightsError::bad(self.path, reason));
-                }
-                Some(scaling.factors(head_dim, theta))
-            }
+        let kind = inner.file.get("rope_type").or_else(|| inner.file.get("type"));
+        let (factors, scaling) = match kind.and_then(Json::as_str).unwrap_or("default") {
+            "default" => (None, None),
+            "linear" => (None, Some(RopeScaling::Linear { factor: inner.positive("factor")? as f32 })),
+            "yarn" => (None, Some(inner.yarn(context)?)),
+            "llama3" if family.rope_factors => (Some(inner.llama3()?.factors(head_dim, theta)), None),
             other => {
-                let remedy = "without it the model is itself within its original context: remove it from config.json to \
-                              train there";
-                return Err(self.unsupported(format!("its rotary scaling is {other:?} ({section})"), remedy));
+                let known = if family.rope_factors { "linear, llama3 and yarn" } else { "linear and yarn" };
+                let remedy = format!("the rotary scalings of {} that can be trained are {known}: take another base", family.gguf);
+                return Err(self.unsupported(format!("its rotary scaling is {other:?} ({section})"), &remedy));
             }
         };
-        Ok((theta, factors))
+        Ok(Rope { theta, factors, scaling })
+    }
+}
+
+/// `rope_scaling` or `rope_parameters`.
+struct Section<'a> {
+    file: File<'a>,
+    name: &'a str,
+}
+
+impl Section<'_> {
+    fn optional(&self, key: &str) -> Result<Option<f64>, WeightsError> {
+        match self.file.number(key)? {
+            Some(n) if !(n.is_finite() && n > 0.0) => {
+                let reason = format!("{}.{key} is {n}, expected a positive number", self.name);
+                Err(WeightsError::bad(self.file.path, reason))
+            }
+            n => Ok(n),
+        }
+    }
+
+    fn positive(&self, key: &str) -> Result<f64, WeightsError> {
+        let missing = || WeightsError::bad(self.file.path, format!("{}.{key} is missing", self.name));
+        self.optional(key)?.ok_or_else(missing)
+    }
+
+    fn llama3(&self) -> Result<rope::Llama3, WeightsError> {
+        let scaling = rope::Llama3 {
+            factor: self.positive("factor")?,
+            low_freq_factor: self.positive("low_freq_factor")?,
+            high_freq_factor: self.positive("high_freq_factor")?,
+            original_context: self.positive("original_max_position_embeddings")?,
+        };
+        if scaling.high_freq_factor <= scaling.low_freq_factor {
+            let reason = format!("{}.high_freq_factor must be above low_freq_factor", self.name);
+            return Err(WeightsError::bad(self.file.path, reason));
+        }
+        Ok(scaling)
+    }
+
+    /// As transformers' `_compute_yarn_parameters`.
+    fn yarn(&self, context: usize) -> Result<RopeScaling, WeightsError> {
+        let factor = self.positive("factor")?;
+        let usual = [("beta_fast", rope::BETA_FAST), ("beta_slow", rope::BETA_SLOW)];
+        for (key, usual) in usual {
+            if let Some(n) = self.optional(key)?.filter(|n| *n != usual) {
+                return Err(self.unkept(&format!("{key} {n}")));
+            }
+        }
+        if self.file.flag("truncate")? == Some(false) {
+            return Err(self.unkept("truncate false"));
+        }
+        let original = self.file.optional("original_max_position_embeddings")?.unwrap_or(context);
+        let attention = match (self.optional("attention_factor")?, self.optional("mscale")?, self.optional("mscale_all_dim")?) {
+            (Some(said), _, _) => said,
+            (None, Some(scale), Some(all)) => rope::yarn_attention(factor, scale) / rope::yarn_attention(factor, all),
+            _ => rope::yarn_attention(factor, 1.0),
+        };
+        let (factor, attention_factor) = (factor as f32, attention as f32);
+        Ok(RopeScaling::Yarn { factor, original_context: original, attention_factor })
+    }
+
+    fn unkept(&self, setting: &str) -> WeightsError {
+        let feature = format!("its rotary scaling is \"yarn\" with {setting} ({}), which llama.cpp does not read", self.name);
+        self.file.unsupported(feature, "take another base")
     }
 }

@@ -27,6 +27,11 @@ impl Part {
     pub(super) fn shape(&self) -> Vec<usize> {
         self.rows.into_iter().chain([self.cols]).collect()
     }
+
+    /// In the order of a GGUF: `[cols, rows]` or `[cols]`.
+    pub(super) fn gguf_shape(&self) -> Vec<u64> {
+        self.shape().iter().rev().map(|&n| n as u64).collect()
+    }
 }
 
 pub(super) const EMBEDDING: &str = "token_embd.weight";
@@ -130,6 +135,7 @@ mod tests {
                 rms_eps: 1e-5,
                 rope_theta: 1e4,
                 rope_factors: None,
+                rope_scaling: None,
                 context: 16,
                 tied: false,
             };

@@ -1,5 +1,6 @@
 //! Families as rows of data; the one HF and GGUF name table; tensors mapped from safetensors or GGUF.
 
+mod check_gguf;
 mod config;
 mod config_gguf;
 mod config_hf;
@@ -10,10 +11,12 @@ mod open;
 mod rope;
 mod safetensors;
 
+pub use check_gguf::check_gguf;
 pub use config::ModelConfig;
 pub use family::{Family, Norm, Site, families};
 pub use layout::{gguf_name, hf_name};
 pub use open::Weights;
+pub use rope::RopeScaling;
 
 use std::path::{Path, PathBuf};
 

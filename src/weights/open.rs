@@ -1,12 +1,12 @@
 //! A model's tensors, opened: every shape checked against the config, then looked up by name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::layout::{self, Part};
-use super::{LinearId, ModelConfig, Norm, WeightsError, config_gguf, config_hf, safetensors};
+use super::{LinearId, ModelConfig, Norm, WeightsError, check_gguf, config_hf, safetensors};
 use crate::gguf::{GgmlType, Gguf, Map};
 use crate::ops::{self, Encoding, RowOrder, WeightRef};
 
@@ -47,22 +47,11 @@ struct Place {
 
 impl Weights {
     pub fn from_gguf(gguf: Gguf) -> Result<Self, WeightsError> {
-        let config = config_gguf::read(&gguf)?;
-        let index: BTreeMap<&str, usize> =
-            gguf.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
+        let (config, parts) = check_gguf::matched_parts(&gguf)?;
         let mut places = HashMap::new();
-        for part in layout::parts(&config) {
-            let Some(&file) = index.get(part.gguf.as_str()) else {
-                return Err(WeightsError::bad(gguf.path(), format!("the tensor {} is missing", part.gguf)));
-            };
+        for (part, file) in parts {
             let place = gguf_place(&gguf, file, &part)?;
             places.insert(part.gguf, place);
-        }
-        for t in gguf.tensors() {
-            // The rotary factors are in the config already.
-            if t.name != "rope_freqs.weight" && !places.contains_key(&t.name) {
-                return Err(unexpected(gguf.path(), &t.name, config.family.gguf));
-            }
         }
         let names = gguf.tensors().iter().filter(|t| places.contains_key(&t.name)).map(|t| t.name.clone()).collect();
         let (path, checked) = (gguf.path().to_path_buf(), OnceLock::new());
@@ -207,11 +196,6 @@ pub(super) fn encoding_of(ty: GgmlType) -> Option<Encoding> {
 
 fn gguf_place(gguf: &Gguf, file: usize, part: &Part) -> Result<Place, WeightsError> {
     let info = &gguf.tensors()[file];
-    let expected: Vec<u64> = part.shape().iter().rev().map(|&n| n as u64).collect();
-    if info.ne != expected {
-        let reason = format!("the tensor {} has the shape {:?}, expected {expected:?}", part.gguf, info.ne);
-        return Err(WeightsError::bad(gguf.path(), reason));
-    }
     let Some(encoding) = encoding_of(info.ty) else {
         return Err(WeightsError::Unsupported {
             path: gguf.path().to_path_buf(),
@@ -263,7 +247,7 @@ fn harmless(name: &str, config: &ModelConfig) -> bool {
     name.ends_with(".rotary_emb.inv_freq") || (config.tied && name == "lm_head.weight")
 }
 
-fn unexpected(path: &Path, name: &str, family: &str) -> WeightsError {
+pub(super) fn unexpected(path: &Path, name: &str, family: &str) -> WeightsError {
     WeightsError::Unsupported {
         path: path.to_path_buf(),
         feature: format!("the tensor {name} is there, which {family} as tunesmith computes it does not have"),

@@ -3,7 +3,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::gguf::{GgufError, Metadata, PlannedTensor, Value, write};
-use crate::weights::{Family, Site, families};
+use crate::weights::{Family, RopeScaling, Site, families};
 
 #[path = "open_mutated_tests.rs"]
 mod mutated;
@@ -22,6 +22,7 @@ fn config(family: &'static Family, tied: bool) -> ModelConfig {
         rms_eps: 1e-5,
         rope_theta: 5e5,
         rope_factors: None,
+        rope_scaling: None,
         context: 64,
         tied,
     }
@@ -142,7 +143,7 @@ fn faults_of_a_gguf_name_the_tensor_what_was_found_and_what_was_expected() {
     says(open(&set("general.architecture", Value::String("gemma3".into()))), &["gemma3", "qwen3"]);
     says(open(&set("general.type", Value::String("adapter".into()))), &["adapter"]);
     says(open(&set("split.count", Value::U16(3))), &["3 parts", "llama-gguf-split --merge"]);
-    says(open(&set("qwen2.rope.scaling.type", Value::String("yarn".into()))), &["yarn"]);
+    says(open(&set("qwen2.rope.scaling.type", Value::String("longrope".into()))), &["longrope"]);
     says(open(&set("qwen2.expert_count", Value::U32(8))), &["experts", "qwen2.expert_count"]);
     says(open(&set("qwen2.attention.value_length", Value::U32(8))), &["value heads"]);
     says(open(&set("qwen2.attention.head_count_kv", Value::I32s(vec![1, 2]))), &["different shapes"]);
@@ -154,7 +155,102 @@ fn faults_of_a_gguf_name_the_tensor_what_was_found_and_what_was_expected() {
     assert_eq!(open(&set("qwen2.attention.head_count_kv", Value::I32s(vec![1, 1]))).unwrap().config(), &c);
     assert_eq!(open(&set("qwen2.attention.sliding_window", Value::U32(16))).unwrap().config().context, 16);
     let linear = open(&set("qwen2.rope.scaling.factor", Value::F32(4.0))).unwrap();
-    assert_eq!(linear.config().rope_factors, Some(vec![4.0; 12]));
+    assert_eq!(linear.config().rope_scaling, Some(RopeScaling::Linear { factor: 4.0 }));
+    assert!(linear.config().rope_frequencies().iter().zip(c.rope_frequencies()).all(|(a, b)| *a == b / 4.0));
+}
+
+#[test]
+fn rotary_scalings_are_the_same_in_both_kinds_of_files() {
+    let usual = 0.1 * 4f32.ln() + 1.0;
+    let yarn = |original_context, attention_factor| RopeScaling::Yarn { factor: 4.0, original_context, attention_factor };
+    let dir = tempfile::tempdir().unwrap();
+    for family in families() {
+        for (json, expected) in [
+            (json!({"type": "linear", "factor": 4.0}), RopeScaling::Linear { factor: 4.0 }),
+            (json!({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}), yarn(16, usual)),
+            (json!({"rope_type": "yarn", "factor": 4.0, "beta_fast": 32, "finetuned": true}), yarn(64, usual)),
+            (json!({"rope_type": "yarn", "factor": 4.0, "attention_factor": 0.5}), yarn(64, 0.5)),
+            (json!({"rope_type": "yarn", "factor": 4.0, "mscale": 1.0, "mscale_all_dim": 1.0}), yarn(64, 1.0)),
+        ] {
+            let mut hf = hf_json(&config(family, true));
+            hf["rope_scaling"] = json;
+            let read = config_hf::read(Path::new("config.json"), &hf.to_string()).unwrap();
+            assert_eq!(read.rope_scaling, Some(expected));
+            let (metadata, tensors) = planned(&read);
+            let gguf = gguf_of(&metadata, &tensors, &dir.path().join("m.gguf"));
+            let again = Weights::from_gguf(gguf).unwrap().config().clone();
+            let (a, b) = (read.rope_attention_factor(), again.rope_attention_factor());
+            assert!((a - b).abs() <= 1e-6 * b, "{a} {b}");
+            assert_eq!(again.rope_frequencies(), read.rope_frequencies());
+            let back = config_hf::read(Path::new("config.json"), &hf_json(&again).to_string()).unwrap();
+            assert_eq!(back.rope_scaling, again.rope_scaling);
+        }
+    }
+    let read = |json: Json| {
+        let mut hf = hf_json(&config(&families()[1], true));
+        hf["rope_scaling"] = json;
+        config_hf::read(Path::new("config.json"), &hf.to_string())
+    };
+    for (json, words) in [
+        (json!({"type": "yarn"}), ["rope_scaling.factor", "missing"]),
+        (json!({"type": "yarn", "factor": -4.0}), ["rope_scaling.factor", "-4"]),
+        (json!({"type": "yarn", "factor": 0.5}), ["factor", "1 or more"]),
+        (json!({"type": "yarn", "factor": 4.0, "beta_fast": 16}), ["beta_fast 16", "llama.cpp"]),
+        (json!({"type": "yarn", "factor": 4.0, "truncate": false}), ["truncate", "llama.cpp"]),
+        (json!({"type": "dynamic", "factor": 4.0}), ["dynamic", "linear and yarn"]),
+        (json!({"type": "llama3", "factor": 4.0}), ["llama3", "linear and yarn"]),
+        (json!({"type": "longrope", "factor": 4.0}), ["longrope", "another base"]),
+    ] {
+        says(read(json), &words);
+    }
+}
+
+/// Numbers of the header that the tensors do not confirm, each of which some reader would take memory by.
+#[test]
+fn every_count_of_the_header_is_checked_against_the_tensors() {
+    let dir = tempfile::tempdir().unwrap();
+    for family in families() {
+        let c = config(family, false);
+        let check = |key: &str, n: u32| {
+            let (mut metadata, tensors) = planned(&c);
+            let key = format!("{}.{key}", family.gguf);
+            metadata.insert(key.clone(), Value::U32(n));
+            let checked = crate::weights::check_gguf(&gguf_of(&metadata, &tensors, &dir.path().join("m.gguf")));
+            (key, checked.map_err(|e| e.to_string()))
+        };
+        assert_eq!(check("context_length", 64).1.unwrap(), c);
+        for key in [
+            "block_count",
+            "embedding_length",
+            "feed_forward_length",
+            "attention.head_count",
+            "attention.head_count_kv",
+            "attention.key_length",
+            "attention.value_length",
+            "rope.dimension_count",
+            "vocab_size",
+            "context_length",
+        ] {
+            for n in [0, 3, 3000, i32::MAX as u32, u32::MAX] {
+                if (key, n) == ("context_length", 3) || (key, n) == ("context_length", 3000) {
+                    continue;
+                }
+                let (key, checked) = check(key, n);
+                assert!(checked.as_ref().is_err_and(|e| e.contains("m.gguf")), "{key} = {n}: {checked:?}");
+            }
+        }
+        assert!(check("block_count", 1).1.unwrap_err().contains("block_count is 1"));
+        assert!(check("block_count", 5).1.unwrap_err().contains("2 blocks"));
+        assert!(check("vocab_size", 8).1.unwrap_err().contains("vocab_size is 8"));
+    }
+    // The embedded server reads types that can't be trained.
+    let c = ModelConfig { hidden: 256, head_dim: 128, ff: 256, ..config(&families()[0], true) };
+    let (metadata, mut tensors) = planned(&c);
+    let q = tensors.iter().position(|t| t.name == "blk.0.attn_q.weight").unwrap();
+    tensors[q].ty = GgmlType(10);
+    let gguf = gguf_of(&metadata, &tensors, &dir.path().join("q2.gguf"));
+    assert_eq!(crate::weights::check_gguf(&gguf).unwrap(), c);
+    says(Weights::from_gguf(gguf), &["Q2_K"]);
 }
 
 #[test]
@@ -214,8 +310,8 @@ fn config_json_is_read_as_transformers_4_and_5_write_it() {
     assert_eq!(read(&off).unwrap().context, 64);
 
     says(
-        read(&|j| j["rope_scaling"] = json!({"type": "yarn", "factor": 4.0})),
-        &["config.json", "yarn", "rope_scaling"],
+        read(&|j| j["rope_scaling"] = json!({"type": "dynamic", "factor": 4.0})),
+        &["config.json", "dynamic", "rope_scaling", "llama3"],
     );
     says(read(&|j| j["rope_scaling"] = json!({"rope_type": "llama3"})), &["rope_scaling.factor", "missing"]);
     says(read(&|j| j["rope_parameters"] = json!({"full_attention": {}})), &["differs between layers"]);
@@ -347,6 +443,7 @@ fn the_real_model_has_its_shape() {
         rms_eps: 1e-5,
         rope_theta: 1e5,
         rope_factors: None,
+        rope_scaling: None,
         context: 8192,
         tied: true,
     };

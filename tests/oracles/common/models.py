@@ -47,6 +47,18 @@ SPECS = {
     "qwen3-tied": ("qwen3", dict(hidden_size=64, intermediate_size=48, num_hidden_layers=2, num_attention_heads=8,
                                  num_key_value_heads=1, head_dim=32, rope_theta=10000.0, rms_norm_eps=1e-6,
                                  tie_word_embeddings=True), dict(dtype="BF16", shards=1, style="v4")),
+    # scalings that a GGUF holds in its keys, in reach of the long text
+    "llama-linear": ("llama", dict(hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2,
+                                   num_key_value_heads=1, rope_theta=10000.0, tie_word_embeddings=True,
+                                   rope_scaling=dict(rope_type="linear", factor=4.0)), dict(dtype="BF16", shards=1, style="v4")),
+    "qwen2-yarn": ("qwen2", dict(hidden_size=48, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2,
+                                 num_key_value_heads=1, rope_theta=10000.0, rms_norm_eps=1e-6, tie_word_embeddings=True,
+                                 rope_scaling=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)),
+                   dict(dtype="BF16", shards=1, style="v5")),
+    "qwen3-yarn": ("qwen3", dict(hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2,
+                                 num_key_value_heads=1, head_dim=32, rope_theta=10000.0, rms_norm_eps=1e-6, tie_word_embeddings=True,
+                                 rope_scaling=dict(rope_type="yarn", factor=8.0, original_max_position_embeddings=32, attention_factor=0.8)),
+                   dict(dtype="BF16", shards=1, style="v4")),
     # 256 columns, so that llama-quantize makes real K-quants of them
     "llama-256": ("llama", dict(hidden_size=256, intermediate_size=256, num_hidden_layers=1, num_attention_heads=4,
                                 num_key_value_heads=1, head_dim=32, rope_theta=10000.0, tie_word_embeddings=True), dict(dtype="F16", shards=1, style="v5")),
