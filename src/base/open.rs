@@ -61,8 +61,9 @@ fn gguf(
 fn folder(name: &str, path: &Path) -> Result<Base, BaseError> {
     let weights = trainable(name, Weights::from_hf(path))?;
     let license = template::text(&path.join("LICENSE"))?;
+    let rows = weights.config().vocab;
     let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, None, || {
-        Ok((Tokenizer::from_folder(path)?, template::of_folder(path)?))
+        Ok((Tokenizer::from_folder_for(path, rows)?, template::of_folder(path)?))
     })?;
     Ok(Base { license: license.into_iter().collect(), files: identity::of_folder(path)?, ..base })
 }

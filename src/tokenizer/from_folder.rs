@@ -5,23 +5,29 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use super::vocab::{Kind, Model, Vocab, too_long};
-use super::{TokenizerError, hashes, metadata, pre, spm};
+use super::added::{self, Beside};
+use super::{TokenizerError, hashes, metadata, pre, probe, rules, spm};
 
 /// A tokenizer read from a folder.
 pub(super) struct Read {
     pub vocab: Vocab,
     pub engine: tokenizers::Tokenizer,
-    /// The `tokenizer.json` as it lies there.
+    /// The `tokenizer.json`, with the added tokens that are named beside it.
     pub original: String,
+    /// Texts of the added tokens for which the embedding has no row.
+    pub beyond: Vec<String>,
 }
+
+/// Tokens that every vocabulary of llama.cpp's table has at least.
+const PUBLISHED: usize = 16_384;
 
 /// Vocabularies of today take 35 MB at most.
 const CAP: u64 = 256 << 20;
 
-pub(super) fn read(folder: &Path) -> Result<Read, TokenizerError> {
+pub(super) fn read(folder: &Path, rows: Option<usize>) -> Result<Read, TokenizerError> {
     let source = folder.display().to_string();
     let bad = |reason: String| TokenizerError::Bad(source.clone(), reason);
-    let original = text(folder, "tokenizer.json")?.ok_or_else(|| {
+    let mut original = text(folder, "tokenizer.json")?.ok_or_else(|| {
         let hint = if folder.join("tokenizer.model").is_file() {
             " (tokenizer.model alone is not read: save the tokenizer with transformers, which writes it)"
         } else {
@@ -30,27 +36,81 @@ pub(super) fn read(folder: &Path) -> Result<Read, TokenizerError> {
         bad(format!("it has no tokenizer.json{hint}"))
     })?;
     let mut json: Json = serde_json::from_str(&original).map_err(|e| bad(format!("tokenizer.json is no JSON: {e}")))?;
+    let beside = Beside {
+        config: object(folder, "tokenizer_config.json")?,
+        map: object(folder, "special_tokens_map.json")?,
+        added: object(folder, "added_tokens.json")?,
+    };
+    if added::merge(&mut json, &beside).map_err(bad)? {
+        original = json.to_string();
+    }
     as_llama_cpp(&mut json);
     let mut vocab = vocabulary(&json, &source)?;
-    specials(folder, &mut vocab)?;
+    specials(folder, &beside, &mut vocab)?;
+    let unkept = |rule: String| TokenizerError::Unkept { file: source.clone(), rule };
+    let byte_level = matches!(vocab.model, Model::ByteLevel { .. });
+    if let Some(rule) = rules::unkept(&json, byte_level) {
+        return Err(unkept(rule));
+    }
     let mut engine = safely(|| tokenizers::Tokenizer::from_bytes(json.to_string())).map_err(bad)?;
-    if vocab.bos.is_some() && !said(folder, "add_bos_token")? {
+    if let Model::ByteLevel { pre: name, .. } = &mut vocab.model {
+        let found = pre_tokenizer(&json, &engine).map_err(bad)?;
+        *name = Some(found.ok_or_else(|| unkept(format!("the pre-tokenizer {}", rules::pre_tokenizer_words(&json))))?);
+    }
+    if vocab.bos.is_some() && !beside.config.get("add_bos_token").is_some_and(Json::is_boolean) {
         let probe = safely(|| engine.encode("a", true)).map_err(bad)?;
         vocab.add_bos = probe.get_ids().first() == vocab.bos.as_ref();
     }
-    if let Model::ByteLevel { pre: name, .. } = &mut vocab.model {
-        // (The text is in NFC already.)
-        let ids = safely(|| engine.encode(hashes::TEXT, true)).map_err(bad)?;
-        let ignore_merges = json["model"]["ignore_merges"].as_bool().unwrap_or(false);
-        *name = hashes::lookup(&hashes::of_ids(ids.get_ids()))
-            .or_else(|| pre::by_structure(&json["pre_tokenizer"], ignore_merges));
-    }
     let vocab = vocab.settle(&source)?;
-    if matches!(vocab.model, Model::Spm { .. }) && vocab.unknown.is_some() {
-        // llama.cpp knows one rule for the space before a text; the folder may say another.
-        engine = metadata::engine(&vocab, &source)?;
+    let (vocab, beyond) = match rows {
+        Some(rows) => vocab.within(rows, &source)?,
+        None => (vocab, Vec::new()),
+    };
+    let served = served(&vocab, &beyond, &source)?;
+    stand_in(&mut engine, &vocab).map_err(bad)?;
+    if let Some(text) = probe::difference(&vocab, &engine, &served) {
+        return Err(unkept(format!("how it reads {text:?}")));
     }
-    Ok(Read { vocab, engine, original })
+    Ok(Read { vocab, engine: served, original, beyond })
+}
+
+/// llama.cpp's name of a byte-level file's pre-tokenizer, as its converter finds it; by its words where that knows none.
+fn pre_tokenizer(json: &Json, engine: &tokenizers::Tokenizer) -> Result<Option<&'static str>, String> {
+    let ignore_merges = json["model"]["ignore_merges"].as_bool().unwrap_or(false);
+    let by_words = pre::by_structure(&json["pre_tokenizer"], ignore_merges);
+    // The converter's table is of published vocabularies: no unknown regex is run for a small one.
+    if by_words.is_none() && json["model"]["vocab"].as_object().is_none_or(|vocab| vocab.len() < PUBLISHED) {
+        return Ok(None);
+    }
+    // (The text is in NFC already.)
+    let ids = safely(|| engine.encode(hashes::TEXT, true))?;
+    Ok(hashes::lookup(&hashes::of_ids(ids.get_ids())).or(by_words))
+}
+
+/// The tokenizer that the GGUF made of this folder gives: training uses it too.
+fn served(vocab: &Vocab, beyond: &[String], source: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    let mut engine = match vocab.model {
+        // llama.cpp's default where the metadata names no unknown token.
+        Model::Spm { .. } if vocab.unknown.is_none() => {
+            metadata::engine(&Vocab { unknown: Some(0), ..vocab.clone() }, source)?
+        }
+        _ => metadata::engine(vocab, source)?,
+    };
+    let special = beyond.iter().map(|text| tokenizers::AddedToken::from(text.as_str(), true).normalized(false));
+    engine.add_tokens(special).map_err(|e| TokenizerError::Bad(source.to_owned(), e.to_string()))?;
+    Ok(engine)
+}
+
+/// Gives the folder's tokenizer the pre-tokenizer by which llama.cpp stands in for its own (some are not the same in all
+/// letters): only what differs besides is to be found.
+fn stand_in(folders: &mut tokenizers::Tokenizer, vocab: &Vocab) -> Result<(), String> {
+    if let Model::ByteLevel { pre: Some(name), .. } = &vocab.model
+        && let Some((row, _)) = pre::by_name(name)
+    {
+        let step: tokenizers::PreTokenizerWrapper = serde_json::from_value(row.json()).map_err(|e| e.to_string())?;
+        folders.with_pre_tokenizer(Some(step));
+    }
+    Ok(())
 }
 
 /// The library panics at some files (tokenizers 0.23: a post-processor's token that is not listed, a pre-tokenizer's length
@@ -100,10 +160,6 @@ fn object(folder: &Path, name: &str) -> Result<Map<String, Json>, TokenizerError
     let Some(text) = text(folder, name)? else { return Ok(Map::new()) };
     serde_json::from_str(&text)
         .map_err(|e| TokenizerError::Bad(folder.join(name).display().to_string(), format!("it is no JSON object: {e}")))
-}
-
-fn said(folder: &Path, key: &str) -> Result<bool, TokenizerError> {
-    Ok(object(folder, "tokenizer_config.json")?.get(key).is_some_and(Json::is_boolean))
 }
 
 fn vocabulary(json: &Json, source: &str) -> Result<Vocab, TokenizerError> {
@@ -215,11 +271,10 @@ fn kind_of_model(json: &Json, merges: Vec<(String, String)>, tokens: &[String], 
 }
 
 /// bos, eos, pad, unk and what ends a turn, from the files beside `tokenizer.json`.
-fn specials(folder: &Path, vocab: &mut Vocab) -> Result<(), TokenizerError> {
-    let config = object(folder, "tokenizer_config.json")?;
-    let map = object(folder, "special_tokens_map.json")?;
+fn specials(folder: &Path, beside: &Beside, vocab: &mut Vocab) -> Result<(), TokenizerError> {
+    let config = &beside.config;
     let find = |key: &str| {
-        let value = [&config, &map].into_iter().find_map(|o| o.get(key).filter(|v| !v.is_null()))?;
+        let value = beside.special(key)?;
         let text = value.as_str().or_else(|| value["content"].as_str())?;
         vocab.tokens.iter().position(|t| t == text).map(|i| i as u32)
     };

@@ -25,6 +25,8 @@ struct Live {
     ends: BTreeSet<u32>,
     /// `tokenizer.*` of the GGUF it came from.
     gguf: Option<Metadata>,
+    /// Texts of added tokens after the last of `vocab`, for which the embedding has no row.
+    beyond: Vec<String>,
 }
 
 impl Live {
@@ -32,6 +34,15 @@ impl Live {
     fn space_prefix(&self) -> bool {
         matches!(self.vocab.model, Model::Spm { space_prefix: true, .. })
     }
+}
+
+/// What a tokenizer is made of.
+struct Parts {
+    vocab: Vocab,
+    engine: tokenizers::Tokenizer,
+    json: Option<String>,
+    gguf: Option<Metadata>,
+    beyond: Vec<String>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -50,32 +61,45 @@ impl Tokenizer {
         let vocab = from_gguf::vocab(all, source)?;
         let engine = metadata::engine(&vocab, source)?;
         let keys = all.iter().filter(|(k, _)| k.starts_with("tokenizer.ggml.")).map(|(k, v)| (k.clone(), v.clone()));
-        Ok(Self::start(vocab, engine, (None, Some(keys.collect())), source))
+        let read = Parts { vocab, engine, json: None, gguf: Some(keys.collect()), beyond: Vec::new() };
+        Ok(Self::start(read, source))
     }
 
-    /// A folder with `tokenizer.json` (and `tokenizer_config.json`, where the special tokens and BOS rule stand).
+    /// A folder with `tokenizer.json` (and `tokenizer_config.json`, where the special tokens and BOS rule stand). Refused
+    /// where it has a rule that a GGUF made of it does not hold.
     pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
-        let source = folder.display().to_string();
-        let read = from_folder::read(folder)?;
-        Ok(Self::start(read.vocab, read.engine, (Some(read.original), None), &source))
+        Self::of_folder(folder, None)
     }
 
-    fn start(
-        vocab: Vocab,
-        engine: tokenizers::Tokenizer,
-        (json, gguf): (Option<String>, Option<Metadata>),
-        source: &str,
-    ) -> Self {
+    /// As [`Tokenizer::from_folder`], for an embedding of so many rows: a text with an added token that has none is an
+    /// error of [`Tokenizer::encode`].
+    pub fn from_folder_for(folder: &Path, rows: usize) -> Result<Self, TokenizerError> {
+        Self::of_folder(folder, Some(rows))
+    }
+
+    fn of_folder(folder: &Path, rows: Option<usize>) -> Result<Self, TokenizerError> {
+        let from_folder::Read { vocab, engine, original, beyond } = from_folder::read(folder, rows)?;
+        let read = Parts { vocab, engine, json: Some(original), gguf: None, beyond };
+        Ok(Self::start(read, &folder.display().to_string()))
+    }
+
+    fn start(read: Parts, source: &str) -> Self {
+        let Parts { vocab, engine, json, gguf, beyond } = read;
         let texts = vocab.tokens.iter().enumerate().filter(|(_, t)| ends::is_end_text(t));
         let ends = texts.map(|(i, _)| i as u32).chain(vocab.eos).chain(vocab.ends.iter().copied()).collect();
         let bytes = pieces::bytes(&vocab);
-        Self(Arc::new(Live { source: source.to_owned(), engine, json, vocab, bytes, ends, gguf }))
+        Self(Arc::new(Live { source: source.to_owned(), engine, json, vocab, bytes, ends, gguf, beyond }))
     }
 
     /// Special tokens written in the text are parsed; no BOS is added.
     pub fn encode(&self, text: &str) -> Result<Vec<Token>, TokenizerError> {
         let encoding = self.0.engine.encode(text, false).map_err(|e| self.bad(e.to_string()))?;
         let ids = encoding.get_ids();
+        let rows = self.vocab_size();
+        if let Some(&id) = ids.iter().find(|id| **id as usize >= rows) {
+            let token = self.0.beyond.get(id as usize - rows).cloned().unwrap_or_default();
+            return Err(TokenizerError::BeyondEmbedding { file: self.0.source.clone(), token, id, rows });
+        }
         let spans = self.exact_spans(text, ids).unwrap_or_else(|| {
             let clamp = |(start, end): &(usize, usize)| (*start).min(text.len())..(*end).min(text.len());
             encoding.get_offsets().iter().map(clamp).collect()
@@ -157,7 +181,12 @@ impl Tokenizer {
         self.0.vocab.tokens.len()
     }
 
-    /// The `tokenizer.json` text, for the adapter's folder: a folder's own, unchanged.
+    /// Texts of added tokens for which the embedding has no row: a pad token, as a rule.
+    pub fn beyond_embedding(&self) -> &[String] {
+        &self.0.beyond
+    }
+
+    /// The `tokenizer.json` text, for the adapter's folder: a folder's own, with the added tokens named beside it.
     pub fn to_json(&self) -> Result<String, TokenizerError> {
         match &self.0.json {
             Some(own) => Ok(own.clone()),

@@ -223,18 +223,24 @@ fn a_folder_without_its_parts_says_so() {
     breaks["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": [first, breaks["pre_tokenizer"]]});
     write(breaks);
     let e = say();
-    assert!(e.contains("the tokenizers library broke on its tokenizer.json"), "{e}");
+    assert!(e.contains("a rule that a GGUF can't hold") && e.contains("the pre-tokenizer FixedLength"), "{e}");
     write(json!({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}));
     assert!(say().contains("byte-level"));
 }
 
-#[test]
-fn a_folder_of_an_unknown_pre_tokenizer_trains_but_makes_no_gguf() {
+/// A folder whose tokenizer.json is that of [`small`], changed.
+fn folder_with(change: impl FnOnce(&mut Json)) -> tempfile::TempDir {
     let t = Tokenizer::from_metadata(&small(), "small").unwrap();
     let dir = tempfile::tempdir().unwrap();
     let mut json: Json = serde_json::from_str(&t.to_json().unwrap()).unwrap();
-    json["normalizer"] = json!({"type": "NFC"});
+    change(&mut json);
     std::fs::write(dir.path().join("tokenizer.json"), json.to_string()).unwrap();
+    dir
+}
+
+#[test]
+fn a_folders_tokenizer_is_that_of_llama_cpp() {
+    let dir = folder_with(|json| json["normalizer"] = json!({"type": "NFC"}));
     std::fs::write(dir.path().join("special_tokens_map.json"), r#"{"eos_token": {"content": "<s>"}}"#).unwrap();
     std::fs::write(dir.path().join("generation_config.json"), r#"{"eos_token_id": [3, 4]}"#).unwrap();
     let known = Tokenizer::from_folder(dir.path()).unwrap();
@@ -244,16 +250,122 @@ fn a_folder_of_an_unknown_pre_tokenizer_trains_but_makes_no_gguf() {
     assert!(known.is_end(3) && known.is_end(4) && !known.is_end(5));
     // Lengths to cut and to fill to are those of the texts that somebody had when the file was saved; masks of merges, too.
     let text = "hello ".repeat(40);
-    json["truncation"] = json!({"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0});
-    json["padding"] = json!({"strategy": {"Fixed": 500}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "!"});
-    json["model"]["dropout"] = json!(0.9);
-    std::fs::write(dir.path().join("tokenizer.json"), json.to_string()).unwrap();
-    assert_eq!(ids(&Tokenizer::from_folder(dir.path()).unwrap(), &text), ids(&known, &text));
-    json["pre_tokenizer"]["add_prefix_space"] = json!(true);
-    std::fs::write(dir.path().join("tokenizer.json"), json.to_string()).unwrap();
-    let unknown = Tokenizer::from_folder(dir.path()).unwrap();
-    assert!(!unknown.encode("hello").unwrap().is_empty());
-    assert!(matches!(unknown.to_gguf_metadata(), Err(TokenizerError::UnknownPre(_))));
+    let other = folder_with(|json| {
+        json["truncation"] = json!({"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0});
+        json["padding"] = json!({"strategy": {"Fixed": 500}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "!"});
+        json["model"]["dropout"] = json!(0.9);
+    });
+    assert_eq!(ids(&Tokenizer::from_folder(other.path()).unwrap(), &text), ids(&known, &text));
+}
+
+#[test]
+fn rules_that_a_gguf_cannot_hold_are_refused_by_name() {
+    let refused = |change: &dyn Fn(&mut Json)| {
+        let dir = folder_with(change);
+        match Tokenizer::from_folder(dir.path()) {
+            Err(e @ TokenizerError::Unkept { .. }) => e.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let step = |regex: &str| {
+        let split = json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
+        let bytes = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false});
+        json!({"type": "Sequence", "pretokenizers": [split, bytes]})
+    };
+    for rule in ["rstrip", "lstrip", "single_word"] {
+        let e = refused(&|json| json["added_tokens"][1][rule] = json!(true));
+        assert!(e.contains(rule) && e.contains("<|im_end|>") && e.contains("hint:"), "{e}");
+    }
+    for kind in ["NFKC", "Lowercase", "StripAccents"] {
+        let e = refused(&|json| json["normalizer"] = json!({"type": kind}));
+        assert!(e.contains("the normalizer") && e.contains(kind), "{e}");
+    }
+    let empty = json!({"type": "Replace", "pattern": {"String": ""}, "content": "a"});
+    assert!(refused(&|json| json["normalizer"] = empty.clone()).contains("the normalizer Replace"));
+    let e = refused(&|json| json["pre_tokenizer"] = step("\\d{1,2}|\\D+"));
+    assert!(e.contains("the pre-tokenizer Split") && e.contains("\\d{1,2}"), "{e}");
+    let e = refused(&|json| json["pre_tokenizer"]["add_prefix_space"] = json!(true));
+    assert!(e.contains("add_prefix_space true"), "{e}");
+}
+
+/// Regexes that take exponential time or memory are refused before the library runs or compiles them on a text.
+#[test]
+fn a_regex_without_an_end_neither_hangs_nor_panics() {
+    for regex in ["(a*)*", "(a*)*b", "(a|a)*\\1$", "(?:(?:a{1,1000}){1,1000}){1,1000}", "(", "(?=(a+)+$)x"] {
+        for place in ["normalizer", "pre_tokenizer"] {
+            let dir = folder_with(|json| {
+                json[place] = if place == "normalizer" {
+                    json!({"type": "Replace", "pattern": {"Regex": regex}, "content": "x"})
+                } else {
+                    let split = json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
+                    json!({"type": "Sequence", "pretokenizers": [split, {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}]})
+                };
+            });
+            let began = std::time::Instant::now();
+            let e = Tokenizer::from_folder(dir.path()).unwrap_err().to_string();
+            assert!(e.contains("Replace") || e.contains("Split") || e.contains("regex") || e.contains("Parsing"), "{regex}: {e}");
+            assert!(began.elapsed().as_secs() < 5, "{regex}: {:?}", began.elapsed());
+        }
+    }
+}
+
+#[test]
+fn added_tokens_beside_the_file_are_tokens() {
+    let text = "hello<|tool|><|end_turn|>";
+    let plain = folder_with(|_| {});
+    let n = Tokenizer::from_folder(plain.path()).unwrap().vocab_size() as u32;
+    let dir = folder_with(|_| {});
+    let decoder = json!({n.to_string(): {"content": "<|tool|>", "special": false, "normalized": false},
+        (n + 1).to_string(): {"content": "<|end_turn|>", "special": true, "normalized": false}});
+    let config = json!({"added_tokens_decoder": decoder, "eos_token": "<|end_turn|>"});
+    std::fs::write(dir.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+    let t = Tokenizer::from_folder(dir.path()).unwrap();
+    assert_eq!(ids(&t, text)[2..], [n, n + 1]);
+    assert_eq!((t.eos(), t.vocab_size() as u32), (Some(n + 1), n + 2));
+    check_spans(&t, text);
+    // The GGUF of it, and the tokenizer.json laid beside an adapter, have them too.
+    let keys = t.to_gguf_metadata().unwrap();
+    assert_eq!(ids(&Tokenizer::from_metadata(&keys, "again").unwrap(), text), ids(&t, text));
+    let library = tokenizers::Tokenizer::from_bytes(t.to_json().unwrap()).unwrap();
+    assert_eq!(library.encode(text, false).unwrap().get_ids(), ids(&t, text));
+    // Of older versions.
+    std::fs::remove_file(dir.path().join("tokenizer_config.json")).unwrap();
+    let old = json!({"<|tool|>": n, "<|end_turn|>": n + 1});
+    std::fs::write(dir.path().join("added_tokens.json"), old.to_string()).unwrap();
+    assert_eq!(ids(&Tokenizer::from_folder(dir.path()).unwrap(), text), ids(&t, text));
+    let wrong = json!({"<|tool|>": n + 7});
+    std::fs::write(dir.path().join("added_tokens.json"), wrong.to_string()).unwrap();
+    let e = Tokenizer::from_folder(dir.path()).unwrap_err().to_string();
+    assert!(e.contains("<|tool|>") && e.contains(&format!("the id {}", n + 7)), "{e}");
+}
+
+#[test]
+fn a_pad_token_beyond_the_embedding_is_refused_only_where_a_text_holds_it() {
+    let n = small()["tokenizer.ggml.tokens"].as_strings().unwrap().len();
+    let pad = json!({"id": n, "content": "[PAD]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true});
+    let dir = folder_with(|json| json["added_tokens"].as_array_mut().unwrap().push(pad));
+    let config = |eos: &str| {
+        let json = json!({"pad_token": "[PAD]", "eos_token": eos});
+        std::fs::write(dir.path().join("tokenizer_config.json"), json.to_string()).unwrap();
+    };
+    config("<s>");
+    let t = Tokenizer::from_folder_for(dir.path(), n).unwrap();
+    assert_eq!((t.vocab_size(), t.beyond_embedding()), (n, &["[PAD]".to_owned()][..]));
+    assert!(!t.encode("hello").unwrap().is_empty());
+    let e = t.encode("hello[PAD]").unwrap_err().to_string();
+    assert!(e.contains("[PAD]") && e.contains(&format!("whose id is {n}")) && e.contains(&format!("{n} rows")), "{e}");
+    let keys = t.to_gguf_metadata().unwrap();
+    assert_eq!(keys["tokenizer.ggml.tokens"].as_strings().unwrap().len(), n);
+    assert!(!keys.contains_key("tokenizer.ggml.padding_token_id"));
+    // With a row it is a token as others are.
+    let whole = Tokenizer::from_folder_for(dir.path(), n + 1).unwrap();
+    assert_eq!(whole.encode("[PAD]").unwrap()[0].id, n as u32);
+    // A token that ends texts needs its row; ordinary tokens beyond are another model's.
+    config("[PAD]");
+    let e = Tokenizer::from_folder_for(dir.path(), n).unwrap_err().to_string();
+    assert!(e.contains("eos") && e.contains("[PAD]") && e.contains("not resized"), "{e}");
+    let e = Tokenizer::from_folder_for(dir.path(), 50).unwrap_err().to_string();
+    assert!(e.contains("different models") && e.contains("50 rows"), "{e}");
 }
 
 proptest! {
@@ -321,6 +433,7 @@ fn folders_of_every_kind_give_the_ids_of_transformers_and_keep_them_in_a_gguf() 
             n += 1;
         }
         assert_eq!(t.adds_bos(), matches!(kind.as_str(), "llama-bpe" | "spm"), "{kind}");
+        assert!(t.beyond_embedding().is_empty());
         assert_eq!((t.bos(), t.eos()), (t.id("<bos>"), t.id("<eot>")));
         assert!(t.is_end(t.eos().unwrap()));
     }

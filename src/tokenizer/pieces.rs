@@ -3,7 +3,7 @@
 use super::vocab::{Kind, Model, Vocab};
 
 /// GPT-2's printable stand-in for each byte (`bytes_to_unicode`), by byte.
-fn stand_in(byte: u8) -> char {
+pub(super) fn stand_in(byte: u8) -> char {
     match byte {
         b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff => char::from(byte),
         // The others follow from U+0100 on, in order: 0–32, 127–160, 173.

@@ -103,6 +103,46 @@ impl Vocab {
     }
 }
 
+impl Vocab {
+    /// The vocabulary for an embedding of so many rows, and the texts of the added tokens that have none. Such a token is
+    /// a pad token as a rule, added for a training whose embedding was not resized: that does no harm where no text makes
+    /// it. A token that ends or begins a text needs its row.
+    pub(super) fn within(mut self, rows: usize, source: &str) -> Result<(Self, Vec<String>), TokenizerError> {
+        if self.tokens.len() <= rows {
+            return Ok((self, Vec::new()));
+        }
+        let bad = |reason: String| TokenizerError::Bad(source.to_owned(), reason);
+        let ordinary = self.kinds[rows..].iter().position(|k| matches!(k, Kind::Normal | Kind::Byte));
+        if let Some(at) = ordinary {
+            return Err(bad(format!(
+                "the tokenizer has {} tokens ({:?} has the id {}), but the embedding has {rows} rows: they belong to \
+                 different models",
+                self.tokens.len(),
+                self.tokens[rows + at],
+                rows + at
+            )));
+        }
+        for (what, id) in [("bos", self.bos), ("eos", self.eos), ("unknown", self.unknown)] {
+            if let Some(id) = id.filter(|id| *id as usize >= rows) {
+                return Err(bad(format!(
+                    "the {what} token {:?} has the id {id}, but the embedding has {rows} rows: it was added to the \
+                     tokenizer and the embedding was not resized\n  hint: resize it with transformers \
+                     (model.resize_token_embeddings) and save the model",
+                    self.tokens[id as usize]
+                )));
+            }
+        }
+        let beyond = self.tokens.split_off(rows);
+        self.kinds.truncate(rows);
+        if let Model::Spm { scores, .. } = &mut self.model {
+            scores.truncate(rows);
+        }
+        self.ends.retain(|id| (*id as usize) < rows);
+        self.padding = self.padding.filter(|id| (*id as usize) < rows);
+        Ok((self, beyond))
+    }
+}
+
 /// The first merge that is longer than every token, as a message: the library panics at one whose parts are tokens.
 pub(super) fn too_long<'t>(tokens: impl Iterator<Item = &'t str>, merges: &[(String, String)]) -> Option<String> {
     let longest = tokens.map(str::len).max().unwrap_or(0);
