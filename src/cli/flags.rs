@@ -48,7 +48,7 @@ pub struct Flags {
     /// linear, cosine, constant or constant_with_warmup
     #[arg(long)]
     pub lr_scheduler: Option<String>,
-    /// Share of the steps in which the rate rises
+    /// Share of the steps in which the rate rises, rounded up to whole steps; rounded down in a run of fewer than 10 steps
     #[arg(long)]
     pub warmup_ratio: Option<f64>,
     /// AdamW's decoupled weight decay

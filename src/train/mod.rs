@@ -227,6 +227,10 @@ pub enum TrainError {
         "{variable} receives no gradient: training would leave it as it is; this is a fault of tunesmith, please report it"
     )]
     NoGradient { variable: String },
+    #[error(
+        "the adapter is still zero after {steps} steps at a peak learning rate of {learning_rate:e}: it changes nothing\n  hint: raise learning_rate or epochs; where the best checkpoint is loaded at the end, it is the untrained one"
+    )]
+    Unchanged { steps: u64, learning_rate: f64 },
     #[error("interrupted at step {step}; saved to {}", folder.display())]
     Interrupted { step: u64, folder: PathBuf },
     #[error("{0}")]

@@ -11,7 +11,7 @@ use super::identity::Identity;
 use super::metrics::Metrics;
 use super::order::Order;
 use super::retention;
-use super::schedule::{Steps, factor};
+use super::schedule::Steps;
 use super::step::{self, Prepared};
 use super::{Event, Summary, TrainError};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
@@ -166,7 +166,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let (step, config) = (self.position.step, self.job.config);
         let indices = self.order.of_step(config, &self.steps, &self.train, step);
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
-        let learning_rate = config.learning_rate * factor(config.scheduler, step, self.steps.warmup, self.steps.total);
+        let learning_rate = config.learning_rate * self.steps.factor(config.scheduler, step);
         let gradients = step::gradients(
             self.job.model,
             (&self.adapter, config),
@@ -243,6 +243,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
             true => None,
             false => Some(checkpoint::adapter_at(self.job, step, &self.adapter.config)?),
         };
+        self.changed(best.as_ref())?;
         let folder = self.job.output.join("final");
         let work = WholeFolder::create(&folder)?;
         match &best {
@@ -258,6 +259,17 @@ impl<'t, 'a> Trainer<'t, 'a> {
         self.metrics.line(&summary)?;
         on_event(&Event::Saved { step: self.position.step, folder });
         Ok((best.unwrap_or_else(|| self.adapter.into_hf(self.job.weights)), summary))
+    }
+
+    /// An adapter whose B are all zero is the base itself: nothing was trained, so nothing is given out as trained.
+    fn changed(&self, best: Option<&Adapter<Hf>>) -> Result<(), TrainError> {
+        let zero = |b: &[f32]| b.iter().all(|x| *x == 0.0);
+        let unchanged = match best {
+            Some(best) => best.pairs.values().all(|pair| zero(&pair.b)),
+            None => self.adapter.pairs.values().all(|pair| zero(&pair.b)),
+        };
+        let (steps, learning_rate) = (self.position.step, self.job.config.learning_rate);
+        if unchanged { Err(TrainError::Unchanged { steps, learning_rate }) } else { Ok(()) }
     }
 }
 

@@ -7,7 +7,7 @@ use super::check;
 use super::engine::Engine;
 use super::evaluation::TOGETHER;
 use super::order::Order;
-use super::schedule::{Steps, factor};
+use super::schedule::Steps;
 use super::step::{self, Prepared};
 use super::{TrainConfig, TrainError};
 use crate::batch::Example;
@@ -236,7 +236,7 @@ impl<'a> Trial<'a> {
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
         let effort = self.effort_of(&examples, true)?;
         let (config, began) = (self.config, Instant::now());
-        let learning_rate = config.learning_rate * factor(config.scheduler, step, self.steps.warmup, self.steps.total);
+        let learning_rate = config.learning_rate * self.steps.factor(config.scheduler, step);
         step::gradients(self.engine, (&self.adapter, config), (&examples, step), &self.interrupt, &mut self.grads)?
             .ok_or(ModelError::Stopped)?;
         adamw::clip(&mut self.grads, config.max_grad_norm);
