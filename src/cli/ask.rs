@@ -75,7 +75,7 @@ pub fn export(context: &mut Context<'_>, args: &Export, json: bool) -> Result<()
 
 pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) -> Result<(), Failure> {
     if let Some(path) = &args.check {
-        let text = read(path)?;
+        let text = delivery::read(path)?;
         say::modelfile_checked(&delivery::check(&text)?, json);
         return Ok(());
     }
@@ -103,7 +103,7 @@ pub fn register(
     (file, name, force): (&Path, &str, bool),
     json: bool,
 ) -> Result<(), Failure> {
-    let text = read(file)?;
+    let text = delivery::read(file)?;
     let client = context.client()?;
     let folder = file.parent().unwrap_or(Path::new(""));
     delivery::check_file(&client, &text, (folder, name), force)?;

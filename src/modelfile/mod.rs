@@ -3,11 +3,13 @@
 //! The grammar is that of Ollama's own parser (parser/parser.go, v0.34.4), oddities included: what this room reads or
 //! writes, `ollama create -f` reads as the same commands.
 
+mod decode;
 mod parameters;
 mod parse;
 mod render;
 mod write;
 
+pub use decode::decode;
 pub use parameters::{LeftOut, Parameters, parameters};
 pub use render::{BUILT_IN, Spec, render};
 
@@ -44,6 +46,10 @@ pub struct Modelfile {
 pub enum ModelfileError {
     #[error("Modelfile, line {line}: {reason}")]
     Syntax { line: usize, reason: String },
+    #[error("the Modelfile is not valid {0}: save it as UTF-8, or as UTF-16 with a byte order mark")]
+    Encoding(&'static str),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Faults(Vec<Self>),
     #[error("the Modelfile template can't be rendered: {0}")]
     Template(String),
     #[error("the rendered Modelfile does not say what it should: {0}")]
@@ -55,6 +61,26 @@ pub enum ModelfileError {
 impl Modelfile {
     pub fn parse(text: &str) -> Result<Self, ModelfileError> {
         parse::modelfile(text)
+    }
+
+    /// As [`Modelfile::parse`], but all faults are found, those of PARAMETERs included: [`ModelfileError::Faults`].
+    pub fn check(text: &str) -> Result<Self, ModelfileError> {
+        let parse::Parsed { commands, lines, mut faults } = parse::parse(text);
+        for (command, line) in commands.iter().zip(lines) {
+            if let Command::Parameter { name, value } = command
+                && let Err(e) = parameters([(name.as_str(), value.as_str())])
+            {
+                faults.push(ModelfileError::Syntax { line, reason: e.to_string() });
+            }
+        }
+        if faults.is_empty() {
+            return Ok(Self { commands });
+        }
+        faults.sort_by_key(|fault| match fault {
+            ModelfileError::Syntax { line, .. } => *line,
+            _ => 0,
+        });
+        Err(ModelfileError::Faults(faults))
     }
 
     /// The text, shown to be read back as the same commands; refused where no quoting can hold a value.

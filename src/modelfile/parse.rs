@@ -6,16 +6,45 @@
 use super::{Command, Modelfile, ModelfileError};
 
 pub fn modelfile(text: &str) -> Result<Modelfile, ModelfileError> {
+    let Parsed { commands, faults, .. } = parse(text);
+    match faults.into_iter().next() {
+        Some(first) => Err(first),
+        None => Ok(Modelfile { commands }),
+    }
+}
+
+/// A text read to its end, whatever is wrong in it.
+pub struct Parsed {
+    pub commands: Vec<Command>,
+    /// The line on which each of the commands begins.
+    pub lines: Vec<usize>,
+    pub faults: Vec<ModelfileError>,
+}
+
+/// Reads all commands; after a fault it continues on the next line that begins with a command.
+pub fn parse(text: &str) -> Parsed {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { rest: text, line: 1 };
-    let mut commands = Vec::new();
+    let mut parsed = Parsed { commands: Vec::new(), lines: Vec::new(), faults: Vec::new() };
+    let mut from = false;
     while reader.seek_command() {
-        commands.push(command(&mut reader)?);
+        let line = reader.line;
+        from |= reader.rest.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("from"));
+        match command(&mut reader) {
+            Ok(command) => {
+                parsed.commands.push(command);
+                parsed.lines.push(line);
+            }
+            Err(fault) => {
+                parsed.faults.push(fault);
+                reader.skip_to_command();
+            }
+        }
     }
-    if !commands.iter().any(|c| matches!(c, Command::From(_))) {
-        return Err(reader.error("no FROM line: it names the model's file or the base's name"));
+    if !from {
+        parsed.faults.push(reader.error("no FROM line: it names the model's file or the base's name"));
     }
-    Ok(Modelfile { commands })
+    parsed
 }
 
 fn command(reader: &mut Reader) -> Result<Command, ModelfileError> {
@@ -82,6 +111,18 @@ impl<'a> Reader<'a> {
                 return !self.rest.is_empty();
             }
             self.word(|c| !matches!(c, '\r' | '\n'));
+        }
+    }
+
+    /// Skips the rest of a faulty command: to the next line whose first word is a command, but at least one line.
+    fn skip_to_command(&mut self) {
+        loop {
+            self.word(|c| c != '\n');
+            self.word(|c| c.is_whitespace());
+            let word = self.rest.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+            if self.rest.is_empty() || self.rest.starts_with('#') || NAMES.contains(&word.to_lowercase().as_str()) {
+                return;
+            }
         }
     }
 
@@ -184,6 +225,26 @@ mod tests {
         assert!(fails("FROM x\nMESSAGE robot hi").1.contains("needs a role"));
         assert!(fails("FROM x\nPARAMETER  num_ctx 1").1.contains("no name"));
         assert!(fails("FROM").1.contains("no value"));
+    }
+
+    #[test]
+    fn every_fault_is_found_with_its_line() {
+        let text = "FROM x\nFORM y\nPARAMETER  num_ctx 1\n\n# a comment\nMESSAGE robot hi\nSYSTEM ok\nLICENSE \"\"\"open\nmore\n\
+                    TEMPLATE \"{{ .Prompt }}\nSTOP it\n";
+        let parsed = parse(text);
+        let lines: Vec<_> = parsed
+            .faults
+            .iter()
+            .map(|fault| match fault {
+                ModelfileError::Syntax { line, .. } => *line,
+                other => panic!("{other}"),
+            })
+            .collect();
+        assert_eq!(lines, [2, 3, 6, 8, 10], "{:?}", parsed.faults);
+        assert_eq!(parsed.commands, [Command::From("x".into()), Command::System("ok".into())]);
+        assert_eq!(parsed.lines, [1, 7]);
+        // A FROM that is wrong in itself is not missing too.
+        assert_eq!(parse("FROM\nSYSTEM a").faults.len(), 1);
     }
 
     #[test]

@@ -230,9 +230,16 @@ pub fn settle(client: &Client, candidate: &str, name: &str) -> Result<(), Failur
     Ok(client.delete(candidate)?)
 }
 
-/// What a Modelfile holds, in words; its faults as errors.
+/// A Modelfile's text, decoded by its byte order mark.
+pub fn read(path: &Path) -> Result<String, Failure> {
+    let fault = |reason: String| Failure::input(format!("{}: {reason}", path.display()));
+    let bytes = std::fs::read(path).map_err(|e| fault(e.to_string()))?;
+    crate::modelfile::decode(&bytes).map_err(|e| fault(e.to_string()))
+}
+
+/// What a Modelfile holds, in words; all of its faults as one error.
 pub fn check(text: &str) -> Result<Vec<String>, Failure> {
-    let file = Modelfile::parse(text)?;
+    let file = Modelfile::check(text)?;
     let from = file.from().ok_or_else(|| Failure::input("the Modelfile has no FROM"))?;
     let mut words = vec![format!("FROM {from}")];
     words.extend(file.adapter().map(|a| format!("ADAPTER {a}")));
