@@ -20,6 +20,11 @@ use progress::{Level, Screen};
 
 /// Parses the command line, runs the command, ends with its exit code.
 pub fn main() -> ExitCode {
+    if let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none()) {
+        // Configs, lineages and --json are UTF-8, so a path that is not could be used but never be written down.
+        eprintln!("error: the argument {argument:?} is not valid UTF-8\n  hint: rename the file or folder");
+        return ExitCode::from(Kind::Usage.exit_code());
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {

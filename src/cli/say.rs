@@ -71,12 +71,13 @@ pub fn preview(examples: &[Previewed], json: bool, colour: bool) {
 }
 
 pub fn split((train, held, paths): &(usize, usize, [PathBuf; 2]), json: bool) {
-    let object = serde_json::json!({"train": train, "held_out": held, "files": paths});
+    let files = paths.each_ref().map(|path| path.display().to_string());
+    let object = serde_json::json!({"train": train, "held_out": held, "files": files});
     result(json, &object, || format!("{train} in {}\n{held} in {}", paths[0].display(), paths[1].display()));
 }
 
 pub fn trained(folder: &Path, summary: &Summary, json: bool) {
-    let object = serde_json::json!({"adapter": folder, "summary": summary});
+    let object = serde_json::json!({"adapter": folder.display().to_string(), "summary": summary});
     result(json, &object, || format!("{}", folder.display()));
 }
 
