@@ -17,8 +17,7 @@ pub(super) struct Beside {
 }
 
 /// Names under which the two files keep special tokens.
-const NAMED: [&str; 7] =
-    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 /// Names of lists of special tokens.
 const LISTS: [&str; 2] = ["additional_special_tokens", "extra_special_tokens"];
 
@@ -62,6 +61,9 @@ fn added(value: &Json, special: bool) -> Option<Json> {
 /// Adds to `added_tokens` of a `tokenizer.json` what stands beside it; true where that changed it. `Err` says which token
 /// is given an id that it does not get.
 pub(super) fn merge(json: &mut Json, beside: &Beside) -> Result<bool, String> {
+    if !json.is_object() {
+        return Err("tokenizer.json is no JSON object".to_owned());
+    }
     let mut list = json["added_tokens"].as_array().cloned().unwrap_or_default();
     let before = list.clone();
     let mut ids = Ids::of(json, &list);
@@ -214,6 +216,8 @@ mod tests {
         }
         let old = beside(json!({}), json!({}), json!({"<tool>": "x"}));
         assert!(merged(file(json!([])), &old).unwrap_err().contains("<tool>"));
+        let named = beside(json!({"eos_token": "<end>"}), Json::Null, Json::Null);
+        assert!(merged(json!([]), &named).unwrap_err().contains("object"));
         let odd = beside(json!({"added_tokens_decoder": {"x": {}}}), Json::Null, Json::Null);
         assert!(merged(file(json!([])), &odd).unwrap_err().contains("added_tokens_decoder"));
     }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use super::vocab::{Kind, Model, Vocab, too_long};
 use super::added::{self, Beside};
+use super::vocab::{Kind, Model, Vocab, too_long};
 use super::{TokenizerError, hashes, metadata, pre, probe, rules, spm};
 
 /// A tokenizer read from a folder.

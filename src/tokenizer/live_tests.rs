@@ -297,13 +297,17 @@ fn a_regex_without_an_end_neither_hangs_nor_panics() {
                 json[place] = if place == "normalizer" {
                     json!({"type": "Replace", "pattern": {"Regex": regex}, "content": "x"})
                 } else {
-                    let split = json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
+                    let split =
+                        json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
                     json!({"type": "Sequence", "pretokenizers": [split, {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}]})
                 };
             });
             let began = std::time::Instant::now();
             let e = Tokenizer::from_folder(dir.path()).unwrap_err().to_string();
-            assert!(e.contains("Replace") || e.contains("Split") || e.contains("regex") || e.contains("Parsing"), "{regex}: {e}");
+            assert!(
+                e.contains("Replace") || e.contains("Split") || e.contains("regex") || e.contains("Parsing"),
+                "{regex}: {e}"
+            );
             assert!(began.elapsed().as_secs() < 5, "{regex}: {:?}", began.elapsed());
         }
     }

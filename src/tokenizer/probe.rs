@@ -6,14 +6,62 @@ use super::vocab::{Kind, Model, Vocab};
 
 /// Words of many kinds: cases, contractions, compositions, compatibility characters, scripts, emoji, digits, marks.
 const WORDS: &[&str] = &[
-    "the", "Hello", "WORLD", "McDonald", "I'll", "we'Ve", "DON'T", "it\u{2019}s", "café", "cafe\u{301}", "naïve", "ÉTÉ",
-    "Straße", "İstanbul", "ﬁrst", "①", "½", "x²", "Ａｂ", "ﷺ", "日本語", "한국어", "ไทยกำ", "العربية", "नमस्ते", "Привет",
-    "Ωμέγα", "🚀", "👩\u{200d}👩\u{200d}👧", "🇩🇪", "a\u{200b}b", "\u{feff}x", "1", "12", "123", "1234", "12345.67", "1,000",
-    "٣٤", "$5", "a_b", "foo(bar)", "--", "...", "!?", "'s", "http://a.b/c?d=e", "\\n", "{x}", "#1", "e\u{300}\u{323}",
+    "the",
+    "Hello",
+    "WORLD",
+    "McDonald",
+    "I'll",
+    "we'Ve",
+    "DON'T",
+    "it\u{2019}s",
+    "café",
+    "cafe\u{301}",
+    "naïve",
+    "ÉTÉ",
+    "Straße",
+    "İstanbul",
+    "ﬁrst",
+    "①",
+    "½",
+    "x²",
+    "Ａｂ",
+    "ﷺ",
+    "日本語",
+    "한국어",
+    "ไทยกำ",
+    "العربية",
+    "नमस्ते",
+    "Привет",
+    "Ωμέγα",
+    "🚀",
+    "👩\u{200d}👩\u{200d}👧",
+    "🇩🇪",
+    "a\u{200b}b",
+    "\u{feff}x",
+    "1",
+    "12",
+    "123",
+    "1234",
+    "12345.67",
+    "1,000",
+    "٣٤",
+    "$5",
+    "a_b",
+    "foo(bar)",
+    "--",
+    "...",
+    "!?",
+    "'s",
+    "http://a.b/c?d=e",
+    "\\n",
+    "{x}",
+    "#1",
+    "e\u{300}\u{323}",
 ];
 const SPACES: &[&str] = &["", " ", "  ", "   ", "\n", "\n\n", "\r\n", "\t", " \n ", "\u{a0}", "\u{3000}"];
 /// What stands around a special token.
-const AROUND: &[(&str, &str)] = &[("a", "b"), ("a ", " b"), (" ", " "), ("\n", "\n"), ("", "  x"), ("x \n", "1"), ("", "")];
+const AROUND: &[(&str, &str)] =
+    &[("a", "b"), ("a ", " b"), (" ", " "), ("\n", "\n"), ("", "  x"), ("x \n", "1"), ("", "")];
 /// Special tokens that are tried in all surroundings; some vocabularies have hundreds, reserved ones.
 const TRIED: usize = 64;
 

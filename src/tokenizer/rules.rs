@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 
 /// The first rule that a GGUF can't hold, as `the normalizer Lowercase`. `byte_level`: GPT-2's kind, not SentencePiece's.
 pub(super) fn unkept(json: &Json, byte_level: bool) -> Option<String> {
-    added_tokens(json).or_else(|| normalizer(json, byte_level)).or_else(|| {
-        if byte_level { unknown_token(json) } else { pre_tokenizer(json) }
-    })
+    added_tokens(json)
+        .or_else(|| normalizer(json, byte_level))
+        .or_else(|| if byte_level { unknown_token(json) } else { pre_tokenizer(json) })
 }
 
 fn added_tokens(json: &Json) -> Option<String> {
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     fn bytes() -> Json {
-        let all = (0..=255).map(|b| (super::super::pieces::stand_in(b).to_string(), json!(b)));
+        let all = (0..=255).map(|b| (crate::tokenizer::pieces::stand_in(b).to_string(), json!(b)));
         Json::Object(all.collect())
     }
 
@@ -107,7 +107,11 @@ mod tests {
         let with = |path: &str, value: Json| {
             let mut json = plain.clone();
             let (section, key) = path.split_once('.').unwrap_or((path, ""));
-            if key.is_empty() { json[section] = value } else { json[section][key] = value }
+            if key.is_empty() {
+                json[section] = value
+            } else {
+                json[section][key] = value
+            }
             json
         };
         assert_eq!(unkept(&plain, true), None);

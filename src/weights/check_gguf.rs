@@ -21,7 +21,10 @@ pub(super) fn matched_parts(gguf: &Gguf) -> Result<(ModelConfig, Vec<(Part, usiz
     let blocks = block_count(gguf);
     if config.layers != blocks {
         let key = format!("{}.block_count", config.family.gguf);
-        return bad(format!("the metadata key {key} is {}, but the file has the tensors of {blocks} blocks", config.layers));
+        return bad(format!(
+            "the metadata key {key} is {}, but the file has the tensors of {blocks} blocks",
+            config.layers
+        ));
     }
     let mut index: HashMap<&str, usize> =
         gguf.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();

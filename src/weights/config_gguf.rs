@@ -164,9 +164,7 @@ impl Keys<'_> {
             None | Some("linear") if more != 1.0 => {
                 Err(self.unsupported(&format!("an attention factor of {more} beside a linear rotary scaling")))
             }
-            None | Some("linear") => {
-                Ok((factor != 1.0).then_some(RopeScaling::Linear { factor: factor as f32 }))
-            }
+            None | Some("linear") => Ok((factor != 1.0).then_some(RopeScaling::Linear { factor: factor as f32 })),
             Some("none") => Ok(None),
             Some("yarn") => {
                 let original_context = self.optional("rope.scaling.original_context_length")?.unwrap_or(context);

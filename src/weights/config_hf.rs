@@ -18,7 +18,8 @@ pub(super) fn read(path: &Path, text: &str) -> Result<ModelConfig, WeightsError>
     let default_head = family.head_dim.unwrap_or(hidden.checked_div(heads).unwrap_or(0));
     let head_dim = file.optional("head_dim")?.unwrap_or(default_head);
     let context = file.length("max_position_embeddings")?;
-    let Rope { theta: rope_theta, factors: rope_factors, scaling: rope_scaling } = file.rope(family, head_dim, context)?;
+    let Rope { theta: rope_theta, factors: rope_factors, scaling: rope_scaling } =
+        file.rope(family, head_dim, context)?;
     let config = ModelConfig {
         family,
         hidden,
@@ -154,7 +155,10 @@ impl File<'_> {
             "llama3" if family.rope_factors => (Some(inner.llama3()?.factors(head_dim, theta)), None),
             other => {
                 let known = if family.rope_factors { "linear, llama3 and yarn" } else { "linear and yarn" };
-                let remedy = format!("the rotary scalings of {} that can be trained are {known}: take another base", family.gguf);
+                let remedy = format!(
+                    "the rotary scalings of {} that can be trained are {known}: take another base",
+                    family.gguf
+                );
                 return Err(self.unsupported(format!("its rotary scaling is {other:?} ({section})"), &remedy));
             }
         };
@@ -211,17 +215,21 @@ impl Section<'_> {
             return Err(self.unkept("truncate false"));
         }
         let original = self.file.optional("original_max_position_embeddings")?.unwrap_or(context);
-        let attention = match (self.optional("attention_factor")?, self.optional("mscale")?, self.optional("mscale_all_dim")?) {
-            (Some(said), _, _) => said,
-            (None, Some(scale), Some(all)) => rope::yarn_attention(factor, scale) / rope::yarn_attention(factor, all),
-            _ => rope::yarn_attention(factor, 1.0),
-        };
+        let attention =
+            match (self.optional("attention_factor")?, self.optional("mscale")?, self.optional("mscale_all_dim")?) {
+                (Some(said), _, _) => said,
+                (None, Some(scale), Some(all)) => {
+                    rope::yarn_attention(factor, scale) / rope::yarn_attention(factor, all)
+                }
+                _ => rope::yarn_attention(factor, 1.0),
+            };
         let (factor, attention_factor) = (factor as f32, attention as f32);
         Ok(RopeScaling::Yarn { factor, original_context: original, attention_factor })
     }
 
     fn unkept(&self, setting: &str) -> WeightsError {
-        let feature = format!("its rotary scaling is \"yarn\" with {setting} ({}), which llama.cpp does not read", self.name);
+        let feature =
+            format!("its rotary scaling is \"yarn\" with {setting} ({}), which llama.cpp does not read", self.name);
         self.file.unsupported(feature, "take another base")
     }
 }

@@ -161,8 +161,9 @@ fn faults_of_a_gguf_name_the_tensor_what_was_found_and_what_was_expected() {
 
 #[test]
 fn rotary_scalings_are_the_same_in_both_kinds_of_files() {
-    let usual = 0.1 * 4f32.ln() + 1.0;
-    let yarn = |original_context, attention_factor| RopeScaling::Yarn { factor: 4.0, original_context, attention_factor };
+    let usual = (0.1 * 4f64.ln() + 1.0) as f32;
+    let yarn =
+        |original_context, attention_factor| RopeScaling::Yarn { factor: 4.0, original_context, attention_factor };
     let dir = tempfile::tempdir().unwrap();
     for family in families() {
         for (json, expected) in [

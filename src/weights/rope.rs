@@ -33,8 +33,7 @@ impl RopeScaling {
         };
         let (dim, factor) = (head_dim as f64, f64::from(factor));
         // The pair that turns so many times within the original context.
-        let pair_of =
-            |turns: f64| dim * (original_context as f64 / (turns * TAU)).ln() / (2.0 * f64::from(theta).ln());
+        let pair_of = |turns: f64| dim * (original_context as f64 / (turns * TAU)).ln() / (2.0 * f64::from(theta).ln());
         let low = pair_of(BETA_FAST).floor().max(0.0);
         let high = pair_of(BETA_SLOW).ceil().min(dim - 1.0);
         let width = (high - low).max(0.001);
