@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::BaseError;
 use crate::gguf::{Gguf, Value};
 use crate::ollama::StoredModel;
-use crate::store::StoreError;
+use crate::store::read_text;
 
 /// Templates of today take 20 kB at most.
 const CAP: u64 = 16 << 20;
@@ -64,12 +64,8 @@ pub(super) fn of_folder(folder: &Path) -> Result<Template, BaseError> {
 
 /// A small text file, if it is there.
 pub(super) fn text(path: &Path) -> Result<Option<String>, BaseError> {
-    match std::fs::metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(StoreError::new("reading", path, e).into()),
-        Ok(m) if m.len() > CAP => {
-            Err(BaseError::Other(format!("{}: it holds {} bytes, expected at most {CAP}", path.display(), m.len())))
-        }
-        Ok(_) => Ok(Some(std::fs::read_to_string(path).map_err(|e| StoreError::new("reading", path, e))?)),
+    match read_text("reading", path, CAP) {
+        Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => Ok(Some(read?)),
     }
 }

@@ -11,6 +11,12 @@ pub enum ConfigError {
     /// Every fault of a file (or of the flags over it), at once.
     #[error("{place}: {}", listed(faults))]
     Faults { place: String, faults: Vec<String> },
+    #[error(
+        "{} lies outside the project {}, so it is not read\n  hint: copy it into the project, or write its text into models.yaml",
+        path.display(),
+        root.display()
+    )]
+    OutsideProject { path: PathBuf, root: PathBuf },
     #[error("{place}: not YAML (nor JSON): {reason}")]
     Syntax { place: String, reason: String },
     #[error("{}: the role {role:?} is not there; it has {known}", path.display())]

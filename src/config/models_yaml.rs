@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::fault::{ConfigError, nearest};
+use super::project::read_of_project;
 use super::value::{FromValue, kind, parse};
 use super::words::{General, Goal, Metric};
 use crate::store::{Digest, read_text};
 
-/// Bytes of the file and of a system text, at most.
+/// Bytes of the file, at most.
 const MAX_FILE: u64 = 4 << 20;
 
 /// The file, read. Unknown keys of roles and of the top are kept (the file is only ever spliced), near misses are warned of.
@@ -31,7 +32,7 @@ pub struct Role {
     pub embedding: Option<String>,
     /// Ollama's options, as written.
     pub options: serde_json::Map<String, serde_json::Value>,
-    /// The text; `file://PATH` (from the file's folder) is read.
+    /// The text; `file://PATH` (from the file's folder, below the project) is read.
     pub system: Option<String>,
     pub think: Option<bool>,
     pub eval: Vec<SuiteRef>,
@@ -226,8 +227,8 @@ impl Reader {
 
     fn system(&mut self, at: &str, said: String) -> Option<String> {
         let Some(path) = said.strip_prefix("file://") else { return Some(said) };
-        let path = self.folder.join(path);
-        read_text("reading", &path, MAX_FILE).map_err(|e| self.faults.push(format!("{at}.system: {e}"))).ok()
+        let read = read_of_project(&self.folder, Path::new(path));
+        read.map_err(|e| self.faults.push(format!("{at}.system: {e}"))).ok()
     }
 
     fn options(&mut self, body: &Mapping, at: &str) -> serde_json::Map<String, serde_json::Value> {

@@ -10,11 +10,14 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 use super::order::b_in_hf;
 use super::targets::names;
 use super::{Adapter, Hf, LoraConfig, LoraError, Pair, Stored, TargetModules, mlx, module, peft};
-use crate::store::{StoreError, WholeFile, write_whole};
+use crate::store::{MAX_TEXT, StoreError, WholeFile, read_regular, write_whole};
 use crate::weights::{LinearId, ModelConfig, Site, Weights};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
+
+/// Bytes of an adapter's tensors; rank 256 on all linear layers of a model of 70 billion parameters takes 13 GB in F32.
+const MAX_TENSORS: u64 = 32 << 30;
 
 /// Whose layout a folder has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +30,7 @@ enum Layout {
 pub fn base_name(folder: &Path) -> Result<String, LoraError> {
     let path = folder.join(CONFIG);
     let bad = |reason: String| LoraError::Bad { path: path.display().to_string(), reason };
-    let text = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
+    let text = read_regular("reading the adapter's", &path, MAX_TEXT)?;
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
     let of_key = |key: &str| value.get(key).and_then(serde_json::Value::as_str).filter(|n| !n.is_empty());
     let mlx = value.as_object().is_some_and(mlx::is_config);
@@ -40,7 +43,7 @@ impl Adapter<Hf> {
     /// model. Its targets are the paths of the pairs that are there.
     pub fn load(folder: &Path, model: &ModelConfig) -> Result<Self, LoraError> {
         let path = folder.join(CONFIG);
-        let text = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
+        let text = read_regular("reading the adapter's", &path, MAX_TEXT)?;
         let (said, layout, tensors) = match serde_json::from_slice(&text) {
             Ok(serde_json::Value::Object(fields)) if mlx::is_config(&fields) => {
                 (mlx::read(&path, &fields)?, Layout::Mlx, mlx::TENSORS)
@@ -52,7 +55,7 @@ impl Adapter<Hf> {
             let reason = "is missing, and adapter_model.bin is a Python pickle, which is not read: save it with safe_serialization=True";
             return Err(LoraError::Bad { path: path.display().to_string(), reason: reason.to_owned() });
         }
-        let bytes = std::fs::read(&path).map_err(|e| StoreError::new("reading the adapter's", &path, e))?;
+        let bytes = read_regular("reading the adapter's", &path, MAX_TENSORS)?;
         parse(&said, layout, &bytes, model).map_err(|e| match e {
             LoraError::Config(reason) => LoraError::Bad { path: path.display().to_string(), reason },
             other => other,

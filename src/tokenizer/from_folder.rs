@@ -149,6 +149,7 @@ fn text(folder: &Path, name: &str) -> Result<Option<String>, TokenizerError> {
     match std::fs::metadata(&path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(bad(e.to_string())),
+        Ok(m) if !m.is_file() => return Err(bad("it is not a regular file".to_owned())),
         Ok(m) if m.len() > CAP => return Err(bad(format!("it holds {} bytes, expected at most {CAP}", m.len()))),
         Ok(_) => {}
     }

@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::WeightsError;
 use crate::gguf::Map;
 use crate::ops::Encoding;
-use crate::store::StoreError;
+use crate::store::read_text;
 
 /// A tensor of a mapped file.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,12 +34,7 @@ const TEXT_CAP: u64 = 64 << 20;
 
 /// A text file of bounded size.
 pub(super) fn text(path: &Path) -> Result<String, WeightsError> {
-    let fault = |e| StoreError::new("reading", path, e);
-    let bytes = std::fs::metadata(path).map_err(fault)?.len();
-    if bytes > TEXT_CAP {
-        return Err(WeightsError::bad(path, format!("it holds {bytes} bytes, expected at most {TEXT_CAP}")));
-    }
-    Ok(std::fs::read_to_string(path).map_err(fault)?)
+    Ok(read_text("reading", path, TEXT_CAP)?)
 }
 
 #[derive(serde::Deserialize)]
