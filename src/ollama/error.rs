@@ -64,7 +64,10 @@ impl OllamaError {
     /// A 404 about a model becomes [`OllamaError::NoModel`].
     pub(super) fn or_no_model(self, model: &str) -> Self {
         match self {
-            Self::Said { status: 404, message, .. } if message.contains("not found") && message.contains("model") => {
+            // Not the page of another server.
+            Self::Said { status: 404, message, .. }
+                if message.contains("not found") && message.contains("model") && !message.contains('<') =>
+            {
                 Self::NoModel(model.to_owned())
             }
             other => other,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Failure, Report};
 use crate::base::{Base, Resolver, Source};
 use crate::config::{Env, ModelsYaml, RunConfig};
-use crate::ollama::{Client, Host};
+use crate::ollama::{Client, Host, OllamaError};
 use crate::store::Interrupt;
 
 /// Made once by `cli`, passed to each step.
@@ -36,14 +36,29 @@ impl Context<'_> {
     }
 
     /// What a config says of daemon, roles and seed, where the command line said nothing.
-    pub fn adopt(&mut self, config: &RunConfig) {
-        if self.ollama_host.is_none() {
-            self.ollama_host.clone_from(&config.ollama_host);
+    ///
+    /// Prompts and weights go to the daemon, and the config may be a stranger's: a host that is not this machine must be
+    /// named by the user too.
+    pub fn adopt(&mut self, config: &RunConfig) -> Result<(), Failure> {
+        if self.ollama_host.is_none()
+            && let Some(named) = &config.ollama_host
+        {
+            let host = Host::parse(named)?;
+            let by_user = || self.env.ollama_host.as_deref().is_some_and(|h| Host::parse(h).is_ok_and(|h| h == host));
+            if !host.is_loopback() && !by_user() {
+                return Err(Failure::input(format!(
+                    "the config's ollama_host is {host}, which is not this machine: nothing is sent to it unless you name \
+                     it yourself"
+                ))
+                .hint(format!("add --ollama-host {named:?}, or set OLLAMA_HOST to it")));
+            }
+            self.ollama_host = Some(named.clone());
         }
         if !self.models_yaml_said {
             self.models_yaml.clone_from(&config.models_yaml);
         }
         self.seed = Some(config.seed);
+        Ok(())
     }
 
     pub fn client(&self) -> Result<Client, Failure> {
@@ -61,7 +76,8 @@ impl Context<'_> {
     /// The stores on this machine: where the environment says, and the daemon's own, which it shows with any model.
     pub fn stores(&self) -> Vec<PathBuf> {
         let tags = self.client().and_then(|c| Ok(c.tags()?)).unwrap_or_default();
-        let own = tags.first().and_then(|tag| self.served(&tag.name)).and_then(|blob| store_of(&blob));
+        let served = tags.first().and_then(|tag| self.served(&tag.name).ok().flatten());
+        let own = served.and_then(|blob| store_of(&blob));
         let mut roots = self.resolver().store_roots;
         roots.retain(|root| Some(root) != own.as_ref());
         own.into_iter().chain(roots).collect()
@@ -79,7 +95,7 @@ impl Context<'_> {
     pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
         let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
         let mut resolver = self.resolver();
-        let served = self.served(resolver.to_pull(&named).unwrap_or(&named));
+        let served = self.served(resolver.to_pull(&named).unwrap_or(&named))?;
         resolver.store_roots.splice(0..0, served.as_deref().and_then(store_of));
         if let Some(package) = resolver.to_fetch(&named) {
             let (name, version) = (package.pip, package.version);
@@ -126,18 +142,25 @@ impl Context<'_> {
         Ok(base)
     }
 
-    /// The blob from which the daemon serves `name`, where one answers and has it.
-    fn served(&self, name: &str) -> Option<PathBuf> {
+    /// The blob from which the daemon serves `name`, where one answers and has it. No daemon, or one that is too old, is
+    /// no fault: a base can be found without it. One that answers wrongly is: the base would be looked for elsewhere.
+    fn served(&self, name: &str) -> Result<Option<PathBuf>, Failure> {
         if Path::new(name).exists() {
-            return None;
+            return Ok(None);
         }
-        let client = self.client().ok()?;
+        let client = self.client()?;
         // The embedded server's store holds what was registered from elsewhere.
-        if client.capabilities().ok()?.version.is_embedded_server() {
-            return None;
-        }
-        let from = PathBuf::from(client.show(name).ok()??.from);
-        from.file_name()?.to_str()?.starts_with("sha256-").then_some(from)
+        match client.capabilities() {
+            Ok(found) if found.version.is_embedded_server() => return Ok(None),
+            Err(OllamaError::Unreachable { .. } | OllamaError::TooOld { .. }) => return Ok(None),
+            found => found?,
+        };
+        let shown = match client.show(name) {
+            Err(OllamaError::BadName { .. }) => None,
+            shown => shown?,
+        };
+        let from = shown.map(|show| PathBuf::from(show.from));
+        Ok(from.filter(|f| f.file_name().is_some_and(|n| n.to_string_lossy().starts_with("sha256-"))))
     }
 
     /// The model of the role `name`, when `name` is a role and no path.

@@ -81,7 +81,7 @@ fn daemon_or_embedded(context: &mut Context<'_>, wishes: &Wishes) -> Result<Opti
             }
             Err(e) => (matches!(e, OllamaError::Unreachable { .. }), Failure::from(e)),
         };
-        let installed = std::process::Command::new("ollama").arg("--version").output().is_ok();
+        let installed = is_installed("ollama");
         if refused.kind == Kind::Interrupted || !nobody {
             return Err(refused);
         }
@@ -91,6 +91,13 @@ fn daemon_or_embedded(context: &mut Context<'_>, wishes: &Wishes) -> Result<Opti
         context.report.note("no Ollama daemon answers and none is installed: the embedded server stands in");
     }
     serving::embedded(context, &wishes.dir.join("store")).map(Some)
+}
+
+/// Whether a program is found on PATH. It is called in an empty folder: relative entries of PATH find nothing of the
+/// working folder's, which may be a stranger's.
+fn is_installed(program: &str) -> bool {
+    let Ok(empty) = tempfile::tempdir() else { return false };
+    std::process::Command::new(program).arg("--version").current_dir(empty.path()).output().is_ok()
 }
 
 fn open_base(context: &mut Context<'_>, client: &Client, wishes: &Wishes) -> Result<Base, Failure> {

@@ -42,8 +42,8 @@ pub struct TagEntry {
     pub details: Details,
 }
 
+/// `models` is never missing: without it, what answers is no Ollama.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub struct TagsResponse {
     #[serde(deserialize_with = "null_is_default")]
     pub models: Vec<TagEntry>,
