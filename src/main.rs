@@ -8,10 +8,9 @@ const PIPE_CLOSED: u8 = 141;
 
 /// A panic unwinds, so that locks and half-written files are let go, and ends with 1: Rust's own 101 is INCONCLUSIVE.
 fn main() -> ExitCode {
-    let told = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
+    std::panic::set_hook(Box::new(|panic| {
         if !pipe_closed(panic.payload()) {
-            told(panic);
+            tunesmith::cli::report_panic(panic);
         }
     }));
     std::panic::catch_unwind(tunesmith::cli::main).unwrap_or_else(|panic| ExitCode::from(code(&*panic)))

@@ -1,16 +1,16 @@
 //! One function per command: its arguments to a step's call, the step's answer to words.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use super::args::{
     Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train,
 };
-use super::{flags, say};
+use super::{flags, say, terminal};
 use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 use crate::steps::{
-    Context, Failure, Start, bases, data, delivery, demo, evaluate, export, plan, promotion, query, serving, training,
-    way,
+    Context, Failure, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, plan, promotion, query,
+    read_text, serving, training, way,
 };
 
 pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
@@ -37,7 +37,7 @@ fn source(files: &DataFiles) -> data::Source {
 pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), Failure> {
     let said = Raw { output: args.output.clone(), ..flags::raw(&args.flags, context.seed) };
     let config = RunConfig::load(args.config.as_deref(), said, Purpose::Train)?;
-    context.adopt(&config);
+    context.adopt(&config)?;
     let start = match (args.resume || config.resume, args.overwrite) {
         (_, true) => Start::Overwrite,
         (true, false) => Start::Resume,
@@ -94,7 +94,7 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
         user_template: own.as_deref(),
     };
     delivery::left_behind(&base).iter().for_each(|note| context.report.note(note));
-    say::text(&delivery::modelfile(&base, &wishes)?, json);
+    say::document(&delivery::modelfile(&base, &wishes)?, json);
     Ok(())
 }
 
@@ -113,8 +113,7 @@ pub fn register(
 }
 
 fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
-    let path = path.as_ref();
-    std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{}: {e}", path.display())))
+    Ok(read_text("reading", path, MAX_TEXT)?)
 }
 
 pub fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), Failure> {
@@ -133,7 +132,7 @@ pub fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), 
     let mut lines = std::io::stdin().lock().lines();
     loop {
         if interactive {
-            eprint!("> ");
+            terminal::prompt();
         }
         match lines.next() {
             Some(Ok(line)) if line.trim().is_empty() => {}
@@ -154,15 +153,13 @@ fn ask_once(
     conversation.push(query::user(prompt));
     let text = query::answer(answering, conversation, wishes, &mut |piece| {
         if !json {
-            print!("{piece}");
-            // A closed pipe ends the program by itself at the next line.
-            drop(std::io::stdout().flush());
+            terminal::print_piece(piece);
         }
     })?;
     if json {
-        println!("{}", serde_json::json!({"prompt": prompt, "answer": text}));
+        terminal::print_json(&serde_json::json!({"prompt": prompt, "answer": text}).to_string());
     } else {
-        println!();
+        terminal::print("");
     }
     Ok(())
 }
@@ -212,7 +209,7 @@ fn run_config(
 pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
     let said = Raw { role: args.role.clone(), ..flags::raw(&args.flags, context.seed) };
     let (config, purpose) = run_config(args.config.as_deref(), args.resume.as_deref(), said, Some(Purpose::Run))?;
-    context.adopt(&config);
+    context.adopt(&config)?;
     promotion::recover(context)?;
     if args.dry_run {
         say::plan(&plan::plan(context, &config, purpose)?, json);
@@ -247,7 +244,7 @@ fn step(step: Step) -> way::Step {
 
 pub fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
     let (config, purpose) = run_config(args.config.as_deref(), None, flags::raw(&args.flags, context.seed), None)?;
-    context.adopt(&config);
+    context.adopt(&config)?;
     say::plan(&plan::plan(context, &config, purpose)?, json);
     Ok(())
 }

@@ -1,6 +1,4 @@
-//! Arguments, progress, words to the user: the only place that prints.
-
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
+//! Arguments, progress, words to the user; what is printed goes through `terminal`.
 
 mod args;
 mod ask;
@@ -8,29 +6,40 @@ mod flags;
 mod progress;
 mod say;
 mod sparkline;
+mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::config::Env;
-use crate::steps::{Context, Failure, Interrupt, Kind};
+use crate::steps::{Context, Failure, Interrupt, Kind, rendering};
 use args::{Cli, Command, Common};
 use progress::{Level, Screen};
 
 /// Parses the command line, runs the command, ends with its exit code.
 pub fn main() -> ExitCode {
+    if std::env::args_os().skip(1).eq([rendering::WORKER]) {
+        return ExitCode::from(rendering::worker());
+    }
     if let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none()) {
         // Configs, lineages and --json are UTF-8, so a path that is not could be used but never be written down.
-        eprintln!("error: the argument {argument:?} is not valid UTF-8\n  hint: rename the file or folder");
+        terminal::report(format!(
+            "error: the argument {argument:?} is not valid UTF-8\n  hint: rename the file or folder"
+        ));
         return ExitCode::from(Kind::Usage.exit_code());
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
             let usage = e.use_stderr();
-            // A closed pipe while printing help is nobody's fault.
-            drop(e.print());
+            let plain = e.render().to_string();
+            if usage && !terminal::is_plain(&plain) {
+                terminal::report(plain);
+            } else {
+                // A closed pipe while printing help is nobody's fault.
+                drop(e.print());
+            }
             return ExitCode::from(if usage { Kind::Usage.exit_code() } else { 0 });
         }
     };
@@ -42,10 +51,10 @@ pub fn main() -> ExitCode {
             std::process::exit(i32::from(Kind::Interrupted.exit_code()));
         }
         raised.raise();
-        eprintln!("\nstopping where it can be continued; Ctrl-C again to stop at once");
+        terminal::report("\nstopping where it can be continued; Ctrl-C again to stop at once");
     });
     if let Err(e) = handler {
-        eprintln!("warning: Ctrl-C can't be caught: {e}");
+        terminal::report(format!("warning: Ctrl-C can't be caught: {e}"));
     }
     let env = Env::read();
     let mut screen = screen(&cli.common, &env);
@@ -59,7 +68,9 @@ pub fn main() -> ExitCode {
         interrupt,
         report: &mut screen,
     };
-    let ended = crate::steps::promotion::recover(&mut context).and_then(|()| dispatch(&mut context, &cli));
+    let ended = rendering::isolate()
+        .and_then(|()| crate::steps::promotion::recover(&mut context))
+        .and_then(|()| dispatch(&mut context, &cli));
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(failure) => end(&failure, cli.common.json),
@@ -79,6 +90,13 @@ fn forced(command: &Command) -> bool {
     }
 }
 
+/// A panic's words may quote what strangers wrote, as every error does.
+pub fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let trace = std::backtrace::Backtrace::capture();
+    let traced = trace.status() == std::backtrace::BacktraceStatus::Captured;
+    terminal::report(if traced { format!("{panic}\n{trace}") } else { panic.to_string() });
+}
+
 fn screen(common: &Common, env: &Env) -> Screen {
     let level = match (common.quiet, common.verbose) {
         (true, _) => Level::Quiet,
@@ -91,9 +109,9 @@ fn screen(common: &Common, env: &Env) -> Screen {
 fn end(failure: &Failure, json: bool) -> ExitCode {
     if json {
         let object = serde_json::json!({"error": failure.to_string(), "exit_code": failure.kind.exit_code()});
-        println!("{object}");
+        terminal::print_json(&object.to_string());
     }
-    eprintln!("error: {failure}");
+    terminal::report(format!("error: {failure}"));
     ExitCode::from(failure.kind.exit_code())
 }
 

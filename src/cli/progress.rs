@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::sparkline::Sparkline;
+use super::terminal::{self, Text};
 use crate::config::Env;
 use crate::steps::Report;
 
@@ -52,15 +53,15 @@ impl Screen {
         }
     }
 
-    fn say(&self, line: &str) {
+    fn say(&self, line: impl Into<Text>) {
         match self.current.as_ref().and_then(|s| s.bar.as_ref()) {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| terminal::report(line)),
+            None => terminal::report(line),
         }
     }
 
-    fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    fn paint(&self, code: &'static str, text: &str) -> Text {
+        if self.colour { Text::painted(code, text) } else { text.into() }
     }
 }
 
@@ -75,7 +76,7 @@ impl Report for Screen {
             };
             let style = ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(if self.utf8 { style } else { style.progress_chars("##-").tick_chars("-\\|/ ") });
-            bar.set_prefix(what.to_owned());
+            bar.set_prefix(Text::from(what).to_string());
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -101,12 +102,13 @@ impl Report for Screen {
                 bar.reset_eta();
             }
             let drawn = stage.marks.to_string();
-            bar.set_message(if drawn.is_empty() { words.to_owned() } else { format!("{drawn} {words}") });
+            let words = if drawn.is_empty() { words.to_owned() } else { format!("{drawn} {words}") };
+            bar.set_message(Text::from(words).to_string());
         } else if verbose || (self.level == Level::Normal && stage.last_line.elapsed() >= Duration::from_secs(15)) {
             stage.last_line = Instant::now();
             match stage.total {
-                Some(total) => eprintln!("  {:<10} {done}/{total} {words}", stage.what),
-                None => eprintln!("  {:<10} {words}", stage.what),
+                Some(total) => terminal::report(format!("  {:<10} {done}/{total} {words}", stage.what)),
+                None => terminal::report(format!("  {:<10} {words}", stage.what)),
             }
         }
     }
@@ -125,18 +127,19 @@ impl Report for Screen {
         if self.level > Level::Quiet {
             let took = stage.started.elapsed().as_secs_f64();
             let took = if took >= 0.95 { format!("  ({took:.0} s)") } else { String::new() };
-            eprintln!("  {} {outcome}{took}", self.paint("1", &format!("{:<10}", stage.what)));
+            let what = self.paint("1", &format!("{:<10}", stage.what));
+            terminal::report(Text::from("  ").then(what).then(format!(" {outcome}{took}")));
         }
     }
 
     fn note(&mut self, line: &str) {
         if self.level > Level::Quiet && self.last_note != line {
-            self.say(&format!("  {line}"));
+            self.say(format!("  {line}"));
             line.clone_into(&mut self.last_note);
         }
     }
 
     fn warn(&mut self, line: &str) {
-        self.say(&format!("{} {line}", self.paint("33", "warning:")));
+        self.say(self.paint("33", "warning:").then(format!(" {line}")));
     }
 }

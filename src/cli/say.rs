@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::terminal::{self, Text};
 use crate::steps::bases::{Listed, Shown};
 use crate::steps::data::{Checked, Previewed};
 use crate::steps::doctor::Finding;
@@ -9,16 +10,16 @@ use crate::steps::plan::Goal;
 use crate::steps::{Change, Decision, Exported, Kind, Proof, Summary, Swapped};
 
 /// One JSON document, or the words.
-fn result(json: bool, object: &impl serde::Serialize, words: impl FnOnce() -> String) {
+fn result<T: Into<Text> + Default + PartialEq>(json: bool, object: &impl serde::Serialize, words: impl FnOnce() -> T) {
     if json {
         match serde_json::to_string_pretty(object) {
-            Ok(text) => println!("{text}"),
-            Err(e) => eprintln!("error: the result can't be written as JSON: {e}"),
+            Ok(text) => terminal::print_json(&text),
+            Err(e) => terminal::report(format!("error: the result can't be written as JSON: {e}")),
         }
     } else {
         let words = words();
-        if !words.is_empty() {
-            println!("{words}");
+        if words != T::default() {
+            terminal::print(words);
         }
     }
 }
@@ -60,13 +61,16 @@ pub fn checked(found: &Checked, json: bool) {
 pub fn preview(examples: &[Previewed], json: bool, colour: bool) {
     result(json, &examples, || {
         let token = |(text, trained): &(String, bool)| match (colour, trained) {
-            (true, true) => format!("\x1b[32m{text}\x1b[0m\x1b[2m|\x1b[0m"),
-            (true, false) => format!("\x1b[90m{text}\x1b[0m\x1b[2m|\x1b[0m"),
-            (false, true) => format!("[{text}]"),
-            (false, false) => text.clone(),
+            (true, true) => Text::painted("32", text).then(Text::painted("2", "|")),
+            (true, false) => Text::painted("90", text).then(Text::painted("2", "|")),
+            (false, true) => Text::from(format!("[{text}]")),
+            (false, false) => Text::from(text.as_str()),
         };
-        let example = |e: &Previewed| format!("{}:\n{}\n", e.place, e.tokens.iter().map(token).collect::<String>());
-        examples.iter().map(example).collect::<Vec<_>>().join("\n")
+        let example = |shown: Text, (i, e): (usize, &Previewed)| {
+            let head = format!("{}{}:\n", if i > 0 { "\n" } else { "" }, e.place);
+            e.tokens.iter().map(token).fold(shown.then(head), Text::then).then("\n")
+        };
+        examples.iter().enumerate().fold(Text::default(), example)
     });
 }
 
@@ -91,6 +95,15 @@ pub fn modelfile_checked(words: &[String], json: bool) {
 
 pub fn text(text: &str, json: bool) {
     result(json, &text, || text.trim_end().to_owned());
+}
+
+/// As [`text`], of what is also written to files.
+pub fn document(text: &str, json: bool) {
+    if json {
+        result(json, &text, String::new);
+    } else {
+        terminal::print_document(text.trim_end());
+    }
 }
 
 pub fn registered(name: &str, digest: Option<crate::steps::Digest>, json: bool) {

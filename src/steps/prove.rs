@@ -9,6 +9,7 @@ use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::proof::{self, Proof, Request};
+use crate::store::{MAX_TEXT, read_text};
 
 #[derive(Debug)]
 pub struct Wishes<'a> {
@@ -110,14 +111,13 @@ fn of_run(
     use crate::config::{Purpose, Raw, RunConfig};
     let config =
         RunConfig::load(Some(&run.join("run.yaml")), Raw { seed: context.seed, ..Raw::default() }, Purpose::Run)?;
-    context.adopt(&config);
+    context.adopt(&config)?;
     let base = context.open_base(&config.model_to_fine_tune)?;
     let adapter = super::adapter::load(context, &run.join("final"), &base)?;
     let registered = super::way::Registered::of_run(run)
         .ok_or_else(|| Failure::input(format!("{}: this run has registered nothing yet", run.display())))?;
     let exported = run.join(registered.file);
-    let text = std::fs::read_to_string(run.join("Modelfile"))
-        .map_err(|e| Failure::input(format!("{}: {e}", run.join("Modelfile").display())))?;
+    let text = read_text("reading", &run.join("Modelfile"), MAX_TEXT)?;
     let file = Modelfile::parse(&text)?;
     let records = super::data::read(&config)?.records;
     let (records, _) = super::data::as_served(records, &base, config.system.as_deref());

@@ -10,7 +10,7 @@ use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::steps::evaluate;
 use crate::steps::{Context, Failure, Kind, data, delivery, serving, setup, training};
-use crate::store::{Digest, RunDir, write_whole};
+use crate::store::{Digest, MAX_TEXT, RunDir, read_text, write_whole};
 
 /// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.
 pub(super) fn open<'a>(
@@ -102,10 +102,10 @@ fn check_delivery(client: &Client, config: &RunConfig, base: &Base) -> Result<()
 /// `templates/modelfile.tera` of the project, as `init` lays it out, where somebody changed it.
 fn own_template(context: &mut Context<'_>) -> Result<Option<String>, Failure> {
     let path = Path::new("templates/modelfile.tera");
-    if !path.is_file() {
+    if !path.exists() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
+    let text = read_text("reading", path, MAX_TEXT)?;
     if text == crate::modelfile::BUILT_IN {
         return Ok(None);
     }

@@ -1,0 +1,147 @@
+//! The only file that prints. Whatever goes to the terminal passes through [`Text`], which shows control characters
+//! escaped: an answer, a daemon's error, a file's name or a template's error can't move the cursor, set the title, write
+//! to the clipboard or hide what stands beside it.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the file that prints")]
+
+use std::io::{IsTerminal, Write};
+
+/// Text for the terminal: no control characters but newline and tab, beside the colours given here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(String);
+
+impl Text {
+    /// `code` is one of SGR (`1` bold, `33` yellow).
+    pub fn painted(code: &'static str, text: &str) -> Self {
+        Self(format!("\x1b[{code}m{}\x1b[0m", escaped(text)))
+    }
+
+    #[must_use]
+    pub fn then(mut self, other: impl Into<Self>) -> Self {
+        self.0.push_str(&other.into().0);
+        self
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(escaped(text))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(escaped(&text))
+    }
+}
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A line on standard output.
+pub fn print(text: impl Into<Text>) {
+    println!("{}", text.into());
+}
+
+/// A piece of a line on standard output, seen at once.
+pub fn print_piece(text: &str) {
+    print!("{}", escaped(text));
+    // A closed pipe ends the program by itself at the next line.
+    drop(std::io::stdout().flush());
+}
+
+/// A document that is also written to files (`tunesmith modelfile ... > Modelfile`): into a file or a pipe as it is.
+pub fn print_document(text: &str) {
+    if std::io::stdout().is_terminal() {
+        print(text);
+    } else {
+        println!("{text}");
+    }
+}
+
+/// A line on standard error.
+pub fn report(text: impl Into<Text>) {
+    eprintln!("{}", text.into());
+}
+
+/// The sign that a line of input is expected.
+pub fn prompt() {
+    eprint!("> ");
+}
+
+/// A JSON document on standard output. The characters that the terminal acts on, which JSON allows in strings as they
+/// are, are escaped in JSON's own form.
+pub fn print_json(document: &str) {
+    println!("{}", json_escaped(document));
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\r' if chars.peek() == Some(&'\n') => out.push(c),
+            '\r' => out.push_str("\\r"),
+            c if acts(c) => out.push_str(&format!("\\u{{{:02x}}}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn json_escaped(document: &str) -> String {
+    let mut out = String::with_capacity(document.len());
+    let mut units = [0; 2];
+    for c in document.chars() {
+        if acts(c) {
+            c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Characters that a terminal acts on instead of showing them: control characters of C0 (but newline and tab) and C1,
+/// those that change the direction of writing, separators of lines, tags and annotations.
+fn acts(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
+        c => c.is_control(),
+    }
+}
+
+/// Whether a text would be shown as it is.
+pub fn is_plain(text: &str) -> bool {
+    !text.chars().any(acts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_acts_on_is_shown_escaped() {
+        let shown = |text: &str| Text::from(text).to_string();
+        assert_eq!(shown("a\tb\r\nc é 👩\u{200d}🔬"), "a\tb\r\nc é 👩\u{200d}🔬");
+        assert_eq!(shown("\x1b]0;t\x07\x1b[2J\u{9b}31m"), "\\u{1b}]0;t\\u{07}\\u{1b}[2J\\u{9b}31m");
+        assert_eq!(shown("ok\rno\x08\x7f\0"), "ok\\rno\\u{08}\\u{7f}\\u{00}");
+        assert_eq!(shown("\u{202e}exe.\u{2066}\u{200f}"), "\\u{202e}exe.\\u{2066}\\u{200f}");
+        let painted = Text::painted("33", "warning:").then(" \x1b[31m");
+        assert_eq!(painted.to_string(), "\x1b[33mwarning:\x1b[0m \\u{1b}[31m");
+        assert!(!is_plain("\x1b") && is_plain("a\n"));
+    }
+
+    #[test]
+    fn json_stays_the_same_document() {
+        let value = serde_json::json!({"a\u{9b}": "\x1b\u{202e}\u{85}\u{e0041}é\n"});
+        let text = json_escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(is_plain(&text), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+}
