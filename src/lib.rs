@@ -6,6 +6,7 @@
 
 // Ground: whole files, digests, locks, what was said and what is meant.
 pub mod store;
+pub mod render;
 pub mod config;
 
 // Formats: bytes and text to values and back; no policy.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gotmpl::{MissingKey, Template, Value};
 
 use super::{ChatError, Message, Role, merge_neighbours};
+use crate::render::{Bounded, Engine, Prepared, RenderError};
 
 /// Stands where a template of the old kind writes the answer.
 const RESPONSE: &str = "\u{1}RESPONSE\u{1}";
@@ -25,6 +26,26 @@ pub struct Asked {
 
 /// As [`render_go`], on a given day and for a caller who says whether the model is to think.
 pub fn render_go_as(template: &str, messages: &[Message], asked: Asked) -> Result<String, ChatError> {
+    let fault = |e: RenderError| ChatError::Go(e.to_string());
+    let input = serde_json::to_string(&(messages, asked.today.to_string(), asked.think))
+        .map_err(|e| ChatError::Go(e.to_string()))?;
+    let rendered = crate::render::Template::new(Engine::Go, template, template.to_owned(), prepare).map_err(fault)?;
+    rendered.render(&input).map_err(fault)
+}
+
+/// What it is rendered with is the messages, the day and whether the model is to think, as JSON.
+pub fn prepare(template: &str) -> Result<Prepared, RenderError> {
+    let template = template.to_owned();
+    Ok(Box::new(move |input| {
+        let engine = |e: &dyn std::fmt::Display| RenderError::Engine(e.to_string());
+        let (messages, today, think): (Vec<Message>, String, Option<bool>) =
+            serde_json::from_str(input).map_err(|e| engine(&e))?;
+        let today = today.parse().map_err(|e: jiff::Error| engine(&e))?;
+        render_here(&template, &messages, Asked { today, think })
+    }))
+}
+
+fn render_here(template: &str, messages: &[Message], asked: Asked) -> Result<String, RenderError> {
     let merged = merge_neighbours(messages);
     let fields = fields(template);
     let has = |name: &str| fields.iter().any(|f| f == name);
@@ -41,11 +62,11 @@ pub fn render_go_as(template: &str, messages: &[Message], asked: Asked) -> Resul
     turn_by_turn(&parse(template, asked.today)?, &merged, asked)
 }
 
-fn go_error(error: gotmpl::TemplateError) -> ChatError {
-    ChatError::Go(error.to_string())
+fn go_error(error: gotmpl::TemplateError) -> RenderError {
+    RenderError::Template(error.to_string())
 }
 
-fn parse(template: &str, today: jiff::civil::Date) -> Result<Template, ChatError> {
+fn parse(template: &str, today: jiff::civil::Date) -> Result<Template, RenderError> {
     let yesterday = today.yesterday().unwrap_or(today);
     Template::new("")
         .missing_key(MissingKey::ZeroValue)
@@ -57,8 +78,14 @@ fn parse(template: &str, today: jiff::civil::Date) -> Result<Template, ChatError
         .map_err(go_error)
 }
 
-fn execute(template: &Template, data: BTreeMap<String, Value>) -> Result<String, ChatError> {
-    template.execute_to_string(&Value::from(data)).map_err(go_error)
+fn execute(template: &Template, data: BTreeMap<String, Value>) -> Result<String, RenderError> {
+    let mut out = Bounded::default();
+    let executed = template.execute(&mut out, &Value::from(data));
+    if out.is_full() {
+        return Err(RenderError::Output);
+    }
+    executed.map_err(go_error)?;
+    out.text().ok_or(RenderError::Output)
 }
 
 fn common(asked: Asked) -> BTreeMap<String, Value> {
@@ -92,10 +119,10 @@ fn messages_data(all: &[Message], merged: &[Message], asked: Asked) -> BTreeMap<
 
 /// One execution a turn. The last ends where the answer would begin: the daemon cuts the tree there, here the
 /// output is cut at a mark.
-fn turn_by_turn(template: &Template, merged: &[Message], asked: Asked) -> Result<String, ChatError> {
+fn turn_by_turn(template: &Template, merged: &[Message], asked: Asked) -> Result<String, RenderError> {
     let (mut system, mut prompt, mut response) = (String::new(), String::new(), String::new());
     let mut out = String::new();
-    let mut flush = |system: &mut String, prompt: &mut String, response: &mut String| -> Result<(), ChatError> {
+    let mut flush = |system: &mut String, prompt: &mut String, response: &mut String| -> Result<(), RenderError> {
         let mut data = common(asked);
         data.insert("System".into(), std::mem::take(system).into());
         data.insert("Prompt".into(), std::mem::take(prompt).into());
@@ -122,14 +149,15 @@ fn turn_by_turn(template: &Template, merged: &[Message], asked: Asked) -> Result
         }
     }
     if !response.is_empty() {
-        return Err(ChatError::Go("a template of the old kind can't continue an answer".into()));
+        return Err(RenderError::Template("a template of the old kind can't continue an answer".into()));
     }
     let mut data = common(asked);
     data.insert("System".into(), system.into());
     data.insert("Prompt".into(), prompt.into());
     data.insert("Response".into(), RESPONSE.into());
     let text = execute(template, data)?;
-    let end = text.find(RESPONSE).ok_or_else(|| ChatError::Go("it writes no answer for this conversation".into()))?;
+    let end =
+        text.find(RESPONSE).ok_or_else(|| RenderError::Template("it writes no answer for this conversation".into()))?;
     out.push_str(&text[..end]);
     Ok(out)
 }

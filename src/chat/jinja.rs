@@ -4,9 +4,8 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind};
 
 use super::{ChatError, Message, SpecialTokens, python};
+use crate::render::{Bounded, Engine, Prepared, RenderError, Template};
 
-/// A template longer than this is no chat template (the longest known has 30 kB).
-const MAX_SOURCE: usize = 1 << 20;
 /// Steps of minijinja's machine for one rendering; a conversation of 1,000 turns takes about 200,000.
 const FUEL: u64 = 20_000_000;
 
@@ -22,36 +21,32 @@ pub enum Clock {
 /// A compiled template with its special tokens.
 #[derive(Debug)]
 pub struct Jinja {
-    env: Environment<'static>,
+    template: Template,
     bos: String,
     eos: String,
     adds_bos: bool,
 }
 
+/// What stays the same for all renderings of a template.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Setup {
+    source: String,
+    /// The day of `strftime_now`; without one the function is not defined.
+    day: Option<String>,
+}
+
 impl Jinja {
     pub fn new(source: &str, tokens: SpecialTokens, clock: Clock) -> Result<Self, ChatError> {
-        if source.len() > MAX_SOURCE {
-            return Err(ChatError::Render(format!("its text has {} bytes, more than {MAX_SOURCE}", source.len())));
-        }
-        let mut env = Environment::new();
-        env.set_trim_blocks(true);
-        env.set_lstrip_blocks(true);
-        env.set_fuel(Some(FUEL));
-        env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        env.set_formatter(python::format);
-        env.add_filter("tojson", python::tojson);
-        env.add_filter("length", python::length);
-        env.add_filter("count", python::length);
-        env.add_function("raise_exception", |message: String| -> Result<Value, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, message))
-        });
-        if let Clock::Day(day) = clock {
-            env.add_function("strftime_now", move |format: &str| python::strftime(day, format));
-        }
-        env.add_template_owned("chat_template", without_generation_tags(source)).map_err(render_error)?;
+        let day = match clock {
+            Clock::Day(day) => Some(day.to_string()),
+            Clock::Absent => None,
+        };
+        let setup = serde_json::to_string(&Setup { source: source.to_owned(), day });
+        let setup = setup.map_err(|e| ChatError::Render(e.to_string()))?;
+        let template = Template::new(Engine::Jinja, source, setup, prepare).map_err(render_fault)?;
+        template.check().map_err(render_fault)?;
         let text = |token: Option<&str>| token.unwrap_or_default().to_string();
-        Ok(Self { env, bos: text(tokens.bos), eos: text(tokens.eos), adds_bos: tokens.adds_bos })
+        Ok(Self { template, bos: text(tokens.bos), eos: text(tokens.eos), adds_bos: tokens.adds_bos })
     }
 
     /// The template's text for the messages as they are; a leading BOS is taken off where the tokenizer adds one.
@@ -62,12 +57,7 @@ impl Jinja {
             "bos_token": self.bos,
             "eos_token": self.eos,
         });
-        let template = self.env.get_template("chat_template").map_err(render_error)?;
-        // minijinja 2.24 panics on some templates (a slice of an empty list); a base's file must not bring us down.
-        let render = std::panic::AssertUnwindSafe(|| template.render(context));
-        let text = std::panic::catch_unwind(render)
-            .map_err(|_| ChatError::Render("the template engine broke on it".into()))?
-            .map_err(render_error)?;
+        let text = self.template.render(&context.to_string()).map_err(render_fault)?;
         match text.strip_prefix(&self.bos) {
             Some(rest) if self.adds_bos => Ok(rest.to_string()),
             _ => Ok(text),
@@ -75,14 +65,54 @@ impl Jinja {
     }
 }
 
-fn render_error(error: Error) -> ChatError {
+fn render_fault(error: RenderError) -> ChatError {
+    ChatError::Render(error.to_string())
+}
+
+/// Compiles a template; what it is rendered with is the context as JSON.
+pub fn prepare(setup: &str) -> Result<Prepared, RenderError> {
+    let engine = |e: &dyn std::fmt::Display| RenderError::Engine(e.to_string());
+    let setup: Setup = serde_json::from_str(setup).map_err(|e| engine(&e))?;
+    let mut env = Environment::new();
+    env.set_trim_blocks(true);
+    env.set_lstrip_blocks(true);
+    env.set_fuel(Some(FUEL));
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    env.set_formatter(python::format);
+    env.add_filter("tojson", python::tojson);
+    env.add_filter("length", python::length);
+    env.add_filter("count", python::length);
+    env.add_function("raise_exception", |message: String| -> Result<Value, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, message))
+    });
+    if let Some(day) = setup.day {
+        let day: jiff::civil::Date = day.parse().map_err(|e| engine(&e))?;
+        env.add_function("strftime_now", move |format: &str| python::strftime(day, format));
+    }
+    env.add_template_owned("chat_template", without_generation_tags(&setup.source)).map_err(template_fault)?;
+    Ok(Box::new(move |context| {
+        let context: serde_json::Value =
+            serde_json::from_str(context).map_err(|e| RenderError::Engine(e.to_string()))?;
+        let mut out = Bounded::default();
+        let rendered =
+            env.get_template("chat_template").and_then(|t| t.render_captured_to(context, &mut out).map(drop));
+        if out.is_full() {
+            return Err(RenderError::Output);
+        }
+        rendered.map_err(template_fault)?;
+        out.text().ok_or(RenderError::Output)
+    }))
+}
+
+fn template_fault(error: Error) -> RenderError {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    ChatError::Render(text)
+    RenderError::Template(text)
 }
 
 /// `{% generation %}…{% endgeneration %}` (transformers' mark of the assistant's words) as a block that is always

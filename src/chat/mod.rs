@@ -14,7 +14,8 @@ mod template;
 mod trim;
 mod turns;
 
-pub use go::render_go;
+pub use go::{prepare as prepare_go, render_go};
+pub use jinja::prepare as prepare_jinja;
 pub use template::ChatTemplate;
 pub use trim::{Strip, Trim};
 pub use turns::merge_neighbours;

@@ -265,10 +265,9 @@ fn undated(source: &str, tokens: SpecialTokens, notes: &mut Vec<String>) -> Resu
         return Ok(fixed);
     }
     let other = on(Clock::Day(jiff::civil::date(2031, 10, 28)))?;
-    let dated = probes::strict(true, false).iter().any(|p| {
-        let (a, b) = (fixed.render(&p.messages, true), other.render(&p.messages, true));
-        matches!((a, b), (Ok(a), Ok(b)) if a != b)
-    });
+    let dated = probes::strict(true, false)
+        .iter()
+        .any(|p| fixed.render(&p.messages, true).is_ok_and(|a| other.render(&p.messages, true).is_ok_and(|b| a != b)));
     if !dated {
         return Ok(fixed);
     }

@@ -11,7 +11,7 @@ mod write;
 
 pub use decode::decode;
 pub use parameters::{LeftOut, Parameters, parameters};
-pub use render::{BUILT_IN, Spec, render};
+pub use render::{BUILT_IN, Spec, prepare, render};
 
 /// One command of a Modelfile, in Ollama's words.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Command, Modelfile, ModelfileError, write};
+use crate::render::{Bounded, Engine, Prepared, RenderError, Template};
 
 /// The template that is used where the user has none.
 pub const BUILT_IN: &str = include_str!("../../templates/modelfile.tera");
@@ -77,6 +78,15 @@ fn first_line(command: &Command) -> String {
 }
 
 fn through_tera(spec: &Spec, template: &str) -> Result<String, ModelfileError> {
+    let fault = |e: RenderError| ModelfileError::Template(e.to_string());
+    let input = serde_json::to_string(spec).map_err(|e| ModelfileError::Template(e.to_string()))?;
+    let rendered = Template::new(Engine::Tera, template, template.to_owned(), prepare).map_err(fault)?;
+    Ok(rendered.render(&input).map_err(fault)?.trim_start().to_string())
+}
+
+/// Compiles a template; what it is rendered with is the fields of a [`Spec`] as JSON. It can't include other files,
+/// since there are none, nor read the environment.
+pub fn prepare(template: &str) -> Result<Prepared, RenderError> {
     let mut tera = tera::Tera::default();
     tera.autoescape_on(vec![]);
     tera.register_filter("quoted", |value: &tera::Value, _: &HashMap<String, tera::Value>| {
@@ -85,10 +95,22 @@ fn through_tera(spec: &Spec, template: &str) -> Result<String, ModelfileError> {
     tera.register_filter("line", |value: &tera::Value, _: &HashMap<String, tera::Value>| {
         Ok(text_of(value)?.split(['\r', '\n']).collect::<Vec<_>>().join(" ").into())
     });
+    tera.register_function("get_env", |_: &HashMap<String, tera::Value>| -> tera::Result<tera::Value> {
+        Err(tera::Error::msg("a Modelfile template can't read the environment"))
+    });
     tera.add_raw_template("modelfile", template).map_err(tera_error)?;
-    let context = tera::Context::from_serialize(spec).map_err(tera_error)?;
-    let text = tera.render("modelfile", &context).map_err(tera_error)?;
-    Ok(text.trim_start().to_string())
+    Ok(Box::new(move |fields| {
+        let engine = |e: &dyn std::fmt::Display| RenderError::Engine(e.to_string());
+        let fields = serde_json::from_str(fields).map_err(|e| engine(&e))?;
+        let context = tera::Context::from_value(fields).map_err(|e| engine(&e))?;
+        let mut out = Bounded::default();
+        let rendered = tera.render_to("modelfile", &context, &mut out);
+        if out.is_full() {
+            return Err(RenderError::Output);
+        }
+        rendered.map_err(tera_error)?;
+        out.text().ok_or(RenderError::Output)
+    }))
 }
 
 fn text_of(value: &tera::Value) -> tera::Result<String> {
@@ -99,14 +121,14 @@ fn text_of(value: &tera::Value) -> tera::Result<String> {
     }
 }
 
-fn tera_error(error: tera::Error) -> ModelfileError {
+fn tera_error(error: tera::Error) -> RenderError {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    ModelfileError::Template(text)
+    RenderError::Template(text)
 }
 
 #[cfg(test)]

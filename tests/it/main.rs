@@ -16,6 +16,7 @@ mod faults;
 mod gate;
 mod identity;
 mod kills;
+mod limits;
 mod ollama_go;
 mod oracle;
 mod oracle_lora;
