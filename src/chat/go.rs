@@ -63,7 +63,11 @@ fn render_here(template: &str, messages: &[Message], asked: Asked) -> Result<Str
 }
 
 fn go_error(error: gotmpl::TemplateError) -> RenderError {
-    RenderError::Template(error.to_string())
+    match error {
+        gotmpl::TemplateError::RangeIterLimit => RenderError::Time,
+        gotmpl::TemplateError::RecursionLimit => RenderError::Depth,
+        other => RenderError::Template(other.to_string()),
+    }
 }
 
 fn parse(template: &str, today: jiff::civil::Date) -> Result<Template, RenderError> {

@@ -106,6 +106,9 @@ pub fn prepare(setup: &str) -> Result<Prepared, RenderError> {
 }
 
 fn template_fault(error: Error) -> RenderError {
+    if error.kind() == ErrorKind::OutOfFuel {
+        return RenderError::Time;
+    }
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
@@ -175,7 +178,7 @@ mod tests {
     fn a_template_that_raises_or_never_ends_is_an_error() {
         assert!(one("{{ raise_exception('no system') }}").unwrap_err().to_string().contains("no system"));
         let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
-        assert!(one(endless).unwrap_err().to_string().contains("fuel"));
+        assert!(one(endless).unwrap_err().to_string().contains("more than 1 s of processor time"));
         assert!(one("{% if %}").is_err());
     }
 }

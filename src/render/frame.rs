@@ -56,10 +56,15 @@ impl Request<'_> {
 pub(super) fn write_answer(out: &mut impl Write, answer: &std::result::Result<String, RenderError>) -> Result<()> {
     let (kind, text) = match answer {
         Ok(text) => (0, text.as_str()),
-        Err(RenderError::Output) => (2, ""),
-        Err(RenderError::Engine(reason)) => (3, reason.as_str()),
         Err(RenderError::Template(reason)) => (1, reason.as_str()),
-        Err(_) => (3, "unexpected"),
+        Err(RenderError::Output) => (2, ""),
+        Err(RenderError::Time) => (3, ""),
+        Err(RenderError::Depth) => (4, ""),
+        Err(RenderError::Engine(reason)) => (5, reason.as_str()),
+        // No engine gives them: the program's side finds them out.
+        Err(
+            RenderError::Memory | RenderError::TemplateSize(_) | RenderError::InputSize(_) | RenderError::NoWorker(_),
+        ) => (5, "unexpected error"),
     };
     out.write_all(&[kind])?;
     part(out, text)?;
@@ -74,6 +79,8 @@ pub(super) fn read_answer(from: &mut impl Read) -> Result<std::result::Result<St
         0 => Ok(text),
         1 => Err(RenderError::Template(text)),
         2 => Err(RenderError::Output),
+        3 => Err(RenderError::Time),
+        4 => Err(RenderError::Depth),
         _ => Err(RenderError::Engine(text)),
     })
 }

@@ -53,7 +53,7 @@ impl Template {
             return Err(e.clone());
         }
         self.answer_once(input).inspect_err(|e| {
-            if matches!(e, RenderError::Time | RenderError::Memory | RenderError::Depth) {
+            if matches!(e, RenderError::Time | RenderError::Memory | RenderError::Output | RenderError::Depth) {
                 self.exceeded.get_or_init(|| e.clone());
             }
         })
@@ -81,4 +81,48 @@ pub(super) fn render(prepared: &Prepared, input: &str) -> Result<String, RenderE
 /// program.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, RenderError>) -> Result<T, RenderError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(RenderError::Engine("it panicked".into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepare(setup: &str) -> Result<Prepared, RenderError> {
+        if setup == "bad" {
+            return Err(RenderError::Template("line 1".into()));
+        }
+        Ok(Box::new(|input| match input {
+            "slow" => Err(RenderError::Time),
+            "broken" => panic!("as an engine does"),
+            "long" => Ok("x".repeat(limits::MAX_OUTPUT + 1)),
+            other => Ok(other.to_owned()),
+        }))
+    }
+
+    #[test]
+    fn a_template_that_exceeded_a_limit_is_not_rendered_again() {
+        let template = |setup: &str| Template::new(Engine::Go, "", setup.to_owned(), prepare).unwrap();
+        assert_eq!(template("bad").check(), Err(RenderError::Template("line 1".into())));
+        for (input, error) in [("slow", RenderError::Time), ("long", RenderError::Output)] {
+            let template = template("");
+            assert_eq!(template.render("a").as_deref(), Ok("a"));
+            assert_eq!(template.render(input).unwrap_err(), error);
+            assert_eq!(template.render("a").unwrap_err(), error);
+        }
+        let template = template("");
+        assert!(matches!(template.render("broken"), Err(RenderError::Engine(_))));
+        assert_eq!(template.render("a").as_deref(), Ok("a"));
+    }
+
+    #[test]
+    fn texts_beyond_their_caps_are_refused() {
+        let source = "x".repeat(limits::MAX_TEMPLATE + 1);
+        assert!(matches!(
+            Template::new(Engine::Go, &source, String::new(), prepare),
+            Err(RenderError::TemplateSize(n)) if n == source.len()
+        ));
+        let template = Template::new(Engine::Go, "", String::new(), prepare).unwrap();
+        let input = "x".repeat(limits::MAX_INPUT + 1);
+        assert_eq!(template.render(&input).unwrap_err(), RenderError::InputSize(input.len()));
+    }
 }

@@ -123,9 +123,10 @@ fn a_go_template_that_doubles_its_strings_ends_the_process_that_renders_it() {
     let twice = format!("{{{{ $x := \"ab\" }}}}{}{{{{ .Messages }}}}", "{{ $x = printf \"%s%s\" $x $x }}".repeat(60));
     let (status, _, err) = run(&twice);
     assert!(!status.success() && err.contains("memory allocation"), "{status} {err}");
+    // 3: too much time, said by the engine's own counter or the process's end.
     let loops = "{{ range 100000 }}".repeat(4) + "x" + &"{{ end }}".repeat(4) + "{{ .Messages }}";
     let (status, out, err) = run(&loops);
-    assert!(!status.success() || out[0] != 0, "{status} {err}");
+    assert!(status.code() == Some(75) || out[0] == 3 || out[0] == 2, "{status} {err} {out:?}");
 }
 
 /// Answers every request by its path, until the test ends.
