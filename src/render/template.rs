@@ -52,7 +52,7 @@ impl Template {
         if let Some(e) = self.exceeded.get() {
             return Err(e.clone());
         }
-        self.answer_once(input).inspect_err(|e| {
+        self.answer_once(input).map_err(shortened).inspect_err(|e| {
             if matches!(e, RenderError::Time | RenderError::Memory | RenderError::Output | RenderError::Depth) {
                 self.exceeded.get_or_init(|| e.clone());
             }
@@ -67,6 +67,17 @@ impl Template {
         let prepared = self.here.get_or_init(|| guarded(|| (self.prepare)(&self.setup)));
         let prepared = prepared.as_ref().map_err(Clone::clone)?;
         input.map_or(Ok(String::new()), |input| render(prepared, input))
+    }
+}
+
+/// Engines quote the line at fault, which may be the whole template.
+fn shortened(error: RenderError) -> RenderError {
+    const MOST: usize = 1000;
+    match error {
+        RenderError::Template(text) if text.chars().nth(MOST).is_some() => {
+            RenderError::Template(text.chars().take(MOST).chain(['…']).collect())
+        }
+        other => other,
     }
 }
 
@@ -89,7 +100,7 @@ mod tests {
 
     fn prepare(setup: &str) -> Result<Prepared, RenderError> {
         if setup == "bad" {
-            return Err(RenderError::Template("line 1".into()));
+            return Err(RenderError::Template("é".repeat(100_000)));
         }
         Ok(Box::new(|input| match input {
             "slow" => Err(RenderError::Time),
@@ -102,7 +113,7 @@ mod tests {
     #[test]
     fn a_template_that_exceeded_a_limit_is_not_rendered_again() {
         let template = |setup: &str| Template::new(Engine::Go, "", setup.to_owned(), prepare).unwrap();
-        assert_eq!(template("bad").check(), Err(RenderError::Template("line 1".into())));
+        assert_eq!(template("bad").check(), Err(RenderError::Template("é".repeat(1000) + "…")));
         for (input, error) in [("slow", RenderError::Time), ("long", RenderError::Output)] {
             let template = template("");
             assert_eq!(template.render("a").as_deref(), Ok("a"));

@@ -48,9 +48,13 @@ fn a_chat_template_that_never_ends_or_takes_all_memory_is_refused() {
     let (time, memory) = ("1 s of processor time", "192 MiB of memory");
     for (source, words) in [
         ("{{ 'x'.count('') }}", time),
-        (&format!("{DOUBLING}{{{{ ns.x == ns.x }}}}"), time),
-        (&format!("{DOUBLING}{{{{ strftime_now('%Y') }}}}{{{{ ns.x in [ns.x] }}}}"), time),
-        ("{% if messages[0].role == 'system' %}{{ 'x'.count('') }}{% endif %}{{ messages[0].content }}", time),
+        // Only where there is a system message, which a template may refuse: the time is exceeded once, not at every probe.
+        (
+            "{% if messages[0].role == 'system' %}{{ 'x'.count('') }}{% endif %}{% for m in messages %}<{{ m.role }}>\
+             {{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+            time,
+        ),
+        ("{{ strftime_now('%Y') }}{{ 'x'.count('') }}", time),
         ("{{ messages|slice(10**9)|list }}", memory),
         (twice, memory),
         (&twice.replace('+', "~"), memory),
