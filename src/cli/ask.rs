@@ -113,7 +113,7 @@ pub fn register(
 }
 
 fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
-    Ok(read_text("reading", path, MAX_TEXT)?)
+    Ok(read_text("reading", path.as_ref(), MAX_TEXT)?)
 }
 
 pub fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), Failure> {
