@@ -11,6 +11,7 @@ pub fn cpu_features() -> String {
             ("fma", std::arch::is_x86_feature_detected!("fma")),
             ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
             ("avx512vnni", std::arch::is_x86_feature_detected!("avx512vnni")),
+            ("avxvnni", std::arch::is_x86_feature_detected!("avxvnni")),
             ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
             ("amx-bf16", crate::ops::cpu::tiles()),
         ];

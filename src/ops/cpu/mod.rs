@@ -62,7 +62,7 @@ impl Cpu {
         match self.kernel() {
             Some(Kernel::Amx) => &[Compute::F32, Compute::Bf16],
             #[cfg(target_arch = "x86_64")]
-            Some(Kernel::Avx512) if matmul::int8_ready() => &[Compute::F32, Compute::Int8],
+            Some(kernel) if kernel.has_int8() => &[Compute::F32, Compute::Int8],
             _ => &[Compute::F32],
         }
     }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use crate::ops::cpu::matmul::avx512::{self, grown};
 use crate::ops::cpu::matmul::tile::NR;
-use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, q4k};
+use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, int8_avx2, q4k};
 use crate::ops::cpu::widen::{self, Reader};
 use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
@@ -32,6 +32,8 @@ pub(super) enum Form {
     /// So many parts in bf16, for tiles.
     Parts(usize),
     Int8,
+    /// The same, packed by vectors of eight.
+    Int8Avx2,
 }
 
 impl Form {
@@ -49,6 +51,7 @@ impl Form {
     fn of(kernel: Kernel, encoding: Encoding, compute: Compute) -> Self {
         match (kernel, compute, encoding) {
             (Kernel::Avx512, Compute::Int8, _) => Self::Int8,
+            (Kernel::Avx2, Compute::Int8, _) => Self::Int8Avx2,
             (Kernel::Avx512 | Kernel::Avx2, ..) => Self::whole(kernel),
             (Kernel::Amx, Compute::Bf16, _) | (_, _, Encoding::BF16) => Self::Parts(1),
             (_, _, Encoding::F16 | Encoding::Q4_0 | Encoding::Q5_0) => Self::Parts(2),
@@ -56,12 +59,16 @@ impl Form {
         }
     }
 
+    fn is_int8(self) -> bool {
+        matches!(self, Self::Int8 | Self::Int8Avx2)
+    }
+
     /// Words of a panel of 32 columns, k deep.
     fn panel(self, k: usize) -> usize {
         match self {
             Self::F32 | Self::F32Avx2 => NR * k,
             Self::Parts(parts) => 2 * amx::row_words(k, parts),
-            Self::Int8 => int8::panel_words(k),
+            Self::Int8 | Self::Int8Avx2 => int8::panel_words(k),
         }
     }
 }
@@ -127,8 +134,8 @@ impl<'a> Columns<'a> {
     /// Made when they are needed.
     pub fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side, compute: Compute) -> Self {
         let ((n, k), form) = (shape(&w, side), Form::of(kernel, w.encoding, compute));
-        assert!(form != Form::Int8 || int8::ready());
-        let deep = if form == Form::Int8 { int8::BLOCK } else { amx::DEPTH };
+        assert!(!form.is_int8() || kernel.has_int8());
+        let deep = if form.is_int8() { int8::BLOCK } else { amx::DEPTH };
         let block = w.encoding.block().0.max(deep);
         let together = if w.encoding == Encoding::BF16 { TOGETHER } else { 1 };
         let (group, align) =
@@ -289,7 +296,7 @@ fn back_panels(
     let (band, last) = match form {
         Form::F32 | Form::F32Avx2 => (BAND, k),
         Form::Parts(_) => (BAND, amx::padded(k)),
-        Form::Int8 => (int8::BLOCK, k),
+        Form::Int8 | Form::Int8Avx2 => (int8::BLOCK, k),
     };
     if (form, w.encoding) == (Form::Parts(1), Encoding::BF16) {
         return back_panels_bf16(w, (col, width), (k0, k), out);
@@ -316,6 +323,10 @@ fn back_panels(
                 // SAFETY: the kernel's CPU features were detected; the rows are there.
                 Form::Int8 => unsafe {
                     int8::pack_block(row(0).as_ptr(), width, cols, have, &mut out[form.panel(r)..]);
+                },
+                // SAFETY: as above.
+                Form::Int8Avx2 => unsafe {
+                    int8_avx2::pack_block(row(0).as_ptr(), width, cols, have, &mut out[form.panel(r)..]);
                 },
                 Form::Parts(parts) => {
                     for pair in 0..BAND.min(last - r) / 2 {
@@ -356,6 +367,7 @@ fn pack_panel(form: Form, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
             Form::F32Avx2 => avx2::pack_transposed::<NR>(rows.as_ptr(), k, n, k, out),
             Form::Parts(parts) => amx::pack_columns(rows.as_ptr(), k, n, k, parts, out),
             Form::Int8 => int8::pack_columns(rows.as_ptr(), k, n, k, out),
+            Form::Int8Avx2 => int8_avx2::pack_columns(rows.as_ptr(), k, n, k, out),
         }
     }
 }

@@ -17,7 +17,7 @@ pub const BLOCK: usize = 64;
 pub(super) const QUAD: usize = 4;
 pub(super) const QUADS: usize = BLOCK / QUAD;
 /// Words of a block of 12 rows: `[quad][row]`, then the rows' scales, then what their sums begin with.
-const ROWS: usize = QUADS * MR + 2 * MR;
+pub(super) const ROWS: usize = QUADS * MR + 2 * MR;
 /// Words of a block of 32 columns: `[quad][column]`, then the columns' scales.
 pub(super) const COLUMNS: usize = QUADS * NR + NR;
 

@@ -13,6 +13,8 @@ pub mod columns;
 #[cfg(target_arch = "x86_64")]
 mod int8;
 #[cfg(target_arch = "x86_64")]
+mod int8_avx2;
+#[cfg(target_arch = "x86_64")]
 pub mod outer;
 #[cfg(target_arch = "x86_64")]
 pub mod panels;
@@ -21,8 +23,6 @@ mod q4k;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 
-#[cfg(target_arch = "x86_64")]
-pub use int8::ready as int8_ready;
 
 use crate::ops::pool::Pool;
 
@@ -86,12 +86,24 @@ pub enum Store {
 /// the CPU has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[12 rows][k][12]`; in eight bits as `int8` says.
+    /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[12 rows][k][12]`; in eight bits as `int8` says (and `int8_avx2`).
     Avx512,
     /// The same in vectors of eight.
     Avx2,
     /// Tiles: B as `[panel][depth of 32][part][half][pair of depths][16 × 2]`, A as `[16 rows][depth][part][row][32]`.
     Amx,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Kernel {
+    /// Whether this kernel multiplies in eight bits on this CPU.
+    pub fn has_int8(self) -> bool {
+        match self {
+            Self::Avx512 => int8::ready(),
+            Self::Avx2 => int8_avx2::ready(),
+            Self::Amx => false,
+        }
+    }
 }
 
 /// Which code computes.

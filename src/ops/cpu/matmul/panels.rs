@@ -7,7 +7,7 @@ use crate::ops::Compute;
 use crate::ops::cpu::matmul::avx512;
 use crate::ops::cpu::matmul::columns::{Columns, Form};
 use crate::ops::cpu::matmul::tile::{MR, NR, Tile};
-use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8};
+use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, int8_avx2};
 use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
 
@@ -33,7 +33,7 @@ impl Kernel {
     /// Their words, k deep. Tiles find the nearest bf16 among f32's parts.
     fn words(self, k: usize, compute: Compute) -> usize {
         match (self, compute) {
-            (Self::Avx512, Compute::Int8) => int8::row_words(k),
+            (Self::Avx512 | Self::Avx2, Compute::Int8) => int8::row_words(k),
             (Self::Avx512 | Self::Avx2, _) => MR * k,
             (Self::Amx, _) => amx::row_words(k, amx::PARTS),
         }
@@ -134,7 +134,7 @@ impl Block<'_> {
     /// Packs m rows of `k` values, `stride` apart; returns their number.
     pub fn rows(&mut self, data: &[f32], k: usize, stride: usize, compute: Compute) -> usize {
         let (m, kernel, start) = (self.m, self.kernel, self.used);
-        assert!(compute != Compute::Int8 || int8::ready());
+        assert!(compute != Compute::Int8 || kernel.has_int8());
         assert!(k > 0 && (m == 0 || (m - 1) * stride + k <= data.len()));
         let (unit, words) = (kernel.unit(), kernel.words(k, compute));
         let count = m.div_ceil(unit);
@@ -151,6 +151,7 @@ impl Block<'_> {
                     match (kernel, compute) {
                         (Kernel::Avx512, Compute::Int8) => int8::pack_rows(from, stride, have, k, to),
                         (Kernel::Avx512, _) => avx512::pack_transposed::<MR>(from, stride, have, k, to),
+                        (Kernel::Avx2, Compute::Int8) => int8_avx2::pack_rows(from, stride, have, k, to),
                         (Kernel::Avx2, _) => avx2::pack_transposed::<MR>(from, stride, have, k, to),
                         (Kernel::Amx, _) => amx::pack_rows(from, stride, have, k, to),
                     }
@@ -275,6 +276,7 @@ unsafe fn multiply<'a>(
                 for (p, a, unit, b) in operands {
                     match (kernel, p.b.form) {
                         (_, Form::Int8) => int8::panel(tile, p.k, (a, unit), b),
+                        (_, Form::Int8Avx2) => int8_avx2::panel(tile, p.k, (a, unit), b),
                         (Kernel::Avx2, _) => avx2::panel(tile, p.k, (a, unit), b),
                         _ => avx512::panel(tile, p.k, (a, unit), b),
                     }
