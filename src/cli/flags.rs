@@ -126,7 +126,7 @@ pub struct Flags {
     /// The same as --device cpu
     #[arg(long)]
     pub force_cpu: bool,
-    /// f32, or training's products with the base in bf16 (CPUs with AMX) or int8 (with AVX-512 VNNI, no AMX)
+    /// Arithmetic of training's matrix products with the base: auto (the fastest of these that this CPU has), f32 (exact), bf16 (CPUs with AMX) or int8 (CPUs with AVX-512 VNNI or AVX-VNNI and no AMX) [default: auto]
     #[arg(long)]
     pub compute: Option<String>,
     /// 0 = all cores

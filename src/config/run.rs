@@ -229,7 +229,7 @@ impl Checker {
             replay_share: raw.replay_share.unwrap_or_default(),
             device: self.word(raw.device, "device", Device::Auto),
             force_cpu: raw.force_cpu.unwrap_or_default(),
-            compute: self.word(raw.compute, "compute", Compute::F32),
+            compute: self.word(raw.compute, "compute", Compute::Auto),
             max_memory: raw.max_memory.map(|text| self.word(Some(text), "max_memory", Memory(0))),
             threads: raw.threads.map(|n| self.whole(Some(n), "threads", 1, 4096) as usize),
             quant: self.word(raw.quant, "quant", Quant::Keep),

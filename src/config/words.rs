@@ -54,8 +54,9 @@ words! {
     Device { Auto = "auto", Cpu = "cpu", Cuda = "cuda", Metal = "metal" }
 }
 words! {
-    /// The arithmetic of training's products with the base's weights.
-    Compute { F32 = "f32", Bf16 = "bf16", Int8 = "int8" }
+    /// The arithmetic of training's matrix products with the base's weights; `auto` takes the fastest that this CPU and this
+    /// base have.
+    Compute { Auto = "auto", F32 = "f32", Bf16 = "bf16", Int8 = "int8" }
 }
 words! {
     /// The type of the exported GGUF's touched tensors; `keep` = the base's own.

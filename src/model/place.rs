@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use crate::model::ModelError;
 use crate::ops::{Compute, Cpu, Tensors};
+use crate::weights::ModelConfig;
 
 /// Where a model computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,15 +53,35 @@ impl Place {
     /// # Errors
     /// There is no such device; it has nothing that would be faster so.
     pub fn check(self, compute: Compute) -> Result<(), ModelError> {
-        match self.device()? {
+        let (computes, route) = self.offer()?;
+        offered(compute, computes, route)
+    }
+
+    /// The fastest arithmetic for training a base of this shape here. Narrow models stay in f32: their matrix products are
+    /// too small a part of a step for fewer bits to make it faster ([`LEAST_WIDTH`]).
+    ///
+    /// # Errors
+    /// There is no such device.
+    pub fn fastest(self, config: &ModelConfig) -> Result<Compute, ModelError> {
+        let (computes, _) = self.offer()?;
+        // The list goes from the exact to the fastest.
+        let fastest = computes.last().copied().unwrap_or(Compute::F32);
+        Ok(if config.hidden < LEAST_WIDTH { Compute::F32 } else { fastest })
+    }
+
+    fn offer(self) -> Result<(&'static [Compute], &'static str), ModelError> {
+        Ok(match self.device()? {
             None => {
                 let cpu = Cpu::new(1);
-                offered(compute, cpu.computes(), cpu.route())
+                (cpu.computes(), cpu.route())
             }
-            Some(device) => offered(compute, device.computes(), device.route()),
-        }
+            Some(device) => (device.computes(), device.route()),
+        })
     }
 }
+
+/// Hidden size from which fewer bits make a training step faster (docs/performance.md, "Which arithmetic `auto` takes").
+const LEAST_WIDTH: usize = 256;
 
 pub(super) fn offered(wanted: Compute, computes: &[Compute], on: &'static str) -> Result<(), ModelError> {
     if computes.contains(&wanted) {

@@ -108,6 +108,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     if train.is_empty() {
         return Err(Failure::input("max_seq_len cuts off all that would be trained").hint("a longer --max-seq-len"));
     }
+    setup::say_compute(context, config, &base)?;
     setup::say_unshared(context, config, &train);
     setup::say_kept(context, config, (&base, given.as_ref()))?;
     let adapter = setup::adapter(config, &base, given)?;

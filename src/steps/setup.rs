@@ -66,7 +66,7 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
 
 /// Refuses what this base can't be trained with, or not here, before anything of it is computed.
 pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
-    place(config).check(compute(config))?;
+    place(config).check(compute(config, base)?)?;
     let model = base.weights.config();
     let lora = train_config(config)?.lora;
     lora.check()?;
@@ -140,6 +140,7 @@ pub fn say_how(
     let (largest, most) = train::largest(model, &train_config(config)?, examples)?;
     model.plan(&most)?;
     context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(&largest)?));
+    say_compute(context, config, base)?;
     say_unshared(context, config, examples);
     say_kept(context, config, (base, given))
 }
@@ -158,12 +159,29 @@ pub fn say_unshared(context: &mut Context<'_>, config: &RunConfig, examples: &[E
     }
 }
 
-fn compute(config: &RunConfig) -> ops::Compute {
-    match config.compute {
+/// The arithmetic that training uses, `auto` decided by the machine and the base alone, so that a memory limit or another
+/// data set changes nothing of the result.
+fn compute(config: &RunConfig, base: &Base) -> Result<ops::Compute, Failure> {
+    Ok(match config.compute {
+        Compute::Auto => place(config).fastest(base.weights.config())?,
         Compute::F32 => ops::Compute::F32,
         Compute::Bf16 => ops::Compute::Bf16,
         Compute::Int8 => ops::Compute::Int8,
+    })
+}
+
+/// Says which arithmetic `auto` has taken, and why.
+pub fn say_compute(context: &mut Context<'_>, config: &RunConfig, base: &Base) -> Result<(), Failure> {
+    if config.compute != Compute::Auto {
+        return Ok(());
     }
+    let why = match compute(config, base)? {
+        ops::Compute::Int8 => "int8: the fastest on this CPU (VNNI); `--compute f32` is exact",
+        ops::Compute::Bf16 => "bf16: the fastest on this CPU (AMX); `--compute f32` is exact",
+        ops::Compute::F32 => "f32: nothing is faster for this base on this machine",
+    };
+    context.report.note(&format!("compute auto: {why}"));
+    Ok(())
 }
 
 /// The base, resident for this training, and the adapter that it begins from, where one is given. Ctrl-C is heard between
@@ -175,7 +193,7 @@ pub fn model(context: &mut Context<'_>, config: &RunConfig, base: &Base) -> Resu
     };
     let memory = (config.max_memory.map(|m| m.0), reserved(config, base, given.as_ref())?);
     let model = Model::on(place(config), (&base.weights, config.threads.unwrap_or(0)), memory)?;
-    let model = model.computing(compute(config))?;
+    let model = model.computing(compute(config, base)?)?;
     let interrupt = context.interrupt.clone();
     Ok((model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()), given))
 }
