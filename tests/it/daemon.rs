@@ -210,3 +210,16 @@ pub fn register_minilm(name: &str) {
     let files = vec![("model.gguf".to_owned(), upload(&newest, &made.gguf))];
     newest.create(&Create { model: name.to_owned(), files, ..Create::default() }, &mut |_| {}).unwrap();
 }
+
+/// Registers Qwen2.5-Coder-0.5B-Instruct (Q4_K_M) under `name` as `FROM model.gguf` alone does, unless it is there: the
+/// daemon renders prompts by the file's own Jinja.
+pub fn register_qwen(client: &Client, name: &str) {
+    if client.show(name).unwrap().is_some() {
+        return;
+    }
+    let path = needed("TUNESMITH_QWEN");
+    let digest = Digest::of_file(&path).unwrap();
+    client.upload(&path, digest, &mut |_, _| {}).unwrap();
+    let files = vec![("model.gguf".to_owned(), digest)];
+    client.create(&Create { model: name.to_owned(), files, ..Create::default() }, &mut |_| {}).unwrap();
+}
