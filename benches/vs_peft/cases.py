@@ -19,10 +19,10 @@ class Case:
     name: str
     title: str
     model: str
-    data: str  # of material.py, or a path in the repository
+    data: str  # of material.py, or a path in the repository ("first N of PATH": its first lines)
     config: dict
     peft: tuple = PLAIN
-    bases: tuple = ("folder",)  # what tunesmith trains from: folder, gguf (the wheel's), q4_k_m
+    bases: tuple = ("folder",)  # what tunesmith trains from: folder, gguf (the package's), q4_k_m
     within: tuple = ()  # (base, size): tunesmith under --max-memory, too
     by: str = "wall"  # what the ratio is of: wall (start to saved adapter) or speed (from the second step on)
     warm: int | None = 4  # steps in the warm-up round; None: all
@@ -49,6 +49,10 @@ CASES = [
          bases=("folder", "q4_k_m"), within=(("folder", "2700MiB"), ("q4_k_m", "1300MiB")), by="speed", warm=2),
     Case("users-tinyllama", "10 short examples, one epoch, batches of 2, TinyLlama's shape", "tinyllama", "short", USERS,
          bases=("folder", "q4_k_m"), warm=None),
+    Case("qwen-ten", "Qwen2.5-Coder-0.5B-Instruct, the first 10 French tickets, one epoch, batches of 2", "qwen0.5b",
+         "first 10 of tests/fixtures/tickets_fr/train.jsonl", USERS, bases=("gguf",), warm=None),
+    Case("qwen-tickets", "Qwen2.5-Coder-0.5B-Instruct, 192 French tickets, two epochs, batches of 4", "qwen0.5b",
+         "tests/fixtures/tickets_fr/train.jsonl", dict(epochs=2, batch_size=4), bases=("gguf",), warm=8),
     Case("users-qwen", "10 short examples, one epoch, batches of 2, Qwen2.5-1.5B's shape", "qwen1.5b", "short", USERS,
          bases=("folder", "q4_k_m"), warm=None),
 ]

