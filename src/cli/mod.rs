@@ -59,8 +59,7 @@ pub fn main() -> ExitCode {
         interrupt,
         report: &mut screen,
     };
-    let ended = crate::steps::promotion::recover(&mut context).and_then(|()| dispatch(&mut context, &cli));
-    match ended {
+    match dispatch(&mut context, &cli) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => end(&failure, cli.common.json),
     }
@@ -110,6 +109,7 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Register { modelfile, name, force } => ask::register(context, (modelfile, name, *force), json)?,
         Command::Query(query) => ask::query(context, query, json)?,
         Command::Bases(bases) => ask::bases(context, bases, json)?,
+        Command::Clean { dir, remove } => say::cleaned(&crate::steps::clean::run(context, dir, *remove)?, json),
         Command::Doctor => return Ok(say::doctor(&crate::steps::doctor::run(context)?, json)),
         Command::Demo(demo) => return ask::demo(context, demo, json),
         Command::Run(run) => return ask::run(context, run, json),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::{NewScalar, swap as splice};
 use crate::eval::Decision;
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, LockWait, StoreError, WholeFile, write_whole};
 
 use super::fault::PromoteError;
 use super::place::Place;
@@ -27,6 +27,8 @@ pub struct Promotion<'a> {
     pub evaluated_file: Option<Digest>,
     /// The candidate's manifest digest as evaluated.
     pub evaluated_digest: Option<&'a str>,
+    /// Replace a models.yaml that nobody may write, too.
+    pub replace_read_only: bool,
     /// Verdicts, report, run, dataset digest, user …
     pub evidence: serde_json::Map<String, serde_json::Value>,
 }
@@ -53,13 +55,43 @@ pub enum Point {
     Done,
 }
 
-/// Asked at every point; `false`, in tests, is a kill. `refuse_rename` stands in for a bind mount.
+/// A fault that a test injects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Injected {
+    Nothing,
+    /// Stands in for a bind mount.
+    #[cfg(test)]
+    RefusedRename,
+    /// Stands in for a folder that takes no file.
+    #[cfg(test)]
+    FailedWrite,
+}
+
+/// Asked at every point; `false`, in tests, is a kill.
 pub(super) struct Hook<'a> {
     pub(super) at: &'a mut dyn FnMut(Point) -> bool,
-    pub(super) refuse_rename: bool,
+    pub(super) injected: Injected,
 }
 
 impl Hook<'_> {
+    fn prepare(&self, target: &Path, text: &str) -> Result<WholeFile, StoreError> {
+        match self.injected {
+            #[cfg(test)]
+            Injected::FailedWrite => {
+                Err(StoreError::new("writing", target, std::io::ErrorKind::PermissionDenied.into()))
+            }
+            _ => prepare(target, text),
+        }
+    }
+
+    fn rename(&self, fresh: WholeFile) -> Result<Renamed, StoreError> {
+        match self.injected {
+            #[cfg(test)]
+            Injected::RefusedRename => Ok(Renamed::Refused),
+            _ => rename(fresh),
+        }
+    }
+
     fn at(&mut self, point: Point) -> Result<(), PromoteError> {
         if (self.at)(point) {
             return Ok(());
@@ -71,25 +103,45 @@ impl Hook<'_> {
     }
 }
 
-/// Swaps `models.<role>.model_name` in the file; recovers an interrupted swap first.
-pub fn promote(models_yaml: &Path, promotion: &Promotion<'_>, tags: &dyn Tags) -> Result<Swapped, PromoteError> {
-    promote_with(models_yaml, promotion, tags, &mut Hook { at: &mut |_| true, refuse_rename: false })
+/// Swaps `models.<role>.model_name` in the file; recovers an interrupted swap first. `wait`: for another promotion that is
+/// being done.
+pub fn promote(
+    models_yaml: &Path,
+    promotion: &Promotion<'_>,
+    tags: &dyn Tags,
+    wait: &mut LockWait<'_>,
+) -> Result<Swapped, PromoteError> {
+    let hook = &mut Hook { at: &mut |_| true, injected: Injected::Nothing };
+    locked(models_yaml, promotion, tags, wait, hook)
 }
 
+#[cfg(test)]
 pub(super) fn promote_with(
     models_yaml: &Path,
     p: &Promotion<'_>,
     tags: &dyn Tags,
     hook: &mut Hook<'_>,
 ) -> Result<Swapped, PromoteError> {
+    locked(models_yaml, p, tags, &mut LockWait::none(), hook)
+}
+
+fn locked(
+    models_yaml: &Path,
+    p: &Promotion<'_>,
+    tags: &dyn Tags,
+    wait: &mut LockWait<'_>,
+    hook: &mut Hook<'_>,
+) -> Result<Swapped, PromoteError> {
     let allowed = p.decision == Decision::Pass || (p.decision == Decision::Inconclusive && p.allow_inconclusive);
     if !allowed {
         return Err(PromoteError::NotPassed { role: p.role.to_owned(), decision: p.decision });
     }
+    let place = Place::of(models_yaml)?;
+    let _lock = place.lock(wait)?;
+    // After the waiting: a model may have been created anew meanwhile.
     let from_digest = tags.digest(p.from).map_err(PromoteError::Tags)?;
     let to_digest = candidate(p, tags)?;
-    let place = Place::of(models_yaml)?;
-    let _lock = place.lock()?;
+    check_writable(&place, p.replace_read_only)?;
     let mut registry = Registry::read(&place)?;
     let notes = recover_locked(&place, &mut registry)?;
     let text = place.read()?;
@@ -114,6 +166,27 @@ pub(super) fn promote_with(
     };
     let change = Carried { place: &place, intent, after: &spliced.text };
     change.out(&mut registry, notes, hook)
+}
+
+/// Whether verdicts can be recorded and, where the file itself is to be `swapped`, whether it can be: for a caller whose
+/// work before that takes hours.
+pub fn check_place(models_yaml: &Path, swapped: bool) -> Result<(), PromoteError> {
+    let place = Place::of(models_yaml)?;
+    crate::store::check_writable(&place.state)?;
+    if swapped {
+        crate::store::check_writable(place.folder())?;
+        check_writable(&place, false)?;
+    }
+    Ok(())
+}
+
+/// A file without write permission for anybody was made so on purpose; a rename would replace it all the same.
+pub(super) fn check_writable(place: &Place, force: bool) -> Result<(), PromoteError> {
+    let meta = std::fs::metadata(&place.file).map_err(|e| StoreError::new("reading", &place.file, e))?;
+    match meta.permissions().readonly() && !force {
+        true => Err(PromoteError::ReadOnly { path: place.file.clone() }),
+        false => Ok(()),
+    }
 }
 
 fn candidate(p: &Promotion<'_>, tags: &dyn Tags) -> Result<String, PromoteError> {
@@ -158,35 +231,26 @@ impl Carried<'_> {
         }
         hook.at(Point::Replaced)?;
         registry.append(What::Done { intent: seq })?;
-        if let Some(backup) = registry.backup(seq) {
-            let _ = std::fs::remove_file(backup);
-        }
+        self.place.drop_backup(seq);
         hook.at(Point::Done)?;
         Ok(Swapped { seq, role, from, to, notes })
     }
 
     /// A note when it had to be written in place.
     fn replace(&self, seq: u64, registry: &mut Registry, hook: &mut Hook<'_>) -> Result<Option<String>, PromoteError> {
-        let (file, fresh) = (&self.place.file, self.place.fresh());
-        let prepared = prepare(&fresh, file, self.after);
+        let file = &self.place.file;
+        let prepared = hook.prepare(file, self.after);
         hook.at(Point::Prepared)?;
         // An editor may have saved since we read.
         if Digest::of_file(file)? != self.intent.file_sha256_before {
             return Err(PromoteError::FileChanged { path: file.clone() });
         }
-        let refused = match prepared {
-            Ok(()) if hook.refuse_rename => true,
-            Ok(()) => rename(&fresh, file)? == Renamed::Refused,
-            Err(e) => return Err(e.into()),
-        };
-        if !refused {
+        if hook.rename(prepared?)? == Renamed::Yes {
             return Ok(None);
         }
-        let _ = std::fs::remove_file(&fresh);
-        let backup = self.place.backup(seq);
-        std::fs::copy(file, &backup).map_err(|e| StoreError::new("backing up to", &backup, e))?;
-        std::fs::File::open(&backup).and_then(|f| f.sync_all()).map_err(|e| StoreError::new("syncing", &backup, e))?;
-        registry.append(What::InPlace { intent: seq, backup })?;
+        let before = std::fs::read(file).map_err(|e| StoreError::new("reading", file, e))?;
+        write_whole(self.place.backup(seq), &before)?;
+        registry.append(What::InPlace { intent: seq })?;
         hook.at(Point::BackedUp)?;
         overwrite(file, self.after)?;
         Ok(Some(format!(
@@ -197,7 +261,6 @@ impl Carried<'_> {
 
     /// Closes the intent if the file is as it was, so that the fault is all that remains.
     fn give_up(&self, seq: u64, registry: &mut Registry, fault: PromoteError) -> PromoteError {
-        let _ = std::fs::remove_file(self.place.fresh());
         let untouched = Digest::of_file(&self.place.file).is_ok_and(|d| d == self.intent.file_sha256_before);
         if untouched || matches!(fault, PromoteError::FileChanged { .. }) {
             // If even this can't be written, the next start closes it.
@@ -212,7 +275,7 @@ pub(super) mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::promote::{Rollback, history, recover, rollback};
+    use crate::promote::{Rollback, history, recover};
 
     pub(crate) const TEXT: &str = "# roles\r\nmodels:\r\n  router:   # ours\r\n    model_name: 'x:v1'   # the one\r\n    options: {num_ctx: 4096}\r\n  other: {model_name: x:v1}\r\n";
 
@@ -243,8 +306,19 @@ pub(super) mod tests {
             allow_inconclusive: false,
             evaluated_file: None,
             evaluated_digest: None,
+            replace_read_only: false,
             evidence: serde_json::Map::from_iter([("report".into(), "r.md".into())]),
         }
+    }
+
+    /// Without waiting.
+    pub(crate) fn promote(path: &Path, promotion: &Promotion<'_>, tags: &dyn Tags) -> Result<Swapped, PromoteError> {
+        super::promote(path, promotion, tags, &mut LockWait::none())
+    }
+
+    /// Without waiting.
+    pub(crate) fn rollback(path: &Path, back: &Rollback<'_>, tags: &dyn Tags) -> Result<Swapped, PromoteError> {
+        crate::promote::rollback(path, back, tags, &mut LockWait::none())
     }
 
     fn read(path: &Path) -> String {
@@ -284,7 +358,10 @@ pub(super) mod tests {
                     continue;
                 }
                 let (dir, path) = folder();
-                let mut hook = Hook { at: &mut |p| p != point, refuse_rename: in_place };
+                let mut hook = Hook {
+                    at: &mut |p| p != point,
+                    injected: if in_place { Injected::RefusedRename } else { Injected::Nothing },
+                };
                 let e = promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
                 assert!(matches!(e, PromoteError::Killed(p) if p == point), "{point:?}: {e}");
                 let said = recover(&path).unwrap();
@@ -330,7 +407,8 @@ pub(super) mod tests {
             }
             true
         };
-        let e = promote_with(&path, &wish_, &tags(), &mut Hook { at: &mut at, refuse_rename: false }).unwrap_err();
+        let e =
+            promote_with(&path, &wish_, &tags(), &mut Hook { at: &mut at, injected: Injected::Nothing }).unwrap_err();
         assert!(matches!(e, PromoteError::FileChanged { .. }));
         assert_eq!((read(&path), recover(&path).unwrap().len()), (edited, 0));
         promote(&path, &Promotion { allow_inconclusive: true, ..failed }, &tags()).unwrap();
@@ -351,13 +429,12 @@ pub(super) mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
-    /// A folder that takes no file: as root permissions do not bind, so a folder stands where the new file would.
     #[test]
     fn a_folder_that_takes_no_file_leaves_everything() {
-        let (dir, path) = folder();
-        std::fs::create_dir(dir.path().join(".models.yaml.tunesmith-new")).unwrap();
-        let e = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap_err();
-        assert!(e.to_string().contains(".models.yaml.tunesmith-new"), "{e}");
+        let (_dir, path) = folder();
+        let mut hook = Hook { at: &mut |_| true, injected: Injected::FailedWrite };
+        let e = promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
+        assert!(e.to_string().contains("writing"), "{e}");
         assert_eq!((read(&path).as_str(), recover(&path).unwrap().len()), (TEXT, 0));
         assert!(history(&path, None).unwrap()[0].state.starts_with("not done: writing"));
         // No state folder can be made: nothing at all is written.
@@ -371,10 +448,66 @@ pub(super) mod tests {
     fn two_at_once_are_one_after_the_other() {
         let (_dir, path) = folder();
         let place = Place::of(&path).unwrap();
-        let held = place.lock().unwrap();
+        let held = place.lock(&mut LockWait::none()).unwrap();
         let e = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap_err();
         assert!(e.to_string().contains("another tunesmith"), "{e}");
-        drop(held);
-        promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap();
+        let first = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            drop(held);
+        });
+        let mut said = Vec::new();
+        let mut announce = |words: &str| said.push(words.to_owned());
+        let limit = std::time::Duration::from_secs(60);
+        let mut wait = LockWait { limit, announce: Some(&mut announce), ..LockWait::none() };
+        super::promote(&path, &wish("x:v1", "x:v2"), &tags(), &mut wait).unwrap();
+        first.join().unwrap();
+        assert!(said.len() == 1 && said[0].contains("waiting for it, at most 60 s"), "{said:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_read_only_file_is_replaced_only_where_that_is_asked_for() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_dir, path) = folder();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+        let e = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap_err();
+        assert!(matches!(e, PromoteError::ReadOnly { .. }), "{e}");
+        assert_eq!((read(&path).as_str(), history(&path, None).unwrap().len()), (TEXT, 0));
+        promote(&path, &Promotion { replace_read_only: true, ..wish("x:v1", "x:v2") }, &tags()).unwrap();
+        assert!(read(&path).contains("'x:v2'"));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o444);
+        let back = |force| rollback(&path, &Rollback { role: "router", to: None, force }, &tags());
+        assert!(matches!(back(false), Err(PromoteError::ReadOnly { .. })));
+        back(true).unwrap();
+    }
+
+    /// What a hostile project puts where files of ours are to be: nothing is written through it.
+    #[cfg(unix)]
+    #[test]
+    fn links_in_the_place_of_our_files_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let outside = tempfile::tempdir().unwrap();
+        let mine = outside.path().join("mine");
+        for name in [".tunesmith", ".tunesmith/registry.jsonl", ".tunesmith/lock"] {
+            let (dir, path) = folder();
+            std::fs::write(&mine, "mine").unwrap();
+            std::fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
+            let target = if name == ".tunesmith" { outside.path() } else { mine.as_path() };
+            symlink(target, dir.path().join(name)).unwrap();
+            let e = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap_err().to_string();
+            assert!(e.contains("symbolic link"), "{name}: {e}");
+            assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine", "{name}");
+            assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1, "{name}");
+            assert_eq!(read(&path), TEXT);
+        }
+        // The names of earlier versions mean nothing any more, and a backup's is replaced.
+        let (dir, path) = folder();
+        symlink(&mine, dir.path().join(".models.yaml.tunesmith-new")).unwrap();
+        std::fs::create_dir(dir.path().join(".tunesmith")).unwrap();
+        symlink(&mine, dir.path().join(".tunesmith/1-models.yaml.backup")).unwrap();
+        let mut hook = Hook { at: &mut |_| true, injected: Injected::RefusedRename };
+        promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap();
+        assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
+        assert!(read(&path).contains("'x:v2'"));
     }
 }

@@ -14,6 +14,7 @@ mod demo;
 mod families;
 mod faults;
 mod gate;
+mod hostile;
 mod identity;
 mod kills;
 mod ollama_go;
