@@ -118,6 +118,11 @@ fn project_of(link: &Path, root: &Path) -> PathBuf {
     parent.ancestors().find(marked).unwrap_or(root).to_path_buf()
 }
 
+/// Whether a stored path, joined to a folder, stays in it: relative, and only of names.
+pub fn is_inner(path: &Path) -> bool {
+    path.components().next().is_some() && path.components().all(|part| matches!(part, std::path::Component::Normal(_)))
+}
+
 /// Whether a file can be created in `folder`, or in the folder that it would be created in; nothing stays there.
 pub fn check_writable(folder: &Path) -> Result<(), StoreError> {
     check_inside(folder)?;
@@ -195,6 +200,12 @@ mod tests {
         assert!(refused(root.join("output/x").to_str().unwrap()));
         // Outside the working folder a link is the user's.
         assert!(!refused(dir.path().join("outer/x").to_str().unwrap()));
+    }
+
+    #[test]
+    fn a_stored_path_stays_in_its_folder() {
+        assert!(is_inner(Path::new("gguf/model.gguf")) && is_inner(Path::new("f")));
+        assert!(["", "/etc/passwd", "../f", "a/../../f", "./../f"].iter().all(|p| !is_inner(Path::new(p))));
     }
 
     #[test]

@@ -13,8 +13,6 @@ pub(super) const PREFIX: &str = ".tunesmith-";
 pub(super) const SUFFIX: &str = ".partial";
 /// A folder that is filled beside its final name.
 const FOLDER: &str = ".tunesmith-work-";
-/// Where a package is downloaded to, in the cache.
-const FETCH: &str = ".fetch-";
 
 /// A new file in `folder`, locked: a sweep leaves alone what somebody holds.
 pub(super) fn file_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
@@ -46,20 +44,20 @@ impl TempFolder {
     /// Beside what it is to become.
     pub fn create_in(parent: &Path) -> Result<Self, StoreError> {
         create_folder(parent)?;
-        Self::make(parent, FOLDER)
+        Self::make(parent)
     }
 
     /// For a download into the program's cache.
     pub fn fetch_in(cache: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(cache).map_err(|e| StoreError::new("creating folder", cache, e))?;
-        Self::make(cache, FETCH)
+        Self::make(cache)
     }
 
-    fn make(parent: &Path, prefix: &str) -> Result<Self, StoreError> {
+    fn make(parent: &Path) -> Result<Self, StoreError> {
         sweep_once(parent);
         let fault = |e| StoreError::new("creating a temporary folder in", parent, e);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(prefix);
+        builder.prefix(FOLDER);
         everybodys(&mut builder, 0o777);
         loop {
             let work = builder.tempdir_in(parent).map_err(fault)?;
@@ -159,7 +157,7 @@ fn dead(path: &Path) -> Option<File> {
     let kind = std::fs::symlink_metadata(path).ok()?.file_type();
     let file = if kind.is_file() && name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
         open_nofollow(path, OpenFor::Read).ok()?
-    } else if kind.is_dir() && (name.starts_with(FOLDER) || name.starts_with(FETCH)) {
+    } else if kind.is_dir() && name.starts_with(FOLDER) {
         File::open(path).ok()?
     } else {
         return None;
@@ -204,7 +202,7 @@ mod tests {
         std::fs::write(at(".tunesmith-1-abc.partial"), "dead").unwrap();
         std::fs::create_dir_all(at(".tunesmith-work-abc/deep")).unwrap();
         std::fs::write(at(".tunesmith-work-abc/deep/f"), "1234567").unwrap();
-        std::fs::create_dir(at(".fetch-abc")).unwrap();
+        std::fs::create_dir(at(".tunesmith-work-def")).unwrap();
         // Not ours to remove.
         std::fs::write(at("mine.partial"), "").unwrap();
         std::fs::create_dir_all(at("below")).unwrap();

@@ -60,7 +60,7 @@ fn leftovers(root: &Path) -> Vec<String> {
     for entry in std::fs::read_dir(root).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(".tunesmith-") || name.starts_with(".fetch-") {
+        if name.starts_with(".tunesmith-") {
             found.push(entry.path().display().to_string());
         } else if entry.file_type().unwrap().is_dir() {
             found.extend(leftovers(&entry.path()));

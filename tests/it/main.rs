@@ -29,6 +29,7 @@ mod plan;
 mod program;
 mod qwen;
 mod refused;
+mod resources;
 mod resume;
 mod shapes;
 mod survival;

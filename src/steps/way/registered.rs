@@ -7,7 +7,7 @@ use super::{Inputs, Step, Way, ground, inputs, places};
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::steps::{Context, Failure, Kind, data, delivery, prove};
-use crate::store::{Digest, read_nofollow, write_whole};
+use crate::store::{Digest, is_inner, read_nofollow, write_whole};
 
 const FILE: &str = "registered.json";
 const MAX_BYTES: u64 = 1 << 20;
@@ -25,7 +25,9 @@ pub struct Registered {
 impl Registered {
     /// None where the run has registered nothing yet.
     pub fn of_run(run: &Path) -> Option<Self> {
-        serde_json::from_slice(&read_nofollow(&run.join(FILE), MAX_BYTES).ok()??).ok()
+        let found: Self = serde_json::from_slice(&read_nofollow(&run.join(FILE), MAX_BYTES).ok()??).ok()?;
+        // The run's folder may be anybody's: a file elsewhere is none of it.
+        is_inner(Path::new(&found.file)).then_some(found)
     }
 }
 
