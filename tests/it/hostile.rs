@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::program::Place;
+use crate::tiny::LLAMA3;
 
 /// Name → (kind and mode, content or where a link leads, inode): what a write, a removal or a replacement changes.
 type Tree = BTreeMap<PathBuf, (u32, Vec<u8>, u64)>;
@@ -42,6 +44,19 @@ struct Hostile {
     before: Tree,
 }
 
+/// A base that trains in a moment, so that commands get as far as to write.
+fn base() -> &'static Path {
+    static BASE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    BASE.get_or_init(|| LLAMA3.folder()).path()
+}
+
+fn config() -> Value {
+    json!({
+        "model_to_fine_tune": base(), "dataset_path": "data.jsonl", "output_model_name": "x:v2", "quant": "f16",
+        "max_steps": 1, "batch_size": 1, "lora_rank": 2, "probes": 1, "replay": "off", "max_seq_len": 32,
+    })
+}
+
 const ROLES: &str = "models:\n  router:\n    model_name: \"x:v1\"\n    general: off\n";
 
 impl Hostile {
@@ -57,9 +72,8 @@ impl Hostile {
         let before = tree(outside.path());
         let place = Place::new();
         place.write("configs/models.yaml", ROLES);
-        place.write("data.jsonl", "{\"instruction\":\"a\",\"output\":\"b\"}\n");
-        let config = json!({"model_to_fine_tune": "x:v1", "dataset_path": "data.jsonl", "output_model_name": "x:v2"});
-        place.write("configs/training_config.json", &config.to_string());
+        place.write("data.jsonl", &"{\"instruction\":\"a\",\"output\":\"b\"}\n".repeat(2));
+        place.write("configs/training_config.json", &config().to_string());
         Self { place, outside, before }
     }
 
@@ -72,7 +86,7 @@ impl Hostile {
         symlink(self.outside.path().join(target), path).unwrap();
     }
 
-    /// Every command that reads or writes a project; none needs a daemon to get as far as it can be led.
+    /// Every command that reads or writes a project; no daemon answers, but the embedded server.
     fn commands(&self) {
         let commands: [&[&str]; 12] = [
             &["history"],
@@ -80,7 +94,7 @@ impl Hostile {
             &["promote", "--role", "router", "--to", "x:v2", "--force"],
             &["rollback", "--role", "router", "--force"],
             &["run", "configs/training_config.json", "--until", "data"],
-            &["run", "configs/training_config.json"],
+            &["run", "configs/training_config.json", "--embedded", "--until", "register"],
             &["eval", "--role", "router", "--model", "x:v2"],
             &["plan", "configs/training_config.json"],
             &["train", "--config", "configs/training_config.json"],
@@ -137,8 +151,7 @@ fn a_config_sends_nothing_out_of_its_project() {
     for key in ["output", "runs_dir", "models_yaml"] {
         let hostile = Hostile::new();
         let place = hostile.outside.path().join("folder");
-        let mut config =
-            json!({"model_to_fine_tune": "x:v1", "dataset_path": "data.jsonl", "output_model_name": "x:v2"});
+        let mut config = config();
         config[key] = json!(place);
         hostile.place.write("configs/training_config.json", &config.to_string());
         hostile.commands();
