@@ -111,16 +111,25 @@ impl Exhausted {
 
     fn of(e: &std::io::Error) -> Option<Self> {
         use std::io::ErrorKind;
-        // EMFILE and ENFILE have no kind of their own in std.
+        // EMFILE and ENFILE have no kind of their own in std; the kind of EFBIG may also be an input beyond a limit of ours.
         const TOO_MANY_FILES: [i32; 2] = [24, 23];
-        match (e.kind(), e.raw_os_error()) {
+        match (e.kind(), Self::code(e)) {
             (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => Some(Self::Disk),
-            // EFBIG: the kind alone may also be an input beyond our own limit.
-            (ErrorKind::FileTooLarge, Some(_)) => Some(Self::FileSize),
             (ErrorKind::OutOfMemory, _) => Some(Self::Memory),
+            (ErrorKind::FileTooLarge, Some(_)) => Some(Self::FileSize),
             (_, Some(code)) if cfg!(unix) && TOO_MANY_FILES.contains(&code) => Some(Self::Files),
             _ => e.get_ref().and_then(|inner| Self::behind(inner as _)),
         }
+    }
+
+    /// The system's number, from std's words where a library wrapped the error and kept those alone.
+    fn code(e: &std::io::Error) -> Option<i32> {
+        e.raw_os_error().or_else(|| code_in(&e.to_string()))
+    }
+
+    /// Of an error that keeps its cause as text.
+    fn in_words(words: &str) -> Option<Self> {
+        Self::of(&std::io::Error::from_raw_os_error(code_in(words).filter(|_| cfg!(unix))?))
     }
 
     fn hint(self) -> Option<String> {
@@ -132,6 +141,11 @@ impl Exhausted {
             Self::Memory => limit("memory is used up, or its limit is reached", "-v"),
         }
     }
+}
+
+/// N of std's "(os error N)".
+fn code_in(words: &str) -> Option<i32> {
+    words.split_once("(os error ")?.1.split_once(')')?.0.parse().ok()
 }
 
 /// A file that is to be read and is not there was named by the user: a dataset, a suite, models.yaml.
@@ -183,7 +197,7 @@ macro_rules! failures {
         impl From<$error> for Failure {
             fn from(e: $error) -> Self {
                 let of: fn(&$error) -> Kind = $kind;
-                let exhausted = Exhausted::behind(&e);
+                let exhausted = Exhausted::behind(&e).or_else(|| Exhausted::in_words(&e.to_string()));
                 let kind = if exhausted.is_some() { Kind::Resources } else { of(&e) };
                 Self { kind, error: anyhow::Error::new(e), hint: exhausted.and_then(Exhausted::hint) }
             }
@@ -354,10 +368,23 @@ mod tests {
     #[test]
     fn a_limit_of_the_process_is_named() {
         for (code, words) in [(24, "ulimit -n"), (27, "ulimit -f"), (12, "ulimit -v")] {
-            let wrapped = std::io::Error::other(StoreError::new("w", "f", std::io::Error::from_raw_os_error(code)));
-            let failure = Failure::from(StoreError::new("writing", "f", wrapped));
-            assert!(failure.kind == Kind::Resources && failure.to_string().contains(words), "{code}: {failure}");
+            let raw = || std::io::Error::from_raw_os_error(code);
+            let wrapped = std::io::Error::other(StoreError::new("w", "f", raw()));
+            // As tempfile does it: only the kind and the words stay.
+            let worded = std::io::Error::new(raw().kind(), format!("{} at path \"f\"", raw()));
+            for source in [raw(), wrapped, worded] {
+                let failure = Failure::from(StoreError::new("writing", "f", source));
+                assert!(failure.kind == Kind::Resources && failure.to_string().contains(words), "{code}: {failure}");
+            }
         }
+    }
+
+    #[test]
+    fn a_limit_that_is_only_words_by_now_is_known_too() {
+        let raw = std::io::Error::from_raw_os_error(24);
+        let failure = Failure::from(OllamaError::Other(format!("the runtime can't start: {raw}")));
+        assert_eq!((failure.kind, failure.hint.is_some()), (Kind::Resources, true));
+        assert_eq!(Failure::from(OllamaError::Other("(os error x)".into())).kind, Kind::Daemon);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::program::Place;
-use crate::tiny::LLAMA3;
+use crate::tiny::QWEN3;
 
 /// Name → (kind and mode, content or where a link leads, inode): what a write, a removal or a replacement changes.
 type Tree = BTreeMap<PathBuf, (u32, Vec<u8>, u64)>;
@@ -47,7 +47,7 @@ struct Hostile {
 /// A base that trains in a moment, so that commands get as far as to write.
 fn base() -> &'static Path {
     static BASE: OnceLock<tempfile::TempDir> = OnceLock::new();
-    BASE.get_or_init(|| LLAMA3.folder()).path()
+    BASE.get_or_init(|| QWEN3.folder()).path()
 }
 
 fn config() -> Value {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::daemon;
 use crate::program::Place;
-use crate::tiny::LLAMA3;
+use crate::tiny::QWEN3;
 
 const ROLES: &str = "models:\n  router: # kept\n    model_name: \"kills:v1\"  # swapped\n    general: off\n";
 
@@ -77,7 +77,7 @@ fn kills() -> u32 {
 /// Data, training, export, registration, proof and evaluation of a tiny model, each in its turn killed.
 #[test]
 fn a_run_killed_at_any_moment_leaves_nothing_that_the_next_start_does_not_sweep() {
-    let base = LLAMA3.folder();
+    let base = QWEN3.folder();
     let place = Place::new();
     let lines: Vec<_> = (0..12)
         .map(|i| format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"say {i}\"}},{{\"role\":\"assistant\",\"content\":\"{i} it is\"}}]}}"))
