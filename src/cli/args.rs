@@ -192,6 +192,16 @@ pub enum Command {
         #[arg(long, default_value = "tunesmith-store")]
         store: PathBuf,
     },
+    /// List or remove what killed processes left unfinished, in a project and in the cache
+    #[command(after_help = "Example:\n  tunesmith clean\n  tunesmith clean --remove")]
+    Clean {
+        /// The project
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Remove what is listed
+        #[arg(long)]
+        remove: bool,
+    },
     /// What is in order here and what is not, with the remedy of each fault
     #[command(after_help = "Example:\n  tunesmith doctor")]
     Doctor,
@@ -248,6 +258,12 @@ pub struct Run {
     /// The role that may come to use the model (the one that uses the base or has come to use the model, if left out)
     #[arg(long)]
     pub role: Option<String>,
+    /// Folder of the trained adapter (the config's, else output/<name>)
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Folder of the runs (the config's, else runs)
+    #[arg(long, value_name = "DIR")]
+    pub runs_dir: Option<PathBuf>,
     #[command(flatten)]
     pub flags: Flags,
 }

@@ -35,7 +35,7 @@ fn source(files: &DataFiles) -> data::Source {
 }
 
 pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), Failure> {
-    let said = Raw { output: args.output.clone(), ..flags::raw(&args.flags, context.seed) };
+    let said = Raw { output: args.output.clone(), ..flags_of(context, &args.flags) };
     let config = RunConfig::load(args.config.as_deref(), said, Purpose::Train)?;
     context.adopt(&config)?;
     let start = match (args.resume || config.resume, args.overwrite) {
@@ -186,6 +186,12 @@ pub fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Fa
     Ok(say::demo(&demo::run(context, &wishes)?, json))
 }
 
+/// What the command line says of a config's keys.
+fn flags_of(context: &Context<'_>, flags: &flags::Flags) -> Raw {
+    let models_yaml = context.models_yaml_said.then(|| context.models_yaml.clone());
+    Raw { models_yaml, ..flags::raw(flags, context.seed) }
+}
+
 /// The config of `run` and `plan`, a run's own, a file, or flags alone; what it is for, if that is not said: `train` where
 /// it names no new model.
 fn run_config(
@@ -207,14 +213,19 @@ fn run_config(
 }
 
 pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
-    let said = Raw { role: args.role.clone(), ..flags::raw(&args.flags, context.seed) };
+    let said = Raw {
+        role: args.role.clone(),
+        output: args.output.clone(),
+        runs_dir: args.runs_dir.clone(),
+        ..flags_of(context, &args.flags)
+    };
     let (config, purpose) = run_config(args.config.as_deref(), args.resume.as_deref(), said, Some(Purpose::Run))?;
     context.adopt(&config)?;
-    promotion::recover(context)?;
     if args.dry_run {
         say::plan(&plan::plan(context, &config, purpose)?, json);
         return Ok(0);
     }
+    promotion::recover(context)?;
     // Lives as long as the way.
     let _server = args.embedded.then(|| serving::embedded(context, &config.runs_dir.join("store"))).transpose()?;
     if args.pull {
@@ -243,7 +254,7 @@ fn step(step: Step) -> way::Step {
 }
 
 pub fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
-    let (config, purpose) = run_config(args.config.as_deref(), None, flags::raw(&args.flags, context.seed), None)?;
+    let (config, purpose) = run_config(args.config.as_deref(), None, flags_of(context, &args.flags), None)?;
     context.adopt(&config)?;
     say::plan(&plan::plan(context, &config, purpose)?, json);
     Ok(())

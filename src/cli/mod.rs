@@ -68,10 +68,7 @@ pub fn main() -> ExitCode {
         interrupt,
         report: &mut screen,
     };
-    let ended = rendering::isolate()
-        .and_then(|()| crate::steps::promotion::recover(&mut context))
-        .and_then(|()| dispatch(&mut context, &cli));
-    match ended {
+    match rendering::isolate().and_then(|()| dispatch(&mut context, &cli)) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => end(&failure, cli.common.json),
     }
@@ -95,6 +92,11 @@ pub fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let trace = std::backtrace::Backtrace::capture();
     let traced = trace.status() == std::backtrace::BacktraceStatus::Captured;
     terminal::report(if traced { format!("{panic}\n{trace}") } else { panic.to_string() });
+}
+
+/// A limit of the process that a library panicked at, on stderr.
+pub fn report_limit(limit: &str) {
+    terminal::report(format!("error: {limit}\nhint: `ulimit -a` shows the limits of this shell"));
 }
 
 fn screen(common: &Common, env: &Env) -> Screen {
@@ -128,6 +130,7 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Register { modelfile, name, force } => ask::register(context, (modelfile, name, *force), json)?,
         Command::Query(query) => ask::query(context, query, json)?,
         Command::Bases(bases) => ask::bases(context, bases, json)?,
+        Command::Clean { dir, remove } => say::cleaned(&crate::steps::clean::run(context, dir, *remove)?, json),
         Command::Doctor => return Ok(say::doctor(&crate::steps::doctor::run(context)?, json)),
         Command::Demo(demo) => return ask::demo(context, demo, json),
         Command::Run(run) => return ask::run(context, run, json),

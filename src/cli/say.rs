@@ -159,6 +159,20 @@ pub fn doctor(findings: &[Finding], json: bool) -> u8 {
     if findings.iter().all(|f| f.ok) { 0 } else { Kind::Error.exit_code() }
 }
 
+pub fn cleaned(cleaned: &crate::steps::clean::Cleaned, json: bool) {
+    result(json, cleaned, || {
+        let total: u64 = cleaned.leftovers.iter().map(|l| l.bytes).sum();
+        let mut lines: Vec<String> =
+            cleaned.leftovers.iter().map(|l| format!("{:>12}  {}", l.bytes, l.path.display())).collect();
+        lines.push(match (cleaned.leftovers.len(), cleaned.removed) {
+            (0, _) => "nothing is left over".to_owned(),
+            (n, true) => format!("{n} removed, {total} bytes"),
+            (n, false) => format!("{n} left over, {total} bytes; `tunesmith clean --remove` removes them"),
+        });
+        lines.join("\n")
+    });
+}
+
 pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
     result(json, plan, || {
         let mut lines = vec![

@@ -5,6 +5,7 @@ mod env;
 mod fault;
 mod memory;
 mod models_yaml;
+mod places;
 mod project;
 mod raw;
 mod run;

@@ -8,7 +8,7 @@ use super::memory::Memory;
 use super::raw::Raw;
 use super::value::{Modules, Numbers, Paths, expand_home};
 use super::words::{Compute, Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler, Shape};
-use super::{DEFAULTS_YAML, same_model};
+use super::{DEFAULTS_YAML, places, same_model};
 use crate::store::Digest;
 
 /// What the config is for: `run` needs a name for the new model and replays by default; `train` does neither.
@@ -98,10 +98,12 @@ impl RunConfig {
 
     /// `flags` over `file` (if any), and the origin's name.
     pub fn said(file: Option<&Path>, flags: Raw) -> Result<(Raw, String), ConfigError> {
-        let (said, place) = match file {
-            Some(path) => (Raw::read(path)?, path.display().to_string()),
-            None => (Raw::default(), "the command line".to_owned()),
-        };
+        let Some(path) = file else { return Ok((flags, "the command line".to_owned())) };
+        let (said, place) = (Raw::read(path)?, path.display().to_string());
+        let faults = places::check(&said, &flags, path, Env::read().home.as_deref());
+        if !faults.is_empty() {
+            return Err(ConfigError::Faults { place, faults });
+        }
         Ok((flags.over(said), place))
     }
 

@@ -10,7 +10,7 @@ use super::shards::{self, Entry, SHARD};
 use super::types::is_float;
 use super::{ExportError, Exported, Plan, Quant, Request, merged, tensor};
 use crate::ops::{Encoding, RowOrder};
-use crate::store::{Digest, StoreError, write_whole};
+use crate::store::{Digest, StoreError, TempFolder, check_inside, create_folder, write_whole};
 use crate::weights::hf_name;
 
 /// Files of a Hugging Face base that are carried over as they are.
@@ -60,9 +60,8 @@ pub fn merged_hf_as(
     let config = config(request, matrix_type(&items))?;
     // Beside the folder, so that a half-written one is never at its name.
     let parent = request.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(|e| StoreError::new("creating folder", parent, e))?;
-    let fault = |e| StoreError::new("creating a temporary folder in", parent, e);
-    let work = tempfile::Builder::new().prefix(".tunesmith-").tempdir_in(parent).map_err(fault)?;
+    check_inside(request.output)?;
+    let work = TempFolder::create_in(parent)?;
     let mut exported = weights(request, &items, work.path(), progress)?;
     write_whole(work.path().join("config.json"), format!("{config:#}\n").as_bytes())?;
     tokenizer(request, work.path())?;
@@ -192,11 +191,10 @@ fn tokenizer_files(request: &Request<'_>) -> Result<[(&'static str, String); 2],
 
 /// The finished folder to its name; into a folder that is there already, file by file.
 fn moved(from: &Path, to: &Path) -> Result<(), ExportError> {
-    readable(from)?;
     if std::fs::rename(from, to).is_ok() {
         return Ok(());
     }
-    std::fs::create_dir_all(to).map_err(|e| StoreError::new("creating folder", to, e))?;
+    create_folder(to)?;
     // Readers prefer model.safetensors to an index, so weights of an earlier export must not stay beside these.
     for old in names_in(to)?.iter().filter(|n| is_weights(n)) {
         let path = to.join(old);
@@ -217,17 +215,4 @@ fn names_in(folder: &Path) -> Result<Vec<String>, ExportError> {
         names.extend(entry.map_err(fault)?.file_name().into_string());
     }
     Ok(names)
-}
-
-/// A temporary folder is its maker's alone; the finished one is everybody's to read.
-#[cfg(unix)]
-fn readable(folder: &Path) -> Result<(), ExportError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder, mode).map_err(|e| StoreError::new("opening to readers", folder, e).into())
-}
-
-#[cfg(not(unix))]
-fn readable(_: &Path) -> Result<(), ExportError> {
-    Ok(())
 }

@@ -6,6 +6,7 @@
 mod candle;
 mod check;
 mod ggml_type;
+pub mod guard;
 mod map;
 mod read;
 mod v3;

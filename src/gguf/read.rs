@@ -56,6 +56,11 @@ impl Gguf {
         self.0.index.get(name).map(|&i| &self.0.tensors[i])
     }
 
+    /// Whether the file is still as long as when it was opened.
+    pub fn is_whole(&self) -> bool {
+        self.0.map.is_whole()
+    }
+
     /// All of the file, mapped.
     pub fn file(&self) -> &[u8] {
         &self.0.map

@@ -16,6 +16,8 @@ pub enum PromoteError {
     NotPassed { role: String, decision: Decision },
     #[error("{}: changed since the evaluation began; nothing was written. Look at the change, then evaluate again", path.display())]
     FileChanged { path: PathBuf },
+    #[error("{}: is read-only; nothing was written. Make it writable (chmod u+w), or replace it with --force", path.display())]
+    ReadOnly { path: PathBuf },
     #[error("{model}: not in Ollama's store{why}; nothing was written")]
     TagGone { model: String, why: String },
     #[error(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::same_model;
 use crate::eval::Decision;
+use crate::store::LockWait;
 
 use super::fault::PromoteError;
 use super::place::Place;
@@ -27,7 +28,8 @@ pub struct GateRecord {
 /// Appends a verdict to the registry.
 pub fn record_gate(models_yaml: &Path, gate: GateRecord) -> Result<(), PromoteError> {
     let place = Place::of(models_yaml)?;
-    let _lock = place.lock_patiently()?;
+    // What took hours to find out must not be lost to a swap that takes milliseconds.
+    let _lock = place.lock(&mut LockWait::short())?;
     Registry::read(&place)?.append(What::Gate(gate))?;
     Ok(())
 }
@@ -81,8 +83,9 @@ fn rests_on_a_pass(intent: &Intent) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::promote::swap::tests::{folder, tags, wish};
-    use crate::promote::{Promotion, Rollback, history, promote, rollback};
+    use crate::promote::swap::tests::{folder, promote, rollback, tags, wish};
+    use crate::promote::swap::{Hook, Injected, promote_with};
+    use crate::promote::{Promotion, Rollback, history};
 
     fn evidence(value: serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
         value.as_object().cloned().unwrap()
@@ -124,11 +127,11 @@ mod tests {
 
     #[test]
     fn a_swap_that_did_not_happen_proves_nothing() {
-        let (dir, path) = folder();
-        std::fs::create_dir(dir.path().join(".models.yaml.tunesmith-new")).unwrap();
+        let (_dir, path) = folder();
         let promotion =
             Promotion { evidence: evidence(serde_json::json!({"decision": "PASS"})), ..wish("x:v1", "x:v2") };
-        promote(&path, &promotion, &tags()).unwrap_err();
+        let mut hook = Hook { at: &mut |_| true, injected: Injected::FailedWrite };
+        promote_with(&path, &promotion, &tags(), &mut hook).unwrap_err();
         assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
     }
 

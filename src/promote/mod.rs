@@ -18,5 +18,5 @@ pub use gates::{GateRecord, passed_gate, record_gate};
 pub use recover::recover;
 pub use registry::{Action, Change, history};
 pub use rollback::{Rollback, rollback};
-pub use swap::{Promotion, Swapped, promote};
+pub use swap::{Promotion, Swapped, check_place, promote};
 pub use tags::Tags;

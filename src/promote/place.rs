@@ -1,9 +1,8 @@
 //! Where things lie: the real models.yaml (links resolved) and the state beside it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crate::store::{Lock, StoreError};
+use crate::store::{Lock, LockWait, StoreError, check_inside, check_state_folder};
 
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -14,44 +13,42 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// A link may name the file, but not one outside the project (unless the command line names the link's own place).
     pub(super) fn of(models_yaml: &Path) -> Result<Self, StoreError> {
+        check_inside(models_yaml)?;
         let file = std::fs::canonicalize(models_yaml).map_err(|e| StoreError::new("finding", models_yaml, e))?;
         let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
-        Ok(Self { state: folder.join(".tunesmith"), file })
+        let state = folder.join(".tunesmith");
+        check_state_folder(&state)?;
+        Ok(Self { state, file })
     }
 
     pub(super) fn registry(&self) -> PathBuf {
         self.state.join("registry.jsonl")
     }
 
-    /// Where the new text lies until it is renamed; always the same name, so that a kill leaves at most one.
-    pub(super) fn fresh(&self) -> PathBuf {
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        self.file.with_file_name(format!(".{name}.tunesmith-new"))
+    /// The folder of the file, where its new text lies until it is renamed.
+    pub(super) fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
     }
 
+    /// Where the file as it was lies while it is written in place. Never what the registry says: that is data.
     pub(super) fn backup(&self, seq: u64) -> PathBuf {
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         self.state.join(format!("{seq}-{name}.backup"))
     }
 
-    /// One writer at a time, across processes.
-    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
-        Lock::acquire(self.state.join("lock"))
+    /// Removes the backup of a swap, where there is one; a folder or a link of that name is nobody's backup.
+    pub(super) fn drop_backup(&self, seq: u64) {
+        let path = self.backup(seq);
+        if std::fs::symlink_metadata(&path).is_ok_and(|m| m.is_file()) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 
-    /// As [`Self::lock`], but waits a few seconds: a swap holds it for milliseconds, and what took hours to find out
-    /// must not be lost to one.
-    pub(super) fn lock_patiently(&self) -> Result<Lock, StoreError> {
-        for _ in 0..30 {
-            match self.lock() {
-                Err(e) if e.source.kind() == std::io::ErrorKind::WouldBlock => {
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-                done => return done,
-            }
-        }
-        self.lock()
+    /// One writer at a time, across processes.
+    pub(super) fn lock(&self, wait: &mut LockWait<'_>) -> Result<Lock, StoreError> {
+        Lock::acquire_within(self.state.join("lock"), wait)
     }
 
     pub(super) fn read(&self) -> Result<String, StoreError> {

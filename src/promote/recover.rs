@@ -3,30 +3,39 @@
 use std::path::Path;
 
 use crate::config::{ModelsYaml, NewScalar, same_model, swap as splice};
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, LockWait, StoreError, read_nofollow, sweep};
 
 use super::fault::PromoteError;
 use super::place::Place;
 use super::registry::{Intent, Registry, What};
 use super::replace::{overwrite, torn};
 
-/// Closes every open intent; one sentence each. Without one it takes no lock and writes nothing.
+/// models.yaml is a few KiB.
+const MAX_BACKUP: u64 = 16 << 20;
+
+/// Closes every open intent; one sentence each. Without one it takes no lock and writes nothing. For commands that
+/// change models.yaml: others only read the history, and say where a swap is open.
 pub fn recover(models_yaml: &Path) -> Result<Vec<String>, PromoteError> {
     let place = Place::of(models_yaml)?;
     if Registry::read(&place)?.open().is_empty() {
         return Ok(Vec::new());
     }
-    let _lock = place.lock()?;
+    let _lock = place.lock(&mut LockWait::short())?;
     let mut registry = Registry::read(&place)?;
     recover_locked(&place, &mut registry)
 }
 
 pub(super) fn recover_locked(place: &Place, registry: &mut Registry) -> Result<Vec<String>, PromoteError> {
     let mut said = Vec::new();
+    // The new text of a swap that was killed before its rename.
+    sweep(place.folder());
     for seq in registry.open() {
         let Some(intent) = registry.intent(seq).cloned() else { continue };
-        let backup = registry.backup(seq).map(Path::to_path_buf);
-        let happened = settle(place, &intent, backup.as_deref())?;
+        let backup = match registry.in_place(seq) {
+            true => read_nofollow(&place.backup(seq), MAX_BACKUP)?,
+            false => None,
+        };
+        let happened = settle(place, &intent, backup)?;
         let (role, from, to) = (&intent.role, &intent.from, &intent.to);
         let (what, sentence) = match happened {
             Settled::Done => (
@@ -51,11 +60,7 @@ pub(super) fn recover_locked(place: &Place, registry: &mut Registry) -> Result<V
             }
         };
         registry.append(what)?;
-        // What the kill left; under the lock nobody else's.
-        let _ = std::fs::remove_file(place.fresh());
-        if let Some(backup) = backup {
-            let _ = std::fs::remove_file(backup);
-        }
+        place.drop_backup(seq);
         said.push(sentence);
     }
     Ok(said)
@@ -68,7 +73,7 @@ enum Settled {
     Overtaken(String),
 }
 
-fn settle(place: &Place, intent: &Intent, backup: Option<&Path>) -> Result<Settled, PromoteError> {
+fn settle(place: &Place, intent: &Intent, backup: Option<Vec<u8>>) -> Result<Settled, PromoteError> {
     let now = std::fs::read(&place.file).map_err(|e| StoreError::new("reading", &place.file, e))?;
     let digest = Digest::of_bytes(&now);
     if digest == intent.file_sha256_after {
@@ -77,8 +82,9 @@ fn settle(place: &Place, intent: &Intent, backup: Option<&Path>) -> Result<Settl
     if digest == intent.file_sha256_before {
         return Ok(Settled::NotDone);
     }
-    if let Some(backup) = backup {
-        let before = std::fs::read_to_string(backup).map_err(|e| StoreError::new("reading the backup", backup, e))?;
+    // A backup of anything else than the file as the intent saw it is not this swap's.
+    let backup = backup.filter(|bytes| Digest::of_bytes(bytes) == intent.file_sha256_before);
+    if let Some(before) = backup.and_then(|bytes| String::from_utf8(bytes).ok()) {
         let after = splice(&before, &intent.role, &intent.from, NewScalar::Raw(&intent.after))?.text;
         if torn(&now, before.as_bytes(), after.as_bytes()) {
             overwrite(&place.file, &after)?;
@@ -102,14 +108,14 @@ fn settle(place: &Place, intent: &Intent, backup: Option<&Path>) -> Result<Settl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::promote::swap::tests::{TEXT, folder, tags, wish};
-    use crate::promote::swap::{Hook, Point, promote_with};
-    use crate::promote::{Rollback, rollback};
+    use crate::promote::Rollback;
+    use crate::promote::swap::tests::{TEXT, folder, rollback, tags, wish};
+    use crate::promote::swap::{Hook, Injected, Point, promote_with};
 
     /// Kills after the intent, or after the rename, then somebody edits the file.
     fn killed_then(point: Point, edit: fn(&str) -> String) -> (String, Result<Vec<String>, PromoteError>) {
         let (_dir, path) = folder();
-        let mut hook = Hook { at: &mut |p| p != point, refuse_rename: false };
+        let mut hook = Hook { at: &mut |p| p != point, injected: Injected::Nothing };
         promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
         std::fs::write(&path, edit(&std::fs::read_to_string(&path).unwrap())).unwrap();
         let said = recover(&path);
@@ -144,7 +150,7 @@ mod tests {
             // Every byte around the scalar, and some of the rest (each costs a few fsyncs).
             for k in (0..=after.len()).filter(|k| k.abs_diff(at + 2) < 8 || k % 40 == 0 || *k == after.len()) {
                 let (_dir, path) = folder();
-                let mut hook = Hook { at: &mut |p| p != Point::BackedUp, refuse_rename: true };
+                let mut hook = Hook { at: &mut |p| p != Point::BackedUp, injected: Injected::RefusedRename };
                 promote_with(&path, &wish("x:v1", to), &table, &mut hook).unwrap_err();
                 let rest = TEXT.as_bytes().get(k..).unwrap_or_default();
                 std::fs::write(&path, [&after.as_bytes()[..k], rest].concat()).unwrap();
@@ -157,19 +163,57 @@ mod tests {
         }
     }
 
+    /// The registry lies in the project: whatever it says, only `<state>/<seq>-<name>.backup` is read and removed.
+    #[test]
+    fn a_backup_elsewhere_is_neither_read_nor_removed() {
+        let (dir, path) = folder();
+        let (mine, state) = (dir.path().join("mine.txt"), dir.path().join(".tunesmith"));
+        let mut hook = Hook { at: &mut |p| p != Point::AfterIntent, injected: Injected::Nothing };
+        promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
+        let registry = state.join("registry.jsonl");
+        let open = std::fs::read_to_string(&registry).unwrap();
+        for named in [mine.display().to_string(), "../mine.txt".to_owned(), "mine.txt".to_owned()] {
+            std::fs::write(&mine, "mine").unwrap();
+            let line = serde_json::json!({"seq": 2, "ts": "t", "event": "in_place", "intent": 1, "backup": named});
+            std::fs::write(&registry, format!("{open}{line}\n")).unwrap();
+            assert_eq!(recover(&path).unwrap().len(), 1);
+            assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine", "{named}");
+        }
+        // A link at the very name leads nowhere either.
+        #[cfg(unix)]
+        {
+            let link = state.join("1-models.yaml.backup");
+            std::os::unix::fs::symlink(&mine, &link).unwrap();
+            std::fs::write(
+                &registry,
+                format!("{open}{{\"seq\":2,\"ts\":\"t\",\"event\":\"in_place\",\"intent\":1}}\n"),
+            )
+            .unwrap();
+            assert!(recover(&path).unwrap_err().to_string().contains("symbolic link"));
+            assert_eq!((std::fs::read_to_string(&mine).unwrap().as_str(), link.is_symlink()), ("mine", true));
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), TEXT);
+    }
+
     #[test]
     fn a_rollback_killed_in_the_middle_ends_whole_too() {
         let (_dir, path) = folder();
-        promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut Hook { at: &mut |_| true, refuse_rename: true })
-            .unwrap();
+        promote_with(
+            &path,
+            &wish("x:v1", "x:v2"),
+            &tags(),
+            &mut Hook { at: &mut |_| true, injected: Injected::RefusedRename },
+        )
+        .unwrap();
         let e = crate::promote::rollback::rollback_with(
             &path,
             &Rollback { role: "router", to: None, force: false },
             &tags(),
-            &mut Hook { at: &mut |p| p != Point::Replaced, refuse_rename: false },
+            &mut LockWait::none(),
+            &mut Hook { at: &mut |p| p != Point::Replaced, injected: Injected::Nothing },
         );
         assert!(matches!(e, Err(PromoteError::Killed(Point::Replaced))));
-        // The next start of anything finishes it; here a second rollback, which then has nothing left to do.
+        // The next rollback finishes it, which then has nothing left to do.
         let e = rollback(&path, &Rollback { role: "router", to: None, force: false }, &tags()).unwrap_err();
         assert!(matches!(e, PromoteError::NothingToRollBack { .. }), "{e}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), TEXT);

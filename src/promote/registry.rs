@@ -1,16 +1,21 @@
 //! `.tunesmith/registry.jsonl`: append-only, a line an event, each on disk before the next step is taken.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, OpenFor, StoreError, open_nofollow, read_nofollow};
 
 use super::fault::PromoteError;
 use super::gates::GateRecord;
 use super::place::Place;
+
+/// A line is about a KiB: years of swaps are a few MiB.
+const MAX_BYTES: u64 = 64 << 20;
+/// Names of roles and models, and the scalars that held them.
+const MAX_NAME: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,10 +51,9 @@ pub(super) struct Intent {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum What {
     Intent(Box<Intent>),
-    /// The file could not be renamed over and is written in place; `backup` holds it as it was.
+    /// The file could not be renamed over and is written in place, with a backup in the state folder.
     InPlace {
         intent: u64,
-        backup: PathBuf,
     },
     Done {
         intent: u64,
@@ -88,19 +92,17 @@ impl Registry {
     /// An absent file is an empty history. A torn last line (a kill while appending) is left out.
     pub(super) fn read(place: &Place) -> Result<Self, PromoteError> {
         let path = place.registry();
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(e) => return Err(StoreError::new("reading the history", &path, e).into()),
-        };
+        let bytes = read_nofollow(&path, MAX_BYTES)?.unwrap_or_default();
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        let mut entries = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
         for (i, line) in bytes[..whole].split(|b| *b == b'\n').enumerate().filter(|(_, l)| !l.is_empty()) {
-            let entry = serde_json::from_slice(line).map_err(|e| PromoteError::Registry {
-                path: path.clone(),
-                line: i + 1,
-                reason: e.to_string(),
-            })?;
+            let damaged = |reason: String| PromoteError::Registry { path: path.clone(), line: i + 1, reason };
+            let entry: Entry = serde_json::from_slice(line).map_err(|e| damaged(e.to_string()))?;
+            let last = entries.last().map_or(0, |e| e.seq);
+            if entry.seq <= last {
+                return Err(damaged(format!("its number, {}, does not follow {last}", entry.seq)));
+            }
+            check(&entry.what, last).map_err(damaged)?;
             entries.push(entry);
         }
         Ok(Self { path, whole: whole as u64, entries })
@@ -108,13 +110,18 @@ impl Registry {
 
     /// Appends and fsyncs; its sequence number. The caller holds the lock.
     pub(super) fn append(&mut self, what: What) -> Result<u64, PromoteError> {
-        let seq = self.entries.iter().map(|e| e.seq).max().unwrap_or(0) + 1;
+        let last = self.entries.last().map_or(0, |e| e.seq);
+        let seq = last.checked_add(1).ok_or_else(|| PromoteError::Registry {
+            path: self.path.clone(),
+            line: self.entries.len(),
+            reason: format!("no number follows {last}"),
+        })?;
         let entry = Entry { seq, ts: jiff::Timestamp::now().to_string(), what };
         let fault = |e: std::io::Error| StoreError::new("writing the history", &self.path, e);
         let mut line = serde_json::to_vec(&entry).map_err(|e| fault(e.into()))?;
         line.push(b'\n');
         let new = !self.path.exists();
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.path).map_err(fault)?;
+        let mut file = open_nofollow(&self.path, OpenFor::Append)?;
         file.set_len(self.whole).map_err(fault)?;
         file.write_all(&line).and_then(|()| file.sync_all()).map_err(fault)?;
         if new {
@@ -147,11 +154,9 @@ impl Registry {
         intents.map(|e| e.seq).filter(|seq| self.closed(*seq).is_none()).collect()
     }
 
-    pub(super) fn backup(&self, seq: u64) -> Option<&Path> {
-        self.entries.iter().rev().find_map(|e| match &e.what {
-            What::InPlace { intent, backup } if *intent == seq => Some(backup.as_path()),
-            _ => None,
-        })
+    /// Whether a swap came to write the file in place, so that a backup of it may exist.
+    pub(super) fn in_place(&self, seq: u64) -> bool {
+        self.entries.iter().any(|e| matches!(e.what, What::InPlace { intent } if intent == seq))
     }
 
     /// The promotions of a role that stand, oldest first: done and not taken back.
@@ -168,6 +173,26 @@ impl Registry {
             }
         }
         stack
+    }
+}
+
+/// What no line of ours says: the file lies in a project, which may be anybody's.
+fn check(what: &What, last: u64) -> Result<(), String> {
+    match what {
+        What::Intent(i) => {
+            let texts = [&i.role, &i.from, &i.to, &i.before, &i.after];
+            if texts.iter().any(|t| t.len() > MAX_NAME) {
+                return Err(format!("a name in it has more than {MAX_NAME} bytes"));
+            }
+            match i.undoes.iter().find(|seq| **seq > last) {
+                Some(later) => Err(format!("it takes back {later}, which is later")),
+                None => Ok(()),
+            }
+        }
+        What::InPlace { intent } | What::Done { intent } | What::Reverted { intent, .. } if *intent > last => {
+            Err(format!("it is about {intent}, which is later"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -234,7 +259,7 @@ mod tests {
         std::fs::write(dir.path().join("models.yaml"), "models: {}").unwrap();
         let place = Place::of(&dir.path().join("models.yaml")).unwrap();
         std::fs::create_dir(&place.state).unwrap();
-        let known = "{\"seq\":1,\"ts\":\"t\",\"event\":\"pin\",\"x\":1}\n{\"seq\":2,\"ts\":\"t\",\"event\":\"done\",\"intent\":9}\n";
+        let known = "{\"seq\":1,\"ts\":\"t\",\"event\":\"pin\",\"x\":1}\n{\"seq\":2,\"ts\":\"t\",\"event\":\"done\",\"intent\":1}\n";
         std::fs::write(place.registry(), format!("{known}{{\"seq\":3,\"ev")).unwrap();
         let mut registry = Registry::read(&place).unwrap();
         assert_eq!((registry.entries.len(), &registry.entries[0].what), (2, &What::Other));
@@ -243,5 +268,18 @@ mod tests {
         assert!(text.starts_with(known) && text.lines().count() == 3, "{text}");
         std::fs::write(place.registry(), "{}\n").unwrap();
         assert!(Registry::read(&place).unwrap_err().to_string().contains("line 1 is damaged"));
+        let gate = |seq: u64| format!("{{\"seq\":{seq},\"ts\":\"t\",\"event\":\"x\"}}\n");
+        for (text, why) in [
+            (gate(2) + &gate(2), "line 2 is damaged: its number, 2, does not follow 2"),
+            (gate(2) + &gate(1), "does not follow 2"),
+            ("{\"seq\":1,\"ts\":\"t\",\"event\":\"done\",\"intent\":7}\n".to_owned(), "is later"),
+        ] {
+            std::fs::write(place.registry(), text).unwrap();
+            let e = Registry::read(&place).unwrap_err().to_string();
+            assert!(e.contains(why), "{e}");
+        }
+        std::fs::write(place.registry(), gate(u64::MAX)).unwrap();
+        let e = Registry::read(&place).unwrap().append(What::Done { intent: 1 }).unwrap_err().to_string();
+        assert!(e.contains("no number follows"), "{e}");
     }
 }

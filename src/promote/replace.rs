@@ -1,10 +1,10 @@
 //! A file replaced whole: by rename, or in place with a backup where it can't be renamed over (a single-file bind mount).
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, WholeFile};
 
 /// What became of a rename.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,40 +14,21 @@ pub(super) enum Renamed {
     Refused,
 }
 
-/// Writes `text` to `fresh` (in the same folder), with the mode and owner of `target`, on disk.
-pub(super) fn prepare(fresh: &Path, target: &Path, text: &str) -> Result<(), StoreError> {
-    let fault = |e| StoreError::new("writing", fresh, e);
-    let mut file = File::create(fresh).map_err(fault)?;
-    let meta = std::fs::metadata(target).map_err(|e| StoreError::new("reading", target, e))?;
-    file.set_permissions(meta.permissions()).map_err(fault)?;
-    keep_owner(fresh, &meta);
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)
+/// The new text beside `target`, not yet at its name: [`rename`] puts it there, with mode and owner of what it replaces.
+pub(super) fn prepare(target: &Path, text: &str) -> Result<WholeFile, StoreError> {
+    let mut fresh = WholeFile::create(target)?;
+    fresh.write_all(text.as_bytes()).and_then(|()| fresh.flush()).map_err(|e| StoreError::new("writing", target, e))?;
+    Ok(fresh)
 }
-
-#[cfg(unix)]
-fn keep_owner(path: &Path, meta: &std::fs::Metadata) {
-    use std::os::unix::fs::MetadataExt;
-    // Only root may give files away; for anybody else the owner is who writes, as with any editor.
-    let _ = std::os::unix::fs::chown(path, Some(meta.uid()), Some(meta.gid()));
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_: &Path, _: &std::fs::Metadata) {}
 
 /// Renames and syncs the folder.
-pub(super) fn rename(fresh: &Path, target: &Path) -> Result<Renamed, StoreError> {
-    match std::fs::rename(fresh, target) {
-        Ok(()) => {
-            if let Some(folder) = target.parent().and_then(|p| File::open(p).ok()) {
-                // Some file systems refuse to sync a folder; the rename itself has happened.
-                let _ = folder.sync_all();
-            }
-            Ok(Renamed::Yes)
-        }
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::ResourceBusy | std::io::ErrorKind::CrossesDevices) => {
+pub(super) fn rename(fresh: WholeFile) -> Result<Renamed, StoreError> {
+    match fresh.finish() {
+        Ok(()) => Ok(Renamed::Yes),
+        Err(e) if matches!(e.source.kind(), std::io::ErrorKind::ResourceBusy | std::io::ErrorKind::CrossesDevices) => {
             Ok(Renamed::Refused)
         }
-        Err(e) => Err(StoreError::new("replacing", target, e)),
+        Err(e) => Err(e),
     }
 }
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use crate::config::{NewScalar, same_model, swap as splice};
-use crate::store::Digest;
+use crate::store::{Digest, LockWait};
 
 use super::fault::PromoteError;
 use super::place::Place;
 use super::recover::recover_locked;
 use super::registry::{Action, Intent, Registry};
-use super::swap::{Carried, Hook, Swapped};
+use super::swap::{Carried, Hook, Injected, Swapped, check_writable};
 use super::tags::Tags;
 
 #[derive(Clone, Copy, Debug)]
@@ -17,23 +17,31 @@ pub struct Rollback<'a> {
     pub role: &'a str,
     /// Back to this model; None: by one promotion.
     pub to: Option<&'a str>,
-    /// Even if the old tag is no longer what it was.
+    /// Even if the old tag is no longer what it was, or nobody may write the file.
     pub force: bool,
 }
 
 /// Takes back the last promotion(s) of a role, after checking that the old model is still what it was.
-pub fn rollback(models_yaml: &Path, rollback: &Rollback<'_>, tags: &dyn Tags) -> Result<Swapped, PromoteError> {
-    rollback_with(models_yaml, rollback, tags, &mut Hook { at: &mut |_| true, refuse_rename: false })
+pub fn rollback(
+    models_yaml: &Path,
+    rollback: &Rollback<'_>,
+    tags: &dyn Tags,
+    wait: &mut LockWait<'_>,
+) -> Result<Swapped, PromoteError> {
+    let hook = &mut Hook { at: &mut |_| true, injected: Injected::Nothing };
+    rollback_with(models_yaml, rollback, tags, wait, hook)
 }
 
 pub(super) fn rollback_with(
     models_yaml: &Path,
     r: &Rollback<'_>,
     tags: &dyn Tags,
+    wait: &mut LockWait<'_>,
     hook: &mut Hook<'_>,
 ) -> Result<Swapped, PromoteError> {
     let place = Place::of(models_yaml)?;
-    let _lock = place.lock()?;
+    let _lock = place.lock(wait)?;
+    check_writable(&place, r.force)?;
     let mut registry = Registry::read(&place)?;
     let notes = recover_locked(&place, &mut registry)?;
     let standing = registry.standing(r.role);
@@ -106,8 +114,7 @@ fn nothing(r: &Rollback<'_>, why: &str) -> PromoteError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::promote::promote;
-    use crate::promote::swap::tests::{TEXT, Table, folder, tags, wish};
+    use crate::promote::swap::tests::{TEXT, Table, folder, promote, rollback, tags, wish};
 
     fn back<'a>(to: Option<&'a str>) -> Rollback<'a> {
         Rollback { role: "router", to, force: false }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::{NewScalar, swap as splice};
 use crate::eval::Decision;
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, LockWait, StoreError, WholeFile, write_whole};
 
 use super::fault::PromoteError;
 use super::place::Place;
@@ -27,6 +27,8 @@ pub struct Promotion<'a> {
     pub evaluated_file: Option<Digest>,
     /// The candidate's manifest digest as evaluated.
     pub evaluated_digest: Option<&'a str>,
+    /// Replace a models.yaml that nobody may write, too.
+    pub replace_read_only: bool,
     /// Verdicts, report, run, dataset digest, user …
     pub evidence: serde_json::Map<String, serde_json::Value>,
 }
@@ -53,13 +55,43 @@ pub enum Point {
     Done,
 }
 
-/// Asked at every point; `false`, in tests, is a kill. `refuse_rename` stands in for a bind mount.
+/// A fault that a test injects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Injected {
+    Nothing,
+    /// Stands in for a bind mount.
+    #[cfg(test)]
+    RefusedRename,
+    /// Stands in for a folder that takes no file.
+    #[cfg(test)]
+    FailedWrite,
+}
+
+/// Asked at every point; `false`, in tests, is a kill.
 pub(super) struct Hook<'a> {
     pub(super) at: &'a mut dyn FnMut(Point) -> bool,
-    pub(super) refuse_rename: bool,
+    pub(super) injected: Injected,
 }
 
 impl Hook<'_> {
+    fn prepare(&self, target: &Path, text: &str) -> Result<WholeFile, StoreError> {
+        match self.injected {
+            #[cfg(test)]
+            Injected::FailedWrite => {
+                Err(StoreError::new("writing", target, std::io::ErrorKind::PermissionDenied.into()))
+            }
+            _ => prepare(target, text),
+        }
+    }
+
+    fn rename(&self, fresh: WholeFile) -> Result<Renamed, StoreError> {
+        match self.injected {
+            #[cfg(test)]
+            Injected::RefusedRename => Ok(Renamed::Refused),
+            _ => rename(fresh),
+        }
+    }
+
     fn at(&mut self, point: Point) -> Result<(), PromoteError> {
         if (self.at)(point) {
             return Ok(());
@@ -71,25 +103,45 @@ impl Hook<'_> {
     }
 }
 
-/// Swaps `models.<role>.model_name` in the file; recovers an interrupted swap first.
-pub fn promote(models_yaml: &Path, promotion: &Promotion<'_>, tags: &dyn Tags) -> Result<Swapped, PromoteError> {
-    promote_with(models_yaml, promotion, tags, &mut Hook { at: &mut |_| true, refuse_rename: false })
+/// Swaps `models.<role>.model_name` in the file; recovers an interrupted swap first. `wait`: for another promotion that is
+/// being done.
+pub fn promote(
+    models_yaml: &Path,
+    promotion: &Promotion<'_>,
+    tags: &dyn Tags,
+    wait: &mut LockWait<'_>,
+) -> Result<Swapped, PromoteError> {
+    let hook = &mut Hook { at: &mut |_| true, injected: Injected::Nothing };
+    locked(models_yaml, promotion, tags, wait, hook)
 }
 
+#[cfg(test)]
 pub(super) fn promote_with(
     models_yaml: &Path,
     p: &Promotion<'_>,
     tags: &dyn Tags,
     hook: &mut Hook<'_>,
 ) -> Result<Swapped, PromoteError> {
+    locked(models_yaml, p, tags, &mut LockWait::none(), hook)
+}
+
+fn locked(
+    models_yaml: &Path,
+    p: &Promotion<'_>,
+    tags: &dyn Tags,
+    wait: &mut LockWait<'_>,
+    hook: &mut Hook<'_>,
+) -> Result<Swapped, PromoteError> {
     let allowed = p.decision == Decision::Pass || (p.decision == Decision::Inconclusive && p.allow_inconclusive);
     if !allowed {
         return Err(PromoteError::NotPassed { role: p.role.to_owned(), decision: p.decision });
     }
+    let place = Place::of(models_yaml)?;
+    let _lock = place.lock(wait)?;
+    // After the waiting: a model may have been created anew meanwhile.
     let from_digest = tags.digest(p.from).map_err(PromoteError::Tags)?;
     let to_digest = candidate(p, tags)?;
-    let place = Place::of(models_yaml)?;
-    let _lock = place.lock()?;
+    check_writable(&place, p.replace_read_only)?;
     let mut registry = Registry::read(&place)?;
     let notes = recover_locked(&place, &mut registry)?;
     let text = place.read()?;
@@ -114,6 +166,27 @@ pub(super) fn promote_with(
     };
     let change = Carried { place: &place, intent, after: &spliced.text };
     change.out(&mut registry, notes, hook)
+}
+
+/// Whether verdicts can be recorded and, where the file itself is to be `swapped`, whether it can be: for a caller whose
+/// work before that takes hours.
+pub fn check_place(models_yaml: &Path, swapped: bool) -> Result<(), PromoteError> {
+    let place = Place::of(models_yaml)?;
+    crate::store::check_writable(&place.state)?;
+    if swapped {
+        crate::store::check_writable(place.folder())?;
+        check_writable(&place, false)?;
+    }
+    Ok(())
+}
+
+/// A file without write permission for anybody was made so on purpose; a rename would replace it all the same.
+pub(super) fn check_writable(place: &Place, force: bool) -> Result<(), PromoteError> {
+    let meta = std::fs::metadata(&place.file).map_err(|e| StoreError::new("reading", &place.file, e))?;
+    match meta.permissions().readonly() && !force {
+        true => Err(PromoteError::ReadOnly { path: place.file.clone() }),
+        false => Ok(()),
+    }
 }
 
 fn candidate(p: &Promotion<'_>, tags: &dyn Tags) -> Result<String, PromoteError> {
@@ -158,35 +231,26 @@ impl Carried<'_> {
         }
         hook.at(Point::Replaced)?;
         registry.append(What::Done { intent: seq })?;
-        if let Some(backup) = registry.backup(seq) {
-            let _ = std::fs::remove_file(backup);
-        }
+        self.place.drop_backup(seq);
         hook.at(Point::Done)?;
         Ok(Swapped { seq, role, from, to, notes })
     }
 
     /// A note when it had to be written in place.
     fn replace(&self, seq: u64, registry: &mut Registry, hook: &mut Hook<'_>) -> Result<Option<String>, PromoteError> {
-        let (file, fresh) = (&self.place.file, self.place.fresh());
-        let prepared = prepare(&fresh, file, self.after);
+        let file = &self.place.file;
+        let prepared = hook.prepare(file, self.after);
         hook.at(Point::Prepared)?;
         // An editor may have saved since we read.
         if Digest::of_file(file)? != self.intent.file_sha256_before {
             return Err(PromoteError::FileChanged { path: file.clone() });
         }
-        let refused = match prepared {
-            Ok(()) if hook.refuse_rename => true,
-            Ok(()) => rename(&fresh, file)? == Renamed::Refused,
-            Err(e) => return Err(e.into()),
-        };
-        if !refused {
+        if hook.rename(prepared?)? == Renamed::Yes {
             return Ok(None);
         }
-        let _ = std::fs::remove_file(&fresh);
-        let backup = self.place.backup(seq);
-        std::fs::copy(file, &backup).map_err(|e| StoreError::new("backing up to", &backup, e))?;
-        std::fs::File::open(&backup).and_then(|f| f.sync_all()).map_err(|e| StoreError::new("syncing", &backup, e))?;
-        registry.append(What::InPlace { intent: seq, backup })?;
+        let before = std::fs::read(file).map_err(|e| StoreError::new("reading", file, e))?;
+        write_whole(self.place.backup(seq), &before)?;
+        registry.append(What::InPlace { intent: seq })?;
         hook.at(Point::BackedUp)?;
         overwrite(file, self.after)?;
         Ok(Some(format!(
@@ -197,7 +261,6 @@ impl Carried<'_> {
 
     /// Closes the intent if the file is as it was, so that the fault is all that remains.
     fn give_up(&self, seq: u64, registry: &mut Registry, fault: PromoteError) -> PromoteError {
-        let _ = std::fs::remove_file(self.place.fresh());
         let untouched = Digest::of_file(&self.place.file).is_ok_and(|d| d == self.intent.file_sha256_before);
         if untouched || matches!(fault, PromoteError::FileChanged { .. }) {
             // If even this can't be written, the next start closes it.
@@ -208,173 +271,5 @@ impl Carried<'_> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-    use crate::promote::{Rollback, history, recover, rollback};
-
-    pub(crate) const TEXT: &str = "# roles\r\nmodels:\r\n  router:   # ours\r\n    model_name: 'x:v1'   # the one\r\n    options: {num_ctx: 4096}\r\n  other: {model_name: x:v1}\r\n";
-
-    pub(crate) struct Table(pub(crate) HashMap<&'static str, &'static str>);
-    impl Tags for Table {
-        fn digest(&self, model: &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
-            Ok(self.0.get(model).map(|d| d.to_string()))
-        }
-    }
-
-    pub(crate) fn tags() -> Table {
-        Table(HashMap::from([("x:v1", "d1"), ("x:v2", "d2"), ("x:v3", "d3")]))
-    }
-
-    pub(crate) fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("models.yaml");
-        std::fs::write(&path, TEXT).unwrap();
-        (dir, path)
-    }
-
-    pub(crate) fn wish<'a>(from: &'a str, to: &'a str) -> Promotion<'a> {
-        Promotion {
-            role: "router",
-            from,
-            to,
-            decision: Decision::Pass,
-            allow_inconclusive: false,
-            evaluated_file: None,
-            evaluated_digest: None,
-            evidence: serde_json::Map::from_iter([("report".into(), "r.md".into())]),
-        }
-    }
-
-    fn read(path: &Path) -> String {
-        std::fs::read_to_string(path).unwrap()
-    }
-
-    #[test]
-    fn one_scalar_changes_and_back() {
-        let (dir, path) = folder();
-        let done = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap();
-        assert_eq!((done.from.as_str(), done.to.as_str(), done.notes.len()), ("x:v1", "x:v2", 0));
-        assert_eq!(read(&path), TEXT.replacen("'x:v1'", "'x:v2'", 1));
-        let names: Vec<_> =
-            std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        assert_eq!(names.len(), 2, "{names:?}");
-        let h = history(&path, Some("router")).unwrap();
-        assert_eq!(
-            (h.len(), h[0].state.as_str(), h[0].to_digest.as_deref(), &h[0].evidence["report"]),
-            (1, "done", Some("d2"), &"r.md".into())
-        );
-        rollback(&path, &Rollback { role: "router", to: None, force: false }, &tags()).unwrap();
-        assert_eq!(read(&path), TEXT);
-    }
-
-    #[test]
-    fn a_kill_at_any_point_ends_whole() {
-        for in_place in [false, true] {
-            for point in [
-                Point::BeforeIntent,
-                Point::AfterIntent,
-                Point::Prepared,
-                Point::BackedUp,
-                Point::Replaced,
-                Point::Done,
-            ] {
-                if !in_place && point == Point::BackedUp {
-                    continue;
-                }
-                let (dir, path) = folder();
-                let mut hook = Hook { at: &mut |p| p != point, refuse_rename: in_place };
-                let e = promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
-                assert!(matches!(e, PromoteError::Killed(p) if p == point), "{point:?}: {e}");
-                let said = recover(&path).unwrap();
-                let after = TEXT.replacen("'x:v1'", "'x:v2'", 1);
-                let happened = matches!(point, Point::Replaced | Point::Done);
-                assert_eq!(read(&path), if happened { after.as_str() } else { TEXT }, "{point:?}");
-                assert_eq!(
-                    said.len(),
-                    usize::from(!matches!(point, Point::BeforeIntent | Point::Done)),
-                    "{point:?}: {said:?}"
-                );
-                assert!(recover(&path).unwrap().is_empty());
-                let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-                assert_eq!(left.len(), 2, "{point:?}: {left:?}");
-                // The next promotion goes through from wherever it ended.
-                let from = if happened { "x:v2" } else { "x:v1" };
-                promote(&path, &wish(from, "x:v3"), &tags()).unwrap();
-                assert_eq!(read(&path), TEXT.replacen("'x:v1'", "'x:v3'", 1));
-            }
-        }
-    }
-
-    #[test]
-    fn what_moved_meanwhile_stops_it() {
-        let (_dir, path) = folder();
-        let wish_ = wish("x:v1", "x:v2");
-        let stale = Promotion { evaluated_file: Some(Digest::of_bytes(b"older")), ..wish_.clone() };
-        assert!(matches!(promote(&path, &stale, &tags()), Err(PromoteError::FileChanged { .. })));
-        let recreated = Promotion { evaluated_digest: Some("d0"), ..wish_.clone() };
-        assert!(promote(&path, &recreated, &tags()).unwrap_err().to_string().contains("re-created"));
-        assert!(matches!(promote(&path, &wish("x:v1", "x:v9"), &tags()), Err(PromoteError::TagGone { .. })));
-        assert!(
-            promote(&path, &wish("x:v0", "x:v2"), &tags()).unwrap_err().to_string().contains("somebody changed it")
-        );
-        let failed = Promotion { decision: Decision::Inconclusive, ..wish_.clone() };
-        assert!(promote(&path, &failed, &tags()).unwrap_err().to_string().contains("INCONCLUSIVE"));
-        assert_eq!(read(&path), TEXT);
-        // An editor saves between our reading and our renaming.
-        let edited = TEXT.replace("4096", "8192");
-        let mut at = |p| {
-            if p == Point::Prepared {
-                std::fs::write(&path, &edited).unwrap();
-            }
-            true
-        };
-        let e = promote_with(&path, &wish_, &tags(), &mut Hook { at: &mut at, refuse_rename: false }).unwrap_err();
-        assert!(matches!(e, PromoteError::FileChanged { .. }));
-        assert_eq!((read(&path), recover(&path).unwrap().len()), (edited, 0));
-        promote(&path, &Promotion { allow_inconclusive: true, ..failed }, &tags()).unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_stay_links_and_modes_stay() {
-        use std::os::unix::fs::PermissionsExt;
-        let (dir, path) = folder();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        std::fs::create_dir(dir.path().join("conf")).unwrap();
-        let link = dir.path().join("conf/models.yaml");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        promote(&link, &wish("x:v1", "x:v2"), &tags()).unwrap();
-        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert!(read(&path).contains("'x:v2'") && dir.path().join(".tunesmith/registry.jsonl").exists());
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
-    }
-
-    /// A folder that takes no file: as root permissions do not bind, so a folder stands where the new file would.
-    #[test]
-    fn a_folder_that_takes_no_file_leaves_everything() {
-        let (dir, path) = folder();
-        std::fs::create_dir(dir.path().join(".models.yaml.tunesmith-new")).unwrap();
-        let e = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap_err();
-        assert!(e.to_string().contains(".models.yaml.tunesmith-new"), "{e}");
-        assert_eq!((read(&path).as_str(), recover(&path).unwrap().len()), (TEXT, 0));
-        assert!(history(&path, None).unwrap()[0].state.starts_with("not done: writing"));
-        // No state folder can be made: nothing at all is written.
-        let (dir, path) = folder();
-        std::fs::write(dir.path().join(".tunesmith"), "a file").unwrap();
-        assert!(promote(&path, &wish("x:v1", "x:v2"), &tags()).is_err());
-        assert_eq!(read(&path), TEXT);
-    }
-
-    #[test]
-    fn two_at_once_are_one_after_the_other() {
-        let (_dir, path) = folder();
-        let place = Place::of(&path).unwrap();
-        let held = place.lock().unwrap();
-        let e = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap_err();
-        assert!(e.to_string().contains("another tunesmith"), "{e}");
-        drop(held);
-        promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap();
-    }
-}
+#[path = "swap_tests.rs"]
+pub(super) mod tests;

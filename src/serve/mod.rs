@@ -60,8 +60,10 @@ impl Server {
         }
         for folder in ["blobs", "manifests"] {
             let path = store.join(folder);
-            std::fs::create_dir_all(&path).map_err(|e| crate::store::StoreError::new("creating folder", &path, e))?;
+            crate::store::create_folder(&path)?;
         }
+        // What a server that was killed was receiving: blobs, and manifests at most four folders down.
+        crate::store::sweep_tree(store, 5);
         let listener = std::net::TcpListener::bind(address).map_err(|e| ServeError::Listen(address, e))?;
         listener.set_nonblocking(true).map_err(ServeError::Start)?;
         let bound = listener.local_addr().map_err(ServeError::Start)?;

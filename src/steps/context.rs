@@ -88,6 +88,8 @@ impl Context<'_> {
         if !self.models_yaml.exists() {
             return Ok(None);
         }
+        // Answers and state are kept beside the file that a link leads to.
+        crate::store::check_inside(&self.models_yaml)?;
         Ok(Some(ModelsYaml::read(&self.models_yaml)?))
     }
 

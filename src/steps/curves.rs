@@ -6,11 +6,13 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Failure;
-use crate::store::{StoreError, write_whole};
+use crate::store::{read_nofollow, write_whole};
 
 /// (step, value), ascending.
 type Curve = Vec<(f64, f64)>;
 
+/// Of a `metrics.jsonl`.
+const MAX_BYTES: u64 = 1 << 30;
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 200.0;
 
@@ -26,7 +28,8 @@ const CHARTS: [(&str, &[&str]); 5] = [
 /// Writes `training.html` in a training's folder.
 pub fn write(output: &Path) -> Result<(), Failure> {
     let path = output.join("metrics.jsonl");
-    let text = std::fs::read_to_string(&path).map_err(|e| StoreError::new("reading", &path, e))?;
+    let bytes = read_nofollow(&path, MAX_BYTES)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
     let rows: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     write_whole(output.join("training.html"), page(&rows).as_bytes())?;
     Ok(())
@@ -49,7 +52,7 @@ fn page(rows: &[Value]) -> String {
     if let Some(Value::Object(run)) = rows.iter().rev().find(|row| row.get("step").is_none()) {
         out.push_str("<h2>The run</h2>\n<table>\n");
         for (key, value) in run {
-            let _ = writeln!(out, "<tr><td>{key}</td><td>{value}</td></tr>");
+            let _ = writeln!(out, "<tr><td>{}</td><td>{}</td></tr>", escaped(key), escaped(&value.to_string()));
         }
         out.push_str("</table>\n");
     }
@@ -62,10 +65,30 @@ fn epochs(rows: &[Value]) -> String {
     let Some(Value::Object(first)) = of.first() else { return String::new() };
     let mut out = String::from("<h2>Epochs</h2>\n<table>\n");
     for key in first.keys().filter(|key| *key != "step") {
-        let cells: String = of.iter().map(|row| format!("<td>{}</td>", row.get(key).unwrap_or(&Value::Null))).collect();
-        let _ = writeln!(out, "<tr><td>{}</td>{cells}</tr>", key.trim_start_matches("epoch_"));
+        let cells: String = of.iter().map(|row| format!("<td>{}</td>", cell(row, key))).collect();
+        let _ = writeln!(out, "<tr><td>{}</td>{cells}</tr>", escaped(key.trim_start_matches("epoch_")));
     }
     out.push_str("</table>\n");
+    out
+}
+
+fn cell(row: &Value, key: &str) -> String {
+    escaped(&row.get(key).unwrap_or(&Value::Null).to_string())
+}
+
+/// Text of a `metrics.jsonl`, which may be from elsewhere, as text of a page.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
     out
 }
 
@@ -137,5 +160,32 @@ mod tests {
         let epochs = "<tr><td>epoch</td><td>1.0</td><td>2.0</td></tr>\n<tr><td>train_loss</td><td>3.5</td><td>2.0</td></tr>\n<tr><td>num_tokens</td><td>20</td><td>30</td></tr>\n";
         assert!(page.contains(epochs), "{page}");
         assert!(!page.contains("gradient norm") && !page.contains("NaN"), "{page}");
+    }
+
+    #[test]
+    fn nothing_of_a_file_from_elsewhere_is_markup() {
+        const EVIL: &str = r#"<img src=x onerror='alert("1")'>&amp;"#;
+        let dir = tempfile::tempdir().unwrap();
+        let row = |fields: &[(&str, Value)]| {
+            let map: serde_json::Map<_, _> = fields.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+            Value::Object(map).to_string()
+        };
+        let nested = serde_json::json!({EVIL: [EVIL]});
+        let lines = [
+            row(&[("step", 1.into()), ("train_loss", 4.0.into()), (EVIL, EVIL.into())]),
+            row(&[("step", 1.into()), ("epoch_train_loss", EVIL.into()), (&format!("epoch_{EVIL}"), nested.clone())]),
+            row(&[(EVIL, EVIL.into()), ("duration_seconds", nested)]),
+        ];
+        std::fs::write(dir.path().join("metrics.jsonl"), lines.join("\n")).unwrap();
+        write(dir.path()).unwrap();
+        let page = std::fs::read_to_string(dir.path().join("training.html")).unwrap();
+        assert!(!page.contains("<img") && page.contains("&lt;img src=x onerror=&#39;alert("), "{page}");
+        // Every tag that is left is one of ours.
+        let known =
+            ["!doctype", "html", "meta", "title", "style", "h1", "h2", "table", "tr", "td", "svg", "polyline", "p"];
+        for tag in page.split('<').skip(1) {
+            let name = tag.trim_start_matches('/').split(|c: char| !c.is_alphanumeric() && c != '!').next().unwrap();
+            assert!(known.contains(&name.to_lowercase().as_str()), "<{name} in {page}");
+        }
     }
 }

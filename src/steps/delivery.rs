@@ -1,12 +1,13 @@
 //! A GGUF becomes a model in the daemon: Modelfile, upload, candidate, final name.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
-use crate::store::{Digest, write_whole};
+use crate::store::{Digest, Lock, LockWait, write_whole};
 
 /// What a Modelfile of ours needs beside the base.
 #[derive(Clone, Debug)]
@@ -99,12 +100,19 @@ pub fn keep_modelfile(text: &str, (folder, run): (&Path, &Path), name: &str) -> 
     Ok(copy)
 }
 
-/// `name` with the tag that a candidate has until it is proved.
-pub fn candidate_name(name: &str) -> String {
-    match name.rsplit_once(':') {
-        Some((model, tag)) if !tag.contains('/') => format!("{model}:{tag}-candidate"),
-        _ => format!("{name}:latest-candidate"),
-    }
+/// The name of a run's candidate until it is proved: `name`'s model, with the run in the tag, so that no other run
+/// creates its own there meanwhile.
+pub fn candidate_name(name: &str, run: &str) -> String {
+    // Ollama's tags have at most 80 characters; the end of a run's name is its digest.
+    const MAX_TAG: usize = 80;
+    let (model, tag) = match name.rsplit_once(':') {
+        Some((model, tag)) if !tag.contains('/') => (model, tag),
+        _ => (name, "latest"),
+    };
+    let run = run.rsplit('-').next().unwrap_or(run);
+    let end = format!("-candidate-{run}");
+    let tag: String = tag.chars().take(MAX_TAG.saturating_sub(end.len())).collect();
+    format!("{model}:{tag}{end}")
 }
 
 /// What every file and Modelfile made of a base records of it: `base` is the digest of its weights (of a GGUF, the name
@@ -224,10 +232,52 @@ fn upload(context: &mut Context<'_>, client: &Client, path: &Path) -> Result<Dig
     Ok(digest)
 }
 
-/// The proved candidate takes its final name; the candidate's name goes.
-pub fn settle(client: &Client, candidate: &str, name: &str) -> Result<(), Failure> {
+/// A model in the daemon as it was proved.
+#[derive(Clone, Copy, Debug)]
+pub struct Proved<'a> {
+    pub candidate: &'a str,
+    /// Of the manifest behind the candidate's name when its proof began.
+    pub digest: &'a str,
+}
+
+/// The proved candidate takes its final name, `name`; the candidate's name goes. What is copied must be what was proved,
+/// and what the daemon then has under the final name as well: only then is the candidate deleted.
+pub fn settle(client: &Client, proved: Proved<'_>, name: &str) -> Result<(), Failure> {
+    let Proved { candidate, digest } = proved;
+    let now = |name: &str| client.tag(name).map(|tag| tag.map(|t| t.digest));
+    let found = now(candidate)?;
+    if found.as_deref() != Some(digest) {
+        let (was, now) = (short(Some(digest)), short(found.as_deref()));
+        let what = format!("{candidate} is not what was proved (digest {was} then, {now} now); {name} is untouched");
+        return Err(Failure::new(Kind::Proof, what).hint("something else created it meanwhile: start the run again"));
+    }
     client.copy(candidate, name)?;
+    let copied = now(name)?;
+    if copied.as_deref() != Some(digest) {
+        let (was, now) = (short(Some(digest)), short(copied.as_deref()));
+        let what = format!(
+            "the daemon said that it copied {candidate} to {name}, but {name} is not that model (digest {was} expected, {now} found)"
+        );
+        return Err(Failure::new(Kind::Daemon, what)
+            .hint(format!("{candidate} is still there, proved: start the run again to name it")));
+    }
     Ok(client.delete(candidate)?)
+}
+
+fn short(digest: Option<&str>) -> &str {
+    digest.map_or("no model", |d| d.get(..12).unwrap_or(d))
+}
+
+/// One run at a time gives a model to `name` at this daemon, wherever the runs lie.
+pub fn lock_name(context: &mut Context<'_>, client: &Client, name: &str) -> Result<Lock, Failure> {
+    const MAX_WAIT: Duration = Duration::from_secs(60);
+    let key = Digest::of_bytes(format!("{}\n{}", client.host(), crate::config::normalise(name)).as_bytes());
+    let path = context.env.cache_dir().join("locks").join(format!("{}.lock", key.short()));
+    let report = &mut *context.report;
+    let mut announce = |words: &str| report.warn(words);
+    let interrupt = context.interrupt.clone();
+    let mut wait = LockWait { limit: MAX_WAIT, interrupt, announce: Some(&mut announce) };
+    Ok(Lock::acquire_in_cache(path, &mut wait)?)
 }
 
 /// A Modelfile's text, decoded by its byte order mark.
@@ -258,11 +308,92 @@ pub fn check(text: &str) -> Result<Vec<String>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::ollama::Host;
+    use crate::store::Interrupt;
+
     #[test]
-    fn a_candidate_is_a_tag_of_the_same_model() {
-        use super::candidate_name as c;
-        assert_eq!(c("demo-assistant:v1"), "demo-assistant:v1-candidate");
-        assert_eq!(c("support"), "support:latest-candidate");
-        assert_eq!(c("host:5000/ns/support"), "host:5000/ns/support:latest-candidate");
+    fn a_candidate_is_a_tag_of_the_same_model_and_of_one_run() {
+        let c = |name| candidate_name(name, "demo-assistant-v1-0123456789ab");
+        assert_eq!(c("demo-assistant:v1"), "demo-assistant:v1-candidate-0123456789ab");
+        assert_eq!(c("support"), "support:latest-candidate-0123456789ab");
+        assert_eq!(c("host:5000/ns/support"), "host:5000/ns/support:latest-candidate-0123456789ab");
+        let long = c(&format!("x:{}", "v".repeat(80)));
+        assert!(long.len() == 82 && long.ends_with("v-candidate-0123456789ab"), "{long}");
+    }
+
+    /// A daemon that has `models` (name, digest); its copies do what `copies` says.
+    fn daemon(models: &[(&str, &str)], copies: fn(&mut Vec<(String, String)>)) -> (Client, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = Host::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (log, mut models): (_, Vec<_>) =
+            (Arc::clone(&asked), models.iter().map(|(n, d)| ((*n).to_owned(), (*d).to_owned())).collect());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut first, mut length) = (String::new(), 0);
+                reader.read_line(&mut first).unwrap();
+                loop {
+                    let mut line = String::new();
+                    if reader.read_line(&mut line).unwrap_or(0) < 3 {
+                        break;
+                    }
+                    if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                        length = n.trim().parse().unwrap();
+                    }
+                }
+                reader.take(length).read_to_end(&mut Vec::new()).unwrap();
+                let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+                log.lock().unwrap().push(path.clone());
+                let body = match path.as_str() {
+                    "/api/version" => "{\"version\":\"0.34.4\"}".to_owned(),
+                    "/api/tags" => {
+                        let list: Vec<_> = models
+                            .iter()
+                            .map(|(name, digest)| serde_json::json!({"name": name, "model": name, "digest": digest, "size": 1, "modified_at": "", "details": {}}))
+                            .collect();
+                        serde_json::json!({"models": list}).to_string()
+                    }
+                    "/api/copy" => {
+                        copies(&mut models);
+                        String::new()
+                    }
+                    _ => String::new(),
+                };
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                let _ = stream.write_all(format!("{head}{body}").as_bytes());
+            }
+        });
+        (Client::new(host, Interrupt::default()).unwrap(), asked)
+    }
+
+    #[test]
+    fn only_what_was_proved_is_named_and_only_what_was_copied_is_deleted() {
+        const CANDIDATE: Proved<'static> = Proved { candidate: "x:v1-candidate-1", digest: "d1" };
+        let was_asked = |asked: &Arc<Mutex<Vec<String>>>, path: &str| asked.lock().unwrap().iter().any(|p| p == path);
+        // Another model under the candidate's name, or none.
+        for models in [&[("x:v1-candidate-1", "d2")][..], &[]] {
+            let (client, asked) = daemon(models, |_| {});
+            let e = settle(&client, CANDIDATE, "x:v1").unwrap_err();
+            assert!(e.kind == Kind::Proof && e.to_string().contains("x:v1 is untouched"), "{e}");
+            assert!(!was_asked(&asked, "/api/copy") && !was_asked(&asked, "/api/delete"));
+        }
+        // It says 200 and copies nothing, or something else.
+        let copies: [fn(&mut Vec<(String, String)>); 2] = [|_| {}, |m| m.push(("x:v1".into(), "d3".into()))];
+        for copy in copies {
+            let (client, asked) = daemon(&[("x:v1-candidate-1", "d1")], copy);
+            let e = settle(&client, CANDIDATE, "x:v1").unwrap_err();
+            assert!(e.kind == Kind::Daemon && e.to_string().contains("still there"), "{e}");
+            assert!(!was_asked(&asked, "/api/delete"));
+        }
+        let (client, asked) = daemon(&[("x:v1-candidate-1", "d1")], |m| m.push(("x:v1".into(), "d1".into())));
+        settle(&client, CANDIDATE, "x:v1").unwrap();
+        assert!(was_asked(&asked, "/api/delete"));
     }
 }

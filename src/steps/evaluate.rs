@@ -16,7 +16,7 @@ use crate::eval::{
     Rules, Suite,
 };
 use crate::ollama::Client;
-use crate::store::{Digest, Inputs, write_whole};
+use crate::store::{Digest, Inputs, create_folder, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
 pub use suites::{GENERAL, check_suites, suites};
 use suites::{bench, renders};
@@ -92,8 +92,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
             "{v1} is served with another prompt than its base's template writes: both are asked with the latter"
         ));
     }
-    std::fs::create_dir_all(&trial.output)
-        .map_err(|e| crate::store::StoreError::new("creating folder", &trial.output, e))?;
+    create_folder(&trial.output)?;
     let mut cache = kept_answers(context, trial)?;
     let interrupt = context.interrupt.clone();
     let asking =

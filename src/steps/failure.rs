@@ -93,20 +93,70 @@ fn chain(error: &anyhow::Error) -> String {
     })
 }
 
-/// Whether a full disk is behind the error, however many rooms it came through.
-fn disk_full(e: &(dyn std::error::Error + 'static)) -> bool {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    std::iter::successors(Some(e), |e| e.source())
-        .filter_map(|e| e.downcast_ref::<std::io::Error>())
-        .any(|e| matches!(e.kind(), StorageFull | QuotaExceeded))
+/// What the machine ran out of, where that is behind the error, however many modules it passed through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exhausted {
+    Disk,
+    FileSize,
+    Files,
+    Memory,
+}
+
+impl Exhausted {
+    fn behind(e: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        std::iter::successors(Some(e), |e| e.source())
+            .filter_map(|e| e.downcast_ref::<std::io::Error>())
+            .find_map(|e| Self::of(e))
+    }
+
+    fn of(e: &std::io::Error) -> Option<Self> {
+        use std::io::ErrorKind;
+        // EMFILE and ENFILE have no kind of their own in std; the kind of EFBIG may also be an input beyond a limit of ours.
+        const TOO_MANY_FILES: [i32; 2] = [24, 23];
+        match (e.kind(), Self::code(e)) {
+            (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => Some(Self::Disk),
+            (ErrorKind::OutOfMemory, _) => Some(Self::Memory),
+            (ErrorKind::FileTooLarge, Some(_)) => Some(Self::FileSize),
+            (_, Some(code)) if cfg!(unix) && TOO_MANY_FILES.contains(&code) => Some(Self::Files),
+            _ => e.get_ref().and_then(|inner| Self::behind(inner as _)),
+        }
+    }
+
+    /// The system's number, from std's words where a library wrapped the error and kept those alone.
+    fn code(e: &std::io::Error) -> Option<i32> {
+        e.raw_os_error().or_else(|| code_in(&e.to_string()))
+    }
+
+    /// Of an error that keeps its cause as text.
+    fn in_words(words: &str) -> Option<Self> {
+        Self::of(&std::io::Error::from_raw_os_error(code_in(words).filter(|_| cfg!(unix))?))
+    }
+
+    fn hint(self) -> Option<String> {
+        let limit = |what: &str, flag: &str| Some(format!("{what}: raise it (`ulimit {flag}`)"));
+        match self {
+            Self::Disk => None,
+            Self::FileSize => limit("the limit on a file's size is reached", "-f"),
+            Self::Files => limit("the limit on open files is reached", "-n"),
+            Self::Memory => limit("memory is used up, or its limit is reached", "-v"),
+        }
+    }
+}
+
+/// N of std's "(os error N)".
+fn code_in(words: &str) -> Option<i32> {
+    words.split_once("(os error ")?.1.split_once(')')?.0.parse().ok()
 }
 
 /// A file that is to be read and is not there was named by the user: a dataset, a suite, models.yaml.
 fn of_store(e: &StoreError) -> Kind {
     let read = e.action.starts_with("reading") || e.action.starts_with("finding");
-    use std::io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, IsADirectory, NotFound};
+    use std::io::ErrorKind::{FileTooLarge, Interrupted, InvalidData, InvalidInput, IsADirectory, NotFound};
     match e.source.kind() {
-        NotFound | IsADirectory | InvalidData | InvalidInput | FileTooLarge if read => Kind::Input,
+        Interrupted => Kind::Interrupted,
+        NotFound | IsADirectory | InvalidData | FileTooLarge if read => Kind::Input,
+        // A link, a pipe, a folder in the place of a file; a link out of the project.
+        InvalidInput if read || e.action == "opening" || e.action == "writing below" => Kind::Input,
         _ => Kind::Error,
     }
 }
@@ -140,14 +190,16 @@ fn of_overwrite(e: &OverwriteError) -> Kind {
     }
 }
 
-/// `impl From<$error> for Failure` with the kind a closure finds; a full disk is exit code 5 wherever it happens.
+/// `impl From<$error> for Failure` with the kind a closure finds; a full disk or another limit of the machine is exit
+/// code 5 wherever it is met.
 macro_rules! failures {
     ($($error:ty => $kind:expr;)*) => {$(
         impl From<$error> for Failure {
             fn from(e: $error) -> Self {
                 let of: fn(&$error) -> Kind = $kind;
-                let kind = if disk_full(&e) { Kind::Resources } else { of(&e) };
-                Self { kind, error: anyhow::Error::new(e), hint: None }
+                let exhausted = Exhausted::behind(&e).or_else(|| Exhausted::in_words(&e.to_string()));
+                let kind = if exhausted.is_some() { Kind::Resources } else { of(&e) };
+                Self { kind, error: anyhow::Error::new(e), hint: exhausted.and_then(Exhausted::hint) }
             }
         }
     )*};
@@ -162,8 +214,9 @@ impl From<LoraError> for Failure {
             }
             _ => None,
         };
-        let kind = if disk_full(&e) { Kind::Resources } else { Kind::Input };
-        Self { kind, error: anyhow::Error::new(e), hint }
+        let exhausted = Exhausted::behind(&e);
+        let kind = if exhausted.is_some() { Kind::Resources } else { Kind::Input };
+        Self { kind, error: anyhow::Error::new(e), hint: exhausted.and_then(Exhausted::hint).or(hint) }
     }
 }
 
@@ -176,7 +229,10 @@ failures! {
     crate::gguf::GgufError => |_| Kind::Input;
     crate::modelfile::ModelfileError => |_| Kind::Input;
     crate::tokenizer::TokenizerError => |_| Kind::Input;
-    crate::weights::WeightsError => |_| Kind::Input;
+    crate::weights::WeightsError => |e| match e {
+        crate::weights::WeightsError::Changed { .. } => Kind::Resources,
+        _ => Kind::Input,
+    };
     crate::ops::OpsError => |_| Kind::Input;
     crate::serve::ServeError => |_| Kind::Error;
     crate::batch::BatchError => |_| Kind::Input;
@@ -296,10 +352,39 @@ mod tests {
             (cut_short(device()).into(), Kind::Error),
             (memory().into(), Kind::Resources),
             (device().into(), Kind::Error),
+            (store("opening", std::io::ErrorKind::OutOfMemory).into(), Kind::Resources),
+            (
+                EvalError::Store(StoreError::new("opening", "f", std::io::Error::from_raw_os_error(24))).into(),
+                Kind::Resources,
+            ),
+            (store("locking", std::io::ErrorKind::Interrupted).into(), Kind::Interrupted),
+            (store("opening", std::io::ErrorKind::InvalidInput).into(), Kind::Input),
         ];
         for (failure, kind) in cases {
             assert_eq!(failure.kind, kind, "{failure}");
         }
+    }
+
+    #[test]
+    fn a_limit_of_the_process_is_named() {
+        for (code, words) in [(24, "ulimit -n"), (27, "ulimit -f"), (12, "ulimit -v")] {
+            let raw = || std::io::Error::from_raw_os_error(code);
+            let wrapped = std::io::Error::other(StoreError::new("w", "f", raw()));
+            // As tempfile does it: only the kind and the words stay.
+            let worded = std::io::Error::new(raw().kind(), format!("{} at path \"f\"", raw()));
+            for source in [raw(), wrapped, worded] {
+                let failure = Failure::from(StoreError::new("writing", "f", source));
+                assert!(failure.kind == Kind::Resources && failure.to_string().contains(words), "{code}: {failure}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_only_words_by_now_is_known_too() {
+        let raw = std::io::Error::from_raw_os_error(24);
+        let failure = Failure::from(OllamaError::Other(format!("the runtime can't start: {raw}")));
+        assert_eq!((failure.kind, failure.hint.is_some()), (Kind::Resources, true));
+        assert_eq!(Failure::from(OllamaError::Other("(os error x)".into())).kind, Kind::Daemon);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod adapter;
 pub mod bases;
+pub mod clean;
 mod context;
 mod curves;
 mod cuts;

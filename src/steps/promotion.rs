@@ -8,7 +8,7 @@ use crate::config::Role;
 use crate::eval::Decision;
 use crate::ollama::Client;
 use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped};
-use crate::store::Digest;
+use crate::store::{Digest, LockWait};
 
 /// What a promotion is remembered with, beside the verdict.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,15 +39,31 @@ pub fn promote(
         allow_inconclusive: outcome.allow_inconclusive,
         evaluated_file: evidence.read,
         evaluated_digest: Some(outcome.v2_digest.as_str()).filter(|d| !d.is_empty()),
+        replace_read_only: false,
         evidence: if let Value::Object(map) = remembered { map } else { serde_json::Map::new() },
     };
-    let swapped = promote::promote(&context.models_yaml, &promotion, client)?;
+    let path = context.models_yaml.clone();
+    let swapped = waiting(context, |wait| promote::promote(&path, &promotion, client, wait))?;
     said(context, &swapped);
     Ok(swapped)
 }
 
+/// Another promotion takes milliseconds: it is waited for, and Ctrl-C ends the waiting.
+fn waiting<T>(
+    context: &mut Context<'_>,
+    change: impl FnOnce(&mut LockWait<'_>) -> Result<T, promote::PromoteError>,
+) -> Result<T, Failure> {
+    let report = &mut *context.report;
+    let mut announce = |words: &str| report.warn(words);
+    let interrupt = context.interrupt.clone();
+    Ok(change(&mut LockWait { limit: MAX_WAIT, interrupt, announce: Some(&mut announce) })?)
+}
+
+const MAX_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// `tunesmith promote`: by hand. Needs a passed gate on record for this model, or `force`.
 pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> Result<Swapped, Failure> {
+    recover(context)?;
     let roles = context.roles()?.ok_or_else(|| missing(context))?;
     let found = roles.role(role)?;
     let client = context.client()?;
@@ -73,12 +89,16 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
         to,
         decision: Decision::Pass,
         allow_inconclusive: false,
-        evaluated_file: Some(roles.digest),
+        // Nothing was evaluated: the role's own entry is compared when it is replaced, and another promotion that is
+        // being done may change other roles.
+        evaluated_file: None,
         // What was re-created since the look at its digest is refused, too.
         evaluated_digest: passed.map(|_| tag.digest.as_str()),
+        replace_read_only: force,
         evidence: if let Value::Object(map) = evidence { map } else { serde_json::Map::new() },
     };
-    let swapped = promote::promote(&context.models_yaml, &promotion, &client)?;
+    let path = context.models_yaml.clone();
+    let swapped = waiting(context, |wait| promote::promote(&path, &promotion, &client, wait))?;
     said(context, &swapped);
     Ok(swapped)
 }
@@ -108,7 +128,8 @@ pub fn record_gate(context: &mut Context<'_>, role: &str, model: &str, outcome: 
 pub fn rollback(context: &mut Context<'_>, role: &str, to: Option<&str>, force: bool) -> Result<Swapped, Failure> {
     there(context)?;
     let client = context.client()?;
-    let swapped = promote::rollback(&context.models_yaml, &Rollback { role, to, force }, &client)?;
+    let (path, back) = (context.models_yaml.clone(), Rollback { role, to, force });
+    let swapped = waiting(context, |wait| promote::rollback(&path, &back, &client, wait))?;
     said(context, &swapped);
     Ok(swapped)
 }
@@ -118,7 +139,7 @@ pub fn history(context: &Context<'_>, role: Option<&str>) -> Result<Vec<Change>,
     Ok(promote::history(&context.models_yaml, role)?)
 }
 
-/// A swap that was interrupted is finished or reverted at the next start, and said.
+/// A swap that was interrupted is finished or reverted, and said, before anything that changes models.yaml.
 pub fn recover(context: &mut Context<'_>) -> Result<(), Failure> {
     if context.models_yaml.exists() {
         for note in promote::recover(&context.models_yaml)? {

@@ -12,7 +12,7 @@ use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
 use crate::model::{Came, Model, Sampling};
-use crate::store::{Digest, Identity, MAX_TEXT, read_regular, write_whole};
+use crate::store::{Digest, Identity, MAX_TEXT, read_regular, write_cached};
 
 /// The prompts that ship; disjoint from every suite (tested).
 const SHIPPED: &str = include_str!("../../data/general/replay.jsonl");
@@ -259,5 +259,5 @@ fn read_cache(context: &mut Context<'_>, base: &Base) -> Result<BTreeMap<String,
 
 fn write_cache(context: &Context<'_>, base: &Base, known: &BTreeMap<String, String>) -> Result<(), Failure> {
     let text = serde_json::to_vec_pretty(known).map_err(|e| Failure::new(super::Kind::Error, e))?;
-    Ok(write_whole(cache_path(context, base), &text)?)
+    Ok(write_cached(cache_path(context, base), &text)?)
 }

@@ -2,6 +2,7 @@
 
 mod changed;
 mod ground;
+mod places;
 mod registered;
 
 use std::collections::BTreeMap;
@@ -161,6 +162,7 @@ impl Way<'_> {
             return Ok(Adapter::load(&folder, self.base.weights.config())?);
         }
         let started = Instant::now();
+        self.base.weights.check_length()?;
         let (model, given) = setup::model(context, self.config, &self.base)?;
         let set: TrainingSet =
             training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
@@ -207,6 +209,7 @@ impl Way<'_> {
             return Ok((path.clone(), Digest::of_file(&path)?));
         }
         let started = Instant::now();
+        self.base.weights.check_length()?;
         let mut lineage = delivery::lineage(&self.base);
         let own = [
             ("name", self.config.output_model_name.clone()),
@@ -266,7 +269,12 @@ impl Way<'_> {
     fn same_as_v1(&self, role: &Role) -> bool {
         let v1 = self.v1(role);
         crate::config::same_model(v1, &self.config.model_to_fine_tune)
-            || self.client.show(v1).ok().flatten().is_some_and(|s| s.from.ends_with(&self.base.weights_digest().blob_name()))
+            || self
+                .client
+                .show(v1)
+                .ok()
+                .flatten()
+                .is_some_and(|s| s.from.ends_with(&self.base.weights_digest().blob_name()))
     }
 }
 

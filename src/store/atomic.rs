@@ -1,10 +1,11 @@
 //! A file appears whole or not at all: temporary file in the same folder, fsync, rename, fsync of the folder.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
+use super::files::create_folder;
+use super::{StoreError, temp};
 
 /// A file being written beside its final name; nothing is at that name until [`WholeFile::finish`].
 #[derive(Debug)]
@@ -14,16 +15,22 @@ pub struct WholeFile {
 }
 
 impl WholeFile {
-    /// Creates parent folders and the temporary file.
+    /// Creates parent folders (none through a link out of the project) and the temporary file.
     pub fn create(target: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let target = target.as_ref().to_path_buf();
-        let folder = folder_of(&target);
+        create_folder(&folder_of(target.as_ref()))?;
+        Self::in_folder(target.as_ref())
+    }
+
+    /// As [`Self::create`], in the program's own cache, whose place the environment names, links included.
+    pub fn create_in_cache(target: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let folder = folder_of(target.as_ref());
         std::fs::create_dir_all(&folder).map_err(|e| StoreError::new("creating folder", &folder, e))?;
-        let temp = tempfile::Builder::new()
-            .prefix(".tunesmith-")
-            .suffix(".partial")
-            .tempfile_in(&folder)
-            .map_err(|e| StoreError::new("creating a temporary file in", &folder, e))?;
+        Self::in_folder(target.as_ref())
+    }
+
+    fn in_folder(target: &Path) -> Result<Self, StoreError> {
+        let (target, folder) = (target.to_path_buf(), folder_of(target));
+        let temp = temp::file_in(&folder).map_err(|e| StoreError::new("creating a temporary file in", &folder, e))?;
         Ok(Self { temp: BufWriter::with_capacity(1 << 20, temp), target })
     }
 
@@ -32,13 +39,14 @@ impl WholeFile {
         self.temp.get_ref().path()
     }
 
-    /// Flushes, fsyncs and renames to the final name.
+    /// Flushes, fsyncs and renames to the final name. A link at that name is replaced, not followed.
     pub fn finish(self) -> Result<(), StoreError> {
         let target = self.target;
         let fault = |e| StoreError::new("writing", &target, e);
         let temp = self.temp.into_inner().map_err(|e| fault(e.into_error()))?;
-        let mode = std::fs::metadata(&target).ok().map(|m| m.permissions());
-        set_mode(temp.as_file(), mode).map_err(fault)?;
+        if let Some(replaced) = std::fs::symlink_metadata(&target).ok().filter(Metadata::is_file) {
+            become_like(temp.as_file(), &replaced).map_err(fault)?;
+        }
         temp.as_file().sync_all().map_err(fault)?;
         temp.persist(&target).map_err(|e| fault(e.error))?;
         sync_folder(&folder_of(&target))
@@ -64,7 +72,16 @@ impl Seek for WholeFile {
 /// Writes `bytes` to `path` whole.
 pub fn write_whole(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), StoreError> {
     let path = path.as_ref();
-    let mut file = WholeFile::create(path)?;
+    write_to(WholeFile::create(path)?, path, bytes)
+}
+
+/// As [`write_whole`], in the program's own cache.
+pub fn write_cached(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), StoreError> {
+    let path = path.as_ref();
+    write_to(WholeFile::create_in_cache(path)?, path, bytes)
+}
+
+fn write_to(mut file: WholeFile, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     file.write_all(bytes).map_err(|e| StoreError::new("writing", path, e))?;
     file.finish()
 }
@@ -76,15 +93,21 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// A new file gets 0644 (a temporary file is 0600); an existing one keeps its mode.
+/// A file that replaces another keeps its mode and, where we may give files away, its owner. (A new one has the mode
+/// that the umask left it.)
 #[cfg(unix)]
-fn set_mode(file: &File, existing: Option<std::fs::Permissions>) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(existing.unwrap_or_else(|| std::fs::Permissions::from_mode(0o644)))
+fn become_like(file: &File, replaced: &Metadata) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let now = file.metadata()?;
+    if (now.uid(), now.gid()) != (replaced.uid(), replaced.gid()) {
+        // Only root may; for anybody else the owner is who writes, as with any editor.
+        let _ = fchown(file, Some(replaced.uid()), Some(replaced.gid()));
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(replaced.permissions().mode() & 0o777))
 }
 
 #[cfg(not(unix))]
-fn set_mode(_: &File, _: Option<std::fs::Permissions>) -> std::io::Result<()> {
+fn become_like(_: &File, _: &Metadata) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -113,6 +136,27 @@ mod tests {
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         write_whole(&path, b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_at_the_name_is_replaced_and_a_mode_is_kept() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("theirs"), "theirs").unwrap();
+        symlink(at("theirs"), at("link")).unwrap();
+        write_whole(at("link"), b"ours").unwrap();
+        assert_eq!(std::fs::read_to_string(at("theirs")).unwrap(), "theirs");
+        assert!(!std::fs::symlink_metadata(at("link")).unwrap().is_symlink());
+        std::fs::set_permissions(at("link"), std::fs::Permissions::from_mode(0o640)).unwrap();
+        write_whole(at("link"), b"again").unwrap();
+        assert_eq!(std::fs::metadata(at("link")).unwrap().permissions().mode() & 0o777, 0o640);
+        // What the umask gives to a file that anybody creates.
+        std::fs::write(at("plain"), "").unwrap();
+        write_whole(at("whole"), b"").unwrap();
+        let mode = |name| std::fs::metadata(at(name)).unwrap().permissions().mode();
+        assert_eq!(mode("whole"), mode("plain"));
     }
 
     #[test]

@@ -1,22 +1,30 @@
-//! The ground: whole-file writes, digests, locks, the names inside a run folder, interruption.
+//! Files on disk: whole-file writes, temporary files and their removal, digests, locks, the names inside a run folder,
+//! interruption.
 
 mod atomic;
 mod digest;
+mod files;
 mod identity;
 mod inputs;
 mod interrupt;
 mod lock;
 mod regular;
 mod run;
+mod temp;
 
-pub use atomic::{WholeFile, write_whole};
+pub use atomic::{WholeFile, write_cached, write_whole};
 pub use digest::{Digest, HashingWriter};
+pub use files::{
+    OpenFor, check_inside, check_state_folder, check_writable, create_folder, create_state_folder, is_inner,
+    open_nofollow, read_nofollow,
+};
 pub use identity::Identity;
 pub use inputs::{Inputs, OverwriteError};
 pub use interrupt::Interrupt;
-pub use lock::Lock;
+pub use lock::{Lock, LockWait};
 pub use regular::{MAX_TEXT, read_regular, read_text};
 pub use run::{RunDir, StepRecord};
+pub use temp::{Leftover, TempFolder, leftovers, remove_leftover, sweep, sweep_tree};
 
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Digest, Lock, StoreError, write_whole};
+use super::{Digest, Lock, StoreError, is_inner, read_nofollow, sweep_tree, write_whole};
 
 const FORMAT: u32 = 1;
 /// A manifest is a few KiB; more is not one of ours.
@@ -42,6 +42,8 @@ impl RunDir {
     /// Opens `runs/<id>`, creating it when absent. A manifest of another format is refused.
     pub fn open(root: &Path, id: &str) -> Result<Self, StoreError> {
         let lock = Lock::acquire(root.join(".lock"))?;
+        // What a start of this run that was killed left: in its own folders (`gguf`, `final`, `eval`, …).
+        sweep_tree(root, 2);
         let manifest = match read_manifest(&root.join("manifest.json"))? {
             Some(found) => found,
             None => Manifest {
@@ -75,7 +77,8 @@ impl RunDir {
         }
         for (name, digest) in &record.outputs {
             let path = self.root.join(name);
-            if !path.is_file() || Digest::of_file(&path)? != *digest {
+            // The manifest lies in the project: what it names elsewhere is not read.
+            if !is_inner(Path::new(name)) || !path.is_file() || Digest::of_file(&path)? != *digest {
                 return Ok(false);
             }
         }
@@ -126,15 +129,9 @@ impl StepRecord {
 fn read_manifest(path: &Path) -> Result<Option<Manifest>, StoreError> {
     let fault = |e| StoreError::new("reading", path, e);
     let bad = |what: String| fault(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
-    match std::fs::metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(fault(e)),
-        Ok(m) if m.len() > MAX_MANIFEST => return Err(bad(format!("{} bytes: no manifest of tunesmith's", m.len()))),
-        Ok(_) => {}
-    }
-    let text = std::fs::read_to_string(path).map_err(fault)?;
+    let Some(bytes) = read_nofollow(path, MAX_MANIFEST)? else { return Ok(None) };
     let manifest: Manifest =
-        serde_json::from_str(&text).map_err(|e| bad(format!("{e}; move the run's folder away to start it anew")))?;
+        serde_json::from_slice(&bytes).map_err(|e| bad(format!("{e}; move the run's folder away to start it anew")))?;
     if manifest.format != FORMAT {
         return Err(bad(format!(
             "format {}, this tunesmith writes {FORMAT}; move the run's folder away",

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::adamw::Moments;
 use super::engine::Work;
 use super::identity::Identity;
-use super::retention::{self, UNFINISHED};
+use super::retention;
 use super::watch::Watch;
 use super::{Event, TrainError, metrics, moments_file};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
-use crate::store::{Digest, StoreError, write_whole};
+use crate::store::{Digest, StoreError, TempFolder, write_whole};
 
 const FORMAT: u32 = 2;
 const STATE: &str = "state.json";
@@ -268,16 +268,14 @@ pub(super) fn clear(output: &Path) -> Result<(), TrainError> {
 /// A folder being filled beside its final name.
 #[derive(Debug)]
 pub(super) struct WholeFolder {
-    work: tempfile::TempDir,
+    work: TempFolder,
     target: PathBuf,
 }
 
 impl WholeFolder {
     pub(super) fn create(target: &Path) -> Result<Self, TrainError> {
         let parent = target.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(parent).map_err(|e| StoreError::new("creating folder", parent, e))?;
-        let fault = |e| StoreError::new("creating a temporary folder in", parent, e);
-        let work = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent).map_err(fault)?;
+        let work = TempFolder::create_in(parent)?;
         Ok(Self { work, target: target.to_path_buf() })
     }
 
@@ -289,27 +287,14 @@ impl WholeFolder {
     pub(super) fn finish(self) -> Result<(), TrainError> {
         let Self { work, target } = self;
         let fault = |e| StoreError::new("writing", &target, e);
-        readable(work.path()).map_err(fault)?;
         if target.exists() {
             // Moved aside first: removing takes longer than renaming, and can be interrupted.
             let aside = retention::aside(&target);
             std::fs::rename(&target, &aside).map_err(fault)?;
-            std::fs::rename(work.path(), &target).map_err(fault)?;
+            work.rename_to(&target).map_err(fault)?;
             return std::fs::remove_dir_all(&aside).map_err(fault).map_err(TrainError::from);
         }
-        std::fs::rename(work.path(), &target).map_err(fault)?;
+        work.rename_to(&target).map_err(fault)?;
         Ok(())
     }
-}
-
-/// A temporary folder is its maker's alone.
-#[cfg(unix)]
-fn readable(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn readable(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `metrics.jsonl`: a JSON object a line; those of an optimiser step have `step` and `train_loss`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::TrainError;
-use crate::store::{StoreError, write_whole};
+use crate::store::{OpenFor, StoreError, open_nofollow, read_nofollow, write_whole};
+
+/// A line a step: a million steps are some hundred MiB.
+const MAX_BYTES: u64 = 1 << 30;
 
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -21,14 +24,12 @@ impl Metrics {
     /// was `evaluated`: what stands after them, a torn last line too, is done again.
     pub(super) fn open(output: &Path, (step, evaluated): (u64, bool)) -> Result<Self, TrainError> {
         let path = output.join("metrics.jsonl");
-        let kept = match std::fs::read(&path) {
-            Ok(bytes) if step > 0 => kept(&bytes, step, evaluated),
-            Ok(_) => String::new(),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(e) => return Err(StoreError::new("reading", &path, e).into()),
+        let kept = match step {
+            0 => String::new(),
+            _ => kept(&read_nofollow(&path, MAX_BYTES)?.unwrap_or_default(), step, evaluated),
         };
         write_whole(&path, kept.as_bytes())?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(|e| StoreError::new("opening", &path, e))?;
+        let file = open_nofollow(&path, OpenFor::Append)?;
         Ok(Self { file, path })
     }
 
@@ -42,7 +43,7 @@ impl Metrics {
 
 /// Whether the last training that wrote `metrics.jsonl` in `output` came to its end: then its summary is the last line.
 pub(super) fn finished(output: &Path) -> bool {
-    let text = std::fs::read(output.join("metrics.jsonl")).unwrap_or_default();
+    let text = read_nofollow(&output.join("metrics.jsonl"), MAX_BYTES).ok().flatten().unwrap_or_default();
     let last = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     serde_json::from_slice::<Value>(last).is_ok_and(|line| line.get("duration_seconds").is_some())
 }

@@ -20,7 +20,7 @@ mod trial;
 mod watch;
 
 pub use checkpoint::{Left, folder as checkpoint_folder, left};
-pub use retention::sweep;
+pub use retention::{Interrupted, interrupted, sweep};
 pub use schedule::steps;
 pub use trial::{Course, Trial, Tried, largest, seconds};
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::TrainError;
 use super::checkpoint::{folder, steps_in};
-use crate::store::StoreError;
+use crate::store::{self, Leftover, StoreError};
 
 /// What is being made or removed beside the checkpoints is named so until it is done.
-pub(super) const UNFINISHED: &str = ".tunesmith-train-";
+const UNFINISHED: &str = ".tunesmith-train-";
 /// And then so, with its name, what something new is about to replace.
 const REPLACED: &str = "old-";
 
@@ -24,6 +24,8 @@ pub fn sweep(output: &Path) -> Result<(), TrainError> {
     if !output.is_dir() {
         return Ok(());
     }
+    store::check_inside(output)?;
+    store::sweep(output);
     for entry in std::fs::read_dir(output).map_err(fault)? {
         let entry = entry.map_err(fault)?;
         let name = entry.file_name();
@@ -37,6 +39,26 @@ pub fn sweep(output: &Path) -> Result<(), TrainError> {
         .map_err(fault)?;
     }
     Ok(())
+}
+
+/// The output of a training that was killed.
+#[derive(Clone, Debug)]
+pub struct Interrupted {
+    pub folder: PathBuf,
+    pub leftovers: Vec<Leftover>,
+}
+
+/// Folders below `root`, at most `depth` levels, in which [`sweep`] has something to do; links are not followed.
+pub fn interrupted(root: &Path, depth: usize) -> Vec<Interrupted> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    let folders = entries.filter_map(Result::ok).filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
+    let (left, below): (Vec<PathBuf>, Vec<PathBuf>) = folders
+        .map(|e| e.path())
+        .partition(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(UNFINISHED)));
+    let leftovers: Vec<_> = left.into_iter().map(Leftover::of).collect();
+    let own = (!leftovers.is_empty()).then(|| Interrupted { folder: root.to_path_buf(), leftovers });
+    let deeper = if depth > 0 { below } else { Vec::new() };
+    own.into_iter().chain(deeper.iter().flat_map(|folder| interrupted(folder, depth - 1))).collect()
 }
 
 /// Removes the oldest checkpoints beyond `limit`, never `best` nor `newest`. What is newer than that is no part of this

@@ -33,6 +33,8 @@ pub enum WeightsError {
     Store(#[from] crate::store::StoreError),
     #[error(transparent)]
     Gguf(#[from] crate::gguf::GgufError),
+    #[error("{}: the file was cut or extended while it was in use; restore it, then start again", path.display())]
+    Changed { path: PathBuf },
     #[error("{}: {reason}", path.display())]
     Bad { path: PathBuf, reason: String },
     #[error("{}: the architecture {found:?} is not one tunesmith can train: {known}", path.display())]

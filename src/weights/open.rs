@@ -85,6 +85,18 @@ impl Weights {
         Ok(Self(Arc::new(Opened { path, config, source: Source::Hf(files.maps), places, names, checked })))
     }
 
+    /// Refuses a file that somebody cut or extended since it was opened; for the start of a stage that reads all of it.
+    pub fn check_length(&self) -> Result<(), WeightsError> {
+        let changed = match &self.0.source {
+            Source::Gguf(gguf) => (!gguf.is_whole()).then(|| gguf.path()),
+            Source::Hf(maps) => maps.iter().find(|(_, map)| !map.is_whole()).map(|(path, _)| path.as_path()),
+        };
+        match changed {
+            Some(path) => Err(WeightsError::Changed { path: path.to_path_buf() }),
+            None => Ok(()),
+        }
+    }
+
     /// The GGUF file or the folder.
     pub fn path(&self) -> &Path {
         &self.0.path

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tunesmith::config::Env;
 use tunesmith::eval::Decision;
 use tunesmith::ollama::{Client, Create};
-use tunesmith::promote::{PromoteError, Promotion, Rollback, promote, rollback};
+use tunesmith::promote::{PromoteError, Promotion, Rollback, Swapped};
 use tunesmith::steps::evaluate::{Outcome, Wishes, alone};
 use tunesmith::steps::{Context, Silent};
-use tunesmith::store::Interrupt;
+use tunesmith::store::{Interrupt, LockWait};
 
 use crate::daemon;
 
@@ -119,6 +119,14 @@ fn answers_are_compared_by_the_roles_embedding_model() {
     }
 }
 
+fn promote(path: &Path, promotion: &Promotion<'_>, client: &Client) -> Result<Swapped, PromoteError> {
+    tunesmith::promote::promote(path, promotion, client, &mut LockWait::none())
+}
+
+fn rollback(path: &Path, back: &Rollback<'_>, client: &Client) -> Result<Swapped, PromoteError> {
+    tunesmith::promote::rollback(path, back, client, &mut LockWait::none())
+}
+
 #[test]
 fn the_swap_watches_the_daemons_tags() {
     let daemon = daemon::newest();
@@ -137,6 +145,7 @@ fn the_swap_watches_the_daemons_tags() {
         allow_inconclusive: false,
         evaluated_file: None,
         evaluated_digest: digest,
+        replace_read_only: false,
         evidence: serde_json::Map::new(),
     };
     let refused = promote(&models_yaml, &promotion(Decision::Fail, None), &client).unwrap_err();

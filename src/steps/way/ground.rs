@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::{Inputs, Options, Step, Way, changed};
+use super::{Inputs, Options, Step, Way, changed, places};
 use crate::base::{Base, Source};
-use crate::config::{Delivery, Role, RunConfig};
+use crate::config::{Delivery, ModelsYaml, Role, RunConfig};
 use crate::dataset::Record;
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
@@ -31,6 +31,7 @@ pub(super) fn open<'a>(
     let (role, why_no_role) = find_role(context, config)?;
     let roles = context.roles()?;
     roles.iter().flat_map(|r| &r.warnings).for_each(|w| context.report.warn(w));
+    places::check(context, config, options, role.as_ref())?;
     data::say_notes(context, &dataset);
     let (records, held_out) = records(context, config, role.as_ref(), &base, dataset.records)?;
     if let Some(role) = &role {
@@ -57,8 +58,7 @@ pub(super) fn open<'a>(
         changed::since_last(config, &prefix(config), &inputs)?.iter().for_each(|words| context.report.note(words));
     }
     context.report.note(&format!("run: {}", run.root().display()));
-    let served_by = roles.as_ref().map(|r| r.roles_of_model(&config.output_model_name)).unwrap_or_default();
-    let served_by = served_by.iter().map(|r| r.name.clone()).collect();
+    let served_by = roles.as_ref().map(|r| names_served_by(r, &config.output_model_name)).unwrap_or_default();
     let roles_file = roles.map(|r| r.digest);
     let way = Way {
         config,
@@ -80,6 +80,15 @@ pub(super) fn open<'a>(
     way.check(context)?;
     write_whole(way.run.path("run.yaml"), config.to_yaml().as_bytes())?;
     Ok(way)
+}
+
+/// The roles that `model` serves, as models.yaml is now: another run may have promoted since this one began.
+pub(super) fn roles_served_by(context: &Context<'_>, model: &str) -> Result<Vec<String>, Failure> {
+    Ok(context.roles()?.map(|roles| names_served_by(&roles, model)).unwrap_or_default())
+}
+
+fn names_served_by(roles: &ModelsYaml, model: &str) -> Vec<String> {
+    roles.roles_of_model(model).iter().map(|r| r.name.clone()).collect()
 }
 
 fn check_delivery(client: &Client, config: &RunConfig, base: &Base) -> Result<(), Failure> {

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::{Inputs, Step, Way, inputs};
+use super::{Inputs, Step, Way, ground, inputs, places};
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::steps::{Context, Failure, Kind, data, delivery, prove};
-use crate::store::{Digest, write_whole};
+use crate::store::{Digest, is_inner, read_nofollow, write_whole};
 
 const FILE: &str = "registered.json";
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The model that a run proved and registered, as its folder keeps it.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -24,7 +25,9 @@ pub struct Registered {
 impl Registered {
     /// None where the run has registered nothing yet.
     pub fn of_run(run: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(run.join(FILE)).ok()?).ok()
+        let found: Self = serde_json::from_slice(&read_nofollow(&run.join(FILE), MAX_BYTES).ok()??).ok()?;
+        // The run's folder may be anybody's: a file elsewhere is none of it.
+        is_inner(Path::new(&found.file)).then_some(found)
     }
 }
 
@@ -66,10 +69,9 @@ impl Way<'_> {
         let text = delivery::modelfile(&self.base, &self.wishes(exported))?;
         let mut proved = name.clone();
         if !standing {
-            // Beside the runs: `Modelfiles/` in the user's folder, the demo's in its own.
-            let beside = self.config.runs_dir.parent().unwrap_or(Path::new("")).join("Modelfiles");
+            let beside = places::modelfiles(self.config);
             delivery::keep_modelfile(&text, (&beside, &self.run.path("Modelfile")), name)?;
-            proved = delivery::candidate_name(name);
+            proved = delivery::candidate_name(name, self.run.id());
             delivery::register(context, &self.client, &text, (Path::new(""), &proved))?;
         }
         if self.options.until == Step::Register {
@@ -77,6 +79,9 @@ impl Way<'_> {
             return Ok(false);
         }
         let started = Instant::now();
+        self.base.weights.check_length()?;
+        // What the proof is about, whatever comes to have the name meanwhile.
+        let asked = self.client.tag(&proved)?.map(|t| t.digest).unwrap_or_default();
         let file = Modelfile::parse(&text)?;
         let wishes = prove::Wishes {
             model: &proved,
@@ -101,16 +106,30 @@ impl Way<'_> {
             return Err(Failure::new(Kind::Proof, format!("the proof failed, {fault}"))
                 .hint(format!("{left}; all numbers: {}", numbers.display())));
         }
-        if !standing {
-            delivery::settle(&self.client, &proved, name)?;
+        if standing {
+            self.still(name, &asked)?;
+        } else {
+            let _lock = delivery::lock_name(context, &self.client, name)?;
+            self.served_by = ground::roles_served_by(context, name)?;
+            self.refuse_live_name(&context.models_yaml)?;
+            delivery::settle(&self.client, delivery::Proved { candidate: &proved, digest: &asked }, name)?;
         }
-        let tag = self.client.tag(name)?.map(|t| t.digest).unwrap_or_default();
+        let tag = asked;
         let inside = exported.strip_prefix(self.run.root()).unwrap_or(exported).display().to_string();
         let json = serde_json::to_vec_pretty(&Registered { tag, file: inside, made_of })
             .map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path(FILE), &json)?;
         self.run.record("prove", proved_by, &["proof.json", FILE], started.elapsed())?;
         Ok(!standing)
+    }
+
+    /// What was proved again must be what the daemon still has.
+    fn still(&self, name: &str, digest: &str) -> Result<(), Failure> {
+        match self.client.tag(name)? {
+            Some(tag) if tag.digest == digest => Ok(()),
+            _ => Err(Failure::new(Kind::Proof, format!("{name} was replaced while it was being proved"))
+                .hint("start the run again")),
+        }
     }
 
     /// A role that is served by the output's name already would get the new model before any gate. Where the daemon has

@@ -1,0 +1,39 @@
+//! Where a run writes, looked at before its first step: what takes hours must not end at a folder that takes no file.
+
+use std::path::{Path, PathBuf};
+
+use super::{Options, Step};
+use crate::config::{Role, RunConfig};
+use crate::promote;
+use crate::steps::{Context, Failure};
+use crate::store::check_writable;
+
+/// `Modelfiles/` beside the runs: in the user's folder, the demo's in its own.
+pub(super) fn modelfiles(config: &RunConfig) -> PathBuf {
+    config.runs_dir.parent().unwrap_or(Path::new("")).join("Modelfiles")
+}
+
+/// Every folder that the run comes to write in, up to its last step.
+pub(super) fn check(
+    context: &Context<'_>,
+    config: &RunConfig,
+    options: &Options,
+    role: Option<&Role>,
+) -> Result<(), Failure> {
+    let hint = "nothing was done yet: make it writable, or name another place";
+    let mut folders = vec![config.runs_dir.clone()];
+    if options.until >= Step::Train {
+        folders.push(config.output.join("final"));
+    }
+    if options.until >= Step::Register {
+        folders.push(modelfiles(config));
+    }
+    for folder in folders {
+        check_writable(&folder).map_err(|e| Failure::from(e).hint(hint))?;
+    }
+    if options.until >= Step::Eval && role.is_some() {
+        let swapped = options.until == Step::Promote;
+        promote::check_place(&context.models_yaml, swapped).map_err(|e| Failure::from(e).hint(hint))?;
+    }
+    Ok(())
+}
