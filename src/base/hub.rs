@@ -9,8 +9,7 @@ use super::shortcuts::{self, Shortcut};
 const MIRRORS: [&str; 2] = ["unsloth", "mlx-community"];
 
 /// What such copies append to a model's name.
-const FORMATS: [&str; 8] =
-    ["-unsloth-bnb-4bit", "-bnb-4bit", "-gguf", "-4bit", "-8bit", "-bf16", "-fp8", "-mlx"];
+const FORMATS: [&str; 8] = ["-unsloth-bnb-4bit", "-bnb-4bit", "-gguf", "-4bit", "-8bit", "-bf16", "-fp8", "-mlx"];
 
 /// `owner/name` as the hub allows it: no tag, no path.
 pub fn is_id(name: &str) -> bool {
@@ -67,7 +66,9 @@ mod tests {
         for id in ["Qwen/Qwen2.5-1.5B-Instruct", "unsloth/X", "a/b"] {
             assert!(is_id(id), "{id}");
         }
-        for other in ["qwen2.5:0.5b", "user/model:v1", "a/b/c", "./a", "../a", "a/", "/a", "dir/x.gguf", "a b/c", "qwen3"] {
+        for other in
+            ["qwen2.5:0.5b", "user/model:v1", "a/b/c", "./a", "../a", "a/", "/a", "dir/x.gguf", "a b/c", "qwen3"]
+        {
             assert!(!is_id(other), "{other}");
         }
     }
@@ -81,7 +82,8 @@ mod tests {
         assert_eq!(name("unsloth/Qwen3-0.6B-unsloth-bnb-4bit"), Some("qwen3:0.6b"));
         assert_eq!(name("HuggingFaceTB/SmolLM2-135M-Instruct"), Some("smollm2:135m"));
         // Another model of the same last name, a base model, an unknown one.
-        for id in ["someone/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B", "unsloth/X", "Qwen/Qwen2.5-1.5B-Instruct-4bit"] {
+        for id in ["someone/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B", "unsloth/X", "Qwen/Qwen2.5-1.5B-Instruct-4bit"]
+        {
             assert_eq!(name(id), None, "{id}");
         }
     }

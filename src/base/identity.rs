@@ -19,7 +19,8 @@ const CAP: u64 = 256 << 20;
 /// Config and tokenizer of a Hugging Face folder.
 pub(super) fn of_folder(folder: &Path) -> Result<Identity, BaseError> {
     let mut identity = Identity::default();
-    identity.set(Identity::CONFIG, files(folder, &["config.json", "generation_config.json"], &["torch_dtype", "dtype"])?);
+    identity
+        .set(Identity::CONFIG, files(folder, &["config.json", "generation_config.json"], &["torch_dtype", "dtype"])?);
     let tokenizer = [
         "tokenizer.json",
         "tokenizer_config.json",
@@ -37,7 +38,8 @@ pub(super) fn of_folder(folder: &Path) -> Result<Identity, BaseError> {
 /// Config and tokenizer of a GGUF: the metadata of its architecture and of its tokenizer.
 pub(super) fn of_gguf(gguf: &Gguf) -> Identity {
     let arch = gguf.architecture().unwrap_or_default().to_owned();
-    let config = |key: &str| key == "general.architecture" || key.strip_prefix(&arch).is_some_and(|k| k.starts_with('.'));
+    let config =
+        |key: &str| key == "general.architecture" || key.strip_prefix(&arch).is_some_and(|k| k.starts_with('.'));
     let tokenizer = |key: &str| key.starts_with("tokenizer.") && !key.starts_with("tokenizer.chat_template");
     let mut identity = Identity::default();
     for (part, belongs) in [

@@ -116,7 +116,9 @@ impl Base {
     pub fn template_note(&self) -> Option<String> {
         const USED: &str = "trained and served is the chat template of its file";
         if let Some(renderer) = &self.renderer {
-            return Some(format!("{USED}; Ollama's RENDERER {renderer}, which it uses for the base, is not: it has no text to compare"));
+            return Some(format!(
+                "{USED}; Ollama's RENDERER {renderer}, which it uses for the base, is not: it has no text to compare"
+            ));
         }
         let fault = self.template.verify_go(self.go_template.as_ref()?).err()?;
         Some(format!("{USED}; the TEMPLATE that Ollama uses for the base differs from it and is not: {fault}"))

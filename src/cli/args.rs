@@ -220,6 +220,9 @@ pub struct Demo {
     /// Threads to compute with (all cores if left out)
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -248,6 +251,9 @@ pub struct Run {
     /// The role that may come to use the model (the one that uses the base or has come to use the model, if left out)
     #[arg(long)]
     pub role: Option<String>,
+    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
     #[command(flatten)]
     pub flags: Flags,
 }
@@ -474,6 +480,9 @@ pub struct Eval {
     /// Threads of the daemon's answers (its own choice if left out)
     #[arg(long)]
     pub num_thread: Option<u64>,
+    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
 }
 
 #[derive(Debug, Subcommand)]

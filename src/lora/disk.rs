@@ -145,7 +145,8 @@ fn parse(said: &LoraConfig, layout: Layout, bytes: &[u8], model: &ModelConfig) -
     let file = SafeTensors::deserialize(bytes).map_err(|e| fault(format!("is no whole safetensors file ({e})")))?;
     let (mut a, mut b) = (Half::new(), Half::new());
     for (name, tensor) in file.iter() {
-        let (id, half) = key(layout, name).filter(|(id, _)| id.layer < model.layers).ok_or_else(|| unknown(name, model))?;
+        let (id, half) =
+            key(layout, name).filter(|(id, _)| id.layer < model.layers).ok_or_else(|| unknown(name, model))?;
         let ((rows, cols), rank) = (model.shape(id.site), said.rank_of(id));
         let (shape, side) = if half == 'A' { ([rank, cols], &mut a) } else { ([rows, rank], &mut b) };
         let expected = if layout == Layout::Mlx { [shape[1], shape[0]] } else { shape };

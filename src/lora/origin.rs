@@ -112,9 +112,11 @@ mod tests {
         origin.save(dir.path()).unwrap();
         assert_eq!(Origin::read(dir.path()).unwrap(), Some(origin));
         let text = std::fs::read_to_string(dir.path().join(ORIGIN)).unwrap();
-        for (from, to, said) in
-            [("\"format\": 1", "\"format\": 9", "format 9"), ("\"weights\"", "\"config\"", "damaged"), ("{", "", "damaged")]
-        {
+        for (from, to, said) in [
+            ("\"format\": 1", "\"format\": 9", "format 9"),
+            ("\"weights\"", "\"config\"", "damaged"),
+            ("{", "", "damaged"),
+        ] {
             std::fs::write(dir.path().join(ORIGIN), text.replacen(from, to, 1)).unwrap();
             let e = Origin::read(dir.path()).unwrap_err().to_string();
             assert!(e.contains(said) && e.contains(ORIGIN), "{e}");
@@ -129,8 +131,7 @@ mod tests {
         std::fs::write(folder.join("adapter_model.safetensors"), b"adapter").unwrap();
         let manifest = |adapter: &[u8]| {
             let inputs = serde_json::json!({"base": Digest::of_bytes(b"w").to_string()});
-            let outputs =
-                serde_json::json!({"final/adapter_model.safetensors": Digest::of_bytes(adapter).to_string()});
+            let outputs = serde_json::json!({"final/adapter_model.safetensors": Digest::of_bytes(adapter).to_string()});
             let text = serde_json::json!({"steps": {"train": {"inputs": inputs, "outputs": outputs}}});
             std::fs::write(dir.path().join("manifest.json"), text.to_string()).unwrap();
             weights_in_manifest(&folder).unwrap()

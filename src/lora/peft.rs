@@ -29,9 +29,15 @@ const REFUSED: [(&str, &str); 17] = [
     ("target_parameters", MERGE),
     ("layer_replication", "PEFT does not merge replicated layers: train it again without"),
     ("fan_in_fan_out", MERGE),
-    ("alora_invocation_tokens", "it applies to a part of each prompt only, so that it can't be merged: train it again without"),
+    (
+        "alora_invocation_tokens",
+        "it applies to a part of each prompt only, so that it can't be merged: train it again without",
+    ),
     ("megatron_config", RETRAIN),
-    ("arrow_config", "a router chooses among adapters for each token, so that it can't be merged: give one of its adapters"),
+    (
+        "arrow_config",
+        "a router chooses among adapters for each token, so that it can't be merged: give one of its adapters",
+    ),
     ("kasa_config", MERGE),
     ("monteclora_config", MERGE),
     ("corda_config", MERGE),

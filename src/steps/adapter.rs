@@ -66,7 +66,8 @@ fn of_manifest(folder: &Path, weights: Digest, base: &Base) -> Option<(String, S
 /// An adapter of another program: only names and shapes can be compared.
 fn unknown(context: &mut Context<'_>, folder: &Path, base: &Base) -> Result<(), Failure> {
     let place = folder.display();
-    let unverified = format!("{place} does not record the digest of its base: that it is {} can't be verified", base.name);
+    let unverified =
+        format!("{place} does not record the digest of its base: that it is {} can't be verified", base.name);
     match lora::base_name(folder) {
         Ok(name) if !same_name(&name, base) => {
             context.report.warn(&format!("{unverified}, and it names another one, {name}"));

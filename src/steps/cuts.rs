@@ -57,12 +57,21 @@ mod tests {
             crate::batch::Example { ids: vec![1, 2], mask: vec![false, true], line: 1, cut: 0, distilled: false };
         let encoded = Encoded { examples: vec![example; 30], cuts: (1..=25).map(|n| cut(n, n > 23)).collect() };
         let lines = said("training", &encoded, 64);
-        for words in
-            ["23 of 30 sequences", "max_seq_len 64", "230 tokens", "92 of them trained", "46 turns", "line 20, and 3 more"]
-        {
+        for words in [
+            "23 of 30 sequences",
+            "max_seq_len 64",
+            "230 tokens",
+            "92 of them trained",
+            "46 turns",
+            "line 20, and 3 more",
+        ] {
             assert!(lines[0].contains(words), "{words} not in {}", lines[0]);
         }
-        assert!(lines[1].contains("2 sequences are left out") && lines[1].contains("(line 24, line 25)"), "{}", lines[1]);
+        assert!(
+            lines[1].contains("2 sequences are left out") && lines[1].contains("(line 24, line 25)"),
+            "{}",
+            lines[1]
+        );
         assert!(said("x", &Encoded { cuts: vec![], ..encoded }, 64).is_empty());
     }
 }

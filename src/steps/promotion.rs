@@ -169,6 +169,7 @@ mod tests {
             models_yaml_said: true,
             seed: None,
             force: false,
+            parallel: None,
             interrupt: Interrupt::default(),
             report,
         }

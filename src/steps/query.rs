@@ -43,7 +43,12 @@ pub fn user(prompt: &str) -> Message {
 }
 
 /// An adapter's folder or a run's folder answers natively; any other name is the daemon's.
-pub fn open(context: &mut Context<'_>, model: &str, base_said: Option<&str>, threads: usize) -> Result<Answering, Failure> {
+pub fn open(
+    context: &mut Context<'_>,
+    model: &str,
+    base_said: Option<&str>,
+    threads: usize,
+) -> Result<Answering, Failure> {
     let path = Path::new(model);
     if !path.is_dir() {
         return Ok(Answering::Daemon { client: context.client()?, model: model.to_owned() });

@@ -168,7 +168,11 @@ fn compute(config: &RunConfig) -> ops::Compute {
 
 /// The base, resident for this training, and the adapter that it begins from, where one is given. Ctrl-C is heard between
 /// the base's layers.
-pub fn model(context: &mut Context<'_>, config: &RunConfig, base: &Base) -> Result<(Model, Option<Adapter<Hf>>), Failure> {
+pub fn model(
+    context: &mut Context<'_>,
+    config: &RunConfig,
+    base: &Base,
+) -> Result<(Model, Option<Adapter<Hf>>), Failure> {
     let given = match &config.from_adapter {
         Some(folder) => Some(super::adapter::load(context, folder, base)?),
         None => None,

@@ -222,7 +222,8 @@ pub fn add_base(inputs: &mut BTreeMap<String, String>, identity: &Identity) {
 /// What a training reads, beside the adapter that it begins from (see [`earlier::check_adapter`]).
 pub fn files_read(config: &RunConfig, base: &Base) -> Result<Inputs, Failure> {
     let mut inputs = base.inputs();
-    let datasets = [("the dataset", Some(&config.dataset_path)), ("the evaluation dataset", config.eval_dataset.as_ref())];
+    let datasets =
+        [("the dataset", Some(&config.dataset_path)), ("the evaluation dataset", config.eval_dataset.as_ref())];
     for (what, paths) in datasets {
         for file in dataset::expand(paths.map_or(&[], |p| &p.0))? {
             inputs.add(what, &file);

@@ -266,7 +266,12 @@ impl Way<'_> {
     fn same_as_v1(&self, role: &Role) -> bool {
         let v1 = self.v1(role);
         crate::config::same_model(v1, &self.config.model_to_fine_tune)
-            || self.client.show(v1).ok().flatten().is_some_and(|s| s.from.ends_with(&self.base.weights_digest().blob_name()))
+            || self
+                .client
+                .show(v1)
+                .ok()
+                .flatten()
+                .is_some_and(|s| s.from.ends_with(&self.base.weights_digest().blob_name()))
     }
 }
 

@@ -60,11 +60,9 @@ impl Inputs {
         let id = file_id(output);
         let same = |input: &&Input| input.path == real || (id.is_some() && id == input.file);
         match self.0.iter().find(same) {
-            Some(input) => Err(OverwriteError::Input {
-                what: input.what,
-                input: input.said.clone(),
-                output: output.to_path_buf(),
-            }),
+            Some(input) => {
+                Err(OverwriteError::Input { what: input.what, input: input.said.clone(), output: output.to_path_buf() })
+            }
             None => Ok(()),
         }
     }
@@ -89,11 +87,9 @@ impl Inputs {
     fn refuse_inside(&self, folder: &Path) -> Result<(), OverwriteError> {
         let real = real_path(folder)?;
         match self.0.iter().find(|input| !input.folder && input.path.starts_with(&real)) {
-            Some(input) => Err(OverwriteError::Input {
-                what: input.what,
-                input: input.said.clone(),
-                output: folder.to_path_buf(),
-            }),
+            Some(input) => {
+                Err(OverwriteError::Input { what: input.what, input: input.said.clone(), output: folder.to_path_buf() })
+            }
             None => Ok(()),
         }
     }

@@ -171,8 +171,7 @@ fn an_adapter_finds_its_base_from_any_folder() {
     let named = config["base_model_name_or_path"].as_str().unwrap();
     assert_eq!(Path::new(named), place.path("base").canonicalize().unwrap());
     std::fs::create_dir(place.path("deep")).unwrap();
-    let mut query =
-        place.command(&["query", "hello", "--model", "../o/final", "--max-tokens", "2", "--threads", "1"]);
+    let mut query = place.command(&["query", "hello", "--model", "../o/final", "--max-tokens", "2", "--threads", "1"]);
     Ended::of(&query.current_dir(place.path("deep")).output().unwrap()).says(0, &[]);
     // Where it was moved, the remedy is one that helps.
     std::fs::rename(place.path("base"), place.path("moved")).unwrap();
@@ -257,7 +256,8 @@ fn an_adapter_of_mlx_lm_is_exported() {
     let place = Place::new();
     copied(QWEN2.folder().path(), place.path("base"));
     // lora_a is (in, rank), lora_b (rank, out); the tune is scale · lora_bᵀ · lora_aᵀ.
-    let (a, b): (Vec<u8>, Vec<u8>) = ([0.5f32; 128].map(f32::to_le_bytes).concat(), [0.25f32; 128].map(f32::to_le_bytes).concat());
+    let (a, b): (Vec<u8>, Vec<u8>) =
+        ([0.5f32; 128].map(f32::to_le_bytes).concat(), [0.25f32; 128].map(f32::to_le_bytes).concat());
     let name = |half: &str| format!("model.layers.1.self_attn.q_proj.lora_{half}");
     let view = |shape: Vec<usize>, bytes| {
         safetensors::tensor::TensorView::new(safetensors::tensor::Dtype::F32, shape, bytes).unwrap()
@@ -357,7 +357,10 @@ fn gguf(place: &Place, jinja: bool) -> PathBuf {
 #[test]
 fn the_same_weights_with_another_entry_in_the_store_are_another_base() {
     let place = Place::new();
-    let place = { let models = place.path("models"); place.with("OLLAMA_MODELS", models) };
+    let place = {
+        let models = place.path("models");
+        place.with("OLLAMA_MODELS", models)
+    };
     let file = gguf(&place, true);
     let of = |layers: &[(&str, &str)]| {
         store(&place, &file, layers);
@@ -383,7 +386,10 @@ fn the_same_weights_with_another_entry_in_the_store_are_another_base() {
 #[test]
 fn a_template_that_changed_is_named_and_trained_again() {
     let place = Place::new();
-    let place = { let models = place.path("models"); place.with("OLLAMA_MODELS", models) };
+    let place = {
+        let models = place.path("models");
+        place.with("OLLAMA_MODELS", models)
+    };
     place.write("d.jsonl", DATA);
     let file = gguf(&place, false);
     let config = format!(
@@ -407,12 +413,16 @@ fn a_template_that_changed_is_named_and_trained_again() {
 #[test]
 fn a_template_of_ollama_that_differs_from_the_files_is_said() {
     let place = Place::new();
-    let place = { let models = place.path("models"); place.with("OLLAMA_MODELS", models) };
+    let place = {
+        let models = place.path("models");
+        place.with("OLLAMA_MODELS", models)
+    };
     place.write("d.jsonl", DATA);
     let file = gguf(&place, true);
     let preview = || place.run(&["data", "preview", "d.jsonl", "--base-model", STORED]);
     store(&place, &file, &[("template", &chatml("ROBOT"))]);
-    let said = ["trained and served is the chat template of its file", "the TEMPLATE that Ollama uses for the base differs"];
+    let said =
+        ["trained and served is the chat template of its file", "the TEMPLATE that Ollama uses for the base differs"];
     preview().says(0, &said);
     let config = format!(
         "model_to_fine_tune: {STORED}\ndataset_path: d.jsonl\noutput_model_name: t\nmax_steps: 1\nlora_rank: 2\n\

@@ -29,6 +29,7 @@ mod program;
 mod qwen;
 mod refused;
 mod resume;
+mod server;
 mod shapes;
 mod survival;
 mod thinking;

@@ -108,7 +108,7 @@ fn trained(weights: &Weights, run: &Json, seed: &str, out: &Path) -> (Vec<StepMe
         weights,
         model: &model,
         base_name: "tiny",
-            origin: None,
+        origin: None,
         tokenizer_files: &[],
         train: &data,
         eval: &[],

@@ -44,7 +44,15 @@ impl Place {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunesmith"));
         command.args(args).current_dir(self.dir.path());
-        for name in ["OLLAMA_MODELS", "TUNESMITH_CACHE", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "CI"] {
+        for name in [
+            "OLLAMA_MODELS",
+            "TUNESMITH_CACHE",
+            "XDG_CACHE_HOME",
+            "HF_HOME",
+            "HF_HUB_CACHE",
+            "HUGGINGFACE_HUB_CACHE",
+            "CI",
+        ] {
             command.env_remove(name);
         }
         command.env("HOME", self.dir.path()).env("NO_COLOR", "1");

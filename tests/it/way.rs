@@ -37,14 +37,9 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
     assert_eq!((&proof["passed"], &proof["kind"]), (&json!(true), &json!("proved")));
     let legs: Vec<_> = proof["legs"].as_array().unwrap().iter().map(|l| l["name"].as_str().unwrap()).collect();
     assert_eq!(legs, ["prompt", "exported", "served"]);
-    for file in [
-        "run.yaml",
-        "Modelfile",
-        "manifest.json",
-        "metrics.jsonl",
-        "final/adapter_config.json",
-        "eval/summary.md",
-    ] {
+    for file in
+        ["run.yaml", "Modelfile", "manifest.json", "metrics.jsonl", "final/adapter_config.json", "eval/summary.md"]
+    {
         assert!(place.path(run).join(file).is_file(), "{file}");
     }
     assert!(place.path("configs/.tunesmith/answers").is_dir());

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn what_changed_is_named_part_by_part() {
-        let before = [("base", "1"), ("base/chat_template", "t"), ("base/weights", "w"), ("config", "c"), ("trained", "d")];
+        let before =
+            [("base", "1"), ("base/chat_template", "t"), ("base/weights", "w"), ("config", "c"), ("trained", "d")];
         let said = |change: &[(&str, &str)]| {
             let mut now = inputs(&before);
             now.extend(inputs(change));
@@ -87,8 +88,10 @@ mod tests {
             "the base's chat template and tokenizer, the training options"
         );
         assert_eq!(said(&[("base/system", "s"), ("trained", "with s")]), "the base's SYSTEM prompt");
-        assert_eq!(said(&[("trained", "e"), ("from_adapter/adapter_config.json", "a")]),
-            "the training data, the adapter that training begins from");
+        assert_eq!(
+            said(&[("trained", "e"), ("from_adapter/adapter_config.json", "a")]),
+            "the training data, the adapter that training begins from"
+        );
         let old = |base| words(&record(inputs(&[("base", base)])), &inputs(&[("base", "1"), ("base/weights", "w")]));
         assert!(old("w").contains("0.1.0"), "{}", old("w"));
         assert_eq!(old("v"), "the base's weight file");
