@@ -211,3 +211,56 @@ pub async fn watched(limits: Limits, ConnectInfo(busy): ConnectInfo<Busy>, reque
         Body::from_stream(stream)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use futures_util::stream::unfold;
+    use tokio::io::AsyncWriteExt;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// A body without an end is dropped when its client does not read, and the place is free for the next one.
+    #[test]
+    fn an_endless_answer_that_is_not_read_ends() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let second = Duration::from_secs(1);
+            let limits = Limits { connections: 1, idle: second, stalled: second };
+            // Closed once the body is dropped.
+            let (body, mut dropped) = mpsc::channel::<()>(1);
+            let endless = move || {
+                let body = body.clone();
+                async move {
+                    Body::from_stream(unfold(body, |body| async move {
+                        Some((Ok::<_, std::convert::Infallible>(Bytes::from_static(&[b'x'; 65_536])), body))
+                    }))
+                }
+            };
+            let routes = Router::new()
+                .route("/", get(endless))
+                .route("/short", get(|| async { "short" }))
+                .layer(axum::middleware::from_fn(move |busy, request, next| watched(limits, busy, request, next)));
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let service = routes.into_make_service_with_connect_info::<Busy>();
+            let server = tokio::spawn(async move { axum::serve(Limited::new(listener, limits), service).await });
+            let mut unread = TcpStream::connect(address).await.unwrap();
+            unread.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+            // The second one waits for its place, and gets it although the first client stays.
+            let mut next = TcpStream::connect(address).await.unwrap();
+            next.write_all(b"GET /short HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+            let mut answer = Vec::new();
+            let read = tokio::io::AsyncReadExt::read_to_end(&mut next, &mut answer);
+            // It ends by itself, since no further request is sent.
+            tokio::time::timeout(20 * second, read).await.unwrap().unwrap();
+            assert!(answer.ends_with(b"short"), "{}", String::from_utf8_lossy(&answer));
+            server.abort();
+            drop(server.await);
+            assert!(tokio::time::timeout(20 * second, dropped.recv()).await.unwrap().is_none());
+            drop(unread);
+        });
+    }
+}
