@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("model", &["lora", "ops", "weights"]),
     ("train", &["batch", "lora", "model", "ops", "store", "weights"]),
     ("export", &["gguf", "lora", "ops", "store", "tokenizer", "weights"]),
-    ("serve", &["chat", "gguf", "modelfile", "ollama", "store", "tokenizer", "weights"]),
+    ("serve", &["chat", "gguf", "model", "modelfile", "ollama", "store", "tokenizer", "weights"]),
     ("proof", &["base", "chat", "export", "gguf", "lora", "model", "ollama", "store", "tokenizer", "weights"]),
     ("eval", &["chat", "dataset", "store"]),
     ("promote", &["config", "eval", "ollama", "store"]),

@@ -230,6 +230,9 @@ pub struct Demo {
     /// Threads to compute with (all cores if left out)
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -264,6 +267,9 @@ pub struct Run {
     /// Folder of the runs (the config's, else runs)
     #[arg(long, value_name = "DIR")]
     pub runs_dir: Option<PathBuf>,
+    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
     #[command(flatten)]
     pub flags: Flags,
 }
@@ -490,6 +496,9 @@ pub struct Eval {
     /// Threads of the daemon's answers (its own choice if left out)
     #[arg(long)]
     pub num_thread: Option<u64>,
+    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
 }
 
 #[derive(Debug, Subcommand)]

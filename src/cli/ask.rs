@@ -174,6 +174,7 @@ pub fn bases(context: &mut Context<'_>, command: &Bases, json: bool) -> Result<(
 }
 
 pub fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Failure> {
+    context.parallel = args.parallel.map(usize::from);
     let wishes = demo::Wishes {
         dir: args.dir.clone(),
         embedded: args.embedded,
@@ -221,6 +222,7 @@ pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Fail
     };
     let (config, purpose) = run_config(args.config.as_deref(), args.resume.as_deref(), said, Some(Purpose::Run))?;
     context.adopt(&config)?;
+    context.parallel = args.parallel.map(usize::from);
     if args.dry_run {
         say::plan(&plan::plan(context, &config, purpose)?, json);
         return Ok(0);
@@ -261,6 +263,7 @@ pub fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Fa
 }
 
 pub fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result<u8, Failure> {
+    context.parallel = args.parallel.map(usize::from);
     let wishes = evaluate::Wishes {
         role: args.role.clone(),
         suites: args.suite.clone(),

@@ -64,6 +64,7 @@ pub fn main() -> ExitCode {
         models_yaml: cli.common.models_yaml.clone().unwrap_or_else(|| "configs/models.yaml".into()),
         seed: cli.common.seed,
         force: forced(&cli.command),
+        parallel: None,
         env,
         interrupt,
         report: &mut screen,

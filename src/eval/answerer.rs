@@ -62,6 +62,16 @@ pub trait Answerer {
     /// that answers badly.
     fn warm_up(&mut self, model: &str) -> Result<(), Cause>;
     fn ask(&mut self, question: &Question) -> Result<Reply, Cause>;
+    /// Asks several questions. Calls `on` with the index of the question and its reply, in the order in which the replies
+    /// arrive; once it returns false, no further question is sent. The default asks one after the other.
+    fn ask_many(&mut self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
+        for (index, question) in questions.iter().enumerate() {
+            let reply = self.ask(question);
+            if !on(index, reply) {
+                return;
+            }
+        }
+    }
     /// The system text the model is served with, where we have to say it; None: it has none, or the daemon says it.
     fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause>;
     /// What the model is now (its manifest's digest): part of a kept answer's key, and read again after the arm.

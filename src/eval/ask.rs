@@ -135,8 +135,8 @@ pub fn ask_all(
         if kept < planned.len() {
             inquiry.answerer.warm_up(model).map_err(|source| stopped(model, source))?;
         }
-        for (index, p) in planned.iter().enumerate() {
-            let (reply, was_kept) = inquiry.answer(p)?;
+        inquiry.answer(&planned, &mut |index, reply, was_kept| {
+            let p = &planned[index];
             let bench = &asking.benches[p.bench];
             let case = &bench.suite.cases[p.case];
             on_event(&Event::Answered {
@@ -150,7 +150,7 @@ pub fn ask_all(
             });
             let answers = &mut answers[p.bench][p.case];
             if arm == Arm::Base { answers.base.push(reply) } else { answers.tuned.push(reply) }
-        }
+        })?;
         let after = inquiry.digest(model)?;
         if after != before {
             return Err(EvalError::ModelChanged { model: model.to_owned(), before, after });
@@ -159,6 +159,28 @@ pub fn ask_all(
         on_event(&Event::ArmDone { arm });
     }
     Ok(Asked { answers, base_digest, tuned_digest })
+}
+
+/// Answers that arrive in any order, passed on in the order of the plan.
+struct InOrder<'a> {
+    /// The reply, and whether it was kept.
+    waiting: Vec<Option<(Reply, bool)>>,
+    next: usize,
+    each: &'a mut dyn FnMut(usize, Reply, bool),
+}
+
+impl InOrder<'_> {
+    fn take(&mut self, index: usize, reply: Reply) {
+        self.waiting[index] = Some((reply, false));
+        self.pass_on();
+    }
+
+    fn pass_on(&mut self) {
+        while let Some((reply, kept)) = self.waiting.get_mut(self.next).and_then(Option::take) {
+            (self.each)(self.next, reply, kept);
+            self.next += 1;
+        }
+    }
 }
 
 /// Who is asked, and what is known already.
@@ -175,35 +197,73 @@ impl Inquiry<'_> {
         self.answerer.digest(model).map_err(|source| stopped(model, source))
     }
 
-    /// The answer, and whether it was kept.
-    fn answer(&mut self, p: &Planned) -> Result<(Reply, bool), EvalError> {
-        if let Some(answer) = self.cache.get(&p.key) {
-            self.answered += 1;
-            return Ok((Reply::Answer(answer.clone()), true));
+    /// Calls `each` with every planned question's index, its reply and whether it was kept, in the order of the plan. A new
+    /// answer is kept first.
+    fn answer(&mut self, planned: &[Planned], each: &mut dyn FnMut(usize, Reply, bool)) -> Result<(), EvalError> {
+        let kept = |p: &Planned| self.cache.get(&p.key).map(|answer| (Reply::Answer(answer.clone()), true));
+        let mut replies = InOrder { waiting: planned.iter().map(kept).collect(), next: 0, each };
+        let mut open: Vec<usize> = (0..planned.len()).filter(|&i| replies.waiting[i].is_none()).collect();
+        self.answered += planned.len() - open.len();
+        replies.pass_on();
+        // What cut one answer off need not cut the next: a failure is asked again. A model's own fault comes again.
+        for last in [false, true] {
+            open = self.round(planned, &open, last, &mut replies)?;
         }
-        let mut reply = self.ask(&p.question)?;
-        // What cut one answer off need not cut the next; a model's own fault comes again.
-        if reply.is_failure() {
-            reply = self.ask(&p.question)?;
-        }
-        if let Reply::Answer(answer) = &reply
-            && !reply.is_failure()
-        {
-            self.cache.put(p.key, answer)?;
-            self.answered += 1;
-        }
-        Ok((reply, false))
+        Ok(())
     }
 
-    fn ask(&mut self, question: &Question) -> Result<Reply, EvalError> {
-        let interrupted = EvalError::Interrupted { answers: self.answered };
-        if self.interrupt.raised() {
-            return Err(interrupted);
+    /// Asks these questions; returns those that failed and are not taken so yet.
+    fn round(
+        &mut self,
+        planned: &[Planned],
+        open: &[usize],
+        last: bool,
+        replies: &mut InOrder<'_>,
+    ) -> Result<Vec<usize>, EvalError> {
+        let (mut failed, mut asked, mut fault) = (Vec::new(), 0, None);
+        let Some(first) = open.first() else { return Ok(failed) };
+        let model = &planned[*first].question.model;
+        let (interrupt, cache, answered) = (self.interrupt, &mut *self.cache, &mut self.answered);
+        if interrupt.raised() {
+            return Err(EvalError::Interrupted { answers: *answered });
         }
-        self.answerer.ask(question).map_err(|source| match self.interrupt.raised() {
-            true => interrupted,
-            false => stopped(&question.model, source),
-        })
+        let questions: Vec<&Question> = open.iter().map(|&i| &planned[i].question).collect();
+        self.answerer.ask_many(&questions, &mut |at, reply| {
+            asked += 1;
+            let taken = match reply {
+                Err(_) if interrupt.raised() => Err(EvalError::Interrupted { answers: *answered }),
+                Err(source) => Err(stopped(model, source)),
+                Ok(reply) if reply.is_failure() && !last => {
+                    failed.push(open[at]);
+                    Ok(())
+                }
+                Ok(reply) => {
+                    let put = match &reply {
+                        Reply::Answer(answer) if !reply.is_failure() => {
+                            *answered += 1;
+                            cache.put(planned[open[at]].key, answer).map_err(EvalError::from)
+                        }
+                        _ => Ok(()),
+                    };
+                    replies.take(open[at], reply);
+                    put
+                }
+            };
+            if let Err(e) = taken {
+                fault.get_or_insert(e);
+            } else if asked < questions.len() && interrupt.raised() {
+                fault.get_or_insert(EvalError::Interrupted { answers: *answered });
+            }
+            fault.is_none()
+        });
+        match fault {
+            Some(fault) => Err(fault),
+            None if asked < questions.len() => Err(stopped(model, "not every question was answered".into())),
+            None => {
+                failed.sort_unstable();
+                Ok(failed)
+            }
+        }
     }
 
     fn plan(&mut self, asking: &Asking<'_>, model: &str) -> Result<Vec<Planned>, EvalError> {

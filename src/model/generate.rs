@@ -107,7 +107,7 @@ struct Take {
 }
 
 impl<O: Ops> Decoder<O> {
-    fn cache(&self, rows: usize) -> Cache<O> {
+    pub(super) fn cache(&self, rows: usize) -> Cache<O> {
         let len = rows * self.config().kv_heads * self.config().head_dim;
         let bufs = || (0..self.layers.len()).map(|_| self.ops.buf(len)).collect();
         Cache { keys: bufs(), values: bufs(), rows: Vec::new() }

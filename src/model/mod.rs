@@ -9,6 +9,7 @@ mod head;
 mod packed;
 mod place;
 mod room;
+mod session;
 mod taught;
 
 use crate::lora::{Adapter, Stored};
@@ -20,6 +21,7 @@ use place::offered;
 pub use place::{Found, Place};
 pub use room::Room;
 use room::widened_bytes;
+pub use session::{Begun, SequenceId, Session};
 pub use taught::MOST as TAUGHT_KEPT;
 
 #[derive(Debug, thiserror::Error)]

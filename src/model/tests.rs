@@ -1,6 +1,7 @@
 mod compute_tests;
 mod device_tests;
 mod generation_tests;
+mod session_tests;
 mod speed_tests;
 mod ways_tests;
 

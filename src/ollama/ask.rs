@@ -190,6 +190,7 @@ impl Answer {
             self.load = time(reply.load_duration);
             self.prompt_eval = time(reply.prompt_eval_duration);
             self.eval = time(reply.eval_duration);
+            self.engine = reply.engine;
         }
     }
 }

@@ -14,6 +14,9 @@ use super::wire::{
 use super::{Capabilities, Create, Host, ModelName, OllamaError, Show, Tag, Version};
 use crate::store::{Digest, Interrupt};
 
+/// Requests that are sent at the same time at most, whatever a server says.
+pub const MOST_PARALLEL: usize = 64;
+
 /// Blocking client (its runtime is inside); every call can be interrupted.
 #[derive(Debug)]
 pub struct Client {
@@ -36,9 +39,13 @@ impl Client {
 
     /// `/api/version`, as the daemon says it. An HTTP server that is no Ollama is an error.
     pub fn version(&self) -> Result<Version, OllamaError> {
+        Ok(Version::parse(&self.version_response()?.version))
+    }
+
+    fn version_response(&self) -> Result<VersionResponse, OllamaError> {
         let out = Outgoing::get("/api/version");
         match self.way.call::<VersionResponse>(&out) {
-            Ok(v) => Ok(Version::parse(&v.version)),
+            Ok(v) => Ok(v),
             Err(OllamaError::Said { status, message, .. }) => {
                 Err(self.way.not_ollama(&out, &format!("{status} {message}")))
             }
@@ -48,7 +55,8 @@ impl Client {
 
     /// What the daemon can do. Older than 0.12.11 is refused; 0.0.0 (self-built) is asked whether it takes adapters.
     pub fn capabilities(&self) -> Result<Capabilities, OllamaError> {
-        let version = self.version()?;
+        let said = self.version_response()?;
+        let version = Version::parse(&said.version);
         if version.is_unknown() {
             let takes = self.takes_adapters()?;
             return Ok(Capabilities::of(version, takes));
@@ -56,7 +64,10 @@ impl Client {
         if version.numbers() < OLDEST {
             return Err(OllamaError::TooOld { host: self.host().to_string(), found: version.text });
         }
-        Ok(Capabilities::of(version, false))
+        Ok(Capabilities {
+            parallel: said.parallel.map(|n| n.clamp(1, MOST_PARALLEL)),
+            ..Capabilities::of(version, false)
+        })
     }
 
     /// A create that can't succeed: its name is none. Daemons that refuse adapters say so before they look at the name.

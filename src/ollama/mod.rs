@@ -22,7 +22,7 @@ mod stored_tests;
 #[cfg(test)]
 mod test_server;
 
-pub use client::Client;
+pub use client::{Client, MOST_PARALLEL};
 pub use error::OllamaError;
 pub use host::Host;
 pub use name::ModelName;
@@ -90,6 +90,11 @@ pub struct TokenLogprob {
     pub top: Vec<(Vec<u8>, f64)>,
 }
 
+/// The option with which the embedded server is asked to compute an answer by another implementation than the native engine.
+pub const ENGINE_OPTION: &str = "engine";
+/// That implementation: candle-transformers' quantised models.
+pub const SECOND_ENGINE: &str = "candle-transformers";
+
 /// An answer; `done` false: its stream ended early, cut by the transport, or by a daemon that gave up on it (a loop, bytes
 /// that are no UTF-8). The two look alike.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +113,8 @@ pub struct Answer {
     pub load: Duration,
     pub prompt_eval: Duration,
     pub eval: Duration,
+    /// Which implementation computed it; only the embedded server says it.
+    pub engine: String,
 }
 
 /// `/api/show`, what we use of it.

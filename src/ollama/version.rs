@@ -79,6 +79,8 @@ pub struct Capabilities {
     pub lora_adapters: bool,
     /// Whether the daemon may store other bytes than those uploaded (it rewrites GGUFs with llama-quantize).
     pub rewrites_gguf: bool,
+    /// Requests that it answers together; None where it does not say (Ollama's `OLLAMA_NUM_PARALLEL` is not told to clients).
+    pub parallel: Option<usize>,
 }
 
 impl Capabilities {
@@ -86,12 +88,13 @@ impl Capabilities {
     pub(super) fn of(version: Version, takes_adapters: bool) -> Self {
         let n = version.numbers();
         if version.is_unknown() {
-            return Self { version, lora_adapters: takes_adapters, rewrites_gguf: takes_adapters };
+            return Self { version, lora_adapters: takes_adapters, rewrites_gguf: takes_adapters, parallel: None };
         }
         Self {
             lora_adapters: (OLDEST..=LAST_WITH_ADAPTERS).contains(&n),
             rewrites_gguf: (LLAMA_SERVER..=LAST_WITH_ADAPTERS).contains(&n),
             version,
+            parallel: None,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::base::Base;
 use crate::chat::Message;
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
-use crate::ollama::Client;
+use crate::ollama::{Client, SECOND_ENGINE};
 use crate::store::{Digest, Interrupt};
 
 /// One leg of a proof.
@@ -94,6 +94,10 @@ pub enum ProofError {
     Store(#[from] crate::store::StoreError),
     #[error("interrupted")]
     Interrupted,
+    #[error(
+        "the embedded server computed the probes by {found:?}, not by {SECOND_ENGINE}: a self-check needs another implementation than the native engine; end that server and start the one of this version"
+    )]
+    NoSecondOpinion { found: String },
     #[error("{0} is not registered: register it before proving it")]
     NotRegistered(String),
 }
@@ -138,7 +142,8 @@ pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)
     let mut legs = vec![prompt::leg(request, progress)?];
 
     let probes = probes::make(request)?;
-    let answers = served::ask(request, &probes, progress)?;
+    let embedded = version.is_embedded_server();
+    let answers = served::ask(request, &probes, embedded, progress)?;
     request.check_interrupt()?;
 
     // One resident model at a time: the exported one first, then the base with and without the adapter.
@@ -161,8 +166,9 @@ pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)
 
     let reference = exported_rows.as_ref().unwrap_or(&tuned_rows);
     legs.push(exported::leg(request, &file, (&tuned_rows, reference, &base_rows))?);
-    legs.push(served::leg(request, &file, (&show, digest), (&answers, reference))?);
-    let kind = if version.is_embedded_server() { "self-check" } else { "proved" };
+    let by = if embedded { format!("; its log-probabilities are {SECOND_ENGINE}'s") } else { String::new() };
+    legs.push(served::leg(request, &file, (&show, digest), (&answers, reference), &by)?);
+    let kind = if embedded { "self-check" } else { "proved" };
     Ok(Proof {
         model: request.model.to_owned(),
         kind: kind.to_owned(),

@@ -10,7 +10,7 @@ use super::{Leg, ProofError, Request};
 use crate::gguf::Gguf;
 use crate::lora::{Adapter, Stored};
 use crate::model::Model;
-use crate::ollama::{Answer, Ask, Prompt, Show, TokenLogprob};
+use crate::ollama::{Answer, Ask, ENGINE_OPTION, Prompt, SECOND_ENGINE, Show, TokenLogprob};
 use crate::store::Digest;
 use crate::tokenizer::Tokenizer;
 
@@ -60,6 +60,7 @@ pub type Rows = Vec<Vec<Vec<f32>>>;
 pub fn ask(
     request: &Request<'_>,
     probes: &[Probe],
+    embedded: bool,
     progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<Vec<Answered>, ProofError> {
     let vocabulary = Vocabulary::of(&request.base.tokenizer);
@@ -70,6 +71,10 @@ pub fn ask(
         let mut options = greedy(TOKENS, request);
         // The daemon holds back what may begin a stop word, and loses its log-probabilities.
         options.extra.insert("stop".to_owned(), serde_json::json!([]));
+        if embedded {
+            // Its own engine is the one that this forward pass comes from: the other one answers.
+            options.extra.insert(ENGINE_OPTION.to_owned(), serde_json::json!(SECOND_ENGINE));
+        }
         let ask = Ask {
             model: request.model.to_owned(),
             prompt: Prompt::Raw(probe.text.clone()),
@@ -79,7 +84,11 @@ pub fn ask(
             keep_alive: None,
             think: Some(false),
         };
-        answers.push(read(&request.client.ask(&ask, &mut |_| {})?, probe, &request.base.tokenizer, &vocabulary));
+        let answer = request.client.ask(&ask, &mut |_| {})?;
+        if embedded && answer.engine != SECOND_ENGINE {
+            return Err(ProofError::NoSecondOpinion { found: answer.engine });
+        }
+        answers.push(read(&answer, probe, &request.base.tokenizer, &vocabulary));
     }
     Ok(answers)
 }
@@ -158,6 +167,7 @@ pub fn leg(
     file: &File,
     (show, digest): (&Show, Digest),
     (answers, rows): (&[Answered], &Rows),
+    by: &str,
 ) -> Result<Leg, ProofError> {
     let mut leg = Leg::new("served");
     let identity = identity(request, show, digest, &mut leg)?;
@@ -204,7 +214,7 @@ pub fn leg(
     leg.number("argmax_agreement", agreement);
     let n = divergences.len();
     leg.summary = format!(
-        "{identity}; mean KL {kl:.5} (limit {limit}) over {n} positions, same top token in {:.0} % (at least {:.0} %)",
+        "{identity}; mean KL {kl:.5} (limit {limit}) over {n} positions, same top token in {:.0} % (at least {:.0} %){by}",
         100.0 * agreement,
         100.0 * LEAST_AGREEMENT
     );

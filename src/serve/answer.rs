@@ -1,26 +1,29 @@
 //! generate and chat: prompt, ids, tokens one by one, the lines that report them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::engine::Loaded;
+use super::engine::{Engine, Task};
 use super::reply::{Fault, line, ndjson, now};
-use super::sample::{Settings, Stream};
-use super::{State, request};
+use super::sample::{Piece, Settings, Writing};
+use super::{State, request, second};
 use crate::chat::{Message, Role, render_go};
 use crate::ollama::StoredModel;
 use crate::ollama::wire::{ChatRequest, DebugInfo, EmbedRequest, GenerateRequest, Reply, ReplyMessage};
 
+/// Lines that wait for a client before its answer pauses.
+const LINES: usize = 64;
+
 /// What generate and chat come to.
 #[derive(Debug)]
-struct Job {
+struct Asked {
     name: String,
     chat: bool,
     /// The prompt's ids are returned as `context` (templated generate only).
@@ -30,6 +33,29 @@ struct Job {
     settings: Settings,
     truncate: bool,
     stream: bool,
+    /// candle-transformers computes the answer (option `engine`).
+    second: bool,
+}
+
+/// A request as an engine takes it.
+#[derive(Debug)]
+pub struct Job {
+    name: String,
+    chat: bool,
+    context: bool,
+    pub ids: Vec<u32>,
+    pub settings: Settings,
+    pub stream: bool,
+    pub lines: mpsc::Sender<Bytes>,
+}
+
+/// How long the parts of an answer took.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub total: Duration,
+    pub load: Duration,
+    pub prompt: Duration,
+    pub answer: Duration,
 }
 
 pub async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Fault> {
@@ -41,7 +67,7 @@ pub async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<
         return Err(Fault::bad("raw mode does not support template, system, or context"));
     }
     if asked.prompt.is_empty() {
-        return load_or_unload(&state, &asked.model, &model, asked.keep_alive.as_ref());
+        return load_or_unload(&state, &asked.model, &model, asked.keep_alive.as_ref()).await;
     }
     let prompt = if asked.raw {
         asked.prompt.clone()
@@ -54,7 +80,8 @@ pub async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<
     };
     let logprobs = top(asked.logprobs, asked.top_logprobs)?;
     let settings = Settings::read(&model.parameters, &asked.options, logprobs)?;
-    let job = Job {
+    let job = Asked {
+        second: second_opinion(&asked.options)?,
         name: asked.model.clone(),
         chat: false,
         context: !asked.raw,
@@ -73,7 +100,7 @@ pub async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Resp
     let model = state.model(&name)?;
     refuse(asked.format.as_ref(), asked.think.as_ref(), &asked.model)?;
     if asked.messages.is_empty() {
-        return load_or_unload(&state, &asked.model, &model, asked.keep_alive.as_ref());
+        return load_or_unload(&state, &asked.model, &model, asked.keep_alive.as_ref()).await;
     }
     let mut messages = asked.messages.clone();
     if let Some(system) = model.system.as_ref().filter(|s| !s.is_empty())
@@ -84,7 +111,8 @@ pub async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Resp
     let prompt = render(model.template.as_deref(), &messages)?;
     let logprobs = top(asked.logprobs, asked.top_logprobs)?;
     let settings = Settings::read(&model.parameters, &asked.options, logprobs)?;
-    let job = Job {
+    let job = Asked {
+        second: second_opinion(&asked.options)?,
         name: asked.model.clone(),
         chat: true,
         context: false,
@@ -127,19 +155,32 @@ fn render(template: Option<&str>, messages: &[Message]) -> Result<String, Fault>
     render_go(template.unwrap_or("{{ .Prompt }}"), messages).map_err(Fault::internal)
 }
 
+/// The option `engine`, which no Ollama has: who computes the answer.
+fn second_opinion(options: &Map<String, Value>) -> Result<bool, Fault> {
+    match options.get(crate::ollama::ENGINE_OPTION).map(|v| v.as_str().unwrap_or_default()) {
+        None | Some(super::engine::NAME) => Ok(false),
+        Some(second::NAME) => Ok(true),
+        Some(other) => Err(Fault::bad(format!(
+            "option \"engine\" is {other:?}; expected \"{}\" or \"{}\"",
+            super::engine::NAME,
+            second::NAME
+        ))),
+    }
+}
+
 /// An empty prompt loads the model, or with `keep_alive: 0` lets it go.
-fn load_or_unload(
-    state: &State,
+async fn load_or_unload(
+    state: &Arc<State>,
     name: &str,
     model: &StoredModel,
     keep_alive: Option<&Value>,
 ) -> Result<Response, Fault> {
-    let mut loaded = state.loaded.lock().map_err(Fault::internal)?;
     let unload = keep_alive.is_some_and(|k| k.as_f64() == Some(0.0) || k == "0" || k == "0s");
     if unload {
-        *loaded = None;
+        state.unload(&model.gguf);
     } else {
-        ensure(&mut loaded, model)?;
+        let (state, path) = (Arc::clone(state), model.gguf.clone());
+        tokio::task::spawn_blocking(move || state.engine(&path)).await.map_err(Fault::internal)??;
     }
     let done_reason = if unload { "unload" } else { "load" };
     let reply = Reply {
@@ -153,31 +194,26 @@ fn load_or_unload(
     Ok(axum::Json(reply).into_response())
 }
 
-fn ensure<'l>(loaded: &'l mut Option<Loaded>, model: &StoredModel) -> Result<&'l mut Loaded, Fault> {
-    if loaded.as_ref().is_none_or(|l| l.path != model.gguf) {
-        // The old one goes first: a small machine can't hold both.
-        *loaded = None;
-        *loaded = Some(Loaded::open(&model.gguf)?);
-    }
-    loaded.as_mut().ok_or_else(|| Fault::internal("no model is loaded"))
-}
-
-async fn respond(state: Arc<State>, job: Job, render_only: bool) -> Result<Response, Fault> {
+async fn respond(state: Arc<State>, asked: Asked, render_only: bool) -> Result<Response, Fault> {
     if render_only {
         let reply = Reply {
-            model: job.name,
+            model: asked.name,
             created_at: now(),
-            debug_info: Some(DebugInfo { rendered_template: job.prompt }),
+            debug_info: Some(DebugInfo { rendered_template: asked.prompt }),
             ..Reply::default()
         };
         return Ok(axum::Json(reply).into_response());
     }
-    let (sender, mut lines) = mpsc::channel::<Bytes>(64);
-    let (first, ready) = tokio::sync::oneshot::channel();
-    let stream = job.stream;
-    tokio::task::spawn_blocking(move || run(&state, &job, first, &sender));
+    let (sender, mut lines) = mpsc::channel::<Bytes>(LINES);
+    let (first, ready) = oneshot::channel();
+    let stream = asked.stream;
+    let begun = tokio::task::spawn_blocking(move || begin(&state, asked, sender, first));
     // What can be refused is refused with its status before the first line.
-    ready.await.map_err(Fault::internal)??;
+    let Ok(ready) = ready.await else {
+        begun.await.map_err(Fault::internal)?;
+        return Err(Fault::internal("the request was dropped by a fault of the server"));
+    };
+    ready?;
     if stream {
         return Ok(ndjson(lines));
     }
@@ -192,73 +228,72 @@ async fn respond(state: Arc<State>, job: Job, render_only: bool) -> Result<Respo
     }
 }
 
-/// The whole answer, in a thread of its own; a client that goes away ends it.
-fn run(state: &State, job: &Job, first: tokio::sync::oneshot::Sender<Result<(), Fault>>, lines: &mpsc::Sender<Bytes>) {
+/// Hands the request to its model's thread, or answers it here by the second opinion.
+fn begin(state: &State, asked: Asked, lines: mpsc::Sender<Bytes>, first: oneshot::Sender<Result<(), Fault>>) {
     let started = Instant::now();
-    let Ok(mut guard) = state.loaded.lock() else {
-        drop(first.send(Err(Fault::internal("the model's lock is broken; restart the server"))));
-        return;
-    };
-    let begun = ensure(&mut guard, &job.model).and_then(|model| {
-        let load = started.elapsed();
-        let ids = ids(model, job)?;
-        Ok((model, ids, load))
+    let prepared = state.engine(&asked.model.gguf).and_then(|engine| {
+        let ids = ids(&engine, &asked)?;
+        Ok((engine, ids))
     });
-    let (model, ids, load) = match begun {
-        Ok(begun) => begun,
+    let (engine, ids) = match prepared {
+        Ok(prepared) => prepared,
         Err(fault) => return drop(first.send(Err(fault))),
     };
+    let Asked { name, chat, context, settings, stream, second, model, .. } = asked;
+    let job = Job { name, chat, context, ids, settings, stream, lines };
+    if !second {
+        return engine.submit(Task { job, started, first });
+    }
     drop(first.send(Ok(())));
-    let mut stream = Stream::new(&job.settings, ids.len(), model.context);
-    let result = stream.run(model, &ids, &mut |piece, logprobs| {
-        if !job.stream {
-            return true;
+    if let Err(Fault(_, message)) = state.second_opinion(&model.gguf, &job, started) {
+        drop(job.lines.blocking_send(line(&serde_json::json!({"error": message}))));
+    }
+}
+
+impl Job {
+    pub fn piece_line(&self, (text, logprobs): Piece) -> Bytes {
+        line(&Reply { logprobs, ..self.reply(&text) })
+    }
+
+    /// The last line; of an answer that is not streamed, with all its text. `engine`: who computed it.
+    pub fn done_line(&self, writing: &mut Writing, times: Times, engine: &str) -> Bytes {
+        let mut reply = self.reply(if self.stream { "" } else { &writing.text });
+        reply.done = true;
+        reply.done_reason = writing.reason.to_owned();
+        reply.total_duration = Some(nanos(times.total));
+        reply.load_duration = Some(nanos(times.load));
+        reply.prompt_eval_count = Some(self.ids.len() as u64);
+        reply.prompt_eval_duration = Some(nanos(times.prompt));
+        reply.eval_count = Some(writing.count as u64);
+        reply.eval_duration = Some(nanos(times.answer));
+        reply.engine = engine.to_owned();
+        if !self.stream {
+            reply.logprobs = std::mem::take(&mut writing.logprobs);
         }
-        let mut reply = says(job, piece);
-        reply.logprobs = logprobs;
-        lines.blocking_send(line(&reply)).is_ok()
-    });
-    let done = match result {
-        Err(Fault(_, message)) => serde_json::json!({"error": message}),
-        Ok(()) => {
-            let mut reply = says(job, if job.stream { "" } else { &stream.text });
-            reply.done = true;
-            reply.done_reason = stream.reason.to_owned();
-            reply.total_duration = Some(nanos(started.elapsed()));
-            reply.load_duration = Some(nanos(load));
-            reply.prompt_eval_count = Some(ids.len() as u64);
-            reply.prompt_eval_duration = Some(nanos(stream.prompt_took));
-            reply.eval_count = Some(stream.count as u64);
-            reply.eval_duration = Some(nanos(stream.took));
-            if !job.stream {
-                reply.logprobs = std::mem::take(&mut stream.logprobs);
-            }
-            if job.context {
-                reply.context = Some(ids.iter().chain(&stream.ids).copied().collect());
-            }
-            serde_json::to_value(reply).unwrap_or_default()
+        if self.context {
+            reply.context = Some(self.ids.iter().chain(&writing.ids).copied().collect());
         }
-    };
-    drop(lines.blocking_send(line(&done)));
+        line(&reply)
+    }
+
+    fn reply(&self, text: &str) -> Reply {
+        let mut reply = Reply { model: self.name.clone(), created_at: now(), ..Reply::default() };
+        if self.chat {
+            reply.message =
+                Some(ReplyMessage { role: "assistant".into(), content: text.to_owned(), ..ReplyMessage::default() });
+        } else {
+            reply.response = Some(text.to_owned());
+        }
+        reply
+    }
 }
 
 fn nanos(d: std::time::Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn says(job: &Job, text: &str) -> Reply {
-    let mut reply = Reply { model: job.name.clone(), created_at: now(), ..Reply::default() };
-    if job.chat {
-        reply.message =
-            Some(ReplyMessage { role: "assistant".into(), content: text.to_owned(), ..ReplyMessage::default() });
-    } else {
-        reply.response = Some(text.to_owned());
-    }
-    reply
-}
-
 /// BOS by the tokenizer's rule, even in raw mode, as llama-server does it.
-fn ids(model: &Loaded, job: &Job) -> Result<Vec<u32>, Fault> {
+fn ids(model: &Engine, job: &Asked) -> Result<Vec<u32>, Fault> {
     let tokenizer = &model.tokenizer;
     let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());
     let tokens = tokenizer.encode(&job.prompt).map_err(Fault::internal)?;

@@ -11,8 +11,9 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::loaded::lock;
 use super::reply::{Fault, line, ndjson};
-use super::{State, engine, request, shelf};
+use super::{State, engine, request, second, shelf};
 use crate::chat::{Message, Role, render_go};
 use crate::gguf::Gguf;
 use crate::ollama::wire::{CreateRequest, License};
@@ -23,8 +24,12 @@ fn digest(text: &str) -> Result<Digest, Fault> {
 }
 
 pub async fn has_blob(Shared(state): Shared<Arc<State>>, Path(text): Path<String>) -> Result<StatusCode, Fault> {
-    let path = state.blob(digest(&text)?);
-    Ok(if path.is_file() { StatusCode::OK } else { StatusCode::NOT_FOUND })
+    let digest = digest(&text)?;
+    if !state.blob(digest).is_file() {
+        return Ok(StatusCode::NOT_FOUND);
+    }
+    state.note_upload(digest);
+    Ok(StatusCode::OK)
 }
 
 /// Streams to a file that gets its name only when its digest is right.
@@ -35,6 +40,7 @@ pub async fn put_blob(
 ) -> Result<StatusCode, Fault> {
     let expected = digest(&text)?;
     let path = state.blob(expected);
+    state.note_upload(expected);
     if path.is_file() {
         return Ok(StatusCode::OK);
     }
@@ -50,6 +56,7 @@ pub async fn put_blob(
         return Err(Fault::bad(format!("digest mismatch, expected \"{expected}\", got \"{found}\"")));
     }
     file.finish().map_err(Fault::internal)?;
+    state.note_upload(expected);
     Ok(StatusCode::CREATED)
 }
 
@@ -104,6 +111,8 @@ fn check(asked: &CreateRequest) -> Result<(), Fault> {
 
 fn build(state: &State, asked: &CreateRequest, name: &crate::ollama::ModelName) -> Result<(), Fault> {
     let mut base = None;
+    // No blob of it is removed meanwhile.
+    let _changing = lock(&state.manifests);
     let path = match asked.from.as_deref().filter(|f| !f.is_empty()) {
         Some(from) => {
             let found = state.model(&request::name(from)?)?;
@@ -117,7 +126,9 @@ fn build(state: &State, asked: &CreateRequest, name: &crate::ollama::ModelName) 
         }
     };
     let gguf = Gguf::open(&path).map_err(|e| Fault::bad(e.to_string()))?;
-    engine::check(&gguf)?;
+    second::check(&gguf)?;
+    let details = shelf::details(&gguf)?;
+    engine::open(gguf)?;
     let found = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     let size = std::fs::metadata(&path).map_err(Fault::internal)?.len();
     let mut layers = vec![shelf::layer("application/vnd.ollama.image.model", digest(found)?, size)];
@@ -142,5 +153,5 @@ fn build(state: &State, asked: &CreateRequest, name: &crate::ollama::ModelName) 
     if !parameters.is_empty() {
         layers.push(state.text_layer("params", Value::Object(parameters).to_string().as_bytes())?);
     }
-    state.write_manifest(name, &shelf::details(&gguf)?, &layers)
+    state.write_manifest(name, &details, &layers)
 }

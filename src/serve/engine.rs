@@ -1,171 +1,316 @@
-//! candle-transformers' quantised models behind one call: ids in, logits of the last position out.
+//! The native engine behind a queue: one thread a model decodes all its requests together, and waits for no client.
 
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 
-use candle_core::quantized::gguf_file::{Content, Value};
-use candle_core::{Device, Tensor};
-use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use tokio::sync::mpsc::error::TrySendError as Full;
+use tokio::sync::oneshot;
 
-use super::reply::Fault;
+use super::answer::{Job, Times};
+use super::reply::{Fault, line};
+use super::sample::{Next, Writing};
 use crate::gguf::Gguf;
+use crate::model::{Model, ModelError, SequenceId, Session};
 use crate::tokenizer::Tokenizer;
-use crate::weights::check_gguf;
+use crate::weights::Weights;
 
-/// candle-transformers makes tables of all positions when it loads a model: the header's number alone must not decide
-/// how large they are. Its llama has a table of a fixed length.
-fn most_context(family: &str) -> u32 {
-    if family == "llama" { quantized_llama::MAX_SEQ_LEN as u32 } else { 32_768 }
-}
+/// Requests that wait for a model at most; one more is refused (Ollama's `OLLAMA_MAX_QUEUE`).
+const QUEUE: usize = 512;
+/// How long the thread sleeps when no client reads what is ready.
+const STALLED: Duration = Duration::from_millis(5);
 
-/// A model in memory.
-pub struct Loaded {
+/// What an answer's `engine` calls it.
+pub const NAME: &str = "native";
+
+/// A loaded model. Its thread ends when this is dropped and the last answer is given.
+#[derive(Debug)]
+pub struct Engine {
     pub path: PathBuf,
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Arc<Tokenizer>,
     pub context: usize,
-    weights: Weights,
+    queue: SyncSender<Task>,
 }
 
-enum Weights {
-    Llama(quantized_llama::ModelWeights),
-    Qwen2(quantized_qwen2::ModelWeights),
-    Qwen3(quantized_qwen3::ModelWeights),
+/// A request on its way to the thread.
+#[derive(Debug)]
+pub struct Task {
+    pub job: Job,
+    pub started: Instant,
+    /// Hears when the prompt was taken in, or why not.
+    pub first: oneshot::Sender<Result<(), Fault>>,
 }
 
-impl std::fmt::Debug for Loaded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded").field("path", &self.path).finish_non_exhaustive()
-    }
+/// Opens a file as `create` and the engine need it: every dimension checked against tensors and file, the vocabulary there.
+pub fn open(gguf: Gguf) -> Result<(Weights, Tokenizer), Fault> {
+    let refused = |e: &dyn std::fmt::Display| Fault::bad(e.to_string());
+    let tokenizer = Tokenizer::from_gguf(&gguf).map_err(|e| refused(&e))?;
+    let weights = Weights::from_gguf(gguf).map_err(|e| refused(&e))?;
+    Ok((weights, tokenizer))
 }
 
-/// Refuses by name what candle-transformers 0.11 computes wrong (reference: its llama ignores `rope_freqs.weight`, its
-/// Gemma 3 uses another activation, its llama and qwen2 know one width of heads) and what it does not have.
-pub fn check(gguf: &Gguf) -> Result<(), Fault> {
-    supported(gguf)?;
-    // Counts of the header become allocations in candle-transformers: the tensors must confirm them first.
-    let config = check_gguf(gguf).map_err(|e| Fault::bad(e.to_string()))?;
-    match config.rope_scaling {
-        Some(_) => Err(unserved(config.family.gguf, "its scaled rotary frequencies are ignored")),
-        None => Ok(()),
-    }
-}
-
-fn unserved(family: &str, why: &str) -> Fault {
-    Fault::bad(format!("the embedded server can't serve {family} right: {why}; use Ollama"))
-}
-
-fn supported(gguf: &Gguf) -> Result<(), Fault> {
-    let family = gguf.architecture().map_err(|e| Fault::bad(e.to_string()))?;
-    let refuse = |why: &str| Err(unserved(family, why));
-    match family {
-        "llama" if gguf.tensor("rope_freqs.weight").is_some() => refuse("its scaled rotary frequencies are ignored"),
-        "llama" if gguf.u64("llama.expert_count").is_ok_and(|n| n > 0) => refuse("it has experts"),
-        "llama" | "qwen2" if !usual_heads(gguf, family) => {
-            refuse("its heads are not embedding_length / head_count wide, as is taken for granted")
-        }
-        "llama" | "qwen2" | "qwen3" => Ok(()),
-        _ => refuse("the architecture is not among llama, qwen2 and qwen3"),
-    }
-}
-
-/// Whether the heads have the width that candle computes, whatever `key_length` says. What the file does not say is not
-/// judged here: opening it then fails by itself.
-fn usual_heads(gguf: &Gguf, family: &str) -> bool {
-    let number = |key: &str| gguf.u64(&format!("{family}.{key}")).ok();
-    let (Some(width), Some(heads)) = (number("embedding_length"), number("attention.head_count")) else { return true };
-    let Some(usual) = width.checked_div(heads) else { return false };
-    ["attention.key_length", "attention.value_length"].into_iter().filter_map(number).all(|n| n == usual)
-}
-
-impl Loaded {
+impl Engine {
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let gguf = Gguf::open(path).map_err(Fault::internal)?;
-        check(&gguf)?;
-        let tokenizer = Tokenizer::from_gguf(&gguf).map_err(Fault::internal)?;
-        let family = gguf.architecture().map_err(Fault::internal)?.to_owned();
-        let context_key = format!("{family}.context_length");
-        let context = gguf.u64(&context_key).map_or(2048, |n| n.min(most_context(&family).into()) as u32);
-        let mut file = std::fs::File::open(path).map_err(Fault::internal)?;
-        let mut content = Content::read(&mut file).map_err(Fault::internal)?;
-        content.metadata.insert(context_key, Value::U32(context));
-        let context = context as usize;
-        let weights = match family.as_str() {
-            "qwen2" => quantized_qwen2::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).map(Weights::Qwen2),
-            "qwen3" => quantized_qwen3::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).map(Weights::Qwen3),
-            _ => quantized_llama::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).map(Weights::Llama),
+        super::second::check(&gguf)?;
+        let (weights, tokenizer) = open(gguf)?;
+        let context = weights.config().context;
+        let session = Session::new(Model::new(&weights, 0).map_err(Fault::internal)?);
+        let tokenizer = Arc::new(tokenizer);
+        let (queue, tasks) = sync_channel(QUEUE);
+        let worker = Worker {
+            session,
+            tokenizer: Arc::clone(&tokenizer),
+            context,
+            tasks,
+            waiting: VecDeque::new(),
+            open: Vec::new(),
+            leaving: Vec::new(),
         };
-        Ok(Self { path: path.to_path_buf(), tokenizer, context, weights: weights.map_err(Fault::internal)? })
+        std::thread::Builder::new()
+            .name("embedded-model".into())
+            .spawn(move || worker.run())
+            .map_err(Fault::internal)?;
+        Ok(Self { path: path.to_path_buf(), tokenizer, context, queue })
     }
 
-    /// Starts a new conversation.
-    pub fn clear(&mut self) {
-        match &mut self.weights {
-            Weights::Llama(m) => m.clear_kv_cache(),
-            Weights::Qwen2(m) => m.clear_kv_cache(),
-            Weights::Qwen3(m) => m.clear_kv_cache(),
-        }
-    }
-
-    /// `ids` at positions `at..`; the logits after the last of them.
-    pub fn forward(&mut self, ids: &[u32], at: usize) -> Result<Vec<f32>, Fault> {
-        let step = || -> candle_core::Result<Vec<f32>> {
-            let input = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
-            let logits = match &mut self.weights {
-                Weights::Llama(m) => m.forward(&input, at)?,
-                Weights::Qwen2(m) => m.forward(&input, at)?,
-                Weights::Qwen3(m) => m.forward(&input, at)?,
-            };
-            logits.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1()
+    pub fn submit(&self, task: Task) {
+        let (task, fault) = match self.queue.try_send(task) {
+            Ok(()) => return,
+            Err(TrySendError::Full(task)) => {
+                let message = "server busy, please try again.  maximum pending requests exceeded".to_owned();
+                (task, Fault(StatusCode::SERVICE_UNAVAILABLE, message))
+            }
+            Err(TrySendError::Disconnected(task)) => (task, Fault::internal("the model's thread has ended")),
         };
-        let mut step = step;
-        step().map_err(Fault::internal)
+        // Whoever asked may be gone.
+        drop(task.first.send(Err(fault)));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gguf::{GgmlType, GgufError, Metadata, PlannedTensor, Value, write};
+/// An answer that is being written.
+struct Open {
+    job: Job,
+    sequence: SequenceId,
+    writing: Writing,
+    /// The token to be decoded next.
+    next: u32,
+    clock: Clock,
+    /// Lines that the client has no place for yet; no token is decoded before they are gone.
+    pending: VecDeque<Bytes>,
+}
 
-    fn checked(family: &str, numbers: &[(&str, u32)], tensor: &str) -> Result<(), Fault> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("m.gguf");
-        let mut metadata = Metadata::from([("general.architecture".to_owned(), Value::String(family.to_owned()))]);
-        metadata.extend(numbers.iter().map(|(key, n)| (format!("{family}.{key}"), Value::U32(*n))));
-        let tensors = [PlannedTensor { name: tensor.to_owned(), ne: vec![8], ty: GgmlType::F32 }];
-        write::<GgufError>(&path, &metadata, &tensors, |_, out| {
-            out.extend_from_slice(&[0; 32]);
-            Ok(())
-        })
-        .unwrap();
-        supported(&Gguf::open(&path).unwrap())
+#[derive(Clone, Copy)]
+struct Clock {
+    started: Instant,
+    load: Duration,
+    prompt: Duration,
+    begun: Instant,
+}
+
+/// The last lines of an answer that has ended.
+struct Leaving {
+    lines: tokio::sync::mpsc::Sender<Bytes>,
+    pending: VecDeque<Bytes>,
+}
+
+struct Worker {
+    session: Session,
+    tokenizer: Arc<Tokenizer>,
+    context: usize,
+    tasks: Receiver<Task>,
+    waiting: VecDeque<Task>,
+    open: Vec<Open>,
+    leaving: Vec<Leaving>,
+}
+
+/// Sends what the client takes now; false where it is gone.
+fn flush(lines: &tokio::sync::mpsc::Sender<Bytes>, pending: &mut VecDeque<Bytes>) -> bool {
+    while let Some(next) = pending.pop_front() {
+        match lines.try_send(next) {
+            Ok(()) => {}
+            Err(Full::Full(next)) => {
+                pending.push_front(next);
+                return true;
+            }
+            Err(Full::Closed(_)) => return false,
+        }
+    }
+    !lines.is_closed()
+}
+
+fn status_of(e: &ModelError) -> Fault {
+    match e {
+        ModelError::TooLong { .. } | ModelError::BadToken { .. } => Fault::bad(e.to_string()),
+        e => Fault::internal(e),
+    }
+}
+
+fn panicked() -> Fault {
+    Fault::internal("this request made the server panic; the server goes on")
+}
+
+impl Worker {
+    fn run(mut self) {
+        while self.collect() {
+            self.admit();
+            let moved = self.decode();
+            self.flush();
+            if !moved && !(self.open.is_empty() && self.leaving.is_empty()) {
+                std::thread::sleep(STALLED);
+            }
+        }
     }
 
-    #[test]
-    fn what_would_be_computed_wrong_is_refused_by_name() {
-        let sizes = [("embedding_length", 64), ("attention.head_count", 4)];
-        let with = |more: &[(&'static str, u32)]| [&sizes[..], more].concat();
-        let weight = "output_norm.weight";
-        for family in ["llama", "qwen2"] {
-            checked(family, &sizes, weight).unwrap();
-            let usual = with(&[("attention.key_length", 16), ("attention.value_length", 16)]);
-            checked(family, &usual, weight).unwrap();
-            for key in ["attention.key_length", "attention.value_length"] {
-                let Fault(status, why) = checked(family, &with(&[(key, 32)]), weight).unwrap_err();
-                assert_eq!(status, axum::http::StatusCode::BAD_REQUEST);
-                assert!(why.contains(family) && why.contains("heads") && why.contains("Ollama"), "{why}");
+    /// Takes what came, waits where there is nothing to do; false when nobody can ask any more.
+    fn collect(&mut self) -> bool {
+        if self.open.is_empty() && self.waiting.is_empty() && self.leaving.is_empty() {
+            match self.tasks.recv() {
+                Ok(task) => self.waiting.push_back(task),
+                Err(_) => return false,
             }
-            let none = [("embedding_length", 64), ("attention.head_count", 0)];
-            assert!(checked(family, &none, weight).unwrap_err().1.contains("heads"));
         }
-        // qwen3 reads the width.
-        checked("qwen3", &with(&[("attention.key_length", 32)]), weight).unwrap();
-        for (family, numbers, tensor, why) in [
-            ("llama", &sizes[..], "rope_freqs.weight", "rotary frequencies"),
-            ("llama", &with(&[("expert_count", 8)])[..], weight, "experts"),
-            ("gemma3", &[][..], weight, "gemma3"),
-        ] {
-            let fault = checked(family, numbers, tensor).unwrap_err();
-            assert!(fault.1.contains(why) && fault.1.contains("use Ollama"), "{}", fault.1);
+        while self.waiting.len() < Session::most()
+            && let Ok(task) = self.tasks.try_recv()
+        {
+            self.waiting.push_back(task);
         }
+        true
+    }
+
+    /// Takes in prompts while there are places.
+    fn admit(&mut self) {
+        while self.open.len() < Session::most()
+            && let Some(task) = self.waiting.pop_front()
+        {
+            if !task.job.lines.is_closed()
+                && let Some(task) = self.begin(task)
+            {
+                return self.waiting.push_front(task);
+            }
+        }
+    }
+
+    /// Begins an answer; gives the task back where the cache has no place for it now.
+    fn begin(&mut self, task: Task) -> Option<Task> {
+        let Task { job, started, first } = task;
+        let mut writing = Writing::new(job.settings.clone(), &job.ids, self.context);
+        let mut clock = Clock { started, load: started.elapsed(), prompt: Duration::ZERO, begun: Instant::now() };
+        if job.ids.is_empty() {
+            drop(first.send(Ok(())));
+            self.leave(job, &mut writing, clock, None);
+            return None;
+        }
+        let begun = catch_unwind(AssertUnwindSafe(|| self.session.begin(&job.ids, writing.limit())));
+        let fault = match begun {
+            Ok(Ok(Some(begun))) => {
+                clock.prompt = started.elapsed().saturating_sub(clock.load);
+                clock.begun = Instant::now();
+                drop(first.send(Ok(())));
+                let sequence = begun.id;
+                self.open.push(Open { job, sequence, writing, next: 0, clock, pending: VecDeque::new() });
+                self.hear(self.open.len() - 1, &begun.logits);
+                return None;
+            }
+            Ok(Ok(None)) if !self.open.is_empty() => return Some(Task { job, started, first }),
+            Ok(Ok(None)) => Fault::internal("there is no memory for this request: lower num_ctx or num_predict"),
+            Ok(Err(e)) => status_of(&e),
+            Err(_) => {
+                self.session.retain(&self.open.iter().map(|o| o.sequence).collect::<Vec<_>>());
+                panicked()
+            }
+        };
+        drop(first.send(Err(fault)));
+        None
+    }
+
+    /// One token of every answer whose client keeps up; false where there is none.
+    fn decode(&mut self) -> bool {
+        let ready: Vec<usize> = (0..self.open.len()).filter(|&i| self.open[i].pending.is_empty()).collect();
+        if ready.is_empty() {
+            return false;
+        }
+        let next: Vec<_> = ready.iter().map(|&i| (self.open[i].sequence, self.open[i].next)).collect();
+        let fault = match catch_unwind(AssertUnwindSafe(|| self.session.step(&next))) {
+            Ok(Ok(logits)) => {
+                let vocab = logits.len() / ready.len();
+                // From the last on: an answer that ends leaves the list.
+                for (&i, logits) in ready.iter().zip(logits.chunks_exact(vocab.max(1))).rev() {
+                    self.hear(i, logits);
+                }
+                return true;
+            }
+            Ok(Err(e)) => status_of(&e),
+            Err(_) => panicked(),
+        };
+        // Whose fault it was can't be said: all that were decoded together end.
+        for i in (0..self.open.len()).rev() {
+            self.fail(i, &fault.1);
+        }
+        self.session.retain(&[]);
+        true
+    }
+
+    /// Chooses the next token of one answer; a fault of it is that answer's alone.
+    fn hear(&mut self, i: usize, logits: &[f32]) {
+        let (open, tokenizer) = (&mut self.open[i], &self.tokenizer);
+        let taken = catch_unwind(AssertUnwindSafe(|| open.writing.take(tokenizer, logits)));
+        match taken.unwrap_or_else(|_| Err(panicked())) {
+            Ok(Next::Token(id)) => {
+                open.next = id;
+                if open.job.stream
+                    && let Some(piece) = open.writing.piece(false)
+                {
+                    open.pending.push_back(open.job.piece_line(piece));
+                }
+            }
+            Ok(Next::Done) => {
+                let Open { job, sequence, mut writing, clock, pending, .. } = self.open.remove(i);
+                self.session.end(sequence);
+                self.leave(job, &mut writing, clock, Some(pending));
+            }
+            Err(Fault(_, message)) => self.fail(i, &message),
+        }
+    }
+
+    fn fail(&mut self, i: usize, message: &str) {
+        let Open { job, sequence, mut pending, .. } = self.open.remove(i);
+        self.session.end(sequence);
+        pending.push_back(line(&serde_json::json!({"error": message})));
+        self.leaving.push(Leaving { lines: job.lines, pending });
+    }
+
+    fn leave(&mut self, job: Job, writing: &mut Writing, clock: Clock, pending: Option<VecDeque<Bytes>>) {
+        let mut pending = pending.unwrap_or_default();
+        if job.stream
+            && let Some(piece) = writing.piece(true)
+        {
+            pending.push_back(job.piece_line(piece));
+        }
+        let times = Times {
+            total: clock.started.elapsed(),
+            load: clock.load,
+            prompt: clock.prompt,
+            answer: clock.begun.elapsed(),
+        };
+        pending.push_back(job.done_line(writing, times, NAME));
+        self.leaving.push(Leaving { lines: job.lines, pending });
+    }
+
+    /// Gives away what clients take now; answers whose client is gone end.
+    fn flush(&mut self) {
+        for i in (0..self.open.len()).rev() {
+            let open = &mut self.open[i];
+            if !flush(&open.job.lines, &mut open.pending) {
+                let gone = self.open.remove(i);
+                self.session.end(gone.sequence);
+            }
+        }
+        self.leaving.retain_mut(|l| flush(&l.lines, &mut l.pending) && !l.pending.is_empty());
     }
 }

@@ -1,14 +1,16 @@
 //! version, tags, show, copy, delete.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use serde_json::{Value, json};
 
+use super::loaded::lock;
 use super::reply::Fault;
-use super::{State, VERSION, request, shelf};
+use super::{PARALLEL, State, VERSION, request, shelf};
 use crate::gguf::Gguf;
 use crate::modelfile::{Command, Modelfile};
 use crate::ollama::wire::{
@@ -17,8 +19,13 @@ use crate::ollama::wire::{
 use crate::ollama::{StoredModel, stored_names};
 use crate::store::Digest;
 
+/// Uploads that are remembered at a time.
+const MOST_UPLOADS: usize = 4096;
+/// How long a blob that was uploaded, or found, stays without a model.
+const UPLOADED: Duration = Duration::from_secs(600);
+
 pub async fn version() -> Json<VersionResponse> {
-    Json(VersionResponse { version: VERSION.to_owned() })
+    Json(VersionResponse { version: VERSION.to_owned(), parallel: Some(PARALLEL) })
 }
 
 pub async fn tags(Shared(state): Shared<Arc<State>>) -> Result<Json<TagsResponse>, Fault> {
@@ -86,8 +93,8 @@ fn parameters(list: &[(String, String)]) -> String {
 pub async fn copy(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<(), Fault> {
     let asked: CopyRequest = request::json(&body)?;
     let (from, to) = (request::name(&asked.source)?, request::name(&asked.destination)?);
-    let path = state.manifest(&from);
-    let bytes = std::fs::read(&path)
+    let _changing = lock(&state.manifests);
+    let bytes = std::fs::read(state.manifest(&from))
         .map_err(|_| Fault(axum::http::StatusCode::NOT_FOUND, format!("model \"{}\" not found", asked.source)))?;
     crate::store::write_whole(state.manifest(&to), &bytes).map_err(Fault::internal)
 }
@@ -96,30 +103,48 @@ pub async fn delete(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<()
     let asked: DeleteRequest = request::json(&body)?;
     let said = if asked.model.is_empty() { &asked.name } else { &asked.model };
     let name = request::name(said)?;
+    let _changing = lock(&state.manifests);
     let path = state.manifest(&name);
+    let manifest = std::fs::read_to_string(&path).map_err(|_| Fault::no_model(said))?;
     std::fs::remove_file(&path).map_err(|_| Fault::no_model(said))?;
-    state.prune().map_err(Fault::internal)
+    state.remove_blobs_of(&manifest).map_err(Fault::internal)
 }
 
 impl State {
-    /// Blobs that no manifest names any more go, as Ollama does it.
-    fn prune(&self) -> std::io::Result<()> {
+    /// Removes the blobs of a deleted manifest that no other names, as Ollama does it; others stay, and so does what a client
+    /// uploaded a short time ago, since it may be about to create a model of it.
+    fn remove_blobs_of(&self, manifest: &str) -> std::io::Result<()> {
         let mut used = String::new();
         for name in stored_names(&self.store).map_err(std::io::Error::other)? {
             if let Ok(parsed) = request::name(&name) {
                 used.push_str(&std::fs::read_to_string(self.manifest(&parsed)).unwrap_or_default());
             }
         }
-        for entry in std::fs::read_dir(self.store.join("blobs"))? {
-            let path = entry?.path();
-            let file = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            if let Some(hex) = file.strip_prefix("sha256-")
-                && !used.contains(hex)
-            {
-                std::fs::remove_file(&path)?;
+        let parsed: Value = serde_json::from_str(manifest).unwrap_or_default();
+        let layers = parsed["layers"].as_array().into_iter().flatten().chain([&parsed["config"]]);
+        for digest in layers.filter_map(|layer| layer["digest"].as_str()?.parse::<Digest>().ok()) {
+            if used.contains(&digest.hex()) || self.was_uploaded(digest) {
+                continue;
+            }
+            match std::fs::remove_file(self.blob(digest)) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Notes that a client has this blob here.
+    pub fn note_upload(&self, digest: Digest) {
+        let mut uploads = lock(&self.uploads);
+        uploads.retain(|_, at| at.elapsed() < UPLOADED);
+        if uploads.len() < MOST_UPLOADS {
+            uploads.insert(digest, Instant::now());
+        }
+    }
+
+    fn was_uploaded(&self, digest: Digest) -> bool {
+        lock(&self.uploads).get(&digest).is_some_and(|at| at.elapsed() < UPLOADED)
     }
 }
 

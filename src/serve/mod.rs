@@ -1,26 +1,38 @@
-//! The embedded Ollama-compatible server: the same wire types, GGUF files only, answered by candle-transformers'
-//! quantised models, an implementation that is not ours. Loopback only; its store is in Ollama's own layout.
+//! The embedded Ollama-compatible server: the same wire types, GGUF files only, answered by the native engine, requests to a
+//! model together. With the option `engine: candle-transformers` another implementation answers, for self-checks. Loopback
+//! only; its store is in Ollama's own layout.
 
 mod answer;
+mod connection;
 mod create;
 mod engine;
+mod guard;
 mod library;
+mod loaded;
 mod reply;
 mod request;
 mod sample;
+mod second;
 mod shelf;
 
+pub use connection::Limits;
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, head, post};
+use connection::{Busy, Limited};
 use tokio::sync::oneshot;
 
 /// The Ollama version whose behaviour is followed.
 pub const VERSION: &str = "0.34.4+tunesmith";
+/// Requests that are sent at a time by an evaluation; of more, nothing is gained.
+const PARALLEL: usize = 16;
 /// Bodies that are JSON; a blob is streamed and has no such limit.
 const MAX_JSON: usize = 64 << 20;
 
@@ -40,8 +52,28 @@ pub enum ServeError {
 #[derive(Debug)]
 struct State {
     store: PathBuf,
-    /// One model at a time, as a small machine can hold.
-    loaded: Mutex<Option<engine::Loaded>>,
+    /// The one used last comes first.
+    engines: Mutex<Vec<Arc<engine::Engine>>>,
+    /// Held while a model is loaded.
+    opening: Mutex<()>,
+    second: Mutex<Option<second::Loaded>>,
+    /// Held while manifests change.
+    manifests: Mutex<()>,
+    /// Blobs that a client uploaded or found here, and when: it may be about to create a model of them.
+    uploads: Mutex<HashMap<crate::store::Digest, Instant>>,
+}
+
+impl State {
+    fn new(store: &Path) -> Self {
+        Self {
+            store: store.to_path_buf(),
+            engines: Mutex::default(),
+            opening: Mutex::default(),
+            second: Mutex::default(),
+            manifests: Mutex::default(),
+            uploads: Mutex::default(),
+        }
+    }
 }
 
 /// A running server in its own thread; stops when dropped.
@@ -55,6 +87,11 @@ pub struct Server {
 impl Server {
     /// `store` in Ollama's layout; port 0 = any free one.
     pub fn start(store: &Path, address: SocketAddr) -> Result<Self, ServeError> {
+        Self::start_within(store, address, Limits::default())
+    }
+
+    /// [`Server::start`] with these limits.
+    pub fn start_within(store: &Path, address: SocketAddr, limits: Limits) -> Result<Self, ServeError> {
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address));
         }
@@ -67,7 +104,7 @@ impl Server {
         let listener = std::net::TcpListener::bind(address).map_err(|e| ServeError::Listen(address, e))?;
         listener.set_nonblocking(true).map_err(ServeError::Start)?;
         let bound = listener.local_addr().map_err(ServeError::Start)?;
-        let state = Arc::new(State { store: store.to_path_buf(), loaded: Mutex::new(None) });
+        let state = Arc::new(State::new(store));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -79,10 +116,11 @@ impl Server {
             .spawn(move || {
                 runtime.block_on(async move {
                     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                    let service = routes(state, limits).into_make_service_with_connect_info::<Busy>();
                     let ended = async move { drop(stopped.await) };
                     tokio::select! {
                         // An accept error ends the server; its clients then say that nobody answers.
-                        _ = async { axum::serve(listener, routes(state)).await } => {}
+                        _ = async { axum::serve(Limited::new(listener, limits), service).await } => {}
                         () = ended => {}
                     }
                 });
@@ -107,7 +145,7 @@ impl Drop for Server {
     }
 }
 
-fn routes(state: Arc<State>) -> Router {
+fn routes(state: Arc<State>, limits: Limits) -> Router {
     Router::new()
         .route("/", get(|| async { "Ollama is running" }))
         .route("/api/version", get(library::version))
@@ -122,5 +160,7 @@ fn routes(state: Arc<State>) -> Router {
         .route("/api/embed", post(answer::embed))
         .fallback(|| async { (axum::http::StatusCode::NOT_FOUND, "404 page not found") })
         .layer(DefaultBodyLimit::max(MAX_JSON))
+        .layer(axum::middleware::from_fn(guard::guard))
+        .layer(axum::middleware::from_fn(move |busy, request, next| connection::watched(limits, busy, request, next)))
         .with_state(state)
 }

@@ -1,18 +1,19 @@
 //! Tokens one by one: sampling, stop texts, whole characters, log-probabilities.
 
-use std::time::{Duration, Instant};
-
 use candle_core::{Device, Tensor};
 use candle_transformers::generation::{LogitsProcessor, Sampling};
 use serde_json::{Map, Value};
 
 use super::answer::option;
-use super::engine::Loaded;
 use super::reply::Fault;
 use crate::ollama::wire::{Logprob, TopLogprob};
+use crate::tokenizer::Tokenizer;
+
+/// Tokens that `repeat_penalty` looks back at: llama.cpp's `repeat_last_n`.
+const REPEAT_LAST: usize = 64;
 
 /// A request's options, Ollama's defaults where it is silent (api/types.go DefaultOptions, v0.34.4).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub temperature: f64,
     pub seed: u64,
@@ -45,6 +46,7 @@ impl Settings {
         if let Some(list) = asked.get("stop").and_then(Value::as_array) {
             stop = list.iter().filter_map(|s| s.as_str().map(str::to_owned)).collect();
         }
+        stop.retain(|s| !s.is_empty());
         Ok(Self {
             temperature: number("temperature", 0.8)?,
             seed: number("seed", 0.0)? as i64 as u64,
@@ -58,100 +60,188 @@ impl Settings {
             top_logprobs,
         })
     }
+
+    fn greedy(&self) -> bool {
+        self.temperature < 1e-7 || self.top_k == 1
+    }
 }
+
+/// What follows a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// This token was chosen; the logits after it are needed.
+    Token(u32),
+    Done,
+}
+
+/// Text that can no longer change, and the log-probabilities of its tokens.
+pub type Piece = (String, Vec<Logprob>);
 
 /// An answer as it grows.
 #[derive(Debug)]
-pub struct Stream<'s> {
-    settings: &'s Settings,
+pub struct Writing {
+    settings: Settings,
+    chooser: Chooser,
+    /// The prompt's last tokens and the answer's.
+    recent: Vec<u32>,
     limit: usize,
     pub text: String,
     pub ids: Vec<u32>,
     pub count: usize,
     pub logprobs: Vec<Logprob>,
     pub reason: &'static str,
-    pub prompt_took: Duration,
-    pub took: Duration,
+    /// Bytes of a character that is not whole yet.
+    broken: Vec<u8>,
+    /// Bytes of `text` that were given away.
+    sent: usize,
 }
 
-impl<'s> Stream<'s> {
-    pub fn new(settings: &'s Settings, prompt: usize, context: usize) -> Self {
-        let room = settings.num_ctx.min(context).saturating_sub(prompt).max(1);
+struct Chooser(LogitsProcessor);
+
+impl std::fmt::Debug for Chooser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Chooser")
+    }
+}
+
+impl Writing {
+    pub fn new(settings: Settings, prompt: &[u32], context: usize) -> Self {
+        let space = settings.num_ctx.min(context).saturating_sub(prompt.len()).max(1);
         // Ollama: 0 and below mean until the model ends; its own bound is ten contexts.
-        let limit = if settings.num_predict > 0 { (settings.num_predict as usize).min(room) } else { room };
+        let limit = if settings.num_predict > 0 { (settings.num_predict as usize).min(space) } else { space };
         Self {
-            settings,
+            chooser: Chooser(chooser(&settings)),
+            recent: prompt[prompt.len().saturating_sub(REPEAT_LAST)..].to_vec(),
             limit,
             text: String::new(),
             ids: Vec::new(),
             count: 0,
             logprobs: Vec::new(),
-            reason: "length",
-            prompt_took: Duration::ZERO,
-            took: Duration::ZERO,
+            // An empty prompt ends at once, as in llama-server.
+            reason: "stop",
+            broken: Vec::new(),
+            sent: 0,
+            settings,
         }
     }
 
-    /// `emit(text, logprobs)` gets what can no longer change; false ends the answer.
-    pub fn run(
-        &mut self,
-        model: &mut Loaded,
-        prompt: &[u32],
-        emit: &mut dyn FnMut(&str, Vec<Logprob>) -> bool,
-    ) -> Result<(), Fault> {
-        let mut chooser = chooser(self.settings);
-        model.clear();
-        let started = Instant::now();
-        let mut logits = model.forward(prompt, 0)?;
-        self.prompt_took = started.elapsed();
-        let begun = Instant::now();
-        let (mut bytes, mut sent, mut reported) = (Vec::new(), 0, 0);
-        for at in prompt.len()..prompt.len() + self.limit {
-            let id = choose(&mut chooser, self.settings, &logits, prompt, &self.ids)?;
-            if model.tokenizer.is_end(id) {
-                self.reason = "stop";
-                break;
-            }
-            if let Some(n) = self.settings.top_logprobs {
-                self.logprobs.push(report(model, &logits, id, n));
-            }
-            self.ids.push(id);
-            self.count += 1;
-            bytes.extend(model.tokenizer.token_bytes(id).unwrap_or_default());
-            let whole = whole_characters(&bytes);
-            if let Some(cut) =
-                self.settings.stop.iter().filter(|s| !s.is_empty()).filter_map(|s| whole.find(s.as_str())).min()
-            {
-                self.text = whole[..cut].to_owned();
-                self.reason = "stop";
-                break;
-            }
-            self.text = whole.to_owned();
-            let safe = self.text.len() - held_back(&self.text, &self.settings.stop);
-            if safe > sent || self.logprobs.len() > reported {
-                let piece = self.text[sent.min(safe)..safe].to_owned();
-                let new = self.logprobs[reported..].to_vec();
-                (sent, reported) = (safe.max(sent), self.logprobs.len());
-                if !emit(&piece, new) {
-                    break;
+    /// Tokens that it takes at most.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Chooses a token by the logits after the last one.
+    pub fn take(&mut self, tokenizer: &Tokenizer, logits: &[f32]) -> Result<Next, Fault> {
+        let id = self.choose(logits)?;
+        if tokenizer.is_end(id) {
+            self.reason = "stop";
+            return Ok(Next::Done);
+        }
+        if let Some(n) = self.settings.top_logprobs {
+            self.logprobs.push(report(tokenizer, logits, id, n));
+        }
+        self.ids.push(id);
+        self.recent.push(id);
+        self.count += 1;
+        let old = self.text.len();
+        self.broken.extend(tokenizer.token_bytes(id).unwrap_or_default());
+        take_characters(&mut self.broken, &mut self.text);
+        if let Some(cut) = find_stop(&self.text, old, &self.settings.stop) {
+            self.text.truncate(cut);
+            self.reason = "stop";
+            return Ok(Next::Done);
+        }
+        if self.count >= self.limit {
+            self.reason = "length";
+            return Ok(Next::Done);
+        }
+        Ok(Next::Token(id))
+    }
+
+    /// What can be given away now and was not yet; at the end, everything.
+    pub fn piece(&mut self, end: bool) -> Option<Piece> {
+        let held = if end { 0 } else { held_back(&self.text, &self.settings.stop) };
+        let safe = (self.text.len() - held).max(self.sent.min(self.text.len()));
+        if safe <= self.sent && self.logprobs.is_empty() {
+            return None;
+        }
+        let text = self.text[self.sent.min(safe)..safe].to_owned();
+        self.sent = safe;
+        Some((text, std::mem::take(&mut self.logprobs)))
+    }
+
+    fn choose(&mut self, logits: &[f32]) -> Result<u32, Fault> {
+        let s = &self.settings;
+        let best =
+            argmax(logits).ok_or_else(|| Fault::internal("the logits are not numbers: the model's file is damaged"))?;
+        if s.greedy() && s.repeat_penalty == 1.0 {
+            return Ok(best);
+        }
+        let mut logits = logits.to_vec();
+        if s.repeat_penalty != 1.0 {
+            // The last tokens, each once.
+            let mut last = self.recent[self.recent.len().saturating_sub(REPEAT_LAST)..].to_vec();
+            last.sort_unstable();
+            last.dedup();
+            for id in last {
+                if let Some(l) = logits.get_mut(id as usize) {
+                    *l = if *l > 0.0 { *l / s.repeat_penalty as f32 } else { *l * s.repeat_penalty as f32 };
                 }
             }
-            logits = model.forward(&[id], at)?;
         }
-        self.took = begun.elapsed();
-        if sent < self.text.len() || reported < self.logprobs.len() {
-            emit(&self.text[sent.min(self.text.len())..], self.logprobs[reported..].to_vec());
+        let damaged = || Fault::internal("no token can be chosen with these options");
+        if s.greedy() {
+            return argmax(&logits).ok_or_else(damaged);
         }
-        Ok(())
+        if s.min_p > 0.0 {
+            let floor = logits.iter().copied().fold(f32::MIN, f32::max) + (s.min_p.ln() as f32);
+            logits.iter_mut().filter(|l| **l < floor).for_each(|l| *l = f32::NEG_INFINITY);
+        }
+        let n = logits.len();
+        let tensor = Tensor::from_vec(logits, n, &Device::Cpu).map_err(Fault::internal)?;
+        self.chooser.0.sample(&tensor).map_err(Fault::internal)
     }
 }
 
-/// The text up to the last whole character.
-fn whole_characters(bytes: &[u8]) -> &str {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
+/// The index of the largest, the lowest of equals; None if anything is not a number.
+fn argmax(logits: &[f32]) -> Option<u32> {
+    let numbers = logits.iter().fold(true, |all, l| all & !l.is_nan());
+    let best = logits.iter().fold(f32::NEG_INFINITY, |best, &l| if l > best { l } else { best });
+    logits.iter().position(|&l| numbers && l == best).map(|i| i as u32)
+}
+
+/// Moves whole characters to `text`; bytes that can't become one are replaced by U+FFFD, as llama-server replaces them.
+fn take_characters(bytes: &mut Vec<u8>, text: &mut String) {
+    loop {
+        match std::str::from_utf8(bytes) {
+            Ok(whole) => {
+                text.push_str(whole);
+                return bytes.clear();
+            }
+            Err(e) => {
+                let good = e.valid_up_to();
+                text.push_str(std::str::from_utf8(&bytes[..good]).unwrap_or_default());
+                let Some(bad) = e.error_len() else {
+                    bytes.drain(..good);
+                    return;
+                };
+                text.push('\u{FFFD}');
+                bytes.drain(..good + bad);
+            }
+        }
     }
+}
+
+/// Where the first stop text begins that ends in the part of `text` from `new` on.
+fn find_stop(text: &str, new: usize, stops: &[String]) -> Option<usize> {
+    let begin = |stop: &String| {
+        let mut from = new.saturating_sub(stop.len());
+        while !text.is_char_boundary(from) {
+            from -= 1;
+        }
+        text[from..].find(stop.as_str()).map(|at| from + at)
+    };
+    stops.iter().filter_map(begin).min()
 }
 
 /// Bytes at the end that may be the beginning of a stop text.
@@ -162,7 +252,7 @@ fn held_back(text: &str, stops: &[String]) -> usize {
 
 fn chooser(s: &Settings) -> LogitsProcessor {
     let temperature = s.temperature;
-    let sampling = if temperature < 1e-7 || s.top_k == 1 {
+    let sampling = if s.greedy() {
         Sampling::ArgMax
     } else if s.top_k == 0 {
         Sampling::TopP { p: s.top_p, temperature }
@@ -172,35 +262,8 @@ fn chooser(s: &Settings) -> LogitsProcessor {
     LogitsProcessor::from_sampling(s.seed, sampling)
 }
 
-fn choose(
-    chooser: &mut LogitsProcessor,
-    s: &Settings,
-    logits: &[f32],
-    prompt: &[u32],
-    ids: &[u32],
-) -> Result<u32, Fault> {
-    let mut logits = logits.to_vec();
-    if s.repeat_penalty != 1.0 {
-        // llama.cpp's repeat_last_n: the last 64 tokens, each once.
-        let mut last: Vec<u32> = prompt.iter().chain(ids).rev().take(64).copied().collect();
-        last.sort_unstable();
-        last.dedup();
-        for id in last {
-            let l = &mut logits[id as usize];
-            *l = if *l > 0.0 { *l / s.repeat_penalty as f32 } else { *l * s.repeat_penalty as f32 };
-        }
-    }
-    if s.min_p > 0.0 && s.temperature >= 1e-7 {
-        let floor = logits.iter().copied().fold(f32::MIN, f32::max) + (s.min_p.ln() as f32);
-        logits.iter_mut().filter(|l| **l < floor).for_each(|l| *l = f32::NEG_INFINITY);
-    }
-    let n = logits.len();
-    let tensor = Tensor::from_vec(logits, n, &Device::Cpu).map_err(Fault::internal)?;
-    chooser.sample(&tensor).map_err(Fault::internal)
-}
-
 /// Raw log-probabilities, before temperature and penalties, as Ollama reports them.
-fn report(model: &Loaded, logits: &[f32], id: u32, top: usize) -> Logprob {
+fn report(tokenizer: &Tokenizer, logits: &[f32], id: u32, top: usize) -> Logprob {
     let max = logits.iter().copied().fold(f32::MIN, f32::max);
     let sum: f64 = logits.iter().map(|l| f64::from(l - max).exp()).sum();
     let of = |i: usize| f64::from(logits[i] - max) - sum.ln();
@@ -212,7 +275,7 @@ fn report(model: &Loaded, logits: &[f32], id: u32, top: usize) -> Logprob {
     order.truncate(k);
     order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
     let text = |i: usize| {
-        let bytes = model.tokenizer.token_bytes(i as u32).unwrap_or_default();
+        let bytes = tokenizer.token_bytes(i as u32).unwrap_or_default();
         (String::from_utf8_lossy(&bytes).into_owned(), bytes)
     };
     let entry = |i: usize| {
@@ -233,7 +296,29 @@ mod tests {
         assert_eq!(held_back("hello <|im", &stops), 4);
         assert_eq!(held_back("hello\n", &stops), 1);
         assert_eq!(held_back("hello", &stops), 0);
-        assert_eq!(whole_characters("é".as_bytes()), "é");
-        assert_eq!(whole_characters(&"aé".as_bytes()[..2]), "a");
+    }
+
+    #[test]
+    fn stop_texts_are_found_where_they_end_in_the_new_part() {
+        let stops = vec!["é\n".to_owned(), "zz".to_owned()];
+        assert_eq!(find_stop("aé\nb", 3, &stops), Some(1));
+        assert_eq!(find_stop("ézzz", 3, &stops), Some(2));
+        assert_eq!(find_stop("éé", 2, &stops), None);
+        assert_eq!(find_stop("", 0, &stops), None);
+    }
+
+    #[test]
+    fn characters_come_whole_and_broken_ones_replaced() {
+        let (mut bytes, mut text) = (Vec::new(), String::new());
+        for (new, expected, left) in [
+            (&b"a\xc3"[..], "a", 1),
+            (b"\xa9", "aé", 0),
+            (b"\xff!", "aé\u{FFFD}!", 0),
+            (b"\xc3(", "aé\u{FFFD}!\u{FFFD}(", 0),
+        ] {
+            bytes.extend(new);
+            take_characters(&mut bytes, &mut text);
+            assert_eq!((text.as_str(), bytes.len()), (expected, left));
+        }
     }
 }

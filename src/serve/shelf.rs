@@ -16,8 +16,18 @@ impl State {
         self.store.join("blobs").join(digest.blob_name())
     }
 
+    /// The manifest's path: each part of the name spelled as it stands there already, whatever its case, as in Ollama
+    /// (server/routes.go `getExistingName`).
     pub fn manifest(&self, name: &ModelName) -> PathBuf {
-        name.parts().iter().fold(self.store.join("manifests"), |path, part| path.join(part))
+        name.parts().iter().fold(self.store.join("manifests"), |path, part| {
+            let exact = path.join(part);
+            if exact.exists() {
+                return exact;
+            }
+            let known = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.file_name());
+            let same = known.into_iter().filter(|n| n.to_str().is_some_and(|n| n.eq_ignore_ascii_case(part))).min();
+            same.map_or(exact, |spelled| path.join(spelled))
+        })
     }
 
     pub fn model(&self, name: &ModelName) -> Result<StoredModel, Fault> {

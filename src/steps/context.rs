@@ -18,6 +18,8 @@ pub struct Context<'r> {
     pub seed: Option<u64>,
     /// `--force`: an adapter is used on a base that it was not trained on.
     pub force: bool,
+    /// Questions that an evaluation asks at the same time; None: as many as the server says that it answers together.
+    pub parallel: Option<usize>,
     pub interrupt: Interrupt,
     pub report: &'r mut dyn Report,
 }

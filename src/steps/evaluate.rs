@@ -72,7 +72,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial.role, s.clone())).collect();
-    let mut answerer = DaemonAnswerer::new(client, trial)?;
+    let mut answerer = DaemonAnswerer::new(client, trial, context.parallel)?;
     for bench in &benches {
         if let Some(template) = answerer.raw(bench.plain) {
             renders(bench, template)?;

@@ -190,6 +190,7 @@ mod tests {
             models_yaml_said: true,
             seed: None,
             force: false,
+            parallel: None,
             interrupt: Interrupt::default(),
             report,
         }

@@ -54,6 +54,7 @@ pub fn told<T>(doing: impl FnOnce(&mut super::Context<'_>) -> T) -> (T, Vec<Stri
         models_yaml_said: false,
         seed: None,
         force: false,
+        parallel: None,
         interrupt: crate::store::Interrupt::default(),
         report: &mut lines,
     });

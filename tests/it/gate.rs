@@ -34,6 +34,7 @@ fn judged(models_yaml: &Path, model: &str) -> Outcome {
         models_yaml_said: true,
         seed: Some(1),
         force: false,
+        parallel: None,
         interrupt: Interrupt::default(),
         report: &mut silent,
     };

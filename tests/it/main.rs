@@ -33,6 +33,7 @@ mod qwen;
 mod refused;
 mod resources;
 mod resume;
+mod server;
 mod shapes;
 mod survival;
 mod thinking;

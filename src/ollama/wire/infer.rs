@@ -139,6 +139,9 @@ pub struct Reply {
     pub eval_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_duration: Option<u64>,
+    /// Which implementation computed the answer; only the embedded server says it.
+    #[serde(rename = "_engine", skip_serializing_if = "String::is_empty")]
+    pub engine: String,
     #[serde(rename = "_debug_info", skip_serializing_if = "Option::is_none")]
     pub debug_info: Option<DebugInfo>,
 }

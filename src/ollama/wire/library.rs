@@ -11,6 +11,9 @@ pub(super) fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserializ
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VersionResponse {
     pub version: String,
+    /// Requests that are answered together; only the embedded server says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

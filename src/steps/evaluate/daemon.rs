@@ -1,12 +1,14 @@
 //! `eval`'s Answerer and Embedder, answered by a daemon: every option explicit, raw prompts where the template is known.
 
 use serde_json::json;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 use super::Trial;
 use super::options::options;
 use crate::chat::{ChatTemplate, Message, Role};
 use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
-use crate::ollama::{Answer, Ask, Client, OllamaError, Options, Prompt};
+use crate::ollama::{Answer, Ask, Client, MOST_PARALLEL, OllamaError, Options, Prompt};
 use crate::steps::Failure;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -21,16 +23,21 @@ pub struct DaemonAnswerer<'a> {
     seed: Option<i64>,
     think: Option<bool>,
     version: String,
+    /// Questions that are asked at the same time.
+    parallel: usize,
 }
 
 impl<'a> DaemonAnswerer<'a> {
-    pub fn new(client: &'a Client, trial: &Trial<'a>) -> Result<Self, Failure> {
+    /// `parallel`: as the user said it; else what the server answers together, one where it does not say.
+    pub fn new(client: &'a Client, trial: &Trial<'a>, parallel: Option<usize>) -> Result<Self, Failure> {
         let mut options = options(trial.role)?;
         options.num_thread = trial.num_thread.or(options.num_thread);
         let seed = trial.role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
-        let version = client.capabilities()?.version.text;
+        let capabilities = client.capabilities()?;
+        let parallel = parallel.or(capabilities.parallel).unwrap_or(1).clamp(1, MOST_PARALLEL);
+        let version = capabilities.version.text;
         let template = trial.base.map(|b| &b.template);
-        Ok(Self { client, template, options, seed, think: trial.role.think, version })
+        Ok(Self { client, template, options, seed, think: trial.role.think, version, parallel })
     }
 
     /// The template by which such prompts are rendered here; None: through `/api/chat`. Whether and how to think before an
@@ -84,6 +91,34 @@ impl Answerer for DaemonAnswerer<'_> {
 
     fn ask(&mut self, question: &Question) -> Result<Reply, Cause> {
         reply(self.client.ask(&self.question(question)?, &mut |_| {}))
+    }
+
+    fn ask_many(&mut self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
+        let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (sender, replies) = mpsc::channel();
+        let asker = &*self;
+        std::thread::scope(|scope| {
+            for _ in 0..asker.parallel.min(questions.len()) {
+                let sender = sender.clone();
+                scope.spawn(|| {
+                    let sender = sender;
+                    while !stopped.load(Ordering::Relaxed) {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(question) = questions.get(index) else { return };
+                        let ask = asker.question(question);
+                        let reply = ask.and_then(|ask| reply(asker.client.ask(&ask, &mut |_| {})));
+                        // The receiver is read until every thread has ended.
+                        drop(sender.send((index, reply)));
+                    }
+                });
+            }
+            drop(sender);
+            for (index, reply) in replies {
+                if !stopped.load(Ordering::Relaxed) && !on(index, reply) {
+                    stopped.store(true, Ordering::Relaxed);
+                }
+            }
+        });
     }
 
     fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause> {
@@ -203,7 +238,7 @@ mod tests {
     fn answerer<'a>(client: &'a Client, template: Option<&'a ChatTemplate>, think: Option<bool>) -> DaemonAnswerer<'a> {
         let mut options = Options::greedy(8, 512);
         options.stop = vec!["\n".into()];
-        DaemonAnswerer { client, template, options, seed: Some(7), think, version: "0".into() }
+        DaemonAnswerer { client, template, options, seed: Some(7), think, version: "0".into(), parallel: 1 }
     }
 
     fn question() -> Question {
