@@ -58,12 +58,14 @@ fn modelfiles_of_every_family_and_delivery_are_those_in_the_repository() {
         let base = family.folder();
         check(&Tiny::open(base.path()), family.name, &mut faults);
     }
-    for (path, family) in
-        [(daemon::smollm2(), "smollm2-135m-instruct"), (daemon::needed("TUNESMITH_QWEN"), "qwen2.5-coder-0.5b-instruct")]
-    {
+    for (path, family) in [
+        (daemon::smollm2(), "smollm2-135m-instruct"),
+        (daemon::needed("TUNESMITH_QWEN"), "qwen2.5-coder-0.5b-instruct"),
+    ] {
         check(&Tiny::open(&path), family, &mut faults);
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    let files = std::fs::read_dir(folder()).unwrap().filter(|f| f.as_ref().unwrap().path().extension().is_some()).count();
+    let files =
+        std::fs::read_dir(folder()).unwrap().filter(|f| f.as_ref().unwrap().path().extension().is_some()).count();
     assert_eq!(files, DELIVERIES.len() * (tiny.len() + 2), "a file in Modelfiles/ belongs to no family");
 }

@@ -23,7 +23,6 @@ mod q4k;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 
-
 use crate::ops::pool::Pool;
 
 /// A matrix to be read: element (i, j) at `ptr[i·row + j·col]`.
