@@ -326,12 +326,15 @@ mod tests {
         assert!(long.len() == 82 && long.ends_with("v-candidate-0123456789ab"), "{long}");
     }
 
+    /// (name, digest)
+    type Models = Vec<(String, String)>;
+
     /// A daemon that has `models` (name, digest); its copies do what `copies` says.
-    fn daemon(models: &[(&str, &str)], copies: fn(&mut Vec<(String, String)>)) -> (Client, Arc<Mutex<Vec<String>>>) {
+    fn daemon(models: &[(&str, &str)], copies: fn(&mut Models)) -> (Client, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = Host::parse(&listener.local_addr().unwrap().to_string()).unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (log, mut models): (_, Vec<_>) =
+        let (log, mut models): (_, Models) =
             (Arc::clone(&asked), models.iter().map(|(n, d)| ((*n).to_owned(), (*d).to_owned())).collect());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -385,7 +388,7 @@ mod tests {
             assert!(!was_asked(&asked, "/api/copy") && !was_asked(&asked, "/api/delete"));
         }
         // It says 200 and copies nothing, or something else.
-        let copies: [fn(&mut Vec<(String, String)>); 2] = [|_| {}, |m| m.push(("x:v1".into(), "d3".into()))];
+        let copies: [fn(&mut Models); 2] = [|_| {}, |m| m.push(("x:v1".into(), "d3".into()))];
         for copy in copies {
             let (client, asked) = daemon(&[("x:v1-candidate-1", "d1")], copy);
             let e = settle(&client, CANDIDATE, "x:v1").unwrap_err();

@@ -106,7 +106,7 @@ impl Exhausted {
     fn behind(e: &(dyn std::error::Error + 'static)) -> Option<Self> {
         std::iter::successors(Some(e), |e| e.source())
             .filter_map(|e| e.downcast_ref::<std::io::Error>())
-            .find_map(|e| Self::of(e))
+            .find_map(Self::of)
     }
 
     fn of(e: &std::io::Error) -> Option<Self> {
