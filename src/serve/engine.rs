@@ -161,7 +161,8 @@ impl Worker {
             self.admit();
             let moved = self.decode();
             self.flush();
-            if !moved && !(self.open.is_empty() && self.leaving.is_empty()) {
+            let idle = self.open.is_empty() && self.leaving.is_empty();
+            if !moved && !idle {
                 std::thread::sleep(STALLED);
             }
         }
