@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::type_complexity, reason = "tests")]
 
 mod answers;
+mod base_folder;
 mod batch;
 mod chat;
 mod chat_go;
