@@ -203,6 +203,9 @@ fn a_wrong_export_names_its_tensors() {
     };
     assert!(faults(&bench.merged("right", Quant::Q8_0, |_| {})).is_empty());
     let wrong = faults(&bench.merged("wrong", Quant::Q8_0, swap_two_layers));
-    assert!(wrong.len() == 2 && wrong[0].contains("ffn_up"), "{wrong:?}");
+    let (tensors, pooled): (Vec<_>, Vec<_>) = wrong.iter().partition(|w| w.starts_with("blk."));
+    assert!(tensors.len() == 2 && tensors.iter().all(|w| w.contains("ffn_up")), "{wrong:?}");
+    // And what they have in common: the kind and both layers.
+    assert_eq!(pooled.len(), 3, "{wrong:?}");
     assert!(!faults(&daemon::smollm2()).is_empty(), "the untuned base was not caught");
 }
