@@ -1,5 +1,4 @@
 //! The binary: `cli` does the rest.
-#![expect(clippy::print_stderr, reason = "the words of a panic that is a limit of the machine")]
 
 use std::any::Any;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use super::{Context, Failure, Kind};
 use crate::base::Base;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
-use crate::store::{Digest, Lock, LockWait, write_whole};
+use crate::store::{Digest, Lock, LockWait, MAX_TEXT, read_regular, write_whole};
 
 /// What a Modelfile of ours needs beside the base.
 #[derive(Clone, Debug)]
@@ -283,7 +283,7 @@ pub fn lock_name(context: &mut Context<'_>, client: &Client, name: &str) -> Resu
 /// A Modelfile's text, decoded by its byte order mark.
 pub fn read(path: &Path) -> Result<String, Failure> {
     let fault = |reason: String| Failure::input(format!("{}: {reason}", path.display()));
-    let bytes = std::fs::read(path).map_err(|e| fault(e.to_string()))?;
+    let bytes = read_regular("reading", path, MAX_TEXT)?;
     crate::modelfile::decode(&bytes).map_err(|e| fault(e.to_string()))
 }
 

@@ -134,17 +134,20 @@ fn right_and_wrong_files(tune: &Tune) {
 }
 
 #[test]
+#[ignore = "ten minutes on two cores: scripts/test --test it qwen -- --ignored"]
 fn a_strong_tune_of_qwen_is_told_from_its_faults() {
     strong().into_iter().for_each(right_and_wrong_files);
 }
 
 #[test]
+#[ignore = "ten minutes on two cores: scripts/test --test it qwen -- --ignored"]
 fn a_tune_of_qwen_of_eight_steps_is_told_from_its_faults() {
     weak().into_iter().for_each(right_and_wrong_files);
 }
 
 /// The default delivery and the one of the base's size, through the daemon; and another file under the tag.
 #[test]
+#[ignore = "ten minutes on two cores: scripts/test --test it qwen -- --ignored"]
 fn qwen_is_proved_through_the_daemon() {
     for tune in [strong(), weak()].into_iter().flatten() {
         let _alone = daemon::newest().alone();

@@ -342,7 +342,8 @@ mod tests {
             [("[system]Be brief.</s>[user]Hello.</s>[assistant]", false), ("[user]Hello.</s>[assistant]", true)]
         {
             let rendered = json!({"_debug_info": {"rendered_template": feeds}}).to_string();
-            let (client, _asked) = daemon(vec![(200, json!({"modelfile": "FROM m", "system": "Be brief."}).to_string()), (200, rendered)]);
+            let (client, _asked) =
+                daemon(vec![(200, json!({"modelfile": "FROM m", "system": "Be brief."}).to_string()), (200, rendered)]);
             assert_eq!(answerer(&client, Some(&template), None).served_otherwise("m").unwrap(), otherwise);
         }
         let (client, _asked) = daemon(Vec::new());
@@ -350,7 +351,8 @@ mod tests {
         // A SYSTEM that the template has no place for is shown to nobody.
         let only = ChatTemplate::from_go("{{ .Prompt }}", tokens).unwrap();
         let rendered = json!({"_debug_info": {"rendered_template": "Hello."}}).to_string();
-        let (client, _asked) = daemon(vec![(200, json!({"modelfile": "FROM m", "system": "Be brief."}).to_string()), (200, rendered)]);
+        let (client, _asked) =
+            daemon(vec![(200, json!({"modelfile": "FROM m", "system": "Be brief."}).to_string()), (200, rendered)]);
         assert!(!answerer(&client, Some(&only), None).served_otherwise("m").unwrap());
     }
 
