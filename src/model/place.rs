@@ -80,7 +80,8 @@ impl Place {
     }
 }
 
-/// Hidden size from which fewer bits make a training step faster (docs/performance.md, "Which arithmetic `auto` takes").
+/// Hidden size from which `auto` uses fewer bits. A cautious choice, not a measured limit: the smallest base that was measured
+/// has 512.
 const LEAST_WIDTH: usize = 256;
 
 pub(super) fn offered(wanted: Compute, computes: &[Compute], on: &'static str) -> Result<(), ModelError> {

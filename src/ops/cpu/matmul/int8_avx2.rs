@@ -233,7 +233,7 @@ kernel!(rows3, (0, 2, 4, 5), (1, 3, 6, 7), (2, 2, 8, 9));
 /// # Safety
 /// [`ready`]; `a` holds the packed rows, 12 after 12 so many words apart, and the tile belongs to this task.
 #[target_feature(enable = "avx2,fma,avxvnni")]
-pub unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
+pub unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     let words = row_words(k);
     assert!(t.rows > 0 && unit >= words && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + words);
     assert!(b.len() >= panel_words(k));

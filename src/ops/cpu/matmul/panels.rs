@@ -276,7 +276,7 @@ unsafe fn multiply<'a>(
                 for (p, a, unit, b) in operands {
                     match (kernel, p.b.form) {
                         (_, Form::Int8) => int8::panel(tile, p.k, (a, unit), b),
-                        (_, Form::Int8Avx2) => int8_avx2::panel(tile, p.k, (a, unit), b),
+                        (_, Form::Int8Avx2) => int8_avx2::panel(tile, p.k, a, unit, b),
                         (Kernel::Avx2, _) => avx2::panel(tile, p.k, (a, unit), b),
                         _ => avx512::panel(tile, p.k, (a, unit), b),
                     }
