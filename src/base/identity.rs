@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Base, BaseError};
 use crate::gguf::{Gguf, Value};
-use crate::store::{Digest, Identity, StoreError};
+use crate::store::{Digest, Identity, read_regular};
 
 /// Keys of JSON files that say who wrote the file, or where it lay; they change nothing.
 const PROVENANCE: [&str; 6] =
@@ -92,15 +92,10 @@ fn files(folder: &Path, names: &[&str], ignored: &[&str]) -> Result<Digest, Base
     let mut parts = Vec::new();
     for name in names {
         let path = folder.join(name);
-        let length = match std::fs::metadata(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            found => found.map_err(|e| StoreError::new("reading", &path, e))?.len(),
+        let bytes = match read_regular("reading", &path, CAP) {
+            Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => continue,
+            found => found?,
         };
-        if length > CAP {
-            let reason = format!("{}: it has {length} bytes, expected at most {CAP}", path.display());
-            return Err(BaseError::Other(reason));
-        }
-        let bytes = std::fs::read(&path).map_err(|e| StoreError::new("reading", &path, e))?;
         let settings = !matches!(*name, "tokenizer.json" | "vocab.json") && name.ends_with(".json");
         let canonical = settings.then(|| serde_json::from_slice::<Json>(&bytes).ok()).flatten().map(|mut json| {
             if let Some(fields) = json.as_object_mut() {

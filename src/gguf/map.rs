@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use super::guard::Watched;
-use crate::store::StoreError;
+use crate::store::{StoreError, open_regular};
 
 /// A file's bytes, mapped read-only. Nothing is read until it is looked at.
 #[derive(Debug)]
@@ -22,10 +22,7 @@ impl Map {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let fault = |e| StoreError::new("opening", path, e);
-        let file = File::open(path).map_err(fault)?;
-        if !file.metadata().map_err(fault)?.is_file() {
-            return Err(fault(std::io::Error::other("it is no regular file")));
-        }
+        let file = open_regular("opening", path)?;
         #[expect(
             unsafe_code,
             reason = "a map is unsafe because another process may cut the file while we read; \

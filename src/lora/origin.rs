@@ -1,10 +1,11 @@
 //! Which base an adapter was trained on: `tunesmith.json` beside it. A file of its own, because PEFT before 0.14 refuses
 //! keys of `adapter_config.json` that it does not know, and later ones warn of them.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::LoraError;
-use crate::store::{Digest, Identity, StoreError, write_whole};
+use crate::store::{Digest, Identity, read_regular, write_whole};
 
 /// Name of the file in an adapter's folder.
 pub const ORIGIN: &str = "tunesmith.json";
@@ -85,17 +86,10 @@ pub fn weights_in_manifest(folder: &Path) -> Result<Option<Digest>, LoraError> {
 
 /// A file's bytes, if it is there.
 fn capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>, LoraError> {
-    let length = match std::fs::metadata(path) {
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        found => found.map_err(|e| StoreError::new("reading", path, e))?.len(),
-    };
-    if length > cap {
-        let reason = format!("has {length} bytes, expected at most {cap}");
-        return Err(LoraError::Bad { path: path.display().to_string(), reason });
+    match read_regular("reading", path, cap) {
+        Err(e) if matches!(e.source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        found => Ok(Some(found?)),
     }
-    Ok(Some(std::fs::read(path).map_err(|e| StoreError::new("reading", path, e))?))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Ollama's store on this machine, read only: names → manifest → layers → blobs (layout unchanged 0.12 … 0.34).
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{ModelName, OllamaError};
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, StoreError, open_regular};
 
 /// A manifest with thousands of tensor layers is still below this.
 const MAX_MANIFEST: u64 = 8 << 20;
@@ -123,7 +122,7 @@ impl Shelf<'_> {
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, OllamaError> {
         let fault = |e| StoreError::new("reading", path, e);
         let mut bytes = Vec::new();
-        File::open(path).map_err(fault)?.take(limit + 1).read_to_end(&mut bytes).map_err(fault)?;
+        open_regular("reading", path)?.take(limit + 1).read_to_end(&mut bytes).map_err(fault)?;
         if bytes.len() as u64 > limit {
             return Err(self.unusable(format!("{} is larger than {limit} bytes", path.display())));
         }

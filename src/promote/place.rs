@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::store::{Lock, LockWait, StoreError, check_inside, check_state_folder};
+use crate::store::{Lock, LockWait, MAX_TEXT, StoreError, check_inside, check_state_folder, read_text};
 
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -52,6 +52,6 @@ impl Place {
     }
 
     pub(super) fn read(&self) -> Result<String, StoreError> {
-        std::fs::read_to_string(&self.file).map_err(|e| StoreError::new("reading", &self.file, e))
+        read_text("reading", &self.file, MAX_TEXT)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::{ModelsYaml, NewScalar, same_model, swap as splice};
-use crate::store::{Digest, LockWait, StoreError, read_nofollow, sweep};
+use crate::store::{Digest, LockWait, MAX_TEXT, read_nofollow, read_regular, sweep};
 
 use super::fault::PromoteError;
 use super::place::Place;
@@ -14,13 +14,14 @@ use super::replace::{overwrite, torn};
 const MAX_BACKUP: u64 = 16 << 20;
 
 /// Closes every open intent; one sentence each. Without one it takes no lock and writes nothing. For commands that
-/// change models.yaml: others only read the history, and say where a swap is open.
-pub fn recover(models_yaml: &Path) -> Result<Vec<String>, PromoteError> {
+/// change models.yaml: others only read the history, and say where a swap is open. An intent is open, too, while
+/// another process makes its swap: `wait` says how long that is waited for.
+pub fn recover(models_yaml: &Path, wait: &mut LockWait<'_>) -> Result<Vec<String>, PromoteError> {
     let place = Place::of(models_yaml)?;
     if Registry::read(&place)?.open().is_empty() {
         return Ok(Vec::new());
     }
-    let _lock = place.lock(&mut LockWait::short())?;
+    let _lock = place.lock(wait)?;
     let mut registry = Registry::read(&place)?;
     recover_locked(&place, &mut registry)
 }
@@ -74,7 +75,7 @@ enum Settled {
 }
 
 fn settle(place: &Place, intent: &Intent, backup: Option<Vec<u8>>) -> Result<Settled, PromoteError> {
-    let now = std::fs::read(&place.file).map_err(|e| StoreError::new("reading", &place.file, e))?;
+    let now = read_regular("reading", &place.file, MAX_TEXT)?;
     let digest = Digest::of_bytes(&now);
     if digest == intent.file_sha256_after {
         return Ok(Settled::Done);
@@ -118,9 +119,9 @@ mod tests {
         let mut hook = Hook { at: &mut |p| p != point, injected: Injected::Nothing };
         promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
         std::fs::write(&path, edit(&std::fs::read_to_string(&path).unwrap())).unwrap();
-        let said = recover(&path);
+        let said = recover(&path, &mut LockWait::none());
         if said.is_ok() {
-            assert!(recover(&path).unwrap().is_empty());
+            assert!(recover(&path, &mut LockWait::none()).unwrap().is_empty());
         }
         (std::fs::read_to_string(&path).unwrap(), said)
     }
@@ -154,7 +155,7 @@ mod tests {
                 promote_with(&path, &wish("x:v1", to), &table, &mut hook).unwrap_err();
                 let rest = TEXT.as_bytes().get(k..).unwrap_or_default();
                 std::fs::write(&path, [&after.as_bytes()[..k], rest].concat()).unwrap();
-                let said = recover(&path).unwrap();
+                let said = recover(&path, &mut LockWait::none()).unwrap();
                 let now = std::fs::read_to_string(&path).unwrap();
                 assert!(now == after || (now == TEXT && said[0].contains("still serves")), "{to} {k}: {now}");
                 // Until a byte differs, the file is simply as before.
@@ -176,7 +177,7 @@ mod tests {
             std::fs::write(&mine, "mine").unwrap();
             let line = serde_json::json!({"seq": 2, "ts": "t", "event": "in_place", "intent": 1, "backup": named});
             std::fs::write(&registry, format!("{open}{line}\n")).unwrap();
-            assert_eq!(recover(&path).unwrap().len(), 1);
+            assert_eq!(recover(&path, &mut LockWait::none()).unwrap().len(), 1);
             assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine", "{named}");
         }
         // A link at the very name leads nowhere either.
@@ -189,7 +190,7 @@ mod tests {
                 format!("{open}{{\"seq\":2,\"ts\":\"t\",\"event\":\"in_place\",\"intent\":1}}\n"),
             )
             .unwrap();
-            assert!(recover(&path).unwrap_err().to_string().contains("symbolic link"));
+            assert!(recover(&path, &mut LockWait::none()).unwrap_err().to_string().contains("symbolic link"));
             assert_eq!((std::fs::read_to_string(&mine).unwrap().as_str(), link.is_symlink()), ("mine", true));
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), TEXT);

@@ -87,7 +87,7 @@ fn a_kill_at_any_point_ends_whole() {
             };
             let e = promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
             assert!(matches!(e, PromoteError::Killed(p) if p == point), "{point:?}: {e}");
-            let said = recover(&path).unwrap();
+            let said = recover(&path, &mut LockWait::none()).unwrap();
             let after = TEXT.replacen("'x:v1'", "'x:v2'", 1);
             let happened = matches!(point, Point::Replaced | Point::Done);
             assert_eq!(read(&path), if happened { after.as_str() } else { TEXT }, "{point:?}");
@@ -96,7 +96,7 @@ fn a_kill_at_any_point_ends_whole() {
                 usize::from(!matches!(point, Point::BeforeIntent | Point::Done)),
                 "{point:?}: {said:?}"
             );
-            assert!(recover(&path).unwrap().is_empty());
+            assert!(recover(&path, &mut LockWait::none()).unwrap().is_empty());
             let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
             assert_eq!(left.len(), 2, "{point:?}: {left:?}");
             // The next promotion goes through from wherever it ended.
@@ -130,7 +130,7 @@ fn what_moved_meanwhile_stops_it() {
     };
     let e = promote_with(&path, &wish_, &tags(), &mut Hook { at: &mut at, injected: Injected::Nothing }).unwrap_err();
     assert!(matches!(e, PromoteError::FileChanged { .. }));
-    assert_eq!((read(&path), recover(&path).unwrap().len()), (edited, 0));
+    assert_eq!((read(&path), recover(&path, &mut LockWait::none()).unwrap().len()), (edited, 0));
     promote(&path, &Promotion { allow_inconclusive: true, ..failed }, &tags()).unwrap();
 }
 
@@ -155,7 +155,7 @@ fn a_folder_that_takes_no_file_leaves_everything() {
     let mut hook = Hook { at: &mut |_| true, injected: Injected::FailedWrite };
     let e = promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
     assert!(e.to_string().contains("writing"), "{e}");
-    assert_eq!((read(&path).as_str(), recover(&path).unwrap().len()), (TEXT, 0));
+    assert_eq!((read(&path).as_str(), recover(&path, &mut LockWait::none()).unwrap().len()), (TEXT, 0));
     assert!(history(&path, None).unwrap()[0].state.starts_with("not done: writing"));
     // No state folder can be made: nothing at all is written.
     let (dir, path) = folder();

@@ -1,14 +1,13 @@
 //! SHA-256 of bytes, files and streams, written as Ollama writes it (`sha256:<hex>`).
 
 use std::fmt;
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use super::StoreError;
+use super::{StoreError, open_regular};
 
 /// A SHA-256 digest; `Display` gives `sha256:<hex>`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,10 +18,11 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Of a regular file's bytes.
     pub fn of_file(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let fault = |e| StoreError::new("reading", path, e);
-        let mut file = File::open(path).map_err(fault)?;
+        let mut file = open_regular("reading", path)?;
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
         loop {

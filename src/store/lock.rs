@@ -34,11 +34,6 @@ impl LockWait<'static> {
     pub fn none() -> Self {
         Self { limit: Duration::ZERO, interrupt: Interrupt::default(), announce: None }
     }
-
-    /// Waits a few seconds and says nothing.
-    pub fn short() -> Self {
-        Self { limit: Duration::from_secs(3), ..Self::none() }
-    }
 }
 
 const POLL: Duration = Duration::from_millis(50);

@@ -22,7 +22,7 @@ pub use identity::Identity;
 pub use inputs::{Inputs, OverwriteError};
 pub use interrupt::Interrupt;
 pub use lock::{Lock, LockWait};
-pub use regular::{MAX_TEXT, read_regular, read_text};
+pub use regular::{MAX_TEXT, open_regular, read_regular, read_text};
 pub use run::{RunDir, StepRecord};
 pub use temp::{Leftover, TempFolder, leftovers, remove_leftover, sweep, sweep_tree};
 

@@ -26,28 +26,25 @@ pub fn read_text(action: &'static str, path: &Path, max: u64) -> Result<String, 
     })
 }
 
+/// Opens a regular file for reading, without waiting for the other end of a named pipe.
+pub fn open_regular(action: &'static str, path: &Path) -> Result<File, StoreError> {
+    open(path).map_err(|e| StoreError::new(action, path, e))
+}
+
 fn bytes(path: &Path, max: u64) -> Result<Vec<u8>, Error> {
     let file = open(path)?;
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        let (kind, what) = match meta.is_dir() {
-            true => (ErrorKind::IsADirectory, "it is a folder; expected a file"),
-            false => (ErrorKind::InvalidInput, "it is a pipe, socket or device; expected a regular file"),
-        };
-        return Err(Error::new(kind, what));
-    }
+    let length = file.metadata()?.len();
     let too_large =
         || Error::new(ErrorKind::FileTooLarge, format!("it has more than {max} bytes, the most that is read"));
-    if meta.len() > max {
+    if length > max {
         return Err(too_large());
     }
     // The length of files below /proc is 0, and a file may grow while it is read.
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
+    let mut bytes = Vec::with_capacity(length as usize);
     file.take(max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max { Err(too_large()) } else { Ok(bytes) }
 }
 
-/// Without waiting for the other end of a named pipe.
 fn open(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -56,7 +53,15 @@ fn open(path: &Path) -> Result<File, Error> {
         use std::os::unix::fs::OpenOptionsExt;
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
     }
-    options.open(path)
+    let file = options.open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    Err(match kind.is_dir() {
+        true => Error::new(ErrorKind::IsADirectory, "it is a folder; expected a file"),
+        false => Error::new(ErrorKind::InvalidInput, "it is a pipe, socket or device; expected a regular file"),
+    })
 }
 
 #[cfg(test)]
