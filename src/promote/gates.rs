@@ -22,34 +22,45 @@ pub struct GateRecord {
     /// The same of the model it was held against.
     pub against_digest: String,
     pub decision: Decision,
+    /// The suites that were asked, with the digests of their contents.
+    #[serde(default)]
+    pub suites: Vec<(String, String)>,
     pub report: PathBuf,
 }
 
+/// What a promotion by hand may rest on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passed {
+    /// The registry's line.
+    pub seq: u64,
+    /// As in [`GateRecord::suites`]; empty where it was not recorded.
+    pub suites: Vec<(String, String)>,
+}
+
 /// Appends a verdict to the registry.
-pub fn record_gate(models_yaml: &Path, gate: GateRecord) -> Result<(), PromoteError> {
+pub fn record_gate(models_yaml: &Path, gate: GateRecord, wait: &mut LockWait<'_>) -> Result<(), PromoteError> {
     let place = Place::of(models_yaml)?;
-    // What took hours to find out must not be lost to a swap that takes milliseconds.
-    let _lock = place.lock(&mut LockWait::short())?;
+    let _lock = place.lock(wait)?;
     Registry::read(&place)?.append(What::Gate(gate))?;
     Ok(())
 }
 
-/// The registry's line by which this very model (its digest) stands as passed for the role, held against the model that
+/// The record by which this very model (its digest) stands as passed for the role, held against the model that
 /// the role uses now: a PASS, or a promotion on one. A later FAIL takes it away; INCONCLUSIVE says nothing either way.
 pub fn passed_gate(
     models_yaml: &Path,
     role: &str,
     (model, digest): (&str, &str),
     now: &str,
-) -> Result<Option<u64>, PromoteError> {
+) -> Result<Option<Passed>, PromoteError> {
     let registry = Registry::read(&Place::of(models_yaml)?)?;
     let mut passed = None;
     for entry in &registry.entries {
-        let decision = match &entry.what {
+        let (decision, suites) = match &entry.what {
             What::Gate(g)
                 if g.role == role && same_model(&g.model, model) && g.digest == digest && g.against_digest == now =>
             {
-                g.decision
+                (g.decision, g.suites.clone())
             }
             What::Intent(i)
                 if i.role == role
@@ -59,12 +70,13 @@ pub fn passed_gate(
                     && registry.is_done(entry.seq)
                     && rests_on_a_pass(i) =>
             {
-                Decision::Pass
+                let asked = i.evidence.get("suite_digests").cloned();
+                (Decision::Pass, asked.and_then(|v| serde_json::from_value(v).ok()).unwrap_or_default())
             }
             _ => continue,
         };
         match decision {
-            Decision::Pass => passed = Some(entry.seq),
+            Decision::Pass => passed = Some(Passed { seq: entry.seq, suites }),
             Decision::Fail => passed = None,
             Decision::Inconclusive => {}
         }
@@ -98,6 +110,7 @@ mod tests {
             digest: "d2".into(),
             against_digest: "d1".into(),
             decision,
+            suites: vec![("s.jsonl".into(), "d".into())],
             report: "eval/summary.md".into(),
         }
     }
@@ -146,8 +159,10 @@ mod tests {
             (Decision::Fail, None),
             (Decision::Pass, Some(5)),
         ] {
-            record_gate(&path, gate(decision)).unwrap();
-            assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), line, "{decision:?}");
+            record_gate(&path, gate(decision), &mut LockWait::none()).unwrap();
+            let passed = passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap();
+            assert_eq!(passed.as_ref().map(|p| p.seq), line, "{decision:?}");
+            assert!(passed.is_none_or(|p| p.suites == gate(decision).suites));
         }
         for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
             assert_eq!(passed_gate(&path, role, (model, digest), "d1").unwrap(), None);
@@ -159,8 +174,8 @@ mod tests {
         std::fs::write(&file, format!("{whole}{{\"seq\":6,\"event\":\"ga")).unwrap();
         // Against another model than the one that the role uses now it says nothing.
         assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d9").unwrap(), None);
-        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), Some(5));
-        record_gate(&path, gate(Decision::Fail)).unwrap();
+        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap().map(|p| p.seq), Some(5));
+        record_gate(&path, gate(Decision::Fail), &mut LockWait::none()).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 6);
         assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
     }

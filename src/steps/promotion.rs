@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::evaluate::Outcome;
-use super::{Context, Failure, Kind, delivery};
+use super::{Context, Failure, Kind, delivery, evaluate};
 use crate::config::Role;
 use crate::eval::Decision;
 use crate::ollama::Client;
@@ -78,9 +78,13 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
         };
         return Err(Failure::new(Kind::GateInconclusive, why).hint(format!("{how}; --force promotes without")));
     }
+    if let (false, Some(passed)) = (force, &passed) {
+        same_suites(found, &passed.suites)?;
+    }
+    let gate = passed.map(|p| p.seq);
     // `gate`: the registry's line that says so.
     let evidence = json!({
-        "by_hand": true, "forced": force, "decision": passed.map(|_| Decision::Pass), "gate": passed,
+        "by_hand": true, "forced": force, "decision": gate.map(|_| Decision::Pass), "gate": gate,
         "tool_version": env!("CARGO_PKG_VERSION"), "user": context.env.user, "daemon": client.host().to_string(),
     });
     let promotion = Promotion {
@@ -93,7 +97,7 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
         // being done may change other roles.
         evaluated_file: None,
         // What was re-created since the look at its digest is refused, too.
-        evaluated_digest: passed.map(|_| tag.digest.as_str()),
+        evaluated_digest: gate.map(|_| tag.digest.as_str()),
         replace_read_only: force,
         evidence: if let Value::Object(map) = evidence { map } else { serde_json::Map::new() },
     };
@@ -101,6 +105,20 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     let swapped = waiting(context, |wait| promote::promote(&path, &promotion, &client, wait))?;
     said(context, &swapped);
     Ok(swapped)
+}
+
+/// A verdict says nothing of a suite that was edited since, or that it was not asked.
+fn same_suites(role: &Role, asked: &[(String, String)]) -> Result<(), Failure> {
+    let now = evaluate::suites(role, false, &[], &[])?;
+    let other = now.iter().find(|(suite, _)| {
+        let same = |(name, digest): &(String, String)| *name == suite.name && *digest == suite.digest.to_string();
+        !asked.is_empty() && !asked.iter().any(same)
+    });
+    let Some((suite, _)) = other else { return Ok(()) };
+    let why = format!("the suite {} is not what the recorded gate of the role {} asked", suite.name, role.name);
+    let how =
+        format!("`tunesmith eval --role {} --model NAME` asks it as it is now; --force promotes without", role.name);
+    Err(Failure::new(Kind::GateInconclusive, why).hint(how))
 }
 
 /// Puts a verdict on record, so that [`by_hand`] can rest on a PASS. One that can't be written down is still a verdict:
@@ -117,9 +135,12 @@ pub fn record_gate(context: &mut Context<'_>, role: &str, model: &str, outcome: 
         digest: outcome.v2_digest.clone(),
         against_digest: outcome.v1_digest.clone(),
         decision: outcome.decision,
+        suites: outcome.suite_digests.clone(),
         report: outcome.report.clone(),
     };
-    if let Err(e) = promote::record_gate(&context.models_yaml, gate) {
+    // What took hours to find out must not be lost to another promotion.
+    let path = context.models_yaml.clone();
+    if let Err(e) = waiting(context, |wait| promote::record_gate(&path, gate, wait)) {
         context.report.warn(&format!("the verdict is not on record, so `promote` will not know of it: {e}"));
     }
 }
@@ -142,7 +163,8 @@ pub fn history(context: &Context<'_>, role: Option<&str>) -> Result<Vec<Change>,
 /// A swap that was interrupted is finished or reverted, and said, before anything that changes models.yaml.
 pub fn recover(context: &mut Context<'_>) -> Result<(), Failure> {
     if context.models_yaml.exists() {
-        for note in promote::recover(&context.models_yaml)? {
+        let path = context.models_yaml.clone();
+        for note in waiting(context, |wait| promote::recover(&path, wait))? {
             context.report.note(&note);
         }
     }
@@ -179,7 +201,7 @@ pub fn lineage(context: &Context<'_>, model: &str) -> Result<Vec<(String, String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Env;
+    use crate::config::{Env, Goal, SuiteRef};
     use crate::steps::{Interrupt, Silent};
 
     fn context<'r>(report: &'r mut Silent, models_yaml: &std::path::Path) -> Context<'r> {
@@ -213,6 +235,29 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_on_another_suite_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("suite.jsonl");
+        let written = |text: &str| std::fs::write(&file, text).unwrap();
+        written("{\"prompt\": \"p\", \"expected\": \"e\"}\n");
+        let mut role = Role::bare("router", "x:v1");
+        let suite = file.display().to_string();
+        role.eval = vec![SuiteRef { suite, goal: Goal::Improve, metric: None, margin: None, min_gain: None }];
+        let asked: Vec<_> = evaluate::suites(&role, false, &[], &[])
+            .unwrap()
+            .into_iter()
+            .map(|(suite, _)| (suite.name, suite.digest.to_string()))
+            .collect();
+        assert!(same_suites(&role, &asked).is_ok());
+        // Recorded by an earlier version.
+        assert!(same_suites(&role, &[]).is_ok());
+        written("{\"prompt\": \"q\", \"expected\": \"e\"}\n");
+        let failure = same_suites(&role, &asked).unwrap_err();
+        assert_eq!(failure.kind, Kind::GateInconclusive);
+        assert!(failure.to_string().contains("is not what the recorded gate"), "{failure}");
+    }
+
+    #[test]
     fn a_verdict_is_recorded_for_its_role_model_and_digest() {
         let dir = tempfile::tempdir().unwrap();
         let (mut report, path) = (Silent, dir.path().join("models.yaml"));
@@ -235,7 +280,7 @@ mod tests {
         record_gate(&mut context, "", "x:v2", &outcome);
         assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
         record_gate(&mut context, "router", "x:v2", &outcome);
-        assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), Some(1));
+        assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap().map(|p| p.seq), Some(1));
         assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d3"), "d1").unwrap(), None);
     }
 }
