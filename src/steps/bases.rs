@@ -2,6 +2,7 @@
 
 use super::{Context, Failure};
 use crate::base::{self, SHORTCUTS};
+use crate::ollama::OllamaError;
 use crate::weights::Site;
 
 #[derive(Clone, Debug, serde::Serialize)]
@@ -34,7 +35,9 @@ pub fn list(context: &mut Context<'_>) -> Result<Vec<Listed>, Failure> {
             family: t.family,
             size: format!("{} {}", t.parameter_size, t.quantization),
         })),
-        Err(e) => context.report.warn(&e.to_string()),
+        // Without a daemon there are the shortcuts; a daemon that answers wrongly is a fault.
+        Err(e @ (OllamaError::Unreachable { .. } | OllamaError::TooOld { .. })) => context.report.warn(&e.to_string()),
+        Err(e) => return Err(e.into()),
     }
     Ok(found)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
+use crate::config::same_model;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
 use crate::store::{Digest, Lock, LockWait, MAX_TEXT, read_regular, write_whole};
@@ -139,7 +140,7 @@ pub fn lineage_of(show: &Show, key: &str) -> Option<String> {
 /// A name is free, or its model was made here under that name; else only with `force`.
 pub fn check_name(client: &Client, name: &str, force: bool) -> Result<(), Failure> {
     let Some(show) = client.show(name)? else { return Ok(()) };
-    if force || lineage_of(&show, "name").as_deref() == Some(name) {
+    if force || lineage_of(&show, "name").is_some_and(|made| same_model(&made, name)) {
         return Ok(());
     }
     Err(Failure::input(format!("the daemon already has a model {name} that tunesmith did not make under that name"))

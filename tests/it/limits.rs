@@ -196,7 +196,12 @@ fn a_daemon_that_answers_wrongly_is_the_daemons_fault() {
         let ended = place.run(&["bases", "show", "some-model:1b"]);
         ended.says(4, &["/api/show"]);
         assert!(!ended.err.contains("no such base"), "{}", ended.err);
+        // One that lists models that the daemon holds needs an answer, too; without any daemon it has its shortcuts.
+        if body != "{}" {
+            place.run(&["bases", "list"]).says(4, &["/api/tags"]);
+        }
     }
+    Place::new().run(&["bases", "list"]).says(0, &["smollm2", "no Ollama daemon"]);
     let address = daemon(|_| Some((200, "{}".to_owned())));
     Place::new().with("OLLAMA_HOST", address).run(&["bases", "show", "some-model:1b"]).says(4, &["/api/version"]);
 }
@@ -206,10 +211,12 @@ fn a_daemon_that_answers_wrongly_is_the_daemons_fault() {
 fn ctrl_c_while_the_daemon_is_asked_is_an_interruption() {
     let address = daemon(|path| (path == "/api/version").then(|| (200, VERSION.to_owned())));
     let place = Place::new().with("OLLAMA_HOST", address);
-    let child = place.command(&["bases", "show", "m"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(1));
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    Ended::of(&child.wait_with_output().unwrap()).says(130, &["interrupted"]);
+    for args in [&["bases", "show", "m"][..], &["bases", "list"]] {
+        let child = place.command(args).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        Ended::of(&child.wait_with_output().unwrap()).says(130, &["interrupted"]);
+    }
 }
 
 #[track_caller]
@@ -289,6 +296,66 @@ fn configs_and_roles_are_regular_files_of_the_project() {
     place.write("deep.yaml", &"[".repeat(30_000));
     place.run(&["plan", "deep.yaml"]).says(3, &["nested more than 64 levels deep"]);
     assert!(start.elapsed() < SOON);
+}
+
+/// A pipe that nobody writes to and a device without an end, under every name that is looked at beside the weights.
+#[cfg(unix)]
+#[test]
+fn what_lies_beside_weights_and_adapters_is_read_only_when_regular() {
+    let place = Place::new();
+    place.write("d.jsonl", "{\"text\": \"a b c d\"}\n");
+    let bases = tiny::LLAMA3.folder();
+    let base = bases.path().to_str().unwrap();
+    let start = Instant::now();
+    let refused = |file: &Path, args: &[&str]| {
+        for endless in [false, true] {
+            drop(std::fs::remove_file(file));
+            match endless {
+                true => std::os::unix::fs::symlink("/dev/zero", file).unwrap(),
+                false => assert!(Command::new("mkfifo").arg(file).status().unwrap().success()),
+            }
+            place.run(args).says(3, &["expected a regular file"]);
+        }
+        std::fs::remove_file(file).unwrap();
+    };
+    for name in ["merges.txt", "vocab.json", "tokenizer.model", "model.safetensors.index.json"] {
+        refused(&bases.path().join(name), &["bases", "show", base]);
+    }
+    let train = ["train", "--base-model", base, "--dataset", "d.jsonl", "--output", "o", "--epochs", "1"];
+    refused(&place.path("replay.jsonl"), &[&train[..], &["--replay", "replay.jsonl"]].concat());
+    place.run(&train).says(0, &[]);
+    let export = ["export", "--base", base, "--adapter", "o/final", "--output", "x.gguf"];
+    place.run(&export).says(0, &[]);
+    refused(&place.path("o/final/tunesmith.json"), &export);
+    assert!(start.elapsed() < 4 * SOON);
+}
+
+/// Another promotion holds the lock for longer than a blink: it is waited for, and said.
+#[test]
+fn a_promotion_waits_for_another() {
+    let tags = r#"{"models": [{"name": "x:v1", "model": "x:v1", "digest": "d1"}, {"name": "x:v2", "model": "x:v2", "digest": "d2"}]}"#;
+    let address = daemon(move |path| Some((200, if path == "/api/version" { VERSION } else { tags }.to_owned())));
+    for open_intent in [false, true] {
+        let place = Place::new().with("OLLAMA_HOST", &address);
+        place.write("configs/models.yaml", "models: {r: {model_name: 'x:v1'}}\n");
+        let state = place.path("configs/.tunesmith");
+        let lock = tunesmith::store::Lock::acquire(state.join("lock")).unwrap();
+        if open_intent {
+            let text = std::fs::read(place.path("configs/models.yaml")).unwrap();
+            let before = tunesmith::store::Digest::of_bytes(&text).to_string();
+            let line = serde_json::json!({"seq": 1, "ts": "t", "event": "intent", "action": "promote", "role": "r",
+                "from": "x:v1", "to": "x:v3", "before": "'x:v1'", "after": "'x:v3'", "evidence": {},
+                "file_sha256_before": before, "file_sha256_after": before.replace(|c: char| c.is_ascii_digit(), "0")});
+            std::fs::write(state.join("registry.jsonl"), format!("{line}\n")).unwrap();
+        }
+        let args = ["promote", "--role", "r", "--to", "x:v2", "--force"];
+        let child = place.command(&args).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // Longer than the three seconds after which it gave up before.
+        std::thread::sleep(Duration::from_secs(5));
+        drop(lock);
+        Ended::of(&child.wait_with_output().unwrap()).says(0, &["waiting for it, at most 30 s"]);
+        assert!(place.read("configs/models.yaml").contains("'x:v2'"));
+    }
 }
 
 #[test]
