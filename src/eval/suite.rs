@@ -63,7 +63,15 @@ impl Suite {
 
     /// Held-out records of a dataset: the last assistant turn is what is expected. Records without one are left out.
     pub fn from_records(name: &str, records: &[Record]) -> Result<Self, EvalError> {
-        let cases: Vec<Case> = records.iter().filter_map(case_of_record).collect();
+        Self::of_cases(name, records.iter().filter_map(case_of_record).collect())
+    }
+
+    /// Without the cases of these ids.
+    pub fn without(self, ids: &[&str]) -> Result<Self, EvalError> {
+        Self::of_cases(&self.name, self.cases.into_iter().filter(|c| !ids.contains(&c.id.as_str())).collect())
+    }
+
+    fn of_cases(name: &str, cases: Vec<Case>) -> Result<Self, EvalError> {
         if cases.is_empty() {
             return Err(EvalError::Empty { suite: name.to_owned() });
         }

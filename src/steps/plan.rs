@@ -145,7 +145,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
         seconds_per_step: time.steps / measured.course.steps.max(1) as f64,
         training_seconds: time.all(),
         time,
-        suites: suites(config, role.as_ref(), &held_out)?,
+        suites: suites(config, role.as_ref(), &held_out, &records)?,
         role: role.map(|r| r.name),
         not_promoted,
     })
@@ -155,9 +155,10 @@ fn suites(
     config: &RunConfig,
     role: Option<&crate::config::Role>,
     held_out: &[crate::dataset::Record],
+    trained: &[crate::dataset::Record],
 ) -> Result<Vec<Suite>, Failure> {
     let Some(role) = role else { return Ok(Vec::new()) };
-    Ok(evaluate::suites(role, config.general == crate::config::General::On, held_out)?
+    Ok(evaluate::suites(role, config.general == crate::config::General::On, held_out, trained)?
         .into_iter()
         .map(|(suite, demand)| Suite {
             prompts: suite.cases.len(),

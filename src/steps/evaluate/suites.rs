@@ -19,15 +19,20 @@ const HELD_OUT: &str = "held-out";
 const GENERAL_TOKENS: u64 = 32;
 
 /// The suites of a role with their demands; reads every file and option, so that a fault is found before anything
-/// trains.
-pub fn suites(role: &Role, general: bool, held_out: &[Record]) -> Result<Vec<(Suite, Demand)>, Failure> {
+/// trains. `held_out` and `trained` are the two parts of the data.
+pub fn suites(
+    role: &Role,
+    general: bool,
+    held_out: &[Record],
+    trained: &[Record],
+) -> Result<Vec<(Suite, Demand)>, Failure> {
     options::options(role)?;
     let mut found = Vec::new();
     for wanted in &role.eval {
         let suite = open(wanted)?;
         found.push((demand(wanted, &suite)?, suite));
     }
-    if let Some(suite) = held_out_suite(role, held_out)? {
+    if let Some(suite) = held_out_suite(role, held_out, trained)? {
         let metric = suite.natural_metric();
         found.push((Demand { goal: Goal::Improve, metric, margin: Demand::ROLE_MARGIN, min_gain: None }, suite));
     }
@@ -40,12 +45,17 @@ pub fn suites(role: &Role, general: bool, held_out: &[Record]) -> Result<Vec<(Su
     Ok(found.into_iter().map(|(d, s)| (s, d)).collect())
 }
 
-/// For a role without a suite of its own. Plain texts have no question in them to ask: then there is none.
-fn held_out_suite(role: &Role, held_out: &[Record]) -> Result<Option<Suite>, Failure> {
+/// For a role without a suite of its own. Plain texts have no question in them to ask: then there is none. Questions that
+/// the trained part asks, too (in other words by a letter or a comma, under another system text), are left out.
+fn held_out_suite(role: &Role, held_out: &[Record], trained: &[Record]) -> Result<Option<Suite>, Failure> {
     if !role.eval.is_empty() || held_out.is_empty() {
         return Ok(None);
     }
-    match Suite::from_records(HELD_OUT, held_out) {
+    let different = |suite: Suite| {
+        let shared = eval::overlaps(&suite, trained);
+        suite.without(&shared.iter().map(|o| o.case.as_str()).collect::<Vec<_>>())
+    };
+    match Suite::from_records(HELD_OUT, held_out).and_then(different) {
         Ok(suite) => Ok(Some(suite)),
         Err(EvalError::Empty { .. }) => Ok(None),
         Err(e) => Err(e.into()),
@@ -81,14 +91,15 @@ fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
 }
 
 /// What can be refused before training: unreadable suites, a suite that the training data holds, a case that the base's
-/// chat template has no place for. Gives a line for the user where nothing of the role's own will be judged.
+/// chat template has no place for. Gives a line for the user where held-out questions are not asked, or nothing of the
+/// role's own will be judged.
 pub fn check_suites(
     role: &Role,
     config: &RunConfig,
     base: &Base,
     (held_out, trained): (&[Record], &[Record]),
 ) -> Result<Option<String>, Failure> {
-    let suites = suites(role, config.general == General::On, held_out)?;
+    let suites = suites(role, config.general == General::On, held_out, trained)?;
     for (suite, _) in &suites {
         let shared = eval::overlaps(suite, trained);
         if let Some(first) = shared.first() {
@@ -101,7 +112,18 @@ pub fn check_suites(
         }
         renders(&bench(role, suite.clone()), &base.template)?;
     }
-    Ok(unjudged(role, held_out, &suites))
+    Ok(unjudged(role, held_out, &suites).or_else(|| left_out(held_out, &suites)))
+}
+
+fn left_out(held_out: &[Record], suites: &[(Suite, Demand)]) -> Option<String> {
+    let (asked, _) = suites.iter().find(|(s, _)| s.name == HELD_OUT)?;
+    let all = Suite::from_records(HELD_OUT, held_out).ok()?.cases.len();
+    let left_out = all - asked.cases.len();
+    (left_out > 0).then(|| {
+        format!(
+            "{left_out} of {all} held-out questions are not asked: the training part asks the same, or nearly the same"
+        )
+    })
 }
 
 fn unjudged(role: &Role, held_out: &[Record], suites: &[(Suite, Demand)]) -> Option<String> {
@@ -109,7 +131,11 @@ fn unjudged(role: &Role, held_out: &[Record], suites: &[(Suite, Demand)]) -> Opt
         return None;
     }
     let left = if suites.is_empty() { "nothing is judged" } else { "only builtin:general is asked" };
-    Some(format!("the role {} has no suite, and the held-out data no conversation: {left}", role.name))
+    let why = match Suite::from_records(HELD_OUT, held_out) {
+        Ok(_) => "no question that the training part does not ask, too",
+        Err(_) => "no conversation",
+    };
+    Some(format!("the role {} has no suite, and the held-out data {why}: {left}", role.name))
 }
 
 /// Every case has a place in the base's chat template, the role's system text included.
@@ -157,7 +183,7 @@ mod tests {
     }
 
     fn names(role: &Role, held_out: &[Record]) -> Vec<String> {
-        suites(role, true, held_out).unwrap().into_iter().map(|(s, _)| s.name).collect()
+        suites(role, true, held_out, &[]).unwrap().into_iter().map(|(s, _)| s.name).collect()
     }
 
     #[test]
@@ -168,7 +194,7 @@ mod tests {
         let bare = role(None);
         assert_eq!(names(&bare, &[text(1), text(2)]), [GENERAL]);
         assert_eq!(names(&bare, &[text(1), chat]), [HELD_OUT, GENERAL]);
-        let note = unjudged(&bare, &[text(1)], &suites(&bare, true, &[text(1)]).unwrap()).unwrap();
+        let note = unjudged(&bare, &[text(1)], &suites(&bare, true, &[text(1)], &[]).unwrap()).unwrap();
         assert!(note.ends_with("no conversation: only builtin:general is asked"), "{note}");
         assert_eq!(unjudged(&bare, &[], &[]), None);
         let mut versioned = role(None);
@@ -180,10 +206,28 @@ mod tests {
             min_gain: None,
         };
         versioned.eval = vec![general];
-        let found = suites(&versioned, true, &[]).unwrap();
+        let found = suites(&versioned, true, &[], &[]).unwrap();
         assert_eq!((found.len(), found[0].1.margin), (1, Demand::GENERAL_MARGIN));
         versioned.options.insert("warmth".into(), 1.into());
-        assert!(suites(&versioned, true, &[]).is_err());
+        assert!(suites(&versioned, true, &[], &[]).is_err());
+    }
+
+    #[test]
+    fn held_out_questions_that_the_training_part_asks_too_are_left_out_and_said() {
+        let chat = |line, system: &str, user: &str| {
+            let turns = [(Speaker::System, system), (Speaker::User, user), (Speaker::Assistant, "a")];
+            Record::new(line, Content::Chat(turns.map(|(role, text)| Message::new(role, text)).to_vec()))
+        };
+        let trained = [chat(1, "Be brief.", "turn it up"), chat(2, "Be brief.", "where is it?")];
+        let held_out = [chat(3, "Be polite.", "Turn it up!"), chat(4, "Be brief.", "what is it?")];
+        let bare = role(None);
+        let found = suites(&bare, false, &held_out, &trained).unwrap();
+        assert_eq!(found[0].0.cases.iter().map(|c| c.prompt()).collect::<Vec<_>>(), ["what is it?"]);
+        assert!(left_out(&held_out, &found).unwrap().starts_with("1 of 2 held-out questions"));
+        assert_eq!(left_out(&held_out[1..], &found), None);
+        let none = suites(&bare, true, &held_out[..1], &trained).unwrap();
+        let note = unjudged(&bare, &held_out[..1], &none).unwrap();
+        assert!(note.contains("no question that the training part does not ask"), "{note}");
     }
 
     #[test]
