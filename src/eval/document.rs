@@ -87,6 +87,16 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
         "total_tests": cases.len(),
         "avg_cosine_similarity": mean(cases.iter().filter_map(|c| c.cosine)),
     }));
+    // As the verdict compares them: what only one of both has does not count.
+    let (score_base, score_tuned) = paired(cases, |s| s.score);
+    let (pass_base, pass_tuned) = paired(cases, |s| s.pass.map(|pass| f64::from(u8::from(pass))));
+    let pairs = [
+        ("avg_score_base", score_base),
+        ("avg_score_finetuned", score_tuned),
+        ("pass_rate_base", pass_base),
+        ("pass_rate_finetuned", pass_tuned),
+    ];
+    map.extend(pairs.into_iter().map(|(key, value)| (key.to_owned(), json!(value))));
     let arms: [(&str, Vec<&ArmScores>); 2] =
         [("base", cases.iter().map(|c| &c.base).collect()), ("finetuned", cases.iter().map(|c| &c.tuned).collect())];
     for (arm, scores) in arms {
@@ -97,9 +107,7 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
         let entries = [
             ("avg_keyword_match", json!(mean(scores.iter().filter_map(|s| s.keywords.map(KeywordMatch::ratio))))),
             ("avg_relevance", json!(mean(scores.iter().filter_map(|s| s.relevance)))),
-            ("avg_score", json!(mean(scores.iter().filter_map(|s| s.score)))),
             ("exact_match_rate", json!(flag(|s| s.exact))),
-            ("pass_rate", json!(flag(|s| s.pass))),
             ("success_rate", json!(flag(|s| Some(s.success())))),
             ("degenerate", json!(scores.iter().filter(|s| s.degenerate.is_some()).count())),
             ("cut_at_limit", json!(scores.iter().filter(|s| s.cut).count())),
@@ -112,6 +120,12 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
         map.extend(entries.into_iter().map(|(k, v)| (format!("{k}_{arm}"), v)));
     }
     map
+}
+
+/// The means of both arms over the cases where both have a value.
+fn paired(cases: &[&CaseScores], of: fn(&ArmScores) -> Option<f64>) -> (Option<f64>, Option<f64>) {
+    let both: Vec<(f64, f64)> = cases.iter().filter_map(|c| Some((of(&c.base)?, of(&c.tuned)?))).collect();
+    (mean(both.iter().map(|(base, _)| *base)), mean(both.iter().map(|(_, tuned)| *tuned)))
 }
 
 fn result(case: &CaseScores) -> Map<String, Value> {

@@ -67,7 +67,7 @@ impl Outcome {
 
 /// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `trial.output`.
 pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> Result<Outcome, Failure> {
-    let mut suites = suites(trial.role, trial.general, trial.held_out)?;
+    let mut suites = suites(trial.role, trial.general, trial.held_out, trial.trained)?;
     if let Some(n) = trial.limit {
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
@@ -246,7 +246,7 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
         (None, _) => Role::bare("", ""),
     };
     if !wishes.suites.is_empty() {
-        let goal = |s: &str| if s == GENERAL { Word::Hold } else { Word::Improve };
+        let goal = |s: &str| if s.starts_with("builtin:") { Word::Hold } else { Word::Improve };
         let suite =
             |s: &String| SuiteRef { goal: goal(s), suite: s.clone(), metric: None, margin: None, min_gain: None };
         role.eval = wishes.suites.iter().map(suite).collect();
@@ -255,7 +255,7 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
     role.eval.iter().for_each(|suite| {
         read.add("a suite", Path::new(&suite.suite));
     });
-    let is_written = |name: &str| name.ends_with(".json") || matches!(name, "answers.jsonl" | "summary.md");
+    let is_written = |name: &str| name.ends_with(".json") || name == "summary.md";
     read.refuse_overwrite_in(&wishes.output, is_written)?;
     let v1 = match (&wishes.against, role.model_name.is_empty()) {
         (Some(name), _) => name.clone(),
