@@ -119,8 +119,8 @@ pub enum Command {
         #[arg(long)]
         name: Option<String>,
         /// Fresh texts that the daemon answers
-        #[arg(long, default_value_t = 16)]
-        probes: usize,
+        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+        probes: u16,
         /// Threads of the daemon's answers (its own choice if left out)
         #[arg(long)]
         num_thread: Option<u64>,
@@ -375,15 +375,15 @@ pub struct Merge {
     /// The file or folder to write
     #[arg(long, short)]
     pub output: PathBuf,
-    /// gguf or hf
+    /// hf: a folder of safetensors; gguf: one file; adapter: the LoRA alone as GGUF
     #[arg(long, value_enum, default_value_t = Format::Hf)]
     pub format: Format,
-    /// keep, f16, bf16 or q8_0 (GGUF)
-    #[arg(long, default_value = "keep")]
-    pub quant: String,
-    /// q8_0, or `same`: touched tensors below 8 bit keep their type (dithered)
-    #[arg(long, default_value = "q8_0")]
-    pub quant_floor: String,
+    /// keep, f16, bf16 or (gguf only) q8_0 [default: keep; hf: F16 where the base is quantised]
+    #[arg(long)]
+    pub quant: Option<String>,
+    /// gguf only: q8_0, or `same`: touched tensors below 8 bit keep their type (dithered) [default: q8_0]
+    #[arg(long)]
+    pub quant_floor: Option<String>,
     /// Use the base even if the adapter was trained on another one
     #[arg(long)]
     pub force: bool,
@@ -407,15 +407,15 @@ pub struct Export {
     /// The file or folder to write
     #[arg(long, short)]
     pub output: PathBuf,
-    /// gguf: merged; adapter: the LoRA alone as GGUF
+    /// gguf: merged, one file; hf: merged, a folder of safetensors; adapter: the LoRA alone as GGUF
     #[arg(long, value_enum, default_value_t = Format::Gguf)]
     pub format: Format,
-    /// keep, f16, bf16 or q8_0
-    #[arg(long, default_value = "q8_0")]
-    pub quant: String,
-    /// q8_0, or `same`
-    #[arg(long, default_value = "q8_0")]
-    pub quant_floor: String,
+    /// keep, f16, bf16 or (gguf only) q8_0 [default: q8_0; of hf: keep]
+    #[arg(long)]
+    pub quant: Option<String>,
+    /// gguf only: q8_0, or `same`: touched tensors below 8 bit keep their type (dithered) [default: q8_0]
+    #[arg(long)]
+    pub quant_floor: Option<String>,
     /// Use the base even if the adapter was trained on another one
     #[arg(long)]
     pub force: bool,

@@ -48,27 +48,35 @@ pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), 
     Ok(())
 }
 
-fn what(format: Format, quant: &str, floor: &str) -> Result<export::What, Failure> {
+/// What `merge` and `export` write; `gguf` is the type of a GGUF when nobody says.
+fn what(format: Format, quant: Option<&str>, floor: Option<&str>, gguf: Quant) -> Result<export::What, Failure> {
     let word = |e: String| Failure::new(crate::steps::Kind::Usage, e);
+    let quant: Option<Quant> = quant.map(str::parse).transpose().map_err(|e| word(format!("--quant {e}")))?;
+    let floor: Option<QuantFloor> =
+        floor.map(str::parse).transpose().map_err(|e| word(format!("--quant-floor {e}")))?;
+    let unused = match format {
+        Format::Gguf => None,
+        Format::Hf => floor.map(|_| ("--quant-floor", "hf")),
+        Format::Adapter => quant.map(|_| "--quant").or(floor.map(|_| "--quant-floor")).map(|flag| (flag, "adapter")),
+    };
+    if let Some((flag, format)) = unused {
+        return Err(word(format!("{flag} says nothing to --format {format}: leave it out, or give --format gguf")));
+    }
     Ok(match format {
-        Format::Gguf => {
-            let quant: Quant = quant.parse().map_err(|e| word(format!("--quant {e}")))?;
-            let floor: QuantFloor = floor.parse().map_err(|e| word(format!("--quant-floor {e}")))?;
-            export::What::MergedGguf(quant, floor)
-        }
-        Format::Hf => export::What::MergedHf,
+        Format::Gguf => export::What::MergedGguf(quant.unwrap_or(gguf), floor.unwrap_or(QuantFloor::Q8_0)),
+        Format::Hf => export::What::MergedHf(quant.unwrap_or(Quant::Keep)),
         Format::Adapter => export::What::AdapterGguf,
     })
 }
 
 pub fn merge(context: &mut Context<'_>, args: &Merge, json: bool) -> Result<(), Failure> {
-    let what = what(args.format, &args.quant, &args.quant_floor)?;
+    let what = what(args.format, args.quant.as_deref(), args.quant_floor.as_deref(), Quant::Keep)?;
     say::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
     Ok(())
 }
 
 pub fn export(context: &mut Context<'_>, args: &Export, json: bool) -> Result<(), Failure> {
-    let what = what(args.format, &args.quant, &args.quant_floor)?;
+    let what = what(args.format, args.quant.as_deref(), args.quant_floor.as_deref(), Quant::Q8_0)?;
     say::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
     Ok(())
 }

@@ -137,7 +137,12 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Run(run) => return ask::run(context, run, json),
         Command::Plan(plan) => ask::plan(context, plan, json)?,
         Command::Prove { run, name, probes, num_thread, force: _ } => {
-            let proof = crate::steps::prove::again(context, run.as_deref(), name.as_deref(), (*probes, *num_thread))?;
+            let proof = crate::steps::prove::again(
+                context,
+                run.as_deref(),
+                name.as_deref(),
+                (usize::from(*probes), *num_thread),
+            )?;
             return Ok(say::proof(&proof, json));
         }
         Command::Eval(eval) => return ask::eval(context, eval, json),

@@ -8,7 +8,7 @@ use super::item::{self, Item};
 use super::plan::{check_disk, plan};
 use super::shards::{self, Entry, SHARD};
 use super::types::is_float;
-use super::{ExportError, Exported, Plan, Quant, Request, merged, tensor};
+use super::{ExportError, Exported, Quant, Request, merged, tensor};
 use crate::ops::{Encoding, RowOrder};
 use crate::store::{Digest, StoreError, TempFolder, check_inside, create_folder, write_whole};
 use crate::weights::hf_name;
@@ -33,22 +33,17 @@ pub fn is_written(name: &str) -> bool {
     name == "config.json" || CARRIED.contains(&name) || is_weights(name)
 }
 
+/// The names that transformers reads weights by: one file, or shards and their index.
 fn is_weights(name: &str) -> bool {
-    name.starts_with("model") && name.contains(".safetensors")
+    let number = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+    let shard = name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors")?.split_once("-of-"));
+    matches!(name, "model.safetensors" | "model.safetensors.index.json")
+        || shard.is_some_and(|(i, of)| number(i) && number(of))
 }
 
-/// What [`merged_hf`] will take.
-pub fn plan_hf(request: &Request<'_>, quant: Quant) -> Result<Plan, ExportError> {
-    Ok(plan(&items(request, quant)?))
-}
-
-/// `config.json`, safetensors shards, tokenizer files; in the base's type, F16 for a quantised base.
-pub fn merged_hf(request: &Request<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Exported, ExportError> {
-    merged_hf_as(request, Quant::Keep, progress)
-}
-
-/// As [`merged_hf`], in a type of choice (`Q8_0` is refused: safetensors has none).
-pub fn merged_hf_as(
+/// `config.json`, safetensors shards, tokenizer files. `Keep`: in the base's type, F16 for a quantised base; `Q8_0` is
+/// refused, safetensors has none.
+pub fn merged_hf(
     request: &Request<'_>,
     quant: Quant,
     progress: &mut dyn FnMut(usize, usize),
@@ -195,14 +190,16 @@ fn moved(from: &Path, to: &Path) -> Result<(), ExportError> {
         return Ok(());
     }
     create_folder(to)?;
-    // Readers prefer model.safetensors to an index, so weights of an earlier export must not stay beside these.
-    for old in names_in(to)?.iter().filter(|n| is_weights(n)) {
-        let path = to.join(old);
-        std::fs::remove_file(&path).map_err(|e| StoreError::new("replacing", &path, e))?;
+    let new = names_in(from)?;
+    for name in &new {
+        let target = to.join(name);
+        std::fs::rename(from.join(name), &target).map_err(|e| StoreError::new("moving to", &target, e))?;
     }
-    for name in names_in(from)? {
-        let target = to.join(&name);
-        std::fs::rename(from.join(&name), &target).map_err(|e| StoreError::new("moving to", &target, e))?;
+    // Readers prefer model.safetensors to an index, so weights of an earlier export must not stay beside these; they go
+    // last, so that no moment has neither.
+    for old in names_in(to)?.iter().filter(|n| is_weights(n) && !new.contains(n)) {
+        let path = to.join(old);
+        std::fs::remove_file(&path).map_err(|e| StoreError::new("removing", &path, e))?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ mod types;
 mod verify;
 
 pub use adapter::adapter_gguf;
-pub use folder::{is_written, merged_hf, merged_hf_as, plan_hf};
+pub use folder::{is_written, merged_hf};
 pub use merged::{merged_gguf, plan_gguf};
 pub use plan::free_disk;
 pub use verify::{Verification, verify};

@@ -365,7 +365,7 @@ fn broken_numbers_full_disks_and_interrupts_leave_nothing() {
     for e in [
         merged_gguf(&request, Quant::Keep, Floor::Same, &mut |_, _| {}).unwrap_err(),
         adapter_gguf(&request).unwrap_err(),
-        merged_hf(&request, &mut |_, _| {}).unwrap_err(),
+        merged_hf(&request, Quant::Keep, &mut |_, _| {}).unwrap_err(),
     ] {
         assert!(matches!(e, ExportError::Interrupted), "{e}");
     }

@@ -13,7 +13,7 @@ use crate::lora::{Adapter, Hf};
 pub enum What {
     MergedGguf(Word, QuantFloor),
     AdapterGguf,
-    MergedHf,
+    MergedHf(Word),
 }
 
 /// Export's own words for the config's.
@@ -44,7 +44,7 @@ pub fn from_folder(
     let mut inputs = base.inputs();
     inputs.add("the adapter", adapter);
     match what {
-        What::MergedHf => inputs.refuse_overwrite_in(output, export::is_written)?,
+        What::MergedHf(_) => inputs.refuse_overwrite_in(output, export::is_written)?,
         What::MergedGguf(..) | What::AdapterGguf => inputs.refuse_overwrite(output)?,
     }
     let adapter = super::adapter::load(context, adapter, &base)?;
@@ -80,7 +80,7 @@ pub fn write(
             export::merged_gguf(&request, quant, floor, &mut progress)?
         }
         What::AdapterGguf => export::adapter_gguf(&request)?,
-        What::MergedHf => export::merged_hf(&request, &mut progress)?,
+        What::MergedHf(word) => export::merged_hf(&request, quant(word, QuantFloor::Q8_0).0, &mut progress)?,
     };
     let mib = exported.bytes as f64 / f64::from(1 << 20);
     context.report.end(&format!("{}, {mib:.0} MiB{}", exported.path.display(), survival_words(&exported)));

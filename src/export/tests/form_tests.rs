@@ -64,7 +64,7 @@ fn a_merged_folder_opens_and_is_base_plus_delta_in_hugging_faces_order() {
         let out = bench.dir.path().join("merged");
         // Twice, so that the second lies down over the first.
         for _ in 0..2 {
-            let exported = merged_hf_as(&bench.request(&out), Quant::F32, &mut |_, _| {}).unwrap();
+            let exported = merged_hf(&bench.request(&out), Quant::F32, &mut |_, _| {}).unwrap();
             assert!(exported.survival.iter().all(|s| (s.slope - 1.0).abs() < 1e-3));
         }
         let merged = Weights::from_hf(&out).unwrap();
@@ -90,10 +90,10 @@ fn a_merged_folder_opens_and_is_base_plus_delta_in_hugging_faces_order() {
     }
     let bench = Bench::gguf(Encoding::Q4_1, 0.1);
     let out = bench.dir.path().join("merged");
-    merged_hf(&bench.request(&out), &mut |_, _| {}).unwrap();
+    merged_hf(&bench.request(&out), Quant::Keep, &mut |_, _| {}).unwrap();
     let merged = Weights::from_hf(&out).unwrap();
     assert_eq!(merged.embedding().encoding, Encoding::F16);
     assert!(out.join("tokenizer.json").is_file());
-    let e = merged_hf_as(&bench.request(&out), Quant::Q8_0, &mut |_, _| {}).unwrap_err().to_string();
+    let e = merged_hf(&bench.request(&out), Quant::Q8_0, &mut |_, _| {}).unwrap_err().to_string();
     assert!(e.contains("Q8_0"), "{e}");
 }

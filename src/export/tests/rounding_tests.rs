@@ -127,7 +127,7 @@ fn each_planted_fault_is_caught() {
 fn another_base_is_caught() {
     for &(encoding, target, weak) in PAIRS {
         let bench = Bench::gguf(encoding, weak);
-        // The same weights, moved by half as much again as the tune does.
+        // The same file's weights moved by many steps, as those of another training of the same shape are.
         let path = bench.dir.path().join("other.gguf");
         let moved = seeded(bench.weights.config(), 3.0, 77);
         let request = Request { adapter: &moved, ..bench.request(&path) };
