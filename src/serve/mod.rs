@@ -29,8 +29,9 @@ use axum::routing::{delete, get, head, post};
 use connection::{Busy, Limited};
 use tokio::sync::oneshot;
 
-/// The Ollama version whose behaviour is followed.
-pub const VERSION: &str = "0.34.4+tunesmith";
+/// The Ollama version whose behaviour is followed, and ours, by which kept answers and proofs are told from those of
+/// another engine: the last number before the plus goes up when the engine's answers change.
+pub const VERSION: &str = concat!("0.34.4-", env!("CARGO_PKG_VERSION"), ".1+tunesmith");
 /// Requests that are sent at a time by an evaluation; of more, nothing is gained.
 const PARALLEL: usize = 16;
 /// Bodies that are JSON; a blob is streamed and has no such limit.

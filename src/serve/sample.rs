@@ -1,5 +1,7 @@
 //! Tokens one by one: sampling, stop texts, whole characters, log-probabilities.
 
+use std::collections::BTreeMap;
+
 use candle_core::{Device, Tensor};
 use candle_transformers::generation::{LogitsProcessor, Sampling};
 use serde_json::{Map, Value};
@@ -9,8 +11,36 @@ use super::reply::Fault;
 use crate::ollama::wire::{Logprob, TopLogprob};
 use crate::tokenizer::Tokenizer;
 
-/// Tokens that `repeat_penalty` looks back at: llama.cpp's `repeat_last_n`.
-const REPEAT_LAST: usize = 64;
+/// Options that would choose other tokens and are not computed here: their values that change nothing.
+const NOT_COMPUTED: [(&str, f64); 2] = [("typical_p", 1.0), ("mirostat", 0.0)];
+
+/// What makes tokens that were there less likely (llama.cpp's sampler `penalties`).
+#[derive(Clone, Copy, Debug)]
+pub struct Penalties {
+    /// Tokens that are looked back at.
+    last: usize,
+    repeat: f32,
+    frequency: f32,
+    presence: f32,
+}
+
+impl Penalties {
+    fn change_nothing(&self) -> bool {
+        self.last == 0 || (self.repeat == 1.0 && self.frequency == 0.0 && self.presence == 0.0)
+    }
+
+    fn apply(&self, recent: &[u32], logits: &mut [f32]) {
+        let mut counts = BTreeMap::new();
+        for id in &recent[recent.len().saturating_sub(self.last)..] {
+            *counts.entry(*id as usize).or_insert(0_u32) += 1;
+        }
+        for (id, count) in counts {
+            let Some(logit) = logits.get_mut(id) else { continue };
+            *logit = if *logit > 0.0 { *logit / self.repeat } else { *logit * self.repeat };
+            *logit -= count as f32 * self.frequency + self.presence;
+        }
+    }
+}
 
 /// A request's options, Ollama's defaults where it is silent (api/types.go DefaultOptions, v0.34.4).
 #[derive(Clone, Debug)]
@@ -20,7 +50,7 @@ pub struct Settings {
     pub top_k: usize,
     pub top_p: f64,
     pub min_p: f64,
-    pub repeat_penalty: f64,
+    pub penalties: Penalties,
     pub num_predict: i64,
     pub num_ctx: usize,
     pub stop: Vec<String>,
@@ -43,9 +73,25 @@ impl Settings {
             }
         };
         let mut stop: Vec<String> = own.iter().filter(|(n, _)| n == "stop").map(|(_, v)| v.clone()).collect();
-        if let Some(list) = asked.get("stop").and_then(Value::as_array) {
-            stop = list.iter().filter_map(|s| s.as_str().map(str::to_owned)).collect();
+        match asked.get("stop") {
+            None | Some(Value::Null) => {}
+            Some(Value::Array(list)) => stop = list.iter().filter_map(|s| s.as_str().map(str::to_owned)).collect(),
+            Some(_) => return Err(Fault::internal("option \"stop\" must be of type array")),
         }
+        for (name, neutral) in NOT_COMPUTED {
+            if number(name, neutral)? != neutral {
+                let remedy = "leave it out, or ask an Ollama daemon";
+                return Err(Fault::bad(format!("the embedded server does not compute the option {name}: {remedy}")));
+            }
+        }
+        // Below 0: as far as there is something.
+        let last = number("repeat_last_n", 64.0)?;
+        let penalties = Penalties {
+            last: if last < 0.0 { usize::MAX } else { last as usize },
+            repeat: number("repeat_penalty", 1.0)? as f32,
+            frequency: number("frequency_penalty", 0.0)? as f32,
+            presence: number("presence_penalty", 0.0)? as f32,
+        };
         stop.retain(|s| !s.is_empty());
         Ok(Self {
             temperature: number("temperature", 0.8)?,
@@ -53,7 +99,7 @@ impl Settings {
             top_k: number("top_k", 40.0)?.max(0.0) as usize,
             top_p: number("top_p", 0.9)?,
             min_p: number("min_p", 0.0)?,
-            repeat_penalty: number("repeat_penalty", 1.0)?,
+            penalties,
             num_predict: number("num_predict", -1.0)? as i64,
             num_ctx: number("num_ctx", 4096.0)?.clamp(1.0, 1e7) as usize,
             stop,
@@ -111,7 +157,7 @@ impl Writing {
         let limit = if settings.num_predict > 0 { (settings.num_predict as usize).min(space) } else { space };
         Self {
             chooser: Chooser(chooser(&settings)),
-            recent: prompt[prompt.len().saturating_sub(REPEAT_LAST)..].to_vec(),
+            recent: prompt[prompt.len().saturating_sub(settings.penalties.last)..].to_vec(),
             limit,
             text: String::new(),
             ids: Vec::new(),
@@ -174,20 +220,12 @@ impl Writing {
         let s = &self.settings;
         let best =
             argmax(logits).ok_or_else(|| Fault::internal("the logits are not numbers: the model's file is damaged"))?;
-        if s.greedy() && s.repeat_penalty == 1.0 {
+        if s.greedy() && s.penalties.change_nothing() {
             return Ok(best);
         }
         let mut logits = logits.to_vec();
-        if s.repeat_penalty != 1.0 {
-            // The last tokens, each once.
-            let mut last = self.recent[self.recent.len().saturating_sub(REPEAT_LAST)..].to_vec();
-            last.sort_unstable();
-            last.dedup();
-            for id in last {
-                if let Some(l) = logits.get_mut(id as usize) {
-                    *l = if *l > 0.0 { *l / s.repeat_penalty as f32 } else { *l * s.repeat_penalty as f32 };
-                }
-            }
+        if !s.penalties.change_nothing() {
+            s.penalties.apply(&self.recent, &mut logits);
         }
         let damaged = || Fault::internal("no token can be chosen with these options");
         if s.greedy() {
@@ -288,7 +326,41 @@ fn report(tokenizer: &Tokenizer, logits: &[f32], id: u32, top: usize) -> Logprob
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn settings(options: Value) -> Result<Settings, Fault> {
+        Settings::read(&[], options.as_object().unwrap(), None)
+    }
+
+    #[test]
+    fn penalties_are_llama_cpps() {
+        let read = |options| settings(options).unwrap().penalties;
+        let mut logits = [2.0, -2.0, 1.0, 3.0];
+        let all = read(json!({"repeat_penalty": 2.0, "frequency_penalty": 0.5, "presence_penalty": 0.25}));
+        // Token 0 twice, token 1 once, one that is not in the vocabulary.
+        all.apply(&[0, 1, 0, 99], &mut logits);
+        assert_eq!(logits, [2.0 / 2.0 - 2.0 * 0.5 - 0.25, -2.0 * 2.0 - 0.5 - 0.25, 1.0, 3.0]);
+        let mut logits = [2.0, 2.0];
+        read(json!({"presence_penalty": 1.0, "repeat_last_n": 1})).apply(&[0, 1], &mut logits);
+        assert_eq!(logits, [2.0, 1.0]);
+        assert!(read(json!({"presence_penalty": 1.0, "repeat_last_n": 0})).change_nothing());
+        assert!(read(json!({})).change_nothing() && !read(json!({"frequency_penalty": -1})).change_nothing());
+    }
+
+    #[test]
+    fn options_that_are_not_computed_are_refused_unless_they_change_nothing() {
+        for (options, word) in [
+            (json!({"typical_p": 0.5}), "typical_p"),
+            (json!({"mirostat": 2}), "mirostat"),
+            (json!({"stop": "."}), "stop"),
+        ] {
+            let Fault(_, message) = settings(options).unwrap_err();
+            assert!(message.contains(word), "{message}");
+        }
+        assert!(settings(json!({"typical_p": 1.0, "mirostat": 0, "stop": ["."]})).is_ok());
+    }
 
     #[test]
     fn what_may_become_a_stop_text_is_held_back() {
