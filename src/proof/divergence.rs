@@ -2,7 +2,7 @@
 
 /// KL(p ‖ q) of two rows of log-probabilities.
 pub fn kl(p: &[f32], q: &[f32]) -> f64 {
-    p.iter().zip(q).map(|(&lp, &lq)| f64::from(lp).exp() * (f64::from(lp) - f64::from(lq))).sum::<f64>().max(0.0)
+    not_negative(p.iter().zip(q).map(|(&lp, &lq)| f64::from(lp).exp() * (f64::from(lp) - f64::from(lq))).sum())
 }
 
 /// KL of a distribution known only at some ids (`known`: id, log-probability) from a whole row; what is not known is one
@@ -20,7 +20,12 @@ pub fn kl_of_known(known: &[(u32, f64)], row: &[f32]) -> f64 {
     if rest_p > 1e-6 && rest_q > 1e-9 {
         sum += rest_p * (rest_p / rest_q).ln();
     }
-    sum.max(0.0)
+    not_negative(sum)
+}
+
+/// Rounding may leave less than nothing of a divergence; NaN stays NaN, which `f64::max` would make 0.
+fn not_negative(sum: f64) -> f64 {
+    if sum < 0.0 { 0.0 } else { sum }
 }
 
 /// The id of the largest value; the lowest on ties.
@@ -34,8 +39,9 @@ pub fn argmax(row: &[f32]) -> u32 {
     best as u32
 }
 
+/// NaN where there is nothing: no divergence was found, which is not a divergence of 0.
 pub fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]
@@ -56,5 +62,13 @@ mod tests {
         // The bucket is 0.25 on both sides: the same as the whole here.
         assert!((kl_of_known(&known, &log(&q)) - 0.25 * 2f64.ln()).abs() < 1e-6);
         assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        let nan = [f32::NAN, f32::NAN];
+        assert!(kl(&log(&[0.5, 0.5]), &nan).is_nan());
+        assert!(kl_of_known(&[(0, 0.5f64.ln())], &nan).is_nan());
+        assert!(mean(&[]).is_nan() && mean(&[0.0, f64::NAN]).is_nan());
     }
 }

@@ -127,7 +127,10 @@ fn divergence(leg: &mut Leg, (tuned, exported, base): (&Rows, &Rows, &Rows)) -> 
     leg.number("kl_tuned_exported", to_exported);
     leg.number("kl_tuned_exported_limit", limit);
     leg.number("kl_tuned_base", to_base);
-    if to_exported.is_nan() || to_exported > limit {
+    if to_exported.is_nan() {
+        let why = "nothing could be compared, or the file gives values that are not finite";
+        leg.fault(format!("KL(trained || exported) is no number: {why}"));
+    } else if to_exported > limit {
         leg.fault(format!(
             "mean KL(trained || exported) {to_exported:.5} is above {limit:.5}: the file's types are too coarse for this tune, `quant_floor: q8_0` or `quant: f16` keeps more of it"
         ));

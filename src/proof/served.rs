@@ -193,7 +193,7 @@ pub fn leg(
         let fault = format!("only {} positions of {} probes could be compared", divergences.len(), answers.len());
         leg.fault(fault);
     }
-    if kl.is_nan() || kl > limit {
+    if !divergences.is_empty() && (kl.is_nan() || kl > limit) {
         leg.fault(format!(
             "mean KL(served || exported) {kl:.5} > {limit}; worst at probe {} ({:.4})",
             worst.1 + 1,
