@@ -1,8 +1,7 @@
 //! Export and proof on Qwen2.5-Coder-0.5B-Instruct Q4_K_M (Q5_0, Q8_0, Q6_K, Q4_K tensors, untied head): the right file is
-//! proved through the real daemon, and planted faults are caught. `TUNESMITH_QWEN` names the file; without it these tests
-//! are skipped.
+//! proved through the real daemon, and planted faults are caught.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use serde_json::json;
@@ -22,26 +21,21 @@ fn tickets() -> Vec<Record> {
     tunesmith::dataset::parse(include_str!("../fixtures/tickets_fr/train.jsonl")).unwrap()
 }
 
-fn tuned(recipe: Recipe) -> Option<Tune> {
-    let Some(path) = std::env::var_os("TUNESMITH_QWEN") else {
-        println!("TUNESMITH_QWEN is not set: skipped");
-        return None;
-    };
-    let base = Resolver::default().open(PathBuf::from(path).to_str().unwrap()).unwrap();
-    let tune = Tune::of(base, &tickets(), recipe);
-    Some(tune)
+fn tuned(recipe: Recipe) -> Tune {
+    let base = Resolver::default().open(daemon::needed("TUNESMITH_QWEN").to_str().unwrap()).unwrap();
+    Tune::of(base, &tickets(), recipe)
 }
 
-fn strong() -> Option<&'static Tune> {
-    static TUNE: OnceLock<Option<Tune>> = OnceLock::new();
+fn strong() -> &'static Tune {
+    static TUNE: OnceLock<Tune> = OnceLock::new();
     let recipe = Recipe { name: "strong", rank: 8, steps: 48, batch_size: 4, learning_rate: 5e-4 };
-    TUNE.get_or_init(|| tuned(recipe)).as_ref()
+    TUNE.get_or_init(|| tuned(recipe))
 }
 
-fn weak() -> Option<&'static Tune> {
-    static TUNE: OnceLock<Option<Tune>> = OnceLock::new();
+fn weak() -> &'static Tune {
+    static TUNE: OnceLock<Tune> = OnceLock::new();
     let recipe = Recipe { name: "weak", rank: 8, steps: 8, batch_size: 4, learning_rate: 2e-4 };
-    TUNE.get_or_init(|| tuned(recipe)).as_ref()
+    TUNE.get_or_init(|| tuned(recipe))
 }
 
 const TYPES: [(Quant, Floor); 5] = [
@@ -136,20 +130,20 @@ fn right_and_wrong_files(tune: &Tune) {
 #[test]
 #[ignore = "ten minutes on two cores: scripts/test --test it qwen -- --ignored"]
 fn a_strong_tune_of_qwen_is_told_from_its_faults() {
-    strong().into_iter().for_each(right_and_wrong_files);
+    right_and_wrong_files(strong());
 }
 
 #[test]
 #[ignore = "ten minutes on two cores: scripts/test --test it qwen -- --ignored"]
 fn a_tune_of_qwen_of_eight_steps_is_told_from_its_faults() {
-    weak().into_iter().for_each(right_and_wrong_files);
+    right_and_wrong_files(weak());
 }
 
 /// The default delivery and the one of the base's size, through the daemon; and another file under the tag.
 #[test]
 #[ignore = "ten minutes on two cores: scripts/test --test it qwen -- --ignored"]
 fn qwen_is_proved_through_the_daemon() {
-    for tune in [strong(), weak()].into_iter().flatten() {
+    for tune in [strong(), weak()] {
         let _alone = daemon::newest().alone();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.gguf");
@@ -158,7 +152,7 @@ fn qwen_is_proved_through_the_daemon() {
             let proof = prove(tune, &path, &path);
             assert!(proof.passed, "{} {quant:?} {floor:?}: {:#?}", tune.name, proof.legs);
         }
-        let untuned = PathBuf::from(std::env::var_os("TUNESMITH_QWEN").unwrap());
+        let untuned = daemon::needed("TUNESMITH_QWEN");
         let proof = prove(tune, &untuned, &path);
         let served = proof.legs.iter().find(|l| l.name == "served").unwrap();
         assert!(!served.passed, "{}: the untuned base under the tag: {:#?}", tune.name, proof.legs);
@@ -171,7 +165,7 @@ fn qwen_is_proved_through_the_daemon() {
 fn twenty_right_files_of_qwen_are_proved() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("m.gguf");
-    for tune in [strong(), weak()].into_iter().flatten() {
+    for tune in [strong(), weak()] {
         let _alone = daemon::newest().alone();
         for seed in [1, 2] {
             for (quant, floor) in TYPES {

@@ -8,7 +8,7 @@ use crate::program::Place;
 
 const BASE: &str = "qwen-base:v1";
 const TUNED: &str = "qwen-tickets:v2";
-const ROLES: &str = "models:\n  tickets:\n    model_name: qwen-base:v1\n    options: {temperature: 0, num_ctx: 1024, num_predict: 16}\n    eval:\n      - {suite: ../suite.jsonl, goal: improve, metric: exact_match}\n";
+const ROLES: &str = "models:\n  tickets:\n    model_name: qwen-base:v1\n    system: 'Classe le ticket du client. Réponds par un seul mot : facturation, livraison, technique, compte ou retour.'\n    options: {temperature: 0, num_ctx: 1024, num_predict: 16}\n    eval:\n      - {suite: ../suite.jsonl, goal: improve, metric: exact_match}\n";
 
 #[test]
 #[ignore = "minutes on two cores: scripts/test --test it qwen -- --ignored"]

@@ -40,7 +40,8 @@ class Numbers:
         return (self.state >> 33) % n
 
 
-def tickets(count, seed, seen):
+def tickets(count, seed, seen, taken=frozenset()):
+    """As many (text, complaint, label) as asked; no text is in `seen`, no complaint in `taken`."""
     numbers, labels = Numbers(seed), list(BODIES)
     pick = lambda items: items[numbers.below(len(items))]
     while count:
@@ -48,10 +49,10 @@ def tickets(count, seed, seen):
         body = pick(BODIES[label]).format(p=pick(PRODUCTS), d=2 + numbers.below(17))
         opening, ending = pick(OPENINGS), pick(ENDINGS).format(n=10000 + numbers.below(90000))
         text = " ".join(part for part in (opening, body if opening else body[0].upper() + body[1:], ending) if part)
-        if text not in seen:
+        if text not in seen and body not in taken:
             seen.add(text)
             count -= 1
-            yield text, label
+            yield text, body, label
 
 
 def main():
@@ -59,8 +60,11 @@ def main():
     folder.mkdir(exist_ok=True)
     seen = set()
     turn = lambda role, content: {"role": role, "content": content}
-    train = [{"messages": [turn("system", SYSTEM), turn("user", t), turn("assistant", label)]} for t, label in tickets(192, 1, seen)]
-    suite = [{"id": f"t{i + 1:02}", "category": label, "system": SYSTEM, "prompt": t, "expected": [label]} for i, (t, label) in enumerate(tickets(40, 2, seen))]
+    trained = list(tickets(192, 1, seen))
+    train = [{"messages": [turn("system", SYSTEM), turn("user", t), turn("assistant", label)]} for t, _, label in trained]
+    # A suite with a complaint that was trained, in another frame, would measure memory. The role has the system text.
+    asked = tickets(40, 2, seen, taken={body for _, body, _ in trained})
+    suite = [{"id": f"t{i + 1:02}", "category": label, "prompt": t, "expected": [label]} for i, (t, _, label) in enumerate(asked)]
     for name, rows in (("train", train), ("suite", suite)):
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
