@@ -6,6 +6,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::steps::terminal_acts_on as acts;
+
 /// Text for the terminal: no control characters but newline and tab, beside the colours given here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(String);
@@ -103,17 +105,6 @@ fn json_escaped(document: &str) -> String {
         }
     }
     out
-}
-
-/// Characters that a terminal acts on instead of showing them: control characters of C0 (but newline and tab) and C1,
-/// those that change the direction of writing, separators of lines, tags and annotations.
-fn acts(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
-        c => c.is_control(),
-    }
 }
 
 /// Whether a text would be shown as it is.

@@ -45,9 +45,7 @@ pub(super) struct Watched {
 
 impl Watched {
     pub(super) fn new(range: std::ops::Range<usize>, path: &std::path::Path) -> Self {
-        // Control characters in a name must not reach a terminal.
-        let shown: String = path.display().to_string().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        let mut name = shown.into_bytes().into_boxed_slice();
+        let mut name = shown(path).into_bytes().into_boxed_slice();
         let free = |slot: &&Slot| slot.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         let slot = MAPS.iter().position(|slot| free(&slot));
         if let Some(slot) = slot.map(|i| &MAPS[i]) {
@@ -58,6 +56,12 @@ impl Watched {
         }
         Self { slot, _name: name }
     }
+}
+
+/// A path as a terminal may be given it: this message can't go through the file that prints.
+fn shown(path: &std::path::Path) -> String {
+    let acts = |c: char| matches!(c, '\n' | '\t') || crate::store::terminal_acts_on(c);
+    path.display().to_string().chars().map(|c| if acts(c) { '?' } else { c }).collect()
 }
 
 impl Drop for Watched {
@@ -190,6 +194,12 @@ mod tests {
         assert!(known(16) && known(31) && !known(32) && !known(15));
         drop(watched);
         assert!(!known(16));
+    }
+
+    #[test]
+    fn a_path_is_shown_without_what_a_terminal_acts_on() {
+        let path = std::path::Path::new("a\u{1b}[2J\u{202e}b\u{2066}\u{9b}\nc\u{e0041}é");
+        assert_eq!(shown(path), "a?[2J?b???c?é");
     }
 
     #[test]

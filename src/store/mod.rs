@@ -10,6 +10,7 @@ mod interrupt;
 mod lock;
 mod regular;
 mod run;
+mod shown;
 mod temp;
 
 pub use atomic::{WholeFile, write_cached, write_whole};
@@ -24,6 +25,7 @@ pub use interrupt::Interrupt;
 pub use lock::{Lock, LockWait};
 pub use regular::{MAX_TEXT, open_regular, read_regular, read_text};
 pub use run::{RunDir, StepRecord};
+pub use shown::terminal_acts_on;
 pub use temp::{Leftover, TempFolder, leftovers, remove_leftover, sweep, sweep_tree};
 
 use std::path::{Path, PathBuf};
