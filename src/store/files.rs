@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::StoreError;
 
@@ -76,46 +76,77 @@ pub fn check_state_folder(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a path below the working folder whose folders (or itself, where it is a folder) are symbolic links that lead
-/// out of the project: a cloned project must not choose a place elsewhere for what is written and removed. Links
-/// outside the working folder belong to the system or to the user's own words.
+/// Refuses to write below a path that leaves its project through a symbolic link: a cloned project must not choose a
+/// place elsewhere for what is written and removed. A link that lies in no project is the system's or the user's own.
 pub fn check_inside(path: &Path) -> Result<(), StoreError> {
-    let Ok(root) = std::env::current_dir() else { return Ok(()) };
-    check_inside_of(path, &root)
+    match std::env::current_dir() {
+        Ok(working) => refuse(
+            path,
+            &working,
+            Refusal { action: "writing below", remedy: "name the place itself on the command line" },
+        ),
+        Err(_) => Ok(()),
+    }
 }
 
-fn check_inside_of(path: &Path, root: &Path) -> Result<(), StoreError> {
-    let fault = |e| StoreError::new("finding", path, e);
-    let whole = root.join(path);
-    let real_root = std::fs::canonicalize(root).map_err(fault)?;
+/// As [`check_inside`], for a file of the project that is read by a name of the program's own.
+pub fn check_read_inside(path: &Path) -> Result<(), StoreError> {
+    match std::env::current_dir() {
+        Ok(working) => {
+            refuse(path, &working, Refusal { action: "opening", remedy: "put the file itself in the link's place" })
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+/// The words for a link that leaves its project.
+#[derive(Clone, Copy)]
+struct Refusal {
+    action: &'static str,
+    remedy: &'static str,
+}
+
+fn refuse(path: &Path, working: &Path, words: Refusal) -> Result<(), StoreError> {
+    let working = std::fs::canonicalize(working).map_err(|e| StoreError::new("finding", working, e))?;
+    let Some(link) = link_out(path, &working) else { return Ok(()) };
+    let leads = std::fs::read_link(&link).unwrap_or_default();
+    let what =
+        format!("{} is a symbolic link out of the project (to {}); {}", link.display(), leads.display(), words.remedy);
+    Err(StoreError::new(words.action, path, Error::new(ErrorKind::InvalidInput, what)))
+}
+
+/// The first symbolic link on the way to `path` that leads out of the project in which it lies. The way is walked as the
+/// system walks it: each link is followed before the next part of the path is looked at.
+fn link_out(path: &Path, working: &Path) -> Option<PathBuf> {
     let mut at = PathBuf::new();
-    for part in whole.components() {
-        at.push(part);
-        let below = at.strip_prefix(root).or_else(|_| at.strip_prefix(&real_root)).is_ok_and(|p| p != Path::new(""));
-        if !below || !std::fs::symlink_metadata(&at).is_ok_and(|m| m.is_symlink()) {
+    for part in working.join(path).components() {
+        if part == Component::ParentDir {
+            at.pop();
             continue;
         }
-        // A link to nowhere: whatever is created through it would be elsewhere.
-        let inside = std::fs::canonicalize(&at).is_ok_and(|real| real.starts_with(project_of(&at, &real_root)));
-        if !inside {
-            let leads = std::fs::read_link(&at).unwrap_or_default();
-            let what = format!(
-                "{} is a symbolic link out of the project (to {}); name the place itself on the command line",
-                at.display(),
-                leads.display()
-            );
-            return Err(StoreError::new("writing below", path, Error::new(ErrorKind::InvalidInput, what)));
+        let folder = at.clone();
+        at.push(part);
+        if !std::fs::symlink_metadata(&at).is_ok_and(|m| m.is_symlink()) {
+            continue;
+        }
+        let project = project_of(&folder, working);
+        match std::fs::canonicalize(&at) {
+            Ok(real) if project.as_ref().is_none_or(|project| real.starts_with(project)) => at = real,
+            // A link to nowhere too: whatever is created through it would be elsewhere.
+            _ if project.is_some() => return Some(at),
+            _ => {}
         }
     }
-    Ok(())
+    None
 }
 
-/// The project that holds a link: the nearest folder above it with `.git` or `configs`, at most the working folder.
-fn project_of(link: &Path, root: &Path) -> PathBuf {
-    let Some(parent) = link.parent().and_then(|p| std::fs::canonicalize(p).ok()) else { return root.to_path_buf() };
-    let marked =
-        |folder: &&Path| folder.starts_with(root) && (folder.join(".git").exists() || folder.join("configs").is_dir());
-    parent.ancestors().find(marked).unwrap_or(root).to_path_buf()
+/// The project that holds what lies in `folder`: the nearest folder from there upwards that holds `.git` or `configs/`; in
+/// the working folder at most that one, elsewhere none where no folder is marked.
+fn project_of(folder: &Path, working: &Path) -> Option<PathBuf> {
+    let below = folder.starts_with(working);
+    let marked = |at: &&Path| at.join(".git").exists() || at.join("configs").is_dir();
+    let found = folder.ancestors().take_while(|at| !below || at.starts_with(working)).find(marked);
+    found.or(below.then_some(working)).map(Path::to_path_buf)
 }
 
 /// Whether a stored path, joined to a folder, stays in it: relative, and only of names.
@@ -126,11 +157,35 @@ pub fn is_inner(path: &Path) -> bool {
 /// Whether a file can be created in `folder`, or in the folder that it would be created in; nothing stays there.
 pub fn check_writable(folder: &Path) -> Result<(), StoreError> {
     check_inside(folder)?;
+    check_cache_writable(folder)
+}
+
+/// As [`check_writable`], in the program's own cache, whose place the environment names, links included.
+pub fn check_cache_writable(folder: &Path) -> Result<(), StoreError> {
     let whole = std::path::absolute(folder).map_err(|e| StoreError::new("finding", folder, e))?;
     // The nearest that exists, whatever it is: a file there is as much of a fault.
     let nearest = whole.ancestors().find(|at| std::fs::symlink_metadata(at).is_ok()).unwrap_or(Path::new("/"));
     let made = tempfile::Builder::new().prefix(super::temp::PREFIX).suffix(super::temp::SUFFIX).tempfile_in(nearest);
     made.map(drop).map_err(|e| StoreError::new("creating a file in", nearest, e))
+}
+
+/// Whether a state file that is there can be opened to be written; one that is not there is in order.
+pub fn check_state_file(path: &Path) -> Result<(), StoreError> {
+    match std::fs::symlink_metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        _ => open_nofollow(path, OpenFor::Append).map(drop),
+    }
+}
+
+/// Whether a file of this name can be replaced whole: a folder can't.
+pub fn check_replaceable(path: &Path) -> Result<(), StoreError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let what = "it is a folder, and a file is written by this name; remove it, or name another place";
+            Err(StoreError::new("writing", path, Error::new(ErrorKind::IsADirectory, what)))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(unix)]
@@ -182,7 +237,7 @@ mod tests {
     #[test]
     fn a_link_out_of_the_project_is_refused_wherever_it_stands_in_the_path() {
         let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().join("work");
+        let root = std::fs::canonicalize(dir.path()).unwrap().join("work");
         let other = dir.path().join("other");
         std::fs::create_dir_all(root.join("clone/configs")).unwrap();
         std::fs::create_dir_all(root.join("inside")).unwrap();
@@ -192,14 +247,57 @@ mod tests {
         symlink("inside", root.join("alias")).unwrap();
         symlink("nowhere", root.join("dangling")).unwrap();
         symlink(&root, dir.path().join("outer")).unwrap();
-        let refused = |path: &str| check_inside_of(Path::new(path), &root).is_err();
+        let refused = |path: &str| link_out(Path::new(path), &root).is_some();
         assert!(refused("output") && refused("output/a/b") && refused("./inside/../output"));
         // Out of the clone, if not out of the working folder.
         assert!(refused("clone/configs/up/x") && refused("dangling/x"));
         assert!(!refused("alias/x") && !refused("inside/x") && !refused("new/folder"));
         assert!(refused(root.join("output/x").to_str().unwrap()));
-        // Outside the working folder a link is the user's.
+        // In no project a link is the user's.
         assert!(!refused(dir.path().join("outer/x").to_str().unwrap()));
+        // A path is walked as the system walks it.
+        assert!(refused("alias/../output") && refused("clone/../output/x") && !refused("alias/.."));
+    }
+
+    #[test]
+    fn a_path_that_is_named_from_elsewhere_belongs_to_the_project_that_it_lies_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["clone/configs", "clone/inside", "other/configs", "work", "plain"] {
+            std::fs::create_dir_all(at(folder)).unwrap();
+        }
+        std::fs::write(at("mine.yaml"), "").unwrap();
+        symlink(at("mine.yaml"), at("clone/configs/models.yaml")).unwrap();
+        symlink("../inside", at("clone/configs/inside")).unwrap();
+        symlink(at("other"), at("clone/other")).unwrap();
+        symlink(at("clone"), at("plain/project")).unwrap();
+        let working = std::fs::canonicalize(at("work")).unwrap();
+        let refused = |name: &str| link_out(&at(name), &working).is_some();
+        assert!(refused("clone/configs/models.yaml") && refused("plain/project/configs/models.yaml"));
+        // Another project behind the link changes nothing: the link itself lies in the clone.
+        assert!(refused("clone/other/configs/models.yaml"));
+        assert!(!refused("clone/configs/inside/x") && !refused("plain/project/configs") && !refused("mine.yaml"));
+        assert!(link_out(Path::new("../clone/configs/models.yaml"), &working).is_some());
+        let said = refuse(&at("clone/configs/models.yaml"), &working, Refusal { action: "opening", remedy: "R" });
+        let said = said.unwrap_err().to_string();
+        assert!(said.contains("symbolic link out of the project") && said.ends_with("; R"), "{said}");
+    }
+
+    #[test]
+    fn what_is_there_already_is_tried_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("folder")).unwrap();
+        std::fs::write(at("file"), "kept").unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        assert!(check_state_file(&at("folder")).is_err() && check_state_file(&at("link")).is_err());
+        assert!(check_replaceable(&at("folder")).unwrap_err().to_string().contains("it is a folder"));
+        for name in ["file", "absent"] {
+            check_state_file(&at(name)).unwrap();
+            check_replaceable(&at(name)).unwrap();
+        }
+        assert!(!at("absent").exists());
+        assert_eq!(std::fs::read_to_string(at("file")).unwrap(), "kept");
     }
 
     #[test]

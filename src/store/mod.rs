@@ -16,8 +16,8 @@ mod temp;
 pub use atomic::{WholeFile, write_cached, write_whole};
 pub use digest::{Digest, HashingWriter};
 pub use files::{
-    OpenFor, check_inside, check_state_folder, check_writable, create_folder, create_state_folder, is_inner,
-    open_nofollow, read_nofollow,
+    OpenFor, check_cache_writable, check_inside, check_read_inside, check_replaceable, check_state_file,
+    check_state_folder, check_writable, create_folder, create_state_folder, is_inner, open_nofollow, read_nofollow,
 };
 pub use identity::Identity;
 pub use inputs::{Inputs, OverwriteError};
