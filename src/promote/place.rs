@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::store::{Lock, LockWait, MAX_TEXT, StoreError, check_inside, check_state_folder, read_text};
+use crate::store::{
+    Lock, LockWait, MAX_TEXT, StoreError, check_inside, check_state_file, check_state_folder, read_text,
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -13,7 +15,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A link may name the file, but not one outside the project (unless the command line names the link's own place).
+    /// A link may name the file, but not one outside the project that the link lies in.
     pub(super) fn of(models_yaml: &Path) -> Result<Self, StoreError> {
         check_inside(models_yaml)?;
         let file = std::fs::canonicalize(models_yaml).map_err(|e| StoreError::new("finding", models_yaml, e))?;
@@ -25,6 +27,16 @@ impl Place {
 
     pub(super) fn registry(&self) -> PathBuf {
         self.state.join("registry.jsonl")
+    }
+
+    /// Whether what is written here later can be: the folder, and the files that are there already.
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
+        crate::store::check_writable(&self.state)?;
+        [self.registry(), self.lock_file()].iter().try_for_each(|file| check_state_file(file))
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.state.join("lock")
     }
 
     /// The folder of the file, where its new text lies until it is renamed.
@@ -48,10 +60,29 @@ impl Place {
 
     /// One writer at a time, across processes.
     pub(super) fn lock(&self, wait: &mut LockWait<'_>) -> Result<Lock, StoreError> {
-        Lock::acquire_within(self.state.join("lock"), wait)
+        Lock::acquire_within(self.lock_file(), wait)
     }
 
     pub(super) fn read(&self) -> Result<String, StoreError> {
         read_text("reading", &self.file, MAX_TEXT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_there_already_are_tried() {
+        for name in ["registry.jsonl", "lock"] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("models.yaml"), "models: {}").unwrap();
+            let place = Place::of(&dir.path().join("models.yaml")).unwrap();
+            place.check_writable().unwrap();
+            // As a file that nobody may write is to anybody but root.
+            std::fs::create_dir_all(place.state.join(name)).unwrap();
+            let e = place.check_writable().unwrap_err().to_string();
+            assert!(e.contains(name), "{e}");
+        }
     }
 }

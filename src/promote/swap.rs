@@ -172,7 +172,7 @@ fn locked(
 /// work before that takes hours.
 pub fn check_place(models_yaml: &Path, swapped: bool) -> Result<(), PromoteError> {
     let place = Place::of(models_yaml)?;
-    crate::store::check_writable(&place.state)?;
+    place.check_writable()?;
     if swapped {
         crate::store::check_writable(place.folder())?;
         check_writable(&place, false)?;

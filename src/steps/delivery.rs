@@ -273,12 +273,17 @@ fn short(digest: Option<&str>) -> &str {
 pub fn lock_name(context: &mut Context<'_>, client: &Client, name: &str) -> Result<Lock, Failure> {
     const MAX_WAIT: Duration = Duration::from_secs(60);
     let key = Digest::of_bytes(format!("{}\n{}", client.host(), crate::config::normalise(name)).as_bytes());
-    let path = context.env.cache_dir().join("locks").join(format!("{}.lock", key.short()));
+    let path = lock_folder(context).join(format!("{}.lock", key.short()));
     let report = &mut *context.report;
     let mut announce = |words: &str| report.warn(words);
     let interrupt = context.interrupt.clone();
     let mut wait = LockWait { limit: MAX_WAIT, interrupt, announce: Some(&mut announce) };
     Ok(Lock::acquire_in_cache(path, &mut wait)?)
+}
+
+/// Where the locks of [`lock_name`] lie.
+pub fn lock_folder(context: &Context<'_>) -> PathBuf {
+    context.env.cache_dir().join("locks")
 }
 
 /// A Modelfile's text, decoded by its byte order mark.

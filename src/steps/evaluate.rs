@@ -16,7 +16,7 @@ use crate::eval::{
     Rules, Suite,
 };
 use crate::ollama::Client;
-use crate::store::{Digest, Inputs, create_folder, write_whole};
+use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
 pub use suites::{GENERAL, check_suites, suites};
 use suites::{bench, renders};
@@ -72,6 +72,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial.role, s.clone())).collect();
+    check_output(&trial.output, &suites)?;
     let mut answerer = DaemonAnswerer::new(client, trial, context.parallel)?;
     for bench in &benches {
         if let Some(template) = answerer.raw(bench.plain) {
@@ -112,6 +113,14 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     }
     let digests = (asked.base_digest, asked.tuned_digest);
     write(context, trial, (&suites, &measured), (digests, answerer.describe()))
+}
+
+/// The files of the verdict, tried before anything is asked.
+fn check_output(folder: &Path, suites: &[(Suite, Demand)]) -> Result<(), Failure> {
+    let hint = "nothing was asked yet: make it writable, or name another place";
+    let files = suites.iter().map(|(suite, _)| scorecard(&suite.name)).chain([SUMMARY.to_owned()]);
+    let mut tried = files.map(|name| check_replaceable(&folder.join(name)));
+    check_writable(folder).and_then(|()| tried.try_for_each(|file| file)).map_err(|e| Failure::from(e).hint(hint))
 }
 
 /// Where answers are kept: beside the roles' other state, for every run and `eval` of the project, so that a base is asked
@@ -167,11 +176,11 @@ fn write(
     let documents: Vec<_> =
         measured.iter().zip(&judged).map(|(m, j)| eval::document(&metadata, m, j, Some(gate.decision))).collect();
     for (measured, document) in measured.iter().zip(&documents) {
-        write_whole(trial.output.join(format!("{}.json", file_name(&measured.suite))), document.to_json().as_bytes())?;
+        write_whole(trial.output.join(scorecard(&measured.suite)), document.to_json().as_bytes())?;
     }
     let parts: Vec<_> = measured.iter().zip(&judged).zip(&documents).map(|((m, j), d)| (m, j, d)).collect();
     let summary = eval::summary(&metadata, &gate, &parts)?;
-    let report = trial.output.join("summary.md");
+    let report = trial.output.join(SUMMARY);
     write_whole(&report, summary.as_bytes())?;
     for sentence in gate.suites.iter().chain(&gate.notes) {
         context.report.note(sentence);
@@ -213,12 +222,18 @@ fn metadata(trial: &Trial<'_>) -> Metadata {
     }
 }
 
-fn file_name(suite: &str) -> String {
+/// The verdict for people.
+const SUMMARY: &str = "summary.md";
+
+/// The name of a suite's scorecard.
+fn scorecard(suite: &str) -> String {
     let stem = Path::new(suite).file_stem().and_then(|s| s.to_str()).unwrap_or(suite);
     let clean: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     // Two suites of one file name must not share a scorecard.
-    if stem == suite { clean } else { format!("{clean}-{}", &Digest::of_bytes(suite.as_bytes()).short()[..4]) }
+    let mark =
+        if stem == suite { String::new() } else { format!("-{}", &Digest::of_bytes(suite.as_bytes()).short()[..4]) };
+    format!("{clean}{mark}.json")
 }
 
 /// `tunesmith eval`: a role's suites, or files, without a run.
@@ -255,7 +270,7 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
     role.eval.iter().for_each(|suite| {
         read.add("a suite", Path::new(&suite.suite));
     });
-    let is_written = |name: &str| name.ends_with(".json") || name == "summary.md";
+    let is_written = |name: &str| name.ends_with(".json") || name == SUMMARY;
     read.refuse_overwrite_in(&wishes.output, is_written)?;
     let v1 = match (&wishes.against, role.model_name.is_empty()) {
         (Some(name), _) => name.clone(),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Options, Step};
 use crate::config::{Role, RunConfig};
 use crate::promote;
-use crate::steps::{Context, Failure};
-use crate::store::check_writable;
+use crate::steps::{Context, Failure, delivery};
+use crate::store::{check_cache_writable, check_writable};
 
 /// `Modelfiles/` beside the runs: in the user's folder, the demo's in its own.
 pub(super) fn modelfiles(config: &RunConfig) -> PathBuf {
@@ -30,6 +30,11 @@ pub(super) fn check(
     }
     for folder in folders {
         check_writable(&folder).map_err(|e| Failure::from(e).hint(hint))?;
+    }
+    if options.until > Step::Register {
+        let cache = delivery::lock_folder(context);
+        let hint = "nothing was done yet: make the cache's folder writable, or name another one by TUNESMITH_CACHE";
+        check_cache_writable(&cache).map_err(|e| Failure::from(e).hint(hint))?;
     }
     if options.until >= Step::Eval && role.is_some() {
         let swapped = options.until == Step::Promote;
