@@ -9,7 +9,7 @@ use super::raw::Raw;
 use super::value::{Modules, Numbers, Paths, expand_home};
 use super::words::{Compute, Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler, Shape};
 use super::{DEFAULTS_YAML, places, same_model};
-use crate::store::Digest;
+use crate::store::{Digest, check_read_inside};
 
 /// What the config is for: `run` needs a name for the new model and replays by default; `train` does neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,8 @@ impl RunConfig {
     /// `flags` over `file` (if any), and the origin's name.
     pub fn said(file: Option<&Path>, flags: Raw) -> Result<(Raw, String), ConfigError> {
         let Some(path) = file else { return Ok((flags, "the command line".to_owned())) };
+        // Its texts go into the tuned model, and faults quote it.
+        check_read_inside(path)?;
         let (said, place) = (Raw::read(path)?, path.display().to_string());
         let faults = places::check(&said, &flags, path, Env::read().home.as_deref());
         if !faults.is_empty() {

@@ -18,7 +18,7 @@ use crate::dataset::Record;
 use crate::eval::Decision;
 use crate::lora::{Adapter, Hf};
 use crate::ollama::Client;
-use crate::store::{Digest, RunDir, write_whole};
+use crate::store::{Digest, OpenFor, RunDir, WholeFile, check_read_inside, open_nofollow, write_whole};
 pub use ground::{find_role, records};
 pub use registered::Registered;
 
@@ -282,13 +282,17 @@ fn inputs(pairs: &[(&str, String)]) -> Inputs {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()
 }
 
-/// `output/**/final`, for old habits.
+/// `output/**/final`, for old habits. The run's folder may be a stranger's, whose links are not followed.
 fn copy_for_people(from: &Path, to: &Path) -> Result<(), Failure> {
     let fault = |e| crate::store::StoreError::new("reading", from, e);
+    check_read_inside(from)?;
     for entry in std::fs::read_dir(from).map_err(fault)? {
-        let path = entry.map_err(fault)?.path();
-        if let (true, Some(name)) = (path.is_file(), path.file_name()) {
-            write_whole(to.join(name), &std::fs::read(&path).map_err(fault)?)?;
+        let entry = entry.map_err(fault)?;
+        if entry.file_type().map_err(fault)?.is_file() {
+            let mut file = open_nofollow(&entry.path(), OpenFor::Read)?;
+            let mut copy = WholeFile::create(to.join(entry.file_name()))?;
+            std::io::copy(&mut file, &mut copy).map_err(fault)?;
+            copy.finish()?;
         }
     }
     Ok(())

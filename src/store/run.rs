@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Digest, Lock, StoreError, is_inner, read_nofollow, sweep_tree, write_whole};
+use super::{Digest, Lock, StoreError, check_inside, is_inner, read_nofollow, sweep_tree, write_whole};
 
 const FORMAT: u32 = 1;
 /// A manifest is a few KiB; more is not one of ours.
@@ -77,8 +77,7 @@ impl RunDir {
         }
         for (name, digest) in &record.outputs {
             let path = self.root.join(name);
-            // The manifest lies in the project: what it names elsewhere is not read.
-            if !is_inner(Path::new(name)) || !path.is_file() || Digest::of_file(&path)? != *digest {
+            if !is_inner(Path::new(name)) || !is_own(&path) || Digest::of_file(&path)? != *digest {
                 return Ok(false);
             }
         }
@@ -116,6 +115,11 @@ impl RunDir {
         let manifest = read_manifest(&root.join("manifest.json"))?;
         Ok(manifest.and_then(|mut m| m.steps.remove(step)))
     }
+}
+
+/// Whether a file of a run is there, and is the run's: its folder may be a stranger's, whose links lead anywhere.
+fn is_own(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|m| m.is_file()) && check_inside(path).is_ok()
 }
 
 impl StepRecord {
@@ -167,6 +171,14 @@ mod tests {
         assert!(RunDir::recorded(dir.path(), "train").unwrap().is_none());
         std::fs::write(run.path("out"), b"torn").unwrap();
         assert!(!run.done("train", &inputs).unwrap());
+        // A link to what would fit is none of the run's files.
+        #[cfg(unix)]
+        {
+            std::fs::write(dir.path().join("elsewhere"), b"weights").unwrap();
+            std::fs::remove_file(run.path("out")).unwrap();
+            std::os::unix::fs::symlink(dir.path().join("elsewhere"), run.path("out")).unwrap();
+            assert!(!run.done("train", &inputs).unwrap());
+        }
         drop(run);
         std::fs::write(root.join("manifest.json"), b"{").unwrap();
         assert!(RunDir::open(&root, "r").unwrap_err().to_string().contains("manifest.json"));

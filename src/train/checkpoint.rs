@@ -9,10 +9,12 @@ use super::retention;
 use super::watch::Watch;
 use super::{Event, TrainError, metrics, moments_file};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
-use crate::store::{Digest, StoreError, TempFolder, write_whole};
+use crate::store::{Digest, StoreError, TempFolder, read_nofollow, write_whole};
 
 const FORMAT: u32 = 2;
 const STATE: &str = "state.json";
+/// It is a few KiB.
+const MAX_STATE: u64 = 16 << 20;
 const FILES: [&str; 3] = ["adapter_config.json", "adapter_model.safetensors", "optimizer.safetensors"];
 
 /// Where a run stands.
@@ -196,7 +198,8 @@ fn load(folder: &Path, job: &Work<'_>, lora: &LoraConfig) -> Result<(Adapter<Hf>
 }
 
 fn state_of(folder: &Path, step: u64) -> Result<State, String> {
-    let text = std::fs::read(folder.join(STATE)).map_err(|e| format!("{STATE}: {e}"))?;
+    let text = read_nofollow(&folder.join(STATE), MAX_STATE).map_err(|e| e.to_string())?;
+    let text = text.ok_or_else(|| format!("{STATE} is not there"))?;
     let state: State = serde_json::from_slice(&text).map_err(|e| format!("{STATE}: {e}"))?;
     if state.format != FORMAT {
         return Err(format!("{STATE} has the format {}, this version reads {FORMAT}", state.format));
@@ -220,8 +223,11 @@ pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
     Ok(steps)
 }
 
+/// (A link in the place of a checkpoint may lead anywhere: the output may be a stranger's.)
 fn is_ours(output: &Path, step: u64) -> bool {
-    folder(output, step).join(STATE).is_file()
+    let folder = folder(output, step);
+    let kind = |path: &Path| std::fs::symlink_metadata(path).ok().map(|m| m.file_type());
+    kind(&folder).is_some_and(|k| k.is_dir()) && kind(&folder.join(STATE)).is_some_and(|k| k.is_file())
 }
 
 /// The N of every `checkpoint-N`, ascending.

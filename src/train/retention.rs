@@ -112,6 +112,14 @@ mod tests {
         retire(dir.path(), Some(1), (Some(12), 12)).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap(), [12]);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left aside");
+        // A link is no checkpoint, whatever it leads to.
+        #[cfg(unix)]
+        {
+            let elsewhere = tempfile::tempdir().unwrap();
+            std::fs::write(elsewhere.path().join("state.json"), "{}").unwrap();
+            std::os::unix::fs::symlink(elsewhere.path(), folder(dir.path(), 14)).unwrap();
+            assert_eq!(steps_in(dir.path()).unwrap(), [12]);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::steps::evaluate;
 use crate::steps::{Context, Failure, Kind, data, delivery, serving, setup, training};
-use crate::store::{Digest, MAX_TEXT, RunDir, read_text, write_whole};
+use crate::store::{Digest, MAX_TEXT, RunDir, check_read_inside, read_text, write_whole};
 
 /// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.
 pub(super) fn open<'a>(
@@ -114,6 +114,8 @@ fn own_template(context: &mut Context<'_>) -> Result<Option<String>, Failure> {
     if !path.exists() {
         return Ok(None);
     }
+    // Its text goes to the daemon.
+    check_read_inside(path)?;
     let text = read_text("reading", path, MAX_TEXT)?;
     if text == crate::modelfile::BUILT_IN {
         return Ok(None);
