@@ -1,6 +1,6 @@
 //! Base + ΔW as a Hugging Face folder: safetensors shards, config.json, tokenizer files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::item::{self, Item};
 use super::plan::{check_disk, plan};
 use super::shards::{self, Entry, SHARD};
 use super::types::is_float;
-use super::{ExportError, Exported, Quant, Request, merged, tensor};
+use super::{ExportError, Exported, Quant, Request, carried, merged, tensor};
 use crate::ops::{Encoding, RowOrder};
 use crate::store::{Digest, StoreError, TempFolder, check_inside, create_folder, write_whole};
 use crate::weights::hf_name;
@@ -49,6 +49,8 @@ pub fn merged_hf(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Exported, ExportError> {
     request.check_output()?;
+    // Before the hours, or minutes, that the weights take.
+    carried(request)?;
     let items = items(request, quant)?;
     let planned = plan(&items);
     check_disk(request.output, planned.bytes)?;
@@ -147,7 +149,7 @@ fn config(request: &Request<'_>, encoding: Encoding) -> Result<Value, ExportErro
             )
         });
     }
-    let path = weights.path().join("config.json");
+    let path = carried::file(weights.path(), "config.json")?.unwrap_or_else(|| weights.path().join("config.json"));
     let text = std::fs::read(&path).map_err(|e| StoreError::new("reading", &path, e))?;
     let mut config: Value =
         serde_json::from_slice(&text).map_err(|e| ExportError::Other(format!("{}: {e}", path.display())))?;
@@ -166,14 +168,25 @@ fn tokenizer(request: &Request<'_>, folder: &Path) -> Result<(), ExportError> {
         }
         return Ok(());
     }
-    for name in CARRIED {
-        let from = request.weights.path().join(name);
-        if from.is_file() {
-            let bytes = std::fs::read(&from).map_err(|e| StoreError::new("reading", &from, e))?;
-            write_whole(folder.join(name), &bytes)?;
-        }
+    for (name, from) in carried(request)? {
+        let bytes = std::fs::read(&from).map_err(|e| StoreError::new("reading", &from, e))?;
+        write_whole(folder.join(name), &bytes)?;
     }
     Ok(())
+}
+
+/// Names and places of the base's own files that go with its weights.
+fn carried(request: &Request<'_>) -> Result<Vec<(&'static str, PathBuf)>, ExportError> {
+    let base = request.weights.path();
+    if request.weights.gguf().is_some() {
+        return Ok(Vec::new());
+    }
+    carried::file(base, "config.json")?;
+    let mut found = Vec::new();
+    for name in CARRIED {
+        found.extend(carried::file(base, name)?.map(|path| (name, path)));
+    }
+    Ok(found)
 }
 
 /// `tokenizer.json` and `tokenizer_config.json` of a GGUF base.

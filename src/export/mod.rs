@@ -1,6 +1,7 @@
 //! Adapter to LoRA GGUF; base + adapter to merged GGUF or safetensors; requantised; a plan before the first byte.
 
 mod adapter;
+mod carried;
 mod folder;
 mod gain;
 mod item;
