@@ -15,7 +15,7 @@ mod write;
 
 pub use ggml_type::GgmlType;
 pub use map::Map;
-pub use read::Gguf;
+pub use read::{Gguf, begins_as_gguf};
 pub use value::{Metadata, Value};
 pub use write::{PlannedTensor, write};
 

@@ -1,12 +1,14 @@
 //! Opening a file: map, parse, check, look up.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gguf_rs_lib::error::GGUFError;
 
 use super::{GgufError, Map, Metadata, TensorInfo, Value, candle, check, v3};
+use crate::store::StoreError;
 
 /// An open file, mapped. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -108,8 +110,18 @@ impl Gguf {
     }
 }
 
+/// Whether a file begins as a GGUF does; nothing else of it is read.
+pub fn begins_as_gguf(path: &Path) -> Result<bool, StoreError> {
+    let fault = |e| StoreError::new("reading", path, e);
+    let mut first = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut first)).map_err(fault)?;
+    Ok(first == MAGIC)
+}
+
+const MAGIC: &[u8] = b"GGUF";
+
 fn parse(bytes: &[u8]) -> Result<(Metadata, Vec<TensorInfo>), String> {
-    if !bytes.starts_with(b"GGUF") {
+    if !bytes.starts_with(MAGIC) {
         return Err(format!(
             "it begins with {:?}, not with \"GGUF\"",
             String::from_utf8_lossy(&bytes[..bytes.len().min(4)])

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Context, Failure, Kind};
 use crate::base::Base;
 use crate::config::same_model;
+use crate::gguf::begins_as_gguf;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
 use crate::store::{Digest, Lock, LockWait, MAX_TEXT, read_regular, write_whole};
@@ -205,14 +206,14 @@ pub fn register(
     let mut digest = None;
     let from = folder.join(said);
     if from.is_file() {
-        let found = upload(context, client, &from)?;
+        let found = upload(context, client, "FROM", &from)?;
         create.files.push(("model.gguf".to_owned(), found));
         digest = Some(found);
     } else {
         create.from = Some(said.to_owned());
     }
     if let Some(adapter) = file.adapter() {
-        let found = upload(context, client, &folder.join(adapter))?;
+        let found = upload(context, client, "ADAPTER", &folder.join(adapter))?;
         create.adapters.push(("adapter.gguf".to_owned(), found));
         digest = Some(found);
     }
@@ -223,7 +224,12 @@ pub fn register(
     Ok(digest)
 }
 
-fn upload(context: &mut Context<'_>, client: &Client, path: &Path) -> Result<Digest, Failure> {
+/// Only what is a GGUF leaves for the daemon: the Modelfile, which names the file, may be a stranger's.
+fn upload(context: &mut Context<'_>, client: &Client, command: &str, path: &Path) -> Result<Digest, Failure> {
+    if !begins_as_gguf(path)? {
+        return Err(Failure::input(format!("{command} {}: it is no GGUF file, so it is not sent", path.display()))
+            .hint("name a GGUF file; of a base and an adapter `tunesmith export` makes one"));
+    }
     let digest = Digest::of_file(path)?;
     let bytes = std::fs::metadata(path).map_err(|e| crate::store::StoreError::new("reading", path, e))?.len();
     context.report.begin("upload", Some(bytes >> 20));
