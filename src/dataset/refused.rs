@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::findings::Findings;
+use super::json::plain;
 
 const PREFERENCE_PAIRS: &[&str] = &[
     "chosen",
@@ -16,24 +17,21 @@ const PREFERENCE_PAIRS: &[&str] = &[
     "non_preferred_output",
 ];
 const PREFERENCE_LABELS: &[&str] = &["label", "kto_tag", "kto_label", "preference"];
-const MEDIA: &[&str] = &[
-    "image",
-    "images",
-    "image_path",
-    "image_url",
-    "pixel_values",
-    "video",
-    "videos",
-    "video_url",
-    "audio",
-    "audios",
-    "audio_url",
-    "input_audio",
-];
+/// What the keys of media have in their names: `images`, `image_path`, `imageUrl`, `pixel_values`, `input_audio` …
+const MEDIA: &[&str] = &["image", "video", "audio", "pixel"];
+/// Keys with such a name whose value is a text to read, which [`super::turns`] refuses in its own words.
+const TEXTS: &[&str] = &["audio_transcript"];
+/// Keys of media that one fault names, at most.
+const MAX_KEYS: usize = 5;
 
 /// Every key of a record that this module reads.
 pub fn known(key: &str) -> bool {
-    key == "tools" || key == "functions" || PREFERENCE_PAIRS.contains(&key) || MEDIA.contains(&key)
+    key == "tools" || key == "functions" || PREFERENCE_PAIRS.contains(&key) || is_media(key)
+}
+
+fn is_media(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
+    !TEXTS.contains(&key) && (lower == "media" || MEDIA.iter().any(|word| lower.contains(word)))
 }
 
 /// Faults of a whole record.
@@ -47,10 +45,10 @@ pub fn check(object: &Map<String, Value>, faults: &mut Findings) {
         ));
     }
     for key in PREFERENCE_LABELS {
-        if object.get(*key).is_some_and(is_verdict) {
+        if let Some(good) = object.get(*key).and_then(good_verdict) {
             faults.push(format!(
                 "has {key}: preference data cannot be trained on (a bad answer would be learned like a good one); \
-                 keep the records with good answers and remove the key: jq -c 'select(.{key} == true) | del(.{key})'"
+                 keep the records with good answers and remove the key: jq -c 'select(.{key} == {good}) | del(.{key})'"
             ));
         }
     }
@@ -68,14 +66,19 @@ pub fn tools(object: &Map<String, Value>, faults: &mut Findings) {
 
 /// Faults of what an object (a record or a turn) carries beside its text.
 pub fn media(object: &Map<String, Value>, name: &str, faults: &mut Findings) {
-    for key in MEDIA {
-        if given(object.get(*key)) {
-            let place = if name.is_empty() { String::new() } else { format!("{name} ") };
-            faults.push(format!(
-                "{place}has {key}: only text is trained; take out the examples that need it, or {key} and its placeholders in the text"
-            ));
-        }
+    let holding = object.iter().filter(|(key, value)| is_media(key) && given(Some(*value)) && **value != 0);
+    let keys: Vec<String> = holding.map(|(key, _)| plain(key)).collect();
+    if keys.is_empty() {
+        return;
     }
+    let place = if name.is_empty() { String::new() } else { format!("{name} ") };
+    let more = keys.len().saturating_sub(MAX_KEYS);
+    let shown = keys[..keys.len() - more].join(" and ");
+    let shown = if more == 0 { shown } else { format!("{shown} and {more} more such keys") };
+    let (it, its) = if keys.len() == 1 { ("it", "its") } else { ("them", "their") };
+    faults.push(format!(
+        "{place}has {shown}: only text is trained; take out the examples that need {it}, or {shown} and {its} placeholders in the text"
+    ));
 }
 
 /// Null, empty lists, empty objects and empty texts mean nothing, also when they are written as a text.
@@ -89,16 +92,33 @@ pub fn given(value: Option<&Value>) -> bool {
     }
 }
 
-/// Good or bad, as KTO's data write it; a category that is named `label` is not.
-fn is_verdict(value: &Value) -> bool {
+/// The words for a good and a bad answer.
+const VERDICTS: &[(&str, &str)] =
+    &[("true", "false"), ("1", "0"), ("good", "bad"), ("chosen", "rejected"), ("desirable", "undesirable")];
+
+/// Where a value is a verdict, good or bad, as KTO's data write it: the good one in its form, as JSON. A category that is
+/// named `label` is none.
+fn good_verdict(value: &Value) -> Option<String> {
     match value {
-        Value::Bool(_) => true,
-        Value::Number(n) => matches!(n.as_f64(), Some(v) if v == 0.0 || v == 1.0 || v == -1.0),
-        Value::String(text) => matches!(
-            text.trim().to_ascii_lowercase().as_str(),
-            "true" | "false" | "0" | "1" | "good" | "bad" | "chosen" | "rejected" | "desirable" | "undesirable"
-        ),
-        _ => false,
+        Value::Bool(_) => Some("true".to_owned()),
+        Value::Number(n) if [0.0, 1.0, -1.0].iter().any(|v| n.as_f64() == Some(*v)) => Some("1".to_owned()),
+        Value::String(text) => {
+            let said = text.trim();
+            let lower = said.to_ascii_lowercase();
+            let (good, _) = VERDICTS.iter().find(|(good, bad)| [*good, *bad].contains(&lower.as_str()))?;
+            Some(Value::from(text.replace(said, &in_case_of(said, good))).to_string())
+        }
+        _ => None,
+    }
+}
+
+/// `word`, which is written small, in the letters of `model`: `true`, `True` or `TRUE`.
+fn in_case_of(model: &str, word: &str) -> String {
+    let capital = |c: Option<char>| c.is_some_and(|c| c.is_ascii_uppercase());
+    match (capital(model.chars().next()), capital(model.chars().last())) {
+        (true, true) => word.to_ascii_uppercase(),
+        (true, false) => word[..1].to_ascii_uppercase() + &word[1..],
+        (false, _) => word.to_owned(),
     }
 }
 
@@ -131,7 +151,28 @@ mod tests {
             let found = faults(json);
             assert!(found.len() == 1 && found[0].contains(part), "{json}: {found:?}");
         }
+        for (json, part) in [
+            (r#"{"image_paths":["x.png"]}"#, "has image_paths: only text is trained"),
+            (r#"{"image_file":"x.png"}"#, "has image_file"),
+            (r#"{"video_path":"x.mp4"}"#, "has video_path"),
+            (r#"{"imageUrl":{"url":"x"}}"#, "has imageUrl"),
+            (r#"{"media":["x"]}"#, "has media"),
+            (r#"{"has_image":true}"#, "has has_image"),
+            (
+                r#"{"image":"a","audio_path":"b"}"#,
+                "has image and audio_path: only text is trained; take out the examples that need them",
+            ),
+            (
+                r#"{"i1image":1,"i2image":1,"i3image":1,"i4image":1,"i5image":1,"i6image":1}"#,
+                "and i5image and 1 more such keys",
+            ),
+        ] {
+            let found = faults(json);
+            assert!(found.len() == 1 && found[0].contains(part), "{json}: {found:?}");
+        }
         for json in [
+            r#"{"image_count":0,"has_image":false,"image_paths":[],"pixel_values":null,"media":"","audio_transcript":"t"}"#,
+            r#"{"mediator":"m","imaginary":1}"#,
             r#"{"label":"weather","labels":null,"chosen":null,"rejected":""}"#,
             r#"{"images":[],"image":"","video":null,"audios":[null]}"#,
             r#"{"tools":""}"#,
@@ -142,6 +183,26 @@ mod tests {
             r#"{"tools":{}}"#,
         ] {
             assert_eq!(faults(json), Vec::<String>::new(), "{json}");
+        }
+    }
+
+    #[test]
+    fn the_remedy_compares_with_the_verdicts_own_form() {
+        for (json, kept) in [
+            (r#"{"label":true}"#, ".label == true)"),
+            (r#"{"label":false}"#, ".label == true)"),
+            (r#"{"label":1}"#, ".label == 1)"),
+            (r#"{"label":-1}"#, ".label == 1)"),
+            (r#"{"label":0.0}"#, ".label == 1)"),
+            (r#"{"label":"good"}"#, r#".label == "good")"#),
+            (r#"{"label":"bad"}"#, r#".label == "good")"#),
+            (r#"{"kto_tag":"False"}"#, r#".kto_tag == "True")"#),
+            (r#"{"kto_label":"REJECTED"}"#, r#".kto_label == "CHOSEN")"#),
+            (r#"{"preference":" undesirable "}"#, r#".preference == " desirable ")"#),
+            (r#"{"label":"0"}"#, r#".label == "1")"#),
+        ] {
+            let found = faults(json);
+            assert!(found.len() == 1 && found[0].contains(kept), "{json}: {found:?}");
         }
     }
 }
