@@ -76,7 +76,7 @@ pub async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<
         let mut messages: Vec<Message> =
             system.filter(|s| !s.is_empty()).map(|c| Message::new(Role::System, c)).into_iter().collect();
         messages.push(Message::new(Role::User, asked.prompt.clone()));
-        render(asked.template.as_deref().or(model.template.as_deref()), &messages)?
+        render(asked.template.clone().or_else(|| model.template.clone()), messages).await?
     };
     let logprobs = top(asked.logprobs, asked.top_logprobs)?;
     let settings = Settings::read(&model.parameters, &asked.options, logprobs)?;
@@ -108,7 +108,7 @@ pub async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Resp
     {
         messages.insert(0, Message::new(Role::System, system.clone()));
     }
-    let prompt = render(model.template.as_deref(), &messages)?;
+    let prompt = render(model.template.clone(), messages).await?;
     let logprobs = top(asked.logprobs, asked.top_logprobs)?;
     let settings = Settings::read(&model.parameters, &asked.options, logprobs)?;
     let job = Asked {
@@ -151,8 +151,11 @@ fn top(logprobs: bool, top: Option<i64>) -> Result<Option<usize>, Fault> {
     }
 }
 
-fn render(template: Option<&str>, messages: &[Message]) -> Result<String, Fault> {
-    render_go(template.unwrap_or("{{ .Prompt }}"), messages).map_err(Fault::internal)
+/// On a thread that may wait: a template of a stranger's may take a second, and the server's own threads are two.
+async fn render(template: Option<String>, messages: Vec<Message>) -> Result<String, Fault> {
+    let template = template.unwrap_or_else(|| "{{ .Prompt }}".to_owned());
+    let rendered = tokio::task::spawn_blocking(move || render_go(&template, &messages));
+    rendered.await.map_err(Fault::internal)?.map_err(Fault::internal)
 }
 
 /// The option `engine`, which no Ollama has: who computes the answer.

@@ -64,7 +64,9 @@ pub async fn create(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Re
     let asked: CreateRequest = request::json(&body)?;
     let streamed = asked.stream != Some(false);
     let name = ModelFault::name(&asked)?;
-    check(&asked)?;
+    // Its template is a stranger's, and may take a second: not on the server's own threads.
+    let checked = tokio::task::spawn_blocking(move || check(&asked).map(|()| asked));
+    let asked = checked.await.map_err(Fault::internal)??;
     let result = tokio::task::spawn_blocking(move || build(&state, &asked, &name)).await.map_err(Fault::internal)?;
     if !streamed {
         result?;
