@@ -48,7 +48,7 @@ pub enum ModelfileError {
     Syntax { line: usize, reason: String },
     #[error("the Modelfile is not valid {0}: save it as UTF-8, or as UTF-16 with a byte order mark")]
     Encoding(&'static str),
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", listed(.0))]
     Faults(Vec<Self>),
     #[error("the Modelfile template can't be rendered: {0}")]
     Template(String),
@@ -56,6 +56,25 @@ pub enum ModelfileError {
     Lost(String),
     #[error("PARAMETER {name}: {reason}")]
     Parameter { name: String, reason: String },
+}
+
+/// Faults that are printed, at most.
+const MAX_LISTED: usize = 20;
+
+/// Characters of a word that an error quotes, at most.
+const MAX_SHOWN: usize = 80;
+
+/// A word of the file as an error quotes it.
+fn short(word: &str) -> String {
+    word.chars().take(MAX_SHOWN).collect()
+}
+
+/// The first faults, a line each, and how many more there are.
+fn listed(faults: &[ModelfileError]) -> String {
+    let mut lines: Vec<String> = faults.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    let more = faults.len().saturating_sub(MAX_LISTED);
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    lines.join("\n")
 }
 
 impl Modelfile {

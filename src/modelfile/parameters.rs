@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::ModelfileError;
+use super::{ModelfileError, short};
 
 /// PARAMETERs with their types.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,7 +79,7 @@ const DEPRECATED: &str = "Ollama no longer knows it";
 pub fn parameters<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Parameters, ModelfileError> {
     let mut out = Parameters::default();
     for (name, value) in pairs {
-        let fault = |reason: String| ModelfileError::Parameter { name: name.into(), reason };
+        let fault = |reason: String| ModelfileError::Parameter { name: short(name), reason };
         if let Some((_, why)) = GONE.iter().find(|(gone, _)| *gone == name) {
             out.left_out.push(LeftOut { name: name.into(), why });
             continue;
@@ -96,17 +96,17 @@ pub fn parameters<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Re
                 continue;
             }
             Kind::Int => {
-                value.parse::<i64>().map(Value::from).map_err(|_| fault(format!("{value:?} is no integer")))?
+                value.parse::<i64>().map(Value::from).map_err(|_| fault(format!("{:?} is no integer", short(value))))?
             }
             Kind::Float => match value.parse::<f32>() {
                 // Through the shortest text, so that 0.7 stays 0.7.
                 Ok(x) if x.is_finite() => Value::from(x.to_string().parse::<f64>().unwrap_or(x.into())),
-                _ => return Err(fault(format!("{value:?} is no number"))),
+                _ => return Err(fault(format!("{:?} is no number", short(value)))),
             },
             Kind::Bool => match value {
                 "1" | "t" | "T" | "TRUE" | "true" | "True" => true.into(),
                 "0" | "f" | "F" | "FALSE" | "false" | "False" => false.into(),
-                _ => return Err(fault(format!("{value:?} is neither true nor false"))),
+                _ => return Err(fault(format!("{:?} is neither true nor false", short(value)))),
             },
         };
         out.json.insert(name.into(), value);

@@ -3,7 +3,7 @@
 //! One difference: Ollama drops characters that Go does not call printable; here they are kept
 //! (see [`super::Modelfile::dropped_by_ollama`]).
 
-use super::{Command, Modelfile, ModelfileError};
+use super::{Command, Modelfile, ModelfileError, short};
 
 pub fn modelfile(text: &str) -> Result<Modelfile, ModelfileError> {
     let Parsed { commands, faults, .. } = parse(text);
@@ -51,7 +51,11 @@ fn command(reader: &mut Reader) -> Result<Command, ModelfileError> {
     let name = reader.word(|c| c.is_ascii_alphabetic());
     let lower = name.to_lowercase();
     let Some(known) = NAMES.iter().find(|n| **n == lower) else {
-        return Err(reader.error(&format!("{name:?} is no command; known are {}", NAMES.join(", ").to_uppercase())));
+        return Err(reader.error(&format!(
+            "{:?} is no command; known are {}",
+            short(name),
+            NAMES.join(", ").to_uppercase()
+        )));
     };
     reader.one_space(name)?;
     match *known {
@@ -141,7 +145,7 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(())
             }
-            None => Err(self.error(&format!("{after} has no value after a space"))),
+            None => Err(self.error(&format!("{} has no value after a space", short(after)))),
         }
     }
 
@@ -245,6 +249,16 @@ mod tests {
         assert_eq!(parsed.lines, [1, 7]);
         // A FROM that is wrong in itself is not missing too.
         assert_eq!(parse("FROM\nSYSTEM a").faults.len(), 1);
+    }
+
+    #[test]
+    fn the_first_faults_are_shown_and_the_others_counted() {
+        let text = format!("FROM x\n{}{} y\n", "FORM y\nPARAMETER seed q\n".repeat(1000), "W".repeat(100_000));
+        let e = Modelfile::check(&text).unwrap_err().to_string();
+        let lines: Vec<_> = e.lines().collect();
+        assert_eq!((lines.len(), lines[20]), (21, "and 1981 more"), "{e}");
+        assert!(lines[0].contains("line 2: \"FORM\"") && lines[19].contains("line 21"), "{e}");
+        assert!(fails(&format!("FROM x\n{} y", "W".repeat(100_000))).1.len() < 400);
     }
 
     #[test]
