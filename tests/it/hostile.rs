@@ -1,5 +1,6 @@
 //! A project that somebody else prepared: links in the place of state files and outputs, hostile registries, metrics,
-//! answers and roles. Whatever a command says to it, nothing outside the project changes.
+//! answers and roles. Whatever a command says to it, nothing outside the project changes, and nothing of it is read into the
+//! project, the daemon or the terminal.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::program::Place;
 use crate::tiny::QWEN3;
+use crate::tiny_server::TinyServer;
 
 /// Name → (kind and mode, content or where a link leads, inode): what a write, a removal or a replacement changes.
 type Tree = BTreeMap<PathBuf, (u32, Vec<u8>, u64)>;
@@ -37,9 +39,13 @@ fn tree(root: &Path) -> Tree {
     found
 }
 
-/// A project in one folder, and beside it what is not the project's.
+/// Stands in every file outside; it may be nowhere else afterwards.
+const SECRET: &str = "only-for-the-owner-4711";
+
+/// A project in one folder, a server that answers, and beside both what is not the project's.
 struct Hostile {
     place: Place,
+    server: TinyServer,
     outside: tempfile::TempDir,
     before: Tree,
 }
@@ -52,29 +58,48 @@ fn base() -> &'static Path {
 
 fn config() -> Value {
     json!({
-        "model_to_fine_tune": base(), "dataset_path": "data.jsonl", "output_model_name": "x:v2", "quant": "f16",
+        "model_to_fine_tune": base(), "dataset_path": "data.jsonl", "output_model_name": "x:v3", "quant": "f16",
         "max_steps": 1, "batch_size": 1, "lora_rank": 2, "probes": 1, "replay": "off", "max_seq_len": 32,
     })
 }
 
-const ROLES: &str = "models:\n  router:\n    model_name: \"x:v1\"\n    general: off\n";
+const ROLES: &str = "models:\n  router:\n    model_name: \"x:v1\"\n    general: off\n    \
+                     options: {num_predict: 2, num_ctx: 128}\n    eval: [{suite: ../suite.jsonl, goal: hold}]\n";
+
+/// Outside: files that would be taken for the project's own, each with the secret in it.
+fn outside_files() -> [(&'static str, String); 9] {
+    let template = include_str!("../../templates/modelfile.tera");
+    let mut config = config();
+    config["system"] = json!(SECRET);
+    [
+        ("file", format!("{ROLES}# {SECRET}\n")),
+        ("models.yaml", format!("{ROLES}    system: {SECRET}\n")),
+        ("config.json", config.to_string()),
+        ("modelfile.tera", format!("{template}LICENSE {SECRET}\n")),
+        ("folder/modelfile.tera", format!("{template}LICENSE {SECRET}\n")),
+        ("folder/state.json", json!({"format": SECRET}).to_string()),
+        ("folder/adapter_config.json", json!({"peft_type": SECRET}).to_string()),
+        ("folder/.tunesmith-1-abc.partial", SECRET.to_owned()),
+        ("folder/metrics.jsonl", format!("{}\n", json!({"step": 1, "train_loss": SECRET}))),
+    ]
+}
 
 impl Hostile {
     fn new() -> Self {
         let outside = tempfile::tempdir().unwrap();
-        let at = |name: &str| outside.path().join(name);
-        std::fs::create_dir_all(at("folder/checkpoint-5")).unwrap();
-        for name in
-            ["file", "models.yaml", "folder/state.json", "folder/.tunesmith-1-abc.partial", "folder/metrics.jsonl"]
-        {
-            std::fs::write(at(name), ROLES).unwrap();
+        std::fs::create_dir_all(outside.path().join("folder/checkpoint-5")).unwrap();
+        for (name, text) in outside_files() {
+            std::fs::write(outside.path().join(name), text).unwrap();
         }
         let before = tree(outside.path());
-        let place = Place::new();
+        let server = TinyServer::with_models(&["x:v1", "x:v2"]);
+        let place = Place::new().with("OLLAMA_HOST", server.address());
         place.write("configs/models.yaml", ROLES);
-        place.write("data.jsonl", &"{\"instruction\":\"a\",\"output\":\"b\"}\n".repeat(2));
+        place.write("suite.jsonl", "{\"prompt\": \"say a\", \"expected\": \"a\"}\n");
+        let line = |i: usize| format!("{}\n", json!({"instruction": format!("say {i}"), "output": "b"}));
+        place.write("data.jsonl", &(0..10).map(line).collect::<String>());
         place.write("configs/training_config.json", &config().to_string());
-        Self { place, outside, before }
+        Self { place, server, outside, before }
     }
 
     /// A link in the project to something outside, in place of what is there.
@@ -86,28 +111,38 @@ impl Hostile {
         symlink(self.outside.path().join(target), path).unwrap();
     }
 
-    /// Every command that reads or writes a project; no daemon answers, but the embedded server.
-    fn commands(&self) {
-        let commands: [&[&str]; 12] = [
+    /// Every command that reads or writes a project; how each ended.
+    fn commands(&self) -> Vec<(&'static str, i32)> {
+        let commands: [&'static [&'static str]; 13] = [
             &["history"],
             &["lineage", "x:v1"],
+            &["eval", "--role", "router", "--model", "x:v2"],
             &["promote", "--role", "router", "--to", "x:v2", "--force"],
             &["rollback", "--role", "router", "--force"],
             &["run", "configs/training_config.json", "--until", "data"],
-            &["run", "configs/training_config.json", "--embedded", "--until", "register"],
-            &["eval", "--role", "router", "--model", "x:v2"],
+            &["run", "configs/training_config.json", "--until", "register"],
+            &["run", "configs/training_config.json", "--embedded", "--until", "register", "--seed", "7"],
             &["plan", "configs/training_config.json"],
             &["train", "--config", "configs/training_config.json"],
             &["data", "split", "data.jsonl", "--output", "output/parts"],
             &["init"],
             &["clean", "--remove"],
         ];
-        for command in commands {
+        let run = |command: &&'static [&'static str]| {
             let ended = self.place.run(command);
             let all = format!("{}{}", ended.out, ended.err);
             assert!(!all.contains("panicked") && ended.code >= 0, "{command:?} ended with {}: {all}", ended.code);
+            assert!(!all.contains(SECRET), "{command:?} printed what is outside: {all}");
             self.unchanged(command);
+            (command[0], ended.code)
+        };
+        let ended = commands.iter().map(run).collect();
+        for root in [self.place.path(""), self.server.store().to_path_buf()] {
+            for (path, (_, content, _)) in tree(&root) {
+                assert!(!holds(&content, SECRET), "{} holds what is outside", path.display());
+            }
         }
+        ended
     }
 
     fn unchanged(&self, command: &[&str]) {
@@ -123,27 +158,115 @@ impl Hostile {
     }
 }
 
+fn holds(content: &[u8], text: &str) -> bool {
+    content.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+/// Without this the tests below could pass because nothing happens.
+#[test]
+fn without_a_link_every_command_does_its_work() {
+    let hostile = Hostile::new();
+    let ended = hostile.commands();
+    let (judged, rest): (Vec<_>, Vec<_>) = ended.into_iter().partition(|(name, _)| *name == "eval");
+    assert!(judged.iter().all(|(_, code)| [0, 100, 101].contains(code)), "{judged:?}");
+    // `x:v1` was not made by tunesmith, so that it has no lineage.
+    assert!(rest.iter().all(|(name, code)| *code == if *name == "lineage" { 3 } else { 0 }), "{rest:?}");
+    for written in [
+        "configs/.tunesmith/registry.jsonl",
+        "configs/.tunesmith/answers",
+        "Modelfiles/x-v3.Modelfile",
+        "output/eval/summary.md",
+        "output/x-v3/final/adapter_model.safetensors",
+        "templates/modelfile.tera",
+    ] {
+        assert!(hostile.place.path(written).exists(), "{written}");
+    }
+}
+
 #[test]
 fn links_in_a_project_lead_nowhere() {
-    let links: [(&str, &str); 12] = [
+    let links = [
         ("configs/.tunesmith", "folder"),
+        ("configs/.tunesmith/answers", "folder"),
         ("configs/.tunesmith/registry.jsonl", "file"),
         ("configs/.tunesmith/lock", "file"),
         ("configs/.tunesmith/1-models.yaml.backup", "file"),
         ("configs/.models.yaml.tunesmith-new", "file"),
         ("configs/models.yaml", "models.yaml"),
+        ("Modelfiles", "folder"),
         ("output", "folder"),
-        ("output/x-v2", "folder"),
+        ("output/eval", "folder"),
+        ("output/x-v3", "folder"),
+        ("output/x-v3/final", "folder"),
+        ("output/x-v3/checkpoint-5", "folder"),
         ("output/parts", "folder"),
         ("runs", "folder"),
-        ("eval", "folder"),
+        ("configs/training_config.json", "config.json"),
         ("templates", "folder"),
+        ("templates/modelfile.tera", "modelfile.tera"),
     ];
     for (name, target) in links {
         let hostile = Hostile::new();
         hostile.link(name, target);
         hostile.commands();
     }
+}
+
+/// A clone brings a run that is done, and in its adapter's folder a link to a file of the user's.
+#[test]
+fn links_in_a_run_are_not_copied_out_of_it() {
+    let hostile = Hostile::new();
+    let run = ["run", "configs/training_config.json", "--until", "train"];
+    hostile.place.run(&run).says(0, &[]);
+    let folder = std::fs::read_dir(hostile.place.path("runs")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_dir_all(hostile.place.path("output")).unwrap();
+    symlink(hostile.outside.path().join("file"), folder.join("final/x")).unwrap();
+    hostile.place.run(&run).says(0, &["trained already"]);
+    let copied = hostile.place.path("output/x-v3/final");
+    assert!(copied.join("adapter_model.safetensors").is_file());
+    assert!(std::fs::symlink_metadata(copied.join("x")).is_err(), "a link was followed");
+    hostile.commands();
+}
+
+/// From a folder elsewhere, with the path of the clone's file on the command line.
+#[test]
+fn a_link_at_a_path_that_a_flag_names_stays_in_its_project() {
+    let hostile = Hostile::new();
+    hostile.link("configs/models.yaml", "models.yaml");
+    let elsewhere = Place::new().with("OLLAMA_HOST", hostile.server.address());
+    let named = hostile.place.path("configs/models.yaml").display().to_string();
+    for command in [
+        &["promote", "--role", "router", "--to", "x:v2", "--force"][..],
+        &["rollback", "--role", "router", "--force"],
+        &["eval", "--role", "router", "--model", "x:v2"],
+        &["history"],
+    ] {
+        let ended = elsewhere.run(&[command, &["--models-yaml", &named]].concat());
+        ended.says(3, &["configs/models.yaml is a symbolic link out of the project"]);
+        hostile.unchanged(command);
+    }
+    // A link that stays in the project is followed, and the file behind it changed.
+    hostile.place.write("roles/models.yaml", ROLES);
+    let link = hostile.place.path("configs/models.yaml");
+    std::fs::remove_file(&link).unwrap();
+    symlink("../roles/models.yaml", &link).unwrap();
+    let promote = ["promote", "--role", "router", "--to", "x:v2", "--force", "--models-yaml", &named];
+    elsewhere.run(&promote).says(0, &["x:v1 -> x:v2"]);
+    assert!(hostile.place.read("roles/models.yaml").contains("x:v2"));
+}
+
+#[test]
+fn a_modelfile_sends_no_other_file_to_the_daemon() {
+    let hostile = Hostile::new();
+    let secret = hostile.outside.path().join("file");
+    hostile.place.write("Modelfile", &format!("FROM {}\nTEMPLATE {{{{ .Prompt }}}}\n", secret.display()));
+    let register = ["register", "--modelfile", "Modelfile", "--name", "y"];
+    hostile.place.run(&register).says(3, &["it is no GGUF file, so it is not sent", "`tunesmith export` makes one"]);
+    let sent = tree(hostile.server.store());
+    assert!(!sent.values().any(|(_, content, _)| holds(content, SECRET)));
+    crate::server::tiny_gguf(&hostile.place.path("m.gguf"));
+    hostile.place.write("Modelfile", "FROM ./m.gguf\nTEMPLATE {{ .Prompt }}\n");
+    hostile.place.run(&register).says(0, &["y"]);
 }
 
 #[test]
@@ -199,11 +322,11 @@ fn file_name() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "configs/.tunesmith/registry.jsonl",
         "configs/models.yaml",
-        "runs/x-v2-000000000000/metrics.jsonl",
-        "runs/x-v2-000000000000/manifest.json",
-        "output/x-v2/metrics.jsonl",
-        "output/x-v2/manifest.json",
-        "eval/answers.jsonl",
+        "runs/x-v3-000000000000/metrics.jsonl",
+        "runs/x-v3-000000000000/manifest.json",
+        "output/x-v3/metrics.jsonl",
+        "output/x-v3/manifest.json",
+        "output/eval/answers.jsonl",
     ])
 }
 

@@ -23,7 +23,7 @@ struct Place {
 }
 
 /// The tiny Qwen 2 as a GGUF, every tensor in f32.
-fn tiny_gguf(to: &Path) {
+pub fn tiny_gguf(to: &Path) {
     let folder = QWEN2.folder();
     let base = Tiny::open(folder.path());
     let c = base.weights.config();

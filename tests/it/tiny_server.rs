@@ -1,0 +1,52 @@
+//! The embedded server in the test's own process, with tiny models under the names that a test asks for.
+
+use std::path::Path;
+
+use tunesmith::ollama::{Client, Create, Host};
+use tunesmith::serve::Server;
+use tunesmith::store::{Digest, Interrupt};
+
+use crate::server::tiny_gguf;
+
+/// Stops, and its store goes, when dropped.
+#[derive(Debug)]
+pub struct TinyServer {
+    server: Server,
+    store: tempfile::TempDir,
+}
+
+impl TinyServer {
+    pub fn with_models(names: &[&str]) -> Self {
+        let store = tempfile::tempdir().unwrap();
+        let server = Server::start(store.path(), ([127, 0, 0, 1], 0).into()).unwrap();
+        let found = Self { server, store };
+        let (files, client) = (tempfile::tempdir().unwrap(), found.client());
+        let gguf = files.path().join("tiny.gguf");
+        tiny_gguf(&gguf);
+        let digest = Digest::of_file(&gguf).unwrap();
+        client.upload(&gguf, digest, &mut |_, _| {}).unwrap();
+        for name in names {
+            let create = Create {
+                model: (*name).into(),
+                files: vec![("m.gguf".into(), digest)],
+                template: Some("{{ .System }}{{ .Prompt }}".into()),
+                ..Create::default()
+            };
+            client.create(&create, &mut |_| {}).unwrap();
+        }
+        found
+    }
+
+    pub fn address(&self) -> String {
+        self.server.address().to_string()
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(Host::parse(&self.address()).unwrap(), Interrupt::default()).unwrap()
+    }
+
+    /// Where everything lies that it was sent.
+    pub fn store(&self) -> &Path {
+        self.store.path()
+    }
+}
