@@ -16,7 +16,8 @@ NAME = "plan"
 TITLE = "plan, tunesmith only: what it foresees of a training, from the program's start to the saved adapter, beside what that takes"
 #: case, base, further words
 JOBS = [("demo", "gguf", []), ("realistic", "gguf", []), ("realistic", "gguf", ["--max-memory", "800MiB"]), ("dense-smollm2", "gguf", []),
-        ("tiny1b", "folder", []), ("tiny1b", "q4_k_m", []), ("users-tinyllama", "q4_k_m", [])]
+        ("tiny1b", "folder", []), ("tiny1b", "q4_k_m", []), ("users-tinyllama", "q4_k_m", []),
+        ("qwen-ten", "gguf", []), ("qwen-tickets", "gguf", [])]
 
 
 def measure(place, args, scratch: Path) -> dict:

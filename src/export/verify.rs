@@ -11,12 +11,12 @@ use std::path::Path;
 use super::adapter::{Half, alpha, for_llama_cpp, tensor_name};
 use super::item::{self, Item};
 use super::statistics::{Grid, Sums};
-use super::tensor::{Buffers, Rows, each_block, name_of};
+use super::tensor::{self, Buffers, Rows, each_block, name_of};
 use super::types::{encoding, ggml_type};
 use super::{Check, ExportError, Floor, Quant, gain, rounding};
 use crate::gguf::{Gguf, TensorInfo};
 use crate::lora::{Adapter, Ggml, Hf};
-use crate::ops::{encode_nearest, same_scales};
+use crate::ops::{OpsError, encode_nearest, same_scales};
 use crate::weights::{LinearId, Weights};
 
 /// What was found out about an exported file.
@@ -101,7 +101,7 @@ fn merged_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Res
         item.to = to;
         let bytes = gguf.bytes(info);
         let Some(id) = item.touched else {
-            checks.push(untouched(&item, adapter, bytes));
+            checks.push(untouched(&item, adapter, bytes)?);
             continue;
         };
         let (sums, grid) = touched(&item, adapter, bytes)?;
@@ -143,28 +143,50 @@ fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<(Su
     Ok((sums, grid))
 }
 
-fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Check {
-    let rows = Rows { item, adapter };
-    let mut base = vec![0.0; item.cols];
-    let mut expected = Vec::new();
-    let same_type = item.from() == item.to;
-    for (row, bytes) in bytes.chunks_exact(item.to.bytes_for(item.cols)).enumerate() {
-        let source = rows.base(row, &mut base);
-        expected.clear();
-        if same_type && !source.is_empty() {
-            expected.extend_from_slice(source);
-        } else {
-            let (from, to) = (name_of(item.from()), name_of(item.to));
-            if let Err(e) = encode_nearest(item.to, &base, &mut expected) {
-                return fault(&item.name, &format!("is {to}, which can't be made of the base's {from}: {e}"));
-            }
+/// An untouched tensor is the base's bytes, or those rounded to the file's type.
+fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<Check, ExportError> {
+    let size = item.to.bytes_for(item.cols);
+    let differs = |row: usize| format!("differs from the base's in row {row}, though the adapter does not touch it");
+    let found = match tensor::copied(item) {
+        Some(base) => base.chunks(size).zip(bytes.chunks(size)).position(|(base, row)| base != row).map(differs),
+        None => {
+            let rows = Rows { item, adapter };
+            let one = |range: Range<usize>| {
+                let mut buffers = (vec![0.0; item.cols], Vec::with_capacity(size));
+                let wrong = |row: usize| match rounded_base(&rows, row, &mut buffers) {
+                    Ok(expected) => (bytes[row * size..(row + 1) * size] != *expected).then(|| differs(row)),
+                    Err(e) => {
+                        let (from, to) = (name_of(item.from()), name_of(item.to));
+                        Some(format!("is {to}, which can't be made of the base's {from}: {e}"))
+                    }
+                };
+                Ok(range.into_iter().find_map(wrong))
+            };
+            let mut first = None;
+            each_block(item, one, |found| {
+                first = first.take().or(found);
+                Ok(())
+            })?;
+            first
         }
-        if bytes != expected {
-            let what = format!("differs from the base's in row {row}, though the adapter does not touch it");
-            return fault(&item.name, &what);
-        }
+    };
+    let tensor = item.name.clone();
+    Ok(found.map_or(Check { tensor, survival: None, fault: None }, |what| fault(&item.name, &what)))
+}
+
+/// The base's row in the item's type.
+fn rounded_base<'b>(
+    rows: &Rows<'_, '_, Ggml>,
+    row: usize,
+    (base, expected): &'b mut (Vec<f32>, Vec<u8>),
+) -> Result<&'b [u8], OpsError> {
+    expected.clear();
+    let source = rows.base(row, base);
+    match rows.item.from() == rows.item.to && !source.is_empty() {
+        true => expected.extend_from_slice(source),
+        false => encode_nearest(rows.item.to, base, expected)?,
     }
-    Check { tensor: item.name.clone(), survival: None, fault: None }
+    Ok(expected)
 }
 
 fn adapter_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Vec<Check> {

@@ -11,7 +11,6 @@ const TUNED: &str = "qwen-tickets:v2";
 const ROLES: &str = "models:\n  tickets:\n    model_name: qwen-base:v1\n    system: 'Classe le ticket du client. Réponds par un seul mot : facturation, livraison, technique, compte ou retour.'\n    options: {temperature: 0, num_ctx: 1024, num_predict: 16}\n    eval:\n      - {suite: ../suite.jsonl, goal: improve, metric: exact_match}\n";
 
 #[test]
-#[ignore = "minutes on two cores: scripts/test --test it qwen -- --ignored"]
 fn qwen_learns_french_tickets_is_proved_promoted_and_rolled_back() {
     let daemon = daemon::newest();
     let _alone = daemon.alone();

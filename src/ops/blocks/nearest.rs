@@ -1,5 +1,7 @@
 //! Rounding to nearest, bit-equal to gguf-py (and to ggml's reference quantisers).
 
+use half::slice::HalfFloatSliceExt as _;
+
 use crate::ops::blocks::check_values;
 use crate::ops::blocks::codes::{code_range, put_codes};
 use crate::ops::{Encoding, OpsError};
@@ -12,9 +14,9 @@ pub fn encode_nearest(encoding: Encoding, values: &[f32], out: &mut Vec<u8>) -> 
     check_values(encoding, values)?;
     out.reserve(encoding.bytes_for(values.len()));
     match encoding {
-        Encoding::F32 => values.iter().for_each(|v| out.extend(v.to_le_bytes())),
-        Encoding::F16 => values.iter().for_each(|&v| out.extend(half::f16::from_f32(v).to_le_bytes())),
-        Encoding::BF16 => values.iter().for_each(|&v| out.extend(half::bf16::from_f32(v).to_le_bytes())),
+        Encoding::F32 => append(values, out, |v| v.to_le_bytes()),
+        Encoding::F16 => encode_f16(values, out),
+        Encoding::BF16 => append(values, out, |v| half::bf16::from_f32(v).to_le_bytes()),
         Encoding::Q4K | Encoding::Q5K | Encoding::Q6K => return Err(OpsError::NoEncoder { encoding }),
         _ => {
             let mut codes = [0i16; 32];
@@ -29,6 +31,27 @@ pub fn encode_nearest(encoding: Encoding, values: &[f32], out: &mut Vec<u8>) -> 
         }
     }
     Ok(())
+}
+
+/// Appends each value's bytes.
+fn append<const N: usize>(values: &[f32], out: &mut Vec<u8>, bytes: impl Fn(f32) -> [u8; N]) {
+    let start = out.len();
+    out.resize(start + N * values.len(), 0);
+    let (targets, _) = out[start..].as_chunks_mut::<N>();
+    targets.iter_mut().zip(values).for_each(|(target, v)| *target = bytes(*v));
+}
+
+/// Through a small buffer, so that the conversion instruction is used.
+fn encode_f16(values: &[f32], out: &mut Vec<u8>) {
+    let mut buffer = [half::f16::ZERO; 256];
+    for values in values.chunks(256) {
+        let buffer = &mut buffer[..values.len()];
+        buffer.convert_from_f32_slice(values);
+        let start = out.len();
+        out.resize(start + 2 * values.len(), 0);
+        let (targets, _) = out[start..].as_chunks_mut::<2>();
+        targets.iter_mut().zip(buffer.iter()).for_each(|(target, h)| *target = h.to_le_bytes());
+    }
 }
 
 fn extremes(values: &[f32]) -> (f32, f32) {
