@@ -404,6 +404,10 @@ fn folder_name(model: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "home_tests.rs"]
+mod home_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
