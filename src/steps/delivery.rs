@@ -319,6 +319,10 @@ pub fn check(text: &str) -> Result<Vec<String>, Failure> {
 }
 
 #[cfg(test)]
+#[path = "delivery_tests.rs"]
+mod lock_tests;
+
+#[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
