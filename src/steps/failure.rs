@@ -359,6 +359,7 @@ mod tests {
             ),
             (store("locking", std::io::ErrorKind::Interrupted).into(), Kind::Interrupted),
             (store("opening", std::io::ErrorKind::InvalidInput).into(), Kind::Input),
+            (crate::weights::WeightsError::Changed { path: "f".into() }.into(), Kind::Resources),
         ];
         for (failure, kind) in cases {
             assert_eq!(failure.kind, kind, "{failure}");

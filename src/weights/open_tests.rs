@@ -5,6 +5,8 @@ use super::*;
 use crate::gguf::{GgufError, Metadata, PlannedTensor, Value, write};
 use crate::weights::{Family, RopeScaling, Site, families};
 
+#[path = "open_length_tests.rs"]
+mod length;
 #[path = "open_mutated_tests.rs"]
 mod mutated;
 
