@@ -279,6 +279,15 @@ impl Job {
         line(&reply)
     }
 
+    /// A streamed answer that only its context ends; one line a token.
+    #[cfg(test)]
+    pub fn endless(ids: Vec<u32>, lines: mpsc::Sender<Bytes>) -> Self {
+        let options = serde_json::json!({"temperature": 0, "num_predict": -1});
+        let asked = options.as_object().cloned().unwrap_or_default();
+        let Ok(settings) = Settings::read(&[], &asked, Some(0)) else { unreachable!("these options are numbers") };
+        Self { name: "m".to_owned(), chat: false, context: false, ids, settings, stream: true, lines }
+    }
+
     fn reply(&self, text: &str) -> Reply {
         let mut reply = Reply { model: self.name.clone(), created_at: now(), ..Reply::default() };
         if self.chat {

@@ -315,3 +315,7 @@ impl Worker {
         self.leaving.retain_mut(|l| flush(&l.lines, &mut l.pending) && !l.pending.is_empty());
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;
