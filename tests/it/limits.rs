@@ -14,18 +14,8 @@ const SOON: Duration = Duration::from_secs(12);
 
 /// Runs the program with at most 300 MiB of memory for itself and for each process that it starts.
 fn in_little_memory(place: &Place, args: &[&str]) -> Ended {
-    let program = place.command(args);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -d 307200; exec \"$@\"", "sh"]).arg(program.get_program()).args(program.get_args());
-    limited.current_dir(program.get_current_dir().unwrap());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
     let start = Instant::now();
-    let ended = Ended::of(&limited.output().unwrap());
+    let ended = place.run_after("ulimit -d 307200", args);
     assert!(start.elapsed() < SOON, "{args:?} took {:?}", start.elapsed());
     ended
 }

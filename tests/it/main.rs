@@ -41,7 +41,10 @@ mod shapes;
 mod survival;
 mod thinking;
 mod tiny;
+mod tiny_run;
 mod tiny_server;
 mod tune;
+#[cfg(unix)]
+mod umask;
 mod way;
 mod way_qwen;

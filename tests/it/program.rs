@@ -60,6 +60,26 @@ impl Place {
         command
     }
 
+    /// As [`Self::command`], once the shell has done `setting` (`ulimit -n 8`, `umask 077`).
+    pub fn command_after(&self, setting: &str, args: &[&str]) -> Command {
+        let program = self.command(args);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{setting} && exec \"$0\" \"$@\"")]).arg(program.get_program());
+        shell.args(program.get_args()).current_dir(self.dir.path());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell
+    }
+
+    /// Runs [`Self::command_after`].
+    pub fn run_after(&self, setting: &str, args: &[&str]) -> Ended {
+        Ended::of(&self.command_after(setting, args).output().unwrap())
+    }
+
     pub fn run(&self, args: &[&str]) -> Ended {
         Ended::of(&self.command(args).output().unwrap())
     }
