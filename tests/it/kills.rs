@@ -1,116 +1,323 @@
-//! The program, killed for real (SIGKILL) at any moment: the next start finds everything whole.
+//! The program, killed for real (SIGKILL) at random moments: the next start finds everything whole, ends as if nothing had
+//! been, and leaves nothing over.
+//!
+//! `TUNESMITH_KILLS` says how many kills (200 is the long form), `TUNESMITH_KILLS_SEED` which.
 
-use std::path::Path;
-use std::process::Stdio;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::json;
+use tempfile::TempDir;
+use tunesmith::ollama::{Client, Create, Host};
+use tunesmith::serve::Server;
+use tunesmith::store::{Digest, Interrupt};
 
-use crate::daemon;
 use crate::program::Place;
-use crate::tiny::QWEN3;
+use crate::tiny::{QWEN2, Tiny};
+use crate::tiny_run;
 
-const ROLES: &str = "models:\n  router: # kept\n    model_name: \"kills:v1\"  # swapped\n    general: off\n";
+/// From this many kills on, chance can't have missed what a kill may hit.
+const MANY: u32 = 50;
+const V1: &str = "tiny:v1";
+const V2: &str = "tiny:v2";
+const ROLES: &str = "# who answers what\nmodels:\n  router: # kept\n    model_name: \"tiny:v1\"  # swapped\n    general: off\n    \
+                     options: {num_predict: 4, num_ctx: 512}\n    eval: {suite: suite.jsonl, goal: improve}\n    \
+                     gate: {on_inconclusive: promote, degenerate_margin: 0.99}\n";
 
-#[test]
-fn a_swap_killed_at_any_moment_is_done_or_not_begun() {
-    let daemon = daemon::newest();
-    let _alone = daemon.alone();
-    let client = daemon.client();
-    daemon::register_smollm2(&client, "kills:v1");
-    client.copy("kills:v1", "kills:v2").unwrap();
-    let place = Place::new().with("OLLAMA_HOST", daemon.host().to_string());
-    place.write("configs/models.yaml", ROLES);
-    let (v1, v2) = (ROLES.to_owned(), ROLES.replace("kills:v1", "kills:v2"));
-    let promote = ["promote", "--role", "router", "--to", "kills:v2", "--force"];
+fn number(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok()
+}
 
-    // How long one takes, then kills spread over that time.
-    let began = Instant::now();
-    place.run(&promote).says(0, &[]);
-    let whole = began.elapsed();
-    assert_eq!(place.read("configs/models.yaml"), v2);
-    place.run(&["rollback", "--role", "router"]).says(0, &[]);
-    let mut swapped = 0;
-    for i in 0..40u32 {
-        let mut child = place.command(&promote).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(whole.mul_f64(f64::from(i) / 38.0) + Duration::from_micros(u64::from(i % 7) * 300));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // Whole at once, for programs that read it now …
-        let found = place.read("configs/models.yaml");
-        assert!(found == v1 || found == v2, "kill {i}: {found}");
-        // … the history, which changes nothing, …
-        place.run(&["history", "--role", "router"]).says(0, &[]);
-        assert_eq!(place.read("configs/models.yaml"), found, "kill {i}");
-        // … and the next change of the file finishes or reverts what was open, as the file says, and leaves nothing.
-        swapped += usize::from(found == v2);
-        let back = place.run(&["rollback", "--role", "router"]);
-        back.says(if found == v2 { 0 } else { 3 }, &[]);
-        assert_eq!(place.read("configs/models.yaml"), v1, "kill {i}: {}", back.err);
-        let history = place.run(&["history", "--role", "router"]);
-        assert!(!history.out.lines().any(|l| l.contains("open")), "kill {i}: {}", history.out);
-        assert_eq!(leftovers(&place.path("")), [""; 0], "kill {i}");
+fn kills() -> u32 {
+    number("TUNESMITH_KILLS").unwrap_or(8)
+}
+
+fn random() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(number("TUNESMITH_KILLS_SEED").unwrap_or(1).into())
+}
+
+/// A project, and a server that outlives the program and has the model that the project's role uses.
+struct Project {
+    place: Place,
+    server: Server,
+    _store: TempDir,
+}
+
+impl Project {
+    /// `v1`: the role's model, a GGUF.
+    fn new(v1: &Path) -> Self {
+        let store = tempfile::tempdir().unwrap();
+        let server = Server::start(store.path(), ([127, 0, 0, 1], 0).into()).unwrap();
+        let place = Place::new().with("OLLAMA_HOST", server.address().to_string());
+        place.write("configs/models.yaml", ROLES);
+        let project = Self { place, server, _store: store };
+        let (client, digest) = (project.client(), Digest::of_file(v1).unwrap());
+        client.upload(v1, digest, &mut |_, _| {}).unwrap();
+        let create = Create {
+            model: V1.into(),
+            files: vec![("m.gguf".into(), digest)],
+            template: Some("{{ .System }}{{ .Prompt }}".into()),
+            ..Create::default()
+        };
+        client.create(&create, &mut |_| {}).unwrap();
+        project
     }
-    assert!((1..40).contains(&swapped), "{swapped} of 40 swapped: the kills missed the swap");
+
+    fn client(&self) -> Client {
+        Client::new(Host::parse(&self.server.address().to_string()).unwrap(), Interrupt::default()).unwrap()
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        self.place.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    fn roles(&self) -> String {
+        self.place.read("configs/models.yaml")
+    }
+
+    /// Whether the history has a change that was neither done nor reverted.
+    fn has_open_change(&self) -> bool {
+        let history = self.place.run(&["history", "--role", "router"]);
+        history.says(0, &[]).out.lines().any(|line| line.ends_with("  open"))
+    }
+
+    /// No temporary file in the project, and `clean` finds none, in the cache neither.
+    #[track_caller]
+    fn assert_clean(&self, when: &str) {
+        assert_eq!(unfinished(&self.place.path("")), [""; 0], "{when}");
+        let cleaned = self.place.run(&["--json", "clean"]);
+        cleaned.says(0, &[]);
+        assert_eq!(cleaned.json()["leftovers"], json!([]), "{when}");
+    }
+
+    /// The names of the server's models.
+    fn models(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.client().tags().unwrap().into_iter().map(|tag| tag.name).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A model of other weights than the base that is tuned: their answers differ.
+fn other_model(dir: &Path) -> PathBuf {
+    let path = dir.join("v1.gguf");
+    Tiny { name: "another", ..QWEN2 }.gguf(&path);
+    path
 }
 
 /// Temporary files and folders below `root`.
-fn leftovers(root: &Path) -> Vec<String> {
+fn unfinished(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(".tunesmith-") {
+        if name.starts_with(".tunesmith-") || name.ends_with(".backup") {
             found.push(entry.path().display().to_string());
         } else if entry.file_type().unwrap().is_dir() {
-            found.extend(leftovers(&entry.path()));
+            found.extend(unfinished(&entry.path()));
         }
     }
     found
 }
 
-/// `TUNESMITH_KILLS`: how many; a few by default.
-fn kills() -> u32 {
-    std::env::var("TUNESMITH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(8)
+/// Waits until `sign` is seen, or the program has ended.
+fn wait_until(child: &mut Child, sign: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !sign() && child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(120), "neither the sign nor the end came");
+        std::thread::sleep(Duration::from_micros(200));
+    }
 }
 
-/// Data, training, export, registration, proof and evaluation of a tiny model, each in its turn killed.
+/// SIGKILL; whether the program was still at work.
+fn kill(mut child: Child) -> bool {
+    let at_work = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    at_work
+}
+
+/// A share of `span`.
+fn part(random: &mut ChaCha8Rng, span: Duration) -> Duration {
+    span.mul_f64(random.random())
+}
+
+/// What a kill hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Hit {
+    /// The program had not ended.
+    at_work: bool,
+    /// The intent was on record, and neither done nor reverted.
+    open: bool,
+    /// The change was in the file.
+    in_file: bool,
+}
+
+/// `promote` and `rollback` in turn, half of them killed at any moment, half from when the intent is on record.
 #[test]
-fn a_run_killed_at_any_moment_leaves_nothing_that_the_next_start_does_not_sweep() {
-    let base = QWEN3.folder();
-    let place = Place::new();
-    let lines: Vec<_> = (0..12)
-        .map(|i| format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"say {i}\"}},{{\"role\":\"assistant\",\"content\":\"{i} it is\"}}]}}"))
-        .collect();
-    place.write("data.jsonl", &lines.join("\n"));
-    let config = json!({
-        "model_to_fine_tune": base.path(), "dataset_path": "data.jsonl", "output_model_name": "killed:v1", "quant": "f16",
-        "max_steps": 4, "batch_size": 2, "lora_rank": 2, "save_every": 1, "probes": 2, "replay": "off", "max_seq_len": 32,
-    });
-    place.write("configs/training_config.json", &config.to_string());
-    let seed = |i: u32| i.to_string();
-    let args = |seed: &str| ["run", "--embedded", "--until", "register", "--seed", seed].map(str::to_owned);
-    let start = |seed: &str| place.command(&args(seed).each_ref().map(String::as_str));
-    let whole = {
-        let began = Instant::now();
-        let ended = place.run(&args("1000").each_ref().map(String::as_str));
-        ended.says(0, &[]);
-        began.elapsed()
-    };
-    let (mut killed, mut at_work) = (0, 0);
+fn a_swap_killed_at_any_moment_is_done_or_not_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let project = Project::new(&other_model(dir.path()));
+    project.client().copy(V1, V2).unwrap();
+    let place = &project.place;
+    let promote = &["promote", "--role", "router", "--to", V2, "--force"][..];
+    let rollback = &["rollback", "--role", "router"][..];
+    let (v1, v2) = (ROLES.to_owned(), ROLES.replace(V1, V2));
+
+    let began = Instant::now();
+    place.run(promote).says(0, &[]);
+    let whole = began.elapsed();
+    place.run(rollback).says(0, &[]);
+    let on_record = || std::fs::metadata(place.path("configs/.tunesmith/registry.jsonl")).map_or(0, |m| m.len());
+
+    let (mut random, mut seen) = (random(), BTreeMap::new());
     for i in 0..kills() {
-        // A run of its own, so that every step has something to do; spread over its time by the golden ratio.
-        let share = (f64::from(i) * 0.618_034).fract();
-        let mut child = start(&seed(i)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(whole.mul_f64(share));
-        killed += u32::from(child.try_wait().unwrap().is_none());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        at_work += u32::from(!leftovers(&place.path("")).is_empty());
-        let again = start(&seed(i)).output().unwrap();
-        assert!(again.status.success(), "kill {i}: {}", String::from_utf8_lossy(&again.stderr));
-        assert_eq!(leftovers(&place.path("")), [""; 0], "kill {i} at {share:.3} of {whole:?}");
+        let promoting = i % 2 == 0;
+        let (change, back) = if promoting { (promote, rollback) } else { (rollback, promote) };
+        let (before, after) = if promoting { (&v1, &v2) } else { (&v2, &v1) };
+        assert_eq!(project.roles(), *before, "kill {i}");
+        let recorded = on_record();
+        let mut child = project.start(change);
+        if i % 4 < 2 {
+            std::thread::sleep(part(&mut random, whole));
+        } else {
+            wait_until(&mut child, || on_record() > recorded);
+            std::thread::sleep(part(&mut random, whole / 10));
+        }
+        let at_work = kill(child);
+        // Whole at once, for programs that read it now …
+        let found = project.roles();
+        assert!(found == *before || found == *after, "kill {i}: {found}");
+        // … and the history, which is only read, says where a change is open.
+        let open = project.has_open_change();
+        assert_eq!(project.roles(), found, "kill {i}");
+        *seen.entry(Hit { at_work, open, in_file: found == *after }).or_insert(0) += 1;
+        // The next change finishes or reverts what was open, as the file says: one that was done can be taken back, one
+        // that was not can be made.
+        let (next, then) = if found == *after { (back, before) } else { (change, after) };
+        place.run(next).says(0, &[]);
+        assert_eq!(project.roles(), *then, "kill {i}");
+        assert!(!project.has_open_change(), "kill {i}");
+        project.assert_clean(&format!("kill {i}"));
+        if then == before {
+            place.run(change).says(0, &[]);
+        }
     }
-    println!("{killed} of {} killed at work, {at_work} with something unfinished; a run takes {whole:?}", kills());
+    println!("a change takes {whole:?}; kills: {seen:?}");
+    if kills() >= MANY {
+        let some = |is: fn(&Hit) -> bool| seen.keys().any(is);
+        let before_and_after = some(|hit| hit.at_work && !hit.in_file) && some(|hit| hit.in_file);
+        assert!(before_and_after && some(|hit| hit.open), "the kills missed the swap: {seen:?}");
+    }
+}
+
+const RUN: [&str; 3] = ["run", "--role", "router"];
+
+/// What a run's folder has when a step ends, in their order.
+const SIGNS: [&str; 7] = [
+    "run.yaml",
+    "data/fingerprint.json",
+    "train.json",
+    "gguf/survival.json",
+    "Modelfile",
+    "registered.json",
+    "eval/summary.md",
+];
+
+impl Project {
+    /// With what a run needs.
+    fn with_run(self, base: &Path) -> Self {
+        tiny_run::lay_out(&self.place, base, &json!({"output_model_name": V2}));
+        let case = |prompt| json!({"prompt": prompt, "expected": "yes"}).to_string();
+        let suite = ["Is it late?", "Do birds sing?", "Is one more than two?"].map(case);
+        self.place.write("configs/suite.jsonl", &suite.join("\n"));
+        self
+    }
+
+    /// The folder of its one run, once there is one.
+    fn run_folder(&self) -> Option<PathBuf> {
+        let mut runs = std::fs::read_dir(self.place.path("runs")).ok()?;
+        runs.next().map(|entry| entry.unwrap().path())
+    }
+
+    /// Steps whose signs are there.
+    fn reached(&self) -> usize {
+        self.run_folder().map_or(0, |run| SIGNS.iter().filter(|sign| run.join(sign).exists()).count())
+    }
+
+    /// Digests of the adapter's files and of the exported ones.
+    fn made(&self) -> BTreeMap<String, Digest> {
+        let run = self.run_folder().unwrap();
+        let mut made = BTreeMap::new();
+        for folder in ["final", "gguf"] {
+            for entry in std::fs::read_dir(run.join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                let name = format!("{folder}/{}", path.file_name().unwrap().to_string_lossy());
+                made.insert(name, Digest::of_file(&path).unwrap());
+            }
+        }
+        made
+    }
+
+    /// A run that has come to its end: promoted, the candidate's name gone.
+    #[track_caller]
+    fn assert_promoted(&self, when: &str) {
+        assert_eq!(self.roles(), ROLES.replace(V1, V2), "{when}");
+        assert_eq!(self.models(), [V1, V2], "{when}");
+        self.assert_clean(when);
+    }
+}
+
+/// From the data to the promotion, killed once in any step: the next start comes to the same end by the same bytes.
+#[test]
+fn a_run_killed_at_any_moment_comes_to_the_same_end() {
+    let (base, dir) = (QWEN2.folder(), tempfile::tempdir().unwrap());
+    let v1 = other_model(dir.path());
+    let project = || Project::new(&v1).with_run(base.path());
+    let straight = project();
+    let began = Instant::now();
+    straight.place.run(&RUN).says(0, &["role router now uses it"]);
+    let whole = began.elapsed();
+    straight.assert_promoted("the straight run");
+    let made = straight.made();
+    for part in ["final/adapter_model.safetensors", "gguf/model-f16.gguf"] {
+        assert!(made.contains_key(part), "{made:?}");
+    }
+
+    let (mut random, mut by_step) = (random(), [0_u32; SIGNS.len() + 1]);
+    let (mut killed, mut with_unfinished) = (0, 0);
+    for i in 0..kills() {
+        let project = project();
+        let mut child = project.start(&RUN);
+        // At any moment of the whole, or of the time after a step's end: some steps are short.
+        match random.random_range(0..2 * SIGNS.len()) {
+            step if step < SIGNS.len() => {
+                wait_until(&mut child, || project.run_folder().is_some_and(|run| run.join(SIGNS[step]).exists()));
+                std::thread::sleep(part(&mut random, whole / 20));
+            }
+            _ => std::thread::sleep(part(&mut random, whole)),
+        }
+        killed += u32::from(kill(child));
+        let reached = project.reached();
+        by_step[reached] += 1;
+        with_unfinished += u32::from(!unfinished(&project.place.path("")).is_empty());
+        let when = format!("kill {i}, after {reached} steps");
+        let again = project.place.run(&RUN);
+        assert_eq!(again.code, 0, "{when}: {}", again.err);
+        assert_eq!(project.made(), made, "{when}");
+        project.assert_promoted(&when);
+    }
+    println!(
+        "a run takes {whole:?}; {killed} of {} killed at work, {with_unfinished} with a temporary file; by steps: {by_step:?}",
+        kills()
+    );
     assert!(killed > kills() / 2, "{killed}: the kills came too late");
+    if kills() >= MANY {
+        assert!(with_unfinished > 0, "no kill came while something was being written");
+        assert!(by_step.iter().all(|kills| *kills > 0), "a step was never killed: {by_step:?}");
+    }
 }

@@ -8,7 +8,10 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tunesmith::base::{Base, Resolver};
+use tunesmith::export::{self, Floor, Quant};
 use tunesmith::gguf::{self, Gguf, GgufError, Metadata, PlannedTensor, TensorInfo};
+use tunesmith::lora::{Adapter, LoraConfig};
+use tunesmith::store::Interrupt;
 use tunesmith::tokenizer::Tokenizer;
 
 use crate::oracle::values;
@@ -129,6 +132,24 @@ impl Tiny {
         std::fs::write(dir.path().join("config.json"), self.config(rows).to_string()).unwrap();
         self.write_weights(dir.path(), rows, &tokenizer);
         dir
+    }
+
+    /// As a GGUF in f16, with its tokenizer and chat template.
+    pub fn gguf(&self, to: &Path) {
+        let folder = self.folder();
+        let base = Self::open(folder.path());
+        let request = export::Request {
+            weights: &base.weights,
+            tokenizer: &base.tokenizer,
+            chat_template: Some(base.template.source()),
+            // As it begins, it changes nothing.
+            adapter: &Adapter::fresh(LoraConfig::default(), base.weights.config(), 1).unwrap(),
+            lineage: &[],
+            seed: 1,
+            output: to,
+            interrupt: Interrupt::default(),
+        };
+        export::merged_gguf(&request, Quant::F16, Floor::Q8_0, &mut |_, _| {}).unwrap();
     }
 
     pub fn open(path: &Path) -> Base {
