@@ -12,8 +12,10 @@ use super::{Engine, Prepare, Prepared, RenderError, limits};
 
 /// The exit code of a worker whose rendering took too long.
 pub(super) const EXIT_TIME: i32 = 75;
-/// The exit code of a worker that could not begin, or whose pipes broke.
+/// The exit code of a worker that could not limit itself, or whose pipes broke.
 const EXIT_BROKEN: i32 = 76;
+/// The exit code of a worker for whose threads the machine has no room.
+pub(super) const EXIT_NO_ROOM: i32 = 77;
 /// How often the watchdog looks at the clock while something is rendered.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -27,12 +29,12 @@ pub fn serve(engines: fn(Engine) -> Prepare) -> i32 {
     let clock = Arc::new(Clock::default());
     let watched = clock.clone();
     let Ok(watchdog) = std::thread::Builder::new().stack_size(64 << 10).spawn(move || watched.watch()) else {
-        return EXIT_BROKEN;
+        return EXIT_NO_ROOM;
     };
     let work = move || answer_all(engines, &clock, watchdog.thread());
     // A stack of a known size, whatever `ulimit -s` says.
     let renderer = std::thread::Builder::new().stack_size(limits::STACK).spawn(work);
-    renderer.map_or(EXIT_BROKEN, |r| r.join().unwrap_or(EXIT_BROKEN))
+    renderer.map_or(EXIT_NO_ROOM, |r| r.join().unwrap_or(EXIT_BROKEN))
 }
 
 fn answer_all(engines: fn(Engine) -> Prepare, clock: &Clock, watchdog: &std::thread::Thread) -> i32 {
