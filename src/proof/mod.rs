@@ -176,7 +176,7 @@ pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)
         legs,
         daemon_version: version.text,
         exported: digest,
-        probes: request.probes,
+        probes: probes.len(),
         seed: request.seed,
     })
 }

@@ -29,6 +29,9 @@ const ASKS: &[&str] = &[
     "Translate into French: the {s} number {n} is late.",
 ];
 
+/// Prompts that are made up for each that is needed, at most: some are too long for a small context.
+const TRIES: usize = 8;
+
 /// What the user would have the model answer: the conversation up to and with its last user turn.
 pub fn up_to_user(messages: &[Message]) -> Option<&[Message]> {
     let last = messages.iter().rposition(|m| m.role == Role::User)?;
@@ -46,7 +49,7 @@ pub fn fits(request: &Request<'_>, ids: &[u32]) -> bool {
     ids.len() + TOKENS as usize <= request.num_ctx
 }
 
-/// `request.probes` prompts, the same for the same seed.
+/// `request.probes` prompts, the same for the same seed; fewer where the model's context has no place for so many.
 pub fn make(request: &Request<'_>) -> Result<Vec<Probe>, ProofError> {
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed ^ 0x70726f6265);
     let mut trained: Vec<&[Message]> = request.sample.iter().filter_map(|c| up_to_user(c)).collect();
@@ -61,11 +64,17 @@ pub fn make(request: &Request<'_>) -> Result<Vec<Probe>, ProofError> {
             probes.push(text);
         }
     }
-    while probes.len() < request.probes {
+    for _ in 0..TRIES * request.probes {
+        if probes.len() == request.probes {
+            break;
+        }
         let ask = ASKS.choose(&mut rng).copied().unwrap_or(ASKS[0]);
         let subject = SUBJECTS.choose(&mut rng).copied().unwrap_or(SUBJECTS[0]);
         let content = ask.replace("{s}", subject).replace("{n}", &rng.random_range(100..100_000).to_string());
-        probes.push(request.base.template.render(&[Message { role: Role::User, content }], true)?.text);
+        let text = request.base.template.render(&[Message { role: Role::User, content }], true)?.text;
+        if fits(request, &ids(request, &text)?) {
+            probes.push(text);
+        }
     }
     probes.into_iter().map(|text| Ok(Probe { ids: ids(request, &text)?, text })).collect()
 }

@@ -72,13 +72,19 @@ fn ask(request: &Request<'_>, prompt: Prompt) -> Ask {
 
 /// One-turn conversations through the template: `context` holds the prompt's ids; else their number is compared.
 fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Leg) -> Result<String, ProofError> {
-    let single: Vec<_> =
-        conversations.iter().filter(|c| c.len() == 1 && c[0].role == Role::User).take(WITH_IDS).collect();
-    let (mut equal, mut with_context) = (0, false);
-    for messages in &single {
+    let single = conversations.iter().filter(|c| c.len() == 1 && c[0].role == Role::User);
+    let (mut equal, mut compared, mut with_context) = (0, 0, false);
+    for messages in single {
         request.check_interrupt()?;
         let text = request.base.template.render(&request.base.template.as_served(messages, request.system), true)?.text;
         let expected = probes::ids(request, &text)?;
+        if !probes::fits(request, &expected) {
+            continue;
+        }
+        if compared == WITH_IDS {
+            break;
+        }
+        compared += 1;
         let turn = &messages[0].content;
         let answer = request.client.ask(&ask(request, Prompt::Templated(turn.clone())), &mut |_| {})?;
         let mut faults = Vec::new();
@@ -97,8 +103,8 @@ fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Le
     }
     let what = if with_context { "ids" } else { "lengths in ids" };
     leg.number("prompt_ids_equal", equal as f64);
-    leg.number("prompt_ids", single.len() as f64);
-    Ok(format!("{what} of {equal} of {} prompts equal", single.len()))
+    leg.number("prompt_ids", compared as f64);
+    Ok(format!("{what} of {equal} of {compared} prompts equal"))
 }
 
 fn ids_differ(turn: &str, expected: &[u32], fed: &[u32]) -> Option<String> {
