@@ -2,7 +2,8 @@
 //! and no panic.
 #![cfg(unix)]
 
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::program::{Ended, Place};
@@ -14,17 +15,26 @@ const EXAMPLE: &str = r#"{"messages":[{"role":"user","content":"a"},{"role":"ass
 
 /// The program with `limit` (of the shell's `ulimit`) set for it.
 fn limited(place: &Place, limit: &str, args: &[&str]) -> Ended {
-    let program = place.command(args);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]).arg(program.get_program());
-    shell.args(program.get_args()).current_dir(place.path(""));
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    Ended::of(&shell.output().unwrap())
+    place.run_after(&format!("ulimit {limit}"), args)
+}
+
+/// `n` examples, no two alike.
+fn examples(n: usize) -> String {
+    (0..n).map(|i| EXAMPLE.replace("\"a\"", &format!("\"{i}\""))).collect::<Vec<_>>().join("\n")
+}
+
+fn train<'a>(base: &'a str, output: &'a str, steps: &'a str) -> [&'a str; 12] {
+    let [from, of, to, until, by] = ["--base-model", "--dataset", "--output", "--max-steps", "--batch-size"];
+    ["train", from, base, of, "d.jsonl", to, output, "--overwrite", until, steps, by, "2"]
+}
+
+/// Temporary files and folders below `folder`.
+fn unfinished(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (ours, others): (Vec<_>, Vec<_>) =
+        entries.partition(|path| path.file_name().unwrap().to_string_lossy().starts_with(".tunesmith-"));
+    let below = others.iter().filter(|path| path.is_dir()).flat_map(|path| unfinished(path));
+    ours.iter().map(|path| path.display().to_string()).chain(below).collect()
 }
 
 #[test]
@@ -40,21 +50,90 @@ fn a_file_beyond_the_limit_is_said() {
     place.run(&["data", "split", "d.jsonl", "--output", "parts"]).says(0, &[]);
 }
 
+/// Whichever file is the first that is too long: what was finished before it is whole, and the next start does the rest.
+#[test]
+fn a_training_whose_files_are_beyond_the_limit_is_said_and_leaves_no_part_of_one() {
+    let base = LLAMA3.folder();
+    let base = base.path().to_str().unwrap();
+    let place = Place::new();
+    place.write("d.jsonl", &examples(4));
+    place.run(&train(base, "whole", "1")).says(0, &[]);
+    let adapter = |output: &str| std::fs::read(place.path(output).join("final/adapter_model.safetensors"));
+    let whole = adapter("whole").unwrap();
+    let mut refused = 0;
+    for blocks in [1, 8, 64, 512, 4096] {
+        let output = format!("out-{blocks}");
+        let ended = limited(&place, &format!("-f {blocks}"), &train(base, &output, "1"));
+        if ended.code == 5 {
+            ended.says(5, &[&output, "ulimit -f"]);
+            refused += 1;
+        } else {
+            ended.says(0, &[]);
+        }
+        assert_eq!(unfinished(&place.path("")), [""; 0], "-f {blocks}");
+        // Its adapter is there in full or not at all.
+        assert!(adapter(&output).map_or(ended.code == 5, |found| found == whole), "-f {blocks}: {}", ended.err);
+        place.run(&train(base, &output, "1")).says(0, &[]);
+        assert!(adapter(&output).unwrap() == whole, "-f {blocks}: another adapter after the limit was raised");
+    }
+    println!("{refused} limits were too small");
+    assert!((2..5).contains(&refused), "{refused} of 5 limits were too small");
+}
+
+#[test]
+fn an_export_beyond_the_limit_is_said_and_leaves_no_part_of_it() {
+    let base = LLAMA3.folder();
+    let base = base.path().to_str().unwrap();
+    let place = Place::new();
+    place.write("d.jsonl", &examples(4));
+    place.run(&train(base, "out", "1")).says(0, &[]);
+    let of = |command, output, format| {
+        [command, "--base", base, "--adapter", "out/final", "--output", output, "--format", format]
+    };
+    for args in [
+        of("export", "merged.gguf", "gguf"),
+        of("export", "adapter.gguf", "adapter"),
+        of("merge", "merged-hf", "hf"),
+        of("merge", "merged-2.gguf", "gguf"),
+    ] {
+        let output = args[6];
+        for blocks in [1, 8, 40] {
+            // (Of a folder, the file in it.)
+            let file = if output == "merged-hf" { ".safetensors" } else { output };
+            limited(&place, &format!("-f {blocks}"), &args).says(5, &[file, "ulimit -f"]);
+            assert!(!place.path(output).exists(), "-f {blocks}: a part of {output}");
+            assert_eq!(unfinished(&place.path("")), [""; 0], "-f {blocks}: {output}");
+        }
+        place.run(&args).says(0, &[]);
+        assert!(place.path(output).exists(), "{output}");
+    }
+}
+
 #[test]
 fn too_many_open_files_are_said() {
+    let folder = LLAMA3.folder();
+    let base = folder.path().to_str().unwrap();
     let place = Place::new();
-    place.write("d.jsonl", EXAMPLE);
+    place.write("d.jsonl", &examples(4));
     place.write("configs/models.yaml", "models: {router: {model_name: x}}\n");
-    let mut refused = 0;
-    for n in 4..12 {
-        for args in [
-            &["data", "check", "d.jsonl"][..],
-            &["history"],
-            &["bases", "list"],
-            &["promote", "--role", "router", "--to", "y"],
-        ] {
-            let ended = limited(&place, &format!("-n {n}"), args);
+    let gguf = place.path("base.gguf");
+    LLAMA3.gguf(&gguf);
+    let training = train(base, "out", "1");
+    // Without a base, then those that open one, which renders its template in a process of its own.
+    for args in [
+        &["data", "check", "d.jsonl"][..],
+        &["history"],
+        &["bases", "list"],
+        &["promote", "--role", "router", "--to", "y"],
+        &["bases", "show", base],
+        &["bases", "show", gguf.to_str().unwrap()],
+        &["data", "preview", "d.jsonl", "--base-model", base],
+        &training,
+    ] {
+        let mut refused = 0;
+        for n in 4..26 {
             // Either it had enough, or it says what it lacked; a daemon that is not there is exit code 4.
+            let ended = limited(&place, &format!("-n {n}"), args);
             let all = format!("{}{}", ended.out, ended.err);
             if ended.code == NOT_LOADED {
                 continue;
@@ -66,8 +145,10 @@ fn too_many_open_files_are_said() {
                 refused += 1;
             }
         }
+        println!("{args:?}: {refused} limits were too small");
+        let opens_a_base = args.contains(&base) || args.contains(&gguf.to_str().unwrap());
+        assert!(refused > 0 || !opens_a_base, "no limit was too small for {args:?}");
     }
-    assert!(refused > 0, "no limit was too small");
 }
 
 #[test]
@@ -75,9 +156,7 @@ fn memory_beyond_the_limit_is_said() {
     let base = LLAMA3.folder();
     let place = Place::new();
     place.write("d.jsonl", &[EXAMPLE; 4].join("\n"));
-    let base = base.path().to_str().unwrap();
-    let args =
-        ["train", "--base-model", base, "--dataset", "d.jsonl", "--output", "out", "--max-steps", "1", "--overwrite"];
+    let args = train(base.path().to_str().unwrap(), "out", "1");
     let mut refused = 0;
     for kib in (50_000..90_000).step_by(4000).chain([400_000, 4_000_000]) {
         let ended = limited(&place, &format!("-v {kib}"), &args);
@@ -91,31 +170,42 @@ fn memory_beyond_the_limit_is_said() {
     assert!(refused > 0, "no limit was too small");
 }
 
-/// As `ollama pull` never does, but a copy over the file does.
-#[test]
-fn a_base_that_is_cut_short_while_it_is_mapped_is_said() {
-    let base = LLAMA3.folder();
-    let place = Place::new();
-    let lines: Vec<_> = (0..8).map(|i| EXAMPLE.replace("\"a\"", &format!("\"{i}\""))).collect();
-    place.write("d.jsonl", &lines.join("\n"));
-    let args = [
-        "train",
-        "--base-model",
-        base.path().to_str().unwrap(),
-        "--dataset",
-        "d.jsonl",
-        "--output",
-        "out",
-        "--max-steps",
-        "200000",
-    ];
-    let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+/// Until the training has done a step.
+fn wait_for_a_step(place: &Place, child: &mut Child) {
     let began = Instant::now();
     while !std::fs::metadata(place.path("out/metrics.jsonl")).is_ok_and(|m| m.len() > 0) {
         assert!(child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(120), "it did not train");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let weights = std::fs::File::options().write(true).open(base.path().join("model.safetensors")).unwrap();
-    weights.set_len(1024).unwrap();
-    Ended::of(&child.wait_with_output().unwrap()).says(5, &["model.safetensors", "cut short"]);
+}
+
+/// As `ollama pull` never does, but a copy over the file does: `weights` loses all but its first bytes.
+fn is_said_when_cut(base: &Path, weights: &Path) {
+    let place = Place::new();
+    place.write("d.jsonl", &examples(8));
+    let args = train(base.to_str().unwrap(), "out", "200000");
+    let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_a_step(&place, &mut child);
+    std::fs::File::options().write(true).open(weights).unwrap().set_len(1024).unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    let name = weights.file_name().unwrap().to_str().unwrap();
+    Ended::of(&child.wait_with_output().unwrap()).says(5, &[name, "cut short"]);
+}
+
+#[test]
+fn a_base_that_is_cut_short_while_it_is_mapped_is_said() {
+    let folder = LLAMA3.folder();
+    is_said_when_cut(folder.path(), &folder.path().join("model.safetensors"));
+}
+
+#[test]
+fn a_gguf_that_is_cut_short_while_it_is_mapped_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let gguf = dir.path().join("base.gguf");
+    LLAMA3.gguf(&gguf);
+    is_said_when_cut(&gguf, &gguf);
 }
