@@ -4,15 +4,19 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use tunesmith::chat::{Message, Role};
 use tunesmith::export::{self, Floor, Quant};
 use tunesmith::lora::{Adapter, Hf, LoraConfig};
 use tunesmith::ollama::{Client, Create};
-use tunesmith::proof::{self, Proof};
+use tunesmith::proof::{self, Leg, Proof};
 use tunesmith::store::Digest;
 use tunesmith::weights::{Site, Weights};
 
 use crate::daemon::{self, SMOLLM2_TEMPLATE};
 use crate::oracle::values;
+use crate::program::{Ended, Place};
+use crate::tiny::{QWEN2, Tiny};
+use crate::tiny_run;
 use crate::tune::{self, To, Tune};
 
 struct Bench {
@@ -24,6 +28,25 @@ struct Bench {
 /// The names of the legs that failed.
 fn failed(proof: &Proof) -> Vec<&str> {
     proof.legs.iter().filter(|l| !l.passed).map(|l| l.name.as_str()).collect()
+}
+
+/// What its words say of each comparison: how many were equal, of how many.
+fn counts(leg: &Leg) -> Vec<[f64; 2]> {
+    let words: Vec<&str> = leg.summary.split([' ', ';', ',']).collect();
+    let count = |w: &[&str]| (w[1] == "of").then(|| Some([w[0].parse().ok()?, w[2].parse().ok()?])).flatten();
+    words.windows(3).filter_map(count).collect()
+}
+
+/// The words of the prompt's leg are its numbers, and they say that something differs where, and only where, it failed.
+#[track_caller]
+fn says_what_it_counted(proof: &Proof) {
+    let leg = &proof.legs[0];
+    let number = |name: &str| leg.numbers[name].as_f64().unwrap();
+    let renderings = [number("renderings_equal"), number("renderings")];
+    let ids = [number("prompt_ids_equal"), number("prompt_ids")];
+    assert_eq!(counts(leg), [renderings, ids], "{leg:#?}");
+    let all_equal = renderings[1] > 0.0 && [renderings, ids].iter().all(|[equal, of]| equal == of);
+    assert_eq!((all_equal, leg.faults.is_empty()), (leg.passed, leg.passed), "{leg:#?}");
 }
 
 impl Bench {
@@ -60,6 +83,7 @@ impl Bench {
         let request = proof::Request { probes, ..tune::asked(&self.client, name, tuned, &sample) };
         let proof = proof::prove(&request, &mut |_, _, _| {}).unwrap();
         self.client.delete(name).unwrap();
+        says_what_it_counted(&proof);
         proof
     }
 
@@ -208,4 +232,45 @@ fn a_wrong_export_names_its_tensors() {
     // And what they have in common: the kind and both layers.
     assert_eq!(pooled.len(), 3, "{wrong:?}");
     assert!(!faults(&daemon::smollm2()).is_empty(), "the untuned base was not caught");
+}
+
+/// The proof of a run of a tiny base whose model has this context, by the embedded server, and how the run ended.
+fn proved_within(num_ctx: usize) -> (Proof, Ended) {
+    let base = QWEN2.folder();
+    let place = Place::new();
+    tiny_run::lay_out(&place, base.path(), &json!({"num_ctx": num_ctx}));
+    let ended = place.run(&["run", "--embedded", "--until", "prove"]);
+    let runs = std::fs::read_dir(place.path("runs")).unwrap().map(|entry| entry.unwrap().path());
+    let proof = runs.map(|run| run.join("proof.json")).find(|path| path.is_file()).expect(&ended.err);
+    (serde_json::from_slice(&std::fs::read(proof).unwrap()).unwrap(), ended)
+}
+
+/// No conversation has a place in the model's context.
+#[test]
+fn a_proof_that_compared_nothing_fails_and_says_so() {
+    let (proof, ended) = proved_within(16);
+    says_what_it_counted(&proof);
+    assert!(!proof.legs[0].passed, "{:#?}", proof.legs[0]);
+    ended.says(6, &["the proof failed, leg prompt: no conversation could be compared", "prompt    FAILED: 0 of 0"]);
+}
+
+/// Short prompts have a place in the model's context, long ones are left out: a right model is not refused for them.
+#[test]
+fn a_proof_within_a_small_context_counts_what_it_compared() {
+    let folder = QWEN2.folder();
+    let base = Tiny::open(folder.path());
+    let tokens = |text: &str| {
+        let prompt = base.template.render(&[Message::new(Role::User, text)], true).unwrap().text;
+        base.tokenizer.encode(&prompt).unwrap().len()
+    };
+    // With its answer of 16 tokens, the longest question that is made up.
+    let small = tokens("What could a teacher have to do with 12345 horses?") + 16;
+    let mut compared = Vec::new();
+    for num_ctx in [tokens("say 3") + 16, small - 4, small, 2048] {
+        let (proof, ended) = proved_within(num_ctx);
+        ended.says(0, &["prompt    ok"]);
+        says_what_it_counted(&proof);
+        compared.push(proof.legs[0].numbers["renderings"].as_f64().unwrap());
+    }
+    assert!(compared.is_sorted() && compared[0] < compared[3], "{compared:?}");
 }
