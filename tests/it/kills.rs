@@ -297,7 +297,9 @@ fn a_run_killed_at_any_moment_comes_to_the_same_end() {
         match random.random_range(0..2 * SIGNS.len()) {
             step if step < SIGNS.len() => {
                 wait_until(&mut child, || project.run_folder().is_some_and(|run| run.join(SIGNS[step]).exists()));
-                std::thread::sleep(part(&mut random, whole / 20));
+                // Mostly soon after it.
+                let most = part(&mut random, whole / 20);
+                std::thread::sleep(part(&mut random, most));
             }
             _ => std::thread::sleep(part(&mut random, whole)),
         }
@@ -318,6 +320,11 @@ fn a_run_killed_at_any_moment_comes_to_the_same_end() {
     assert!(killed > kills() / 2, "{killed}: the kills came too late");
     if kills() >= MANY {
         assert!(with_unfinished > 0, "no kill came while something was being written");
-        assert!(by_step.iter().all(|kills| *kills > 0), "a step was never killed: {by_step:?}");
+        for (step, reached) in
+            [("data", 0..2), ("train", 2..3), ("export", 3..4), ("register and prove", 4..6), ("eval", 6..7)]
+        {
+            assert!(by_step[reached].iter().sum::<u32>() > 0, "no kill in the step {step}: {by_step:?}");
+        }
+        assert!(by_step[SIGNS.len()] > 0, "no kill while it promoted, or after: {by_step:?}");
     }
 }
