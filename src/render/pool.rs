@@ -129,3 +129,20 @@ fn reason(status: ExitStatus, said: &str) -> RenderError {
     }
     RenderError::Engine(format!("its process ended with {status}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(unix)]
+    #[test]
+    fn a_worker_without_room_for_its_threads_is_no_fault_of_the_template() {
+        use std::os::unix::process::ExitStatusExt;
+
+        use super::*;
+
+        let ended = |code: i32, said: &str| reason(ExitStatus::from_raw(code << 8), said);
+        let RenderError::NoWorker(words) = ended(EXIT_NO_ROOM, "") else { panic!("not said as a limit") };
+        assert!(words.contains("(os error 12)"), "{words}");
+        assert_eq!(ended(EXIT_TIME, ""), RenderError::Time);
+        assert_eq!(ended(1, "memory allocation of 9 bytes failed"), RenderError::Memory);
+    }
+}
