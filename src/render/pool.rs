@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitSta
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::frame::{self, Request};
-use super::worker::{EXIT_NO_ROOM, EXIT_TIME};
+use super::worker::{EXIT_NO_ROOM, EXIT_TIME, is_limited_further};
 use super::{RenderError, limits};
 
 /// How a worker is started.
@@ -116,12 +116,13 @@ fn reason(status: ExitStatus, said: &str) -> RenderError {
     if status.code() == Some(EXIT_TIME) {
         return RenderError::Time;
     }
-    if status.code() == Some(EXIT_NO_ROOM) {
+    let lacked_memory = said.contains("memory allocation of");
+    if status.code() == Some(EXIT_NO_ROOM) || (lacked_memory && is_limited_further()) {
         // The system's words, by which the program knows a limit of the machine from a fault of the template.
         const NO_MEMORY: i32 = 12;
         return RenderError::NoWorker(std::io::Error::from_raw_os_error(NO_MEMORY).to_string());
     }
-    if said.contains("memory allocation of") {
+    if lacked_memory {
         return RenderError::Memory;
     }
     if said.contains("overflowed its stack") {

@@ -140,3 +140,17 @@ fn limit_memory() -> std::io::Result<()> {
 fn limit_memory() -> std::io::Result<()> {
     Ok(())
 }
+
+/// Whether the limits of this process, which a worker begins with (`ulimit -v`, `-d`), leave it less than it may take: then
+/// memory that it lacks says nothing of a template.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+pub(super) fn is_limited_further() -> bool {
+    use rustix::process::{Resource, getrlimit};
+    let least = [Resource::As, Resource::Data].into_iter().filter_map(|resource| getrlimit(resource).current).min();
+    least.is_some_and(|bytes| bytes < limits::MEMORY)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+pub(super) fn is_limited_further() -> bool {
+    false
+}

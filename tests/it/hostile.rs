@@ -264,7 +264,7 @@ fn a_modelfile_sends_no_other_file_to_the_daemon() {
     hostile.place.run(&register).says(3, &["it is no GGUF file, so it is not sent", "`tunesmith export` makes one"]);
     let sent = tree(hostile.server.store());
     assert!(!sent.values().any(|(_, content, _)| holds(content, SECRET)));
-    crate::server::tiny_gguf(&hostile.place.path("m.gguf"));
+    crate::tiny::QWEN2.gguf(&hostile.place.path("m.gguf"));
     hostile.place.write("Modelfile", "FROM ./m.gguf\nTEMPLATE {{ .Prompt }}\n");
     hostile.place.run(&register).says(0, &["y"]);
 }

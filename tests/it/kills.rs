@@ -11,14 +11,12 @@ use std::time::{Duration, Instant};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use tempfile::TempDir;
-use tunesmith::ollama::{Client, Create, Host};
-use tunesmith::serve::Server;
-use tunesmith::store::{Digest, Interrupt};
+use tunesmith::store::Digest;
 
-use crate::program::Place;
+use crate::program::{Place, unfinished};
 use crate::tiny::{QWEN2, Tiny};
 use crate::tiny_run;
+use crate::tiny_server::TinyServer;
 
 /// From this many kills on, chance can't have missed what a kill may hit.
 const MANY: u32 = 50;
@@ -45,32 +43,16 @@ fn random() -> ChaCha8Rng {
 /// A project, and a server that outlives the program and has the model that the project's role uses.
 struct Project {
     place: Place,
-    server: Server,
-    _store: TempDir,
+    server: TinyServer,
 }
 
 impl Project {
     /// `v1`: the role's model, a GGUF.
     fn new(v1: &Path) -> Self {
-        let store = tempfile::tempdir().unwrap();
-        let server = Server::start(store.path(), ([127, 0, 0, 1], 0).into()).unwrap();
-        let place = Place::new().with("OLLAMA_HOST", server.address().to_string());
+        let server = TinyServer::of(v1, &[V1]);
+        let place = Place::new().with("OLLAMA_HOST", server.address());
         place.write("configs/models.yaml", ROLES);
-        let project = Self { place, server, _store: store };
-        let (client, digest) = (project.client(), Digest::of_file(v1).unwrap());
-        client.upload(v1, digest, &mut |_, _| {}).unwrap();
-        let create = Create {
-            model: V1.into(),
-            files: vec![("m.gguf".into(), digest)],
-            template: Some("{{ .System }}{{ .Prompt }}".into()),
-            ..Create::default()
-        };
-        client.create(&create, &mut |_| {}).unwrap();
-        project
-    }
-
-    fn client(&self) -> Client {
-        Client::new(Host::parse(&self.server.address().to_string()).unwrap(), Interrupt::default()).unwrap()
+        Self { place, server }
     }
 
     fn start(&self, args: &[&str]) -> Child {
@@ -98,7 +80,7 @@ impl Project {
 
     /// The names of the server's models.
     fn models(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.client().tags().unwrap().into_iter().map(|tag| tag.name).collect();
+        let mut names: Vec<_> = self.server.client().tags().unwrap().into_iter().map(|tag| tag.name).collect();
         names.sort();
         names
     }
@@ -109,21 +91,6 @@ fn other_model(dir: &Path) -> PathBuf {
     let path = dir.join("v1.gguf");
     Tiny { name: "another", ..QWEN2 }.gguf(&path);
     path
-}
-
-/// Temporary files and folders below `root`.
-fn unfinished(root: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(root).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(".tunesmith-") || name.ends_with(".backup") {
-            found.push(entry.path().display().to_string());
-        } else if entry.file_type().unwrap().is_dir() {
-            found.extend(unfinished(&entry.path()));
-        }
-    }
-    found
 }
 
 /// Waits until `sign` is seen, or the program has ended.
@@ -164,7 +131,7 @@ struct Hit {
 fn a_swap_killed_at_any_moment_is_done_or_not_begun() {
     let dir = tempfile::tempdir().unwrap();
     let project = Project::new(&other_model(dir.path()));
-    project.client().copy(V1, V2).unwrap();
+    project.server.client().copy(V1, V2).unwrap();
     let place = &project.place;
     let promote = &["promote", "--role", "router", "--to", V2, "--force"][..];
     let rollback = &["rollback", "--role", "router"][..];

@@ -116,3 +116,18 @@ impl Ended {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}\n{}", self.out, self.err))
     }
 }
+
+/// Temporary files and folders below `root`.
+pub fn unfinished(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(".tunesmith-") || name.ends_with(".backup") {
+            found.push(entry.path().display().to_string());
+        } else if entry.file_type().unwrap().is_dir() {
+            found.extend(unfinished(&entry.path()));
+        }
+    }
+    found
+}

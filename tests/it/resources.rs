@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{Ended, Place};
+use crate::program::{Ended, Place, unfinished};
 use crate::tiny::LLAMA3;
 
 /// The system's loader could not even start the program.
@@ -26,15 +26,6 @@ fn examples(n: usize) -> String {
 fn train<'a>(base: &'a str, output: &'a str, steps: &'a str) -> [&'a str; 12] {
     let [from, of, to, until, by] = ["--base-model", "--dataset", "--output", "--max-steps", "--batch-size"];
     ["train", from, base, of, "d.jsonl", to, output, "--overwrite", until, steps, by, "2"]
-}
-
-/// Temporary files and folders below `folder`.
-fn unfinished(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let (ours, others): (Vec<_>, Vec<_>) =
-        entries.partition(|path| path.file_name().unwrap().to_string_lossy().starts_with(".tunesmith-"));
-    let below = others.iter().filter(|path| path.is_dir()).flat_map(|path| unfinished(path));
-    ours.iter().map(|path| path.display().to_string()).chain(below).collect()
 }
 
 #[test]
@@ -158,7 +149,7 @@ fn memory_beyond_the_limit_is_said() {
     place.write("d.jsonl", &[EXAMPLE; 4].join("\n"));
     let args = train(base.path().to_str().unwrap(), "out", "1");
     let mut refused = 0;
-    for kib in (50_000..90_000).step_by(4000).chain([400_000, 4_000_000]) {
+    for kib in (30_000..250_000).step_by(4000).chain([400_000, 4_000_000]) {
         let ended = limited(&place, &format!("-v {kib}"), &args);
         let all = format!("{}{}", ended.out, ended.err);
         if ended.code == NOT_LOADED {

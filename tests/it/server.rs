@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
-use tunesmith::gguf::{self, GgmlType, GgufError, Metadata, PlannedTensor, Value};
+use tunesmith::gguf::Value;
 use tunesmith::ollama::{Ask, Client, Create, Host, Options, Prompt, SECOND_ENGINE};
 use tunesmith::serve::{Limits, Server};
 use tunesmith::store::{Digest, Interrupt};
 
-use crate::tiny::{QWEN2, Tiny, changed};
+use crate::tiny::{QWEN2, changed};
 
 /// A server with a store of its own, and a model `m` of a few thousand weights.
 struct Place {
@@ -22,51 +22,11 @@ struct Place {
     gguf: PathBuf,
 }
 
-/// The tiny Qwen 2 as a GGUF, every tensor in f32.
-pub fn tiny_gguf(to: &Path) {
-    let folder = QWEN2.folder();
-    let base = Tiny::open(folder.path());
-    let c = base.weights.config();
-    let mut metadata: Metadata = base.tokenizer.to_gguf_metadata().unwrap();
-    metadata.insert("general.architecture".into(), Value::String("qwen2".into()));
-    let numbers = [
-        ("block_count", c.layers),
-        ("context_length", c.context),
-        ("embedding_length", c.hidden),
-        ("feed_forward_length", c.ff),
-        ("attention.head_count", c.heads),
-        ("attention.head_count_kv", c.kv_heads),
-    ];
-    metadata.extend(numbers.map(|(key, n)| (format!("qwen2.{key}"), Value::U32(n as u32))));
-    metadata.insert("qwen2.attention.layer_norm_rms_epsilon".into(), Value::F32(c.rms_eps));
-    metadata.insert("qwen2.rope.freq_base".into(), Value::F32(c.rope_theta));
-    let names = base.weights.tensor_names();
-    let plan: Vec<_> = names
-        .iter()
-        .map(|name| {
-            let t = base.weights.tensor(name).unwrap();
-            // Rows without a token are left out.
-            let rows = if name == "token_embd.weight" { base.tokenizer.vocab_size() } else { t.rows };
-            let (rows, cols) = (rows as u64, t.cols as u64);
-            let one_row = name.contains("norm") || name.ends_with("bias");
-            let ne = if one_row { vec![rows * cols] } else { vec![cols, rows] };
-            PlannedTensor { name: name.clone(), ne, ty: GgmlType::F32 }
-        })
-        .collect();
-    gguf::write(to, &metadata, &plan, |i, out| {
-        let values = plan[i].ne.iter().product::<u64>() as usize;
-        let bf16 = &base.weights.tensor(&names[i]).unwrap().bytes[..2 * values];
-        out.extend(bf16.chunks_exact(2).flat_map(|b| [0, 0, b[0], b[1]]));
-        Ok::<_, GgufError>(())
-    })
-    .unwrap();
-}
-
 impl Place {
     fn new(limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let gguf = dir.path().join("tiny.gguf");
-        tiny_gguf(&gguf);
+        QWEN2.gguf(&gguf);
         let server = Server::start_within(&dir.path().join("store"), ([127, 0, 0, 1], 0).into(), limits).unwrap();
         let place = Self { dir, server, gguf };
         place.create("m", &place.gguf).unwrap();
@@ -241,7 +201,8 @@ fn models_whose_numbers_do_not_fit_are_refused_at_create() {
     let narrow = changed(&place.gguf, place.dir.path().join("narrow.gguf"), |_, tensors| {
         let (plan, bytes) = tensors.iter_mut().find(|(t, _)| t.name == "token_embd.weight").unwrap();
         plan.ne[1] -= 64;
-        bytes.truncate((plan.ne[0] * plan.ne[1] * 4) as usize);
+        // In f16.
+        bytes.truncate((plan.ne[0] * plan.ne[1] * 2) as usize);
     });
     assert!(place.create("bad", &narrow).is_err(), "fewer rows than tokens");
     place.answers();

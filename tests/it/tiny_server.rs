@@ -6,7 +6,7 @@ use tunesmith::ollama::{Client, Create, Host};
 use tunesmith::serve::Server;
 use tunesmith::store::{Digest, Interrupt};
 
-use crate::server::tiny_gguf;
+use crate::tiny::QWEN2;
 
 /// Stops, and its store goes, when dropped.
 #[derive(Debug)]
@@ -17,14 +17,19 @@ pub struct TinyServer {
 
 impl TinyServer {
     pub fn with_models(names: &[&str]) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let gguf = files.path().join("tiny.gguf");
+        QWEN2.gguf(&gguf);
+        Self::of(&gguf, names)
+    }
+
+    /// With one file under all the names.
+    pub fn of(gguf: &Path, names: &[&str]) -> Self {
         let store = tempfile::tempdir().unwrap();
         let server = Server::start(store.path(), ([127, 0, 0, 1], 0).into()).unwrap();
         let found = Self { server, store };
-        let (files, client) = (tempfile::tempdir().unwrap(), found.client());
-        let gguf = files.path().join("tiny.gguf");
-        tiny_gguf(&gguf);
-        let digest = Digest::of_file(&gguf).unwrap();
-        client.upload(&gguf, digest, &mut |_, _| {}).unwrap();
+        let (client, digest) = (found.client(), Digest::of_file(gguf).unwrap());
+        client.upload(gguf, digest, &mut |_, _| {}).unwrap();
         for name in names {
             let create = Create {
                 model: (*name).into(),
