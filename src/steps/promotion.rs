@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::evaluate::Outcome;
 use super::{Context, Failure, Kind, delivery, evaluate};
 use crate::config::Role;
-use crate::eval::Decision;
+use crate::eval::{Decision, Suite};
 use crate::ollama::Client;
 use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped};
 use crate::store::{Digest, LockWait};
@@ -107,14 +107,14 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     Ok(swapped)
 }
 
-/// A verdict says nothing of a suite that was edited since, or that it was not asked.
+/// A verdict says nothing of a suite that was edited since, or that it was not asked. Their contents are compared: a path
+/// is written otherwise from another folder.
 fn same_suites(role: &Role, asked: &[(String, String)]) -> Result<(), Failure> {
     let now = evaluate::suites(role, false, &[], &[])?;
-    let other = now.iter().find(|(suite, _)| {
-        let same = |(name, digest): &(String, String)| *name == suite.name && *digest == suite.digest.to_string();
-        !asked.is_empty() && !asked.iter().any(same)
-    });
-    let Some((suite, _)) = other else { return Ok(()) };
+    let was_asked = |suite: &Suite| asked.iter().any(|(_, digest)| *digest == suite.digest.to_string());
+    let Some((suite, _)) = now.iter().find(|(suite, _)| !asked.is_empty() && !was_asked(suite)) else {
+        return Ok(());
+    };
     let why = format!("the suite {} is not what the recorded gate of the role {} asked", suite.name, role.name);
     let how =
         format!("`tunesmith eval --role {} --model NAME` asks it as it is now; --force promotes without", role.name);
@@ -249,6 +249,8 @@ mod tests {
             .map(|(suite, _)| (suite.name, suite.digest.to_string()))
             .collect();
         assert!(same_suites(&role, &asked).is_ok());
+        // From another folder its path was another.
+        assert!(same_suites(&role, &[("../suite.jsonl".to_owned(), asked[0].1.clone())]).is_ok());
         // Recorded by an earlier version.
         assert!(same_suites(&role, &[]).is_ok());
         written("{\"prompt\": \"q\", \"expected\": \"e\"}\n");
