@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gguf_rs_lib::error::GGUFError;
 
 use super::{GgufError, Map, Metadata, TensorInfo, Value, candle, check, v3};
-use crate::store::StoreError;
+use crate::store::{StoreError, open_regular};
 
 /// An open file, mapped. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ impl Gguf {
 pub fn begins_as_gguf(path: &Path) -> Result<bool, StoreError> {
     let fault = |e| StoreError::new("reading", path, e);
     let mut first = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut first)).map_err(fault)?;
+    open_regular("reading", path)?.take(MAGIC.len() as u64).read_to_end(&mut first).map_err(fault)?;
     Ok(first == MAGIC)
 }
 

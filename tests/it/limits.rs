@@ -320,6 +320,22 @@ fn what_lies_beside_weights_and_adapters_is_read_only_when_regular() {
     assert!(start.elapsed() < 4 * SOON);
 }
 
+/// A Modelfile may be a stranger's, and what ADAPTER names there a pipe.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_sent_to_the_daemon() {
+    // The last version that takes adapters.
+    let address = daemon(|path| match path {
+        "/api/version" => Some((200, VERSION.replace("0.34.4", "0.34.0"))),
+        _ => Some((404, r#"{"error": "model not found"}"#.to_owned())),
+    });
+    let place = Place::new().with("OLLAMA_HOST", address);
+    place.write("Modelfile", "FROM some-model\nADAPTER ./pipe\n");
+    assert!(Command::new("mkfifo").arg(place.path("pipe")).status().unwrap().success());
+    let args = ["register", "--modelfile", "Modelfile", "--name", "x:v1"];
+    place.run(&args).says(3, &["pipe", "expected a regular file"]);
+}
+
 /// Another promotion holds the lock for longer than a blink: it is waited for, and said.
 #[test]
 fn a_promotion_waits_for_another() {
