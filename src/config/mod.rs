@@ -5,6 +5,7 @@ mod env;
 mod fault;
 mod memory;
 mod models_yaml;
+mod name;
 mod places;
 mod project;
 mod raw;

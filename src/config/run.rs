@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::env::Env;
 use super::fault::ConfigError;
 use super::memory::Memory;
+use super::name::{folder_name, model_name_fault};
 use super::raw::Raw;
 use super::value::{Modules, Numbers, Paths, expand_home};
 use super::words::{Compute, Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler, Shape};
@@ -370,39 +371,6 @@ impl Checker {
     }
 }
 
-/// Ollama's rule (types/model/name.go): parts of letters, digits, `_`, `-`, `.`, the first a letter, digit or `_`; the tag after `:`.
-fn model_name_fault(name: &str) -> Result<(), String> {
-    let (path, tag) = match name.rfind(':') {
-        Some(at) if !name[at..].contains('/') => (&name[..at], Some(&name[at + 1..])),
-        _ => (name, None),
-    };
-    let parts: Vec<&str> = path.split('/').collect();
-    let good = |part: &str| {
-        part.len() <= 80
-            && part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
-    };
-    let host = |part: &str| good(&part.replace(':', "-"));
-    let ok = match parts.as_slice() {
-        [model] => good(model),
-        [space, model] => good(space) && good(model),
-        [h, space, model] => host(h) && good(space) && good(model),
-        _ => false,
-    };
-    if ok && tag.is_none_or(good) {
-        return Ok(());
-    }
-    Err(format!(
-        "{name:?} is no name Ollama takes; letters, digits, `.`, `_`, `-`, and a tag after `:` (like my-model:v2)"
-    ))
-}
-
-fn folder_name(model: &str) -> String {
-    let clean: String =
-        model.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
-    if clean.trim_matches('.').is_empty() { "model".into() } else { clean }
-}
-
 #[cfg(test)]
 #[path = "home_tests.rs"]
 mod home_tests;
@@ -504,15 +472,5 @@ mod tests {
         let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..Raw::default() };
         let raw = Raw { device: Some(device.into()), force_cpu: Some(true), ..raw };
         assert!(RunConfig::resolve(raw, Purpose::Train, "c").is_ok());
-    }
-
-    #[test]
-    fn names_that_ollama_takes() {
-        for good in ["a", "smollm2:135m", "me/x:v1", "localhost:5000/me/x:v1", "registry.example/library/x"] {
-            assert!(model_name_fault(good).is_ok(), "{good}");
-        }
-        for bad in ["a b", "a:", "-x", "a/b/c/d", "é", "a:b:c", "a//b"] {
-            assert!(model_name_fault(bad).is_err(), "{bad}");
-        }
     }
 }
