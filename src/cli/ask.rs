@@ -60,7 +60,7 @@ fn what(format: Format, quant: Option<&str>, floor: Option<&str>, gguf: Quant) -
         Format::Adapter => quant.map(|_| "--quant").or(floor.map(|_| "--quant-floor")).map(|flag| (flag, "adapter")),
     };
     if let Some((flag, format)) = unused {
-        return Err(word(format!("{flag} says nothing to --format {format}: leave it out, or give --format gguf")));
+        return Err(word(format!("{flag} has no effect with --format {format}: leave it out, or give --format gguf")));
     }
     Ok(match format {
         Format::Gguf => export::What::MergedGguf(quant.unwrap_or(gguf), floor.unwrap_or(QuantFloor::Q8_0)),

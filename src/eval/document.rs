@@ -249,6 +249,24 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn means_are_over_the_cases_that_both_models_answered() {
+        let (metadata, mut measured, judged) = sample();
+        let mean = |measured: &Measured, key: &str| {
+            let text = document(&metadata, measured, &judged, None).to_json();
+            serde_json::from_str::<Value>(&text).unwrap()["statistics"][key].clone()
+        };
+        assert_eq!(
+            (mean(&measured, "avg_score_base"), mean(&measured, "avg_score_finetuned")),
+            (1.0.into(), 0.5.into())
+        );
+        // v1's request failed where v2 was wrong.
+        measured.cases[1].base = ArmScores::default();
+        for key in ["avg_score_base", "avg_score_finetuned", "pass_rate_base", "pass_rate_finetuned"] {
+            assert_eq!(mean(&measured, key), 1.0, "{key}");
+        }
+    }
+
+    #[test]
     fn quantiles_are_numpys() {
         assert_eq!(quantile([4.0, 1.0, 2.0].into_iter(), 0.95), Some(3.8));
         assert_eq!(median([].into_iter()), None);

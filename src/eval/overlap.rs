@@ -1,6 +1,6 @@
 //! Prompts of a suite that the training data holds too: then the suite measures memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::chat::Role;
 use crate::dataset::{Content, Record};
@@ -71,23 +71,25 @@ impl<'a> Index<'a> {
         Self { conversations, questions, runs, sizes, template }
     }
 
-    /// The turn that asks the same, and how like it is.
-    fn nearest(&self, case: &Case, asked: &'a [Asked]) -> Option<(&'a str, f64)> {
+    /// Where the training data asks the same as a case.
+    fn nearest(&self, case: &Case, asked: &'a [Asked]) -> Option<Overlap> {
         let turns: Vec<Vec<String>> =
             case.messages.iter().filter(|m| m.role == Role::User).map(|m| words(&m.content)).collect();
         let (prompt, before) = turns.split_last().filter(|(prompt, _)| !prompt.is_empty())?;
         let before = joined(before);
+        let overlap = |place: &str, likeness| Overlap { case: case.id.clone(), place: place.to_owned(), likeness };
         let same = self.conversations.get(&(before.as_slice(), prompt.as_slice()));
         if let Some(place) = same.or_else(|| self.questions.get(prompt.as_slice())) {
-            return Some((place, 1.0));
+            return Some(overlap(place, 1.0));
         }
         let own = own_grams(prompt, &self.template);
-        let mut common: HashMap<usize, usize> = HashMap::new();
+        // By the turn: runs that both have.
+        let mut common: BTreeMap<usize, usize> = BTreeMap::new();
         own.iter().filter_map(|gram| self.runs.get(gram)).flatten().for_each(|i| *common.entry(*i).or_default() += 1);
-        let likeness = |(i, n): (usize, usize)| (i, n as f64 / (own.len() + self.sizes[i] - n) as f64);
+        let likeness = |turn: &usize| common[turn] as f64 / (own.len() + self.sizes[*turn] - common[turn]) as f64;
         // Of equals the first in the data.
-        let best = common.into_iter().map(likeness).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
-        (best.1 > LIMIT).then(|| (asked[best.0].place.as_str(), best.1))
+        let nearest = common.keys().rev().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+        (likeness(nearest) > LIMIT).then(|| overlap(&asked[*nearest].place, likeness(nearest)))
     }
 }
 
@@ -97,10 +99,7 @@ impl<'a> Index<'a> {
 pub fn overlaps(suite: &Suite, records: &[Record]) -> Vec<Overlap> {
     let asked: Vec<Asked> = records.iter().flat_map(turns).collect();
     let index = Index::of(&asked);
-    let found = suite.cases.iter().filter_map(|case| Some((case, index.nearest(case, &asked)?)));
-    found
-        .map(|(case, (place, likeness))| Overlap { case: case.id.clone(), place: place.to_owned(), likeness })
-        .collect()
+    suite.cases.iter().filter_map(|case| index.nearest(case, &asked)).collect()
 }
 
 fn turns(record: &Record) -> Vec<Asked> {
@@ -111,12 +110,9 @@ fn turns(record: &Record) -> Vec<Asked> {
         Content::Text(text) => vec![text],
     };
     let turns: Vec<Vec<String>> = texts.into_iter().map(words).collect();
-    let asked = |(i, words): (usize, &Vec<String>)| Asked {
-        place: record.place.to_string(),
-        before: joined(&turns[..i]),
-        words: words.clone(),
-    };
-    turns.iter().enumerate().filter(|(_, words)| !words.is_empty()).map(asked).collect()
+    let asked =
+        |i: usize| Asked { place: record.place.to_string(), before: joined(&turns[..i]), words: turns[i].clone() };
+    (0..turns.len()).filter(|i| !turns[*i].is_empty()).map(asked).collect()
 }
 
 /// The words of several turns, with an empty one after each turn.

@@ -152,9 +152,9 @@ fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<C
         None => {
             let rows = Rows { item, adapter };
             let one = |range: Range<usize>| {
-                let mut buffers = (vec![0.0; item.cols], Vec::with_capacity(size));
-                let wrong = |row: usize| match rounded_base(&rows, row, &mut buffers) {
-                    Ok(expected) => (bytes[row * size..(row + 1) * size] != *expected).then(|| differs(row)),
+                let (mut base, mut expected) = (vec![0.0; item.cols], Vec::with_capacity(size));
+                let wrong = |row: usize| match round_base(&rows, row, &mut base, &mut expected) {
+                    Ok(()) => (bytes[row * size..(row + 1) * size] != expected).then(|| differs(row)),
                     Err(e) => {
                         let (from, to) = (name_of(item.from()), name_of(item.to));
                         Some(format!("is {to}, which can't be made of the base's {from}: {e}"))
@@ -174,19 +174,15 @@ fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<C
     Ok(found.map_or(Check { tensor, survival: None, fault: None }, |what| fault(&item.name, &what)))
 }
 
-/// The base's row in the item's type.
-fn rounded_base<'b>(
-    rows: &Rows<'_, '_, Ggml>,
-    row: usize,
-    (base, expected): &'b mut (Vec<f32>, Vec<u8>),
-) -> Result<&'b [u8], OpsError> {
-    expected.clear();
-    let source = rows.base(row, base);
-    match rows.item.from() == rows.item.to && !source.is_empty() {
-        true => expected.extend_from_slice(source),
-        false => encode_nearest(rows.item.to, base, expected)?,
+/// The base's row, as values and in the item's type.
+fn round_base(rows: &Rows<'_, '_, Ggml>, row: usize, values: &mut [f32], bytes: &mut Vec<u8>) -> Result<(), OpsError> {
+    bytes.clear();
+    let source = rows.base(row, values);
+    if rows.item.from() == rows.item.to && !source.is_empty() {
+        bytes.extend_from_slice(source);
+        return Ok(());
     }
-    Ok(expected)
+    encode_nearest(rows.item.to, values, bytes)
 }
 
 fn adapter_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Vec<Check> {

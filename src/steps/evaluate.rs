@@ -236,6 +236,12 @@ fn scorecard(suite: &str) -> String {
     format!("{clean}{mark}.json")
 }
 
+/// A suite of the command line: what everybody should know, in any version, is to be held; any other to be improved.
+fn named(suite: &str) -> SuiteRef {
+    let goal = if suite.starts_with("builtin:") { Word::Hold } else { Word::Improve };
+    SuiteRef { goal, suite: suite.to_owned(), metric: None, margin: None, min_gain: None }
+}
+
 /// `tunesmith eval`: a role's suites, or files, without a run.
 #[derive(Clone, Debug)]
 pub struct Wishes {
@@ -261,10 +267,7 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
         (None, _) => Role::bare("", ""),
     };
     if !wishes.suites.is_empty() {
-        let goal = |s: &str| if s.starts_with("builtin:") { Word::Hold } else { Word::Improve };
-        let suite =
-            |s: &String| SuiteRef { goal: goal(s), suite: s.clone(), metric: None, margin: None, min_gain: None };
-        role.eval = wishes.suites.iter().map(suite).collect();
+        role.eval = wishes.suites.iter().map(|suite| named(suite)).collect();
     }
     let mut read = Inputs::default();
     role.eval.iter().for_each(|suite| {
@@ -315,4 +318,15 @@ fn base_of_both(context: &mut Context<'_>, client: &Client, (v1, v2): (&str, &st
         context.report.note(&format!("the template of {v1} is not known here: {e}"));
     }
     Ok(opened.ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builtin_suites_are_held_in_every_version() {
+        assert_eq!(["builtin:general", "builtin:general-v1"].map(|suite| named(suite).goal), [Word::Hold; 2]);
+        assert_eq!(named("builtin.jsonl").goal, Word::Improve);
+    }
 }

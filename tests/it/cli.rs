@@ -2,6 +2,7 @@
 
 use crate::daemon;
 use crate::program::Place;
+use crate::tiny::LLAMA3;
 
 const GOOD: &str = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#;
 
@@ -43,6 +44,30 @@ fn usage_is_2_and_names_the_word() {
     place.run(&["trian"]).says(2, &["trian"]);
     place.run(&["rollback"]).says(2, &["--role"]);
     place.run(&["export", "--base", "x", "--adapter", "y", "--output", "z", "--quant", "q9"]).says(2, &["q9", "q8_0"]);
+    place.run(&["prove", "--name", "x:v1", "--probes", "0"]).says(2, &["--probes", "1..=1024"]);
+}
+
+#[test]
+fn a_merged_folder_has_the_type_that_was_asked_for() {
+    let (base, place) = (LLAMA3.folder(), Place::new());
+    let base = base.path().to_str().unwrap();
+    place.write("d.jsonl", &format!("{GOOD}\n{GOOD}\n"));
+    let train = ["train", "--base-model", base, "--dataset", "d.jsonl", "--output", "out", "--max-steps", "1"];
+    place.run(&train).says(0, &[]);
+    let merge = |output: &str, more: &[&str]| {
+        let args = ["merge", "--base", base, "--adapter", "out/final", "--output", output];
+        place.run(&[&args[..], more].concat())
+    };
+    for (output, more, found) in [("a", &[][..], "bfloat16"), ("b", &["--quant", "f16"], "float16")] {
+        merge(output, more).says(0, &[]);
+        let config: serde_json::Value = serde_json::from_str(&place.read(&format!("{output}/config.json"))).unwrap();
+        assert_eq!(config["torch_dtype"], found);
+    }
+    merge("c", &["--quant", "q8_0"]).says(1, &["safetensors has no Q8_0"]);
+    // What would have no effect is not taken silently.
+    merge("c", &["--quant-floor", "same"]).says(2, &["--quant-floor has no effect with --format hf"]);
+    merge("c", &["--format", "adapter", "--quant", "f16"]).says(2, &["--quant has no effect with --format adapter"]);
+    assert!(!place.path("c").exists());
 }
 
 #[test]

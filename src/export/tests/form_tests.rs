@@ -97,3 +97,30 @@ fn a_merged_folder_opens_and_is_base_plus_delta_in_hugging_faces_order() {
     let e = merged_hf(&bench.request(&out), Quant::Q8_0, &mut |_, _| {}).unwrap_err().to_string();
     assert!(e.contains("Q8_0"), "{e}");
 }
+
+/// A folder that is there already: weights of an earlier export make way, all else stays the user's.
+#[test]
+fn a_merged_folder_takes_away_only_earlier_weights() {
+    let bench = Bench::hf(0.1);
+    let out = bench.dir.path().join("merged");
+    std::fs::create_dir(&out).unwrap();
+    let own = ["model_v1.safetensors", "models-old.safetensors.bak", "model-1-of-2.safetensors", "notes.txt"];
+    let earlier = ["model-00001-of-00002.safetensors", "model.safetensors.index.json", "model.safetensors"];
+    own.iter().chain(&earlier).for_each(|name| std::fs::write(out.join(name), name).unwrap());
+    merged_hf(&bench.request(&out), Quant::Keep, &mut |_, _| {}).unwrap();
+    for name in own {
+        assert_eq!(std::fs::read_to_string(out.join(name)).unwrap(), name);
+    }
+    assert!(!out.join(earlier[0]).exists() && !out.join(earlier[1]).exists());
+    assert_eq!(Weights::from_hf(&out).unwrap().config().layers, shape().layers);
+}
+
+/// A file of somebody else's whose untouched tensors have a type without a nearest grid: a fault, not an error.
+#[test]
+fn a_type_that_the_base_cannot_have_become_is_a_fault_of_the_tensor() {
+    let file = Bench::gguf(Encoding::Q6K, 0.1);
+    let base = Bench::hf_of(&rounding_tests::shape_for(Encoding::Q6K), 0.1);
+    let faults = base.faults(file.weights.path());
+    let said = "token_embd.weight is Q6_K, which can't be made of the base's";
+    assert!(faults.iter().any(|fault| fault.starts_with(said)), "{faults:?}");
+}

@@ -46,7 +46,7 @@ pub fn suites(
 }
 
 /// For a role without a suite of its own. Plain texts have no question in them to ask: then there is none. Questions that
-/// the trained part asks, too (in other words by a letter or a comma, under another system text), are left out.
+/// the trained part asks too (with another comma or capital, or under another system text) are left out.
 fn held_out_suite(role: &Role, held_out: &[Record], trained: &[Record]) -> Result<Option<Suite>, Failure> {
     if !role.eval.is_empty() || held_out.is_empty() {
         return Ok(None);
@@ -132,10 +132,10 @@ fn unjudged(role: &Role, held_out: &[Record], suites: &[(Suite, Demand)]) -> Opt
     }
     let left = if suites.is_empty() { "nothing is judged" } else { "only builtin:general is asked" };
     let why = match Suite::from_records(HELD_OUT, held_out) {
-        Ok(_) => "no question that the training part does not ask, too",
-        Err(_) => "no conversation",
+        Ok(_) => "the training part asks every held-out question too",
+        Err(_) => "the held-out data has no conversation",
     };
-    Some(format!("the role {} has no suite, and the held-out data {why}: {left}", role.name))
+    Some(format!("the role {} has no suite, and {why}: {left}", role.name))
 }
 
 /// Every case has a place in the base's chat template, the role's system text included.
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(names(&bare, &[text(1), text(2)]), [GENERAL]);
         assert_eq!(names(&bare, &[text(1), chat]), [HELD_OUT, GENERAL]);
         let note = unjudged(&bare, &[text(1)], &suites(&bare, true, &[text(1)], &[]).unwrap()).unwrap();
-        assert!(note.ends_with("no conversation: only builtin:general is asked"), "{note}");
+        assert!(note.ends_with("has no conversation: only builtin:general is asked"), "{note}");
         assert_eq!(unjudged(&bare, &[], &[]), None);
         let mut versioned = role(None);
         let general = SuiteRef {
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(left_out(&held_out[1..], &found), None);
         let none = suites(&bare, true, &held_out[..1], &trained).unwrap();
         let note = unjudged(&bare, &held_out[..1], &none).unwrap();
-        assert!(note.contains("no question that the training part does not ask"), "{note}");
+        assert!(note.contains("the training part asks every held-out question too"), "{note}");
     }
 
     #[test]
