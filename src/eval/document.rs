@@ -88,27 +88,22 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
         "avg_cosine_similarity": mean(cases.iter().filter_map(|c| c.cosine)),
     }));
     // As the verdict compares them: what only one of both has does not count.
-    let (score_base, score_tuned) = paired(cases, |s| s.score);
-    let (pass_base, pass_tuned) = paired(cases, |s| s.pass.map(|pass| f64::from(u8::from(pass))));
-    let pairs = [
-        ("avg_score_base", score_base),
-        ("avg_score_finetuned", score_tuned),
-        ("pass_rate_base", pass_base),
-        ("pass_rate_finetuned", pass_tuned),
-    ];
-    map.extend(pairs.into_iter().map(|(key, value)| (key.to_owned(), json!(value))));
+    let share = |is: Option<bool>| is.map(|yes| f64::from(u8::from(yes)));
+    for mean in [
+        paired("avg_score", cases, |s| s.score),
+        paired("pass_rate", cases, |s| share(s.pass)),
+        paired("exact_match_rate", cases, |s| share(s.exact)),
+        paired("avg_keyword_match", cases, |s| s.keywords.map(KeywordMatch::ratio)),
+        paired("avg_relevance", cases, |s| s.relevance),
+    ] {
+        map.extend(mean);
+    }
     let arms: [(&str, Vec<&ArmScores>); 2] =
         [("base", cases.iter().map(|c| &c.base).collect()), ("finetuned", cases.iter().map(|c| &c.tuned).collect())];
     for (arm, scores) in arms {
-        let flag = |f: fn(&ArmScores) -> Option<bool>| {
-            mean(scores.iter().filter_map(|s| f(s)).map(|b| f64::from(u8::from(b))))
-        };
         let seconds = || scores.iter().filter_map(|s| s.seconds);
         let entries = [
-            ("avg_keyword_match", json!(mean(scores.iter().filter_map(|s| s.keywords.map(KeywordMatch::ratio))))),
-            ("avg_relevance", json!(mean(scores.iter().filter_map(|s| s.relevance)))),
-            ("exact_match_rate", json!(flag(|s| s.exact))),
-            ("success_rate", json!(flag(|s| Some(s.success())))),
+            ("success_rate", json!(mean(scores.iter().map(|s| f64::from(u8::from(s.success())))))),
             ("degenerate", json!(scores.iter().filter(|s| s.degenerate.is_some()).count())),
             ("cut_at_limit", json!(scores.iter().filter(|s| s.cut).count())),
             ("median_seconds", json!(median(seconds()))),
@@ -122,10 +117,11 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
     map
 }
 
-/// The means of both arms over the cases where both have a value.
-fn paired(cases: &[&CaseScores], of: fn(&ArmScores) -> Option<f64>) -> (Option<f64>, Option<f64>) {
+/// The means of both arms over the cases where both have a value, under `NAME_base` and `NAME_finetuned`.
+fn paired(name: &str, cases: &[&CaseScores], of: impl Fn(&ArmScores) -> Option<f64>) -> Map<String, Value> {
     let both: Vec<(f64, f64)> = cases.iter().filter_map(|c| Some((of(&c.base)?, of(&c.tuned)?))).collect();
-    (mean(both.iter().map(|(base, _)| *base)), mean(both.iter().map(|(_, tuned)| *tuned)))
+    let means = [mean(both.iter().map(|(base, _)| *base)), mean(both.iter().map(|(_, tuned)| *tuned))];
+    ["base", "finetuned"].into_iter().zip(means).map(|(arm, mean)| (format!("{name}_{arm}"), json!(mean))).collect()
 }
 
 fn result(case: &CaseScores) -> Map<String, Value> {
@@ -263,6 +259,9 @@ pub(super) mod tests {
         measured.cases[1].base = ArmScores::default();
         for key in ["avg_score_base", "avg_score_finetuned", "pass_rate_base", "pass_rate_finetuned"] {
             assert_eq!(mean(&measured, key), 1.0, "{key}");
+        }
+        for key in ["exact_match_rate_base", "exact_match_rate_finetuned"] {
+            assert_eq!(mean(&measured, key), Value::Null, "{key}: the other prompt has no expected text");
         }
     }
 

@@ -74,7 +74,7 @@ pub struct Judgement<'a> {
 pub struct GateInput<'a> {
     pub suites: &'a [Judgement<'a>],
     pub rules: Rules,
-    /// Why this run may not promote (`--limit`, `--quick`, a suite changed since): caps the decision at INCONCLUSIVE.
+    /// Why this run decides nothing (`--limit`, `--quick`): the decision is INCONCLUSIVE, whatever was found.
     pub limited: Option<String>,
 }
 
@@ -112,7 +112,10 @@ pub fn gate(input: &GateInput<'_>) -> Gate {
         }
     }
     gate.worse(no_effect(input.suites).map(|why| (Decision::Fail, why)));
-    gate.incomplete(input.limited.clone());
+    if input.limited.is_some() {
+        gate.incomplete(input.limited.clone());
+        gate.decision = Decision::Inconclusive;
+    }
     if input.suites.is_empty() {
         gate.worse(Some((Decision::Inconclusive, "no suite was asked, so nothing is proved".into())));
     }
@@ -161,10 +164,10 @@ fn demanded(j: &Judged) -> Option<(Decision, String)> {
         (_, Verdict::Fail) => {
             Some((Decision::Fail, format!("{suite}: worse, and by more than the {margin} points allowed")))
         }
-        (Goal::Hold, Verdict::Pass | Verdict::RegressedWithinTolerance) => None,
-        (Goal::Improve, Verdict::RegressedWithinTolerance) if j.surely_worse => {
-            Some((Decision::Fail, format!("{suite}: it was to improve, and is worse (within the margin)")))
+        (Goal::Improve, _) if j.surely_worse => {
+            Some((Decision::Fail, format!("{suite}: it was to improve, and is worse (one-sided 99 %)")))
         }
+        (Goal::Hold, Verdict::Pass | Verdict::RegressedWithinTolerance) => None,
         (Goal::Improve, Verdict::Pass) if j.demand.min_gain.is_some_and(|g| j.difference >= g) => None,
         (Goal::Improve, Verdict::Pass | Verdict::RegressedWithinTolerance | Verdict::Inconclusive) => {
             Some((Decision::Inconclusive, format!("{suite}: an improvement is not proved{more}")))
@@ -296,6 +299,11 @@ mod tests {
             decide(&measured(&[(1., 1., 18), (1., 0., 1), (0., 1., 1), (0., 0., 10)]), Goal::Improve, 0.05, &[], None);
         assert_eq!(same.decision, Decision::Inconclusive);
         assert!(same.reasons[0].contains("an improvement is not proved"), "{:?}", same.reasons);
+        // A loss beyond doubt refuses what was to improve, however little the suite can say of the margin.
+        for same in [191, 391] {
+            let worse = decide(&measured(&[(1., 1., same), (1., 0., 9)]), Goal::Improve, 0.05, &[], None);
+            assert_eq!((worse.decision, worse.reasons.len()), (Decision::Fail, 1), "{worse:?}");
+        }
         assert_eq!([0, 100, 101], [Decision::Pass, Decision::Fail, Decision::Inconclusive].map(|d| d.exit_code()));
     }
 
@@ -320,10 +328,11 @@ mod tests {
         fails(&m, "no effect");
         let leak = [Overlap { case: "c1".into(), place: "line 7".into(), likeness: 1.0 }];
         assert_eq!(decide(&good(), Goal::Improve, 0.05, &leak, None).decision, Decision::Fail);
-        assert_eq!(
-            decide(&good(), Goal::Improve, 0.05, &[], Some("--limit 40".into())).decision,
-            Decision::Inconclusive
-        );
+        // A part of the prompts decides nothing, neither for a model nor against it.
+        let limited = |m: &Measured| decide(m, Goal::Improve, 0.05, &[], Some("--limit 40".into()));
+        let (better, without_effect) = (limited(&good()), limited(&m));
+        assert_eq!([better.decision, without_effect.decision], [Decision::Inconclusive; 2]);
+        assert!(without_effect.reasons.iter().any(|why| why.contains("no effect")), "{without_effect:?}");
         assert_eq!(
             gate(&GateInput { suites: &[], rules: Rules::default(), limited: None }).decision,
             Decision::Inconclusive

@@ -66,7 +66,7 @@ fn harm(kind: &Kind, suites: &[Judgement<'_>], margin: f64) -> Option<Harm> {
     let refuses = p <= kind.alpha && increase > margin;
     let what = if refuses { "more than chance explains" } else { "no objection" };
     let numbers = format!(
-        "{tuned} of {n}, {base} before: {what} (exact McNemar, one-sided p = {p:.3}; refused at p ≤ {} with an increase above {} points)",
+        "{tuned} of {n}, {base} before: {what} (exact McNemar, one-sided p = {p:.4}; refused at p ≤ {} with an increase above {} points)",
         kind.alpha,
         points(margin)
     );

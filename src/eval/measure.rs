@@ -193,7 +193,9 @@ fn with_embedder(
     match Domain::new(&inside, &outside) {
         Some(domain) => {
             for (case, (b, t)) in measured.cases.iter_mut().zip(base.iter().zip(&tuned)) {
-                case.base.relevance = Some(b.as_ref().map_or(0.0, |v| domain.relevance(v)));
+                // What v1 was not able to answer says nothing of v1.
+                let failed = case.base.failed();
+                case.base.relevance = (!failed).then(|| b.as_ref().map_or(0.0, |v| domain.relevance(v)));
                 case.tuned.relevance = Some(t.as_ref().map_or(0.0, |v| domain.relevance(v)));
             }
             measured.relevance_signature =
@@ -292,7 +294,8 @@ mod tests {
         let m = measure(&suite(), Metric::Pass, &answers(), Some(&mut Letters), &outside).unwrap();
         assert!(m.cases[0].cosine.unwrap() < 0.1 && m.cases[1].cosine.unwrap() > 0.999);
         assert!(m.cases[0].base.relevance.unwrap() < 0.1 && m.cases[0].tuned.relevance.unwrap() > 0.9);
-        assert_eq!((m.cases[2].cosine, m.cases[2].tuned.relevance), (None, Some(0.0)));
+        let [base, tuned] = [&m.cases[2].base, &m.cases[2].tuned];
+        assert_eq!((m.cases[2].cosine, base.relevance, tuned.relevance), (None, None, Some(0.0)));
         assert!(m.relevance_signature.contains("embed=letters"), "{}", m.relevance_signature);
     }
 }
