@@ -9,7 +9,7 @@ use super::score::Metric;
 use super::text::{Normaliser, words};
 
 /// One prompt and what is asserted of its answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Case {
     pub id: String,
     /// The conversation up to the answer; the last turn is the user's.
@@ -75,7 +75,7 @@ impl Suite {
         if cases.is_empty() {
             return Err(EvalError::Empty { suite: name.to_owned() });
         }
-        let text = format!("{:?}", cases);
+        let text = serde_json::json!({"version": 1, "cases": cases}).to_string();
         Ok(Self { name: name.to_owned(), cases, digest: Digest::of_bytes(text.as_bytes()) })
     }
 
