@@ -16,7 +16,7 @@ use super::types::{encoding, ggml_type};
 use super::{Check, ExportError, Floor, Quant, gain, rounding};
 use crate::gguf::{Gguf, TensorInfo};
 use crate::lora::{Adapter, Ggml, Hf};
-use crate::ops::{OpsError, encode_nearest, same_scales};
+use crate::ops::{Encoding, OpsError, encode_nearest, same_scales};
 use crate::weights::{LinearId, Weights};
 
 /// What was found out about an exported file.
@@ -37,7 +37,7 @@ impl Verification {
 }
 
 /// Holds an exported GGUF (merged, or an adapter) against base + adapter, tensor by tensor. Untouched tensors must be
-/// the base's bytes, or those bytes rounded to the file's type. Of touched ones the survival must be 1 within 0.01 and
+/// the base's bytes, or those rounded to F16, BF16 or Q8_0. Of touched ones the survival must be 1 within 0.01 and
 /// five standard errors of dithered rounding, and the residual what rounding explains; so must the survival of all
 /// tensors of a kind, of a layer, and of the file.
 pub fn verify(exported: &Path, weights: &Weights, adapter: &Adapter<Hf>) -> Result<Verification, ExportError> {
@@ -143,8 +143,13 @@ fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<(Su
     Ok((sums, grid))
 }
 
-/// An untouched tensor is the base's bytes, or those rounded to the file's type.
+/// An untouched tensor is the base's bytes, or those rounded to a type that an export has for all tensors, the coarsest
+/// of which is Q8_0.
 fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<Check, ExportError> {
+    if item.to != item.from() && !matches!(item.to, Encoding::F32 | Encoding::F16 | Encoding::BF16 | Encoding::Q8_0) {
+        let (from, to) = (name_of(item.from()), name_of(item.to));
+        return Ok(fault(&item.name, &format!("is {to}, the base's is {from}: no export makes it coarser than Q8_0")));
+    }
     let size = item.to.bytes_for(item.cols);
     let differs = |row: usize| format!("differs from the base's in row {row}, though the adapter does not touch it");
     let found = match tensor::copied(item) {
