@@ -94,8 +94,12 @@ pub fn leg(request: &Request<'_>, file: &File, rows: (&Rows, &Rows, &Rows)) -> R
     let (touched_right, touched) = right(&|c| c.survival.is_some());
     let (untouched_right, untouched) = right(&|c| c.survival.is_none());
     let divergence = divergence(&mut leg, rows);
+    let wrong_groups = match verification.pooled_faults.len() {
+        0 => String::new(),
+        wrong => format!("; taken together, {wrong} of {} groups of them wrong", verification.pooled.len()),
+    };
     leg.summary = format!(
-        "{touched_right} of {touched} touched tensors right, {survival}; {untouched_right} of {untouched} others as in the base; {divergence}"
+        "{touched_right} of {touched} touched tensors right, {survival}{wrong_groups}; {untouched_right} of {untouched} others as in the base; {divergence}"
     );
     Ok(leg)
 }
@@ -135,5 +139,5 @@ fn divergence(leg: &mut Leg, (tuned, exported, base): (&Rows, &Rows, &Rows)) -> 
             "mean KL(trained || exported) {to_exported:.5} is above {limit:.5}: the file's types are too coarse for this tune, `quant_floor: q8_0` or `quant: f16` keeps more of it"
         ));
     }
-    format!("KL(trained || exported) {to_exported:.5} (limit {limit:.3}), the tune itself {to_base:.3}")
+    format!("KL(trained || exported) {to_exported:.5} (limit {limit:.5}), the tune itself {to_base:.3}")
 }

@@ -55,6 +55,9 @@ pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) 
     if longer > 0 {
         leg.summary.push_str(&format!("; {longer} longer than num_ctx {} left out", request.num_ctx));
     }
+    if refused > 0 {
+        leg.summary.push_str(&format!("; {refused} that the template refuses left out"));
+    }
     Ok(leg)
 }
 
@@ -104,7 +107,9 @@ fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Le
     let what = if with_context { "ids" } else { "lengths in ids" };
     leg.number("prompt_ids_equal", equal as f64);
     leg.number("prompt_ids", compared as f64);
-    Ok(format!("{what} of {equal} of {compared} prompts equal"))
+    // Without any, what the daemon makes of a text is still compared: the served leg sends texts whose ids are ours.
+    let none = if compared == 0 { ", since none of one turn fits" } else { "" };
+    Ok(format!("{what} of {equal} of {compared} prompts equal{none}"))
 }
 
 fn ids_differ(turn: &str, expected: &[u32], fed: &[u32]) -> Option<String> {

@@ -188,7 +188,7 @@ pub fn leg(
         }
     }
     let limit = file.served_limit(&request.base.weights);
-    let (kl, agreement) = (mean(&divergences), agreed as f64 / certain.max(1) as f64);
+    let kl = mean(&divergences);
     if divergences.len() < answers.len() {
         let fault = format!("only {} positions of {} probes could be compared", divergences.len(), answers.len());
         leg.fault(fault);
@@ -200,25 +200,42 @@ pub fn leg(
             worst.0
         ));
     }
-    if agreement < LEAST_AGREEMENT {
-        leg.fault(format!(
-            "the most likely token agrees in {:.0} % of steps, {:.0} % are needed",
-            100.0 * agreement,
-            100.0 * LEAST_AGREEMENT
-        ));
+    let agreement = Agreement { agreed, certain };
+    if !agreement.suffices() {
+        leg.fault(format!("the most likely token differs too often: {agreement}"));
     }
     leg.number("positions", divergences.len() as f64);
     leg.number("mean_kl", kl);
     leg.number("mean_kl_limit", limit);
     leg.number("worst_kl", worst.0);
-    leg.number("argmax_agreement", agreement);
+    leg.number("argmax_agreement", agreed as f64 / certain.max(1) as f64);
     let n = divergences.len();
-    leg.summary = format!(
-        "{identity}; mean KL {kl:.5} (limit {limit}) over {n} positions, same top token in {:.0} % (at least {:.0} %){by}",
-        100.0 * agreement,
-        100.0 * LEAST_AGREEMENT
-    );
+    leg.summary =
+        format!("{identity}; mean KL {kl:.5} (limit {limit}) over {n} positions, top tokens: {agreement}{by}");
     Ok(leg)
+}
+
+/// Steps whose most likely token is certain, and those of them where it is ours. Said in counts: a rounded share can
+/// read as the very limit that it misses.
+struct Agreement {
+    agreed: usize,
+    certain: usize,
+}
+
+impl Agreement {
+    fn needed(&self) -> usize {
+        (LEAST_AGREEMENT * self.certain as f64).ceil() as usize
+    }
+
+    fn suffices(&self) -> bool {
+        self.certain > 0 && self.agreed >= self.needed()
+    }
+}
+
+impl std::fmt::Display for Agreement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} are the same (at least {})", self.agreed, self.certain, self.needed())
+    }
 }
 
 /// The file behind the tag is the one that was uploaded, or, where the daemon rewrites files, its tensors are byte-equal.
@@ -246,6 +263,7 @@ fn identity(request: &Request<'_>, show: &Show, digest: Digest, leg: &mut Leg) -
     }
     if theirs.tensors().len() != ours.tensors().len() {
         leg.fault("another file is behind the tag: it holds more tensors than the uploaded one".to_owned());
+        return Ok("another file is served".to_owned());
     }
     Ok("the daemon rewrote the file, every tensor byte-equal".to_owned())
 }
@@ -279,6 +297,16 @@ mod tests {
         let (tokenizer, probe) = (tokenizer(), Probe { text: "b".to_owned(), ids: vec![1] });
         let answered = super::read(&answer, &probe, &tokenizer, &Vocabulary::of(&tokenizer));
         answered.top.into_iter().map(|t| (t.at, t.first, t.known.into_iter().map(|k| k.0).collect())).collect()
+    }
+
+    #[test]
+    fn agreement_is_said_in_counts_that_do_not_contradict_its_verdict() {
+        let of = |agreed, certain| Agreement { agreed, certain };
+        // 84.6 %, which would be rounded to the 85 % that are needed.
+        let short = of(33, 39);
+        assert!(!short.suffices() && of(34, 39).suffices());
+        assert_eq!(short.to_string(), "33 of 39 are the same (at least 34)");
+        assert!(of(17, 20).suffices() && !of(0, 0).suffices());
     }
 
     #[test]
