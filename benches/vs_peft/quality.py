@@ -1,5 +1,5 @@
-"""What the default arithmetic (`compute: auto`: bf16 or int8, as the CPU has) costs: the held-out loss after training, beside f32, with three seeds
-on three data sets and both real models.
+"""What the default arithmetic (`compute: auto`: bf16 or int8, as the CPU has) costs: the held-out loss after training, beside f32 and beside
+PEFT in bf16, with three seeds on three data sets and both real models.
 
   TUNESMITH_BIN=… TUNESMITH_SMOLLM2=… TUNESMITH_QWEN=… TUNESMITH_CACHE=… python benches/vs_peft/quality.py [MODEL …]
 
@@ -9,19 +9,33 @@ Prints the table of docs/performance.md. All evaluations are computed in f32.
 import importlib
 import inspect
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from prepare import ROOT, Place
+from prepare import HERE, ROOT, Place, call, written
 from report import fewer_bits
 
 SEEDS = (1, 2, 3)
-#: name: (held out, epochs, batch size)
 MODELS = ("smollm2", "qwen0.5b")
-SETS = {"demo": (60, 2, 8), "chat": (40, 0.5, 4), "python": (60, 2, 8)}
+
+
+@dataclass(frozen=True)
+class DataSet:
+    held_out: int
+    batch_size: int
+    steps: int
+
+
+SETS = {
+    "demo": DataSet(held_out=60, batch_size=8, steps=24),
+    "chat": DataSet(held_out=12, batch_size=4, steps=5),
+    "python": DataSet(held_out=30, batch_size=8, steps=8),
+}
 MODULES = """os os.path shutil statistics math itertools functools collections random json re datetime pathlib subprocess string textwrap
 heapq bisect tempfile glob zlib socket threading logging csv decimal fractions hashlib asyncio email.utils inspect types time calendar
 locale urllib.parse html queue struct weakref copy pprint enum contextlib operator stat tarfile zipfile unittest.mock argparse""".split()
@@ -40,30 +54,51 @@ def docstrings() -> list[str]:
     return found[:400]
 
 
-def eval_loss(place: Place, model: str, folder: Path, name: str, seed: int, compute: str) -> float:
-    _, epochs, batch = SETS[name]
-    words = ["--base-model", place.files[model], "--dataset", folder / "train.jsonl", "--eval-dataset", folder / "eval.jsonl", "--epochs", epochs,
-             "--batch-size", batch, "--learning-rate", 5e-4, "--lora-rank", 16, "--compute", compute, "--seed", seed, "--overwrite", "--output", folder / "out"]
-    subprocess.run([place.binary, "train", "--quiet", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
-    return json.loads((folder / "out/metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])["eval_loss"]
+class Job:
+    """One model on one data set with one seed: everyone starts from the same adapter and is given the same batches."""
+
+    def __init__(self, place: Place, model: str, folder: Path, name: str, seed: int):
+        self.place, self.model, self.folder = place, model, folder
+        self.config = dict(dataset_path=str(folder / "train.jsonl"), eval_dataset=str(folder / "eval.jsonl"), batch_size=SETS[name].batch_size,
+                           epochs=1, max_steps=SETS[name].steps, learning_rate=5e-4, lr_scheduler="linear", warmup_ratio=0.03, weight_decay=0.0,
+                           max_grad_norm=1.0, lora_rank=16, lora_alpha=32, seed=seed, save_every=0, max_seq_len=2048,
+                           threads=os.cpu_count())
+        # An adapter that has learned nothing yet, with this seed's random half.
+        self.ours("start", "f32", learning_rate=1e-12, max_steps=1)
+        self.config["from_adapter"] = str(folder / "start/final")
+
+    def ours(self, output: str, compute: str, **changes) -> float:
+        """The held-out loss after training."""
+        job = written({**self.config, **changes, "compute": compute}, self.folder / "job.json")
+        words = ["train", "--config", job, "--base-model", self.place.files[self.model], "--quiet", "--overwrite", "--output", self.folder / output]
+        subprocess.run([self.place.binary, *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+        return json.loads((self.folder / output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])["eval_loss"]
+
+    def theirs(self) -> float:
+        """PEFT's fastest script and dtype here; its adapter is then evaluated as ours are."""
+        job = written(self.config, self.folder / "job.json")
+        call(sys.executable, HERE / "with_peft.py", "--lean", "--dtype", "bf16", "--config", job, "--model", self.place.model(self.model), "--start",
+             self.folder / "start/final", "--output", self.folder / "theirs")
+        return self.ours("evaluated", "f32", from_adapter=str(self.folder / "theirs/final"), learning_rate=1e-12, max_steps=1)
 
 
 def main():
     place = Place()
     texts = {"demo": ROOT / "data/demo/train.jsonl", "chat": place.data("realistic", "smollm2")}
     fewer = fewer_bits() or sys.exit("this CPU is offered f32 only")
-    print(f"| model | data set | seed | f32 | {fewer} | apart |\n| --- | --- | --- | --- | --- | --- |")
+    print(f"| model | data set | seed | f32 | {fewer} | PEFT bf16 | {fewer} − f32 | PEFT bf16 − f32 |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
     for model in sys.argv[1:] or MODELS:
-        for name, (held_out, _, _) in SETS.items():
+        for name, how in SETS.items():
             lines = docstrings() if name == "python" else texts[name].read_text(encoding="utf-8").splitlines(keepends=True)
             random.Random(0).shuffle(lines)
             with tempfile.TemporaryDirectory(prefix="quality-") as scratch:
                 folder = Path(scratch)
-                (folder / "eval.jsonl").write_text("".join(lines[:held_out]), encoding="utf-8")
-                (folder / "train.jsonl").write_text("".join(lines[held_out:]), encoding="utf-8")
+                (folder / "eval.jsonl").write_text("".join(lines[:how.held_out]), encoding="utf-8")
+                (folder / "train.jsonl").write_text("".join(lines[how.held_out:]), encoding="utf-8")
                 for seed in SEEDS:
-                    one, other = (eval_loss(place, model, folder, name, seed, compute) for compute in ("f32", "auto"))
-                    print(f"| {model} | {name} | {seed} | {one:.4f} | {other:.4f} | {other - one:+.4f} |", flush=True)
+                    job = Job(place, model, folder, name, seed)
+                    f32, auto, peft = job.ours("out", "f32"), job.ours("out", "auto"), job.theirs()
+                    print(f"| {model} | {name} | {seed} | {f32:.4f} | {auto:.4f} | {peft:.4f} | {auto - f32:+.4f} | {peft - f32:+.4f} |", flush=True)
 
 
 if __name__ == "__main__":

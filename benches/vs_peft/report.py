@@ -29,7 +29,8 @@ def features() -> set[str]:
 def fewer_bits() -> str | None:
     """What tunesmith offers on this CPU beside f32."""
     here = features()
-    return "bf16" if "amx_bf16" in here else "int8" if {"avx512f", "avx512bw", "avx512_vnni"} <= here else None
+    int8 = {"avx512f", "avx512bw", "avx512_vnni"} <= here or "avx_vnni" in here
+    return "bf16" if "amx_bf16" in here else "int8" if int8 else None
 
 
 def machine() -> str:
@@ -115,7 +116,7 @@ def agreement(result: dict) -> str:
     curves = [f"{name} {100 * apart(ours['losses'], r['losses']):.2g} % in {len(r['losses'])} steps"
               for name, r in {**result["warm"], **theirs}.items() if "packed" not in name]
     means = [f"{name} {sum(runs[0]['losses']) / len(runs[0]['losses']):.4f}" for name, runs in result["runs"].items()]
-    return (f"{ours['tokens']} tokens, {ours['trained']} of them trained, {same}. Largest difference of a step's loss from ours: {'; '.join(curves)}. "
+    return (f"{ours['tokens']} tokens, {ours['trained']} of them trained, {same}. Largest difference of a step's loss from ours, of the mean loss: {'; '.join(curves)}. "
             f"Mean of the steps' losses: {', '.join(means)}.")
 
 
