@@ -312,11 +312,12 @@ fn way_words(ended: &crate::steps::way::Ended) -> String {
 pub fn demo(shown: &crate::steps::demo::Shown, json: bool) -> u8 {
     result(json, shown, || {
         let ended = &shown.ended;
-        let mut lines = match (&ended.promoted, ended.verdict) {
-            (Some(role), _) => vec![format!("PASS: role {role} in models.yaml now uses {}", ended.model)],
-            (None, Some(d)) => vec![format!("{}: {} is not promoted", d.name(), ended.model)],
-            (None, None) => vec![format!("{} is registered, not evaluated", ended.model)],
-        };
+        let verdict = ended.verdict.map(|d| format!("{}: ", d.name())).unwrap_or_default();
+        let mut lines = vec![match (&ended.promoted, ended.verdict) {
+            (Some(role), _) => format!("{verdict}role {role} in models.yaml now uses {}", ended.model),
+            (None, Some(_)) => format!("{verdict}{} is not promoted", ended.model),
+            (None, None) => format!("{} is registered, not evaluated", ended.model),
+        }];
         lines.extend(ended.because.as_ref().map(|w| format!("  why:     {w}")));
         if ended.embedded {
             lines.push("  (embedded server: a self-check, not a proof through Ollama)".to_owned());

@@ -61,7 +61,8 @@ pub struct Ended {
     /// The daemon is the embedded server, which ends with the program.
     pub embedded: bool,
     pub models_yaml: PathBuf,
-    /// None: the way ended before its gate, or there was none.
+    /// Of this run's gate, or of the one on record that has passed this very model. None: the way ended before its gate, or
+    /// there was none.
     pub verdict: Option<Decision>,
     pub promoted: Option<String>,
     /// Why not promoted, when not.
@@ -132,16 +133,25 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     };
     let named_already = crate::config::same_model(&role.model_name, &config.output_model_name);
     if named_already && !fresh {
-        context.report.note(&format!("role {} uses {} already", role.name, role.model_name));
-        ended.promoted = Some(role.name);
-        return Ok(ended);
+        // What has nothing but itself to be compared with is not judged; else a verdict on record is needed.
+        let compared = !crate::config::same_model(way.v1(&role), &config.output_model_name);
+        if !compared || way.has_passed(&context.models_yaml, &role)? {
+            context.report.note(&format!("role {} uses {} already", role.name, role.model_name));
+            ended.verdict = compared.then_some(Decision::Pass);
+            ended.promoted = Some(role.name);
+            return Ok(ended);
+        }
     }
     let outcome = evaluate::judge(context, &way.client, &way.trial(&role))?;
     ended.verdict = Some(outcome.decision);
     ended.summary = Some(outcome.summary.clone());
     promotion::record_gate(context, &role.name, &config.output_model_name, &outcome);
     if !outcome.promotable() {
-        ended.because = Some(outcome.reasons.join("; "));
+        let mut reasons = outcome.reasons;
+        if named_already {
+            reasons.push(format!("the role {} is served by it all the same: models.yaml names it already", role.name));
+        }
+        ended.because = Some(reasons.join("; "));
     } else if named_already {
         ended.promoted = Some(role.name);
     } else if options.until == Step::Promote {

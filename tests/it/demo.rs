@@ -1,5 +1,7 @@
 //! The README's first command, in its quick form, without a daemon: the embedded server, the whole way, exit code 101.
 
+use serde_json::Value;
+
 use crate::daemon;
 use crate::program::Place;
 
@@ -12,15 +14,29 @@ fn the_quick_demo_goes_the_whole_way_and_again() {
     first.says(101, &[]);
     let result = first.json();
     let ended = &result["ended"];
-    assert_eq!((&ended["verdict"], &ended["promoted"]), (&"INCONCLUSIVE".into(), &serde_json::Value::Null));
+    assert_eq!((&ended["verdict"], &ended["promoted"]), (&"INCONCLUSIVE".into(), &Value::Null));
     assert_eq!((&ended["registered"], &ended["embedded"]), (&true.into(), &true.into()));
     let run = ended["run"].as_str().unwrap();
-    let proof: serde_json::Value = serde_json::from_str(&place.read(&format!("{run}/proof.json"))).unwrap();
+    let proof: Value = serde_json::from_str(&place.read(&format!("{run}/proof.json"))).unwrap();
     assert_eq!((&proof["passed"], &proof["kind"]), (&true.into(), &"self-check".into()), "{proof:#}");
     assert!(place.read("tunesmith-demo/configs/models.yaml").contains("demo-assistant:base"));
     // Nothing is done again.
     let again = place.run(&args);
     again.says(101, &["trained already", "exported already", "registered and proved already"]);
+    // A role that names the model already (promoted through another daemon, say) is no verdict: the gate is asked …
+    let roles = "tunesmith-demo/configs/models.yaml";
+    let named = place.read(roles).replace("demo-assistant:base", "demo-assistant:quick");
+    place.write(roles, &named);
+    let plain = ["demo", "--embedded", "--quick", "--base-model", base.to_str().unwrap()];
+    place.run(&plain).says(101, &["INCONCLUSIVE: demo-assistant:quick is not promoted", "served by it all the same"]);
+    // … unless it is on record that this very model has passed it.
+    let registry = place.path("tunesmith-demo/configs/.tunesmith/registry.jsonl");
+    let record = std::fs::read_to_string(&registry).unwrap();
+    let mut passed: Value = serde_json::from_str(record.lines().last().unwrap()).unwrap();
+    assert_eq!(passed["decision"], "INCONCLUSIVE");
+    (passed["decision"], passed["seq"]) = ("PASS".into(), (passed["seq"].as_u64().unwrap() + 1).into());
+    std::fs::write(&registry, format!("{record}{passed}\n")).unwrap();
+    place.run(&plain).says(0, &["uses demo-assistant:quick already", "PASS: role assistant in models.yaml now uses"]);
     // The adapter answers natively.
     let model = format!("{run}/final");
     let answer = place.run(&["query", "turn up the volume", "--model", &model, "--max-tokens", "12"]);

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::{Inputs, Step, Way, ground, inputs, places};
+use crate::config::Role;
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
+use crate::promote;
 use crate::steps::{Context, Failure, Kind, data, delivery, prove};
 use crate::store::{Digest, is_inner, read_nofollow, write_whole};
 
@@ -132,8 +134,19 @@ impl Way<'_> {
         }
     }
 
-    /// A role that is served by the output's name already would get the new model before any gate. Where the daemon has
-    /// no such model (it was removed, or is another daemon), and another to compare with is named, nothing goes live.
+    /// Whether a gate on record has passed the very model that the daemon has under the output's name, against what it is
+    /// compared with.
+    pub(super) fn has_passed(&self, models_yaml: &Path, role: &Role) -> Result<bool, Failure> {
+        let digest = |model: &str| Ok::<_, Failure>(self.client.tag(model)?.map(|tag| tag.digest));
+        let name = self.config.output_model_name.as_str();
+        let (Some(tuned), Some(compared)) = (digest(name)?, digest(self.v1(role))?) else { return Ok(false) };
+        Ok(promote::passed_gate(models_yaml, &role.name, (name, &tuned), &compared)?.is_some())
+    }
+
+    /// Refuses an output's name by which a role is served already: the role would get the new model before any gate. Only
+    /// where the daemon has no such model (it was removed, or this is another daemon), so that the role has no answer there
+    /// now, and another model to compare with is named, the role gets the new one at once; the gate judges it afterwards,
+    /// and where it does not pass, the run says that the role is served by it.
     pub(super) fn refuse_live_name(&self, models_yaml: &Path) -> Result<(), Failure> {
         let name = &self.config.output_model_name;
         let Some(role) = self.served_by.first() else { return Ok(()) };
