@@ -209,7 +209,7 @@ pub enum Command {
 
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
-    /// The folder the demo works in
+    /// The folder the demo works in: one of its own
     #[arg(long, default_value = "tunesmith-demo")]
     pub dir: PathBuf,
     /// Use the embedded server even if a daemon answers

@@ -1,6 +1,6 @@
 //! The demo: the whole way on a real 135M model and the bundled data, in a folder of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::way::{self, Ended};
 use super::{Context, Failure, Kind, promotion, serving};
@@ -8,11 +8,15 @@ use crate::base::{Base, Source};
 use crate::config::{Purpose, Raw, RunConfig};
 use crate::ollama::{Client, OllamaError};
 use crate::serve::Server;
-use crate::store::write_whole;
+use crate::store::{MAX_TEXT, read_nofollow, write_whole};
 
-const TRAIN: &str = include_str!("../../data/demo/train.jsonl");
-const SUITE: &str = include_str!("../../data/demo/suite.jsonl");
-const SYSTEM: &str = include_str!("../../data/demo/system.txt");
+/// What is laid out for the user to read; models.yaml comes after these.
+const LAID_OUT: [(&str, &str); 3] = [
+    ("data/train.jsonl", include_str!("../../data/demo/train.jsonl")),
+    ("configs/suites/assistant.jsonl", include_str!("../../data/demo/suite.jsonl")),
+    ("configs/prompts/system.txt", include_str!("../../data/demo/system.txt")),
+];
+const ROLES: &str = "configs/models.yaml";
 /// Ollama's name of the base, and the shortcut whose package carries it.
 const BASE: &str = "smollm2:135m";
 /// The untuned base under a name of the demo's own, where the daemon does not serve it itself.
@@ -43,12 +47,13 @@ pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure>
     if wishes.quick {
         context.report.note("--quick: a few steps and a few prompts; the verdict will be INCONCLUSIVE (exit 101)");
     }
+    check_dir(&wishes.dir)?;
     let server = daemon_or_embedded(context, wishes)?;
     let client = context.client()?;
     let base = open_base(context, &client, wishes)?;
     let untuned = serving::untuned(context, &client, &base, UNTUNED)?;
-    lay_out(wishes, &untuned)?;
-    context.models_yaml = wishes.dir.join("configs/models.yaml");
+    lay_out(&wishes.dir, &untuned)?;
+    context.models_yaml = wishes.dir.join(ROLES);
     promotion::recover(context)?;
     let config = config(context, wishes, &base)?;
     drop(base);
@@ -114,13 +119,35 @@ fn open_base(context: &mut Context<'_>, client: &Client, wishes: &Wishes) -> Res
     })
 }
 
-/// Data, suite, prompt and roles, laid out for the user to read; models.yaml only when it is not there yet.
-fn lay_out(wishes: &Wishes, untuned: &str) -> Result<(), Failure> {
-    let at = |name: &str| wishes.dir.join(name);
-    write_whole(at("data/train.jsonl"), TRAIN.as_bytes())?;
-    write_whole(at("configs/suites/assistant.jsonl"), SUITE.as_bytes())?;
-    write_whole(at("configs/prompts/system.txt"), SYSTEM.as_bytes())?;
-    let roles = at("configs/models.yaml");
+/// Refuses a folder that has other files by the names of the demo's. The files of another version's demo are such, too: what
+/// was trained on them stays as it is.
+fn check_dir(dir: &Path) -> Result<(), Failure> {
+    let refused = |name: &str, why: &str| {
+        let what = format!("{}: {why}, so the folder is not taken for a demo's", dir.join(name).display());
+        Err(Failure::input(what)
+            .hint("nothing was written; give the demo another folder (--dir), or move this one away"))
+    };
+    let mut missing = false;
+    for (name, text) in LAID_OUT {
+        match read_nofollow(&dir.join(name), MAX_TEXT)? {
+            Some(found) if found != text.as_bytes() => {
+                return refused(name, "it is not the file that this demo writes");
+            }
+            found => missing |= found.is_none(),
+        }
+    }
+    if missing && dir.join(ROLES).exists() {
+        return refused(ROLES, "it is there without the demo's data");
+    }
+    Ok(())
+}
+
+/// Data, suite, prompt and roles; models.yaml, which promotions change, only when it is not there yet.
+fn lay_out(dir: &Path, untuned: &str) -> Result<(), Failure> {
+    for (name, text) in LAID_OUT {
+        write_whole(dir.join(name), text.as_bytes())?;
+    }
+    let roles = dir.join(ROLES);
     if !roles.exists() {
         let text = format!(
             "# The demo's roles. `tunesmith promote` and `rollback` rewrite model_name and nothing else.\n\

@@ -45,6 +45,20 @@ fn the_quick_demo_goes_the_whole_way_and_again() {
 }
 
 #[test]
+fn a_demo_writes_over_no_file_of_the_users() {
+    let names =
+        ["data/train.jsonl", "configs/suites/assistant.jsonl", "configs/prompts/system.txt", "configs/models.yaml"];
+    for name in names {
+        let place = Place::new();
+        place.write(name, "mine\n");
+        place.run(&["demo", "--embedded", "--dir", "."]).says(3, &[name, "nothing was written", "--dir"]);
+        let written: Vec<_> = names.iter().filter(|name| place.path(name).exists()).collect();
+        assert_eq!(written, [&name]);
+        assert!(place.read(name) == "mine\n" && !place.path("store").exists());
+    }
+}
+
+#[test]
 fn a_demo_without_a_base_names_the_ways_to_one() {
     let place = Place::new().with("PATH", "/nowhere");
     place.run(&["demo", "--embedded"]).says(3, &["ollama pull smollm2:135m", "--base-model"]);
