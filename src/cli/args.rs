@@ -188,7 +188,7 @@ pub enum Command {
         /// Port on 127.0.0.1
         #[arg(long, default_value_t = 11500)]
         port: u16,
-        /// Where its models lie, in Ollama's own layout
+        /// Where its models lie, in Ollama's own layout; a store of Ollama is refused
         #[arg(long, default_value = "tunesmith-store")]
         store: PathBuf,
     },

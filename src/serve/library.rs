@@ -105,22 +105,18 @@ pub async fn delete(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<()
     let name = request::name(said)?;
     let _changing = lock(&state.manifests);
     let path = state.manifest(&name);
-    let manifest = std::fs::read_to_string(&path).map_err(|_| Fault::no_model(said))?;
+    let manifest = std::fs::read(&path).map_err(|_| Fault::no_model(said))?;
     std::fs::remove_file(&path).map_err(|_| Fault::no_model(said))?;
     state.remove_blobs_of(&manifest).map_err(Fault::internal)
 }
 
 impl State {
     /// Removes the blobs of a deleted manifest that no other names, as Ollama does it; others stay, and so does what a client
-    /// uploaded a short time ago, since it may be about to create a model of it.
-    fn remove_blobs_of(&self, manifest: &str) -> std::io::Result<()> {
-        let mut used = String::new();
-        for name in stored_names(&self.store).map_err(std::io::Error::other)? {
-            if let Ok(parsed) = request::name(&name) {
-                used.push_str(&std::fs::read_to_string(self.manifest(&parsed)).unwrap_or_default());
-            }
-        }
-        let parsed: Value = serde_json::from_str(manifest).unwrap_or_default();
+    /// uploaded a short time ago, since it may be about to create a model of it. Where another manifest can't be read, it may
+    /// name any: all stay.
+    fn remove_blobs_of(&self, manifest: &[u8]) -> std::io::Result<()> {
+        let Some(used) = self.manifests_text() else { return Ok(()) };
+        let parsed: Value = serde_json::from_slice(manifest).unwrap_or_default();
         let layers = parsed["layers"].as_array().into_iter().flatten().chain([&parsed["config"]]);
         for digest in layers.filter_map(|layer| layer["digest"].as_str()?.parse::<Digest>().ok()) {
             if used.contains(&digest.hex()) || self.was_uploaded(digest) {
@@ -132,6 +128,23 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// The text of every manifest; None where one of them can't be read.
+    fn manifests_text(&self) -> Option<String> {
+        let mut all = String::new();
+        for path in shelf::manifests(&self.store).ok()? {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    serde_json::from_str::<serde_json::Map<String, Value>>(&text).ok()?;
+                    all.push_str(&text);
+                }
+                // Another server of this store deletes, too.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(_) => return None,
+            }
+        }
+        Some(all)
     }
 
     /// Notes that a client has this blob here.

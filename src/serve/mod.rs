@@ -45,6 +45,8 @@ pub enum ServeError {
     NotLoopback(SocketAddr),
     #[error("the embedded server can't start: {0}")]
     Start(std::io::Error),
+    #[error("{}: not all of its models are this server's, so it is a store of Ollama, whose files belong to its daemon; give another folder", .0.display())]
+    NotOurs(PathBuf),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
 }
@@ -86,7 +88,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// `store` in Ollama's layout; port 0 = any free one.
+    /// `store` in Ollama's layout, but not one of Ollama's own; port 0 = any free one.
     pub fn start(store: &Path, address: SocketAddr) -> Result<Self, ServeError> {
         Self::start_within(store, address, Limits::default())
     }
@@ -96,6 +98,7 @@ impl Server {
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address));
         }
+        shelf::claim(store)?;
         for folder in ["blobs", "manifests"] {
             let path = store.join(folder);
             crate::store::create_folder(&path)?;

@@ -1,15 +1,64 @@
 //! The store's writing side, in Ollama's layout; reading is `crate::ollama::resolve`.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::State;
 use super::reply::Fault;
+use super::{ServeError, State};
 use crate::gguf::{GgmlType, Gguf};
 use crate::ollama::wire::Details;
 use crate::ollama::{ModelName, StoredModel, resolve};
-use crate::store::{Digest, write_whole};
+use crate::store::{Digest, MAX_TEXT, StoreError, check_inside, read_regular, write_whole};
+
+/// The file that marks a store as this server's, and what it says to whoever finds it.
+const MARK: &str = "tunesmith-store";
+const MARKED: &str = "Models of tunesmith's embedded server, which removes the files of deleted ones.\n";
+
+/// Marks a store as this server's. Refuses one without a mark that has a model of somebody else's: that is Ollama's.
+pub fn claim(store: &Path) -> Result<(), ServeError> {
+    check_inside(store)?;
+    let mark = store.join(MARK);
+    if mark.is_file() {
+        return Ok(());
+    }
+    if !manifests(store)?.iter().all(|manifest| is_own(store, manifest)) {
+        return Err(ServeError::NotOurs(store.to_path_buf()));
+    }
+    Ok(write_whole(mark, MARKED.as_bytes())?)
+}
+
+/// Whether this server wrote a manifest (earlier versions marked no store): the config that it registers lists no layers
+/// by `diff_ids`, Ollama's lists every one or has no such key.
+fn is_own(store: &Path, manifest: &Path) -> bool {
+    let json =
+        |path: &Path| -> Option<Value> { serde_json::from_slice(&read_regular("reading", path, MAX_TEXT).ok()?).ok() };
+    let config = || -> Option<Value> {
+        let digest: Digest = json(manifest)?["config"]["digest"].as_str()?.parse().ok()?;
+        json(&store.join("blobs").join(digest.blob_name()))
+    };
+    config().is_some_and(|config| config["model_format"] == "gguf" && config["rootfs"]["diff_ids"] == json!([]))
+}
+
+/// Every manifest of a store, whatever it is named (`host/namespace/model/tag`).
+pub fn manifests(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = vec![store.join("manifests")];
+    for _ in 0..4 {
+        let mut below = Vec::new();
+        for folder in found {
+            match std::fs::read_dir(&folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
+                Ok(entries) => below.extend(entries.iter().map(|entry| entry.path())),
+                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+                Err(e) => return Err(StoreError::new("reading folder", &folder, e)),
+            }
+        }
+        found = below;
+    }
+    // A name begins with no dot: that is a file being written.
+    found.retain(|path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".")));
+    Ok(found)
+}
 
 impl State {
     pub fn blob(&self, digest: Digest) -> PathBuf {

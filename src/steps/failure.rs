@@ -234,7 +234,11 @@ failures! {
         _ => Kind::Input,
     };
     crate::ops::OpsError => |_| Kind::Input;
-    crate::serve::ServeError => |_| Kind::Error;
+    crate::serve::ServeError => |e| match e {
+        crate::serve::ServeError::NotOurs(_) => Kind::Input,
+        crate::serve::ServeError::Store(s) => of_store(s),
+        _ => Kind::Error,
+    };
     crate::batch::BatchError => |_| Kind::Input;
     crate::config::ConfigError => |_| Kind::Input;
     crate::dataset::DatasetError => |_| Kind::Input;

@@ -248,6 +248,68 @@ fn a_deleted_models_own_blobs_go() {
     place.answers();
 }
 
+/// What it names is not known.
+#[test]
+fn a_manifest_that_cannot_be_read_keeps_every_blob() {
+    let place = Place::new(Limits::default());
+    let store = place.dir.path().join("store");
+    let count = || std::fs::read_dir(store.join("blobs")).unwrap().count();
+    let before = count();
+    let create = Create { model: "y".into(), from: Some("m".into()), system: Some("S".into()), ..Create::default() };
+    let create_and_delete = || {
+        place.client().create(&create, &mut |_| {}).unwrap();
+        place.client().delete("y").unwrap();
+    };
+    // (The last is a name that this server can't be asked for.)
+    let [torn, unnamed] = ["torn/latest", "torn/x-cloud"].map(|name| {
+        let path = store.join("manifests/registry.ollama.ai/library").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    });
+    for (path, text) in [(&torn, &b"\xff"[..]), (&torn, b"{\"layers\": ["), (&torn, b""), (&unnamed, b"{")] {
+        std::fs::write(path, text).unwrap();
+        create_and_delete();
+        assert_eq!(count(), before + 1, "{text:?}");
+        std::fs::remove_file(path).unwrap();
+        create_and_delete();
+        assert_eq!(count(), before, "{text:?}");
+    }
+    place.answers();
+}
+
+#[test]
+fn a_store_of_ollama_is_refused_and_one_of_an_earlier_version_is_not() {
+    let Place { dir, server, .. } = Place::new(Limits::default());
+    drop(server);
+    let store = dir.path().join("store");
+    let start = || Server::start(&store, ([127, 0, 0, 1], 0).into());
+    let mark = store.join("tunesmith-store");
+    // Earlier versions set no mark.
+    std::fs::remove_file(&mark).unwrap();
+    drop(start().unwrap());
+    assert!(mark.is_file());
+    // As Ollama writes them: with the layers' digests, or (newer) without that key; what can't be read may be Ollama's, too.
+    let theirs = store.join("manifests/registry.ollama.ai/library/theirs/latest");
+    std::fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    let manifest = |config: &Json| {
+        let text = config.to_string();
+        let digest = Digest::of_bytes(text.as_bytes());
+        std::fs::write(store.join("blobs").join(digest.blob_name()), text).unwrap();
+        json!({"schemaVersion": 2, "config": {"digest": digest.to_string()}, "layers": []}).to_string()
+    };
+    let listed = json!({"model_format": "gguf", "rootfs": {"type": "layers", "diff_ids": ["sha256:0"]}});
+    for text in [manifest(&listed), manifest(&json!({"model_format": "gguf"})), "{".to_owned()] {
+        std::fs::write(&theirs, text).unwrap();
+        drop(start().unwrap());
+        std::fs::remove_file(&mark).unwrap();
+        let said = start().unwrap_err().to_string();
+        assert!(said.contains("store of Ollama") && !mark.exists(), "{said}");
+        let serve = ["serve", "--port", "0", "--store", store.to_str().unwrap()];
+        crate::program::Place::new().run(&serve).says(3, &["store of Ollama", "another folder"]);
+        std::fs::write(&mark, "").unwrap();
+    }
+}
+
 /// Each answer, log-probabilities and all, is the same in company as alone, and in whatever order they come.
 #[test]
 fn answers_do_not_depend_on_what_is_asked_beside_them() {
