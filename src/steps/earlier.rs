@@ -56,6 +56,16 @@ pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(
     Ok(())
 }
 
+/// Refuses an output that `train` wrote: a run puts a copy of its adapter into `final/`, and the metrics, the manifest and
+/// the checkpoints beside it would be of another training.
+pub fn refuse_training(output: &Path) -> Result<(), Failure> {
+    if !output.join(train::METRICS).exists() {
+        return Ok(());
+    }
+    let what = format!("{} holds a training of its own, whose final/ this run would replace", output.display());
+    Err(Failure::input(what).hint("nothing was done yet: give another --output, or move that training away"))
+}
+
 fn named(checkpoints: &[PathBuf]) -> String {
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match checkpoints {
@@ -89,6 +99,18 @@ mod tests {
     fn warned(output: &Path, start: Start) -> Result<Vec<String>, Failure> {
         let (checked, warnings) = told(|context| check(context, output, start));
         checked.map(|()| warnings)
+    }
+
+    #[test]
+    fn a_run_does_not_replace_what_train_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        refuse_training(dir.path()).unwrap();
+        // What an earlier run put there is replaced.
+        std::fs::create_dir(dir.path().join("final")).unwrap();
+        refuse_training(dir.path()).unwrap();
+        std::fs::write(dir.path().join("metrics.jsonl"), "").unwrap();
+        let e = refuse_training(dir.path()).unwrap_err();
+        assert!(e.kind == Kind::Input && e.to_string().contains("another --output"), "{e}");
     }
 
     #[test]

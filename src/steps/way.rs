@@ -7,7 +7,7 @@ mod registered;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::evaluate::{self, Trial};
 use super::training::TrainingSet;
@@ -18,7 +18,11 @@ use crate::dataset::Record;
 use crate::eval::Decision;
 use crate::lora::{Adapter, Hf};
 use crate::ollama::Client;
-use crate::store::{Digest, OpenFor, RunDir, WholeFile, check_read_inside, open_nofollow, write_whole};
+use crate::store::{
+    Digest, Lock, LockWait, OpenFor, RunDir, StoreError, WholeFile, check_read_inside, create_folder, open_nofollow,
+    write_whole,
+};
+use crate::train;
 pub use ground::{find_role, records};
 pub use registered::Registered;
 
@@ -165,10 +169,9 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
 impl Way<'_> {
     fn train(&mut self, context: &mut Context<'_>) -> Result<Adapter<Hf>, Failure> {
         let folder = self.run.path("final");
-        let for_people = self.config.output.join("final");
         if self.run.done("train", &self.inputs)? {
             context.report.note("trained already: nothing of it changed");
-            copy_for_people(&folder, &for_people)?;
+            copy_for_people(&folder, &self.config.output)?;
             return Ok(Adapter::load(&folder, self.base.weights.config())?);
         }
         let started = Instant::now();
@@ -188,7 +191,7 @@ impl Way<'_> {
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("train.json"), &text)?;
         self.run.record("train", self.inputs.clone(), &training::OUTPUTS, started.elapsed())?;
-        copy_for_people(&folder, &for_people)?;
+        copy_for_people(&folder, &self.config.output)?;
         Ok(adapter)
     }
 
@@ -292,18 +295,27 @@ fn inputs(pairs: &[(&str, String)]) -> Inputs {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()
 }
 
-/// `output/**/final`, for old habits. The run's folder may be a stranger's, whose links are not followed.
-fn copy_for_people(from: &Path, to: &Path) -> Result<(), Failure> {
-    let fault = |e| crate::store::StoreError::new("reading", from, e);
+/// `final/` of the output, whole, for old habits. The run's folder may be a stranger's, whose links are not followed.
+fn copy_for_people(from: &Path, output: &Path) -> Result<(), Failure> {
+    /// For another run that puts its adapter there; a training takes longer.
+    const MAX_WAIT: Duration = Duration::from_secs(10);
+    let fault = |e| StoreError::new("reading", from, e);
     check_read_inside(from)?;
+    create_folder(output)?;
+    // The lock of a training follows no link; one that stays in the project is followed here.
+    let output = std::fs::canonicalize(output).map_err(|e| StoreError::new("finding", output, e))?;
+    let mut wait = LockWait { limit: MAX_WAIT, ..LockWait::none() };
+    let _lock = Lock::acquire_within(output.join(".lock"), &mut wait)?;
+    train::sweep(&output)?;
+    let whole = train::WholeFolder::create(&output.join("final"))?;
     for entry in std::fs::read_dir(from).map_err(fault)? {
         let entry = entry.map_err(fault)?;
         if entry.file_type().map_err(fault)?.is_file() {
             let mut file = open_nofollow(&entry.path(), OpenFor::Read)?;
-            let mut copy = WholeFile::create(to.join(entry.file_name()))?;
+            let mut copy = WholeFile::create(whole.path().join(entry.file_name()))?;
             std::io::copy(&mut file, &mut copy).map_err(fault)?;
             copy.finish()?;
         }
     }
-    Ok(())
+    Ok(whole.finish()?)
 }

@@ -271,26 +271,26 @@ pub(super) fn clear(output: &Path) -> Result<(), TrainError> {
     steps_in(output)?.into_iter().try_for_each(|step| retention::remove(output, step))
 }
 
-/// A folder being filled beside its final name.
+/// A folder being filled beside its final name. Whoever fills one holds the lock of the folder that it lies in.
 #[derive(Debug)]
-pub(super) struct WholeFolder {
+pub struct WholeFolder {
     work: TempFolder,
     target: PathBuf,
 }
 
 impl WholeFolder {
-    pub(super) fn create(target: &Path) -> Result<Self, TrainError> {
+    pub fn create(target: &Path) -> Result<Self, TrainError> {
         let parent = target.parent().unwrap_or(Path::new("."));
         let work = TempFolder::create_in(parent)?;
         Ok(Self { work, target: target.to_path_buf() })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.work.path()
     }
 
     /// To its name, in place of what is there.
-    pub(super) fn finish(self) -> Result<(), TrainError> {
+    pub fn finish(self) -> Result<(), TrainError> {
         let Self { work, target } = self;
         let fault = |e| StoreError::new("writing", &target, e);
         if target.exists() {

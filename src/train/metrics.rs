@@ -12,6 +12,8 @@ use crate::store::{OpenFor, StoreError, open_nofollow, read_nofollow, write_whol
 
 /// A line a step: a million steps are some hundred MiB.
 const MAX_BYTES: u64 = 1 << 30;
+/// The name that every training writes it by in its output, from its first step on.
+pub const METRICS: &str = "metrics.jsonl";
 
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -23,7 +25,7 @@ impl Metrics {
     /// Keeps the whole lines up to `step` of an earlier part of the run (none for 0), of that step's evaluation where it
     /// was `evaluated`: what stands after them, a torn last line too, is done again.
     pub(super) fn open(output: &Path, (step, evaluated): (u64, bool)) -> Result<Self, TrainError> {
-        let path = output.join("metrics.jsonl");
+        let path = output.join(METRICS);
         let kept = match step {
             0 => String::new(),
             _ => kept(&read_nofollow(&path, MAX_BYTES)?.unwrap_or_default(), step, evaluated),
@@ -43,7 +45,7 @@ impl Metrics {
 
 /// Whether the last training that wrote `metrics.jsonl` in `output` came to its end: then its summary is the last line.
 pub(super) fn finished(output: &Path) -> bool {
-    let text = read_nofollow(&output.join("metrics.jsonl"), MAX_BYTES).ok().flatten().unwrap_or_default();
+    let text = read_nofollow(&output.join(METRICS), MAX_BYTES).ok().flatten().unwrap_or_default();
     let last = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     serde_json::from_slice::<Value>(last).is_ok_and(|line| line.get("duration_seconds").is_some())
 }

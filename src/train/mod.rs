@@ -19,7 +19,8 @@ mod trainer;
 mod trial;
 mod watch;
 
-pub use checkpoint::{Left, folder as checkpoint_folder, left};
+pub use checkpoint::{Left, WholeFolder, folder as checkpoint_folder, left};
+pub use metrics::METRICS;
 pub use retention::{Interrupted, interrupted, sweep};
 pub use schedule::steps;
 pub use trial::{Course, Trial, Tried, largest, seconds};

@@ -80,6 +80,28 @@ fn a_project_in_order_trains() {
     assert!(trained(&place) && place.path("Modelfiles/x-v2.Modelfile").is_file());
 }
 
+/// Both write to `output/<name>` where nothing else is said.
+#[test]
+fn a_run_leaves_alone_what_train_made() {
+    let server = TinyServer::with_models(&["x:v1"]);
+    let place = project(&server);
+    place.run(&["train", "--config", "configs/training_config.json"]).says(0, &[]);
+    let adapter = |output: &str| std::fs::read(place.path(output).join("final/adapter_model.safetensors")).unwrap();
+    let trained_alone = adapter("output/x-v2");
+    refused(&place, "output/x-v2 holds a training of its own");
+    // Until a step that writes nothing there, it goes on.
+    place.run(&["run", "configs/training_config.json", "--until", "data"]).says(0, &[]);
+    let elsewhere =
+        ["run", "configs/training_config.json", "--until", "train", "--output", "output/run", "--seed", "7"];
+    place.run(&elsewhere).says(0, &[]);
+    assert!(adapter("output/x-v2") == trained_alone && adapter("output/run") != trained_alone);
+    // The copy of an earlier run is replaced as a whole.
+    place.write("output/run/final/of-another.json", "{}");
+    place.run(&elsewhere).says(0, &["trained already"]);
+    assert!(!place.path("output/run/final/of-another.json").exists());
+    assert_eq!(crate::program::unfinished(&place.path("")), [""; 0]);
+}
+
 #[test]
 fn an_output_that_cannot_be_written_is_said_before_anything_is_asked() {
     let server = TinyServer::with_models(&["x:v1", "x:v2"]);

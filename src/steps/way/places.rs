@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Options, Step};
 use crate::config::{Role, RunConfig};
 use crate::promote;
-use crate::steps::{Context, Failure, delivery};
+use crate::steps::{Context, Failure, delivery, earlier};
 use crate::store::{check_cache_writable, check_writable};
 
 /// `Modelfiles/` beside the runs: in the user's folder, the demo's in its own.
@@ -30,6 +30,9 @@ pub(super) fn check(
     }
     for folder in folders {
         check_writable(&folder).map_err(|e| Failure::from(e).hint(hint))?;
+    }
+    if options.until >= Step::Train {
+        earlier::refuse_training(&config.output)?;
     }
     if options.until > Step::Register {
         let cache = delivery::lock_folder(context);
