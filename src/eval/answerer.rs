@@ -60,11 +60,11 @@ impl Reply {
 pub trait Answerer {
     /// Loads the model, its time dropped. An `Err` where it gives no answer: what can't load must not count as a model
     /// that answers badly.
-    fn warm_up(&mut self, model: &str) -> Result<(), Cause>;
-    fn ask(&mut self, question: &Question) -> Result<Reply, Cause>;
+    fn warm_up(&self, model: &str) -> Result<(), Cause>;
+    fn ask(&self, question: &Question) -> Result<Reply, Cause>;
     /// Asks several questions. Calls `on` with the index of the question and its reply, in the order in which the replies
     /// arrive; once it returns false, no further question is sent. The default asks one after the other.
-    fn ask_many(&mut self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
+    fn ask_many(&self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
         for (index, question) in questions.iter().enumerate() {
             let reply = self.ask(question);
             if !on(index, reply) {
@@ -73,9 +73,10 @@ pub trait Answerer {
         }
     }
     /// The system text the model is served with, where we have to say it; None: it has none, or the daemon says it.
-    fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause>;
-    /// What the model is now (its manifest's digest): part of a kept answer's key, and read again after the arm.
-    fn digest(&mut self, model: &str) -> Result<String, Cause>;
+    fn served_system(&self, model: &str) -> Result<Option<String>, Cause>;
+    /// What the model is now (its manifest's digest): part of a kept answer's key, and read again before an answer is kept,
+    /// so that it has to be known after an interruption, too.
+    fn digest(&self, model: &str) -> Result<String, Cause>;
     /// Everything else that an answer depends on: the request as it is sent, but for the model's name, and the daemon's
     /// version.
     fn request(&self, question: &Question) -> Result<String, Cause>;

@@ -1,9 +1,11 @@
 //! Every prompt asked of both models: one arm, then the other, each warmed up; progress as events.
 
+use std::time::{Duration, Instant};
+
 use crate::chat::{Message, Role};
 use crate::store::{Digest, Interrupt};
 
-use super::answerer::{Answerer, Question, Reply};
+use super::answerer::{Answered, Answerer, Question, Reply};
 use super::cache::AnswerCache;
 use super::fault::EvalError;
 use super::suite::{Case, Suite};
@@ -114,26 +116,36 @@ struct Planned {
     key: Digest,
 }
 
-/// Arm by arm. Interrupted, it has kept every answer.
+/// Arm by arm. Interrupted, it has kept every answer, unless the model was replaced since.
 pub fn ask_all(
     asking: &Asking<'_>,
-    answerer: &mut dyn Answerer,
+    answerer: &dyn Answerer,
     cache: &mut AnswerCache,
     on_event: &mut dyn FnMut(&Event<'_>),
 ) -> Result<Asked, EvalError> {
     let mut answers: Vec<Vec<CaseAnswers>> =
         asking.benches.iter().map(|b| vec![CaseAnswers::default(); b.suite.cases.len()]).collect();
     let [mut base_digest, mut tuned_digest] = [String::new(), String::new()];
-    let mut inquiry = Inquiry { interrupt: asking.interrupt, answerer, cache, answered: 0 };
+    let mut answered = 0;
     for arm in Arm::BOTH {
         let model = if arm == Arm::Base { asking.base_model } else { asking.tuned_model };
-        let before = inquiry.digest(model)?;
-        inquiry.cache.select(&before)?;
-        let planned = inquiry.plan(asking, model)?;
+        let digest = answerer.digest(model).map_err(|source| stopped(model, source))?;
+        cache.select(&digest)?;
+        let mut inquiry = Inquiry {
+            interrupt: asking.interrupt,
+            answerer,
+            cache: &mut *cache,
+            model,
+            digest,
+            held: Vec::new(),
+            looked: Instant::now(),
+            answered,
+        };
+        let planned = inquiry.plan(asking)?;
         let kept = planned.iter().filter(|p| inquiry.cache.get(&p.key).is_some()).count();
         on_event(&Event::ArmStarted { arm, model, questions: planned.len(), kept });
         if kept < planned.len() {
-            inquiry.answerer.warm_up(model).map_err(|source| stopped(model, source))?;
+            answerer.warm_up(model).map_err(|source| stopped(model, source))?;
         }
         inquiry.answer(&planned, &mut |index, reply, was_kept| {
             let p = &planned[index];
@@ -151,11 +163,10 @@ pub fn ask_all(
             let answers = &mut answers[p.bench][p.case];
             if arm == Arm::Base { answers.base.push(reply) } else { answers.tuned.push(reply) }
         })?;
-        let after = inquiry.digest(model)?;
-        if after != before {
-            return Err(EvalError::ModelChanged { model: model.to_owned(), before, after });
-        }
-        *(if arm == Arm::Base { &mut base_digest } else { &mut tuned_digest }) = after;
+        // Of an arm whose answers were all kept before, too.
+        inquiry.keep()?;
+        answered = inquiry.answered;
+        *(if arm == Arm::Base { &mut base_digest } else { &mut tuned_digest }) = inquiry.digest;
         on_event(&Event::ArmDone { arm });
     }
     Ok(Asked { answers, base_digest, tuned_digest })
@@ -183,22 +194,47 @@ impl InOrder<'_> {
     }
 }
 
-/// Who is asked, and what is known already.
+/// How often it is looked whether a model is still the one whose answers are kept, at least.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// One arm: who is asked, and what is known already.
 struct Inquiry<'a> {
     interrupt: &'a Interrupt,
-    answerer: &'a mut dyn Answerer,
+    answerer: &'a dyn Answerer,
     cache: &'a mut AnswerCache,
+    model: &'a str,
+    /// Of the model, before it was asked.
+    digest: String,
+    /// New answers, not kept before the model is known to be still the same.
+    held: Vec<(Digest, Answered)>,
+    looked: Instant,
     /// Answers of this evaluation that are kept now.
     answered: usize,
 }
 
 impl Inquiry<'_> {
-    fn digest(&mut self, model: &str) -> Result<String, EvalError> {
-        self.answerer.digest(model).map_err(|source| stopped(model, source))
+    fn hold(&mut self, key: Digest, answer: &Answered) -> Result<(), EvalError> {
+        self.held.push((key, answer.clone()));
+        if self.looked.elapsed() < LOOK_EVERY { Ok(()) } else { self.keep() }
     }
 
-    /// Calls `each` with every planned question's index, its reply and whether it was kept, in the order of the plan. A new
-    /// answer is kept first.
+    /// Keeps what is held; forgets it where the model was replaced since: it may have given any of it.
+    fn keep(&mut self) -> Result<(), EvalError> {
+        let held = std::mem::take(&mut self.held);
+        let after = self.answerer.digest(self.model).map_err(|source| stopped(self.model, source))?;
+        if after != self.digest {
+            let (model, before) = (self.model.to_owned(), self.digest.clone());
+            return Err(EvalError::ModelChanged { model, before, after });
+        }
+        self.looked = Instant::now();
+        for (key, answer) in held {
+            self.cache.put(key, &answer)?;
+            self.answered += 1;
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with every planned question's index, its reply and whether it was kept, in the order of the plan.
     fn answer(&mut self, planned: &[Planned], each: &mut dyn FnMut(usize, Reply, bool)) -> Result<(), EvalError> {
         let kept = |p: &Planned| self.cache.get(&p.key).map(|answer| (Reply::Answer(answer.clone()), true));
         let mut replies = InOrder { waiting: planned.iter().map(kept).collect(), next: 0, each };
@@ -220,53 +256,58 @@ impl Inquiry<'_> {
         last: bool,
         replies: &mut InOrder<'_>,
     ) -> Result<Vec<usize>, EvalError> {
-        let (mut failed, mut asked, mut fault) = (Vec::new(), 0, None);
-        let Some(first) = open.first() else { return Ok(failed) };
-        let model = &planned[*first].question.model;
-        let (interrupt, cache, answered) = (self.interrupt, &mut *self.cache, &mut self.answered);
+        let (mut failed, mut asked, mut interrupted, mut fault) = (Vec::new(), 0, false, None);
+        if open.is_empty() {
+            return Ok(failed);
+        }
+        let (answerer, interrupt, model) = (self.answerer, self.interrupt, self.model);
         if interrupt.raised() {
-            return Err(EvalError::Interrupted { answers: *answered });
+            return Err(EvalError::Interrupted { answers: self.answered });
         }
         let questions: Vec<&Question> = open.iter().map(|&i| &planned[i].question).collect();
-        self.answerer.ask_many(&questions, &mut |at, reply| {
+        answerer.ask_many(&questions, &mut |at, reply| {
             asked += 1;
             let taken = match reply {
-                Err(_) if interrupt.raised() => Err(EvalError::Interrupted { answers: *answered }),
+                Err(_) if interrupt.raised() => {
+                    interrupted = true;
+                    Ok(())
+                }
                 Err(source) => Err(stopped(model, source)),
                 Ok(reply) if reply.is_failure() && !last => {
                     failed.push(open[at]);
                     Ok(())
                 }
                 Ok(reply) => {
-                    let put = match &reply {
-                        Reply::Answer(answer) if !reply.is_failure() => {
-                            *answered += 1;
-                            cache.put(planned[open[at]].key, answer).map_err(EvalError::from)
-                        }
+                    let held = match &reply {
+                        Reply::Answer(answer) if !reply.is_failure() => self.hold(planned[open[at]].key, answer),
                         _ => Ok(()),
                     };
                     replies.take(open[at], reply);
-                    put
+                    held
                 }
             };
             if let Err(e) = taken {
                 fault.get_or_insert(e);
-            } else if asked < questions.len() && interrupt.raised() {
-                fault.get_or_insert(EvalError::Interrupted { answers: *answered });
             }
-            fault.is_none()
+            interrupted |= asked < questions.len() && interrupt.raised();
+            fault.is_none() && !interrupted
         });
+        // What came before a fault or an interruption, too.
+        let kept = self.keep();
         match fault {
             Some(fault) => Err(fault),
+            None if interrupted => Err(EvalError::Interrupted { answers: self.answered }),
             None if asked < questions.len() => Err(stopped(model, "not every question was answered".into())),
             None => {
+                kept?;
                 failed.sort_unstable();
                 Ok(failed)
             }
         }
     }
 
-    fn plan(&mut self, asking: &Asking<'_>, model: &str) -> Result<Vec<Planned>, EvalError> {
+    fn plan(&mut self, asking: &Asking<'_>) -> Result<Vec<Planned>, EvalError> {
+        let model = self.model;
         let served = if asking.benches.iter().any(|b| b.system == SystemTurn::Served) {
             self.answerer.served_system(model).map_err(|source| stopped(model, source))?
         } else {
@@ -305,17 +346,17 @@ fn stopped(model: &str, source: Box<dyn std::error::Error + Send + Sync>) -> Eva
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
     use std::path::Path;
 
     use super::*;
-    use crate::eval::Answered;
 
     type Cause = Box<dyn std::error::Error + Send + Sync>;
 
     /// Answers `<model>: <prompt>`; raises the interrupt or changes the model after so many questions.
     struct Table {
-        asked: Vec<String>,
-        failures: usize,
+        asked: RefCell<Vec<String>>,
+        failures: Cell<usize>,
         interrupt: Interrupt,
         stop_after: usize,
         /// What its models' digests end in, or how it behaves.
@@ -324,17 +365,17 @@ mod tests {
     }
 
     impl Answerer for Table {
-        fn warm_up(&mut self, model: &str) -> Result<(), Cause> {
+        fn warm_up(&self, model: &str) -> Result<(), Cause> {
             if self.digest == "too big" && model == "v1" {
                 return Err("out of memory".into());
             }
-            self.asked.push(format!("{model} loaded"));
+            self.asked.borrow_mut().push(format!("{model} loaded"));
             Ok(())
         }
-        fn ask(&mut self, q: &Question) -> Result<Reply, Cause> {
+        fn ask(&self, q: &Question) -> Result<Reply, Cause> {
             let prompt = &q.messages[q.messages.len() - 1].content;
             if prompt == "fails" && self.digest != "answers" {
-                self.failures += 1;
+                self.failures.set(self.failures.get() + 1);
                 return Ok(match self.digest.as_str() {
                     "torn" => Reply::Answer(Answered { text: "half".into(), ..Answered::default() }),
                     _ => Reply::Failed("500".into()),
@@ -342,28 +383,30 @@ mod tests {
             }
             let system: Vec<&str> =
                 q.messages.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str()).collect();
-            self.asked.push(format!("{} [{}] {prompt}", q.model, system.join(" ")));
-            if self.asked.len() == self.stop_after {
+            self.asked.borrow_mut().push(format!("{} [{}] {prompt}", q.model, system.join(" ")));
+            if self.asked.borrow().len() == self.stop_after {
                 self.interrupt.raise();
             }
             Ok(Reply::Answer(Answered { text: format!("{}: {prompt}", q.model), done: true, ..Answered::default() }))
         }
-        fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause> {
+        fn served_system(&self, model: &str) -> Result<Option<String>, Cause> {
             Ok((model == "v2").then(|| "of v2".to_owned()))
         }
-        fn digest(&mut self, model: &str) -> Result<String, Cause> {
-            if self.digest == "moves" {
-                self.asked.push(String::new());
-                return Ok(self.asked.len().to_string());
+        fn digest(&self, model: &str) -> Result<String, Cause> {
+            let asked = self.asked.borrow().len();
+            match self.digest.as_str() {
+                // As it was, until its first answer.
+                "replaced" if asked > 1 => Ok(format!("{model} replaced")),
+                "replaced" => Ok(model.to_owned()),
+                suffix => Ok(format!("{model}{suffix}")),
             }
-            Ok(format!("{model}{}", self.digest))
         }
         fn request(&self, q: &Question) -> Result<String, Cause> {
             Ok(format!("t0 {:?} {}", q.messages, q.seed))
         }
     }
 
-    fn run(table: &mut Table, folder: &Path, system: SystemTurn) -> Result<Asked, EvalError> {
+    fn run(table: &Table, folder: &Path, system: SystemTurn) -> Result<Asked, EvalError> {
         let text = "{\"prompt\": \"one\", \"expected\": \"1\"}\n{\"prompt\": \"fails\", \"expected\": \"1\"}\n\
                     {\"messages\": [{\"role\":\"system\",\"content\":\"own\"},{\"role\":\"user\",\"content\":\"two\"}], \"expected\": \"1\"}";
         let benches = [Bench { suite: Suite::parse(text, "s").unwrap(), system, max_tokens: None, plain: false }];
@@ -375,7 +418,8 @@ mod tests {
 
     fn table(stop_after: usize, digest: &str) -> Table {
         let interrupt = Interrupt::default();
-        Table { asked: vec![], failures: 0, interrupt, stop_after, digest: digest.into(), candidate: "v2" }
+        let (asked, failures) = (RefCell::default(), Cell::new(0));
+        Table { asked, failures, interrupt, stop_after, digest: digest.into(), candidate: "v2" }
     }
 
     fn text() -> SystemTurn {
@@ -386,31 +430,30 @@ mod tests {
     fn arm_by_arm_and_what_is_kept_is_not_asked_again() {
         let dir = tempfile::tempdir().unwrap();
         // Warm-up, one, two of v1; interrupted before v2's first question.
-        let mut first = table(3, "");
-        let e = run(&mut first, dir.path(), text()).unwrap_err();
+        let e = run(&table(3, ""), dir.path(), text()).unwrap_err();
         assert!(matches!(e, EvalError::Interrupted { answers: 2 }), "{e}");
-        let mut second = table(0, "");
-        let all = run(&mut second, dir.path(), text()).unwrap();
+        let second = table(0, "");
+        let all = run(&second, dir.path(), text()).unwrap();
         // v1: the failed one alone is asked again (after a warm-up); v2: all.
-        assert_eq!(second.asked, ["v1 loaded", "v2 loaded", "v2 [sys] one", "v2 [own] two"]);
+        assert_eq!(*second.asked.borrow(), ["v1 loaded", "v2 loaded", "v2 [sys] one", "v2 [own] two"]);
         assert_eq!(all.answers[0][0].tuned[0].text(), "v2: one");
         assert_eq!(all.answers[0][1].base[0], Reply::Failed("500".into()));
         assert_eq!((all.base_digest.as_str(), all.tuned_digest.as_str()), ("v1", "v2"));
         // A failure is tried twice, in each arm.
-        assert_eq!(second.failures, 4);
+        assert_eq!(second.failures.get(), 4);
         // Other weights under the name: everything is asked again.
-        let mut third = table(0, "other");
-        run(&mut third, dir.path(), text()).unwrap();
-        assert_eq!(third.asked.len(), 6);
+        let third = table(0, "other");
+        run(&third, dir.path(), text()).unwrap();
+        assert_eq!(third.asked.borrow().len(), 6);
     }
 
     #[test]
     fn a_second_candidate_of_the_same_base_asks_only_v2() {
         let dir = tempfile::tempdir().unwrap();
         let ask = |candidate, fails: &'static str| {
-            let mut table = Table { candidate, ..table(0, fails) };
-            run(&mut table, dir.path(), text()).unwrap();
-            table.asked
+            let table = Table { candidate, ..table(0, fails) };
+            run(&table, dir.path(), text()).unwrap();
+            table.asked.into_inner()
         };
         assert_eq!(ask("v2", "answers").len(), 8);
         assert_eq!(ask("v3", "answers"), ["v3 loaded", "v3 [sys] one", "v3 [sys] fails", "v3 [own] two"]);
@@ -421,23 +464,24 @@ mod tests {
     #[test]
     fn a_stream_that_ends_without_done_is_asked_again_and_not_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let mut torn = table(0, "torn");
-        let all = run(&mut torn, dir.path(), text()).unwrap();
-        assert_eq!(torn.failures, 4);
+        let torn = table(0, "torn");
+        let all = run(&torn, dir.path(), text()).unwrap();
+        assert_eq!(torn.failures.get(), 4);
         assert!(all.answers[0][1].base[0].is_failure() && !all.answers[0][0].base[0].is_failure());
-        let mut again = table(0, "torn");
-        run(&mut again, dir.path(), text()).unwrap();
-        assert_eq!((again.asked, again.failures), (vec!["v1 loaded".to_owned(), "v2 loaded".to_owned()], 4));
+        let again = table(0, "torn");
+        run(&again, dir.path(), text()).unwrap();
+        assert_eq!(*again.asked.borrow(), ["v1 loaded", "v2 loaded"]);
+        assert_eq!(again.failures.get(), 4);
     }
 
     #[test]
     fn each_model_is_asked_with_the_system_it_is_served_with() {
         let dir = tempfile::tempdir().unwrap();
         let asked = |system| {
-            let mut table = table(0, "");
+            let table = table(0, "");
             let folder = dir.path().join(format!("{system:?}"));
-            run(&mut table, &folder, system).unwrap();
-            table.asked.into_iter().filter(|a| !a.ends_with("loaded")).collect::<Vec<_>>()
+            run(&table, &folder, system).unwrap();
+            table.asked.into_inner().into_iter().filter(|a| !a.ends_with("loaded")).collect::<Vec<_>>()
         };
         assert_eq!(asked(SystemTurn::Served), ["v1 [] one", "v1 [own] two", "v2 [of v2] one", "v2 [own] two"]);
         assert_eq!(asked(SystemTurn::Nothing), ["v1 [] one", "v1 [own] two", "v2 [] one", "v2 [own] two"]);
@@ -446,10 +490,16 @@ mod tests {
     #[test]
     fn a_model_that_moves_or_cannot_load_voids_the_run() {
         let dir = tempfile::tempdir().unwrap();
-        let e = run(&mut table(0, "moves"), dir.path(), text()).unwrap_err();
+        let e = run(&table(0, "replaced"), dir.path(), text()).unwrap_err();
         assert!(matches!(e, EvalError::ModelChanged { .. }), "{e}");
-        let mut too_big = table(0, "too big");
-        let e = run(&mut too_big, dir.path(), text()).unwrap_err();
-        assert_eq!((e.to_string().as_str(), too_big.asked.len()), ("asking v1: out of memory", 0));
+        // Nor after an interruption is anything kept that the other model may have said.
+        let e = run(&table(2, "replaced"), dir.path(), text()).unwrap_err();
+        assert!(matches!(e, EvalError::Interrupted { answers: 0 }), "{e}");
+        let back = table(0, "");
+        run(&back, dir.path(), text()).unwrap();
+        assert_eq!(back.asked.borrow().len(), 6);
+        let too_big = table(0, "too big");
+        let e = run(&too_big, dir.path(), text()).unwrap_err();
+        assert_eq!((e.to_string().as_str(), too_big.asked.borrow().len()), ("asking v1: out of memory", 0));
     }
 }

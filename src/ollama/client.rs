@@ -1,6 +1,7 @@
 //! The client: what is asked about models (version, list, show, create, copy, delete, pull, unload).
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -31,6 +32,13 @@ impl Client {
 
     pub(super) fn with_timeouts(host: Host, interrupt: Interrupt, timeouts: Timeouts) -> Result<Self, OllamaError> {
         Ok(Self { way: Transport::new(host, interrupt, timeouts)? })
+    }
+
+    /// A client of the same daemon that no interruption ends: for what has to be known all the same. It waits for seconds.
+    pub fn uninterrupted(&self) -> Result<Self, OllamaError> {
+        const SOON: Duration = Duration::from_secs(5);
+        let timeouts = Timeouts { connect: SOON, quick: SOON, long: SOON };
+        Self::with_timeouts(self.host().clone(), Interrupt::default(), timeouts)
     }
 
     pub fn host(&self) -> &Host {

@@ -73,7 +73,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial.role, s.clone())).collect();
     check_output(&trial.output, &suites)?;
-    let mut answerer = DaemonAnswerer::new(client, trial, context.parallel)?;
+    let answerer = DaemonAnswerer::new(client, trial, context.parallel)?;
     for bench in &benches {
         if let Some(template) = answerer.raw(bench.plain) {
             renders(bench, template)?;
@@ -99,7 +99,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     let asking =
         Asking { benches: &benches, base_model: &trial.v1, tuned_model: &trial.v2, samples: 1, interrupt: &interrupt };
     let report = &mut *context.report;
-    let asked = eval::ask_all(&asking, &mut answerer, &mut cache, &mut |event| show(report, event))?;
+    let asked = eval::ask_all(&asking, &answerer, &mut cache, &mut |event| show(report, event))?;
     let mut embedder = trial.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
     // What the base says off the domain: the embedder's notion of what relevance is not.
     let general = suites.iter().position(|(s, _)| s.name == GENERAL);

@@ -2,7 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -17,37 +20,54 @@ enum Said {
 
 type Script = fn(model: &str, n: usize) -> Said;
 
-/// Answers until the test ends; keeps the names of the models that were asked.
+/// Answers until the test ends.
 struct Scripted {
     address: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    state: Arc<State>,
+}
+
+struct State {
+    /// The names of the models that were asked.
+    asked: Mutex<Vec<String>>,
+    /// After so many questions `m:v1` is another model.
+    replaced_after: AtomicUsize,
+}
+
+impl State {
+    fn asked(&self, model: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|m| *m == model).count()
+    }
+
+    fn digest(&self, model: &str) -> String {
+        let replaced = model == "m:v1" && self.asked(model) >= self.replaced_after.load(Ordering::Relaxed);
+        format!("{:0>64}", model.len() + if replaced { 100 } else { 0 })
+    }
 }
 
 impl Scripted {
     fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let models = asked.clone();
+        let state = Arc::new(State { asked: Mutex::default(), replaced_after: AtomicUsize::new(usize::MAX) });
+        let found = Self { address, state: state.clone() };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client that goes away early is its own matter.
-                let _ = answer(&stream, script, &models);
+                let _ = answer(&stream, script, &state);
             }
         });
-        Self { address, asked }
+        found
     }
 
     /// How often each question of the suite was put to `model` since the last call.
     fn count(&self, model: &str) -> usize {
-        let mut asked = self.asked.lock().unwrap();
-        let count = asked.iter().filter(|m| *m == model).count();
-        asked.retain(|m| m != model);
+        let count = self.state.asked(model);
+        self.state.asked.lock().unwrap().retain(|m| m != model);
         count
     }
 }
 
-fn answer(mut stream: &TcpStream, script: Script, models: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn answer(mut stream: &TcpStream, script: Script, state: &State) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut request = String::new();
     reader.read_line(&mut request)?;
@@ -65,8 +85,7 @@ fn answer(mut stream: &TcpStream, script: Script, models: &Mutex<Vec<String>>) -
     let text = match request.split(' ').nth(1).unwrap_or_default() {
         "/api/version" => json!({"version": "0.32.15"}).to_string(),
         "/api/tags" => {
-            let tag =
-                |name: &str| json!({"name": name, "size": 1, "digest": format!("{:0>64}", name.len()), "details": {}});
+            let tag = |name: &str| json!({"name": name, "size": 1, "digest": state.digest(name), "details": {}});
             let names = ["m:v1", "m:v2b", "m:v3cc", "m:v4ddd"];
             json!({"models": names.iter().map(|n| tag(n)).collect::<Vec<_>>()}).to_string()
         }
@@ -79,7 +98,7 @@ fn answer(mut stream: &TcpStream, script: Script, models: &Mutex<Vec<String>>) -
                     json!({"message": {"role": "assistant", "content": "Hello."}, "done": true, "done_reason": "stop"});
                 return respond(stream, 200, &format!("{hello}\n"));
             };
-            models.lock().unwrap().push(model.to_owned());
+            state.asked.lock().unwrap().push(model.to_owned());
             let part = |text: &str| json!({"message": {"role": "assistant", "content": text}, "done": false});
             match script(model, n) {
                 Said::Whole(text) => format!("{}\n{}\n", part(&text), json!({"done": true, "done_reason": "stop"})),
@@ -146,6 +165,42 @@ fn a_second_candidate_asks_only_v2() {
     place.write("configs/models.yaml", role);
     place.run(&["eval", "--role", "numbers", "--model", "m:v3cc"]).says(0, &["IMPROVED"]);
     assert_eq!((server.count("m:v1"), server.count("m:v3cc")), (60, 60));
+}
+
+#[test]
+fn what_a_replaced_model_said_is_not_kept_as_the_old_ones() {
+    let server = Scripted::start(knows);
+    let place = project(&server);
+    server.state.replaced_after.store(10, Ordering::Relaxed);
+    eval(&place, "m:v2b").says(1, &["m:v1 was replaced while it was asked"]);
+    // The old one is back, and nothing is known of it.
+    server.state.replaced_after.store(usize::MAX, Ordering::Relaxed);
+    assert!(server.count("m:v1") >= 10);
+    eval(&place, "m:v2b").says(0, &["IMPROVED"]);
+    assert_eq!(server.count("m:v1"), 60);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_answered_before_ctrl_c_is_not_asked_again() {
+    let server = Scripted::start(|model, n| {
+        std::thread::sleep(Duration::from_millis(20));
+        knows(model, n)
+    });
+    let place = project(&server);
+    let args = ["eval", "--suite", "suite.jsonl", "--against", "m:v1", "--model", "m:v2b"];
+    let child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while server.state.asked("m:v1") < 10 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let ended = Ended::of(&child.wait_with_output().unwrap());
+    ended.says(130, &["answers so far are kept"]);
+    let kept = ended.err.split_once("interrupted; the ").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+    let kept: usize = kept.unwrap_or_else(|| panic!("{}", ended.err));
+    assert!((9..60).contains(&kept) && server.count("m:v1") >= kept, "{kept}");
+    eval(&place, "m:v2b").says(0, &["IMPROVED"]);
+    assert_eq!(server.count("m:v1"), 60 - kept);
 }
 
 #[test]

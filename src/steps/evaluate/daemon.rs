@@ -82,31 +82,30 @@ impl<'a> DaemonAnswerer<'a> {
 }
 
 impl Answerer for DaemonAnswerer<'_> {
-    fn warm_up(&mut self, model: &str) -> Result<(), Cause> {
+    fn warm_up(&self, model: &str) -> Result<(), Cause> {
         let messages = vec![Message::new(Role::User, "Hello.")];
         let hello = Question { model: model.to_owned(), messages, seed: 0, max_tokens: Some(1), plain: false };
         self.client.ask(&self.question(&hello)?, &mut |_| {})?;
         Ok(())
     }
 
-    fn ask(&mut self, question: &Question) -> Result<Reply, Cause> {
+    fn ask(&self, question: &Question) -> Result<Reply, Cause> {
         reply(self.client.ask(&self.question(question)?, &mut |_| {}))
     }
 
-    fn ask_many(&mut self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
+    fn ask_many(&self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
         let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (sender, replies) = mpsc::channel();
-        let asker = &*self;
         std::thread::scope(|scope| {
-            for _ in 0..asker.parallel.min(questions.len()) {
+            for _ in 0..self.parallel.min(questions.len()) {
                 let sender = sender.clone();
                 scope.spawn(|| {
                     let sender = sender;
                     while !stopped.load(Ordering::Relaxed) {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(question) = questions.get(index) else { return };
-                        let ask = asker.question(question);
-                        let reply = ask.and_then(|ask| reply(asker.client.ask(&ask, &mut |_| {})));
+                        let ask = self.question(question);
+                        let reply = ask.and_then(|ask| reply(self.client.ask(&ask, &mut |_| {})));
                         // The receiver is read until every thread has ended.
                         drop(sender.send((index, reply)));
                     }
@@ -121,7 +120,7 @@ impl Answerer for DaemonAnswerer<'_> {
         });
     }
 
-    fn served_system(&mut self, model: &str) -> Result<Option<String>, Cause> {
+    fn served_system(&self, model: &str) -> Result<Option<String>, Cause> {
         match self.raw(false) {
             // What the template has no place for, nobody is served.
             Some(template) if template.takes_system() => {
@@ -132,8 +131,12 @@ impl Answerer for DaemonAnswerer<'_> {
         }
     }
 
-    fn digest(&mut self, model: &str) -> Result<String, Cause> {
-        Ok(self.client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?.digest)
+    fn digest(&self, model: &str) -> Result<String, Cause> {
+        let found = match self.client.tag(model) {
+            Err(OllamaError::Interrupted) => self.client.uninterrupted()?.tag(model)?,
+            found => found?,
+        };
+        Ok(found.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?.digest)
     }
 
     fn request(&self, question: &Question) -> Result<String, Cause> {
@@ -260,7 +263,7 @@ mod tests {
             said(500, limit),
             said(200, limit),
         ]);
-        let mut answerer = answerer(&client, None, None);
+        let answerer = answerer(&client, None, None);
         let e = answerer.warm_up("m").unwrap_err();
         assert!(matches!(e.downcast_ref(), Some(OllamaError::Said { status: 500, .. })), "{e}");
         assert_eq!(answerer.ask(&question()).unwrap(), Reply::Failed("odd".into()));
@@ -272,6 +275,17 @@ mod tests {
                 (&Reply::Failed(limit.into()), Some(crate::eval::Degenerate::Loop))
             );
         }
+    }
+
+    #[test]
+    fn what_a_model_is_can_be_asked_after_an_interruption() {
+        let tags = json!({"models": [{"name": "m:latest", "digest": "d"}]}).to_string();
+        let (client, _asked) = daemon(vec![(200, tags)]);
+        let interrupt = Interrupt::default();
+        interrupt.raise();
+        let interrupted = Client::new(client.host().clone(), interrupt).unwrap();
+        assert!(matches!(interrupted.tag("m"), Err(OllamaError::Interrupted)));
+        assert_eq!(answerer(&interrupted, None, None).digest("m").unwrap(), "d");
     }
 
     #[test]
@@ -308,7 +322,7 @@ mod tests {
     fn thought_stop_and_seed_are_passed_on() {
         let done = json!({"message": {"role": "assistant", "content": "a"}, "done": true}).to_string();
         let (client, asked) = daemon(vec![(200, done)]);
-        let mut answerer = answerer(&client, None, Some(false));
+        let answerer = answerer(&client, None, Some(false));
         assert_eq!(answerer.ask(&question()).unwrap().text(), "a");
         let body = &asked.join().unwrap()[0];
         assert_eq!((&body["think"], &body["options"]["stop"]), (&json!(false), &json!(["\n"])));
@@ -364,7 +378,7 @@ mod tests {
         let template = ChatTemplate::new(template, tokens).unwrap();
         let show = |system: &str| (200, json!({"modelfile": "FROM m", "system": system}).to_string());
         let (client, _asked) = daemon(vec![show("Be brief."), show(""), said(404, "model 'm' not found")]);
-        let mut raw = answerer(&client, Some(&template), None);
+        let raw = answerer(&client, Some(&template), None);
         assert_eq!(raw.served_system("m").unwrap().as_deref(), Some("Be brief."));
         assert_eq!(raw.served_system("m").unwrap(), None);
         assert!(raw.served_system("m").unwrap_err().to_string().contains("ollama pull m"));
