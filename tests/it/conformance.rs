@@ -1,7 +1,10 @@
 //! What the client relies on, asked of every server: both real daemons, and later the embedded one.
 //! Each check takes a client and what it may use; `conformance!` makes a test of each check for each server.
 
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::json;
@@ -11,6 +14,7 @@ use tunesmith::serve::Server;
 use tunesmith::store::{Digest, Interrupt};
 
 use crate::daemon;
+use crate::program::Place;
 
 /// What a check may use.
 pub struct Context {
@@ -251,17 +255,25 @@ pub fn check_unload(client: &Client, context: &Context) {
     client.unload(&context.model).unwrap();
 }
 
+/// Gives the names of all checks to a macro, after what is given with it.
+macro_rules! with_every_check {
+    ($macro:ident $($before:tt)*) => {
+        $macro! { $($before)*
+            check_version check_show_tells_what_was_created check_tags_list_it_with_the_digest_of_its_manifest
+            check_the_store_resolves_to_the_same_model check_copy_and_delete check_what_is_missing_is_said_so
+            check_create_refuses_what_is_no_model check_upload_refuses_another_file
+            check_create_over_a_model_and_a_bad_template check_generate_is_greedy_and_counted check_logprobs
+            check_stop_words_end_an_answer check_the_rendered_prompt check_chat_answers_as_its_rendering_does
+            check_too_long_a_prompt_is_refused_not_cut check_embeddings_of_a_causal_model check_unload
+        }
+    };
+}
+
 /// A test of each check for a server: `$start` gives (client, context, guard).
 macro_rules! conformance {
     ($(#[$attribute:meta])* $server:ident, $start:expr) => {
         mod $server {
-            conformance!(@each [$(#[$attribute])*] $start;
-                check_version check_show_tells_what_was_created check_tags_list_it_with_the_digest_of_its_manifest
-                check_the_store_resolves_to_the_same_model check_copy_and_delete check_what_is_missing_is_said_so
-                check_create_refuses_what_is_no_model check_upload_refuses_another_file
-                check_create_over_a_model_and_a_bad_template check_generate_is_greedy_and_counted check_logprobs
-                check_stop_words_end_an_answer check_the_rendered_prompt check_chat_answers_as_its_rendering_does
-                check_too_long_a_prompt_is_refused_not_cut check_embeddings_of_a_causal_model check_unload);
+            with_every_check! { conformance @each [$(#[$attribute])*] $start; }
         }
     };
     (@each $attributes:tt $start:expr; $($check:ident)*) => {
@@ -275,6 +287,10 @@ macro_rules! conformance {
             super::$check(&client, &context);
         }
     };
+}
+
+macro_rules! list {
+    ($($check:ident)*) => { [$($check),*] };
 }
 
 fn real(daemon: &'static daemon::Daemon, keeps_bytes: bool, embeds: bool) -> (Client, Context, impl Sized) {
@@ -309,3 +325,38 @@ conformance!(
     ollama_024,
     super::real(crate::daemon::oldest(), true, true)
 );
+
+/// The command itself, on a port and a store of its own, until Ctrl-C.
+#[cfg(unix)]
+#[test]
+fn the_serve_command_is_such_a_server_until_ctrl_c() {
+    let place = Place::new();
+    let store = place.path("store");
+    let args = ["serve", "--port", "0", "--store", store.to_str().unwrap()];
+    let mut child = place.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let address = line.split_once("http://").and_then(|(_, rest)| rest.split(' ').next());
+    let address = address.unwrap_or_else(|| panic!("{line}")).to_owned();
+    assert!(line.contains("store ") && line.contains("Ctrl-C"), "{line}");
+    // Its port is taken now.
+    let port = address.rsplit(':').next().unwrap();
+    place.run(&["serve", "--port", port, "--store", "other"]).says(1, &["can't listen", &address]);
+    let checked = std::panic::catch_unwind(|| {
+        let client = Client::new(Host::parse(&address).unwrap(), Interrupt::default()).unwrap();
+        let model = "conf-smollm2:135m".to_owned();
+        daemon::register_smollm2(&client, &model);
+        let context = Context { model, gguf: daemon::smollm2(), store, keeps_bytes: true, embeds: false };
+        for check in with_every_check!(list) {
+            check(&client, &context);
+        }
+    });
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let status = child.wait().unwrap();
+    if let Err(panic) = checked {
+        std::panic::resume_unwind(panic);
+    }
+    assert_eq!(status.code(), Some(0));
+    assert!(TcpStream::connect(&address).is_err(), "something listens at {address} still");
+}
