@@ -187,9 +187,7 @@ fn a_daemon_that_answers_wrongly_is_the_daemons_fault() {
         ended.says(4, &["/api/show"]);
         assert!(!ended.err.contains("no such base"), "{}", ended.err);
         // One that lists models that the daemon holds needs an answer, too; without any daemon it has its shortcuts.
-        if body != "{}" {
-            place.run(&["bases", "list"]).says(4, &["/api/tags"]);
-        }
+        place.run(&["bases", "list"]).says(4, &["/api/tags"]);
     }
     Place::new().run(&["bases", "list"]).says(0, &["smollm2", "no Ollama daemon"]);
     let address = daemon(|_| Some((200, "{}".to_owned())));
@@ -284,7 +282,7 @@ fn configs_and_roles_are_regular_files_of_the_project() {
     place.run(&["modelfile", "--check", "Modelfile"]).says(3, &["expected a regular file"]);
     let start = Instant::now();
     place.write("deep.yaml", &"[".repeat(30_000));
-    place.run(&["plan", "deep.yaml"]).says(3, &["nested more than 64 levels deep"]);
+    place.run(&["plan", "deep.yaml"]).says(3, &["30000 brackets"]);
     assert!(start.elapsed() < SOON);
 }
 
