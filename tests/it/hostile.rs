@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tunesmith::store::{Digest, terminal_acts_on};
 
 use crate::program::Place;
 use crate::tiny::QWEN3;
@@ -112,6 +113,12 @@ impl Hostile {
     }
 
     /// Every command that reads or writes a project; how each ended.
+    /// Where the answers of a model of the server are kept.
+    fn answers_of(&self, model: &str) -> String {
+        let tag = self.server.client().tag(model).unwrap().unwrap();
+        format!("configs/.tunesmith/answers/{}.jsonl", Digest::of_bytes(tag.digest.as_bytes()).hex())
+    }
+
     fn commands(&self) -> Vec<(&'static str, i32)> {
         let commands: [&'static [&'static str]; 13] = [
             &["history"],
@@ -134,6 +141,7 @@ impl Hostile {
             assert!(!all.contains("panicked") && ended.code >= 0, "{command:?} ended with {}: {all}", ended.code);
             assert!(!all.contains(SECRET), "{command:?} printed what is outside: {all}");
             self.unchanged(command);
+            assert!(!all.contains(terminal_acts_on), "{command:?} printed what a terminal acts on: {all:?}");
             (command[0], ended.code)
         };
         let ended = commands.iter().map(run).collect();
@@ -326,18 +334,19 @@ fn file_name() -> impl Strategy<Value = &'static str> {
         "runs/x-v3-000000000000/manifest.json",
         "output/x-v3/metrics.jsonl",
         "output/x-v3/manifest.json",
-        "output/eval/answers.jsonl",
+        "answers of x:v1",
+        "answers of x:v2",
     ])
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Random registries, roles, metrics, manifests and answers that name files outside the project.
     #[test]
     fn nothing_outside_a_hostile_project_changes(
         events in Just(()).prop_flat_map(|()| lines(Path::new("@OUTSIDE@"))),
-        other in prop::collection::vec((file_name(), 0usize..5), 0..4),
+        other in prop::collection::vec((file_name(), 0usize..6), 0..5),
         backup in any::<bool>(),
     ) {
         let hostile = Hostile::new();
@@ -355,13 +364,36 @@ proptest! {
                 3 => "\u{0}\u{1b}]0;x\u{7}{{{{[[[".to_owned(),
                 _ => String::new(),
             };
-            if kind == 4 {
-                hostile.link(name, "file");
+            if kind == 5 {
+                hostile.link(&path, "file");
             } else {
-                let _ = std::fs::remove_file(hostile.place.path(name));
-                hostile.place.write(name, &text);
+                let _ = std::fs::remove_file(hostile.place.path(&path));
+                hostile.place.write(&path, &text);
             }
         }
         hostile.commands();
     }
 }
+/// Kept answers as a stranger forges them: to every question that `eval` asks of `model` here, what acts on a terminal and
+/// names a file outside.
+fn forged_answers(model: &str, outside: &str) -> String {
+    static KEPT: OnceLock<[String; 2]> = OnceLock::new();
+    let kept = KEPT.get_or_init(|| {
+        let hostile = Hostile::new();
+        let ended = hostile.place.run(&["eval", "--role", "router", "--model", "x:v2"]);
+        assert!([0, 100, 101].contains(&ended.code), "{}", ended.err);
+        let kept = ["x:v1", "x:v2"].map(|model| hostile.place.read(&hostile.answers_of(model)));
+        assert!(kept.iter().all(|lines| lines.contains("answer")), "{kept:?}");
+        kept
+    });
+    let forged = |line: &str| {
+        let mut entry: Value = serde_json::from_str(line).unwrap();
+        entry["answer"]["text"] = json!(format!("\u{1b}]0;x\u{7}\u{202e}{{{{ {outside}/file }}}}"));
+        format!("{entry}\n")
+    };
+    kept[usize::from(model == "x:v2")].lines().map(forged).collect()
+}
+
+            let answers = name.strip_prefix("answers of ");
+            let path = answers.map_or_else(|| name.to_owned(), |model| hostile.answers_of(model));
+                4 => forged_answers(answers.unwrap_or("x:v1"), &outside),
