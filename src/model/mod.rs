@@ -18,7 +18,7 @@ use crate::weights::Weights;
 use decoder::Decoder;
 pub use effort::Effort;
 use place::offered;
-pub use place::{Found, Place};
+pub use place::{Found, LEAST_WIDTH, Place};
 pub use room::Room;
 use room::widened_bytes;
 pub use session::{Begun, SequenceId, Session};

@@ -82,7 +82,7 @@ impl Place {
 
 /// Hidden size from which `auto` uses fewer bits. A cautious choice, not a measured limit: the smallest base that was measured
 /// has 512.
-const LEAST_WIDTH: usize = 256;
+pub const LEAST_WIDTH: usize = 256;
 
 pub(super) fn offered(wanted: Compute, computes: &[Compute], on: &'static str) -> Result<(), ModelError> {
     if computes.contains(&wanted) {

@@ -8,7 +8,7 @@ use crate::batch::Example;
 use crate::config::{Compute, Device, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::Record;
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
-use crate::model::{Model, Place, TAUGHT_KEPT};
+use crate::model::{LEAST_WIDTH, Model, Place, TAUGHT_KEPT};
 use crate::ops;
 use crate::train::{self, Scheduler, TrainConfig};
 use crate::weights::LinearId;
@@ -178,7 +178,8 @@ pub fn say_compute(context: &mut Context<'_>, config: &RunConfig, base: &Base) -
     let why = match compute(config, base)? {
         ops::Compute::Int8 => "int8: the fastest on this CPU (VNNI); `--compute f32` is exact",
         ops::Compute::Bf16 => "bf16: the fastest on this CPU (AMX); `--compute f32` is exact",
-        ops::Compute::F32 => "f32: nothing is faster for this base on this machine",
+        ops::Compute::F32 if base.weights.config().hidden < LEAST_WIDTH => "f32: bases this narrow stay in f32",
+        ops::Compute::F32 => "f32: nothing is faster on this machine",
     };
     context.report.note(&format!("compute auto: {why}"));
     Ok(())
