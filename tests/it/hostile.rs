@@ -112,13 +112,13 @@ impl Hostile {
         symlink(self.outside.path().join(target), path).unwrap();
     }
 
-    /// Every command that reads or writes a project; how each ended.
     /// Where the answers of a model of the server are kept.
     fn answers_of(&self, model: &str) -> String {
         let tag = self.server.client().tag(model).unwrap().unwrap();
         format!("configs/.tunesmith/answers/{}.jsonl", Digest::of_bytes(tag.digest.as_bytes()).hex())
     }
 
+    /// Every command that reads or writes a project; how each ended.
     fn commands(&self) -> Vec<(&'static str, i32)> {
         let commands: [&'static [&'static str]; 13] = [
             &["history"],
@@ -140,8 +140,8 @@ impl Hostile {
             let all = format!("{}{}", ended.out, ended.err);
             assert!(!all.contains("panicked") && ended.code >= 0, "{command:?} ended with {}: {all}", ended.code);
             assert!(!all.contains(SECRET), "{command:?} printed what is outside: {all}");
-            self.unchanged(command);
             assert!(!all.contains(terminal_acts_on), "{command:?} printed what a terminal acts on: {all:?}");
+            self.unchanged(command);
             (command[0], ended.code)
         };
         let ended = commands.iter().map(run).collect();
@@ -339,41 +339,6 @@ fn file_name() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Random registries, roles, metrics, manifests and answers that name files outside the project.
-    #[test]
-    fn nothing_outside_a_hostile_project_changes(
-        events in Just(()).prop_flat_map(|()| lines(Path::new("@OUTSIDE@"))),
-        other in prop::collection::vec((file_name(), 0usize..6), 0..5),
-        backup in any::<bool>(),
-    ) {
-        let hostile = Hostile::new();
-        let outside = hostile.outside.path().display().to_string();
-        let text: String = events.iter().map(|l| format!("{}\n", l.replace("@OUTSIDE@", &outside))).collect();
-        hostile.place.write("configs/.tunesmith/registry.jsonl", &text);
-        if backup {
-            hostile.link("configs/.tunesmith/1-models.yaml.backup", "file");
-        }
-        for (name, kind) in other {
-            let text = match kind {
-                0 => format!("{{\"step\": 1, \"path\": \"{outside}/file\"}}\n"),
-                1 => format!("models:\n  router:\n    model_name: \"{outside}/file\"\n    eval: {{suite: \"{outside}/file\", goal: hold}}\n"),
-                2 => format!("{{\"format\":1,\"tool_version\":\"0\",\"run\":\"../../x\",\"steps\":{{\"train\":{{\"inputs\":{{}},\"outputs\":{{\"{outside}/file\":\"sha256:{}\"}},\"seconds\":1,\"finished_at\":\"\"}}}}}}", "0".repeat(64)),
-                3 => "\u{0}\u{1b}]0;x\u{7}{{{{[[[".to_owned(),
-                _ => String::new(),
-            };
-            if kind == 5 {
-                hostile.link(&path, "file");
-            } else {
-                let _ = std::fs::remove_file(hostile.place.path(&path));
-                hostile.place.write(&path, &text);
-            }
-        }
-        hostile.commands();
-    }
-}
 /// Kept answers as a stranger forges them: to every question that `eval` asks of `model` here, what acts on a terminal and
 /// names a file outside.
 fn forged_answers(model: &str, outside: &str) -> String {
@@ -394,6 +359,41 @@ fn forged_answers(model: &str, outside: &str) -> String {
     kept[usize::from(model == "x:v2")].lines().map(forged).collect()
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Random registries, roles, metrics, manifests and answers that name files outside the project.
+    #[test]
+    fn nothing_outside_a_hostile_project_changes(
+        events in Just(()).prop_flat_map(|()| lines(Path::new("@OUTSIDE@"))),
+        other in prop::collection::vec((file_name(), 0usize..6), 0..5),
+        backup in any::<bool>(),
+    ) {
+        let hostile = Hostile::new();
+        let outside = hostile.outside.path().display().to_string();
+        let text: String = events.iter().map(|l| format!("{}\n", l.replace("@OUTSIDE@", &outside))).collect();
+        hostile.place.write("configs/.tunesmith/registry.jsonl", &text);
+        if backup {
+            hostile.link("configs/.tunesmith/1-models.yaml.backup", "file");
+        }
+        for (name, kind) in other {
             let answers = name.strip_prefix("answers of ");
             let path = answers.map_or_else(|| name.to_owned(), |model| hostile.answers_of(model));
+            let text = match kind {
+                0 => format!("{{\"step\": 1, \"path\": \"{outside}/file\"}}\n"),
+                1 => format!("models:\n  router:\n    model_name: \"{outside}/file\"\n    eval: {{suite: \"{outside}/file\", goal: hold}}\n"),
+                2 => format!("{{\"format\":1,\"tool_version\":\"0\",\"run\":\"../../x\",\"steps\":{{\"train\":{{\"inputs\":{{}},\"outputs\":{{\"{outside}/file\":\"sha256:{}\"}},\"seconds\":1,\"finished_at\":\"\"}}}}}}", "0".repeat(64)),
+                3 => "\u{0}\u{1b}]0;x\u{7}{{{{[[[".to_owned(),
                 4 => forged_answers(answers.unwrap_or("x:v1"), &outside),
+                _ => String::new(),
+            };
+            if kind == 5 {
+                hostile.link(&path, "file");
+            } else {
+                let _ = std::fs::remove_file(hostile.place.path(&path));
+                hostile.place.write(&path, &text);
+            }
+        }
+        hostile.commands();
+    }
+}
