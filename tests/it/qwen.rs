@@ -168,7 +168,7 @@ fn qwen_is_proved_through_the_daemon() {
 
 /// Twenty right files over seeds and types, through the daemon: never refused.
 #[test]
-#[ignore = "an hour on two cores"]
+#[ignore = "ten minutes on two cores: scripts/test --test it qwen::twenty -- --ignored --nocapture"]
 fn twenty_right_files_of_qwen_are_proved() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("m.gguf");
