@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::findings::Findings;
+use super::json;
+use super::keys::has_word;
 use super::turns::kind;
 
 /// Keys that say whether something is trained: 1 and true train it, 0 and false do not.
@@ -29,9 +31,43 @@ const SWITCHES: &[(&str, bool, &str)] = &[
     ("train_on_responses_only", true, "only answers are trained"),
 ];
 
+/// A key that has one of these words and is in no list above (`completion_mask`, `isTrain`, `loss_weights`) may mask in a
+/// sense that is not known here. Without it an answer could be trained that it masks: it is refused, whatever its value.
+const WORDS: &[&str] = &[
+    "mask",
+    "masks",
+    "masked",
+    "masking",
+    "unmasked",
+    "loss",
+    "losses",
+    "train",
+    "trained",
+    "training",
+    "trainable",
+    "untrained",
+];
+/// Keys of [`WORDS`] in one object that are reported, at most.
+const MAX_UNLISTED: usize = 5;
+
 /// Every key that this module reads.
 pub fn known(key: &str) -> bool {
+    listed(key) || has_word(key, WORDS)
+}
+
+fn listed(key: &str) -> bool {
     TRAIN.contains(&key) || REFUSED.iter().any(|r| r.0 == key) || SWITCHES.iter().any(|s| s.0 == key)
+}
+
+/// Null, and texts, lists and objects with nothing in them, say nothing.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
 }
 
 /// What an object says of itself: None where it says nothing. Lists are left to [`of_list`].
@@ -41,6 +77,14 @@ pub fn of_object(object: &Map<String, Value>, name: &str, faults: &mut Findings)
         if object.get(*key).is_some_and(|v| !v.is_null()) {
             faults.push(format!("{} cannot be followed: {why}", place(key)));
         }
+    }
+    let unlisted = |(key, value): &(&String, &Value)| !listed(key) && has_word(key, WORDS) && says_something(value);
+    for (key, _) in object.iter().filter(unlisted).take(MAX_UNLISTED) {
+        faults.push(format!(
+            "{} cannot be followed: no key of this name is known; write \"train\": true or false where it masks an answer, \
+             and remove it",
+            place(&json::plain(key))
+        ));
     }
     let mut said: Option<(&str, bool)> = None;
     for key in TRAIN {
@@ -112,7 +156,7 @@ fn exact(value: &Value) -> String {
     match value {
         Value::Number(n) => n.to_string(),
         Value::Bool(b) => b.to_string(),
-        Value::String(text) => super::json::shown(text),
+        Value::String(text) => json::shown(text),
         other => kind(other).to_owned(),
     }
 }
@@ -147,5 +191,40 @@ mod tests {
             let (_, faults) = of(json);
             assert!(faults.len() == 1 && faults[0].contains(part), "{json}: {faults:?}");
         }
+    }
+
+    #[test]
+    fn keys_that_may_mask_in_another_sense_are_refused_by_name() {
+        for key in [
+            "completion_mask",
+            "assistant_masks",
+            "mask_loss",
+            "is_train",
+            "do_train",
+            "loss_weights",
+            "no_loss",
+            "Train",
+            "isTrained",
+            "LOSS",
+            "attention-mask",
+            "trainable_turns",
+            // Provenance, perhaps; the remedy is short, and a mask that is not followed is seen by nobody.
+            "training_set",
+        ] {
+            for value in ["0", "1", "false", "true", "[0,1]", "\"no\"", "0.5"] {
+                let (said, faults) = of(&format!("{{\"{key}\":{value}}}"));
+                let start = format!("m.{key} cannot be followed: no key of this name is known; write \"train\": true");
+                assert!(said.is_none() && faults.len() == 1 && faults[0].starts_with(&start), "{key}: {faults:?}");
+            }
+            for nothing in ["null", "\" \"", "[]", "{}"] {
+                assert_eq!(of(&format!("{{\"{key}\":{nothing}}}")), (None, vec![]), "{key}");
+            }
+        }
+        for key in ["source", "constraint", "constraints", "trainer", "restrained", "glossary", "brain", "damask"] {
+            assert_eq!(of(&format!("{{\"{key}\":0}}")), (None, vec![]), "{key}");
+            assert!(!known(key), "{key} is listed under the ignored keys");
+        }
+        let many: Vec<_> = (0..100).map(|i| format!("\"{}_mask\":1", "a".repeat(i))).collect();
+        assert_eq!(of(&format!("{{{}}}", many.join(","))).1.len(), MAX_UNLISTED);
     }
 }

@@ -7,6 +7,7 @@
 mod container;
 mod findings;
 mod json;
+mod keys;
 mod lines;
 mod mask;
 mod refused;
