@@ -2,7 +2,7 @@
 //! removal of what an owner that was killed left behind.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -23,13 +23,17 @@ pub(super) fn file_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile>
     everybodys(&mut builder, 0o666);
     loop {
         let temp = builder.tempfile_in(folder)?;
-        // Where the file system has no locks, a sweep can't take one either, and removes nothing.
-        let _ = temp.as_file().try_lock();
-        // Between its creation and our lock a sweep may have taken it for a dead one's.
-        if temp.path().exists() {
+        if is_ours(temp.as_file(), temp.path()) {
             return Ok(temp);
         }
     }
+}
+
+/// Takes the lock on what was just created at `path`. False: between its creation and the lock a sweep took it for a dead
+/// one's, and has removed it, or holds the lock and may be about to; another one must be made. Where the file system has
+/// no locks, a sweep can take none either, and removes nothing.
+fn is_ours(created: &File, path: &Path) -> bool {
+    !matches!(created.try_lock(), Err(TryLockError::WouldBlock)) && path.exists()
 }
 
 /// A folder being filled; removed when dropped, unless [`Self::rename_to`] gave it its name.
@@ -61,9 +65,10 @@ impl TempFolder {
         everybodys(&mut builder, 0o777);
         loop {
             let work = builder.tempdir_in(parent).map_err(fault)?;
-            let lock = File::open(work.path()).ok().filter(|f| f.try_lock().is_ok());
-            if work.path().exists() {
-                return Ok(Self { work, _lock: lock });
+            let opened = File::open(work.path()).ok();
+            // (Windows opens no folders, and a sweep none either.)
+            if opened.as_ref().map_or(work.path().exists(), |folder| is_ours(folder, work.path())) {
+                return Ok(Self { work, _lock: opened });
             }
         }
     }
@@ -218,6 +223,25 @@ mod tests {
         assert!(leftovers(dir.path(), 1).is_empty());
         assert!(live.path().exists() && folder.path().exists() && fetch.path().exists());
         assert!(at("mine.partial").exists() && std::fs::symlink_metadata(at(".tunesmith-3-abc.partial")).is_ok());
+    }
+
+    /// A sweep finds a file that was created and is not locked yet.
+    #[test]
+    fn what_a_sweep_holds_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, folder) = (dir.path().join(".tunesmith-1-abc.partial"), dir.path().join(".tunesmith-work-abc"));
+        std::fs::write(&file, "").unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        for path in [&file, &folder] {
+            let created = File::open(path).unwrap();
+            let swept = dead(path).unwrap();
+            assert!(path.exists() && !is_ours(&created, path), "{}", path.display());
+            drop(swept);
+            assert!(is_ours(&created, path) && dead(path).is_none(), "{}", path.display());
+        }
+        let created = File::open(&file).unwrap();
+        sweep(dir.path());
+        assert!(!file.exists() && !is_ours(&created, &file));
     }
 
     #[test]
