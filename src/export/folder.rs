@@ -10,8 +10,11 @@ use super::shards::{self, Entry, SHARD};
 use super::types::is_float;
 use super::{ExportError, Exported, Quant, Request, carried, merged, tensor};
 use crate::ops::{Encoding, RowOrder};
-use crate::store::{Digest, StoreError, TempFolder, check_inside, create_folder, write_whole};
+use crate::store::{Digest, StoreError, TempFolder, check_inside, check_replaceable, create_folder, write_whole};
 use crate::weights::hf_name;
+
+/// Without it no loader takes a folder for a model.
+const CONFIG: &str = "config.json";
 
 /// Files of a Hugging Face base that are carried over as they are.
 const CARRIED: [&str; 11] = [
@@ -30,7 +33,7 @@ const CARRIED: [&str; 11] = [
 
 /// Whether [`merged_hf`] may write (or, of earlier weights, remove) a file of this name in its folder.
 pub fn is_written(name: &str) -> bool {
-    name == "config.json" || CARRIED.contains(&name) || is_weights(name)
+    name == CONFIG || CARRIED.contains(&name) || is_weights(name)
 }
 
 /// The names that transformers reads weights by: one file, or shards and their index.
@@ -55,12 +58,13 @@ pub fn merged_hf(
     let planned = plan(&items);
     check_disk(request.output, planned.bytes)?;
     let config = config(request, matrix_type(&items))?;
-    // Beside the folder, so that a half-written one is never at its name.
+    // Beside the folder, so that a half-written one is never at its name; or in the one that is there, which may be on a
+    // disk of its own.
     let parent = request.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     check_inside(request.output)?;
-    let work = TempFolder::create_in(parent)?;
+    let work = TempFolder::create_in(if request.output.is_dir() { request.output } else { parent })?;
     let mut exported = weights(request, &items, work.path(), progress)?;
-    write_whole(work.path().join("config.json"), format!("{config:#}\n").as_bytes())?;
+    write_whole(work.path().join(CONFIG), format!("{config:#}\n").as_bytes())?;
     tokenizer(request, work.path())?;
     moved(work.path(), request.output)?;
     exported.path = request.output.to_path_buf();
@@ -149,7 +153,7 @@ fn config(request: &Request<'_>, encoding: Encoding) -> Result<Value, ExportErro
             )
         });
     }
-    let path = carried::file(weights.path(), "config.json")?.unwrap_or_else(|| weights.path().join("config.json"));
+    let path = carried::file(weights.path(), CONFIG)?.unwrap_or_else(|| weights.path().join(CONFIG));
     let text = std::fs::read(&path).map_err(|e| StoreError::new("reading", &path, e))?;
     let mut config: Value =
         serde_json::from_slice(&text).map_err(|e| ExportError::Other(format!("{}: {e}", path.display())))?;
@@ -181,7 +185,7 @@ fn carried(request: &Request<'_>) -> Result<Vec<(&'static str, PathBuf)>, Export
     if request.weights.gguf().is_some() {
         return Ok(Vec::new());
     }
-    carried::file(base, "config.json")?;
+    carried::file(base, CONFIG)?;
     let mut found = Vec::new();
     for name in CARRIED {
         found.extend(carried::file(base, name)?.map(|path| (name, path)));
@@ -203,18 +207,40 @@ fn moved(from: &Path, to: &Path) -> Result<(), ExportError> {
         return Ok(());
     }
     create_folder(to)?;
-    let new = names_in(from)?;
-    for name in &new {
+    let steps = steps(names_in(from)?, names_in(to)?);
+    // While everything is still as it was.
+    for Step::Remove(name) | Step::Move(name) in &steps {
+        check_replaceable(&to.join(name))?;
+    }
+    steps.iter().try_for_each(|step| step.done(from, to))
+}
+
+/// One change of a folder that is there already.
+#[derive(Debug)]
+enum Step {
+    Remove(String),
+    Move(String),
+}
+
+/// What gives a folder that holds `old` the files of the `new` one. Whenever it ends, by a kill or a fault, no loader finds
+/// files of two exports: config.json goes first and comes last, and the earlier weights go before new ones come.
+fn steps(mut new: Vec<String>, mut old: Vec<String>) -> Vec<Step> {
+    old.retain(|name| name == CONFIG || is_weights(name));
+    old.sort_by_key(|name| name != CONFIG);
+    new.sort_by_key(|name| name == CONFIG);
+    old.into_iter().map(Step::Remove).chain(new.into_iter().map(Step::Move)).collect()
+}
+
+impl Step {
+    fn done(&self, from: &Path, to: &Path) -> Result<(), ExportError> {
+        let (Self::Remove(name) | Self::Move(name)) = self;
         let target = to.join(name);
-        std::fs::rename(from.join(name), &target).map_err(|e| StoreError::new("moving to", &target, e))?;
+        let (action, ended) = match self {
+            Self::Remove(_) => ("removing", std::fs::remove_file(&target)),
+            Self::Move(_) => ("moving to", std::fs::rename(from.join(name), &target)),
+        };
+        Ok(ended.map_err(|e| StoreError::new(action, &target, e))?)
     }
-    // Readers prefer model.safetensors to an index, so weights of an earlier export must not stay beside these; they go
-    // last, so that no moment has neither.
-    for old in names_in(to)?.iter().filter(|n| is_weights(n) && !new.contains(n)) {
-        let path = to.join(old);
-        std::fs::remove_file(&path).map_err(|e| StoreError::new("removing", &path, e))?;
-    }
-    Ok(())
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, ExportError> {
@@ -225,4 +251,75 @@ fn names_in(folder: &Path) -> Result<Vec<String>, ExportError> {
         names.extend(entry.map_err(fault)?.file_name().into_string());
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: [&str; 4] = [
+        CONFIG,
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        "model.safetensors.index.json",
+    ];
+    const NEW: [&str; 3] = [CONFIG, "model.safetensors", "tokenizer.json"];
+
+    /// A folder with files of these names, each with `content` in it.
+    fn folder(path: &Path, names: &[&str], content: &str) {
+        std::fs::create_dir_all(path).unwrap();
+        names.iter().for_each(|name| std::fs::write(path.join(name), content).unwrap());
+    }
+
+    /// The names of a folder's files, with their contents.
+    fn content(path: &Path) -> Vec<(String, String)> {
+        let mut names = names_in(path).unwrap();
+        names.sort();
+        names.into_iter().map(|name| (name.clone(), std::fs::read_to_string(path.join(name)).unwrap())).collect()
+    }
+
+    /// After every step, which a kill may be the end of.
+    #[test]
+    fn no_moment_has_files_of_two_exports_that_load() {
+        // Other names than before, the same names, fewer of them.
+        for (old, new) in [(&OLD[..], &NEW[..]), (&NEW[..], &NEW[..]), (&OLD[..], &OLD[..]), (&NEW[..], &OLD[..])] {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            let steps = steps(owned(new), [owned(old), owned(&["notes.txt"])].concat());
+            for count in 0..=steps.len() {
+                let dir = tempfile::tempdir().unwrap();
+                let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+                folder(&from, new, "new");
+                folder(&to, old, "old");
+                steps[..count].iter().try_for_each(|step| step.done(&from, &to)).unwrap();
+                let found = content(&to);
+                let weights: Vec<_> = found.iter().filter(|(name, _)| is_weights(name)).map(|(_, text)| text).collect();
+                assert!(weights.windows(2).all(|pair| pair[0] == pair[1]), "{count} of {steps:?}: {found:?}");
+                if !to.join(CONFIG).exists() {
+                    continue;
+                }
+                let (whole, text) = if count == 0 { (old, "old") } else { (new, "new") };
+                let mut expected: Vec<_> = whole.iter().map(|name| ((*name).to_owned(), text.to_owned())).collect();
+                expected.sort();
+                let of_it = found.iter().filter(|(name, _)| whole.contains(&name.as_str()));
+                assert!(of_it.eq(&expected), "{count} of {steps:?}: {found:?}");
+                assert_eq!(weights.len(), whole.iter().filter(|name| is_weights(name)).count(), "{found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_in_a_files_place_is_said_while_all_is_as_it_was() {
+        for name in ["model.safetensors", "tokenizer.json", "model-00001-of-00009.safetensors"] {
+            let dir = tempfile::tempdir().unwrap();
+            let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+            folder(&from, &NEW, "new");
+            folder(&to, &OLD, "old");
+            let before = content(&to);
+            std::fs::create_dir(to.join(name)).unwrap();
+            let e = moved(&from, &to).unwrap_err().to_string();
+            assert!(e.contains(name) && e.contains("it is a folder"), "{e}");
+            std::fs::remove_dir(to.join(name)).unwrap();
+            assert_eq!((content(&to), content(&from).len()), (before, NEW.len()), "{name}");
+        }
+    }
 }
