@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use super::depth;
-
 /// PEFT's `target_modules`: a list of names, or one text with commas between them; a text that is a regular expression;
 /// `all-linear`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -209,6 +207,11 @@ pub(super) fn kind(value: &Value) -> String {
     }
 }
 
+/// Bytes times brackets (`[`, `{`) of a YAML text, at most. At every token the parser goes through all open flow
+/// collections with a key (`{a: {a: …`), long before it refuses their depth: this bounds that to about a second, whatever
+/// of the brackets are only letters of a text. A text of 100 kB may have 5000 of them.
+const MAX_BRACKET_BYTES: usize = 1 << 29;
+
 /// YAML, or JSON (which YAML is nearly a superset of: tabs and `\/` are the exceptions, so JSON is tried first).
 pub(super) fn parse(text: &str) -> Result<Value, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -217,7 +220,10 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
     {
         return Ok(value);
     }
-    depth::check(text)?;
+    let brackets = text.matches(['[', '{']).count();
+    if brackets.saturating_mul(text.len()) > MAX_BRACKET_BYTES {
+        return Err(format!("it has {brackets} brackets ([ and {{) in {} bytes, more than are read", text.len()));
+    }
     serde_yaml::from_str(text).map_err(|e| e.to_string())
 }
 
@@ -253,6 +259,45 @@ mod tests {
         let value = parse("\u{feff}{\n\t\"a\": \"x\\/y\"\n}").unwrap();
         assert_eq!(value.get("a").and_then(Value::as_str), Some("x/y"));
         assert!(parse("{\"a\": 1, \"a\": 2}").unwrap_err().contains("duplicate"));
+    }
+
+    /// Wherever the brackets stand, and however the text goes on.
+    #[test]
+    fn deep_texts_are_refused_at_once() {
+        let many = "{a: ".repeat(900_000);
+        for text in [
+            many.clone(),
+            format!("a: # >\n {many}"),
+            format!("- a: |\n    x\n  b: {many}"),
+            format!("a: x\n  ['\nb: {many}"),
+            format!("# x\u{2028}--- {many}"),
+            format!("{}{}", "{a: ".repeat(5000), "{a,".repeat(500_000)),
+            "[".repeat(900_000),
+            "[\n".repeat(900_000),
+        ] {
+            assert!(parse(&text).unwrap_err().contains("more than are read"));
+        }
+        let blocks: String = (0..400).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
+        for text in ["- ".repeat(100_000), "? ".repeat(100_000), blocks, "[".repeat(200), "{a: ".repeat(200)] {
+            let e = parse(&text).unwrap_err();
+            assert!(e.contains("recursion limit exceeded"), "{e}");
+        }
+    }
+
+    #[test]
+    fn brackets_in_texts_are_no_levels() {
+        let open = "[{".repeat(500);
+        for text in [
+            format!("a: \"{open}\"\n"),
+            format!("a: '{open} it''s'\nb: \"\\\"{open}\"\n"),
+            format!("a: x {open}\n"),
+            format!("a: 1 # {open}\n"),
+            format!("a: | # why\n {open}\n\n {open}\nb: >-\n  {open}\n"),
+            format!("- a: |\n    {open}\n  b: |\n   {open}\n- |\n {open}\n"),
+            format!("a:\n  - b: 1\n    c: 2\n{}", "  - b: [1, {x: 2}]\n".repeat(2000)),
+        ] {
+            parse(&text).unwrap();
+        }
     }
 
     #[test]
