@@ -1,12 +1,38 @@
-//! The files that a project's own files may name to be read.
+//! The project of a config file or models.yaml, and the files in it that models.yaml may name to be read.
 
 use std::path::{Path, PathBuf};
 
+use super::env::Env;
 use super::fault::ConfigError;
-use crate::store::{StoreError, read_text};
+use crate::store::{StoreError, project_of, read_text};
 
 /// Bytes of a file that models.yaml names, at most.
 const MAX_FILE: u64 = 4 << 20;
+
+/// Where the program runs, and whose it is: what bounds a project.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    pub working: Option<PathBuf>,
+    pub home: Option<PathBuf>,
+}
+
+impl Bounds {
+    pub(super) fn of_process() -> Self {
+        Self { working: std::env::current_dir().ok(), home: Env::read().home }
+    }
+
+    /// The project of the files in `folder`, an absolute path: as `store` finds it, else the folder itself. The home folder
+    /// may hold `.git` (dotfiles) or `configs/`, and so may a folder above it, without being the project of every clone
+    /// and archive below: it is that only of the files that lie directly in it or in its `configs/`.
+    pub(super) fn project_of(&self, folder: &Path) -> PathBuf {
+        let found = self.working.as_deref().and_then(|working| project_of(folder, working));
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let below = |root: &Path| self.home.as_deref().is_some_and(|home| real(home).starts_with(real(root)));
+        let holds_home = |root: &Path| root.parent().is_none() || below(root);
+        let is_own = |root: &Path| folder == root || folder == root.join("configs") || !holds_home(root);
+        found.filter(|root| is_own(root)).unwrap_or_else(|| folder.to_path_buf())
+    }
+}
 
 /// The text of a file that `models.yaml` in `folder` names. It must lie below the project once every symbolic link is
 /// followed: models.yaml may be a stranger's, and what is read goes to the daemon.
@@ -14,22 +40,12 @@ pub(super) fn read_of_project(folder: &Path, named: &Path) -> Result<String, Con
     let path = folder.join(named);
     let resolve = |path: &Path| path.canonicalize().map_err(|e| StoreError::new("reading", path, e));
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let (found, root) = (resolve(&path)?, project_of(resolve(here)?));
+    let (found, root) = (resolve(&path)?, Bounds::of_process().project_of(&resolve(here)?));
     if !found.starts_with(&root) {
         return Err(ConfigError::OutsideProject { path, root });
     }
     // The resolved path: a link that is exchanged meanwhile is not followed elsewhere.
     Ok(read_text("reading", &found, MAX_FILE)?)
-}
-
-/// The folder of models.yaml, or where that is the `configs` of a project, the folder above it. (A repository that is
-/// itself called `configs` ends at its own `.git`.)
-fn project_of(folder: PathBuf) -> PathBuf {
-    let in_configs = folder.file_name().is_some_and(|name| name == "configs") && !folder.join(".git").exists();
-    match folder.parent() {
-        Some(parent) if in_configs => parent.to_path_buf(),
-        _ => folder,
-    }
 }
 
 #[cfg(all(test, unix))]
@@ -61,5 +77,26 @@ mod tests {
         // A repository called `configs`.
         std::fs::create_dir(at("project/configs/.git")).unwrap();
         assert!(read("../prompts/a").unwrap_err().contains("outside the project"));
+    }
+
+    #[test]
+    fn the_home_folder_is_no_project_of_what_lies_deeper_in_it() {
+        for mark in [".git", "configs"] {
+            let dir = tempfile::tempdir().unwrap();
+            let home = dir.path().join("home");
+            for folder in [mark, "src/plain/deep", "src/clone/configs", "elsewhere"] {
+                std::fs::create_dir_all(home.join(folder)).unwrap();
+            }
+            for working in ["home", "home/src/plain", "home/elsewhere", ""] {
+                let bounds = Bounds { working: Some(dir.path().join(working)), home: Some(home.clone()) };
+                for (folder, project) in
+                    [("src/clone/configs", "src/clone"), ("src/plain", "src/plain"), ("configs", ""), ("", "")]
+                {
+                    let found = bounds.project_of(&home.join(folder));
+                    assert_eq!(found, home.join(project), "{folder} from {working:?}, beside {mark}");
+                }
+                assert!(bounds.project_of(&home.join("src/plain/deep")).starts_with(home.join("src/plain")));
+            }
+        }
     }
 }

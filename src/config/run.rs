@@ -6,6 +6,7 @@ use super::env::Env;
 use super::fault::ConfigError;
 use super::memory::Memory;
 use super::name::{folder_name, model_name_fault};
+use super::project::Bounds;
 use super::raw::Raw;
 use super::value::{Modules, Numbers, Paths, expand_home};
 use super::words::{Compute, Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler, Shape};
@@ -97,13 +98,21 @@ impl RunConfig {
         Self::resolve(said, purpose, &place)
     }
 
+    /// The config of a run that is there: only read, so its places need not lie in the project. The command line may have
+    /// named them when the run was made.
+    pub fn of_run(folder: &Path, flags: Raw) -> Result<Self, ConfigError> {
+        let path = folder.join("run.yaml");
+        check_read_inside(&path)?;
+        Self::resolve(flags.over(Raw::read(&path)?), Purpose::Run, &path.display().to_string())
+    }
+
     /// `flags` over `file` (if any), and the origin's name.
     pub fn said(file: Option<&Path>, flags: Raw) -> Result<(Raw, String), ConfigError> {
         let Some(path) = file else { return Ok((flags, "the command line".to_owned())) };
         // Its texts go into the tuned model, and faults quote it.
         check_read_inside(path)?;
         let (said, place) = (Raw::read(path)?, path.display().to_string());
-        let faults = places::check(&said, &flags, path, Env::read().home.as_deref());
+        let faults = places::check(&said, &flags, path, &Bounds::of_process());
         if !faults.is_empty() {
             return Err(ConfigError::Faults { place, faults });
         }
@@ -420,6 +429,25 @@ mod tests {
         assert_eq!(elsewhere.training_digest(), c.training_digest());
         assert_ne!(RunConfig { epochs: 2.5, ..c.clone() }.training_digest(), c.training_digest());
         assert_ne!(RunConfig { compute: Compute::Bf16, ..c.clone() }.training_digest(), c.training_digest());
+    }
+
+    #[test]
+    fn the_places_of_a_run_are_not_checked_again() {
+        let (run, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let flags = Raw {
+            output: Some(elsewhere.path().join("out")),
+            runs_dir: Some(elsewhere.path().join("runs")),
+            models_yaml: Some(elsewhere.path().join("models.yaml")),
+            ..Raw::default()
+        };
+        let c = RunConfig::resolve(flags.over(Raw::parse(SEVEN, "s").unwrap()), Purpose::Run, "s").unwrap();
+        let file = run.path().join("run.yaml");
+        std::fs::write(&file, c.to_yaml()).unwrap();
+        let e = RunConfig::load(Some(&file), Raw::default(), Purpose::Run).unwrap_err().to_string();
+        assert!(e.contains("3 faults") && e.contains("lies outside the project"), "{e}");
+        assert_eq!(RunConfig::of_run(run.path(), Raw::default()).unwrap(), c);
+        let seed = Raw { seed: Some(11), ..Raw::default() };
+        assert_eq!(RunConfig::of_run(run.path(), seed).unwrap(), RunConfig { seed: 11, ..c });
     }
 
     #[test]

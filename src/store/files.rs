@@ -142,7 +142,7 @@ fn link_out(path: &Path, working: &Path) -> Option<PathBuf> {
 
 /// The project that holds what lies in `folder`: the nearest folder from there upwards that holds `.git` or `configs/`; in
 /// the working folder at most that one, elsewhere none where no folder is marked.
-fn project_of(folder: &Path, working: &Path) -> Option<PathBuf> {
+pub fn project_of(folder: &Path, working: &Path) -> Option<PathBuf> {
     let below = folder.starts_with(working);
     let marked = |at: &&Path| at.join(".git").exists() || at.join("configs").is_dir();
     let found = folder.ancestors().take_while(|at| !below || at.starts_with(working)).find(marked);

@@ -17,7 +17,8 @@ pub use atomic::{WholeFile, write_cached, write_whole};
 pub use digest::{Digest, HashingWriter};
 pub use files::{
     OpenFor, check_cache_writable, check_inside, check_read_inside, check_replaceable, check_state_file,
-    check_state_folder, check_writable, create_folder, create_state_folder, is_inner, open_nofollow, read_nofollow,
+    check_state_folder, check_writable, create_folder, create_state_folder, is_inner, open_nofollow, project_of,
+    read_nofollow,
 };
 pub use identity::Identity;
 pub use inputs::{Inputs, OverwriteError};
