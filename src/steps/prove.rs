@@ -88,7 +88,7 @@ pub fn again(
 }
 
 /// The folder of the run that made a model, by what the model's own file says.
-fn run_of(context: &mut Context<'_>, name: &str) -> Result<PathBuf, Failure> {
+pub(super) fn run_of(context: &mut Context<'_>, name: &str) -> Result<PathBuf, Failure> {
     const RUNS: &str = "runs";
     let show = context.client()?.show(name)?.ok_or_else(|| OllamaError::NoModel(name.to_owned()))?;
     let id = super::delivery::lineage_of(&show, "run").ok_or_else(|| {
@@ -108,9 +108,8 @@ fn of_run(
     name: Option<&str>,
     (probes, num_thread): (usize, Option<u64>),
 ) -> Result<Proof, Failure> {
-    use crate::config::{Purpose, Raw, RunConfig};
-    let config =
-        RunConfig::load(Some(&run.join("run.yaml")), Raw { seed: context.seed, ..Raw::default() }, Purpose::Run)?;
+    use crate::config::{Raw, RunConfig};
+    let config = RunConfig::of_run(run, Raw { seed: context.seed, ..Raw::default() })?;
     context.adopt(&config)?;
     let base = context.open_base(&config.model_to_fine_tune)?;
     let adapter = super::adapter::load(context, &run.join("final"), &base)?;

@@ -12,8 +12,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tunesmith::store::{Digest, terminal_acts_on};
 
-use crate::program::Place;
+use crate::program::{Ended, Place};
 use crate::tiny::QWEN3;
+use crate::tiny_run;
 use crate::tiny_server::TinyServer;
 
 /// Name → (kind and mode, content or where a link leads, inode): what a write, a removal or a replacement changes.
@@ -289,6 +290,46 @@ fn a_config_sends_nothing_out_of_its_project() {
         let flag = format!("--{}", key.replace('_', "-"));
         hostile.place.run(&["run"]).says(3, &["lies outside the project", &flag]);
     }
+}
+
+/// An archive, unpacked below a home folder that is under version control, is no part of a project that holds all of it.
+#[test]
+fn a_config_of_an_archive_writes_nothing_elsewhere_at_home() {
+    let place = Place::new();
+    for (mark, working) in [(".git", "src/x"), ("configs", "src/x"), (".git", "work"), ("configs", "work")] {
+        let home = place.path(&format!("{}-{}", mark.trim_start_matches('.'), working.replace('/', "-")));
+        for folder in [mark, "src/x", "work"] {
+            std::fs::create_dir_all(home.join(folder)).unwrap();
+        }
+        let mut config = config();
+        config["runs_dir"] = json!("~/.local/share");
+        let file = home.join("src/x/config.json");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let mut command = place.command(&["run", file.to_str().unwrap()]);
+        let ended = Ended::of(&command.env("HOME", &home).current_dir(home.join(working)).output().unwrap());
+        ended.says(3, &["runs_dir: ~/.local/share lies outside the project", "--runs-dir"]);
+        assert!(!home.join(".local").exists());
+    }
+}
+
+/// Places that only the command line may name are in the run's own file too, which is data when it is read again.
+#[test]
+fn a_run_whose_places_the_command_line_named_is_proved_again() {
+    let outside = tempfile::tempdir().unwrap();
+    let named = |name: &str| outside.path().join(name).display().to_string();
+    let server = TinyServer::with_models(&["x:v1"]);
+    let place = Place::new().with("OLLAMA_HOST", server.address());
+    tiny_run::lay_out(&place, base(), &json!({}));
+    let (output, runs, roles) = (named("output"), named("runs"), named("models.yaml"));
+    let run = ["run", "--until", "prove", "--output", &output];
+    place.run(&run).says(0, &[]);
+    place.run(&["prove", "--name", "tiny:v2"]).says(0, &["served"]);
+    place.run(&[&run[..], &["--runs-dir", &runs, "--models-yaml", &roles, "--seed", "7"]].concat()).says(0, &[]);
+    let made = std::fs::read_dir(&runs).unwrap().next().unwrap().unwrap().path();
+    place.run(&["prove", "--run", made.to_str().unwrap()]).says(0, &["served"]);
+    // What writes to the places still refuses them.
+    let resume = ["run", "--until", "prove", "--resume", made.to_str().unwrap()];
+    place.run(&resume).says(3, &["lies outside the project", "--output"]);
 }
 
 /// Lines of a registry: right ones, and ones that name other files, other numbers and nothing at all.
