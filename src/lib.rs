@@ -4,8 +4,9 @@
 #![deny(unsafe_code)]
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
-// Ground: whole files, digests, locks, what was said and what is meant.
+// Ground: whole files, digests, locks, the limits of the process, what was said and what is meant.
 pub mod store;
+pub mod limits;
 pub mod render;
 pub mod config;
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::process::ExitCode;
 
-use tunesmith::gguf::guard;
+use tunesmith::limits;
 
 /// What a shell says of a program that SIGPIPE ended. Not 0: nobody read the verdict, so nobody may take it for a PASS.
 const PIPE_CLOSED: u8 = 141;
@@ -11,11 +11,11 @@ const PIPE_CLOSED: u8 = 141;
 const RESOURCES: u8 = 5;
 
 #[global_allocator]
-static ALLOCATOR: guard::Allocator = guard::Allocator;
+static ALLOCATOR: limits::Allocator = limits::Allocator;
 
 /// A panic unwinds, so that locks and half-written files are let go, and ends with 1: Rust's own 101 is INCONCLUSIVE.
 fn main() -> ExitCode {
-    guard::install();
+    limits::install();
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();
         match limit(payload) {

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 /// A room may use only rooms *above* it in this table, so the graph cannot have a cycle.
 const ROOMS: &[(&str, &[&str])] = &[
     ("store", &[]),
+    ("limits", &["store"]),
     ("render", &[]),
     ("config", &["store"]),
     ("chat", &["render"]),
-    ("gguf", &["store"]),
+    ("gguf", &["limits", "store"]),
     ("modelfile", &["chat", "render"]),
     ("ollama", &["chat", "modelfile", "store"]),
     ("dataset", &["chat", "config", "store"]),
@@ -82,8 +83,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("env::var", &["config"]),
 ];
 
-/// Rooms that may hold `unsafe`: the kernels, and the one memory map.
-const UNSAFE: &[&str] = &["ops", "gguf"];
+/// Rooms that may hold `unsafe`: the kernels, the one memory map, and the allocator and the signal handlers.
+const UNSAFE: &[&str] = &["ops", "gguf", "limits"];
 
 /// Lines of a file before its `#[cfg(test)]` module; tables may be longer.
 const MAX_LINES: usize = 400;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Deref;
 use std::path::Path;
 
-use super::guard::Watched;
+use crate::limits::Watched;
 use crate::store::{StoreError, open_regular};
 
 /// A file's bytes, mapped read-only. Nothing is read until it is looked at.
@@ -27,7 +27,7 @@ impl Map {
             unsafe_code,
             reason = "a map is unsafe because another process may cut the file while we read; \
                                         weights are written whole (temporary file, rename) and never in place, \
-                                        by Ollama and by us; where somebody cuts one all the same, the guard ends the \
+                                        by Ollama and by us; where somebody cuts one all the same, `limits` ends the \
                                         program with words"
         )]
         let bytes = unsafe { memmap2::Mmap::map(&file) }.map_err(fault)?;

@@ -6,7 +6,6 @@
 mod candle;
 mod check;
 mod ggml_type;
-pub mod guard;
 mod map;
 mod read;
 mod v3;

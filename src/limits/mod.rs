@@ -1,12 +1,13 @@
 //! Signals by which the system ends a process at a limit, turned into words and exit code 5: a mapped file that another
-//! process cuts short (SIGBUS), a file larger than the limit (SIGXFSZ), an allocation that can't be made (SIGABRT).
+//! process cuts short (SIGBUS), a file larger than the limit (SIGXFSZ), an allocation that can't be made (SIGABRT). The
+//! program installs the handlers and the allocator; whoever uses the library alone keeps its own.
 #![expect(
     unsafe_code,
     reason = "signal handlers and the allocator's interface; each block says which invariant makes it sound"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicUsize, Ordering};
 
 /// Exit code of a resource that is used up or gone.
 const RESOURCES: i32 = 5;
@@ -32,19 +33,25 @@ static MAPS: [Slot; SLOTS] = [const {
     }
 }; SLOTS];
 
-/// Bytes of the last allocation that could not be made.
-static REFUSED: AtomicUsize = AtomicUsize::new(0);
+/// When an allocation was refused the last time, in seconds of the monotonic clock; 0: never.
+static REFUSED: AtomicI64 = AtomicI64::new(0);
+
+/// Seconds from a refused allocation to the abort that it causes, at most: std says its words in between, with a backtrace
+/// where that is asked for. (Allocations succeed meanwhile, larger ones too.) A refusal that was longer ago was recovered
+/// from, and the abort has another cause.
+#[cfg(any(unix, test))]
+const ABORT_FOLLOWS: i64 = 10;
 
 /// Keeps a mapped range known to the handler; forgotten when dropped.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub struct Watched {
     slot: Option<usize>,
     /// Owns what the slot's `name` points to.
     _name: Box<[u8]>,
 }
 
 impl Watched {
-    pub(super) fn new(range: std::ops::Range<usize>, path: &std::path::Path) -> Self {
+    pub fn new(range: std::ops::Range<usize>, path: &std::path::Path) -> Self {
         let mut name = shown(path).into_bytes().into_boxed_slice();
         let free = |slot: &&Slot| slot.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         let slot = MAPS.iter().position(|slot| free(&slot));
@@ -82,12 +89,12 @@ pub struct Allocator;
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for this function.
-        noted(unsafe { System.alloc(layout) }, layout.size())
+        noted(unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for this function.
-        noted(unsafe { System.alloc_zeroed(layout) }, layout.size())
+        noted(unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
@@ -97,15 +104,32 @@ unsafe impl GlobalAlloc for Allocator {
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as for this function.
-        noted(unsafe { System.realloc(at, layout, size) }, size)
+        noted(unsafe { System.realloc(at, layout, size) })
     }
 }
 
-fn noted(made: *mut u8, bytes: usize) -> *mut u8 {
+fn noted(made: *mut u8) -> *mut u8 {
     if made.is_null() {
-        REFUSED.store(bytes, Ordering::Release);
+        REFUSED.store(now(), Ordering::Release);
     }
     made
+}
+
+/// Seconds of the monotonic clock, which a signal handler may ask too.
+#[cfg(unix)]
+fn now() -> i64 {
+    rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).tv_sec.max(1)
+}
+
+/// (No handler asks when it was.)
+#[cfg(not(unix))]
+fn now() -> i64 {
+    1
+}
+
+#[cfg(any(unix, test))]
+fn causes_abort(refused: i64, now: i64) -> bool {
+    refused != 0 && now - refused <= ABORT_FOLLOWS
 }
 
 /// Installs the handlers; once, at the start of the program.
@@ -155,7 +179,7 @@ extern "C" fn on_bus(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut li
 
 #[cfg(unix)]
 extern "C" fn on_abort(signal: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
-    if REFUSED.load(Ordering::Acquire) == 0 {
+    if !causes_abort(REFUSED.load(Ordering::Acquire), now()) {
         return by_default(signal);
     }
     end(b"error: memory is used up, or its limit (`ulimit -v`) is reached\nhint: `tunesmith plan` says what fits; a smaller --batch-size or --max-seq-len takes less\n");
@@ -204,9 +228,20 @@ mod tests {
 
     #[test]
     fn an_allocation_that_fails_is_noted_and_stays_fallible() {
-        noted(std::ptr::null_mut(), 7);
-        assert_eq!(REFUSED.swap(0, Ordering::AcqRel), 7);
-        noted(std::ptr::dangling_mut(), 7);
+        noted(std::ptr::dangling_mut());
         assert_eq!(REFUSED.load(Ordering::Acquire), 0);
+        let before = now();
+        assert!(noted(std::ptr::null_mut()).is_null());
+        let refused = REFUSED.load(Ordering::Acquire);
+        assert!((before..=now()).contains(&refused) && causes_abort(refused, now()));
+    }
+
+    #[test]
+    fn an_abort_long_after_a_refusal_has_another_cause() {
+        for (refused, now, is_cause) in
+            [(0, 5, false), (1, 1, true), (100, 110, true), (100, 111, false), (1, 9000, false)]
+        {
+            assert_eq!(causes_abort(refused, now), is_cause, "{refused} {now}");
+        }
     }
 }
