@@ -1,5 +1,6 @@
 //! Verdicts on record: what a promotion by hand may rest on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,15 @@ use super::fault::PromoteError;
 use super::place::Place;
 use super::registry::{Action, Intent, Registry, What};
 
+/// What a verdict was reached under: it says nothing of a role that now asks for something else.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// What was demanded of the answers to a suite, by the digest of its contents.
+    pub demands: BTreeMap<String, serde_json::Value>,
+    /// How the models were asked, and the limits of the gate.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
 /// The verdict of a role's gate on one model, as it was then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GateRecord {
@@ -22,9 +32,9 @@ pub struct GateRecord {
     /// The same of the model it was held against.
     pub against_digest: String,
     pub decision: Decision,
-    /// The suites that were asked, with the digests of their contents.
+    /// None: recorded by an earlier version.
     #[serde(default)]
-    pub suites: Vec<(String, String)>,
+    pub terms: Option<Terms>,
     pub report: PathBuf,
 }
 
@@ -33,8 +43,8 @@ pub struct GateRecord {
 pub struct Passed {
     /// The registry's line.
     pub seq: u64,
-    /// As in [`GateRecord::suites`]; empty where it was not recorded.
-    pub suites: Vec<(String, String)>,
+    /// As in [`GateRecord::terms`].
+    pub terms: Option<Terms>,
 }
 
 /// Appends a verdict to the registry.
@@ -56,11 +66,11 @@ pub fn passed_gate(
     let registry = Registry::read(&Place::of(models_yaml)?)?;
     let mut passed = None;
     for entry in &registry.entries {
-        let (decision, suites) = match &entry.what {
+        let (decision, terms) = match &entry.what {
             What::Gate(g)
                 if g.role == role && same_model(&g.model, model) && g.digest == digest && g.against_digest == now =>
             {
-                (g.decision, g.suites.clone())
+                (g.decision, g.terms.clone())
             }
             What::Intent(i)
                 if i.role == role
@@ -70,13 +80,13 @@ pub fn passed_gate(
                     && registry.is_done(entry.seq)
                     && rests_on_a_pass(i) =>
             {
-                let asked = i.evidence.get("suite_digests").cloned();
-                (Decision::Pass, asked.and_then(|v| serde_json::from_value(v).ok()).unwrap_or_default())
+                let terms = i.evidence.get("terms").cloned();
+                (Decision::Pass, terms.and_then(|v| serde_json::from_value(v).ok()))
             }
             _ => continue,
         };
         match decision {
-            Decision::Pass => passed = Some(Passed { seq: entry.seq, suites }),
+            Decision::Pass => passed = Some(Passed { seq: entry.seq, terms }),
             Decision::Fail => passed = None,
             Decision::Inconclusive => {}
         }
@@ -110,7 +120,7 @@ mod tests {
             digest: "d2".into(),
             against_digest: "d1".into(),
             decision,
-            suites: vec![("s.jsonl".into(), "d".into())],
+            terms: Some(Terms { demands: BTreeMap::from([("d".into(), "hold".into())]), ..Terms::default() }),
             report: "eval/summary.md".into(),
         }
     }
@@ -162,7 +172,7 @@ mod tests {
             record_gate(&path, gate(decision), &mut LockWait::none()).unwrap();
             let passed = passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap();
             assert_eq!(passed.as_ref().map(|p| p.seq), line, "{decision:?}");
-            assert!(passed.is_none_or(|p| p.suites == gate(decision).suites));
+            assert!(passed.is_none_or(|p| p.terms == gate(decision).terms));
         }
         for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
             assert_eq!(passed_gate(&path, role, (model, digest), "d1").unwrap(), None);

@@ -3,6 +3,7 @@
 mod daemon;
 mod options;
 mod suites;
+mod trained;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,10 @@ use crate::eval::{
     Rules, Suite,
 };
 use crate::ollama::Client;
+use crate::promote::Terms;
 use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
-pub use suites::{GENERAL, check_suites, suites};
+pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
 
 /// What is compared, and on what.
@@ -53,6 +55,8 @@ pub struct Outcome {
     #[serde(skip)]
     pub summary: String,
     pub suite_digests: Vec<(String, String)>,
+    #[serde(skip)]
+    pub terms: Terms,
     pub v1_digest: String,
     pub v2_digest: String,
     /// The role promotes on INCONCLUSIVE (`gate.on_inconclusive: promote`).
@@ -196,6 +200,7 @@ fn write(
         report,
         summary,
         suite_digests,
+        terms: terms(trial.role, suites),
         v1_digest,
         v2_digest,
         allow_inconclusive,
@@ -283,12 +288,13 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
         }
     };
     let base = base_of_both(context, &client, (&v1, &wishes.model))?;
+    let trained = trained::records(context, &wishes.model, &role, base.as_ref());
     let trial = Trial {
         general: wishes.suites.is_empty(),
         v1,
         v2: wishes.model.clone(),
         held_out: &[],
-        trained: &[],
+        trained: &trained,
         base: base.as_ref(),
         output: wishes.output.clone(),
         limit: wishes.limit,

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::evaluate::Outcome;
 use super::{Context, Failure, Kind, delivery, evaluate};
 use crate::config::Role;
-use crate::eval::{Decision, Suite};
+use crate::eval::Decision;
 use crate::ollama::Client;
-use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped};
+use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped, Terms};
 use crate::store::{Digest, LockWait};
 
 /// What a promotion is remembered with, beside the verdict.
@@ -28,7 +28,7 @@ pub fn promote(
 ) -> Result<Swapped, Failure> {
     let remembered = json!({
         "run": evidence.run, "gguf_sha256": evidence.gguf.map(|d| d.to_string()), "decision": outcome.decision,
-        "suites": outcome.suites, "suite_digests": outcome.suite_digests, "report": outcome.report,
+        "suites": outcome.suites, "suite_digests": outcome.suite_digests, "terms": outcome.terms, "report": outcome.report,
         "tool_version": env!("CARGO_PKG_VERSION"), "user": context.env.user, "daemon": client.host().to_string(),
     });
     let promotion = Promotion {
@@ -79,7 +79,7 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
         return Err(Failure::new(Kind::GateInconclusive, why).hint(format!("{how}; --force promotes without")));
     }
     if let (false, Some(passed)) = (force, &passed) {
-        same_suites(found, &passed.suites)?;
+        same_terms(found, passed.terms.as_ref())?;
     }
     let gate = passed.map(|p| p.seq);
     // `gate`: the registry's line that says so.
@@ -107,17 +107,37 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     Ok(swapped)
 }
 
-/// A verdict says nothing of a suite that was edited since, or that it was not asked. Their contents are compared: a path
-/// is written otherwise from another folder.
-fn same_suites(role: &Role, asked: &[(String, String)]) -> Result<(), Failure> {
-    let now = evaluate::suites(role, false, &[], &[])?;
-    let was_asked = |suite: &Suite| asked.iter().any(|(_, digest)| *digest == suite.digest.to_string());
-    let Some((suite, _)) = now.iter().find(|(suite, _)| !asked.is_empty() && !was_asked(suite)) else {
+/// A verdict says nothing of a suite that was edited since or that it was not asked, and nothing of a role that is asked
+/// or judged otherwise now. The contents of suites are compared: a path is written otherwise from another folder.
+fn same_terms(role: &Role, recorded: Option<&Terms>) -> Result<(), Failure> {
+    let suites = evaluate::suites(role, true, &[], &[])?;
+    let now = evaluate::terms(role, &suites);
+    let name = &role.name;
+    let Some(why) = (match recorded {
+        None => Some(format!(
+            "the recorded gate of the role {name} is of an earlier version and does not say what it asked"
+        )),
+        Some(then) => {
+            let other = |digest: &str| then.demands.get(digest) != now.demands.get(digest);
+            let suite = suites.iter().map(|(suite, _)| suite).find(|suite| other(&suite.digest.to_string()));
+            let setting = now.settings.iter().find(|(key, value)| then.settings.get(*key) != Some(value));
+            match (suite, setting) {
+                (Some(suite), _) if then.demands.contains_key(&suite.digest.to_string()) => {
+                    Some(format!("the role {name} now demands something else of the suite {}", suite.name))
+                }
+                (Some(suite), _) => {
+                    Some(format!("the suite {} is not what the recorded gate of the role {name} asked", suite.name))
+                }
+                (None, Some((key, _))) => {
+                    Some(format!("`{key}` of the role {name} has changed since its recorded gate"))
+                }
+                (None, None) => None,
+            }
+        }
+    }) else {
         return Ok(());
     };
-    let why = format!("the suite {} is not what the recorded gate of the role {} asked", suite.name, role.name);
-    let how =
-        format!("`tunesmith eval --role {} --model NAME` asks it as it is now; --force promotes without", role.name);
+    let how = format!("`tunesmith eval --role {name} --model NAME` asks it as it is now; --force promotes without");
     Err(Failure::new(Kind::GateInconclusive, why).hint(how))
 }
 
@@ -135,7 +155,7 @@ pub fn record_gate(context: &mut Context<'_>, role: &str, model: &str, outcome: 
         digest: outcome.v2_digest.clone(),
         against_digest: outcome.v1_digest.clone(),
         decision: outcome.decision,
-        suites: outcome.suite_digests.clone(),
+        terms: Some(outcome.terms.clone()),
         report: outcome.report.clone(),
     };
     // What took hours to find out must not be lost to another promotion.
@@ -235,28 +255,45 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_on_another_suite_is_none() {
+    fn a_verdict_on_other_terms_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("suite.jsonl");
-        let written = |text: &str| std::fs::write(&file, text).unwrap();
-        written("{\"prompt\": \"p\", \"expected\": \"e\"}\n");
+        std::fs::write(&file, "{\"prompt\": \"p\", \"expected\": \"e\"}\n").unwrap();
         let mut role = Role::bare("router", "x:v1");
         let suite = file.display().to_string();
         role.eval = vec![SuiteRef { suite, goal: Goal::Improve, metric: None, margin: None, min_gain: None }];
-        let asked: Vec<_> = evaluate::suites(&role, false, &[], &[])
-            .unwrap()
-            .into_iter()
-            .map(|(suite, _)| (suite.name, suite.digest.to_string()))
-            .collect();
-        assert!(same_suites(&role, &asked).is_ok());
-        // From another folder its path was another.
-        assert!(same_suites(&role, &[("../suite.jsonl".to_owned(), asked[0].1.clone())]).is_ok());
-        // Recorded by an earlier version.
-        assert!(same_suites(&role, &[]).is_ok());
-        written("{\"prompt\": \"q\", \"expected\": \"e\"}\n");
-        let failure = same_suites(&role, &asked).unwrap_err();
-        assert_eq!(failure.kind, Kind::GateInconclusive);
-        assert!(failure.to_string().contains("is not what the recorded gate"), "{failure}");
+        let asked = |role: &Role| evaluate::terms(role, &evaluate::suites(role, true, &[], &[]).unwrap());
+        let then = asked(&role);
+        assert!(same_terms(&role, Some(&then)).is_ok());
+        let refused = |role: &Role, recorded: Option<&Terms>, why: &str| {
+            let failure = same_terms(role, recorded).unwrap_err();
+            assert!(failure.kind == Kind::GateInconclusive && failure.to_string().contains(why), "{why}: {failure}");
+        };
+        // What only the gate asked (a held-out part, say) takes nothing away.
+        let mut more = then.clone();
+        more.demands.insert("d".to_owned(), true.into());
+        assert!(same_terms(&role, Some(&more)).is_ok());
+        refused(&role, None, "of an earlier version");
+        // A lax gate is not rested on after the role has become strict again.
+        let mut lax = role.clone();
+        lax.eval[0].margin = Some(0.5);
+        refused(&role, Some(&asked(&lax)), "now demands something else of the suite");
+        let lax = Role { general: crate::config::General::Off, ..role.clone() };
+        refused(&role, Some(&asked(&lax)), "the suite builtin:general is not what the recorded gate");
+        let mut lax = role.clone();
+        lax.gate.degenerate_margin = Some(0.5);
+        refused(&role, Some(&asked(&lax)), "`degenerate_margin` of the role router has changed");
+        let lax = Role { system: Some("s".to_owned()), ..role.clone() };
+        refused(&role, Some(&asked(&lax)), "`system` of the role router has changed");
+        // From another folder its path is another.
+        let moved = dir.path().join("moved.jsonl");
+        std::fs::rename(&file, &moved).unwrap();
+        role.eval[0].suite = moved.display().to_string();
+        assert!(same_terms(&role, Some(&then)).is_ok());
+        std::fs::write(&moved, "{\"prompt\": \"q\", \"expected\": \"e\"}\n").unwrap();
+        refused(&role, Some(&then), "is not what the recorded gate");
+        role.eval.push(role.eval[0].clone());
+        assert!(same_terms(&role, Some(&then)).unwrap_err().to_string().contains("one suite twice"));
     }
 
     #[test]
@@ -273,6 +310,7 @@ mod tests {
             report: "summary.md".into(),
             summary: String::new(),
             suite_digests: Vec::new(),
+            terms: Terms::default(),
             v1_digest: "d1".into(),
             v2_digest: String::new(),
             allow_inconclusive: false,

@@ -23,7 +23,7 @@ use crate::store::{
     write_whole,
 };
 use crate::train;
-pub use ground::{find_role, records};
+pub use ground::{find_role, parts, records};
 pub use registered::Registered;
 
 /// What a step was made from, by name: a digest or a word.

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tunesmith::chat::{Message, Role};
 use tunesmith::export::{self, Floor, Quant};
-use tunesmith::lora::{Adapter, Hf, LoraConfig};
+use tunesmith::lora::{Adapter, Hf};
 use tunesmith::ollama::{Client, Create};
 use tunesmith::proof::{self, Leg, Proof};
 use tunesmith::store::Digest;
-use tunesmith::weights::{Site, Weights};
+use tunesmith::weights::Site;
 
 use crate::daemon::{self, SMOLLM2_TEMPLATE};
-use crate::oracle::values;
+use crate::exports::{another_base, double_bos, wrong_files};
 use crate::program::{Ended, Place};
 use crate::tiny::{QWEN2, Tiny};
 use crate::tiny_run;
@@ -95,30 +95,6 @@ impl Bench {
     }
 }
 
-/// Another base of the same shape: this one, tuned for something else.
-fn another_base(bench: &Bench) -> Weights {
-    let base = &bench.tune.base;
-    let lora = LoraConfig { rank: 4, alpha: 8.0, ..LoraConfig::default() };
-    let mut other = Adapter::fresh(lora, base.weights.config(), 11).unwrap();
-    for (id, pair) in &mut other.pairs {
-        pair.b = values(&format!("{id:?}"), pair.b.len(), 0.0, 0.02);
-    }
-    let path = bench.tune.merged(&other, Quant::F16, bench.path("another-base"));
-    Weights::from_gguf(tunesmith::gguf::Gguf::open(path).unwrap()).unwrap()
-}
-
-/// The file, asking for a BOS that the template writes too.
-fn double_bos(file: &Path, to: PathBuf) -> PathBuf {
-    let mut bytes = std::fs::read(file).unwrap();
-    let key = b"tokenizer.ggml.add_bos_token";
-    let at = bytes.windows(key.len()).position(|w| w == key).expect("the key") + key.len();
-    // A bool is type 7 and one byte.
-    assert_eq!(bytes[at..at + 5], [7, 0, 0, 0, 0]);
-    bytes[at + 4] = 1;
-    std::fs::write(&to, bytes).unwrap();
-    to
-}
-
 fn swap_two_layers(a: &mut Adapter<Hf>) {
     let ids: Vec<_> = a.pairs.keys().copied().filter(|id| id.site == Site::Up && id.layer < 2).collect();
     let (x, y) = (a.pairs[&ids[0]].clone(), a.pairs[&ids[1]].clone());
@@ -137,7 +113,7 @@ fn planted_faults_are_caught(tune: &'static Tune) {
         1,
     );
     let no_system = SMOLLM2_TEMPLATE.split_once("{{- range").map(|(_, rest)| format!("{{{{- range{rest}")).unwrap();
-    let other_base = another_base(&bench);
+    let other_base = another_base(tune, bench.path("another-base"));
 
     for quant in [Quant::F16, Quant::Q8_0] {
         let right = bench.merged("right", quant, |_| {});
@@ -193,6 +169,14 @@ fn planted_faults_are_caught_in_a_strong_tune() {
 #[test]
 fn planted_faults_are_caught_in_a_tune_of_eight_steps() {
     planted_faults_are_caught(tune::weak());
+}
+
+/// On the base's own grid, where a step is coarsest beside the tune.
+#[test]
+fn wrong_files_in_the_bases_own_types_are_caught() {
+    for tune in [tune::strong(), tune::weak()] {
+        wrong_files(tune, Floor::Same);
+    }
 }
 
 /// Twenty right files, over seeds and types, of both tunes.

@@ -12,6 +12,7 @@ mod daemon;
 mod data;
 mod deliveries;
 mod demo;
+mod exports;
 mod families;
 mod faults;
 mod gate;
@@ -43,6 +44,7 @@ mod thinking;
 mod tiny;
 mod tiny_run;
 mod tiny_server;
+mod trained;
 mod tune;
 #[cfg(unix)]
 mod umask;

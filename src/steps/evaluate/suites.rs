@@ -3,12 +3,15 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::options;
 use crate::base::Base;
 use crate::chat::{ChatError, ChatTemplate, Role as Speaker};
 use crate::config::{General, Goal as Word, Metric as MetricWord, Role, RunConfig, SuiteRef};
 use crate::dataset::Record;
 use crate::eval::{self, Bench, Demand, EvalError, Goal, Metric, Suite, SystemTurn};
+use crate::promote::Terms;
 use crate::steps::Failure;
 
 /// The suite that guards every gate, embedded in the program.
@@ -36,6 +39,14 @@ pub fn suites(
         let metric = suite.natural_metric();
         found.push((Demand { goal: Goal::Improve, metric, margin: Demand::ROLE_MARGIN, min_gain: None }, suite));
     }
+    // One suite twice would count its loops twice, and its results would overwrite each other.
+    for (i, (_, suite)) in found.iter().enumerate() {
+        if let Some((_, first)) = found[..i].iter().find(|(_, s)| s.digest == suite.digest) {
+            let (role, first, second) = (&role.name, &first.name, &suite.name);
+            let why = format!("{first} and {second}, suites of the role {role}, are one suite twice");
+            return Err(Failure::input(why).hint("leave one of them out"));
+        }
+    }
     let named = found.iter().any(|(_, s)| s.name == GENERAL);
     if general && role.general == General::On && !named {
         let suite = general_suite()?;
@@ -43,6 +54,21 @@ pub fn suites(
         found.push((Demand { goal: Goal::Hold, metric, margin: Demand::GENERAL_MARGIN, min_gain: None }, suite));
     }
     Ok(found.into_iter().map(|(d, s)| (s, d)).collect())
+}
+
+/// What a verdict on these suites is reached under. `on_inconclusive` is not of it: only a PASS is rested on.
+pub fn terms(role: &Role, suites: &[(Suite, Demand)]) -> Terms {
+    let settings = [
+        ("options", json!(role.options)),
+        ("system", json!(role.system)),
+        ("think", json!(role.think)),
+        ("latency_ratio", json!(role.gate.latency_ratio)),
+        ("degenerate_margin", json!(role.gate.degenerate_margin)),
+    ];
+    Terms {
+        demands: suites.iter().map(|(suite, demand)| (suite.digest.to_string(), json!(demand))).collect(),
+        settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+    }
 }
 
 /// For a role without a suite of its own. Plain texts have no question in them to ask: then there is none. Questions that

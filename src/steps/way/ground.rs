@@ -160,7 +160,17 @@ pub fn records(
     all: Vec<Record>,
 ) -> Result<(Vec<Record>, Vec<Record>), Failure> {
     let all = data::served(context, all, base, config.system.as_deref());
-    data::held_out(config, all, base, role.filter(|r| r.eval.is_empty()).map(|_| HELD_OUT))
+    parts(config, role, base, all)
+}
+
+/// The same of records as they are served.
+pub fn parts(
+    config: &RunConfig,
+    role: Option<&Role>,
+    base: &Base,
+    served: Vec<Record>,
+) -> Result<(Vec<Record>, Vec<Record>), Failure> {
+    data::held_out(config, served, base, role.filter(|r| r.eval.is_empty()).map(|_| HELD_OUT))
 }
 
 /// `role:` of the config, else the one role that uses the model to fine-tune, or has come to use the tuned one; else
