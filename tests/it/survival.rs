@@ -1,21 +1,24 @@
-//! What of a tune is left after export, on SmolLM2-135M-Instruct, and the memory that export takes.
+//! What of a tune is left after export, and the memory that export takes.
 //!
-//! The table of docs/survival.md: `cargo test --test it survival::the_table -- --ignored --nocapture`
+//! The table of docs/survival.md: `scripts/test --test it survival::the_table -- --ignored --nocapture`, with the
+//! TUNESMITH_LLAMA_TOOLS that `scripts/ollama --tools` prints.
+
+use std::path::{Path, PathBuf};
 
 use tunesmith::batch::Example;
-use tunesmith::export::{self, Floor, Quant, Rounding};
+use tunesmith::export::{self, Floor, Quant};
 use tunesmith::gguf::Gguf;
 use tunesmith::lora::{Adapter, Stored};
-use tunesmith::model::{Model, Sampling};
-use tunesmith::ops::{self, WeightRef};
+use tunesmith::model::Model;
+use tunesmith::ops::{self, Encoding, WeightRef};
 use tunesmith::weights::Weights;
 
 use crate::program::Place;
-use crate::tune::{self, Recipe, To, Tune};
+use crate::qwen;
+use crate::tune::{self, To, Tune};
 
-/// The demo's first 30 held-out prompts with their answers.
-fn held_out(tune: &Tune) -> Vec<Example> {
-    let system = include_str!("../../data/demo/system.txt").trim_end();
+/// Conversations that were not trained on: the prompts of a suite with their first right answers.
+fn held_out(tune: &Tune, system: &str, suite: &str) -> Vec<Example> {
     let conversation = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         let turn = |role: &str, content: &serde_json::Value| serde_json::json!({"role": role, "content": content});
@@ -23,24 +26,19 @@ fn held_out(tune: &Tune) -> Vec<Example> {
             [turn("system", &system.into()), turn("user", &row["prompt"]), turn("assistant", &row["expected"][0])];
         serde_json::json!({ "messages": turns }).to_string()
     };
-    let lines = include_str!("../../data/demo/suite.jsonl").lines().step_by(2).take(30);
+    let lines = suite.lines().step_by(2).take(20);
     let records = tunesmith::dataset::parse(&lines.map(conversation).collect::<Vec<_>>().join("\n")).unwrap();
     tune::encoded(&tune.base, &records)
 }
 
-/// Log-probabilities at every trained position, and how many of the answers come out whole, greedily.
-fn answers(weights: &Weights, adapter: Option<&Adapter<Stored>>, held_out: &[Example]) -> (Vec<Vec<f32>>, usize) {
+/// Log-probabilities at every position of an answer.
+fn log_probs(weights: &Weights, adapter: Option<&Adapter<Stored>>, held_out: &[Example]) -> Vec<Vec<f32>> {
     let model = Model::new(weights, 0).unwrap();
-    let (mut rows, mut right) = (Vec::new(), 0);
-    for example in held_out {
+    let of = |example: &Example| {
         let positions: Vec<usize> = (1..example.ids.len()).filter(|p| example.mask[*p]).map(|p| p - 1).collect();
-        let (prompt, answer) = example.ids.split_at(positions[0] + 1);
-        rows.push(model.log_probs_at(adapter, &[(&example.ids, &positions)]).unwrap());
-        let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: answer.len(), seed: 0 };
-        let given = model.generate(adapter, prompt, &sampling, &|_| false, &mut |_| true).unwrap();
-        right += usize::from(given == answer);
-    }
-    (rows, right)
+        model.log_probs_at(adapter, &[(&example.ids, &positions)]).unwrap()
+    };
+    held_out.iter().map(of).collect()
 }
 
 /// Σ p (log p − log q).
@@ -54,90 +52,120 @@ fn mean_kl(p: &[Vec<f32>], q: &[Vec<f32>], vocab: usize) -> f64 {
     each.iter().sum::<f64>() / each.len() as f64
 }
 
-fn middle_and_least(mut slopes: Vec<f64>) -> (f64, f64) {
-    slopes.sort_by(f64::total_cmp);
-    (slopes[slopes.len() / 2], slopes[0])
+/// Survival over the touched tensors.
+struct Spread {
+    median: f64,
+    least: f64,
+    most: f64,
 }
 
-/// What rounding to nearest in the base's own type would leave: (median, least) slope over the touched tensors.
-fn nearest(weights: &Weights, adapter: &Adapter<Stored>) -> (f64, f64) {
-    let slope = |id| {
-        let w: WeightRef<'_> = weights.linear(id);
-        let delta = adapter.delta(id)?;
-        let mut base = vec![0.0; w.rows * w.cols];
-        ops::decode(w.encoding, w.bytes, &mut base);
-        let wanted: Vec<f32> = base.iter().zip(&delta).map(|(w, d)| w + d).collect();
-        let mut bytes = Vec::new();
-        ops::encode_nearest(w.encoding, &wanted, &mut bytes).unwrap();
-        let mut written = vec![0.0; wanted.len()];
-        ops::decode(w.encoding, &bytes, &mut written);
-        let sum = |f: &dyn Fn(usize) -> f64| (0..delta.len()).map(f).sum::<f64>();
-        let cross = sum(&|i| f64::from(written[i] - base[i]) * f64::from(delta[i]));
-        Some(cross / sum(&|i| f64::from(delta[i]).powi(2)))
-    };
-    middle_and_least(adapter.pairs.keys().filter_map(|id| slope(*id)).collect())
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.3} ({:.3} to {:.3})", self.median, self.least, self.most)
+    }
 }
 
-fn row(words: &str, slopes: (f64, f64), kl: f64, right: usize) {
-    println!("| {words} | {:.3} ({:.3}) | {kl:.5} | {right} |", slopes.0, slopes.1);
+impl Spread {
+    fn of(mut slopes: Vec<f64>) -> Self {
+        slopes.sort_by(f64::total_cmp);
+        Self { median: slopes[slopes.len() / 2], least: slopes[0], most: slopes[slopes.len() - 1] }
+    }
+
+    /// By the proof's own count, whoever wrote the file.
+    fn of_file(file: &Path, weights: &Weights, tune: &Tune) -> Self {
+        let checks = export::verify(file, weights, &tune.adapter).unwrap().checks;
+        let slopes: Vec<f64> = checks.iter().filter_map(|c| Some(c.survival.as_ref()?.slope)).collect();
+        assert_eq!(slopes.len(), tune.adapter.pairs.len());
+        Self::of(slopes)
+    }
+
+    /// What rounding every touched tensor to nearest would leave, in one encoding or in each tensor's own.
+    fn to_nearest(weights: &Weights, adapter: &Adapter<Stored>, target: Option<Encoding>) -> Self {
+        let slope = |id| {
+            let w: WeightRef<'_> = weights.linear(id);
+            let encoding = target.unwrap_or(w.encoding);
+            let delta = adapter.delta(id)?;
+            let mut base = vec![0.0; w.rows * w.cols];
+            ops::decode(w.encoding, w.bytes, &mut base);
+            let wanted: Vec<f32> = base.iter().zip(&delta).map(|(w, d)| w + d).collect();
+            let mut bytes = Vec::new();
+            ops::encode_nearest(encoding, &wanted, &mut bytes).unwrap();
+            let mut written = vec![0.0; wanted.len()];
+            ops::decode(encoding, &bytes, &mut written);
+            let sum = |f: &dyn Fn(usize) -> f64| (0..delta.len()).map(f).sum::<f64>();
+            let cross = sum(&|i| f64::from(written[i] - base[i]) * f64::from(delta[i]));
+            Some(cross / sum(&|i| f64::from(delta[i]).powi(2)))
+        };
+        Self::of(adapter.pairs.keys().filter_map(|id| slope(*id)).collect())
+    }
 }
 
+/// A type that a file can be exported to, with its name for llama-quantize.
+struct Target {
+    quant: Quant,
+    floor: Floor,
+    encoding: Option<Encoding>,
+    llama: &'static str,
+}
+
+/// Every target of one tune over one base, beside rounding to nearest and beside llama-quantize of the exact F16 file.
+fn rows_of_the_table(tune: &Tune, weights: &Weights, own: &'static str, held_out: &[Example]) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let vocab = weights.config().vocab;
+    let adapter = tune.adapter.to_stored(weights);
+    let tuned = log_probs(weights, Some(&adapter), held_out);
+    let opened = |file: &Path| Weights::from_gguf(Gguf::open(file).unwrap()).unwrap();
+    let distance = |file: &Path| mean_kl(&tuned, &log_probs(&opened(file), None, held_out), vocab);
+    let untouched = mean_kl(&tuned, &log_probs(weights, None, held_out), vocab);
+    println!("| {own} | the base, without the tune | 0 | {untouched:.5} | | | |");
+    let exact = path("exact.gguf");
+    tune.export(weights, &tune.adapter, To { quant: Quant::F16, floor: Floor::Q8_0, seed: 1, path: &exact });
+    let quantize = PathBuf::from(std::env::var_os("TUNESMITH_LLAMA_TOOLS").expect("scripts/ollama --tools says it"));
+    let in_type = |quant, encoding, llama| Target { quant, floor: Floor::Q8_0, encoding: Some(encoding), llama };
+    let targets = [
+        Target { quant: Quant::Keep, floor: Floor::Same, encoding: None, llama: own },
+        in_type(Quant::Q8_0, Encoding::Q8_0, "Q8_0"),
+        in_type(Quant::F16, Encoding::F16, "F16"),
+        in_type(Quant::Bf16, Encoding::BF16, "BF16"),
+    ];
+    for Target { quant, floor, encoding, llama } in targets {
+        let file = path("exported.gguf");
+        tune.export(weights, &tune.adapter, To { quant, floor, seed: 1, path: &file });
+        let (ours, kl) = (Spread::of_file(&file, weights, tune), distance(&file));
+        let nearest = Spread::to_nearest(weights, &adapter, encoding);
+        let theirs = path("theirs.gguf");
+        let mut command = std::process::Command::new(quantize.join("llama-quantize"));
+        let done = command.arg(&exact).arg(&theirs).arg(llama).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let (spread, their_kl) = (Spread::of_file(&theirs, weights, tune), distance(&theirs));
+        println!("| {own} | {llama} | {ours} | {kl:.5} | {nearest} | {spread} | {their_kl:.5} |");
+    }
+}
+
+/// Both packaged models, SmolLM2 in two more types.
 #[test]
 #[ignore = "prints the table of docs/survival.md"]
 fn the_table() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(format!("{name}.gguf"));
-    let recipes = [
-        Recipe { name: "43 steps at 5e-4", rank: 16, steps: 43, batch_size: 8, learning_rate: 5e-4 },
-        Recipe { name: "43 steps at 1e-4", rank: 16, steps: 43, batch_size: 8, learning_rate: 1e-4 },
-        Recipe { name: "8 steps at 2e-4", rank: 16, steps: 8, batch_size: 8, learning_rate: 2e-4 },
-    ];
-    for recipe in recipes {
-        let tune = Tune::new(recipe);
-        let held_out = held_out(&tune);
-        let vocab = tune.base.weights.config().vocab;
+    let head = "| base | target | survival, median (least to most) | KL | to nearest, survival | llama-quantize, survival | KL |\n\
+                | --- | --- | --- | --: | --- | --- | --: |";
+    for tune in [tune::strong(), tune::weak()] {
+        println!("\nSmolLM2, {}\n\n{head}", tune.name);
+        let suite = include_str!("../../data/demo/suite.jsonl");
+        let held_out = held_out(tune, include_str!("../../data/demo/system.txt").trim_end(), suite);
+        rows_of_the_table(tune, &tune.base.weights, "Q4_1", &held_out);
         let mut zero = tune.adapter.clone();
         zero.pairs.values_mut().for_each(|p| p.b.fill(0.0));
-        let bases = [("Q4_1", None), ("Q8_0", Some(Quant::Q8_0)), ("BF16", Some(Quant::Bf16))];
-        for (name, as_type) in bases {
-            let other = as_type.map(|quant| tune.merged(&zero, quant, path(name)));
-            let opened = other.map(|file| Weights::from_gguf(Gguf::open(file).unwrap()).unwrap());
-            let weights = opened.as_ref().unwrap_or(&tune.base.weights);
-            let adapter = tune.adapter.to_stored(weights);
-            let (tuned, right) = answers(weights, Some(&adapter), &held_out);
-            let (untuned, base_right) = answers(weights, None, &held_out);
-            println!(
-                "\n{} on {name}: base → target | survival median (least) | KL(tuned‖exported) | of {}",
-                recipe.name,
-                held_out.len()
-            );
-            row(&format!("{name} + adapter, f32"), (1.0, 1.0), 0.0, right);
-            row(&format!("{name}, untouched"), (0.0, 0.0), mean_kl(&tuned, &untuned, vocab), base_right);
-            let (median, least) = nearest(weights, &adapter);
-            println!("| {name} → {name}, to nearest (not ours) | {median:.3} ({least:.3}) | | |");
-            let targets = [
-                ("F16", Quant::F16, Floor::Q8_0),
-                ("BF16", Quant::Bf16, Floor::Q8_0),
-                ("Q8_0", Quant::Q8_0, Floor::Q8_0),
-                (name, Quant::Keep, Floor::Same),
-            ];
-            for (target, quant, floor) in targets {
-                if quant == Quant::Keep && name != "Q4_1" {
-                    continue; // is one of the others
-                }
-                let to = To { quant, floor, seed: 1, path: &path("exported") };
-                let exported = tune.export(weights, &tune.adapter, to);
-                let file = Weights::from_gguf(Gguf::open(to.path).unwrap()).unwrap();
-                let (rows, right) = answers(&file, None, &held_out);
-                let slopes = middle_and_least(exported.survival.iter().map(|s| s.slope).collect());
-                let dithered = if exported.survival.iter().all(|s| s.rounding != Some(Rounding::Nearest)) {
-                    "dithered"
-                } else {
-                    "by the rule"
-                };
-                row(&format!("{name} → {target}, {dithered}"), slopes, mean_kl(&tuned, &rows, vocab), right);
-            }
+        for (own, quant) in [("Q8_0", Quant::Q8_0), ("BF16", Quant::Bf16)] {
+            let dir = tempfile::tempdir().unwrap();
+            let file = tune.merged(&zero, quant, dir.path().join("base.gguf"));
+            rows_of_the_table(tune, &Weights::from_gguf(Gguf::open(file).unwrap()).unwrap(), own, &held_out);
         }
+    }
+    for tune in [qwen::strong(), qwen::weak()] {
+        println!("\nQwen2.5-Coder-0.5B, {}\n\n{head}", tune.name);
+        let suite = include_str!("../fixtures/tickets_fr/suite.jsonl");
+        rows_of_the_table(tune, &tune.base.weights, "Q4_K_M", &held_out(tune, qwen::SYSTEM, suite));
     }
 }
 
@@ -154,8 +182,8 @@ fn a_tune_survives_in_every_type() {
             (Quant::Keep, Floor::Same, 0.08),
         ] {
             let exported = tune.export(&tune.base.weights, &tune.adapter, To { quant, floor, seed: 1, path: &path });
-            let (median, least) = middle_and_least(exported.survival.iter().map(|s| s.slope).collect());
-            assert!((median - 1.0).abs() < off, "{} {quant:?}: survival {median}, least {least}", tune.name);
+            let survival = Spread::of(exported.survival.iter().map(|s| s.slope).collect());
+            assert!((survival.median - 1.0).abs() < off, "{} {quant:?}: {survival}", tune.name);
             let faults = export::verify(&path, &tune.base.weights, &tune.adapter).unwrap().faults();
             assert!(faults.is_empty(), "{} {quant:?} {floor:?}: {faults:?}", tune.name);
         }
