@@ -1,7 +1,8 @@
 //! The program, killed for real (SIGKILL) at random moments: the next start finds everything whole, ends as if nothing had
 //! been, and leaves nothing over.
 //!
-//! `TUNESMITH_KILLS` says how many kills (200 is the long form), `TUNESMITH_KILLS_SEED` which.
+//! `TUNESMITH_KILLS` says how many kills of each kind (8 where it is not set, 200 is the long form; from 50 on it is also
+//! asserted that they hit what they were to hit), `TUNESMITH_KILLS_SEED` which.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use tunesmith::store::Digest;
 use crate::program::{Place, unfinished};
 use crate::tiny::{QWEN2, Tiny};
 use crate::tiny_run;
-use crate::tiny_server::TinyServer;
+use crate::tiny_server::{self, TinyServer};
 
 /// From this many kills on, chance can't have missed what a kill may hit.
 const MANY: u32 = 50;
@@ -91,6 +92,13 @@ fn other_model(dir: &Path) -> PathBuf {
     let path = dir.join("v1.gguf");
     Tiny { name: "another", ..QWEN2 }.gguf(&path);
     path
+}
+
+/// Of the files in a folder.
+fn digests(folder: &Path) -> BTreeMap<String, Digest> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    files.map(|path| (name(&path), Digest::of_file(&path).unwrap())).collect()
 }
 
 /// Waits until `sign` is seen, or the program has ended.
@@ -185,6 +193,9 @@ fn a_swap_killed_at_any_moment_is_done_or_not_begun() {
 }
 
 const RUN: [&str; 3] = ["run", "--role", "router"];
+/// Against the server in the program, whose store the kill leaves as it is, too.
+const EMBEDDED: [&str; 4] = ["run", "--role", "router", "--embedded"];
+const STORE: &str = "runs/store";
 
 /// What a run's folder has when a step ends, in their order.
 const SIGNS: [&str; 7] = [
@@ -209,8 +220,8 @@ impl Project {
 
     /// The folder of its one run, once there is one.
     fn run_folder(&self) -> Option<PathBuf> {
-        let mut runs = std::fs::read_dir(self.place.path("runs")).ok()?;
-        runs.next().map(|entry| entry.unwrap().path())
+        let mut runs = std::fs::read_dir(self.place.path("runs")).ok()?.map(|entry| entry.unwrap().path());
+        runs.find(|path| *path != self.place.path(STORE))
     }
 
     /// Steps whose signs are there.
@@ -221,22 +232,19 @@ impl Project {
     /// Digests of the adapter's files and of the exported ones.
     fn made(&self) -> BTreeMap<String, Digest> {
         let run = self.run_folder().unwrap();
-        let mut made = BTreeMap::new();
-        for folder in ["final", "gguf"] {
-            for entry in std::fs::read_dir(run.join(folder)).unwrap() {
-                let path = entry.unwrap().path();
-                let name = format!("{folder}/{}", path.file_name().unwrap().to_string_lossy());
-                made.insert(name, Digest::of_file(&path).unwrap());
-            }
-        }
-        made
+        let of = |folder| digests(&run.join(folder)).into_iter().map(move |(name, d)| (format!("{folder}/{name}"), d));
+        ["final", "gguf"].into_iter().flat_map(of).collect()
     }
 
-    /// A run that has come to its end: promoted, the candidate's name gone.
+    /// A run by these arguments that has come to its end: promoted, the candidate's name gone.
     #[track_caller]
-    fn assert_promoted(&self, when: &str) {
+    fn assert_promoted(&self, run: &[&str], when: &str) {
         assert_eq!(self.roles(), ROLES.replace(V1, V2), "{when}");
-        assert_eq!(self.models(), [V1, V2], "{when}");
+        let models = match run == EMBEDDED {
+            true => tunesmith::ollama::stored_names(&self.place.path(STORE)).unwrap(),
+            false => self.models(),
+        };
+        assert_eq!(models, [V1, V2], "{when}");
         self.assert_clean(when);
     }
 }
@@ -251,7 +259,7 @@ fn a_run_killed_at_any_moment_comes_to_the_same_end() {
     let began = Instant::now();
     straight.place.run(&RUN).says(0, &["role router now uses it"]);
     let whole = began.elapsed();
-    straight.assert_promoted("the straight run");
+    straight.assert_promoted(&RUN, "the straight run");
     let made = straight.made();
     for part in ["final/adapter_model.safetensors", "gguf/model-f16.gguf"] {
         assert!(made.contains_key(part), "{made:?}");
@@ -261,7 +269,11 @@ fn a_run_killed_at_any_moment_comes_to_the_same_end() {
     let (mut killed, mut with_unfinished) = (0, 0);
     for i in 0..kills() {
         let project = project();
-        let mut child = project.start(&RUN);
+        let run = if i % 2 == 0 { &RUN[..] } else { &EMBEDDED[..] };
+        if run == EMBEDDED {
+            drop(tiny_server::filled(&project.place.path(STORE), &v1, &[V1]));
+        }
+        let mut child = project.start(run);
         // At any moment of the whole, or of the time after a step's end: some steps are short.
         match random.random_range(0..2 * SIGNS.len()) {
             step if step < SIGNS.len() => {
@@ -276,11 +288,11 @@ fn a_run_killed_at_any_moment_comes_to_the_same_end() {
         let reached = project.reached();
         by_step[reached] += 1;
         with_unfinished += u32::from(!unfinished(&project.place.path("")).is_empty());
-        let when = format!("kill {i}, after {reached} steps");
-        let again = project.place.run(&RUN);
+        let when = format!("kill {i} of {}, after {reached} steps", run.join(" "));
+        let again = project.place.run(run);
         assert_eq!(again.code, 0, "{when}: {}", again.err);
         assert_eq!(project.made(), made, "{when}");
-        project.assert_promoted(&when);
+        project.assert_promoted(run, &when);
     }
     println!(
         "a run takes {whole:?}; {killed} of {} killed at work, {with_unfinished} with a temporary file; by steps: {by_step:?}",
@@ -298,4 +310,45 @@ fn a_run_killed_at_any_moment_comes_to_the_same_end() {
         }
         assert!(by_step[SIGNS.len()] > 0, "no kill while it promoted, or after: {by_step:?}");
     }
+}
+
+/// Half of them over weights that are there already.
+#[test]
+fn a_merge_killed_at_any_moment_is_made_again_whole() {
+    let base = QWEN2.folder();
+    let base = base.path().to_str().unwrap();
+    let place = Place::new();
+    tiny_run::lay_out(&place, Path::new(base), &json!({"output": "tuned"}));
+    place.run(&["train", "--config", "configs/training_config.json"]).says(0, &[]);
+    let merge = |output: &'static str, quant: &'static str| {
+        ["merge", "--base", base, "--adapter", "tuned/final", "--output", output, "--format", "hf", "--quant", quant]
+    };
+    place.run(&merge("earlier", "bf16")).says(0, &[]);
+    let began = Instant::now();
+    place.run(&merge("straight", "f16")).says(0, &[]);
+    let whole = began.elapsed();
+    let [made, old] = ["straight", "earlier"].map(|output| digests(&place.path(output)));
+    assert!(made.contains_key("model.safetensors") && made != old);
+    let (mut random, mut killed) = (random(), 0);
+    for i in 0..kills() {
+        drop(std::fs::remove_dir_all(place.path("merged")));
+        let over = i % 2 == 1;
+        if over {
+            place.run(&merge("merged", "bf16")).says(0, &[]);
+        }
+        let child = place.command(&merge("merged", "f16")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(part(&mut random, whole));
+        killed += u32::from(kill(child));
+        // What loads is one of the two, and nothing of the other. A new folder is there in full or not at all.
+        if place.path("merged").exists() {
+            let found = digests(&place.path("merged"));
+            let loads = found.contains_key("config.json");
+            assert!(found == made || over && (found == old || !loads), "kill {i}: {found:?}");
+        }
+        place.run(&merge("merged", "f16")).says(0, &[]);
+        assert_eq!(digests(&place.path("merged")), made, "kill {i}");
+        assert_eq!(unfinished(&place.path("")), [""; 0], "kill {i}");
+    }
+    println!("a merge takes {whole:?}; {killed} of {} killed at work", kills());
+    assert!(killed > kills() / 4, "{killed}: the kills came too late");
 }

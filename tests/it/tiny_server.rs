@@ -8,6 +8,27 @@ use tunesmith::store::{Digest, Interrupt};
 
 use crate::tiny::QWEN2;
 
+fn client(server: &Server) -> Client {
+    Client::new(Host::parse(&server.address().to_string()).unwrap(), Interrupt::default()).unwrap()
+}
+
+/// A server on this store, which it fills with one file under all the names.
+pub fn filled(store: &Path, gguf: &Path, names: &[&str]) -> Server {
+    let server = Server::start(store, ([127, 0, 0, 1], 0).into()).unwrap();
+    let (client, digest) = (client(&server), Digest::of_file(gguf).unwrap());
+    client.upload(gguf, digest, &mut |_, _| {}).unwrap();
+    for name in names {
+        let create = Create {
+            model: (*name).into(),
+            files: vec![("m.gguf".into(), digest)],
+            template: Some("{{ .System }}{{ .Prompt }}".into()),
+            ..Create::default()
+        };
+        client.create(&create, &mut |_| {}).unwrap();
+    }
+    server
+}
+
 /// Stops, and its store goes, when dropped.
 #[derive(Debug)]
 pub struct TinyServer {
@@ -26,20 +47,8 @@ impl TinyServer {
     /// With one file under all the names.
     pub fn of(gguf: &Path, names: &[&str]) -> Self {
         let store = tempfile::tempdir().unwrap();
-        let server = Server::start(store.path(), ([127, 0, 0, 1], 0).into()).unwrap();
-        let found = Self { server, store };
-        let (client, digest) = (found.client(), Digest::of_file(gguf).unwrap());
-        client.upload(gguf, digest, &mut |_, _| {}).unwrap();
-        for name in names {
-            let create = Create {
-                model: (*name).into(),
-                files: vec![("m.gguf".into(), digest)],
-                template: Some("{{ .System }}{{ .Prompt }}".into()),
-                ..Create::default()
-            };
-            client.create(&create, &mut |_| {}).unwrap();
-        }
-        found
+        let server = filled(store.path(), gguf, names);
+        Self { server, store }
     }
 
     pub fn address(&self) -> String {
@@ -47,7 +56,7 @@ impl TinyServer {
     }
 
     pub fn client(&self) -> Client {
-        Client::new(Host::parse(&self.address()).unwrap(), Interrupt::default()).unwrap()
+        client(&self.server)
     }
 
     /// Where everything lies that it was sent.
