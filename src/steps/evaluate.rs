@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
-use crate::config::{Goal as Word, OnInconclusive, Role, SuiteRef};
+use crate::config::{Goal as Word, OnInconclusive, Role, SuiteRef, same_model};
 use crate::dataset::Record;
 use crate::eval::{
     self, AnswerCache, Arm, Asking, Bench, Decision, Demand, Event, Gate, GateInput, Judgement, Measured, Metadata,
     Rules, Suite,
 };
-use crate::ollama::Client;
+use crate::ollama::{Client, OllamaError};
 use crate::promote::Terms;
 use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
@@ -287,6 +287,15 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
             return Err(Failure::new(Kind::Usage, "give --against MODEL, or --role, whose model is then v1"));
         }
     };
+    if same_model(&v1, &wishes.model) {
+        let whose = if wishes.against.is_some() { "--against names" } else { "the role uses" };
+        let why = format!("{whose} {v1} itself: there is nothing to compare it with");
+        return Err(Failure::new(Kind::Usage, why).hint("name another model by --against MODEL"));
+    }
+    // Before the first question, which may be the first of hours.
+    for model in [&v1, &wishes.model] {
+        client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.clone()))?;
+    }
     let base = base_of_both(context, &client, (&v1, &wishes.model))?;
     let trained = trained::records(context, &wishes.model, &role, base.as_ref());
     let trial = Trial {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::Outcome;
 use super::{Context, Failure, Kind, delivery, evaluate};
-use crate::config::Role;
+use crate::config::{Role, same_model};
 use crate::eval::Decision;
 use crate::ollama::Client;
 use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped, Terms};
@@ -68,6 +68,9 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     let found = roles.role(role)?;
     let client = context.client()?;
     let tag = client.tag(to)?.ok_or_else(|| crate::ollama::OllamaError::NoModel(to.to_owned()))?;
+    if same_model(&found.model_name, to) {
+        return Err(Failure::input(format!("the role {role} uses {} already", found.model_name)));
+    }
     let now = client.tag(&found.model_name)?.map(|t| t.digest).unwrap_or_default();
     let passed = promote::passed_gate(&context.models_yaml, role, (to, &tag.digest), &now)?;
     if !force && passed.is_none() {
@@ -79,12 +82,13 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
         return Err(Failure::new(Kind::GateInconclusive, why).hint(format!("{how}; --force promotes without")));
     }
     if let (false, Some(passed)) = (force, &passed) {
-        same_terms(found, passed.terms.as_ref())?;
+        same_terms(found, passed.terms.as_ref(), to)?;
     }
-    let gate = passed.map(|p| p.seq);
+    let gate = passed.as_ref().map(|p| p.seq);
     // `gate`: the registry's line that says so.
     let evidence = json!({
         "by_hand": true, "forced": force, "decision": gate.map(|_| Decision::Pass), "gate": gate,
+        "terms": passed.and_then(|p| p.terms),
         "tool_version": env!("CARGO_PKG_VERSION"), "user": context.env.user, "daemon": client.host().to_string(),
     });
     let promotion = Promotion {
@@ -109,7 +113,7 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
 
 /// A verdict says nothing of a suite that was edited since or that it was not asked, and nothing of a role that is asked
 /// or judged otherwise now. The contents of suites are compared: a path is written otherwise from another folder.
-fn same_terms(role: &Role, recorded: Option<&Terms>) -> Result<(), Failure> {
+fn same_terms(role: &Role, recorded: Option<&Terms>, model: &str) -> Result<(), Failure> {
     let suites = evaluate::suites(role, true, &[], &[])?;
     let now = evaluate::terms(role, &suites);
     let name = &role.name;
@@ -137,7 +141,7 @@ fn same_terms(role: &Role, recorded: Option<&Terms>) -> Result<(), Failure> {
     }) else {
         return Ok(());
     };
-    let how = format!("`tunesmith eval --role {name} --model NAME` asks it as it is now; --force promotes without");
+    let how = format!("`tunesmith eval --role {name} --model {model}` asks it as it is now; --force promotes without");
     Err(Failure::new(Kind::GateInconclusive, why).hint(how))
 }
 
@@ -264,15 +268,15 @@ mod tests {
         role.eval = vec![SuiteRef { suite, goal: Goal::Improve, metric: None, margin: None, min_gain: None }];
         let asked = |role: &Role| evaluate::terms(role, &evaluate::suites(role, true, &[], &[]).unwrap());
         let then = asked(&role);
-        assert!(same_terms(&role, Some(&then)).is_ok());
+        assert!(same_terms(&role, Some(&then), "x:v2").is_ok());
         let refused = |role: &Role, recorded: Option<&Terms>, why: &str| {
-            let failure = same_terms(role, recorded).unwrap_err();
+            let failure = same_terms(role, recorded, "x:v2").unwrap_err();
             assert!(failure.kind == Kind::GateInconclusive && failure.to_string().contains(why), "{why}: {failure}");
         };
         // What only the gate asked (a held-out part, say) takes nothing away.
         let mut more = then.clone();
         more.demands.insert("d".to_owned(), true.into());
-        assert!(same_terms(&role, Some(&more)).is_ok());
+        assert!(same_terms(&role, Some(&more), "x:v2").is_ok());
         refused(&role, None, "of an earlier version");
         // A lax gate is not rested on after the role has become strict again.
         let mut lax = role.clone();
@@ -289,11 +293,11 @@ mod tests {
         let moved = dir.path().join("moved.jsonl");
         std::fs::rename(&file, &moved).unwrap();
         role.eval[0].suite = moved.display().to_string();
-        assert!(same_terms(&role, Some(&then)).is_ok());
+        assert!(same_terms(&role, Some(&then), "x:v2").is_ok());
         std::fs::write(&moved, "{\"prompt\": \"q\", \"expected\": \"e\"}\n").unwrap();
         refused(&role, Some(&then), "is not what the recorded gate");
         role.eval.push(role.eval[0].clone());
-        assert!(same_terms(&role, Some(&then)).unwrap_err().to_string().contains("one suite twice"));
+        assert!(same_terms(&role, Some(&then), "x:v2").unwrap_err().to_string().contains("one suite twice"));
     }
 
     #[test]

@@ -26,6 +26,22 @@ fn a_suite_that_holds_the_training_data_is_seen_by_eval_too() {
     let eval = ["eval", "--role", "router", "--model", "tiny:v2"];
     let untouched = place.run(&eval);
     assert!(!untouched.err.contains("training data"), "{}", untouched.err);
+    // A verdict holds for more than one promotion.
+    let registry = place.read("configs/.tunesmith/registry.jsonl");
+    assert!(registry.contains("\"decision\":\"") && !registry.contains("PASS"), "{registry}");
+    let passed = ["FAIL", "INCONCLUSIVE"].iter().fold(registry, |text, said| text.replace(said, "PASS"));
+    place.write("configs/.tunesmith/registry.jsonl", &passed);
+    let promote = ["promote", "--role", "router", "--to", "tiny:v2"];
+    for _ in 0..2 {
+        place.run(&promote).says(0, &["tiny:v1 -> tiny:v2"]);
+        place.run(&promote).says(3, &["the role router uses tiny:v2 already"]);
+        place.run(&["eval", "--role", "router", "--model", "tiny:v2"]).says(2, &["nothing to compare it with"]);
+        place.run(&["rollback", "--role", "router"]).says(0, &["tiny:v2 -> tiny:v1"]);
+    }
+    let ended = place.run(&["eval", "--role", "router", "--model", "tiny:v9"]);
+    ended.says(3, &["tiny:v9"]);
+    assert!(!ended.err.contains("ask v1"), "{}", ended.err);
+
     suite(&["Is it late?", "say 3"]);
     place.run(&eval).says(100, &["1 prompts stand in the training data", "line-2 = line 4 of the dataset"]);
 
