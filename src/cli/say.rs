@@ -211,7 +211,7 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
 fn plan_memory(plan: &crate::steps::plan::Plan) -> Vec<String> {
     let mib = |b: u64| b >> 20;
     let free = match plan.available_bytes {
-        Some(free) if plan.fits => format!(" of {} MiB", mib(free)),
+        Some(free) if plan.fits => format!("; {} MiB may be used", mib(free)),
         Some(free) => format!(": there are {} MiB, so it does NOT fit", mib(free)),
         None => String::new(),
     };

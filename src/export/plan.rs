@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 use super::item::Item;
 use super::{ExportError, Plan};
 
-/// Metadata, headers, alignment: a vocabulary of 256,000 tokens with its merges takes about 10 MiB.
-const OVERHEAD: u64 = 32 << 20;
+/// Metadata without the vocabulary, headers, alignment.
+const OVERHEAD: u64 = 1 << 20;
+/// A token of the vocabulary with its merge and its score.
+const TOKEN_BYTES: u64 = 48;
 
 /// What the rows in hand and the buffers of the writers take beside one tensor.
 const WORKING: u64 = 64 << 20;
 
 pub(super) fn plan(items: &[Item<'_>]) -> Plan {
     let largest = items.iter().map(Item::bytes).max().unwrap_or(0);
-    Plan { bytes: items.iter().map(Item::bytes).sum::<u64>() + OVERHEAD, memory: largest + WORKING }
+    let vocab = items.iter().map(|item| item.rows as u64).max().unwrap_or(0);
+    let bytes = items.iter().map(Item::bytes).sum::<u64>() + OVERHEAD + vocab * TOKEN_BYTES;
+    Plan { bytes, memory: largest + WORKING }
 }
 
 /// Refuses what does not fit on the disk that `output` will lie on.

@@ -6,6 +6,7 @@ use super::{Context, Failure, delivery};
 use crate::base::Base;
 use crate::config::{Quant as Word, QuantFloor};
 use crate::export::{self, Exported, Floor, Quant, Request};
+use crate::gguf::begins_as_gguf;
 use crate::lora::{Adapter, Hf};
 
 /// What to write.
@@ -45,11 +46,24 @@ pub fn from_folder(
     inputs.add("the adapter", adapter);
     match what {
         What::MergedHf(_) => inputs.refuse_overwrite_in(output, export::is_written)?,
-        What::MergedGguf(..) | What::AdapterGguf => inputs.refuse_overwrite(output)?,
+        What::MergedGguf(..) | What::AdapterGguf => {
+            inputs.refuse_overwrite(output)?;
+            refuse_other_file(output)?;
+        }
     }
     let adapter = super::adapter::load(context, adapter, &base)?;
     let lineage = delivery::lineage(&base);
     write(context, &base, &adapter, output, (what, &lineage))
+}
+
+/// A file that is there already is replaced only where it is a GGUF: a slip of the fingers must not cost a models.yaml.
+fn refuse_other_file(output: &Path) -> Result<(), Failure> {
+    let empty = || std::fs::metadata(output).is_ok_and(|found| found.is_file() && found.len() == 0);
+    if !output.exists() || empty() || begins_as_gguf(output)? {
+        return Ok(());
+    }
+    Err(Failure::input(format!("{}: there is a file already, and it is no GGUF", output.display()))
+        .hint("name another --output, or remove it first"))
 }
 
 /// Writes `what` to `output`; `lineage` becomes `tunesmith.*` keys of a GGUF.

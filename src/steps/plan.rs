@@ -125,6 +125,8 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
         replay_answers: replay.to_answer,
         ..measured.time
     };
+    let trainable_params = adapter.trainable_params();
+    let export_bytes = export_bytes(config, &base, adapter)?;
     Ok(Plan {
         base: base.name.clone(),
         device: model.route(),
@@ -134,14 +136,14 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
         replayed,
         tokens,
         steps: measured.course.steps,
-        trainable_params: adapter.trainable_params(),
+        trainable_params,
         weights_bytes: model.resident_bytes(),
         peak_bytes: measured.peak,
         recomputed: measured.recomputed,
         fits: measured.fits,
         available_bytes,
         would_fit,
-        export_bytes: export_bytes(config, &base, &adapter)?,
+        export_bytes,
         seconds_per_step: time.steps / measured.course.steps.max(1) as f64,
         training_seconds: time.all(),
         time,
@@ -171,13 +173,17 @@ fn suites(
         .collect())
 }
 
-fn export_bytes(config: &RunConfig, base: &Base, adapter: &Adapter<Hf>) -> Result<u64, Failure> {
+/// `adapter`: as training begins it. An adapter without a ΔW would leave every tensor its type.
+fn export_bytes(config: &RunConfig, base: &Base, mut adapter: Adapter<Hf>) -> Result<u64, Failure> {
+    for pair in adapter.pairs.values_mut() {
+        pair.b.fill(1.0);
+    }
     let (quant, floor) = super::export::quant(config.quant, config.quant_floor);
     let request = crate::export::Request {
         weights: &base.weights,
         tokenizer: &base.tokenizer,
         chat_template: None,
-        adapter,
+        adapter: &adapter,
         lineage: &[],
         seed: config.seed,
         output: std::path::Path::new(""),
