@@ -21,6 +21,7 @@ pub enum Start {
 /// otherwise, and that there is nothing to go on from.
 pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(), Failure> {
     train::sweep(output)?;
+    refuse_foreign(output)?;
     let left = train::left(output)?;
     let place = output.display();
     if let Some(foreign) = left.foreign.first() {
@@ -56,9 +57,29 @@ pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(
     Ok(())
 }
 
+/// What a training writes into `final/`.
+const FINAL: [&str; 5] =
+    ["adapter_config.json", "adapter_model.safetensors", "tunesmith.json", "tokenizer.json", "tokenizer_config.json"];
+
+/// Refuses a `final/` that holds anything else than an adapter that was trained here: it is replaced as a whole.
+pub fn refuse_foreign(output: &Path) -> Result<(), Failure> {
+    let folder = output.join("final");
+    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
+    let names: Vec<_> =
+        entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect();
+    let foreign = names.iter().find(|name| !FINAL.contains(&name.as_str())).map(String::as_str);
+    // tunesmith.json says who trained it.
+    let unsigned =
+        (!names.is_empty() && !folder.join("tunesmith.json").is_file()).then_some("an adapter of another program");
+    let Some(found) = foreign.or(unsigned) else { return Ok(()) };
+    let what = format!("{} would be replaced, and holds {found}", folder.display());
+    Err(Failure::input(what).hint("nothing was done yet: give another --output, or move it away"))
+}
+
 /// Refuses an output that `train` wrote: a run puts a copy of its adapter into `final/`, and the metrics, the manifest and
 /// the checkpoints beside it would be of another training.
 pub fn refuse_training(output: &Path) -> Result<(), Failure> {
+    refuse_foreign(output)?;
     if !output.join(train::METRICS).exists() {
         return Ok(());
     }
@@ -154,6 +175,19 @@ mod tests {
         }
         let output = dir.path().join("only final");
         std::fs::create_dir_all(output.join("final")).unwrap();
+        std::fs::write(output.join("final/tunesmith.json"), "{}").unwrap();
         assert!(warned(&output, Start::New).unwrap()[0].contains("final/ is replaced"));
+    }
+
+    #[test]
+    fn a_folder_of_somebody_elses_by_the_name_of_final_is_not_replaced() {
+        for foreign in ["thesis.tex", "adapter_model.safetensors"] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(dir.path().join("final")).unwrap();
+            std::fs::write(dir.path().join("final").join(foreign), "x").unwrap();
+            let e = refuse_training(dir.path()).unwrap_err();
+            assert!(e.kind == Kind::Input && e.to_string().contains("would be replaced"), "{e}");
+            assert!(warned(dir.path(), Start::Overwrite).unwrap_err().to_string().contains("would be replaced"));
+        }
     }
 }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{Options, Step};
-use crate::config::{Role, RunConfig};
+use crate::config::{NewScalar, Role, RunConfig, same_model, swap};
 use crate::promote;
 use crate::steps::{Context, Failure, delivery, earlier};
-use crate::store::{check_cache_writable, check_writable};
+use crate::store::{MAX_TEXT, check_cache_writable, check_writable, read_text};
 
 /// `Modelfiles/` beside the runs: in the user's folder, the demo's in its own.
 pub(super) fn modelfiles(config: &RunConfig) -> PathBuf {
@@ -42,6 +42,13 @@ pub(super) fn check(
     if options.until >= Step::Eval && role.is_some() {
         let swapped = options.until == Step::Promote;
         promote::check_place(&context.models_yaml, swapped).map_err(|e| Failure::from(e).hint(hint))?;
+    }
+    if let (Step::Promote, Some(role)) = (options.until, role)
+        && !same_model(&role.model_name, &config.output_model_name)
+    {
+        // As the promotion will: a name that is an alias or a text of several lines can't be replaced.
+        let text = read_text("reading", &context.models_yaml, MAX_TEXT)?;
+        swap(&text, &role.name, &role.model_name, NewScalar::Name(&config.output_model_name))?;
     }
     Ok(())
 }
