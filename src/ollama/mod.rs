@@ -26,6 +26,7 @@ pub use client::{Client, MOST_PARALLEL};
 pub use error::OllamaError;
 pub use host::Host;
 pub use name::ModelName;
+pub use shelf::MAX_LAYER_TEXT;
 pub use stored::{StoredModel, resolve, store_roots, stored_names};
 pub use version::{Capabilities, Version};
 

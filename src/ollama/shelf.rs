@@ -12,7 +12,7 @@ use crate::store::{Digest, StoreError, open_regular};
 /// A manifest with thousands of tensor layers is still below this.
 const MAX_MANIFEST: u64 = 8 << 20;
 /// A text layer (template, system, licence, parameters, messages) or the config.
-const MAX_TEXT: u64 = 4 << 20;
+pub const MAX_LAYER_TEXT: u64 = 4 << 20;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Manifest {
@@ -96,7 +96,7 @@ impl Shelf<'_> {
 
     pub fn text(&self, layer: &Layer) -> Result<String, OllamaError> {
         let (path, _) = self.blob(layer)?;
-        let bytes = self.read(&path, MAX_TEXT)?;
+        let bytes = self.read(&path, MAX_LAYER_TEXT)?;
         String::from_utf8(bytes).map_err(|_| self.unusable(format!("{} is no UTF-8", path.display())))
     }
 

@@ -16,8 +16,12 @@ use super::reply::{Fault, line, ndjson};
 use super::{State, engine, request, second, shelf};
 use crate::chat::{Message, Role, render_go};
 use crate::gguf::Gguf;
+use crate::ollama::MAX_LAYER_TEXT;
 use crate::ollama::wire::{CreateRequest, License};
 use crate::store::{Digest, HashingWriter, WholeFile};
+
+/// Each license is a file of its own, written under the lock of the store.
+const MAX_LICENSES: usize = 256;
 
 fn digest(text: &str) -> Result<Digest, Fault> {
     text.strip_prefix("sha256").and_then(|_| text.parse().ok()).ok_or_else(|| Fault::bad("invalid digest format"))
@@ -144,6 +148,13 @@ fn build(state: &State, asked: &CreateRequest, name: &crate::ollama::ModelName) 
     };
     let mut parameters = super::library::typed(&base.parameters);
     parameters.extend(asked.parameters.clone());
+    // What is stored must be readable again, and each text is a file.
+    let texts = license.iter().chain(&template).chain(&system);
+    let (longest, several) = (texts.map(String::len).max().unwrap_or(0), license.len());
+    if longest as u64 > MAX_LAYER_TEXT || several > MAX_LICENSES {
+        let most = format!("{MAX_LAYER_TEXT} bytes a text and {MAX_LICENSES} licenses at most");
+        return Err(Fault::bad(format!("a text of {longest} bytes, {several} licenses: {most}")));
+    }
     for (kind, text) in [("template", template), ("system", system)] {
         if let Some(text) = text {
             layers.push(state.text_layer(kind, text.as_bytes())?);
