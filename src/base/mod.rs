@@ -114,14 +114,14 @@ impl Base {
 
     /// Which template is trained and served, where that is not the one that Ollama uses for this base now.
     pub fn template_note(&self) -> Option<String> {
-        const USED: &str = "trained and served is the chat template of its file";
+        const USED: &str = "the tune is trained and served with the chat template of the base's file";
         if let Some(renderer) = &self.renderer {
             return Some(format!(
-                "{USED}; Ollama's RENDERER {renderer}, which it uses for the base, is not: it has no text to compare"
+                "{USED}, not Ollama's RENDERER {renderer}, which asks the base: it has no text to compare"
             ));
         }
         let fault = self.template.verify_go(self.go_template.as_ref()?).err()?;
-        Some(format!("{USED}; the TEMPLATE that Ollama uses for the base differs from it and is not: {fault}"))
+        Some(format!("{USED}, not the TEMPLATE by which Ollama asks the base, which differs: {fault}"))
     }
 
     /// What this base is, part by part. Everything that is trained, exported or proved depends on it.

@@ -218,7 +218,7 @@ pub struct Demo {
     /// Train without replay, to see the gate refuse a model that forgot
     #[arg(long)]
     pub without_replay: bool,
-    /// Three minutes of it; its verdict will be INCONCLUSIVE
+    /// A few steps of it; its verdict will be INCONCLUSIVE
     #[arg(long)]
     pub quick: bool,
     /// A GGUF file of the base (or another name), instead of the daemon's or the package's

@@ -421,8 +421,10 @@ fn a_template_of_ollama_that_differs_from_the_files_is_said() {
     let file = gguf(&place, true);
     let preview = || place.run(&["data", "preview", "d.jsonl", "--base-model", STORED]);
     store(&place, &file, &[("template", &chatml("ROBOT"))]);
-    let said =
-        ["trained and served is the chat template of its file", "the TEMPLATE that Ollama uses for the base differs"];
+    let said = [
+        "trained and served with the chat template of the base's file",
+        "not the TEMPLATE by which Ollama asks the base",
+    ];
     preview().says(0, &said);
     let config = format!(
         "model_to_fine_tune: {STORED}\ndataset_path: d.jsonl\noutput_model_name: t\nmax_steps: 1\nlora_rank: 2\n\
