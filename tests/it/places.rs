@@ -95,10 +95,14 @@ fn a_run_leaves_alone_what_train_made() {
         ["run", "configs/training_config.json", "--until", "train", "--output", "output/run", "--seed", "7"];
     place.run(&elsewhere).says(0, &[]);
     assert!(adapter("output/x-v2") == trained_alone && adapter("output/run") != trained_alone);
-    // The copy of an earlier run is replaced as a whole.
-    place.write("output/run/final/of-another.json", "{}");
+    // The copy of an earlier run is replaced, what is somebody else's is not.
+    place.write("output/run/final/adapter_config.json", "{}");
     place.run(&elsewhere).says(0, &["trained already"]);
-    assert!(!place.path("output/run/final/of-another.json").exists());
+    assert_ne!(place.read("output/run/final/adapter_config.json"), "{}");
+    place.write("output/run/final/thesis.tex", "mine");
+    place.run(&elsewhere).says(3, &["would be replaced, and holds thesis.tex"]);
+    assert_eq!(place.read("output/run/final/thesis.tex"), "mine");
+    std::fs::remove_file(place.path("output/run/final/thesis.tex")).unwrap();
     assert_eq!(crate::program::unfinished(&place.path("")), [""; 0]);
 }
 

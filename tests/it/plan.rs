@@ -26,7 +26,9 @@ fn a_plan_knows_the_memory_of_a_training() {
         let planned = place.run(&[&["plan"], &said[..]].concat()).json();
         let trained = place.run(&[&["train", "--overwrite", "--output", "o"], &said[..]].concat()).json();
         right_size(&planned, &trained);
-        place.run(&["export", "--base", base, "--adapter", "o/final", "--output", "m.gguf"]).says(0, &[]);
+        place
+            .run(&["export", "--base", base, "--adapter", "o/final", "--quant", "keep", "--output", "m.gguf"])
+            .says(0, &[]);
         let (said, bytes) =
             (planned["export_bytes"].as_f64().unwrap(), place.path("m.gguf").metadata().unwrap().len() as f64);
         assert!((0.97..=1.05).contains(&(said / bytes)), "{said} planned, {bytes} exported");

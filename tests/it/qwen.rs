@@ -62,6 +62,22 @@ fn prove(tune: &Tune, file: &Path, exported: &Path, template: &str) -> Proof {
     proof
 }
 
+/// The file with another default system turn in its own chat template, which Ollama 0.34.4 renders of this file, whatever
+/// TEMPLATE it is registered with.
+fn other_default_system(file: &Path, to: &Path) {
+    let (own, other) = (b"You are Qwen, created by Alibaba Cloud.", b"You are Qwen, created by nobody at all.");
+    let mut bytes = std::fs::read(file).unwrap();
+    let mut changed = 0;
+    for at in 0..bytes.len().min(16 << 20) - own.len() {
+        if bytes[at..].starts_with(own) {
+            bytes[at..at + own.len()].copy_from_slice(other);
+            changed += 1;
+        }
+    }
+    assert!(changed > 0);
+    std::fs::write(to, bytes).unwrap();
+}
+
 /// The weakest tune is the hardest to tell; `way_qwen` proves a strong one through the daemon.
 #[test]
 fn a_tune_of_qwen_of_eight_steps_is_told_from_its_faults() {
@@ -87,9 +103,8 @@ fn what_qwen_is_served_with_is_told_from_its_faults() {
     };
     double_bos(&right, wrong.clone());
     caught("a double BOS", prove(tune, &wrong, &wrong, &template), "prompt");
-    let no_system = template.replace("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", "");
-    assert_ne!(no_system, template);
-    caught("a lost default system turn", prove(tune, &right, &right, &no_system), "prompt");
+    other_default_system(&right, &wrong);
+    caught("another default system turn", prove(tune, &wrong, &wrong, &template), "prompt");
     tune.export(&another_base(tune, other), &tune.adapter, to(&wrong));
     let proof = prove(tune, &wrong, &right, &template);
     caught("another base under the tag", proof, "served");

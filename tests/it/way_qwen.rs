@@ -22,7 +22,7 @@ fn qwen_learns_french_tickets_is_proved_promoted_and_rolled_back() {
     place.write("configs/models.yaml", ROLES);
     let config = json!({
         "model_to_fine_tune": BASE, "dataset_path": "data/training/tickets.jsonl", "output_model_name": TUNED,
-        "epochs": 2, "learning_rate": 2e-4, "batch_size": 4, "lora_rank": 8,
+        "epochs": 2, "learning_rate": 5e-4, "batch_size": 4, "lora_rank": 8,
     });
     place.write("configs/training_config.json", &config.to_string());
 
