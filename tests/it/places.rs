@@ -71,6 +71,45 @@ fn what_cannot_be_replaced_or_appended_to_is_said_before_anything_is_trained() {
     place.run(&["run", "configs/training_config.json"]).says(1, &["TUNESMITH_CACHE", "nothing was done yet"]);
 }
 
+/// A name that the promotion could not replace in the text.
+#[test]
+fn a_role_whose_name_cannot_be_replaced_is_said_before_anything_is_trained() {
+    let server = TinyServer::with_models(&["x:v1"]);
+    for name in ["*v1", "|-\n      x:v1"] {
+        let place = project(&server);
+        let rest = "general: off\n    eval: [{suite: ../suite.jsonl, goal: hold}]\n";
+        let roles =
+            format!("models:\n  other: {{model_name: &v1 \"x:v1\"}}\n  router:\n    model_name: {name}\n    {rest}");
+        place.write("configs/models.yaml", &roles);
+        refused(&place, "can't be rewritten in place");
+        assert_eq!(place.read("configs/models.yaml"), roles);
+    }
+}
+
+/// Roles, data, pipes: `--output` replaces GGUFs only.
+#[test]
+fn an_export_replaces_nothing_but_a_gguf() {
+    let server = TinyServer::with_models(&["x:v1"]);
+    let place = project(&server);
+    place.run(&["train", "--config", "configs/training_config.json"]).says(0, &[]);
+    let export = |output: &str| {
+        let base = base().to_str().unwrap();
+        place.run(&["export", "--base", base, "--adapter", "output/x-v2/final", "--output", output])
+    };
+    for name in ["configs/models.yaml", "data.jsonl"] {
+        let before = place.read(name);
+        export(name).says(3, &[name, "it is no GGUF", "another --output"]);
+        assert_eq!(place.read(name), before);
+    }
+    let pipe = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_ne!(export("pipe").code, 0);
+    assert!(std::os::unix::fs::FileTypeExt::is_fifo(&pipe.metadata().unwrap().file_type()));
+    for _ in 0..2 {
+        export("m.gguf").says(0, &[]);
+    }
+}
+
 /// With everything in order the same project trains: what is refused above is refused for its fault.
 #[test]
 fn a_project_in_order_trains() {

@@ -208,6 +208,27 @@ fn models_whose_numbers_do_not_fit_are_refused_at_create() {
     place.answers();
 }
 
+/// What `show` could not read, and files by the thousand, are refused before anything is written.
+#[test]
+fn texts_too_long_to_be_read_again_and_licenses_without_end_are_refused_at_create() {
+    let place = Place::new(Limits::default());
+    let digest = Digest::of_file(&place.gguf).unwrap();
+    let create = |system: String, license: Vec<String>| {
+        let (files, template) = (vec![("m.gguf".into(), digest)], Some("{{ .Prompt }}".into()));
+        let system = Some(system);
+        let create = Create { model: "n".into(), files, template, system, license, ..Create::default() };
+        place.client().create(&create, &mut |_| {})
+    };
+    let text = |bytes: usize| "x".repeat(bytes);
+    for (system, license) in [(text((4 << 20) + 1), vec![]), (text(1), vec![text(1); 257])] {
+        let refused = create(system, license).unwrap_err().to_string();
+        assert!(refused.contains("4194304 bytes a text and 256 licenses at most"), "{refused}");
+        assert!(place.client().show("n").unwrap().is_none());
+    }
+    create(text(4 << 20), vec![text(1)]).unwrap();
+    assert_eq!(place.client().show("n").unwrap().unwrap().system.len(), 4 << 20);
+}
+
 #[test]
 fn names_are_one_whatever_their_case_and_uploads_survive_a_delete() {
     let place = Place::new(Limits::default());
