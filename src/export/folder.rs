@@ -16,6 +16,9 @@ use crate::weights::hf_name;
 /// Without it no loader takes a folder for a model.
 const CONFIG: &str = "config.json";
 
+/// tokenizer.json, vocab.json and merges.txt together, at most, in bytes: 256,000 tokens take about 30 MiB.
+const TOKENIZER_BYTES: u64 = 32 << 20;
+
 /// Files of a Hugging Face base that are carried over as they are.
 const CARRIED: [&str; 11] = [
     "tokenizer.json",
@@ -56,7 +59,7 @@ pub fn merged_hf(
     carried(request)?;
     let items = items(request, quant)?;
     let planned = plan(&items);
-    check_disk(request.output, planned.bytes)?;
+    check_disk(request.output, planned.bytes + TOKENIZER_BYTES)?;
     let config = config(request, matrix_type(&items))?;
     // Beside the folder, so that a half-written one is never at its name; or in the one that is there, which may be on a
     // disk of its own.
