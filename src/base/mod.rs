@@ -112,16 +112,14 @@ impl Base {
         self.template_note().is_none()
     }
 
-    /// Which template is trained and served, where that is not the one that Ollama uses for this base now.
+    /// Which template the tune is trained and served with, where Ollama uses another one for this base.
     pub fn template_note(&self) -> Option<String> {
         const USED: &str = "the tune is trained and served with the chat template of the base's file";
         if let Some(renderer) = &self.renderer {
-            return Some(format!(
-                "{USED}, not Ollama's RENDERER {renderer}, which asks the base: it has no text to compare"
-            ));
+            return Some(format!("{USED}; Ollama uses its RENDERER {renderer} for the base, which can't be compared"));
         }
         let fault = self.template.verify_go(self.go_template.as_ref()?).err()?;
-        Some(format!("{USED}, not the TEMPLATE by which Ollama asks the base, which differs: {fault}"))
+        Some(format!("{USED}; Ollama's TEMPLATE of the base renders another prompt: {fault}"))
     }
 
     /// What this base is, part by part. Everything that is trained, exported or proved depends on it.

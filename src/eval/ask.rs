@@ -194,7 +194,7 @@ impl InOrder<'_> {
     }
 }
 
-/// How often it is looked whether a model is still the one whose answers are kept, at least.
+/// The digest of the model is checked, and the held answers are written, at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// One arm: who is asked, and what is known already.
@@ -205,7 +205,7 @@ struct Inquiry<'a> {
     model: &'a str,
     /// Of the model, before it was asked.
     digest: String,
-    /// New answers, not kept before the model is known to be still the same.
+    /// New answers, not yet in the cache: the model's digest has not been checked since they came.
     held: Vec<(Digest, Answered)>,
     looked: Instant,
     /// Answers of this evaluation that are kept now.
@@ -218,7 +218,8 @@ impl Inquiry<'_> {
         if self.looked.elapsed() < LOOK_EVERY { Ok(()) } else { self.keep() }
     }
 
-    /// Keeps what is held; forgets it where the model was replaced since: it may have given any of it.
+    /// Writes the held answers to the cache, if the model's digest is unchanged. Otherwise drops them, because the model
+    /// that replaced it may have given any of them.
     fn keep(&mut self) -> Result<(), EvalError> {
         let held = std::mem::take(&mut self.held);
         let after = self.answerer.digest(self.model).map_err(|source| stopped(self.model, source))?;

@@ -299,7 +299,7 @@ mod tests {
             decide(&measured(&[(1., 1., 18), (1., 0., 1), (0., 1., 1), (0., 0., 10)]), Goal::Improve, 0.05, &[], None);
         assert_eq!(same.decision, Decision::Inconclusive);
         assert!(same.reasons[0].contains("an improvement is not proved"), "{:?}", same.reasons);
-        // A loss beyond doubt refuses what was to improve, however little the suite can say of the margin.
+        // With `improve`, a loss proved at 99 % fails even where the suite is too small to decide about the margin.
         for same in [191, 391] {
             let worse = decide(&measured(&[(1., 1., same), (1., 0., 9)]), Goal::Improve, 0.05, &[], None);
             assert_eq!((worse.decision, worse.reasons.len()), (Decision::Fail, 1), "{worse:?}");

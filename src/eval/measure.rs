@@ -193,7 +193,7 @@ fn with_embedder(
     match Domain::new(&inside, &outside) {
         Some(domain) => {
             for (case, (b, t)) in measured.cases.iter_mut().zip(base.iter().zip(&tuned)) {
-                // What v1 was not able to answer says nothing of v1.
+                // A failed request of v1 has no relevance, so that the prompt is left out of both means.
                 let failed = case.base.failed();
                 case.base.relevance = (!failed).then(|| b.as_ref().map_or(0.0, |v| domain.relevance(v)));
                 case.tuned.relevance = Some(t.as_ref().map_or(0.0, |v| domain.relevance(v)));

@@ -143,8 +143,8 @@ fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<(Su
     Ok((sums, grid))
 }
 
-/// An untouched tensor is the base's bytes, or those rounded to a type that an export has for all tensors, the coarsest
-/// of which is Q8_0.
+/// An untouched tensor must be the base's bytes, or the base rounded to F32, F16, BF16 or Q8_0, the types that `--quant`
+/// has for whole files.
 fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<Check, ExportError> {
     if item.to != item.from() && !matches!(item.to, Encoding::F32 | Encoding::F16 | Encoding::BF16 | Encoding::Q8_0) {
         let (from, to) = (name_of(item.from()), name_of(item.to));

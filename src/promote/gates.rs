@@ -13,10 +13,10 @@ use super::fault::PromoteError;
 use super::place::Place;
 use super::registry::{Action, Intent, Registry, What};
 
-/// What a verdict was reached under: it says nothing of a role that now asks for something else.
+/// The conditions of a verdict. A promotion by hand needs a verdict whose conditions are still those of the role.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
-    /// What was demanded of the answers to a suite, by the digest of its contents.
+    /// By the digest of a suite's contents: its goal, metric, margin and `min_gain`.
     pub demands: BTreeMap<String, serde_json::Value>,
     /// How the models were asked, and the limits of the gate.
     pub settings: serde_json::Map<String, serde_json::Value>,

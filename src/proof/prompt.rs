@@ -107,7 +107,7 @@ fn check_ids(request: &Request<'_>, conversations: &[Vec<Message>], leg: &mut Le
     let what = if with_context { "ids" } else { "lengths in ids" };
     leg.number("prompt_ids_equal", equal as f64);
     leg.number("prompt_ids", compared as f64);
-    // Without any, what the daemon makes of a text is still compared: the served leg sends texts whose ids are ours.
+    // Not a fault: the served leg still compares what the daemon computes from texts whose ids we know.
     let none = if compared == 0 { ", since none of one turn fits" } else { "" };
     Ok(format!("{what} of {equal} of {compared} prompts equal{none}"))
 }

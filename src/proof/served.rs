@@ -215,8 +215,8 @@ pub fn leg(
     Ok(leg)
 }
 
-/// Steps whose most likely token is certain, and those of them where it is ours. Said in counts: a rounded share can
-/// read as the very limit that it misses.
+/// Steps whose most likely token is known, and how many of them agree with our forward pass. Printed as counts, because a
+/// rounded percentage can equal the limit that it misses.
 struct Agreement {
     agreed: usize,
     certain: usize,

@@ -148,7 +148,7 @@ fn build(state: &State, asked: &CreateRequest, name: &crate::ollama::ModelName) 
     };
     let mut parameters = super::library::typed(&base.parameters);
     parameters.extend(asked.parameters.clone());
-    // What is stored must be readable again, and each text is a file.
+    // `show` reads texts up to this size only, and each license is a file that is synced to the disk.
     let texts = license.iter().chain(&template).chain(&system);
     let (longest, several) = (texts.map(String::len).max().unwrap_or(0), license.len());
     if longest as u64 > MAX_LAYER_TEXT || several > MAX_LICENSES {

@@ -61,14 +61,14 @@ pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(
 const FINAL: [&str; 5] =
     ["adapter_config.json", "adapter_model.safetensors", "tunesmith.json", "tokenizer.json", "tokenizer_config.json"];
 
-/// Refuses a `final/` that holds anything else than an adapter that was trained here: it is replaced as a whole.
+/// Refuses a `final/` that holds anything but an adapter trained by tunesmith, because the whole folder is replaced.
 pub fn refuse_foreign(output: &Path) -> Result<(), Failure> {
     let folder = output.join("final");
     let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
     let names: Vec<_> =
         entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect();
     let foreign = names.iter().find(|name| !FINAL.contains(&name.as_str())).map(String::as_str);
-    // tunesmith.json says who trained it.
+    // Every adapter trained by tunesmith has this file.
     let unsigned =
         (!names.is_empty() && !folder.join("tunesmith.json").is_file()).then_some("an adapter of another program");
     let Some(found) = foreign.or(unsigned) else { return Ok(()) };

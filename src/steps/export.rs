@@ -56,7 +56,8 @@ pub fn from_folder(
     write(context, &base, &adapter, output, (what, &lineage))
 }
 
-/// A file that is there already is replaced only where it is a GGUF: a slip of the fingers must not cost a models.yaml.
+/// Refuses to replace anything but a GGUF or an empty file: `--output configs/models.yaml` is a slip of the fingers, and a
+/// device or pipe would be replaced by a regular file.
 fn refuse_other_file(output: &Path) -> Result<(), Failure> {
     let empty = || std::fs::metadata(output).is_ok_and(|found| found.is_file() && found.len() == 0);
     if !output.exists() || empty() || begins_as_gguf(output)? {

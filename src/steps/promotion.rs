@@ -111,8 +111,8 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     Ok(swapped)
 }
 
-/// A verdict says nothing of a suite that was edited since or that it was not asked, and nothing of a role that is asked
-/// or judged otherwise now. The contents of suites are compared: a path is written otherwise from another folder.
+/// Refuses a recorded verdict whose conditions are not those of the role now: another suite, other demands, other settings.
+/// Suites are compared by their contents, since the same file has another path from another folder.
 fn same_terms(role: &Role, recorded: Option<&Terms>, model: &str) -> Result<(), Failure> {
     let suites = evaluate::suites(role, true, &[], &[])?;
     let now = evaluate::terms(role, &suites);

@@ -423,7 +423,7 @@ fn a_template_of_ollama_that_differs_from_the_files_is_said() {
     store(&place, &file, &[("template", &chatml("ROBOT"))]);
     let said = [
         "trained and served with the chat template of the base's file",
-        "not the TEMPLATE by which Ollama asks the base",
+        "Ollama's TEMPLATE of the base renders another prompt",
     ];
     preview().says(0, &said);
     let config = format!(

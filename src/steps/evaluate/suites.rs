@@ -39,7 +39,7 @@ pub fn suites(
         let metric = suite.natural_metric();
         found.push((Demand { goal: Goal::Improve, metric, margin: Demand::ROLE_MARGIN, min_gain: None }, suite));
     }
-    // One suite twice would count its loops twice, and its results would overwrite each other.
+    // The same suite twice would count its degenerate answers twice, and one result file would overwrite the other.
     for (i, (_, suite)) in found.iter().enumerate() {
         if let Some((_, first)) = found[..i].iter().find(|(_, s)| s.digest == suite.digest) {
             let (role, first, second) = (&role.name, &first.name, &suite.name);
@@ -56,7 +56,7 @@ pub fn suites(
     Ok(found.into_iter().map(|(d, s)| (s, d)).collect())
 }
 
-/// What a verdict on these suites is reached under. `on_inconclusive` is not of it: only a PASS is rested on.
+/// The conditions of a verdict on these suites. `on_inconclusive` is left out: `promote` by hand accepts a PASS only.
 pub fn terms(role: &Role, suites: &[(Suite, Demand)]) -> Terms {
     let settings = [
         ("options", json!(role.options)),

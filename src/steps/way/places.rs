@@ -46,7 +46,8 @@ pub(super) fn check(
     if let (Step::Promote, Some(role)) = (options.until, role)
         && !same_model(&role.model_name, &config.output_model_name)
     {
-        // As the promotion will: a name that is an alias or a text of several lines can't be replaced.
+        // The promotion replaces the name in the text, which fails for an alias or a block scalar: found out now, before
+        // the training.
         let text = read_text("reading", &context.models_yaml, MAX_TEXT)?;
         swap(&text, &role.name, &role.model_name, NewScalar::Name(&config.output_model_name))?;
     }
