@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
 use crate::config::RunConfig;
+use crate::store::sweep;
 use crate::train;
 
 /// How a training begins where its output holds an earlier one.
@@ -64,6 +65,8 @@ const FINAL: [&str; 5] =
 /// Refuses a `final/` that holds anything but an adapter trained by tunesmith, because the whole folder is replaced.
 pub fn refuse_foreign(output: &Path) -> Result<(), Failure> {
     let folder = output.join("final");
+    // A killed run leaves temporary files of its own.
+    sweep(&folder);
     let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
     let names: Vec<_> =
         entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect();
@@ -189,5 +192,14 @@ mod tests {
             assert!(e.kind == Kind::Input && e.to_string().contains("would be replaced"), "{e}");
             assert!(warned(dir.path(), Start::Overwrite).unwrap_err().to_string().contains("would be replaced"));
         }
+        // What a kill left of ours is no file of somebody else's.
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join("final").join(name);
+        std::fs::create_dir_all(at("")).unwrap();
+        for name in ["tunesmith.json", ".tunesmith-1-abc.partial"] {
+            std::fs::write(at(name), "{}").unwrap();
+        }
+        refuse_training(dir.path()).unwrap();
+        assert!(at("tunesmith.json").exists() && !at(".tunesmith-1-abc.partial").exists());
     }
 }
