@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
 use crate::config::RunConfig;
-use crate::store::sweep;
+use crate::store::{check_inside, sweep};
 use crate::train;
 
 /// How a training begins where its output holds an earlier one.
@@ -65,6 +65,7 @@ const FINAL: [&str; 5] =
 /// Refuses a `final/` that holds anything but an adapter trained by tunesmith, because the whole folder is replaced.
 pub fn refuse_foreign(output: &Path) -> Result<(), Failure> {
     let folder = output.join("final");
+    check_inside(&folder)?;
     // A killed run leaves temporary files of its own.
     sweep(&folder);
     let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
