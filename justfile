@@ -7,7 +7,11 @@ default:
 test *ARGS:
     bash scripts/test {{ ARGS }}
 
-# Only the unit tests: no daemon, no model, seconds.
+# Does everything compile? The shortest answer after an edit.
+check:
+    cargo check --all-targets
+
+# Only the unit tests: no daemon, no model.
 unit *ARGS:
     cargo test --lib {{ ARGS }}
 
@@ -15,6 +19,7 @@ unit *ARGS:
 lint:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
+    if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; fi
 
 # Formats the source.
 fmt:
@@ -35,3 +40,7 @@ demo:
 # tunesmith beside PEFT + TRL on this machine; hours without names of cases.
 bench *ARGS:
     bash scripts/bench-vs-peft {{ ARGS }}
+
+# The archive of a release, for this machine's platform.
+release *ARGS:
+    packaging/release {{ ARGS }}
