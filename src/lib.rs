@@ -1,6 +1,6 @@
 //! tunesmith: a JSONL file and a model that Ollama already serves become a better model in Ollama, with proof.
 //!
-//! The rooms stand in the order of the data's way; each may use only rooms above it (`tests/architecture.rs`).
+//! The modules stand in the order in which data passes through them; each may use only modules above it (`tests/architecture.rs`).
 #![deny(unsafe_code)]
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
@@ -35,5 +35,5 @@ pub mod eval;
 pub mod promote;
 
 // App: one file per stage, and the words to the user.
-pub mod steps;
+pub mod commands;
 pub mod cli;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every room of `src/`, in the order of the data's way, and the rooms it may use.
-/// A room may use only rooms *above* it in this table, so the graph cannot have a cycle.
-const ROOMS: &[(&str, &[&str])] = &[
+/// Every module of `src/`, in the order in which data passes through them, and the modules it may use.
+/// A module may use only modules *above* it in this table, so the graph cannot have a cycle.
+const MODULES: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("limits", &["store"]),
     ("render", &[]),
@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("eval", &["chat", "dataset", "store"]),
     ("promote", &["config", "eval", "ollama", "store"]),
     (
-        "steps",
+        "commands",
         &[
             "base",
             "batch",
@@ -56,10 +56,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "weights",
         ],
     ),
-    ("cli", &["config", "steps"]),
+    ("cli", &["config", "commands"]),
 ];
 
-/// An outside name, and the only rooms that may say it.
+/// An outside name, and the only modules that may say it.
 const CONFINED: &[(&str, &[&str])] = &[
     ("candle_core", &["ops", "gguf", "model", "serve"]),
     ("candle_transformers", &["serve", "model"]),
@@ -79,11 +79,11 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("println!", &["cli"]),
     ("eprintln!", &["cli"]),
-    ("anyhow", &["cli", "steps"]),
+    ("anyhow", &["cli", "commands"]),
     ("env::var", &["config"]),
 ];
 
-/// Rooms that may hold `unsafe`: the kernels, the one memory map, and the allocator and the signal handlers.
+/// Modules that may hold `unsafe`: the kernels, the one memory map, and the allocator and the signal handlers.
 const UNSAFE: &[&str] = &["ops", "gguf", "limits"];
 
 /// Lines of a file before its `#[cfg(test)]` module; tables may be longer.
@@ -91,45 +91,45 @@ const MAX_LINES: usize = 400;
 
 struct Source {
     path: PathBuf,
-    room: String,
+    module: String,
     code: Vec<(usize, String)>,
 }
 
 #[test]
-fn rooms_are_listed_in_the_order_of_the_datas_way() {
-    for (i, (room, uses)) in ROOMS.iter().enumerate() {
+fn modules_are_listed_in_the_order_of_the_data() {
+    for (i, (module, uses)) in MODULES.iter().enumerate() {
         for used in *uses {
-            let j = ROOMS.iter().position(|(r, _)| r == used);
-            assert!(j.is_some_and(|j| j < i), "`{room}` uses `{used}`, which is not above it");
+            let j = MODULES.iter().position(|(r, _)| r == used);
+            assert!(j.is_some_and(|j| j < i), "`{module}` uses `{used}`, which is not above it");
         }
     }
     let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
     let listed: Vec<_> = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    assert_eq!(listed, ROOMS.iter().map(|(r, _)| *r).collect::<Vec<_>>(), "src/lib.rs is the table of contents");
+    assert_eq!(listed, MODULES.iter().map(|(r, _)| *r).collect::<Vec<_>>(), "src/lib.rs is the table of contents");
 }
 
 #[test]
-fn every_room_is_known_and_uses_only_what_it_may() {
-    let allowed: BTreeMap<_, _> = ROOMS.iter().copied().collect();
+fn every_module_is_known_and_uses_only_what_it_may() {
+    let allowed: BTreeMap<_, _> = MODULES.iter().copied().collect();
     let mut faults = Vec::new();
     for s in sources() {
-        let Some(uses) = allowed.get(s.room.as_str()) else {
-            faults.push(format!("{}: room `{}` is not in ROOMS", s.path.display(), s.room));
+        let Some(uses) = allowed.get(s.module.as_str()) else {
+            faults.push(format!("{}: module `{}` is not in MODULES", s.path.display(), s.module));
             continue;
         };
         for (n, line) in &s.code {
             for name in crate_names(line) {
-                if name != s.room && allowed.contains_key(name) && !uses.contains(&name) {
+                if name != s.module && allowed.contains_key(name) && !uses.contains(&name) {
                     let list = uses.join(", ");
                     faults.push(format!(
                         "{}:{n}: `{}` may not use `{name}` (it may use: {list})",
                         s.path.display(),
-                        s.room
+                        s.module
                     ));
                 }
             }
             if line.contains("super::super") || line.contains("crate::{") {
-                faults.push(format!("{}:{n}: write `crate::room::Item`", s.path.display()));
+                faults.push(format!("{}:{n}: write `crate::module::Item`", s.path.display()));
             }
         }
     }
@@ -137,17 +137,17 @@ fn every_room_is_known_and_uses_only_what_it_may() {
 }
 
 #[test]
-fn outside_names_stay_in_their_rooms() {
+fn outside_names_stay_in_their_modules() {
     let mut faults = Vec::new();
     for s in sources() {
         for (n, line) in &s.code {
-            for (name, rooms) in CONFINED {
-                if line.contains(name) && !rooms.contains(&s.room.as_str()) {
-                    faults.push(format!("{}:{n}: `{name}` belongs to {rooms:?}", s.path.display()));
+            for (name, modules) in CONFINED {
+                if line.contains(name) && !modules.contains(&s.module.as_str()) {
+                    faults.push(format!("{}:{n}: `{name}` belongs to {modules:?}", s.path.display()));
                 }
             }
             let says_unsafe = line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == "unsafe");
-            if says_unsafe && !UNSAFE.contains(&s.room.as_str()) {
+            if says_unsafe && !UNSAFE.contains(&s.module.as_str()) {
                 faults.push(format!("{}:{n}: `unsafe` belongs to {UNSAFE:?}", s.path.display()));
             }
             if line.contains("todo!(") || line.contains("unimplemented!(") {
@@ -199,8 +199,8 @@ fn architecture_md_says_the_same_table() {
         })
         .collect();
     let expected: Vec<(String, Vec<String>)> =
-        ROOMS.iter().map(|(r, u)| ((*r).to_owned(), u.iter().map(|s| (*s).to_owned()).collect())).collect();
-    assert_eq!(rows, expected, "ARCHITECTURE.md and ROOMS differ");
+        MODULES.iter().map(|(r, u)| ((*r).to_owned(), u.iter().map(|s| (*s).to_owned()).collect())).collect();
+    assert_eq!(rows, expected, "ARCHITECTURE.md and MODULES differ");
 }
 
 /// `crate::a::B`, `pub(crate) use crate::a` → `a`.
@@ -227,10 +227,10 @@ fn sources() -> Vec<Source> {
                 dirs.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
                 let inside = path.strip_prefix(&src).unwrap().to_path_buf();
-                let room = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+                let module = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
                 let test_only = path.file_name().is_some_and(|n| n.to_str().unwrap().contains("test"));
-                if room != "main" && room != "lib" && !test_only {
-                    found.push(Source { path: Path::new("src").join(&inside), room, code: code_of(&path) });
+                if module != "main" && module != "lib" && !test_only {
+                    found.push(Source { path: Path::new("src").join(&inside), module, code: code_of(&path) });
                 }
             }
         }

@@ -1,5 +1,5 @@
 //! What a name of a base means: path · name in the store · Hugging Face id · shortcut (roles are resolved before, in
-//! `steps`).
+//! `commands`).
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use super::{BaseError, Package, Source, fetch_package, hub, shortcuts};
 use crate::ollama::{self, StoredModel};
 use crate::weights::{Family, families};
 
-/// What is needed to resolve a name; filled in by `steps`.
+/// What is needed to resolve a name; filled in by `commands`.
 #[derive(Clone, Debug, Default)]
 pub struct Resolver {
     /// Ollama's stores on this machine.

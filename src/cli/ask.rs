@@ -7,11 +7,11 @@ use super::args::{
     Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train,
 };
 use super::{flags, say, terminal};
-use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
-use crate::steps::{
+use crate::commands::{
     Context, Failure, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, plan, promotion, query,
     read_text, serving, training, way,
 };
+use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 
 pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
     match command {
@@ -50,7 +50,7 @@ pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), 
 
 /// What `merge` and `export` write; `gguf` is the type of a GGUF when nobody says.
 fn what(format: Format, quant: Option<&str>, floor: Option<&str>, gguf: Quant) -> Result<export::What, Failure> {
-    let word = |e: String| Failure::new(crate::steps::Kind::Usage, e);
+    let word = |e: String| Failure::new(crate::commands::Kind::Usage, e);
     let quant: Option<Quant> = quant.map(str::parse).transpose().map_err(|e| word(format!("--quant {e}")))?;
     let floor: Option<QuantFloor> =
         floor.map(str::parse).transpose().map_err(|e| word(format!("--quant-floor {e}")))?;
@@ -88,7 +88,7 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
         return Ok(());
     }
     let (Some(name), Some(gguf)) = (&args.base, &args.gguf) else {
-        return Err(Failure::new(crate::steps::Kind::Usage, "give --base and --gguf, or --check"));
+        return Err(Failure::new(crate::commands::Kind::Usage, "give --base and --gguf, or --check"));
     };
     let base = context.open_base(name)?;
     let own = args.template.as_deref().map(read).transpose()?;
@@ -241,25 +241,25 @@ pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Fail
     if args.pull {
         bases::pull_missing(context, &config.model_to_fine_tune)?;
     }
-    let options = way::Options {
-        until: args.until.map_or(way::Step::Promote, step),
+    let options = pipeline::Options {
+        until: args.until.map_or(pipeline::Step::Promote, step),
         force: args.force,
         resumed: args.resume.clone(),
         against: None,
         limit: None,
     };
-    Ok(say::ended(&way::run(context, &config, &options)?, json))
+    Ok(say::ended(&pipeline::run(context, &config, &options)?, json))
 }
 
-fn step(step: Step) -> way::Step {
+fn step(step: Step) -> pipeline::Step {
     match step {
-        Step::Data => way::Step::Data,
-        Step::Train => way::Step::Train,
-        Step::Export => way::Step::Export,
-        Step::Register => way::Step::Register,
-        Step::Prove => way::Step::Prove,
-        Step::Eval => way::Step::Eval,
-        Step::Promote => way::Step::Promote,
+        Step::Data => pipeline::Step::Data,
+        Step::Train => pipeline::Step::Train,
+        Step::Export => pipeline::Step::Export,
+        Step::Register => pipeline::Step::Register,
+        Step::Prove => pipeline::Step::Prove,
+        Step::Eval => pipeline::Step::Eval,
+        Step::Promote => pipeline::Step::Promote,
     }
 }
 

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::commands::{Context, Failure, Interrupt, Kind, rendering};
 use crate::config::Env;
-use crate::steps::{Context, Failure, Interrupt, Kind, rendering};
 use args::{Cli, Command, Common};
 use progress::{Level, Screen};
 
@@ -122,7 +122,7 @@ fn end(failure: &Failure, json: bool) -> ExitCode {
 fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
     let json = cli.common.json;
     match &cli.command {
-        Command::Init { dir } => say::init(crate::steps::init::run(dir)?, json),
+        Command::Init { dir } => say::init(crate::commands::init::run(dir)?, json),
         Command::Data(data) => ask::data(context, data, json)?,
         Command::Train(train) => ask::train(context, train, json)?,
         Command::Merge(merge) => ask::merge(context, merge, json)?,
@@ -131,13 +131,13 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Register { modelfile, name, force } => ask::register(context, (modelfile, name, *force), json)?,
         Command::Query(query) => ask::query(context, query, json)?,
         Command::Bases(bases) => ask::bases(context, bases, json)?,
-        Command::Clean { dir, remove } => say::cleaned(&crate::steps::clean::run(context, dir, *remove)?, json),
-        Command::Doctor => return Ok(say::doctor(&crate::steps::doctor::run(context)?, json)),
+        Command::Clean { dir, remove } => say::cleaned(&crate::commands::clean::run(context, dir, *remove)?, json),
+        Command::Doctor => return Ok(say::doctor(&crate::commands::doctor::run(context)?, json)),
         Command::Demo(demo) => return ask::demo(context, demo, json),
         Command::Run(run) => return ask::run(context, run, json),
         Command::Plan(plan) => ask::plan(context, plan, json)?,
         Command::Prove { run, name, probes, num_thread, force: _ } => {
-            let proof = crate::steps::prove::again(
+            let proof = crate::commands::prove::again(
                 context,
                 run.as_deref(),
                 name.as_deref(),
@@ -147,14 +147,16 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         }
         Command::Eval(eval) => return ask::eval(context, eval, json),
         Command::Promote { role, to, force } => {
-            say::swapped(&crate::steps::promotion::by_hand(context, role, to, *force)?, json);
+            say::swapped(&crate::commands::promotion::by_hand(context, role, to, *force)?, json);
         }
         Command::Rollback { role, to, force } => {
-            say::swapped(&crate::steps::promotion::rollback(context, role, to.as_deref(), *force)?, json);
+            say::swapped(&crate::commands::promotion::rollback(context, role, to.as_deref(), *force)?, json);
         }
-        Command::History { role } => say::history(&crate::steps::promotion::history(context, role.as_deref())?, json),
-        Command::Lineage { model } => say::lineage(&crate::steps::promotion::lineage(context, model)?, json),
-        Command::Serve { port, store } => crate::steps::serving::serve(context, *port, store)?,
+        Command::History { role } => {
+            say::history(&crate::commands::promotion::history(context, role.as_deref())?, json)
+        }
+        Command::Lineage { model } => say::lineage(&crate::commands::promotion::lineage(context, model)?, json),
+        Command::Serve { port, store } => crate::commands::serving::serve(context, *port, store)?,
     }
     Ok(0)
 }

@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::sparkline::Sparkline;
 use super::terminal::{self, Text};
+use crate::commands::Report;
 use crate::config::Env;
-use crate::steps::Report;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::terminal::{self, Text};
-use crate::steps::bases::{Listed, Shown};
-use crate::steps::data::{Checked, Previewed};
-use crate::steps::doctor::Finding;
-use crate::steps::plan::Goal;
-use crate::steps::{Change, Decision, Exported, Kind, Proof, Summary, Swapped};
+use crate::commands::bases::{Listed, Shown};
+use crate::commands::data::{Checked, Previewed};
+use crate::commands::doctor::Finding;
+use crate::commands::plan::Goal;
+use crate::commands::{Change, Decision, Exported, Kind, Proof, Summary, Swapped};
 
 /// One JSON document, or the words.
 fn result<T: Into<Text> + Default + PartialEq>(json: bool, object: &impl serde::Serialize, words: impl FnOnce() -> T) {
@@ -106,7 +106,7 @@ pub fn document(text: &str, json: bool) {
     }
 }
 
-pub fn registered(name: &str, digest: Option<crate::steps::Digest>, json: bool) {
+pub fn registered(name: &str, digest: Option<crate::commands::Digest>, json: bool) {
     let object = serde_json::json!({"model": name, "digest": digest});
     result(json, &object, || {
         format!("{name} is registered\n  ask it:  ollama run {name}\n  undo:    ollama rm {name}")
@@ -159,7 +159,7 @@ pub fn doctor(findings: &[Finding], json: bool) -> u8 {
     if findings.iter().all(|f| f.ok) { 0 } else { Kind::Error.exit_code() }
 }
 
-pub fn cleaned(cleaned: &crate::steps::clean::Cleaned, json: bool) {
+pub fn cleaned(cleaned: &crate::commands::clean::Cleaned, json: bool) {
     result(json, cleaned, || {
         let total: u64 = cleaned.leftovers.iter().map(|l| l.bytes).sum();
         let mut lines: Vec<String> =
@@ -173,7 +173,7 @@ pub fn cleaned(cleaned: &crate::steps::clean::Cleaned, json: bool) {
     });
 }
 
-pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
+pub fn plan(plan: &crate::commands::plan::Plan, json: bool) {
     result(json, plan, || {
         let mut lines = vec![
             format!("base      {}", plan.base),
@@ -208,7 +208,7 @@ pub fn plan(plan: &crate::steps::plan::Plan, json: bool) {
     });
 }
 
-fn plan_memory(plan: &crate::steps::plan::Plan) -> Vec<String> {
+fn plan_memory(plan: &crate::commands::plan::Plan) -> Vec<String> {
     let mib = |b: u64| b >> 20;
     let free = match plan.available_bytes {
         Some(free) if plan.fits => format!("; {} MiB may be used", mib(free)),
@@ -225,7 +225,7 @@ fn plan_memory(plan: &crate::steps::plan::Plan) -> Vec<String> {
     if plan.recomputed {
         lines.push("          layers are computed again in the backward, to keep less of them".to_owned());
     }
-    let fitting = |s: &crate::steps::plan::Setting| {
+    let fitting = |s: &crate::commands::plan::Setting| {
         format!("          {} would take {} MiB ({})", s.flags, mib(s.peak_bytes), s.cost)
     };
     lines.extend(plan.would_fit.iter().map(fitting));
@@ -238,7 +238,7 @@ fn plan_memory(plan: &crate::steps::plan::Plan) -> Vec<String> {
     lines
 }
 
-fn plan_time(plan: &crate::steps::plan::Plan) -> String {
+fn plan_time(plan: &crate::commands::plan::Plan) -> String {
     let minutes = |seconds: f64| format!("{:.1} min", seconds / 60.0);
     let t = &plan.time;
     let mut parts = vec![format!("{} steps of {:.2} s: {}", plan.steps, plan.seconds_per_step, minutes(t.steps))];
@@ -255,8 +255,9 @@ fn plan_time(plan: &crate::steps::plan::Plan) -> String {
 /// The exit code of a proof.
 pub fn proof(proof: &Proof, json: bool) -> u8 {
     result(json, proof, || {
-        let line =
-            |l: &crate::steps::Leg| format!("{:<9} {}: {}", l.name, if l.passed { "ok" } else { "FAILED" }, l.summary);
+        let line = |l: &crate::commands::Leg| {
+            format!("{:<9} {}: {}", l.name, if l.passed { "ok" } else { "FAILED" }, l.summary)
+        };
         let legs: Vec<_> = proof.legs.iter().map(line).collect();
         let word = if proof.passed { proof.kind.as_str() } else { "NOT proved" };
         format!("{}: {word} through Ollama {}\n{}", proof.model, proof.daemon_version, legs.join("\n"))
@@ -269,13 +270,13 @@ fn verdict_code(decision: Option<Decision>) -> u8 {
 }
 
 /// The exit code of a way.
-pub fn ended(ended: &crate::steps::way::Ended, json: bool) -> u8 {
-    result(json, ended, || way_words(ended));
+pub fn ended(ended: &crate::commands::pipeline::Ended, json: bool) -> u8 {
+    result(json, ended, || pipeline_summary(ended));
     if ended.promoted.is_some() { 0 } else { verdict_code(ended.verdict) }
 }
 
 /// The line that asks the new model. The embedded server is gone by then: the adapter answers natively.
-fn ask_line(ended: &crate::steps::way::Ended) -> String {
+fn ask_line(ended: &crate::commands::pipeline::Ended) -> String {
     match ended.embedded {
         false => format!("ollama run {}", ended.model),
         true => format!("tunesmith query --model {}", ended.run.join("final").display()),
@@ -283,7 +284,7 @@ fn ask_line(ended: &crate::steps::way::Ended) -> String {
 }
 
 /// The line that takes it back.
-fn undo_line(ended: &crate::steps::way::Ended) -> String {
+fn undo_line(ended: &crate::commands::pipeline::Ended) -> String {
     let roles = ended.models_yaml.display().to_string();
     let named = if roles == "configs/models.yaml" { String::new() } else { format!(" --models-yaml {roles}") };
     match (&ended.promoted, ended.embedded) {
@@ -293,7 +294,7 @@ fn undo_line(ended: &crate::steps::way::Ended) -> String {
     }
 }
 
-fn way_words(ended: &crate::steps::way::Ended) -> String {
+fn pipeline_summary(ended: &crate::commands::pipeline::Ended) -> String {
     let mut lines = Vec::new();
     match (&ended.promoted, ended.verdict) {
         (Some(role), _) => lines.push(format!("{}: role {role} now uses it", ended.model)),
@@ -309,7 +310,7 @@ fn way_words(ended: &crate::steps::way::Ended) -> String {
     lines.join("\n")
 }
 
-pub fn demo(shown: &crate::steps::demo::Shown, json: bool) -> u8 {
+pub fn demo(shown: &crate::commands::demo::Shown, json: bool) -> u8 {
     result(json, shown, || {
         let ended = &shown.ended;
         let verdict = ended.verdict.map(|d| format!("{}: ", d.name())).unwrap_or_default();
@@ -330,7 +331,7 @@ pub fn demo(shown: &crate::steps::demo::Shown, json: bool) -> u8 {
     if shown.ended.promoted.is_some() { 0 } else { verdict_code(shown.ended.verdict) }
 }
 
-pub fn evaluated(outcome: &crate::steps::evaluate::Outcome, json: bool) -> u8 {
+pub fn evaluated(outcome: &crate::commands::evaluate::Outcome, json: bool) -> u8 {
     result(json, outcome, || outcome.summary.trim_end().to_owned());
     outcome.decision.exit_code()
 }

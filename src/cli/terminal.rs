@@ -6,7 +6,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use crate::steps::terminal_acts_on as acts;
+use crate::commands::terminal_acts_on as acts;
 
 /// Text for the terminal: no control characters but newline and tab, beside the colours given here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The faults of this room, and the nearest known word to a mistyped one.
+//! The faults of this module, and the nearest known word to a mistyped one.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Who is asked: a trait; `steps` answers it with a daemon, tests with a table.
+//! Who is asked: a trait; `commands` answers it with a daemon, tests with a table.
 
 use crate::chat::Message;
 

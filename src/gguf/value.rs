@@ -1,4 +1,4 @@
-//! Metadata values, in our own words, so that no other room names the container crate.
+//! Metadata values, in our own words, so that no other module names the container crate.
 
 /// A metadata value; the writer keeps the width it is given.
 #[derive(Clone, Debug, PartialEq)]

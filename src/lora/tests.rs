@@ -1,4 +1,4 @@
-//! Shapes and adapters for the tests of this room and of those below it.
+//! Shapes and adapters for the tests of this module and of those below it.
 
 use proptest::prelude::*;
 

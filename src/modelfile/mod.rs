@@ -1,6 +1,6 @@
 //! Modelfile text and commands, both ways; rendering through tera from `templates/`.
 //!
-//! The grammar is that of Ollama's own parser (parser/parser.go, v0.34.4), oddities included: what this room reads or
+//! The grammar is that of Ollama's own parser (parser/parser.go, v0.34.4), oddities included: what this module reads or
 //! writes, `ollama create -f` reads as the same commands.
 
 mod decode;

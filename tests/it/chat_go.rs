@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use tunesmith::base::{Resolver, Source};
 use tunesmith::chat::{ChatError, ChatTemplate, Message, Role, SpecialTokens, SystemPlace, render_go};
+use tunesmith::commands::delivery;
 use tunesmith::modelfile::Modelfile;
 use tunesmith::ollama::Create;
 use tunesmith::proof;
-use tunesmith::steps::delivery;
 use tunesmith::store::Digest;
 
 use crate::{daemon, tune};
@@ -158,7 +158,7 @@ fn a_system_text_without_a_place_is_left_behind_or_refused() {
     assert!(delivery::left_behind(&base)[0].contains("SYSTEM is not taken over"));
     assert!(modelfile(Some("Be kind.")).unwrap_err().to_string().contains("no place for a system text"));
     let records = tunesmith::dataset::parse("{\"prompt\": \"p\", \"completion\": \"c\"}").unwrap();
-    assert_eq!(tunesmith::steps::data::as_served(records, &base, None).1, 0);
+    assert_eq!(tunesmith::commands::data::as_served(records, &base, None).1, 0);
 }
 
 /// SmolLM2's file without its chat template, as many models of Ollama's library are.
@@ -198,8 +198,9 @@ fn a_base_that_has_only_a_template_is_tuned_and_proved() {
     // Examples without a system turn are shown as the daemon will show them.
     let lines =
         "{\"prompt\": \"p\", \"completion\": \"c\"}\n{\"system\": \"s\", \"instruction\": \"i\", \"output\": \"o\"}";
-    let (records, given) = tunesmith::steps::data::as_served(tunesmith::dataset::parse(lines).unwrap(), &base, None);
-    let shown: Vec<_> = tunesmith::steps::data::conversations(&records).iter().map(|c| c[0].content.clone()).collect();
+    let (records, given) = tunesmith::commands::data::as_served(tunesmith::dataset::parse(lines).unwrap(), &base, None);
+    let shown: Vec<_> =
+        tunesmith::commands::data::conversations(&records).iter().map(|c| c[0].content.clone()).collect();
     assert_eq!((given, shown), (1, vec!["You answer shortly.".to_owned(), "s".to_owned()]));
     let merged = tune::Tune { name: "template-only", base, adapter: tune::weak().adapter.clone() };
     let out = merged.merged(&merged.adapter, tunesmith::export::Quant::Q8_0, dir.path().join("merged.gguf"));

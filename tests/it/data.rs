@@ -9,8 +9,8 @@ const SUITE: &str = include_str!("../../data/demo/suite.jsonl");
 const SYSTEM: &str = include_str!("../../data/demo/system.txt");
 const GENERAL: &str = include_str!("../../data/general/suite.jsonl");
 const REPLAY: &str = include_str!("../../data/general/replay.jsonl");
-const WAY_TRAIN: &str = include_str!("../fixtures/way/train.jsonl");
-const WAY_SUITE: &str = include_str!("../fixtures/way/suite.jsonl");
+const WAY_TRAIN: &str = include_str!("../fixtures/pipeline/train.jsonl");
+const WAY_SUITE: &str = include_str!("../fixtures/pipeline/suite.jsonl");
 
 const CATEGORIES: [&str; 3] = ["voice_commands", "corrections", "tool_routing"];
 

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tunesmith::commands::evaluate::{Outcome, Wishes, alone};
+use tunesmith::commands::{Context, Silent};
 use tunesmith::config::Env;
 use tunesmith::eval::Decision;
 use tunesmith::ollama::{Client, Create};
 use tunesmith::promote::{PromoteError, Promotion, Rollback, Swapped};
-use tunesmith::steps::evaluate::{Outcome, Wishes, alone};
-use tunesmith::steps::{Context, Silent};
 use tunesmith::store::{Interrupt, LockWait};
 
 use crate::daemon;

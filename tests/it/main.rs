@@ -48,5 +48,5 @@ mod trained;
 mod tune;
 #[cfg(unix)]
 mod umask;
-mod way;
-mod way_qwen;
+mod pipeline;
+mod pipeline_qwen;

@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use tunesmith::base::Base;
+use tunesmith::commands::delivery;
 use tunesmith::modelfile::{Command, Modelfile};
-use tunesmith::steps::delivery;
 
 use crate::daemon;
 use crate::tiny::{GQA8, HEAD_DIM, LLAMA3, METASPACE, MISTRAL, QWEN2, QWEN3, Tiny};

@@ -81,7 +81,7 @@ fn other_default_system(file: &Path, to: &Path) {
     std::fs::write(to, bytes).unwrap();
 }
 
-/// The weakest tune is the hardest to tell; `way_qwen` proves a strong one through the daemon.
+/// The weakest tune is the hardest to tell; `pipeline_qwen` proves a strong one through the daemon.
 #[test]
 fn a_tune_of_qwen_of_eight_steps_is_told_from_its_faults() {
     right_files(weak());

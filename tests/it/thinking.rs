@@ -4,10 +4,10 @@
 use tunesmith::base::Resolver;
 use tunesmith::batch;
 use tunesmith::chat::Message;
+use tunesmith::commands::delivery;
 use tunesmith::export::{self, Floor, Quant};
 use tunesmith::ollama::Create;
 use tunesmith::proof;
-use tunesmith::steps::delivery;
 use tunesmith::store::{Digest, Interrupt};
 
 use crate::tune::{self, To, Tune};

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What the shipped data does to the real model, measured with PEFT (the oracle of data/ and tests/fixtures/way).
+"""What the shipped data does to the real model, measured with PEFT (the oracle of data/ and tests/fixtures/pipeline).
 
     python tests/oracles/demo_peft.py MODEL.gguf                   the demo: base, tuned with replay
     python tests/oracles/demo_peft.py MODEL.gguf --without-replay  the same without replay: what it forgets
-    python tests/oracles/demo_peft.py MODEL.gguf --way             tests/fixtures/way, as tests/it/way.rs trains it
+    python tests/oracles/demo_peft.py MODEL.gguf --pipeline             tests/fixtures/pipeline, as tests/it/pipeline.rs trains it
 
 MODEL.gguf is SmolLM2-135M-Instruct (any float or quantised GGUF that transformers can widen). Needs torch, transformers, peft, gguf.
 --save FILE keeps all answers as JSON; --adapter DIR keeps the adapter; --threads N; --bf16 trades exactness for speed while data is being written.
@@ -173,7 +173,7 @@ def train(machine, data, args):
 def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("gguf")
-    ask.add_argument("--way", action="store_true")
+    ask.add_argument("--pipeline", action="store_true")
     ask.add_argument("--without-replay", action="store_true")
     ask.add_argument("--replay-share", type=float, default=0.2)
     ask.add_argument("--replay-tokens", type=int, default=64)
@@ -189,16 +189,16 @@ def main():
     ask.add_argument("--save")
     ask.add_argument("--adapter")
     args = ask.parse_args()
-    args.rank = args.rank or (8 if args.way else 16)
-    args.batch = args.batch or (4 if args.way else 8)
-    args.epochs = args.epochs or (3 if args.way else 2)
+    args.rank = args.rank or (8 if args.pipeline else 16)
+    args.batch = args.batch or (4 if args.pipeline else 8)
+    args.epochs = args.epochs or (3 if args.pipeline else 2)
     torch.set_num_threads(args.threads)
     machine = Machine(args.gguf)
     machine.bf16 = args.bf16
 
-    system = None if args.way else (ROOT / "data/demo/system.txt").read_text(encoding="utf-8").strip()
-    rows = lines("tests/fixtures/way/train.jsonl" if args.way else "data/demo/train.jsonl")
-    role = lines("tests/fixtures/way/suite.jsonl" if args.way else "data/demo/suite.jsonl")
+    system = None if args.pipeline else (ROOT / "data/demo/system.txt").read_text(encoding="utf-8").strip()
+    rows = lines("tests/fixtures/pipeline/train.jsonl" if args.pipeline else "data/demo/train.jsonl")
+    role = lines("tests/fixtures/pipeline/suite.jsonl" if args.pipeline else "data/demo/suite.jsonl")
     general = lines("data/general/suite.jsonl")
     data = examples(machine, rows)
     print(f"{len(data)} examples, {sum(len(i) for i, _ in data) / len(data):.1f} tokens each, "

@@ -2,8 +2,8 @@
 
 use super::measure::{Measured, Subject};
 use crate::batch::Example;
+use crate::commands::{Context, Failure, setup};
 use crate::config::RunConfig;
-use crate::steps::{Context, Failure, setup};
 use crate::train;
 
 /// Settings under which the training would fit.
@@ -155,10 +155,10 @@ fn cut(train: &[Example], length: usize) -> Vec<Example> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::plan::measure::measure;
+    use crate::commands::plan::measure::tests::with_subject;
     use crate::config::{Purpose, Raw};
     use crate::model::{Model, Room};
-    use crate::steps::plan::measure::measure;
-    use crate::steps::plan::measure::tests::with_subject;
 
     fn example(trained: std::ops::Range<usize>, tokens: usize) -> Example {
         let mask = (0..tokens).map(|i| trained.contains(&i)).collect();

@@ -225,8 +225,8 @@ pub fn lineage(context: &Context<'_>, model: &str) -> Result<Vec<(String, String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::{Interrupt, Silent};
     use crate::config::{Env, Goal, SuiteRef};
-    use crate::steps::{Interrupt, Silent};
 
     fn context<'r>(report: &'r mut Silent, models_yaml: &std::path::Path) -> Context<'r> {
         Context {

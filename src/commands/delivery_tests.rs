@@ -1,8 +1,8 @@
 //! The lock on an output name.
 
 use super::*;
+use crate::commands::report::told;
 use crate::ollama::Host;
-use crate::steps::report::told;
 use crate::store::Interrupt;
 
 fn client(host: &str) -> Client {

@@ -244,7 +244,7 @@ pub fn conversations(records: &[Record]) -> Vec<Vec<Message>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::Kind;
+    use crate::commands::Kind;
 
     #[test]
     fn a_split_writes_over_nothing() {

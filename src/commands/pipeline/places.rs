@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{Options, Step};
+use crate::commands::{Context, Failure, delivery, earlier};
 use crate::config::{NewScalar, Role, RunConfig, same_model, swap};
 use crate::promote;
-use crate::steps::{Context, Failure, delivery, earlier};
 use crate::store::{MAX_TEXT, check_cache_writable, check_writable, read_text};
 
 /// `Modelfiles/` beside the runs: in the user's folder, the demo's in its own.

@@ -8,11 +8,11 @@ use serde_json::json;
 use super::options;
 use crate::base::Base;
 use crate::chat::{ChatError, ChatTemplate, Role as Speaker};
+use crate::commands::Failure;
 use crate::config::{General, Goal as Word, Metric as MetricWord, Role, RunConfig, SuiteRef};
 use crate::dataset::Record;
 use crate::eval::{self, Bench, Demand, EvalError, Goal, Metric, Suite, SystemTurn};
 use crate::promote::Terms;
-use crate::steps::Failure;
 
 /// The suite that guards every gate, embedded in the program.
 pub const GENERAL: &str = "builtin:general";

@@ -113,7 +113,7 @@ fn of_run(
     context.adopt(&config)?;
     let base = context.open_base(&config.model_to_fine_tune)?;
     let adapter = super::adapter::load(context, &run.join("final"), &base)?;
-    let registered = super::way::Registered::of_run(run)
+    let registered = super::pipeline::Registered::of_run(run)
         .ok_or_else(|| Failure::input(format!("{}: this run has registered nothing yet", run.display())))?;
     let exported = run.join(registered.file);
     let text = read_text("reading", &run.join("Modelfile"), MAX_TEXT)?;

@@ -243,8 +243,8 @@ pub fn adapter(config: &RunConfig, base: &Base, given: Option<Adapter<Hf>>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::report::told;
     use crate::config::{Purpose, Raw};
-    use crate::steps::report::told;
 
     #[test]
     fn dropout_says_that_nothing_is_shared_where_something_would_be() {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::base::Base;
+use crate::commands::{Context, Failure, data, pipeline, prove};
 use crate::config::{Raw, Role, RunConfig};
 use crate::dataset::Record;
-use crate::steps::{Context, Failure, data, prove, way};
 use crate::store::read_nofollow;
 
 /// Empty where they can't be known here, which is said: a model made elsewhere, or by a run that is gone.
@@ -37,7 +37,7 @@ fn of_run(context: &mut Context<'_>, model: &str, role: &Role, base: Option<&Bas
         }
     };
     let (served, _) = data::as_served(dataset.records, base, config.system.as_deref());
-    Ok(way::parts(&config, Some(role), base, served)?.0)
+    Ok(pipeline::parts(&config, Some(role), base, served)?.0)
 }
 
 /// Of the dataset as the run read it.

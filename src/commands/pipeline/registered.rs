@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::{Inputs, Step, Way, ground, inputs, places};
+use crate::commands::{Context, Failure, Kind, data, delivery, prove};
 use crate::config::Role;
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::promote;
-use crate::steps::{Context, Failure, Kind, data, delivery, prove};
 use crate::store::{Digest, is_inner, read_nofollow, write_whole};
 
 const FILE: &str = "registered.json";

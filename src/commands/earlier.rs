@@ -118,8 +118,8 @@ pub fn check_adapter(config: &RunConfig, output: &Path, start: Start) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::Kind;
-    use crate::steps::report::told;
+    use crate::commands::Kind;
+    use crate::commands::report::told;
 
     fn warned(output: &Path, start: Start) -> Result<Vec<String>, Failure> {
         let (checked, warnings) = told(|context| check(context, output, start));

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::{Inputs, Options, Step, Way, changed, places};
 use crate::base::{Base, Source};
+use crate::commands::evaluate;
+use crate::commands::{Context, Failure, Kind, data, delivery, serving, setup, training};
 use crate::config::{Delivery, ModelsYaml, Role, RunConfig};
 use crate::dataset::Record;
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
-use crate::steps::evaluate;
-use crate::steps::{Context, Failure, Kind, data, delivery, serving, setup, training};
 use crate::store::{Digest, MAX_TEXT, RunDir, check_read_inside, read_text, write_whole};
 
 /// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.

@@ -44,7 +44,7 @@ pub fn run(context: &Context<'_>, folder: &Path, remove: bool) -> Result<Cleaned
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::report::told;
+    use crate::commands::report::told;
 
     #[test]
     fn what_nobody_holds_is_listed_then_removed() {

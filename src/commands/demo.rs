@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::way::{self, Ended};
+use super::pipeline::{self, Ended};
 use super::{Context, Failure, Kind, promotion, serving};
 use crate::base::{Base, Source};
 use crate::config::{Purpose, Raw, RunConfig};
@@ -57,14 +57,14 @@ pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure>
     promotion::recover(context)?;
     let config = config(context, wishes, &base)?;
     drop(base);
-    let options = way::Options {
-        until: way::Step::Promote,
+    let options = pipeline::Options {
+        until: pipeline::Step::Promote,
         force: false,
         resumed: None,
         against: Some(untuned),
         limit: wishes.quick.then_some(6),
     };
-    let ended = way::run(context, &config, &options)?;
+    let ended = pipeline::run(context, &config, &options)?;
     let ask = match &server {
         None => format!("ollama run {} 'turn up the volume'", config.output_model_name),
         Some(_) => format!(

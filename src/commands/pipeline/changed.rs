@@ -1,8 +1,8 @@
 //! Why a run trains although its model was trained before: what of its inputs changed.
 
 use super::Inputs;
+use crate::commands::Failure;
 use crate::config::RunConfig;
-use crate::steps::Failure;
 use crate::store::{Identity, RunDir, StepRecord};
 
 /// One sentence where another run of this model has trained already; `prefix` is what the folders of its runs begin with.

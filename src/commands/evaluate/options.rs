@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use crate::commands::Failure;
 use crate::config::{Role, nearest};
 use crate::ollama::Options;
-use crate::steps::Failure;
 
 const KNOWN: &[&str] = &[
     "temperature",

@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use super::Trial;
 use super::options::options;
 use crate::chat::{ChatTemplate, Message, Role};
+use crate::commands::Failure;
 use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 use crate::ollama::{Answer, Ask, Client, MOST_PARALLEL, OllamaError, Options, Prompt};
-use crate::steps::Failure;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 

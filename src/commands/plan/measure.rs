@@ -2,11 +2,11 @@
 
 use super::Time;
 use crate::batch::Example;
+use crate::commands::{Context, Failure, setup};
 use crate::config::RunConfig;
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::ops::peak_memory;
-use crate::steps::{Context, Failure, setup};
 use crate::train::{Course, Trial, Tried, seconds};
 use crate::weights::Weights;
 
@@ -89,9 +89,9 @@ fn time(course: &Course, timed: &[Tried], evaluation: Option<Tried>) -> Time {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::commands::report::told;
     use crate::config::{Purpose, Raw};
     use crate::gguf::Gguf;
-    use crate::steps::report::told;
 
     /// A model of two layers, eight examples of up to 40 tokens, and what is said.
     pub fn with_subject(said: Raw, look: impl FnOnce(&mut Context<'_>, &Subject<'_>)) {

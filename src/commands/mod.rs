@@ -26,7 +26,7 @@ pub mod serving;
 mod setup;
 mod report;
 pub mod training;
-pub mod way;
+pub mod pipeline;
 
 pub use crate::eval::Decision;
 pub use crate::export::Exported;

@@ -3,7 +3,7 @@
 mod fit;
 mod measure;
 
-use super::{Context, Failure, cuts, data, evaluate, replay, setup, way};
+use super::{Context, Failure, cuts, data, evaluate, pipeline, replay, setup};
 use crate::base::Base;
 use crate::batch::Example;
 use crate::config::{Purpose, RunConfig};
@@ -87,12 +87,12 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     let base = context.open_base(&config.model_to_fine_tune)?;
     setup::check(config, &base)?;
     let (role, not_promoted) = match purpose {
-        Purpose::Run => way::find_role(context, config)?,
+        Purpose::Run => pipeline::find_role(context, config)?,
         Purpose::Train => (None, Some("without output_model_name this is the plan of `train`".to_owned())),
     };
     let dataset = data::read(config)?;
     data::say_notes(context, &dataset);
-    let (records, held_out) = way::records(context, config, role.as_ref(), &base, dataset.records)?;
+    let (records, held_out) = pipeline::records(context, config, role.as_ref(), &base, dataset.records)?;
     setup::check_evaluation(config, &held_out)?;
     // Before the examples, as a training makes it.
     let started = std::time::Instant::now();
