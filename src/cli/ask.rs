@@ -8,8 +8,8 @@ use super::args::{
 };
 use super::{flags, say, terminal};
 use crate::commands::{
-    Context, Failure, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, plan, promotion, query,
-    read_text, serving, training, way,
+    Context, Failure, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, pipeline, plan, promotion, query,
+    read_text, serving, training,
 };
 use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 
