@@ -8,7 +8,7 @@ use crate::batch::Example;
 use crate::config::{Compute, Device, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::Record;
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
-use crate::model::{LEAST_WIDTH, Model, Place, TAUGHT_KEPT};
+use crate::model::{LEAST_WIDTH, MemoryLimit, Model, Place, TAUGHT_KEPT};
 use crate::ops;
 use crate::train::{self, Scheduler, TrainConfig};
 use crate::weights::LinearId;
@@ -196,8 +196,9 @@ pub fn model(
         Some(folder) => Some(super::adapter::load(context, folder, base)?),
         None => None,
     };
-    let memory = (config.max_memory.map(|m| m.0), reserved(config, base, given.as_ref())?);
-    let model = Model::on(place(config), (&base.weights, config.threads.unwrap_or(0)), memory)?;
+    let reserved = reserved(config, base, given.as_ref())?;
+    let limit = MemoryLimit { max_memory: config.max_memory.map(|m| m.0), reserved };
+    let model = Model::on(place(config), &base.weights, config.threads.unwrap_or(0), limit)?;
     let model = model.computing(compute(config, base)?)?;
     let interrupt = context.interrupt.clone();
     Ok((model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()), given))

@@ -5,15 +5,37 @@ use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::{Pass, Saved};
 use crate::model::packed::Packed;
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
-use crate::ops::{Attended, Back, LowRankGrad, Ops};
+use crate::ops::{Attended, Back, InputGrad, LowRankGrad, Ops, QkvGrad};
 use crate::weights::{LinearId, Site};
+
+/// How the backward of a pass is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backward {
+    /// Factor of the summed loss.
+    pub weight: f32,
+    /// The lowest layer that the adapter reaches.
+    pub lowest: usize,
+    /// The number of last layers whose inner values are kept.
+    pub keep: usize,
+}
+
+/// A block of a pass, whose backward is made.
+struct Block<'a, O: Ops> {
+    layer: usize,
+    input: &'a O::Buf,
+    saved: &'a Saved<O>,
+    pass: Pass<'a>,
+    /// Whether the gradient of its input is asked for.
+    further: bool,
+}
 
 impl<O: Ops> Decoder<O> {
     pub fn loss_and_grads(
         &self,
         adapter: &Adapter<Stored>,
         sequences: &[Sequence<'_>],
-        (weight, dropout): (f32, Option<Dropout>),
+        weight: f32,
+        dropout: Option<Dropout>,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
         self.check_adapter(Some(adapter))?;
@@ -30,7 +52,7 @@ impl<O: Ops> Decoder<O> {
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, dropout.is_none(), true)? {
             let keep = self.kept_layers(&self.effort_of(&packed, true))?;
-            sums.add(&self.reverse(lora, &packed, (weight, lowest, keep), grads)?);
+            sums.add(&self.reverse(lora, &packed, Backward { weight, lowest, keep }, grads)?);
         }
         self.sound()?;
         Ok(sums)
@@ -62,9 +84,10 @@ impl<O: Ops> Decoder<O> {
         &self,
         lora: Lora<'_>,
         packed: &Packed,
-        (weight, lowest, keep): (f32, usize, usize),
+        backward: Backward,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
+        let Backward { weight, lowest, keep } = backward;
         let pass = Pass::of(packed, lora);
         let (x, mut kept) = self.stack_kept(&packed.ids, pass, lowest, keep)?;
         let (sums, mut dx) = self.head_back(&x, packed, weight)?;
@@ -73,28 +96,21 @@ impl<O: Ops> Decoder<O> {
             self.still_wanted()?;
             if let Some(k) = kept.pop() {
                 let (input, saved) = self.restored(layer, k, pass);
-                dx = self.block_back(layer, dx, (&input, &saved), pass, layer > lowest, grads);
+                let block = Block { layer, input: &input, saved: &saved, pass, further: layer > lowest };
+                dx = self.block_back(&block, dx, grads);
             }
         }
         Ok(sums)
     }
 
-    /// The gradient of a block's input from that of its output; `further` false: nobody asks for it.
-    fn block_back(
-        &self,
-        layer: usize,
-        mut dx: O::Buf,
-        (input, saved): (&O::Buf, &Saved<O>),
-        pass: Pass<'_>,
-        further: bool,
-        grads: &mut Grads,
-    ) -> O::Buf {
-        let middle = self.mlp_back(layer, &dx, saved, pass, grads);
+    /// The gradient of a block's input from that of its output.
+    fn block_back(&self, block: &Block<'_, O>, mut dx: O::Buf, grads: &mut Grads) -> O::Buf {
+        let middle = self.mlp_back(block, &dx, grads);
         self.ops.add(&mut dx, &middle);
         drop(middle);
-        let below = self.attention_back(layer, &dx, (input, saved), pass, further, grads);
+        let below = self.attention_back(block, &dx, grads);
         let Some(mut below) = below else { return dx };
-        match self.read_at(layer, pass) {
+        match self.read_at(block.layer, block.pass) {
             Some(read) => self.ops.scatter_add(&mut below, &dx, &read.rows, self.config().hidden),
             None => self.ops.add(&mut below, &dx),
         }
@@ -102,40 +118,33 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// Through norm, gate, up and down: the gradient of the block's middle.
-    fn mlp_back(&self, layer: usize, dx: &O::Buf, s: &Saved<O>, pass: Pass<'_>, grads: &mut Grads) -> O::Buf {
-        let ops = &self.ops;
+    fn mlp_back(&self, block: &Block<'_, O>, dx: &O::Buf, grads: &mut Grads) -> O::Buf {
+        let (ops, s) = (&self.ops, block.saved);
         let mut h = ops.buf(ops.len(&s.gate));
         ops.swiglu(&mut h, &s.gate, &s.up);
         let mut dh = ops.buf(ops.len(&h));
-        self.linears_back((layer, s, pass), Some(&mut dh), &h, [(Site::Down, dx)], grads);
+        self.linears_back(block, Some(&mut dh), &h, [(Site::Down, dx)], grads);
         let mut dup = h;
         let mut dgate = ops.buf(ops.len(&dh));
         ops.swiglu_back(&mut dgate, &mut dup, &dh, &s.gate, &s.up);
         drop(dh);
-        let w = &self.layers[layer].ffn_norm;
+        let w = &self.layers[block.layer].ffn_norm;
         let n = self.norm(&s.middle, w);
         let mut dn = ops.buf(ops.len(&n));
-        self.linears_back((layer, s, pass), Some(&mut dn), &n, [(Site::Gate, &dgate), (Site::Up, &dup)], grads);
+        self.linears_back(block, Some(&mut dn), &n, [(Site::Gate, &dgate), (Site::Up, &dup)], grads);
         let mut dmiddle = n;
         ops.rms_norm_back(&mut dmiddle, &dn, &s.middle, w, self.config().rms_eps, true);
         dmiddle
     }
 
     /// Through norm, q, k, v, attention and o: the gradient of the block's input (without the residual's).
-    fn attention_back(
-        &self,
-        layer: usize,
-        dx: &O::Buf,
-        (input, s): (&O::Buf, &Saved<O>),
-        pass: Pass<'_>,
-        further: bool,
-        grads: &mut Grads,
-    ) -> Option<O::Buf> {
+    fn attention_back(&self, block: &Block<'_, O>, dx: &O::Buf, grads: &mut Grads) -> Option<O::Buf> {
+        let Block { layer, input, saved: s, pass, further } = *block;
         let ops = &self.ops;
         let asked = |site| self.low_rank(pass.lora, LinearId { layer, site }).is_some();
         let below = further || [Site::Q, Site::K, Site::V].into_iter().any(asked);
         let mut datt = ops.buf(ops.len(&s.attended));
-        self.linears_back((layer, s, pass), below.then_some(&mut datt), &s.attended, [(Site::O, dx)], grads);
+        self.linears_back(block, below.then_some(&mut datt), &s.attended, [(Site::O, dx)], grads);
         if !below {
             return None;
         }
@@ -143,7 +152,8 @@ impl<O: Ops> Decoder<O> {
         let saved = Attended { q: &s.q, k: &s.k, v: &s.v, out: &s.attended, lse: &s.lse };
         let read = self.read_at(layer, pass);
         let (rotation, segments) = read.map_or((pass.rotation, pass.segments), |r| (&r.rotation, &r.segments));
-        ops.attention_back((&mut dq, &mut dk, &mut dv), &datt, saved, self.heads(), segments);
+        let grad = QkvGrad { dq: &mut dq, dk: &mut dk, dv: &mut dv };
+        ops.attention_back(grad, &datt, saved, self.heads(), segments);
         ops.rope(&mut dq, rotation, true);
         ops.rope(&mut dk, pass.rotation, true);
         let eps = self.config().rms_eps;
@@ -157,13 +167,13 @@ impl<O: Ops> Decoder<O> {
         let w = &self.layers[layer].attn_norm;
         let n = self.norm(input, w);
         let mut dn = ops.buf(ops.len(&n));
-        let (at, to) = ((layer, s, pass), further.then_some(&mut dn));
+        let to = further.then_some(&mut dn);
         match self.picked(&n, read) {
-            None => self.linears_back(at, to, &n, [(Site::Q, &dq), (Site::K, &dk), (Site::V, &dv)], grads),
+            None => self.linears_back(block, to, &n, [(Site::Q, &dq), (Site::K, &dk), (Site::V, &dv)], grads),
             Some(picked) => {
-                self.linears_back(at, to, &n, [(Site::K, &dk), (Site::V, &dv)], grads);
+                self.linears_back(block, to, &n, [(Site::K, &dk), (Site::V, &dv)], grads);
                 let mut part = ops.buf(ops.len(&picked));
-                self.linears_back(at, further.then_some(&mut part), &picked, [(Site::Q, &dq)], grads);
+                self.linears_back(block, further.then_some(&mut part), &picked, [(Site::Q, &dq)], grads);
                 if let Some(read) = read.filter(|_| further) {
                     ops.scatter_add(&mut dn, &part, &read.rows, self.config().hidden);
                 }
@@ -180,12 +190,13 @@ impl<O: Ops> Decoder<O> {
     /// Adds the gradients of A and B of linears that read `x`; sets the input's where it is asked for.
     fn linears_back<const N: usize>(
         &self,
-        (layer, saved, pass): (usize, &Saved<O>, Pass<'_>),
+        block: &Block<'_, O>,
         dx: Option<&mut O::Buf>,
         x: &O::Buf,
         dys: [(Site, &O::Buf); N],
         grads: &mut Grads,
     ) {
+        let Block { layer, saved, pass, .. } = *block;
         let linears = dys.map(|(site, _)| self.one(layer, site, pass.lora));
         let mut pairs: Vec<(LinearId, &mut Pair)> = grads
             .range_mut(LinearId { layer, site: Site::Q }..=LinearId { layer, site: Site::Down })
@@ -199,6 +210,6 @@ impl<O: Ops> Decoder<O> {
                 Back { dy, down: saved.down[site as usize].as_ref(), grad }
             })
             .collect();
-        self.ops.linears_back(dx.map(|dx| (dx, true)), x, &linears, backs);
+        self.ops.linears_back(dx.map(|to| InputGrad { to, set: true }), x, &linears, backs);
     }
 }

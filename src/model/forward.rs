@@ -3,7 +3,7 @@
 use crate::model::ModelError;
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::packed::{Packed, Read};
-use crate::ops::{Heads, Linear, Ops, Rotation, Segment};
+use crate::ops::{Heads, Linear, Ops, Qkv, Rotation, Segment};
 use crate::weights::{LinearId, Site};
 
 /// Keys and values of earlier positions, a buffer a layer; each sequence has its own stretch of rows.
@@ -65,7 +65,8 @@ impl<O: Ops> Decoder<O> {
     /// Linears of a layer that read the same rows.
     fn linears<const N: usize>(
         &self,
-        (layer, sites): (usize, [Site; N]),
+        layer: usize,
+        sites: [Site; N],
         x: &O::Buf,
         lora: Lora<'_>,
         downs: &mut Downs<O>,
@@ -116,10 +117,10 @@ impl<O: Ops> Decoder<O> {
         let (rotation, segments) = read.map_or((pass.rotation, pass.segments), |r| (&r.rotation, &r.segments));
         let n = self.norm(x, &self.layers[layer].attn_norm);
         let (mut q, mut k, v) = match self.picked(&n, read) {
-            None => self.linears((layer, [Site::Q, Site::K, Site::V]), &n, pass.lora, &mut down).into(),
+            None => self.linears(layer, [Site::Q, Site::K, Site::V], &n, pass.lora, &mut down).into(),
             Some(picked) => {
-                let [q] = self.linears((layer, [Site::Q]), &picked, pass.lora, &mut down);
-                let [k, v] = self.linears((layer, [Site::K, Site::V]), &n, pass.lora, &mut down);
+                let [q] = self.linears(layer, [Site::Q], &picked, pass.lora, &mut down);
+                let [k, v] = self.linears(layer, [Site::K, Site::V], &n, pass.lora, &mut down);
                 (q, k, v)
             }
         };
@@ -132,23 +133,23 @@ impl<O: Ops> Decoder<O> {
         ops.rope(&mut k, pass.rotation, false);
         let mut attended = ops.buf(ops.len(&q));
         let lse = match cache {
-            None => ops.attention(&mut attended, (&q, &k, &v), self.heads(), segments),
+            None => ops.attention(&mut attended, Qkv { q: &q, k: &k, v: &v }, self.heads(), segments),
             Some(cache) => {
                 let width = self.config().kv_heads * self.config().head_dim;
                 ops.scatter(&mut cache.keys[layer], &k, &cache.rows, width);
                 ops.scatter(&mut cache.values[layer], &v, &cache.rows, width);
-                let (keys, values) = (&cache.keys[layer], &cache.values[layer]);
-                ops.attention(&mut attended, (&q, keys, values), self.heads(), segments)
+                let qkv = Qkv { q: &q, k: &cache.keys[layer], v: &cache.values[layer] };
+                ops.attention(&mut attended, qkv, self.heads(), segments)
             }
         };
-        let [mut middle] = self.linears((layer, [Site::O]), &attended, pass.lora, &mut down);
+        let [mut middle] = self.linears(layer, [Site::O], &attended, pass.lora, &mut down);
         ops.add(&mut middle, self.picked(x, read).as_ref().unwrap_or(x));
         let n = self.norm(&middle, &self.layers[layer].ffn_norm);
-        let [gate, up] = self.linears((layer, [Site::Gate, Site::Up]), &n, pass.lora, &mut down);
+        let [gate, up] = self.linears(layer, [Site::Gate, Site::Up], &n, pass.lora, &mut down);
         drop(n);
         let mut h = ops.buf(ops.len(&gate));
         ops.swiglu(&mut h, &gate, &up);
-        let [mut out] = self.linears((layer, [Site::Down]), &h, pass.lora, &mut down);
+        let [mut out] = self.linears(layer, [Site::Down], &h, pass.lora, &mut down);
         ops.add(&mut out, &middle);
         (out, Saved { middle, raw, q, k, v, attended, lse, gate, up, down })
     }

@@ -46,7 +46,8 @@ impl<O: Ops> Decoder<O> {
     /// logits at some rows: (rows, rows before the norm, gradient).
     fn losses(
         &self,
-        (x, taught): (&O::Buf, Option<&O::Buf>),
+        x: &O::Buf,
+        taught: Option<&O::Buf>,
         packed: &Packed,
         weight: Option<f32>,
         each: &mut impl FnMut(&[usize], &O::Buf, &O::Buf),
@@ -80,7 +81,7 @@ impl<O: Ops> Decoder<O> {
         let (ops, hidden, eps) = (&self.ops, self.config().hidden, self.config().rms_eps);
         let mut dx = ops.zeros(ops.len(x));
         let taught = self.taught(packed, self.training)?;
-        let sums = self.losses((x, taught.as_ref()), packed, Some(weight), &mut |rows, picked, dlogits| {
+        let sums = self.losses(x, taught.as_ref(), packed, Some(weight), &mut |rows, picked, dlogits| {
             let mut dnormed = ops.buf(ops.len(picked));
             ops.linear_back(&mut dnormed, dlogits, self.head_matrix(self.training), true);
             let mut dpicked = ops.buf(ops.len(picked));
@@ -96,7 +97,7 @@ impl<O: Ops> Decoder<O> {
         for packed in self.passes(sequences, true, false)? {
             let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, ..Lora::default() }), None)?;
             let taught = self.taught(&packed, Compute::F32)?;
-            sums.add(&self.losses((&x, taught.as_ref()), &packed, None, &mut |_, _, _| {})?);
+            sums.add(&self.losses(&x, taught.as_ref(), &packed, None, &mut |_, _, _| {})?);
         }
         self.sound()?;
         Ok(sums)

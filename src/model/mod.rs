@@ -19,8 +19,8 @@ use decoder::Decoder;
 pub use effort::Effort;
 use place::offered;
 pub use place::{Found, LEAST_WIDTH, Place};
-pub use room::Room;
 use room::widened_bytes;
+pub use room::{MemoryLimit, Room};
 pub use session::{Begun, SequenceId, Session};
 pub use taught::MOST as TAUGHT_KEPT;
 
@@ -160,15 +160,17 @@ impl Model {
         Decoder::new(cpu, weights.clone(), room).map(On::Cpu).map(Self)
     }
 
-    /// A model in this place; on a GPU with the weights widened there. `max_memory` is then the device's.
+    /// A model in this place; on a GPU with the weights widened there. `limit.max_memory` is then the device's.
     ///
     /// # Errors
     /// There is no such device; it has no memory for the weights; torn tensors.
     pub fn on(
         place: Place,
-        (weights, threads): (&Weights, usize),
-        (max_memory, reserved): (Option<u64>, u64),
+        weights: &Weights,
+        threads: usize,
+        limit: MemoryLimit,
     ) -> Result<Self, ModelError> {
+        let MemoryLimit { max_memory, reserved } = limit;
         match place.device()? {
             None => Self::within(weights, threads, Room::new(weights, max_memory, reserved)?),
             Some(device) => {
@@ -273,7 +275,7 @@ impl Model {
         dropout: Option<Dropout>,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
-        on!(&self.0, d => d.loss_and_grads(adapter, sequences, (weight, dropout), grads))
+        on!(&self.0, d => d.loss_and_grads(adapter, sequences, weight, dropout, grads))
     }
 
     /// What [`Model::loss_and_grads`] of these sequences will take (without `back`, [`Model::loss`]); `dropout`: beginnings

@@ -26,6 +26,25 @@ pub struct Room {
     limited: bool,
 }
 
+/// Bytes that a process may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemoryLimit {
+    /// Of the whole process; None: four fifths of what is free.
+    pub max_memory: Option<u64>,
+    /// Of what the program will hold beside the base and the values of a pass.
+    pub reserved: u64,
+}
+
+/// Bytes of this machine's memory.
+#[derive(Clone, Copy, Debug)]
+struct HostMemory {
+    free: Option<u64>,
+    /// Held by this process, mapped files included.
+    held: u64,
+    /// Held by this process, mapped files left out.
+    own: u64,
+}
+
 impl Room {
     /// Of `max_memory` bytes for the whole process, without a limit of four fifths of what is free, what is left beside what
     /// it holds, the base's map and `reserved`.
@@ -33,15 +52,14 @@ impl Room {
     /// # Errors
     /// Nothing is left.
     pub fn new(weights: &Weights, max_memory: Option<u64>, reserved: u64) -> Result<Self, ModelError> {
-        let held = held_memory().unwrap_or_default();
-        Self::on_host((max_memory, available_memory()), held, (weights.stored_bytes(), reserved))
+        let (held, own) = held_memory().unwrap_or_default();
+        let host = HostMemory { free: available_memory(), held, own };
+        Self::on_host(host, weights.stored_bytes(), MemoryLimit { max_memory, reserved })
     }
 
-    fn on_host(
-        (max_memory, free): (Option<u64>, Option<u64>),
-        (held, own): (u64, u64),
-        (stored, reserved): (u64, u64),
-    ) -> Result<Self, ModelError> {
+    fn on_host(host: HostMemory, stored: u64, limit: MemoryLimit) -> Result<Self, ModelError> {
+        let HostMemory { free, held, own } = host;
+        let MemoryLimit { max_memory, reserved } = limit;
         // Whether or not the base's pages were touched already.
         let beside = held.max(own + stored) + reserved;
         let Some(most) = max_memory else {
@@ -166,8 +184,10 @@ mod tests {
 
     #[test]
     fn what_is_left_for_values() {
-        let of =
-            |max_memory, free, held| Room::on_host((max_memory, free), held, (300, 50)).map(|r| (r.left, r.beside));
+        let of = |max_memory, free, (held, own)| {
+            let limit = MemoryLimit { max_memory, reserved: 50 };
+            Room::on_host(HostMemory { free, held, own }, 300, limit).map(|r| (r.left, r.beside))
+        };
         // Of the base 100 are held already, with 80 of the program's own.
         assert_eq!(of(Some(1000), Some(1), (180, 80)).unwrap(), (Some(570), 430));
         // A file beside it is mapped, too.

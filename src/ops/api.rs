@@ -83,6 +83,14 @@ pub struct Back<'a, B> {
     pub grad: Option<LowRankGrad<'a>>,
 }
 
+/// The gradient of a linear's input, to be added to or set.
+#[derive(Debug)]
+pub struct InputGrad<'a, B> {
+    pub to: &'a mut B,
+    /// Set instead of added.
+    pub set: bool,
+}
+
 /// Heads of an attention: `heads` of q share `kv_heads` of k and v.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {
@@ -132,6 +140,29 @@ impl Segment {
         }
         out
     }
+}
+
+/// Queries, keys and values of an attention.
+#[derive(Debug)]
+pub struct Qkv<'a, B: ?Sized> {
+    pub q: &'a B,
+    pub k: &'a B,
+    pub v: &'a B,
+}
+
+impl<B: ?Sized> Clone for Qkv<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<B: ?Sized> Copy for Qkv<'_, B> {}
+
+/// Where the gradients of queries, keys and values are set.
+#[derive(Debug)]
+pub struct QkvGrad<'a, B: ?Sized> {
+    pub dq: &'a mut B,
+    pub dk: &'a mut B,
+    pub dv: &'a mut B,
 }
 
 /// What the backward of attention needs of its forward.
@@ -204,13 +235,14 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
 
     /// y += scale·(mask∘x)·Aᵀ·Bᵀ; returns (mask∘x)·Aᵀ, `rows × rank`, for the backward.
     fn low_rank(&self, y: &mut Self::Buf, x: &Self::Buf, pair: LowRank<'_>) -> Self::Buf;
-    /// Adds the gradients of A and B; with `dx`, adds the input's. `input` is x and what [`Ops::low_rank`] returned.
+    /// Adds the gradients of A and B; with `dx`, adds the input's. `down` is what [`Ops::low_rank`] returned.
     fn low_rank_back(
         &self,
         dx: Option<&mut Self::Buf>,
         grad: LowRankGrad<'_>,
         dy: &Self::Buf,
-        input: (&Self::Buf, &Self::Buf),
+        x: &Self::Buf,
+        down: &Self::Buf,
         pair: LowRank<'_>,
     );
 
@@ -223,10 +255,10 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     ) -> Vec<Option<Self::Buf>> {
         each_linear(self, ys, x, linears)
     }
-    /// Adds the gradients of each term; with `dx`, adds to it the inputs' gradient of all, or sets it.
+    /// Adds the gradients of each term; with `dx`, the gradient of all inputs.
     fn linears_back(
         &self,
-        dx: Option<(&mut Self::Buf, bool)>,
+        dx: Option<InputGrad<'_, Self::Buf>>,
         x: &Self::Buf,
         linears: &[Linear<'_, Self::Buf, Self::Weight>],
         backs: Vec<Back<'_, Self::Buf>>,
@@ -246,14 +278,14 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     fn attention(
         &self,
         out: &mut Self::Buf,
-        qkv: (&Self::Buf, &Self::Buf, &Self::Buf),
+        qkv: Qkv<'_, Self::Buf>,
         heads: Heads,
         segments: &[Segment],
     ) -> Self::Buf;
     /// Sets dq, dk, dv. Segments are disjoint in queries and in their own keys; keys before them they may share.
     fn attention_back(
         &self,
-        grads: (&mut Self::Buf, &mut Self::Buf, &mut Self::Buf),
+        grad: QkvGrad<'_, Self::Buf>,
         dout: &Self::Buf,
         saved: Attended<'_, Self::Buf>,
         heads: Heads,
@@ -315,17 +347,17 @@ pub(in crate::ops) fn each_linear<O: Ops + ?Sized>(
 /// [`Ops::linears_back`], one after the other.
 pub(in crate::ops) fn each_linear_back<O: Ops + ?Sized>(
     ops: &O,
-    mut dx: Option<(&mut O::Buf, bool)>,
+    mut dx: Option<InputGrad<'_, O::Buf>>,
     x: &O::Buf,
     linears: &[Linear<'_, O::Buf, O::Weight>],
     backs: Vec<Back<'_, O::Buf>>,
 ) {
     for (l, back) in linears.iter().zip(backs) {
-        if let Some((dx, set)) = &mut dx {
-            ops.linear_back(dx, back.dy, l.w, std::mem::take(set));
+        if let Some(dx) = &mut dx {
+            ops.linear_back(dx.to, back.dy, l.w, std::mem::take(&mut dx.set));
         }
         if let (Some(pair), Some(down), Some(grad)) = (l.pair, back.down, back.grad) {
-            ops.low_rank_back(dx.as_mut().map(|d| &mut *d.0), grad, back.dy, (x, down), pair);
+            ops.low_rank_back(dx.as_mut().map(|dx| &mut *dx.to), grad, back.dy, x, down, pair);
         }
     }
 }

@@ -11,7 +11,8 @@ mod pool;
 mod random;
 
 pub use api::{
-    Attended, Back, Compute, Heads, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Rotation, RowLoss, Segment,
+    Attended, Back, Compute, Heads, InputGrad, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Qkv, QkvGrad, Rotation,
+    RowLoss, Segment,
 };
 pub use blocks::{
     Levels, decode, encode_dithered, encode_nearest, encode_on_grid, first_not_finite, float_step, levels, same_scales,

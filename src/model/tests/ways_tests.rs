@@ -1,6 +1,7 @@
 //! The same step computed in other ways: sequence by sequence, beginnings shared, layers computed again, cut into passes.
 
 use super::*;
+use crate::model::backward::Backward;
 
 type Step = (LossSums, Grads);
 
@@ -35,7 +36,7 @@ fn one_pass(model: &Model, a: &Adapter<Stored>, s: &[Sequence<'_>], (share, keep
     let packed = decoder.pack(s, share).unwrap();
     let mut g = grads(model, a, &[], None).1;
     let lora = decoder::Lora { adapter: Some(a), ..Default::default() };
-    let sums = decoder.reverse(lora, &packed, (0.1, 0, keep), &mut g).unwrap();
+    let sums = decoder.reverse(lora, &packed, Backward { weight: 0.1, lowest: 0, keep }, &mut g).unwrap();
     (packed.ids.len(), (sums, g))
 }
 

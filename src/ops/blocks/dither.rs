@@ -47,7 +47,7 @@ fn dither_f16(v: f32, u: f64) -> half::f16 {
 
 fn dither_blocks(encoding: Encoding, values: &[f32], key: u64, out: &mut Vec<u8>) {
     let (elements, size) = encoding.block();
-    let range = code_range(encoding);
+    let (low, high) = code_range(encoding);
     let mut codes = Codes::new();
     for (b, values) in values.chunks_exact(elements).enumerate() {
         let start = out.len();
@@ -59,8 +59,8 @@ fn dither_blocks(encoding: Encoding, values: &[f32], key: u64, out: &mut Vec<u8>
             let grid = codes.grids[i / codes.group];
             // A zero scale says the same whatever the code is.
             *code = match grid.scale {
-                0.0 => range.0.max(0),
-                _ => dithered(position(grid, v), range, uniform_at(key, (b * elements + i) as u64)),
+                0.0 => low.max(0),
+                _ => dithered(position(grid, v), low, high, uniform_at(key, (b * elements + i) as u64)),
             };
         }
         put_codes(encoding, &codes.codes[..elements], block);
@@ -101,8 +101,8 @@ pub fn encode_on_grid(
             if scale != 0.0 {
                 let to = f64::from(*code) + gain * f64::from(step_by) / f64::from(scale);
                 // Another quantiser may have written a code that we do not (−128 of Q8_0): it may stay.
-                let range = (low.min(*code), high.max(*code));
-                *code = dithered(to, range, uniform_at(key, (b * elements + i) as u64));
+                let (low, high) = (low.min(*code), high.max(*code));
+                *code = dithered(to, low, high, uniform_at(key, (b * elements + i) as u64));
             }
         }
         put_codes(encoding, &codes.codes[..elements], &mut out[start..]);
@@ -115,11 +115,11 @@ fn position(grid: Grid, v: f32) -> f64 {
     (f64::from(v) - f64::from(grid.offset)) / f64::from(grid.scale)
 }
 
-/// ⌊c⌋ + [u < c − ⌊c⌋], within the codes of `range`.
-fn dithered(c: f64, range: (i16, i16), u: f64) -> i16 {
-    let c = c.clamp(f64::from(range.0), f64::from(range.1));
+/// ⌊c⌋ + [u < c − ⌊c⌋], within `low` and `high`.
+fn dithered(c: f64, low: i16, high: i16, u: f64) -> i16 {
+    let c = c.clamp(f64::from(low), f64::from(high));
     // c − low is not negative, so that a cast is its floor, and far cheaper.
-    let above = c - f64::from(range.0);
+    let above = c - f64::from(low);
     let floor = above as i16;
-    (range.0 + floor + i16::from(u < above - f64::from(floor))).min(range.1)
+    (low + floor + i16::from(u < above - f64::from(floor))).min(high)
 }

@@ -23,7 +23,8 @@ pub fn encode_nearest(encoding: Encoding, values: &[f32], out: &mut Vec<u8>) -> 
             let mut block = [0u8; 34];
             let size = encoding.block().1;
             for v in values.chunks_exact(32) {
-                put_scales(encoding, scales(encoding, v), &mut block);
+                let (d, m) = scales(encoding, v);
+                put_scales(encoding, d, m, &mut block);
                 round_codes(encoding, v, &mut codes);
                 put_codes(encoding, &codes, &mut block[..size]);
                 out.extend_from_slice(&block[..size]);
@@ -76,7 +77,7 @@ pub(super) fn scales(encoding: Encoding, values: &[f32]) -> (f32, f32) {
     }
 }
 
-pub(super) fn put_scales(encoding: Encoding, (d, m): (f32, f32), block: &mut [u8]) {
+pub(super) fn put_scales(encoding: Encoding, d: f32, m: f32, block: &mut [u8]) {
     block[..2].copy_from_slice(&half::f16::from_f32(d).to_le_bytes());
     if matches!(encoding, Encoding::Q4_1 | Encoding::Q5_1) {
         block[2..4].copy_from_slice(&half::f16::from_f32(m).to_le_bytes());

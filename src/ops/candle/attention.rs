@@ -5,7 +5,7 @@ use std::ops::Range;
 use candle_core::{D, Result, Tensor};
 
 use super::{Buf, Tensors};
-use crate::ops::{Attended, Heads, Ops, Segment};
+use crate::ops::{Attended, Heads, Ops, Qkv, QkvGrad, Segment};
 
 /// Queries whose scores are held at once.
 const STRIP: usize = 256;
@@ -94,7 +94,8 @@ impl Tensors {
     }
 
     /// (out, log-sum-exp) of a strip, as rows.
-    fn strip(&self, (q, k, v): (&Tensor, &Tensor, &Tensor), strip: &Strip, h: Heads) -> Result<(Tensor, Tensor)> {
+    fn strip(&self, qkv: Qkv<'_, Tensor>, strip: &Strip, h: Heads) -> Result<(Tensor, Tensor)> {
+        let Qkv { q, k, v } = qkv;
         let at = self.indices(strip.keys.iter().copied())?;
         let s = self.scores(&grouped(q, &strip.queries, h)?, &self.keys(k, &at, h)?, strip, h)?;
         let largest = s.max_keepdim(D::Minus1)?;
@@ -105,7 +106,8 @@ impl Tensors {
         Ok((rows(&out, n, h, h.head_dim)?, rows(&(largest + sum.log()?)?, n, h, 1)?))
     }
 
-    pub(super) fn attend(&self, out: &mut Buf, (q, k, v): (&Buf, &Buf, &Buf), h: Heads, segments: &[Segment]) -> Buf {
+    pub(super) fn attend(&self, out: &mut Buf, qkv: Qkv<'_, Buf>, h: Heads, segments: &[Segment]) -> Buf {
+        let Qkv { q, k, v } = qkv;
         let n = out.len / (h.heads * h.head_dim);
         let (mut outs, mut sums) = (Vec::new(), Vec::new());
         let mut each = || {
@@ -113,7 +115,7 @@ impl Tensors {
             let q = self.get(q, (n, h.heads * h.head_dim))?;
             let (k, v) = (self.get(k, (k.len / width, width))?, self.get(v, (v.len / width, width))?);
             for strip in strips(segments) {
-                let (out, lse) = self.strip((&q, &k, &v), &strip, h)?;
+                let (out, lse) = self.strip(Qkv { q: &q, k: &k, v: &v }, &strip, h)?;
                 outs.push((strip.queries.clone(), out));
                 sums.push((strip.queries, lse));
             }
@@ -131,12 +133,13 @@ impl Tensors {
     /// With P the weights: dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − rowsum(dO∘O)), dQ = dS·K/√d, dK = dSᵀ·Q/√d.
     pub(super) fn attend_back(
         &self,
-        (dq, dk, dv): (&mut Buf, &mut Buf, &mut Buf),
+        grad: QkvGrad<'_, Buf>,
         dout: &Buf,
         saved: Attended<'_, Buf>,
         h: Heads,
         segments: &[Segment],
     ) {
+        let QkvGrad { dq, dk, dv } = grad;
         let (n, width, scale) = (dq.len / (h.heads * h.head_dim), h.kv_heads * h.head_dim, (h.head_dim as f64).sqrt());
         let each = || {
             let of = |b: &Buf| self.get(b, (n, b.len / n));

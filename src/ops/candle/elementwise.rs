@@ -64,7 +64,7 @@ impl Tensors {
     }
 
     /// silu′(g) = σ(g)·(1 + g·(1 − σ(g))).
-    pub(super) fn gated_back(&self, (dgate, dup): (&mut Buf, &mut Buf), dh: &Buf, gate: &Buf, up: &Buf) {
+    pub(super) fn gated_back(&self, dgate: &mut Buf, dup: &mut Buf, dh: &Buf, gate: &Buf, up: &Buf) {
         let parts = || {
             let (g, dh) = (self.get(gate, gate.len)?, self.get(dh, dh.len)?);
             let s = sigmoid(&g)?;

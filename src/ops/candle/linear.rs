@@ -63,7 +63,8 @@ impl Tensors {
         dx: Option<&mut Buf>,
         grad: LowRankGrad<'_>,
         dy: &Buf,
-        (x, down): (&Buf, &Buf),
+        x: &Buf,
+        down: &Buf,
         pair: LowRank<'_>,
     ) {
         let (rank, inn, out) = (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank);

@@ -13,6 +13,13 @@ struct Whole {
     entropy: Tensor,
 }
 
+/// The values of [`RowLoss`], one a row.
+struct Losses {
+    nll: Tensor,
+    entropy: Tensor,
+    argmax: Tensor,
+}
+
 pub(super) fn log_softmax(logits: &Tensor) -> Result<Tensor> {
     let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?;
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
@@ -27,10 +34,10 @@ fn whole(logits: &Tensor) -> Result<Whole> {
 }
 
 impl Tensors {
-    fn rows(&self, n: usize, made: Result<(Tensor, Tensor, Tensor)>) -> Vec<RowLoss> {
-        let read = made.and_then(|(nll, entropy, argmax)| {
-            let (nll, entropy): (Vec<f32>, Vec<f32>) = (self.read(&nll)?, self.read(&entropy)?);
-            let argmax: Vec<u32> = self.read(&argmax)?;
+    fn rows(&self, n: usize, made: Result<Losses>) -> Vec<RowLoss> {
+        let read = made.and_then(|made| {
+            let (nll, entropy): (Vec<f32>, Vec<f32>) = (self.read(&made.nll)?, self.read(&made.entropy)?);
+            let argmax: Vec<u32> = self.read(&made.argmax)?;
             let row = |((nll, entropy), argmax)| RowLoss { nll: f64::from(nll), entropy: f64::from(entropy), argmax };
             Ok(nll.into_iter().zip(entropy).zip(argmax).map(row).collect())
         });
@@ -63,7 +70,7 @@ impl Tensors {
                 let own = self.host(&vec![(-weight * (1.0 - s)) as f32; n], (n, 1))?;
                 gradient = Some(all.scatter_add(&targets, &own, 1)?);
             }
-            Ok((nll, entropy, l.argmax(D::Minus1)?))
+            Ok(Losses { nll, entropy, argmax: l.argmax(D::Minus1)? })
         };
         let rows = self.rows(n, made());
         if let Some(gradient) = gradient {
@@ -96,7 +103,7 @@ impl Tensors {
                 gradient = Some(((ours.p - &theirs.p)? * f64::from(weight))?);
             }
             taught = Some(theirs.p);
-            Ok((divergence, ours.entropy, l.argmax(D::Minus1)?))
+            Ok(Losses { nll: divergence, entropy: ours.entropy, argmax: l.argmax(D::Minus1)? })
         };
         let rows = self.rows(n, made());
         for (to, made) in [(logits, gradient), (teacher, taught)] {

@@ -14,8 +14,8 @@ use std::sync::Mutex;
 use candle_core::{DType, Device, Result, Shape, Tensor, WithDType};
 
 use crate::ops::{
-    Attended, Compute, Heads, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment, WeightRef,
-    decode,
+    Attended, Compute, Heads, LowRank, LowRankGrad, Matrix, Ops, OpsError, Qkv, QkvGrad, Rotation, RowLoss, Segment,
+    WeightRef, decode,
 };
 
 /// Arithmetic on a device of candle's. One thread at a time may use it: candle gives each thread a stream of its own, and
@@ -209,10 +209,11 @@ impl Ops for Tensors {
         dx: Option<&mut Buf>,
         grad: LowRankGrad<'_>,
         dy: &Buf,
-        (x, down): (&Buf, &Buf),
+        x: &Buf,
+        down: &Buf,
         pair: LowRank<'_>,
     ) {
-        self.low_rank_gradient(dx, grad, dy, (x, down), pair);
+        self.low_rank_gradient(dx, grad, dy, x, down, pair);
     }
 
     fn rms_norm(&self, y: &mut Buf, x: &Buf, w: &Buf, eps: f32) {
@@ -226,25 +227,25 @@ impl Ops for Tensors {
         self.set(x, || turned);
     }
 
-    fn attention(&self, out: &mut Buf, (q, k, v): (&Buf, &Buf, &Buf), heads: Heads, segments: &[Segment]) -> Buf {
-        self.attend(out, (q, k, v), heads, segments)
+    fn attention(&self, out: &mut Buf, qkv: Qkv<'_, Buf>, heads: Heads, segments: &[Segment]) -> Buf {
+        self.attend(out, qkv, heads, segments)
     }
     fn attention_back(
         &self,
-        grads: (&mut Buf, &mut Buf, &mut Buf),
+        grad: QkvGrad<'_, Buf>,
         dout: &Buf,
         saved: Attended<'_, Buf>,
         heads: Heads,
         segments: &[Segment],
     ) {
-        self.attend_back(grads, dout, saved, heads, segments);
+        self.attend_back(grad, dout, saved, heads, segments);
     }
 
     fn swiglu(&self, h: &mut Buf, gate: &Buf, up: &Buf) {
         self.set(h, || self.gated(gate, up));
     }
     fn swiglu_back(&self, dgate: &mut Buf, dup: &mut Buf, dh: &Buf, gate: &Buf, up: &Buf) {
-        self.gated_back((dgate, dup), dh, gate, up);
+        self.gated_back(dgate, dup, dh, gate, up);
     }
 
     fn add(&self, y: &mut Buf, x: &Buf) {

@@ -98,7 +98,7 @@ impl Work for Linears {
         ops.linear_back(&mut dx, &dy, w, false);
         let (mut da, mut db) = (random(8, a.len()), random(9, b.len()));
         let grad = LowRankGrad { a: &mut da, b: &mut db };
-        ops.low_rank_back(Some(&mut dx), grad, &dy, (&x, &down), pair);
+        ops.low_rank_back(Some(&mut dx), grad, &dy, &x, &down, pair);
         let mut embedded = ops.buf(3 * inn);
         ops.embed(&mut embedded, &[39, 0, 7], source);
         let mut out: Vec<_> = [y, down, dx, embedded].iter().map(|b| ops.download(b)).collect();
@@ -130,10 +130,11 @@ impl Work for Attention {
         let (q, k, v) = (ops.upload(&random(1, n)), ops.upload(&random(2, m)), ops.upload(&random(3, m)));
         let dout = ops.upload(&random(4, n));
         let mut out = ops.buf(n);
-        let lse = ops.attention(&mut out, (&q, &k, &v), h, &self.segments);
+        let lse = ops.attention(&mut out, Qkv { q: &q, k: &k, v: &v }, h, &self.segments);
         let (mut dq, mut dk, mut dv) = (ops.buf(n), ops.buf(m), ops.buf(m));
         let saved = Attended { q: &q, k: &k, v: &v, out: &out, lse: &lse };
-        ops.attention_back((&mut dq, &mut dk, &mut dv), &dout, saved, h, &self.segments);
+        let grad = QkvGrad { dq: &mut dq, dk: &mut dk, dv: &mut dv };
+        ops.attention_back(grad, &dout, saved, h, &self.segments);
         [out, lse, dq, dk, dv].iter().map(|b| ops.download(b)).collect()
     }
 }

@@ -13,7 +13,7 @@ use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul_here};
 use crate::ops::pool::Parts;
-use crate::ops::{Attended, Heads, Ops, Segment};
+use crate::ops::{Attended, Heads, Ops, Qkv, QkvGrad, Segment};
 
 /// Rows of scores of a block, about: queries × heads of a group.
 const BLOCK: usize = 96;
@@ -103,6 +103,16 @@ impl Shape {
     }
 }
 
+/// One segment's queries of one key/value head.
+#[derive(Clone, Copy)]
+struct Group<'a> {
+    shape: Shape,
+    segment: &'a Segment,
+    /// The rows of keys that the segment sees.
+    ranges: &'a [Range<usize>],
+    kv: usize,
+}
+
 /// The rows of joined ranges from the `from`th on, `n` of them.
 fn part(ranges: &[Range<usize>], mut from: usize, mut n: usize) -> Vec<Range<usize>> {
     let mut out = Vec::with_capacity(ranges.len());
@@ -139,10 +149,11 @@ impl Cpu {
     pub(super) fn attend(
         &self,
         out: &mut [f32],
-        (q, k, v): (&[f32], &[f32], &[f32]),
+        qkv: Qkv<'_, [f32]>,
         heads: Heads,
         segments: &[Segment],
     ) -> Buf {
+        let Qkv { q, k, v } = qkv;
         let shape = Shape::new(q, k, heads, segments);
         assert!(out.len() == q.len() && v.len() == k.len());
         let (block, dim) = (shape.block(), heads.head_dim);
@@ -206,12 +217,13 @@ impl Cpu {
 
     pub(super) fn attend_back(
         &self,
-        (dq, dk, dv): (&mut [f32], &mut [f32], &mut [f32]),
+        grad: QkvGrad<'_, [f32]>,
         dout: &[f32],
         saved: Attended<'_, Buf>,
         heads: Heads,
         segments: &[Segment],
     ) {
+        let QkvGrad { dq, dk, dv } = grad;
         let (q, k, out) = (saved.q, saved.k, saved.out);
         let shape = Shape::new(q, k, heads, segments);
         assert!(dq.len() == q.len() && dk.len() == k.len() && dv.len() == k.len());
@@ -233,20 +245,23 @@ impl Cpu {
             // SAFETY: (segment, kv head) belongs to this task.
             let share = unsafe { parts.slice(at[s] + kv * share, share) };
             let (dk, dv) = share.split_at_mut(share.len() / 2);
-            self.group_back(&dq, (dk, dv), dout, saved, (shape, &segments[s], &ranges, kv));
+            let group = Group { shape, segment: &segments[s], ranges: &ranges, kv };
+            self.group_back(&dq, dk, dv, dout, saved, group);
         });
-        self.gather_shares((dk, dv), &shares, &at, shape, segments);
+        self.gather_shares(dk, dv, &shares, &at, shape, segments);
     }
 
-    /// One segment's queries of one key/value head: sets their dq, adds to the segment's share of dk and dv.
+    /// Sets the dq of a group's queries, adds to its segment's share of dk and dv.
     fn group_back(
         &self,
         dq: &Parts<f32>,
-        (dk, dv): (&mut [f32], &mut [f32]),
+        dk: &mut [f32],
+        dv: &mut [f32],
         dout: &[f32],
         saved: Attended<'_, Buf>,
-        (shape, s, ranges, kv): (Shape, &Segment, &[Range<usize>], usize),
+        group: Group<'_>,
     ) {
+        let Group { shape, segment: s, ranges, kv } = group;
         let (dim, block, shared) = (shape.heads.head_dim, shape.block(), s.shared());
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul_here(self.route, c, a, b, store);
         SCRATCH.with_borrow_mut(|scratch| {
@@ -293,7 +308,8 @@ impl Cpu {
     /// Sums the segments' shares, in the segments' order.
     fn gather_shares(
         &self,
-        (dk, dv): (&mut [f32], &mut [f32]),
+        dk: &mut [f32],
+        dv: &mut [f32],
         shares: &[f32],
         at: &[usize],
         shape: Shape,

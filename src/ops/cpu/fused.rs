@@ -7,7 +7,7 @@ use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
 use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store};
 use crate::ops::cpu::weight::Codes;
-use crate::ops::{Back, Compute, Linear, LowRank, Ops};
+use crate::ops::{Back, Compute, InputGrad, Linear, LowRank, Ops};
 
 type One<'a> = Linear<'a, Buf, Codes>;
 
@@ -17,7 +17,7 @@ fn depth(pair: &LowRank<'_>) -> (usize, usize, usize) {
 
 impl Cpu {
     /// C (+)= x·B for `m` rows of `k` values.
-    pub(super) fn times(&self, c: &mut [f32], (x, m, k): (&[f32], usize, usize), b: Columns<'_>, into: Store) {
+    pub(super) fn times(&self, c: &mut [f32], x: &[f32], m: usize, k: usize, b: Columns<'_>, into: Store) {
         for (m0, rows) in blocks(b.kernel(), b.compute(), m) {
             with_block(b.kernel(), &self.pool, rows, |block| {
                 let x = block.rows(&x[m0 * k..], k, k, b.compute());
@@ -103,7 +103,7 @@ impl Cpu {
     /// Whether it was done here: not without a kernel of ours, nor with masks.
     pub(super) fn fused_back(
         &self,
-        dx: &mut Option<(&mut Buf, bool)>,
+        dx: &mut Option<InputGrad<'_, Buf>>,
         x: &Buf,
         linears: &[One<'_>],
         backs: &mut [Back<'_, Buf>],
@@ -138,7 +138,7 @@ impl Cpu {
                 }
                 block.sums(&mut middle);
                 drop(middle);
-                let Some((dx, set)) = dx else { return };
+                let Some(InputGrad { to: dx, set }) = dx else { return };
                 for (pair, ddown) in pairs.iter().zip(&ddowns) {
                     if let (Some((p, (_, a))), Some(c)) = (pair, ddown) {
                         terms.push((
@@ -152,7 +152,7 @@ impl Cpu {
         }
         for ((l, ddown), back) in linears.iter().zip(&ddowns).zip(backs) {
             if let (Some(pair), Some(ddown), Some(down), Some(grad)) = (l.pair, ddown, back.down, back.grad.take()) {
-                self.low_rank_grads(grad, pair, (x, down), (back.dy, ddown));
+                self.low_rank_grads(grad, pair, x, down, back.dy, ddown);
             }
         }
         true

@@ -33,7 +33,7 @@ impl Cpu {
         if rows <= FEW_ROWS && w.compute == Compute::F32 {
             few_rows(self.route, &self.pool, x, &mut [Few { w: Rows::of(w.source), y }]);
         } else {
-            self.wide_forward(y, (x, rows), w);
+            self.wide_forward(y, x, rows, w);
         }
         if let Some(bias) = bias {
             for y in y.chunks_exact_mut(out) {
@@ -78,7 +78,7 @@ impl Cpu {
         let store = if set { Store::Set } else { Store::Add };
         #[cfg(target_arch = "x86_64")]
         if let Some(w) = w.back(self) {
-            return self.times(dx, (dy, rows, out), w, store);
+            return self.times(dx, dy, rows, out, w, store);
         }
         if set {
             dx.fill(0.0);
@@ -91,11 +91,11 @@ impl Cpu {
     }
 
     /// y = x·Wᵀ for more than a few rows.
-    fn wide_forward(&self, y: &mut [f32], (x, rows): (&[f32], usize), w: Matrix<'_, Codes>) {
+    fn wide_forward(&self, y: &mut [f32], x: &[f32], rows: usize, w: Matrix<'_, Codes>) {
         let (out, inn) = (w.source.rows, w.source.cols);
         #[cfg(target_arch = "x86_64")]
         if let Some(w) = w.forward(self) {
-            return self.times(y, (x, rows, inn), w, Store::Set);
+            return self.times(y, x, rows, inn, w, Store::Set);
         }
         self.bands(w.source, &mut |first, n, band| {
             let c = ViewMut::new(&mut y[first..], rows, n, out);
@@ -168,7 +168,8 @@ impl Cpu {
         dx: Option<&mut [f32]>,
         grad: LowRankGrad<'_>,
         dy: &[f32],
-        (x, down): (&[f32], &[f32]),
+        x: &[f32],
+        down: &[f32],
         pair: LowRank<'_>,
     ) {
         let (r, inn, out) = (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank);
@@ -181,7 +182,7 @@ impl Cpu {
         mm(c, View::packed(dy, rows, out), View::packed(pair.b, out, r), Store::Set);
         scale_by(&mut ddown, pair.scale);
         let masked = self.masked(x, pair.mask);
-        self.low_rank_grads(grad, pair, (masked.as_deref().unwrap_or(x), down), (dy, &ddown));
+        self.low_rank_grads(grad, pair, masked.as_deref().unwrap_or(x), down, dy, &ddown);
         let Some(dx) = dx else { return };
         let (ddown, a) = (View::packed(&ddown, rows, r), View::packed(pair.a, r, inn));
         if masked.is_none() {
@@ -193,13 +194,16 @@ impl Cpu {
             crate::ops::cpu::mlp::add(dx, &part);
         }
     }
+
     /// Adds A's gradient, ddownᵀ·x, and B's, dyᵀ·(scale·down); `ddown` has its scale already.
     pub(super) fn low_rank_grads(
         &self,
         grad: LowRankGrad<'_>,
         pair: LowRank<'_>,
-        (x, down): (&[f32], &[f32]),
-        (dy, ddown): (&[f32], &[f32]),
+        x: &[f32],
+        down: &[f32],
+        dy: &[f32],
+        ddown: &[f32],
     ) {
         let (r, inn, out) = (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank);
         let rows = down.len() / r;
@@ -208,8 +212,8 @@ impl Cpu {
         scale_by(&mut scaled, pair.scale);
         #[cfg(target_arch = "x86_64")]
         if let Route::Avx512 { .. } = self.route {
-            add_outer(&self.pool, grad.a, (ddown, r), (x, inn), Lies::AsA);
-            return add_outer(&self.pool, grad.b, (&scaled, r), (dy, out), Lies::AsB);
+            add_outer(&self.pool, grad.a, ddown, r, x, inn, Lies::AsA);
+            return add_outer(&self.pool, grad.b, &scaled, r, dy, out, Lies::AsB);
         }
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>| matmul(self.route, &self.pool, c, a, b, Store::Add);
         mm(ViewMut::packed(grad.a, r, inn), View::packed(ddown, rows, r).t(), View::packed(x, rows, inn));

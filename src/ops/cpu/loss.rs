@@ -47,22 +47,22 @@ simd! {
 
 simd! {
     /// Σ p·(log p − log q); the teacher's logits become its probabilities p.
-    fn divergence(t: &mut [f32], l: &[f32], log_sums: (f32, f32)) -> f64 {
+    fn divergence(t: &mut [f32], l: &[f32], teacher_log_sum: f32, log_sum: f32) -> f64 {
         let mut total = 0.0f64;
         for (t, l) in t.chunks_mut(4096).zip(l.chunks(4096)) {
             let mut lanes = [0.0f32; LANES];
             let (mut ts, mut ls) = (t.chunks_exact_mut(LANES), l.chunks_exact(LANES));
             for (t, l) in (&mut ts).zip(&mut ls) {
                 for i in 0..LANES {
-                    let log_p = t[i] - log_sums.0;
+                    let log_p = t[i] - teacher_log_sum;
                     t[i] = exp(log_p);
-                    lanes[i] += t[i] * (log_p - (l[i] - log_sums.1));
+                    lanes[i] += t[i] * (log_p - (l[i] - log_sum));
                 }
             }
             for (t, l) in ts.into_remainder().iter_mut().zip(ls.remainder()) {
-                let log_p = *t - log_sums.0;
+                let log_p = *t - teacher_log_sum;
                 *t = exp(log_p);
-                lanes[0] += *t * (log_p - (*l - log_sums.1));
+                lanes[0] += *t * (log_p - (*l - log_sum));
             }
             total += lanes.iter().map(|&v| f64::from(v)).sum::<f64>();
         }
@@ -87,7 +87,7 @@ fn whole(l: &[f32]) -> (u32, f64, f64) {
 fn distilled(l: &mut [f32], t: &mut [f32], weight: Option<f32>) -> RowLoss {
     let (argmax, log_sum, entropy) = whole(l);
     let (_, teachers, _) = whole(t);
-    let nll = divergence(t, l, (teachers as f32, log_sum as f32));
+    let nll = divergence(t, l, teachers as f32, log_sum as f32);
     if let Some(weight) = weight {
         to_difference(l, t, log_sum as f32, weight);
     }

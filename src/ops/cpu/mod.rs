@@ -28,8 +28,8 @@ pub use weight::{CODES_BYTES, Codes};
 use crate::ops::api::{each_linear, each_linear_back};
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{
-    Attended, Back, Compute, Heads, Linear, LowRank, LowRankGrad, Matrix, Ops, OpsError, Rotation, RowLoss, Segment,
-    WeightRef, decode,
+    Attended, Back, Compute, Heads, InputGrad, Linear, LowRank, LowRankGrad, Matrix, Ops, OpsError, Qkv, QkvGrad, Rotation,
+    RowLoss, Segment, WeightRef, decode,
 };
 
 /// Arithmetic on this machine's cores.
@@ -154,10 +154,11 @@ impl Ops for Cpu {
         dx: Option<&mut Buf>,
         grad: LowRankGrad<'_>,
         dy: &Buf,
-        (x, down): (&Buf, &Buf),
+        x: &Buf,
+        down: &Buf,
         pair: LowRank<'_>,
     ) {
-        self.low_rank_backward(dx.map(|d| &mut d[..]), grad, dy, (x, down), pair);
+        self.low_rank_backward(dx.map(|d| &mut d[..]), grad, dy, x, down, pair);
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -168,7 +169,7 @@ impl Ops for Cpu {
     #[cfg(target_arch = "x86_64")]
     fn linears_back(
         &self,
-        mut dx: Option<(&mut Buf, bool)>,
+        mut dx: Option<InputGrad<'_, Buf>>,
         x: &Buf,
         linears: &[Linear<'_, Buf, Codes>],
         mut backs: Vec<Back<'_, Buf>>,
@@ -182,24 +183,25 @@ impl Ops for Cpu {
         self.norm_forward(y, x, w, eps);
     }
     fn rms_norm_back(&self, dx: &mut Buf, dy: &Buf, x: &Buf, w: &Buf, eps: f32, set: bool) {
-        self.norm_backward(dx, (dy, x, w), eps, set);
+        self.norm_backward(dx, dy, x, w, eps, set);
     }
     fn rope(&self, x: &mut Buf, rotation: &Rotation, back: bool) {
         self.rotate(x, rotation, back);
     }
 
-    fn attention(&self, out: &mut Buf, qkv: (&Buf, &Buf, &Buf), heads: Heads, segments: &[Segment]) -> Buf {
-        self.attend(out, (&qkv.0[..], &qkv.1[..], &qkv.2[..]), heads, segments)
+    fn attention(&self, out: &mut Buf, qkv: Qkv<'_, Buf>, heads: Heads, segments: &[Segment]) -> Buf {
+        self.attend(out, Qkv { q: &qkv.q[..], k: &qkv.k[..], v: &qkv.v[..] }, heads, segments)
     }
     fn attention_back(
         &self,
-        (dq, dk, dv): (&mut Buf, &mut Buf, &mut Buf),
+        grad: QkvGrad<'_, Buf>,
         dout: &Buf,
         saved: Attended<'_, Buf>,
         heads: Heads,
         segments: &[Segment],
     ) {
-        self.attend_back((&mut dq[..], &mut dk[..], &mut dv[..]), dout, saved, heads, segments);
+        let grad = QkvGrad { dq: &mut grad.dq[..], dk: &mut grad.dk[..], dv: &mut grad.dv[..] };
+        self.attend_back(grad, dout, saved, heads, segments);
     }
 
     fn swiglu(&self, h: &mut Buf, gate: &Buf, up: &Buf) {

@@ -45,7 +45,7 @@ impl Cpu {
         self.rows(y, w.len(), &|start, part| forward(part, &x[start..][..part.len()], w, eps));
     }
 
-    pub(super) fn norm_backward(&self, dx: &mut [f32], (dy, x, w): (&[f32], &[f32], &[f32]), eps: f32, set: bool) {
+    pub(super) fn norm_backward(&self, dx: &mut [f32], dy: &[f32], x: &[f32], w: &[f32], eps: f32, set: bool) {
         assert!(dx.len() == x.len() && dy.len() == x.len());
         let keep = if set { 0.0 } else { 1.0 };
         self.rows(dx, w.len(), &|start, part| {

@@ -27,7 +27,7 @@ pub(super) unsafe fn part(y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, 
     let reader = w.stored.and_then(|s| Some((s, Reader::find(s.encoding, s.cols)?)));
     let Some((stored, reader)) = reader else {
         // SAFETY: by the caller.
-        return w.with_wide(first, n, |plain| unsafe { tiles(y, (x, w.cols), plain, (w.rows, first)) });
+        return w.with_wide(first, n, |plain| unsafe { tiles(y, x, w.cols, plain, w.rows, first) });
     };
     for start in (first..first + n).step_by(GROUP) {
         let n = GROUP.min(first + n - start);
@@ -47,7 +47,7 @@ pub(super) unsafe fn part(y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, 
                     for (i, values) in panel.chunks_exact_mut(w.cols).take(n).enumerate() {
                         reader.widen(stored.row(start + i), values);
                     }
-                    tiles(y, (x, w.cols), &panel[..n * w.cols], (w.rows, start));
+                    tiles(y, x, w.cols, &panel[..n * w.cols], w.rows, start);
                 });
             }
         }
@@ -66,16 +66,16 @@ fn fetch(row: &[u8]) {
 ///
 /// # Safety
 /// As [`part`].
-unsafe fn tiles(y: &Parts<f32>, (x, cols): (&[f32], usize), w: &[f32], (out, first): (usize, usize)) {
+unsafe fn tiles(y: &Parts<f32>, x: &[f32], cols: usize, w: &[f32], out: usize, first: usize) {
     for (t, x) in x.chunks(4 * cols).enumerate() {
-        let to = (y, 4 * t * out + first, out);
+        let at = 4 * t * out + first;
         // SAFETY: by the caller.
         unsafe {
             match x.len() / cols {
-                1 => stripe::<16, 1>(to, x, w, cols),
-                2 => stripe::<8, 2>(to, x, w, cols),
-                3 => stripe::<4, 3>(to, x, w, cols),
-                _ => stripe::<4, 4>(to, x, w, cols),
+                1 => stripe::<16, 1>(y, at, out, x, w, cols),
+                2 => stripe::<8, 2>(y, at, out, x, w, cols),
+                3 => stripe::<4, 3>(y, at, out, x, w, cols),
+                _ => stripe::<4, 4>(y, at, out, x, w, cols),
             }
         }
     }
@@ -87,7 +87,9 @@ unsafe fn tiles(y: &Parts<f32>, (x, cols): (&[f32], usize), w: &[f32], (out, fir
 /// As [`part`].
 #[target_feature(enable = "avx512f")]
 unsafe fn stripe<const W: usize, const R: usize>(
-    (y, at, out): (&Parts<f32>, usize, usize),
+    y: &Parts<f32>,
+    at: usize,
+    out: usize,
     x: &[f32],
     w: &[f32],
     cols: usize,

@@ -206,7 +206,8 @@ pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, p
 /// AVX-512; the values are there.
 #[target_feature(enable = "avx512f,avx512bw")]
 pub unsafe fn pack_pair(
-    (even, odd): (*const f32, Option<*const f32>),
+    even: *const f32,
+    odd: Option<*const f32>,
     n: usize,
     pair: usize,
     parts: usize,
@@ -257,7 +258,7 @@ pub unsafe fn pack_columns_bf16(src: *const u8, stride: usize, n: usize, k: usiz
 /// # Safety
 /// As [`pack_pair`], and AVX-512VL.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub unsafe fn pack_pair_bf16((even, odd): (*const u8, Option<*const u8>), n: usize, pair: usize, out: &mut [f32]) {
+pub unsafe fn pack_pair_bf16(even: *const u8, odd: Option<*const u8>, n: usize, pair: usize, out: &mut [f32]) {
     let (d, r) = (pair / UNIT, pair % UNIT);
     let out = &mut out[d * 2 * TILE..(d + 1) * 2 * TILE];
     for half in 0..2 {

@@ -65,7 +65,7 @@ kernel!(rows3, (0, 2, 4, 5), (1, 3, 6, 7), (2, 2, 8, 9));
 /// [`ready`]; `a` holds the packed rows, 12 after 12 so many floats apart, and `b` the packed columns, k deep; the tile
 /// belongs to this task.
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
+pub unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     let mut sums = Sums([0.0; MR * NR]);
     assert!(k > 0 && t.rows > 0 && unit >= MR * k && b.len() >= k * NR);
     assert!(a.len() >= (t.rows.div_ceil(MR) - 1) * unit + MR * k);

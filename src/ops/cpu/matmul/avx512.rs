@@ -5,6 +5,7 @@
 
 use std::arch::x86_64::*;
 use std::cell::RefCell;
+use std::ops::Range;
 
 use crate::ops::cpu::matmul::tile::{MR, NR, Rows, Sums, Tile, half12, rows4, rows8, rows12};
 use crate::ops::cpu::matmul::{Product, Store};
@@ -67,7 +68,7 @@ pub(super) fn here(p: &Product) {
                     }
                     for n0 in (0..p.n).step_by(NR) {
                         pack_b(p, n0, k0, k, b);
-                        panel(p.tile(m0, m, n0, k0), k, (a, MR * k), b);
+                        panel(p.tile(m0, m, n0, k0), k, a, MR * k, b);
                     }
                 }
             }
@@ -87,14 +88,15 @@ pub(super) fn parallel(pool: &Pool, p: &Product) {
         for m0 in (0..p.m).step_by(MC) {
             let m = MC.min(p.m - m0);
             for k0 in (0..p.k).step_by(kc) {
-                block(pool, p, (m0, m), (k0, kc.min(p.k - k0)), a);
+                block(pool, p, m0..m0 + m, k0..(k0 + kc).min(p.k), a);
             }
         }
     });
 }
 
 /// One block of rows, one pass over k.
-fn block(pool: &Pool, p: &Product, (m0, m): (usize, usize), (k0, k): (usize, usize), a: &mut Vec<f32>) {
+fn block(pool: &Pool, p: &Product, rows: Range<usize>, depths: Range<usize>, a: &mut Vec<f32>) {
+    let (m0, m, k0, k) = (rows.start, rows.len(), depths.start, depths.len());
     let a = grown(a, a_len(m, k));
     let blocks = m.div_ceil(MR);
     if blocks * k < 4096 {
@@ -127,7 +129,7 @@ fn block(pool: &Pool, p: &Product, (m0, m): (usize, usize), (k0, k): (usize, usi
             // SAFETY: AVX-512 was detected; tasks write disjoint tiles of C.
             unsafe {
                 pack_b(p, n0, k0, k, b);
-                panel(p.tile(m0 + first, last - first, n0, k0), k, (&a[first * k..], MR * k), b);
+                panel(p.tile(m0 + first, last - first, n0, k0), k, &a[first * k..], MR * k, b);
             }
         });
     });
@@ -345,7 +347,7 @@ impl Tile {
 /// AVX-512F; `a` holds the packed rows, 12 after 12 so many floats apart, and `b` the packed columns, k deep; the tile
 /// belongs to this task.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
+pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     assert!(t.rows > 0 && unit >= MR * k && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + MR * k && b.len() >= k * NR);
     assert!(k > 0);
     for i in (0..t.rows).step_by(MR) {

@@ -3,6 +3,7 @@
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::cell::RefCell;
+use std::ops::Range;
 
 use crate::ops::cpu::matmul::avx512::{self, grown};
 use crate::ops::cpu::matmul::tile::NR;
@@ -152,7 +153,7 @@ impl<'a> Columns<'a> {
             let first = task * self.group;
             // SAFETY: each task its panels.
             let out = unsafe { parts.slice(first * words, self.group.min(panels - first) * words) };
-            self.make(first, 0, self.k, out);
+            self.make(first, 0..self.k, out);
         });
         out
     }
@@ -184,19 +185,20 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Makes the panels from `first` on, as many as `out` holds, of depths `k0..k0 + k`; `first` begins a group.
-    pub(super) fn make(&self, first: usize, k0: usize, k: usize, out: &mut [f32]) {
+    /// Makes these depths of the panels from `first` on, as many as `out` holds; `first` begins a group.
+    pub(super) fn make(&self, first: usize, depths: Range<usize>, out: &mut [f32]) {
         if let Source::Stored(w, side) = self.source {
-            make(self.form, w, side, first, (k0, k), out);
+            make(self.form, w, side, first, depths, out);
         }
     }
 
-    /// A panel, `k` deep from `k0` on: what was packed, or of those that were made from `first` on.
-    pub(super) fn get<'s>(&self, (panel, first): (usize, usize), (k0, k): (usize, usize), made: &'s [f32]) -> &'s [f32]
+    /// These depths of a panel: what was packed, or of those panels that were made from `first` on.
+    pub(super) fn get<'s>(&self, panel: usize, first: usize, depths: Range<usize>, made: &'s [f32]) -> &'s [f32]
     where
         'a: 's,
     {
         let deep = |k| self.form.panel(k);
+        let (k0, k) = (depths.start, depths.len());
         match self.source {
             Source::Packed(data) => &data[panel * deep(self.k)..][..deep(self.k)][deep(k0)..][..deep(k)],
             Source::Stored(..) => &made[(panel - first) * deep(k)..][..deep(k)],
@@ -213,9 +215,10 @@ pub(super) fn expect(from: *const u8, bytes: usize) {
     }
 }
 
-/// Rows `row..row + n` of a weight, columns `col..col + width`, in f32, `width` after `width`. `col` begins a block. What
-/// comes next are as many rows or columns.
-fn rectangle(w: &WeightRef<'_>, (row, n): (usize, usize), (col, width): (usize, usize), next: Next, out: &mut [f32]) {
+/// These rows and columns of a weight in f32, row after row. The first column begins a block. What comes next are as many
+/// rows or columns.
+fn rectangle(w: &WeightRef<'_>, rows: Range<usize>, cols: Range<usize>, next: Next, out: &mut [f32]) {
+    let (row, n, col, width) = (rows.start, rows.len(), cols.start, cols.len());
     let (stride, block) = (w.encoding.bytes_for(w.cols), w.encoding.block().0.max(32));
     let bytes = &w.bytes[row * stride + w.encoding.bytes_for(col)..];
     let part = w.encoding.bytes_for(width);
@@ -237,22 +240,22 @@ fn rectangle(w: &WeightRef<'_>, (row, n): (usize, usize), (col, width): (usize, 
     }
 }
 
-/// Panels of a weight, as many as there are between `first` and the end of `out`'s, depths `k0..k0 + k`.
-fn make(form: Form, w: WeightRef<'_>, side: Side, first: usize, (k0, k): (usize, usize), out: &mut [f32]) {
-    let words = form.panel(k);
+/// These depths of a weight's panels, as many as there are between `first` and the end of `out`'s.
+fn make(form: Form, w: WeightRef<'_>, side: Side, first: usize, depths: Range<usize>, out: &mut [f32]) {
+    let words = form.panel(depths.len());
     WIDE.with_borrow_mut(|wide| match side {
         Side::Forward => {
             let wide = grown(wide, NR * SEGMENT);
             for (j, out) in out.chunks_exact_mut(words).enumerate() {
                 let row = (first + j) * NR;
                 if row < w.rows {
-                    forward_panel(form, &w, (row, NR.min(w.rows - row)), (k0, k), wide, out);
+                    forward_panel(form, &w, row..(row + NR).min(w.rows), depths.clone(), wide, out);
                 }
             }
         }
         Side::Back => {
             let wide = grown(wide, int8::BLOCK * SEGMENT.max(out.len() / words.max(1) * NR));
-            back_panels(form, &w, first, (k0, k), wide, out);
+            back_panels(form, &w, first, depths, wide, out);
         }
     });
 }
@@ -260,22 +263,23 @@ fn make(form: Form, w: WeightRef<'_>, side: Side, first: usize, (k0, k): (usize,
 fn forward_panel(
     form: Form,
     w: &WeightRef<'_>,
-    (row, n): (usize, usize),
-    (k0, k): (usize, usize),
+    rows: Range<usize>,
+    depths: Range<usize>,
     wide: &mut [f32],
     out: &mut [f32],
 ) {
+    let (row, n, k0, k) = (rows.start, rows.len(), depths.start, depths.len());
     if (form, w.encoding) == (Form::Parts(1), Encoding::BF16) {
-        let rows = &w.bytes[2 * (row * w.cols + k0)..2 * ((row + n - 1) * w.cols + k0 + k)];
+        let bytes = &w.bytes[2 * (row * w.cols + k0)..2 * ((row + n - 1) * w.cols + k0 + k)];
         // SAFETY: the kernel's CPU features were detected; the rows are there.
-        return unsafe { amx::pack_columns_bf16(rows.as_ptr(), 2 * w.cols, n, k, out) };
+        return unsafe { amx::pack_columns_bf16(bytes.as_ptr(), 2 * w.cols, n, k, out) };
     }
     if form == Form::Int8 && q4k::takes(w) {
-        return q4k::columns(w, (row, n), (k0, k), out);
+        return q4k::columns(w, rows, depths, out);
     }
     for from in (0..k).step_by(SEGMENT) {
         let width = SEGMENT.min(k - from);
-        rectangle(w, (row, n), (k0 + from, width), Next::Columns, wide);
+        rectangle(w, rows.clone(), k0 + from..k0 + from + width, Next::Columns, wide);
         let out = &mut out[form.panel(from)..][..form.panel(width)];
         pack_panel(form, &wide[..n * width], n, width, out);
     }
@@ -285,10 +289,11 @@ fn back_panels(
     form: Form,
     w: &WeightRef<'_>,
     first: usize,
-    (k0, k): (usize, usize),
+    depths: Range<usize>,
     wide: &mut [f32],
     out: &mut [f32],
 ) {
+    let (k0, k) = (depths.start, depths.len());
     let words = form.panel(k);
     let col = first * NR;
     let width = (out.len() / words * NR).min(w.cols - col);
@@ -299,16 +304,16 @@ fn back_panels(
         Form::Int8 | Form::Int8Avx2 => (int8::BLOCK, k),
     };
     if (form, w.encoding) == (Form::Parts(1), Encoding::BF16) {
-        return back_panels_bf16(w, (col, width), (k0, k), out);
+        return back_panels_bf16(w, col..col + width, depths, out);
     }
     for r in (0..last).step_by(band) {
         let have = k.saturating_sub(r).min(band);
         if form == Form::Int8 && q4k::takes(w) {
-            q4k::blocks(w, (col, width), (k0 + r, have), words, &mut out[form.panel(r)..]);
+            q4k::blocks(w, col..col + width, k0 + r..k0 + r + have, words, &mut out[form.panel(r)..]);
             continue;
         }
         if have > 0 {
-            rectangle(w, (k0 + r, have), (col, width), Next::Rows, wide);
+            rectangle(w, k0 + r..k0 + r + have, col..col + width, Next::Rows, wide);
         }
         for (j, out) in out.chunks_exact_mut(words).enumerate().take(width.div_ceil(NR)) {
             let cols = NR.min(width - j * NR);
@@ -334,7 +339,7 @@ fn back_panels(
                         let odd = (2 * pair + 1 < have).then(|| at(2 * pair + 1));
                         let cols = if 2 * pair < have { cols } else { 0 };
                         // SAFETY: the kernel's CPU features were detected; the rows are there.
-                        unsafe { amx::pack_pair((at(2 * pair), odd), cols, r / 2 + pair, parts, out) };
+                        unsafe { amx::pack_pair(at(2 * pair), odd, cols, r / 2 + pair, parts, out) };
                     }
                 }
             }
@@ -342,8 +347,9 @@ fn back_panels(
     }
 }
 
-/// The same of a weight in bf16, for tiles: columns `col..col + width`, rows `k0..k0 + k`.
-fn back_panels_bf16(w: &WeightRef<'_>, (col, width): (usize, usize), (k0, k): (usize, usize), out: &mut [f32]) {
+/// The same of a weight in bf16, for tiles; the depths are the weight's rows.
+fn back_panels_bf16(w: &WeightRef<'_>, cols: Range<usize>, depths: Range<usize>, out: &mut [f32]) {
+    let (col, width, k0, k) = (cols.start, cols.len(), depths.start, depths.len());
     let words = Form::Parts(1).panel(k);
     for pair in 0..amx::padded(k) / 2 {
         let (even, odd) = (2 * pair, 2 * pair + 1);
@@ -352,7 +358,7 @@ fn back_panels_bf16(w: &WeightRef<'_>, (col, width): (usize, usize), (k0, k): (u
             let row = |i: usize| w.bytes[2 * ((k0 + i) * w.cols + col + j * NR)..][..2 * cols].as_ptr();
             let (from, cols) = if even < k { (row(even), cols) } else { (w.bytes.as_ptr(), 0) };
             // SAFETY: there are tiles; the rows are there.
-            unsafe { amx::pack_pair_bf16((from, (odd < k).then(|| row(odd))), cols, pair, out) };
+            unsafe { amx::pack_pair_bf16(from, (odd < k).then(|| row(odd)), cols, pair, out) };
         }
     }
 }
@@ -402,7 +408,7 @@ pub fn pack(kernel: Kernel, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
                     let odd = (2 * pair + 1 < k).then(|| row(2 * pair + 1));
                     let cols = if 2 * pair < k { cols } else { 0 };
                     // SAFETY: there are tiles; k rows of n values are there.
-                    unsafe { amx::pack_pair((row(2 * pair), odd), cols, pair, amx::PARTS, out) };
+                    unsafe { amx::pack_pair(row(2 * pair), odd, cols, pair, amx::PARTS, out) };
                 }
             }
         }

@@ -253,7 +253,7 @@ kernel!(rows4, (0, 2, 8, 20), (1, 3, 9, 21), (2, 4, 10, 22), (3, 5, 11, 23));
 /// # Safety
 /// [`ready`]; `a` holds the packed rows, 12 after 12 so many words apart, and the tile belongs to this task.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub unsafe fn panel(t: Tile, k: usize, (a, unit): (&[f32], usize), b: &[f32]) {
+pub unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     let blocks = k.div_ceil(BLOCK);
     let words = row_words(k);
     assert!(t.rows > 0 && unit >= words && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + words);

@@ -28,7 +28,7 @@ pub enum Lies {
 /// C += Dᵀ·X (D: m × r, X: m × n). A C's bits depend on its shape alone.
 ///
 /// The CPU has AVX-512F.
-pub fn add_outer(pool: &Pool, c: &mut [f32], (d, r): (&[f32], usize), (x, n): (&[f32], usize), lies: Lies) {
+pub fn add_outer(pool: &Pool, c: &mut [f32], d: &[f32], r: usize, x: &[f32], n: usize, lies: Lies) {
     let m = d.len() / r;
     assert!(d.len() == m * r && x.len() == m * n && c.len() == r * n);
     let (stripes, chunks, c) = (n.div_ceil(WIDE * TOGETHER), r.div_ceil(WIDE), Parts::new(c));
@@ -153,7 +153,7 @@ mod tests {
             for lies in [Lies::AsA, Lies::AsB] {
                 let of = |threads| {
                     let mut c = old.clone();
-                    add_outer(&Pool::new(threads), &mut c, (&d, r), (&x, n), lies);
+                    add_outer(&Pool::new(threads), &mut c, &d, r, &x, n, lies);
                     c
                 };
                 let c = of(1);

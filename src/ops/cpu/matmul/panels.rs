@@ -2,6 +2,7 @@
 //! whose packed rows stay in a cache.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use crate::ops::Compute;
 use crate::ops::cpu::matmul::avx512;
@@ -224,20 +225,21 @@ impl Block<'_> {
         let splits = count.div_ceil(share);
         self.pool.run(tasks.len() * splits, &|task| {
             let ((s, first), split) = (tasks[task / splits], task % splits);
-            let units = (split * share, ((split + 1) * share).min(count));
+            let units = split * share..((split + 1) * share).min(count);
             MADE.with_borrow_mut(|made| self.task(&work[s], stage, first, units, made));
         });
     }
 
-    /// A group of panels, rows of the units `first..last`.
-    fn task(&self, w: &Work<'_>, stage: usize, panel: usize, (first, last): (usize, usize), made: &mut Words) {
+    /// A group of panels, rows of these units.
+    fn task(&self, w: &Work<'_>, stage: usize, panel: usize, units: Range<usize>, made: &mut Words) {
+        let (first, last) = (units.start, units.end);
         let (kernel, pieces) = (self.kernel, &w.stages[stage]);
         let unit = kernel.unit();
         let made = made.at_least(pieces.iter().map(|p| p.b.scratch(p.k, w.group)).sum());
         let mut at = 0;
         for p in pieces {
             let len = p.b.scratch(p.k, w.group);
-            p.b.make(panel, p.k0, p.k, &mut made[at..at + len]);
+            p.b.make(panel, p.k0..p.k0 + p.k, &mut made[at..at + len]);
             at += len;
         }
         // SAFETY: there is such a kernel only where the CPU has tiles.
@@ -252,9 +254,9 @@ impl Block<'_> {
                 let (start, k, compute) = self.places[p.a];
                 let words = kernel.words(k, compute);
                 let a = &self.a[start + first * words..][..(last - first) * words][kernel.words(p.k0, compute)..];
-                let b = p.b.get((j, panel), (p.k0, p.k), &made[at..]);
+                let b = p.b.get(j, panel, p.k0..p.k0 + p.k, &made[at..]);
                 at += p.b.scratch(p.k, w.group);
-                (p, a, words, b)
+                Operands { piece: p, a, unit: words, b }
             });
             // SAFETY: the kernel's CPU features were detected; tiles are configured where it has them.
             unsafe { multiply(kernel, tile, operands) };
@@ -262,30 +264,35 @@ impl Block<'_> {
     }
 }
 
+/// A piece's packed rows of A and packed columns of B.
+struct Operands<'a> {
+    piece: &'a Piece<'a>,
+    a: &'a [f32],
+    /// Words from one packed unit of rows to the next.
+    unit: usize,
+    b: &'a [f32],
+}
+
 /// # Safety
 /// The kernel's CPU features were detected, tiles are configured, and the tile of C is the caller's.
-unsafe fn multiply<'a>(
-    kernel: Kernel,
-    mut tile: Tile,
-    operands: impl Iterator<Item = (&'a Piece<'a>, &'a [f32], usize, &'a [f32])>,
-) {
+unsafe fn multiply<'a>(kernel: Kernel, mut tile: Tile, operands: impl Iterator<Item = Operands<'a>>) {
     // SAFETY: by contract.
     unsafe {
         match kernel {
             Kernel::Avx512 | Kernel::Avx2 => {
-                for (p, a, unit, b) in operands {
+                for Operands { piece: p, a, unit, b } in operands {
                     match (kernel, p.b.form) {
-                        (_, Form::Int8) => int8::panel(tile, p.k, (a, unit), b),
+                        (_, Form::Int8) => int8::panel(tile, p.k, a, unit, b),
                         (_, Form::Int8Avx2) => int8_avx2::panel(tile, p.k, a, unit, b),
-                        (Kernel::Avx2, _) => avx2::panel(tile, p.k, (a, unit), b),
-                        _ => avx512::panel(tile, p.k, (a, unit), b),
+                        (Kernel::Avx2, _) => avx2::panel(tile, p.k, a, unit, b),
+                        _ => avx512::panel(tile, p.k, a, unit, b),
                     }
                     tile.add = true;
                 }
             }
             Kernel::Amx => {
                 let pieces: Vec<_> = operands
-                    .map(|(p, a, unit, b)| amx::Piece {
+                    .map(|Operands { piece: p, a, unit, b }| amx::Piece {
                         a,
                         unit,
                         b,

@@ -19,7 +19,7 @@ fn made(kernel: Kernel, values: &[f32], (rows, cols): (usize, usize), side: Side
     let mut out = vec![f32::NAN; Columns::len(kernel, columns.n, columns.k)];
     let words = columns.scratch(columns.k, columns.group);
     for (group, out) in out.chunks_mut(words).enumerate() {
-        columns.make(group * columns.group, 0, columns.k, out);
+        columns.make(group * columns.group, 0..columns.k, out);
     }
     out
 }

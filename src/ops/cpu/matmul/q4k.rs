@@ -3,6 +3,7 @@
 //! or not; backwards, 32 columns have it in common. Both are mostly finer than the weight's own steps.
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use crate::ops::cpu::matmul::avx512::transpose;
 use crate::ops::cpu::matmul::columns::expect;
@@ -24,32 +25,27 @@ pub fn takes(w: &WeightRef<'_>) -> bool {
     w.encoding == Encoding::Q4K && widen::ready()
 }
 
-/// The bytes of the rows `row..row + n`, from the first's column `col` to the last's `col + width`, and those of a row.
-fn bytes<'w>(w: &WeightRef<'w>, (row, n): (usize, usize), (col, width): (usize, usize)) -> (&'w [u8], usize) {
+/// The bytes of these rows, from the first's first column to the last's last one, and the number of bytes of a row.
+fn bytes<'w>(w: &WeightRef<'w>, rows: Range<usize>, cols: Range<usize>) -> (&'w [u8], usize) {
     let (stride, at) = (w.encoding.bytes_for(w.cols), |col| w.encoding.bytes_for(col));
-    (&w.bytes[row * stride + at(col)..(row + n - 1) * stride + at(col + width)], stride)
+    (&w.bytes[rows.start * stride + at(cols.start)..(rows.end - 1) * stride + at(cols.end)], stride)
 }
 
-/// The panel of the rows `row..row + n`, at most 32, depths `k0..k0 + k`.
-pub fn columns(w: &WeightRef<'_>, (row, n): (usize, usize), (k0, k): (usize, usize), out: &mut [f32]) {
-    assert!(takes(w) && int8::ready() && n > 0 && k0.is_multiple_of(SUPER));
-    let (rows, stride) = bytes(w, (row, n), (k0, k));
+/// The panel of these rows, at most 32, and depths.
+pub fn columns(w: &WeightRef<'_>, rows: Range<usize>, depths: Range<usize>, out: &mut [f32]) {
+    let (n, k) = (rows.len(), depths.len());
+    assert!(takes(w) && int8::ready() && n > 0 && depths.start.is_multiple_of(SUPER));
+    let (rows, stride) = bytes(w, rows, depths);
     // SAFETY: the CPU's features were detected; the rows are there.
     unsafe { pack_columns(rows.as_ptr(), stride, n, k, out) };
 }
 
-/// Of the columns `col..col + width` the blocks of the rows `row..row + n`, at most 64; a panel's `words` after those of the
-/// one before.
-pub fn blocks(
-    w: &WeightRef<'_>,
-    (col, width): (usize, usize),
-    (row, n): (usize, usize),
-    words: usize,
-    out: &mut [f32],
-) {
+/// Of these columns the blocks of these rows, at most 64; a panel's `words` after those of the one before.
+pub fn blocks(w: &WeightRef<'_>, cols: Range<usize>, rows: Range<usize>, words: usize, out: &mut [f32]) {
+    let (col, width, n) = (cols.start, cols.len(), rows.len());
     assert!(takes(w) && int8::ready() && n > 0 && col.is_multiple_of(SUPER) && width.is_multiple_of(SUPER));
     for at in (0..width).step_by(SUPER) {
-        let (rows, stride) = bytes(w, (row, n), (col + at, SUPER));
+        let (rows, stride) = bytes(w, rows.clone(), col + at..col + at + SUPER);
         // SAFETY: as above.
         unsafe { pack_blocks(rows.as_ptr(), stride, n, words, &mut out[at / NR * words..]) };
     }

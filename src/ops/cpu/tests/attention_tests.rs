@@ -66,10 +66,11 @@ fn check_attention(cpu: &Cpu, (queries, keys): (usize, usize), heads: Heads, seg
     let up = |v: &[f32]| cpu.upload(v);
     let (qb, kb, vb, gb) = (up(&q), up(&k), up(&v), up(&g));
     let mut out = cpu.buf(q.len());
-    let lse = cpu.attention(&mut out, (&qb, &kb, &vb), heads, segments);
+    let lse = cpu.attention(&mut out, Qkv { q: &qb, k: &kb, v: &vb }, heads, segments);
     let (mut dq, mut dk, mut dv) = (cpu.buf(q.len()), cpu.buf(k.len()), cpu.buf(v.len()));
     let saved = Attended { q: &qb, k: &kb, v: &vb, out: &out, lse: &lse };
-    cpu.attention_back((&mut dq, &mut dk, &mut dv), &gb, saved, heads, segments);
+    let grad = QkvGrad { dq: &mut dq, dk: &mut dk, dv: &mut dv };
+    cpu.attention_back(grad, &gb, saved, heads, segments);
     check(
         &format!("attention {queries}, {heads:?}"),
         &[&q, &k, &v],
@@ -141,7 +142,7 @@ fn what_later_keys_outweigh_is_made_less() {
         for cpu in cpus() {
             let mut out = cpu.buf(q.len());
             let (q, k, v) = (cpu.upload(&q), cpu.upload(&k), cpu.upload(&v));
-            cpu.attention(&mut out, (&q, &k, &v), heads, std::slice::from_ref(&segment));
+            cpu.attention(&mut out, Qkv { q: &q, k: &k, v: &v }, heads, std::slice::from_ref(&segment));
             for (a, b) in out.iter().zip(&want) {
                 assert!((f64::from(*a) - b).abs() < 1e-5, "{a}, not {b}");
             }
@@ -161,7 +162,7 @@ fn packed_sequences_do_not_see_each_other_and_a_cache_continues() {
     ];
     let (qb, kb, vb) = (cpu.upload(&q[..9 * 32]), cpu.upload(&k), cpu.upload(&v));
     let mut out = cpu.buf(9 * 32);
-    cpu.attention(&mut out, (&qb, &kb, &vb), heads, &segments);
+    cpu.attention(&mut out, Qkv { q: &qb, k: &kb, v: &vb }, heads, &segments);
     let want = plain_attention(&[wide(&q[..9 * 32]), wide(&k), wide(&v)], heads, &segments);
     for (a, b) in out.iter().zip(want) {
         assert!((f64::from(*a) - b).abs() < 2e-6);

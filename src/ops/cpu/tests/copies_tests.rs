@@ -93,10 +93,11 @@ fn attentions(cpu: &Cpu, n: usize, out: &mut Outputs) {
     let [q, dout] = [1, 2].map(|key| cpu.upload(&random(key, 19 * 4 * n)));
     let [k, v] = [3, 4].map(|key| cpu.upload(&random(key, 38 * 2 * n)));
     let mut y = cpu.buf(q.len());
-    let lse = cpu.attention(&mut y, (&q, &k, &v), heads, &segments);
+    let lse = cpu.attention(&mut y, Qkv { q: &q, k: &k, v: &v }, heads, &segments);
     let (mut dq, mut dk, mut dv) = (cpu.buf(q.len()), cpu.buf(k.len()), cpu.buf(v.len()));
     let saved = Attended { q: &q, k: &k, v: &v, out: &y, lse: &lse };
-    cpu.attention_back((&mut dq, &mut dk, &mut dv), &dout, saved, heads, &segments);
+    let grad = QkvGrad { dq: &mut dq, dk: &mut dk, dv: &mut dv };
+    cpu.attention_back(grad, &dout, saved, heads, &segments);
     let all = [("attention", &y), ("its log-sums", &lse), ("dq", &dq), ("dk", &dk), ("dv", &dv)];
     all.into_iter().for_each(|(what, v)| out.add(what, v));
 }

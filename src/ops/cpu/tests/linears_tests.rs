@@ -51,7 +51,7 @@ fn low_rank_term_with_and_without_dropout() {
             let (xb, gb, mut y) = (cpu.upload(&x), cpu.upload(&g), cpu.upload(&y0));
             let down = cpu.low_rank(&mut y, &xb, pair);
             let (mut da, mut db, mut dx) = (vec![0.0; a.len()], vec![0.0; b.len()], cpu.zeros(x.len()));
-            cpu.low_rank_back(Some(&mut dx), LowRankGrad { a: &mut da, b: &mut db }, &gb, (&xb, &down), pair);
+            cpu.low_rank_back(Some(&mut dx), LowRankGrad { a: &mut da, b: &mut db }, &gb, &xb, &down, pair);
             let keep: Vec<f64> = (0..x.len() as u64)
                 .map(|i| mask.map_or(1.0, |m| if uniform_at(m.key, i) < m.p { 0.0 } else { 1.0 / (1.0 - m.p) }))
                 .collect();
@@ -132,8 +132,8 @@ fn fused_equals_each(cpu: &Cpu, compute: Compute) {
                 .collect();
             let mut dx = cpu.upload(&start);
             match fused {
-                true => cpu.linears_back(Some((&mut dx, set)), &x, &linears, backs),
-                false => each_linear_back(cpu, Some((&mut dx, set)), &x, &linears, backs),
+                true => cpu.linears_back(Some(InputGrad { to: &mut dx, set }), &x, &linears, backs),
+                false => each_linear_back(cpu, Some(InputGrad { to: &mut dx, set }), &x, &linears, backs),
             }
             let mut all: Vec<Vec<f32>> = ys.iter().map(|y| y.to_vec()).collect();
             all.extend(downs.iter().flatten().map(|d| d.to_vec()));
@@ -181,10 +181,10 @@ fn linears_of_several_encodings_equal_each_alone() {
                 let backs = || dys.iter().map(|dy| Back { dy, down: None, grad: None }).collect();
                 if fused {
                     cpu.linears(&mut ys, &x, &linears);
-                    cpu.linears_back(Some((&mut dx, true)), &x, &linears, backs());
+                    cpu.linears_back(Some(InputGrad { to: &mut dx, set: true }), &x, &linears, backs());
                 } else {
                     each_linear(cpu, &mut ys, &x, &linears);
-                    each_linear_back(cpu, Some((&mut dx, true)), &x, &linears, backs());
+                    each_linear_back(cpu, Some(InputGrad { to: &mut dx, set: true }), &x, &linears, backs());
                 }
                 ys.push(dx);
                 ys
