@@ -12,6 +12,14 @@ struct Rates {
     samples: f64,
 }
 
+/// Values of one optimiser step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepValues {
+    pub train_loss: f64,
+    pub grad_norm: f64,
+    pub learning_rate: f64,
+}
+
 impl Totals {
     fn add(&mut self, taken: &Taken, grad_norm: f64, seconds: f64) {
         self.nll += taken.loss.nll;
@@ -61,7 +69,7 @@ impl Totals {
 
 impl Trainer<'_, '_> {
     /// A step of so many examples is done.
-    pub(super) fn advance(&mut self, taken: &Taken, (examples, grad_norm): (u64, f64), seconds: f64) {
+    pub(super) fn advance(&mut self, taken: &Taken, examples: u64, grad_norm: f64, seconds: f64) {
         let (steps, p) = (self.steps, &mut self.position);
         if p.step.is_multiple_of(steps.per_epoch) {
             p.epoch_began = p.totals.clone();
@@ -73,13 +81,14 @@ impl Trainer<'_, '_> {
         p.totals.add(taken, grad_norm, seconds);
     }
 
-    /// (loss, gradient norm, learning rate) and what else the step just done came to.
+    /// The metrics of the step just done.
     pub(super) fn step_metrics(
         &self,
         taken: &Taken,
-        (train_loss, grad_norm, learning_rate): (f64, f64, f64),
+        values: StepValues,
         seconds: f64,
     ) -> StepMetrics {
+        let StepValues { train_loss, grad_norm, learning_rate } = values;
         let mut step = Totals::default();
         step.add(taken, grad_norm, seconds);
         let rates = step.rates();

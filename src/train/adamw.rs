@@ -44,14 +44,23 @@ struct Scalars {
     root_correction: f32,
 }
 
-/// One step over every pair; `step` counts from 1.
+/// An optimiser step's number and rates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Update {
+    /// Counted from 1.
+    pub step: u64,
+    pub learning_rate: f64,
+    pub weight_decay: f64,
+}
+
+/// One step over every pair.
 pub(super) fn update(
     pairs: &mut BTreeMap<LinearId, Pair>,
     grads: &Grads,
     moments: &mut Moments,
-    step: u64,
-    (learning_rate, weight_decay): (f64, f64),
+    update: Update,
 ) {
+    let Update { step, learning_rate, weight_decay } = update;
     let power = step.min(i32::MAX as u64) as i32;
     let scalars = Scalars {
         decay: (1.0 - learning_rate * weight_decay) as f32,
@@ -61,12 +70,12 @@ pub(super) fn update(
     // The four maps have the same keys: they were made from each other.
     let moments = moments.first.values_mut().zip(moments.second.values_mut());
     for ((pair, grad), (first, second)) in pairs.values_mut().zip(grads.values()).zip(moments) {
-        update_one(&mut pair.a, &grad.a, (&mut first.a, &mut second.a), scalars);
-        update_one(&mut pair.b, &grad.b, (&mut first.b, &mut second.b), scalars);
+        update_one(&mut pair.a, &grad.a, &mut first.a, &mut second.a, scalars);
+        update_one(&mut pair.b, &grad.b, &mut first.b, &mut second.b, scalars);
     }
 }
 
-fn update_one(values: &mut [f32], grads: &[f32], (first, second): (&mut [f32], &mut [f32]), s: Scalars) {
+fn update_one(values: &mut [f32], grads: &[f32], first: &mut [f32], second: &mut [f32], s: Scalars) {
     const LERP: f32 = (1.0 - BETA1) as f32;
     const KEEP: f32 = BETA2 as f32;
     const ADD: f32 = (1.0 - BETA2) as f32;

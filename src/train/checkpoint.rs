@@ -84,7 +84,8 @@ pub(super) fn save(
     job: &Work<'_>,
     identity: &Identity,
     position: &Position,
-    (adapter, moments): (&Adapter<Stored>, &Moments),
+    adapter: &Adapter<Stored>,
+    moments: &Moments,
 ) -> Result<PathBuf, TrainError> {
     let target = folder(job.output, position.step);
     let work = WholeFolder::create(&target)?;
@@ -124,7 +125,8 @@ pub(super) fn save(
 /// with what differs.
 pub(super) fn newest(
     job: &Work<'_>,
-    (identity, lora): (&Identity, &LoraConfig),
+    identity: &Identity,
+    lora: &LoraConfig,
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Option<Loaded>, TrainError> {
     let steps = steps_in(job.output)?;

@@ -13,7 +13,8 @@ pub(super) trait Engine: std::fmt::Debug {
         &self,
         adapter: &Adapter<Stored>,
         sequences: &[Sequence<'_>],
-        weight_and_dropout: (f32, Option<Dropout>),
+        weight: f32,
+        dropout: Option<Dropout>,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError>;
     fn effort(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Effort, ModelError>;
@@ -30,7 +31,8 @@ impl Engine for Model {
         &self,
         adapter: &Adapter<Stored>,
         sequences: &[Sequence<'_>],
-        (weight, dropout): (f32, Option<Dropout>),
+        weight: f32,
+        dropout: Option<Dropout>,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
         Model::loss_and_grads(self, adapter, sequences, weight, dropout, grads)

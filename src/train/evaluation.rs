@@ -35,7 +35,7 @@ impl Trainer<'_, '_> {
         let tokens = sums.tokens.max(1) as f64;
         let (eval_loss, mean_token_accuracy) = (sums.nll / tokens, sums.correct as f64 / tokens);
         if !eval_loss.is_finite() {
-            return Err(self.diverged(step, ("the evaluation's loss", eval_loss)));
+            return Err(self.diverged(step, "the evaluation's loss", eval_loss));
         }
         self.position.evaluated = Some((step, eval_loss));
         let best = self.position.watch.see(step, eval_loss, self.job.config.early_stopping_threshold);

@@ -24,7 +24,7 @@ pub(super) struct Metrics {
 impl Metrics {
     /// Keeps the whole lines up to `step` of an earlier part of the run (none for 0), of that step's evaluation where it
     /// was `evaluated`: what stands after them, a torn last line too, is done again.
-    pub(super) fn open(output: &Path, (step, evaluated): (u64, bool)) -> Result<Self, TrainError> {
+    pub(super) fn open(output: &Path, step: u64, evaluated: bool) -> Result<Self, TrainError> {
         let path = output.join(METRICS);
         let kept = match step {
             0 => String::new(),
@@ -74,16 +74,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
         std::fs::write(&path, "{\"step\":1}\n{\"step\":2}\n{\"steps\":2}\n{\"step\":3}\n{\"step\":2,\"ev").unwrap();
-        let mut metrics = Metrics::open(dir.path(), (2, true)).unwrap();
+        let mut metrics = Metrics::open(dir.path(), 2, true).unwrap();
         metrics.line(&serde_json::json!({"step": 3})).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
         // A checkpoint from before its step's evaluation: that is made again, the earlier ones are not.
         std::fs::write(&path, "{\"step\":1,\"eval_loss\":3}\n{\"step\":2}\n{\"step\":2,\"eval_loss\":2}\n").unwrap();
-        Metrics::open(dir.path(), (2, true)).unwrap();
+        Metrics::open(dir.path(), 2, true).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
-        Metrics::open(dir.path(), (2, false)).unwrap();
+        Metrics::open(dir.path(), 2, false).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1,\"eval_loss\":3}\n{\"step\":2}\n");
-        Metrics::open(dir.path(), (0, false)).unwrap();
+        Metrics::open(dir.path(), 0, false).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 }

@@ -23,7 +23,7 @@ pub use checkpoint::{Left, WholeFolder, folder as checkpoint_folder, left};
 pub use metrics::METRICS;
 pub use retention::{Interrupted, interrupted, sweep};
 pub use schedule::steps;
-pub use trial::{Course, Trial, Tried, largest, seconds};
+pub use trial::{Course, Examples, Trial, Tried, largest, seconds};
 
 use std::path::{Path, PathBuf};
 

@@ -63,7 +63,7 @@ pub fn interrupted(root: &Path, depth: usize) -> Vec<Interrupted> {
 
 /// Removes the oldest checkpoints beyond `limit`, never `best` nor `newest`. What is newer than that is no part of this
 /// training any more: damaged, and passed over at its resume.
-pub(super) fn retire(output: &Path, limit: Option<u64>, (best, newest): (Option<u64>, u64)) -> Result<(), TrainError> {
+pub(super) fn retire(output: &Path, limit: Option<u64>, best: Option<u64>, newest: u64) -> Result<(), TrainError> {
     let Some(limit) = limit else { return Ok(()) };
     let mut steps = steps_in(output)?;
     steps.retain(|step| *step <= newest);
@@ -101,15 +101,15 @@ mod tests {
         // Another program's, which is none of ours.
         std::fs::create_dir_all(folder(dir.path(), 500)).unwrap();
         make(&[2, 4, 6, 8, 10]);
-        retire(dir.path(), None, (None, 10)).unwrap();
+        retire(dir.path(), None, None, 10).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap().len(), 5);
-        retire(dir.path(), Some(2), (Some(4), 10)).unwrap();
+        retire(dir.path(), Some(2), Some(4), 10).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap(), [4, 8, 10]);
         make(&[12]);
         // 12 was passed over: the newest that counts is 10.
-        retire(dir.path(), Some(1), (None, 10)).unwrap();
+        retire(dir.path(), Some(1), None, 10).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap(), [10, 12]);
-        retire(dir.path(), Some(1), (Some(12), 12)).unwrap();
+        retire(dir.path(), Some(1), Some(12), 12).unwrap();
         assert_eq!(steps_in(dir.path()).unwrap(), [12]);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left aside");
         // A link is no checkpoint, whatever it leads to.

@@ -50,15 +50,25 @@ pub(super) struct Taken {
     pub samples: u64,
 }
 
-/// Gradients of the mean loss over the step's trained tokens into `grads` (cleared first). `step` counts from 0.
+/// The examples of an optimiser step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch<'a> {
+    pub config: &'a TrainConfig,
+    pub examples: &'a [&'a Prepared],
+    /// Counted from 0.
+    pub step: u64,
+}
+
+/// Gradients of the mean loss over the batch's trained tokens into `grads` (cleared first).
 /// None when interrupted, between micro-batches or within one. A loss that is not finite ends the step early.
 pub(super) fn gradients(
     engine: &dyn Engine,
-    (adapter, config): (&Adapter<Stored>, &TrainConfig),
-    (examples, step): (&[&Prepared], u64),
+    adapter: &Adapter<Stored>,
+    batch: &Batch<'_>,
     interrupt: &Interrupt,
     grads: &mut Grads,
 ) -> Result<Option<Taken>, TrainError> {
+    let Batch { config, examples, step } = *batch;
     adamw::clear(grads);
     let trained: u64 = examples.iter().map(|e| e.trained).sum();
     // As PyTorch: the sum of the losses divided by the count, in f32.
@@ -73,7 +83,7 @@ pub(super) fn gradients(
         // Its own masks for each micro-batch.
         let pass = step * config.gradient_accumulation.max(1) as u64 + micro as u64;
         let dropout = (dropout > 0.0).then_some(Dropout { p: dropout, seed: config.seed, step: pass });
-        let sums = match engine.loss_and_grads(adapter, &sequences, (weight, dropout), grads) {
+        let sums = match engine.loss_and_grads(adapter, &sequences, weight, dropout, grads) {
             Err(ModelError::Stopped) if interrupt.raised() => return Ok(None),
             sums => sums?,
         };

@@ -197,7 +197,7 @@ fn a_trial_counts_what_the_run_then_does() {
         let toy = Toy::default();
         let fresh = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
         let adapter = fresh.to_stored(&bench.weights);
-        let examples = (bench.train.as_slice(), bench.eval.as_slice());
+        let examples = Examples { train: &bench.train, eval: &bench.eval };
         let mut trial = Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap();
         let course = trial.course().unwrap();
         let (mut evaluations, mut losses) = (0, Vec::new());
@@ -230,7 +230,7 @@ fn course_of(examples: impl Iterator<Item = (usize, usize)>) -> Course {
     let mut config = TrainConfig { epochs: 1.0, batch_size: 1, gradient_accumulation: 4, shuffle: false, ..config() };
     config.lora.dropout = 0.1;
     let adapter = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
-    let (toy, examples) = (Toy::default(), (bench.train.as_slice(), bench.eval.as_slice()));
+    let (toy, examples) = (Toy::default(), Examples { train: &bench.train, eval: &bench.eval });
     let adapter = adapter.to_stored(&bench.weights);
     Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap()
 }
@@ -261,7 +261,7 @@ fn what_the_base_teaches_is_counted_once_where_it_is_kept() {
     let products = |bytes_to_keep: u64| {
         let toy = Toy { bytes_to_keep, ..Toy::default() };
         let adapter = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
-        let examples = (bench.train.as_slice(), bench.eval.as_slice());
+        let examples = Examples { train: &bench.train, eval: &bench.eval };
         let adapter = adapter.to_stored(&bench.weights);
         Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap().products
     };

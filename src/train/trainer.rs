@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::account::StepValues;
 use super::adamw::{self, Moments};
 use super::checkpoint::{self, Position, WholeFolder};
 use super::engine::Work;
@@ -12,7 +13,7 @@ use super::metrics::Metrics;
 use super::order::Order;
 use super::retention;
 use super::schedule::Steps;
-use super::step::{self, Prepared};
+use super::step::{self, Batch, Prepared};
 use super::{Event, Summary, TrainError};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
 use crate::model::Grads;
@@ -53,7 +54,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let mut loaded = None;
         retention::sweep(job.output)?;
         if job.resume {
-            loaded = checkpoint::newest(job, (&identity, &lora), on_event)?;
+            loaded = checkpoint::newest(job, &identity, &lora, on_event)?;
         } else {
             checkpoint::clear(job.output)?;
         }
@@ -65,7 +66,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
             }
         };
         let evaluated = position.evaluated.is_some_and(|(at, _)| at == position.step);
-        let metrics = Metrics::open(job.output, (position.step, evaluated))?;
+        let metrics = Metrics::open(job.output, position.step, evaluated)?;
         let grads = adamw::zeros(&adapter.pairs);
         let seconds_before = position.totals.seconds;
         let order = Order::default();
@@ -149,7 +150,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
     fn retire(&mut self) -> Result<(), TrainError> {
         let best = self.position.watch.best.map(|(step, _)| step);
         self.unproved = false;
-        retention::retire(self.job.output, self.job.config.save_total_limit, (best, self.position.step))
+        retention::retire(self.job.output, self.job.config.save_total_limit, best, self.position.step)
     }
 
     fn stop_if_interrupted(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
@@ -167,13 +168,9 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let indices = self.order.of_step(config, &self.steps, &self.train, step);
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
         let learning_rate = config.learning_rate * self.steps.factor(config.scheduler, step);
-        let gradients = step::gradients(
-            self.job.model,
-            (&self.adapter, config),
-            (&examples, step),
-            &self.job.interrupt,
-            &mut self.grads,
-        );
+        let batch = Batch { config, examples: &examples, step };
+        let gradients =
+            step::gradients(self.job.model, &self.adapter, &batch, &self.job.interrupt, &mut self.grads);
         let taken = match gradients {
             Ok(Some(taken)) => taken,
             Ok(None) => return self.stop_if_interrupted(on_event),
@@ -181,23 +178,24 @@ impl<'t, 'a> Trainer<'t, 'a> {
         };
         let loss = taken.loss.nll / taken.loss.tokens.max(1) as f64;
         if !loss.is_finite() {
-            return Err(self.diverged(step + 1, ("the loss", loss)));
+            return Err(self.diverged(step + 1, "the loss", loss));
         }
         if !self.reached {
             self.reached = step::check_reached(&self.adapter, &self.grads, &examples)?;
         }
         let norm = adamw::clip(&mut self.grads, config.max_grad_norm);
         if !adamw::takes(norm, config.max_grad_norm) {
-            return Err(self.diverged(step + 1, ("the gradient's norm", norm)));
+            return Err(self.diverged(step + 1, "the gradient's norm", norm));
         }
         if self.unproved {
             self.retire()?;
         }
-        let rates = (learning_rate, config.weight_decay);
-        adamw::update(&mut self.adapter.pairs, &self.grads, &mut self.moments, step + 1, rates);
+        let update = adamw::Update { step: step + 1, learning_rate, weight_decay: config.weight_decay };
+        adamw::update(&mut self.adapter.pairs, &self.grads, &mut self.moments, update);
         let taken_in = indices.len() as u64;
-        self.advance(&taken, (taken_in, norm), began.elapsed().as_secs_f64());
-        let metrics = self.step_metrics(&taken, (loss, norm, learning_rate), began.elapsed().as_secs_f64());
+        self.advance(&taken, taken_in, norm, began.elapsed().as_secs_f64());
+        let values = StepValues { train_loss: loss, grad_norm: norm, learning_rate };
+        let metrics = self.step_metrics(&taken, values, began.elapsed().as_secs_f64());
         self.metrics.line(&metrics)?;
         on_event(&Event::Step(metrics));
         if let Some(metrics) = self.epoch_metrics(learning_rate) {
@@ -208,7 +206,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
     }
 
     /// What became so that there is no training on, and its value.
-    pub(super) fn diverged(&self, step: u64, (what, value): (&'static str, f64)) -> TrainError {
+    pub(super) fn diverged(&self, step: u64, what: &'static str, value: f64) -> TrainError {
         // What was saved last is the very adapter that has no loss.
         let steps = checkpoint::steps_in(self.job.output).unwrap_or_default();
         let good = steps.into_iter().rfind(|saved| *saved < self.position.step);
@@ -227,7 +225,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
 
     fn save(&mut self, on_event: &mut dyn FnMut(&Event)) -> Result<PathBuf, TrainError> {
         self.position.totals.seconds = self.seconds();
-        let folder = checkpoint::save(self.job, &self.identity, &self.position, (&self.adapter, &self.moments))?;
+        let folder = checkpoint::save(self.job, &self.identity, &self.position, &self.adapter, &self.moments)?;
         on_event(&Event::Saved { step: self.position.step, folder: folder.clone() });
         Ok(folder)
     }

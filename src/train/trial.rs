@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::evaluation::TOGETHER;
 use super::order::Order;
 use super::schedule::Steps;
-use super::step::{self, Prepared};
+use super::step::{self, Batch, Prepared};
 use super::{TrainConfig, TrainError};
 use crate::batch::Example;
 use crate::lora::{Adapter, Stored};
@@ -65,7 +65,7 @@ impl Counter<'_> {
     fn effort(&mut self, step: u64) -> Result<Effort, ModelError> {
         let indices = self.order.of_step(self.config, &self.steps, self.train, step);
         let examples: Vec<&Prepared> = indices.into_iter().map(|i| &self.train[i]).collect();
-        effort_of(self.engine, self.config, &examples, (self.dropout, true))
+        effort_of(self.engine, self.config, &examples, self.dropout, true)
     }
 
     /// The step that holds the most memory where everything is kept, and its effort; the most that any takes at least.
@@ -99,7 +99,8 @@ fn effort_of(
     engine: &dyn Engine,
     config: &TrainConfig,
     examples: &[&Prepared],
-    (dropout, back): (bool, bool),
+    dropout: bool,
+    back: bool,
 ) -> Result<Effort, ModelError> {
     let mut effort = Effort::default();
     for batch in step::micro_batches(config, dropout, examples) {
@@ -107,6 +108,13 @@ fn effort_of(
         effort.add(&engine.effort(&sequences, dropout, back)?);
     }
     Ok(effort)
+}
+
+/// The examples of a training: those that are trained on, and those of its evaluations.
+#[derive(Clone, Copy, Debug)]
+pub struct Examples<'a> {
+    pub train: &'a [Example],
+    pub eval: &'a [Example],
 }
 
 #[derive(Debug)]
@@ -132,7 +140,7 @@ impl<'a> Trial<'a> {
         model: &'a Model,
         config: &'a TrainConfig,
         adapter: Adapter<Stored>,
-        examples: (&[Example], &[Example]),
+        examples: Examples<'_>,
         interrupt: Interrupt,
     ) -> Result<Self, TrainError> {
         Self::of(model, config, adapter, examples, interrupt)
@@ -142,11 +150,11 @@ impl<'a> Trial<'a> {
         engine: &'a dyn Engine,
         config: &'a TrainConfig,
         adapter: Adapter<Stored>,
-        (train, eval): (&[Example], &[Example]),
+        examples: Examples<'_>,
         interrupt: Interrupt,
     ) -> Result<Self, TrainError> {
         check::numbers(config)?;
-        let (train, eval) = (Prepared::all(train), Prepared::all(eval));
+        let (train, eval) = (Prepared::all(examples.train), Prepared::all(examples.eval));
         if train.is_empty() {
             return Err(TrainError::Config(
                 "no token of the examples is trained (`data preview` shows them)".to_owned(),
@@ -217,7 +225,7 @@ impl<'a> Trial<'a> {
     }
 
     fn effort_of(&self, examples: &[&Prepared], back: bool) -> Result<Effort, ModelError> {
-        effort_of(self.engine, self.config, examples, (back && self.adapter.config.dropout > 0.0, back))
+        effort_of(self.engine, self.config, examples, back && self.adapter.config.dropout > 0.0, back)
     }
 
     /// The least that can be computed: it reads the weights for the first time.
@@ -237,11 +245,12 @@ impl<'a> Trial<'a> {
         let effort = self.effort_of(&examples, true)?;
         let (config, began) = (self.config, Instant::now());
         let learning_rate = config.learning_rate * self.steps.factor(config.scheduler, step);
-        step::gradients(self.engine, (&self.adapter, config), (&examples, step), &self.interrupt, &mut self.grads)?
+        let batch = Batch { config, examples: &examples, step };
+        step::gradients(self.engine, &self.adapter, &batch, &self.interrupt, &mut self.grads)?
             .ok_or(ModelError::Stopped)?;
         adamw::clip(&mut self.grads, config.max_grad_norm);
-        let rates = (learning_rate, config.weight_decay);
-        adamw::update(&mut self.adapter.pairs, &self.grads, &mut self.moments, step + 1, rates);
+        let update = adamw::Update { step: step + 1, learning_rate, weight_decay: config.weight_decay };
+        adamw::update(&mut self.adapter.pairs, &self.grads, &mut self.moments, update);
         Ok(Tried { seconds: began.elapsed().as_secs_f64(), effort })
     }
 

@@ -7,7 +7,7 @@ use crate::config::RunConfig;
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::ops::peak_memory;
-use crate::train::{Course, Trial, Tried, seconds};
+use crate::train::{Course, Examples, Trial, Tried, seconds};
 use crate::weights::Weights;
 
 /// Steps that are timed, the first of the run.
@@ -43,7 +43,7 @@ pub struct Measured {
 pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Result<Measured, Failure> {
     let config = setup::train_config(subject.config)?;
     let adapter = subject.adapter.to_stored(subject.weights);
-    let examples = (subject.train, subject.eval);
+    let examples = Examples { train: subject.train, eval: subject.eval };
     let mut trial = Trial::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
     let course = trial.course()?;
     context.report.begin("trial", Some(TIMED + 2));

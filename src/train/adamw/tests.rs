@@ -37,7 +37,9 @@ fn steps_are_pytorchs() {
         let norm = clip(&mut grads, golden["clip"].as_f64().unwrap());
         assert!((norm / step["norm"].as_f64().unwrap() - 1.0).abs() < 1e-6, "step {i}: {norm}");
         let rate = step["rate"].as_f64().unwrap();
-        update(&mut ours, &grads, &mut moments, i as u64 + 1, (rate, golden["decay"].as_f64().unwrap()));
+        let weight_decay = golden["decay"].as_f64().unwrap();
+        let scalars = Update { step: i as u64 + 1, learning_rate: rate, weight_decay };
+        update(&mut ours, &grads, &mut moments, scalars);
         near(&ours, &step["weights"], i);
     }
 }
@@ -88,7 +90,7 @@ fn what_is_taken_keeps_the_moments_finite() {
     let mut ours = pairs(&serde_json::json!([[1.0, 1.0], [1.0]]));
     let mut moments = Moments::zero(&ours);
     for step in 1..20_000 {
-        update(&mut ours, &grads, &mut moments, step, (1e-3, 0.0));
+        update(&mut ours, &grads, &mut moments, Update { step, learning_rate: 1e-3, weight_decay: 0.0 });
     }
     for pair in [&moments.first, &moments.second, &ours].into_iter().flat_map(BTreeMap::values) {
         assert!(pair.a.iter().chain(&pair.b).all(|v| v.is_finite()), "{pair:?}");

@@ -36,7 +36,7 @@ fn goal(id: u32, i: usize, dropout: Option<Dropout>) -> f32 {
 
 impl Engine for Toy {
     fn loss(&self, adapter: &Adapter<Stored>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
-        let mut sums = self.loss_and_grads(adapter, sequences, (1.0, None), &mut Grads::new())?;
+        let mut sums = self.loss_and_grads(adapter, sequences, 1.0, None, &mut Grads::new())?;
         self.evaluations.set(self.evaluations.get() + 1);
         let worse = self.worse_after.map_or(0, |after| self.evaluations.get().saturating_sub(after));
         sums.nll += (worse * 100) as f64;
@@ -47,7 +47,8 @@ impl Engine for Toy {
         &self,
         adapter: &Adapter<Stored>,
         sequences: &[Sequence<'_>],
-        (weight, dropout): (f32, Option<Dropout>),
+        weight: f32,
+        dropout: Option<Dropout>,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError> {
         self.calls.set(self.calls.get() + 1);
