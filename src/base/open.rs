@@ -18,7 +18,7 @@ impl Resolver {
     pub fn open(&self, name: &str) -> Result<Base, BaseError> {
         match self.find(name)? {
             Found::Folder(path) => folder(name, &path),
-            Found::File(path) => gguf(name, Source::GgufFile(path.clone()), (&path, None), None),
+            Found::File(path) => gguf(name, Source::GgufFile(path.clone()), &path, None, None),
             Found::Stored(model) => stored(*model),
             Found::Snapshot { id, path } => Ok(Base { hub_id: Some(id), ..folder(name, &path)? }),
         }
@@ -29,7 +29,7 @@ fn stored(model: StoredModel) -> Result<Base, BaseError> {
     // The store names its blobs by their digest, and the daemon checks them when they come in.
     let digest = model.gguf_digest;
     let source = Source::Ollama { name: model.name.clone(), gguf: model.gguf.clone() };
-    let base = gguf(&model.name, source, (&model.gguf, digest), Some(&model))?;
+    let base = gguf(&model.name, source, &model.gguf, digest, Some(&model))?;
     let license = if model.license.is_empty() { base.license } else { model.license };
     Ok(Base {
         go_template: model.template,
@@ -46,7 +46,8 @@ fn stored(model: StoredModel) -> Result<Base, BaseError> {
 fn gguf(
     name: &str,
     source: Source,
-    (path, digest): (&Path, Option<Digest>),
+    path: &Path,
+    digest: Option<Digest>,
     stored: Option<&StoredModel>,
 ) -> Result<Base, BaseError> {
     let file = Gguf::open(path)?;

@@ -43,14 +43,14 @@ impl Style {
         use serde_json::Value as J;
         match value {
             J::Array(items) => {
-                self.list('[', ']', depth, items.len(), out, |i, out| self.write(&items[i], depth + 1, out))
+                self.list(['[', ']'], depth, items.len(), out, |i, out| self.write(&items[i], depth + 1, out))
             }
             J::Object(map) => {
                 let mut entries: Vec<_> = map.iter().collect();
                 if self.sort {
                     entries.sort_by_key(|e| e.0);
                 }
-                self.list('{', '}', depth, entries.len(), out, |i, out| {
+                self.list(['{', '}'], depth, entries.len(), out, |i, out| {
                     self.string(entries[i].0, out);
                     out.push_str(&self.key);
                     self.write(entries[i].1, depth + 1, out);
@@ -61,15 +61,8 @@ impl Style {
         }
     }
 
-    fn list(
-        &self,
-        open: char,
-        close: char,
-        depth: usize,
-        n: usize,
-        out: &mut String,
-        each: impl Fn(usize, &mut String),
-    ) {
+    fn list(&self, brackets: [char; 2], depth: usize, n: usize, out: &mut String, each: impl Fn(usize, &mut String)) {
+        let [open, close] = brackets;
         out.push(open);
         for i in 0..n {
             if i > 0 {

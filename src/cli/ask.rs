@@ -106,16 +106,12 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
     Ok(())
 }
 
-pub fn register(
-    context: &mut Context<'_>,
-    (file, name, force): (&Path, &str, bool),
-    json: bool,
-) -> Result<(), Failure> {
+pub fn register(context: &mut Context<'_>, file: &Path, name: &str, force: bool, json: bool) -> Result<(), Failure> {
     let text = delivery::read(file)?;
     let client = context.client()?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    delivery::check_file(&client, &text, (folder, name), force)?;
-    let digest = delivery::register(context, &client, &text, (folder, name))?;
+    delivery::check_file(&client, &text, folder, name, force)?;
+    let digest = delivery::register(context, &client, &text, folder, name)?;
     say::registered(name, digest, json);
     Ok(())
 }
@@ -134,7 +130,7 @@ pub fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), 
     };
     let mut conversation = query::opening(args.system.as_deref());
     if let Some(prompt) = &args.prompt {
-        return ask_once(&answering, (&mut conversation, prompt), &wishes, json);
+        return ask_once(&answering, &mut conversation, prompt, &wishes, json);
     }
     let interactive = std::io::stdin().is_terminal();
     let mut lines = std::io::stdin().lock().lines();
@@ -144,7 +140,7 @@ pub fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), 
         }
         match lines.next() {
             Some(Ok(line)) if line.trim().is_empty() => {}
-            Some(Ok(line)) => ask_once(&answering, (&mut conversation, &line), &wishes, json)?,
+            Some(Ok(line)) => ask_once(&answering, &mut conversation, &line, &wishes, json)?,
             Some(Err(e)) => return Err(Failure::input(format!("standard input: {e}"))),
             None => return Ok(()),
         }
@@ -154,7 +150,8 @@ pub fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), 
 
 fn ask_once(
     answering: &query::Answering,
-    (conversation, prompt): (&mut Vec<query::Message>, &str),
+    conversation: &mut Vec<query::Message>,
+    prompt: &str,
     wishes: &query::Wishes,
     json: bool,
 ) -> Result<(), Failure> {

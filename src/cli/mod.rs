@@ -122,13 +122,13 @@ fn end(failure: &Failure, json: bool) -> ExitCode {
 fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
     let json = cli.common.json;
     match &cli.command {
-        Command::Init { dir } => say::init(crate::commands::init::run(dir)?, json),
+        Command::Init { dir } => say::init(&crate::commands::init::run(dir)?, json),
         Command::Data(data) => ask::data(context, data, json)?,
         Command::Train(train) => ask::train(context, train, json)?,
         Command::Merge(merge) => ask::merge(context, merge, json)?,
         Command::Export(export) => ask::export(context, export, json)?,
         Command::Modelfile(args) => ask::modelfile(context, args, json)?,
-        Command::Register { modelfile, name, force } => ask::register(context, (modelfile, name, *force), json)?,
+        Command::Register { modelfile, name, force } => ask::register(context, modelfile, name, *force, json)?,
         Command::Query(query) => ask::query(context, query, json)?,
         Command::Bases(bases) => ask::bases(context, bases, json)?,
         Command::Clean { dir, remove } => say::cleaned(&crate::commands::clean::run(context, dir, *remove)?, json),
@@ -141,7 +141,8 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
                 context,
                 run.as_deref(),
                 name.as_deref(),
-                (usize::from(*probes), *num_thread),
+                usize::from(*probes),
+                *num_thread,
             )?;
             return Ok(say::proof(&proof, json));
         }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::terminal::{self, Text};
 use crate::commands::bases::{Listed, Shown};
-use crate::commands::data::{Checked, Previewed};
+use crate::commands::data::{Checked, Previewed, SplitFiles};
 use crate::commands::doctor::Finding;
+use crate::commands::init::InitFiles;
 use crate::commands::plan::Goal;
 use crate::commands::{Change, Decision, Exported, Kind, Proof, Summary, Swapped};
 
@@ -24,7 +25,8 @@ fn result<T: Into<Text> + Default + PartialEq>(json: bool, object: &impl serde::
     }
 }
 
-pub fn init((written, kept): (Vec<PathBuf>, Vec<PathBuf>), json: bool) {
+pub fn init(files: &InitFiles, json: bool) {
+    let InitFiles { written, kept } = files;
     let object = serde_json::json!({"written": written, "kept": kept});
     result(json, &object, || {
         let line = |word: &str, p: &PathBuf| format!("{word} {}", p.display());
@@ -74,10 +76,11 @@ pub fn preview(examples: &[Previewed], json: bool, colour: bool) {
     });
 }
 
-pub fn split((train, held, paths): &(usize, usize, [PathBuf; 2]), json: bool) {
+pub fn split(split: &SplitFiles, json: bool) {
+    let SplitFiles { train, held_out, paths } = split;
     let files = paths.each_ref().map(|path| path.display().to_string());
-    let object = serde_json::json!({"train": train, "held_out": held, "files": files});
-    result(json, &object, || format!("{train} in {}\n{held} in {}", paths[0].display(), paths[1].display()));
+    let object = serde_json::json!({"train": train, "held_out": held_out, "files": files});
+    result(json, &object, || format!("{train} in {}\n{held_out} in {}", paths[0].display(), paths[1].display()));
 }
 
 pub fn trained(folder: &Path, summary: &Summary, json: bool) {

@@ -122,9 +122,27 @@ pub fn preview(
     Ok(out)
 }
 
+/// The records of a training: those that are trained on, and those that are held out for evaluation.
+#[derive(Clone, Copy, Debug)]
+pub struct Split<'a> {
+    pub train: &'a [Record],
+    pub held_out: &'a [Record],
+}
+
+/// The two parts of a dataset, as they were written.
+#[derive(Debug)]
+pub struct SplitFiles {
+    /// Number of training records.
+    pub train: usize,
+    /// Number of held-out records.
+    pub held_out: usize,
+    /// `train.jsonl` and `held_out.jsonl`.
+    pub paths: [PathBuf; 2],
+}
+
 /// Writes `train.jsonl` and `held_out.jsonl`; the lines of JSONL are the file's own, records of other formats are
 /// written as one JSON object a line.
-pub fn split(source: &Source, share: f64, seed: u64, output: &Path) -> Result<(usize, usize, [PathBuf; 2]), Failure> {
+pub fn split(source: &Source, share: f64, seed: u64, output: &Path) -> Result<SplitFiles, Failure> {
     if !(0.0..1.0).contains(&share) || share == 0.0 {
         return Err(Failure::input(format!("--share {share}: give a number between 0 and 1")));
     }
@@ -146,7 +164,7 @@ pub fn split(source: &Source, share: f64, seed: u64, output: &Path) -> Result<(u
     for (path, body) in paths.iter().zip(&bodies) {
         write_whole(path, body.as_bytes())?;
     }
-    Ok((train.len(), held.len(), paths))
+    Ok(SplitFiles { train: train.len(), held_out: held.len(), paths })
 }
 
 /// Nothing is written over, least of all the dataset itself; the very same part may be written again.
@@ -264,8 +282,8 @@ mod tests {
         assert!(!at("held_out.jsonl").exists(), "both or none");
         // Elsewhere it goes, and goes again as long as it says the same.
         for _ in 0..2 {
-            let (train, held, _) = split(&source(&at("all.jsonl")), 0.2, 1, &at("parts")).unwrap();
-            assert_eq!(train + held, 20);
+            let parts = split(&source(&at("all.jsonl")), 0.2, 1, &at("parts")).unwrap();
+            assert_eq!(parts.train + parts.held_out, 20);
         }
         assert_eq!(split(&source(&at("all.jsonl")), 0.5, 1, &at("parts")).unwrap_err().kind, Kind::Input);
     }

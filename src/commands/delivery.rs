@@ -94,7 +94,7 @@ pub fn modelfile(base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
 }
 
 /// Writes the Modelfile where the run keeps it, and where people look for it (`<folder>/<name>.Modelfile`).
-pub fn keep_modelfile(text: &str, (folder, run): (&Path, &Path), name: &str) -> Result<PathBuf, Failure> {
+pub fn keep_modelfile(text: &str, folder: &Path, run: &Path, name: &str) -> Result<PathBuf, Failure> {
     let file: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     let copy = folder.join(format!("{file}.Modelfile"));
     write_whole(&copy, text.as_bytes())?;
@@ -149,7 +149,7 @@ pub fn check_name(client: &Client, name: &str, force: bool) -> Result<(), Failur
 }
 
 /// As [`check_name`]; the model that has the name may also be what the Modelfile says: then nothing is lost.
-pub fn check_file(client: &Client, text: &str, (folder, name): (&Path, &str), force: bool) -> Result<(), Failure> {
+pub fn check_file(client: &Client, text: &str, folder: &Path, name: &str, force: bool) -> Result<(), Failure> {
     let file = Modelfile::parse(text)?;
     let from = file.from().map(|said| folder.join(said)).filter(|path| path.is_file());
     if let (Some(show), Some(path), None) = (client.show(name)?, from, file.adapter())
@@ -176,7 +176,8 @@ pub fn register(
     context: &mut Context<'_>,
     client: &Client,
     text: &str,
-    (folder, name): (&Path, &str),
+    folder: &Path,
+    name: &str,
 ) -> Result<Option<Digest>, Failure> {
     let file = Modelfile::parse(text)?;
     let capabilities = client.capabilities()?;

@@ -115,8 +115,9 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
         let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);
         measured.push(eval::measure(suite, demand.metric, answers, embedder, &outside)?);
     }
-    let digests = (asked.base_digest, asked.tuned_digest);
-    write(context, trial, (&suites, &measured), (digests, answerer.describe()))
+    let provenance =
+        Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
+    write(context, trial, &suites, &measured, provenance)
 }
 
 /// The files of the verdict, tried before anything is asked.
@@ -158,13 +159,22 @@ fn show(report: &mut dyn super::Report, event: &Event<'_>) {
     }
 }
 
+/// Which models answered, and where they were computed.
+struct Provenance {
+    v1_digest: String,
+    v2_digest: String,
+    device: String,
+}
+
 /// Verdicts, decision, files.
 fn write(
     context: &mut Context<'_>,
     trial: &Trial<'_>,
-    (suites, measured): (&[(Suite, Demand)], &[Measured]),
-    ((v1_digest, v2_digest), device): ((String, String), String),
+    suites: &[(Suite, Demand)],
+    measured: &[Measured],
+    provenance: Provenance,
 ) -> Result<Outcome, Failure> {
+    let Provenance { v1_digest, v2_digest, device } = provenance;
     let judged: Vec<_> = suites.iter().zip(measured).map(|((_, d), m)| eval::judge(m, *d, trial.seed)).collect();
     let overlaps: Vec<_> = suites.iter().map(|(s, _)| eval::overlaps(s, trial.trained)).collect();
     let judgements: Vec<Judgement<'_>> = measured
@@ -296,7 +306,7 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
     for model in [&v1, &wishes.model] {
         client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.clone()))?;
     }
-    let base = base_of_both(context, &client, (&v1, &wishes.model))?;
+    let base = base_of_both(context, &client, &v1, &wishes.model)?;
     let trained = trained::records(context, &wishes.model, &role, base.as_ref());
     let trial = Trial {
         general: wishes.suites.is_empty(),
@@ -316,7 +326,7 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
 }
 
 /// v1, where v2 is a tune of that very file: then both have its template, and are asked as `run` asks them.
-fn base_of_both(context: &mut Context<'_>, client: &Client, (v1, v2): (&str, &str)) -> Result<Option<Base>, Failure> {
+fn base_of_both(context: &mut Context<'_>, client: &Client, v1: &str, v2: &str) -> Result<Option<Base>, Failure> {
     let lineage = client.show(v2)?.and_then(|show| super::delivery::lineage_of(&show, "base"));
     let Some(digest) = lineage.and_then(|text| text.parse::<Digest>().ok()) else { return Ok(None) };
     match client.show(v1)? {

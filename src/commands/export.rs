@@ -53,7 +53,7 @@ pub fn from_folder(
     }
     let adapter = super::adapter::load(context, adapter, &base)?;
     let lineage = delivery::lineage(&base);
-    write(context, &base, &adapter, output, (what, &lineage))
+    write(context, &base, &adapter, &ExportTarget { what, output, lineage: &lineage })
 }
 
 /// Refuses to replace anything but a GGUF or an empty file: `--output configs/models.yaml` is a slip of the fingers, and a
@@ -67,29 +67,36 @@ fn refuse_other_file(output: &Path) -> Result<(), Failure> {
         .hint("name another --output, or remove it first"))
 }
 
-/// Writes `what` to `output`; `lineage` becomes `tunesmith.*` keys of a GGUF.
+/// What is written, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportTarget<'a> {
+    pub what: What,
+    pub output: &'a Path,
+    /// Become `tunesmith.*` keys of a GGUF.
+    pub lineage: &'a [(String, String)],
+}
+
 pub fn write(
     context: &mut Context<'_>,
     base: &Base,
     adapter: &Adapter<Hf>,
-    output: &Path,
-    (what, lineage): (What, &[(String, String)]),
+    target: &ExportTarget<'_>,
 ) -> Result<Exported, Failure> {
     let request = Request {
         weights: &base.weights,
         tokenizer: &base.tokenizer,
         chat_template: Some(base.template.source()),
         adapter,
-        lineage,
+        lineage: target.lineage,
         seed: context.seed.unwrap_or(42),
-        output,
+        output: target.output,
         interrupt: context.interrupt.clone(),
     };
     let total = base.weights.tensor_names().len() as u64;
     context.report.begin("export", Some(total));
     let report = &mut *context.report;
     let mut progress = |done: usize, _: usize| report.advance(done as u64, "");
-    let exported = match what {
+    let exported = match target.what {
         What::MergedGguf(word, floor) => {
             let (quant, floor) = quant(word, floor);
             export::merged_gguf(&request, quant, floor, &mut progress)?

@@ -21,8 +21,15 @@ const EXAMPLE: &str = concat!(
     "\n",
 );
 
-/// (written, left alone)
-pub fn run(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
+/// The files of a new project.
+#[derive(Debug)]
+pub struct InitFiles {
+    pub written: Vec<PathBuf>,
+    /// They existed already and were left as they are.
+    pub kept: Vec<PathBuf>,
+}
+
+pub fn run(dir: &Path) -> Result<InitFiles, Failure> {
     let (mut written, mut kept) = (Vec::new(), Vec::new());
     for (name, text) in FILES {
         let path = dir.join(name);
@@ -33,7 +40,7 @@ pub fn run(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
             written.push(path);
         }
     }
-    Ok((written, kept))
+    Ok(InitFiles { written, kept })
 }
 
 #[cfg(test)]
@@ -41,11 +48,11 @@ mod tests {
     #[test]
     fn a_second_init_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let (written, kept) = super::run(dir.path()).unwrap();
+        let super::InitFiles { written, kept } = super::run(dir.path()).unwrap();
         assert!(kept.is_empty() && written.len() == super::FILES.len());
         std::fs::write(&written[0], "mine").unwrap();
-        let (again, kept) = super::run(dir.path()).unwrap();
-        assert!(again.is_empty() && kept.len() == written.len());
+        let again = super::run(dir.path()).unwrap();
+        assert!(again.written.is_empty() && again.kept.len() == written.len());
         assert_eq!(std::fs::read_to_string(&written[0]).unwrap(), "mine");
     }
 

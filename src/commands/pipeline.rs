@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::evaluate::{self, Trial};
 use super::training::TrainingSet;
-use super::{Context, Failure, Kind, delivery, export, promotion, setup, training};
+use super::{Context, Failure, Kind, data, delivery, export, promotion, setup, training};
 use crate::base::{Base, Source};
 use crate::config::{Delivery, General, Role, RunConfig};
 use crate::dataset::Record;
@@ -124,7 +124,7 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     if options.until == Step::Export {
         return Ok(ended);
     }
-    let fresh = way.register_and_prove(context, (&adapter, &exported, digest))?;
+    let fresh = way.register_and_prove(context, &adapter, &exported, digest)?;
     ended.registered = options.until >= Step::Prove;
     if options.until <= Step::Prove {
         return Ok(ended);
@@ -159,8 +159,9 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     } else if named_already {
         ended.promoted = Some(role.name);
     } else if options.until == Step::Promote {
+        let candidate = promotion::Candidate { role: &role, model: &config.output_model_name };
         let evidence = promotion::Evidence { run: Some(way.run.id()), gguf: Some(digest), read: way.roles_file };
-        promotion::promote(context, &way.client, (&role, &config.output_model_name), (&outcome, &evidence))?;
+        promotion::promote(context, &way.client, &candidate, &outcome, &evidence)?;
         ended.promoted = Some(role.name);
     }
     Ok(ended)
@@ -178,16 +179,18 @@ impl Way<'_> {
         self.base.weights.check_length()?;
         let (model, given) = setup::model(context, self.config, &self.base)?;
         let set: TrainingSet =
-            training::prepare(context, self.config, (&self.base, &model), (&self.records, &self.held_out))?;
+            training::prepare(context, self.config, &self.base, &model, self.split())?;
         let model = setup::beside(model, [&set.train, &set.eval]);
         let fingerprint = serde_json::json!({
             "dataset": self.config.dataset_path, "digest": self.dataset.to_string(), "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens, "cuts": set.cuts,
         });
         write_whole(self.run.path("data/fingerprint.json"), fingerprint.to_string().as_bytes())?;
         let root = self.run.root().to_path_buf();
-        setup::say_how(context, self.config, (&self.base, &model, given.as_ref()), &set.train)?;
+        setup::say_how(context, self.config, &self.base, &model, &set.train)?;
+        setup::say_kept(context, self.config, &self.base, given.as_ref())?;
+        let training = training::Training { config: self.config, base: &self.base, model: &model, set: &set };
         let (adapter, summary) =
-            training::train(context, self.config, (&self.base, &model, &set), given, (&root, true))?;
+            training::train(context, &training, given, &root, true)?;
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("train.json"), &text)?;
         self.run.record("train", self.inputs.clone(), &training::OUTPUTS, started.elapsed())?;
@@ -233,7 +236,8 @@ impl Way<'_> {
         ]
         .map(|(k, v)| (k.to_owned(), v));
         lineage.extend(own);
-        let exported = export::write(context, &self.base, adapter, &path, (what, &lineage))?;
+        let target = export::ExportTarget { what, output: &path, lineage: &lineage };
+        let exported = export::write(context, &self.base, adapter, &target)?;
         let survival = serde_json::to_vec_pretty(&exported.survival).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("gguf/survival.json"), &survival)?;
         self.run.record("export", inputs, &[&name], started.elapsed())?;
@@ -277,6 +281,10 @@ impl Way<'_> {
             seed: self.config.seed,
             adapter: Some(self.run.path("final").display().to_string()),
         }
+    }
+
+    fn split(&self) -> data::Split<'_> {
+        data::Split { train: &self.records, held_out: &self.held_out }
     }
 
     fn same_as_v1(&self, role: &Role) -> bool {

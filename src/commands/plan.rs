@@ -102,7 +102,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     let encoded = data::encode(&records, &base, limit)?;
     cuts::warn(context, "training", &encoded, limit);
     let eval = data::encode_held_out(&held_out, &base, limit)?.examples;
-    let replay = replay::expected(context, config, (&base, &model), records.len())?;
+    let replay = replay::expected(context, config, &base, &model, records.len())?;
     let (replayed, tokens) = (replay.examples.len(), data::Tokens::of(&encoded.examples));
     let train: Vec<Example> = encoded.examples.into_iter().chain(replay.examples).collect();
     if train.is_empty() {
@@ -110,7 +110,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     }
     setup::say_compute(context, config, &base)?;
     setup::say_unshared(context, config, &train);
-    setup::say_kept(context, config, (&base, given.as_ref()))?;
+    setup::say_kept(context, config, &base, given.as_ref())?;
     let adapter = setup::adapter(config, &base, given)?;
     let model = setup::beside(model, [&train, &eval]);
     let available_bytes =

@@ -7,7 +7,7 @@ use super::{Context, Failure, Kind, delivery, evaluate};
 use crate::config::{Role, same_model};
 use crate::eval::Decision;
 use crate::ollama::Client;
-use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped, Terms};
+use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped, TaggedModel, Terms};
 use crate::store::{Digest, LockWait};
 
 /// What a promotion is remembered with, beside the verdict.
@@ -19,13 +19,22 @@ pub struct Evidence<'a> {
     pub read: Option<Digest>,
 }
 
+/// A model that a role is to be served by.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    pub role: &'a Role,
+    pub model: &'a str,
+}
+
 /// Intent, rename, done; `outcome` is what the gate said.
 pub fn promote(
     context: &mut Context<'_>,
     client: &Client,
-    (role, to): (&Role, &str),
-    (outcome, evidence): (&Outcome, &Evidence<'_>),
+    candidate: &Candidate<'_>,
+    outcome: &Outcome,
+    evidence: &Evidence<'_>,
 ) -> Result<Swapped, Failure> {
+    let Candidate { role, model: to } = *candidate;
     let remembered = json!({
         "run": evidence.run, "gguf_sha256": evidence.gguf.map(|d| d.to_string()), "decision": outcome.decision,
         "suites": outcome.suites, "suite_digests": outcome.suite_digests, "terms": outcome.terms, "report": outcome.report,
@@ -72,7 +81,7 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
         return Err(Failure::input(format!("the role {role} uses {} already", found.model_name)));
     }
     let now = client.tag(&found.model_name)?.map(|t| t.digest).unwrap_or_default();
-    let passed = promote::passed_gate(&context.models_yaml, role, (to, &tag.digest), &now)?;
+    let passed = promote::passed_gate(&context.models_yaml, role, &TaggedModel { name: to, digest: &tag.digest }, &now)?;
     if !force && passed.is_none() {
         let why = format!("{to}, as it is now, has passed no gate of the role {role} against {}", found.model_name);
         let how = match found.eval.is_empty() {
@@ -322,9 +331,9 @@ mod tests {
         record_gate(&mut context, "router", "x:v2", &outcome);
         outcome.v2_digest = "d2".into();
         record_gate(&mut context, "", "x:v2", &outcome);
-        assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
+        assert_eq!(promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap(), None);
         record_gate(&mut context, "router", "x:v2", &outcome);
-        assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap().map(|p| p.seq), Some(1));
-        assert_eq!(promote::passed_gate(&path, "router", ("x:v2", "d3"), "d1").unwrap(), None);
+        assert_eq!(promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap().map(|p| p.seq), Some(1));
+        assert_eq!(promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d3" }, "d1").unwrap(), None);
     }
 }

@@ -35,7 +35,8 @@ fn num_ctx(file: &Modelfile) -> Result<usize, Failure> {
 pub fn prove(
     context: &mut Context<'_>,
     client: &Client,
-    (base, adapter): (&Base, &Adapter<Hf>),
+    base: &Base,
+    adapter: &Adapter<Hf>,
     wishes: &Wishes<'_>,
 ) -> Result<Proof, Failure> {
     let request = Request {
@@ -74,7 +75,8 @@ pub fn again(
     context: &mut Context<'_>,
     run: Option<&Path>,
     name: Option<&str>,
-    wishes: (usize, Option<u64>),
+    probes: usize,
+    num_thread: Option<u64>,
 ) -> Result<Proof, Failure> {
     let found;
     let run = match (run, name) {
@@ -84,7 +86,7 @@ pub fn again(
             &found
         }
     };
-    of_run(context, run, name, wishes)
+    of_run(context, run, name, probes, num_thread)
 }
 
 /// The folder of the run that made a model, by what the model's own file says.
@@ -106,7 +108,8 @@ fn of_run(
     context: &mut Context<'_>,
     run: &Path,
     name: Option<&str>,
-    (probes, num_thread): (usize, Option<u64>),
+    probes: usize,
+    num_thread: Option<u64>,
 ) -> Result<Proof, Failure> {
     use crate::config::{Raw, RunConfig};
     let config = RunConfig::of_run(run, Raw { seed: context.seed, ..Raw::default() })?;
@@ -131,5 +134,5 @@ fn of_run(
         threads: config.threads.unwrap_or(0),
         seed: config.seed,
     };
-    prove(context, &client, (&base, &adapter), &wishes)
+    prove(context, &client, &base, &adapter, &wishes)
 }

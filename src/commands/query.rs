@@ -12,14 +12,21 @@ use crate::ollama::{Ask, Client, Options, Prompt};
 
 /// Who answers.
 pub enum Answering {
-    Native { base: Box<Base>, model: Box<Model>, adapter: Option<Adapter<Stored>> },
-    Daemon { client: Client, model: String },
+    Native(Box<NativeModel>),
+    Daemon { client: Box<Client>, model: String },
+}
+
+/// A base and its adapter, computed by this program.
+pub struct NativeModel {
+    base: Base,
+    model: Model,
+    adapter: Option<Adapter<Stored>>,
 }
 
 impl std::fmt::Debug for Answering {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Native { .. } => "Native",
+            Self::Native(_) => "Native",
             Self::Daemon { .. } => "Daemon",
         })
     }
@@ -51,7 +58,7 @@ pub fn open(
 ) -> Result<Answering, Failure> {
     let path = Path::new(model);
     if !path.is_dir() {
-        return Ok(Answering::Daemon { client: context.client()?, model: model.to_owned() });
+        return Ok(Answering::Daemon { client: Box::new(context.client()?), model: model.to_owned() });
     }
     let folder = adapter_folder(path)?;
     let named = match base_said {
@@ -68,7 +75,7 @@ pub fn open(
     };
     let adapter = super::adapter::load(context, &folder, &base)?.to_stored(&base.weights);
     let model = Model::new(&base.weights, threads)?;
-    Ok(Answering::Native { base: Box::new(base), model: Box::new(model), adapter: Some(adapter) })
+    Ok(Answering::Native(Box::new(NativeModel { base, model, adapter: Some(adapter) })))
 }
 
 fn adapter_folder(path: &Path) -> Result<PathBuf, Failure> {
@@ -89,9 +96,7 @@ pub fn answer(
     on_text: &mut dyn FnMut(&str),
 ) -> Result<String, Failure> {
     let text = match answering {
-        Answering::Native { base, model, adapter } => {
-            native((base, model, adapter.as_ref()), conversation, wishes, on_text)?
-        }
+        Answering::Native(native) => native.answer(conversation, wishes, on_text)?,
         Answering::Daemon { client, model } => {
             let options = Options {
                 temperature: wishes.temperature,
@@ -116,37 +121,40 @@ pub fn answer(
     Ok(text)
 }
 
-fn native(
-    (base, model, adapter): (&Base, &Model, Option<&Adapter<Stored>>),
-    conversation: &[Message],
-    wishes: &Wishes,
-    on_text: &mut dyn FnMut(&str),
-) -> Result<String, Failure> {
-    // The base's SYSTEM stands before it in the daemon too.
-    let shown = base.template.as_served(conversation, base.system.as_deref());
-    let text = base.template.render(&shown, true)?.text;
-    let tokenizer = &base.tokenizer;
-    let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());
-    let ids: Vec<u32> = bos.into_iter().chain(tokenizer.encode(&text)?.into_iter().map(|t| t.id)).collect();
-    let room = base.weights.config().context.saturating_sub(ids.len());
-    let sampling = Sampling {
-        temperature: wishes.temperature,
-        top_p: wishes.top_p,
-        max_tokens: wishes.max_tokens.min(room),
-        seed: wishes.seed,
-    };
-    let (mut so_far, mut shown) = (Vec::new(), 0);
-    let new = model.generate(adapter, &ids, &sampling, &|id| tokenizer.is_end(id), &mut |id| {
-        so_far.push(id);
-        // A character may span tokens: show only what can no longer change.
-        if let Ok(text) = tokenizer.decode(&so_far)
-            && !text.ends_with('\u{FFFD}')
-            && let Some(piece) = text.get(shown..)
-        {
-            on_text(piece);
-            shown = text.len();
-        }
-        true
-    })?;
-    Ok(tokenizer.decode(&new)?)
+impl NativeModel {
+    fn answer(
+        &self,
+        conversation: &[Message],
+        wishes: &Wishes,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<String, Failure> {
+        let Self { base, model, adapter } = self;
+        // The base's SYSTEM stands before it in the daemon too.
+        let shown = base.template.as_served(conversation, base.system.as_deref());
+        let text = base.template.render(&shown, true)?.text;
+        let tokenizer = &base.tokenizer;
+        let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());
+        let ids: Vec<u32> = bos.into_iter().chain(tokenizer.encode(&text)?.into_iter().map(|t| t.id)).collect();
+        let room = base.weights.config().context.saturating_sub(ids.len());
+        let sampling = Sampling {
+            temperature: wishes.temperature,
+            top_p: wishes.top_p,
+            max_tokens: wishes.max_tokens.min(room),
+            seed: wishes.seed,
+        };
+        let (mut so_far, mut shown) = (Vec::new(), 0);
+        let new = model.generate(adapter.as_ref(), &ids, &sampling, &|id| tokenizer.is_end(id), &mut |id| {
+            so_far.push(id);
+            // A character may span tokens: show only what can no longer change.
+            if let Ok(text) = tokenizer.decode(&so_far)
+                && !text.ends_with('\u{FFFD}')
+                && let Some(piece) = text.get(shown..)
+            {
+                on_text(piece);
+                shown = text.len();
+            }
+            true
+        })?;
+        Ok(tokenizer.decode(&new)?)
+    }
 }

@@ -46,7 +46,7 @@ pub fn examples(
             break;
         }
         let next: Vec<&String> = prompts[asked..asked + more].iter().filter(|p| !known.contains_key(*p)).collect();
-        let answered = answer(context, base, model, &next, (there, &mut known));
+        let answered = answer(context, Teacher { base, model }, &next, there, &mut known);
         write_cache(context, base, &known)?;
         answered?;
         asked += more;
@@ -85,7 +85,8 @@ pub struct Expected {
 pub fn expected(
     context: &mut Context<'_>,
     config: &RunConfig,
-    (base, model): (&Base, &Model),
+    base: &Base,
+    model: &Model,
     own: usize,
 ) -> Result<Expected, Failure> {
     /// As many as are answered together, and as many that follow.
@@ -97,7 +98,7 @@ pub fn expected(
     let began = Instant::now();
     if !asked.is_empty() {
         context.report.begin("replay", Some(asked.len() as u64));
-        let answered = answer(context, base, model, asked, (0, &mut known));
+        let answered = answer(context, Teacher { base, model }, asked, 0, &mut known);
         write_cache(context, base, &known)?;
         answered?;
         context.report.end(&format!("{} of {} answers, to see how long they take", asked.len(), missing.len()));
@@ -162,18 +163,26 @@ fn ended(known: &BTreeMap<String, String>, prompt: &str) -> bool {
     known.get(prompt).is_some_and(|answer| !answer.trim().is_empty())
 }
 
+/// The base that answers the prompts, and its decoder.
+#[derive(Clone, Copy)]
+struct Teacher<'a> {
+    base: &'a Base,
+    model: &'a Model,
+}
+
 /// Adds the answers to what is known, greedy; an empty text where the base does not come to an end within the limit.
 fn answer(
     context: &mut Context<'_>,
-    base: &Base,
-    model: &Model,
+    teacher: Teacher<'_>,
     prompts: &[&String],
-    (there, known): (usize, &mut BTreeMap<String, String>),
+    answered: usize,
+    known: &mut BTreeMap<String, String>,
 ) -> Result<(), Failure> {
+    let Teacher { base, model } = teacher;
     let ids = prompts.iter().map(|prompt| encoded(base, prompt)).collect::<Result<Vec<_>, _>>()?;
     let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
     let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: MAX_ANSWER, seed: 0 };
-    let (mut done, mut fault) = (there, Ok(()));
+    let (mut done, mut fault) = (answered, Ok(()));
     model.generate_batch(None, &ids, &sampling, &|id| base.tokenizer.is_end(id), &mut |i, came| {
         if context.interrupt.raised() {
             fault = Err(Failure::interrupted());

@@ -61,7 +61,7 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
         user_template: None,
     };
     let text = delivery::modelfile(base, &wishes)?;
-    delivery::register(context, client, &text, (Path::new(""), name))?;
+    delivery::register(context, client, &text, Path::new(""), name)?;
     Ok(name.to_owned())
 }
 

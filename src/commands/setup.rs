@@ -134,7 +134,8 @@ pub fn place(config: &RunConfig) -> Place {
 pub fn say_how(
     context: &mut Context<'_>,
     config: &RunConfig,
-    (base, model, given): (&Base, &Model, Option<&Adapter<Hf>>),
+    base: &Base,
+    model: &Model,
     examples: &[Example],
 ) -> Result<(), Failure> {
     let (largest, most) = train::largest(model, &train_config(config)?, examples)?;
@@ -142,7 +143,7 @@ pub fn say_how(
     context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(&largest)?));
     say_compute(context, config, base)?;
     say_unshared(context, config, examples);
-    say_kept(context, config, (base, given))
+    Ok(())
 }
 
 /// Says what dropout costs beside its own work, where examples begin alike, by more than the tokens of any turn.
@@ -208,7 +209,8 @@ pub fn model(
 pub fn say_kept(
     context: &mut Context<'_>,
     config: &RunConfig,
-    (base, given): (&Base, Option<&Adapter<Hf>>),
+    base: &Base,
+    given: Option<&Adapter<Hf>>,
 ) -> Result<(), Failure> {
     let Some(own) = given else { return Ok(()) };
     let said = lora_config(config)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::data::{self, Tokens, encode, encode_held_out};
+use super::data::{self, Split, Tokens, encode, encode_held_out};
 use super::earlier::{self, Start};
 use super::pace::Pace;
 use super::{Context, Failure, curves, cuts, replay, setup};
@@ -39,9 +39,11 @@ pub struct TrainingSet {
 pub fn prepare(
     context: &mut Context<'_>,
     config: &RunConfig,
-    (base, model): (&Base, &Model),
-    (records, held_out): (&[Record], &[Record]),
+    base: &Base,
+    model: &Model,
+    split: Split<'_>,
 ) -> Result<TrainingSet, Failure> {
+    let Split { train: records, held_out } = split;
     let limit = data::limit(config, base);
     warn_of_records(context, records);
     let encoded = encode(records, base, limit)?;
@@ -85,14 +87,24 @@ fn tokenizer_config(base: &Base) -> String {
     format!("{config:#}\n")
 }
 
+/// What the loop is run on.
+#[derive(Clone, Copy, Debug)]
+pub struct Training<'a> {
+    pub config: &'a RunConfig,
+    pub base: &'a Base,
+    pub model: &'a Model,
+    pub set: &'a TrainingSet,
+}
+
 /// Runs the loop into `output`, continuing from its newest checkpoint when `resume`.
 pub fn train(
     context: &mut Context<'_>,
-    config: &RunConfig,
-    (base, model, set): (&Base, &Model, &TrainingSet),
+    training: &Training<'_>,
     from_adapter: Option<Adapter<Hf>>,
-    (output, resume): (&Path, bool),
+    output: &Path,
+    resume: bool,
 ) -> Result<(Adapter<Hf>, Summary), Failure> {
+    let Training { config, base, model, set } = *training;
     let train_config = setup::train_config(config)?;
     let tokenizer_files = [
         ("tokenizer.json".to_owned(), base.tokenizer.to_json()?),
@@ -178,14 +190,11 @@ fn of_best(output: &Path, summary: &Summary) -> Option<String> {
 }
 
 /// What decides the training, beside the base; the same inputs find the same run again.
-pub fn inputs(
-    config: &RunConfig,
-    (records, held_out): (&[Record], &[Record]),
-) -> Result<BTreeMap<String, String>, Failure> {
+pub fn inputs(config: &RunConfig, split: Split<'_>) -> Result<BTreeMap<String, String>, Failure> {
     let mut inputs: BTreeMap<_, _> = [
         ("config", config.training_digest().to_string()),
-        ("trained", of_records(records)),
-        ("held_out", of_records(held_out)),
+        ("trained", of_records(split.train)),
+        ("held_out", of_records(split.held_out)),
     ]
     .map(|(k, v)| (k.to_owned(), v))
     .into();
@@ -273,7 +282,8 @@ pub fn alone(
     setup::check_evaluation(config, &held_out)?;
     earlier::check_adapter(config, output, start)?;
     files_read(config, &base)?.refuse_overwrite_in(output, is_written)?;
-    let mut inputs = inputs(config, (&records, &held_out))?;
+    let split = Split { train: &records, held_out: &held_out };
+    let mut inputs = inputs(config, split)?;
     inputs.insert("dataset".to_owned(), dataset.digest.to_string());
     let id = output.file_name().unwrap_or_default().to_string_lossy();
     let mut folder = RunDir::open(output, &id)?;
@@ -281,10 +291,12 @@ pub fn alone(
     let started = Instant::now();
     // After the records, which are held too.
     let (model, given) = setup::model(context, config, &base)?;
-    let set = prepare(context, config, (&base, &model), (&records, &held_out))?;
+    let set = prepare(context, config, &base, &model, split)?;
     let model = setup::beside(model, [&set.train, &set.eval]);
-    setup::say_how(context, config, (&base, &model, given.as_ref()), &set.train)?;
-    let (_, summary) = train(context, config, (&base, &model, &set), given, (output, start == Start::Resume))?;
+    setup::say_how(context, config, &base, &model, &set.train)?;
+    setup::say_kept(context, config, &base, given.as_ref())?;
+    let training = Training { config, base: &base, model: &model, set: &set };
+    let (_, summary) = train(context, &training, given, output, start == Start::Resume)?;
     add_base(&mut inputs, &base.identity());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
     Ok((output.join("final"), summary))

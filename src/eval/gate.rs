@@ -98,33 +98,35 @@ pub fn gate(input: &GateInput<'_>) -> Gate {
     let mut gate = Gate { decision, suites: Vec::new(), reasons: Vec::new(), notes: Vec::new(), complete };
     for suite in input.suites {
         gate.suites.push(sentence(suite.judged));
-        gate.worse(demanded(suite.judged));
+        if let Some((decision, why)) = demanded(suite.judged) {
+            gate.worse(decision, Some(why));
+        }
         for rule in [must_pass(suite), overlap(suite), latency(suite, input.rules.latency_ratio)] {
-            gate.worse(rule.map(|why| (Decision::Fail, why)));
+            gate.worse(Decision::Fail, rule);
         }
         gate.incomplete(must_pass_unanswered(suite));
         gate.failed(suite);
     }
     for harm in harms(input.suites, input.rules.degenerate_margin) {
         match harm.refuses {
-            true => gate.worse(Some((Decision::Fail, harm.sentence))),
+            true => gate.worse(Decision::Fail, Some(harm.sentence)),
             false => gate.notes.push(harm.sentence),
         }
     }
-    gate.worse(no_effect(input.suites).map(|why| (Decision::Fail, why)));
+    gate.worse(Decision::Fail, no_effect(input.suites));
     if input.limited.is_some() {
         gate.incomplete(input.limited.clone());
         gate.decision = Decision::Inconclusive;
     }
     if input.suites.is_empty() {
-        gate.worse(Some((Decision::Inconclusive, "no suite was asked, so nothing is proved".into())));
+        gate.worse(Decision::Inconclusive, Some("no suite was asked, so nothing is proved".into()));
     }
     gate
 }
 
 impl Gate {
-    fn worse(&mut self, rule: Option<(Decision, String)>) {
-        if let Some((decision, why)) = rule {
+    fn worse(&mut self, decision: Decision, why: Option<String>) {
+        if let Some(why) = why {
             self.decision = self.decision.max(decision);
             self.reasons.push(why);
         }
@@ -146,7 +148,7 @@ impl Gate {
     /// Something was not asked that the decision needs.
     fn incomplete(&mut self, why: Option<String>) {
         self.complete &= why.is_none();
-        self.worse(why.map(|why| (Decision::Inconclusive, why)));
+        self.worse(Decision::Inconclusive, why);
     }
 }
 

@@ -38,6 +38,13 @@ pub struct GateRecord {
     pub report: PathBuf,
 }
 
+/// A model's name, and the digest of what has it now.
+#[derive(Clone, Copy, Debug)]
+pub struct TaggedModel<'a> {
+    pub name: &'a str,
+    pub digest: &'a str,
+}
+
 /// What a promotion by hand may rest on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Passed {
@@ -60,7 +67,7 @@ pub fn record_gate(models_yaml: &Path, gate: GateRecord, wait: &mut LockWait<'_>
 pub fn passed_gate(
     models_yaml: &Path,
     role: &str,
-    (model, digest): (&str, &str),
+    model: &TaggedModel<'_>,
     now: &str,
 ) -> Result<Option<Passed>, PromoteError> {
     let registry = Registry::read(&Place::of(models_yaml)?)?;
@@ -68,14 +75,16 @@ pub fn passed_gate(
     for entry in &registry.entries {
         let (decision, terms) = match &entry.what {
             What::Gate(g)
-                if g.role == role && same_model(&g.model, model) && g.digest == digest && g.against_digest == now =>
+                if g.role == role && same_model(&g.model, model.name)
+                    && g.digest == model.digest
+                    && g.against_digest == now =>
             {
                 (g.decision, g.terms.clone())
             }
             What::Intent(i)
                 if i.role == role
-                    && same_model(&i.to, model)
-                    && i.to_digest.as_deref() == Some(digest)
+                    && same_model(&i.to, model.name)
+                    && i.to_digest.as_deref() == Some(model.digest)
                     && i.from_digest.as_deref() == Some(now)
                     && registry.is_done(entry.seq)
                     && rests_on_a_pass(i) =>
@@ -138,12 +147,12 @@ mod tests {
             let (_dir, path) = folder();
             let promotion = Promotion { evidence: evidence(said.clone()), ..wish("x:v1", "x:v2") };
             promote(&path, &promotion, &tags()).unwrap();
-            assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap().is_some(), counts, "{said}");
+            assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap().is_some(), counts, "{said}");
             // The role's former model comes back by a rollback, which is no verdict on it.
             rollback(&path, &Rollback { role: "router", to: None, force: false }, &tags()).unwrap();
-            assert_eq!(passed_gate(&path, "router", ("x:v1", "d1"), "d1").unwrap(), None, "{said}");
+            assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v1", digest: "d1" }, "d1").unwrap(), None, "{said}");
             for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
-                assert_eq!(passed_gate(&path, role, (model, digest), "d1").unwrap(), None, "{said}");
+                assert_eq!(passed_gate(&path, role, &TaggedModel { name: model, digest }, "d1").unwrap(), None, "{said}");
             }
         }
     }
@@ -155,13 +164,13 @@ mod tests {
             Promotion { evidence: evidence(serde_json::json!({"decision": "PASS"})), ..wish("x:v1", "x:v2") };
         let mut hook = Hook { at: &mut |_| true, injected: Injected::FailedWrite };
         promote_with(&path, &promotion, &tags(), &mut hook).unwrap_err();
-        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
+        assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap(), None);
     }
 
     #[test]
     fn verdicts_are_recorded_and_the_newest_decides() {
         let (dir, path) = folder();
-        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
+        assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap(), None);
         for (decision, line) in [
             (Decision::Inconclusive, None),
             (Decision::Pass, Some(2)),
@@ -170,12 +179,12 @@ mod tests {
             (Decision::Pass, Some(5)),
         ] {
             record_gate(&path, gate(decision), &mut LockWait::none()).unwrap();
-            let passed = passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap();
+            let passed = passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap();
             assert_eq!(passed.as_ref().map(|p| p.seq), line, "{decision:?}");
             assert!(passed.is_none_or(|p| p.terms == gate(decision).terms));
         }
         for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
-            assert_eq!(passed_gate(&path, role, (model, digest), "d1").unwrap(), None);
+            assert_eq!(passed_gate(&path, role, &TaggedModel { name: model, digest }, "d1").unwrap(), None);
         }
         assert!(history(&path, None).unwrap().is_empty(), "a verdict is no change");
         // A line torn by a kill is left out, and the next one stands whole.
@@ -183,10 +192,10 @@ mod tests {
         let whole = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, format!("{whole}{{\"seq\":6,\"event\":\"ga")).unwrap();
         // Against another model than the one that the role uses now it says nothing.
-        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d9").unwrap(), None);
-        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap().map(|p| p.seq), Some(5));
+        assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d9").unwrap(), None);
+        assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap().map(|p| p.seq), Some(5));
         record_gate(&path, gate(Decision::Fail), &mut LockWait::none()).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 6);
-        assert_eq!(passed_gate(&path, "router", ("x:v2", "d2"), "d1").unwrap(), None);
+        assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap(), None);
     }
 }

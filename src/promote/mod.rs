@@ -14,7 +14,7 @@ mod swap;
 mod tags;
 
 pub use fault::PromoteError;
-pub use gates::{GateRecord, Terms, passed_gate, record_gate};
+pub use gates::{GateRecord, TaggedModel, Terms, passed_gate, record_gate};
 pub use recover::recover;
 pub use registry::{Action, Change, history};
 pub use rollback::{Rollback, rollback};

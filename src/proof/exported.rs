@@ -73,8 +73,18 @@ impl File {
 const MOST_KL: f64 = 0.05;
 const MOST_OF_TUNE: f64 = 0.1;
 
-/// `rows`: of the tuned model (base + adapter), of the exported bytes, of the bare base, at the same positions.
-pub fn leg(request: &Request<'_>, file: &File, rows: (&Rows, &Rows, &Rows)) -> Result<Leg, ProofError> {
+/// Distributions at the same positions.
+#[derive(Clone, Copy)]
+pub struct Distributions<'a> {
+    /// Of base + adapter.
+    pub tuned: &'a Rows,
+    /// Of the exported bytes.
+    pub exported: &'a Rows,
+    /// Of the base alone.
+    pub base: &'a Rows,
+}
+
+pub fn leg(request: &Request<'_>, file: &File, rows: Distributions<'_>) -> Result<Leg, ProofError> {
     let mut leg = Leg::new("exported");
     let verification = export::verify(request.exported, &request.base.weights, request.adapter)?;
     let checks = &verification.checks;
@@ -122,7 +132,8 @@ fn survival(leg: &mut Leg, verification: &export::Verification) -> String {
     format!("survival median {median:.3}, {least:.3} to {most:.3}")
 }
 
-fn divergence(leg: &mut Leg, (tuned, exported, base): (&Rows, &Rows, &Rows)) -> String {
+fn divergence(leg: &mut Leg, rows: Distributions<'_>) -> String {
+    let Distributions { tuned, exported, base } = rows;
     let of = |other: &Rows| -> Vec<f64> {
         tuned.iter().flatten().zip(other.iter().flatten()).map(|(p, q)| kl(p, q)).collect()
     };

@@ -165,9 +165,11 @@ pub fn prove(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)
     };
 
     let reference = exported_rows.as_ref().unwrap_or(&tuned_rows);
-    legs.push(exported::leg(request, &file, (&tuned_rows, reference, &base_rows))?);
+    let rows = exported::Distributions { tuned: &tuned_rows, exported: reference, base: &base_rows };
+    legs.push(exported::leg(request, &file, rows)?);
     let by = if embedded { format!("; its log-probabilities are {SECOND_ENGINE}'s") } else { String::new() };
-    legs.push(served::leg(request, &file, (&show, digest), (&answers, reference), &by)?);
+    let served = served::Served { show: &show, digest, answers: &answers, reference, by: &by };
+    legs.push(served::leg(request, &file, &served)?);
     let kind = if embedded { "self-check" } else { "proved" };
     Ok(Proof {
         model: request.model.to_owned(),

@@ -162,18 +162,26 @@ fn pass(model: &Model, adapter: Option<&Adapter<Stored>>, answers: &[Answered]) 
     Ok(chosen.iter().map(|p| rows.by_ref().take(p.len()).collect()).collect())
 }
 
-pub fn leg(
-    request: &Request<'_>,
-    file: &File,
-    (show, digest): (&Show, Digest),
-    (answers, rows): (&[Answered], &Rows),
-    by: &str,
-) -> Result<Leg, ProofError> {
+/// What the daemon serves, and what it was expected to serve.
+#[derive(Clone, Copy)]
+pub struct Served<'a> {
+    pub show: &'a Show,
+    /// Digest of the exported file.
+    pub digest: Digest,
+    pub answers: &'a [Answered],
+    /// Our distributions at the answers' positions.
+    pub reference: &'a Rows,
+    /// Which engine answered, for the summary.
+    pub by: &'a str,
+}
+
+pub fn leg(request: &Request<'_>, file: &File, served: &Served<'_>) -> Result<Leg, ProofError> {
+    let Served { show, digest, answers, reference, by } = *served;
     let mut leg = Leg::new("served");
     let identity = identity(request, show, digest, &mut leg)?;
     let (mut divergences, mut certain, mut agreed) = (Vec::new(), 0usize, 0usize);
     let mut worst = (0.0, 0);
-    for (probe, (answer, rows)) in answers.iter().zip(rows).enumerate() {
+    for (probe, (answer, rows)) in answers.iter().zip(reference).enumerate() {
         for (top, row) in answer.top.iter().zip(rows) {
             if top.known.is_empty() {
                 continue;

@@ -254,8 +254,8 @@ fn begin(state: &State, asked: Asked, lines: mpsc::Sender<Bytes>, first: oneshot
 }
 
 impl Job {
-    pub fn piece_line(&self, (text, logprobs): Piece) -> Bytes {
-        line(&Reply { logprobs, ..self.reply(&text) })
+    pub fn piece_line(&self, piece: Piece) -> Bytes {
+        line(&Reply { logprobs: piece.logprobs, ..self.reply(&piece.text) })
     }
 
     /// The last line; of an answer that is not streamed, with all its text. `engine`: who computed it.

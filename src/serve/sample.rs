@@ -121,7 +121,11 @@ pub enum Next {
 }
 
 /// Text that can no longer change, and the log-probabilities of its tokens.
-pub type Piece = (String, Vec<Logprob>);
+#[derive(Debug)]
+pub struct Piece {
+    pub text: String,
+    pub logprobs: Vec<Logprob>,
+}
 
 /// An answer as it grows.
 #[derive(Debug)]
@@ -213,7 +217,7 @@ impl Writing {
         }
         let text = self.text[self.sent.min(safe)..safe].to_owned();
         self.sent = safe;
-        Some((text, std::mem::take(&mut self.logprobs)))
+        Some(Piece { text, logprobs: std::mem::take(&mut self.logprobs) })
     }
 
     fn choose(&mut self, logits: &[f32]) -> Result<u32, Fault> {

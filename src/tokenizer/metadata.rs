@@ -43,7 +43,7 @@ pub(super) fn tokenizer_json(vocab: &Vocab, source: &str) -> Result<Json, Tokeni
         "vocab": ids,
         "merges": parts.merges,
     });
-    Ok(around(vocab, &parts, (added.collect(), bpe)))
+    Ok(around(vocab, &parts, added.collect(), bpe))
 }
 
 /// What the library makes of [`tokenizer_json`], built without it: reading the tokens as JSON takes it longer than all
@@ -52,7 +52,7 @@ pub(super) fn engine(vocab: &Vocab, source: &str) -> Result<tokenizers::Tokenize
     let bad = |e: tokenizers::Error| TokenizerError::Bad(source.to_owned(), e.to_string());
     let parts = parts(vocab, source)?;
     let none = json!({"type": "BPE", "vocab": {}, "merges": []});
-    let shell = around(vocab, &parts, (Vec::new(), none)).to_string();
+    let shell = around(vocab, &parts, Vec::new(), none).to_string();
     let mut engine = tokenizers::Tokenizer::from_bytes(shell).map_err(bad)?;
     let mut ids = bpe::Vocab::default();
     for (i, token) in vocab.tokens.iter().enumerate() {
@@ -72,7 +72,7 @@ pub(super) fn engine(vocab: &Vocab, source: &str) -> Result<tokenizers::Tokenize
     Ok(engine)
 }
 
-fn around(vocab: &Vocab, parts: &Parts<'_>, (added, model): (Vec<Json>, Json)) -> Json {
+fn around(vocab: &Vocab, parts: &Parts<'_>, added: Vec<Json>, model: Json) -> Json {
     json!({
         "version": "1.0",
         "truncation": null,

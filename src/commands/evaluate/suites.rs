@@ -9,6 +9,7 @@ use super::options;
 use crate::base::Base;
 use crate::chat::{ChatError, ChatTemplate, Role as Speaker};
 use crate::commands::Failure;
+use crate::commands::data::Split;
 use crate::config::{General, Goal as Word, Metric as MetricWord, Role, RunConfig, SuiteRef};
 use crate::dataset::Record;
 use crate::eval::{self, Bench, Demand, EvalError, Goal, Metric, Suite, SystemTurn};
@@ -123,11 +124,11 @@ pub fn check_suites(
     role: &Role,
     config: &RunConfig,
     base: &Base,
-    (held_out, trained): (&[Record], &[Record]),
+    split: Split<'_>,
 ) -> Result<Option<String>, Failure> {
-    let suites = suites(role, config.general == General::On, held_out, trained)?;
+    let suites = suites(role, config.general == General::On, split.held_out, split.train)?;
     for (suite, _) in &suites {
-        let shared = eval::overlaps(suite, trained);
+        let shared = eval::overlaps(suite, split.train);
         if let Some(first) = shared.first() {
             let (n, name) = (shared.len(), &suite.name);
             return Err(Failure::input(format!(
@@ -138,7 +139,7 @@ pub fn check_suites(
         }
         renders(&bench(role, suite.clone()), &base.template)?;
     }
-    Ok(unjudged(role, held_out, &suites).or_else(|| left_out(held_out, &suites)))
+    Ok(unjudged(role, split.held_out, &suites).or_else(|| left_out(split.held_out, &suites)))
 }
 
 fn left_out(held_out: &[Record], suites: &[(Suite, Demand)]) -> Option<String> {

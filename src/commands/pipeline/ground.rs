@@ -34,12 +34,13 @@ pub(super) fn open<'a>(
     places::check(context, config, options, role.as_ref())?;
     data::say_notes(context, &dataset);
     let (records, held_out) = records(context, config, role.as_ref(), &base, dataset.records)?;
+    let split = data::Split { train: &records, held_out: &held_out };
     if let Some(role) = &role {
-        let note = evaluate::check_suites(role, config, &base, (&held_out, &records))?;
+        let note = evaluate::check_suites(role, config, &base, split)?;
         note.iter().for_each(|note| context.report.note(note));
     }
     setup::check_evaluation(config, &held_out)?;
-    let mut inputs = training::inputs(config, (&records, &held_out))?;
+    let mut inputs = training::inputs(config, split)?;
     training::add_base(&mut inputs, &base.identity());
     inputs.insert("dataset".to_owned(), dataset.digest.to_string());
     let id = run_id(config, &inputs);

@@ -46,7 +46,9 @@ impl Way<'_> {
     pub(super) fn register_and_prove(
         &mut self,
         context: &mut Context<'_>,
-        (adapter, exported, digest): (&Adapter<Hf>, &Path, Digest),
+        adapter: &Adapter<Hf>,
+        exported: &Path,
+        digest: Digest,
     ) -> Result<bool, Failure> {
         let name = &self.config.output_model_name;
         // Wherever the project lies.
@@ -72,9 +74,9 @@ impl Way<'_> {
         let mut proved = name.clone();
         if !standing {
             let beside = places::modelfiles(self.config);
-            delivery::keep_modelfile(&text, (&beside, &self.run.path("Modelfile")), name)?;
+            delivery::keep_modelfile(&text, &beside, &self.run.path("Modelfile"), name)?;
             proved = delivery::candidate_name(name, self.run.id());
-            delivery::register(context, &self.client, &text, (Path::new(""), &proved))?;
+            delivery::register(context, &self.client, &text, Path::new(""), &proved)?;
         }
         if self.options.until == Step::Register {
             context.report.note(&format!("{proved} is registered, not proved"));
@@ -95,7 +97,7 @@ impl Way<'_> {
             threads: self.config.threads.unwrap_or(0),
             seed: self.config.seed,
         };
-        let proof = prove::prove(context, &self.client, (&self.base, adapter), &wishes)?;
+        let proof = prove::prove(context, &self.client, &self.base, adapter, &wishes)?;
         let json = serde_json::to_vec_pretty(&proof).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("proof.json"), &json)?;
         if let Some(fault) = proof.first_fault() {
@@ -140,7 +142,7 @@ impl Way<'_> {
         let digest = |model: &str| Ok::<_, Failure>(self.client.tag(model)?.map(|tag| tag.digest));
         let name = self.config.output_model_name.as_str();
         let (Some(tuned), Some(compared)) = (digest(name)?, digest(self.v1(role))?) else { return Ok(false) };
-        Ok(promote::passed_gate(models_yaml, &role.name, (name, &tuned), &compared)?.is_some())
+        Ok(promote::passed_gate(models_yaml, &role.name, &promote::TaggedModel { name, digest: &tuned }, &compared)?.is_some())
     }
 
     /// Refuses an output's name by which a role is served already: the role would get the new model before any gate. Only
