@@ -16,6 +16,15 @@ const PROVENANCE: [&str; 6] =
 /// No file of these is near it.
 const CAP: u64 = 256 << 20;
 
+impl Base {
+    /// What this base is, part by part. Everything that is trained, exported or proved depends on it.
+    pub fn identity(&self) -> Identity {
+        let mut identity = complete(self);
+        identity.set(Identity::WEIGHTS, self.weights_digest());
+        identity
+    }
+}
+
 /// Config and tokenizer of a Hugging Face folder.
 pub(super) fn of_folder(folder: &Path) -> Result<Identity, BaseError> {
     let mut identity = Identity::default();
@@ -62,7 +71,7 @@ pub(super) fn of_gguf(gguf: &Gguf) -> Identity {
 }
 
 /// The parts that are read off the opened base: template, system prompt, and what Ollama keeps beside the weights.
-pub(super) fn complete(base: &Base) -> Identity {
+fn complete(base: &Base) -> Identity {
     let mut identity = base.files.clone();
     let template = json!({"jinja": base.template.source()});
     identity.set(Identity::CHAT_TEMPLATE, of_json(&template));

@@ -77,16 +77,6 @@ fn trainable(name: &str, opened: Result<Weights, WeightsError>) -> Result<Weight
     })
 }
 
-/// Of a GGUF the file's own digest, by which Ollama's store knows it; of a folder that of its parts.
-pub(super) fn files_digest(weights: &Weights) -> Digest {
-    if let Some(gguf) = weights.gguf() {
-        return Digest::of_bytes(gguf.file());
-    }
-    let named = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let files: Vec<_> = weights.files().into_iter().map(|(path, bytes)| (named(path), bytes)).collect();
-    Digest::of_parts(files.iter().map(|(name, bytes)| (name.as_str(), *bytes)))
-}
-
 /// A base whose licence and files' identity are still to be set.
 fn assemble(
     name: &str,
