@@ -4,6 +4,7 @@ mod daemon;
 mod options;
 mod suites;
 mod trained;
+mod trial;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,63 +12,15 @@ use std::path::{Path, PathBuf};
 use super::{Context, Failure, Kind};
 use crate::base::Base;
 use crate::config::{Goal as Word, OnInconclusive, Role, SuiteRef, same_model};
-use crate::dataset::Record;
 use crate::eval::{
-    self, AnswerCache, Arm, Asking, Bench, Decision, Demand, Event, Gate, GateInput, Judgement, Measured, Metadata,
-    Rules, Suite,
+    self, AnswerCache, Arm, Asking, Bench, Demand, Event, Gate, GateInput, Judgement, Measured, Metadata, Rules, Suite,
 };
 use crate::ollama::{Client, OllamaError};
-use crate::promote::Terms;
 use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
-
-/// What is compared, and on what.
-#[derive(Debug)]
-pub struct Trial<'a> {
-    pub role: &'a Role,
-    pub v1: String,
-    pub v2: String,
-    pub general: bool,
-    pub held_out: &'a [Record],
-    /// Training records: no suite may hold them.
-    pub trained: &'a [Record],
-    /// Set: both arms are fed by raw prompts of this base's template, where it opens no thought; else through `/api/chat`.
-    pub base: Option<&'a Base>,
-    pub output: PathBuf,
-    pub limit: Option<usize>,
-    pub num_thread: Option<u64>,
-    pub seed: u64,
-    pub adapter: Option<String>,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Outcome {
-    pub decision: Decision,
-    pub suites: Vec<String>,
-    pub reasons: Vec<String>,
-    /// Numbers that object to nothing.
-    pub notes: Vec<String>,
-    /// The Markdown summary's file, and its text.
-    pub report: PathBuf,
-    #[serde(skip)]
-    pub summary: String,
-    pub suite_digests: Vec<(String, String)>,
-    #[serde(skip)]
-    pub terms: Terms,
-    pub v1_digest: String,
-    pub v2_digest: String,
-    /// The role promotes on INCONCLUSIVE (`gate.on_inconclusive: promote`).
-    pub allow_inconclusive: bool,
-}
-
-impl Outcome {
-    pub fn promotable(&self) -> bool {
-        self.decision == Decision::Pass || (self.allow_inconclusive && self.decision == Decision::Inconclusive)
-    }
-}
+pub use trial::{Outcome, Trial};
 
 /// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `trial.output`.
 pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> Result<Outcome, Failure> {

@@ -1,61 +1,34 @@
-//! The whole way on one page: a JSONL file becomes a better model in Ollama, with proof, or the way says why not.
+//! The whole pipeline on one page: dataset and base to a model in Ollama that is proved, evaluated and promoted, or the
+//! reason why not.
 
 mod changed;
 mod ground;
 mod places;
 mod registered;
+mod registration;
+mod state;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::evaluate::{self, Trial};
 use super::training::TrainingSet;
 use super::{Context, Failure, Kind, data, delivery, export, promotion, setup, training};
-use crate::base::{Base, Source};
+use crate::base::Source;
 use crate::config::{Delivery, General, Role, RunConfig};
-use crate::dataset::Record;
 use crate::eval::Decision;
 use crate::lora::{Adapter, Hf};
-use crate::ollama::Client;
 use crate::store::{
-    Digest, Lock, LockWait, OpenFor, RunDir, StoreError, WholeFile, check_read_inside, create_folder, open_nofollow,
+    Digest, Lock, LockWait, OpenFor, StoreError, WholeFile, check_read_inside, create_folder, open_nofollow,
     write_whole,
 };
 use crate::train;
 pub use ground::{find_role, parts, records};
-pub use registered::Registered;
+pub use registration::Registered;
+pub use state::{Options, Step};
+use state::{PipelineRun, inputs};
 
-/// What a step was made from, by name: a digest or a word.
-type Inputs = BTreeMap<String, String>;
-
-/// The stages, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    Data,
-    Train,
-    Export,
-    Register,
-    Prove,
-    Eval,
-    Promote,
-}
-
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The last stage to do.
-    pub until: Step,
-    /// Take the output name from a model of another lineage.
-    pub force: bool,
-    /// The run that is to be continued: another is refused.
-    pub resumed: Option<PathBuf>,
-    /// v1 of the evaluation, where it is not the role's own model.
-    pub against: Option<String>,
-    /// Prompts of each suite, for a quick look; the verdict is then INCONCLUSIVE.
-    pub limit: Option<usize>,
-}
-
-/// How a way ended.
+/// How a run of the pipeline ended.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Ended {
     pub run: PathBuf,
@@ -65,7 +38,7 @@ pub struct Ended {
     /// The daemon is the embedded server, which ends with the program.
     pub embedded: bool,
     pub models_yaml: PathBuf,
-    /// Of this run's gate, or of the one on record that has passed this very model. None: the way ended before its gate, or
+    /// Of this run's gate, or of the one on record that has passed this very model. None: the run ended before its gate, or
     /// there was none.
     pub verdict: Option<Decision>,
     pub promoted: Option<String>,
@@ -75,38 +48,14 @@ pub struct Ended {
     pub summary: Option<String>,
 }
 
-/// What is open during a way.
-struct Way<'a> {
-    config: &'a RunConfig,
-    options: &'a Options,
-    base: Base,
-    client: Client,
-    embedded: bool,
-    run: RunDir,
-    /// What decides the training.
-    inputs: Inputs,
-    /// Of the bytes that the records were read from.
-    dataset: Digest,
-    records: Vec<Record>,
-    held_out: Vec<Record>,
-    role: Option<Role>,
-    why_no_role: Option<String>,
-    /// The user's own Modelfile template.
-    template: Option<String>,
-    /// The roles whose model has the output's name already.
-    served_by: Vec<String>,
-    /// models.yaml as it was read: nobody may change it until the swap.
-    roles_file: Option<Digest>,
-}
-
 /// Everything that can be refused is refused before the first step trains.
 pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> Result<Ended, Failure> {
-    let mut way = ground::open(context, config, options)?;
+    let mut pipeline = ground::open(context, config, options)?;
     let mut ended = Ended {
-        run: way.run.root().to_path_buf(),
+        run: pipeline.run.root().to_path_buf(),
         model: config.output_model_name.clone(),
         registered: false,
-        embedded: way.embedded,
+        embedded: pipeline.embedded,
         models_yaml: context.models_yaml.clone(),
         verdict: None,
         promoted: None,
@@ -116,21 +65,21 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     if options.until == Step::Data {
         return Ok(ended);
     }
-    let adapter = way.train(context)?;
+    let adapter = pipeline.train(context)?;
     if options.until == Step::Train {
         return Ok(ended);
     }
-    let (exported, digest) = way.export(context, &adapter)?;
+    let (exported, digest) = pipeline.export(context, &adapter)?;
     if options.until == Step::Export {
         return Ok(ended);
     }
-    let fresh = way.register_and_prove(context, &adapter, &exported, digest)?;
+    let fresh = pipeline.register_and_prove(context, &adapter, &exported, digest)?;
     ended.registered = options.until >= Step::Prove;
     if options.until <= Step::Prove {
         return Ok(ended);
     }
-    let Some(role) = way.role.clone() else {
-        let why = way.why_no_role.clone().unwrap_or_default();
+    let Some(role) = pipeline.role.clone() else {
+        let why = pipeline.why_no_role.clone().unwrap_or_default();
         context.report.note(&format!("not promoted: {why}"));
         ended.because = Some(why);
         return Ok(ended);
@@ -138,15 +87,15 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     let named_already = crate::config::same_model(&role.model_name, &config.output_model_name);
     if named_already && !fresh {
         // What has nothing but itself to be compared with is not judged; else a verdict on record is needed.
-        let compared = !crate::config::same_model(way.v1(&role), &config.output_model_name);
-        if !compared || way.has_passed(&context.models_yaml, &role)? {
+        let compared = !crate::config::same_model(pipeline.v1(&role), &config.output_model_name);
+        if !compared || pipeline.has_passed(&context.models_yaml, &role)? {
             context.report.note(&format!("role {} uses {} already", role.name, role.model_name));
             ended.verdict = compared.then_some(Decision::Pass);
             ended.promoted = Some(role.name);
             return Ok(ended);
         }
     }
-    let outcome = evaluate::judge(context, &way.client, &way.trial(&role))?;
+    let outcome = evaluate::judge(context, &pipeline.client, &pipeline.trial(&role))?;
     ended.verdict = Some(outcome.decision);
     ended.summary = Some(outcome.summary.clone());
     promotion::record_gate(context, &role.name, &config.output_model_name, &outcome);
@@ -160,14 +109,15 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
         ended.promoted = Some(role.name);
     } else if options.until == Step::Promote {
         let candidate = promotion::Candidate { role: &role, model: &config.output_model_name };
-        let evidence = promotion::Evidence { run: Some(way.run.id()), gguf: Some(digest), read: way.roles_file };
-        promotion::promote(context, &way.client, &candidate, &outcome, &evidence)?;
+        let evidence =
+            promotion::Evidence { run: Some(pipeline.run.id()), gguf: Some(digest), read: pipeline.roles_file };
+        promotion::promote(context, &pipeline.client, &candidate, &outcome, &evidence)?;
         ended.promoted = Some(role.name);
     }
     Ok(ended)
 }
 
-impl Way<'_> {
+impl PipelineRun<'_> {
     fn train(&mut self, context: &mut Context<'_>) -> Result<Adapter<Hf>, Failure> {
         let folder = self.run.path("final");
         if self.run.done("train", &self.inputs)? {
@@ -178,8 +128,7 @@ impl Way<'_> {
         let started = Instant::now();
         self.base.weights.check_length()?;
         let (model, given) = setup::model(context, self.config, &self.base)?;
-        let set: TrainingSet =
-            training::prepare(context, self.config, &self.base, &model, self.split())?;
+        let set: TrainingSet = training::prepare(context, self.config, &self.base, &model, self.split())?;
         let model = setup::beside(model, [&set.train, &set.eval]);
         let fingerprint = serde_json::json!({
             "dataset": self.config.dataset_path, "digest": self.dataset.to_string(), "records": set.records, "held_out": set.held_out, "replayed": set.replayed, "tokens": set.tokens, "cuts": set.cuts,
@@ -189,8 +138,7 @@ impl Way<'_> {
         setup::say_how(context, self.config, &self.base, &model, &set.train)?;
         setup::say_kept(context, self.config, &self.base, given.as_ref())?;
         let training = training::Training { config: self.config, base: &self.base, model: &model, set: &set };
-        let (adapter, summary) =
-            training::train(context, &training, given, &root, true)?;
+        let (adapter, summary) = training::train(context, &training, given, &root, true)?;
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("train.json"), &text)?;
         self.run.record("train", self.inputs.clone(), &training::OUTPUTS, started.elapsed())?;
@@ -297,10 +245,6 @@ impl Way<'_> {
                 .flatten()
                 .is_some_and(|s| s.from.ends_with(&self.base.weights_digest().blob_name()))
     }
-}
-
-fn inputs(pairs: &[(&str, String)]) -> Inputs {
-    pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()
 }
 
 /// `final/` of the output, whole, for old habits. The run's folder may be a stranger's, whose links are not followed.

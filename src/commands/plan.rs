@@ -11,6 +11,7 @@ pub use crate::eval::Goal;
 use crate::lora::{Adapter, Hf};
 pub use fit::Setting;
 use measure::Subject;
+pub use measure::Time;
 
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Plan {
@@ -49,25 +50,6 @@ pub struct Plan {
     pub suites: Vec<Suite>,
     /// Why nothing will be promoted, if so.
     pub not_promoted: Option<String>,
-}
-
-/// What the training's time consists of, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Time {
-    /// The base made resident.
-    pub start: f64,
-    /// The replay's answers that are not there yet.
-    pub replay: f64,
-    pub replay_answers: usize,
-    pub steps: f64,
-    pub evaluations: f64,
-    pub evaluation_passes: u64,
-}
-
-impl Time {
-    fn all(&self) -> f64 {
-        self.start + self.replay + self.steps + self.evaluations
-    }
 }
 
 #[derive(Clone, Debug, serde::Serialize)]

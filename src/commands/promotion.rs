@@ -81,7 +81,8 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
         return Err(Failure::input(format!("the role {role} uses {} already", found.model_name)));
     }
     let now = client.tag(&found.model_name)?.map(|t| t.digest).unwrap_or_default();
-    let passed = promote::passed_gate(&context.models_yaml, role, &TaggedModel { name: to, digest: &tag.digest }, &now)?;
+    let passed =
+        promote::passed_gate(&context.models_yaml, role, &TaggedModel { name: to, digest: &tag.digest }, &now)?;
     if !force && passed.is_none() {
         let why = format!("{to}, as it is now, has passed no gate of the role {role} against {}", found.model_name);
         let how = match found.eval.is_empty() {
@@ -331,9 +332,20 @@ mod tests {
         record_gate(&mut context, "router", "x:v2", &outcome);
         outcome.v2_digest = "d2".into();
         record_gate(&mut context, "", "x:v2", &outcome);
-        assert_eq!(promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap(), None);
+        assert_eq!(
+            promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap(),
+            None
+        );
         record_gate(&mut context, "router", "x:v2", &outcome);
-        assert_eq!(promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap().map(|p| p.seq), Some(1));
-        assert_eq!(promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d3" }, "d1").unwrap(), None);
+        assert_eq!(
+            promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1")
+                .unwrap()
+                .map(|p| p.seq),
+            Some(1)
+        );
+        assert_eq!(
+            promote::passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d3" }, "d1").unwrap(),
+            None
+        );
     }
 }

@@ -4,8 +4,8 @@ use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::Trial;
 use super::options::options;
+use super::trial::Trial;
 use crate::chat::{ChatTemplate, Message, Role};
 use crate::commands::Failure;
 use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};

@@ -120,12 +120,7 @@ fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
 /// What can be refused before training: unreadable suites, a suite that the training data holds, a case that the base's
 /// chat template has no place for. Gives a line for the user where held-out questions are not asked, or nothing of the
 /// role's own will be judged.
-pub fn check_suites(
-    role: &Role,
-    config: &RunConfig,
-    base: &Base,
-    split: Split<'_>,
-) -> Result<Option<String>, Failure> {
+pub fn check_suites(role: &Role, config: &RunConfig, base: &Base, split: Split<'_>) -> Result<Option<String>, Failure> {
     let suites = suites(role, config.general == General::On, split.held_out, split.train)?;
     for (suite, _) in &suites {
         let shared = eval::overlaps(suite, split.train);

@@ -1,6 +1,6 @@
 //! Why a run trains although its model was trained before: what of its inputs changed.
 
-use super::Inputs;
+use super::state::Inputs;
 use crate::commands::Failure;
 use crate::config::RunConfig;
 use crate::store::{Identity, RunDir, StepRecord};

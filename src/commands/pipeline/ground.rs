@@ -1,8 +1,9 @@
-//! What a way stands on, and everything that can be refused before the first step trains.
+//! What a run of the pipeline stands on, and everything that can be refused before the first step trains.
 
 use std::path::Path;
 
-use super::{Inputs, Options, Step, Way, changed, places};
+use super::state::{Inputs, Options, PipelineRun, Step};
+use super::{changed, places};
 use crate::base::{Base, Source};
 use crate::commands::evaluate;
 use crate::commands::{Context, Failure, Kind, data, delivery, serving, setup, training};
@@ -17,7 +18,7 @@ pub(super) fn open<'a>(
     context: &mut Context<'_>,
     config: &'a RunConfig,
     options: &'a Options,
-) -> Result<Way<'a>, Failure> {
+) -> Result<PipelineRun<'a>, Failure> {
     // A fault of the data is heard before a fault of the daemon.
     let dataset = data::read(config)?;
     let client = context.client()?;
@@ -61,7 +62,7 @@ pub(super) fn open<'a>(
     context.report.note(&format!("run: {}", run.root().display()));
     let served_by = roles.as_ref().map(|r| names_served_by(r, &config.output_model_name)).unwrap_or_default();
     let roles_file = roles.map(|r| r.digest);
-    let way = Way {
+    let pipeline = PipelineRun {
         config,
         options,
         base,
@@ -78,9 +79,9 @@ pub(super) fn open<'a>(
         served_by,
         roles_file,
     };
-    way.check(context)?;
-    write_whole(way.run.path("run.yaml"), config.to_yaml().as_bytes())?;
-    Ok(way)
+    pipeline.check(context)?;
+    write_whole(pipeline.run.path("run.yaml"), config.to_yaml().as_bytes())?;
+    Ok(pipeline)
 }
 
 /// The roles that `model` serves, as models.yaml is now: another run may have promoted since this one began.
@@ -195,7 +196,7 @@ pub fn find_role(context: &Context<'_>, config: &RunConfig) -> Result<(Option<Ro
     }
 }
 
-impl Way<'_> {
+impl PipelineRun<'_> {
     /// What would otherwise be heard of only after the training.
     fn check(&self, context: &mut Context<'_>) -> Result<(), Failure> {
         if self.options.until < Step::Register {

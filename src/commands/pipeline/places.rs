@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Options, Step};
+use super::state::{Options, Step};
 use crate::commands::{Context, Failure, delivery, earlier};
 use crate::config::{NewScalar, Role, RunConfig, same_model, swap};
 use crate::promote;

@@ -3,37 +3,17 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::{Inputs, Step, Way, ground, inputs, places};
+use super::registration::{FILE, Registered};
+use super::state::{PipelineRun, Step, inputs};
+use super::{ground, places};
 use crate::commands::{Context, Failure, Kind, data, delivery, prove};
 use crate::config::Role;
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::promote;
-use crate::store::{Digest, is_inner, read_nofollow, write_whole};
+use crate::store::{Digest, write_whole};
 
-const FILE: &str = "registered.json";
-const MAX_BYTES: u64 = 1 << 20;
-
-/// The model that a run proved and registered, as its folder keeps it.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct Registered {
-    /// Digest of the manifest under its name.
-    pub tag: String,
-    /// The exported file, in the run.
-    pub file: String,
-    made_of: Inputs,
-}
-
-impl Registered {
-    /// None where the run has registered nothing yet.
-    pub fn of_run(run: &Path) -> Option<Self> {
-        let found: Self = serde_json::from_slice(&read_nofollow(&run.join(FILE), MAX_BYTES).ok()??).ok()?;
-        // The run's folder may be anybody's: a file elsewhere is none of it.
-        is_inner(Path::new(&found.file)).then_some(found)
-    }
-}
-
-impl Way<'_> {
+impl PipelineRun<'_> {
     /// What this run registered, where the daemon still has that very model under the output's name.
     pub(super) fn registered(&self) -> Result<Option<Registered>, Failure> {
         let Some(found) = Registered::of_run(self.run.root()) else { return Ok(None) };
@@ -142,7 +122,8 @@ impl Way<'_> {
         let digest = |model: &str| Ok::<_, Failure>(self.client.tag(model)?.map(|tag| tag.digest));
         let name = self.config.output_model_name.as_str();
         let (Some(tuned), Some(compared)) = (digest(name)?, digest(self.v1(role))?) else { return Ok(false) };
-        Ok(promote::passed_gate(models_yaml, &role.name, &promote::TaggedModel { name, digest: &tuned }, &compared)?.is_some())
+        Ok(promote::passed_gate(models_yaml, &role.name, &promote::TaggedModel { name, digest: &tuned }, &compared)?
+            .is_some())
     }
 
     /// Refuses an output's name by which a role is served already: the role would get the new model before any gate. Only

@@ -1,6 +1,5 @@
 //! A few real steps of the run, and what they say of the whole.
 
-use super::Time;
 use crate::batch::Example;
 use crate::commands::{Context, Failure, setup};
 use crate::config::RunConfig;
@@ -84,6 +83,25 @@ fn time(course: &Course, timed: &[Tried], evaluation: Option<Tried>) -> Time {
     let passes = course.evaluations;
     let evaluations = evaluation.map_or(0.0, |e| seconds(&[e], course.evaluation.products) * passes as f64);
     Time { steps: seconds(timed, course.products), evaluations, evaluation_passes: passes, ..Time::default() }
+}
+
+/// What the training's time consists of, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Time {
+    /// The base made resident.
+    pub start: f64,
+    /// The replay's answers that are not there yet.
+    pub replay: f64,
+    pub replay_answers: usize,
+    pub steps: f64,
+    pub evaluations: f64,
+    pub evaluation_passes: u64,
+}
+
+impl Time {
+    pub(super) fn all(&self) -> f64 {
+        self.start + self.replay + self.steps + self.evaluations
+    }
 }
 
 #[cfg(test)]

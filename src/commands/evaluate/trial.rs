@@ -1,0 +1,55 @@
+//! What an evaluation is given, and what came of it.
+
+use std::path::PathBuf;
+
+use crate::base::Base;
+use crate::config::Role;
+use crate::dataset::Record;
+use crate::eval::Decision;
+use crate::promote::Terms;
+
+/// What is compared, and on what.
+#[derive(Debug)]
+pub struct Trial<'a> {
+    pub role: &'a Role,
+    pub v1: String,
+    pub v2: String,
+    pub general: bool,
+    pub held_out: &'a [Record],
+    /// Training records: no suite may hold them.
+    pub trained: &'a [Record],
+    /// Set: both arms are fed by raw prompts of this base's template, where it opens no thought; else through `/api/chat`.
+    pub base: Option<&'a Base>,
+    pub output: PathBuf,
+    pub limit: Option<usize>,
+    pub num_thread: Option<u64>,
+    pub seed: u64,
+    pub adapter: Option<String>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Outcome {
+    pub decision: Decision,
+    pub suites: Vec<String>,
+    pub reasons: Vec<String>,
+    /// Numbers that object to nothing.
+    pub notes: Vec<String>,
+    /// The Markdown summary's file, and its text.
+    pub report: PathBuf,
+    #[serde(skip)]
+    pub summary: String,
+    pub suite_digests: Vec<(String, String)>,
+    #[serde(skip)]
+    pub terms: Terms,
+    pub v1_digest: String,
+    pub v2_digest: String,
+    /// The role promotes on INCONCLUSIVE (`gate.on_inconclusive: promote`).
+    pub allow_inconclusive: bool,
+}
+
+impl Outcome {
+    pub fn promotable(&self) -> bool {
+        self.decision == Decision::Pass || (self.allow_inconclusive && self.decision == Decision::Inconclusive)
+    }
+}
