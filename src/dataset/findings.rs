@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::json::plain;
-use super::turns::kind;
+use super::json::{kind, plain};
 
 /// Distinct unknown keys that are kept of one record.
 const MAX_IGNORED: usize = 100;

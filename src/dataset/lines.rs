@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::findings::Findings;
 use super::json::{self, Parsed};
-use super::source::ReadOptions;
 use super::{Dataset, DatasetError, Fault, FaultList, Note, Place, Record, Unit, container, shape, table};
 use crate::config::Shape;
 use crate::store::Digest;
@@ -15,6 +14,15 @@ use crate::store::Digest;
 const MAX_LINE: usize = 8 << 20;
 /// Different unknown keys that are counted.
 const MAX_KEYS: usize = 1000;
+
+/// What is asked of a reading.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReadOptions {
+    /// The shape to take where a record has several.
+    pub shape: Option<Shape>,
+    /// Keep every record's own text too, as one line.
+    pub keep_sources: bool,
+}
 
 /// Parses text as files are read (for embedded data).
 pub fn parse(text: &str) -> Result<Vec<Record>, DatasetError> {

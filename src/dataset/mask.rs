@@ -3,9 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::findings::Findings;
-use super::json;
+use super::json::{self, kind};
 use super::keys::has_word;
-use super::turns::kind;
 
 /// Keys that say whether something is trained: 1 and true train it, 0 and false do not.
 const TRAIN: &[&str] =

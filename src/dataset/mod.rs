@@ -18,8 +18,8 @@ mod table;
 mod turns;
 
 pub use json::{Parsed as ParsedJson, parse as parse_json};
-pub use lines::parse;
-pub use source::{ReadOptions, expand, read};
+pub use lines::{ReadOptions, parse};
+pub use source::{expand, read};
 pub use split::{Warning, split, warnings};
 
 use std::sync::Arc;

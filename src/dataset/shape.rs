@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::findings::Findings;
-use super::json::{plain, shown};
+use super::json::{kind, plain, shown};
 use super::turns::{self, Turn};
 use super::{Content, Place, Record, mask, refused};
 use crate::chat::{Message, Role};
@@ -15,7 +15,7 @@ const SHAPES_SAID: &str =
 /// The record of an object (None where nothing in it is trained), or all its faults.
 pub fn record(place: Place, value: &Value, shape: Option<Shape>, findings: &mut Findings) -> Option<Record> {
     let Value::Object(object) = value else {
-        return findings.none(format!("is {}, not an object", turns::kind(value)));
+        return findings.none(format!("is {}, not an object", kind(value)));
     };
     let category = category(object, findings);
     let (content, untrained) = content(object, shape, findings)?;
@@ -34,7 +34,7 @@ fn category(object: &Map<String, Value>, findings: &mut Findings) -> Option<Stri
     match present(object, "category") {
         None => None,
         Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => findings.none(format!("category is {}, not a text", turns::kind(other))),
+        Some(other) => findings.none(format!("category is {}, not a text", kind(other))),
     }
 }
 
@@ -146,12 +146,12 @@ fn history(object: &Map<String, Value>, findings: &mut Findings) -> Option<Vec<T
         None => return Some(Vec::new()),
         Some(Value::String(text)) if text.trim().is_empty() => return Some(Vec::new()),
         Some(Value::Array(items)) => items,
-        Some(other) => return findings.none(format!("history is {}, not a list of pairs", turns::kind(other))),
+        Some(other) => return findings.none(format!("history is {}, not a list of pairs", kind(other))),
     };
     let mut turns = Vec::with_capacity(2 * items.len());
     for (i, item) in items.iter().enumerate() {
         let Value::Array(pair) = item else {
-            return findings.none(format!("history[{i}] is {}, not a pair of texts", turns::kind(item)));
+            return findings.none(format!("history[{i}] is {}, not a pair of texts", kind(item)));
         };
         let [question, answer] = pair.as_slice() else {
             return findings.none(format!("history[{i}] has {} texts, not a question and its answer", pair.len()));

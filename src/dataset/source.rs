@@ -3,22 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::lines::{Reader, name_of};
+use super::lines::{ReadOptions, Reader, name_of};
 use super::{Dataset, DatasetError, container};
-use crate::config::Shape;
 use crate::store::{Digest, StoreError, read_regular};
 
 /// Files of one dataset, at most.
 const MAX_FILES: usize = 10_000;
-
-/// What is asked of a reading.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ReadOptions {
-    /// The shape to take where a record has several.
-    pub shape: Option<Shape>,
-    /// Keep every record's own text too, as one line.
-    pub keep_sources: bool,
-}
 
 /// Reads files (or globs of files) as one dataset, in their order; one fault refuses all of it, and all faults are
 /// listed.

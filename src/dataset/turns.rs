@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::findings::Findings;
-use super::json::shown;
+use super::json::{kind, shown};
 use super::{mask, refused};
 use crate::chat::Role;
 
@@ -20,18 +20,6 @@ pub struct Turn {
 impl Turn {
     pub fn new(role: Role, content: String) -> Self {
         Self { role, content, trained: None }
-    }
-}
-
-/// A JSON value's kind, with its article.
-pub fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 
