@@ -49,11 +49,6 @@ impl Reply {
             Self::Failed(_) => "",
         }
     }
-
-    /// No answer, and not known to be the model's fault: see [`super::Degenerate::is_failure`].
-    pub fn is_failure(&self) -> bool {
-        super::degenerate(self).is_some_and(super::Degenerate::is_failure)
-    }
 }
 
 /// Asks one question of one arm. An `Err` stops the evaluation (daemon gone, interrupted, bad request).

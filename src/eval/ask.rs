@@ -7,8 +7,9 @@ use crate::store::{Digest, Interrupt};
 
 use super::answerer::{Answered, Answerer, Question, Reply};
 use super::cache::AnswerCache;
+use super::case::Case;
 use super::fault::EvalError;
-use super::suite::{Case, Suite};
+use super::suite::Suite;
 
 /// One of the two models compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

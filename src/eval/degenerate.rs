@@ -28,6 +28,13 @@ impl Degenerate {
     }
 }
 
+impl Reply {
+    /// No answer, and not known to be the model's fault: see [`Degenerate::is_failure`].
+    pub fn is_failure(&self) -> bool {
+        degenerate(self).is_some_and(Degenerate::is_failure)
+    }
+}
+
 /// None: a proper answer, though perhaps cut at its token limit (that is [`super::ArmScores::cut`]).
 pub fn degenerate(reply: &Reply) -> Option<Degenerate> {
     let answer: &Answered = match reply {

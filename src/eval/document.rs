@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::gate::Decision;
+use super::decision::Decision;
 use super::judge::Judged;
 use super::measure::{ArmScores, CaseScores, Measured};
 use super::score::KeywordMatch;

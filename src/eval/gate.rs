@@ -1,39 +1,12 @@
 //! The decision: every suite's verdict and the run's rules, joined (intersection–union: each alone keeps the 5 % of wrong
 //! promotions). What refuses a candidate is statistical, except a `must_pass` prompt lost: docs/gate.md.
 
+use super::decision::Decision;
 use super::harm::harms;
 use super::judge::{Goal, Judged, Verdict};
-use super::measure::{ArmScores, CaseScores, Measured};
-use super::overlap::Overlap;
+use super::judgement::{Judgement, listed, points};
+use super::measure::{ArmScores, CaseScores};
 use super::paired::{Pairs, mcnemar_worse};
-
-/// What the gate says; its exit code is [`Decision::exit_code`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Decision {
-    Pass,
-    Inconclusive,
-    Fail,
-}
-
-impl Decision {
-    /// 0 · 101 · 100 (DESIGN §5).
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Pass => 0,
-            Self::Inconclusive => 101,
-            Self::Fail => 100,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Inconclusive => "INCONCLUSIVE",
-            Self::Fail => "FAIL",
-        }
-    }
-}
 
 /// A role's own limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,14 +34,6 @@ const FAILED_TOLERANCE: f64 = 0.02;
 
 /// An answer is slow beyond the limit as often as not where the true median ratio is the limit: at this level, it is more.
 const LATENCY_ALPHA: f64 = 0.01;
-
-/// One suite with its verdict, and what of it stands in the training data.
-#[derive(Debug)]
-pub struct Judgement<'a> {
-    pub measured: &'a Measured,
-    pub judged: &'a Judged,
-    pub overlaps: &'a [Overlap],
-}
 
 #[derive(Debug)]
 pub struct GateInput<'a> {
@@ -204,12 +169,6 @@ fn sentence(j: &Judged) -> String {
     )
 }
 
-/// A share as points, without a needless decimal.
-pub(super) fn points(share: f64) -> String {
-    let text = format!("{:.1}", 100.0 * share);
-    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-}
-
 fn must_pass(s: &Judgement<'_>) -> Option<String> {
     let lost = must_pass_where(s, |tuned| !tuned.failed() && !holds(&tuned.pass, tuned.score));
     listed(&s.judged.suite, &lost, "prompts that must pass were answered before and no longer are")
@@ -267,17 +226,14 @@ fn no_effect(suites: &[Judgement<'_>]) -> Option<String> {
     cases.all(|c| c.identical).then(|| "every answer equals v1's: the tune has no effect on what is served".to_owned())
 }
 
-pub(super) fn listed(suite: &str, ids: &[&str], what: &str) -> Option<String> {
-    let more = if ids.len() > 5 { ", …" } else { "" };
-    (!ids.is_empty()).then(|| format!("{suite}: {} {what}: {}{more}", ids.len(), ids[..ids.len().min(5)].join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::eval::degenerate::Degenerate;
     use crate::eval::judge::tests::measured;
     use crate::eval::judge::{Demand, judge};
+    use crate::eval::measure::Measured;
+    use crate::eval::overlap::Overlap;
     use crate::eval::score::Metric;
 
     fn decide(measured: &Measured, goal: Goal, margin: f64, overlaps: &[Overlap], limited: Option<String>) -> Gate {

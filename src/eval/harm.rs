@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gate::{Judgement, listed, points};
+use super::judgement::{Judgement, listed, points};
 use super::measure::ArmScores;
 use super::paired::{Pairs, mcnemar_worse};
 

@@ -2,11 +2,12 @@
 
 use super::answerer::{Embedder, Reply};
 use super::ask::{Arm, CaseAnswers};
+use super::case::Case;
 use super::degenerate::{Degenerate, degenerate};
 use super::fault::EvalError;
 use super::relevance::{Domain, cosine, embed};
 use super::score::{KeywordMatch, Metric, exact, keywords};
-use super::suite::{Case, Suite};
+use super::suite::Suite;
 use super::thought::without_thoughts;
 
 /// One arm's answer(s) to one case.

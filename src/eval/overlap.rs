@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::chat::Role;
 use crate::dataset::{Content, Record};
 
-use super::suite::{Case, Suite};
+use super::case::Case;
+use super::suite::Suite;
 use super::text::words;
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

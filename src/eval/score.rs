@@ -1,8 +1,8 @@
 //! One answer scored against one case; every metric has a signature that says how.
 
+use super::case::Case;
 use super::number::spaced;
 use super::same_json;
-use super::suite::Case;
 use super::text::{Normaliser, comparables, words};
 use super::thought::without_thoughts;
 

@@ -3,9 +3,11 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::decision::Decision;
 use super::degenerate::Degenerate;
-use super::gate::{Decision, GateInput, Judgement, Rules, gate};
+use super::gate::{GateInput, Rules, gate};
 use super::judge::{Demand, Goal, judge};
+use super::judgement::Judgement;
 use super::measure::{ArmScores, CaseScores, Measured};
 use super::score::Metric;
 

@@ -1,41 +1,13 @@
 //! A suite: prompts and what a good answer to each holds.
 
-use crate::chat::{Message, Role};
+use crate::chat::Role;
 use crate::dataset::{Content, Record};
 use crate::store::Digest;
 
+use super::case::Case;
 use super::fault::EvalError;
 use super::score::Metric;
 use super::text::{Normaliser, words};
-
-/// One prompt and what is asserted of its answer.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Case {
-    pub id: String,
-    /// The conversation up to the answer; the last turn is the user's.
-    pub messages: Vec<Message>,
-    /// The answer is one of these (after `normaliser`); empty: not asserted.
-    pub expected: Vec<String>,
-    /// All are found in the answer; each a list of alternatives (`a|b`).
-    pub keywords: Vec<String>,
-    /// None of these is found.
-    pub not_keywords: Vec<String>,
-    /// A good answer to compare with, not asserted.
-    pub reference: Option<String>,
-    pub category: String,
-    /// Prompts that are not independent (paraphrases) share one.
-    pub cluster: Option<String>,
-    /// If the present model passes it, the new one must.
-    pub must_pass: bool,
-    pub normaliser: Normaliser,
-}
-
-impl Case {
-    /// The last user turn.
-    pub fn prompt(&self) -> &str {
-        self.messages.iter().rev().find(|m| m.role == Role::User).map_or("", |m| &m.content)
-    }
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suite {
@@ -144,6 +116,7 @@ fn case_of_record(record: &Record) -> Option<Case> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Message;
 
     fn record(line: usize, turns: &[(Role, &str)]) -> Record {
         let messages =

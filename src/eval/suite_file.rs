@@ -9,8 +9,9 @@ use crate::chat::{Message, Role};
 use crate::dataset::parse_json;
 use crate::store::{Digest, MAX_TEXT, read_text};
 
+use super::case::Case;
 use super::fault::{EvalError, Fault};
-use super::suite::{Case, Suite};
+use super::suite::Suite;
 use super::text::{Normaliser, fold};
 
 const KEYS: &[&str] = &[

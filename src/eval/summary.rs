@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::document::{Document, Metadata};
 use super::fault::EvalError;
-use super::gate::{Gate, points};
+use super::gate::Gate;
 use super::judge::Judged;
+use super::judgement::points;
 use super::measure::Measured;
 
 const TEMPLATE: &str = include_str!("../../templates/summary.md.tera");

@@ -1,0 +1,29 @@
+//! What the gate says.
+
+/// What the gate says; its exit code is [`Decision::exit_code`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Decision {
+    Pass,
+    Inconclusive,
+    Fail,
+}
+
+impl Decision {
+    /// 0 · 101 · 100 (DESIGN §5).
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Inconclusive => 101,
+            Self::Fail => 100,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Fail => "FAIL",
+        }
+    }
+}
