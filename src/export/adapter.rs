@@ -1,9 +1,10 @@
 //! The adapter alone, as llama.cpp's LoRA GGUF.
 
+use super::metadata::{self, alpha};
 use super::plan::check_disk;
-use super::{ExportError, Exported, Request, metadata};
+use super::{ExportError, Exported, Request};
 use crate::gguf::{self, GgmlType, PlannedTensor};
-use crate::lora::{Adapter, Ggml, Hf, LoraConfig};
+use crate::lora::{Adapter, Ggml, Hf};
 use crate::weights::{LinearId, ModelConfig};
 
 /// One of a pair's two tensors.
@@ -17,11 +18,6 @@ pub(super) enum Half {
 pub(super) fn tensor_name(id: LinearId, half: Half) -> String {
     let half = if half == Half::A { "lora_a" } else { "lora_b" };
     format!("blk.{}.{}.weight.{half}", id.layer, id.site.gguf())
-}
-
-/// The one `adapter.lora.alpha`: llama.cpp's factor of a pair is this over the pair's own rank.
-pub(super) fn alpha(config: &LoraConfig) -> f64 {
-    config.scale() * config.rank as f64
 }
 
 /// The adapter as llama.cpp reads it: B's rows in ggml's order, and in B what its factor would leave out of the pair's

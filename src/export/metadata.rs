@@ -1,10 +1,10 @@
 //! The metadata of what is written: the base's, its type, a neutral name, the lineage.
 
-use super::adapter::alpha;
 use super::item::Item;
 use super::types::{self, is_float};
 use super::{ExportError, Quant, Request};
 use crate::gguf::{Metadata, Value};
+use crate::lora::LoraConfig;
 
 /// A name with a model family in it ("phi3") makes readers treat the vocabulary as that family's.
 const NEUTRAL_NAME: &str = "tuned";
@@ -29,6 +29,11 @@ pub(super) fn merged(request: &Request<'_>, items: &[Item<'_>], quant: Quant) ->
     m.insert("general.type".to_owned(), text("model"));
     common(&mut m, request);
     Ok(m)
+}
+
+/// The one `adapter.lora.alpha`: llama.cpp's factor of a pair is this over the pair's own rank.
+pub(super) fn alpha(config: &LoraConfig) -> f64 {
+    config.scale() * config.rank as f64
 }
 
 /// Of a LoRA adapter (gguf.md "LoRA adapter GGUF"). The daemon's factor is alpha over the rank of the tensor.

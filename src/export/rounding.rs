@@ -10,8 +10,8 @@
 use std::ops::Range;
 
 use super::gain::Clipping;
+use super::rows::{Buffers, Rows, each_block, encode_error};
 use super::statistics::{Grid, Sums};
-use super::tensor::{Buffers, Rows, each_block, encode_error};
 use super::{ExportError, Request, Rounding, Survival};
 use crate::ops::{Encoding, encode_dithered, encode_nearest, encode_on_grid, levels, subkey};
 

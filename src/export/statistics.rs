@@ -5,15 +5,9 @@
 //! two levels. Rounding to nearest stays below that variance, and has no bias where its survival is 1.
 
 use super::item::Item;
-use super::tensor::name_of;
-use super::{Rounding, Survival};
+use super::survival::{BIAS, DEVIATIONS, Rounding, Survival};
+use super::types::name_of;
 use crate::ops::{Encoding, Levels, float_step};
-
-/// |survival − 1| that is right whatever the noise: what rounding to nearest is allowed to lose.
-pub(super) const BIAS: f64 = 0.01;
-
-/// Standard errors that chance may add: one right tensor in two million is further out.
-pub(super) const DEVIATIONS: f64 = 5.0;
 
 /// Noise over the variance of dither: below lies rounding to nearest on the base's own grid, above another base.
 const RESIDUAL: (f64, f64) = (0.25, 1.6);

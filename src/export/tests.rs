@@ -81,7 +81,7 @@ impl Bench {
             let item = &items[i];
             for row in 0..item.rows {
                 let mut values = vec![0.0; item.cols];
-                tensor::Rows { item, adapter: &bench.adapter }.base(row, &mut values);
+                rows::Rows { item, adapter: &bench.adapter }.base(row, &mut values);
                 // K-quants have no nearest grid: another makes them.
                 if encode_nearest(to(item), &values, out).is_err() {
                     encode_dithered(to(item), &values, row as u64, out).unwrap();

@@ -86,6 +86,11 @@ pub(super) fn file_type(elements: impl Iterator<Item = (Encoding, u64)>) -> u32 
     }
 }
 
+/// ggml's name of a type, for people.
+pub(super) fn name_of(encoding: Encoding) -> &'static str {
+    ggml_type(encoding).name()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use super::adapter::{Half, alpha, for_llama_cpp, tensor_name};
+use super::adapter::{Half, for_llama_cpp, tensor_name};
 use super::item::{self, Item};
+use super::metadata::alpha;
+use super::rows::{Buffers, Rows, each_block};
 use super::statistics::{Grid, Sums};
-use super::tensor::{self, Buffers, Rows, each_block, name_of};
-use super::types::{encoding, ggml_type};
+use super::tensor;
+use super::types::{encoding, ggml_type, name_of};
 use super::{Check, ExportError, Floor, Quant, gain, rounding};
 use crate::gguf::{Gguf, TensorInfo};
 use crate::lora::{Adapter, Ggml, Hf};
