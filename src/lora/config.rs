@@ -1,10 +1,28 @@
 //! Rank, alpha and targets: what is allowed, and the one scale.
 
-use super::{Adapter, LoraConfig, LoraError, Pattern, TargetModules, module};
+use super::{LoraError, Pattern, TargetModules, module};
 use crate::weights::LinearId;
 
 /// No layer of a trainable base is that narrow in both directions; it caps what a config can make us allocate.
 pub(super) const MAX_RANK: usize = 4096;
+
+/// What an adapter is made with, in PEFT's words. [`LoraConfig::scale_of`] turns alpha into a factor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoraConfig {
+    pub rank: usize,
+    pub alpha: f64,
+    /// Probability that an input of A is dropped in training.
+    pub dropout: f64,
+    pub targets: TargetModules,
+    /// Only these layers; None: all.
+    pub layers_to_transform: Option<Vec<usize>>,
+    /// Ranks of some modules that differ from `rank`.
+    pub rank_pattern: Pattern,
+    /// Alphas of some modules that differ from `alpha`.
+    pub alpha_pattern: Pattern,
+    /// The scale is alpha / √rank.
+    pub rslora: bool,
+}
 
 /// PEFT's own defaults.
 impl Default for LoraConfig {
@@ -66,13 +84,6 @@ impl LoraConfig {
             return fault(format!("alpha_pattern: {key:?} is {alpha}: give a number above 0"));
         }
         Ok(())
-    }
-}
-
-impl<O> Adapter<O> {
-    /// The rank of one pair.
-    pub fn rank_of(&self, id: LinearId) -> usize {
-        self.config.rank_of(id)
     }
 }
 

@@ -8,7 +8,7 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 
 use super::order::b_in_hf;
-use super::targets::names;
+use super::path::names;
 use super::{Adapter, Hf, LoraConfig, LoraError, Pair, Stored, TargetModules, mlx, module, peft};
 use crate::store::{MAX_TEXT, StoreError, WholeFile, read_regular, write_whole};
 use crate::weights::{LinearId, ModelConfig, Site, Weights};

@@ -1,8 +1,6 @@
-//! Which linear layers get a pair: PEFT's `target_modules` and `layers_to_transform`.
+//! PEFT's `target_modules`.
 
-use super::pattern::{compiled, matches};
-use super::{LoraConfig, LoraError};
-use crate::weights::{LinearId, ModelConfig, Site};
+use crate::weights::Site;
 
 /// What `target_modules` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,16 +18,6 @@ impl From<&[Site]> for TargetModules {
     }
 }
 
-/// `model.layers.3.self_attn.q_proj`: a linear's path in transformers, which PEFT matches against.
-pub fn module(id: LinearId) -> String {
-    format!("model.layers.{}.{}", id.layer, id.site.hf())
-}
-
-/// Whether `name` is `module` or its last dotted parts.
-pub(super) fn names(name: &str, module: &str) -> bool {
-    module.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
 impl TargetModules {
     /// As `adapter_config.json` has it.
     pub(crate) fn to_json(&self) -> serde_json::Value {
@@ -38,143 +26,5 @@ impl TargetModules {
             Self::Names(names) => names.as_slice().into(),
             Self::Regex(regex) => regex.as_str().into(),
         }
-    }
-}
-
-impl LoraConfig {
-    /// The linears of a base that get a pair, in order.
-    ///
-    /// # Errors
-    /// A name, an expression or a pattern's key that matches nothing; a layer that the base does not have; a rank above
-    /// a matrix's smaller side, which adds parameters and nothing else.
-    pub fn targeted(&self, model: &ModelConfig) -> Result<Vec<LinearId>, LoraError> {
-        let layers = self.layers(model)?;
-        let within = layers.iter().flat_map(|&layer| Site::ALL.map(|site| LinearId { layer, site }));
-        let within: Vec<(LinearId, String)> = within.map(|id| (id, module(id))).collect();
-        let known = || within.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>();
-        let chosen: Vec<_> = match &self.targets {
-            TargetModules::AllLinear => within.iter().collect(),
-            TargetModules::Names(said) => {
-                if let Some(name) = said.iter().find(|n| !within.iter().any(|(_, path)| names(n, path))) {
-                    return Err(LoraError::NoTarget { key: "target_modules", said: name.clone(), known: known() });
-                }
-                within.iter().filter(|(_, path)| said.iter().any(|n| names(n, path))).collect()
-            }
-            TargetModules::Regex(said) => {
-                let fault = |e| LoraError::Config(format!("target_modules: {said:?} is no regular expression ({e})"));
-                let regex = compiled(&format!("^(?:{said})$")).map_err(fault)?;
-                within.iter().filter(|(_, path)| matches(&regex, path)).collect()
-            }
-        };
-        let (ids, paths): (Vec<_>, Vec<_>) = chosen.into_iter().cloned().unzip();
-        if ids.is_empty() {
-            let said = self.targets.to_json().as_str().unwrap_or_default().to_owned();
-            return Err(LoraError::NoTarget { key: "target_modules", said, known: known() });
-        }
-        for (key, pattern) in [("rank_pattern", &self.rank_pattern), ("alpha_pattern", &self.alpha_pattern)] {
-            if let Some(idle) = pattern.idle(&paths) {
-                return Err(LoraError::NoTarget { key, said: idle.to_owned(), known: paths });
-            }
-        }
-        ids.iter().try_for_each(|id| self.fits(*id, model)).map(|()| ids)
-    }
-
-    fn layers(&self, model: &ModelConfig) -> Result<Vec<usize>, LoraError> {
-        let Some(said) = &self.layers_to_transform else { return Ok((0..model.layers).collect()) };
-        if matches!(self.targets, TargetModules::Regex(_)) {
-            let what = "layers_to_transform goes with names, not with a regular expression: write the layers into it";
-            return Err(LoraError::Config(what.to_owned()));
-        }
-        if let Some(layer) = said.iter().find(|l| **l >= model.layers) {
-            let last = model.layers - 1;
-            return Err(LoraError::Config(format!("layers_to_transform: {layer}: the base's layers are 0 to {last}")));
-        }
-        let mut layers = said.clone();
-        layers.sort_unstable();
-        layers.dedup();
-        if layers.is_empty() {
-            let what = "layers_to_transform names no layer: leave it out for all of them";
-            return Err(LoraError::Config(what.to_owned()));
-        }
-        Ok(layers)
-    }
-
-    fn fits(&self, id: LinearId, model: &ModelConfig) -> Result<(), LoraError> {
-        let (rows, cols) = model.shape(id.site);
-        let (rank, most) = (self.rank_of(id), rows.min(cols));
-        if rank <= most {
-            return Ok(());
-        }
-        let key = if self.rank_pattern.is_empty() { "lora_rank" } else { "lora_rank or rank_pattern" };
-        Err(LoraError::Config(format!(
-            "{key}: {rank} is more than {} ({rows} × {cols}) can hold: give at most {most}, or for it alone \
-             rank_pattern: {{{}: {most}}}",
-            module(id),
-            id.site.module()
-        )))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lora::Pattern;
-    use crate::lora::tests::model;
-
-    fn config(targets: TargetModules) -> LoraConfig {
-        LoraConfig { rank: 4, targets, ..LoraConfig::default() }
-    }
-
-    fn said(names: &[&str]) -> TargetModules {
-        TargetModules::Names(names.iter().map(|n| (*n).to_owned()).collect())
-    }
-
-    fn paths(config: &LoraConfig) -> Vec<String> {
-        config.targeted(&model(2, 1, 16, 24)).unwrap().into_iter().map(module).collect()
-    }
-
-    #[test]
-    fn names_expressions_and_layers() {
-        let all = paths(&config(TargetModules::AllLinear));
-        assert_eq!(all.len(), 14);
-        assert_eq!(paths(&config(TargetModules::from(&Site::ALL[..]))), all);
-        assert_eq!(
-            paths(&config(said(&["v_proj", "layers.1.mlp.up_proj", "v_proj"]))),
-            ["model.layers.0.self_attn.v_proj", "model.layers.1.self_attn.v_proj", "model.layers.1.mlp.up_proj"]
-        );
-        // The whole path, as re.fullmatch: an end alone is not enough.
-        let regex = |r: &str| config(TargetModules::Regex(r.to_owned()));
-        assert_eq!(paths(&regex(r".*\.1\..*\.(q|k)_proj")).len(), 2);
-        assert!(regex("q_proj").targeted(&model(2, 1, 16, 24)).is_err());
-        let last = LoraConfig { layers_to_transform: Some(vec![1, 1]), ..config(said(&["q_proj"])) };
-        assert_eq!(paths(&last), ["model.layers.1.self_attn.q_proj"]);
-    }
-
-    #[test]
-    fn what_fits_no_layer_is_refused_by_name() {
-        let said_of = |c: LoraConfig| c.targeted(&model(2, 1, 16, 24)).unwrap_err().to_string();
-        let e = said_of(config(said(&["q_proj", "lm_head"])));
-        assert!(e.contains("\"lm_head\"") && e.contains("down_proj") && e.contains("all-linear"), "{e}");
-        let e = said_of(config(TargetModules::Regex("q_proj".to_owned())));
-        assert!(e.contains("\"q_proj\" matches no linear layer"), "{e}");
-        let e = said_of(config(TargetModules::Regex("(".to_owned())));
-        assert!(e.contains("no regular expression"), "{e}");
-        let layers = |l: &[usize]| LoraConfig { layers_to_transform: Some(l.to_vec()), ..config(said(&["q_proj"])) };
-        assert!(said_of(layers(&[2])).contains("0 to 1"));
-        assert!(said_of(layers(&[])).contains("names no layer"));
-        let regex = LoraConfig { targets: TargetModules::Regex(".*".to_owned()), ..layers(&[1]) };
-        assert!(said_of(regex).contains("layers_to_transform"));
-        let idle = Pattern::new([("o_proj".to_owned(), 2.0)]).unwrap();
-        let e = said_of(LoraConfig { rank_pattern: idle, ..config(said(&["q_proj"])) });
-        assert!(e.contains("rank_pattern") && e.contains("\"o_proj\""), "{e}");
-    }
-
-    #[test]
-    fn a_rank_above_the_matrix_is_refused() {
-        let wide = LoraConfig { rank: 9, ..config(TargetModules::AllLinear) };
-        let e = wide.targeted(&model(2, 1, 16, 24)).unwrap_err().to_string();
-        assert!(e.contains("k_proj (8 × 16)") && e.contains("at most 8") && e.contains("rank_pattern"), "{e}");
-        let narrower = Pattern::new([("(k|v)_proj".to_owned(), 8.0)]).unwrap();
-        assert!(LoraConfig { rank_pattern: narrower, ..wide }.targeted(&model(2, 1, 16, 24)).is_ok());
     }
 }
