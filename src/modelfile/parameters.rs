@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{ModelfileError, short};
+use super::ModelfileError;
+use super::error::short;
 
 /// PARAMETERs with their types.
 #[derive(Clone, Debug, Default, PartialEq)]

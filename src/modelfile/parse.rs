@@ -3,13 +3,15 @@
 //! One difference: Ollama drops characters that Go does not call printable; here they are kept
 //! (see [`super::Modelfile::dropped_by_ollama`]).
 
-use super::{Command, Modelfile, ModelfileError, short};
+use super::error::short;
+use super::{Command, ModelfileError};
 
-pub fn modelfile(text: &str) -> Result<Modelfile, ModelfileError> {
+/// All commands, or the first fault.
+pub fn commands(text: &str) -> Result<Vec<Command>, ModelfileError> {
     let Parsed { commands, faults, .. } = parse(text);
     match faults.into_iter().next() {
         Some(first) => Err(first),
-        None => Ok(Modelfile { commands }),
+        None => Ok(commands),
     }
 }
 
@@ -180,6 +182,11 @@ pub fn unquote(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modelfile::Modelfile;
+
+    fn modelfile(text: &str) -> Result<Modelfile, ModelfileError> {
+        Modelfile::parse(text)
+    }
 
     fn fails(text: &str) -> (usize, String) {
         match modelfile(text) {

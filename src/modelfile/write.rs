@@ -1,7 +1,7 @@
 //! Commands to text.
 
 use super::parse::unquote;
-use super::{Command, Modelfile, ModelfileError};
+use super::{Command, ModelfileError};
 
 pub fn command(command: &Command) -> String {
     let (head, value) = parts(command);
@@ -26,7 +26,7 @@ fn parts(command: &Command) -> (String, &str) {
 }
 
 /// The value as a Modelfile holds it: bare, else in the first kind of quotes that is read back as the same value.
-/// Where none is, in triple quotes (and [`Modelfile::to_text`] refuses it).
+/// Where none is, in triple quotes (and [`super::Modelfile::to_text`] refuses it).
 pub fn quoted(value: &str) -> String {
     let triple = format!("\"\"\"{value}\"\"\"");
     let single = format!("\"{value}\"");
@@ -46,19 +46,19 @@ fn reads_back(form: &str, value: &str) -> bool {
 }
 
 /// Why a Modelfile can't be written.
-pub fn unwritable(file: &Modelfile) -> ModelfileError {
-    let bad = file.commands.iter().map(parts).find(|(_, value)| !reads_back(&quoted(value), value));
+pub fn unwritable(commands: &[Command]) -> ModelfileError {
+    let bad = commands.iter().map(parts).find(|(_, value)| !reads_back(&quoted(value), value));
     ModelfileError::Lost(match bad {
         Some((head, _)) => format!(
             "no quoting of a Modelfile can hold the text of {head}, since three quotes end a line in it: put another character after them"
         ),
-        None if file.from().is_none() => "it has no FROM".into(),
+        None if !commands.iter().any(|c| matches!(c, Command::From(_))) => "it has no FROM".into(),
         None => "a name or role in it is not one word".into(),
     })
 }
 
 /// What Go's `strconv.IsPrint` refuses (as near as the standard library tells), line ends and tabs excepted.
-pub fn unprintable(file: &Modelfile) -> Vec<char> {
+pub fn unprintable(commands: &[Command]) -> Vec<char> {
     let hidden = |c: char| {
         c.is_control() && !matches!(c, '\n' | '\r' | '\t')
             || c.is_whitespace() && !c.is_ascii()
@@ -66,7 +66,7 @@ pub fn unprintable(file: &Modelfile) -> Vec<char> {
             || matches!(c as u32, 0xe000..=0xf8ff | 0xfff9..=0xfffb | 0xe0000..=0x10ffff)
     };
     let mut found: Vec<char> =
-        file.commands.iter().flat_map(|c| parts(c).1.chars().filter(|c| hidden(*c)).collect::<Vec<_>>()).collect();
+        commands.iter().flat_map(|c| parts(c).1.chars().filter(|c| hidden(*c)).collect::<Vec<_>>()).collect();
     found.sort_unstable();
     found.dedup();
     found
@@ -75,6 +75,7 @@ pub fn unprintable(file: &Modelfile) -> Vec<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modelfile::Modelfile;
     use proptest::prelude::*;
 
     #[test]
