@@ -35,5 +35,16 @@ pub enum PromoteError {
     /// A test's stand-in for a kill.
     #[cfg(test)]
     #[error("killed at {0:?}")]
-    Killed(super::swap::Point),
+    Killed(Point),
+}
+
+/// The places where a test may kill; in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    BeforeIntent,
+    AfterIntent,
+    Prepared,
+    BackedUp,
+    Replaced,
+    Done,
 }

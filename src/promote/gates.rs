@@ -1,9 +1,6 @@
 //! Verdicts on record: what a promotion by hand may rest on.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 use crate::config::same_model;
 use crate::eval::Decision;
@@ -11,32 +8,7 @@ use crate::store::LockWait;
 
 use super::fault::PromoteError;
 use super::place::Place;
-use super::registry::{Action, Intent, Registry, What};
-
-/// The conditions of a verdict. A promotion by hand needs a verdict whose conditions are still those of the role.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Terms {
-    /// By the digest of a suite's contents: its goal, metric, margin and `min_gain`.
-    pub demands: BTreeMap<String, serde_json::Value>,
-    /// How the models were asked, and the limits of the gate.
-    pub settings: serde_json::Map<String, serde_json::Value>,
-}
-
-/// The verdict of a role's gate on one model, as it was then.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GateRecord {
-    pub role: String,
-    pub model: String,
-    /// Of the manifest behind the name when it was asked.
-    pub digest: String,
-    /// The same of the model it was held against.
-    pub against_digest: String,
-    pub decision: Decision,
-    /// None: recorded by an earlier version.
-    #[serde(default)]
-    pub terms: Option<Terms>,
-    pub report: PathBuf,
-}
+use super::registry::{Action, GateRecord, Intent, Registry, Terms, What};
 
 /// A model's name, and the digest of what has it now.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +47,8 @@ pub fn passed_gate(
     for entry in &registry.entries {
         let (decision, terms) = match &entry.what {
             What::Gate(g)
-                if g.role == role && same_model(&g.model, model.name)
+                if g.role == role
+                    && same_model(&g.model, model.name)
                     && g.digest == model.digest
                     && g.against_digest == now =>
             {
@@ -113,6 +86,8 @@ fn rests_on_a_pass(intent: &Intent) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::promote::swap::tests::{folder, promote, rollback, tags, wish};
     use crate::promote::swap::{Hook, Injected, promote_with};
@@ -147,12 +122,24 @@ mod tests {
             let (_dir, path) = folder();
             let promotion = Promotion { evidence: evidence(said.clone()), ..wish("x:v1", "x:v2") };
             promote(&path, &promotion, &tags()).unwrap();
-            assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap().is_some(), counts, "{said}");
+            assert_eq!(
+                passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap().is_some(),
+                counts,
+                "{said}"
+            );
             // The role's former model comes back by a rollback, which is no verdict on it.
             rollback(&path, &Rollback { role: "router", to: None, force: false }, &tags()).unwrap();
-            assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v1", digest: "d1" }, "d1").unwrap(), None, "{said}");
+            assert_eq!(
+                passed_gate(&path, "router", &TaggedModel { name: "x:v1", digest: "d1" }, "d1").unwrap(),
+                None,
+                "{said}"
+            );
             for (role, model, digest) in [("other", "x:v2", "d2"), ("router", "x:v3", "d2"), ("router", "x:v2", "d9")] {
-                assert_eq!(passed_gate(&path, role, &TaggedModel { name: model, digest }, "d1").unwrap(), None, "{said}");
+                assert_eq!(
+                    passed_gate(&path, role, &TaggedModel { name: model, digest }, "d1").unwrap(),
+                    None,
+                    "{said}"
+                );
             }
         }
     }
@@ -193,7 +180,10 @@ mod tests {
         std::fs::write(&file, format!("{whole}{{\"seq\":6,\"event\":\"ga")).unwrap();
         // Against another model than the one that the role uses now it says nothing.
         assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d9").unwrap(), None);
-        assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap().map(|p| p.seq), Some(5));
+        assert_eq!(
+            passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap().map(|p| p.seq),
+            Some(5)
+        );
         record_gate(&path, gate(Decision::Fail), &mut LockWait::none()).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 6);
         assert_eq!(passed_gate(&path, "router", &TaggedModel { name: "x:v2", digest: "d2" }, "d1").unwrap(), None);

@@ -14,9 +14,9 @@ mod swap;
 mod tags;
 
 pub use fault::PromoteError;
-pub use gates::{GateRecord, TaggedModel, Terms, passed_gate, record_gate};
+pub use gates::{TaggedModel, passed_gate, record_gate};
 pub use recover::recover;
-pub use registry::{Action, Change, history};
+pub use registry::{Action, Change, GateRecord, Terms, history};
 pub use rollback::{Rollback, rollback};
 pub use swap::{Promotion, Swapped, check_place, promote};
 pub use tags::Tags;

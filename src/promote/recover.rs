@@ -110,8 +110,9 @@ fn settle(place: &Place, intent: &Intent, backup: Option<Vec<u8>>) -> Result<Set
 mod tests {
     use super::*;
     use crate::promote::Rollback;
+    use crate::promote::fault::Point;
     use crate::promote::swap::tests::{TEXT, folder, rollback, tags, wish};
-    use crate::promote::swap::{Hook, Injected, Point, promote_with};
+    use crate::promote::swap::{Hook, Injected, promote_with};
 
     /// Kills after the intent, or after the rename, then somebody edits the file.
     fn killed_then(point: Point, edit: fn(&str) -> String) -> (String, Result<Vec<String>, PromoteError>) {

@@ -1,15 +1,16 @@
 //! `.tunesmith/registry.jsonl`: append-only, a line an event, each on disk before the next step is taken.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::eval::Decision;
 use crate::store::{Digest, OpenFor, StoreError, open_nofollow, read_nofollow};
 
 use super::fault::PromoteError;
-use super::gates::GateRecord;
 use super::place::Place;
 
 /// A line is about a KiB: years of swaps are a few MiB.
@@ -45,6 +46,31 @@ pub(super) struct Intent {
     /// Verdict, report, run, dataset, user …: what the caller wants remembered.
     #[serde(default)]
     pub(super) evidence: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The conditions of a verdict. A promotion by hand needs a verdict whose conditions are still those of the role.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// By the digest of a suite's contents: its goal, metric, margin and `min_gain`.
+    pub demands: BTreeMap<String, serde_json::Value>,
+    /// How the models were asked, and the limits of the gate.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The verdict of a role's gate on one model, as it was then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateRecord {
+    pub role: String,
+    pub model: String,
+    /// Of the manifest behind the name when it was asked.
+    pub digest: String,
+    /// The same of the model it was held against.
+    pub against_digest: String,
+    pub decision: Decision,
+    /// None: recorded by an earlier version.
+    #[serde(default)]
+    pub terms: Option<Terms>,
+    pub report: PathBuf,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

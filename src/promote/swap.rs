@@ -6,7 +6,7 @@ use crate::config::{NewScalar, swap as splice};
 use crate::eval::Decision;
 use crate::store::{Digest, LockWait, StoreError, WholeFile, write_whole};
 
-use super::fault::PromoteError;
+use super::fault::{Point, PromoteError};
 use super::place::Place;
 use super::recover::recover_locked;
 use super::registry::{Action, Intent, Registry, What};
@@ -42,17 +42,6 @@ pub struct Swapped {
     pub to: String,
     /// What a person should hear: recovered swaps, writing in place.
     pub notes: Vec<String>,
-}
-
-/// The places where a test may kill; in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Point {
-    BeforeIntent,
-    AfterIntent,
-    Prepared,
-    BackedUp,
-    Replaced,
-    Done,
 }
 
 /// A fault that a test injects.
