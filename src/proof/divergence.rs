@@ -1,5 +1,8 @@
 //! Divergence of two distributions over the vocabulary, in nats.
 
+/// One row of log-probabilities per answered position, probe by probe.
+pub type Rows = Vec<Vec<Vec<f32>>>;
+
 /// KL(p ‖ q) of two rows of log-probabilities.
 pub fn kl(p: &[f32], q: &[f32]) -> f64 {
     not_negative(p.iter().zip(q).map(|(&lp, &lq)| f64::from(lp).exp() * (f64::from(lp) - f64::from(lq))).sum())

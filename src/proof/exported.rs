@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::divergence::{kl, mean};
-use super::served::Rows;
+use super::divergence::{Rows, kl, mean};
 use super::{Leg, ProofError, Request};
 use crate::export;
 use crate::gguf::{GgmlType, Gguf};

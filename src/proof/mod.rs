@@ -4,53 +4,22 @@
 //! our own measurements.
 
 mod divergence;
+mod error;
 mod exported;
+mod leg;
 mod probes;
 mod prompt;
+mod request;
 mod served;
 mod vocabulary;
 
-use std::path::Path;
+pub use error::ProofError;
+pub use leg::Leg;
+pub use request::Request;
 
-use crate::base::Base;
-use crate::chat::Message;
-use crate::lora::{Adapter, Hf};
 use crate::model::Model;
-use crate::ollama::{Client, SECOND_ENGINE};
-use crate::store::{Digest, Interrupt};
-
-/// One leg of a proof.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Leg {
-    pub name: String,
-    pub passed: bool,
-    /// What was measured, one line.
-    pub summary: String,
-    /// What failed: the tensor or probe, and its numbers.
-    pub faults: Vec<String>,
-    pub numbers: serde_json::Map<String, serde_json::Value>,
-}
-
-impl Leg {
-    fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            passed: true,
-            summary: String::new(),
-            faults: Vec::new(),
-            numbers: serde_json::Map::new(),
-        }
-    }
-
-    fn fault(&mut self, what: String) {
-        self.passed = false;
-        self.faults.push(what);
-    }
-
-    fn number(&mut self, name: &str, value: f64) {
-        self.numbers.insert(name.to_owned(), serde_json::json!(value));
-    }
-}
+use crate::ollama::SECOND_ENGINE;
+use crate::store::Digest;
 
 /// What `proof.json` holds.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -71,65 +40,6 @@ impl Proof {
     pub fn first_fault(&self) -> Option<String> {
         let leg = self.legs.iter().find(|l| !l.passed)?;
         Some(format!("leg {}: {}", leg.name, leg.faults.first().map_or(leg.summary.as_str(), String::as_str)))
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum ProofError {
-    #[error(transparent)]
-    Ollama(#[from] crate::ollama::OllamaError),
-    #[error(transparent)]
-    Chat(#[from] crate::chat::ChatError),
-    #[error(transparent)]
-    Tokenizer(#[from] crate::tokenizer::TokenizerError),
-    #[error(transparent)]
-    Model(#[from] crate::model::ModelError),
-    #[error(transparent)]
-    Weights(#[from] crate::weights::WeightsError),
-    #[error(transparent)]
-    Gguf(#[from] crate::gguf::GgufError),
-    #[error(transparent)]
-    Export(#[from] crate::export::ExportError),
-    #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
-    #[error("interrupted")]
-    Interrupted,
-    #[error(
-        "the embedded server computed the probes by {found:?}, not by {SECOND_ENGINE}: a self-check needs another implementation than the native engine; end that server and start the one of this version"
-    )]
-    NoSecondOpinion { found: String },
-    #[error("{0} is not registered: register it before proving it")]
-    NotRegistered(String),
-}
-
-/// What is to be proved.
-#[derive(Debug)]
-pub struct Request<'a> {
-    pub client: &'a Client,
-    /// The registered candidate.
-    pub model: &'a str,
-    pub base: &'a Base,
-    pub adapter: &'a Adapter<Hf>,
-    /// The merged GGUF (or adapter GGUF) that was uploaded.
-    pub exported: &'a Path,
-    /// SYSTEM of the registered model, which the daemon puts before conversations that have none.
-    pub system: Option<&'a str>,
-    /// Conversations of the training set: their rendering is compared, and their prompts are among the probes.
-    pub sample: &'a [Vec<Message>],
-    pub probes: usize,
-    /// `num_thread` as the user set it.
-    pub num_thread: Option<u64>,
-    /// Threads of the native forward; 0 = all cores.
-    pub threads: usize,
-    pub seed: u64,
-    /// Context of the registered model: longer conversations are not put to it.
-    pub num_ctx: usize,
-    pub interrupt: Interrupt,
-}
-
-impl Request<'_> {
-    fn check_interrupt(&self) -> Result<(), ProofError> {
-        if self.interrupt.raised() { Err(ProofError::Interrupted) } else { Ok(()) }
     }
 }
 

@@ -5,9 +5,11 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::served::TOKENS;
 use super::{ProofError, Request};
 use crate::chat::{Message, Role};
+
+/// Tokens generated per probe.
+pub const TOKENS: i64 = 16;
 
 /// A prompt as text and ids (BOS by the tokenizer's rule in the ids only).
 #[derive(Clone, Debug)]

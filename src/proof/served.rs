@@ -1,9 +1,9 @@
 //! Leg 3: the daemon serves that file and computes it right. Our f32 forward over the exported bytes, teacher-forced on
 //! the daemon's own greedy tokens, against its top-20 log-probabilities.
 
-use super::divergence::{argmax, kl_of_known, mean};
+use super::divergence::{Rows, argmax, kl_of_known, mean};
 use super::exported::File;
-use super::probes::Probe;
+use super::probes::{Probe, TOKENS};
 use super::prompt::greedy;
 use super::vocabulary::Vocabulary;
 use super::{Leg, ProofError, Request};
@@ -14,8 +14,6 @@ use crate::ollama::{Answer, Ask, ENGINE_OPTION, Prompt, SECOND_ENGINE, Show, Tok
 use crate::store::Digest;
 use crate::tokenizer::Tokenizer;
 
-/// Tokens generated per probe.
-pub const TOKENS: i64 = 16;
 /// Share of steps whose most likely token must agree.
 const LEAST_AGREEMENT: f64 = 0.85;
 
@@ -53,9 +51,6 @@ impl Top {
         top
     }
 }
-
-/// One row of log-probabilities per answered position, probe by probe.
-pub type Rows = Vec<Vec<Vec<f32>>>;
 
 pub fn ask(
     request: &Request<'_>,
