@@ -31,6 +31,26 @@ pub(super) fn exceeded(does: &str, limit: &str) -> String {
     )
 }
 
+/// The exit code of a worker whose rendering took too long.
+pub(super) const EXIT_TIME: i32 = 75;
+
+/// The exit code of a worker for whose threads the machine has no room.
+pub(super) const EXIT_NO_ROOM: i32 = 77;
+
+/// Whether the limits of this process, which a worker begins with (`ulimit -v`, `-d`), leave it less than it may take: then
+/// memory that it lacks says nothing of a template.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+pub(super) fn is_limited_further() -> bool {
+    use rustix::process::{Resource, getrlimit};
+    let least = [Resource::As, Resource::Data].into_iter().filter_map(|resource| getrlimit(resource).current).min();
+    least.is_some_and(|bytes| bytes < MEMORY)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+pub(super) fn is_limited_further() -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

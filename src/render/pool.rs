@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitSta
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::frame::{self, Request};
-use super::worker::{EXIT_NO_ROOM, EXIT_TIME, is_limited_further};
+use super::limits::{EXIT_NO_ROOM, EXIT_TIME, is_limited_further};
 use super::{RenderError, limits};
 
 /// How a worker is started.

@@ -7,15 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::frame::{self, Request};
+use super::limits::{EXIT_NO_ROOM, EXIT_TIME};
 use super::template::{guarded, render};
 use super::{Engine, Prepare, Prepared, RenderError, limits};
 
-/// The exit code of a worker whose rendering took too long.
-pub(super) const EXIT_TIME: i32 = 75;
 /// The exit code of a worker that could not limit itself, or whose pipes broke.
 const EXIT_BROKEN: i32 = 76;
-/// The exit code of a worker for whose threads the machine has no room.
-pub(super) const EXIT_NO_ROOM: i32 = 77;
+
 /// How often the watchdog looks at the clock while something is rendered.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -139,18 +137,4 @@ fn limit_memory() -> std::io::Result<()> {
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 fn limit_memory() -> std::io::Result<()> {
     Ok(())
-}
-
-/// Whether the limits of this process, which a worker begins with (`ulimit -v`, `-d`), leave it less than it may take: then
-/// memory that it lacks says nothing of a template.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-pub(super) fn is_limited_further() -> bool {
-    use rustix::process::{Resource, getrlimit};
-    let least = [Resource::As, Resource::Data].into_iter().filter_map(|resource| getrlimit(resource).current).min();
-    least.is_some_and(|bytes| bytes < limits::MEMORY)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-pub(super) fn is_limited_further() -> bool {
-    false
 }
