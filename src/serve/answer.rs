@@ -1,7 +1,7 @@
 //! generate and chat: prompt, ids, tokens one by one, the lines that report them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::State as Shared;
@@ -11,12 +11,14 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::engine::{Engine, Task};
+use super::job::Job;
 use super::reply::{Fault, line, ndjson, now};
-use super::sample::{Piece, Settings, Writing};
-use super::{State, request, second};
+use super::sample::Settings;
+use super::state::State;
+use super::{request, second};
 use crate::chat::{Message, Role, render_go};
 use crate::ollama::StoredModel;
-use crate::ollama::wire::{ChatRequest, DebugInfo, EmbedRequest, GenerateRequest, Reply, ReplyMessage};
+use crate::ollama::wire::{ChatRequest, DebugInfo, EmbedRequest, GenerateRequest, Reply};
 
 /// Lines that wait for a client before its answer pauses.
 const LINES: usize = 64;
@@ -35,27 +37,6 @@ struct Asked {
     stream: bool,
     /// candle-transformers computes the answer (option `engine`).
     second: bool,
-}
-
-/// A request as an engine takes it.
-#[derive(Debug)]
-pub struct Job {
-    name: String,
-    chat: bool,
-    context: bool,
-    pub ids: Vec<u32>,
-    pub settings: Settings,
-    pub stream: bool,
-    pub lines: mpsc::Sender<Bytes>,
-}
-
-/// How long the parts of an answer took.
-#[derive(Clone, Copy, Debug)]
-pub struct Times {
-    pub total: Duration,
-    pub load: Duration,
-    pub prompt: Duration,
-    pub answer: Duration,
 }
 
 pub async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Fault> {
@@ -253,57 +234,6 @@ fn begin(state: &State, asked: Asked, lines: mpsc::Sender<Bytes>, first: oneshot
     }
 }
 
-impl Job {
-    pub fn piece_line(&self, piece: Piece) -> Bytes {
-        line(&Reply { logprobs: piece.logprobs, ..self.reply(&piece.text) })
-    }
-
-    /// The last line; of an answer that is not streamed, with all its text. `engine`: who computed it.
-    pub fn done_line(&self, writing: &mut Writing, times: Times, engine: &str) -> Bytes {
-        let mut reply = self.reply(if self.stream { "" } else { &writing.text });
-        reply.done = true;
-        reply.done_reason = writing.reason.to_owned();
-        reply.total_duration = Some(nanos(times.total));
-        reply.load_duration = Some(nanos(times.load));
-        reply.prompt_eval_count = Some(self.ids.len() as u64);
-        reply.prompt_eval_duration = Some(nanos(times.prompt));
-        reply.eval_count = Some(writing.count as u64);
-        reply.eval_duration = Some(nanos(times.answer));
-        reply.engine = engine.to_owned();
-        if !self.stream {
-            reply.logprobs = std::mem::take(&mut writing.logprobs);
-        }
-        if self.context {
-            reply.context = Some(self.ids.iter().chain(&writing.ids).copied().collect());
-        }
-        line(&reply)
-    }
-
-    /// A streamed answer that only its context ends; one line a token.
-    #[cfg(test)]
-    pub fn endless(ids: Vec<u32>, lines: mpsc::Sender<Bytes>) -> Self {
-        let options = serde_json::json!({"temperature": 0, "num_predict": -1});
-        let asked = options.as_object().cloned().unwrap_or_default();
-        let Ok(settings) = Settings::read(&[], &asked, Some(0)) else { unreachable!("these options are numbers") };
-        Self { name: "m".to_owned(), chat: false, context: false, ids, settings, stream: true, lines }
-    }
-
-    fn reply(&self, text: &str) -> Reply {
-        let mut reply = Reply { model: self.name.clone(), created_at: now(), ..Reply::default() };
-        if self.chat {
-            reply.message =
-                Some(ReplyMessage { role: "assistant".into(), content: text.to_owned(), ..ReplyMessage::default() });
-        } else {
-            reply.response = Some(text.to_owned());
-        }
-        reply
-    }
-}
-
-fn nanos(d: std::time::Duration) -> u64 {
-    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// BOS by the tokenizer's rule, even in raw mode, as llama-server does it.
 fn ids(model: &Engine, job: &Asked) -> Result<Vec<u32>, Fault> {
     let tokenizer = &model.tokenizer;
@@ -318,10 +248,4 @@ fn ids(model: &Engine, job: &Asked) -> Result<Vec<u32>, Fault> {
         ids.drain(..ids.len() - room);
     }
     Ok(ids)
-}
-
-/// Options of a request over a model's parameters.
-pub fn option<'v>(own: &'v [(String, String)], asked: &'v Map<String, Value>, name: &str) -> Option<Value> {
-    let said = asked.get(name).cloned();
-    said.or_else(|| own.iter().find(|(n, _)| n == name).and_then(|(_, v)| serde_json::from_str(v).ok()))
 }

@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::loaded::lock;
+use super::lock::lock;
 
 /// What a server bears.
 #[derive(Clone, Copy, Debug)]

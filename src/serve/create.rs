@@ -11,9 +11,10 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::loaded::lock;
+use super::lock::lock;
 use super::reply::{Fault, line, ndjson};
-use super::{State, engine, request, second, shelf};
+use super::state::State;
+use super::{engine, request, second, shelf};
 use crate::chat::{Message, Role, render_go};
 use crate::gguf::Gguf;
 use crate::ollama::MAX_LAYER_TEXT;

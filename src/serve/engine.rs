@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use tokio::sync::mpsc::error::TrySendError as Full;
 use tokio::sync::oneshot;
 
-use super::answer::{Job, Times};
+use super::job::{Job, Times};
 use super::reply::{Fault, line};
 use super::sample::{Next, Writing};
 use crate::gguf::Gguf;

@@ -8,9 +8,10 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use serde_json::{Value, json};
 
-use super::loaded::lock;
+use super::lock::lock;
 use super::reply::Fault;
-use super::{PARALLEL, State, VERSION, request, shelf};
+use super::state::State;
+use super::{request, shelf};
 use crate::gguf::Gguf;
 use crate::modelfile::{Command, Modelfile};
 use crate::ollama::wire::{
@@ -19,6 +20,12 @@ use crate::ollama::wire::{
 use crate::ollama::{StoredModel, stored_names};
 use crate::store::Digest;
 
+/// The Ollama version whose behaviour is followed, and ours, by which kept answers and proofs are told from those of
+/// another engine: the last number before the plus goes up when the engine's answers change.
+pub const VERSION: &str = concat!("0.34.4-", env!("CARGO_PKG_VERSION"), ".1+tunesmith");
+
+/// Requests that are sent at a time by an evaluation; of more, nothing is gained.
+const PARALLEL: usize = 16;
 /// Uploads that are remembered at a time.
 const MOST_UPLOADS: usize = 4096;
 /// How long a blob that was uploaded, or found, stays without a model.

@@ -1,22 +1,18 @@
 //! The models in memory. They are mapped, so several cost little; each has its own thread and queue.
 
 use std::path::Path;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::State;
-use super::answer::Job;
 use super::engine::Engine;
+use super::job::Job;
+use super::lock::lock;
 use super::reply::Fault;
 use super::second::Loaded;
+use super::state::State;
 
 /// Models that stay loaded; the one used last goes last.
 const MOST: usize = 3;
-
-/// A lock that a panic of another request does not break: what it guards is whole between statements.
-pub fn lock<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl State {
     /// The engine of this file, loaded now if need be.

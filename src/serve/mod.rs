@@ -6,78 +6,36 @@ mod answer;
 mod connection;
 mod create;
 mod engine;
+mod error;
 mod guard;
+mod job;
 mod library;
 mod loaded;
+mod lock;
 mod reply;
 mod request;
 mod sample;
 mod second;
 mod shelf;
+mod state;
 
 pub use connection::Limits;
+pub use error::ServeError;
+pub use library::VERSION;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::path::Path;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, head, post};
 use connection::{Busy, Limited};
+use state::State;
 use tokio::sync::oneshot;
 
-/// The Ollama version whose behaviour is followed, and ours, by which kept answers and proofs are told from those of
-/// another engine: the last number before the plus goes up when the engine's answers change.
-pub const VERSION: &str = concat!("0.34.4-", env!("CARGO_PKG_VERSION"), ".1+tunesmith");
-/// Requests that are sent at a time by an evaluation; of more, nothing is gained.
-const PARALLEL: usize = 16;
 /// Bodies that are JSON; a blob is streamed and has no such limit.
 const MAX_JSON: usize = 64 << 20;
-
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    #[error("the embedded server can't listen on {0}: {1}")]
-    Listen(SocketAddr, std::io::Error),
-    #[error("the embedded server listens on loopback only, not on {0}")]
-    NotLoopback(SocketAddr),
-    #[error("the embedded server can't start: {0}")]
-    Start(std::io::Error),
-    #[error("{}: not all of its models are this server's, so it is a store of Ollama, whose files belong to its daemon; give another folder", .0.display())]
-    NotOurs(PathBuf),
-    #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
-}
-
-/// What every request sees.
-#[derive(Debug)]
-struct State {
-    store: PathBuf,
-    /// The one used last comes first.
-    engines: Mutex<Vec<Arc<engine::Engine>>>,
-    /// Held while a model is loaded.
-    opening: Mutex<()>,
-    second: Mutex<Option<second::Loaded>>,
-    /// Held while manifests change.
-    manifests: Mutex<()>,
-    /// Blobs that a client uploaded or found here, and when: it may be about to create a model of them.
-    uploads: Mutex<HashMap<crate::store::Digest, Instant>>,
-}
-
-impl State {
-    fn new(store: &Path) -> Self {
-        Self {
-            store: store.to_path_buf(),
-            engines: Mutex::default(),
-            opening: Mutex::default(),
-            second: Mutex::default(),
-            manifests: Mutex::default(),
-            uploads: Mutex::default(),
-        }
-    }
-}
 
 /// A running server in its own thread; stops when dropped.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use candle_core::{Device, Tensor};
 use candle_transformers::generation::{LogitsProcessor, Sampling};
 use serde_json::{Map, Value};
 
-use super::answer::option;
 use super::reply::Fault;
 use crate::ollama::wire::{Logprob, TopLogprob};
 use crate::tokenizer::Tokenizer;
@@ -326,6 +325,12 @@ fn report(tokenizer: &Tokenizer, logits: &[f32], id: u32, top: usize) -> Logprob
     };
     let (token, bytes) = text(id as usize);
     Logprob { token, logprob: of(id as usize), bytes, top_logprobs: order.into_iter().map(entry).collect() }
+}
+
+/// Options of a request over a model's parameters.
+fn option<'v>(own: &'v [(String, String)], asked: &'v Map<String, Value>, name: &str) -> Option<Value> {
+    let said = asked.get(name).cloned();
+    said.or_else(|| own.iter().find(|(n, _)| n == name).and_then(|(_, v)| serde_json::from_str(v).ok()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{Device, Tensor};
 use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
 
-use super::answer::Job;
+use super::job::Job;
 use super::reply::Fault;
 use super::sample::{Next, Writing};
 use crate::gguf::Gguf;
@@ -121,8 +121,7 @@ impl Loaded {
             let Next::Token(id) = next else { break };
             logits = self.forward(&[id], job.ids.len() + writing.ids.len() - 1)?;
         }
-        let times =
-            super::answer::Times { total: started.elapsed(), load, prompt: prompt_took, answer: begun.elapsed() };
+        let times = super::job::Times { total: started.elapsed(), load, prompt: prompt_took, answer: begun.elapsed() };
         // A client that went away needs no last line.
         drop(job.lines.blocking_send(job.done_line(&mut writing, times, NAME)));
         Ok(())

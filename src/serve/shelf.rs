@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::ServeError;
 use super::reply::Fault;
-use super::{ServeError, State};
+use super::state::State;
 use crate::gguf::{GgmlType, Gguf};
 use crate::ollama::wire::Details;
 use crate::ollama::{ModelName, StoredModel, resolve};
