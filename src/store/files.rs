@@ -7,6 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use super::StoreError;
 
+pub(super) const PREFIX: &str = ".tunesmith-";
+
+pub(super) const SUFFIX: &str = ".partial";
+
 /// What a state file is opened for; whatever writes also creates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenFor {
@@ -165,7 +169,7 @@ pub fn check_cache_writable(folder: &Path) -> Result<(), StoreError> {
     let whole = std::path::absolute(folder).map_err(|e| StoreError::new("finding", folder, e))?;
     // The nearest that exists, whatever it is: a file there is as much of a fault.
     let nearest = whole.ancestors().find(|at| std::fs::symlink_metadata(at).is_ok()).unwrap_or(Path::new("/"));
-    let made = tempfile::Builder::new().prefix(super::temp::PREFIX).suffix(super::temp::SUFFIX).tempfile_in(nearest);
+    let made = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(nearest);
     made.map(drop).map_err(|e| StoreError::new("creating a file in", nearest, e))
 }
 

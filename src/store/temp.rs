@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::StoreError;
-use super::files::{OpenFor, create_folder, open_nofollow};
+use super::files::{OpenFor, PREFIX, SUFFIX, create_folder, open_nofollow};
 
-pub(super) const PREFIX: &str = ".tunesmith-";
-pub(super) const SUFFIX: &str = ".partial";
 /// A folder that is filled beside its final name.
 const FOLDER: &str = ".tunesmith-work-";
 
