@@ -2,7 +2,7 @@
 
 use super::checkpoint::Totals;
 use super::step::Taken;
-use super::trainer::Trainer;
+use super::trainer::{StepValues, Trainer};
 use super::{EpochMetrics, StepMetrics, Summary};
 
 /// Rates of some steps.
@@ -10,14 +10,6 @@ struct Rates {
     tokens: f64,
     trained: f64,
     samples: f64,
-}
-
-/// Values of one optimiser step.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct StepValues {
-    pub train_loss: f64,
-    pub grad_norm: f64,
-    pub learning_rate: f64,
 }
 
 impl Totals {
@@ -82,12 +74,7 @@ impl Trainer<'_, '_> {
     }
 
     /// The metrics of the step just done.
-    pub(super) fn step_metrics(
-        &self,
-        taken: &Taken,
-        values: StepValues,
-        seconds: f64,
-    ) -> StepMetrics {
+    pub(super) fn step_metrics(&self, taken: &Taken, values: StepValues, seconds: f64) -> StepMetrics {
         let StepValues { train_loss, grad_norm, learning_rate } = values;
         let mut step = Totals::default();
         step.add(taken, grad_norm, seconds);

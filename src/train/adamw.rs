@@ -54,12 +54,7 @@ pub(super) struct Update {
 }
 
 /// One step over every pair.
-pub(super) fn update(
-    pairs: &mut BTreeMap<LinearId, Pair>,
-    grads: &Grads,
-    moments: &mut Moments,
-    update: Update,
-) {
+pub(super) fn update(pairs: &mut BTreeMap<LinearId, Pair>, grads: &Grads, moments: &mut Moments, update: Update) {
     let Update { step, learning_rate, weight_decay } = update;
     let power = step.min(i32::MAX as u64) as i32;
     let scalars = Scalars {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::adamw::Moments;
 use super::engine::Work;
+use super::folders::{STATE, folder, is_ours, numbers, steps_in};
 use super::identity::Identity;
 use super::retention;
 use super::watch::Watch;
@@ -12,7 +13,7 @@ use crate::lora::{Adapter, Hf, LoraConfig, Stored};
 use crate::store::{Digest, StoreError, TempFolder, read_nofollow, write_whole};
 
 const FORMAT: u32 = 2;
-const STATE: &str = "state.json";
+
 /// It is a few KiB.
 const MAX_STATE: u64 = 16 << 20;
 const FILES: [&str; 3] = ["adapter_config.json", "adapter_model.safetensors", "optimizer.safetensors"];
@@ -72,11 +73,6 @@ pub(super) struct Loaded {
     pub adapter: Adapter<Hf>,
     pub moments: Moments,
     pub position: Position,
-}
-
-/// `checkpoint-N/`.
-pub fn folder(output: &Path, step: u64) -> PathBuf {
-    output.join(format!("checkpoint-{step}"))
 }
 
 /// Writes `checkpoint-N/`; nothing is at that name before all of it is.
@@ -216,38 +212,6 @@ fn state_of(folder: &Path, step: u64) -> Result<State, String> {
         }
     }
     Ok(state)
-}
-
-/// The N of every `checkpoint-N` of ours, ascending: other programs name theirs so, too, and have no such state.
-pub(super) fn steps_in(output: &Path) -> Result<Vec<u64>, TrainError> {
-    let mut steps = numbers(output)?;
-    steps.retain(|step| is_ours(output, *step));
-    Ok(steps)
-}
-
-/// (A link in the place of a checkpoint may lead anywhere: the output may be a stranger's.)
-fn is_ours(output: &Path, step: u64) -> bool {
-    let folder = folder(output, step);
-    let kind = |path: &Path| std::fs::symlink_metadata(path).ok().map(|m| m.file_type());
-    kind(&folder).is_some_and(|k| k.is_dir()) && kind(&folder.join(STATE)).is_some_and(|k| k.is_file())
-}
-
-/// The N of every `checkpoint-N`, ascending.
-fn numbers(output: &Path) -> Result<Vec<u64>, TrainError> {
-    let fault = |e| StoreError::new("reading", output, e);
-    if !output.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut steps = Vec::new();
-    for entry in std::fs::read_dir(output).map_err(fault)? {
-        let entry = entry.map_err(fault)?;
-        let number: Option<u64> =
-            entry.file_name().to_str().and_then(|n| n.strip_prefix("checkpoint-")).and_then(|n| n.parse().ok());
-        // Only as we write it: no leading zeros, no sign.
-        steps.extend(number.filter(|n| entry.path() == folder(output, *n)));
-    }
-    steps.sort_unstable();
-    Ok(steps)
 }
 
 /// What an earlier training has left in an output.

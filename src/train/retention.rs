@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::TrainError;
-use super::checkpoint::{folder, steps_in};
+use super::folders::{folder, steps_in};
 use crate::store::{self, Leftover, StoreError};
 
 /// What is being made or removed beside the checkpoints is named so until it is done.

@@ -3,12 +3,15 @@
 mod resume_tests;
 mod test_toy;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::engine::{Engine, Work};
 use super::*;
-use crate::lora::{Pair, Stored};
+use crate::batch::Example;
+use crate::lora::{LoraConfig, Pair, Stored};
 use crate::model::{Dropout, Effort, Grads, LossSums, ModelError, Sequence, TAUGHT_KEPT};
+use crate::store::Interrupt;
+use crate::weights::Weights;
 use test_toy::Toy;
 
 pub(super) fn config() -> TrainConfig {
@@ -159,7 +162,7 @@ fn where_training_may_stop_early_the_best_checkpoint_is_there_at_the_end() {
     let kept = |name: &str, config: &TrainConfig| {
         let toy = Toy { worse_after: Some(3), ..Toy::default() };
         bench.run((&toy, config), (&bench.output(name), false), &mut |_, _| {}).unwrap();
-        checkpoint::steps_in(&bench.output(name)).unwrap()
+        folders::steps_in(&bench.output(name)).unwrap()
     };
     // That of step 4 is the best, that of step 9 the last.
     assert_eq!(kept("stops", &config), [4, 9]);

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::account::StepValues;
 use super::adamw::{self, Moments};
 use super::checkpoint::{self, Position, WholeFolder};
 use super::engine::Work;
@@ -14,10 +13,18 @@ use super::order::Order;
 use super::retention;
 use super::schedule::Steps;
 use super::step::{self, Batch, Prepared};
-use super::{Event, Summary, TrainError};
+use super::{Event, Summary, TrainError, folders};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
 use crate::model::Grads;
 use crate::store::write_whole;
+
+/// Values of one optimiser step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepValues {
+    pub train_loss: f64,
+    pub grad_norm: f64,
+    pub learning_rate: f64,
+}
 
 pub(super) struct Trainer<'t, 'a> {
     pub(super) job: &'t Work<'a>,
@@ -169,8 +176,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
         let learning_rate = config.learning_rate * self.steps.factor(config.scheduler, step);
         let batch = Batch { config, examples: &examples, step };
-        let gradients =
-            step::gradients(self.job.model, &self.adapter, &batch, &self.job.interrupt, &mut self.grads);
+        let gradients = step::gradients(self.job.model, &self.adapter, &batch, &self.job.interrupt, &mut self.grads);
         let taken = match gradients {
             Ok(Some(taken)) => taken,
             Ok(None) => return self.stop_if_interrupted(on_event),
@@ -208,10 +214,10 @@ impl<'t, 'a> Trainer<'t, 'a> {
     /// What became so that there is no training on, and its value.
     pub(super) fn diverged(&self, step: u64, what: &'static str, value: f64) -> TrainError {
         // What was saved last is the very adapter that has no loss.
-        let steps = checkpoint::steps_in(self.job.output).unwrap_or_default();
+        let steps = folders::steps_in(self.job.output).unwrap_or_default();
         let good = steps.into_iter().rfind(|saved| *saved < self.position.step);
         let checkpoint = good.map_or("none (save_every keeps some)".to_owned(), |step| {
-            let folder = checkpoint::folder(self.job.output, step);
+            let folder = folders::folder(self.job.output, step);
             format!("{0} (go on from it in a training of its own: --from-adapter {0})", folder.display())
         });
         let config = self.job.config;

@@ -263,7 +263,7 @@ fn a_gradient_that_is_too_large_stops_before_anything_is_saved_of_it() {
         let toy = Toy { steeper_from: Some((3, times)), ..Toy::default() };
         let e = bench.run((&toy, &config), (&bench.output(name), false), &mut |_, _| {}).unwrap_err();
         assert!(matches!(e, TrainError::Diverged { step: 3, .. }), "{e}");
-        assert_eq!(checkpoint::steps_in(&bench.output(name)).unwrap(), [1, 2]);
+        assert_eq!(folders::steps_in(&bench.output(name)).unwrap(), [1, 2]);
         e.to_string()
     };
     let e = said("finite", 1e30, 0.0);

@@ -1,0 +1,71 @@
+//! The options of a training.
+
+use crate::lora::LoraConfig;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheduler {
+    Linear,
+    Cosine,
+    /// Without a warm-up.
+    Constant,
+    ConstantWithWarmup,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainConfig {
+    pub lora: LoraConfig,
+    pub epochs: f64,
+    pub max_steps: Option<u64>,
+    pub batch_size: usize,
+    pub gradient_accumulation: usize,
+    pub learning_rate: f64,
+    pub scheduler: Scheduler,
+    pub warmup_ratio: f64,
+    pub weight_decay: f64,
+    /// 0 = off.
+    pub max_grad_norm: f64,
+    pub seed: u64,
+    pub shuffle: bool,
+    /// Examples of like length side by side.
+    pub group_by_length: bool,
+    /// Evaluations at every so many steps beside those at the end of an epoch; 0 = none.
+    pub eval_steps: u64,
+    /// Evaluations without a better one after which training stops; None = never. The best one's checkpoint is kept.
+    pub early_stopping_patience: Option<u64>,
+    /// By how much an evaluation must be better to count for the patience, in nats.
+    pub early_stopping_threshold: f64,
+    /// `final/` is made from the checkpoint with the least eval_loss, which is kept.
+    pub load_best_model_at_end: bool,
+    /// 0 = only at the end.
+    pub save_every: u64,
+    /// Checkpoints kept, the newest; the best one beside them. None = all.
+    pub save_total_limit: Option<u64>,
+}
+
+impl Default for TrainConfig {
+    /// One epoch at transformers' defaults, with LoRA's usual learning rate.
+    fn default() -> Self {
+        Self {
+            lora: LoraConfig::default(),
+            epochs: 1.0,
+            max_steps: None,
+            batch_size: 8,
+            gradient_accumulation: 1,
+            learning_rate: 2e-4,
+            scheduler: Scheduler::Linear,
+            warmup_ratio: 0.0,
+            weight_decay: 0.0,
+            max_grad_norm: 1.0,
+            seed: 42,
+            shuffle: true,
+            group_by_length: false,
+            eval_steps: 0,
+            early_stopping_patience: None,
+            early_stopping_threshold: 0.0,
+            load_best_model_at_end: false,
+            save_every: 0,
+            save_total_limit: None,
+        }
+    }
+}
