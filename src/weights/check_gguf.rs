@@ -2,9 +2,10 @@
 //! embedded server. Nothing is allocated by a count of the header before the tensors confirm it.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::layout::{self, Part};
-use super::{ModelConfig, WeightsError, config_gguf, open};
+use super::{ModelConfig, WeightsError, config_gguf};
 use crate::gguf::Gguf;
 
 /// Checks every dimension and count of the metadata against the tensors: number of blocks, vocabulary, the shape of each
@@ -42,7 +43,7 @@ pub(super) fn matched_parts(gguf: &Gguf) -> Result<(ModelConfig, Vec<(Part, usiz
     // The rotary factors are in the config already.
     index.remove("rope_freqs.weight");
     match index.into_values().min() {
-        Some(first) => Err(open::unexpected(gguf.path(), &gguf.tensors()[first].name, config.family.gguf)),
+        Some(first) => Err(unexpected(gguf.path(), &gguf.tensors()[first].name, config.family.gguf)),
         None => Ok((config, parts)),
     }
 }
@@ -51,4 +52,12 @@ pub(super) fn matched_parts(gguf: &Gguf) -> Result<(ModelConfig, Vec<(Part, usiz
 fn block_count(gguf: &Gguf) -> usize {
     let number = |name: &str| name.strip_prefix("blk.")?.split_once('.')?.0.parse::<usize>().ok();
     gguf.tensors().iter().filter_map(|t| number(&t.name)).max().map_or(0, |n| n.saturating_add(1))
+}
+
+pub(super) fn unexpected(path: &Path, name: &str, family: &str) -> WeightsError {
+    WeightsError::Unsupported {
+        path: path.to_path_buf(),
+        feature: format!("the tensor {name} is there, which {family} as tunesmith computes it does not have"),
+        remedy: "take another base".to_owned(),
+    }
 }

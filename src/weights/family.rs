@@ -52,6 +52,13 @@ impl Site {
     }
 }
 
+/// One linear layer of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinearId {
+    pub layer: usize,
+    pub site: Site,
+}
+
 /// The norms of a block, and the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Norm {

@@ -13,19 +13,12 @@ mod safetensors;
 
 pub use check_gguf::check_gguf;
 pub use config::ModelConfig;
-pub use family::{Family, Norm, Site, families};
+pub use family::{Family, LinearId, Norm, Site, families};
 pub use layout::{gguf_name, hf_name};
 pub use open::Weights;
 pub use rope::RopeScaling;
 
 use std::path::{Path, PathBuf};
-
-/// One linear layer of the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LinearId {
-    pub layer: usize,
-    pub site: Site,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {

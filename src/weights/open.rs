@@ -79,7 +79,7 @@ impl Weights {
         if let Some((name, found)) =
             files.tensors.iter().find(|(name, _)| !wanted.contains(*name) && !harmless(name, &config))
         {
-            return Err(unexpected(&files.maps[found.map].0, name, config.family.hf[0]));
+            return Err(check_gguf::unexpected(&files.maps[found.map].0, name, config.family.hf[0]));
         }
         let (path, checked) = (folder.to_path_buf(), OnceLock::new());
         Ok(Self(Arc::new(Opened { path, config, source: Source::Hf(files.maps), places, names, checked })))
@@ -257,14 +257,6 @@ fn settle_head(config: &mut ModelConfig, files: &safetensors::Folder, folder: &P
 /// Tensors that older versions saved and nobody reads.
 fn harmless(name: &str, config: &ModelConfig) -> bool {
     name.ends_with(".rotary_emb.inv_freq") || (config.tied && name == "lm_head.weight")
-}
-
-pub(super) fn unexpected(path: &Path, name: &str, family: &str) -> WeightsError {
-    WeightsError::Unsupported {
-        path: path.to_path_buf(),
-        feature: format!("the tensor {name} is there, which {family} as tunesmith computes it does not have"),
-        remedy: "take another base".to_owned(),
-    }
 }
 
 #[cfg(test)]
