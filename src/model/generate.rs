@@ -6,10 +6,26 @@ use candle_core::{Device, Tensor};
 use candle_transformers::generation::LogitsProcessor;
 
 use crate::lora::{Adapter, Stored};
+use crate::model::ModelError;
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::{Cache, Pass};
-use crate::model::{Came, ModelError, Sampling};
 use crate::ops::{FEW_ROWS, Ops, Segment};
+
+#[derive(Clone, Debug)]
+pub struct Sampling {
+    pub temperature: f64,
+    pub top_p: Option<f64>,
+    pub max_tokens: usize,
+    pub seed: u64,
+}
+
+/// What came of a text that is generated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Came {
+    Token(u32),
+    /// Its end: all new ids, the end token left out.
+    End(Vec<u32>),
+}
 
 /// Prompt tokens of one pass.
 const PREFILL: usize = 512;

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::model::decoder::{Decoder, Lora};
+use crate::model::facade::On;
 use crate::model::forward::{Cache, Pass};
-use crate::model::{Model, ModelError, On};
+use crate::model::{Model, ModelError};
 use crate::ops::{Cpu, FEW_ROWS, Ops, Segment, Tensors};
 
 /// Bytes of keys and values, of half of what is free at most.

@@ -7,10 +7,12 @@ mod ways_tests;
 
 use std::path::PathBuf;
 
+use super::decoder::Decoder;
+use super::facade::On;
 use super::*;
 use crate::gguf::Gguf;
-use crate::lora::{Adapter, LoraConfig};
-use crate::ops::uniform_at;
+use crate::lora::{Adapter, LoraConfig, Stored};
+use crate::ops::{Cpu, uniform_at};
 use crate::weights::{Site, Weights};
 
 const FAMILIES: [&str; 5] = ["llama-gqa8", "llama-headdim", "llama-rope3", "qwen2", "qwen3"];

@@ -1,0 +1,282 @@
+//! The decoder where it computes: on the CPU or on a device.
+
+use crate::lora::{Adapter, Stored};
+use crate::model::decoder::{Decoder, Stop};
+use crate::model::effort::Effort;
+use crate::model::generate::{Came, Sampling};
+use crate::model::place::{Place, offered};
+use crate::model::room::{MemoryLimit, Room, widened_bytes};
+use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
+use crate::ops::{Compute, Cpu, OpsError, Tensors};
+use crate::weights::Weights;
+
+/// The decoder, resident for computing.
+#[derive(Debug)]
+pub struct Model(pub(super) On);
+
+#[derive(Debug)]
+pub(super) enum On {
+    Cpu(Decoder<Cpu>),
+    Device(Decoder<Tensors>),
+}
+
+/// The same of whichever decoder there is.
+macro_rules! on {
+    ($model:expr, $decoder:ident => $what:expr) => {
+        match $model {
+            On::Cpu($decoder) => $what,
+            On::Device($decoder) => $what,
+        }
+    };
+}
+
+impl Model {
+    /// A model that computes on the CPU with the weights as they lie in their file. `threads` 0 = all cores.
+    ///
+    /// # Errors
+    /// Torn tensors.
+    pub fn new(weights: &Weights, threads: usize) -> Result<Self, ModelError> {
+        Self::within(weights, threads, Room::new(weights, None, 0)?)
+    }
+
+    /// [`Model::new`] that holds no more than there is room for.
+    ///
+    /// # Errors
+    /// Torn tensors.
+    pub fn within(weights: &Weights, threads: usize, room: Room) -> Result<Self, ModelError> {
+        Self::of(Cpu::new(threads), weights, room)
+    }
+
+    pub(super) fn of(cpu: Cpu, weights: &Weights, room: Room) -> Result<Self, ModelError> {
+        Decoder::new(cpu, weights.clone(), room).map(On::Cpu).map(Self)
+    }
+
+    /// A model in this place; on a GPU with the weights widened there. `limit.max_memory` is then the device's.
+    ///
+    /// # Errors
+    /// There is no such device; it has no memory for the weights; torn tensors.
+    pub fn on(place: Place, weights: &Weights, threads: usize, limit: MemoryLimit) -> Result<Self, ModelError> {
+        let MemoryLimit { max_memory, reserved } = limit;
+        match place.device()? {
+            None => Self::within(weights, threads, Room::new(weights, max_memory, reserved)?),
+            Some(device) => {
+                let room = Room::on_device(weights, max_memory)?;
+                let model = Self::on_device(device, weights, room).map_err(|e| match e {
+                    ModelError::Ops(OpsError::DeviceMemory) => ModelError::TooLarge { needed: widened_bytes(weights) },
+                    e => e,
+                })?;
+                Ok(model.in_what_is_free(max_memory.is_none()))
+            }
+        }
+    }
+
+    pub(super) fn on_device(device: Tensors, weights: &Weights, room: Room) -> Result<Self, ModelError> {
+        Decoder::new(device, weights.clone(), room).map(On::Device).map(Self)
+    }
+
+    /// Without a limit, four fifths of what the device has free beside the weights, where it says so.
+    pub(super) fn in_what_is_free(mut self, unlimited: bool) -> Self {
+        if let On::Device(d) = &mut self.0
+            && unlimited
+        {
+            d.room = d.ops.free().map_or(d.room, |free| d.room.of_free(free));
+        }
+        self
+    }
+
+    /// The model with which gradients' base products are computed so. What only looks (losses, log-probabilities, texts) is
+    /// computed in f32 all the same.
+    ///
+    /// # Errors
+    /// There is nothing here that would be faster so.
+    pub fn computing(mut self, compute: Compute) -> Result<Self, ModelError> {
+        on!(&mut self.0, d => {
+            offered(compute, d.ops.computes(), d.ops.route())?;
+            d.training = compute;
+        });
+        if let On::Cpu(d) = &mut self.0
+            && compute == Compute::Int8
+        {
+            d.keep_codes();
+        }
+        Ok(self)
+    }
+
+    /// Takes gradients of the loss whose targets are smoothed by `factor` (transformers' `label_smoothing_factor`, 0 to
+    /// below 1), which is then what their `nll` says. What is distilled or only evaluated stays as it is.
+    #[must_use]
+    pub fn with_label_smoothing(mut self, factor: f64) -> Self {
+        on!(&mut self.0, d => d.label_smoothing = factor as f32);
+        self
+    }
+
+    /// Leaves room for so many bytes that the program comes to hold; a device's memory they do not take.
+    #[must_use]
+    pub fn leaving(mut self, bytes: u64) -> Self {
+        if let On::Cpu(d) = &mut self.0 {
+            d.room = d.room.less(bytes);
+        }
+        self
+    }
+
+    /// Asks `stop` before each layer: once it says true, what is being computed is given up with [`ModelError::Stopped`].
+    #[must_use]
+    pub fn heeding(mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let stop = Stop(Box::new(stop));
+        on!(&mut self.0, d => d.stop = stop);
+        self
+    }
+
+    pub fn label_smoothing(&self) -> f32 {
+        on!(&self.0, d => d.label_smoothing)
+    }
+
+    /// Logits of every position, `ids.len() × vocab`.
+    pub fn logits(&self, adapter: Option<&Adapter<Stored>>, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
+        on!(&self.0, d => d.logits_at(adapter, &[(ids, &(0..ids.len()).collect::<Vec<_>>())], false))
+    }
+
+    /// Log-softmax rows at the chosen positions only of each sequence (ids, positions), one after the other:
+    /// `positions × vocab`. All in one pass, which reads the weights once.
+    pub fn log_probs_at(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        asked: &[(&[u32], &[usize])],
+    ) -> Result<Vec<f32>, ModelError> {
+        on!(&self.0, d => d.logits_at(adapter, asked, true))
+    }
+
+    /// Forward only.
+    pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
+        on!(&self.0, d => d.loss(adapter, sequences))
+    }
+
+    /// Forward and backward of some sequences, in one pass where memory allows; *adds* to `grads` the gradient of `weight · Σ nll`
+    /// (`weight` = 1 / trained tokens of the whole optimiser step). After an error `grads` hold a part of it, or nothing.
+    pub fn loss_and_grads(
+        &self,
+        adapter: &Adapter<Stored>,
+        sequences: &[Sequence<'_>],
+        weight: f32,
+        dropout: Option<Dropout>,
+        grads: &mut Grads,
+    ) -> Result<LossSums, ModelError> {
+        on!(&self.0, d => d.loss_and_grads(adapter, sequences, weight, dropout, grads))
+    }
+
+    /// What [`Model::loss_and_grads`] of these sequences will take (without `back`, [`Model::loss`]); `dropout`: beginnings
+    /// are not shared. Nothing is computed.
+    ///
+    /// # Errors
+    /// What computing them would refuse.
+    pub fn effort(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Effort, ModelError> {
+        on!(&self.0, d => d.effort(sequences, !dropout, back))
+    }
+
+    /// Greedy (temperature 0, the lowest id on ties) or sampled; stops at `is_end` or max_tokens. `on_token` returning
+    /// false stops. Returns the new ids (the end token left out).
+    pub fn generate(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        prompt: &[u32],
+        sampling: &Sampling,
+        is_end: &dyn Fn(u32) -> bool,
+        on_token: &mut dyn FnMut(u32) -> bool,
+    ) -> Result<Vec<u32>, ModelError> {
+        let mut new = Vec::new();
+        self.generate_batch(adapter, &[prompt], sampling, is_end, &mut |_, came| {
+            let Came::Token(id) = came else { return true };
+            new.push(id);
+            on_token(id)
+        })?;
+        Ok(new)
+    }
+
+    /// [`Model::generate`] for many prompts, decoded together: the weights are read once for a token of each. A text comes
+    /// out as it would alone, token by token. `on` gets (index of the prompt, what came) and stops everything by returning
+    /// false.
+    ///
+    /// # Errors
+    /// A prompt that is empty, too long or not of this vocabulary: before any is begun.
+    pub fn generate_batch(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        prompts: &[&[u32]],
+        sampling: &Sampling,
+        is_end: &dyn Fn(u32) -> bool,
+        on: &mut dyn FnMut(usize, Came) -> bool,
+    ) -> Result<(), ModelError> {
+        on!(&self.0, d => d.generate(adapter, prompts, sampling, is_end, on))
+    }
+
+    /// Threads it computes with, all cores counted out; on a GPU the one that feeds it.
+    pub fn threads(&self) -> usize {
+        match &self.0 {
+            On::Cpu(d) => d.ops.threads(),
+            On::Device(_) => 1,
+        }
+    }
+
+    /// Whether the host computes, whose memory is then what a training takes.
+    pub fn on_cpu(&self) -> bool {
+        matches!(self.0, On::Cpu(_))
+    }
+
+    /// How it computes, in one short line without the number of threads ("cpu avx512"): written into each checkpoint,
+    /// because another route rounds differently.
+    pub fn route(&self) -> String {
+        let (route, compute) = match &self.0 {
+            On::Cpu(d) => (format!("cpu {}", d.ops.route()), d.training),
+            On::Device(d) => (d.ops.route().to_owned(), d.training),
+        };
+        match compute {
+            Compute::F32 => route,
+            compute => format!("{route} {}", compute.name()),
+        }
+    }
+
+    /// What it holds of the weights, and of how many layers it keeps the values for the backward of what takes this, in words.
+    ///
+    /// # Errors
+    /// It fits in no way.
+    pub fn plan(&self, effort: &Effort) -> Result<String, ModelError> {
+        let (kept, layers) = on!(&self.0, d => (d.kept_layers(effort)?, d.layers.len()));
+        let values = match layers - kept {
+            0 => "all layers' values kept for the backward".to_owned(),
+            again => format!("the values of {again} of {layers} layers computed again in the backward"),
+        };
+        let (form, codes) = match &self.0 {
+            On::Cpu(d) => ("as stored", d.codes >> 20),
+            On::Device(_) => ("widened on the device", 0),
+        };
+        let codes = if codes > 0 { format!(", and {codes} MiB for their codes in eight bits") } else { String::new() };
+        Ok(format!("weights {form}, {} MiB{codes}; {values}", self.resident_bytes() >> 20))
+    }
+
+    /// Bytes that there are for values.
+    pub fn room(&self) -> Option<u64> {
+        on!(&self.0, d => d.room.left())
+    }
+
+    /// Bytes that are held beside them, whatever they take; on a device, of its memory.
+    pub fn beside(&self) -> u64 {
+        on!(&self.0, d => d.room.beside())
+    }
+
+    /// Bytes of the weights: as they are mapped, or widened on the device.
+    pub fn resident_bytes(&self) -> u64 {
+        match &self.0 {
+            On::Cpu(d) => d.weights.stored_bytes(),
+            On::Device(d) => widened_bytes(&d.weights),
+        }
+    }
+
+    /// The CPU's, for tests that look inside.
+    #[cfg(test)]
+    pub(super) fn decoder(&self) -> &Decoder<Cpu> {
+        match &self.0 {
+            On::Cpu(d) => d,
+            On::Device(_) => panic!("on a device"),
+        }
+    }
+}
