@@ -275,13 +275,7 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     fn rope(&self, x: &mut Self::Buf, rotation: &Rotation, back: bool);
 
     /// Causal attention of each segment; returns the rows' log-sum-exp, `rows × heads`.
-    fn attention(
-        &self,
-        out: &mut Self::Buf,
-        qkv: Qkv<'_, Self::Buf>,
-        heads: Heads,
-        segments: &[Segment],
-    ) -> Self::Buf;
+    fn attention(&self, out: &mut Self::Buf, qkv: Qkv<'_, Self::Buf>, heads: Heads, segments: &[Segment]) -> Self::Buf;
     /// Sets dq, dk, dv. Segments are disjoint in queries and in their own keys; keys before them they may share.
     fn attention_back(
         &self,

@@ -2,8 +2,9 @@
 //! expected value is itself and a change far smaller than a step survives in the mean.
 
 use crate::ops::blocks::check_values;
-use crate::ops::blocks::codes::{Codes, Grid, code_range, put_codes, unpack};
+use crate::ops::blocks::codes::{Codes, Grid, code_range};
 use crate::ops::blocks::covering;
+use crate::ops::blocks::packing::{put_codes, unpack};
 use crate::ops::random::uniform_at;
 use crate::ops::{Encoding, OpsError};
 

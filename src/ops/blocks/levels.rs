@@ -1,6 +1,7 @@
 //! The grid on which encoded values lie, read from the encoded bytes: what a rounding error is measured against.
 
-use super::codes::{Codes, code_range, is_affine, unpack};
+use super::codes::{Codes, code_range, is_affine};
+use super::packing::unpack;
 use crate::ops::Encoding;
 
 /// The levels that one element can take: `low`, `low + step` … `high`.

@@ -9,6 +9,7 @@ mod finite;
 mod kquant;
 mod levels;
 mod nearest;
+mod packing;
 
 pub use dither::{encode_dithered, encode_on_grid};
 pub use finite::first_not_finite;
@@ -16,8 +17,9 @@ pub use levels::{Levels, float_step, levels, same_scales};
 pub use nearest::encode_nearest;
 
 use crate::ops::{Encoding, OpsError};
-use codes::{Codes, unpack};
+use codes::Codes;
 use half::slice::HalfFloatSliceExt;
+use packing::unpack;
 
 /// Decodes `bytes` to f32; bit-equal to gguf-py's dequantize. `out.len()` values are read: a whole number of blocks.
 ///

@@ -3,7 +3,8 @@
 use half::slice::HalfFloatSliceExt as _;
 
 use crate::ops::blocks::check_values;
-use crate::ops::blocks::codes::{code_range, put_codes};
+use crate::ops::blocks::codes::code_range;
+use crate::ops::blocks::packing::put_codes;
 use crate::ops::{Encoding, OpsError};
 
 /// Rounds to nearest and appends to `out`. F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1.

@@ -20,7 +20,7 @@ struct Losses {
     argmax: Tensor,
 }
 
-pub(super) fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+fn log_softmax(logits: &Tensor) -> Result<Tensor> {
     let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?;
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }
@@ -42,6 +42,11 @@ impl Tensors {
             Ok(nll.into_iter().zip(entropy).zip(argmax).map(row).collect())
         });
         read.map_err(|e| self.failed(&e)).unwrap_or_else(|()| vec![RowLoss::default(); n])
+    }
+
+    pub(super) fn log_probabilities(&self, logits: &mut Buf, width: usize) {
+        let made = self.get(logits, (self.len(logits) / width, width)).and_then(|l| log_softmax(&l));
+        self.set(logits, || made);
     }
 
     pub(super) fn cross_entropies(

@@ -292,8 +292,7 @@ impl Ops for Tensors {
         self.divergences(logits, teacher, width, weight)
     }
     fn log_softmax(&self, logits: &mut Buf, width: usize) {
-        let made = self.get(logits, (logits.len / width, width)).and_then(|l| loss::log_softmax(&l));
-        self.set(logits, || made);
+        self.log_probabilities(logits, width);
     }
 }
 

@@ -146,13 +146,7 @@ impl Cpu {
         if scores < 256 { (0..tasks).for_each(task) } else { self.pool.run(tasks, task) }
     }
 
-    pub(super) fn attend(
-        &self,
-        out: &mut [f32],
-        qkv: Qkv<'_, [f32]>,
-        heads: Heads,
-        segments: &[Segment],
-    ) -> Buf {
+    pub(super) fn attend(&self, out: &mut [f32], qkv: Qkv<'_, [f32]>, heads: Heads, segments: &[Segment]) -> Buf {
         let Qkv { q, k, v } = qkv;
         let shape = Shape::new(q, k, heads, segments);
         assert!(out.len() == q.len() && v.len() == k.len());

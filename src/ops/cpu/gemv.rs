@@ -3,55 +3,18 @@
 //!
 //! A row's result does not depend on the rows beside it, so texts that are decoded together come out as they would alone.
 
-use std::cell::RefCell;
-
 use crate::ops::cpu::matmul::Route;
 use crate::ops::cpu::simd::{LANES, simd, sum, tree};
 use crate::ops::pool::{Parts, Pool};
-use crate::ops::{WeightRef, decode};
 
+mod rows;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 
+pub(super) use rows::Rows;
+
 /// Multiplications of a task: enough that handing it out costs little beside it.
 const TASK: usize = 65_536;
-
-/// `rows × cols` of a stored weight, or of f32 values.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub stored: Option<WeightRef<'a>>,
-    pub wide: &'a [f32],
-    pub rows: usize,
-    pub cols: usize,
-}
-
-impl<'a> Rows<'a> {
-    pub fn of(w: WeightRef<'a>) -> Self {
-        Self { stored: Some(w), wide: &[], rows: w.rows, cols: w.cols }
-    }
-
-    pub fn plain(values: &'a [f32], cols: usize) -> Self {
-        Self { stored: None, wide: values, rows: values.len() / cols, cols }
-    }
-
-    /// Calls `f` with rows `first` … `first + n` in f32, made here where they are stored otherwise.
-    fn with_wide<R>(self, first: usize, n: usize, f: impl FnOnce(&[f32]) -> R) -> R {
-        match self.stored {
-            None => f(&self.wide[first * self.cols..(first + n) * self.cols]),
-            Some(stored) => WIDE.with_borrow_mut(|wide| {
-                wide.resize((n * self.cols).max(wide.len()), 0.0);
-                for (i, row) in wide.chunks_exact_mut(self.cols).take(n).enumerate() {
-                    decode(stored.encoding, stored.row(first + i), row);
-                }
-                f(&wide[..n * self.cols])
-            }),
-        }
-    }
-}
-
-thread_local! {
-    static WIDE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
 
 /// One y = x·Wᵀ of several that share x.
 pub(super) struct Few<'a> {

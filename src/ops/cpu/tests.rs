@@ -8,8 +8,12 @@ mod linears_tests;
 use candle_core::{D, Device, Tensor, Var};
 
 use super::*;
+use crate::ops::api::{each_linear, each_linear_back};
 use crate::ops::random::{bits_at, uniform_at};
-use crate::ops::{Encoding, Mask, RowOrder, encode_nearest};
+use crate::ops::{
+    Attended, Compute, Encoding, Heads, InputGrad, Linear, Back, LowRank, LowRankGrad, Mask, Matrix, Ops,
+    OpsError, Qkv, QkvGrad, Rotation, RowLoss, RowOrder, Segment, WeightRef, decode, encode_nearest,
+};
 
 fn random(key: u64, len: usize) -> Vec<f32> {
     (0..len as u64).map(|i| (uniform_at(key, i) as f32 - 0.5) * 2.0).collect()

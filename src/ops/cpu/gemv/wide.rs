@@ -5,7 +5,7 @@
 use std::arch::x86_64::*;
 use std::cell::RefCell;
 
-use crate::ops::cpu::gemv::Rows;
+use crate::ops::cpu::gemv::rows::Rows;
 use crate::ops::cpu::widen::Reader;
 use crate::ops::pool::Parts;
 

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::ops::cpu::matmul::tile::{MR, NR, Rows, Sums, Tile, half12, rows4, rows8, rows12};
-use crate::ops::cpu::matmul::{Product, Store};
+use crate::ops::cpu::matmul::view::{Product, Store};
 use crate::ops::pool::{Parts, Pool};
 
 /// Rows of A per outer block: with k ≤ 768 it stays within a 2 MiB L2 cache.

@@ -1,11 +1,11 @@
 //! B of a product C += A·B as our kernels read it: panels of 32 columns, packed beforehand from f32 values (a low-rank
 //! term's), or made from the stored weight when a task needs them.
 
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::ops::cpu::matmul::avx512::{self, grown};
+use crate::ops::cpu::matmul::prefetch::prefetch;
 use crate::ops::cpu::matmul::tile::NR;
 use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, int8_avx2, q4k};
 use crate::ops::cpu::widen::{self, Reader};
@@ -206,15 +206,6 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Asks for bytes that are read later, wherever they are: rows lie too far apart for the CPU to see them coming.
-#[inline]
-pub(super) fn expect(from: *const u8, bytes: usize) {
-    for at in (0..bytes).step_by(64) {
-        // SAFETY: a prefetch reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast()) };
-    }
-}
-
 /// These rows and columns of a weight in f32, row after row. The first column begins a block. What comes next are as many
 /// rows or columns.
 fn rectangle(w: &WeightRef<'_>, rows: Range<usize>, cols: Range<usize>, next: Next, out: &mut [f32]) {
@@ -223,7 +214,7 @@ fn rectangle(w: &WeightRef<'_>, rows: Range<usize>, cols: Range<usize>, next: Ne
     let bytes = &w.bytes[row * stride + w.encoding.bytes_for(col)..];
     let part = w.encoding.bytes_for(width);
     let ahead = if next == Next::Rows { n * stride } else { part };
-    (0..n).for_each(|i| expect(bytes.as_ptr().wrapping_add(i * stride + ahead), part));
+    (0..n).for_each(|i| prefetch(bytes.as_ptr().wrapping_add(i * stride + ahead), part));
     let reader = if widen::ready() { Reader::find(w.encoding, width) } else { None };
     // SAFETY: the reader's CPU features were detected.
     match reader {
@@ -285,14 +276,7 @@ fn forward_panel(
     }
 }
 
-fn back_panels(
-    form: Form,
-    w: &WeightRef<'_>,
-    first: usize,
-    depths: Range<usize>,
-    wide: &mut [f32],
-    out: &mut [f32],
-) {
+fn back_panels(form: Form, w: &WeightRef<'_>, first: usize, depths: Range<usize>, wide: &mut [f32], out: &mut [f32]) {
     let (k0, k) = (depths.start, depths.len());
     let words = form.panel(k);
     let col = first * NR;

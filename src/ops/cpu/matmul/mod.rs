@@ -19,67 +19,16 @@ pub mod outer;
 #[cfg(target_arch = "x86_64")]
 pub mod panels;
 #[cfg(target_arch = "x86_64")]
+mod prefetch;
+#[cfg(target_arch = "x86_64")]
 mod q4k;
 #[cfg(target_arch = "x86_64")]
 mod tile;
+mod view;
 
 use crate::ops::pool::Pool;
-
-/// A matrix to be read: element (i, j) at `ptr[i·row + j·col]`.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    data: &'a [f32],
-    rows: usize,
-    cols: usize,
-    row: usize,
-    col: usize,
-}
-
-impl<'a> View<'a> {
-    /// Row-major `rows × cols`, `stride` elements from row to row.
-    pub fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "{rows}×{cols} of {}", data.len());
-        Self { data, rows, cols, row: stride, col: 1 }
-    }
-
-    /// Rows without gaps.
-    pub fn packed(data: &'a [f32], rows: usize, cols: usize) -> Self {
-        Self::new(data, rows, cols, cols)
-    }
-
-    /// The transpose, without moving anything.
-    pub fn t(self) -> Self {
-        Self { data: self.data, rows: self.cols, cols: self.rows, row: self.col, col: self.row }
-    }
-}
-
-/// A matrix to be written, row-major.
-#[derive(Debug)]
-pub struct ViewMut<'a> {
-    data: &'a mut [f32],
-    rows: usize,
-    cols: usize,
-    row: usize,
-}
-
-impl<'a> ViewMut<'a> {
-    pub fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "{rows}×{cols} of {}", data.len());
-        assert!(rows <= 1 || stride >= cols);
-        Self { data, rows, cols, row: stride }
-    }
-
-    pub fn packed(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
-        Self::new(data, rows, cols, cols)
-    }
-}
-
-/// What is done with what C held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Store {
-    Set,
-    Add,
-}
+use view::{Product, product};
+pub use view::{Store, View, ViewMut};
 
 /// What multiplies packed operands: each has a layout of its own, counted in words of 32 bits. There is one only where
 /// the CPU has it.
@@ -161,43 +110,9 @@ impl Route {
     }
 }
 
-/// Raw shape of a product for the kernels.
-#[derive(Clone, Copy, Debug)]
-struct Product {
-    m: usize,
-    n: usize,
-    k: usize,
-    a: (*const f32, usize, usize),
-    b: (*const f32, usize, usize),
-    c: (*mut f32, usize),
-    into: Store,
-}
-
-// SAFETY: tasks write disjoint tiles of C and only read A and B, which the views borrow for the whole call.
-unsafe impl Send for Product {}
-// SAFETY: as above.
-unsafe impl Sync for Product {}
-
-fn product(c: &mut ViewMut<'_>, a: View<'_>, b: View<'_>, into: Store) -> Option<Product> {
-    assert!(c.rows == a.rows && c.cols == b.cols && a.cols == b.rows, "{c:?} from {a:?} and {b:?}");
-    if c.rows == 0 || c.cols == 0 {
-        return None;
-    }
-    if a.cols == 0 {
-        if into == Store::Set {
-            (0..c.rows).for_each(|i| c.data[i * c.row..i * c.row + c.cols].fill(0.0));
-        }
-        return None;
-    }
-    Some(Product {
-        m: c.rows,
-        n: c.cols,
-        k: a.cols,
-        a: (a.data.as_ptr(), a.row, a.col),
-        b: (b.data.as_ptr(), b.row, b.col),
-        c: (c.data.as_mut_ptr(), c.row),
-        into,
-    })
+/// Whether this CPU has matrix tiles that we may use.
+pub(in crate::ops) fn tiles() -> bool {
+    Route::detect().kernel() == Some(Kernel::Amx)
 }
 
 /// C (+)= A·B over the pool.

@@ -6,8 +6,8 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use crate::ops::cpu::matmul::avx512::transpose;
-use crate::ops::cpu::matmul::columns::expect;
 use crate::ops::cpu::matmul::int8::{self, BLOCK, COLUMNS, QUAD, QUADS, panel_words, put_unsigned, scales};
+use crate::ops::cpu::matmul::prefetch::prefetch;
 use crate::ops::cpu::matmul::tile::NR;
 use crate::ops::cpu::widen;
 use crate::ops::cpu::widen::kquants::{lanes, scale_mins};
@@ -121,7 +121,7 @@ unsafe fn pack_columns(src: *const u8, stride: usize, n: usize, k: usize, out: &
                 if r >= rows {
                     return Parts { scale: [0.0; PARTS], offset: [0.0; PARTS] };
                 }
-                expect(row(r).wrapping_add(BYTES), BYTES);
+                prefetch(row(r).wrapping_add(BYTES), BYTES);
                 // SAFETY: the row is there.
                 let (scale, offset) = unsafe { scale_mins(row(r)) };
                 let all = lanes(_mm256_castsi256_ps(bounds(scale, offset))).map(f32::to_bits);
@@ -165,7 +165,7 @@ unsafe fn pack_blocks(src: *const u8, stride: usize, k: usize, words: usize, out
         if r >= k {
             return Parts { scale: [0.0; PARTS], offset: [0.0; PARTS] };
         }
-        expect(src.wrapping_add((r + BLOCK) * stride), BYTES);
+        prefetch(src.wrapping_add((r + BLOCK) * stride), BYTES);
         // SAFETY: the row is there.
         let (scale, offset) = unsafe { scale_mins(src.add(r * stride)) };
         most = _mm256_max_epi32(most, bounds(scale, offset));

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Sink, ramp, spread};
+use super::sink::{Sink, ramp, spread};
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,f16c")]

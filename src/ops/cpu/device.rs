@@ -1,0 +1,82 @@
+//! This machine's cores as a device: the pool, the route of the products, the arena.
+
+use std::sync::Arc;
+
+use crate::ops::Compute;
+use crate::ops::cpu::arena::Arena;
+use crate::ops::cpu::matmul::{Kernel, Route};
+use crate::ops::pool::{Parts, Pool};
+
+/// Arithmetic on this machine's cores.
+#[derive(Debug)]
+pub struct Cpu {
+    pub(super) pool: Pool,
+    pub(super) route: Route,
+    pub(super) arena: Arc<Arena>,
+    pub(super) keeps_codes: bool,
+}
+
+impl Cpu {
+    /// `threads` 0 = all cores.
+    pub fn new(threads: usize) -> Self {
+        Self { pool: Pool::new(threads), route: Route::detect(), arena: Arc::default(), keeps_codes: false }
+    }
+
+    /// Whose layout weights have; None where there is no kernel of ours.
+    pub(in crate::ops::cpu) fn kernel(&self) -> Option<Kernel> {
+        self.route.kernel()
+    }
+
+    /// How precisely products can be computed here: where that is faster than what is more precise.
+    pub fn computes(&self) -> &'static [Compute] {
+        match self.kernel() {
+            Some(Kernel::Amx) => &[Compute::F32, Compute::Bf16],
+            #[cfg(target_arch = "x86_64")]
+            Some(kernel) if kernel.has_int8() => &[Compute::F32, Compute::Int8],
+            _ => &[Compute::F32],
+        }
+    }
+
+    /// From now on weights' codes in eight bits are kept once they were made: [`super::CODES_BYTES`] a value.
+    pub fn keep_codes(&mut self) {
+        self.keeps_codes = true;
+    }
+
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// Which code computes the matrix products.
+    pub fn route(&self) -> &'static str {
+        match self.kernel() {
+            Some(Kernel::Amx) => "amx",
+            Some(Kernel::Avx512) => "avx512",
+            Some(Kernel::Avx2) => "avx2",
+            None => "portable",
+        }
+    }
+
+    /// Every route of this CPU.
+    #[cfg(test)]
+    pub(crate) fn all(threads: usize) -> Vec<Self> {
+        Route::all().into_iter().map(|route| Self { route, ..Self::new(threads) }).collect()
+    }
+
+    /// Words of the arena that were ever in use.
+    #[cfg(test)]
+    pub(crate) fn touched(&self) -> usize {
+        self.arena.touched()
+    }
+
+    /// Calls `f(first, part)` on parts of `out` of a whole number of rows, about 16 Ki values each.
+    pub(super) fn rows(&self, out: &mut [f32], width: usize, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+        assert!(width > 0 && out.len().is_multiple_of(width), "{} values in rows of {width}", out.len());
+        let step = (16_384 / width).max(1) * width;
+        let (len, parts) = (out.len(), Parts::new(out));
+        self.pool.run(len.div_ceil(step), &|i| {
+            let start = i * step;
+            // SAFETY: each task takes its own range.
+            f(start, unsafe { parts.slice(start, step.min(len - start)) });
+        });
+    }
+}

@@ -1,0 +1,151 @@
+//! [`Ops`] on this machine's cores.
+
+#[cfg(target_arch = "x86_64")]
+use crate::ops::api::{each_linear, each_linear_back};
+use crate::ops::cpu::arena::Buf;
+use crate::ops::cpu::weight::Codes;
+use crate::ops::cpu::{Cpu, mlp};
+use crate::ops::{
+    Attended, Back, Heads, InputGrad, Linear, LowRank, LowRankGrad, Matrix, Ops, OpsError, Qkv, QkvGrad, Rotation,
+    RowLoss, Segment, WeightRef, decode,
+};
+
+impl Ops for Cpu {
+    type Buf = Buf;
+    type Weight = Codes;
+
+    fn buf(&self, len: usize) -> Buf {
+        Buf::new(&self.arena, len)
+    }
+    fn zeros(&self, len: usize) -> Buf {
+        let mut buf = self.buf(len);
+        buf.fill(0.0);
+        buf
+    }
+    fn upload(&self, values: &[f32]) -> Buf {
+        let mut buf = self.buf(values.len());
+        buf.copy_from_slice(values);
+        buf
+    }
+    fn download(&self, buf: &Buf) -> Vec<f32> {
+        buf.to_vec()
+    }
+    fn len(&self, buf: &Buf) -> usize {
+        buf.len()
+    }
+
+    /// Nothing is held beside the map: each product widens what it needs; codes in eight bits may be kept later.
+    fn prepare(&self, weight: WeightRef<'_>) -> Result<Codes, OpsError> {
+        weight.check().map(|()| Codes::default())
+    }
+
+    fn linear(&self, y: &mut Buf, x: &Buf, w: Matrix<'_, Codes>, bias: Option<&Buf>) {
+        self.linear_forward(y, x, w, bias.map(|b| &b[..]));
+    }
+    fn linear_back(&self, dx: &mut Buf, dy: &Buf, w: Matrix<'_, Codes>, set: bool) {
+        self.linear_backward(dx, dy, w, set);
+    }
+    fn low_rank(&self, y: &mut Buf, x: &Buf, pair: LowRank<'_>) -> Buf {
+        self.low_rank_forward(y, x, pair)
+    }
+    fn low_rank_back(
+        &self,
+        dx: Option<&mut Buf>,
+        grad: LowRankGrad<'_>,
+        dy: &Buf,
+        x: &Buf,
+        down: &Buf,
+        pair: LowRank<'_>,
+    ) {
+        self.low_rank_backward(dx.map(|d| &mut d[..]), grad, dy, x, down, pair);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn linears(&self, ys: &mut [Buf], x: &Buf, linears: &[Linear<'_, Buf, Codes>]) -> Vec<Option<Buf>> {
+        let few = self.few_linears(ys, x, linears);
+        few.or_else(|| self.fused(ys, x, linears)).unwrap_or_else(|| each_linear(self, ys, x, linears))
+    }
+    #[cfg(target_arch = "x86_64")]
+    fn linears_back(
+        &self,
+        mut dx: Option<InputGrad<'_, Buf>>,
+        x: &Buf,
+        linears: &[Linear<'_, Buf, Codes>],
+        mut backs: Vec<Back<'_, Buf>>,
+    ) {
+        if !self.fused_back(&mut dx, x, linears, &mut backs) {
+            each_linear_back(self, dx, x, linears, backs);
+        }
+    }
+
+    fn rms_norm(&self, y: &mut Buf, x: &Buf, w: &Buf, eps: f32) {
+        self.norm_forward(y, x, w, eps);
+    }
+    fn rms_norm_back(&self, dx: &mut Buf, dy: &Buf, x: &Buf, w: &Buf, eps: f32, set: bool) {
+        self.norm_backward(dx, dy, x, w, eps, set);
+    }
+    fn rope(&self, x: &mut Buf, rotation: &Rotation, back: bool) {
+        self.rotate(x, rotation, back);
+    }
+
+    fn attention(&self, out: &mut Buf, qkv: Qkv<'_, Buf>, heads: Heads, segments: &[Segment]) -> Buf {
+        self.attend(out, Qkv { q: &qkv.q[..], k: &qkv.k[..], v: &qkv.v[..] }, heads, segments)
+    }
+    fn attention_back(
+        &self,
+        grad: QkvGrad<'_, Buf>,
+        dout: &Buf,
+        saved: Attended<'_, Buf>,
+        heads: Heads,
+        segments: &[Segment],
+    ) {
+        let grad = QkvGrad { dq: &mut grad.dq[..], dk: &mut grad.dk[..], dv: &mut grad.dv[..] };
+        self.attend_back(grad, dout, saved, heads, segments);
+    }
+
+    fn swiglu(&self, h: &mut Buf, gate: &Buf, up: &Buf) {
+        self.gate_forward(h, gate, up);
+    }
+    fn swiglu_back(&self, dgate: &mut Buf, dup: &mut Buf, dh: &Buf, gate: &Buf, up: &Buf) {
+        self.gate_backward(dgate, dup, dh, gate, up);
+    }
+
+    fn add(&self, y: &mut Buf, x: &Buf) {
+        assert_eq!(y.len(), x.len());
+        self.rows(y, 1, &|start, part| mlp::add(part, &x[start..start + part.len()]));
+    }
+    fn embed(&self, out: &mut Buf, ids: &[u32], table: WeightRef<'_>) {
+        assert_eq!(out.len(), ids.len() * table.cols);
+        for (row, &id) in out.chunks_exact_mut(table.cols).zip(ids) {
+            decode(table.encoding, table.row(id as usize), row);
+        }
+    }
+    fn gather(&self, out: &mut Buf, x: &Buf, rows: &[usize], width: usize) {
+        assert_eq!(out.len(), rows.len() * width);
+        for (to, &row) in out.chunks_exact_mut(width).zip(rows) {
+            to.copy_from_slice(&x[row * width..][..width]);
+        }
+    }
+    fn scatter_add(&self, x: &mut Buf, from: &Buf, rows: &[usize], width: usize) {
+        assert_eq!(from.len(), rows.len() * width);
+        for (from, &row) in from.chunks_exact(width).zip(rows) {
+            mlp::add(&mut x[row * width..][..width], from);
+        }
+    }
+    fn scatter(&self, to: &mut Buf, from: &Buf, rows: &[usize], width: usize) {
+        assert_eq!(from.len(), rows.len() * width);
+        for (from, &row) in from.chunks_exact(width).zip(rows) {
+            to[row * width..][..width].copy_from_slice(from);
+        }
+    }
+
+    fn cross_entropy(&self, logits: &mut Buf, targets: &[u32], weight: Option<f32>, smoothing: f32) -> Vec<RowLoss> {
+        self.cross_entropy_rows(logits, targets, weight, smoothing)
+    }
+    fn distil(&self, logits: &mut Buf, teacher: &mut Buf, width: usize, weight: Option<f32>) -> Vec<RowLoss> {
+        self.distil_rows(logits, teacher, width, weight)
+    }
+    fn log_softmax(&self, logits: &mut Buf, width: usize) {
+        self.log_softmax_rows(logits, width);
+    }
+}
