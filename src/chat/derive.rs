@@ -5,14 +5,14 @@ use super::trim::Trim;
 use super::{ChatError, Message, SystemPlace, Wrappers};
 
 /// A template: messages, and whether a prompt for the next answer follows, to text.
-pub type Render<'a> = dyn Fn(&[Message], bool) -> Result<String, ChatError> + 'a;
+pub(super) type Render<'a> = dyn Fn(&[Message], bool) -> Result<String, ChatError> + 'a;
 
 fn fail<T>(probe: &str, reason: impl Into<String>) -> Result<T, ChatError> {
     Err(ChatError::NotExpressible { probe: probe.into(), reason: reason.into() })
 }
 
 /// Cuts the renderings of the probes; does not check the result (that is [`super::template`]'s).
-pub fn wrappers(render: &Render, eos: Option<&str>) -> Result<Wrappers, ChatError> {
+pub(super) fn wrappers(render: &Render, eos: Option<&str>) -> Result<Wrappers, ChatError> {
     let plain = Plain::cut(render)?;
     let (system_place, system) = system(render, &plain)?;
     let trim = trims(render, system_place)?;

@@ -4,7 +4,7 @@ use super::trim::{Strip, Trim};
 use super::{SystemPlace, Wrappers};
 
 /// Text of an Ollama TEMPLATE that writes what the wrappers say. It uses only Go's own functions.
-pub fn go_template(w: &Wrappers) -> String {
+pub(super) fn go_template(w: &Wrappers) -> String {
     let [system_trim, user_trim, assistant_trim] = w.trim;
     let mut out = Trim::go_defines(&w.trim);
     let user = format!("{}{}", user_trim.go(".Content"), literal(&w.user.1));
@@ -50,7 +50,7 @@ pub fn go_template(w: &Wrappers) -> String {
 }
 
 /// Text of a Jinja chat template that writes what the wrappers say.
-pub fn jinja(w: &Wrappers) -> String {
+pub(super) fn jinja(w: &Wrappers) -> String {
     let [system_trim, user_trim, assistant_trim] = w.trim.map(python_strip);
     let system = |content: &str| {
         format!("{{{{- {} + {content}{system_trim} + {} -}}}}", python(&w.system.0), python(&w.system.1))

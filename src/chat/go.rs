@@ -18,14 +18,14 @@ pub fn render_go(template: &str, messages: &[Message]) -> Result<String, ChatErr
 
 /// What a rendering depends on beside the messages.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub(super) struct Asked {
     pub today: jiff::civil::Date,
     /// What the caller says of thinking; of a model that can, newer daemons take silence for yes.
     pub think: Option<bool>,
 }
 
 /// As [`render_go`], on a given day and for a caller who says whether the model is to think.
-pub fn render_go_as(template: &str, messages: &[Message], asked: Asked) -> Result<String, ChatError> {
+pub(super) fn render_go_as(template: &str, messages: &[Message], asked: Asked) -> Result<String, ChatError> {
     let fault = |e: RenderError| ChatError::Go(e.to_string());
     let input = serde_json::to_string(&(messages, asked.today.to_string(), asked.think))
         .map_err(|e| ChatError::Go(e.to_string()))?;

@@ -11,7 +11,7 @@ const FUEL: u64 = 20_000_000;
 
 /// What `strftime_now` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
+pub(super) enum Clock {
     /// Always this day.
     Day(jiff::civil::Date),
     /// The function is not defined: templates with a day of their own to fall back on use that.
@@ -20,7 +20,7 @@ pub enum Clock {
 
 /// A compiled template with its special tokens.
 #[derive(Debug)]
-pub struct Jinja {
+pub(super) struct Jinja {
     template: Template,
     bos: String,
     eos: String,
@@ -36,7 +36,7 @@ struct Setup {
 }
 
 impl Jinja {
-    pub fn new(source: &str, tokens: SpecialTokens, clock: Clock) -> Result<Self, ChatError> {
+    pub(super) fn new(source: &str, tokens: SpecialTokens, clock: Clock) -> Result<Self, ChatError> {
         let day = match clock {
             Clock::Day(day) => Some(day.to_string()),
             Clock::Absent => None,
@@ -50,7 +50,7 @@ impl Jinja {
     }
 
     /// The template's text for the messages as they are; a leading BOS is taken off where the tokenizer adds one.
-    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, ChatError> {
+    pub(super) fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, ChatError> {
         let context = serde_json::json!({
             "messages": messages,
             "add_generation_prompt": add_generation_prompt,

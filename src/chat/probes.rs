@@ -3,12 +3,12 @@
 use super::{Message, Role};
 
 /// Words that no template writes by itself.
-pub const SYSTEM: &str = "SYSTEMxq";
-pub const USERS: [&str; 3] = ["USERAxq", "USERBxq", "USERCxq"];
-pub const ANSWERS: [&str; 3] = ["ASSTAxq", "ASSTBxq", "ASSTCxq"];
+pub(super) const SYSTEM: &str = "SYSTEMxq";
+pub(super) const USERS: [&str; 3] = ["USERAxq", "USERBxq", "USERCxq"];
+pub(super) const ANSWERS: [&str; 3] = ["ASSTAxq", "ASSTBxq", "ASSTCxq"];
 
 /// `turns` user turns with the answers between them; `answered` adds the answer of the last one.
-pub fn sentinels(system: bool, turns: usize, answered: bool) -> Vec<Message> {
+pub(super) fn sentinels(system: bool, turns: usize, answered: bool) -> Vec<Message> {
     let mut messages = Vec::new();
     if system {
         messages.push(Message::new(Role::System, SYSTEM));
@@ -24,14 +24,14 @@ pub fn sentinels(system: bool, turns: usize, answered: bool) -> Vec<Message> {
 
 /// A conversation with its name, for messages.
 #[derive(Debug)]
-pub struct Probe {
+pub(super) struct Probe {
     pub name: &'static str,
     pub messages: Vec<Message>,
 }
 
 /// The strict conversations over which two templates must agree: all end with the user, as every prompt does.
 /// With `system` those with a system message too; `padded` adds contents with whitespace at their ends.
-pub fn strict(system: bool, padded: bool) -> Vec<Probe> {
+pub(super) fn strict(system: bool, padded: bool) -> Vec<Probe> {
     use Role::{Assistant as A, System as S, User as U};
     let mut probes = vec![
         probe("one question", &[(U, "Hello")]),

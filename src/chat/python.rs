@@ -5,7 +5,7 @@ use minijinja::{Error, ErrorKind, Output, State};
 
 /// `tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False)` of transformers'
 /// `utils/chat_template_utils.py`: Python's separators, no HTML escapes.
-pub fn tojson(value: Value, options: Kwargs) -> Result<String, Error> {
+pub(super) fn tojson(value: Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<Value> = options.get("indent")?;
     let indent =
         indent.and_then(|v| v.as_usize().map(|n| " ".repeat(n.min(16))).or_else(|| v.as_str().map(Into::into)));
@@ -100,7 +100,7 @@ impl Style {
 }
 
 /// Prints values as Python does: `None`, `True`, `False`; everything else as minijinja does.
-pub fn format(out: &mut Output, state: &State, value: &Value) -> Result<(), Error> {
+pub(super) fn format(out: &mut Output, state: &State, value: &Value) -> Result<(), Error> {
     if value.is_none() {
         return Ok(out.write_str("None")?);
     }
@@ -111,14 +111,14 @@ pub fn format(out: &mut Output, state: &State, value: &Value) -> Result<(), Erro
 }
 
 /// `strftime` of one fixed day at noon.
-pub fn strftime(day: jiff::civil::Date, format: &str) -> Result<String, Error> {
+pub(super) fn strftime(day: jiff::civil::Date, format: &str) -> Result<String, Error> {
     let noon = day.at(12, 0, 0, 0);
     jiff::fmt::strtime::format(format, noon)
         .map_err(|e| Error::new(ErrorKind::InvalidOperation, "strftime_now").with_source(e))
 }
 
 /// `x | length`, which in Jinja2 is 0 for what is undefined.
-pub fn length(value: &Value) -> Result<usize, Error> {
+pub(super) fn length(value: &Value) -> Result<usize, Error> {
     if value.is_undefined() {
         return Ok(0);
     }

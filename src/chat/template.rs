@@ -162,13 +162,6 @@ impl ChatTemplate {
         Ok(())
     }
 
-    /// Whether a Go template renders the prompt before every answer of a conversation as the Jinja does (for the
-    /// examples of a dataset).
-    pub fn verify_go_on(&self, go: &str, name: &str, messages: &[Message]) -> Result<(), ChatError> {
-        let merged = merge_neighbours(messages);
-        answers(&merged).try_for_each(|(i, _)| self.compare(go, name, &merged[..i]))
-    }
-
     fn compare(&self, go: &str, name: &str, messages: &[Message]) -> Result<(), ChatError> {
         let expected = self.prompt(messages)?;
         let today = jiff::Zoned::now().date();

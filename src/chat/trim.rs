@@ -36,10 +36,6 @@ impl Trim {
         Some(Self { start: start.1, end: end.1 })
     }
 
-    pub fn is_nothing(self) -> bool {
-        self == Self::default()
-    }
-
     pub fn apply(self, text: &str) -> &str {
         let text = match self.start {
             Strip::Nothing => text,

@@ -20,7 +20,7 @@ pub fn merge_neighbours(messages: &[Message]) -> Vec<Message> {
 
 /// Puts the model's SYSTEM before a conversation that does not begin with a system turn, as the daemon does
 /// (ChatHandler in server/routes.go, v0.34.4).
-pub fn with_system(messages: &[Message], system: Option<&str>) -> Vec<Message> {
+pub(super) fn with_system(messages: &[Message], system: Option<&str>) -> Vec<Message> {
     let system = system.filter(|text| !text.is_empty() && messages.first().is_none_or(|m| m.role != Role::System));
     let first = system.map(|text| Message::new(Role::System, text));
     first.into_iter().chain(messages.iter().cloned()).collect()

@@ -13,7 +13,7 @@ use crate::commands::{
 };
 use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 
-pub fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
+pub(super) fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
     match command {
         Data::Check { files, base_model } => {
             say::checked(&data::check(context, &source(files), base_model.as_deref())?, json);
@@ -34,7 +34,7 @@ fn source(files: &DataFiles) -> data::Source {
     data::Source { files: files.files.clone(), shape: files.shape }
 }
 
-pub fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), Failure> {
+pub(super) fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), Failure> {
     let said = Raw { output: args.output.clone(), ..flags_of(context, &args.flags) };
     let config = RunConfig::load(args.config.as_deref(), said, Purpose::Train)?;
     context.adopt(&config)?;
@@ -69,19 +69,19 @@ fn what(format: Format, quant: Option<&str>, floor: Option<&str>, gguf: Quant) -
     })
 }
 
-pub fn merge(context: &mut Context<'_>, args: &Merge, json: bool) -> Result<(), Failure> {
+pub(super) fn merge(context: &mut Context<'_>, args: &Merge, json: bool) -> Result<(), Failure> {
     let what = what(args.format, args.quant.as_deref(), args.quant_floor.as_deref(), Quant::Keep)?;
     say::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
     Ok(())
 }
 
-pub fn export(context: &mut Context<'_>, args: &Export, json: bool) -> Result<(), Failure> {
+pub(super) fn export(context: &mut Context<'_>, args: &Export, json: bool) -> Result<(), Failure> {
     let what = what(args.format, args.quant.as_deref(), args.quant_floor.as_deref(), Quant::Q8_0)?;
     say::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
     Ok(())
 }
 
-pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) -> Result<(), Failure> {
+pub(super) fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) -> Result<(), Failure> {
     if let Some(path) = &args.check {
         let text = delivery::read(path)?;
         say::modelfile_checked(&delivery::check(&text)?, json);
@@ -106,7 +106,13 @@ pub fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) ->
     Ok(())
 }
 
-pub fn register(context: &mut Context<'_>, file: &Path, name: &str, force: bool, json: bool) -> Result<(), Failure> {
+pub(super) fn register(
+    context: &mut Context<'_>,
+    file: &Path,
+    name: &str,
+    force: bool,
+    json: bool,
+) -> Result<(), Failure> {
     let text = delivery::read(file)?;
     let client = context.client()?;
     let folder = file.parent().unwrap_or(Path::new(""));
@@ -120,7 +126,7 @@ fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
     Ok(read_text("reading", path.as_ref(), MAX_TEXT)?)
 }
 
-pub fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), Failure> {
+pub(super) fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), Failure> {
     let answering = query::open(context, &args.model, args.base_model.as_deref(), args.threads)?;
     let wishes = query::Wishes {
         temperature: args.temperature,
@@ -169,7 +175,7 @@ fn ask_once(
     Ok(())
 }
 
-pub fn bases(context: &mut Context<'_>, command: &Bases, json: bool) -> Result<(), Failure> {
+pub(super) fn bases(context: &mut Context<'_>, command: &Bases, json: bool) -> Result<(), Failure> {
     match command {
         Bases::List => say::bases(&bases::list(context)?, json),
         Bases::Show { name } => say::base(&bases::show(context, name)?, json),
@@ -178,7 +184,7 @@ pub fn bases(context: &mut Context<'_>, command: &Bases, json: bool) -> Result<(
     Ok(())
 }
 
-pub fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Failure> {
+pub(super) fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Failure> {
     context.parallel = args.parallel.map(usize::from);
     let wishes = demo::Wishes {
         dir: args.dir.clone(),
@@ -218,7 +224,7 @@ fn run_config(
     Ok((RunConfig::resolve(said, purpose, &place)?, purpose))
 }
 
-pub fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
+pub(super) fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
     let said = Raw {
         role: args.role.clone(),
         output: args.output.clone(),
@@ -260,14 +266,14 @@ fn step(step: Step) -> pipeline::Step {
     }
 }
 
-pub fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
+pub(super) fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
     let (config, purpose) = run_config(args.config.as_deref(), None, flags_of(context, &args.flags), None)?;
     context.adopt(&config)?;
     say::plan(&plan::plan(context, &config, purpose)?, json);
     Ok(())
 }
 
-pub fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result<u8, Failure> {
+pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result<u8, Failure> {
     context.parallel = args.parallel.map(usize::from);
     let wishes = evaluate::Wishes {
         role: args.role.clone(),

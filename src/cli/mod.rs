@@ -1,7 +1,9 @@
 //! Arguments, progress, words to the user; what is printed goes through `terminal`.
 
+#[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod args;
 mod ask;
+#[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod flags;
 mod progress;
 mod say;

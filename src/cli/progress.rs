@@ -12,7 +12,7 @@ use crate::config::Env;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub(super) enum Level {
     Quiet,
     Normal,
     Verbose,
@@ -20,7 +20,7 @@ pub enum Level {
 
 /// The user's terminal, or the log file that stands in for it.
 #[derive(Debug)]
-pub struct Screen {
+pub(super) struct Screen {
     level: Level,
     bars: bool,
     colour: bool,
@@ -41,7 +41,7 @@ struct Stage {
 }
 
 impl Screen {
-    pub fn new(level: Level, progress: bool, env: &Env) -> Self {
+    pub(super) fn new(level: Level, progress: bool, env: &Env) -> Self {
         let terminal = std::io::stderr().is_terminal();
         Self {
             level,

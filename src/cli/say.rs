@@ -25,7 +25,7 @@ fn result<T: Into<Text> + Default + PartialEq>(json: bool, object: &impl serde::
     }
 }
 
-pub fn init(files: &InitFiles, json: bool) {
+pub(super) fn init(files: &InitFiles, json: bool) {
     let InitFiles { written, kept } = files;
     let object = serde_json::json!({"written": written, "kept": kept});
     result(json, &object, || {
@@ -43,7 +43,7 @@ pub fn init(files: &InitFiles, json: bool) {
 /// Warnings that are printed, at most.
 const MAX_LISTED: usize = 20;
 
-pub fn checked(found: &Checked, json: bool) {
+pub(super) fn checked(found: &Checked, json: bool) {
     result(json, found, || {
         let mut lines =
             vec![format!("{} records: {} conversations, {} texts; no fault", found.records, found.chat, found.text)];
@@ -60,7 +60,7 @@ pub fn checked(found: &Checked, json: bool) {
 }
 
 /// Trained tokens green, the others grey; without colour, trained tokens stand in [brackets].
-pub fn preview(examples: &[Previewed], json: bool, colour: bool) {
+pub(super) fn preview(examples: &[Previewed], json: bool, colour: bool) {
     result(json, &examples, || {
         let token = |(text, trained): &(String, bool)| match (colour, trained) {
             (true, true) => Text::painted("32", text).then(Text::painted("2", "|")),
@@ -76,32 +76,32 @@ pub fn preview(examples: &[Previewed], json: bool, colour: bool) {
     });
 }
 
-pub fn split(split: &SplitFiles, json: bool) {
+pub(super) fn split(split: &SplitFiles, json: bool) {
     let SplitFiles { train, held_out, paths } = split;
     let files = paths.each_ref().map(|path| path.display().to_string());
     let object = serde_json::json!({"train": train, "held_out": held_out, "files": files});
     result(json, &object, || format!("{train} in {}\n{held_out} in {}", paths[0].display(), paths[1].display()));
 }
 
-pub fn trained(folder: &Path, summary: &Summary, json: bool) {
+pub(super) fn trained(folder: &Path, summary: &Summary, json: bool) {
     let object = serde_json::json!({"adapter": folder.display().to_string(), "summary": summary});
     result(json, &object, || format!("{}", folder.display()));
 }
 
-pub fn exported(exported: &Exported, json: bool) {
+pub(super) fn exported(exported: &Exported, json: bool) {
     result(json, exported, || format!("{}\n{}", exported.path.display(), exported.digest));
 }
 
-pub fn modelfile_checked(words: &[String], json: bool) {
+pub(super) fn modelfile_checked(words: &[String], json: bool) {
     result(json, &words, || words.join("\n"));
 }
 
-pub fn text(text: &str, json: bool) {
+pub(super) fn text(text: &str, json: bool) {
     result(json, &text, || text.trim_end().to_owned());
 }
 
 /// As [`text`], of what is also written to files.
-pub fn document(text: &str, json: bool) {
+pub(super) fn document(text: &str, json: bool) {
     if json {
         result(json, &text, String::new);
     } else {
@@ -109,14 +109,14 @@ pub fn document(text: &str, json: bool) {
     }
 }
 
-pub fn registered(name: &str, digest: Option<crate::commands::Digest>, json: bool) {
+pub(super) fn registered(name: &str, digest: Option<crate::commands::Digest>, json: bool) {
     let object = serde_json::json!({"model": name, "digest": digest});
     result(json, &object, || {
         format!("{name} is registered\n  ask it:  ollama run {name}\n  undo:    ollama rm {name}")
     });
 }
 
-pub fn bases(found: &[Listed], json: bool) {
+pub(super) fn bases(found: &[Listed], json: bool) {
     result(json, &found, || {
         let line = |b: &Listed| {
             let able = if b.trainable { "" } else { "  (not trainable yet)" };
@@ -126,7 +126,7 @@ pub fn bases(found: &[Listed], json: bool) {
     });
 }
 
-pub fn base(base: &Shown, json: bool) {
+pub(super) fn base(base: &Shown, json: bool) {
     result(json, base, || {
         format!(
             "{}\n  {} parameters, family {}, {} layers, hidden {}, heads {}/{}, feed-forward {}, vocabulary {}, context {}\n  \
@@ -150,7 +150,7 @@ pub fn base(base: &Shown, json: bool) {
 }
 
 /// The exit code: 0 when all is in order.
-pub fn doctor(findings: &[Finding], json: bool) -> u8 {
+pub(super) fn doctor(findings: &[Finding], json: bool) -> u8 {
     result(json, &findings, || {
         let line = |f: &Finding| {
             let mark = if f.ok { "ok  " } else { "BAD " };
@@ -162,7 +162,7 @@ pub fn doctor(findings: &[Finding], json: bool) -> u8 {
     if findings.iter().all(|f| f.ok) { 0 } else { Kind::Error.exit_code() }
 }
 
-pub fn cleaned(cleaned: &crate::commands::clean::Cleaned, json: bool) {
+pub(super) fn cleaned(cleaned: &crate::commands::clean::Cleaned, json: bool) {
     result(json, cleaned, || {
         let total: u64 = cleaned.leftovers.iter().map(|l| l.bytes).sum();
         let mut lines: Vec<String> =
@@ -176,7 +176,7 @@ pub fn cleaned(cleaned: &crate::commands::clean::Cleaned, json: bool) {
     });
 }
 
-pub fn plan(plan: &crate::commands::plan::Plan, json: bool) {
+pub(super) fn plan(plan: &crate::commands::plan::Plan, json: bool) {
     result(json, plan, || {
         let mut lines = vec![
             format!("base      {}", plan.base),
@@ -256,7 +256,7 @@ fn plan_time(plan: &crate::commands::plan::Plan) -> String {
 }
 
 /// The exit code of a proof.
-pub fn proof(proof: &Proof, json: bool) -> u8 {
+pub(super) fn proof(proof: &Proof, json: bool) -> u8 {
     result(json, proof, || {
         let line = |l: &crate::commands::Leg| {
             format!("{:<9} {}: {}", l.name, if l.passed { "ok" } else { "FAILED" }, l.summary)
@@ -273,7 +273,7 @@ fn verdict_code(decision: Option<Decision>) -> u8 {
 }
 
 /// The exit code of a way.
-pub fn ended(ended: &crate::commands::pipeline::Ended, json: bool) -> u8 {
+pub(super) fn ended(ended: &crate::commands::pipeline::Ended, json: bool) -> u8 {
     result(json, ended, || pipeline_summary(ended));
     if ended.promoted.is_some() { 0 } else { verdict_code(ended.verdict) }
 }
@@ -313,7 +313,7 @@ fn pipeline_summary(ended: &crate::commands::pipeline::Ended) -> String {
     lines.join("\n")
 }
 
-pub fn demo(shown: &crate::commands::demo::Shown, json: bool) -> u8 {
+pub(super) fn demo(shown: &crate::commands::demo::Shown, json: bool) -> u8 {
     result(json, shown, || {
         let ended = &shown.ended;
         let verdict = ended.verdict.map(|d| format!("{}: ", d.name())).unwrap_or_default();
@@ -334,17 +334,17 @@ pub fn demo(shown: &crate::commands::demo::Shown, json: bool) -> u8 {
     if shown.ended.promoted.is_some() { 0 } else { verdict_code(shown.ended.verdict) }
 }
 
-pub fn evaluated(outcome: &crate::commands::evaluate::Outcome, json: bool) -> u8 {
+pub(super) fn evaluated(outcome: &crate::commands::evaluate::Outcome, json: bool) -> u8 {
     result(json, outcome, || outcome.summary.trim_end().to_owned());
     outcome.decision.exit_code()
 }
 
-pub fn swapped(swapped: &Swapped, json: bool) {
+pub(super) fn swapped(swapped: &Swapped, json: bool) {
     let object = serde_json::json!({"role": swapped.role, "from": swapped.from, "to": swapped.to, "seq": swapped.seq});
     result(json, &object, || format!("role {}: {} -> {}", swapped.role, swapped.from, swapped.to));
 }
 
-pub fn history(changes: &[Change], json: bool) {
+pub(super) fn history(changes: &[Change], json: bool) {
     result(json, &changes, || {
         let line = |c: &Change| {
             format!("{:>4}  {}  {:?}  {}: {} -> {}  {}", c.seq, c.ts, c.action, c.role, c.from, c.to, c.state)
@@ -357,7 +357,7 @@ pub fn history(changes: &[Change], json: bool) {
     });
 }
 
-pub fn lineage(pairs: &[(String, String)], json: bool) {
+pub(super) fn lineage(pairs: &[(String, String)], json: bool) {
     let object: serde_json::Map<_, _> = pairs.iter().map(|(k, v)| (k.clone(), serde_json::json!(v))).collect();
     result(json, &object, || pairs.iter().map(|(k, v)| format!("{k:<8} {v}")).collect::<Vec<_>>().join("\n"));
 }

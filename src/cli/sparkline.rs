@@ -8,17 +8,17 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 const ASCII: [char; 8] = ['_', '.', '-', ':', '=', '+', '*', '#'];
 
 #[derive(Clone, Debug)]
-pub struct Sparkline {
+pub(super) struct Sparkline {
     last: VecDeque<f64>,
     heights: [char; 8],
 }
 
 impl Sparkline {
-    pub fn new(utf8: bool) -> Self {
+    pub(super) fn new(utf8: bool) -> Self {
         Self { last: VecDeque::new(), heights: if utf8 { BLOCKS } else { ASCII } }
     }
 
-    pub fn push(&mut self, value: f64) {
+    pub(super) fn push(&mut self, value: f64) {
         self.last.extend(value.is_finite().then_some(value));
         if self.last.len() > SHOWN {
             self.last.pop_front();

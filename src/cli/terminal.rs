@@ -10,16 +10,16 @@ use crate::commands::terminal_acts_on as acts;
 
 /// Text for the terminal: no control characters but newline and tab, beside the colours given here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text(String);
+pub(super) struct Text(String);
 
 impl Text {
     /// `code` is one of SGR (`1` bold, `33` yellow).
-    pub fn painted(code: &'static str, text: &str) -> Self {
+    pub(super) fn painted(code: &'static str, text: &str) -> Self {
         Self(format!("\x1b[{code}m{}\x1b[0m", escaped(text)))
     }
 
     #[must_use]
-    pub fn then(mut self, other: impl Into<Self>) -> Self {
+    pub(super) fn then(mut self, other: impl Into<Self>) -> Self {
         self.0.push_str(&other.into().0);
         self
     }
@@ -44,19 +44,19 @@ impl std::fmt::Display for Text {
 }
 
 /// A line on standard output.
-pub fn print(text: impl Into<Text>) {
+pub(super) fn print(text: impl Into<Text>) {
     println!("{}", text.into());
 }
 
 /// A piece of a line on standard output, seen at once.
-pub fn print_piece(text: &str) {
+pub(super) fn print_piece(text: &str) {
     print!("{}", escaped(text));
     // A closed pipe ends the program by itself at the next line.
     drop(std::io::stdout().flush());
 }
 
 /// A document that is also written to files (`tunesmith modelfile ... > Modelfile`): into a file or a pipe as it is.
-pub fn print_document(text: &str) {
+pub(super) fn print_document(text: &str) {
     if std::io::stdout().is_terminal() {
         print(text);
     } else {
@@ -65,18 +65,18 @@ pub fn print_document(text: &str) {
 }
 
 /// A line on standard error.
-pub fn report(text: impl Into<Text>) {
+pub(super) fn report(text: impl Into<Text>) {
     eprintln!("{}", text.into());
 }
 
 /// The sign that a line of input is expected.
-pub fn prompt() {
+pub(super) fn prompt() {
     eprint!("> ");
 }
 
 /// A JSON document on standard output. The characters that the terminal acts on, which JSON allows in strings as they
 /// are, are escaped in JSON's own form.
-pub fn print_json(document: &str) {
+pub(super) fn print_json(document: &str) {
     println!("{}", json_escaped(document));
 }
 
@@ -108,7 +108,7 @@ fn json_escaped(document: &str) -> String {
 }
 
 /// Whether a text would be shown as it is.
-pub fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     !text.chars().any(acts)
 }
 

@@ -8,13 +8,13 @@ use crate::lora::{self, Adapter, Hf, LoraError, Origin};
 use crate::store::{Digest, Identity};
 
 /// Loads an adapter for a base. One that was trained on another base is refused, with `--force` it is only warned of.
-pub fn load(context: &mut Context<'_>, folder: &Path, base: &Base) -> Result<Adapter<Hf>, Failure> {
+pub(super) fn load(context: &mut Context<'_>, folder: &Path, base: &Base) -> Result<Adapter<Hf>, Failure> {
     check(context, folder, base)?;
     Ok(Adapter::load(folder, base.weights.config())?)
 }
 
 /// What `tunesmith.json` beside the adapters of a training says.
-pub fn origin(base: &Base) -> Origin {
+pub(super) fn origin(base: &Base) -> Origin {
     Origin::new(&base.reference(), base.weights.config().family.gguf, base.identity())
 }
 

@@ -26,7 +26,7 @@ const CHARTS: [(&str, &[&str]); 5] = [
 ];
 
 /// Writes `training.html` in a training's folder.
-pub fn write(output: &Path) -> Result<(), Failure> {
+pub(super) fn write(output: &Path) -> Result<(), Failure> {
     let path = output.join("metrics.jsonl");
     let bytes = read_nofollow(&path, MAX_BYTES)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);

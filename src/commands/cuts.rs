@@ -7,7 +7,7 @@ use crate::batch::{Cut, Encoded};
 const SHOWN: usize = 20;
 
 /// Says what was cut of `whose` sequences: rows, tokens, ends of turns.
-pub fn warn(context: &mut Context<'_>, whose: &str, encoded: &Encoded, limit: usize) {
+pub(super) fn warn(context: &mut Context<'_>, whose: &str, encoded: &Encoded, limit: usize) {
     said(whose, encoded, limit).iter().for_each(|line| context.report.warn(line));
 }
 

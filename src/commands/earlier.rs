@@ -20,7 +20,7 @@ pub enum Start {
 
 /// Puts back what a killed run had put aside. Refuses to remove what can still be gone on from; says what is removed
 /// otherwise, and that there is nothing to go on from.
-pub fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(), Failure> {
+pub(super) fn check(context: &mut Context<'_>, output: &Path, start: Start) -> Result<(), Failure> {
     train::sweep(output)?;
     refuse_foreign(output)?;
     let left = train::left(output)?;
@@ -63,7 +63,7 @@ const FINAL: [&str; 5] =
     ["adapter_config.json", "adapter_model.safetensors", "tunesmith.json", "tokenizer.json", "tokenizer_config.json"];
 
 /// Refuses a `final/` that holds anything but an adapter trained by tunesmith, because the whole folder is replaced.
-pub fn refuse_foreign(output: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_foreign(output: &Path) -> Result<(), Failure> {
     let folder = output.join("final");
     check_inside(&folder)?;
     // A killed run leaves temporary files of its own.
@@ -82,7 +82,7 @@ pub fn refuse_foreign(output: &Path) -> Result<(), Failure> {
 
 /// Refuses an output that `train` wrote: a run puts a copy of its adapter into `final/`, and the metrics, the manifest and
 /// the checkpoints beside it would be of another training.
-pub fn refuse_training(output: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_training(output: &Path) -> Result<(), Failure> {
     refuse_foreign(output)?;
     if !output.join(train::METRICS).exists() {
         return Ok(());
@@ -101,7 +101,7 @@ fn named(checkpoints: &[PathBuf]) -> String {
 }
 
 /// A training that is begun anew removes the checkpoints of an earlier one in its output: not those that it goes on from.
-pub fn check_adapter(config: &RunConfig, output: &Path, start: Start) -> Result<(), Failure> {
+pub(super) fn check_adapter(config: &RunConfig, output: &Path, start: Start) -> Result<(), Failure> {
     let Some(from) = config.from_adapter.as_deref().filter(|_| start != Start::Resume) else { return Ok(()) };
     let inside = match (from.canonicalize(), output.canonicalize()) {
         (Ok(from), Ok(output)) => from.starts_with(output),

@@ -9,7 +9,7 @@ use crate::model::Place;
 const WORTH_SAYING: f64 = 60.0;
 
 #[derive(Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     /// Nobody asked for the CPU, and nothing was said of it yet.
     unsaid: bool,
     steps: u64,
@@ -19,20 +19,20 @@ pub struct Pace {
 }
 
 impl Pace {
-    pub fn new(config: &RunConfig, on_cpu: bool) -> Self {
+    pub(super) fn new(config: &RunConfig, on_cpu: bool) -> Self {
         let fell = config.device == Device::Auto && !config.force_cpu && on_cpu;
         Self { unsaid: fell, steps: 0, began: None, first: None }
     }
 
     /// Of so many steps these are done.
-    pub fn started(&mut self, steps: u64, done: u64, now: Instant) {
+    pub(super) fn started(&mut self, steps: u64, done: u64, now: Instant) {
         self.steps = steps;
         self.began = Some((done, now));
     }
 
     /// After this step, made by now: the warning, if this is the time for it, with two steps timed; with one, where
     /// only one is to come.
-    pub fn step(&mut self, step: u64, now: Instant) -> Option<String> {
+    pub(super) fn step(&mut self, step: u64, now: Instant) -> Option<String> {
         let (before, began) = self.began?;
         let (first, after) = *self.first.get_or_insert((step, now));
         let gone = now.duration_since(began).as_secs_f64();

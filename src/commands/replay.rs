@@ -25,7 +25,7 @@ struct Line {
 }
 
 /// The replay examples of a run: `replay_share` of all examples (own + replay), or none.
-pub fn examples(
+pub(super) fn examples(
     context: &mut Context<'_>,
     config: &RunConfig,
     base: &Base,
@@ -72,7 +72,7 @@ pub fn examples(
 
 /// What the replay will be like.
 #[derive(Debug, Default)]
-pub struct Expected {
+pub(super) struct Expected {
     pub examples: Vec<Example>,
     /// Prompts that the base has still to answer.
     pub to_answer: usize,
@@ -82,7 +82,7 @@ pub struct Expected {
 
 /// Without asking the base all of it: some prompts of those that it has not answered (they are kept for the run), whose
 /// answers, with those known before, stand in for the rest.
-pub fn expected(
+pub(super) fn expected(
     context: &mut Context<'_>,
     config: &RunConfig,
     base: &Base,

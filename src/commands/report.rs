@@ -31,7 +31,7 @@ impl Report for Silent {
 
 /// For tests: what comes of it, and what is noted and warned of.
 #[cfg(test)]
-pub fn told<T>(doing: impl FnOnce(&mut super::Context<'_>) -> T) -> (T, Vec<String>) {
+pub(super) fn told<T>(doing: impl FnOnce(&mut super::Context<'_>) -> T) -> (T, Vec<String>) {
     #[derive(Default)]
     struct Lines(Vec<String>);
     impl Report for Lines {

@@ -33,7 +33,7 @@ fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
 }
 
 /// The config in the engine's words.
-pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
+pub(super) fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
     let scheduler = match config.lr_scheduler {
         Word::Linear => Scheduler::Linear,
         Word::Cosine => Scheduler::Cosine,
@@ -65,7 +65,7 @@ pub fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
 }
 
 /// Refuses what this base can't be trained with, or not here, before anything of it is computed.
-pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
+pub(super) fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
     place(config).check(compute(config, base)?)?;
     let model = base.weights.config();
     let lora = train_config(config)?.lora;
@@ -82,7 +82,7 @@ pub fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
 }
 
 /// Refuses to ask for what no evaluation will say.
-pub fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Result<(), Failure> {
+pub(super) fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Result<(), Failure> {
     let asked = [
         ("early_stopping_patience", config.early_stopping_patience.is_some()),
         ("load_best_model_at_end", config.load_best_model_at_end),
@@ -112,7 +112,7 @@ fn reserved(config: &RunConfig, base: &Base, given: Option<&Adapter<Hf>>) -> Res
 }
 
 /// The model that leaves room for these, training and held-out examples: their ids, masks and targets, twice.
-pub fn beside(model: Model, examples: [&[Example]; 2]) -> Model {
+pub(super) fn beside(model: Model, examples: [&[Example]; 2]) -> Model {
     const A_TOKEN: usize = 17;
     const AN_EXAMPLE: usize = 160;
     let bytes = |e: &Example| (A_TOKEN * e.ids.len() + AN_EXAMPLE) as u64;
@@ -120,7 +120,7 @@ pub fn beside(model: Model, examples: [&[Example]; 2]) -> Model {
 }
 
 /// Where the training is computed.
-pub fn place(config: &RunConfig) -> Place {
+pub(super) fn place(config: &RunConfig) -> Place {
     match config.device {
         _ if config.force_cpu => Place::Cpu,
         Device::Auto => Place::found().place,
@@ -131,7 +131,7 @@ pub fn place(config: &RunConfig) -> Place {
 }
 
 /// Says how the model will compute the steps over these examples; refuses what fits in no way, before any is made.
-pub fn say_how(
+pub(super) fn say_how(
     context: &mut Context<'_>,
     config: &RunConfig,
     base: &Base,
@@ -147,7 +147,7 @@ pub fn say_how(
 }
 
 /// Says what dropout costs beside its own work, where examples begin alike, by more than the tokens of any turn.
-pub fn say_unshared(context: &mut Context<'_>, config: &RunConfig, examples: &[Example]) {
+pub(super) fn say_unshared(context: &mut Context<'_>, config: &RunConfig, examples: &[Example]) {
     const ALIKE: usize = 8;
     let beginnings: BTreeSet<_> = examples.iter().map(|e| &e.ids[..e.ids.len().min(ALIKE)]).collect();
     let several = config.batch_size * config.gradient_accumulation > 1;
@@ -172,7 +172,7 @@ fn compute(config: &RunConfig, base: &Base) -> Result<ops::Compute, Failure> {
 }
 
 /// Says which arithmetic `auto` has taken, and why.
-pub fn say_compute(context: &mut Context<'_>, config: &RunConfig, base: &Base) -> Result<(), Failure> {
+pub(super) fn say_compute(context: &mut Context<'_>, config: &RunConfig, base: &Base) -> Result<(), Failure> {
     if config.compute != Compute::Auto {
         return Ok(());
     }
@@ -188,7 +188,7 @@ pub fn say_compute(context: &mut Context<'_>, config: &RunConfig, base: &Base) -
 
 /// The base, resident for this training, and the adapter that it begins from, where one is given. Ctrl-C is heard between
 /// the base's layers.
-pub fn model(
+pub(super) fn model(
     context: &mut Context<'_>,
     config: &RunConfig,
     base: &Base,
@@ -206,7 +206,7 @@ pub fn model(
 }
 
 /// Says what an adapter that training begins from keeps of its own, where the config means something else.
-pub fn say_kept(
+pub(super) fn say_kept(
     context: &mut Context<'_>,
     config: &RunConfig,
     base: &Base,
@@ -233,7 +233,7 @@ pub fn say_kept(
 }
 
 /// What the training of this config begins from: the given one, or a fresh one.
-pub fn adapter(config: &RunConfig, base: &Base, given: Option<Adapter<Hf>>) -> Result<Adapter<Hf>, Failure> {
+pub(super) fn adapter(config: &RunConfig, base: &Base, given: Option<Adapter<Hf>>) -> Result<Adapter<Hf>, Failure> {
     match given {
         Some(mut given) => {
             given.config.dropout = config.lora_dropout;

@@ -5,7 +5,7 @@ use std::io::Read;
 
 /// Bytes of a dataset's file, and of what a compressed one holds, at most: a small gzip file can hold a thousand times
 /// its size.
-pub const MAX_BYTES: u64 = 1 << 30;
+pub(super) const MAX_BYTES: u64 = 1 << 30;
 
 /// First bytes of formats that are not read, with their name and what converts them.
 const FOREIGN: &[(&[u8], &str, &str)] = &[
@@ -40,7 +40,7 @@ const PANDAS_PARQUET: &str =
     "python -c 'import pandas; pandas.read_parquet(\"IN\").to_json(\"OUT.jsonl\", orient=\"records\", lines=True)'";
 
 /// The file's text, in UTF-8 but for faults of single lines; or what the file is instead.
-pub fn text(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+pub(super) fn text(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     let bytes = match bytes.starts_with(b"\x1f\x8b") {
         true => gunzip(&bytes, MAX_BYTES)?,
         false => bytes,

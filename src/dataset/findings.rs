@@ -10,7 +10,7 @@ use super::json::{kind, plain};
 const MAX_IGNORED: usize = 100;
 
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(super) struct Findings {
     pub faults: Vec<String>,
     /// Unknown keys, those of turns as `messages[].name`.
     pub ignored: BTreeSet<String>,
@@ -19,18 +19,18 @@ pub struct Findings {
 }
 
 impl Findings {
-    pub fn push(&mut self, what: impl Into<String>) {
+    pub(super) fn push(&mut self, what: impl Into<String>) {
         self.faults.push(what.into());
     }
 
     /// Notes the fault; always None.
-    pub fn none<T>(&mut self, what: impl Into<String>) -> Option<T> {
+    pub(super) fn none<T>(&mut self, what: impl Into<String>) -> Option<T> {
         self.push(what);
         None
     }
 
     /// Notes the keys of `object` that are not `known`.
-    pub fn ignore(&mut self, object: &Map<String, Value>, prefix: &str, known: impl Fn(&str) -> bool) {
+    pub(super) fn ignore(&mut self, object: &Map<String, Value>, prefix: &str, known: impl Fn(&str) -> bool) {
         for (key, value) in object {
             if !known(key) && !value.is_null() && self.ignored.len() < MAX_IGNORED {
                 self.ignored.insert(format!("{prefix}{}", plain(key)));
@@ -39,14 +39,14 @@ impl Findings {
     }
 
     /// A text that is not empty and holds no NUL, exactly as it is written.
-    pub fn text(&mut self, value: &Value, name: &str) -> Option<String> {
+    pub(super) fn text(&mut self, value: &Value, name: &str) -> Option<String> {
         match value {
             Value::String(text) => self.checked(text.clone(), name),
             other => self.none(format!("{name} is {}, not a text", kind(other))),
         }
     }
 
-    pub fn checked(&mut self, text: String, name: &str) -> Option<String> {
+    pub(super) fn checked(&mut self, text: String, name: &str) -> Option<String> {
         if text.trim().is_empty() {
             return self.none(format!("{name} is empty"));
         }

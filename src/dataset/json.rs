@@ -30,7 +30,7 @@ pub fn parse(text: &str) -> Result<Parsed, String> {
 }
 
 /// Gives each element of one list, or each of several values that follow one another, to `each`; numbers start at 1.
-pub fn elements(text: &str, each: &mut dyn FnMut(usize, Parsed)) -> Result<(), String> {
+pub(super) fn elements(text: &str, each: &mut dyn FnMut(usize, Parsed)) -> Result<(), String> {
     if text.trim_start().starts_with('[') {
         let mut de = serde_json::Deserializer::from_str(text);
         return Elements { each }.deserialize(&mut de).and_then(|()| de.end()).map_err(|e| reason(&e, text));
@@ -42,7 +42,7 @@ pub fn elements(text: &str, each: &mut dyn FnMut(usize, Parsed)) -> Result<(), S
 }
 
 /// A text of somebody else's as it stands in a message: quoted, escaped, cut.
-pub fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     match text.chars().count() > MAX_SHOWN {
         true => format!("{:?}…", text.chars().take(MAX_SHOWN).collect::<String>()),
         false => format!("{text:?}"),
@@ -50,7 +50,7 @@ pub fn shown(text: &str) -> String {
 }
 
 /// A key of somebody else's as it stands in a message: cut, and without control characters.
-pub fn plain(key: &str) -> String {
+pub(super) fn plain(key: &str) -> String {
     key.chars()
         .take(MAX_SHOWN)
         .flat_map(|c| {
@@ -213,7 +213,7 @@ impl<'de> Visitor<'de> for Elements<'_> {
 }
 
 /// A JSON value's kind, with its article.
-pub fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

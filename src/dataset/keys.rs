@@ -21,7 +21,7 @@ fn words(key: &str) -> String {
 }
 
 /// Whether one of the key's words is in the list.
-pub fn has_word(key: &str, list: &[&str]) -> bool {
+pub(super) fn has_word(key: &str, list: &[&str]) -> bool {
     words(key).split(' ').any(|word| list.contains(&word))
 }
 

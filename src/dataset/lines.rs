@@ -49,7 +49,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub fn new(options: ReadOptions) -> Self {
+    pub(super) fn new(options: ReadOptions) -> Self {
         Self {
             options,
             file: None,
@@ -63,7 +63,7 @@ impl Reader {
     }
 
     /// `label` stands before every place; `name` tells a table.
-    pub fn file(&mut self, label: Option<Arc<str>>, name: &str, bytes: Vec<u8>) {
+    pub(super) fn file(&mut self, label: Option<Arc<str>>, name: &str, bytes: Vec<u8>) {
         self.file = label;
         match container::text(bytes) {
             Ok(text) => self.text(name, &text),
@@ -72,7 +72,7 @@ impl Reader {
     }
 
     /// What was read; `single` names the only file.
-    pub fn finish(self, digest: Digest, single: Option<String>) -> Result<Dataset, DatasetError> {
+    pub(super) fn finish(self, digest: Digest, single: Option<String>) -> Result<Dataset, DatasetError> {
         if !self.faults.is_empty() {
             return Err(DatasetError::Faults { file: single, faults: self.faults });
         }

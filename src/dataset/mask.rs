@@ -50,7 +50,7 @@ const WORDS: &[&str] = &[
 const MAX_UNLISTED: usize = 5;
 
 /// Every key that this module reads.
-pub fn known(key: &str) -> bool {
+pub(super) fn known(key: &str) -> bool {
     listed(key) || has_word(key, WORDS)
 }
 
@@ -70,7 +70,7 @@ fn says_something(value: &Value) -> bool {
 }
 
 /// What an object says of itself: None where it says nothing. Lists are left to [`of_list`].
-pub fn of_object(object: &Map<String, Value>, name: &str, faults: &mut Findings) -> Option<bool> {
+pub(super) fn of_object(object: &Map<String, Value>, name: &str, faults: &mut Findings) -> Option<bool> {
     let place = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
     for (key, why) in REFUSED {
         if object.get(*key).is_some_and(|v| !v.is_null()) {
@@ -107,7 +107,7 @@ pub fn of_object(object: &Map<String, Value>, name: &str, faults: &mut Findings)
 }
 
 /// Refuses what asks of a whole record for something that is not done.
-pub fn switches(object: &Map<String, Value>, faults: &mut Findings) {
+pub(super) fn switches(object: &Map<String, Value>, faults: &mut Findings) {
     for (key, done, why) in SWITCHES {
         match object.get(*key) {
             None | Some(Value::Null) => {}
@@ -118,7 +118,7 @@ pub fn switches(object: &Map<String, Value>, faults: &mut Findings) {
 }
 
 /// A list beside the turns with a value for each of them.
-pub fn of_list(object: &Map<String, Value>, turns: usize, faults: &mut Findings) -> Option<Vec<bool>> {
+pub(super) fn of_list(object: &Map<String, Value>, turns: usize, faults: &mut Findings) -> Option<Vec<bool>> {
     let mut found: Option<Vec<bool>> = None;
     for key in TRAIN {
         let Some(Value::Array(items)) = object.get(*key) else { continue };

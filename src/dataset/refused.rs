@@ -34,7 +34,7 @@ const TEXTS: &[&str] = &["audio_transcript", "part_of_speech", "parts_of_speech"
 const MAX_KEYS: usize = 5;
 
 /// Every key of a record that this module reads.
-pub fn known(key: &str) -> bool {
+pub(super) fn known(key: &str) -> bool {
     key == "tools" || key == "functions" || PREFERENCE_PAIRS.contains(&key) || is_media(key)
 }
 
@@ -45,7 +45,7 @@ fn is_media(key: &str) -> bool {
 }
 
 /// Faults of a whole record.
-pub fn check(object: &Map<String, Value>, faults: &mut Findings) {
+pub(super) fn check(object: &Map<String, Value>, faults: &mut Findings) {
     let is_pair = |key: &&str| given(object.get(*key)) && good_flag(key, &object[*key]).is_none();
     let pairs: Vec<&str> = PREFERENCE_PAIRS.iter().copied().filter(is_pair).collect();
     if let Some(first) = pairs.first() {
@@ -71,7 +71,7 @@ pub fn check(object: &Map<String, Value>, faults: &mut Findings) {
 }
 
 /// Tool definitions beside a conversation; a plain text has its own in it.
-pub fn tools(object: &Map<String, Value>, faults: &mut Findings) {
+pub(super) fn tools(object: &Map<String, Value>, faults: &mut Findings) {
     for key in ["tools", "functions"] {
         if given(object.get(key)) {
             faults.push(format!("has {key}, which cannot be trained on: the served prompt has no tool definitions"));
@@ -80,7 +80,7 @@ pub fn tools(object: &Map<String, Value>, faults: &mut Findings) {
 }
 
 /// Faults of what an object (a record or a turn) carries beside its text.
-pub fn media(object: &Map<String, Value>, name: &str, faults: &mut Findings) {
+pub(super) fn media(object: &Map<String, Value>, name: &str, faults: &mut Findings) {
     let holding = object.iter().filter(|(key, value)| is_media(key) && given(Some(*value)) && **value != 0);
     let keys: Vec<String> = holding.map(|(key, _)| plain(key)).collect();
     if keys.is_empty() {
@@ -97,7 +97,7 @@ pub fn media(object: &Map<String, Value>, name: &str, faults: &mut Findings) {
 }
 
 /// Null, empty lists, empty objects and empty texts mean nothing, also when they are written as a text.
-pub fn given(value: Option<&Value>) -> bool {
+pub(super) fn given(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::String(text)) => !matches!(text.trim(), "" | "[]" | "{}" | "null" | "None"),

@@ -13,7 +13,7 @@ const SHAPES_SAID: &str =
     "messages; conversations; instruction and output (and input, history); prompt and completion; text";
 
 /// The record of an object (None where nothing in it is trained), or all its faults.
-pub fn record(place: Place, value: &Value, shape: Option<Shape>, findings: &mut Findings) -> Option<Record> {
+pub(super) fn record(place: Place, value: &Value, shape: Option<Shape>, findings: &mut Findings) -> Option<Record> {
     let Value::Object(object) = value else {
         return findings.none(format!("is {}, not an object", kind(value)));
     };

@@ -6,11 +6,11 @@ use super::json::{self, Parsed, shown};
 
 /// What stands between cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delimiter(u8);
+pub(super) struct Delimiter(u8);
 
 /// Whether the text is a table: by the name's ending, else by a header that has a dataset's keys. A text that begins
 /// with a bracket is JSON, whatever its name.
-pub fn delimiter(name: &str, text: &str, keys: &[&str]) -> Option<Delimiter> {
+pub(super) fn delimiter(name: &str, text: &str, keys: &[&str]) -> Option<Delimiter> {
     if text.trim_start().starts_with(['{', '[']) {
         return None;
     }
@@ -33,7 +33,7 @@ pub fn delimiter(name: &str, text: &str, keys: &[&str]) -> Option<Delimiter> {
 }
 
 /// Gives every row after the header to `each`; the header is row 1, as spreadsheets count.
-pub fn rows(text: &[u8], delimiter: Delimiter, each: &mut dyn FnMut(usize, Result<Parsed, String>)) {
+pub(super) fn rows(text: &[u8], delimiter: Delimiter, each: &mut dyn FnMut(usize, Result<Parsed, String>)) {
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter.0).has_headers(false).flexible(true).from_reader(text);
     let mut row = csv::ByteRecord::new();

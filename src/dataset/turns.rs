@@ -9,7 +9,7 @@ use crate::chat::Role;
 
 /// One turn as it is written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Turn {
+pub(super) struct Turn {
     pub role: Role,
     /// Empty only in a system turn, which then stands for none.
     pub content: String,
@@ -18,21 +18,21 @@ pub struct Turn {
 }
 
 impl Turn {
-    pub fn new(role: Role, content: String) -> Self {
+    pub(super) fn new(role: Role, content: String) -> Self {
         Self { role, content, trained: None }
     }
 }
 
 /// The keys and role names of one notation for turns.
 #[derive(Debug)]
-pub struct Words {
+pub(super) struct Words {
     role: &'static str,
     content: &'static str,
     roles: &'static [(&'static str, Role)],
 }
 
 /// `{"role": "user", "content": …}`.
-pub const MESSAGES: Words = Words {
+pub(super) const MESSAGES: Words = Words {
     role: "role",
     content: "content",
     roles: &[
@@ -45,7 +45,7 @@ pub const MESSAGES: Words = Words {
 };
 
 /// ShareGPT: `{"from": "human", "value": …}`.
-pub const SHAREGPT: Words = Words {
+pub(super) const SHAREGPT: Words = Words {
     role: "from",
     content: "value",
     roles: &[
@@ -61,7 +61,7 @@ pub const SHAREGPT: Words = Words {
 };
 
 /// The turns of `value`, or None and their faults. Turns in a `conversations` list may be written as messages too.
-pub fn list(value: &Value, name: &str, words: &Words, findings: &mut Findings) -> Option<Vec<Turn>> {
+pub(super) fn list(value: &Value, name: &str, words: &Words, findings: &mut Findings) -> Option<Vec<Turn>> {
     let Value::Array(items) = value else {
         return findings.none(format!("{name} is {}, not a list", kind(value)));
     };
@@ -180,7 +180,7 @@ fn joined(parts: &[Value], name: &str, findings: &mut Findings) -> Option<String
 }
 
 /// System messages first, then a user, an answer at the end.
-pub fn check_order(turns: &[Turn], name: &str, findings: &mut Findings) {
+pub(super) fn check_order(turns: &[Turn], name: &str, findings: &mut Findings) {
     let first = turns.iter().position(|m| m.role != Role::System).unwrap_or(turns.len());
     for (i, turn) in turns.iter().enumerate().skip(first) {
         if turn.role == Role::System {

@@ -19,11 +19,6 @@ impl Pairs {
     pub fn difference(self) -> f64 {
         if self.n == 0 { 0.0 } else { (self.fixed as f64 - self.broken as f64) / self.n as f64 }
     }
-
-    /// The share of prompts whose outcome flipped.
-    pub fn discordance(self) -> f64 {
-        if self.n == 0 { 0.0 } else { (self.fixed + self.broken) as f64 / self.n as f64 }
-    }
 }
 
 /// Tango's score statistic for H0: difference = `d0`; large when the true difference is above it. −1 < d0 < 1.

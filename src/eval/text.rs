@@ -21,15 +21,6 @@ pub enum Normaliser {
 }
 
 impl Normaliser {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Strict => "strict",
-            Self::NfkcCasefoldWs => "nfkc_casefold_ws",
-            Self::Squad => "squad",
-            Self::Label => "label",
-        }
-    }
-
     /// The form that two texts are compared in; numbers in it are marked (see [`super::number`]).
     pub fn apply(self, text: &str) -> String {
         self.reading(text, false)

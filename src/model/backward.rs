@@ -30,7 +30,7 @@ struct Block<'a, O: Ops> {
 }
 
 impl<O: Ops> Decoder<O> {
-    pub fn loss_and_grads(
+    pub(super) fn loss_and_grads(
         &self,
         adapter: &Adapter<Stored>,
         sequences: &[Sequence<'_>],
@@ -62,7 +62,12 @@ impl<O: Ops> Decoder<O> {
     /// layers' inputs would take more than half of what the base takes in f32, and where without, for what is only looked at,
     /// there are more rows than are worth it and the halves have little in common: which follows from model and data alone,
     /// and so do the bits. Masks of dropout belong to one pass.
-    pub fn passes(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Vec<Packed>, ModelError> {
+    pub(super) fn passes(
+        &self,
+        sequences: &[Sequence<'_>],
+        share: bool,
+        back: bool,
+    ) -> Result<Vec<Packed>, ModelError> {
         /// Passes of more are no faster (SmolLM2, 7700 tokens: 6.5–7.2 s so, 6.4–7.6 by the step's cut) and hold more.
         const LOOKED_AT: usize = 1024;
         let packed = self.pack(sequences, share)?;
@@ -80,7 +85,7 @@ impl<O: Ops> Decoder<O> {
         Ok(if packed.is_empty() { Vec::new() } else { vec![packed] })
     }
 
-    pub fn reverse(
+    pub(super) fn reverse(
         &self,
         lora: Lora<'_>,
         packed: &Packed,

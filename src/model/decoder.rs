@@ -57,7 +57,7 @@ pub(super) struct Lora<'a> {
 }
 
 impl<O: Ops> Decoder<O> {
-    pub fn new(ops: O, weights: Weights, room: Room) -> Result<Self, ModelError> {
+    pub(super) fn new(ops: O, weights: Weights, room: Room) -> Result<Self, ModelError> {
         let layers = (0..weights.config().layers).map(|l| Layer::new(&ops, &weights, l)).collect::<Result<_, _>>()?;
         let output_norm = norm(&ops, &weights, 0, Norm::Output)?;
         let head = ops.prepare(weights.head())?;
@@ -82,36 +82,36 @@ impl<O: Ops> Decoder<O> {
         Ok(decoder)
     }
 
-    pub fn config(&self) -> &ModelConfig {
+    pub(super) fn config(&self) -> &ModelConfig {
         self.weights.config()
     }
 
     /// Asked before each layer, forwards and backwards, which is the longest that anyone waits.
-    pub fn still_wanted(&self) -> Result<(), ModelError> {
+    pub(super) fn still_wanted(&self) -> Result<(), ModelError> {
         self.sound()?;
         if (self.stop.0)() { Err(ModelError::Stopped) } else { Ok(()) }
     }
 
     /// Whether what was computed is worth something; asked before it is given away.
-    pub fn sound(&self) -> Result<(), ModelError> {
+    pub(super) fn sound(&self) -> Result<(), ModelError> {
         self.ops.fault().map_or(Ok(()), |fault| Err(fault.into()))
     }
 
-    pub fn matrix(&self, id: LinearId, compute: Compute) -> Matrix<'_, O::Weight> {
+    pub(super) fn matrix(&self, id: LinearId, compute: Compute) -> Matrix<'_, O::Weight> {
         let resident = &self.layers[id.layer].linear[id.site as usize];
         Matrix { resident, source: self.weights.linear(id), compute }
     }
 
-    pub fn head_matrix(&self, compute: Compute) -> Matrix<'_, O::Weight> {
+    pub(super) fn head_matrix(&self, compute: Compute) -> Matrix<'_, O::Weight> {
         Matrix { resident: &self.head, source: self.weights.head(), compute }
     }
 
-    pub fn bias(&self, id: LinearId) -> Option<&O::Buf> {
+    pub(super) fn bias(&self, id: LinearId) -> Option<&O::Buf> {
         self.layers[id.layer].bias[id.site as usize].as_ref()
     }
 
     /// The rotary angles of rows at these positions.
-    pub fn rotation(&self, positions: impl Iterator<Item = usize>) -> Rotation {
+    pub(super) fn rotation(&self, positions: impl Iterator<Item = usize>) -> Rotation {
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
         // Of queries and of keys, so that attention scores have its square.
         let factor = f64::from(self.config().rope_attention_factor());
@@ -127,7 +127,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// The low-rank term at `id`, if the adapter has one.
-    pub fn low_rank<'a>(&self, lora: Lora<'a>, id: LinearId) -> Option<LowRank<'a>> {
+    pub(super) fn low_rank<'a>(&self, lora: Lora<'a>, id: LinearId) -> Option<LowRank<'a>> {
         let adapter = lora.adapter?;
         let Pair { a, b } = adapter.pairs.get(&id)?;
         let mask = lora.dropout.map(|d| Mask {
@@ -139,7 +139,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// Every pair has the base's shapes.
-    pub fn check_adapter(&self, adapter: Option<&Adapter<Stored>>) -> Result<(), ModelError> {
+    pub(super) fn check_adapter(&self, adapter: Option<&Adapter<Stored>>) -> Result<(), ModelError> {
         for (id, pair) in adapter.iter().flat_map(|a| &a.pairs) {
             let name = |m| format!("layer {} {} lora_{m}", id.layer, id.site.module());
             let (out, inn) = self.config().shape(id.site);
@@ -158,7 +158,7 @@ impl<O: Ops> Decoder<O> {
         Ok(())
     }
 
-    pub fn check_ids(&self, ids: &[u32]) -> Result<(), ModelError> {
+    pub(super) fn check_ids(&self, ids: &[u32]) -> Result<(), ModelError> {
         let (vocab, context) = (self.config().vocab, self.config().context);
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= vocab) {
             return Err(ModelError::BadToken { id, vocab });

@@ -48,7 +48,7 @@ impl Effort {
 
 impl<O: Ops> Decoder<O> {
     /// Effort of these sequences, which share their beginnings unless `share` is false; with `back`, of a step's gradients.
-    pub fn effort(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Effort, ModelError> {
+    pub(super) fn effort(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Effort, ModelError> {
         let mut effort = Effort::default();
         for packed in self.passes(sequences, share, back)? {
             effort.add(&self.effort_of(&packed, back));

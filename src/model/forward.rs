@@ -26,7 +26,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub fn of(packed: &'a Packed, lora: Lora<'a>) -> Self {
+    pub(super) fn of(packed: &'a Packed, lora: Lora<'a>) -> Self {
         Self { rotation: &packed.rotation, segments: &packed.segments, read: packed.read.as_ref(), lora }
     }
 }
@@ -51,13 +51,13 @@ pub(super) struct Saved<O: Ops> {
 pub(super) type Downs<O> = [Option<<O as Ops>::Buf>; 7];
 
 impl<O: Ops> Decoder<O> {
-    pub fn heads(&self) -> Heads {
+    pub(super) fn heads(&self) -> Heads {
         let c = self.config();
         Heads { heads: c.heads, kv_heads: c.kv_heads, head_dim: c.head_dim }
     }
 
     /// A linear with its bias and low-rank term, as it is asked of `Ops`.
-    pub fn one<'a>(&'a self, layer: usize, site: Site, lora: Lora<'a>) -> Linear<'a, O::Buf, O::Weight> {
+    pub(super) fn one<'a>(&'a self, layer: usize, site: Site, lora: Lora<'a>) -> Linear<'a, O::Buf, O::Weight> {
         let id = LinearId { layer, site };
         Linear { w: self.matrix(id, lora.compute), bias: self.bias(id), pair: self.low_rank(lora, id) }
     }
@@ -82,26 +82,26 @@ impl<O: Ops> Decoder<O> {
         ys
     }
 
-    pub fn norm(&self, x: &O::Buf, w: &O::Buf) -> O::Buf {
+    pub(super) fn norm(&self, x: &O::Buf, w: &O::Buf) -> O::Buf {
         let mut y = self.ops.buf(self.ops.len(x));
         self.ops.rms_norm(&mut y, x, w, self.config().rms_eps);
         y
     }
 
     /// The rows' embeddings.
-    pub fn embed(&self, ids: &[u32]) -> O::Buf {
+    pub(super) fn embed(&self, ids: &[u32]) -> O::Buf {
         let mut x = self.ops.buf(ids.len() * self.config().hidden);
         self.ops.embed(&mut x, ids, self.weights.embedding());
         x
     }
 
     /// The rows at which the block is read, where these are not all.
-    pub fn read_at<'a>(&self, layer: usize, pass: Pass<'a>) -> Option<&'a Read> {
+    pub(super) fn read_at<'a>(&self, layer: usize, pass: Pass<'a>) -> Option<&'a Read> {
         pass.read.filter(|_| layer + 1 == self.layers.len())
     }
 
     /// These rows of x; None where that is x itself.
-    pub fn picked(&self, x: &O::Buf, read: Option<&Read>) -> Option<O::Buf> {
+    pub(super) fn picked(&self, x: &O::Buf, read: Option<&Read>) -> Option<O::Buf> {
         let rows = &read?.rows;
         let mut picked = self.ops.buf(rows.len() * self.config().hidden);
         self.ops.gather(&mut picked, x, rows, self.config().hidden);
@@ -110,7 +110,13 @@ impl<O: Ops> Decoder<O> {
 
     /// One block: the new residual stream, and what the backward needs. With a cache, the new keys and values are put
     /// there first, and the segments see its rows.
-    pub fn block(&self, layer: usize, x: &O::Buf, pass: Pass<'_>, cache: Option<&mut Cache<O>>) -> (O::Buf, Saved<O>) {
+    pub(super) fn block(
+        &self,
+        layer: usize,
+        x: &O::Buf,
+        pass: Pass<'_>,
+        cache: Option<&mut Cache<O>>,
+    ) -> (O::Buf, Saved<O>) {
         let ops = &self.ops;
         let mut down: Downs<O> = std::array::from_fn(|_| None);
         let read = self.read_at(layer, pass);
@@ -155,7 +161,12 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// The whole stack, nothing kept.
-    pub fn stack(&self, ids: &[u32], pass: Pass<'_>, mut cache: Option<&mut Cache<O>>) -> Result<O::Buf, ModelError> {
+    pub(super) fn stack(
+        &self,
+        ids: &[u32],
+        pass: Pass<'_>,
+        mut cache: Option<&mut Cache<O>>,
+    ) -> Result<O::Buf, ModelError> {
         let mut x = self.embed(ids);
         for layer in 0..self.layers.len() {
             self.still_wanted()?;
@@ -166,7 +177,7 @@ impl<O: Ops> Decoder<O> {
 
     /// The whole stack with what the backward needs: the input of each layer from `lowest` on, and, of the last `keep`
     /// layers, their inner values.
-    pub fn stack_kept(
+    pub(super) fn stack_kept(
         &self,
         ids: &[u32],
         pass: Pass<'_>,
@@ -187,7 +198,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// A copy of the values kept, made again from the layer's input where they were not.
-    pub fn restored(&self, layer: usize, kept: Kept<O>, pass: Pass<'_>) -> (O::Buf, Saved<O>) {
+    pub(super) fn restored(&self, layer: usize, kept: Kept<O>, pass: Pass<'_>) -> (O::Buf, Saved<O>) {
         let saved = kept.saved.unwrap_or_else(|| self.block(layer, &kept.input, pass, None).1);
         (kept.input, saved)
     }

@@ -189,7 +189,7 @@ impl<O: Ops> Decoder<O> {
 
     /// Continues every prompt, some at a time; one that is done makes room for the next. `on` hears of (prompt, what came)
     /// and stops everything with false.
-    pub fn generate(
+    pub(super) fn generate(
         &self,
         adapter: Option<&Adapter<Stored>>,
         prompts: &[&[u32]],

@@ -77,7 +77,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// Sums over the rows and, of weight · Σ loss, the gradient of the last hidden states.
-    pub fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> Result<(LossSums, O::Buf), ModelError> {
+    pub(super) fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> Result<(LossSums, O::Buf), ModelError> {
         let (ops, hidden, eps) = (&self.ops, self.config().hidden, self.config().rms_eps);
         let mut dx = ops.zeros(ops.len(x));
         let taught = self.taught(packed, self.training)?;
@@ -91,7 +91,11 @@ impl<O: Ops> Decoder<O> {
         Ok((sums, dx))
     }
 
-    pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
+    pub(super) fn loss(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        sequences: &[Sequence<'_>],
+    ) -> Result<LossSums, ModelError> {
         self.check_adapter(adapter)?;
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, true, false)? {
@@ -104,7 +108,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// Logits, or log-probabilities, at the chosen positions of each sequence, all in one pass.
-    pub fn logits_at(
+    pub(super) fn logits_at(
         &self,
         adapter: Option<&Adapter<Stored>>,
         asked: &[(&[u32], &[usize])],
@@ -144,7 +148,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// Logits after these rows, `rows × vocab`.
-    pub fn logits_after(&self, x: &O::Buf, rows: &[usize]) -> Result<Vec<f32>, ModelError> {
+    pub(super) fn logits_after(&self, x: &O::Buf, rows: &[usize]) -> Result<Vec<f32>, ModelError> {
         let logits = self.ops.download(&self.logits_of(x, rows, Compute::F32).1);
         self.sound()?;
         Ok(logits)

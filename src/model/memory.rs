@@ -14,7 +14,7 @@ impl Decoder<Cpu> {
     /// Keeps the weights' codes in eight bits once they were made, where all of them take a small part of what is free and
     /// nobody set a limit. The numbers are the same; they cost memory, and time to touch it, that only many steps of few rows
     /// are worth.
-    pub fn keep_codes(&mut self) {
+    pub(super) fn keep_codes(&mut self) {
         let bytes = (widened_bytes(&self.weights) as f64 / 4.0 * CODES_BYTES) as u64;
         if !self.room.is_limited() && self.room.left().is_some_and(|left| bytes <= left / CODES_SHARE) {
             self.ops.keep_codes();
@@ -26,7 +26,7 @@ impl Decoder<Cpu> {
 
 impl<O: Ops> Decoder<O> {
     /// Floats per row that the backward of one layer reads.
-    pub fn kept_width(&self) -> usize {
+    pub(super) fn kept_width(&self) -> usize {
         let c = self.config();
         2 * c.hidden + 2 * c.heads * c.head_dim + 2 * c.kv_heads * c.head_dim + 2 * c.ff + 7 * 64
     }
@@ -47,7 +47,7 @@ impl<O: Ops> Decoder<O> {
     ///
     /// # Errors
     /// The pass fits in no way.
-    pub fn kept_layers(&self, effort: &Effort) -> Result<usize, ModelError> {
+    pub(super) fn kept_layers(&self, effort: &Effort) -> Result<usize, ModelError> {
         let layers = self.layers.len();
         let Some(available) = self.room.left() else { return Ok(layers) };
         let (least, layer) = (effort.least, (effort.kept - effort.least) / layers as u64);

@@ -40,7 +40,7 @@ pub(super) struct Asked {
 }
 
 impl Packed {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.told.rows.is_empty() && self.distilled.rows.is_empty()
     }
 }
@@ -57,7 +57,7 @@ pub(super) struct Trie {
 
 impl Trie {
     /// With `share` false every sequence stands alone: what differs between them, as dropout's masks do, forbids it.
-    pub fn of(sequences: &[&[u32]], share: bool) -> Self {
+    pub(super) fn of(sequences: &[&[u32]], share: bool) -> Self {
         let mut trie = Self { rows: vec![Vec::new(); sequences.len()], ..Self::default() };
         let all: Vec<usize> = (0..sequences.len()).collect();
         // (sequences, tokens that they have behind them, the rows of these)
@@ -127,7 +127,7 @@ impl Trie {
 impl<O: Ops> Decoder<O> {
     /// Packs whole sequences. What follows a sequence's last trained position is left out: with causal attention
     /// nothing trained depends on it.
-    pub fn pack(&self, sequences: &[Sequence<'_>], share: bool) -> Result<Packed, ModelError> {
+    pub(super) fn pack(&self, sequences: &[Sequence<'_>], share: bool) -> Result<Packed, ModelError> {
         let all: Vec<&Sequence<'_>> = sequences.iter().collect();
         let mut packed = self.pack_these(&all, share)?;
         if !packed.distilled.rows.is_empty() {
@@ -167,7 +167,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     /// Which rows of the trie the last layer is read at; the lists of rows become places among these.
-    pub fn read<const N: usize>(&self, trie: &Trie, asked: [&mut Vec<usize>; N]) -> Option<Read> {
+    pub(super) fn read<const N: usize>(&self, trie: &Trie, asked: [&mut Vec<usize>; N]) -> Option<Read> {
         let mut rows: Vec<usize> = asked.iter().flat_map(|rows| rows.iter().copied()).collect();
         rows.sort_unstable();
         rows.dedup();

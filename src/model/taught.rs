@@ -19,7 +19,7 @@ pub(super) struct Key {
 }
 
 #[derive(Debug, Default)]
-pub struct Taught(Mutex<Kept>);
+pub(super) struct Taught(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {

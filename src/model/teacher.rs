@@ -11,7 +11,7 @@ use crate::ops::{Compute, Ops};
 
 impl<O: Ops> Decoder<O> {
     /// The base's last hidden states at the rows where it teaches, sequence after sequence; None where it does not.
-    pub fn taught(&self, packed: &Packed, compute: Compute) -> Result<Option<O::Buf>, ModelError> {
+    pub(super) fn taught(&self, packed: &Packed, compute: Compute) -> Result<Option<O::Buf>, ModelError> {
         if packed.taught.is_empty() {
             return Ok(None);
         }

@@ -7,7 +7,7 @@ use super::error::short;
 use super::{Command, ModelfileError};
 
 /// All commands, or the first fault.
-pub fn commands(text: &str) -> Result<Vec<Command>, ModelfileError> {
+pub(super) fn commands(text: &str) -> Result<Vec<Command>, ModelfileError> {
     let Parsed { commands, faults, .. } = parse(text);
     match faults.into_iter().next() {
         Some(first) => Err(first),
@@ -16,7 +16,7 @@ pub fn commands(text: &str) -> Result<Vec<Command>, ModelfileError> {
 }
 
 /// A text read to its end, whatever is wrong in it.
-pub struct Parsed {
+pub(super) struct Parsed {
     pub commands: Vec<Command>,
     /// The line on which each of the commands begins.
     pub lines: Vec<usize>,
@@ -24,7 +24,7 @@ pub struct Parsed {
 }
 
 /// Reads all commands; after a fault it continues on the next line that begins with a command.
-pub fn parse(text: &str) -> Parsed {
+pub(super) fn parse(text: &str) -> Parsed {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { rest: text, line: 1 };
     let mut parsed = Parsed { commands: Vec::new(), lines: Vec::new(), faults: Vec::new() };
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Ollama's `unquote`: None while quotes are open.
-pub fn unquote(text: &str) -> Option<&str> {
+pub(super) fn unquote(text: &str) -> Option<&str> {
     match (text.strip_prefix("\"\"\""), text.strip_prefix('"')) {
         (Some(rest), _) => rest.strip_suffix("\"\"\""),
         (None, Some(rest)) => rest.strip_suffix('"'),

@@ -3,7 +3,7 @@
 use super::parse::unquote;
 use super::{Command, ModelfileError};
 
-pub fn command(command: &Command) -> String {
+pub(super) fn command(command: &Command) -> String {
     let (head, value) = parts(command);
     format!("{head} {}", quoted(value))
 }
@@ -27,7 +27,7 @@ fn parts(command: &Command) -> (String, &str) {
 
 /// The value as a Modelfile holds it: bare, else in the first kind of quotes that is read back as the same value.
 /// Where none is, in triple quotes (and [`super::Modelfile::to_text`] refuses it).
-pub fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let triple = format!("\"\"\"{value}\"\"\"");
     let single = format!("\"{value}\"");
     let forms = match value {
@@ -46,7 +46,7 @@ fn reads_back(form: &str, value: &str) -> bool {
 }
 
 /// Why a Modelfile can't be written.
-pub fn unwritable(commands: &[Command]) -> ModelfileError {
+pub(super) fn unwritable(commands: &[Command]) -> ModelfileError {
     let bad = commands.iter().map(parts).find(|(_, value)| !reads_back(&quoted(value), value));
     ModelfileError::Lost(match bad {
         Some((head, _)) => format!(
@@ -58,7 +58,7 @@ pub fn unwritable(commands: &[Command]) -> ModelfileError {
 }
 
 /// What Go's `strconv.IsPrint` refuses (as near as the standard library tells), line ends and tabs excepted.
-pub fn unprintable(commands: &[Command]) -> Vec<char> {
+pub(super) fn unprintable(commands: &[Command]) -> Vec<char> {
     let hidden = |c: char| {
         c.is_control() && !matches!(c, '\n' | '\r' | '\t')
             || c.is_whitespace() && !c.is_ascii()

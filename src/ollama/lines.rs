@@ -11,7 +11,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Takes a chunk; gives the lines it completes, blank ones left out.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         let mut out = Vec::new();
         let mut chunk = chunk;
         while let Some(end) = chunk.iter().position(|&b| b == b'\n') {
@@ -27,7 +27,7 @@ impl Lines {
     }
 
     /// What is left when the stream ends: a last line without its newline.
-    pub fn finish(&mut self) -> Result<Vec<Vec<u8>>, String> {
+    pub(super) fn finish(&mut self) -> Result<Vec<Vec<u8>>, String> {
         self.push(b"\n")
     }
 

@@ -51,12 +51,12 @@ pub(super) struct Shelf<'a> {
 }
 
 impl Shelf<'_> {
-    pub fn unusable(&self, reason: impl Into<String>) -> OllamaError {
+    pub(super) fn unusable(&self, reason: impl Into<String>) -> OllamaError {
         OllamaError::Unusable { name: self.name.to_owned(), reason: reason.into() }
     }
 
     /// The manifest's path, whatever the case of its parts; None when there is none.
-    pub fn find(&self, name: &ModelName) -> Result<Option<PathBuf>, OllamaError> {
+    pub(super) fn find(&self, name: &ModelName) -> Result<Option<PathBuf>, OllamaError> {
         let mut path = self.root.join("manifests");
         for part in name.parts() {
             let exact = path.join(part);
@@ -72,14 +72,14 @@ impl Shelf<'_> {
         Ok(path.is_file().then_some(path))
     }
 
-    pub fn manifest(&self, path: &Path) -> Result<Manifest, OllamaError> {
+    pub(super) fn manifest(&self, path: &Path) -> Result<Manifest, OllamaError> {
         let bytes = self.read(path, MAX_MANIFEST)?;
         serde_json::from_slice(&bytes)
             .map_err(|e| self.unusable(format!("its manifest {} can't be read: {e}", path.display())))
     }
 
     /// The file of a layer; it must be there and as long as the manifest says.
-    pub fn blob(&self, layer: &Layer) -> Result<(PathBuf, Digest), OllamaError> {
+    pub(super) fn blob(&self, layer: &Layer) -> Result<(PathBuf, Digest), OllamaError> {
         let digest: Digest = layer.digest.parse().map_err(|e| self.unusable(format!("its manifest is broken: {e}")))?;
         let path = self.root.join("blobs").join(digest.blob_name());
         let length = std::fs::metadata(&path).map_err(|e| StoreError::new("reading", &path, e))?.len();
@@ -94,19 +94,19 @@ impl Shelf<'_> {
         Ok((path, digest))
     }
 
-    pub fn text(&self, layer: &Layer) -> Result<String, OllamaError> {
+    pub(super) fn text(&self, layer: &Layer) -> Result<String, OllamaError> {
         let (path, _) = self.blob(layer)?;
         let bytes = self.read(&path, MAX_LAYER_TEXT)?;
         String::from_utf8(bytes).map_err(|_| self.unusable(format!("{} is no UTF-8", path.display())))
     }
 
-    pub fn json<T: for<'de> Deserialize<'de>>(&self, layer: &Layer) -> Result<T, OllamaError> {
+    pub(super) fn json<T: for<'de> Deserialize<'de>>(&self, layer: &Layer) -> Result<T, OllamaError> {
         let text = self.text(layer)?;
         serde_json::from_str(&text).map_err(|e| self.unusable(format!("its layer {} can't be read: {e}", layer.digest)))
     }
 
     /// The parameters layer as texts, `stop` repeated.
-    pub fn parameters(&self, layer: &Layer) -> Result<Vec<(String, String)>, OllamaError> {
+    pub(super) fn parameters(&self, layer: &Layer) -> Result<Vec<(String, String)>, OllamaError> {
         let map: Map<String, Value> = self.json(layer)?;
         let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
         let mut out = Vec::new();

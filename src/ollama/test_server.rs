@@ -31,7 +31,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
@@ -44,7 +44,7 @@ pub(super) struct Scripted {
 
 impl Scripted {
     /// Answers one connection after the other with `replies`, then refuses.
-    pub fn start(replies: Vec<Reply>) -> Self {
+    pub(super) fn start(replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = Host::parse(&listener.local_addr().unwrap().to_string()).unwrap();
         let (send, seen) = channel();
@@ -63,17 +63,17 @@ impl Scripted {
         Self { host, seen }
     }
 
-    pub fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         self.client_with(Interrupt::default(), Duration::from_secs(20))
     }
 
-    pub fn client_with(&self, interrupt: Interrupt, patience: Duration) -> Client {
+    pub(super) fn client_with(&self, interrupt: Interrupt, patience: Duration) -> Client {
         let timeouts = Timeouts { connect: Duration::from_secs(5), quick: patience, long: patience };
         Client::with_timeouts(self.host.clone(), interrupt, timeouts).unwrap()
     }
 
     /// The next request that came.
-    pub fn seen(&self) -> Seen {
+    pub(super) fn seen(&self) -> Seen {
         self.seen.recv_timeout(Duration::from_secs(10)).unwrap()
     }
 }

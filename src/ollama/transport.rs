@@ -53,7 +53,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub fn get(path: &str) -> Self {
+    pub(super) fn get(path: &str) -> Self {
         Self {
             name: format!("GET {path}"),
             method: Method::GET,
@@ -63,7 +63,7 @@ impl Outgoing {
         }
     }
 
-    pub fn with_body(
+    pub(super) fn with_body(
         method: Method,
         path: &str,
         body: &impl serde::Serialize,
@@ -75,7 +75,7 @@ impl Outgoing {
         Ok(Self { name, method, path: path.into(), body: Some(body), patience })
     }
 
-    pub fn post(path: &str, body: &impl serde::Serialize, patience: Patience) -> Result<Self, OllamaError> {
+    pub(super) fn post(path: &str, body: &impl serde::Serialize, patience: Patience) -> Result<Self, OllamaError> {
         Self::with_body(Method::POST, path, body, patience)
     }
 }
@@ -90,7 +90,7 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub fn new(host: Host, interrupt: Interrupt, timeouts: Timeouts) -> Result<Self, OllamaError> {
+    pub(super) fn new(host: Host, interrupt: Interrupt, timeouts: Timeouts) -> Result<Self, OllamaError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -110,7 +110,7 @@ impl Transport {
     }
 
     /// Sends, and reads the whole answer as JSON (an empty body reads as `null`).
-    pub fn call<T: DeserializeOwned>(&self, out: &Outgoing) -> Result<T, OllamaError> {
+    pub(super) fn call<T: DeserializeOwned>(&self, out: &Outgoing) -> Result<T, OllamaError> {
         let body = self.runtime.block_on(async {
             let response = self.send(out).await?;
             self.whole(out, response, MAX_BODY).await
@@ -120,7 +120,7 @@ impl Transport {
     }
 
     /// Sends, and hands on each line of the answer until it ends or `on_line` breaks. Error lines end it as an error.
-    pub fn stream(
+    pub(super) fn stream(
         &self,
         out: &Outgoing,
         on_line: &mut dyn FnMut(Value) -> Result<ControlFlow<()>, OllamaError>,
@@ -149,7 +149,7 @@ impl Transport {
 
     /// A request whose body is written while `progress` is called from time to time and says how much of it has gone;
     /// gives the status. An upload may take as long as it moves.
-    pub fn put_body(
+    pub(super) fn put_body(
         &self,
         out: &Outgoing,
         body: reqwest::Body,
@@ -170,7 +170,7 @@ impl Transport {
     }
 
     /// The status alone, whatever it is.
-    pub fn status(&self, out: &Outgoing) -> Result<StatusCode, OllamaError> {
+    pub(super) fn status(&self, out: &Outgoing) -> Result<StatusCode, OllamaError> {
         let request = self.http.request(out.method.clone(), format!("{}{}", self.host, out.path));
         self.runtime.block_on(async {
             let sent = self.guarded(out, request.send(), &mut || 0).await?;
@@ -268,7 +268,7 @@ impl Transport {
         torn(out, chain(e))
     }
 
-    pub fn not_ollama(&self, out: &Outgoing, seen: &str) -> OllamaError {
+    pub(super) fn not_ollama(&self, out: &Outgoing, seen: &str) -> OllamaError {
         OllamaError::Other(format!("{}: what answers at {} doesn't speak as Ollama does: {seen}", out.name, self.host))
     }
 }

@@ -14,7 +14,7 @@ pub struct Version {
 }
 
 /// The first version with log-probabilities.
-pub const OLDEST: (u64, u64, u64) = (0, 12, 11);
+pub(super) const OLDEST: (u64, u64, u64) = (0, 12, 11);
 /// The last version that takes LoRA adapters.
 const LAST_WITH_ADAPTERS: (u64, u64, u64) = (0, 34, 0);
 /// The first version whose every GGUF model runs in llama-server, which applies adapters to every architecture.

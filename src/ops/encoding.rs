@@ -58,8 +58,6 @@ pub enum OpsError {
     NoDevice { device: &'static str, why: String },
     #[error("the device failed: {0}")]
     Device(String),
-    #[error("{0}")]
-    Other(String),
 }
 
 impl Encoding {

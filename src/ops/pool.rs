@@ -36,7 +36,7 @@ struct Inner {
 }
 
 /// Threads that wait for work. Dropping it ends them.
-pub struct Pool {
+pub(super) struct Pool {
     inner: Arc<Inner>,
     workers: Vec<JoinHandle<()>>,
     busy: Mutex<()>,
@@ -72,7 +72,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pool {
     /// A pool of `threads` in all, the caller among them; 0 = as many as there are cores.
-    pub fn new(threads: usize) -> Self {
+    pub(super) fn new(threads: usize) -> Self {
         let threads = match threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
@@ -96,7 +96,7 @@ impl Pool {
         Self { inner, workers, busy: Mutex::new(()) }
     }
 
-    pub fn threads(&self) -> usize {
+    pub(super) fn threads(&self) -> usize {
         self.workers.len() + 1
     }
 
@@ -104,7 +104,7 @@ impl Pool {
     ///
     /// # Panics
     /// If a task panics, after the others have ended.
-    pub fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+    pub(super) fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
         if count <= 1 || self.workers.is_empty() || INSIDE.get() {
             return (0..count).for_each(task);
         }
@@ -208,7 +208,7 @@ unsafe impl<T: Send> Send for Parts<T> {}
 unsafe impl<T: Send> Sync for Parts<T> {}
 
 impl<T> Parts<T> {
-    pub fn new(slice: &mut [T]) -> Self {
+    pub(super) fn new(slice: &mut [T]) -> Self {
         Self(slice.as_mut_ptr(), slice.len())
     }
 
@@ -216,7 +216,7 @@ impl<T> Parts<T> {
     ///
     /// # Safety
     /// As for [`Parts::slice`], of all that is reached from here.
-    pub unsafe fn pointer(&self, at: usize) -> *mut T {
+    pub(super) unsafe fn pointer(&self, at: usize) -> *mut T {
         assert!(at < self.1);
         // SAFETY: within the slice.
         unsafe { self.0.add(at) }
@@ -227,7 +227,7 @@ impl<T> Parts<T> {
     /// # Safety
     /// No two tasks ask for overlapping parts, and the slice given to `new` outlives them.
     #[expect(clippy::mut_from_ref, reason = "the parts are disjoint by contract")]
-    pub unsafe fn slice(&self, start: usize, len: usize) -> &mut [T] {
+    pub(super) unsafe fn slice(&self, start: usize, len: usize) -> &mut [T] {
         assert!(start <= self.1 && len <= self.1 - start, "part {start}+{len} of {}", self.1);
         // SAFETY: in range by the assertion, disjoint by the contract.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }

@@ -34,13 +34,14 @@ pub enum PromoteError {
     Tags(Box<dyn std::error::Error + Send + Sync>),
     /// A test's stand-in for a kill.
     #[cfg(test)]
+    #[expect(private_interfaces, reason = "for tests")]
     #[error("killed at {0:?}")]
     Killed(Point),
 }
 
 /// The places where a test may kill; in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Point {
+pub(super) enum Point {
     BeforeIntent,
     AfterIntent,
     Prepared,

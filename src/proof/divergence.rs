@@ -1,16 +1,16 @@
 //! Divergence of two distributions over the vocabulary, in nats.
 
 /// One row of log-probabilities per answered position, probe by probe.
-pub type Rows = Vec<Vec<Vec<f32>>>;
+pub(super) type Rows = Vec<Vec<Vec<f32>>>;
 
 /// KL(p ‖ q) of two rows of log-probabilities.
-pub fn kl(p: &[f32], q: &[f32]) -> f64 {
+pub(super) fn kl(p: &[f32], q: &[f32]) -> f64 {
     not_negative(p.iter().zip(q).map(|(&lp, &lq)| f64::from(lp).exp() * (f64::from(lp) - f64::from(lq))).sum())
 }
 
 /// KL of a distribution known only at some ids (`known`: id, log-probability) from a whole row; what is not known is one
 /// bucket on both sides, so this is a lower bound of the true KL (data-processing inequality).
-pub fn kl_of_known(known: &[(u32, f64)], row: &[f32]) -> f64 {
+pub(super) fn kl_of_known(known: &[(u32, f64)], row: &[f32]) -> f64 {
     let (mut sum, mut mass_p, mut mass_q) = (0.0, 0.0, 0.0);
     for &(id, lp) in known {
         let lq = f64::from(row[id as usize]);
@@ -32,7 +32,7 @@ fn not_negative(sum: f64) -> f64 {
 }
 
 /// The id of the largest value; the lowest on ties.
-pub fn argmax(row: &[f32]) -> u32 {
+pub(super) fn argmax(row: &[f32]) -> u32 {
     let mut best = 0;
     for (i, v) in row.iter().enumerate() {
         if *v > row[best] {
@@ -43,7 +43,7 @@ pub fn argmax(row: &[f32]) -> u32 {
 }
 
 /// NaN where there is nothing: no divergence was found, which is not a divergence of 0.
-pub fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 

@@ -10,12 +10,12 @@ use crate::weights::Weights;
 
 /// What was uploaded.
 #[derive(Debug)]
-pub enum File {
+pub(super) enum File {
     Merged(Weights),
     Adapter,
 }
 
-pub fn open(path: &Path) -> Result<File, ProofError> {
+pub(super) fn open(path: &Path) -> Result<File, ProofError> {
     let gguf = Gguf::open(path)?;
     match gguf.str("general.type") {
         Ok("adapter") => Ok(File::Adapter),
@@ -57,7 +57,7 @@ impl File {
     }
 
     /// Mean KL(served ‖ our f32 forward of the same bytes) that the daemon's own rounding explains (DESIGN §7).
-    pub fn served_limit(&self, base: &Weights) -> f64 {
+    pub(super) fn served_limit(&self, base: &Weights) -> f64 {
         match self.grain(base) {
             Grain::Half => 0.004,
             Grain::Brain => 0.008,
@@ -74,7 +74,7 @@ const MOST_OF_TUNE: f64 = 0.1;
 
 /// Distributions at the same positions.
 #[derive(Clone, Copy)]
-pub struct Distributions<'a> {
+pub(super) struct Distributions<'a> {
     /// Of base + adapter.
     pub tuned: &'a Rows,
     /// Of the exported bytes.
@@ -83,7 +83,7 @@ pub struct Distributions<'a> {
     pub base: &'a Rows,
 }
 
-pub fn leg(request: &Request<'_>, file: &File, rows: Distributions<'_>) -> Result<Leg, ProofError> {
+pub(super) fn leg(request: &Request<'_>, file: &File, rows: Distributions<'_>) -> Result<Leg, ProofError> {
     let mut leg = Leg::new("exported");
     let verification = export::verify(request.exported, &request.base.weights, request.adapter)?;
     let checks = &verification.checks;

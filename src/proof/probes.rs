@@ -9,11 +9,11 @@ use super::{ProofError, Request};
 use crate::chat::{Message, Role};
 
 /// Tokens generated per probe.
-pub const TOKENS: i64 = 16;
+pub(super) const TOKENS: i64 = 16;
 
 /// A prompt as text and ids (BOS by the tokenizer's rule in the ids only).
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub(super) struct Probe {
     pub text: String,
     pub ids: Vec<u32>,
 }
@@ -35,24 +35,24 @@ const ASKS: &[&str] = &[
 const TRIES: usize = 8;
 
 /// What the user would have the model answer: the conversation up to and with its last user turn.
-pub fn up_to_user(messages: &[Message]) -> Option<&[Message]> {
+pub(super) fn up_to_user(messages: &[Message]) -> Option<&[Message]> {
     let last = messages.iter().rposition(|m| m.role == Role::User)?;
     Some(&messages[..=last])
 }
 
-pub fn ids(request: &Request<'_>, text: &str) -> Result<Vec<u32>, ProofError> {
+pub(super) fn ids(request: &Request<'_>, text: &str) -> Result<Vec<u32>, ProofError> {
     let tokenizer = &request.base.tokenizer;
     let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());
     Ok(bos.into_iter().chain(tokenizer.encode(text)?.into_iter().map(|t| t.id)).collect())
 }
 
 /// Whether the prompt and an answer are within the model's context: the daemon refuses what is longer.
-pub fn fits(request: &Request<'_>, ids: &[u32]) -> bool {
+pub(super) fn fits(request: &Request<'_>, ids: &[u32]) -> bool {
     ids.len() + TOKENS as usize <= request.num_ctx
 }
 
 /// `request.probes` prompts, the same for the same seed; fewer where the model's context has no place for so many.
-pub fn make(request: &Request<'_>) -> Result<Vec<Probe>, ProofError> {
+pub(super) fn make(request: &Request<'_>) -> Result<Vec<Probe>, ProofError> {
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed ^ 0x70726f6265);
     let mut trained: Vec<&[Message]> = request.sample.iter().filter_map(|c| up_to_user(c)).collect();
     trained.shuffle(&mut rng);

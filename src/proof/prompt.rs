@@ -10,12 +10,12 @@ const SAMPLE: usize = 24;
 const WITH_IDS: usize = 4;
 
 /// Every option said; the daemon's own defaults differ by version.
-pub fn greedy(num_predict: i64, request: &Request<'_>) -> Options {
+pub(super) fn greedy(num_predict: i64, request: &Request<'_>) -> Options {
     let num_ctx = request.num_ctx as u64;
     Options { seed: 1, top_k: 1, num_thread: request.num_thread, ..Options::greedy(num_predict, num_ctx) }
 }
 
-pub fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<Leg, ProofError> {
+pub(super) fn leg(request: &Request<'_>, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<Leg, ProofError> {
     let mut leg = Leg::new("prompt");
     let mut conversations = fixed();
     let step = (request.sample.len() / SAMPLE).max(1);

@@ -19,14 +19,14 @@ const LEAST_AGREEMENT: f64 = 0.85;
 
 /// The daemon's answer to a probe, as ids: `ids` = prompt + answer, `top` = its distributions.
 #[derive(Debug)]
-pub struct Answered {
+pub(super) struct Answered {
     pub ids: Vec<u32>,
     pub top: Vec<Top>,
 }
 
 /// What the daemon says of one distribution, as far as its tokens' ids are certain.
 #[derive(Debug)]
-pub struct Top {
+pub(super) struct Top {
     /// Index in `ids` of the token that it foresees.
     at: usize,
     first: Option<u32>,
@@ -52,7 +52,7 @@ impl Top {
     }
 }
 
-pub fn ask(
+pub(super) fn ask(
     request: &Request<'_>,
     probes: &[Probe],
     embedded: bool,
@@ -131,7 +131,11 @@ fn parts(bytes: &[u8], tokenizer: &Tokenizer) -> Option<Vec<u32>> {
 const PASS: usize = 4096;
 
 /// Our distributions at the same positions.
-pub fn forward(model: &Model, adapter: Option<&Adapter<Stored>>, answers: &[Answered]) -> Result<Rows, ProofError> {
+pub(super) fn forward(
+    model: &Model,
+    adapter: Option<&Adapter<Stored>>,
+    answers: &[Answered],
+) -> Result<Rows, ProofError> {
     let mut rows = Rows::with_capacity(answers.len());
     while rows.len() < answers.len() {
         let rest = &answers[rows.len()..];
@@ -159,7 +163,7 @@ fn pass(model: &Model, adapter: Option<&Adapter<Stored>>, answers: &[Answered]) 
 
 /// What the daemon serves, and what it was expected to serve.
 #[derive(Clone, Copy)]
-pub struct Served<'a> {
+pub(super) struct Served<'a> {
     pub show: &'a Show,
     /// Digest of the exported file.
     pub digest: Digest,
@@ -170,7 +174,7 @@ pub struct Served<'a> {
     pub by: &'a str,
 }
 
-pub fn leg(request: &Request<'_>, file: &File, served: &Served<'_>) -> Result<Leg, ProofError> {
+pub(super) fn leg(request: &Request<'_>, file: &File, served: &Served<'_>) -> Result<Leg, ProofError> {
     let Served { show, digest, answers, reference, by } = *served;
     let mut leg = Leg::new("served");
     let identity = identity(request, show, digest, &mut leg)?;

@@ -6,14 +6,14 @@ use crate::tokenizer::Tokenizer;
 
 /// Bytes → the one id that has them.
 #[derive(Debug)]
-pub struct Vocabulary {
+pub(super) struct Vocabulary {
     ids: HashMap<Vec<u8>, Option<u32>>,
     /// What is left of tokens that end inside a character, without that character.
     cut: HashSet<Vec<u8>>,
 }
 
 impl Vocabulary {
-    pub fn of(tokenizer: &Tokenizer) -> Self {
+    pub(super) fn of(tokenizer: &Tokenizer) -> Self {
         let (mut ids, mut cut) = (HashMap::<Vec<u8>, Option<u32>>::new(), HashSet::new());
         for id in 0..tokenizer.vocab_size() as u32 {
             if let Some(bytes) = tokenizer.token_bytes(id) {
@@ -35,7 +35,7 @@ impl Vocabulary {
     }
 
     /// None for empty bytes, for U+FFFD (an incomplete tail the daemon replaced), and for bytes of two ids.
-    pub fn id(&self, bytes: &[u8]) -> Option<u32> {
+    pub(super) fn id(&self, bytes: &[u8]) -> Option<u32> {
         if bytes.is_empty()
             || bytes.windows(3).any(|w| w == "\u{FFFD}".as_bytes())
             || std::str::from_utf8(bytes).is_err()
@@ -47,7 +47,7 @@ impl Vocabulary {
 
     /// As [`Self::id`], in a list of likely tokens: there the daemon cuts off half a character, so that a space and an
     /// emoji's first token, which begins with one, read alike.
-    pub fn id_in_list(&self, bytes: &[u8]) -> Option<u32> {
+    pub(super) fn id_in_list(&self, bytes: &[u8]) -> Option<u32> {
         self.id(bytes).filter(|_| !self.cut.contains(bytes))
     }
 }

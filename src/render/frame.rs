@@ -21,7 +21,7 @@ const MAX_SETUP: usize = 6 * limits::MAX_TEMPLATE + 4096;
 const MAX_ANSWER: usize = limits::MAX_OUTPUT;
 
 impl Request<'_> {
-    pub fn write(&self, out: &mut impl Write) -> Result<()> {
+    pub(super) fn write(&self, out: &mut impl Write) -> Result<()> {
         let engine = match self.engine {
             Engine::Jinja => 0,
             Engine::Go => 1,
@@ -35,7 +35,7 @@ impl Request<'_> {
     }
 
     /// None at the end of the stream.
-    pub fn read(from: &mut impl Read) -> Result<Option<Request<'static>>> {
+    pub(super) fn read(from: &mut impl Read) -> Result<Option<Request<'static>>> {
         let mut head = [0; 2];
         match from.read_exact(&mut head) {
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(None),

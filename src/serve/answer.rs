@@ -39,7 +39,7 @@ struct Asked {
     second: bool,
 }
 
-pub async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Fault> {
+pub(super) async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Fault> {
     let asked: GenerateRequest = request::json(&body)?;
     let name = request::name(&asked.model)?;
     let model = state.model(&name)?;
@@ -75,7 +75,7 @@ pub async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<
     respond(state, job, asked.debug_render_only).await
 }
 
-pub async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Fault> {
+pub(super) async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Fault> {
     let asked: ChatRequest = request::json(&body)?;
     let name = request::name(&asked.model)?;
     let model = state.model(&name)?;
@@ -107,7 +107,7 @@ pub async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Resp
 }
 
 /// Embeddings come from an embedding model, and this server has none; a missing model is said first.
-pub async fn embed(Shared(state): Shared<Arc<State>>, body: Bytes) -> Fault {
+pub(super) async fn embed(Shared(state): Shared<Arc<State>>, body: Bytes) -> Fault {
     let found = request::json::<EmbedRequest>(&body).and_then(|asked| state.model(&request::name(&asked.model)?));
     if let Err(fault) = found {
         return fault;

@@ -43,7 +43,7 @@ impl Default for Limits {
 
 /// Requests of one connection that are being answered.
 #[derive(Clone, Debug)]
-pub struct Busy(Arc<Requests>);
+pub(super) struct Busy(Arc<Requests>);
 
 #[derive(Debug)]
 struct Requests {
@@ -85,14 +85,14 @@ impl Connected<IncomingStream<'_, Limited>> for Busy {
 }
 
 /// Accepts no more connections than the limits allow.
-pub struct Limited {
+pub(super) struct Limited {
     listener: TcpListener,
     places: Arc<Semaphore>,
     limits: Limits,
 }
 
 impl Limited {
-    pub fn new(listener: TcpListener, limits: Limits) -> Self {
+    pub(super) fn new(listener: TcpListener, limits: Limits) -> Self {
         Self { listener, places: Arc::new(Semaphore::new(limits.connections)), limits }
     }
 }
@@ -123,7 +123,7 @@ impl Listener for Limited {
 }
 
 /// A connection with its clocks.
-pub struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     busy: Busy,
     /// Ends the connection while no request is answered.
@@ -187,7 +187,12 @@ impl AsyncWrite for Connection {
 }
 
 /// Counts the request as its connection's, until its answer is given, and ends a body that stops coming.
-pub async fn watched(limits: Limits, ConnectInfo(busy): ConnectInfo<Busy>, request: Request, next: Next) -> Response {
+pub(super) async fn watched(
+    limits: Limits,
+    ConnectInfo(busy): ConnectInfo<Busy>,
+    request: Request,
+    next: Next,
+) -> Response {
     let answering = busy.begin();
     let (head, body) = request.into_parts();
     let in_time = futures_util::stream::unfold(Some(body.into_data_stream()), move |body| async move {

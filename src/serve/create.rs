@@ -28,7 +28,7 @@ fn digest(text: &str) -> Result<Digest, Fault> {
     text.strip_prefix("sha256").and_then(|_| text.parse().ok()).ok_or_else(|| Fault::bad("invalid digest format"))
 }
 
-pub async fn has_blob(Shared(state): Shared<Arc<State>>, Path(text): Path<String>) -> Result<StatusCode, Fault> {
+pub(super) async fn has_blob(Shared(state): Shared<Arc<State>>, Path(text): Path<String>) -> Result<StatusCode, Fault> {
     let digest = digest(&text)?;
     if !state.blob(digest).is_file() {
         return Ok(StatusCode::NOT_FOUND);
@@ -38,7 +38,7 @@ pub async fn has_blob(Shared(state): Shared<Arc<State>>, Path(text): Path<String
 }
 
 /// Streams to a file that gets its name only when its digest is right.
-pub async fn put_blob(
+pub(super) async fn put_blob(
     Shared(state): Shared<Arc<State>>,
     Path(text): Path<String>,
     body: Body,
@@ -65,7 +65,7 @@ pub async fn put_blob(
     Ok(StatusCode::CREATED)
 }
 
-pub async fn create(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Fault> {
+pub(super) async fn create(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Fault> {
     let asked: CreateRequest = request::json(&body)?;
     let streamed = asked.stream != Some(false);
     let name = ModelFault::name(&asked)?;

@@ -26,11 +26,11 @@ const QUEUE: usize = 512;
 const STALLED: Duration = Duration::from_millis(5);
 
 /// What an answer's `engine` calls it.
-pub const NAME: &str = "native";
+pub(super) const NAME: &str = "native";
 
 /// A loaded model. Its thread ends when this is dropped and the last answer is given.
 #[derive(Debug)]
-pub struct Engine {
+pub(super) struct Engine {
     pub path: PathBuf,
     pub tokenizer: Arc<Tokenizer>,
     pub context: usize,
@@ -39,7 +39,7 @@ pub struct Engine {
 
 /// A request on its way to the thread.
 #[derive(Debug)]
-pub struct Task {
+pub(super) struct Task {
     pub job: Job,
     pub started: Instant,
     /// Hears when the prompt was taken in, or why not.
@@ -47,7 +47,7 @@ pub struct Task {
 }
 
 /// Opens a file as `create` and the engine need it: every dimension checked against tensors and file, the vocabulary there.
-pub fn open(gguf: Gguf) -> Result<(Weights, Tokenizer), Fault> {
+pub(super) fn open(gguf: Gguf) -> Result<(Weights, Tokenizer), Fault> {
     let refused = |e: &dyn std::fmt::Display| Fault::bad(e.to_string());
     let tokenizer = Tokenizer::from_gguf(&gguf).map_err(|e| refused(&e))?;
     let weights = Weights::from_gguf(gguf).map_err(|e| refused(&e))?;
@@ -55,7 +55,7 @@ pub fn open(gguf: Gguf) -> Result<(Weights, Tokenizer), Fault> {
 }
 
 impl Engine {
-    pub fn open(path: &Path) -> Result<Self, Fault> {
+    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
         let gguf = Gguf::open(path).map_err(Fault::internal)?;
         super::second::check(&gguf)?;
         let (weights, tokenizer) = open(gguf)?;
@@ -79,7 +79,7 @@ impl Engine {
         Ok(Self { path: path.to_path_buf(), tokenizer, context, queue })
     }
 
-    pub fn submit(&self, task: Task) {
+    pub(super) fn submit(&self, task: Task) {
         let (task, fault) = match self.queue.try_send(task) {
             Ok(()) => return,
             Err(TrySendError::Full(task)) => {

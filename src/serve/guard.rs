@@ -20,7 +20,7 @@ const ORIGIN_SCHEMES: [&str; 5] = ["app://", "file://", "tauri://", "vscode-webv
 const LOCAL_NAMES: [&str; 3] = [".localhost", ".local", ".internal"];
 
 /// Refuses foreign hosts and origins with 403; turns a panic into a 500 of that request alone.
-pub async fn guard(request: Request, next: Next) -> Response {
+pub(super) async fn guard(request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let host = host(&request);
     let cross = origin.as_ref().filter(|o| !same_origin(o, &host));

@@ -11,7 +11,7 @@ use crate::ollama::wire::{Reply, ReplyMessage};
 
 /// A request as an engine takes it.
 #[derive(Debug)]
-pub struct Job {
+pub(super) struct Job {
     pub name: String,
     pub chat: bool,
     pub context: bool,
@@ -23,7 +23,7 @@ pub struct Job {
 
 /// How long the parts of an answer took.
 #[derive(Clone, Copy, Debug)]
-pub struct Times {
+pub(super) struct Times {
     pub total: Duration,
     pub load: Duration,
     pub prompt: Duration,
@@ -31,12 +31,12 @@ pub struct Times {
 }
 
 impl Job {
-    pub fn piece_line(&self, piece: Piece) -> Bytes {
+    pub(super) fn piece_line(&self, piece: Piece) -> Bytes {
         line(&Reply { logprobs: piece.logprobs, ..self.reply(&piece.text) })
     }
 
     /// The last line; of an answer that is not streamed, with all its text. `engine`: who computed it.
-    pub fn done_line(&self, writing: &mut Writing, times: Times, engine: &str) -> Bytes {
+    pub(super) fn done_line(&self, writing: &mut Writing, times: Times, engine: &str) -> Bytes {
         let mut reply = self.reply(if self.stream { "" } else { &writing.text });
         reply.done = true;
         reply.done_reason = writing.reason.to_owned();
@@ -58,7 +58,7 @@ impl Job {
 
     /// A streamed answer that only its context ends; one line a token.
     #[cfg(test)]
-    pub fn endless(ids: Vec<u32>, lines: mpsc::Sender<Bytes>) -> Self {
+    pub(super) fn endless(ids: Vec<u32>, lines: mpsc::Sender<Bytes>) -> Self {
         let options = serde_json::json!({"temperature": 0, "num_predict": -1});
         let asked = options.as_object().cloned().unwrap_or_default();
         let Ok(settings) = Settings::read(&[], &asked, Some(0)) else { unreachable!("these options are numbers") };

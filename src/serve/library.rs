@@ -31,11 +31,11 @@ const MOST_UPLOADS: usize = 4096;
 /// How long a blob that was uploaded, or found, stays without a model.
 const UPLOADED: Duration = Duration::from_secs(600);
 
-pub async fn version() -> Json<VersionResponse> {
+pub(super) async fn version() -> Json<VersionResponse> {
     Json(VersionResponse { version: VERSION.to_owned(), parallel: Some(PARALLEL) })
 }
 
-pub async fn tags(Shared(state): Shared<Arc<State>>) -> Result<Json<TagsResponse>, Fault> {
+pub(super) async fn tags(Shared(state): Shared<Arc<State>>) -> Result<Json<TagsResponse>, Fault> {
     let mut models = Vec::new();
     for name in stored_names(&state.store).map_err(Fault::internal)? {
         let parsed = request::name(&name)?;
@@ -60,7 +60,7 @@ fn modified(path: &std::path::Path) -> String {
     time.and_then(|t| jiff::Timestamp::try_from(t).ok()).map(|t| t.to_string()).unwrap_or_default()
 }
 
-pub async fn show(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Json<ShowResponse>, Fault> {
+pub(super) async fn show(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Json<ShowResponse>, Fault> {
     let asked: ShowRequest = request::json(&body)?;
     let said = if asked.model.is_empty() { &asked.name } else { &asked.model };
     let name = request::name(said)?;
@@ -97,7 +97,7 @@ fn parameters(list: &[(String, String)]) -> String {
     list.iter().map(|(n, v)| format!("{n:<30} {}", value(n, v))).collect::<Vec<_>>().join("\n")
 }
 
-pub async fn copy(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<(), Fault> {
+pub(super) async fn copy(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<(), Fault> {
     let asked: CopyRequest = request::json(&body)?;
     let (from, to) = (request::name(&asked.source)?, request::name(&asked.destination)?);
     let _changing = lock(&state.manifests);
@@ -106,7 +106,7 @@ pub async fn copy(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<(), 
     crate::store::write_whole(state.manifest(&to), &bytes).map_err(Fault::internal)
 }
 
-pub async fn delete(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<(), Fault> {
+pub(super) async fn delete(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<(), Fault> {
     let asked: DeleteRequest = request::json(&body)?;
     let said = if asked.model.is_empty() { &asked.name } else { &asked.model };
     let name = request::name(said)?;
@@ -155,7 +155,7 @@ impl State {
     }
 
     /// Notes that a client has this blob here.
-    pub fn note_upload(&self, digest: Digest) {
+    pub(super) fn note_upload(&self, digest: Digest) {
         let mut uploads = lock(&self.uploads);
         uploads.retain(|_, at| at.elapsed() < UPLOADED);
         if uploads.len() < MOST_UPLOADS {
@@ -169,7 +169,7 @@ impl State {
 }
 
 /// The parameters of a model in JSON, typed: what its layer holds.
-pub fn typed(parameters: &[(String, String)]) -> serde_json::Map<String, Value> {
+pub(super) fn typed(parameters: &[(String, String)]) -> serde_json::Map<String, Value> {
     let mut map = serde_json::Map::new();
     for (name, value) in parameters {
         if name == "stop" {

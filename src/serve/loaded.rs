@@ -16,7 +16,7 @@ const MOST: usize = 3;
 
 impl State {
     /// The engine of this file, loaded now if need be.
-    pub fn engine(&self, path: &Path) -> Result<Arc<Engine>, Fault> {
+    pub(super) fn engine(&self, path: &Path) -> Result<Arc<Engine>, Fault> {
         if let Some(engine) = self.known(path) {
             return Ok(engine);
         }
@@ -40,7 +40,7 @@ impl State {
         Some(engine)
     }
 
-    pub fn unload(&self, path: &Path) {
+    pub(super) fn unload(&self, path: &Path) {
         lock(&self.engines).retain(|e| e.path != path);
         let mut second = lock(&self.second);
         if second.as_ref().is_some_and(|l| l.path == path) {
@@ -49,7 +49,7 @@ impl State {
     }
 
     /// The answer of the other implementation, one request at a time.
-    pub fn second_opinion(&self, path: &Path, job: &Job, started: Instant) -> Result<(), Fault> {
+    pub(super) fn second_opinion(&self, path: &Path, job: &Job, started: Instant) -> Result<(), Fault> {
         let mut loaded = lock(&self.second);
         // Out of its place while it computes: what panics is not used again. The old one goes first, since a small machine
         // can't hold two copies.

@@ -7,18 +7,18 @@ use tokio::sync::mpsc;
 
 /// An error with its HTTP status and Ollama's body.
 #[derive(Debug)]
-pub struct Fault(pub StatusCode, pub String);
+pub(super) struct Fault(pub StatusCode, pub String);
 
 impl Fault {
-    pub fn bad(message: impl Into<String>) -> Self {
+    pub(super) fn bad(message: impl Into<String>) -> Self {
         Self(StatusCode::BAD_REQUEST, message.into())
     }
 
-    pub fn internal(message: impl std::fmt::Display) -> Self {
+    pub(super) fn internal(message: impl std::fmt::Display) -> Self {
         Self(StatusCode::INTERNAL_SERVER_ERROR, message.to_string())
     }
 
-    pub fn no_model(name: &str) -> Self {
+    pub(super) fn no_model(name: &str) -> Self {
         Self(StatusCode::NOT_FOUND, format!("model '{name}' not found"))
     }
 }
@@ -30,20 +30,20 @@ impl IntoResponse for Fault {
 }
 
 /// A line of a stream.
-pub fn line(object: &impl serde::Serialize) -> Bytes {
+pub(super) fn line(object: &impl serde::Serialize) -> Bytes {
     let mut text = serde_json::to_vec(object).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}").into_bytes());
     text.push(b'\n');
     text.into()
 }
 
 /// Lines as they come.
-pub fn ndjson(lines: mpsc::Receiver<Bytes>) -> Response {
+pub(super) fn ndjson(lines: mpsc::Receiver<Bytes>) -> Response {
     let stream = futures_util::stream::unfold(lines, |mut lines| async move {
         lines.recv().await.map(|l| (Ok::<_, std::convert::Infallible>(l), lines))
     });
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response()
 }
 
-pub fn now() -> String {
+pub(super) fn now() -> String {
     jiff::Timestamp::now().to_string()
 }

@@ -6,14 +6,14 @@ use serde::de::DeserializeOwned;
 use super::reply::Fault;
 use crate::ollama::ModelName;
 
-pub fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Fault> {
+pub(super) fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Fault> {
     if body.is_empty() {
         return Err(Fault::bad("missing request body"));
     }
     serde_json::from_slice(body).map_err(|e| Fault::bad(e.to_string()))
 }
 
-pub fn name(text: &str) -> Result<ModelName, Fault> {
+pub(super) fn name(text: &str) -> Result<ModelName, Fault> {
     if text.is_empty() {
         return Err(Fault::bad("model is required"));
     }

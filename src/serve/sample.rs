@@ -15,7 +15,7 @@ const NOT_COMPUTED: [(&str, f64); 2] = [("typical_p", 1.0), ("mirostat", 0.0)];
 
 /// What makes tokens that were there less likely (llama.cpp's sampler `penalties`).
 #[derive(Clone, Copy, Debug)]
-pub struct Penalties {
+pub(super) struct Penalties {
     /// Tokens that are looked back at.
     last: usize,
     repeat: f32,
@@ -43,7 +43,7 @@ impl Penalties {
 
 /// A request's options, Ollama's defaults where it is silent (api/types.go DefaultOptions, v0.34.4).
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(super) struct Settings {
     pub temperature: f64,
     pub seed: u64,
     pub top_k: usize,
@@ -58,7 +58,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn read(
+    pub(super) fn read(
         own: &[(String, String)],
         asked: &Map<String, Value>,
         top_logprobs: Option<usize>,
@@ -113,7 +113,7 @@ impl Settings {
 
 /// What follows a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(super) enum Next {
     /// This token was chosen; the logits after it are needed.
     Token(u32),
     Done,
@@ -121,14 +121,14 @@ pub enum Next {
 
 /// Text that can no longer change, and the log-probabilities of its tokens.
 #[derive(Debug)]
-pub struct Piece {
+pub(super) struct Piece {
     pub text: String,
     pub logprobs: Vec<Logprob>,
 }
 
 /// An answer as it grows.
 #[derive(Debug)]
-pub struct Writing {
+pub(super) struct Writing {
     settings: Settings,
     chooser: Chooser,
     /// The prompt's last tokens and the answer's.
@@ -154,7 +154,7 @@ impl std::fmt::Debug for Chooser {
 }
 
 impl Writing {
-    pub fn new(settings: Settings, prompt: &[u32], context: usize) -> Self {
+    pub(super) fn new(settings: Settings, prompt: &[u32], context: usize) -> Self {
         let space = settings.num_ctx.min(context).saturating_sub(prompt.len()).max(1);
         // Ollama: 0 and below mean until the model ends; its own bound is ten contexts.
         let limit = if settings.num_predict > 0 { (settings.num_predict as usize).min(space) } else { space };
@@ -175,12 +175,12 @@ impl Writing {
     }
 
     /// Tokens that it takes at most.
-    pub fn limit(&self) -> usize {
+    pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
     /// Chooses a token by the logits after the last one.
-    pub fn take(&mut self, tokenizer: &Tokenizer, logits: &[f32]) -> Result<Next, Fault> {
+    pub(super) fn take(&mut self, tokenizer: &Tokenizer, logits: &[f32]) -> Result<Next, Fault> {
         let id = self.choose(logits)?;
         if tokenizer.is_end(id) {
             self.reason = "stop";
@@ -208,7 +208,7 @@ impl Writing {
     }
 
     /// What can be given away now and was not yet; at the end, everything.
-    pub fn piece(&mut self, end: bool) -> Option<Piece> {
+    pub(super) fn piece(&mut self, end: bool) -> Option<Piece> {
         let held = if end { 0 } else { held_back(&self.text, &self.settings.stop) };
         let safe = (self.text.len() - held).max(self.sent.min(self.text.len()));
         if safe <= self.sent && self.logprobs.is_empty() {

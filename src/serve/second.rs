@@ -22,10 +22,10 @@ fn most_context(family: &str) -> u32 {
 }
 
 /// What a request's option `engine` and its answer's `engine` call it.
-pub use crate::ollama::SECOND_ENGINE as NAME;
+pub(super) use crate::ollama::SECOND_ENGINE as NAME;
 
 /// A model in memory.
-pub struct Loaded {
+pub(super) struct Loaded {
     pub path: PathBuf,
     tokenizer: Tokenizer,
     context: usize,
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Loaded {
 
 /// Refuses by name what candle-transformers 0.11 computes wrong (reference: its llama ignores `rope_freqs.weight`, its
 /// Gemma 3 uses another activation, its llama and qwen2 know one width of heads) and what it does not have.
-pub fn check(gguf: &Gguf) -> Result<(), Fault> {
+pub(super) fn check(gguf: &Gguf) -> Result<(), Fault> {
     supported(gguf)?;
     // Counts of the header become allocations in candle-transformers: the tensors must confirm them first.
     let config = check_gguf(gguf).map_err(|e| Fault::bad(e.to_string()))?;
@@ -84,7 +84,7 @@ fn usual_heads(gguf: &Gguf, family: &str) -> bool {
 }
 
 impl Loaded {
-    pub fn open(path: &Path) -> Result<Self, Fault> {
+    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
         let gguf = Gguf::open(path).map_err(Fault::internal)?;
         check(&gguf)?;
         let tokenizer = Tokenizer::from_gguf(&gguf).map_err(Fault::internal)?;
@@ -104,7 +104,7 @@ impl Loaded {
     }
 
     /// The whole answer to a job. The caller's thread waits for a client that does not read.
-    pub fn answer(&mut self, job: &Job, started: Instant) -> Result<(), Fault> {
+    pub(super) fn answer(&mut self, job: &Job, started: Instant) -> Result<(), Fault> {
         let mut writing = Writing::new(job.settings.clone(), &job.ids, self.context);
         let load = started.elapsed();
         self.clear();

@@ -18,7 +18,7 @@ const MARK: &str = "tunesmith-store";
 const MARKED: &str = "Models of tunesmith's embedded server, which removes the files of deleted ones.\n";
 
 /// Marks a store as this server's. Refuses one without a mark that has a model of somebody else's: that is Ollama's.
-pub fn claim(store: &Path) -> Result<(), ServeError> {
+pub(super) fn claim(store: &Path) -> Result<(), ServeError> {
     check_inside(store)?;
     let mark = store.join(MARK);
     if mark.is_file() {
@@ -43,7 +43,7 @@ fn is_own(store: &Path, manifest: &Path) -> bool {
 }
 
 /// Every manifest of a store, whatever it is named (`host/namespace/model/tag`).
-pub fn manifests(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(super) fn manifests(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut found = vec![store.join("manifests")];
     for _ in 0..4 {
         let mut below = Vec::new();
@@ -62,13 +62,13 @@ pub fn manifests(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 impl State {
-    pub fn blob(&self, digest: Digest) -> PathBuf {
+    pub(super) fn blob(&self, digest: Digest) -> PathBuf {
         self.store.join("blobs").join(digest.blob_name())
     }
 
     /// The manifest's path: each part of the name spelled as it stands there already, whatever its case, as in Ollama
     /// (server/routes.go `getExistingName`).
-    pub fn manifest(&self, name: &ModelName) -> PathBuf {
+    pub(super) fn manifest(&self, name: &ModelName) -> PathBuf {
         name.parts().iter().fold(self.store.join("manifests"), |path, part| {
             let exact = path.join(part);
             if exact.exists() {
@@ -80,20 +80,20 @@ impl State {
         })
     }
 
-    pub fn model(&self, name: &ModelName) -> Result<StoredModel, Fault> {
+    pub(super) fn model(&self, name: &ModelName) -> Result<StoredModel, Fault> {
         let found = resolve(&self.store, &name.to_string()).map_err(Fault::internal)?;
         found.ok_or_else(|| Fault::no_model(&name.to_string()))
     }
 
     /// Stores a text as a blob; its layer.
-    pub fn text_layer(&self, kind: &str, text: &[u8]) -> Result<Value, Fault> {
+    pub(super) fn text_layer(&self, kind: &str, text: &[u8]) -> Result<Value, Fault> {
         let digest = Digest::of_bytes(text);
         write_whole(self.blob(digest), text).map_err(Fault::internal)?;
         Ok(layer(&format!("application/vnd.ollama.image.{kind}"), digest, text.len() as u64))
     }
 
     /// Layers and config become a manifest under `name`.
-    pub fn write_manifest(&self, name: &ModelName, details: &Details, layers: &[Value]) -> Result<(), Fault> {
+    pub(super) fn write_manifest(&self, name: &ModelName, details: &Details, layers: &[Value]) -> Result<(), Fault> {
         let config = json!({
             "model_format": "gguf", "model_family": details.family, "model_families": details.families,
             "model_type": details.parameter_size, "file_type": details.quantization_level,
@@ -110,12 +110,12 @@ impl State {
     }
 }
 
-pub fn layer(media_type: &str, digest: Digest, size: u64) -> Value {
+pub(super) fn layer(media_type: &str, digest: Digest, size: u64) -> Value {
     json!({"mediaType": media_type, "digest": digest.to_string(), "size": size})
 }
 
 /// What `details` says of a GGUF: family, size, and the type most of its weights have.
-pub fn details(gguf: &Gguf) -> Result<Details, Fault> {
+pub(super) fn details(gguf: &Gguf) -> Result<Details, Fault> {
     let family = gguf.architecture().map_err(|e| Fault::bad(e.to_string()))?.to_owned();
     let elements = |t: &crate::gguf::TensorInfo| t.ne.iter().product::<u64>();
     let total: u64 = gguf.tensors().iter().map(elements).sum();
@@ -143,7 +143,7 @@ pub fn details(gguf: &Gguf) -> Result<Details, Fault> {
 }
 
 /// Metadata as `/api/show` gives it: long arrays are null.
-pub fn model_info(gguf: &Gguf) -> Map<String, Value> {
+pub(super) fn model_info(gguf: &Gguf) -> Map<String, Value> {
     use crate::gguf::Value as V;
     let value = |v: &V| match v {
         V::Bool(b) => json!(b),

@@ -25,7 +25,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn new(store: &Path) -> Self {
+    pub(super) fn new(store: &Path) -> Self {
         Self {
             store: store.to_path_buf(),
             engines: Mutex::default(),

@@ -1,5 +1,5 @@
 //! The one integration binary; a topic a file.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::type_complexity, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::type_complexity, unreachable_pub, reason = "tests")]
 
 mod answers;
 mod base_folder;

@@ -15,7 +15,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Asks a daemon.
 #[derive(Debug)]
-pub struct DaemonAnswerer<'a> {
+pub(super) struct DaemonAnswerer<'a> {
     client: &'a Client,
     template: Option<&'a ChatTemplate>,
     options: Options,
@@ -29,7 +29,7 @@ pub struct DaemonAnswerer<'a> {
 
 impl<'a> DaemonAnswerer<'a> {
     /// `parallel`: as the user said it; else what the server answers together, one where it does not say.
-    pub fn new(client: &'a Client, trial: &Trial<'a>, parallel: Option<usize>) -> Result<Self, Failure> {
+    pub(super) fn new(client: &'a Client, trial: &Trial<'a>, parallel: Option<usize>) -> Result<Self, Failure> {
         let mut options = options(trial.role)?;
         options.num_thread = trial.num_thread.or(options.num_thread);
         let seed = trial.role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
@@ -42,12 +42,12 @@ impl<'a> DaemonAnswerer<'a> {
 
     /// The template by which such prompts are rendered here; None: through `/api/chat`. Whether and how to think before an
     /// answer is the daemon's to say, and it takes the thought off the answer.
-    pub fn raw(&self, plain: bool) -> Option<&'a ChatTemplate> {
+    pub(super) fn raw(&self, plain: bool) -> Option<&'a ChatTemplate> {
         self.template.filter(|t| plain || self.think.is_none() && t.unthought().is_empty())
     }
 
     /// Whether `model`, which is asked by raw prompts, is served with others: imported without a TEMPLATE, say.
-    pub fn served_otherwise(&self, model: &str) -> Result<bool, Failure> {
+    pub(super) fn served_otherwise(&self, model: &str) -> Result<bool, Failure> {
         let Some(template) = self.raw(false) else { return Ok(false) };
         let hello = [Message::new(Role::User, "Hello.")];
         let system = self.client.show(model)?.map(|show| show.system);
@@ -57,7 +57,7 @@ impl<'a> DaemonAnswerer<'a> {
     }
 
     /// Where the answers were computed.
-    pub fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!("Ollama {} at {}", self.version, self.client.host())
     }
 
@@ -177,13 +177,13 @@ fn reply(answered: Result<Answer, OllamaError>) -> Result<Reply, Cause> {
 
 /// Embeds through `/api/embed`.
 #[derive(Debug)]
-pub struct DaemonEmbedder<'a> {
+pub(super) struct DaemonEmbedder<'a> {
     client: &'a Client,
     model: String,
 }
 
 impl<'a> DaemonEmbedder<'a> {
-    pub fn new(client: &'a Client, model: &str) -> Self {
+    pub(super) fn new(client: &'a Client, model: &str) -> Self {
         Self { client, model: model.to_owned() }
     }
 }

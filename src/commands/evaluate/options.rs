@@ -40,7 +40,7 @@ const AS_THEY_ARE: &[&str] = &[
 ];
 
 /// Greedy, where the role says nothing else.
-pub fn options(role: &Role) -> Result<Options, Failure> {
+pub(super) fn options(role: &Role) -> Result<Options, Failure> {
     if let Some(name) = role.options.keys().find(|k| !KNOWN.contains(&k.as_str()) && !AS_THEY_ARE.contains(&k.as_str()))
     {
         let near = nearest(name, KNOWN).map(|near| format!("did you mean {near:?}? "));

@@ -9,7 +9,7 @@ use crate::dataset::Record;
 use crate::store::read_nofollow;
 
 /// Empty where they can't be known here, which is said: a model made elsewhere, or by a run that is gone.
-pub fn records(context: &mut Context<'_>, model: &str, role: &Role, base: Option<&Base>) -> Vec<Record> {
+pub(super) fn records(context: &mut Context<'_>, model: &str, role: &Role, base: Option<&Base>) -> Vec<Record> {
     match of_run(context, model, role, base) {
         Ok(records) => records,
         Err(why) => {

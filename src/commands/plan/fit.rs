@@ -26,7 +26,7 @@ struct Candidate {
 }
 
 /// Of each kind the mildest that fits; where none does, two kinds at once; nothing where the run fits as it is.
-pub fn settings(
+pub(super) fn settings(
     context: &mut Context<'_>,
     subject: &Subject<'_>,
     measured: &Measured,

@@ -14,7 +14,7 @@ const TIMED: u64 = 3;
 
 /// What is planned.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub(super) struct Subject<'a> {
     pub config: &'a RunConfig,
     pub weights: &'a Weights,
     pub model: &'a Model,
@@ -24,7 +24,7 @@ pub struct Subject<'a> {
 }
 
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub(super) struct Measured {
     pub course: Course,
     pub peak: Option<u64>,
     /// Of the peak, what is there whatever a step takes.
@@ -39,7 +39,7 @@ pub struct Measured {
 
 /// The smallest step, for the weights; the largest, for the peak; the first ones of the run, for the time. None of them where
 /// the largest does not fit.
-pub fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Result<Measured, Failure> {
+pub(super) fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Result<Measured, Failure> {
     let config = setup::train_config(subject.config)?;
     let adapter = subject.adapter.to_stored(subject.weights);
     let examples = Examples { train: subject.train, eval: subject.eval };
@@ -105,14 +105,14 @@ impl Time {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::commands::report::told;
     use crate::config::{Purpose, Raw};
     use crate::gguf::Gguf;
 
     /// A model of two layers, eight examples of up to 40 tokens, and what is said.
-    pub fn with_subject(said: Raw, look: impl FnOnce(&mut Context<'_>, &Subject<'_>)) {
+    pub(crate) fn with_subject(said: Raw, look: impl FnOnce(&mut Context<'_>, &Subject<'_>)) {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parity/llama-gqa8.f16.gguf");
         let weights = Weights::from_gguf(Gguf::open(file).unwrap()).unwrap();
         let said =

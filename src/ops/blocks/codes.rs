@@ -17,12 +17,12 @@ pub(super) struct Codes {
 }
 
 impl Codes {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { codes: [0; 256], grids: [Grid::default(); 16], group: 32 }
     }
 
     /// The values, in gguf-py's order of operations (an absent offset is not added: −0 stays −0).
-    pub fn values(&self, encoding: Encoding, out: &mut [f32]) {
+    pub(super) fn values(&self, encoding: Encoding, out: &mut [f32]) {
         let affine = is_affine(encoding);
         for ((o, c), g) in out.chunks_exact_mut(self.group).zip(self.codes.chunks_exact(self.group)).zip(&self.grids) {
             if affine {

@@ -120,7 +120,7 @@ impl Arena {
 
     /// Words that were ever in use at once, with the gaps between them.
     #[cfg(test)]
-    pub fn touched(&self) -> usize {
+    pub(super) fn touched(&self) -> usize {
         self.free().touched
     }
 }

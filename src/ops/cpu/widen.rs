@@ -33,7 +33,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// The reader of rows of `cols` values, where there is one; [`ready`] is the caller's to ask.
-    pub fn find(encoding: Encoding, cols: usize) -> Option<Self> {
+    pub(super) fn find(encoding: Encoding, cols: usize) -> Option<Self> {
         if !cols.is_multiple_of(encoding.block().0.max(32)) {
             return None;
         }
@@ -60,7 +60,7 @@ impl Reader {
     /// # Safety
     /// The CPU is [`ready`].
     #[inline]
-    pub unsafe fn dot(self, row: &[u8], x: &[f32], lanes: &mut [f32; 16]) {
+    pub(super) unsafe fn dot(self, row: &[u8], x: &[f32], lanes: &mut [f32; 16]) {
         assert!(row.len() == self.encoding.bytes_for(x.len()));
         // SAFETY: row and x hold `x.len()` values, whole blocks by `find`.
         unsafe { (self.dot)(row.as_ptr(), self.size(), x.as_ptr(), lanes.as_mut_ptr(), x.len()) }
@@ -74,7 +74,7 @@ impl Reader {
     /// # Safety
     /// The CPU is [`ready`].
     #[inline]
-    pub unsafe fn widen(self, row: &[u8], values: &mut [f32]) {
+    pub(super) unsafe fn widen(self, row: &[u8], values: &mut [f32]) {
         assert!(row.len() == self.encoding.bytes_for(values.len()));
         // SAFETY: row and values hold `values.len()` values, whole blocks by `find`.
         unsafe { (self.widen)(row.as_ptr(), self.size(), std::ptr::null(), values.as_mut_ptr(), values.len()) }
@@ -85,7 +85,7 @@ impl Reader {
     /// # Safety
     /// The CPU is [`ready`].
     #[inline]
-    pub unsafe fn widen_apart(self, bytes: &[u8], stride: usize, values: &mut [f32]) {
+    pub(super) unsafe fn widen_apart(self, bytes: &[u8], stride: usize, values: &mut [f32]) {
         let block = self.encoding.block().0.max(32);
         let blocks = values.len() / block;
         assert!(values.len() == blocks * block);

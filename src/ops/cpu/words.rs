@@ -7,14 +7,14 @@ struct Line([f32; 16]);
 
 /// Like `Vec<f32>`, aligned.
 #[derive(Default)]
-pub struct Words {
+pub(super) struct Words {
     lines: Vec<Line>,
     len: usize,
 }
 
 impl Words {
     /// The first `len` words, of which there are as many after this; the others stay.
-    pub fn at_least(&mut self, len: usize) -> &mut [f32] {
+    pub(super) fn at_least(&mut self, len: usize) -> &mut [f32] {
         if self.len < len {
             self.lines.resize(len.div_ceil(16).max(self.lines.len()), Line([0.0; 16]));
             self.len = len;

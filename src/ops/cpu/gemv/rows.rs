@@ -14,11 +14,11 @@ pub(in crate::ops::cpu) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub fn of(w: WeightRef<'a>) -> Self {
+    pub(crate) fn of(w: WeightRef<'a>) -> Self {
         Self { stored: Some(w), wide: &[], rows: w.rows, cols: w.cols }
     }
 
-    pub fn plain(values: &'a [f32], cols: usize) -> Self {
+    pub(crate) fn plain(values: &'a [f32], cols: usize) -> Self {
         Self { stored: None, wide: values, rows: values.len() / cols, cols }
     }
 

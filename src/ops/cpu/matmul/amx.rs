@@ -15,27 +15,27 @@ use crate::ops::cpu::matmul::tile::Tile;
 mod kernels;
 
 /// Rows of a tile, and columns of one of C.
-pub const UNIT: usize = 16;
+pub(super) const UNIT: usize = 16;
 /// Depth of a tile.
-pub const DEPTH: usize = 32;
+pub(super) const DEPTH: usize = 32;
 /// f32 words of a tile of bf16.
 const TILE: usize = UNIT * DEPTH / 2;
 const ROW: usize = UNIT; // words of a row: 32 bf16
 /// Parts of a row of A.
-pub const PARTS: usize = 3;
+pub(super) const PARTS: usize = 3;
 
 /// Depths, filled up with zeros.
-pub const fn padded(k: usize) -> usize {
+pub(super) const fn padded(k: usize) -> usize {
     k.div_ceil(DEPTH) * DEPTH
 }
 
 /// Words of 16 packed rows, or columns, in so many parts.
-pub const fn row_words(k: usize, parts: usize) -> usize {
+pub(super) const fn row_words(k: usize, parts: usize) -> usize {
     padded(k) / DEPTH * parts * TILE
 }
 
 /// Whether the CPU has tiles of bf16, and the system lets us use them.
-pub fn ready() -> bool {
+pub(super) fn ready() -> bool {
     const XTILE: u64 = 0b11 << 17;
     use std::arch::is_x86_feature_detected as has;
     if !(has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("xsave")) {
@@ -74,12 +74,12 @@ fn permitted() -> bool {
 }
 
 /// A thread's tiles, all of 16 rows of 64 bytes, until this is dropped.
-pub struct Tiles(());
+pub(super) struct Tiles(());
 
 impl Tiles {
     /// # Safety
     /// [`ready`] said yes.
-    pub unsafe fn configure() -> Self {
+    pub(super) unsafe fn configure() -> Self {
         #[repr(C, align(64))]
         struct Config([u8; 64]);
         let mut config = Config([0; 64]);
@@ -140,7 +140,7 @@ unsafe fn load(from: *const f32, have: usize) -> (__m512, __m512) {
 /// # Safety
 /// AVX-512F; the rows are there.
 #[target_feature(enable = "avx512f")]
-pub unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
+pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
     assert!(out.len() == row_words(k, PARTS));
     for (d, out) in out.chunks_exact_mut(PARTS * TILE).enumerate() {
         for r in 0..UNIT {
@@ -176,7 +176,7 @@ unsafe fn put_pair(even: __m512, odd: __m512, parts: usize, out: *mut f32, step:
 /// # Safety
 /// As [`pack_rows`].
 #[target_feature(enable = "avx512f,avx512bw")]
-pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, parts: usize, out: &mut [f32]) {
+pub(super) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, parts: usize, out: &mut [f32]) {
     assert!(out.len() == 2 * row_words(k, parts));
     for (d, out) in out.chunks_exact_mut(2 * parts * TILE).enumerate() {
         for quarter in 0..4 {
@@ -205,7 +205,7 @@ pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, p
 /// # Safety
 /// AVX-512; the values are there.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub unsafe fn pack_pair(
+pub(super) unsafe fn pack_pair(
     even: *const f32,
     odd: Option<*const f32>,
     n: usize,
@@ -231,7 +231,7 @@ pub unsafe fn pack_pair(
 /// # Safety
 /// As [`pack_rows`], and AVX-512BW.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub unsafe fn pack_columns_bf16(src: *const u8, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+pub(super) unsafe fn pack_columns_bf16(src: *const u8, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     assert!(out.len() == 2 * row_words(k, 1));
     for (d, out) in out.chunks_exact_mut(2 * TILE).enumerate() {
         let have = (k - d * DEPTH).min(DEPTH);
@@ -258,7 +258,7 @@ pub unsafe fn pack_columns_bf16(src: *const u8, stride: usize, n: usize, k: usiz
 /// # Safety
 /// As [`pack_pair`], and AVX-512VL.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub unsafe fn pack_pair_bf16(even: *const u8, odd: Option<*const u8>, n: usize, pair: usize, out: &mut [f32]) {
+pub(super) unsafe fn pack_pair_bf16(even: *const u8, odd: Option<*const u8>, n: usize, pair: usize, out: &mut [f32]) {
     let (d, r) = (pair / UNIT, pair % UNIT);
     let out = &mut out[d * 2 * TILE..(d + 1) * 2 * TILE];
     for half in 0..2 {
@@ -309,7 +309,7 @@ tile_io!(0 1 2 3);
 
 /// A product that is a term of a sum: packed rows of A from the task's first on, and packed columns of B.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece<'a> {
+pub(super) struct Piece<'a> {
     pub a: &'a [f32],
     /// Words from 16 rows to the next 16.
     pub unit: usize,
@@ -327,7 +327,7 @@ pub struct Piece<'a> {
 /// # Safety
 /// This thread's tiles are configured; the tile of C belongs to this task.
 #[target_feature(enable = "avx512f")]
-pub unsafe fn panel(t: Tile, pieces: &[Piece<'_>]) {
+pub(super) unsafe fn panel(t: Tile, pieces: &[Piece<'_>]) {
     #[repr(align(64))]
     struct Edge([f32; 4 * UNIT * UNIT]);
     let mut edge = Edge([0.0; 4 * UNIT * UNIT]);

@@ -76,7 +76,7 @@ impl Form {
 
 /// What a weight's columns are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// y = x·Wᵀ: its rows.
     Forward,
     /// dx = dy·W: its columns.
@@ -85,7 +85,7 @@ pub enum Side {
 
 /// B in panels of 32 columns, zero beyond n.
 #[derive(Clone, Copy, Debug)]
-pub struct Columns<'a> {
+pub(crate) struct Columns<'a> {
     kernel: Kernel,
     pub(super) n: usize,
     pub(super) k: usize,
@@ -121,19 +121,19 @@ const fn shape(w: &WeightRef<'_>, side: Side) -> (usize, usize) {
 
 impl<'a> Columns<'a> {
     /// Words of n columns of f32 values, k deep.
-    pub fn len(kernel: Kernel, n: usize, k: usize) -> usize {
+    pub(crate) fn len(kernel: Kernel, n: usize, k: usize) -> usize {
         n.div_ceil(NR) * Form::whole(kernel).panel(k)
     }
 
     /// Of f32 values, by [`pack`] or [`pack_t`].
-    pub fn new(kernel: Kernel, data: &'a [f32], n: usize, k: usize) -> Self {
+    pub(crate) fn new(kernel: Kernel, data: &'a [f32], n: usize, k: usize) -> Self {
         assert!(data.len() == Self::len(kernel, n, k));
         let (form, compute, source) = (Form::whole(kernel), Compute::F32, Source::Packed(data));
         Self { kernel, n, k, form, compute, group: 1, align: amx::DEPTH, source }
     }
 
     /// Made when they are needed.
-    pub fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side, compute: Compute) -> Self {
+    pub(crate) fn stored(kernel: Kernel, w: WeightRef<'a>, side: Side, compute: Compute) -> Self {
         let ((n, k), form) = (shape(&w, side), Form::of(kernel, w.encoding, compute));
         assert!(!form.is_int8() || kernel.has_int8());
         let deep = if form.is_int8() { int8::BLOCK } else { amx::DEPTH };
@@ -145,7 +145,7 @@ impl<'a> Columns<'a> {
     }
 
     /// All panels of a stored weight, as [`Columns::kept`] takes them.
-    pub fn all(&self, pool: &Pool) -> Words {
+    pub(crate) fn all(&self, pool: &Pool) -> Words {
         let (words, panels) = (self.form.panel(self.k), self.n.div_ceil(NR));
         let mut out = Words::default();
         let parts = Parts::new(out.at_least(panels * words));
@@ -160,20 +160,20 @@ impl<'a> Columns<'a> {
 
     /// The same columns, made before by [`Columns::all`].
     #[must_use]
-    pub fn kept(self, words: &'a [f32]) -> Self {
+    pub(crate) fn kept(self, words: &'a [f32]) -> Self {
         assert!(words.len() == self.n.div_ceil(NR) * self.form.panel(self.k));
         Self { source: Source::Packed(words), ..self }
     }
 
-    pub fn kernel(&self) -> Kernel {
+    pub(crate) fn kernel(&self) -> Kernel {
         self.kernel
     }
 
-    pub fn compute(&self) -> Compute {
+    pub(crate) fn compute(&self) -> Compute {
         self.compute
     }
 
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.n
     }
 
@@ -363,7 +363,7 @@ fn pack_panel(form: Form, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
 }
 
 /// The columns of Bᵀ = `rows` (n × k, row-major).
-pub fn pack_t(kernel: Kernel, pool: &Pool, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
+pub(crate) fn pack_t(kernel: Kernel, pool: &Pool, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
     assert!(rows.len() == n * k && out.len() == Columns::len(kernel, n, k));
     let (form, parts) = (Form::whole(kernel), Parts::new(out));
     let words = form.panel(k);
@@ -375,7 +375,7 @@ pub fn pack_t(kernel: Kernel, pool: &Pool, rows: &[f32], n: usize, k: usize, out
 }
 
 /// The columns of B = `rows` (k × n, row-major).
-pub fn pack(kernel: Kernel, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
+pub(crate) fn pack(kernel: Kernel, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
     assert!(rows.len() == n * k && out.len() == Columns::len(kernel, n, k));
     for (j, out) in out.chunks_exact_mut(Form::whole(kernel).panel(k)).enumerate() {
         let cols = NR.min(n - j * NR);

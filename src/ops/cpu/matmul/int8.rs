@@ -12,7 +12,7 @@ use crate::ops::cpu::matmul::avx512::{mask, transpose};
 use crate::ops::cpu::matmul::tile::{MR, NR, Rows, Sums, Tile};
 
 /// Depths with one scale.
-pub const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 /// Depths in a word.
 pub(super) const QUAD: usize = 4;
 pub(super) const QUADS: usize = BLOCK / QUAD;
@@ -21,18 +21,18 @@ pub(super) const ROWS: usize = QUADS * MR + 2 * MR;
 /// Words of a block of 32 columns: `[quad][column]`, then the columns' scales.
 pub(super) const COLUMNS: usize = QUADS * NR + NR;
 
-pub fn ready() -> bool {
+pub(super) fn ready() -> bool {
     use std::arch::is_x86_feature_detected as has;
     has!("avx512f") && has!("avx512bw") && has!("avx512vnni")
 }
 
 /// Words of 12 packed rows.
-pub const fn row_words(k: usize) -> usize {
+pub(super) const fn row_words(k: usize) -> usize {
     k.div_ceil(BLOCK) * ROWS
 }
 
 /// Words of a panel of 32 packed columns.
-pub const fn panel_words(k: usize) -> usize {
+pub(super) const fn panel_words(k: usize) -> usize {
     k.div_ceil(BLOCK) * COLUMNS
 }
 
@@ -94,7 +94,7 @@ unsafe fn block(src: *const f32, stride: usize, rows: usize, k: usize) -> ([__m5
 /// # Safety
 /// [`ready`]; the rows are there.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
+pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
     assert!(rows <= MR && out.len() == row_words(k));
     for (d, out) in out.chunks_exact_mut(ROWS).enumerate() {
         // SAFETY: within the rows; 12 words of 16 are stored.
@@ -119,7 +119,7 @@ pub unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, o
 /// # Safety
 /// As [`pack_rows`].
 #[target_feature(enable = "avx512f")]
-pub unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+pub(super) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     assert!(n <= NR && out.len() == panel_words(k));
     for (d, out) in out.chunks_exact_mut(COLUMNS).enumerate() {
         for half in 0..2 {
@@ -151,7 +151,7 @@ pub(super) unsafe fn put_unsigned(codes: __m512i, to: *mut f32) {
 /// # Safety
 /// As [`pack_rows`].
 #[target_feature(enable = "avx512f")]
-pub unsafe fn pack_block(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+pub(super) unsafe fn pack_block(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     assert!(n <= NR && k <= BLOCK && out.len() >= COLUMNS);
     for half in 0..2 {
         let have = mask(n.saturating_sub(16 * half));
@@ -253,7 +253,7 @@ kernel!(rows4, (0, 2, 8, 20), (1, 3, 9, 21), (2, 4, 10, 22), (3, 5, 11, 23));
 /// # Safety
 /// [`ready`]; `a` holds the packed rows, 12 after 12 so many words apart, and the tile belongs to this task.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
+pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     let blocks = k.div_ceil(BLOCK);
     let words = row_words(k);
     assert!(t.rows > 0 && unit >= words && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + words);

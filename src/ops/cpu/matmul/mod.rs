@@ -9,15 +9,15 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
-pub mod columns;
+pub(super) mod columns;
 #[cfg(target_arch = "x86_64")]
 mod int8;
 #[cfg(target_arch = "x86_64")]
 mod int8_avx2;
 #[cfg(target_arch = "x86_64")]
-pub mod outer;
+pub(super) mod outer;
 #[cfg(target_arch = "x86_64")]
-pub mod panels;
+pub(super) mod panels;
 #[cfg(target_arch = "x86_64")]
 mod prefetch;
 #[cfg(target_arch = "x86_64")]
@@ -28,12 +28,12 @@ mod view;
 
 use crate::ops::pool::Pool;
 use view::{Product, product};
-pub use view::{Store, View, ViewMut};
+pub(super) use view::{Store, View, ViewMut};
 
 /// What multiplies packed operands: each has a layout of its own, counted in words of 32 bits. There is one only where
 /// the CPU has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kernel {
+pub(super) enum Kernel {
     /// Vectors: B as `[panel of 32 columns][k][32]`, A as `[12 rows][k][12]`; in eight bits as `int8` says (and `int8_avx2`).
     Avx512,
     /// The same in vectors of eight.
@@ -45,7 +45,7 @@ pub enum Kernel {
 #[cfg(target_arch = "x86_64")]
 impl Kernel {
     /// Whether this kernel multiplies in eight bits on this CPU.
-    pub fn has_int8(self) -> bool {
+    pub(super) fn has_int8(self) -> bool {
         match self {
             Self::Avx512 => int8::ready(),
             Self::Avx2 => int8_avx2::ready(),
@@ -56,7 +56,7 @@ impl Kernel {
 
 /// Which code computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
+pub(super) enum Route {
     /// Our kernel on vectors; `tiles`: and on matrix tiles, with weights.
     #[cfg(target_arch = "x86_64")]
     Avx512 { tiles: bool },
@@ -69,7 +69,7 @@ pub enum Route {
 
 impl Route {
     /// The best this CPU has.
-    pub fn detect() -> Self {
+    pub(super) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx512f") {
             return Self::Avx512 { tiles: amx::ready() };
@@ -83,7 +83,7 @@ impl Route {
 
     /// Every route that this CPU can go, the best last.
     #[cfg(test)]
-    pub fn all() -> Vec<Self> {
+    pub(super) fn all() -> Vec<Self> {
         let mut all = vec![Self::Gemm];
         #[cfg(target_arch = "x86_64")]
         {
@@ -97,7 +97,7 @@ impl Route {
     }
 
     /// What multiplies packed operands, where something of ours does.
-    pub fn kernel(self) -> Option<Kernel> {
+    pub(super) fn kernel(self) -> Option<Kernel> {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 { tiles: true } => Some(Kernel::Amx),
@@ -116,7 +116,7 @@ pub(in crate::ops) fn tiles() -> bool {
 }
 
 /// C (+)= A·B over the pool.
-pub fn matmul(route: Route, pool: &Pool, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Store) {
+pub(super) fn matmul(route: Route, pool: &Pool, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Store) {
     let Some(p) = product(&mut c, a, b, into) else { return };
     match route {
         #[cfg(target_arch = "x86_64")]
@@ -126,7 +126,7 @@ pub fn matmul(route: Route, pool: &Pool, mut c: ViewMut<'_>, a: View<'_>, b: Vie
 }
 
 /// C (+)= A·B on this thread: inside a task.
-pub fn matmul_here(route: Route, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Store) {
+pub(super) fn matmul_here(route: Route, mut c: ViewMut<'_>, a: View<'_>, b: View<'_>, into: Store) {
     let Some(p) = product(&mut c, a, b, into) else { return };
     match route {
         #[cfg(target_arch = "x86_64")]

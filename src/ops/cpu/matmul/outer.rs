@@ -18,7 +18,7 @@ const ROWS: usize = 128;
 
 /// How C lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lies {
+pub(crate) enum Lies {
     /// r × n, as A's gradient.
     AsA,
     /// n × r, as B's.
@@ -28,7 +28,7 @@ pub enum Lies {
 /// C += Dᵀ·X (D: m × r, X: m × n). A C's bits depend on its shape alone.
 ///
 /// The CPU has AVX-512F.
-pub fn add_outer(pool: &Pool, c: &mut [f32], d: &[f32], r: usize, x: &[f32], n: usize, lies: Lies) {
+pub(crate) fn add_outer(pool: &Pool, c: &mut [f32], d: &[f32], r: usize, x: &[f32], n: usize, lies: Lies) {
     let m = d.len() / r;
     assert!(d.len() == m * r && x.len() == m * n && c.len() == r * n);
     let (stripes, chunks, c) = (n.div_ceil(WIDE * TOGETHER), r.div_ceil(WIDE), Parts::new(c));

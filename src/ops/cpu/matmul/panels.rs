@@ -43,7 +43,7 @@ impl Kernel {
 
 /// A C that is a sum of products, each of some rows of A (their number in the block) and some columns of B.
 #[derive(Debug)]
-pub struct Sum<'a> {
+pub(crate) struct Sum<'a> {
     /// From the block's first row on.
     pub c: &'a mut [f32],
     pub stride: usize,
@@ -62,7 +62,7 @@ const fn fewer(compute: Compute) -> usize {
 
 /// The first row and the number of rows of blocks. They are about equal: a small last one would read the weights for
 /// little.
-pub fn blocks(kernel: Kernel, compute: Compute, m: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(crate) fn blocks(kernel: Kernel, compute: Compute, m: usize) -> impl Iterator<Item = (usize, usize)> {
     // In fewer bits more rows stay in the cache. In bf16 not three times as many: their other parts are packed, too.
     let most = if compute == Compute::F32 { ROWS } else { 2 * ROWS };
     let unit = kernel.unit();
@@ -72,7 +72,7 @@ pub fn blocks(kernel: Kernel, compute: Compute, m: usize) -> impl Iterator<Item 
 
 /// Packed rows of several A's: each `[unit of rows][depth]`.
 #[derive(Debug)]
-pub struct Block<'a> {
+pub(crate) struct Block<'a> {
     kernel: Kernel,
     pool: &'a Pool,
     m: usize,
@@ -83,7 +83,7 @@ pub struct Block<'a> {
 }
 
 /// Calls `f` with a block of `m` rows, in which nothing is packed yet.
-pub fn with_block<R>(kernel: Kernel, pool: &Pool, m: usize, f: impl FnOnce(&mut Block<'_>) -> R) -> R {
+pub(crate) fn with_block<R>(kernel: Kernel, pool: &Pool, m: usize, f: impl FnOnce(&mut Block<'_>) -> R) -> R {
     PACKED.with_borrow_mut(|a| f(&mut Block { kernel, pool, m, a, places: Vec::new(), used: 0 }))
 }
 
@@ -133,7 +133,7 @@ fn stages<'a>(terms: &[(usize, Columns<'a>)], deep: usize) -> Vec<Vec<Piece<'a>>
 
 impl Block<'_> {
     /// Packs m rows of `k` values, `stride` apart; returns their number.
-    pub fn rows(&mut self, data: &[f32], k: usize, stride: usize, compute: Compute) -> usize {
+    pub(crate) fn rows(&mut self, data: &[f32], k: usize, stride: usize, compute: Compute) -> usize {
         let (m, kernel, start) = (self.m, self.kernel, self.used);
         assert!(compute != Compute::Int8 || kernel.has_int8());
         assert!(k > 0 && (m == 0 || (m - 1) * stride + k <= data.len()));
@@ -171,7 +171,7 @@ impl Block<'_> {
 
     /// Packs m rows of `k` values, one after the other, for the products with a base's weights, and where it is asked for
     /// in f32 as well; returns both numbers.
-    pub fn twice(&mut self, data: &[f32], k: usize, compute: Compute, exact: bool) -> [usize; 2] {
+    pub(crate) fn twice(&mut self, data: &[f32], k: usize, compute: Compute, exact: bool) -> [usize; 2] {
         let rounded = self.rows(data, k, k, compute);
         // Tiles find both in the same.
         let again = exact && compute == Compute::Int8;
@@ -195,7 +195,7 @@ impl Block<'_> {
     }
 
     /// All sums, over the block's rows. A C's bits depend on its shape alone, not on the tasks or threads.
-    pub fn sums(&self, sums: &mut [Sum<'_>]) {
+    pub(crate) fn sums(&self, sums: &mut [Sum<'_>]) {
         let (m, kernel) = (self.m, self.kernel);
         let mut work = Vec::with_capacity(sums.len());
         for s in sums.iter_mut() {

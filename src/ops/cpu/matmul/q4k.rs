@@ -21,7 +21,7 @@ const PARTS: usize = 8;
 const LAST: f32 = 15.0;
 
 /// Whether these codes are made here, on a CPU for which `int8::ready`.
-pub fn takes(w: &WeightRef<'_>) -> bool {
+pub(super) fn takes(w: &WeightRef<'_>) -> bool {
     w.encoding == Encoding::Q4K && widen::ready()
 }
 
@@ -32,7 +32,7 @@ fn bytes<'w>(w: &WeightRef<'w>, rows: Range<usize>, cols: Range<usize>) -> (&'w 
 }
 
 /// The panel of these rows, at most 32, and depths.
-pub fn columns(w: &WeightRef<'_>, rows: Range<usize>, depths: Range<usize>, out: &mut [f32]) {
+pub(super) fn columns(w: &WeightRef<'_>, rows: Range<usize>, depths: Range<usize>, out: &mut [f32]) {
     let (n, k) = (rows.len(), depths.len());
     assert!(takes(w) && int8::ready() && n > 0 && depths.start.is_multiple_of(SUPER));
     let (rows, stride) = bytes(w, rows, depths);
@@ -41,7 +41,7 @@ pub fn columns(w: &WeightRef<'_>, rows: Range<usize>, depths: Range<usize>, out:
 }
 
 /// Of these columns the blocks of these rows, at most 64; a panel's `words` after those of the one before.
-pub fn blocks(w: &WeightRef<'_>, cols: Range<usize>, rows: Range<usize>, words: usize, out: &mut [f32]) {
+pub(super) fn blocks(w: &WeightRef<'_>, cols: Range<usize>, rows: Range<usize>, words: usize, out: &mut [f32]) {
     let (col, width, n) = (cols.start, cols.len(), rows.len());
     assert!(takes(w) && int8::ready() && n > 0 && col.is_multiple_of(SUPER) && width.is_multiple_of(SUPER));
     for at in (0..width).step_by(SUPER) {

@@ -19,12 +19,12 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Nothing but zeros, to be read.
-    pub fn zeros() -> Self {
+    pub(super) fn zeros() -> Self {
         static ZEROS: Sums = Sums([0.0; MR * NR]);
         Self { at: ZEROS.0.as_ptr().cast_mut(), step: 0 }
     }
 
-    pub fn of(sums: &mut Sums) -> Self {
+    pub(super) fn of(sums: &mut Sums) -> Self {
         Self { at: sums.0.as_mut_ptr(), step: size_of::<[f32; NR]>() }
     }
 }
@@ -46,7 +46,7 @@ impl Tile {
     /// # Safety
     /// The tile has a row `first`.
     #[inline]
-    pub unsafe fn whole(&self, first: usize) -> Option<(Rows, Rows)> {
+    pub(super) unsafe fn whole(&self, first: usize) -> Option<(Rows, Rows)> {
         if self.cols < NR || self.rows - first < MR {
             return None;
         }

@@ -2,7 +2,7 @@
 
 /// A matrix to be read: element (i, j) at `ptr[i·row + j·col]`.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     pub(super) data: &'a [f32],
     rows: usize,
     cols: usize,
@@ -12,25 +12,25 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     /// Row-major `rows × cols`, `stride` elements from row to row.
-    pub fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
+    pub(crate) fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "{rows}×{cols} of {}", data.len());
         Self { data, rows, cols, row: stride, col: 1 }
     }
 
     /// Rows without gaps.
-    pub fn packed(data: &'a [f32], rows: usize, cols: usize) -> Self {
+    pub(crate) fn packed(data: &'a [f32], rows: usize, cols: usize) -> Self {
         Self::new(data, rows, cols, cols)
     }
 
     /// The transpose, without moving anything.
-    pub fn t(self) -> Self {
+    pub(crate) fn t(self) -> Self {
         Self { data: self.data, rows: self.cols, cols: self.rows, row: self.col, col: self.row }
     }
 }
 
 /// A matrix to be written, row-major.
 #[derive(Debug)]
-pub struct ViewMut<'a> {
+pub(crate) struct ViewMut<'a> {
     data: &'a mut [f32],
     rows: usize,
     cols: usize,
@@ -38,20 +38,20 @@ pub struct ViewMut<'a> {
 }
 
 impl<'a> ViewMut<'a> {
-    pub fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
+    pub(crate) fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "{rows}×{cols} of {}", data.len());
         assert!(rows <= 1 || stride >= cols);
         Self { data, rows, cols, row: stride }
     }
 
-    pub fn packed(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
+    pub(crate) fn packed(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
         Self::new(data, rows, cols, cols)
     }
 }
 
 /// What is done with what C held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Store {
+pub(crate) enum Store {
     Set,
     Add,
 }

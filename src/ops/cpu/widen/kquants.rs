@@ -42,7 +42,7 @@ pub(in crate::ops::cpu) fn lanes(v: __m256) -> [f32; 8] {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(crate) unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let (mut sink, ramp) = (Sink::<STORE>::new(x, out), ramp(0.0));
     // SAFETY: whole blocks and 256 floats each are there.
     unsafe {
@@ -69,7 +69,7 @@ pub unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *const f3
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(crate) unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let (mut sink, ramps) = (Sink::<STORE>::new(x, out), (ramp(0.0), ramp(16.0)));
     let (nibble, bit) = (_mm512_set1_epi32(15), _mm512_set1_epi32(16));
     // SAFETY: whole blocks and 256 floats each are there.
@@ -98,7 +98,7 @@ pub unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *const f3
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub unsafe fn q6k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(crate) unsafe fn q6k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let mut sink = Sink::<STORE>::new(x, out);
     let (nibble, high) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
     // What brings each row's two high bits to bits 4 and 5 of a 16-bit lane: rows 0 and 1, then 2 and 3.

@@ -71,14 +71,14 @@ macro_rules! kernel {
 /// For each shape one; the products stand in an order that changes one operand at a time.
 macro_rules! kernels {
     ($name:ident, $next:literal, $steps:tt) => {
-        pub mod $name {
+        pub(super) mod $name {
             use super::*;
             kernel!(two_by_two, $next, 2, 2, $steps);
             kernel!(two_by_one, $next, 2, 1, $steps);
             kernel!(one_by_two, $next, 1, 2, $steps);
             kernel!(one_by_one, $next, 1, 1, $steps);
 
-            pub fn of(tall: bool, wide: bool) -> Inner {
+            pub(crate) fn of(tall: bool, wide: bool) -> Inner {
                 match (tall, wide) {
                     (true, true) => two_by_two,
                     (true, false) => two_by_one,
@@ -90,7 +90,7 @@ macro_rules! kernels {
     };
 }
 /// (rows of A, the unit below, columns of B, tiles of depth).
-pub type Inner = unsafe fn(*const f32, *const f32, *const f32, usize);
+pub(super) type Inner = unsafe fn(*const f32, *const f32, *const f32, usize);
 kernels!(three, 6144, [a0 b0 dot pb0 pa0  b2 dot pb1 pl0  b1 dot pb2 pa1  a1 dot pb3 pl1  b0 dot pb4 pa2  a2 dot pb5 pl2]);
 kernels!(two, 4096, [a0 b0 dot pb0 pa0  b1 dot pb1 pl0  a1 dot pb2 pa1 pl1  b0 dot pb3 pa2  a2 dot pl2]);
 // In bf16: of A, too, the first part alone.
