@@ -96,7 +96,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     let adapter = setup::adapter(config, &base, given)?;
     let model = setup::beside(model, [&train, &eval]);
     let available_bytes =
-        config.max_memory.map(|most| most.0).or_else(|| model.room().map(|room| room + model.beside()));
+        config.max_memory.map(|most| most.0).or_else(|| model.available_bytes().map(|bytes| bytes + model.beside()));
     let subject =
         Subject { config, weights: &base.weights, model: &model, adapter: &adapter, train: &train, eval: &eval };
     let measured = measure::measure(context, &subject)?;

@@ -1,7 +1,7 @@
 //! The decoder's parts, made resident; adapters and shapes checked before anything is computed.
 
 use crate::lora::{Adapter, Pair, Stored};
-use crate::model::room::Room;
+use crate::model::memory_budget::MemoryBudget;
 use crate::model::taught::Taught;
 use crate::model::{Dropout, ModelError};
 use crate::ops::{Compute, LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
@@ -20,7 +20,7 @@ pub(super) struct Decoder<O: Ops> {
     pub training: Compute,
     /// What the base said of what it teaches.
     pub taught: Taught,
-    pub room: Room,
+    pub budget: MemoryBudget,
     /// Bytes of codes in eight bits that are kept, when all are made.
     pub codes: u64,
     pub stop: Stop,
@@ -57,7 +57,7 @@ pub(super) struct Lora<'a> {
 }
 
 impl<O: Ops> Decoder<O> {
-    pub(super) fn new(ops: O, weights: Weights, room: Room) -> Result<Self, ModelError> {
+    pub(super) fn new(ops: O, weights: Weights, budget: MemoryBudget) -> Result<Self, ModelError> {
         let layers = (0..weights.config().layers).map(|l| Layer::new(&ops, &weights, l)).collect::<Result<_, _>>()?;
         let output_norm = norm(&ops, &weights, 0, Norm::Output)?;
         let head = ops.prepare(weights.head())?;
@@ -72,7 +72,7 @@ impl<O: Ops> Decoder<O> {
             label_smoothing,
             training,
             taught: Taught::default(),
-            room,
+            budget,
             codes: 0,
             stop,
             frequencies,

@@ -34,14 +34,14 @@ impl Effort {
         self.least = self.least.max(other.least);
     }
 
-    /// Whether the largest pass can be made in this room.
-    pub fn fits(&self, room: Option<u64>) -> bool {
-        room.is_none_or(|room| self.least <= room)
+    /// Whether the largest pass fits into so many bytes.
+    pub fn fits(&self, available: Option<u64>) -> bool {
+        available.is_none_or(|bytes| self.least <= bytes)
     }
 
     /// What it takes there, and whether layers are computed again for that.
-    pub fn bytes(&self, room: Option<u64>) -> (u64, bool) {
-        let held = room.map_or(self.kept, |room| self.kept.min(room.max(self.least)));
+    pub fn bytes(&self, available: Option<u64>) -> (u64, bool) {
+        let held = available.map_or(self.kept, |bytes| self.kept.min(bytes.max(self.least)));
         (held, held < self.kept)
     }
 }

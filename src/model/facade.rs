@@ -4,8 +4,8 @@ use crate::lora::{Adapter, Stored};
 use crate::model::decoder::{Decoder, Stop};
 use crate::model::effort::Effort;
 use crate::model::generate::{Came, Sampling};
+use crate::model::memory_budget::{MemoryBudget, MemoryLimit, widened_bytes};
 use crate::model::place::{Place, offered};
-use crate::model::room::{MemoryLimit, Room, widened_bytes};
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
 use crate::ops::{Compute, Cpu, OpsError, Tensors};
 use crate::weights::Weights;
@@ -36,19 +36,19 @@ impl Model {
     /// # Errors
     /// Torn tensors.
     pub fn new(weights: &Weights, threads: usize) -> Result<Self, ModelError> {
-        Self::within(weights, threads, Room::new(weights, None, 0)?)
+        Self::within(weights, threads, MemoryBudget::new(weights, None, 0)?)
     }
 
-    /// [`Model::new`] that holds no more than there is room for.
+    /// [`Model::new`] that holds no more than the budget.
     ///
     /// # Errors
     /// Torn tensors.
-    pub fn within(weights: &Weights, threads: usize, room: Room) -> Result<Self, ModelError> {
-        Self::of(Cpu::new(threads), weights, room)
+    pub fn within(weights: &Weights, threads: usize, budget: MemoryBudget) -> Result<Self, ModelError> {
+        Self::of(Cpu::new(threads), weights, budget)
     }
 
-    pub(super) fn of(cpu: Cpu, weights: &Weights, room: Room) -> Result<Self, ModelError> {
-        Decoder::new(cpu, weights.clone(), room).map(On::Cpu).map(Self)
+    pub(super) fn of(cpu: Cpu, weights: &Weights, budget: MemoryBudget) -> Result<Self, ModelError> {
+        Decoder::new(cpu, weights.clone(), budget).map(On::Cpu).map(Self)
     }
 
     /// A model in this place; on a GPU with the weights widened there. `limit.max_memory` is then the device's.
@@ -58,10 +58,10 @@ impl Model {
     pub fn on(place: Place, weights: &Weights, threads: usize, limit: MemoryLimit) -> Result<Self, ModelError> {
         let MemoryLimit { max_memory, reserved } = limit;
         match place.device()? {
-            None => Self::within(weights, threads, Room::new(weights, max_memory, reserved)?),
+            None => Self::within(weights, threads, MemoryBudget::new(weights, max_memory, reserved)?),
             Some(device) => {
-                let room = Room::on_device(weights, max_memory)?;
-                let model = Self::on_device(device, weights, room).map_err(|e| match e {
+                let budget = MemoryBudget::on_device(weights, max_memory)?;
+                let model = Self::on_device(device, weights, budget).map_err(|e| match e {
                     ModelError::Ops(OpsError::DeviceMemory) => ModelError::TooLarge { needed: widened_bytes(weights) },
                     e => e,
                 })?;
@@ -70,8 +70,8 @@ impl Model {
         }
     }
 
-    pub(super) fn on_device(device: Tensors, weights: &Weights, room: Room) -> Result<Self, ModelError> {
-        Decoder::new(device, weights.clone(), room).map(On::Device).map(Self)
+    pub(super) fn on_device(device: Tensors, weights: &Weights, budget: MemoryBudget) -> Result<Self, ModelError> {
+        Decoder::new(device, weights.clone(), budget).map(On::Device).map(Self)
     }
 
     /// Without a limit, four fifths of what the device has free beside the weights, where it says so.
@@ -79,7 +79,7 @@ impl Model {
         if let On::Device(d) = &mut self.0
             && unlimited
         {
-            d.room = d.ops.free().map_or(d.room, |free| d.room.of_free(free));
+            d.budget = d.ops.free().map_or(d.budget, |free| d.budget.of_free(free));
         }
         self
     }
@@ -110,11 +110,11 @@ impl Model {
         self
     }
 
-    /// Leaves room for so many bytes that the program comes to hold; a device's memory they do not take.
+    /// Reserves so many bytes that the program comes to hold; a device's memory they do not take.
     #[must_use]
     pub fn leaving(mut self, bytes: u64) -> Self {
         if let On::Cpu(d) = &mut self.0 {
-            d.room = d.room.less(bytes);
+            d.budget = d.budget.less(bytes);
         }
         self
     }
@@ -254,13 +254,13 @@ impl Model {
     }
 
     /// Bytes that there are for values.
-    pub fn room(&self) -> Option<u64> {
-        on!(&self.0, d => d.room.left())
+    pub fn available_bytes(&self) -> Option<u64> {
+        on!(&self.0, d => d.budget.left())
     }
 
     /// Bytes that are held beside them, whatever they take; on a device, of its memory.
     pub fn beside(&self) -> u64 {
-        on!(&self.0, d => d.room.beside())
+        on!(&self.0, d => d.budget.beside())
     }
 
     /// Bytes of the weights: as they are mapped, or widened on the device.

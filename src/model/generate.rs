@@ -132,7 +132,7 @@ impl<O: Ops> Decoder<O> {
     /// Sequences of up to `room` tokens that are decoded together.
     fn slots(&self, room: usize) -> usize {
         let c = self.config();
-        let most = self.room.left().map_or(CACHE, |left| CACHE.min(left as usize / 2));
+        let most = self.budget.left().map_or(CACHE, |left| CACHE.min(left as usize / 2));
         (most / (room * c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
     }
 

@@ -3,8 +3,8 @@
 use crate::model::ModelError;
 use crate::model::decoder::Decoder;
 use crate::model::effort::Effort;
+use crate::model::memory_budget::widened_bytes;
 use crate::model::packed::Packed;
-use crate::model::room::widened_bytes;
 use crate::ops::{CODES_BYTES, Cpu, Ops};
 
 /// Codes in eight bits take one part of the room in so many, at most.
@@ -16,9 +16,9 @@ impl Decoder<Cpu> {
     /// are worth.
     pub(super) fn keep_codes(&mut self) {
         let bytes = (widened_bytes(&self.weights) as f64 / 4.0 * CODES_BYTES) as u64;
-        if !self.room.is_limited() && self.room.left().is_some_and(|left| bytes <= left / CODES_SHARE) {
+        if !self.budget.is_limited() && self.budget.left().is_some_and(|left| bytes <= left / CODES_SHARE) {
             self.ops.keep_codes();
-            self.room = self.room.less(bytes);
+            self.budget = self.budget.less(bytes);
             self.codes = bytes;
         }
     }
@@ -49,10 +49,10 @@ impl<O: Ops> Decoder<O> {
     /// The pass fits in no way.
     pub(super) fn kept_layers(&self, effort: &Effort) -> Result<usize, ModelError> {
         let layers = self.layers.len();
-        let Some(available) = self.room.left() else { return Ok(layers) };
+        let Some(available) = self.budget.left() else { return Ok(layers) };
         let (least, layer) = (effort.least, (effort.kept - effort.least) / layers as u64);
         if least > available {
-            let remedy = match self.room.is_limited() {
+            let remedy = match self.budget.is_limited() {
                 true => {
                     "raise --max-memory, or train fewer or shorter examples a step (`tunesmith plan` says which fit)"
                 }

@@ -32,14 +32,14 @@ pub(super) fn settings(
     measured: &Measured,
 ) -> Result<Vec<Setting>, Failure> {
     let Some(fixed) = measured.fixed.filter(|_| !measured.fits) else { return Ok(Vec::new()) };
-    let room = subject.model.room();
+    let available = subject.model.available_bytes();
     let peak = |candidate: &Candidate| {
         let left = cut(subject.train, candidate.length);
         if left.is_empty() {
             return Ok(None);
         }
         let (_, effort) = train::largest(subject.model, &setup::train_config(&candidate.config)?, &left)?;
-        Ok(effort.fits(room).then(|| fixed + effort.bytes(room).0))
+        Ok(effort.fits(available).then(|| fixed + effort.bytes(available).0))
     };
     let mut found = Vec::new();
     for kind in [same_step(subject), smaller_step(subject), shorter(subject)] {
@@ -158,7 +158,7 @@ mod tests {
     use crate::commands::plan::measure::measure;
     use crate::commands::plan::measure::tests::with_subject;
     use crate::config::{Purpose, Raw};
-    use crate::model::{Model, Room};
+    use crate::model::{MemoryBudget, Model};
 
     fn example(trained: std::ops::Range<usize>, tokens: usize) -> Example {
         let mask = (0..tokens).map(|i| trained.contains(&i)).collect();
@@ -197,9 +197,9 @@ mod tests {
                 let config = RunConfig { batch_size, gradient_accumulation, ..subject.config.clone() };
                 train::largest(subject.model, &setup::train_config(&config).unwrap(), subject.train).unwrap().1
             };
-            let room = of(4, 1).least;
-            assert!(of(8, 1).least > room);
-            let model = Model::within(subject.weights, 1, Room::of(room + 1000)).unwrap().leaving(1000);
+            let available = of(4, 1).least;
+            assert!(of(8, 1).least > available);
+            let model = Model::within(subject.weights, 1, MemoryBudget::of(available + 1000)).unwrap().leaving(1000);
             let tight = Subject { model: &model, ..*subject };
             let measured = measure(context, &tight).unwrap();
             assert!(!measured.fits && measured.recomputed, "{measured:?}");
@@ -211,7 +211,7 @@ mod tests {
                 ["--batch-size 4 --gradient-accumulation 2", "--batch-size 4 --gradient-accumulation 1"]
             );
             assert!(flags.len() == 3 && flags[2].starts_with("--max-seq-len "), "{flags:?}");
-            assert_eq!(found[0].peak_bytes, 1000 + of(4, 2).bytes(Some(room)).0);
+            assert_eq!(found[0].peak_bytes, 1000 + of(4, 2).bytes(Some(available)).0);
             assert!(found[2].cost.contains(" of 8 examples are cut"), "{found:?}");
         });
     }
@@ -224,8 +224,9 @@ mod tests {
             let one = RunConfig { batch_size: 1, gradient_accumulation: 1, ..subject.config.clone() };
             let config = setup::train_config(&one).unwrap();
             let of = |length: usize| train::largest(subject.model, &config, &cut(&train, length)).unwrap().1.least;
-            let mut within = |room: u64| {
-                let model = Model::within(subject.weights, 1, Room::of(room + 1000)).unwrap().leaving(1000);
+            let mut within = |available: u64| {
+                let model =
+                    Model::within(subject.weights, 1, MemoryBudget::of(available + 1000)).unwrap().leaving(1000);
                 let tight = Subject { model: &model, train: &train, ..*subject };
                 let measured = measure(context, &tight).unwrap();
                 assert!(!measured.fits && measured.fixed == Some(1000), "{measured:?}");

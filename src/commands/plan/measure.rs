@@ -46,9 +46,9 @@ pub(super) fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Resul
     let mut trial = Trial::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
     let course = trial.course()?;
     context.report.begin("trial", Some(TIMED + 2));
-    let (room, largest) = (subject.model.room(), course.largest_effort);
-    let (needed, recomputed) = largest.bytes(room);
-    let fits = largest.fits(room);
+    let (available, largest) = (subject.model.available_bytes(), course.largest_effort);
+    let (needed, recomputed) = largest.bytes(available);
+    let fits = largest.fits(available);
     // Not even the smallest is made then: it may not fit either.
     if !fits {
         context.report.end("the largest step does not fit, and is not made");

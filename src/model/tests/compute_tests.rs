@@ -80,17 +80,22 @@ fn kept_codes_are_the_same() {
     }
     let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[40, 25, 60, 21]));
     let s = half_distilled(&d);
-    let keeping = Model::within(&w, 2, Room::default().of_free(1 << 32)).unwrap().computing(Compute::Int8).unwrap();
+    let keeping =
+        Model::within(&w, 2, MemoryBudget::default().of_free(1 << 32)).unwrap().computing(Compute::Int8).unwrap();
     assert!(keeping.decoder().codes > 0);
-    let mut d = Decoder::new(Cpu::new(1), w.clone(), Room::default()).unwrap();
+    let mut d = Decoder::new(Cpu::new(1), w.clone(), MemoryBudget::default()).unwrap();
     d.training = Compute::Int8;
     let made = grads(&Model(On::Cpu(d)), &a, &s, None);
     // When they are made, and when they are there.
     assert!(made == grads(&keeping, &a, &s, None) && made == grads(&keeping, &a, &s, None));
     // Not where there is little room, a limit, or nobody knows.
-    for room in [Room::default().of_free(8 * keeping.decoder().codes), Room::of(1 << 32), Room::default()] {
-        let model = Model::within(&w, 1, room).unwrap().computing(Compute::Int8).unwrap();
-        assert_eq!(model.decoder().codes, 0, "{room:?}");
+    for budget in [
+        MemoryBudget::default().of_free(8 * keeping.decoder().codes),
+        MemoryBudget::of(1 << 32),
+        MemoryBudget::default(),
+    ] {
+        let model = Model::within(&w, 1, budget).unwrap().computing(Compute::Int8).unwrap();
+        assert_eq!(model.decoder().codes, 0, "{budget:?}");
     }
 }
 

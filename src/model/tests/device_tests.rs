@@ -15,7 +15,7 @@ fn on_a_device_as_on_our_cpu() {
         let mut s = sequences(&d);
         s[3].distilled = true;
         for device in Tensors::all() {
-            let there = Model::on_device(device, &w, Room::default()).unwrap();
+            let there = Model::on_device(device, &w, MemoryBudget::default()).unwrap();
             let what = format!("{name} on {}", there.route());
             for dropout in [None, Some(Dropout { p: 0.2, seed: 3, step: 7 })] {
                 let ((one, g), (other, h)) = (grads(&ours, &a, &s, dropout), grads(&there, &a, &s, dropout));
@@ -51,13 +51,13 @@ fn on_a_device_in_little_room() {
     let w = weights("llama-gqa8");
     let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[40, 25]));
     for (all, few) in Tensors::all().into_iter().zip(Tensors::all()) {
-        let all = Model::on_device(all, &w, Room::default()).unwrap();
+        let all = Model::on_device(all, &w, MemoryBudget::default()).unwrap();
         let effort = all.effort(&sequences(&d), false, true).unwrap();
-        let room = effort.least;
-        let few = Model::on_device(few, &w, Room::of(room)).unwrap();
+        let available = effort.least;
+        let few = Model::on_device(few, &w, MemoryBudget::of(available)).unwrap();
         assert!(few.plan(&effort).unwrap().contains("computed again"));
         assert!(grads(&all, &a, &sequences(&d), None) == grads(&few, &a, &sequences(&d), None));
-        let none = Model::on_device(Tensors::all().remove(0), &w, Room::of(room - 1)).unwrap();
+        let none = Model::on_device(Tensors::all().remove(0), &w, MemoryBudget::of(available - 1)).unwrap();
         let error = none.loss_and_grads(&a, &sequences(&d), 0.1, None, &mut Grads::new()).unwrap_err();
         assert!(error.is_memory(), "{error}");
     }

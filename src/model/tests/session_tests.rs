@@ -74,8 +74,8 @@ fn what_does_not_fit_waits_or_is_refused() {
     let c = w.config().clone();
     let row = c.layers * c.kv_heads * c.head_dim * 2 * 4;
     // Half of what is left: 40 tokens.
-    let room = Room::of((80 * row) as u64);
-    let mut session = Session::new(Model::within(&w, 1, room).unwrap());
+    let budget = MemoryBudget::of((80 * row) as u64);
+    let mut session = Session::new(Model::within(&w, 1, budget).unwrap());
     let begin = |session: &mut Session, prompt: &[u32], new| session.begin(prompt, new).map(|b| b.map(|b| b.id));
     let one = begin(&mut session, &[1; 20], 10).unwrap().unwrap();
     assert!(begin(&mut session, &[2; 20], 10).unwrap().is_none(), "no place beside the first");

@@ -42,7 +42,7 @@ fn training_speed() {
     for (ids, _) in &mut alike {
         ids[..30].copy_from_slice(&d[0].0[..30]);
     }
-    let decoders = Cpu::all(0).into_iter().map(|cpu| Model::of(cpu, &w, Room::default()).unwrap());
+    let decoders = Cpu::all(0).into_iter().map(|cpu| Model::of(cpu, &w, MemoryBudget::default()).unwrap());
     let rounded = [Compute::Bf16, Compute::Int8].into_iter().flat_map(|c| Model::new(&w, 0).unwrap().computing(c));
     for model in decoders.chain(rounded) {
         for (what, d, rows, trained) in [

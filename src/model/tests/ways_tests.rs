@@ -93,13 +93,13 @@ fn recomputed_layers_give_the_same_bytes() {
         let w = weights(name);
         let (a, d) = (adapter(&w, 4, &Site::ALL), with_common_beginnings(&w, [30, 41, 9, 30, 35, 12]));
         let s = half_distilled(&d);
-        let all = Model::within(&w, 2, Room::default()).unwrap();
+        let all = Model::within(&w, 2, MemoryBudget::default()).unwrap();
         let whole = grads(&all, &a, &s, dropout);
         let effort = all.effort(&s, dropout.is_some(), true).unwrap();
         let (layers, least) = (w.config().layers, effort.least);
         let layer = (effort.kept - least) / layers as u64;
         for keep in 0..=layers {
-            let model = Model::within(&w, 2, Room::of(least + keep as u64 * layer)).unwrap();
+            let model = Model::within(&w, 2, MemoryBudget::of(least + keep as u64 * layer)).unwrap();
             assert_eq!(model.decoder().kept_layers(&effort).unwrap(), keep);
             assert!(grads(&model, &a, &s, dropout) == whole, "{name}, {keep} layers kept, {dropout:?}");
         }
@@ -123,7 +123,7 @@ fn a_step_that_is_cut_into_passes_is_the_uncut_one() {
         assert_like(name, &grads(&model, &a, &s, None), &uncut);
         // So too where each pass computes its layers again: to the byte.
         let least = passes.iter().map(|p| model.decoder().effort_of(p, true).least).max().unwrap();
-        let little = Model::within(&w, 2, Room::of(least)).unwrap();
+        let little = Model::within(&w, 2, MemoryBudget::of(least)).unwrap();
         assert!(grads(&little, &a, &s, None) == grads(&model, &a, &s, None), "{name}");
         // Masks of dropout belong to one pass.
         assert_eq!(model.decoder().passes(&s, false, true).unwrap().len(), 1, "{name}");
@@ -135,7 +135,7 @@ fn a_step_that_is_cut_into_passes_is_the_uncut_one() {
 fn an_evaluation_takes_less_than_a_step_of_the_same() {
     let path = std::env::var("TUNESMITH_SMOLLM2").expect("TUNESMITH_SMOLLM2: run the tests by scripts/test");
     let w = Weights::from_gguf(Gguf::open(path).unwrap()).unwrap();
-    let model = Model::within(&w, 1, Room::default()).unwrap();
+    let model = Model::within(&w, 1, MemoryBudget::default()).unwrap();
     let d = data(&w, &[100; 32]);
     let of = |back| model.effort(&sequences(&d), false, back).unwrap();
     let (looked, step) = (of(false), of(true));

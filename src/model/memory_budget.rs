@@ -13,7 +13,7 @@ pub(super) fn widened_bytes(weights: &Weights) -> u64 {
 
 /// Bytes of values that may be held at once; None where the system does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Room {
+pub struct MemoryBudget {
     left: Option<u64>,
     /// What is held beside the values, whatever these take.
     beside: u64,
@@ -39,7 +39,7 @@ struct HostMemory {
     own: u64,
 }
 
-impl Room {
+impl MemoryBudget {
     /// Of `max_memory` bytes for the whole process, without a limit of four fifths of what is free, what is left beside what
     /// it holds, the base's map and `reserved`.
     ///
@@ -75,7 +75,7 @@ impl Room {
     }
 
     /// Of `max_memory` bytes of a device what is left beside the widened weights; without a limit it is not known yet
-    /// ([`Room::of_free`]), and where the device does not say either, not before it is full.
+    /// ([`MemoryBudget::of_free`]), and where the device does not say either, not before it is full.
     ///
     /// # Errors
     /// Nothing is left.
@@ -129,7 +129,7 @@ mod tests {
     fn what_is_left_for_values() {
         let of = |max_memory, free, (held, own)| {
             let limit = MemoryLimit { max_memory, reserved: 50 };
-            Room::on_host(HostMemory { free, held, own }, 300, limit).map(|r| (r.left, r.beside))
+            MemoryBudget::on_host(HostMemory { free, held, own }, 300, limit).map(|r| (r.left, r.beside))
         };
         // Of the base 100 are held already, with 80 of the program's own.
         assert_eq!(of(Some(1000), Some(1), (180, 80)).unwrap(), (Some(570), 430));
@@ -140,9 +140,9 @@ mod tests {
         assert_eq!(of(None, None, (180, 80)).unwrap().0, None);
         let e = of(Some(430), None, (180, 80)).unwrap_err().to_string();
         assert!(e.contains("--max-memory"), "{e}");
-        let room = Room::of(100).less(30);
-        assert_eq!((room.left, room.beside), (Some(70), 30));
-        assert_eq!(room.less(80).left, Some(0));
-        assert_eq!(room.of_free(1000), Room { left: Some(800), beside: 30, limited: false });
+        let budget = MemoryBudget::of(100).less(30);
+        assert_eq!((budget.left, budget.beside), (Some(70), 30));
+        assert_eq!(budget.less(80).left, Some(0));
+        assert_eq!(budget.of_free(1000), MemoryBudget { left: Some(800), beside: 30, limited: false });
     }
 }
