@@ -51,7 +51,7 @@ impl<O: Ops> Decoder<O> {
         let lora = Lora { adapter: Some(adapter), dropout, compute: self.training };
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, dropout.is_none(), true)? {
-            let keep = self.kept_layers(&self.effort_of(&packed, true))?;
+            let keep = self.kept_layers(&self.cost_of(&packed, true))?;
             sums.add(&self.reverse(lora, &packed, Backward { weight, lowest, keep }, grads)?);
         }
         self.sound()?;

@@ -1,8 +1,8 @@
 //! The decoder where it computes: on the CPU or on a device.
 
 use crate::lora::{Adapter, Stored};
+use crate::model::cost::Cost;
 use crate::model::decoder::{Decoder, Stop};
-use crate::model::effort::Effort;
 use crate::model::generate::{Came, Sampling};
 use crate::model::memory_budget::{MemoryBudget, MemoryLimit, widened_bytes};
 use crate::model::place::{Place, offered};
@@ -169,8 +169,8 @@ impl Model {
     ///
     /// # Errors
     /// What computing them would refuse.
-    pub fn effort(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Effort, ModelError> {
-        on!(&self.0, d => d.effort(sequences, !dropout, back))
+    pub fn cost(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Cost, ModelError> {
+        on!(&self.0, d => d.cost(sequences, !dropout, back))
     }
 
     /// Greedy (temperature 0, the lowest id on ties) or sampled; stops at `is_end` or max_tokens. `on_token` returning
@@ -239,8 +239,8 @@ impl Model {
     ///
     /// # Errors
     /// It fits in no way.
-    pub fn plan(&self, effort: &Effort) -> Result<String, ModelError> {
-        let (kept, layers) = on!(&self.0, d => (d.kept_layers(effort)?, d.layers.len()));
+    pub fn plan(&self, cost: &Cost) -> Result<String, ModelError> {
+        let (kept, layers) = on!(&self.0, d => (d.kept_layers(cost)?, d.layers.len()));
         let values = match layers - kept {
             0 => "all layers' values kept for the backward".to_owned(),
             again => format!("the values of {again} of {layers} layers computed again in the backward"),

@@ -1,8 +1,8 @@
 //! What of the memory the values for the backward get.
 
 use crate::model::ModelError;
+use crate::model::cost::Cost;
 use crate::model::decoder::Decoder;
-use crate::model::effort::Effort;
 use crate::model::memory_budget::widened_bytes;
 use crate::model::packed::Packed;
 use crate::ops::{CODES_BYTES, Cpu, Ops};
@@ -47,10 +47,10 @@ impl<O: Ops> Decoder<O> {
     ///
     /// # Errors
     /// The pass fits in no way.
-    pub(super) fn kept_layers(&self, effort: &Effort) -> Result<usize, ModelError> {
+    pub(super) fn kept_layers(&self, cost: &Cost) -> Result<usize, ModelError> {
         let layers = self.layers.len();
         let Some(available) = self.budget.left() else { return Ok(layers) };
-        let (least, layer) = (effort.least, (effort.kept - effort.least) / layers as u64);
+        let (least, layer) = (cost.least, (cost.kept - cost.least) / layers as u64);
         if least > available {
             let remedy = match self.budget.is_limited() {
                 true => {

@@ -2,7 +2,7 @@
 
 mod backward;
 mod decoder;
-mod effort;
+mod cost;
 mod error;
 mod facade;
 mod forward;
@@ -17,7 +17,7 @@ mod session;
 mod taught;
 mod teacher;
 
-pub use effort::Effort;
+pub use cost::Cost;
 pub use error::ModelError;
 pub use facade::Model;
 pub use generate::{Came, Sampling};

@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::lora::{Adapter, Stored};
-use crate::model::{Dropout, Effort, Grads, LossSums, Model, ModelError, Sequence};
+use crate::model::{Cost, Dropout, Grads, LossSums, Model, ModelError, Sequence};
 
 /// A job whose model is anything that computes.
 pub(super) type Work<'a> = Job<'a, dyn Engine + 'a>;
@@ -17,7 +17,7 @@ pub(super) trait Engine: std::fmt::Debug {
         dropout: Option<Dropout>,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError>;
-    fn effort(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Effort, ModelError>;
+    fn cost(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Cost, ModelError>;
     fn route(&self) -> String;
     fn label_smoothing(&self) -> f32;
 }
@@ -38,8 +38,8 @@ impl Engine for Model {
         Model::loss_and_grads(self, adapter, sequences, weight, dropout, grads)
     }
 
-    fn effort(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Effort, ModelError> {
-        Model::effort(self, sequences, dropout, back)
+    fn cost(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Cost, ModelError> {
+        Model::cost(self, sequences, dropout, back)
     }
 
     fn route(&self) -> String {

@@ -9,7 +9,7 @@ use super::engine::{Engine, Work};
 use super::*;
 use crate::batch::Example;
 use crate::lora::{LoraConfig, Pair, Stored};
-use crate::model::{Dropout, Effort, Grads, LossSums, ModelError, Sequence, TAUGHT_KEPT};
+use crate::model::{Cost, Dropout, Grads, LossSums, ModelError, Sequence, TAUGHT_KEPT};
 use crate::store::Interrupt;
 use crate::weights::Weights;
 use test_toy::Toy;
@@ -216,10 +216,10 @@ fn a_trial_counts_what_the_run_then_does() {
         assert_eq!(course.products, 2.0 * state["totals"]["trained_tokens"].as_f64().unwrap(), "{n}");
         // Three examples, of 2, 3 and 4 trained tokens.
         assert_eq!((course.evaluation.products, course.evaluation.least), (9.0, 3 + 4 + 5 + 9), "{n}");
-        let tried: Vec<Effort> = (0..course.steps).map(|s| trial.step(s).unwrap().effort).collect();
-        assert_eq!(course.largest_effort.kept, tried.iter().map(|e| e.kept).max().unwrap(), "{n}");
+        let tried: Vec<Cost> = (0..course.steps).map(|s| trial.step(s).unwrap().cost).collect();
+        assert_eq!(course.largest_cost.kept, tried.iter().map(|e| e.kept).max().unwrap(), "{n}");
         let least = tried.iter().map(|e| e.least).max().unwrap();
-        assert_eq!(Effort { least, ..tried[course.largest as usize] }, course.largest_effort, "{n}");
+        assert_eq!(Cost { least, ..tried[course.largest as usize] }, course.largest_cost, "{n}");
     }
 }
 
@@ -243,7 +243,7 @@ fn course_of(examples: impl Iterator<Item = (usize, usize)>) -> Course {
 #[test]
 fn the_largest_step_may_be_that_of_one_long_example() {
     let course = course_of([(16, 14); 36].into_iter().chain([(3, 1), (20, 1), (3, 1), (3, 1)]));
-    let largest = course.largest_effort;
+    let largest = course.largest_cost;
     assert_eq!((course.steps, course.largest, largest.rows, largest.kept, largest.least), (10, 9, 19, 38, 15 + 14));
 }
 
@@ -251,7 +251,7 @@ fn the_largest_step_may_be_that_of_one_long_example() {
 #[test]
 fn the_most_at_least_may_be_that_of_many_trained_tokens() {
     let course = course_of([(16, 1); 36].into_iter().chain([(12, 10); 4]));
-    let largest = course.largest_effort;
+    let largest = course.largest_cost;
     assert_eq!((largest.kept, largest.least), (2 * 15, 11 + 10));
 }
 
@@ -278,7 +278,7 @@ fn what_the_base_teaches_is_counted_once_where_it_is_kept() {
 
 #[test]
 fn time_goes_with_the_work() {
-    let tried = |seconds, products| Tried { seconds, effort: Effort { products, ..Effort::default() } };
+    let tried = |seconds, products| Tried { seconds, cost: Cost { products, ..Cost::default() } };
     assert_eq!(seconds(&[tried(1.0, 10.0), tried(2.0, 10.0)], 200.0), 30.0);
     assert_eq!(seconds(&[], 200.0), 0.0);
 }

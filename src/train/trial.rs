@@ -12,7 +12,7 @@ use super::step::{self, Batch, Prepared};
 use super::{TrainConfig, TrainError};
 use crate::batch::Example;
 use crate::lora::{Adapter, Stored};
-use crate::model::{Effort, Grads, Model, ModelError, TAUGHT_KEPT};
+use crate::model::{Cost, Grads, Model, ModelError, TAUGHT_KEPT};
 use crate::store::Interrupt;
 
 /// Steps whose work is counted one by one; of more, as many evenly spread.
@@ -26,29 +26,29 @@ pub struct Course {
     pub steps: u64,
     /// Of all steps together.
     pub products: f64,
-    /// The step that holds the most memory where everything is kept, and its effort, with the most that any takes at least.
+    /// The step that holds the most memory where everything is kept, and its cost, with the most that any takes at least.
     pub largest: u64,
-    pub largest_effort: Effort,
+    pub largest_cost: Cost,
     pub evaluations: u64,
     /// Of one evaluation.
-    pub evaluation: Effort,
+    pub evaluation: Cost,
 }
 
 /// Something that was really done.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tried {
     pub seconds: f64,
-    pub effort: Effort,
+    pub cost: Cost,
 }
 
-/// The effort of the largest step of the training that `run` would make of these examples; the same with the most that any
+/// The cost of the largest step of the training that `run` would make of these examples; the same with the most that any
 /// takes at least.
-pub fn largest(model: &Model, config: &TrainConfig, train: &[Example]) -> Result<(Effort, Effort), TrainError> {
+pub fn largest(model: &Model, config: &TrainConfig, train: &[Example]) -> Result<(Cost, Cost), TrainError> {
     let train = Prepared::all(train);
     let (steps, dropout) = (Steps::of(config, train.len()), config.lora.dropout > 0.0);
     let order = &mut Order::default();
-    let (_, effort, least) = Counter { engine: model, config, dropout, train: &train, steps, order }.largest()?;
-    Ok((effort, Effort { least, ..effort }))
+    let (_, cost, least) = Counter { engine: model, config, dropout, train: &train, steps, order }.largest()?;
+    Ok((cost, Cost { least, ..cost }))
 }
 
 /// Counts steps.
@@ -62,16 +62,16 @@ struct Counter<'c> {
 }
 
 impl Counter<'_> {
-    fn effort(&mut self, step: u64) -> Result<Effort, ModelError> {
+    fn cost(&mut self, step: u64) -> Result<Cost, ModelError> {
         let indices = self.order.of_step(self.config, &self.steps, self.train, step);
         let examples: Vec<&Prepared> = indices.into_iter().map(|i| &self.train[i]).collect();
-        effort_of(self.engine, self.config, &examples, self.dropout, true)
+        cost_of(self.engine, self.config, &examples, self.dropout, true)
     }
 
-    /// The step that holds the most memory where everything is kept, and its effort; the most that any takes at least.
+    /// The step that holds the most memory where everything is kept, and its cost; the most that any takes at least.
     /// Counted of those that take in the most tokens, and of those with the most trained tokens and with the longest
     /// example, which one pass takes in whole.
-    fn largest(&mut self) -> Result<(u64, Effort, u64), ModelError> {
+    fn largest(&mut self) -> Result<(u64, Cost, u64), ModelError> {
         const CANDIDATES: usize = 8;
         let mut by_tokens: Vec<(usize, u64)> = Vec::new();
         let (mut longest, mut told) = ((0, 0), (0, 0));
@@ -83,31 +83,31 @@ impl Counter<'_> {
             told = told.max((indices.iter().map(|i| self.train[*i].trained).sum::<u64>(), step));
         }
         by_tokens.sort_unstable_by_key(|(tokens, step)| (std::cmp::Reverse(*tokens), *step));
-        let (mut most, mut least) = ((0, Effort::default()), 0);
+        let (mut most, mut least) = ((0, Cost::default()), 0);
         for step in by_tokens.into_iter().take(CANDIDATES).map(|(_, step)| step).chain([longest.1, told.1]) {
-            let effort = self.effort(step)?;
-            least = least.max(effort.least);
-            if effort.kept > most.1.kept {
-                most = (step, effort);
+            let cost = self.cost(step)?;
+            least = least.max(cost.least);
+            if cost.kept > most.1.kept {
+                most = (step, cost);
             }
         }
         Ok((most.0, most.1, least))
     }
 }
 
-fn effort_of(
+fn cost_of(
     engine: &dyn Engine,
     config: &TrainConfig,
     examples: &[&Prepared],
     dropout: bool,
     back: bool,
-) -> Result<Effort, ModelError> {
-    let mut effort = Effort::default();
+) -> Result<Cost, ModelError> {
+    let mut cost = Cost::default();
     for batch in step::micro_batches(config, dropout, examples) {
         let sequences: Vec<_> = batch.iter().map(|e| e.sequence()).collect();
-        effort.add(&engine.effort(&sequences, dropout, back)?);
+        cost.add(&engine.cost(&sequences, dropout, back)?);
     }
-    Ok(effort)
+    Ok(cost)
 }
 
 /// The examples of a training: those that are trained on, and those of its evaluations.
@@ -175,22 +175,22 @@ impl<'a> Trial<'a> {
         for i in 0..counted {
             // In the middle of its share of all steps.
             let step = ((2 * i + 1) as f64 * total as f64 / (2 * counted) as f64) as u64;
-            let effort = self.counter().effort(step)?;
-            products += each * effort.products;
-            to_keep += each * effort.to_keep as f64;
+            let cost = self.counter().cost(step)?;
+            products += each * cost.products;
+            to_keep += each * cost.to_keep as f64;
             if step >= self.steps.per_epoch {
-                again += each * effort.taught;
+                again += each * cost.taught;
             }
         }
         to_keep *= (self.steps.per_epoch as f64 / total as f64).min(1.0);
         products -= again * (TAUGHT_KEPT as f64 / to_keep.max(1.0)).min(1.0);
-        let (largest, effort, least) = self.counter().largest()?;
-        let largest_effort = Effort { least, ..effort };
-        let mut evaluation = Effort::default();
+        let (largest, cost, least) = self.counter().largest()?;
+        let largest_cost = Cost { least, ..cost };
+        let mut evaluation = Cost::default();
         for batch in self.eval.chunks(TOGETHER) {
-            evaluation.add(&self.effort_of(&batch.iter().collect::<Vec<_>>(), false)?);
+            evaluation.add(&self.cost_of(&batch.iter().collect::<Vec<_>>(), false)?);
         }
-        Ok(Course { steps: total, products, largest, largest_effort, evaluations: self.evaluations(), evaluation })
+        Ok(Course { steps: total, products, largest, largest_cost, evaluations: self.evaluations(), evaluation })
     }
 
     /// How many the run will make, unless it stops early.
@@ -224,8 +224,8 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn effort_of(&self, examples: &[&Prepared], back: bool) -> Result<Effort, ModelError> {
-        effort_of(self.engine, self.config, examples, back && self.adapter.config.dropout > 0.0, back)
+    fn cost_of(&self, examples: &[&Prepared], back: bool) -> Result<Cost, ModelError> {
+        cost_of(self.engine, self.config, examples, back && self.adapter.config.dropout > 0.0, back)
     }
 
     /// The least that can be computed: it reads the weights for the first time.
@@ -242,7 +242,7 @@ impl<'a> Trial<'a> {
 
     fn make(&mut self, indices: &[usize], step: u64) -> Result<Tried, TrainError> {
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
-        let effort = self.effort_of(&examples, true)?;
+        let cost = self.cost_of(&examples, true)?;
         let (config, began) = (self.config, Instant::now());
         let learning_rate = config.learning_rate * self.steps.factor(config.scheduler, step);
         let batch = Batch { config, examples: &examples, step };
@@ -251,21 +251,21 @@ impl<'a> Trial<'a> {
         adamw::clip(&mut self.grads, config.max_grad_norm);
         let update = adamw::Update { step: step + 1, learning_rate, weight_decay: config.weight_decay };
         adamw::update(&mut self.adapter.pairs, &self.grads, &mut self.moments, update);
-        Ok(Tried { seconds: began.elapsed().as_secs_f64(), effort })
+        Ok(Tried { seconds: began.elapsed().as_secs_f64(), cost })
     }
 
     /// Makes the first part of an evaluation; None where nothing is held out.
     pub fn evaluation(&self) -> Result<Option<Tried>, TrainError> {
         let Some(batch) = self.eval.chunks(TOGETHER).next() else { return Ok(None) };
-        let effort = self.effort_of(&batch.iter().collect::<Vec<_>>(), false)?;
+        let cost = self.cost_of(&batch.iter().collect::<Vec<_>>(), false)?;
         let (sequences, began): (Vec<_>, _) = (batch.iter().map(Prepared::sequence).collect(), Instant::now());
         self.engine.loss(&self.adapter, &sequences)?;
-        Ok(Some(Tried { seconds: began.elapsed().as_secs_f64(), effort }))
+        Ok(Some(Tried { seconds: began.elapsed().as_secs_f64(), cost }))
     }
 }
 
 /// Seconds of so many products at the speed of what was tried.
 pub fn seconds(tried: &[Tried], products: f64) -> f64 {
     let sum = |of: fn(&Tried) -> f64| tried.iter().map(of).sum::<f64>();
-    products * sum(|t| t.seconds) / sum(|t| t.effort.products).max(1.0)
+    products * sum(|t| t.seconds) / sum(|t| t.cost.products).max(1.0)
 }

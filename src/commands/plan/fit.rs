@@ -38,8 +38,8 @@ pub(super) fn settings(
         if left.is_empty() {
             return Ok(None);
         }
-        let (_, effort) = train::largest(subject.model, &setup::train_config(&candidate.config)?, &left)?;
-        Ok(effort.fits(available).then(|| fixed + effort.bytes(available).0))
+        let (_, cost) = train::largest(subject.model, &setup::train_config(&candidate.config)?, &left)?;
+        Ok(cost.fits(available).then(|| fixed + cost.bytes(available).0))
     };
     let mut found = Vec::new();
     for kind in [same_step(subject), smaller_step(subject), shorter(subject)] {

@@ -46,7 +46,7 @@ pub(super) fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Resul
     let mut trial = Trial::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
     let course = trial.course()?;
     context.report.begin("trial", Some(TIMED + 2));
-    let (available, largest) = (subject.model.available_bytes(), course.largest_effort);
+    let (available, largest) = (subject.model.available_bytes(), course.largest_cost);
     let (needed, recomputed) = largest.bytes(available);
     let fits = largest.fits(available);
     // Not even the smallest is made then: it may not fit either.
@@ -72,7 +72,7 @@ pub(super) fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Resul
     let time = time(&course, &timed, evaluation);
     let a_step = time.steps / course.steps.max(1) as f64;
     context.report.end(&format!("{a_step:.2} s a step"));
-    let first = (smallest.seconds - seconds(&timed, smallest.effort.products)).max(0.0);
+    let first = (smallest.seconds - seconds(&timed, smallest.cost.products)).max(0.0);
     // On a device it is the device's memory that counts, which is reckoned.
     let on_device = (!subject.model.on_cpu()).then(|| subject.model.resident_bytes() + needed);
     let peak = on_device.or_else(|| peak_memory().map(|peak| peak + saving));
@@ -149,7 +149,7 @@ pub(super) mod tests {
             assert_eq!((measured.course.steps, measured.time.evaluation_passes), (12, 5));
             assert!(measured.time.steps > 0.0 && measured.time.evaluations > 0.0, "{measured:?}");
             let memory = measured.peak.zip(measured.fixed);
-            assert!(memory.is_none_or(|(peak, fixed)| peak == fixed + measured.course.largest_effort.kept));
+            assert!(memory.is_none_or(|(peak, fixed)| peak == fixed + measured.course.largest_cost.kept));
             assert!(measured.fits && !measured.recomputed, "{measured:?}");
         });
     }

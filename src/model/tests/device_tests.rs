@@ -52,10 +52,10 @@ fn on_a_device_in_little_room() {
     let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[40, 25]));
     for (all, few) in Tensors::all().into_iter().zip(Tensors::all()) {
         let all = Model::on_device(all, &w, MemoryBudget::default()).unwrap();
-        let effort = all.effort(&sequences(&d), false, true).unwrap();
-        let available = effort.least;
+        let cost = all.cost(&sequences(&d), false, true).unwrap();
+        let available = cost.least;
         let few = Model::on_device(few, &w, MemoryBudget::of(available)).unwrap();
-        assert!(few.plan(&effort).unwrap().contains("computed again"));
+        assert!(few.plan(&cost).unwrap().contains("computed again"));
         assert!(grads(&all, &a, &sequences(&d), None) == grads(&few, &a, &sequences(&d), None));
         let none = Model::on_device(Tensors::all().remove(0), &w, MemoryBudget::of(available - 1)).unwrap();
         let error = none.loss_and_grads(&a, &sequences(&d), 0.1, None, &mut Grads::new()).unwrap_err();

@@ -91,12 +91,12 @@ impl Engine for Toy {
 
     /// Products: tokens to predict, twice with the gradients, once more where the base teaches; bytes: at least the tokens
     /// taken in and those of them that are trained.
-    fn effort(&self, sequences: &[Sequence<'_>], _: bool, back: bool) -> Result<Effort, ModelError> {
+    fn cost(&self, sequences: &[Sequence<'_>], _: bool, back: bool) -> Result<Cost, ModelError> {
         let (ids, targets): (Vec<usize>, Vec<usize>) =
             sequences.iter().map(|s| (s.ids.len(), s.targets.iter().flatten().count())).unzip();
         let (ids, targets) = (ids.iter().sum::<usize>() as u64, targets.iter().sum::<usize>() as f64);
         let taught = sequences.iter().filter(|s| s.distilled).flat_map(|s| s.targets.iter().flatten()).count();
-        Ok(Effort {
+        Ok(Cost {
             products: targets * if back { 2.0 } else { 1.0 } + taught as f64,
             taught: taught as f64,
             to_keep: self.bytes_to_keep * taught as u64,

@@ -8,7 +8,7 @@ use crate::weights::Site;
 
 /// Of some sequences, computed together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Effort {
+pub struct Cost {
     /// Multiplications, to compare one step with another: products with weights and attention, forwards and backwards.
     pub products: f64,
     /// Of these, what the base says of sequences that it teaches: once, if it is kept.
@@ -23,8 +23,8 @@ pub struct Effort {
     pub least: u64,
 }
 
-impl Effort {
-    /// The effort of both, one after the other.
+impl Cost {
+    /// The cost of both, one after the other.
     pub fn add(&mut self, other: &Self) {
         self.products += other.products;
         self.taught += other.taught;
@@ -47,16 +47,16 @@ impl Effort {
 }
 
 impl<O: Ops> Decoder<O> {
-    /// Effort of these sequences, which share their beginnings unless `share` is false; with `back`, of a step's gradients.
-    pub(super) fn effort(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Effort, ModelError> {
-        let mut effort = Effort::default();
+    /// Cost of these sequences, which share their beginnings unless `share` is false; with `back`, of a step's gradients.
+    pub(super) fn cost(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Cost, ModelError> {
+        let mut cost = Cost::default();
         for packed in self.passes(sequences, share, back)? {
-            effort.add(&self.effort_of(&packed, back));
+            cost.add(&self.cost_of(&packed, back));
         }
-        Ok(effort)
+        Ok(cost)
     }
 
-    pub(super) fn effort_of(&self, packed: &Packed, back: bool) -> Effort {
+    pub(super) fn cost_of(&self, packed: &Packed, back: bool) -> Cost {
         let c = self.config();
         let head = (c.vocab * c.hidden) as f64;
         let (told, distilled) = (packed.told.rows.len() as f64, packed.distilled.rows.len() as f64);
@@ -73,7 +73,7 @@ impl<O: Ops> Decoder<O> {
         // Meanwhile the base teaches, a sequence at a time.
         let least = least + packed.taught.iter().map(forwards).max().unwrap_or(0);
         let kept = least + self.layers.len() as u64 * layer;
-        Effort { products, taught, to_keep, rows, kept, least }
+        Cost { products, taught, to_keep, rows, kept, least }
     }
 
     /// Forwards, the last layer only where it is read.
