@@ -8,7 +8,7 @@ use crate::batch::Example;
 use crate::config::{Compute, Device, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
 use crate::dataset::Record;
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
-use crate::model::{LEAST_WIDTH, MemoryLimit, Model, Place, TAUGHT_KEPT};
+use crate::model::{LEAST_WIDTH, MemoryLimit, Model, Place, TEACHER_STATES_BYTES};
 use crate::ops;
 use crate::train::{self, Scheduler, TrainConfig};
 use crate::weights::LinearId;
@@ -107,8 +107,8 @@ fn reserved(config: &RunConfig, base: &Base, given: Option<&Adapter<Hf>>) -> Res
         Some(given) => (given.trainable_params(), 6),
         None => (lora.targeted(base.weights.config())?.into_iter().map(of).sum(), 5),
     };
-    let taught = if config.replay == Replay::Off { 0 } else { TAUGHT_KEPT as u64 };
-    Ok(4 * copies * params + taught)
+    let teacher_states = if config.replay == Replay::Off { 0 } else { TEACHER_STATES_BYTES as u64 };
+    Ok(4 * copies * params + teacher_states)
 }
 
 /// The model that leaves room for these, training and held-out examples: their ids, masks and targets, twice.

@@ -12,7 +12,7 @@ pub struct Cost {
     /// Multiplications, to compare one step with another: products with weights and attention, forwards and backwards.
     pub products: f64,
     /// Of these, what the base says of sequences that it teaches: once, if it is kept.
-    pub taught: f64,
+    pub teacher: f64,
     /// Bytes to keep of that.
     pub to_keep: u64,
     /// Rows of the largest pass.
@@ -27,7 +27,7 @@ impl Cost {
     /// The cost of both, one after the other.
     pub fn add(&mut self, other: &Self) {
         self.products += other.products;
-        self.taught += other.taught;
+        self.teacher += other.teacher;
         self.to_keep += other.to_keep;
         self.rows = self.rows.max(other.rows);
         self.kept = self.kept.max(other.kept);
@@ -64,16 +64,16 @@ impl<O: Ops> Decoder<O> {
         let (linear, attention, asked) = if back { (2.0, 3.5, 2.0) } else { (1.0, 1.0, 1.0) };
         let mut products = linear * self.linear_products(packed) + attention * self.attention_products(packed);
         products += head * (asked * told + (asked + 1.0) * distilled);
-        let taught = packed.taught.iter().map(|t| self.linear_products(t) + self.attention_products(t)).sum::<f64>();
-        products += taught;
+        let teacher = packed.teacher.iter().map(|t| self.linear_products(t) + self.attention_products(t)).sum::<f64>();
+        products += teacher;
         let to_keep = 4 * packed.distilled.rows.len() as u64 * c.hidden as u64;
         let forwards = |p: &Packed| (4 * p.ids.len() * (c.hidden + self.kept_width())) as u64;
         let rows = packed.ids.len();
         let (least, layer) = if back { self.held(packed) } else { (forwards(packed), 0) };
         // Meanwhile the base teaches, a sequence at a time.
-        let least = least + packed.taught.iter().map(forwards).max().unwrap_or(0);
+        let least = least + packed.teacher.iter().map(forwards).max().unwrap_or(0);
         let kept = least + self.layers.len() as u64 * layer;
-        Cost { products, taught, to_keep, rows, kept, least }
+        Cost { products, teacher, to_keep, rows, kept, least }
     }
 
     /// Forwards, the last layer only where it is read.

@@ -2,7 +2,7 @@
 
 use crate::lora::{Adapter, Pair, Stored};
 use crate::model::memory_budget::MemoryBudget;
-use crate::model::taught::Taught;
+use crate::model::teacher_states::TeacherStates;
 use crate::model::{Dropout, ModelError};
 use crate::ops::{Compute, LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
 use crate::weights::{LinearId, ModelConfig, Norm, Site, Weights};
@@ -19,7 +19,7 @@ pub(super) struct Decoder<O: Ops> {
     /// How gradients are computed.
     pub training: Compute,
     /// What the base said of what it teaches.
-    pub taught: Taught,
+    pub teacher_states: TeacherStates,
     pub budget: MemoryBudget,
     /// Bytes of codes in eight bits that are kept, when all are made.
     pub codes: u64,
@@ -71,7 +71,7 @@ impl<O: Ops> Decoder<O> {
             head,
             label_smoothing,
             training,
-            taught: Taught::default(),
+            teacher_states: TeacherStates::default(),
             budget,
             codes: 0,
             stop,

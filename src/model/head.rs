@@ -47,7 +47,7 @@ impl<O: Ops> Decoder<O> {
     fn losses(
         &self,
         x: &O::Buf,
-        taught: Option<&O::Buf>,
+        teacher_states: Option<&O::Buf>,
         packed: &Packed,
         weight: Option<f32>,
         each: &mut impl FnMut(&[usize], &O::Buf, &O::Buf),
@@ -63,7 +63,7 @@ impl<O: Ops> Decoder<O> {
             add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight, smoothing), targets);
             each(rows, &picked, &logits);
         }
-        let Some(of_base) = taught else { return Ok(sums) };
+        let Some(of_base) = teacher_states else { return Ok(sums) };
         let asked = packed.distilled.rows.chunks(n).zip(packed.distilled.targets.chunks(n));
         for (stretch, (rows, targets)) in asked.enumerate() {
             self.still_wanted()?;
@@ -80,8 +80,8 @@ impl<O: Ops> Decoder<O> {
     pub(super) fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> Result<(LossSums, O::Buf), ModelError> {
         let (ops, hidden, eps) = (&self.ops, self.config().hidden, self.config().rms_eps);
         let mut dx = ops.zeros(ops.len(x));
-        let taught = self.taught(packed, self.training)?;
-        let sums = self.losses(x, taught.as_ref(), packed, Some(weight), &mut |rows, picked, dlogits| {
+        let teacher_states = self.teacher_states_of(packed, self.training)?;
+        let sums = self.losses(x, teacher_states.as_ref(), packed, Some(weight), &mut |rows, picked, dlogits| {
             let mut dnormed = ops.buf(ops.len(picked));
             ops.linear_back(&mut dnormed, dlogits, self.head_matrix(self.training), true);
             let mut dpicked = ops.buf(ops.len(picked));
@@ -100,8 +100,8 @@ impl<O: Ops> Decoder<O> {
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, true, false)? {
             let x = self.stack(&packed.ids, Pass::of(&packed, Lora { adapter, ..Lora::default() }), None)?;
-            let taught = self.taught(&packed, Compute::F32)?;
-            sums.add(&self.losses(&x, taught.as_ref(), &packed, None, &mut |_, _, _| {})?);
+            let teacher_states = self.teacher_states_of(&packed, Compute::F32)?;
+            sums.add(&self.losses(&x, teacher_states.as_ref(), &packed, None, &mut |_, _, _| {})?);
         }
         self.sound()?;
         Ok(sums)

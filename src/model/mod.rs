@@ -14,7 +14,7 @@ mod place;
 mod memory_budget;
 mod sequence;
 mod session;
-mod taught;
+mod teacher_states;
 mod teacher;
 
 pub use cost::Cost;
@@ -25,7 +25,7 @@ pub use memory_budget::{MemoryBudget, MemoryLimit};
 pub use place::{Found, LEAST_WIDTH, Place};
 pub use sequence::{Dropout, Grads, LossSums, Sequence};
 pub use session::{Begun, SequenceId, Session};
-pub use taught::MOST as TAUGHT_KEPT;
+pub use teacher_states::MAX_BYTES as TEACHER_STATES_BYTES;
 
 #[cfg(test)]
 mod tests;

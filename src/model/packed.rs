@@ -19,7 +19,7 @@ pub(super) struct Packed {
     /// Where it is the divergence from the base.
     pub distilled: Asked,
     /// The distilled sequences that have targets, each alone, as the base is asked.
-    pub taught: Vec<Packed>,
+    pub teacher: Vec<Packed>,
 }
 
 /// The rows whose last hidden states somebody reads: there the last layer has queries and an MLP, elsewhere only keys
@@ -131,8 +131,8 @@ impl<O: Ops> Decoder<O> {
         let all: Vec<&Sequence<'_>> = sequences.iter().collect();
         let mut packed = self.pack_these(&all, share)?;
         if !packed.distilled.rows.is_empty() {
-            let taught = all.into_iter().filter(|s| s.distilled && s.targets.iter().any(Option::is_some));
-            packed.taught = taught.map(|s| self.pack_these(&[s], true)).collect::<Result<_, _>>()?;
+            let teacher = all.into_iter().filter(|s| s.distilled && s.targets.iter().any(Option::is_some));
+            packed.teacher = teacher.map(|s| self.pack_these(&[s], true)).collect::<Result<_, _>>()?;
         }
         Ok(packed)
     }
@@ -163,7 +163,7 @@ impl<O: Ops> Decoder<O> {
         }
         let read = self.read(&trie, [&mut told.rows, &mut distilled.rows]);
         let rotation = self.rotation(trie.positions.iter().copied());
-        Ok(Packed { ids: trie.ids, segments: trie.segments, rotation, read, told, distilled, taught: Vec::new() })
+        Ok(Packed { ids: trie.ids, segments: trie.segments, rotation, read, told, distilled, teacher: Vec::new() })
     }
 
     /// Which rows of the trie the last layer is read at; the lists of rows become places among these.

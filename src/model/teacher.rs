@@ -6,17 +6,17 @@ use crate::model::ModelError;
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::Pass;
 use crate::model::packed::Packed;
-use crate::model::taught::Key;
+use crate::model::teacher_states::Key;
 use crate::ops::{Compute, Ops};
 
 impl<O: Ops> Decoder<O> {
     /// The base's last hidden states at the rows where it teaches, sequence after sequence; None where it does not.
-    pub(super) fn taught(&self, packed: &Packed, compute: Compute) -> Result<Option<O::Buf>, ModelError> {
-        if packed.taught.is_empty() {
+    pub(super) fn teacher_states_of(&self, packed: &Packed, compute: Compute) -> Result<Option<O::Buf>, ModelError> {
+        if packed.teacher.is_empty() {
             return Ok(None);
         }
         let mut all = Vec::with_capacity(packed.distilled.rows.len() * self.config().hidden);
-        for alone in &packed.taught {
+        for alone in &packed.teacher {
             all.extend_from_slice(&self.states_of(alone, compute)?);
         }
         Ok(Some(self.ops.upload(&all)))
@@ -25,14 +25,14 @@ impl<O: Ops> Decoder<O> {
     fn states_of(&self, alone: &Packed, compute: Compute) -> Result<Arc<Vec<f32>>, ModelError> {
         let rows = alone.read.as_ref().map_or_else(Vec::new, |read| read.rows.clone());
         let key = Key { ids: alone.ids.clone(), rows, compute };
-        if let Some(states) = self.taught.get(&key) {
+        if let Some(states) = self.teacher_states.get(&key) {
             return Ok(states);
         }
         let lora = Lora { compute, ..Lora::default() };
         // Nothing else is read of it, so these are the rows that are asked for, in order.
         let states = Arc::new(self.ops.download(&self.stack(&alone.ids, Pass::of(alone, lora), None)?));
         self.sound()?;
-        self.taught.keep(key, &states);
+        self.teacher_states.keep(key, &states);
         Ok(states)
     }
 }

@@ -9,7 +9,7 @@ use super::engine::{Engine, Work};
 use super::*;
 use crate::batch::Example;
 use crate::lora::{LoraConfig, Pair, Stored};
-use crate::model::{Cost, Dropout, Grads, LossSums, ModelError, Sequence, TAUGHT_KEPT};
+use crate::model::{Cost, Dropout, Grads, LossSums, ModelError, Sequence, TEACHER_STATES_BYTES};
 use crate::store::Interrupt;
 use crate::weights::Weights;
 use test_toy::Toy;
@@ -269,11 +269,11 @@ fn what_the_base_teaches_is_counted_once_where_it_is_kept() {
         Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap().products
     };
     let of = |examples: &[Example]| examples.iter().flat_map(|e| &e.mask[1..]).filter(|m| **m).count() as f64;
-    let (all, taught) = (of(&bench.train), of(&bench.train[..4]));
-    assert_eq!(products(1), 3.0 * 2.0 * all + taught);
+    let (all, teacher) = (of(&bench.train), of(&bench.train[..4]));
+    assert_eq!(products(1), 3.0 * 2.0 * all + teacher);
     // Half of what there is to keep finds room.
-    let half = 2 * TAUGHT_KEPT as u64 / taught as u64;
-    assert!((products(half) - (6.0 * all + 2.0 * taught)).abs() < 1e-3);
+    let half = 2 * TEACHER_STATES_BYTES as u64 / teacher as u64;
+    assert!((products(half) - (6.0 * all + 2.0 * teacher)).abs() < 1e-3);
 }
 
 #[test]

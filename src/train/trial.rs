@@ -12,7 +12,7 @@ use super::step::{self, Batch, Prepared};
 use super::{TrainConfig, TrainError};
 use crate::batch::Example;
 use crate::lora::{Adapter, Stored};
-use crate::model::{Cost, Grads, Model, ModelError, TAUGHT_KEPT};
+use crate::model::{Cost, Grads, Model, ModelError, TEACHER_STATES_BYTES};
 use crate::store::Interrupt;
 
 /// Steps whose work is counted one by one; of more, as many evenly spread.
@@ -179,11 +179,11 @@ impl<'a> Trial<'a> {
             products += each * cost.products;
             to_keep += each * cost.to_keep as f64;
             if step >= self.steps.per_epoch {
-                again += each * cost.taught;
+                again += each * cost.teacher;
             }
         }
         to_keep *= (self.steps.per_epoch as f64 / total as f64).min(1.0);
-        products -= again * (TAUGHT_KEPT as f64 / to_keep.max(1.0)).min(1.0);
+        products -= again * (TEACHER_STATES_BYTES as f64 / to_keep.max(1.0)).min(1.0);
         let (largest, cost, least) = self.counter().largest()?;
         let largest_cost = Cost { least, ..cost };
         let mut evaluation = Cost::default();

@@ -95,7 +95,7 @@ impl Tensors {
         if n == 0 {
             return Vec::new();
         }
-        let (mut gradient, mut taught) = (None, None);
+        let (mut gradient, mut probabilities) = (None, None);
         let mut made = || {
             let l = self.get(logits, (n, width))?;
             let (ours, theirs) = (whole(&l)?, whole(&self.get(teacher, (n, width))?)?);
@@ -107,11 +107,11 @@ impl Tensors {
             if let Some(weight) = weight {
                 gradient = Some(((ours.p - &theirs.p)? * f64::from(weight))?);
             }
-            taught = Some(theirs.p);
+            probabilities = Some(theirs.p);
             Ok(Losses { nll: divergence, entropy: ours.entropy, argmax: l.argmax(D::Minus1)? })
         };
         let rows = self.rows(n, made());
-        for (to, made) in [(logits, gradient), (teacher, taught)] {
+        for (to, made) in [(logits, gradient), (teacher, probabilities)] {
             if let Some(made) = made {
                 self.set(to, || Ok(made));
             }

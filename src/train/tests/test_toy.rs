@@ -15,7 +15,7 @@ pub(super) struct Toy {
     /// No gradient reaches this layer's linears.
     pub dead_layer: Option<usize>,
     pub route: Option<&'static str>,
-    /// What it takes to keep one thing that the base has taught.
+    /// What it takes to keep one thing that the base has teacher.
     pub bytes_to_keep: u64,
     /// Evaluations after so many are each worse than the one before.
     pub worse_after: Option<usize>,
@@ -95,11 +95,11 @@ impl Engine for Toy {
         let (ids, targets): (Vec<usize>, Vec<usize>) =
             sequences.iter().map(|s| (s.ids.len(), s.targets.iter().flatten().count())).unzip();
         let (ids, targets) = (ids.iter().sum::<usize>() as u64, targets.iter().sum::<usize>() as f64);
-        let taught = sequences.iter().filter(|s| s.distilled).flat_map(|s| s.targets.iter().flatten()).count();
+        let teacher = sequences.iter().filter(|s| s.distilled).flat_map(|s| s.targets.iter().flatten()).count();
         Ok(Cost {
-            products: targets * if back { 2.0 } else { 1.0 } + taught as f64,
-            taught: taught as f64,
-            to_keep: self.bytes_to_keep * taught as u64,
+            products: targets * if back { 2.0 } else { 1.0 } + teacher as f64,
+            teacher: teacher as f64,
+            to_keep: self.bytes_to_keep * teacher as u64,
             rows: ids as usize,
             kept: 2 * ids,
             least: ids + targets as u64,

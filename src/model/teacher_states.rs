@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::ops::Compute;
 
 /// Bytes of hidden states that are kept; sequences beyond are computed anew in each epoch.
-pub const MOST: usize = 32 << 20;
+pub const MAX_BYTES: usize = 32 << 20;
 
 /// A sequence, and how it is computed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub(super) struct Key {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Taught(Mutex<Kept>);
+pub(super) struct TeacherStates(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -27,7 +27,7 @@ struct Kept {
     bytes: usize,
 }
 
-impl Taught {
+impl TeacherStates {
     pub(super) fn get(&self, key: &Key) -> Option<Arc<Vec<f32>>> {
         self.0.lock().ok()?.states.get(key).cloned()
     }
@@ -35,7 +35,7 @@ impl Taught {
     pub(super) fn keep(&self, key: Key, states: &Arc<Vec<f32>>) {
         let bytes = 4 * (states.len() + key.ids.len()) + 8 * key.rows.len();
         if let Ok(mut kept) = self.0.lock()
-            && kept.bytes + bytes <= MOST
+            && kept.bytes + bytes <= MAX_BYTES
         {
             kept.bytes += bytes;
             kept.states.insert(key, Arc::clone(states));
