@@ -11,7 +11,7 @@ use crate::batch::{BatchError, Encoded, Example};
 use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
-use crate::model::{Came, Model, Sampling};
+use crate::model::{GenerationEvent, Model, Sampling};
 use crate::store::{Digest, Identity, MAX_TEXT, read_regular, write_cached};
 
 /// The prompts that ship; disjoint from every suite (tested).
@@ -183,10 +183,10 @@ fn answer(
     let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
     let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens: MAX_ANSWER, seed: 0 };
     let (mut done, mut fault) = (answered, Ok(()));
-    model.generate_batch(None, &ids, &sampling, &|id| base.tokenizer.is_end(id), &mut |i, came| {
+    model.generate_batch(None, &ids, &sampling, &|id| base.tokenizer.is_end(id), &mut |i, event| {
         if context.interrupt.raised() {
             fault = Err(Failure::interrupted());
-        } else if let Came::End(new) = came {
+        } else if let GenerationEvent::End(new) = event {
             match text(base, &new) {
                 Ok(answer) => {
                     done += usize::from(!answer.trim().is_empty());

@@ -3,7 +3,7 @@
 use crate::lora::{Adapter, Stored};
 use crate::model::cost::Cost;
 use crate::model::decoder::{Decoder, Stop};
-use crate::model::generate::{Came, Sampling};
+use crate::model::generate::{GenerationEvent, Sampling};
 use crate::model::memory_budget::{MemoryBudget, MemoryLimit, widened_bytes};
 use crate::model::place::{Place, offered};
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
@@ -184,8 +184,8 @@ impl Model {
         on_token: &mut dyn FnMut(u32) -> bool,
     ) -> Result<Vec<u32>, ModelError> {
         let mut new = Vec::new();
-        self.generate_batch(adapter, &[prompt], sampling, is_end, &mut |_, came| {
-            let Came::Token(id) = came else { return true };
+        self.generate_batch(adapter, &[prompt], sampling, is_end, &mut |_, event| {
+            let GenerationEvent::Token(id) = event else { return true };
             new.push(id);
             on_token(id)
         })?;
@@ -193,7 +193,7 @@ impl Model {
     }
 
     /// [`Model::generate`] for many prompts, decoded together: the weights are read once for a token of each. A text comes
-    /// out as it would alone, token by token. `on` gets (index of the prompt, what came) and stops everything by returning
+    /// out as it would alone, token by token. `on` gets (index of the prompt, event) and stops everything by returning
     /// false.
     ///
     /// # Errors
@@ -204,7 +204,7 @@ impl Model {
         prompts: &[&[u32]],
         sampling: &Sampling,
         is_end: &dyn Fn(u32) -> bool,
-        on: &mut dyn FnMut(usize, Came) -> bool,
+        on: &mut dyn FnMut(usize, GenerationEvent) -> bool,
     ) -> Result<(), ModelError> {
         on!(&self.0, d => d.generate(adapter, prompts, sampling, is_end, on))
     }

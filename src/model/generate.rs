@@ -19,9 +19,9 @@ pub struct Sampling {
     pub seed: u64,
 }
 
-/// What came of a text that is generated.
+/// What happens to a text that is generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Came {
+pub enum GenerationEvent {
     Token(u32),
     /// Its end: all new ids, the end token left out.
     End(Vec<u32>),
@@ -97,21 +97,21 @@ impl Text {
         &mut self,
         logits: &[f32],
         is_end: &dyn Fn(u32) -> bool,
-        on: &mut dyn FnMut(usize, Came) -> bool,
+        on: &mut dyn FnMut(usize, GenerationEvent) -> bool,
     ) -> Result<Next, ModelError> {
         let id = self.picker.pick(logits, self.held)?;
         if is_end(id) {
             return Ok(self.end(on));
         }
         self.new.push(id);
-        if !on(self.prompt, Came::Token(id)) {
+        if !on(self.prompt, GenerationEvent::Token(id)) {
             return Ok(Next::Stop);
         }
         Ok(if self.new.len() < self.limit { Next::More } else { self.end(on) })
     }
 
-    fn end(&mut self, on: &mut dyn FnMut(usize, Came) -> bool) -> Next {
-        if on(self.prompt, Came::End(std::mem::take(&mut self.new))) { Next::Done } else { Next::Stop }
+    fn end(&mut self, on: &mut dyn FnMut(usize, GenerationEvent) -> bool) -> Next {
+        if on(self.prompt, GenerationEvent::End(std::mem::take(&mut self.new))) { Next::Done } else { Next::Stop }
     }
 }
 
@@ -187,7 +187,7 @@ impl<O: Ops> Decoder<O> {
         Ok(limit)
     }
 
-    /// Continues every prompt, some at a time; one that is done makes room for the next. `on` hears of (prompt, what came)
+    /// Continues every prompt, some at a time; one that is done makes room for the next. `on` hears of (prompt, event)
     /// and stops everything with false.
     pub(super) fn generate(
         &self,
@@ -195,7 +195,7 @@ impl<O: Ops> Decoder<O> {
         prompts: &[&[u32]],
         sampling: &Sampling,
         is_end: &dyn Fn(u32) -> bool,
-        on: &mut dyn FnMut(usize, Came) -> bool,
+        on: &mut dyn FnMut(usize, GenerationEvent) -> bool,
     ) -> Result<(), ModelError> {
         self.check_adapter(adapter)?;
         Picker::new(sampling)?;

@@ -20,7 +20,7 @@ mod teacher;
 pub use cost::Cost;
 pub use error::ModelError;
 pub use facade::Model;
-pub use generate::{Came, Sampling};
+pub use generate::{GenerationEvent, Sampling};
 pub use memory_budget::{MemoryBudget, MemoryLimit};
 pub use place::{Found, LEAST_WIDTH, Place};
 pub use sequence::{Dropout, Grads, LossSums, Sequence};

@@ -3,7 +3,7 @@
 //! The measured numbers are printed: `cargo test --test it parity_ -- --nocapture | grep parity:`
 
 use tunesmith::gguf::Gguf;
-use tunesmith::model::{Came, Model, Sampling};
+use tunesmith::model::{GenerationEvent, Model, Sampling};
 use tunesmith::weights::Weights;
 
 use crate::oracle::{Arrays, fixture, folder, json, max_relative, smollm2};
@@ -100,8 +100,8 @@ fn smollm2_says_in_a_batch_what_it_says_alone() {
     // Some end early and make room.
     let is_end = |id: u32| id.is_multiple_of(11);
     let mut together = vec![Vec::new(); prompts.len()];
-    let mut on = |i: usize, came| {
-        if let Came::End(new) = came {
+    let mut on = |i: usize, event| {
+        if let GenerationEvent::End(new) = event {
             together[i] = new;
         }
         true

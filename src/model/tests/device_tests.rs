@@ -31,8 +31,8 @@ fn on_a_device_as_on_our_cpu() {
             let texts = |model: &Model| {
                 let mut all = Vec::new();
                 let prompts: Vec<&[u32]> = d.iter().map(|(ids, _)| ids.as_slice()).collect();
-                let mut hear = |i, came| {
-                    if let Came::End(ids) = came {
+                let mut hear = |i, event| {
+                    if let GenerationEvent::End(ids) = event {
                         all.push((i, ids));
                     }
                     true

@@ -55,8 +55,8 @@ fn a_batch_says_what_each_prompt_says_alone() {
             let sampling = Sampling { temperature, top_p: None, max_tokens: 12, seed: 3 };
             let is_end = |id: u32| id % 13 == 5;
             let mut together = vec![None; prompts.len()];
-            let mut on = |i: usize, came| {
-                if let Came::End(new) = came {
+            let mut on = |i: usize, event| {
+                if let GenerationEvent::End(new) = event {
                     assert!(together[i].replace(new).is_none());
                 }
                 true
