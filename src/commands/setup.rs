@@ -202,7 +202,7 @@ pub(super) fn model(
     let model = Model::on(place(config), &base.weights, config.threads.unwrap_or(0), limit)?;
     let model = model.computing(compute(config, base)?)?;
     let interrupt = context.interrupt.clone();
-    Ok((model.with_label_smoothing(config.label_smoothing_factor).heeding(move || interrupt.raised()), given))
+    Ok((model.with_label_smoothing(config.label_smoothing_factor).with_cancellation(move || interrupt.raised()), given))
 }
 
 /// Says what an adapter that training begins from keeps of its own, where the config means something else.

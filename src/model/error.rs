@@ -22,7 +22,7 @@ pub enum ModelError {
     Shape { what: String, found: usize, expected: usize },
     #[error("the logits after {tokens} tokens are not numbers: the weights or the adapter are damaged")]
     NotNumbers { tokens: usize },
-    /// What [`super::Model::heeding`] was given said so.
+    /// The check that [`super::Model::with_cancellation`] was given said so.
     #[error("interrupted")]
     Stopped,
     #[error("{0}")]

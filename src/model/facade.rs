@@ -121,7 +121,7 @@ impl Model {
 
     /// Asks `stop` before each layer: once it says true, what is being computed is given up with [`ModelError::Stopped`].
     #[must_use]
-    pub fn heeding(mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+    pub fn with_cancellation(mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let stop = Stop(Box::new(stop));
         on!(&mut self.0, d => d.stop = stop);
         self

@@ -192,7 +192,7 @@ fn what_nobody_wants_any_more_is_given_up_between_layers() {
     let model = Model::new(&w, 2).unwrap();
     let whole = grads(&model, &a, &half_distilled(&d), None);
     let stop = || ASKED.fetch_add(1, Ordering::SeqCst) + 1 == STOP_AT.load(Ordering::SeqCst);
-    let model = model.heeding(stop);
+    let model = model.with_cancellation(stop);
     let mut at = 0;
     let came = loop {
         at += 1;
