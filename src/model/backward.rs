@@ -5,7 +5,7 @@ use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::{Pass, Saved};
 use crate::model::packed::Packed;
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
-use crate::ops::{Attended, Back, InputGrad, LowRankGrad, Ops, QkvGrad};
+use crate::ops::{Attended, InputGrad, LinearGrad, LowRankGrad, Ops, QkvGrad};
 use crate::weights::{LinearId, Site};
 
 /// How the backward of a pass is made.
@@ -212,7 +212,7 @@ impl<O: Ops> Decoder<O> {
             .map(|(site, dy)| {
                 let mine = pairs.iter().position(|(id, _)| id.site == site).map(|i| pairs.swap_remove(i).1);
                 let grad = mine.map(|p| LowRankGrad { a: &mut p.a, b: &mut p.b });
-                Back { dy, down: saved.down[site as usize].as_ref(), grad }
+                LinearGrad { dy, down: saved.down[site as usize].as_ref(), grad }
             })
             .collect();
         self.ops.linears_back(dx.map(|to| InputGrad { to, set: true }), x, &linears, backs);

@@ -76,7 +76,7 @@ pub struct LowRankGrad<'a> {
 
 /// What one linear's backward starts from.
 #[derive(Debug)]
-pub struct Back<'a, B> {
+pub struct LinearGrad<'a, B> {
     pub dy: &'a B,
     /// What [`Ops::linears`] returned.
     pub down: Option<&'a B>,
@@ -261,9 +261,9 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
         dx: Option<InputGrad<'_, Self::Buf>>,
         x: &Self::Buf,
         linears: &[Linear<'_, Self::Buf, Self::Weight>],
-        backs: Vec<Back<'_, Self::Buf>>,
+        grads: Vec<LinearGrad<'_, Self::Buf>>,
     ) {
-        each_linear_back(self, dx, x, linears, backs);
+        each_linear_back(self, dx, x, linears, grads);
     }
 
     /// y = x / rms(x) · w over rows of `w`'s length.
@@ -344,9 +344,9 @@ pub(in crate::ops) fn each_linear_back<O: Ops + ?Sized>(
     mut dx: Option<InputGrad<'_, O::Buf>>,
     x: &O::Buf,
     linears: &[Linear<'_, O::Buf, O::Weight>],
-    backs: Vec<Back<'_, O::Buf>>,
+    grads: Vec<LinearGrad<'_, O::Buf>>,
 ) {
-    for (l, back) in linears.iter().zip(backs) {
+    for (l, back) in linears.iter().zip(grads) {
         if let Some(dx) = &mut dx {
             ops.linear_back(dx.to, back.dy, l.w, std::mem::take(&mut dx.set));
         }

@@ -11,8 +11,8 @@ mod pool;
 mod random;
 
 pub use api::{
-    Attended, Back, Compute, Heads, InputGrad, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, Qkv, QkvGrad, Rotation,
-    RowLoss, Segment,
+    Attended, Compute, Heads, InputGrad, Linear, LinearGrad, LowRank, LowRankGrad, Mask, Matrix, Ops, Qkv, QkvGrad,
+    Rotation, RowLoss, Segment,
 };
 pub use blocks::{
     Levels, decode, encode_dithered, encode_nearest, encode_on_grid, first_not_finite, float_step, levels, same_scales,

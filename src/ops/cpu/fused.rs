@@ -7,7 +7,7 @@ use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
 use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store};
 use crate::ops::cpu::weight::Codes;
-use crate::ops::{Back, Compute, InputGrad, Linear, LowRank, Ops};
+use crate::ops::{Compute, InputGrad, Linear, LinearGrad, LowRank, Ops};
 
 type One<'a> = Linear<'a, Buf, Codes>;
 
@@ -106,7 +106,7 @@ impl Cpu {
         dx: &mut Option<InputGrad<'_, Buf>>,
         x: &Buf,
         linears: &[One<'_>],
-        backs: &mut [Back<'_, Buf>],
+        grads: &mut [LinearGrad<'_, Buf>],
     ) -> bool {
         let masked = |l: &One<'_>| l.pair.is_some_and(|p| p.mask.is_some_and(|m| m.p > 0.0));
         let Some(first) = linears.first() else { return true };
@@ -129,7 +129,7 @@ impl Cpu {
                 let mut middle = Vec::new();
                 for (i, (l, ddown)) in linears.iter().zip(&mut ddowns).enumerate() {
                     let out = l.w.source.rows;
-                    let [dy, exact] = block.twice(&backs[i].dy[m0 * out..], out, first.w.compute, l.pair.is_some());
+                    let [dy, exact] = block.twice(&grads[i].dy[m0 * out..], out, first.w.compute, l.pair.is_some());
                     terms.extend(bases.get(i).map(|b| (dy, *b)));
                     if let (Some(c), Some((p, (b, _)))) = (ddown, &pairs[i]) {
                         let terms = vec![(exact, Columns::new(kernel, b, p.rank, out))];
@@ -150,7 +150,7 @@ impl Cpu {
                 block.sums(&mut [Sum { c: &mut dx[m0 * inn..], stride: inn, add: !*set, terms }]);
             });
         }
-        for ((l, ddown), back) in linears.iter().zip(&ddowns).zip(backs) {
+        for ((l, ddown), back) in linears.iter().zip(&ddowns).zip(grads) {
             if let (Some(pair), Some(ddown), Some(down), Some(grad)) = (l.pair, ddown, back.down, back.grad.take()) {
                 self.low_rank_grads(grad, pair, x, down, back.dy, ddown);
             }

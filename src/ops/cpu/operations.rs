@@ -6,8 +6,8 @@ use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::weight::Codes;
 use crate::ops::cpu::{Cpu, mlp};
 use crate::ops::{
-    Attended, Back, Heads, InputGrad, Linear, LowRank, LowRankGrad, Matrix, Ops, OpsError, Qkv, QkvGrad, Rotation,
-    RowLoss, Segment, WeightRef, decode,
+    Attended, Heads, InputGrad, Linear, LinearGrad, LowRank, LowRankGrad, Matrix, Ops, OpsError, Qkv, QkvGrad,
+    Rotation, RowLoss, Segment, WeightRef, decode,
 };
 
 impl Ops for Cpu {
@@ -71,10 +71,10 @@ impl Ops for Cpu {
         mut dx: Option<InputGrad<'_, Buf>>,
         x: &Buf,
         linears: &[Linear<'_, Buf, Codes>],
-        mut backs: Vec<Back<'_, Buf>>,
+        mut grads: Vec<LinearGrad<'_, Buf>>,
     ) {
-        if !self.fused_back(&mut dx, x, linears, &mut backs) {
-            each_linear_back(self, dx, x, linears, backs);
+        if !self.fused_back(&mut dx, x, linears, &mut grads) {
+            each_linear_back(self, dx, x, linears, grads);
         }
     }
 

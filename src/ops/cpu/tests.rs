@@ -11,7 +11,7 @@ use super::*;
 use crate::ops::api::{each_linear, each_linear_back};
 use crate::ops::random::{bits_at, uniform_at};
 use crate::ops::{
-    Attended, Compute, Encoding, Heads, InputGrad, Linear, Back, LowRank, LowRankGrad, Mask, Matrix, Ops,
+    Attended, Compute, Encoding, Heads, InputGrad, Linear, LinearGrad, LowRank, LowRankGrad, Mask, Matrix, Ops,
     OpsError, Qkv, QkvGrad, Rotation, RowLoss, RowOrder, Segment, WeightRef, decode, encode_nearest,
 };
 

@@ -128,7 +128,11 @@ fn fused_equals_each(cpu: &Cpu, compute: Compute) {
             let backs = grads
                 .iter_mut()
                 .enumerate()
-                .map(|(i, (a, b))| Back { dy: &dys[i], down: downs[i].as_ref(), grad: Some(LowRankGrad { a, b }) })
+                .map(|(i, (a, b))| LinearGrad {
+                    dy: &dys[i],
+                    down: downs[i].as_ref(),
+                    grad: Some(LowRankGrad { a, b }),
+                })
                 .collect();
             let mut dx = cpu.upload(&start);
             match fused {
@@ -178,7 +182,7 @@ fn linears_of_several_encodings_equal_each_alone() {
             let of = |fused: bool| {
                 let mut ys: Vec<_> = (0..3).map(|_| cpu.buf(m * out)).collect();
                 let mut dx = cpu.buf(m * inn);
-                let backs = || dys.iter().map(|dy| Back { dy, down: None, grad: None }).collect();
+                let backs = || dys.iter().map(|dy| LinearGrad { dy, down: None, grad: None }).collect();
                 if fused {
                     cpu.linears(&mut ys, &x, &linears);
                     cpu.linears_back(Some(InputGrad { to: &mut dx, set: true }), &x, &linears, backs());
