@@ -59,11 +59,11 @@ impl<O: Ops> Decoder<O> {
     pub(super) fn cost_of(&self, packed: &Packed, back: bool) -> Cost {
         let c = self.config();
         let head = (c.vocab * c.hidden) as f64;
-        let (told, distilled) = (packed.told.rows.len() as f64, packed.distilled.rows.len() as f64);
+        let (supervised, distilled) = (packed.supervised.rows.len() as f64, packed.distilled.rows.len() as f64);
         // The gradient of the input takes as much as the output; attention's, two and a half times as much.
         let (linear, attention, asked) = if back { (2.0, 3.5, 2.0) } else { (1.0, 1.0, 1.0) };
         let mut products = linear * self.linear_products(packed) + attention * self.attention_products(packed);
-        products += head * (asked * told + (asked + 1.0) * distilled);
+        products += head * (asked * supervised + (asked + 1.0) * distilled);
         let teacher = packed.teacher.iter().map(|t| self.linear_products(t) + self.attention_products(t)).sum::<f64>();
         products += teacher;
         let to_keep = 4 * packed.distilled.rows.len() as u64 * c.hidden as u64;

@@ -27,7 +27,7 @@ impl<O: Ops> Decoder<O> {
 
     /// Bytes of the logits that are held at once, the teacher's and what their loss needs.
     pub(super) fn logits_bytes(&self, packed: &Packed) -> u64 {
-        let rows = packed.told.rows.len().max(packed.distilled.rows.len()).min(self.stretch());
+        let rows = packed.supervised.rows.len().max(packed.distilled.rows.len()).min(self.stretch());
         3 * 4 * (rows * self.config().vocab) as u64
     }
 
@@ -57,7 +57,7 @@ impl<O: Ops> Decoder<O> {
         let (smoothing, compute) =
             if weight.is_some() { (self.label_smoothing, self.training) } else { (0.0, Compute::F32) };
         let mut sums = LossSums::default();
-        for (rows, targets) in packed.told.rows.chunks(n).zip(packed.told.targets.chunks(n)) {
+        for (rows, targets) in packed.supervised.rows.chunks(n).zip(packed.supervised.targets.chunks(n)) {
             self.still_wanted()?;
             let (picked, mut logits) = self.logits_of(x, rows, compute);
             add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight, smoothing), targets);

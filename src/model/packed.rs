@@ -15,9 +15,9 @@ pub(super) struct Packed {
     /// What is read of the last layer, where that is not everything.
     pub read: Option<Read>,
     /// Where the loss is −log p(target).
-    pub told: Asked,
+    pub supervised: Targets,
     /// Where it is the divergence from the base.
-    pub distilled: Asked,
+    pub distilled: Targets,
     /// The distilled sequences that have targets, each alone, as the base is asked.
     pub teacher: Vec<Packed>,
 }
@@ -34,14 +34,14 @@ pub(super) struct Read {
 
 /// Rows of the last hidden states whose prediction is asked for, and what they must predict.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct Targets {
     pub rows: Vec<usize>,
     pub targets: Vec<u32>,
 }
 
 impl Packed {
     pub(super) fn is_empty(&self) -> bool {
-        self.told.rows.is_empty() && self.distilled.rows.is_empty()
+        self.supervised.rows.is_empty() && self.distilled.rows.is_empty()
     }
 }
 
@@ -151,9 +151,9 @@ impl<O: Ops> Decoder<O> {
             used.push(&s.ids[..s.targets.iter().rposition(Option::is_some).map_or(0, |last| last + 1)]);
         }
         let trie = Trie::of(&used, share);
-        let (mut told, mut distilled) = (Asked::default(), Asked::default());
+        let (mut supervised, mut distilled) = (Targets::default(), Targets::default());
         for (s, rows) in sequences.iter().zip(&trie.rows) {
-            let asked = if s.distilled { &mut distilled } else { &mut told };
+            let asked = if s.distilled { &mut distilled } else { &mut supervised };
             for (&target, &row) in s.targets.iter().zip(rows) {
                 if let Some(target) = target {
                     asked.rows.push(row);
@@ -161,9 +161,17 @@ impl<O: Ops> Decoder<O> {
                 }
             }
         }
-        let read = self.read(&trie, [&mut told.rows, &mut distilled.rows]);
+        let read = self.read(&trie, [&mut supervised.rows, &mut distilled.rows]);
         let rotation = self.rotation(trie.positions.iter().copied());
-        Ok(Packed { ids: trie.ids, segments: trie.segments, rotation, read, told, distilled, teacher: Vec::new() })
+        Ok(Packed {
+            ids: trie.ids,
+            segments: trie.segments,
+            rotation,
+            read,
+            supervised,
+            distilled,
+            teacher: Vec::new(),
+        })
     }
 
     /// Which rows of the trie the last layer is read at; the lists of rows become places among these.

@@ -119,16 +119,17 @@ fn distilled_sequences_are_held_to_the_base() {
         let model = Model::new(&w, 2).unwrap();
         let (a, d) = (adapter(&w, 3, &Site::ALL), data(&w, &[7, 12, 4, 9]));
         let mixed = half_distilled(&d);
-        let (told, distilled): (Vec<_>, Vec<_>) = mixed.iter().cloned().partition(|s| !s.distilled);
+        let (supervised, distilled): (Vec<_>, Vec<_>) = mixed.iter().cloned().partition(|s| !s.distilled);
         let wanted: f64 = distilled.iter().map(|s| divergence(&model, &a, s)).sum();
         let found = model.loss(Some(&a), &distilled).unwrap().nll;
         assert!((found / wanted - 1.0).abs() < 1e-4, "{name}: {found}, not {wanted}");
 
         // Mixed is the sum of both kinds, losses and gradients.
         let (sums, g) = grads(&model, &a, &mixed, None);
-        let ((x, g_told), (y, g_distilled)) = (grads(&model, &a, &told, None), grads(&model, &a, &distilled, None));
+        let ((x, g_supervised), (y, g_distilled)) =
+            (grads(&model, &a, &supervised, None), grads(&model, &a, &distilled, None));
         assert!((sums.nll - x.nll - y.nll).abs() < 1e-5 * sums.nll, "{name}");
-        let mut parts = g_told;
+        let mut parts = g_supervised;
         for (id, pair) in &mut parts {
             let other = &g_distilled[id];
             pair.a.iter_mut().zip(&other.a).for_each(|(x, y)| *x += y);

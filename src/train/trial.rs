@@ -74,17 +74,17 @@ impl Counter<'_> {
     fn largest(&mut self) -> Result<(u64, Cost, u64), ModelError> {
         const CANDIDATES: usize = 8;
         let mut by_tokens: Vec<(usize, u64)> = Vec::new();
-        let (mut longest, mut told) = ((0, 0), (0, 0));
+        let (mut longest, mut most_trained) = ((0, 0), (0, 0));
         for step in 0..self.steps.total.min(LOOKED_THROUGH) {
             let indices = self.order.of_step(self.config, &self.steps, self.train, step);
             let fed = || indices.iter().map(|i| self.train[*i].fed());
             by_tokens.push((fed().sum(), step));
             longest = longest.max((fed().max().unwrap_or(0), step));
-            told = told.max((indices.iter().map(|i| self.train[*i].trained).sum::<u64>(), step));
+            most_trained = most_trained.max((indices.iter().map(|i| self.train[*i].trained).sum::<u64>(), step));
         }
         by_tokens.sort_unstable_by_key(|(tokens, step)| (std::cmp::Reverse(*tokens), *step));
         let (mut most, mut least) = ((0, Cost::default()), 0);
-        for step in by_tokens.into_iter().take(CANDIDATES).map(|(_, step)| step).chain([longest.1, told.1]) {
+        for step in by_tokens.into_iter().take(CANDIDATES).map(|(_, step)| step).chain([longest.1, most_trained.1]) {
             let cost = self.cost(step)?;
             least = least.max(cost.least);
             if cost.kept > most.1.kept {

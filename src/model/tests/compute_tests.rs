@@ -131,10 +131,10 @@ fn in_fewer_bits_too_the_base_does_not_differ_from_itself() {
         let mut s = sequences(&d);
         s[distilled].iter_mut().for_each(|s| s.distilled = true);
         let (sums, g) = grads(&model, &a, &s, None);
-        let told: Vec<_> = s.iter().filter(|s| !s.distilled).cloned().collect();
-        let (alone, h) = grads(&model, &a, &told, None);
+        let supervised: Vec<_> = s.iter().filter(|s| !s.distilled).cloned().collect();
+        let (alone, h) = grads(&model, &a, &supervised, None);
         assert!((sums.nll - alone.nll).abs() < 1e-6 * sums.tokens as f64, "{} and {}", sums.nll, alone.nll);
         let largest = |g: &Grads| g.values().flat_map(|p| p.a.iter().chain(&p.b)).fold(0f32, |m, v| m.max(v.abs()));
-        assert!(told.is_empty() && largest(&g) < 1e-5 || apart(&g, &h) < 1e-3, "{lengths:?}");
+        assert!(supervised.is_empty() && largest(&g) < 1e-5 || apart(&g, &h) < 1e-3, "{lengths:?}");
     }
 }
