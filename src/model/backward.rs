@@ -48,7 +48,7 @@ impl<O: Ops> Decoder<O> {
             }
         }
         let Some(lowest) = adapter.pairs.keys().map(|id| id.layer).min() else { return self.loss(None, sequences) };
-        let lora = Lora { adapter: Some(adapter), dropout, compute: self.training };
+        let lora = Lora { adapter: Some(adapter), dropout, compute: self.training() };
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, dropout.is_none(), true)? {
             let keep = self.kept_layers(&self.cost_of(&packed, true))?;
@@ -71,7 +71,7 @@ impl<O: Ops> Decoder<O> {
         /// Passes of more are no faster (SmolLM2, 7700 tokens: 6.5–7.2 s so, 6.4–7.6 by the step's cut) and hold more.
         const LOOKED_AT: usize = 1024;
         let packed = self.pack(sequences, share)?;
-        let kept = self.weights.parameters() as usize / 2 / (self.layers.len() * self.config().hidden);
+        let kept = self.weights().parameters() as usize / 2 / (self.layer_count() * self.config().hidden);
         let rows = packed.ids.len();
         if share && sequences.len() > 1 && (rows > kept || (!back && rows > LOOKED_AT)) {
             let (one, other) = sequences.split_at(sequences.len() / 2);
@@ -97,7 +97,7 @@ impl<O: Ops> Decoder<O> {
         let (x, mut kept) = self.stack_kept(&packed.ids, pass, lowest, keep)?;
         let (sums, mut dx) = self.head_back(&x, packed, weight)?;
         drop(x);
-        for layer in (lowest..self.layers.len()).rev() {
+        for layer in (lowest..self.layer_count()).rev() {
             self.still_wanted()?;
             if let Some(k) = kept.pop() {
                 let (input, saved) = self.restored(layer, k, pass);
@@ -111,20 +111,20 @@ impl<O: Ops> Decoder<O> {
     /// The gradient of a block's input from that of its output.
     fn block_back(&self, block: &Block<'_, O>, mut dx: O::Buf, grads: &mut Grads) -> O::Buf {
         let middle = self.mlp_back(block, &dx, grads);
-        self.ops.add(&mut dx, &middle);
+        self.ops().add(&mut dx, &middle);
         drop(middle);
         let below = self.attention_back(block, &dx, grads);
         let Some(mut below) = below else { return dx };
         match self.read_at(block.layer, block.pass) {
-            Some(read) => self.ops.scatter_add(&mut below, &dx, &read.rows, self.config().hidden),
-            None => self.ops.add(&mut below, &dx),
+            Some(read) => self.ops().scatter_add(&mut below, &dx, &read.rows, self.config().hidden),
+            None => self.ops().add(&mut below, &dx),
         }
         below
     }
 
     /// Through norm, gate, up and down: the gradient of the block's middle.
     fn mlp_back(&self, block: &Block<'_, O>, dx: &O::Buf, grads: &mut Grads) -> O::Buf {
-        let (ops, s) = (&self.ops, block.saved);
+        let (ops, s) = (self.ops(), block.saved);
         let mut h = ops.buf(ops.len(&s.gate));
         ops.swiglu(&mut h, &s.gate, &s.up);
         let mut dh = ops.buf(ops.len(&h));
@@ -133,7 +133,7 @@ impl<O: Ops> Decoder<O> {
         let mut dgate = ops.buf(ops.len(&dh));
         ops.swiglu_back(&mut dgate, &mut dup, &dh, &s.gate, &s.up);
         drop(dh);
-        let w = &self.layers[block.layer].ffn_norm;
+        let w = &self.layer(block.layer).ffn_norm;
         let n = self.norm(&s.middle, w);
         let mut dn = ops.buf(ops.len(&n));
         self.linears_back(block, Some(&mut dn), &n, [(Site::Gate, &dgate), (Site::Up, &dup)], grads);
@@ -145,7 +145,7 @@ impl<O: Ops> Decoder<O> {
     /// Through norm, q, k, v, attention and o: the gradient of the block's input (without the residual's).
     fn attention_back(&self, block: &Block<'_, O>, dx: &O::Buf, grads: &mut Grads) -> Option<O::Buf> {
         let Block { layer, input, saved: s, pass, further } = *block;
-        let ops = &self.ops;
+        let ops = self.ops();
         let asked = |site| self.low_rank(pass.lora, LinearId { layer, site }).is_some();
         let below = further || [Site::Q, Site::K, Site::V].into_iter().any(asked);
         let mut datt = ops.buf(ops.len(&s.attended));
@@ -162,14 +162,14 @@ impl<O: Ops> Decoder<O> {
         ops.rope(&mut dq, rotation, true);
         ops.rope(&mut dk, pass.rotation, true);
         let eps = self.config().rms_eps;
-        if let (Some((rq, rk)), Some((wq, wk))) = (&s.raw, &self.layers[layer].qk_norm) {
+        if let (Some((rq, rk)), Some((wq, wk))) = (&s.raw, &self.layer(layer).qk_norm) {
             for (d, raw, w) in [(&mut dq, rq, wq), (&mut dk, rk, wk)] {
                 let mut through = ops.buf(ops.len(d));
                 ops.rms_norm_back(&mut through, d, raw, w, eps, true);
                 *d = through;
             }
         }
-        let w = &self.layers[layer].attn_norm;
+        let w = &self.layer(layer).attn_norm;
         let n = self.norm(input, w);
         let mut dn = ops.buf(ops.len(&n));
         let to = further.then_some(&mut dn);
@@ -215,6 +215,6 @@ impl<O: Ops> Decoder<O> {
                 LinearGrad { dy, down: saved.down[site as usize].as_ref(), grad }
             })
             .collect();
-        self.ops.linears_back(dx.map(|to| InputGrad { to, set: true }), x, &linears, backs);
+        self.ops().linears_back(dx.map(|to| InputGrad { to, set: true }), x, &linears, backs);
     }
 }

@@ -72,7 +72,7 @@ impl<O: Ops> Decoder<O> {
         let (least, layer) = if back { self.held(packed) } else { (forwards(packed), 0) };
         // Meanwhile the base teaches, a sequence at a time.
         let least = least + packed.teacher.iter().map(forwards).max().unwrap_or(0);
-        let kept = least + self.layers.len() as u64 * layer;
+        let kept = least + self.layer_count() as u64 * layer;
         Cost { products, teacher, to_keep, rows, kept, least }
     }
 
@@ -83,7 +83,7 @@ impl<O: Ops> Decoder<O> {
         let rows = packed.ids.len() as f64;
         let read = packed.read.as_ref().map_or(rows, |r| r.rows.len() as f64);
         let (all, seen) = (of(&Site::ALL), of(&[Site::K, Site::V]));
-        (self.layers.len() - 1) as f64 * rows * all + rows * seen + read * (all - seen)
+        (self.layer_count() - 1) as f64 * rows * all + rows * seen + read * (all - seen)
     }
 
     /// Queries with keys and weights with values, as causal attention needs them.
@@ -94,6 +94,6 @@ impl<O: Ops> Decoder<O> {
         };
         let c = self.config();
         let pairs: f64 = packed.segments.iter().map(pairs).sum();
-        2.0 * (self.layers.len() * c.heads * c.head_dim) as f64 * pairs
+        2.0 * (self.layer_count() * c.heads * c.head_dim) as f64 * pairs
     }
 }

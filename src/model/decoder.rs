@@ -4,26 +4,26 @@ use crate::lora::{Adapter, Pair, Stored};
 use crate::model::memory_budget::MemoryBudget;
 use crate::model::teacher_states::TeacherStates;
 use crate::model::{Dropout, ModelError};
-use crate::ops::{Compute, LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
+use crate::ops::{Compute, Cpu, LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
 use crate::weights::{LinearId, ModelConfig, Norm, Site, Weights};
 
 /// One decoder over `Ops`.
 #[derive(Debug)]
 pub(super) struct Decoder<O: Ops> {
-    pub ops: O,
-    pub weights: Weights,
-    pub layers: Vec<Layer<O>>,
-    pub output_norm: O::Buf,
-    pub head: O::Weight,
-    pub label_smoothing: f32,
+    ops: O,
+    weights: Weights,
+    layers: Vec<Layer<O>>,
+    output_norm: O::Buf,
+    head: O::Weight,
+    label_smoothing: f32,
     /// How gradients are computed.
-    pub training: Compute,
-    /// What the base said of what it teaches.
-    pub teacher_states: TeacherStates,
-    pub budget: MemoryBudget,
+    training: Compute,
+    /// The base's hidden states of distilled sequences.
+    teacher_states: TeacherStates,
+    budget: MemoryBudget,
     /// Bytes of codes in eight bits that are kept, when all are made.
-    pub codes: u64,
-    pub stop: Stop,
+    codes: u64,
+    stop: Stop,
     /// Radians a position, `head_dim / 2` of them.
     frequencies: Vec<f32>,
 }
@@ -80,6 +80,64 @@ impl<O: Ops> Decoder<O> {
         };
         decoder.sound()?;
         Ok(decoder)
+    }
+
+    pub(super) fn ops(&self) -> &O {
+        &self.ops
+    }
+
+    pub(super) fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    pub(super) fn layer(&self, layer: usize) -> &Layer<O> {
+        &self.layers[layer]
+    }
+
+    pub(super) fn layer_count(&self) -> usize {
+        self.layers.len()
+    }
+
+    pub(super) fn output_norm(&self) -> &O::Buf {
+        &self.output_norm
+    }
+
+    pub(super) fn label_smoothing(&self) -> f32 {
+        self.label_smoothing
+    }
+
+    pub(super) fn set_label_smoothing(&mut self, factor: f32) {
+        self.label_smoothing = factor;
+    }
+
+    /// How gradients are computed.
+    pub(super) fn training(&self) -> Compute {
+        self.training
+    }
+
+    pub(super) fn set_training(&mut self, compute: Compute) {
+        self.training = compute;
+    }
+
+    pub(super) fn teacher_states(&self) -> &TeacherStates {
+        &self.teacher_states
+    }
+
+    pub(super) fn budget(&self) -> MemoryBudget {
+        self.budget
+    }
+
+    pub(super) fn set_budget(&mut self, budget: MemoryBudget) {
+        self.budget = budget;
+    }
+
+    /// Bytes of codes in eight bits that are kept, when all are made.
+    pub(super) fn codes_bytes(&self) -> u64 {
+        self.codes
+    }
+
+    pub(super) fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     pub(super) fn config(&self) -> &ModelConfig {
@@ -167,6 +225,15 @@ impl<O: Ops> Decoder<O> {
             return Err(ModelError::TooLong { tokens: ids.len(), context });
         }
         Ok(())
+    }
+}
+
+impl Decoder<Cpu> {
+    /// From now on the weights' codes in eight bits are kept, which takes so many bytes.
+    pub(super) fn hold_codes(&mut self, bytes: u64) {
+        self.ops.keep_codes();
+        self.budget = self.budget.less(bytes);
+        self.codes = bytes;
     }
 }
 

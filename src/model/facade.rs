@@ -79,7 +79,7 @@ impl Model {
         if let On::Device(d) = &mut self.0
             && unlimited
         {
-            d.budget = d.ops.free().map_or(d.budget, |free| d.budget.of_free(free));
+            d.set_budget(d.ops().free().map_or(d.budget(), |free| d.budget().of_free(free)));
         }
         self
     }
@@ -91,8 +91,8 @@ impl Model {
     /// There is nothing here that would be faster so.
     pub fn computing(mut self, compute: Compute) -> Result<Self, ModelError> {
         on!(&mut self.0, d => {
-            offered(compute, d.ops.computes(), d.ops.route())?;
-            d.training = compute;
+            offered(compute, d.ops().computes(), d.ops().route())?;
+            d.set_training(compute);
         });
         if let On::Cpu(d) = &mut self.0
             && compute == Compute::Int8
@@ -106,7 +106,7 @@ impl Model {
     /// below 1), which is then what their `nll` says. What is distilled or only evaluated stays as it is.
     #[must_use]
     pub fn with_label_smoothing(mut self, factor: f64) -> Self {
-        on!(&mut self.0, d => d.label_smoothing = factor as f32);
+        on!(&mut self.0, d => d.set_label_smoothing(factor as f32));
         self
     }
 
@@ -114,7 +114,7 @@ impl Model {
     #[must_use]
     pub fn leaving(mut self, bytes: u64) -> Self {
         if let On::Cpu(d) = &mut self.0 {
-            d.budget = d.budget.less(bytes);
+            d.set_budget(d.budget().less(bytes));
         }
         self
     }
@@ -123,12 +123,12 @@ impl Model {
     #[must_use]
     pub fn with_cancellation(mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let stop = Stop(Box::new(stop));
-        on!(&mut self.0, d => d.stop = stop);
+        on!(&mut self.0, d => d.set_stop(stop));
         self
     }
 
     pub fn label_smoothing(&self) -> f32 {
-        on!(&self.0, d => d.label_smoothing)
+        on!(&self.0, d => d.label_smoothing())
     }
 
     /// Logits of every position, `ids.len() × vocab`.
@@ -212,7 +212,7 @@ impl Model {
     /// Threads it computes with, all cores counted out; on a GPU the one that feeds it.
     pub fn threads(&self) -> usize {
         match &self.0 {
-            On::Cpu(d) => d.ops.threads(),
+            On::Cpu(d) => d.ops().threads(),
             On::Device(_) => 1,
         }
     }
@@ -226,8 +226,8 @@ impl Model {
     /// because another route rounds differently.
     pub fn route(&self) -> String {
         let (route, compute) = match &self.0 {
-            On::Cpu(d) => (format!("cpu {}", d.ops.route()), d.training),
-            On::Device(d) => (d.ops.route().to_owned(), d.training),
+            On::Cpu(d) => (format!("cpu {}", d.ops().route()), d.training()),
+            On::Device(d) => (d.ops().route().to_owned(), d.training()),
         };
         match compute {
             Compute::F32 => route,
@@ -240,13 +240,13 @@ impl Model {
     /// # Errors
     /// It fits in no way.
     pub fn plan(&self, cost: &Cost) -> Result<String, ModelError> {
-        let (kept, layers) = on!(&self.0, d => (d.kept_layers(cost)?, d.layers.len()));
+        let (kept, layers) = on!(&self.0, d => (d.kept_layers(cost)?, d.layer_count()));
         let values = match layers - kept {
             0 => "all layers' values kept for the backward".to_owned(),
             again => format!("the values of {again} of {layers} layers computed again in the backward"),
         };
         let (form, codes) = match &self.0 {
-            On::Cpu(d) => ("as stored", d.codes >> 20),
+            On::Cpu(d) => ("as stored", d.codes_bytes() >> 20),
             On::Device(_) => ("widened on the device", 0),
         };
         let codes = if codes > 0 { format!(", and {codes} MiB for their codes in eight bits") } else { String::new() };
@@ -255,19 +255,19 @@ impl Model {
 
     /// Bytes that there are for values.
     pub fn available_bytes(&self) -> Option<u64> {
-        on!(&self.0, d => d.budget.left())
+        on!(&self.0, d => d.budget().left())
     }
 
     /// Bytes that are held beside them, whatever they take; on a device, of its memory.
     pub fn beside(&self) -> u64 {
-        on!(&self.0, d => d.budget.beside())
+        on!(&self.0, d => d.budget().beside())
     }
 
     /// Bytes of the weights: as they are mapped, or widened on the device.
     pub fn resident_bytes(&self) -> u64 {
         match &self.0 {
-            On::Cpu(d) => d.weights.stored_bytes(),
-            On::Device(d) => widened_bytes(&d.weights),
+            On::Cpu(d) => d.weights().stored_bytes(),
+            On::Device(d) => widened_bytes(d.weights()),
         }
     }
 

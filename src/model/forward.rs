@@ -74,37 +74,37 @@ impl<O: Ops> Decoder<O> {
         let linears = sites.map(|site| self.one(layer, site, lora));
         let mut ys = sites.map(|site| {
             let (out, inn) = self.config().shape(site);
-            self.ops.buf(self.ops.len(x) / inn * out)
+            self.ops().buf(self.ops().len(x) / inn * out)
         });
-        for (site, down) in sites.into_iter().zip(self.ops.linears(&mut ys, x, &linears)) {
+        for (site, down) in sites.into_iter().zip(self.ops().linears(&mut ys, x, &linears)) {
             downs[site as usize] = down;
         }
         ys
     }
 
     pub(super) fn norm(&self, x: &O::Buf, w: &O::Buf) -> O::Buf {
-        let mut y = self.ops.buf(self.ops.len(x));
-        self.ops.rms_norm(&mut y, x, w, self.config().rms_eps);
+        let mut y = self.ops().buf(self.ops().len(x));
+        self.ops().rms_norm(&mut y, x, w, self.config().rms_eps);
         y
     }
 
     /// The rows' embeddings.
     pub(super) fn embed(&self, ids: &[u32]) -> O::Buf {
-        let mut x = self.ops.buf(ids.len() * self.config().hidden);
-        self.ops.embed(&mut x, ids, self.weights.embedding());
+        let mut x = self.ops().buf(ids.len() * self.config().hidden);
+        self.ops().embed(&mut x, ids, self.weights().embedding());
         x
     }
 
     /// The rows at which the block is read, where these are not all.
     pub(super) fn read_at<'a>(&self, layer: usize, pass: Pass<'a>) -> Option<&'a Read> {
-        pass.read.filter(|_| layer + 1 == self.layers.len())
+        pass.read.filter(|_| layer + 1 == self.layer_count())
     }
 
     /// These rows of x; None where that is x itself.
     pub(super) fn picked(&self, x: &O::Buf, read: Option<&Read>) -> Option<O::Buf> {
         let rows = &read?.rows;
-        let mut picked = self.ops.buf(rows.len() * self.config().hidden);
-        self.ops.gather(&mut picked, x, rows, self.config().hidden);
+        let mut picked = self.ops().buf(rows.len() * self.config().hidden);
+        self.ops().gather(&mut picked, x, rows, self.config().hidden);
         Some(picked)
     }
 
@@ -117,11 +117,11 @@ impl<O: Ops> Decoder<O> {
         pass: Pass<'_>,
         cache: Option<&mut Cache<O>>,
     ) -> (O::Buf, Saved<O>) {
-        let ops = &self.ops;
+        let ops = self.ops();
         let mut down: Downs<O> = std::array::from_fn(|_| None);
         let read = self.read_at(layer, pass);
         let (rotation, segments) = read.map_or((pass.rotation, pass.segments), |r| (&r.rotation, &r.segments));
-        let n = self.norm(x, &self.layers[layer].attn_norm);
+        let n = self.norm(x, &self.layer(layer).attn_norm);
         let (mut q, mut k, v) = match self.picked(&n, read) {
             None => self.linears(layer, [Site::Q, Site::K, Site::V], &n, pass.lora, &mut down).into(),
             Some(picked) => {
@@ -131,7 +131,7 @@ impl<O: Ops> Decoder<O> {
             }
         };
         drop(n);
-        let raw = self.layers[layer].qk_norm.as_ref().map(|(wq, wk)| {
+        let raw = self.layer(layer).qk_norm.as_ref().map(|(wq, wk)| {
             let (nq, nk) = (self.norm(&q, wq), self.norm(&k, wk));
             (std::mem::replace(&mut q, nq), std::mem::replace(&mut k, nk))
         });
@@ -150,7 +150,7 @@ impl<O: Ops> Decoder<O> {
         };
         let [mut middle] = self.linears(layer, [Site::O], &attended, pass.lora, &mut down);
         ops.add(&mut middle, self.picked(x, read).as_ref().unwrap_or(x));
-        let n = self.norm(&middle, &self.layers[layer].ffn_norm);
+        let n = self.norm(&middle, &self.layer(layer).ffn_norm);
         let [gate, up] = self.linears(layer, [Site::Gate, Site::Up], &n, pass.lora, &mut down);
         drop(n);
         let mut h = ops.buf(ops.len(&gate));
@@ -168,7 +168,7 @@ impl<O: Ops> Decoder<O> {
         mut cache: Option<&mut Cache<O>>,
     ) -> Result<O::Buf, ModelError> {
         let mut x = self.embed(ids);
-        for layer in 0..self.layers.len() {
+        for layer in 0..self.layer_count() {
             self.still_wanted()?;
             x = self.block(layer, &x, pass, cache.as_deref_mut()).0;
         }
@@ -186,12 +186,12 @@ impl<O: Ops> Decoder<O> {
     ) -> Result<(O::Buf, Vec<Kept<O>>), ModelError> {
         let mut x = self.embed(ids);
         let mut kept = Vec::new();
-        for layer in 0..self.layers.len() {
+        for layer in 0..self.layer_count() {
             self.still_wanted()?;
             let (next, saved) = self.block(layer, &x, pass, None);
             let input = std::mem::replace(&mut x, next);
             if layer >= lowest {
-                kept.push(Kept { input, saved: (layer.saturating_add(keep) >= self.layers.len()).then_some(saved) });
+                kept.push(Kept { input, saved: (layer.saturating_add(keep) >= self.layer_count()).then_some(saved) });
             }
         }
         Ok((x, kept))

@@ -125,14 +125,14 @@ struct Take {
 impl<O: Ops> Decoder<O> {
     pub(super) fn cache(&self, rows: usize) -> Cache<O> {
         let len = rows * self.config().kv_heads * self.config().head_dim;
-        let bufs = || (0..self.layers.len()).map(|_| self.ops.buf(len)).collect();
+        let bufs = || (0..self.layer_count()).map(|_| self.ops().buf(len)).collect();
         Cache { keys: bufs(), values: bufs(), rows: Vec::new() }
     }
 
     /// Sequences of up to `room` tokens that are decoded together.
     fn slots(&self, room: usize) -> usize {
         let c = self.config();
-        let most = self.budget.left().map_or(CACHE, |left| CACHE.min(left as usize / 2));
+        let most = self.budget().left().map_or(CACHE, |left| CACHE.min(left as usize / 2));
         (most / (room * c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
     }
 

@@ -34,11 +34,11 @@ impl<O: Ops> Decoder<O> {
     /// (rows before the norm, logits) of these rows of the last hidden states.
     fn logits_of(&self, x: &O::Buf, rows: &[usize], compute: Compute) -> (O::Buf, O::Buf) {
         let hidden = self.config().hidden;
-        let mut picked = self.ops.buf(rows.len() * hidden);
-        self.ops.gather(&mut picked, x, rows, hidden);
-        let normed = self.norm(&picked, &self.output_norm);
-        let mut logits = self.ops.buf(rows.len() * self.config().vocab);
-        self.ops.linear(&mut logits, &normed, self.head_matrix(compute), None);
+        let mut picked = self.ops().buf(rows.len() * hidden);
+        self.ops().gather(&mut picked, x, rows, hidden);
+        let normed = self.norm(&picked, self.output_norm());
+        let mut logits = self.ops().buf(rows.len() * self.config().vocab);
+        self.ops().linear(&mut logits, &normed, self.head_matrix(compute), None);
         (picked, logits)
     }
 
@@ -55,12 +55,12 @@ impl<O: Ops> Decoder<O> {
         let (n, vocab) = (self.stretch(), self.config().vocab);
         // An evaluation's loss is the plain one.
         let (smoothing, compute) =
-            if weight.is_some() { (self.label_smoothing, self.training) } else { (0.0, Compute::F32) };
+            if weight.is_some() { (self.label_smoothing(), self.training()) } else { (0.0, Compute::F32) };
         let mut sums = LossSums::default();
         for (rows, targets) in packed.supervised.rows.chunks(n).zip(packed.supervised.targets.chunks(n)) {
             self.still_wanted()?;
             let (picked, mut logits) = self.logits_of(x, rows, compute);
-            add_up(&mut sums, &self.ops.cross_entropy(&mut logits, targets, weight, smoothing), targets);
+            add_up(&mut sums, &self.ops().cross_entropy(&mut logits, targets, weight, smoothing), targets);
             each(rows, &picked, &logits);
         }
         let Some(of_base) = teacher_states else { return Ok(sums) };
@@ -70,7 +70,7 @@ impl<O: Ops> Decoder<O> {
             let base_rows: Vec<usize> = (stretch * n..stretch * n + rows.len()).collect();
             let (_, mut teacher) = self.logits_of(of_base, &base_rows, compute);
             let (picked, mut logits) = self.logits_of(x, rows, compute);
-            add_up(&mut sums, &self.ops.distil(&mut logits, &mut teacher, vocab, weight), targets);
+            add_up(&mut sums, &self.ops().distil(&mut logits, &mut teacher, vocab, weight), targets);
             each(rows, &picked, &logits);
         }
         Ok(sums)
@@ -78,14 +78,14 @@ impl<O: Ops> Decoder<O> {
 
     /// Sums over the rows and, of weight · Σ loss, the gradient of the last hidden states.
     pub(super) fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> Result<(LossSums, O::Buf), ModelError> {
-        let (ops, hidden, eps) = (&self.ops, self.config().hidden, self.config().rms_eps);
+        let (ops, hidden, eps) = (self.ops(), self.config().hidden, self.config().rms_eps);
         let mut dx = ops.zeros(ops.len(x));
-        let teacher_states = self.teacher_states_of(packed, self.training)?;
+        let teacher_states = self.teacher_states_of(packed, self.training())?;
         let sums = self.losses(x, teacher_states.as_ref(), packed, Some(weight), &mut |rows, picked, dlogits| {
             let mut dnormed = ops.buf(ops.len(picked));
-            ops.linear_back(&mut dnormed, dlogits, self.head_matrix(self.training), true);
+            ops.linear_back(&mut dnormed, dlogits, self.head_matrix(self.training()), true);
             let mut dpicked = ops.buf(ops.len(picked));
-            ops.rms_norm_back(&mut dpicked, &dnormed, picked, &self.output_norm, eps, true);
+            ops.rms_norm_back(&mut dpicked, &dnormed, picked, self.output_norm(), eps, true);
             ops.scatter_add(&mut dx, &dpicked, rows, hidden);
         })?;
         Ok((sums, dx))
@@ -139,9 +139,9 @@ impl<O: Ops> Decoder<O> {
         for rows in positions.chunks(self.stretch()) {
             let (_, mut logits) = self.logits_of(&x, rows, Compute::F32);
             if log_softmax {
-                self.ops.log_softmax(&mut logits, self.config().vocab);
+                self.ops().log_softmax(&mut logits, self.config().vocab);
             }
-            all.extend(self.ops.download(&logits));
+            all.extend(self.ops().download(&logits));
         }
         self.sound()?;
         Ok(all)
@@ -149,7 +149,7 @@ impl<O: Ops> Decoder<O> {
 
     /// Logits after these rows, `rows × vocab`.
     pub(super) fn logits_after(&self, x: &O::Buf, rows: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let logits = self.ops.download(&self.logits_of(x, rows, Compute::F32).1);
+        let logits = self.ops().download(&self.logits_of(x, rows, Compute::F32).1);
         self.sound()?;
         Ok(logits)
     }

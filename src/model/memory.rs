@@ -15,11 +15,9 @@ impl Decoder<Cpu> {
     /// nobody set a limit. The numbers are the same; they cost memory, and time to touch it, that only many steps of few rows
     /// are worth.
     pub(super) fn keep_codes(&mut self) {
-        let bytes = (widened_bytes(&self.weights) as f64 / 4.0 * CODES_BYTES) as u64;
-        if !self.budget.is_limited() && self.budget.left().is_some_and(|left| bytes <= left / CODES_SHARE) {
-            self.ops.keep_codes();
-            self.budget = self.budget.less(bytes);
-            self.codes = bytes;
+        let bytes = (widened_bytes(self.weights()) as f64 / 4.0 * CODES_BYTES) as u64;
+        if !self.budget().is_limited() && self.budget().left().is_some_and(|left| bytes <= left / CODES_SHARE) {
+            self.hold_codes(bytes);
         }
     }
 }
@@ -35,7 +33,7 @@ impl<O: Ops> Decoder<O> {
     pub(super) fn held(&self, packed: &Packed) -> (u64, u64) {
         let (c, rows) = (self.config(), packed.ids.len());
         let layer = 4 * (rows * self.kept_width()) as u64;
-        let inputs = 4 * (rows * self.layers.len() * c.hidden) as u64;
+        let inputs = 4 * (rows * self.layer_count() * c.hidden) as u64;
         // The gradients of keys and values that each of several segments adds to.
         let seen: usize = packed.segments.iter().flat_map(|s| &s.before).map(ExactSizeIterator::len).sum();
         let shares = 8 * (seen * c.kv_heads * c.head_dim) as u64;
@@ -48,11 +46,11 @@ impl<O: Ops> Decoder<O> {
     /// # Errors
     /// The pass fits in no way.
     pub(super) fn kept_layers(&self, cost: &Cost) -> Result<usize, ModelError> {
-        let layers = self.layers.len();
-        let Some(available) = self.budget.left() else { return Ok(layers) };
+        let layers = self.layer_count();
+        let Some(available) = self.budget().left() else { return Ok(layers) };
         let (least, layer) = (cost.least, (cost.kept - cost.least) / layers as u64);
         if least > available {
-            let remedy = match self.budget.is_limited() {
+            let remedy = match self.budget().is_limited() {
                 true => {
                     "raise --max-memory, or train fewer or shorter examples a step (`tunesmith plan` says which fit)"
                 }

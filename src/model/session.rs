@@ -195,7 +195,7 @@ struct Part {
 
 impl<O: Ops> Sequences<O> {
     fn new(decoder: &Decoder<O>) -> Self {
-        let most = decoder.budget.left().map_or(CACHE, |left| CACHE.min(usize::try_from(left / 2).unwrap_or(CACHE)));
+        let most = decoder.budget().left().map_or(CACHE, |left| CACHE.min(usize::try_from(left / 2).unwrap_or(CACHE)));
         let rows = (most / row_bytes(decoder)).max(1);
         Self { cache: None, rows, free: FreeRows::default(), open: BTreeMap::new(), remembered: Vec::new(), next_id: 0 }
     }
@@ -245,7 +245,7 @@ impl<O: Ops> Sequences<O> {
     fn place(&mut self, decoder: &Decoder<O>, tokens: usize) -> Result<Option<usize>, ModelError> {
         if self.cache.is_none() || (tokens > self.rows && self.open.is_empty()) {
             let needed = (tokens.max(self.rows) * row_bytes(decoder)) as u64;
-            if let Some(available) = decoder.budget.left().filter(|left| tokens > self.rows && needed > *left) {
+            if let Some(available) = decoder.budget().left().filter(|left| tokens > self.rows && needed > *left) {
                 let (what, remedy) = ("the keys and values of one request", "lower num_ctx or num_predict");
                 return Err(ModelError::Memory { what, needed, available, remedy });
             }
@@ -278,10 +278,10 @@ impl<O: Ops> Sequences<O> {
         let Some(cache) = &mut self.cache else { return };
         let width = decoder.config().kv_heads * decoder.config().head_dim;
         let (source, target): (Vec<usize>, Vec<usize>) = ((from..from + n).collect(), (to..to + n).collect());
-        let mut rows = decoder.ops.buf(n * width);
+        let mut rows = decoder.ops().buf(n * width);
         for buf in cache.keys.iter_mut().chain(&mut cache.values) {
-            decoder.ops.gather(&mut rows, buf, &source, width);
-            decoder.ops.scatter(buf, &rows, &target, width);
+            decoder.ops().gather(&mut rows, buf, &source, width);
+            decoder.ops().scatter(buf, &rows, &target, width);
         }
     }
 

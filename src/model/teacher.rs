@@ -19,20 +19,20 @@ impl<O: Ops> Decoder<O> {
         for alone in &packed.teacher {
             all.extend_from_slice(&self.states_of(alone, compute)?);
         }
-        Ok(Some(self.ops.upload(&all)))
+        Ok(Some(self.ops().upload(&all)))
     }
 
     fn states_of(&self, alone: &Packed, compute: Compute) -> Result<Arc<Vec<f32>>, ModelError> {
         let rows = alone.read.as_ref().map_or_else(Vec::new, |read| read.rows.clone());
         let key = Key { ids: alone.ids.clone(), rows, compute };
-        if let Some(states) = self.teacher_states.get(&key) {
+        if let Some(states) = self.teacher_states().get(&key) {
             return Ok(states);
         }
         let lora = Lora { compute, ..Lora::default() };
         // Nothing else is read of it, so these are the rows that are asked for, in order.
-        let states = Arc::new(self.ops.download(&self.stack(&alone.ids, Pass::of(alone, lora), None)?));
+        let states = Arc::new(self.ops().download(&self.stack(&alone.ids, Pass::of(alone, lora), None)?));
         self.sound()?;
-        self.teacher_states.keep(key, &states);
+        self.teacher_states().keep(key, &states);
         Ok(states)
     }
 }

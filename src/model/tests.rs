@@ -169,7 +169,7 @@ fn nothing_is_allocated_after_the_first_step() {
         let mut step = |lengths: &[usize]| {
             let d = data(&w, lengths);
             model.loss_and_grads(&a, &half_distilled(&d), 0.01, dropout, &mut g).unwrap();
-            model.decoder().ops.touched()
+            model.decoder().ops().touched()
         };
         // The largest comes first; in a training, one that is larger than all before takes what it has more.
         let touched = step(&[40, 60, 17]);

@@ -82,20 +82,20 @@ fn kept_codes_are_the_same() {
     let s = half_distilled(&d);
     let keeping =
         Model::within(&w, 2, MemoryBudget::default().of_free(1 << 32)).unwrap().computing(Compute::Int8).unwrap();
-    assert!(keeping.decoder().codes > 0);
+    assert!(keeping.decoder().codes_bytes() > 0);
     let mut d = Decoder::new(Cpu::new(1), w.clone(), MemoryBudget::default()).unwrap();
-    d.training = Compute::Int8;
+    d.set_training(Compute::Int8);
     let made = grads(&Model(On::Cpu(d)), &a, &s, None);
     // When they are made, and when they are there.
     assert!(made == grads(&keeping, &a, &s, None) && made == grads(&keeping, &a, &s, None));
     // Not where there is little room, a limit, or nobody knows.
     for budget in [
-        MemoryBudget::default().of_free(8 * keeping.decoder().codes),
+        MemoryBudget::default().of_free(8 * keeping.decoder().codes_bytes()),
         MemoryBudget::of(1 << 32),
         MemoryBudget::default(),
     ] {
         let model = Model::within(&w, 1, budget).unwrap().computing(Compute::Int8).unwrap();
-        assert_eq!(model.decoder().codes, 0, "{budget:?}");
+        assert_eq!(model.decoder().codes_bytes(), 0, "{budget:?}");
     }
 }
 
