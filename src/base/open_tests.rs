@@ -44,7 +44,7 @@ fn tiny(arch: &str, template: Option<&str>) -> (Metadata, Vec<PlannedTensor>) {
 
 const CHATML: &str = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-fn save(path: &Path, (metadata, tensors): &(Metadata, Vec<PlannedTensor>)) -> Digest {
+fn save(path: &Path, metadata: &Metadata, tensors: &[PlannedTensor]) -> Digest {
     let fill = |i: usize, out: &mut Vec<u8>| {
         out.resize(tensors[i].bytes().unwrap() as usize, 0);
         Ok::<(), GgufError>(())
@@ -109,7 +109,7 @@ fn a_tiny_gguf_opens_and_its_faults_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tiny.gguf");
     let open = |model: &(Metadata, Vec<PlannedTensor>)| {
-        save(&path, model);
+        save(&path, &model.0, &model.1);
         Resolver::default().open(&path.display().to_string())
     };
     let base = open(&tiny("llama", Some(CHATML))).unwrap();
@@ -124,7 +124,8 @@ fn a_tiny_gguf_opens_and_its_faults_are_named() {
 fn a_name_in_the_store_brings_what_the_store_says_and_an_adapter_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tiny.gguf");
-    let digest = save(&path, &tiny("llama", Some(CHATML)));
+    let (metadata, tensors) = tiny("llama", Some(CHATML));
+    let digest = save(&path, &metadata, &tensors);
     let root = dir.path().join("models");
     std::fs::create_dir_all(root.join("manifests")).unwrap();
     let extras =

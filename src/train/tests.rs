@@ -59,8 +59,10 @@ impl Bench {
 
     fn run(
         &self,
-        (toy, config): (&Toy, &TrainConfig),
-        (output, resume): (&Path, bool),
+        toy: &Toy,
+        config: &TrainConfig,
+        output: &Path,
+        resume: bool,
         on_event: &mut dyn FnMut(&Event, &Interrupt),
     ) -> Result<(Adapter<Hf>, Summary), TrainError> {
         let interrupt = toy.stopped_at.as_ref().map(|(_, i)| i.clone()).unwrap_or_default();
@@ -90,7 +92,7 @@ fn the_loss_falls_and_what_happened_is_told() {
     let config = TrainConfig { epochs: 8.0, save_every: 10, ..config() };
     let mut events = Vec::new();
     let (adapter, summary) =
-        bench.run((&Toy::default(), &config), (&output, false), &mut |e, _| events.push(e.clone())).unwrap();
+        bench.run(&Toy::default(), &config, &output, false, &mut |e, _| events.push(e.clone())).unwrap();
     assert_eq!(summary.steps, 24);
     let losses: Vec<f64> =
         events.iter().filter_map(|e| if let Event::Step(m) = e { Some(m.train_loss) } else { None }).collect();
@@ -125,7 +127,7 @@ fn training_stops_when_no_better_evaluation_comes_and_the_best_one_is_delivered(
         ..config()
     };
     let toy = || Toy { worse_after: Some(3), ..Toy::default() };
-    let (adapter, summary) = bench.run((&toy(), &config), (&output, false), &mut |_, _| {}).unwrap();
+    let (adapter, summary) = bench.run(&toy(), &config, &output, false, &mut |_, _| {}).unwrap();
     assert_eq!((summary.steps, summary.stopped_early, summary.final_step), (9, true, 4));
     assert_eq!(summary.best.map(|(step, _)| step), Some(4));
     let model = bench.weights.config();
@@ -137,14 +139,14 @@ fn training_stops_when_no_better_evaluation_comes_and_the_best_one_is_delivered(
     // Said again, nothing more is trained; without the wish, the last is delivered.
     let mut steps = 0;
     let mut count = |e: &Event, _: &Interrupt| steps += usize::from(matches!(e, Event::Step(_)));
-    let (again, _) = bench.run((&toy(), &config), (&output, true), &mut count).unwrap();
+    let (again, _) = bench.run(&toy(), &config, &output, true, &mut count).unwrap();
     assert!(steps == 0 && again == adapter);
     let last = TrainConfig { load_best_model_at_end: false, ..config.clone() };
-    let (_, summary) = bench.run((&toy(), &last), (&bench.output("last"), false), &mut |_, _| {}).unwrap();
+    let (_, summary) = bench.run(&toy(), &last, &bench.output("last"), false, &mut |_, _| {}).unwrap();
     assert_eq!((summary.steps, summary.final_step), (9, 9));
     // A best checkpoint that is gone is heard of before anything more is trained.
     std::fs::remove_dir_all(output.join("checkpoint-4")).unwrap();
-    let e = bench.run((&toy(), &config), (&output, true), &mut |_, _| {}).unwrap_err().to_string();
+    let e = bench.run(&toy(), &config, &output, true, &mut |_, _| {}).unwrap_err().to_string();
     assert!(e.contains("checkpoint-4") && e.contains("the best one so far"), "{e}");
 }
 
@@ -161,7 +163,7 @@ fn where_training_may_stop_early_the_best_checkpoint_is_there_at_the_end() {
     };
     let kept = |name: &str, config: &TrainConfig| {
         let toy = Toy { worse_after: Some(3), ..Toy::default() };
-        bench.run((&toy, config), (&bench.output(name), false), &mut |_, _| {}).unwrap();
+        bench.run(&toy, config, &bench.output(name), false, &mut |_, _| {}).unwrap();
         folders::steps_in(&bench.output(name)).unwrap()
     };
     // That of step 4 is the best, that of step 9 the last.
@@ -174,7 +176,7 @@ fn what_no_evaluation_will_say_and_examples_without_a_target_are_refused() {
     let mut bench = Bench::new(4);
     let said = |bench: &Bench, config: TrainConfig| {
         let never = &mut |e: &Event, _: &Interrupt| panic!("{e:?}");
-        bench.run((&Toy::default(), &config), (&bench.output("x"), false), never).unwrap_err().to_string()
+        bench.run(&Toy::default(), &config, &bench.output("x"), false, never).unwrap_err().to_string()
     };
     bench.train[2].mask.fill(false);
     let e = said(&bench, config());
@@ -209,7 +211,7 @@ fn a_trial_counts_what_the_run_then_does() {
             Event::Step(m) => losses.push(m.train_loss),
             _ => {}
         };
-        let (_, summary) = bench.run((&toy, &config), (&bench.output(&n.to_string()), false), &mut see).unwrap();
+        let (_, summary) = bench.run(&toy, &config, &bench.output(&n.to_string()), false, &mut see).unwrap();
         assert_eq!((course.steps, course.evaluations), (summary.steps, evaluations), "{n}");
         let text = std::fs::read_to_string(bench.output(&format!("{n}/checkpoint-{}/state.json", summary.steps)));
         let state: serde_json::Value = serde_json::from_str(&text.unwrap()).unwrap();
@@ -293,7 +295,7 @@ fn epochs_are_told_with_their_own_means() {
         Event::Step(m) => losses.push(m.clone()),
         _ => {}
     };
-    bench.run((&Toy::default(), &config), (&bench.output("out"), false), &mut see).unwrap();
+    bench.run(&Toy::default(), &config, &bench.output("out"), false, &mut see).unwrap();
     assert_eq!(epochs.iter().map(|e| (e.step, e.epoch)).collect::<Vec<_>>(), [(3, 1.0), (5, 5.0 / 3.0)]);
     // Tokens of the first epoch: 4, 5, 6, 7, 8; trained of them 2, 3, 4, 5, 6.
     assert_eq!(epochs[0].epoch_num_tokens, 30);
@@ -313,7 +315,7 @@ fn epochs_are_told_with_their_own_means() {
 fn a_variable_that_no_gradient_reaches_is_named() {
     let bench = Bench::new(4);
     let toy = Toy { dead_layer: Some(1), ..Toy::default() };
-    let e = bench.run((&toy, &config()), (&bench.output("out"), false), &mut |_, _| {}).unwrap_err().to_string();
+    let e = bench.run(&toy, &config(), &bench.output("out"), false, &mut |_, _| {}).unwrap_err().to_string();
     assert!(e.contains("model.layers.1.self_attn.q_proj.lora_B"), "{e}");
 }
 
@@ -329,11 +331,11 @@ fn a_first_step_may_hold_only_what_the_base_teaches() {
             norms.push(m.grad_norm);
         }
     };
-    bench.run((&Toy::default(), &config), (&bench.output("a"), false), &mut see).unwrap();
+    bench.run(&Toy::default(), &config, &bench.output("a"), false, &mut see).unwrap();
     assert!(norms[0] == 0.0 && norms[1] > 0.0, "{norms:?}");
     // The next step says it.
     let toy = Toy { dead_layer: Some(1), ..Toy::default() };
-    let e = bench.run((&toy, &config), (&bench.output("b"), false), &mut |_, _| {}).unwrap_err().to_string();
+    let e = bench.run(&toy, &config, &bench.output("b"), false, &mut |_, _| {}).unwrap_err().to_string();
     assert!(e.contains("model.layers.1.self_attn.q_proj.lora_B"), "{e}");
 }
 
@@ -343,7 +345,7 @@ fn accumulation_is_weighted_by_tokens_not_by_batches() {
     let bench = Bench::new(8);
     let run = |batch_size, gradient_accumulation, name| {
         let config = TrainConfig { batch_size, gradient_accumulation, shuffle: false, ..config() };
-        bench.run((&Toy::default(), &config), (&bench.output(name), false), &mut |_, _| {}).unwrap().0
+        bench.run(&Toy::default(), &config, &bench.output(name), false, &mut |_, _| {}).unwrap().0
     };
     let (whole, split) = (run(4, 1, "a"), run(1, 4, "b"));
     for (x, y) in whole.pairs.values().zip(split.pairs.values()) {
@@ -361,8 +363,7 @@ fn numbers_that_train_nothing_are_refused() {
         (TrainConfig { warmup_ratio: 2.0, ..config() }, "warmup_ratio"),
         (TrainConfig { max_grad_norm: -1.0, ..config() }, "max_grad_norm"),
     ] {
-        let e =
-            bench.run((&Toy::default(), &change), (&bench.output("x"), false), &mut |_, _| {}).unwrap_err().to_string();
+        let e = bench.run(&Toy::default(), &change, &bench.output("x"), false, &mut |_, _| {}).unwrap_err().to_string();
         assert!(e.contains(named), "{e}");
     }
 }

@@ -19,10 +19,10 @@ fn seeded(model: &ModelConfig, size: f64, seed: u64) -> Adapter<Hf> {
 }
 
 /// A file of `adapter` over the bench's base, held against the bench's own adapter.
-fn faults_of(bench: &Bench, adapter: &Adapter<Hf>, target: (Quant, Floor), seed: u64) -> Vec<String> {
+fn faults_of(bench: &Bench, adapter: &Adapter<Hf>, quant: Quant, floor: Floor, seed: u64) -> Vec<String> {
     let path = bench.dir.path().join("seeded.gguf");
     let request = Request { adapter, seed, ..bench.request(&path) };
-    merged_gguf(&request, target.0, target.1, &mut |_, _| {}).unwrap();
+    merged_gguf(&request, quant, floor, &mut |_, _| {}).unwrap();
     bench.faults(&path)
 }
 
@@ -56,7 +56,7 @@ fn no_right_file_is_refused() {
             let mut bench = Bench::gguf(encoding, size);
             for seed in 0..15 {
                 bench.adapter = seeded(bench.weights.config(), size, 100 + seed);
-                let faults = faults_of(&bench, &bench.adapter, target, seed);
+                let faults = faults_of(&bench, &bench.adapter, target.0, target.1, seed);
                 assert!(faults.is_empty(), "{encoding:?} -> {target:?}, {size}, seed {seed}: {faults:?}");
             }
         }
@@ -116,7 +116,7 @@ fn each_planted_fault_is_caught() {
                 ("the neighbouring layer's ΔW", 14, neighbours(&bench.adapter)),
             ];
             for (what, least, adapter) in wrong {
-                let faults = faults_of(&bench, &adapter, target, seed);
+                let faults = faults_of(&bench, &adapter, target.0, target.1, seed);
                 assert!(faults.len() >= least, "{encoding:?} -> {target:?}, seed {seed}: {what}: {faults:?}");
             }
         }

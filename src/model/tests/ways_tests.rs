@@ -31,7 +31,7 @@ fn with_common_beginnings(weights: &Weights, lengths: [usize; 6]) -> Vec<(Vec<u3
 }
 
 /// All sequences in one pass, whatever they take, with the inner values of `keep` layers.
-fn one_pass(model: &Model, a: &Adapter<Stored>, s: &[Sequence<'_>], (share, keep): (bool, usize)) -> (usize, Step) {
+fn one_pass(model: &Model, a: &Adapter<Stored>, s: &[Sequence<'_>], share: bool, keep: usize) -> (usize, Step) {
     let decoder = model.decoder();
     let packed = decoder.pack(s, share).unwrap();
     let mut g = grads(model, a, &[], None).1;
@@ -74,7 +74,7 @@ fn a_common_beginning_changes_nothing() {
         let a = adapter(&w, 4, &Site::ALL);
         let d = with_common_beginnings(&w, [30, 41, 9, 30, 35, 12]);
         let s = half_distilled(&d);
-        let of = |share| one_pass(&model, &a, &s, (share, usize::MAX));
+        let of = |share| one_pass(&model, &a, &s, share, usize::MAX);
         let ((rows, apart), (fewer, together)) = (of(false), of(true));
         assert!(fewer + 60 < rows, "{name}: {fewer} rows of {rows}");
         assert_like(name, &apart, &together);
@@ -117,7 +117,7 @@ fn a_step_that_is_cut_into_passes_is_the_uncut_one() {
         let s = half_distilled(&d);
         let passes = model.decoder().passes(&s, true, true).unwrap();
         assert!(passes.len() > 2, "{name}: {} passes", passes.len());
-        let (rows, uncut) = one_pass(&model, &a, &s, (true, usize::MAX));
+        let (rows, uncut) = one_pass(&model, &a, &s, true, usize::MAX);
         let largest = passes.iter().map(|p| p.ids.len()).max().unwrap();
         assert!(largest < rows, "{name}");
         assert_like(name, &grads(&model, &a, &s, None), &uncut);

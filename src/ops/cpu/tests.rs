@@ -79,10 +79,17 @@ fn times(x: &[f64], w: &[f64], inn: usize) -> Vec<f64> {
     x.chunks(inn).flat_map(|x| w.chunks(inn).map(move |w| dot(x, w))).collect()
 }
 
-fn f32_source(w: &[f32], rows: usize, cols: usize) -> (Vec<u8>, usize, usize) {
+/// A weight in f32, as it is stored.
+struct F32Weight {
+    bytes: Vec<u8>,
+    rows: usize,
+    cols: usize,
+}
+
+fn f32_source(w: &[f32], rows: usize, cols: usize) -> F32Weight {
     let mut bytes = Vec::new();
     encode_nearest(Encoding::F32, w, &mut bytes).unwrap();
-    (bytes, rows, cols)
+    F32Weight { bytes, rows, cols }
 }
 
 /// Of a weight nothing is held beside its bytes.
@@ -91,8 +98,8 @@ fn bare() -> &'static Codes {
     BARE.get_or_init(Codes::default)
 }
 
-fn source((bytes, rows, cols): &(Vec<u8>, usize, usize)) -> WeightRef<'_> {
-    WeightRef { bytes, encoding: Encoding::F32, rows: *rows, cols: *cols, row_order: RowOrder::Hf }
+fn source(w: &F32Weight) -> WeightRef<'_> {
+    WeightRef { bytes: &w.bytes, encoding: Encoding::F32, rows: w.rows, cols: w.cols, row_order: RowOrder::Hf }
 }
 
 #[test]

@@ -66,7 +66,7 @@ proptest! {
         config.lora.dropout = if dropout { 0.1 } else { 0.0 };
         let straight = bench.output("straight");
         let toy = Toy::default();
-        let (adapter, summary) = bench.run((&toy, &config), (&straight, false), &mut |_, _| {}).unwrap();
+        let (adapter, summary) = bench.run(&toy, &config, &straight, false, &mut |_, _| {}).unwrap();
         let resumed = bench.output("resumed");
         let mut ends = more.into_iter().rev().chain([End::Killed(1 + first.index(toy.calls.get()))]).collect::<Vec<_>>();
         let mut struck = Vec::new();
@@ -81,7 +81,7 @@ proptest! {
                 }
             };
             let toy = Toy { killed_at, ..Toy::default() };
-            match bench.run((&toy, &config), (&resumed, !struck.is_empty()), &mut interrupt) {
+            match bench.run(&toy, &config, &resumed, !struck.is_empty(), &mut interrupt) {
                 Ok(done) if end.is_none() => break done,
                 // It was over before.
                 Ok(_) => struck.push(false),
@@ -111,16 +111,16 @@ fn what_is_given_up_in_its_middle_leaves_no_trace() {
     };
     config.lora.dropout = 0.1;
     let straight = bench.output("straight");
-    let (_, summary) = bench.run((&Toy::default(), &config), (&straight, false), &mut |_, _| {}).unwrap();
+    let (_, summary) = bench.run(&Toy::default(), &config, &straight, false, &mut |_, _| {}).unwrap();
     let calls = 11;
     for call in 1..=calls + 1 {
         let output = bench.output(&format!("stopped-{call}"));
         let toy = Toy { stopped_at: Some((call, Interrupt::default())), ..Toy::default() };
-        match bench.run((&toy, &config), (&output, false), &mut |_, _| {}) {
+        match bench.run(&toy, &config, &output, false, &mut |_, _| {}) {
             Err(TrainError::Interrupted { .. }) => assert!(call <= calls),
             other => assert!(call > calls && other.is_ok(), "{call}: {other:?}"),
         }
-        bench.run((&Toy::default(), &config), (&output, true), &mut |_, _| {}).unwrap();
+        bench.run(&Toy::default(), &config, &output, true, &mut |_, _| {}).unwrap();
         assert_eq!(result(&output, summary.steps), result(&straight, summary.steps), "stopped at call {call}");
     }
 }
@@ -129,11 +129,11 @@ fn what_is_given_up_in_its_middle_leaves_no_trace() {
 fn another_run_is_not_resumed_and_the_difference_is_named() {
     let mut bench = Bench::new(4);
     let output = bench.output("out");
-    bench.run((&Toy::default(), &config()), (&output, false), &mut |_, _| {}).unwrap();
+    bench.run(&Toy::default(), &config(), &output, false, &mut |_, _| {}).unwrap();
     let mut refused = |change: &mut dyn FnMut(&mut TrainConfig, &mut Toy, &mut Bench)| {
         let (mut config, mut toy) = (config(), Toy::default());
         change(&mut config, &mut toy, &mut bench);
-        match bench.run((&toy, &config), (&output, true), &mut |_, _| {}) {
+        match bench.run(&toy, &config, &output, true, &mut |_, _| {}) {
             Err(e @ TrainError::Resume { .. }) => e.to_string(),
             other => panic!("{other:?}"),
         }
@@ -154,7 +154,7 @@ fn a_damaged_checkpoint_is_passed_over_for_an_earlier_one() {
     let output = bench.output("out");
     let config = TrainConfig { save_every: 2, ..config() };
     let toy = Toy::default();
-    bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap();
+    bench.run(&toy, &config, &output, false, &mut |_, _| {}).unwrap();
     let before = result(&output, 6).0;
     let damaged = output.join("checkpoint-6/optimizer.safetensors");
     let mut bytes = std::fs::read(&damaged).unwrap();
@@ -164,7 +164,7 @@ fn a_damaged_checkpoint_is_passed_over_for_an_earlier_one() {
     std::fs::write(output.join("checkpoint-4/state.json"), "{").unwrap();
     let (mut passed, mut first) = (Vec::new(), None);
     bench
-        .run((&toy, &config), (&output, true), &mut |e, _| match e {
+        .run(&toy, &config, &output, true, &mut |e, _| match e {
             Event::PassedOver { folder, reason } => passed.push((folder.clone(), reason.clone())),
             Event::Started { first_step, .. } => first = Some(*first_step),
             _ => {}
@@ -182,7 +182,7 @@ fn what_a_training_leaves_says_whether_it_ended() {
     let output = bench.output("out");
     assert_eq!(left(&output).unwrap(), Left::default());
     let config = TrainConfig { save_every: 2, ..config() };
-    let run = |toy: &Toy, resume| bench.run((toy, &config), (&output, resume), &mut |_, _| {});
+    let run = |toy: &Toy, resume| bench.run(toy, &config, &output, resume, &mut |_, _| {});
     let found = || {
         let left = left(&output).unwrap();
         let name = |p: &PathBuf| p.file_name().unwrap().to_str().unwrap().to_owned();
@@ -207,7 +207,7 @@ fn where_no_checkpoint_can_be_read_nothing_is_begun_anew() {
     let output = bench.output("out");
     let config = TrainConfig { save_every: 2, ..config() };
     let toy = Toy::default();
-    bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap();
+    bench.run(&toy, &config, &output, false, &mut |_, _| {}).unwrap();
     let states = [2, 4, 6].map(|step| output.join(format!("checkpoint-{step}/state.json")));
     states.iter().for_each(|state| std::fs::write(state, "{").unwrap());
     let mut passed = 0;
@@ -215,7 +215,7 @@ fn where_no_checkpoint_can_be_read_nothing_is_begun_anew() {
         Event::PassedOver { .. } => passed += 1,
         other => panic!("{other:?}"),
     };
-    let e = bench.run((&toy, &config), (&output, true), &mut count).unwrap_err();
+    let e = bench.run(&toy, &config, &output, true, &mut count).unwrap_err();
     assert!(matches!(e, TrainError::Resume { .. }) && passed == 3, "{e}");
     for words in [
         "none of its checkpoints can be read (checkpoint-2, checkpoint-4, checkpoint-6)",
@@ -225,7 +225,7 @@ fn where_no_checkpoint_can_be_read_nothing_is_begun_anew() {
     }
     assert!(states.iter().all(|state| std::fs::read_to_string(state).unwrap() == "{"));
     // Where there was never one, the training begins.
-    bench.run((&toy, &config), (&bench.output("empty"), true), &mut |_, _| {}).unwrap();
+    bench.run(&toy, &config, &bench.output("empty"), true, &mut |_, _| {}).unwrap();
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_loss_that_is_no_number_stops_with_the_remedy_and_the_last_good_checkpoint()
     let output = bench.output("out");
     let config = TrainConfig { save_every: 2, ..config() };
     let toy = Toy { breaks_at: Some(3), ..Toy::default() };
-    let e = bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap_err();
+    let e = bench.run(&toy, &config, &output, false, &mut |_, _| {}).unwrap_err();
     assert!(matches!(e, TrainError::Diverged { step: 4, .. }), "{e}");
     let said = e.to_string();
     assert!(said.contains("lower the learning rate") && said.contains("checkpoint-2"), "{said}");
@@ -243,14 +243,14 @@ fn a_loss_that_is_no_number_stops_with_the_remedy_and_the_last_good_checkpoint()
     let output = bench.output("one");
     let config = TrainConfig { save_every: 1, save_total_limit: Some(1), ..config };
     let toy = Toy { breaks_at: Some(3), ..Toy::default() };
-    let said = bench.run((&toy, &config), (&output, false), &mut |_, _| {}).unwrap_err().to_string();
+    let said = bench.run(&toy, &config, &output, false, &mut |_, _| {}).unwrap_err().to_string();
     assert!(
         said.contains("checkpoint-2 (go on from it in a training of its own: --from-adapter ")
             && output.join("checkpoint-2").exists(),
         "{said}"
     );
     let toy = Toy { breaks_at: Some(0), ..Toy::default() };
-    let said = bench.run((&toy, &config), (&bench.output("none"), false), &mut |_, _| {}).unwrap_err().to_string();
+    let said = bench.run(&toy, &config, &bench.output("none"), false, &mut |_, _| {}).unwrap_err().to_string();
     assert!(said.contains("the last good checkpoint is none"), "{said}");
 }
 
@@ -261,7 +261,7 @@ fn a_gradient_that_is_too_large_stops_before_anything_is_saved_of_it() {
     let said = |name: &str, times: f32, max_grad_norm: f64| {
         let config = TrainConfig { save_every: 1, max_grad_norm, ..config() };
         let toy = Toy { steeper_from: Some((3, times)), ..Toy::default() };
-        let e = bench.run((&toy, &config), (&bench.output(name), false), &mut |_, _| {}).unwrap_err();
+        let e = bench.run(&toy, &config, &bench.output(name), false, &mut |_, _| {}).unwrap_err();
         assert!(matches!(e, TrainError::Diverged { step: 3, .. }), "{e}");
         assert_eq!(folders::steps_in(&bench.output(name)).unwrap(), [1, 2]);
         e.to_string()
@@ -274,8 +274,8 @@ fn a_gradient_that_is_too_large_stops_before_anything_is_saved_of_it() {
     assert!(e.contains("the gradient's norm became ") && !e.contains("max_grad_norm"), "{e}");
     // Clipped, a finite one is taken.
     let toy = Toy { steeper_from: Some((3, 1e30)), ..Toy::default() };
-    bench.run((&toy, &config()), (&bench.output("clipped"), false), &mut |_, _| {}).unwrap();
-    bench.run((&toy, &config()), (&bench.output("clipped"), true), &mut |_, _| {}).unwrap();
+    bench.run(&toy, &config(), &bench.output("clipped"), false, &mut |_, _| {}).unwrap();
+    bench.run(&toy, &config(), &bench.output("clipped"), true, &mut |_, _| {}).unwrap();
 }
 
 #[test]
@@ -283,20 +283,20 @@ fn where_memory_is_short_what_was_trained_is_saved() {
     let bench = Bench::new(8);
     let (output, straight) = (bench.output("out"), bench.output("straight"));
     let toy = Toy { no_memory_at: Some(4), ..Toy::default() };
-    let e = bench.run((&toy, &config()), (&output, false), &mut |_, _| {}).unwrap_err();
+    let e = bench.run(&toy, &config(), &output, false, &mut |_, _| {}).unwrap_err();
     let said = e.to_string();
     assert!(said.contains("a step needs 2 MiB") && said.contains("checkpoint-3") && said.contains("resume"), "{said}");
-    bench.run((&Toy::default(), &config()), (&output, true), &mut |_, _| {}).unwrap();
-    bench.run((&Toy::default(), &config()), (&straight, false), &mut |_, _| {}).unwrap();
+    bench.run(&Toy::default(), &config(), &output, true, &mut |_, _| {}).unwrap();
+    bench.run(&Toy::default(), &config(), &straight, false, &mut |_, _| {}).unwrap();
     assert_eq!(result(&output, 8), result(&straight, 8));
     // In the evaluation after the first epoch.
     let (output, toy) = (bench.output("evaluating"), Toy { no_memory_at: Some(5), ..Toy::default() });
-    let said = bench.run((&toy, &config()), (&output, false), &mut |_, _| {}).unwrap_err().to_string();
+    let said = bench.run(&toy, &config(), &output, false, &mut |_, _| {}).unwrap_err().to_string();
     assert!(said.contains("checkpoint-4"), "{said}");
-    bench.run((&Toy::default(), &config()), (&output, true), &mut |_, _| {}).unwrap();
+    bench.run(&Toy::default(), &config(), &output, true, &mut |_, _| {}).unwrap();
     assert_eq!(result(&output, 8), result(&straight, 8));
     // Nothing is trained yet: nothing is saved.
     let toy = Toy { no_memory_at: Some(1), ..Toy::default() };
-    let e = bench.run((&toy, &config()), (&bench.output("none"), false), &mut |_, _| {}).unwrap_err();
+    let e = bench.run(&toy, &config(), &bench.output("none"), false, &mut |_, _| {}).unwrap_err();
     assert!(matches!(e, TrainError::Model(ModelError::Memory { .. })), "{e}");
 }

@@ -12,7 +12,7 @@ fn random(key: u64, len: usize) -> Vec<f32> {
 }
 
 /// All panels of f32 values of a stored weight.
-fn made(kernel: Kernel, values: &[f32], (rows, cols): (usize, usize), side: Side) -> Vec<f32> {
+fn made(kernel: Kernel, values: &[f32], rows: usize, cols: usize, side: Side) -> Vec<f32> {
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let w = WeightRef { bytes: &bytes, encoding: Encoding::F32, rows, cols, row_order: RowOrder::Hf };
     let columns = Columns::stored(kernel, w, side, Compute::F32);
@@ -44,10 +44,10 @@ fn in_odd_shapes(kernel: Kernel) {
             let pool = Pool::new(threads);
             let mut packed = vec![f32::NAN; Columns::len(kernel, n, k)];
             pack_t(kernel, &pool, &w, n, k, &mut packed);
-            assert!(packed == made(kernel, &w, (n, k), Side::Forward));
+            assert!(packed == made(kernel, &w, n, k, Side::Forward));
             // The same columns, from their transpose.
             let turned: Vec<f32> = (0..k * n).map(|i| w[i % n * k + i / n]).collect();
-            assert!(packed == made(kernel, &turned, (k, n), Side::Back));
+            assert!(packed == made(kernel, &turned, k, n, Side::Back));
             let mut small = vec![f32::NAN; Columns::len(kernel, n, r)];
             pack(kernel, &b, n, r, &mut small);
             for add in [false, true] {
@@ -213,7 +213,7 @@ fn stored_weights_of_every_encoding() {
                 let want: Vec<f64> = (0..m * n).map(|c| dot(c / n, c % n)).collect();
                 let size = want.iter().map(|v: &f64| v.abs()).fold(0.0, f64::max);
                 let mut c = vec![f32::NAN; m * n];
-                product(&Pool::new(3), &mut c, (&x, k), Columns::stored(kernel, w, side, compute));
+                product(&Pool::new(3), &mut c, &x, k, Columns::stored(kernel, w, side, compute));
                 for (a, b) in c.iter().zip(&want) {
                     let what = || format!("{kernel:?} {compute:?} {encoding:?} {side:?}: {a}, not {b}");
                     assert!((f64::from(*a) - b).abs() < 3e-6 * size, "{}", what());
@@ -239,7 +239,7 @@ fn in_eight_bits_a_row_is_the_same_beside_few_and_many() {
             for (kernel, compute) in cases().into_iter().filter(|(_, compute)| *compute == Compute::Int8) {
                 let of = |m: usize| {
                     let mut c = vec![f32::NAN; m * n];
-                    product(&Pool::new(2), &mut c, (&x[..m * k], k), Columns::stored(kernel, w, side, compute));
+                    product(&Pool::new(2), &mut c, &x[..m * k], k, Columns::stored(kernel, w, side, compute));
                     c
                 };
                 let many = of(most);
@@ -269,7 +269,7 @@ fn both_kernels_for_eight_bits_give_the_same_bits() {
             let x = random(case as u64, m * k);
             let [narrow, wide] = kernels.map(|kernel| {
                 let mut c = vec![f32::NAN; m * n];
-                product(&Pool::new(2), &mut c, (&x, k), Columns::stored(kernel, w, side, Compute::Int8));
+                product(&Pool::new(2), &mut c, &x, k, Columns::stored(kernel, w, side, Compute::Int8));
                 c
             });
             assert!(narrow == wide, "{encoding:?} {side:?}, {m} rows");
@@ -293,7 +293,7 @@ fn not_numbers_stay_so() {
                 let bytes: Vec<u8> = w.iter().flat_map(|v| v.to_le_bytes()).collect();
                 let w = WeightRef { bytes: &bytes, encoding: Encoding::F32, rows, cols, row_order: RowOrder::Hf };
                 let mut c = vec![0.0; m * n];
-                product(&Pool::new(1), &mut c, (x, k), Columns::stored(kernel, w, side, compute));
+                product(&Pool::new(1), &mut c, x, k, Columns::stored(kernel, w, side, compute));
                 c
             };
             let c = of(&x, &w);
@@ -307,7 +307,7 @@ fn not_numbers_stay_so() {
 }
 
 /// C = x·B, rows of `k` values.
-fn product(pool: &Pool, c: &mut [f32], (x, k): (&[f32], usize), b: Columns<'_>) {
+fn product(pool: &Pool, c: &mut [f32], x: &[f32], k: usize, b: Columns<'_>) {
     let n = b.columns();
     for (m0, rows) in blocks(b.kernel(), b.compute(), x.len() / k) {
         with_block(b.kernel(), pool, rows, |block| {
@@ -340,7 +340,7 @@ fn speed_of(kernel: Kernel) {
                     let mut best = f64::MAX;
                     for _ in 0..20 {
                         let started = std::time::Instant::now();
-                        product(&pool, &mut c, (&x, k), Columns::stored(kernel, w, side, compute));
+                        product(&pool, &mut c, &x, k, Columns::stored(kernel, w, side, compute));
                         best = best.min(started.elapsed().as_secs_f64());
                     }
                     2.0 * (m * n * k) as f64 / best / 1e9

@@ -60,7 +60,7 @@ fn candle_attention(v: &[Tensor], heads: Heads, segments: &[Segment]) -> candle_
     p.matmul(&vv)?.transpose(0, 1)?.contiguous()?.flatten_all()
 }
 
-fn check_attention(cpu: &Cpu, (queries, keys): (usize, usize), heads: Heads, segments: &[Segment]) {
+fn check_attention(cpu: &Cpu, queries: usize, keys: usize, heads: Heads, segments: &[Segment]) {
     let (wq, wk) = (heads.heads * heads.head_dim, heads.kv_heads * heads.head_dim);
     let (q, k, v, g) = (random(1, queries * wq), random(2, keys * wk), random(3, keys * wk), random(4, queries * wq));
     let up = |v: &[f32]| cpu.upload(v);
@@ -90,7 +90,7 @@ fn attention_with_shared_heads_and_any_head_size() {
             [(1, 1, 1, 2), (7, 8, 1, 6), (54, 9, 3, 64), (130, 2, 2, 10), (65, 4, 2, 17), (1601, 2, 1, 3)]
         {
             let heads = Heads { heads: h, kv_heads: kv, head_dim: d };
-            check_attention(&cpu, (t, t), heads, &[Segment::alone(0, t)]);
+            check_attention(&cpu, t, t, heads, &[Segment::alone(0, t)]);
         }
     }
 }
@@ -115,17 +115,17 @@ fn attention_over_a_common_beginning() {
             run(50, 1, 50, &[0..5, 8..10]),
             run(51, 4, 51, &[]),
         ];
-        check_attention(&cpu, (55, 55), heads, &all);
+        check_attention(&cpu, 55, 55, heads, &all);
         let some = [
             Segment { query: 0, own: 0, offsets: vec![1, 4], before: vec![] },
             Segment { query: 2, own: 10, offsets: (3..40).collect(), before: vec![0..5, 8..10] },
             Segment { query: 39, own: 51, offsets: vec![0], before: vec![] },
         ];
-        check_attention(&cpu, (40, 55), heads, &some);
+        check_attention(&cpu, 40, 55, heads, &some);
         // Tiles of keys that begin and end within the ranges.
         let heads = Heads { heads: 2, kv_heads: 1, head_dim: 3 };
         let long = [run(0, 70, 1800, &[0..500, 700..1000, 1100..1700]), run(70, 40, 1900, &[0..500, 700..1000])];
-        check_attention(&cpu, (110, 1940), heads, &long);
+        check_attention(&cpu, 110, 1940, heads, &long);
     }
 }
 
