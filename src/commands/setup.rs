@@ -177,7 +177,7 @@ pub(super) fn say_compute(context: &mut Context<'_>, config: &RunConfig, base: &
         return Ok(());
     }
     let why = match compute(config, base)? {
-        ops::Compute::Int8 => "int8: the fastest on this CPU (VNNI); `--compute f32` is exact",
+        ops::Compute::Int8 => "int8: the fastest on this CPU (VNNI or AMX); `--compute f32` is exact",
         ops::Compute::Bf16 => "bf16: the fastest on this CPU (AMX); `--compute f32` is exact",
         ops::Compute::F32 if base.weights.config().hidden < LEAST_WIDTH => "f32: bases this narrow stay in f32",
         ops::Compute::F32 => "f32: nothing is faster on this machine",

@@ -231,7 +231,7 @@ impl<O: Ops> Decoder<O> {
 impl Decoder<Cpu> {
     /// From now on the weights' codes in eight bits are kept, which takes so many bytes.
     pub(super) fn hold_codes(&mut self, bytes: u64) {
-        self.ops.keep_codes();
+        self.ops.keep_codes(bytes);
         self.budget = self.budget.less(bytes);
         self.codes = bytes;
     }

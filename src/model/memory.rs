@@ -8,7 +8,7 @@ use crate::model::packed::Packed;
 use crate::ops::{CODES_BYTES, Cpu, Ops};
 
 /// Codes in eight bits take one part of the room in so many, at most.
-const CODES_SHARE: u64 = 16;
+const CODES_SHARE: u64 = 4;
 
 impl Decoder<Cpu> {
     /// Keeps the weights' codes in eight bits once they were made, where all of them take a small part of what is free and

@@ -90,7 +90,7 @@ fn kept_codes_are_the_same() {
     assert!(made == grads(&keeping, &a, &s, None) && made == grads(&keeping, &a, &s, None));
     // Not where there is little room, a limit, or nobody knows.
     for budget in [
-        MemoryBudget::default().of_free(8 * keeping.decoder().codes_bytes()),
+        MemoryBudget::default().of_free(4 * keeping.decoder().codes_bytes()),
         MemoryBudget::of(1 << 32),
         MemoryBudget::default(),
     ] {

@@ -13,13 +13,14 @@ pub struct Cpu {
     pub(super) pool: Pool,
     pub(super) route: Route,
     pub(super) arena: Arc<Arena>,
-    pub(super) keeps_codes: bool,
+    /// Where the weights' codes in eight bits are kept, if they are.
+    pub(super) codes: Option<Arc<Arena>>,
 }
 
 impl Cpu {
     /// `threads` 0 = all cores.
     pub fn new(threads: usize) -> Self {
-        Self { pool: Pool::new(threads), route: Route::detect(), arena: Arc::default(), keeps_codes: false }
+        Self { pool: Pool::new(threads), route: Route::detect(), arena: Arc::default(), codes: None }
     }
 
     /// Whose layout weights have; None where there is no kernel of ours.
@@ -30,6 +31,8 @@ impl Cpu {
     /// How precisely products can be computed here: where that is faster than what is more precise.
     pub fn computes(&self) -> &'static [Compute] {
         match self.kernel() {
+            #[cfg(target_arch = "x86_64")]
+            Some(Kernel::Amx) if Kernel::Amx.has_int8() => &[Compute::F32, Compute::Bf16, Compute::Int8],
             Some(Kernel::Amx) => &[Compute::F32, Compute::Bf16],
             #[cfg(target_arch = "x86_64")]
             Some(kernel) if kernel.has_int8() => &[Compute::F32, Compute::Int8],
@@ -37,9 +40,9 @@ impl Cpu {
         }
     }
 
-    /// From now on weights' codes in eight bits are kept once they were made: [`super::CODES_BYTES`] a value.
-    pub fn keep_codes(&mut self) {
-        self.keeps_codes = true;
+    /// From now on weights' codes in eight bits are kept once they were made: [`super::CODES_BYTES`] a value, `bytes` in all.
+    pub fn keep_codes(&mut self, bytes: u64) {
+        self.codes = Some(Arc::new(Arena::of(bytes)));
     }
 
     pub fn threads(&self) -> usize {

@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 #[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::Cpu;
+use crate::ops::cpu::arena::Buf;
 #[cfg(target_arch = "x86_64")]
 use crate::ops::cpu::matmul::columns::{Columns, Side};
-use crate::ops::cpu::words::Words;
 #[cfg(target_arch = "x86_64")]
 use crate::ops::{Compute, Matrix};
 
@@ -15,7 +15,7 @@ pub const CODES_BYTES: f64 = 2.0 * (1.0 + 1.0 / 16.0);
 
 /// Codes of a weight's columns, for the product and for the gradient of its input; each made when it is first needed.
 #[derive(Debug, Default)]
-pub struct Codes([OnceLock<Words>; 2]);
+pub struct Codes([OnceLock<Buf>; 2]);
 
 #[cfg(target_arch = "x86_64")]
 impl<'a> Matrix<'a, Codes> {
@@ -31,11 +31,14 @@ impl<'a> Matrix<'a, Codes> {
 
     fn columns(self, cpu: &Cpu, side: Side) -> Option<Columns<'a>> {
         let stored = Columns::stored(cpu.kernel()?, self.source, side, self.compute);
-        if !(cpu.keeps_codes && self.compute == Compute::Int8) {
-            return Some(stored);
-        }
+        let Some(arena) = cpu.codes.as_ref().filter(|_| self.compute == Compute::Int8) else { return Some(stored) };
         let Codes([forward, back]) = self.resident;
         let kept = if side == Side::Forward { forward } else { back };
-        Some(stored.kept(kept.get_or_init(|| stored.all(&cpu.pool))))
+        let made = || {
+            let mut codes = Buf::new(arena, stored.words());
+            stored.all(&cpu.pool, &mut codes);
+            codes
+        };
+        Some(stored.kept(kept.get_or_init(made)))
     }
 }

@@ -9,7 +9,6 @@ use crate::ops::cpu::matmul::prefetch::prefetch;
 use crate::ops::cpu::matmul::tile::NR;
 use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, int8_avx2, q4k};
 use crate::ops::cpu::widen::{self, Reader};
-use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{Compute, Encoding, WeightRef, decode};
 
@@ -51,7 +50,7 @@ impl Form {
     /// but a sum with a minimum has as many as f32); or the one that is nearest.
     fn of(kernel: Kernel, encoding: Encoding, compute: Compute) -> Self {
         match (kernel, compute, encoding) {
-            (Kernel::Avx512, Compute::Int8, _) => Self::Int8,
+            (Kernel::Avx512 | Kernel::Amx, Compute::Int8, _) => Self::Int8,
             (Kernel::Avx2, Compute::Int8, _) => Self::Int8Avx2,
             (Kernel::Avx512 | Kernel::Avx2, ..) => Self::whole(kernel),
             (Kernel::Amx, Compute::Bf16, _) | (_, _, Encoding::BF16) => Self::Parts(1),
@@ -144,24 +143,28 @@ impl<'a> Columns<'a> {
         Self { kernel, n, k, form, compute, group, align, source: Source::Stored(w, side) }
     }
 
+    /// Words of all panels.
+    pub(crate) fn words(&self) -> usize {
+        self.n.div_ceil(NR) * self.form.panel(self.k)
+    }
+
     /// All panels of a stored weight, as [`Columns::kept`] takes them.
-    pub(crate) fn all(&self, pool: &Pool) -> Words {
+    pub(crate) fn all(&self, pool: &Pool, out: &mut [f32]) {
+        assert!(out.len() == self.words());
         let (words, panels) = (self.form.panel(self.k), self.n.div_ceil(NR));
-        let mut out = Words::default();
-        let parts = Parts::new(out.at_least(panels * words));
+        let parts = Parts::new(out);
         pool.run(panels.div_ceil(self.group), &|task| {
             let first = task * self.group;
             // SAFETY: each task its panels.
             let out = unsafe { parts.slice(first * words, self.group.min(panels - first) * words) };
             self.make(first, 0..self.k, out);
         });
-        out
     }
 
     /// The same columns, made before by [`Columns::all`].
     #[must_use]
     pub(crate) fn kept(self, words: &'a [f32]) -> Self {
-        assert!(words.len() == self.n.div_ceil(NR) * self.form.panel(self.k));
+        assert!(words.len() == self.words());
         Self { source: Source::Packed(words), ..self }
     }
 

@@ -54,9 +54,25 @@ fn magnitude(v: __m512) -> __m512i {
 
 /// A block of at most 16 rows of `k` ≤ 64 values, `stride` apart: a quad of codes of each row to a lane, and the rows'
 /// scales.
+///
+/// # Safety
+/// AVX-512F; the rows are there.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn block(src: *const f32, stride: usize, rows: usize, k: usize) -> ([__m512; 16], __m512) {
+    // SAFETY: by contract.
+    let (mut all, scale) = unsafe { codes(src, stride, rows, k) };
+    transpose(&mut all);
+    (all, scale)
+}
+
+/// The same with the codes row by row: 64 signed bytes each, zero past `k` and past the last row.
+///
+/// # Safety
+/// AVX-512F; the rows are there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn codes(src: *const f32, stride: usize, rows: usize, k: usize) -> ([__m512; 16], __m512) {
     let row = |r: usize| -> [__m512; 4] {
         std::array::from_fn(|i| {
             // SAFETY: masked to what is there, by contract.
@@ -85,7 +101,6 @@ unsafe fn block(src: *const f32, stride: usize, rows: usize, k: usize) -> ([__m5
         let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(c), d);
         *all = _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high));
     }
-    transpose(&mut all);
     (all, scale)
 }
 

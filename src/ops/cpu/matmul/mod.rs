@@ -13,6 +13,8 @@ pub(super) mod columns;
 #[cfg(target_arch = "x86_64")]
 mod int8;
 #[cfg(target_arch = "x86_64")]
+mod int8_amx;
+#[cfg(target_arch = "x86_64")]
 mod int8_avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod outer;
@@ -49,7 +51,7 @@ impl Kernel {
         match self {
             Self::Avx512 => int8::ready(),
             Self::Avx2 => int8_avx2::ready(),
-            Self::Amx => false,
+            Self::Amx => int8_amx::ready(),
         }
     }
 }

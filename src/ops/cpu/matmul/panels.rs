@@ -8,7 +8,7 @@ use crate::ops::Compute;
 use crate::ops::cpu::matmul::avx512;
 use crate::ops::cpu::matmul::columns::{Columns, Form};
 use crate::ops::cpu::matmul::tile::{MR, NR, Tile};
-use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, int8_avx2};
+use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, int8_amx, int8_avx2};
 use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
 
@@ -36,6 +36,7 @@ impl Kernel {
         match (self, compute) {
             (Self::Avx512 | Self::Avx2, Compute::Int8) => int8::row_words(k),
             (Self::Avx512 | Self::Avx2, _) => MR * k,
+            (Self::Amx, Compute::Int8) => int8_amx::row_words(k),
             (Self::Amx, _) => amx::row_words(k, amx::PARTS),
         }
     }
@@ -154,6 +155,7 @@ impl Block<'_> {
                         (Kernel::Avx512, _) => avx512::pack_transposed::<MR>(from, stride, have, k, to),
                         (Kernel::Avx2, Compute::Int8) => int8_avx2::pack_rows(from, stride, have, k, to),
                         (Kernel::Avx2, _) => avx2::pack_transposed::<MR>(from, stride, have, k, to),
+                        (Kernel::Amx, Compute::Int8) => int8_amx::pack_rows(from, stride, have, k, to),
                         (Kernel::Amx, _) => amx::pack_rows(from, stride, have, k, to),
                     }
                 }
@@ -291,17 +293,19 @@ unsafe fn multiply<'a>(kernel: Kernel, mut tile: Tile, operands: impl Iterator<I
                 }
             }
             Kernel::Amx => {
-                let pieces: Vec<_> = operands
-                    .map(|Operands { piece: p, a, unit, b }| amx::Piece {
-                        a,
-                        unit,
-                        b,
-                        depths: p.k.div_ceil(amx::DEPTH),
-                        parts: if let Form::Parts(parts) = p.b.form { parts } else { amx::PARTS },
-                        compute: p.b.compute,
-                    })
-                    .collect();
-                amx::panel(tile, &pieces);
+                let mut pieces = Vec::new();
+                for Operands { piece: p, a, unit, b } in operands {
+                    let Form::Parts(parts) = p.b.form else {
+                        int8_amx::panel(tile, p.k, a, unit, b);
+                        tile.add = true;
+                        continue;
+                    };
+                    let depths = p.k.div_ceil(amx::DEPTH);
+                    pieces.push(amx::Piece { a, unit, b, depths, parts, compute: p.b.compute });
+                }
+                if !pieces.is_empty() {
+                    amx::panel(tile, &pieces);
+                }
             }
         }
     }

@@ -160,10 +160,9 @@ fn rounded(compute: Compute, row: &[f32]) -> Vec<f64> {
 
 /// What this CPU can multiply by.
 fn cases() -> Vec<(Kernel, Compute)> {
-    let of = |kernel| match kernel {
-        Kernel::Amx => vec![Compute::F32, Compute::Bf16],
-        kernel if kernel.has_int8() => vec![Compute::F32, Compute::Int8],
-        _ => vec![Compute::F32],
+    let of = |kernel: Kernel| {
+        let all = [(Compute::F32, true), (Compute::Bf16, kernel == Kernel::Amx), (Compute::Int8, kernel.has_int8())];
+        all.into_iter().filter_map(|(compute, there)| there.then_some(compute)).collect::<Vec<_>>()
     };
     let kernels = Route::all().into_iter().filter_map(Route::kernel);
     kernels.flat_map(|kernel| of(kernel).into_iter().map(move |compute| (kernel, compute))).collect()
@@ -206,7 +205,9 @@ fn stored_weights_of_every_encoding() {
             for (kernel, compute) in cases() {
                 let whole = |rows: &[f32]| rows.chunks(k).flat_map(|row| rounded(compute, row)).collect::<Vec<f64>>();
                 let (xs, ws) = match (kernel, compute, encoding) {
-                    (Kernel::Avx512, Compute::Int8, Encoding::Q4K) => (whole(&x), q4k_to_int8(&w, side, &decoded)),
+                    (Kernel::Avx512 | Kernel::Amx, Compute::Int8, Encoding::Q4K) => {
+                        (whole(&x), q4k_to_int8(&w, side, &decoded))
+                    }
                     _ => (whole(&x), whole(&columns)),
                 };
                 let dot = |i: usize, j: usize| xs[i * k..][..k].iter().zip(&ws[j * k..][..k]).map(|(x, w)| x * w).sum();
@@ -251,28 +252,28 @@ fn in_eight_bits_a_row_is_the_same_beside_few_and_many() {
     }
 }
 
-/// AVX-VNNI gives the bits of AVX-512 VNNI. (Not of Q4_K, whose codes AVX-512 looks up.)
+/// AVX-VNNI and AMX give the bits of AVX-512 VNNI. (AVX-VNNI not of Q4_K, whose codes the others look up.)
 #[test]
-fn both_kernels_for_eight_bits_give_the_same_bits() {
-    let kernels = [Kernel::Avx2, Kernel::Avx512];
-    if !kernels.iter().all(|k| k.has_int8()) {
-        return;
-    }
+fn all_kernels_for_eight_bits_give_the_same_bits() {
+    let kernels: Vec<Kernel> = Route::all().into_iter().filter_map(Route::kernel).filter(|k| k.has_int8()).collect();
     let (n, k) = (96 + 17_usize, 640 + 32_usize);
     for (case, encoding) in [Encoding::F32, Encoding::BF16, Encoding::Q8_0, Encoding::Q4_1].into_iter().enumerate() {
         let (n, k) = if encoding.block().0 == 1 { (n, k + 5) } else { (n.next_multiple_of(32), k) };
         let mut bytes = Vec::new();
         encode_nearest(encoding, &random(2, n * k), &mut bytes).unwrap();
-        for (m, side) in [1, 5, 12, 61].into_iter().flat_map(|m| [(m, Side::Forward), (m, Side::Back)]) {
+        for (m, side) in [1, 5, 12, 17, 61].into_iter().flat_map(|m| [(m, Side::Forward), (m, Side::Back)]) {
             let (rows, cols) = if side == Side::Forward { (n, k) } else { (k, n) };
             let w = WeightRef { bytes: &bytes, encoding, rows, cols, row_order: RowOrder::Hf };
             let x = random(case as u64, m * k);
-            let [narrow, wide] = kernels.map(|kernel| {
+            let product_by = |kernel: Kernel| {
                 let mut c = vec![f32::NAN; m * n];
                 product(&Pool::new(2), &mut c, &x, k, Columns::stored(kernel, w, side, Compute::Int8));
                 c
-            });
-            assert!(narrow == wide, "{encoding:?} {side:?}, {m} rows");
+            };
+            let products: Vec<_> = kernels.iter().map(|kernel| product_by(*kernel)).collect();
+            for (kernel, c) in kernels.iter().zip(&products) {
+                assert!(*c == products[0], "{kernel:?} {encoding:?} {side:?}, {m} rows");
+            }
         }
     }
 }
@@ -347,10 +348,11 @@ fn speed_of(kernel: Kernel) {
                 };
                 let mut line =
                     format!("{kernel:?} {encoding:?} {m}×{n}×{k} {side:?}: {:.0} GFLOP/s", speed(Compute::F32));
-                match kernel {
-                    Kernel::Amx => line += &format!(", in bf16 {:.0}", speed(Compute::Bf16)),
-                    kernel if kernel.has_int8() => line += &format!(", in int8 {:.0}", speed(Compute::Int8)),
-                    _ => {}
+                if kernel == Kernel::Amx {
+                    line += &format!(", in bf16 {:.0}", speed(Compute::Bf16));
+                }
+                if kernel.has_int8() {
+                    line += &format!(", in int8 {:.0}", speed(Compute::Int8));
                 }
                 std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()).unwrap();
             }

@@ -209,7 +209,7 @@ fn kept_codes_are_those_that_would_be_made() {
     if !making.computes().contains(&Compute::Int8) {
         return;
     }
-    keeping.keep_codes();
+    keeping.keep_codes(1 << 20);
     for encoding in Encoding::ALL {
         // Of one, several stages of depth and several blocks of rows.
         let (m, inn, out): (usize, usize, usize) =
