@@ -6,6 +6,7 @@
 
 // Ground: whole files, digests, locks, the limits of the process, what was said and what is meant.
 pub mod store;
+pub mod events;
 pub mod limits;
 pub mod render;
 pub mod config;

@@ -16,6 +16,7 @@ mod text;
 /// A module may use only modules *above* it in this table, so the graph cannot have a cycle.
 const MODULES: &[(&str, &[&str])] = &[
     ("store", &[]),
+    ("events", &["store"]),
     ("limits", &["store"]),
     ("render", &[]),
     ("config", &["store"]),

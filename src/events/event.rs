@@ -1,0 +1,276 @@
+//! The events, and their JSON form (docs/reference/events.md).
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::Digest;
+
+/// Version of the JSON form of [`Event`], written into each line of `events.jsonl`. A new kind of event or a new field does not
+/// raise it (readers skip what they do not know); a changed meaning does.
+pub const VERSION: u32 = 1;
+
+/// A stage of a command's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The daemon pulls a model.
+    Pull,
+    /// A few steps that `plan` times.
+    Trial,
+    /// The base answers the replay prompts.
+    Replay,
+    Train,
+    Export,
+    Upload,
+    Register,
+    Prove,
+    /// The role's present model answers the suites.
+    AskV1,
+    /// The new model answers them.
+    AskV2,
+}
+
+/// What [`Event::StageAdvanced`] counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    Steps,
+    Prompts,
+    Tensors,
+    Bytes,
+    Probes,
+}
+
+/// One report. Times are in seconds, sizes in bytes, losses in nats per token, shares from 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    StageBegun {
+        stage: Stage,
+        unit: Unit,
+        /// None where it is not known.
+        total: Option<u64>,
+    },
+    StageAdvanced {
+        stage: Stage,
+        /// Units done.
+        done: u64,
+        total: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<Detail>,
+    },
+    StageEnded {
+        stage: Stage,
+        seconds: f64,
+        outcome: Outcome,
+    },
+    /// Its inputs have not changed since it was done.
+    StageSkipped {
+        stage: Stage,
+    },
+    /// An epoch's means.
+    Epoch {
+        epoch: f64,
+        train_loss: f64,
+        mean_token_accuracy: f64,
+        grad_norm: f64,
+        tokens_per_second: f64,
+    },
+    ProofLeg {
+        leg: String,
+        passed: bool,
+        /// What was measured.
+        summary: String,
+        /// What failed.
+        faults: Vec<String>,
+    },
+    /// A suite's result in the gate.
+    Suite(SuiteResult),
+    /// The gate's decision, after its suites.
+    Verdict {
+        /// `PASS`, `INCONCLUSIVE` or `FAIL`.
+        decision: String,
+        /// What stands against a promotion.
+        reasons: Vec<String>,
+        /// Numbers that object to nothing.
+        notes: Vec<String>,
+    },
+    /// A role's model was replaced.
+    Promoted {
+        role: String,
+        from: String,
+        to: String,
+    },
+    Note {
+        text: String,
+    },
+    Warning {
+        text: String,
+    },
+    /// The command ends with an error.
+    Failed {
+        /// The exit code.
+        code: u8,
+        message: String,
+        hint: Option<String>,
+    },
+}
+
+/// What a stage is at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// The name of the thing: a prompt, a case, a status of the daemon.
+    Item(String),
+    Parameters {
+        trainable_params: u64,
+        /// Of all parameters, from 0 to 100.
+        trainable_percent: f64,
+    },
+    Step {
+        train_loss: f64,
+        tokens_per_second: f64,
+    },
+    Evaluation {
+        eval_loss: f64,
+        /// The least so far.
+        best: bool,
+    },
+}
+
+/// What a stage gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Pulled {
+        model: String,
+    },
+    /// `plan`'s trial; None: the largest step does not fit into memory, so none was made.
+    Tried {
+        seconds_per_step: Option<f64>,
+    },
+    Replayed {
+        prompts: usize,
+        /// Of the run, with the replayed ones.
+        examples: usize,
+    },
+    /// `plan` asked some prompts only, to see how long they take.
+    ReplaySampled {
+        answered: usize,
+        unanswered: usize,
+    },
+    Trained {
+        steps: u64,
+        num_tokens: u64,
+        train_loss: f64,
+        eval_loss: Option<f64>,
+        mean_token_accuracy: f64,
+        entropy: f64,
+    },
+    Exported {
+        path: PathBuf,
+        bytes: u64,
+        survival: Option<Survival>,
+    },
+    Uploaded {
+        digest: Digest,
+        bytes: u64,
+    },
+    Registered {
+        model: String,
+        daemon_version: String,
+    },
+    Proved {
+        passed: bool,
+        /// `proved`, or `self-check` against the embedded server.
+        kind: String,
+        daemon_version: String,
+    },
+    Answered {
+        model: String,
+    },
+}
+
+impl Outcome {
+    /// False where the stage was done and what it found is bad.
+    pub fn is_good(&self) -> bool {
+        !matches!(self, Self::Proved { passed: false, .. } | Self::Tried { seconds_per_step: None })
+    }
+}
+
+/// Over the touched tensors: the share of the tune that is left in the exported values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Survival {
+    pub median: f64,
+    pub least: f64,
+}
+
+/// A row of the verdict's table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SuiteResult {
+    pub suite: String,
+    pub prompts: usize,
+    /// Mean scores.
+    pub v1: f64,
+    pub v2: f64,
+    /// The 90 % interval of v2 - v1.
+    pub low: f64,
+    pub high: f64,
+    /// Prompts that v2 answers better, and worse.
+    pub fixed: usize,
+    pub broken: usize,
+    /// The loss that is allowed; None: an improvement is demanded.
+    pub margin: Option<f64>,
+    /// `PASS`, `INCONCLUSIVE` or `FAIL`.
+    pub verdict: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Whoever adds a kind adds it to docs/reference/events.md.
+    fn kind(event: &Event) -> &'static str {
+        match event {
+            Event::StageBegun { .. } => "stage_begun",
+            Event::StageAdvanced { .. } => "stage_advanced",
+            Event::StageEnded { .. } => "stage_ended",
+            Event::StageSkipped { .. } => "stage_skipped",
+            Event::Epoch { .. } => "epoch",
+            Event::ProofLeg { .. } => "proof_leg",
+            Event::Suite(_) => "suite",
+            Event::Verdict { .. } => "verdict",
+            Event::Promoted { .. } => "promoted",
+            Event::Note { .. } => "note",
+            Event::Warning { .. } => "warning",
+            Event::Failed { .. } => "failed",
+        }
+    }
+
+    #[test]
+    fn the_page_on_events_has_every_kind_and_field() {
+        let page = include_str!("../../docs/reference/events.md");
+        let table = page.split("## Kinds").nth(1).unwrap().split("## Example").next().unwrap();
+        let example = page.split("```jsonl\n").nth(1).unwrap().split("```").next().unwrap();
+        let mut kinds = BTreeSet::new();
+        for line in example.lines() {
+            let read: Event = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            let mut said: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!((&said["version"], &said["event"]), (&VERSION.into(), &kind(&read).into()));
+            let fields = said.as_object_mut().unwrap();
+            fields.retain(|name, _| name != "version" && name != "time");
+            for field in fields.keys() {
+                assert!(table.contains(&format!("`{field}`")), "{field} of {line}");
+            }
+            assert_eq!(serde_json::to_value(&read).unwrap(), said, "every field is in the example");
+            kinds.insert(kind(&read));
+        }
+        assert_eq!(kinds.len(), 12, "{kinds:?}");
+        for kind in kinds {
+            assert!(table.contains(&format!("| `{kind}` |")), "{kind}");
+        }
+    }
+}
