@@ -47,6 +47,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "config",
             "dataset",
             "eval",
+            "events",
             "export",
             "gguf",
             "lora",
@@ -64,7 +65,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "weights",
         ],
     ),
-    ("cli", &["config", "commands"]),
+    ("cli", &["commands", "config", "events"]),
 ];
 
 /// An outside name, and the only modules that may say it.
@@ -84,6 +85,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("reqwest", &["ollama"]),
     ("axum", &["serve"]),
     ("clap", &["cli"]),
+    ("console::", &["cli"]),
     ("indicatif", &["cli"]),
     ("println!", &["cli"]),
     ("eprintln!", &["cli"]),

@@ -2,11 +2,14 @@
 
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod args;
-mod ask;
+mod closing;
+mod dispatch;
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod flags;
+mod layout;
+mod output;
 mod progress;
-mod say;
+mod render;
 mod sparkline;
 mod terminal;
 
@@ -16,6 +19,7 @@ use clap::Parser;
 
 use crate::commands::{Context, Failure, Interrupt, Kind, rendering};
 use crate::config::Env;
+use crate::events::{Event, Reporter};
 use args::{Cli, Command, Common};
 use progress::{Level, Screen};
 
@@ -69,11 +73,11 @@ pub fn main() -> ExitCode {
         parallel: None,
         env,
         interrupt,
-        report: &mut screen,
+        report: Reporter::new(&mut screen),
     };
-    match rendering::isolate().and_then(|()| dispatch(&mut context, &cli)) {
+    match rendering::isolate().and_then(|()| run(&mut context, &cli)) {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => end(&failure, cli.common.json),
+        Err(failure) => end(&mut context, &failure, cli.common.json),
     }
 }
 
@@ -111,33 +115,34 @@ fn screen(common: &Common, env: &Env) -> Screen {
     Screen::new(level, !common.no_progress && !env.ci, env)
 }
 
-fn end(failure: &Failure, json: bool) -> ExitCode {
+fn end(context: &mut Context<'_>, failure: &Failure, json: bool) -> ExitCode {
+    let code = failure.kind.exit_code();
     if json {
-        let object = serde_json::json!({"error": failure.to_string(), "exit_code": failure.kind.exit_code()});
+        let object = serde_json::json!({"error": failure.to_string(), "exit_code": code});
         terminal::print_json(&object.to_string());
     }
-    terminal::report(format!("error: {failure}"));
-    ExitCode::from(failure.kind.exit_code())
+    context.report.emit(&Event::Failed { code, message: failure.message(), hint: failure.hint.clone() });
+    ExitCode::from(code)
 }
 
-/// One arm per command; what each prints is in `say`.
-fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
+/// One arm per command; what each prints is in `output`.
+fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
     let json = cli.common.json;
     match &cli.command {
-        Command::Init { dir } => say::init(&crate::commands::init::run(dir)?, json),
-        Command::Data(data) => ask::data(context, data, json)?,
-        Command::Train(train) => ask::train(context, train, json)?,
-        Command::Merge(merge) => ask::merge(context, merge, json)?,
-        Command::Export(export) => ask::export(context, export, json)?,
-        Command::Modelfile(args) => ask::modelfile(context, args, json)?,
-        Command::Register { modelfile, name, force } => ask::register(context, modelfile, name, *force, json)?,
-        Command::Query(query) => ask::query(context, query, json)?,
-        Command::Bases(bases) => ask::bases(context, bases, json)?,
-        Command::Clean { dir, remove } => say::cleaned(&crate::commands::clean::run(context, dir, *remove)?, json),
-        Command::Doctor => return Ok(say::doctor(&crate::commands::doctor::run(context)?, json)),
-        Command::Demo(demo) => return ask::demo(context, demo, json),
-        Command::Run(run) => return ask::run(context, run, json),
-        Command::Plan(plan) => ask::plan(context, plan, json)?,
+        Command::Init { dir } => output::init(&crate::commands::init::run(dir)?, json),
+        Command::Data(data) => dispatch::data(context, data, json)?,
+        Command::Train(train) => dispatch::train(context, train, json)?,
+        Command::Merge(merge) => dispatch::merge(context, merge, json)?,
+        Command::Export(export) => dispatch::export(context, export, json)?,
+        Command::Modelfile(args) => dispatch::modelfile(context, args, json)?,
+        Command::Register { modelfile, name, force } => dispatch::register(context, modelfile, name, *force, json)?,
+        Command::Query(query) => dispatch::query(context, query, json)?,
+        Command::Bases(bases) => dispatch::bases(context, bases, json)?,
+        Command::Clean { dir, remove } => output::cleaned(&crate::commands::clean::run(context, dir, *remove)?, json),
+        Command::Doctor => return Ok(output::doctor(&crate::commands::doctor::run(context)?, json)),
+        Command::Demo(demo) => return dispatch::demo(context, demo, json),
+        Command::Run(run) => return dispatch::run(context, run, json),
+        Command::Plan(plan) => dispatch::plan(context, plan, json)?,
         Command::Prove { run, name, probes, num_thread, force: _ } => {
             let proof = crate::commands::prove::again(
                 context,
@@ -146,19 +151,19 @@ fn dispatch(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
                 usize::from(*probes),
                 *num_thread,
             )?;
-            return Ok(say::proof(&proof, json));
+            return Ok(output::proof(&proof, json));
         }
-        Command::Eval(eval) => return ask::eval(context, eval, json),
+        Command::Eval(eval) => return dispatch::eval(context, eval, json),
         Command::Promote { role, to, force } => {
-            say::swapped(&crate::commands::promotion::by_hand(context, role, to, *force)?, json);
+            output::swapped(&crate::commands::promotion::by_hand(context, role, to, *force)?, json);
         }
         Command::Rollback { role, to, force } => {
-            say::swapped(&crate::commands::promotion::rollback(context, role, to.as_deref(), *force)?, json);
+            output::swapped(&crate::commands::promotion::rollback(context, role, to.as_deref(), *force)?, json);
         }
         Command::History { role } => {
-            say::history(&crate::commands::promotion::history(context, role.as_deref())?, json)
+            output::history(&crate::commands::promotion::history(context, role.as_deref())?, json)
         }
-        Command::Lineage { model } => say::lineage(&crate::commands::promotion::lineage(context, model)?, json),
+        Command::Lineage { model } => output::lineage(&crate::commands::promotion::lineage(context, model)?, json),
         Command::Serve { port, store } => crate::commands::serving::serve(context, *port, store)?,
     }
     Ok(0)

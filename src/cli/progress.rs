@@ -1,14 +1,18 @@
-//! Progress on stderr: bars on a terminal, a line per stage elsewhere.
+//! What a command reports, on stderr: bars on a terminal; elsewhere a line for each stage, and one every half minute.
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::layout::Style;
+use super::render::{self, Renderer};
 use super::sparkline::Sparkline;
 use super::terminal::{self, Text};
-use crate::commands::Report;
 use crate::config::Env;
+use crate::events::{Detail, Event, Observer, Stage, Unit};
+
+/// Between two lines on the progress of a stage, where there are no bars.
+const LINE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,123 +27,119 @@ pub(super) enum Level {
 pub(super) struct Screen {
     level: Level,
     bars: bool,
-    colour: bool,
     utf8: bool,
-    current: Option<Stage>,
-    /// Not said twice running.
-    last_note: String,
+    renderer: Renderer,
+    current: Option<Current>,
 }
 
+/// The stage in progress.
 #[derive(Debug)]
-struct Stage {
-    what: String,
+struct Current {
+    stage: Stage,
+    unit: Unit,
+    total: Option<u64>,
     started: Instant,
     bar: Option<ProgressBar>,
     last_line: Instant,
-    total: Option<u64>,
-    marks: Sparkline,
+    losses: Sparkline,
 }
 
 impl Screen {
     pub(super) fn new(level: Level, progress: bool, env: &Env) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let style = Style::of_stderr(env);
         Self {
             level,
-            bars: terminal && progress && level > Level::Quiet,
-            colour: terminal && !env.no_color,
-            utf8: env.utf8,
+            bars: style.width.is_some() && progress && level > Level::Quiet,
+            utf8: style.utf8,
+            renderer: Renderer::new(style, level == Level::Quiet),
             current: None,
-            last_note: String::new(),
         }
     }
 
     fn say(&self, line: impl Into<Text>) {
-        match self.current.as_ref().and_then(|s| s.bar.as_ref()) {
+        match self.current.as_ref().and_then(|current| current.bar.as_ref()) {
             Some(bar) => bar.suspend(|| terminal::report(line)),
             None => terminal::report(line),
         }
     }
 
-    fn paint(&self, code: &'static str, text: &str) -> Text {
-        if self.colour { Text::painted(code, text) } else { text.into() }
-    }
-}
-
-impl Report for Screen {
-    fn begin(&mut self, what: &str, total: Option<u64>) {
+    fn begin(&mut self, stage: Stage, unit: Unit, total: Option<u64>) {
         let bar = self.bars.then(|| {
             let bar = ProgressBar::new(total.unwrap_or(0));
-            let shape = if total.is_some() {
-                "  {prefix:<10} {bar:24} {pos}/{len} {msg} eta {eta}"
-            } else {
-                "  {prefix:<10} {spinner} {msg} {elapsed}"
-            };
-            let style = ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar());
-            bar.set_style(if self.utf8 { style } else { style.progress_chars("##-").tick_chars("-\\|/ ") });
-            bar.set_prefix(Text::from(what).to_string());
+            bar.set_style(bar_style(total.is_some(), self.utf8));
+            bar.set_prefix(render::name(stage));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
         let now = Instant::now();
-        self.current = Some(Stage {
-            what: what.to_owned(),
-            started: now,
-            bar,
-            last_line: now,
-            total,
-            marks: Sparkline::new(self.utf8),
-        });
+        let losses = Sparkline::new(self.utf8);
+        self.current = Some(Current { stage, unit, total, started: now, bar, last_line: now, losses });
     }
 
-    fn advance(&mut self, done: u64, words: &str) {
+    fn advance(&mut self, done: u64, total: Option<u64>, detail: Option<&Detail>) {
         let verbose = self.level >= Level::Verbose;
-        let Some(stage) = &mut self.current else { return };
-        if let Some(bar) = &stage.bar {
+        let Some(current) = &mut self.current else { return };
+        if let Some(Detail::Step { train_loss, .. }) = detail {
+            current.losses.push(*train_loss);
+        }
+        let count = render::count(current.unit, done, total);
+        let words = detail.map(render::detail_words).unwrap_or_default();
+        if let Some(bar) = &current.bar {
+            if total != current.total {
+                bar.set_length(total.unwrap_or(0));
+                bar.set_style(bar_style(total.is_some(), self.utf8));
+            }
             // What an earlier part of the run has done says nothing of the time that is left.
             let first = bar.position() == 0;
             bar.set_position(done);
             if first && done > 1 {
                 bar.reset_eta();
             }
-            let drawn = stage.marks.to_string();
-            let words = if drawn.is_empty() { words.to_owned() } else { format!("{drawn} {words}") };
-            bar.set_message(Text::from(words).to_string());
-        } else if verbose || (self.level == Level::Normal && stage.last_line.elapsed() >= Duration::from_secs(15)) {
-            stage.last_line = Instant::now();
-            match stage.total {
-                Some(total) => terminal::report(format!("  {:<10} {done}/{total} {words}", stage.what)),
-                None => terminal::report(format!("  {:<10} {words}", stage.what)),
-            }
+            bar.set_message(Text::from(joined(&[&count, &current.losses.to_string(), &words])).to_string());
+        } else if verbose || (self.level == Level::Normal && current.last_line.elapsed() >= LINE_INTERVAL) {
+            current.last_line = Instant::now();
+            terminal::report(format!("  {:<10} {}", render::name(current.stage), joined(&[&count, &words])));
         }
+        current.total = total;
     }
 
-    fn mark(&mut self, value: f64) {
-        if let Some(stage) = &mut self.current {
-            stage.marks.push(value);
-        }
-    }
-
-    fn end(&mut self, outcome: &str) {
-        let Some(stage) = self.current.take() else { return };
-        if let Some(bar) = &stage.bar {
+    /// The bar goes; what was in progress.
+    fn end(&mut self) -> Option<Current> {
+        let current = self.current.take()?;
+        if let Some(bar) = &current.bar {
             bar.finish_and_clear();
         }
-        if self.level > Level::Quiet {
-            let took = stage.started.elapsed().as_secs_f64();
-            let took = if took >= 0.95 { format!("  ({took:.0} s)") } else { String::new() };
-            let what = self.paint("1", &format!("{:<10}", stage.what));
-            terminal::report(Text::from("  ").then(what).then(format!(" {outcome}{took}")));
-        }
+        Some(current)
     }
+}
 
-    fn note(&mut self, line: &str) {
-        if self.level > Level::Quiet && self.last_note != line {
-            self.say(format!("  {line}"));
-            line.clone_into(&mut self.last_note);
+fn bar_style(counted: bool, utf8: bool) -> ProgressStyle {
+    let shape =
+        if counted { "  {prefix:<10} {bar:24} {msg} eta {eta}" } else { "  {prefix:<10} {spinner} {msg} {elapsed}" };
+    let style = ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar());
+    if utf8 { style } else { style.progress_chars("##-").tick_chars("-\\|/ ") }
+}
+
+/// Those that are not empty.
+fn joined(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ")
+}
+
+impl Observer for Screen {
+    fn on(&mut self, event: &Event) {
+        match event {
+            Event::StageBegun { stage, unit, total } => self.begin(*stage, *unit, *total),
+            Event::StageAdvanced { done, total, detail, .. } => self.advance(*done, *total, detail.as_ref()),
+            Event::StageEnded { .. } => drop(self.end()),
+            Event::Failed { .. } => {
+                let unfinished = self.end();
+                let line =
+                    unfinished.and_then(|c| self.renderer.unfinished(c.stage, c.started.elapsed().as_secs_f64()));
+                line.into_iter().for_each(terminal::report);
+            }
+            _ => {}
         }
-    }
-
-    fn warn(&mut self, line: &str) {
-        self.say(self.paint("33", "warning:").then(format!(" {line}")));
+        let lines = self.renderer.lines(event);
+        lines.into_iter().for_each(|line| self.say(line));
     }
 }

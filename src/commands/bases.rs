@@ -2,6 +2,7 @@
 
 use super::{Context, Failure};
 use crate::base::{self, SHORTCUTS};
+use crate::events::{Detail, Outcome, Stage, Unit};
 use crate::ollama::OllamaError;
 use crate::weights::Site;
 
@@ -115,11 +116,11 @@ pub fn pull_missing(context: &mut Context<'_>, name: &str) -> Result<(), Failure
 
 /// The daemon pulls it.
 pub fn pull_through(context: &mut Context<'_>, client: &crate::ollama::Client, name: &str) -> Result<(), Failure> {
-    context.report.begin("pull", None);
-    let report = &mut *context.report;
+    context.report.begin(Stage::Pull, Unit::Bytes, None);
+    let report = &mut context.report;
     client.pull(name, &mut |status, done, total| {
-        report.advance(done, &format!("{status} {} of {} MiB", done >> 20, total >> 20))
+        report.advance_of(done, Some(total), Some(Detail::Item(status.to_owned())));
     })?;
-    context.report.end(name);
+    context.report.end(Outcome::Pulled { model: name.to_owned() });
     Ok(())
 }

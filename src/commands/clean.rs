@@ -44,7 +44,7 @@ pub fn run(context: &Context<'_>, folder: &Path, remove: bool) -> Result<Cleaned
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::report::told;
+    use crate::commands::report::reported;
 
     #[test]
     fn what_nobody_holds_is_listed_then_removed() {
@@ -58,7 +58,7 @@ mod tests {
         std::fs::write(at("runs/y/metrics.jsonl"), "").unwrap();
         let held = Lock::acquire(at("runs/y/.lock")).unwrap();
         let clean = |remove| {
-            told(|context| {
+            reported(|context| {
                 context.env.tunesmith.insert("CACHE".to_owned(), at("cache").display().to_string());
                 run(context, dir.path(), remove)
             })

@@ -1,10 +1,11 @@
-//! What every step is given: the environment, the daemon's place, the interrupt, whoever shows progress.
+//! What every command is given: the environment, the daemon's address, the interrupt, and the reporter.
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Report};
+use super::Failure;
 use crate::base::{Base, Resolver, Source};
 use crate::config::{Env, ModelsYaml, RunConfig};
+use crate::events::Reporter;
 use crate::ollama::{Client, Host, OllamaError};
 use crate::store::Interrupt;
 
@@ -21,7 +22,7 @@ pub struct Context<'r> {
     /// Questions that an evaluation asks at the same time; None: as many as the server says that it answers together.
     pub parallel: Option<usize>,
     pub interrupt: Interrupt,
-    pub report: &'r mut dyn Report,
+    pub report: Reporter<'r>,
 }
 
 impl std::fmt::Debug for Context<'_> {

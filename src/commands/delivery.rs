@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Context, Failure, Kind};
 use crate::base::Base;
 use crate::config::same_model;
+use crate::events::{Detail, Outcome, Stage, Unit};
 use crate::gguf::begins_as_gguf;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
@@ -218,10 +219,10 @@ pub fn register(
         create.adapters.push(("adapter.gguf".to_owned(), found));
         digest = Some(found);
     }
-    context.report.begin("register", None);
-    let report = &mut *context.report;
-    client.create(&create, &mut |status| report.advance(0, status))?;
-    context.report.end(&format!("{name} in Ollama {}", capabilities.version.text));
+    context.report.begin(Stage::Register, Unit::Steps, None);
+    let report = &mut context.report;
+    client.create(&create, &mut |status| report.advance(0, Some(Detail::Item(status.to_owned()))))?;
+    context.report.end(Outcome::Registered { model: name.to_owned(), daemon_version: capabilities.version.text });
     Ok(digest)
 }
 
@@ -233,10 +234,10 @@ fn upload(context: &mut Context<'_>, client: &Client, command: &str, path: &Path
     }
     let digest = Digest::of_file(path)?;
     let bytes = std::fs::metadata(path).map_err(|e| crate::store::StoreError::new("reading", path, e))?.len();
-    context.report.begin("upload", Some(bytes >> 20));
-    let report = &mut *context.report;
-    client.upload(path, digest, &mut |sent, _| report.advance(sent >> 20, "MiB"))?;
-    context.report.end(&format!("{} ({} MiB)", digest.short(), bytes >> 20));
+    context.report.begin(Stage::Upload, Unit::Bytes, Some(bytes));
+    let report = &mut context.report;
+    client.upload(path, digest, &mut |sent, _| report.advance(sent, None))?;
+    context.report.end(Outcome::Uploaded { digest, bytes });
     Ok(digest)
 }
 
@@ -281,7 +282,7 @@ pub fn lock_name(context: &mut Context<'_>, client: &Client, name: &str) -> Resu
     const MAX_WAIT: Duration = Duration::from_secs(60);
     let key = Digest::of_bytes(format!("{}\n{}", client.host(), crate::config::normalise(name)).as_bytes());
     let path = lock_folder(context).join(format!("{}.lock", key.short()));
-    let report = &mut *context.report;
+    let report = &mut context.report;
     let mut announce = |words: &str| report.warn(words);
     let interrupt = context.interrupt.clone();
     let mut wait = LockWait { limit: MAX_WAIT, interrupt, announce: Some(&mut announce) };

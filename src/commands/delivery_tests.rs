@@ -1,7 +1,7 @@
 //! The lock on an output name.
 
 use super::*;
-use crate::commands::report::told;
+use crate::commands::report::reported;
 use crate::ollama::Host;
 use crate::store::Interrupt;
 
@@ -12,7 +12,7 @@ fn client(host: &str) -> Client {
 #[test]
 fn one_run_at_a_time_names_a_model_however_its_name_is_written() {
     let cache = tempfile::tempdir().unwrap();
-    told(|context| {
+    reported(|context| {
         context.env.tunesmith.insert("CACHE".to_owned(), cache.path().display().to_string());
         let here = client("127.0.0.1:9");
         let held = lock_name(context, &here, "x").unwrap();

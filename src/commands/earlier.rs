@@ -119,10 +119,10 @@ pub(super) fn check_adapter(config: &RunConfig, output: &Path, start: Start) -> 
 mod tests {
     use super::*;
     use crate::commands::Kind;
-    use crate::commands::report::told;
+    use crate::commands::report::reported;
 
     fn warned(output: &Path, start: Start) -> Result<Vec<String>, Failure> {
-        let (checked, warnings) = told(|context| check(context, output, start));
+        let (checked, warnings) = reported(|context| check(context, output, start));
         checked.map(|()| warnings)
     }
 

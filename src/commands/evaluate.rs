@@ -13,8 +13,9 @@ use super::{Context, Failure, Kind};
 use crate::base::Base;
 use crate::config::{Goal as Word, OnInconclusive, Role, SuiteRef, same_model};
 use crate::eval::{
-    self, AnswerCache, Arm, Asking, Bench, Demand, Event, Gate, GateInput, Judgement, Measured, Metadata, Rules, Suite,
+    self, AnswerCache, Arm, Asking, Bench, Demand, Gate, GateInput, Judgement, Measured, Metadata, Rules, Suite,
 };
+use crate::events::{self, Detail, Event, Reporter, Stage, SuiteResult, Unit};
 use crate::ollama::{Client, OllamaError};
 use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
@@ -55,7 +56,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
     let interrupt = context.interrupt.clone();
     let asking =
         Asking { benches: &benches, base_model: &trial.v1, tuned_model: &trial.v2, samples: 1, interrupt: &interrupt };
-    let report = &mut *context.report;
+    let report = &mut context.report;
     let asked = eval::ask_all(&asking, &answerer, &mut cache, &mut |event| show(report, event))?;
     let mut embedder = trial.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
     // What the base says off the domain: the embedder's notion of what relevance is not.
@@ -98,17 +99,17 @@ fn kept_answers(context: &mut Context<'_>, trial: &Trial<'_>) -> Result<AnswerCa
     }
 }
 
-fn show(report: &mut dyn super::Report, event: &Event<'_>) {
+fn show(report: &mut Reporter<'_>, event: &eval::Event<'_>) {
     match event {
-        Event::ArmStarted { arm, model, questions, kept } => {
-            let what = if *arm == Arm::Base { "ask v1" } else { "ask v2" };
-            report.begin(what, Some(*questions as u64));
-            report.advance(*kept as u64, model);
+        eval::Event::ArmStarted { arm, model, questions, kept } => {
+            let stage = if *arm == Arm::Base { Stage::AskV1 } else { Stage::AskV2 };
+            report.begin(stage, Unit::Prompts, Some(*questions as u64));
+            report.advance(*kept as u64, Some(Detail::Item((*model).to_owned())));
         }
-        Event::Answered { index, suite, case, .. } => {
-            report.advance(*index as u64 + 1, &format!("{suite} {}", case.id))
+        eval::Event::Answered { index, suite, case, .. } => {
+            report.advance(*index as u64 + 1, Some(Detail::Item(format!("{suite} {}", case.id))));
         }
-        Event::ArmDone { .. } => report.end("answered"),
+        eval::Event::ArmDone { model, .. } => report.end(events::Outcome::Answered { model: (*model).to_owned() }),
     }
 }
 
@@ -149,9 +150,12 @@ fn write(
     let summary = eval::summary(&metadata, &gate, &parts)?;
     let report = trial.output.join(SUMMARY);
     write_whole(&report, summary.as_bytes())?;
-    for sentence in gate.suites.iter().chain(&gate.notes) {
-        context.report.note(sentence);
-    }
+    judged.iter().for_each(|judged| context.report.emit(&Event::Suite(suite_result(judged))));
+    context.report.emit(&Event::Verdict {
+        decision: gate.decision.name().to_owned(),
+        reasons: gate.reasons.clone(),
+        notes: gate.notes.clone(),
+    });
     let suite_digests = suites.iter().map(|(s, _)| (s.name.clone(), s.digest.to_string())).collect();
     // Neither a part of the prompts nor a v1 that failed on many is what `on_inconclusive: promote` was said for.
     let allow_inconclusive = trial.role.gate.on_inconclusive == OnInconclusive::Promote && gate.complete;
@@ -168,6 +172,22 @@ fn write(
         v2_digest,
         allow_inconclusive,
     })
+}
+
+fn suite_result(judged: &eval::Judged) -> SuiteResult {
+    let demand = judged.demand;
+    SuiteResult {
+        suite: judged.suite.clone(),
+        prompts: judged.n,
+        v1: judged.base,
+        v2: judged.tuned,
+        low: judged.interval.low,
+        high: judged.interval.high,
+        fixed: judged.fixed,
+        broken: judged.broken,
+        margin: (demand.goal == eval::Goal::Hold).then_some(demand.margin),
+        verdict: judged.verdict.name().to_owned(),
+    }
 }
 
 fn rules(role: &Role) -> Rules {

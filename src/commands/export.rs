@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Context, Failure, delivery};
 use crate::base::Base;
 use crate::config::{Quant as Word, QuantFloor};
+use crate::events::{Outcome, Stage, Survival, Unit};
 use crate::export::{self, Exported, Floor, Quant, Request};
 use crate::gguf::begins_as_gguf;
 use crate::lora::{Adapter, Hf};
@@ -93,9 +94,9 @@ pub fn write(
         interrupt: context.interrupt.clone(),
     };
     let total = base.weights.tensor_names().len() as u64;
-    context.report.begin("export", Some(total));
-    let report = &mut *context.report;
-    let mut progress = |done: usize, _: usize| report.advance(done as u64, "");
+    context.report.begin(Stage::Export, Unit::Tensors, Some(total));
+    let report = &mut context.report;
+    let mut progress = |done: usize, _: usize| report.advance(done as u64, None);
     let exported = match target.what {
         What::MergedGguf(word, floor) => {
             let (quant, floor) = quant(word, floor);
@@ -104,8 +105,8 @@ pub fn write(
         What::AdapterGguf => export::adapter_gguf(&request)?,
         What::MergedHf(word) => export::merged_hf(&request, quant(word, QuantFloor::Q8_0).0, &mut progress)?,
     };
-    let mib = exported.bytes as f64 / f64::from(1 << 20);
-    context.report.end(&format!("{}, {mib:.0} MiB{}", exported.path.display(), survival_words(&exported)));
+    let (path, bytes) = (exported.path.clone(), exported.bytes);
+    context.report.end(Outcome::Exported { path, bytes, survival: survival(&exported) });
     for s in exported.survival.iter().filter(|s| (s.slope - 1.0).abs() > s.tolerance()) {
         let words = format!("{}: {} of the tune survives {} -> {}", s.tensor, percent(s.slope), s.from, s.to);
         context.report.warn(&words);
@@ -117,11 +118,10 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-fn survival_words(exported: &Exported) -> String {
+/// None where no tensor was rounded.
+fn survival(exported: &Exported) -> Option<Survival> {
     let mut slopes: Vec<f64> = exported.survival.iter().map(|s| s.slope).collect();
-    if slopes.is_empty() {
-        return String::new();
-    }
     slopes.sort_by(f64::total_cmp);
-    format!("; survival of the tune: median {}, least {}", percent(slopes[slopes.len() / 2]), percent(slopes[0]))
+    let least = *slopes.first()?;
+    Some(Survival { median: slopes[slopes.len() / 2], least })
 }

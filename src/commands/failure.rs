@@ -58,6 +58,11 @@ impl Failure {
         Self::new(Kind::Interrupted, "interrupted")
     }
 
+    /// The error with its causes, without the hint.
+    pub fn message(&self) -> String {
+        chain(&self.error)
+    }
+
     /// With what it is about in front.
     #[must_use]
     pub fn about(mut self, what: &'static str) -> Self {

@@ -1,4 +1,4 @@
-//! One short file per stage, and `way`: the whole way on one page.
+//! One file per command, and `pipeline`: the whole run on one page.
 
 mod adapter;
 pub mod bases;
@@ -24,6 +24,7 @@ pub mod rendering;
 mod replay;
 pub mod serving;
 mod setup;
+#[cfg(test)]
 mod report;
 pub mod training;
 pub mod pipeline;
@@ -37,4 +38,3 @@ pub use crate::train::Summary;
 pub use context::Context;
 pub use earlier::Start;
 pub use failure::{Failure, Kind};
-pub use report::{Report, Silent};

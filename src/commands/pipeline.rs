@@ -17,6 +17,7 @@ use super::{Context, Failure, Kind, data, delivery, export, promotion, setup, tr
 use crate::base::Source;
 use crate::config::{Delivery, General, Role, RunConfig};
 use crate::eval::Decision;
+use crate::events::Stage;
 use crate::lora::{Adapter, Hf};
 use crate::store::{
     Digest, Lock, LockWait, OpenFor, StoreError, WholeFile, check_read_inside, create_folder, open_nofollow,
@@ -121,7 +122,7 @@ impl PipelineRun<'_> {
     fn train(&mut self, context: &mut Context<'_>) -> Result<Adapter<Hf>, Failure> {
         let folder = self.run.path("final");
         if self.run.done("train", &self.inputs)? {
-            context.report.note("trained already: nothing of it changed");
+            context.report.skip(Stage::Train);
             copy_for_people(&folder, &self.config.output)?;
             return Ok(Adapter::load(&folder, self.base.weights.config())?);
         }
@@ -169,7 +170,7 @@ impl PipelineRun<'_> {
         ]);
         let path = self.run.path(&name);
         if self.run.done("export", &inputs)? {
-            context.report.note("exported already");
+            context.report.skip(Stage::Export);
             return Ok((path.clone(), Digest::of_file(&path)?));
         }
         let started = Instant::now();

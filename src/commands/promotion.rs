@@ -6,6 +6,7 @@ use super::evaluate::Outcome;
 use super::{Context, Failure, Kind, delivery, evaluate};
 use crate::config::{Role, same_model};
 use crate::eval::Decision;
+use crate::events::Event;
 use crate::ollama::Client;
 use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped, TaggedModel, Terms};
 use crate::store::{Digest, LockWait};
@@ -53,7 +54,7 @@ pub fn promote(
     };
     let path = context.models_yaml.clone();
     let swapped = waiting(context, |wait| promote::promote(&path, &promotion, client, wait))?;
-    said(context, &swapped);
+    report_swap(context, &swapped);
     Ok(swapped)
 }
 
@@ -62,7 +63,7 @@ fn waiting<T>(
     context: &mut Context<'_>,
     change: impl FnOnce(&mut LockWait<'_>) -> Result<T, promote::PromoteError>,
 ) -> Result<T, Failure> {
-    let report = &mut *context.report;
+    let report = &mut context.report;
     let mut announce = |words: &str| report.warn(words);
     let interrupt = context.interrupt.clone();
     Ok(change(&mut LockWait { limit: MAX_WAIT, interrupt, announce: Some(&mut announce) })?)
@@ -117,7 +118,7 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     };
     let path = context.models_yaml.clone();
     let swapped = waiting(context, |wait| promote::promote(&path, &promotion, &client, wait))?;
-    said(context, &swapped);
+    report_swap(context, &swapped);
     Ok(swapped)
 }
 
@@ -185,7 +186,7 @@ pub fn rollback(context: &mut Context<'_>, role: &str, to: Option<&str>, force: 
     let client = context.client()?;
     let (path, back) = (context.models_yaml.clone(), Rollback { role, to, force });
     let swapped = waiting(context, |wait| promote::rollback(&path, &back, &client, wait))?;
-    said(context, &swapped);
+    report_swap(context, &swapped);
     Ok(swapped)
 }
 
@@ -205,10 +206,12 @@ pub fn recover(context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn said(context: &mut Context<'_>, swapped: &Swapped) {
+fn report_swap(context: &mut Context<'_>, swapped: &Swapped) {
     for note in &swapped.notes {
         context.report.note(note);
     }
+    let (role, from, to) = (swapped.role.clone(), swapped.from.clone(), swapped.to.clone());
+    context.report.emit(&Event::Promoted { role, from, to });
 }
 
 fn there(context: &Context<'_>) -> Result<(), Failure> {
@@ -235,8 +238,9 @@ pub fn lineage(context: &Context<'_>, model: &str) -> Result<Vec<(String, String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::{Interrupt, Silent};
+    use crate::commands::Interrupt;
     use crate::config::{Env, Goal, SuiteRef};
+    use crate::events::{Reporter, Silent};
 
     fn context<'r>(report: &'r mut Silent, models_yaml: &std::path::Path) -> Context<'r> {
         Context {
@@ -248,7 +252,7 @@ mod tests {
             force: false,
             parallel: None,
             interrupt: Interrupt::default(),
-            report,
+            report: Reporter::new(report),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Context, Failure};
 use crate::base::Base;
 use crate::chat::Message;
+use crate::events::{Detail, Event, Outcome, Stage, Unit};
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
@@ -54,18 +55,23 @@ pub fn prove(
         num_ctx: num_ctx(wishes.modelfile)?,
         interrupt: context.interrupt.clone(),
     };
-    context.report.begin("prove", None);
-    let report = &mut *context.report;
-    let proof =
-        proof::prove(&request, &mut |leg, done, total| report.advance(done as u64, &format!("{leg} {done}/{total}")))?;
-    let word = if proof.passed { proof.kind.as_str() } else { "FAILED" };
-    context.report.end(&format!("{word} through Ollama {}", proof.daemon_version));
+    context.report.begin(Stage::Prove, Unit::Probes, None);
+    let report = &mut context.report;
+    let proof = proof::prove(&request, &mut |leg, done, total| {
+        report.advance_of(done as u64, Some(total as u64), Some(Detail::Item(leg.to_owned())));
+    })?;
+    context.report.end(Outcome::Proved {
+        passed: proof.passed,
+        kind: proof.kind.clone(),
+        daemon_version: proof.daemon_version.clone(),
+    });
     for leg in &proof.legs {
-        let mark = if leg.passed { "ok" } else { "FAILED" };
-        context.report.note(&format!("    {:<9} {mark}: {}", leg.name, leg.summary));
-        for fault in leg.faults.iter().take(5) {
-            context.report.warn(&format!("{}: {fault}", leg.name));
-        }
+        context.report.emit(&Event::ProofLeg {
+            leg: leg.name.clone(),
+            passed: leg.passed,
+            summary: leg.summary.clone(),
+            faults: leg.faults.clone(),
+        });
     }
     Ok(proof)
 }

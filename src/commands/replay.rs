@@ -11,6 +11,7 @@ use crate::batch::{BatchError, Encoded, Example};
 use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
+use crate::events::{Detail, Outcome, Stage, Unit};
 use crate::model::{GenerationEvent, Model, Sampling};
 use crate::store::{Digest, Identity, MAX_TEXT, read_regular, write_cached};
 
@@ -35,12 +36,12 @@ pub(super) fn examples(
     let Some(prompts) = prompts(config)? else { return Ok(Vec::new()) };
     let (share, wanted) = (config.replay_share, wanted(config, own.len()));
     let mut known = read_cache(context, base)?;
-    context.report.begin("replay", Some(wanted as u64));
+    context.report.begin(Stage::Replay, Unit::Prompts, Some(wanted as u64));
     // As many prompts as are wanted, then as many more as did not end, until there are none left.
     let mut asked = 0;
     loop {
         let there = prompts[..asked].iter().filter(|prompt| ended(&known, prompt)).count();
-        context.report.advance(there as u64, "general prompts");
+        context.report.advance(there as u64, None);
         let more = (wanted - there).min(prompts.len() - asked);
         if more == 0 {
             break;
@@ -54,10 +55,7 @@ pub(super) fn examples(
     let answers = prompts.iter().filter(|prompt| ended(&known, prompt)).take(wanted);
     let records: Vec<Record> = answers.map(|prompt| record(prompt, &known[prompt])).collect();
     let (n, all) = (records.len(), records.len() + own.len());
-    context.report.end(&format!(
-        "{n} general prompts answered by the base itself: {:.0} % of {all} examples",
-        100.0 * n as f64 / all as f64
-    ));
+    context.report.end(Outcome::Replayed { prompts: n, examples: all });
     if n < wanted {
         context.report.warn(&format!("replay: {wanted} prompts were wanted for a share of {share}, {n} are there"));
     }
@@ -97,11 +95,11 @@ pub(super) fn expected(
     let asked = &missing[..missing.len().min(SAMPLE)];
     let began = Instant::now();
     if !asked.is_empty() {
-        context.report.begin("replay", Some(asked.len() as u64));
+        context.report.begin(Stage::Replay, Unit::Prompts, Some(asked.len() as u64));
         let answered = answer(context, Teacher { base, model }, asked, 0, &mut known);
         write_cache(context, base, &known)?;
         answered?;
-        context.report.end(&format!("{} of {} answers, to see how long they take", asked.len(), missing.len()));
+        context.report.end(Outcome::ReplaySampled { answered: asked.len(), unanswered: missing.len() });
     }
     let a_prompt = began.elapsed().as_secs_f64() / asked.len().max(1) as f64;
     let answers: Vec<&String> = prompts.iter().filter(|p| ended(&known, p)).map(|p| &known[p]).collect();
@@ -191,7 +189,7 @@ fn answer(
                 Ok(answer) => {
                     done += usize::from(!answer.trim().is_empty());
                     known.insert(prompts[i].clone(), answer);
-                    context.report.advance(done as u64, prompts[i]);
+                    context.report.advance(done as u64, Some(Detail::Item(prompts[i].clone())));
                 }
                 Err(e) => fault = Err(e),
             }

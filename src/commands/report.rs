@@ -1,53 +1,23 @@
-//! What long work tells whoever shows it: `cli` draws it, tests collect it.
+//! For tests: a context without a daemon, and what a command notes and warns of in it.
 
-/// Progress of one thing at a time; every method may be ignored.
-pub trait Report {
-    /// A stage of the way begins; `total` of its units, when known.
-    fn begin(&mut self, what: &str, total: Option<u64>);
-    /// The stage stands at `done`, with a few words (loss, rate).
-    fn advance(&mut self, done: u64, words: &str);
-    /// A number of the stage's work just done (the loss), of which the last ones may be drawn.
-    fn mark(&mut self, value: f64);
-    /// The stage is over; one line says what came of it.
-    fn end(&mut self, outcome: &str);
-    /// A line for the user that is neither (what was resolved, what is not done again).
-    fn note(&mut self, line: &str);
-    /// Something the user should know about.
-    fn warn(&mut self, line: &str);
-}
+use super::Context;
+use crate::events::{Event, Observer, Reporter};
 
-/// Shows nothing.
-#[derive(Debug, Default)]
-pub struct Silent;
+#[derive(Default)]
+struct Lines(Vec<String>);
 
-impl Report for Silent {
-    fn begin(&mut self, _: &str, _: Option<u64>) {}
-    fn advance(&mut self, _: u64, _: &str) {}
-    fn mark(&mut self, _: f64) {}
-    fn end(&mut self, _: &str) {}
-    fn note(&mut self, _: &str) {}
-    fn warn(&mut self, _: &str) {}
-}
-
-/// For tests: what comes of it, and what is noted and warned of.
-#[cfg(test)]
-pub(super) fn told<T>(doing: impl FnOnce(&mut super::Context<'_>) -> T) -> (T, Vec<String>) {
-    #[derive(Default)]
-    struct Lines(Vec<String>);
-    impl Report for Lines {
-        fn begin(&mut self, _: &str, _: Option<u64>) {}
-        fn advance(&mut self, _: u64, _: &str) {}
-        fn mark(&mut self, _: f64) {}
-        fn end(&mut self, _: &str) {}
-        fn note(&mut self, line: &str) {
-            self.0.push(line.to_owned());
-        }
-        fn warn(&mut self, line: &str) {
-            self.0.push(line.to_owned());
+impl Observer for Lines {
+    fn on(&mut self, event: &Event) {
+        if let Event::Note { text } | Event::Warning { text } = event {
+            self.0.push(text.clone());
         }
     }
+}
+
+/// What `doing` returns, and its notes and warnings.
+pub(super) fn reported<T>(doing: impl FnOnce(&mut Context<'_>) -> T) -> (T, Vec<String>) {
     let mut lines = Lines::default();
-    let came = doing(&mut super::Context {
+    let returned = doing(&mut Context {
         env: crate::config::Env::default(),
         ollama_host: None,
         models_yaml: "no.yaml".into(),
@@ -56,7 +26,7 @@ pub(super) fn told<T>(doing: impl FnOnce(&mut super::Context<'_>) -> T) -> (T, V
         force: false,
         parallel: None,
         interrupt: crate::store::Interrupt::default(),
-        report: &mut lines,
+        report: Reporter::new(&mut lines),
     });
-    (came, lines.0)
+    (returned, lines.0)
 }

@@ -246,7 +246,7 @@ pub(super) fn adapter(config: &RunConfig, base: &Base, given: Option<Adapter<Hf>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::report::told;
+    use crate::commands::report::reported;
     use crate::config::{Purpose, Raw};
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
             let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..Raw::default() };
             let raw = Raw { lora_dropout: Some(lora_dropout), batch_size: Some(batch_size), ..raw };
             let config = RunConfig::resolve(raw, Purpose::Train, "a test").unwrap();
-            told(|context| say_unshared(context, &config, examples)).1
+            reported(|context| say_unshared(context, &config, examples)).1
         };
         let alike = [example(1), example(2), example(1)];
         let notes = said(0.1, 4, &alike);

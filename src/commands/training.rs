@@ -12,10 +12,11 @@ use crate::base::Base;
 use crate::batch::{Cut, Example};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
+use crate::events::{Detail, Event, EventLog, Outcome, Stage, Unit};
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::store::{Digest, Identity, Inputs, RunDir};
-use crate::train::{self, Event, Job, Summary};
+use crate::train::{self, Job, Summary};
 
 /// What a training leaves, in its folder.
 pub const OUTPUTS: [&str; 4] =
@@ -125,40 +126,48 @@ pub fn train(
         resume,
         interrupt: context.interrupt.clone(),
     };
-    let report = &mut *context.report;
+    let report = &mut context.report;
     let mut pace = Pace::new(config, model.on_cpu());
     let mut last = 0;
     let result = train::run(job, &mut |event| match event {
-        Event::Started { steps, first_step, trainable_params, trainable_percent } => {
+        train::Event::Started { steps, first_step, trainable_params, trainable_percent } => {
             pace.started(*steps, *first_step, Instant::now());
             last = *steps;
-            report.begin("train", Some(*steps));
-            let words = format!("{trainable_params} trainable parameters ({trainable_percent:.2} %)");
-            report.advance(*first_step, &words);
+            report.begin(Stage::Train, Unit::Steps, Some(*steps));
+            let (trainable_params, trainable_percent) = (*trainable_params, *trainable_percent);
+            report.advance(*first_step, Some(Detail::Parameters { trainable_params, trainable_percent }));
         }
-        Event::Step(m) => {
-            report.mark(m.train_loss);
-            report.advance(m.step, &format!("loss {:.3} {:.0} tok/s", m.train_loss, m.tokens_per_second));
+        train::Event::Step(m) => {
+            let (train_loss, tokens_per_second) = (m.train_loss, m.tokens_per_second);
+            report.advance(m.step, Some(Detail::Step { train_loss, tokens_per_second }));
             pace.step(m.step, Instant::now()).iter().for_each(|words| report.warn(words));
         }
-        Event::Eval { step, eval_loss, best, .. } => {
-            report.advance(*step, &format!("eval loss {eval_loss:.3}{}", if *best { ", the best" } else { "" }));
+        train::Event::Eval { step, eval_loss, best, .. } => {
+            report.advance(*step, Some(Detail::Evaluation { eval_loss: *eval_loss, best: *best }));
         }
-        Event::PassedOver { folder, reason } => report.warn(&format!("{}: passed over: {reason}", folder.display())),
+        train::Event::PassedOver { folder, reason } => {
+            report.warn(&format!("{}: passed over: {reason}", folder.display()))
+        }
         // The last one's end is the training's.
-        Event::Epoch(m) if m.step < last => report.note(&format!(
-            "epoch {}: loss {:.3}, accuracy {:.3}, gradient norm {:.2}, {:.0} tok/s",
-            m.epoch, m.epoch_train_loss, m.epoch_mean_token_accuracy, m.epoch_grad_norm, m.epoch_tokens_per_second
-        )),
-        Event::Epoch(_) | Event::Saved { .. } => {}
+        train::Event::Epoch(m) if m.step < last => report.emit(&Event::Epoch {
+            epoch: m.epoch,
+            train_loss: m.epoch_train_loss,
+            mean_token_accuracy: m.epoch_mean_token_accuracy,
+            grad_norm: m.epoch_grad_norm,
+            tokens_per_second: m.epoch_tokens_per_second,
+        }),
+        train::Event::Epoch(_) | train::Event::Saved { .. } => {}
     });
     let (adapter, summary) = result?;
     curves::write(output)?;
-    let eval = summary.eval_loss.map(|l| format!(", eval loss {l:.3}")).unwrap_or_default();
-    context.report.end(&format!(
-        "{} steps, {} tokens, loss {:.3}{eval}, accuracy {:.3}, entropy {:.3}",
-        summary.steps, summary.num_tokens, summary.train_loss, summary.mean_token_accuracy, summary.entropy
-    ));
+    context.report.end(Outcome::Trained {
+        steps: summary.steps,
+        num_tokens: summary.num_tokens,
+        train_loss: summary.train_loss,
+        eval_loss: summary.eval_loss,
+        mean_token_accuracy: summary.mean_token_accuracy,
+        entropy: summary.entropy,
+    });
     of_best(output, &summary).iter().for_each(|words| context.report.note(words));
     context.report.note(&format!(
         "{} trainable parameters ({:.2} %); {:.0} tok/s, {:.0} trained, {:.2} examples/s; {:.0} s, peak {} MiB",
@@ -246,12 +255,13 @@ pub fn files_read(config: &RunConfig, base: &Base) -> Result<Inputs, Failure> {
 
 /// Whether a training, or the run that it is part of, may write or replace an entry of this name in its folder.
 pub fn is_written(name: &str) -> bool {
-    const WRITTEN: [&str; 12] = [
+    const WRITTEN: [&str; 13] = [
         "final",
         "data",
         "gguf",
         "eval",
         "manifest.json",
+        EventLog::NAME,
         "metrics.jsonl",
         "training.html",
         "train.json",
@@ -288,6 +298,7 @@ pub fn alone(
     let id = output.file_name().unwrap_or_default().to_string_lossy();
     let mut folder = RunDir::open(output, &id)?;
     earlier::check(context, output, start)?;
+    context.report.keep_in(EventLog::open(&folder.path(EventLog::NAME))?);
     let started = Instant::now();
     // After the records, which are held too.
     let (model, given) = setup::model(context, config, &base)?;

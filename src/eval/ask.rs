@@ -96,6 +96,7 @@ pub enum Event<'a> {
     },
     ArmDone {
         arm: Arm,
+        model: &'a str,
     },
 }
 
@@ -168,7 +169,7 @@ pub fn ask_all(
         inquiry.keep()?;
         answered = inquiry.answered;
         *(if arm == Arm::Base { &mut base_digest } else { &mut tuned_digest }) = inquiry.digest;
-        on_event(&Event::ArmDone { arm });
+        on_event(&Event::ArmDone { arm, model });
     }
     Ok(Asked { answers, base_digest, tuned_digest })
 }

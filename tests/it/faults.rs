@@ -235,7 +235,7 @@ fn a_proof_that_compared_nothing_fails_and_says_so() {
     let (proof, ended) = proved_within(16);
     says_what_it_counted(&proof);
     assert!(!proof.legs[0].passed, "{:#?}", proof.legs[0]);
-    ended.says(6, &["the proof failed, leg prompt: no conversation could be compared", "prompt    FAILED: 0 of 0"]);
+    ended.says(6, &["the proof failed, leg prompt: no conversation could be compared", "prompt            0 of 0"]);
 }
 
 /// Short prompts have a place in the model's context, long ones are left out: a right model is not refused for them.

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tunesmith::commands::Context;
 use tunesmith::commands::evaluate::{Outcome, Wishes, alone};
-use tunesmith::commands::{Context, Silent};
 use tunesmith::config::Env;
 use tunesmith::eval::Decision;
+use tunesmith::events::{Reporter, Silent};
 use tunesmith::ollama::{Client, Create};
 use tunesmith::promote::{PromoteError, Promotion, Rollback, Swapped};
 use tunesmith::store::{Interrupt, LockWait};
@@ -36,7 +37,7 @@ fn judged(models_yaml: &Path, model: &str) -> Outcome {
         force: false,
         parallel: None,
         interrupt: Interrupt::default(),
-        report: &mut silent,
+        report: Reporter::new(&mut silent),
     };
     let wishes = Wishes {
         role: Some("general".into()),

@@ -208,6 +208,7 @@ fn links_in_a_project_lead_nowhere() {
         ("output/x-v3", "folder"),
         ("output/x-v3/final", "folder"),
         ("output/x-v3/checkpoint-5", "folder"),
+        ("output/x-v3/events.jsonl", "file"),
         ("output/parts", "folder"),
         ("runs", "folder"),
         ("configs/training_config.json", "config.json"),
@@ -234,6 +235,19 @@ fn links_in_a_run_are_not_copied_out_of_it() {
     let copied = hostile.place.path("output/x-v3/final");
     assert!(copied.join("adapter_model.safetensors").is_file());
     assert!(std::fs::symlink_metadata(copied.join("x")).is_err(), "a link was followed");
+    hostile.commands();
+}
+
+/// A clone brings a run whose log of events is a link.
+#[test]
+fn a_link_in_the_place_of_a_runs_events_is_not_followed() {
+    let hostile = Hostile::new();
+    let run = ["run", "configs/training_config.json", "--until", "data"];
+    hostile.place.run(&run).says(0, &[]);
+    let folder = std::fs::read_dir(hostile.place.path("runs")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(folder.join("events.jsonl")).unwrap();
+    symlink(hostile.outside.path().join("file"), folder.join("events.jsonl")).unwrap();
+    hostile.place.run(&run).says(3, &["events.jsonl", "it is a symbolic link"]);
     hostile.commands();
 }
 
@@ -374,6 +388,7 @@ fn file_name() -> impl Strategy<Value = &'static str> {
         "runs/x-v3-000000000000/metrics.jsonl",
         "runs/x-v3-000000000000/manifest.json",
         "output/x-v3/metrics.jsonl",
+        "output/x-v3/events.jsonl",
         "output/x-v3/manifest.json",
         "answers of x:v1",
         "answers of x:v2",

@@ -245,10 +245,12 @@ fn no_command_overwrites_what_it_reads() {
         assert!(files() == before, "train into {output}");
     }
     // A dataset that has the name of a file that training writes.
-    place.write("p/metrics.jsonl", DATA);
-    let args = ["train", "--base-model", "base", "--dataset", "p/metrics.jsonl", "--output", "p", "--max-steps", "1"];
-    place.run(&args).says(3, &["is the dataset", "give another output"]);
-    assert_eq!(place.read("p/metrics.jsonl"), DATA);
+    for file in ["p/metrics.jsonl", "p/events.jsonl"] {
+        place.write(file, DATA);
+        let args = ["train", "--base-model", "base", "--dataset", file, "--output", "p", "--max-steps", "1"];
+        place.run(&args).says(3, &["is the dataset", "give another output"]);
+        assert_eq!(place.read(file), DATA);
+    }
 }
 
 #[test]

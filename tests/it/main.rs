@@ -12,6 +12,7 @@ mod daemon;
 mod data;
 mod deliveries;
 mod demo;
+mod events;
 mod exports;
 mod families;
 mod faults;

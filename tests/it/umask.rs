@@ -44,9 +44,14 @@ fn made_under(umask: &str) -> BTreeMap<PathBuf, Mode> {
     place.run_after(&format!("umask {umask}"), &["run", "--embedded", "--until", "register"]).says(0, &[]);
     let mut made = modes(&place.path(""));
     made.retain(|path, _| !before.contains_key(path));
-    for part in
-        ["final/adapter_model.safetensors", "gguf/model-f16.gguf", "checkpoint-4", "manifest.json", "metrics.jsonl"]
-    {
+    for part in [
+        "final/adapter_model.safetensors",
+        "gguf/model-f16.gguf",
+        "checkpoint-4",
+        "manifest.json",
+        "metrics.jsonl",
+        "events.jsonl",
+    ] {
         assert!(made.keys().any(|path| path.starts_with("runs") && path.ends_with(part)), "no {part}: {made:#?}");
     }
     made

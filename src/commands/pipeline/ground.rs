@@ -9,6 +9,7 @@ use crate::commands::evaluate;
 use crate::commands::{Context, Failure, Kind, data, delivery, serving, setup, training};
 use crate::config::{Delivery, ModelsYaml, Role, RunConfig};
 use crate::dataset::Record;
+use crate::events::EventLog;
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::store::{Digest, MAX_TEXT, RunDir, check_read_inside, read_text, write_whole};
@@ -56,6 +57,7 @@ pub(super) fn open<'a>(
     }
     refuse_overwrite(config, &base, &id)?;
     let run = RunDir::open(&config.runs_dir.join(&id), &id)?;
+    context.report.keep_in(EventLog::open(&run.path(EventLog::NAME))?);
     if run.step("train").is_none() {
         changed::since_last(config, &prefix(config), &inputs)?.iter().for_each(|words| context.report.note(words));
     }

@@ -8,6 +8,7 @@ use super::state::{PipelineRun, Step, inputs};
 use super::{ground, places};
 use crate::commands::{Context, Failure, Kind, data, delivery, prove};
 use crate::config::Role;
+use crate::events::Stage;
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::promote;
@@ -43,11 +44,16 @@ impl PipelineRun<'_> {
         ]);
         proved_by.extend(made_of.clone());
         let standing = self.registered()?.is_some_and(|r| r.made_of == made_of);
-        if standing && (self.run.done("prove", &proved_by)? || self.options.until == Step::Register) {
-            context.report.note(&format!("{name} is registered and proved already"));
-            return Ok(false);
-        }
-        if !standing && self.options.until > Step::Register {
+        if standing {
+            context.report.skip(Stage::Register);
+            if self.options.until == Step::Register {
+                return Ok(false);
+            }
+            if self.run.done("prove", &proved_by)? {
+                context.report.skip(Stage::Prove);
+                return Ok(false);
+            }
+        } else if self.options.until > Step::Register {
             self.refuse_live_name(&context.models_yaml)?;
         }
         let text = delivery::modelfile(&self.base, &self.wishes(exported))?;

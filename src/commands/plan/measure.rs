@@ -3,6 +3,7 @@
 use crate::batch::Example;
 use crate::commands::{Context, Failure, setup};
 use crate::config::RunConfig;
+use crate::events::{Outcome, Stage, Unit};
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::ops::peak_memory;
@@ -45,33 +46,33 @@ pub(super) fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Resul
     let examples = Examples { train: subject.train, eval: subject.eval };
     let mut trial = Trial::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
     let course = trial.course()?;
-    context.report.begin("trial", Some(TIMED + 2));
+    context.report.begin(Stage::Trial, Unit::Steps, Some(TIMED + 2));
     let (available, largest) = (subject.model.available_bytes(), course.largest_cost);
     let (needed, recomputed) = largest.bytes(available);
     let fits = largest.fits(available);
     // Not even the smallest is made then: it may not fit either.
     if !fits {
-        context.report.end("the largest step does not fit, and is not made");
+        context.report.end(Outcome::Tried { seconds_per_step: None });
         // As the engine reckons it.
         let (fixed, time) = (subject.model.beside(), Time::default());
         let peak = Some(fixed + needed);
         return Ok(Measured { course, peak, fixed: Some(fixed), recomputed, fits, first: 0.0, time });
     }
     let smallest = trial.shortest()?;
-    context.report.advance(1, "the smallest step");
+    context.report.advance(1, None);
     // The trained adapter in Hugging Face's order, at the end.
     let saving = size_of::<f32>() as u64 * subject.adapter.trainable_params();
     trial.step(course.largest)?;
-    context.report.advance(2, "the largest step");
+    context.report.advance(2, None);
     let mut timed = Vec::new();
     for step in 0..TIMED.min(course.steps) {
         timed.push(trial.step(step)?);
-        context.report.advance(3 + step, "the first steps");
+        context.report.advance(3 + step, None);
     }
     let evaluation = trial.evaluation()?;
     let time = time(&course, &timed, evaluation);
     let a_step = time.steps / course.steps.max(1) as f64;
-    context.report.end(&format!("{a_step:.2} s a step"));
+    context.report.end(Outcome::Tried { seconds_per_step: Some(a_step) });
     let first = (smallest.seconds - seconds(&timed, smallest.cost.products)).max(0.0);
     // On a device it is the device's memory that counts, which is reckoned.
     let on_device = (!subject.model.on_cpu()).then(|| subject.model.resident_bytes() + needed);
@@ -107,7 +108,7 @@ impl Time {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::commands::report::told;
+    use crate::commands::report::reported;
     use crate::config::{Purpose, Raw};
     use crate::gguf::Gguf;
 
@@ -137,7 +138,7 @@ pub(super) mod tests {
             train: &train,
             eval: &train[..2],
         };
-        told(|context| look(context, &subject));
+        reported(|context| look(context, &subject));
     }
 
     #[test]

@@ -2,16 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use super::layout::{DIM, GREEN, Style};
 use super::terminal::{self, Text};
 use crate::commands::bases::{Listed, Shown};
 use crate::commands::data::{Checked, Previewed, SplitFiles};
 use crate::commands::doctor::Finding;
 use crate::commands::init::InitFiles;
 use crate::commands::plan::Goal;
-use crate::commands::{Change, Decision, Exported, Kind, Proof, Summary, Swapped};
+use crate::commands::{Change, Exported, Kind, Proof, Summary, Swapped};
 
 /// One JSON document, or the words.
-fn result<T: Into<Text> + Default + PartialEq>(json: bool, object: &impl serde::Serialize, words: impl FnOnce() -> T) {
+pub(super) fn result<T: Into<Text> + Default + PartialEq>(
+    json: bool,
+    object: &impl serde::Serialize,
+    words: impl FnOnce() -> T,
+) {
     if json {
         match serde_json::to_string_pretty(object) {
             Ok(text) => terminal::print_json(&text),
@@ -60,11 +65,11 @@ pub(super) fn checked(found: &Checked, json: bool) {
 }
 
 /// Trained tokens green, the others grey; without colour, trained tokens stand in [brackets].
-pub(super) fn preview(examples: &[Previewed], json: bool, colour: bool) {
+pub(super) fn preview(examples: &[Previewed], json: bool, style: Style) {
     result(json, &examples, || {
-        let token = |(text, trained): &(String, bool)| match (colour, trained) {
-            (true, true) => Text::painted("32", text).then(Text::painted("2", "|")),
-            (true, false) => Text::painted("90", text).then(Text::painted("2", "|")),
+        let token = |(text, trained): &(String, bool)| match (style.colour, trained) {
+            (true, true) => Text::painted(GREEN, text).then(Text::painted(DIM, "|")),
+            (true, false) => Text::painted("90", text).then(Text::painted(DIM, "|")),
             (false, true) => Text::from(format!("[{text}]")),
             (false, false) => Text::from(text.as_str()),
         };
@@ -107,13 +112,6 @@ pub(super) fn document(text: &str, json: bool) {
     } else {
         terminal::print_document(text.trim_end());
     }
-}
-
-pub(super) fn registered(name: &str, digest: Option<crate::commands::Digest>, json: bool) {
-    let object = serde_json::json!({"model": name, "digest": digest});
-    result(json, &object, || {
-        format!("{name} is registered\n  ask it:  ollama run {name}\n  undo:    ollama rm {name}")
-    });
 }
 
 pub(super) fn bases(found: &[Listed], json: bool) {
@@ -266,72 +264,6 @@ pub(super) fn proof(proof: &Proof, json: bool) -> u8 {
         format!("{}: {word} through Ollama {}\n{}", proof.model, proof.daemon_version, legs.join("\n"))
     });
     if proof.passed { 0 } else { Kind::Proof.exit_code() }
-}
-
-fn verdict_code(decision: Option<Decision>) -> u8 {
-    decision.map_or(0, Decision::exit_code)
-}
-
-/// The exit code of a way.
-pub(super) fn ended(ended: &crate::commands::pipeline::Ended, json: bool) -> u8 {
-    result(json, ended, || pipeline_summary(ended));
-    if ended.promoted.is_some() { 0 } else { verdict_code(ended.verdict) }
-}
-
-/// The line that asks the new model. The embedded server is gone by then: the adapter answers natively.
-fn ask_line(ended: &crate::commands::pipeline::Ended) -> String {
-    match ended.embedded {
-        false => format!("ollama run {}", ended.model),
-        true => format!("tunesmith query --model {}", ended.run.join("final").display()),
-    }
-}
-
-/// The line that takes it back.
-fn undo_line(ended: &crate::commands::pipeline::Ended) -> String {
-    let roles = ended.models_yaml.display().to_string();
-    let named = if roles == "configs/models.yaml" { String::new() } else { format!(" --models-yaml {roles}") };
-    match (&ended.promoted, ended.embedded) {
-        (Some(role), _) => format!("tunesmith rollback --role {role}{named}"),
-        (None, false) => format!("ollama rm {}", ended.model),
-        (None, true) => "nothing: no role was changed".to_owned(),
-    }
-}
-
-fn pipeline_summary(ended: &crate::commands::pipeline::Ended) -> String {
-    let mut lines = Vec::new();
-    match (&ended.promoted, ended.verdict) {
-        (Some(role), _) => lines.push(format!("{}: role {role} now uses it", ended.model)),
-        (None, Some(decision)) => lines.push(format!("{}: {}, not promoted", ended.model, decision.name())),
-        (None, None) => lines.push(format!("{}: not promoted", ended.model)),
-    }
-    lines.extend(ended.because.as_ref().map(|w| format!("  why:     {w}")));
-    lines.push(format!("  run:     {}", ended.run.display()));
-    if ended.registered {
-        lines.push(format!("  ask it:  {}", ask_line(ended)));
-        lines.push(format!("  undo:    {}", undo_line(ended)));
-    }
-    lines.join("\n")
-}
-
-pub(super) fn demo(shown: &crate::commands::demo::Shown, json: bool) -> u8 {
-    result(json, shown, || {
-        let ended = &shown.ended;
-        let verdict = ended.verdict.map(|d| format!("{}: ", d.name())).unwrap_or_default();
-        let mut lines = vec![match (&ended.promoted, ended.verdict) {
-            (Some(role), _) => format!("{verdict}role {role} in models.yaml now uses {}", ended.model),
-            (None, Some(_)) => format!("{verdict}{} is not promoted", ended.model),
-            (None, None) => format!("{} is registered, not evaluated", ended.model),
-        }];
-        lines.extend(ended.because.as_ref().map(|w| format!("  why:     {w}")));
-        if ended.embedded {
-            lines.push("  (embedded server: a self-check, not a proof through Ollama)".to_owned());
-        }
-        lines.push(format!("  ask it:  {}", shown.ask));
-        lines.push(format!("  undo:    {}", undo_line(ended)));
-        lines.push(format!("  numbers: {}", ended.run.join("eval/summary.md").display()));
-        lines.join("\n")
-    });
-    if shown.ended.promoted.is_some() { 0 } else { verdict_code(shown.ended.verdict) }
 }
 
 pub(super) fn evaluated(outcome: &crate::commands::evaluate::Outcome, json: bool) -> u8 {

@@ -1,4 +1,4 @@
-//! One function per command: its arguments to a step's call, the step's answer to words.
+//! One function per command: reads the arguments, calls the command, passes its result to `output`.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::path::Path;
 use super::args::{
     Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train,
 };
-use super::{flags, say, terminal};
+use super::layout::Style;
+use super::{closing, flags, output, terminal};
 use crate::commands::{
     Context, Failure, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, pipeline, plan, promotion, query,
     read_text, serving, training,
@@ -16,15 +17,15 @@ use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
 pub(super) fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
     match command {
         Data::Check { files, base_model } => {
-            say::checked(&data::check(context, &source(files), base_model.as_deref())?, json);
+            output::checked(&data::check(context, &source(files), base_model.as_deref())?, json);
         }
         Data::Preview { files, base_model, limit } => {
-            let colour = std::io::stdout().is_terminal() && !context.env.no_color;
-            say::preview(&data::preview(context, &source(files), base_model, *limit)?, json, colour);
+            let examples = data::preview(context, &source(files), base_model, *limit)?;
+            output::preview(&examples, json, Style::of_stdout(&context.env));
         }
         Data::Split { files, share, output } => {
             let seed = context.seed.unwrap_or(42);
-            say::split(&data::split(&source(files), *share, seed, output)?, json);
+            output::split(&data::split(&source(files), *share, seed, output)?, json);
         }
     }
     Ok(())
@@ -44,7 +45,7 @@ pub(super) fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Resu
         (false, false) => Start::New,
     };
     let (folder, summary) = training::alone(context, &config, &config.output, start)?;
-    say::trained(&folder, &summary, json);
+    output::trained(&folder, &summary, json);
     Ok(())
 }
 
@@ -71,20 +72,20 @@ fn what(format: Format, quant: Option<&str>, floor: Option<&str>, gguf: Quant) -
 
 pub(super) fn merge(context: &mut Context<'_>, args: &Merge, json: bool) -> Result<(), Failure> {
     let what = what(args.format, args.quant.as_deref(), args.quant_floor.as_deref(), Quant::Keep)?;
-    say::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
+    output::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
     Ok(())
 }
 
 pub(super) fn export(context: &mut Context<'_>, args: &Export, json: bool) -> Result<(), Failure> {
     let what = what(args.format, args.quant.as_deref(), args.quant_floor.as_deref(), Quant::Q8_0)?;
-    say::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
+    output::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
     Ok(())
 }
 
 pub(super) fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: bool) -> Result<(), Failure> {
     if let Some(path) = &args.check {
         let text = delivery::read(path)?;
-        say::modelfile_checked(&delivery::check(&text)?, json);
+        output::modelfile_checked(&delivery::check(&text)?, json);
         return Ok(());
     }
     let (Some(name), Some(gguf)) = (&args.base, &args.gguf) else {
@@ -102,7 +103,7 @@ pub(super) fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: b
         user_template: own.as_deref(),
     };
     delivery::left_behind(&base).iter().for_each(|note| context.report.note(note));
-    say::document(&delivery::modelfile(&base, &wishes)?, json);
+    output::document(&delivery::modelfile(&base, &wishes)?, json);
     Ok(())
 }
 
@@ -118,7 +119,7 @@ pub(super) fn register(
     let folder = file.parent().unwrap_or(Path::new(""));
     delivery::check_file(&client, &text, folder, name, force)?;
     let digest = delivery::register(context, &client, &text, folder, name)?;
-    say::registered(name, digest, json);
+    closing::registered(name, digest, json, Style::of_stdout(&context.env));
     Ok(())
 }
 
@@ -177,9 +178,9 @@ fn ask_once(
 
 pub(super) fn bases(context: &mut Context<'_>, command: &Bases, json: bool) -> Result<(), Failure> {
     match command {
-        Bases::List => say::bases(&bases::list(context)?, json),
-        Bases::Show { name } => say::base(&bases::show(context, name)?, json),
-        Bases::Pull { name } => say::text(&bases::pull(context, name)?, json),
+        Bases::List => output::bases(&bases::list(context)?, json),
+        Bases::Show { name } => output::base(&bases::show(context, name)?, json),
+        Bases::Pull { name } => output::text(&bases::pull(context, name)?, json),
     }
     Ok(())
 }
@@ -195,7 +196,7 @@ pub(super) fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result
         pull: args.pull,
         threads: args.threads.filter(|n| *n > 0),
     };
-    Ok(say::demo(&demo::run(context, &wishes)?, json))
+    Ok(closing::demo(&demo::run(context, &wishes)?, json, Style::of_stdout(&context.env)))
 }
 
 /// What the command line says of a config's keys.
@@ -235,11 +236,11 @@ pub(super) fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u
     context.adopt(&config)?;
     context.parallel = args.parallel.map(usize::from);
     if args.dry_run {
-        say::plan(&plan::plan(context, &config, purpose)?, json);
+        output::plan(&plan::plan(context, &config, purpose)?, json);
         return Ok(0);
     }
     promotion::recover(context)?;
-    // Lives as long as the way.
+    // Lives as long as the run.
     let _server = args.embedded.then(|| serving::embedded(context, &config.runs_dir.join("store"))).transpose()?;
     if args.pull {
         bases::pull_missing(context, &config.model_to_fine_tune)?;
@@ -251,7 +252,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u
         against: None,
         limit: None,
     };
-    Ok(say::ended(&pipeline::run(context, &config, &options)?, json))
+    Ok(closing::ended(&pipeline::run(context, &config, &options)?, json, Style::of_stdout(&context.env)))
 }
 
 fn step(step: Step) -> pipeline::Step {
@@ -269,7 +270,7 @@ fn step(step: Step) -> pipeline::Step {
 pub(super) fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {
     let (config, purpose) = run_config(args.config.as_deref(), None, flags_of(context, &args.flags), None)?;
     context.adopt(&config)?;
-    say::plan(&plan::plan(context, &config, purpose)?, json);
+    output::plan(&plan::plan(context, &config, purpose)?, json);
     Ok(())
 }
 
@@ -290,5 +291,5 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
     if let (Some(role), true, None) = (&args.role, own, &args.against) {
         promotion::record_gate(context, role, &args.model, &outcome);
     }
-    Ok(say::evaluated(&outcome, json))
+    Ok(output::evaluated(&outcome, json))
 }
