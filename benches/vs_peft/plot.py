@@ -1,4 +1,4 @@
-"""The plot of docs/performance.md, of the points that scaling.py measured, which stand as JSON on standard input.
+"""The plot of a page of docs/benchmarks, of the points that scaling.py measured, which stand as JSON on standard input.
 
     python plot.py OUT.svg
 

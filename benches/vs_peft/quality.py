@@ -3,7 +3,7 @@ PEFT in bf16, with three seeds on three data sets and both real models.
 
   TUNESMITH_BIN=… TUNESMITH_SMOLLM2=… TUNESMITH_QWEN=… TUNESMITH_CACHE=… python benches/vs_peft/quality.py [MODEL …]
 
-Prints the table of docs/performance.md. All evaluations are computed in f32.
+Prints the table of docs/benchmarks/arithmetic.md. All evaluations are computed in f32.
 """
 
 import importlib

@@ -1,18 +1,18 @@
-"""What was measured, as a table; the same into docs/performance.md, between its markers, and the plot beside it."""
+"""What was measured, as a table; the same into this machine's page of docs/benchmarks, between its markers, and the plot beside it."""
 
 import json
 import os
 import platform
 import re
 import sys
+from datetime import date
 from pathlib import Path
 from statistics import median
 
 from measure import apart, spread
 from prepare import HERE, ROOT, call
 
-DOCS = ROOT / "docs/performance.md"
-PLOT = DOCS.with_name("scaling.svg")
+DOCS = ROOT / "docs/benchmarks"
 FEATURES = ["avx2", "fma", "avx512f", "avx512bw", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8",
             "asimd", "bf16", "i8mm"]
 
@@ -38,10 +38,25 @@ def machine() -> str:
     return f"{os.cpu_count()} cores {platform.machine()}: {' '.join(known) or 'features unknown'}"
 
 
+def cpu() -> str:
+    """Its model name, where the system has one."""
+    try:
+        return re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)[1].strip()
+    except (OSError, TypeError):
+        return platform.processor() or platform.machine()
+
+
+def page() -> Path:
+    """One page for each date and CPU."""
+    name = re.sub(r"\((r|tm)\)|processor|@.*", "", cpu().lower())
+    return DOCS / f"{date.today().isoformat()}-{re.sub(r'[^a-z0-9]+', '-', name).strip('-')}.md"
+
+
 def table(result: dict) -> str:
     below = []
     if "points" in result:
-        rows, below = of_scaling(result), ["", f"![tokens/s and peak memory by the length of the sequence]({PLOT.name})"]
+        plot = f"{page().stem}-scaling.svg"
+        rows, below = of_scaling(result), ["", f"![tokens/s and peak memory by the length of the sequence]({plot})"]
     elif "rows" in result:
         rows = of_generation(result)
     elif "plans" in result:
@@ -121,9 +136,15 @@ def agreement(result: dict) -> str:
 
 
 def into_docs(result: dict) -> None:
+    path = page()
     if "points" in result:
-        call(sys.executable, HERE / "plot.py", PLOT, input=json.dumps(result["points"]).encode())
-    text = DOCS.read_text(encoding="utf-8")
-    begin, end = f"<!-- bench {result['case']} -->\n", f"<!-- end {result['case']} -->"
+        call(sys.executable, HERE / "plot.py", path.with_name(f"{path.stem}-scaling.svg"), input=json.dumps(result["points"]).encode())
+    if not path.exists():
+        path.write_text(f"# {cpu()}, {date.today().isoformat()}\n\n{machine()}. How the tables are made and read: "
+                        "[README](README.md#how-it-is-measured).\n", encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    begin, end = f"<!-- bench {result['case']} -->\n", f"<!-- end {result['case']} -->\n"
+    if begin not in text:
+        text += f"\n{begin}{end}"
     before, rest = text.split(begin)
-    DOCS.write_text(before + begin + table(result) + end + rest.split(end, 1)[1], encoding="utf-8")
+    path.write_text(before + begin + table(result) + end + rest.split(end, 1)[1], encoding="utf-8")

@@ -1,5 +1,5 @@
 //! The decision: every suite's verdict and the run's rules, joined (intersection–union: each alone keeps the 5 % of wrong
-//! promotions). What refuses a candidate is statistical, except a `must_pass` prompt lost: docs/gate.md.
+//! promotions). What refuses a candidate is statistical, except a `must_pass` prompt lost: docs/internals/statistics.md.
 
 use super::decision::Decision;
 use super::harm::harms;

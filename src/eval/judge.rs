@@ -33,7 +33,7 @@ impl Demand {
     /// A role's own suite: five points.
     pub const ROLE_MARGIN: f64 = 0.05;
     /// `builtin:general`: ten points. A model 10 points worse gets through in one run in twenty, whatever the size of the
-    /// suite; one that is equal nearly always, where a tune with replay flips 4–6 % of the answers (`docs/gate.md`). 15
+    /// suite; one that is equal nearly always, where a tune with replay flips 4–6 % of the answers (`docs/internals/statistics.md`). 15
     /// points would let 10 points of forgetting through in 26–37 % of runs.
     pub const GENERAL_MARGIN: f64 = 0.10;
 }

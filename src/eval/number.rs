@@ -1,5 +1,5 @@
 //! Numbers in a text in one notation each, so that they are compared as numbers: `1,000` is `1000`, `3.0` is `3`, `-5` is
-//! not `5`, and `10³` is not `103`. What can be read in two ways stays as it is written (docs/gate.md, "Numbers").
+//! not `5`, and `10³` is not `103`. What can be read in two ways stays as it is written (docs/reference/suite-format.md, "Numbers").
 
 /// Around a number; [`END_JOINED`] where a letter follows at once (`5km`). No text holds them (see [`super::text`]).
 pub(super) const START: char = '\u{1}';

@@ -104,12 +104,12 @@ mod tests {
 
     #[test]
     fn the_table_of_the_docs_is_what_the_gate_does() {
-        let page = include_str!("../../docs/gate.md");
+        let page = include_str!("../../docs/internals/statistics.md");
         let effects = [0.10, 0.05, 0.0, -0.05, -0.10, -0.15];
         for (n, discordance) in [(100, 0.25), (138, 0.20), (138, 0.25), (138, 0.35)] {
             let cells: Vec<_> = effects.iter().map(|e| outcomes(n, discordance, *e)).collect();
             let row = format!("| {n} | {} % | {} |", (100.0 * discordance) as u32, cells.join(" | "));
-            assert!(page.contains(&row), "docs/gate.md lacks\n{row}");
+            assert!(page.contains(&row), "docs/internals/statistics.md lacks\n{row}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The gate's promises, simulated: how often it refuses an equal model, and one that loops. docs/gate.md shows the table.
+//! The gate's promises, simulated: how often it refuses an equal model, and one that loops. docs/internals/statistics.md shows the table.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -93,7 +93,7 @@ fn flipped(random: &mut ChaCha8Rng, flips: f64, share: f64) -> [bool; 2] {
     }
 }
 
-/// The rows of docs/gate.md. Seeded, so that they are the same everywhere.
+/// The rows of docs/internals/statistics.md. Seeded, so that they are the same everywhere.
 fn rows() -> Vec<(String, f64)> {
     let mut run = Run::new();
     let equal = |flips| Model { flips, loops_before: 0.005, loops_after: 0.005 };
@@ -114,11 +114,11 @@ fn rows() -> Vec<(String, f64)> {
 
 #[test]
 fn an_equal_model_is_seldom_refused_and_a_looping_one_nearly_always() {
-    let page = include_str!("../../docs/gate.md");
+    let page = include_str!("../../docs/internals/statistics.md");
     let rows = rows();
     for (name, refused) in &rows {
         let row = format!("| {name} | {refused:.1} % |");
-        assert!(page.contains(&row), "docs/gate.md lacks {row}; all rows: {rows:#?}");
+        assert!(page.contains(&row), "docs/internals/statistics.md lacks {row}; all rows: {rows:#?}");
         match name.as_str() {
             equal if equal.starts_with("equal") => assert!(*refused <= 2.0, "{name}: {refused}"),
             "loops in 5 % of answers" => assert!(*refused >= 80.0, "{refused}"),

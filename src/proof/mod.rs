@@ -1,6 +1,6 @@
 //! Does the daemon serve what was trained? Three legs, each gates: prompt, exported ≡ trained, served ≡ exported.
 //!
-//! The limits are those of DESIGN §7, measured with SmolLM2-135M-Instruct under Ollama 0.34.4; `docs/parity.md` has
+//! The limits (docs/internals/proof.md) were measured with SmolLM2-135M-Instruct under Ollama 0.34.4; `docs/benchmarks/parity.md` has
 //! our own measurements.
 
 mod divergence;

@@ -1,6 +1,6 @@
 //! What of a tune is left after export, and the memory that export takes.
 //!
-//! The tables of docs/survival.md: `scripts/test --test it survival::the_table -- --ignored --nocapture`, with the
+//! The tables of docs/benchmarks/survival.md: `scripts/test --test it survival::the_table -- --ignored --nocapture`, with the
 //! TUNESMITH_LLAMA_TOOLS that `scripts/ollama --tools` prints.
 
 use std::path::{Path, PathBuf};
@@ -151,7 +151,7 @@ const HEAD: &str = "| base | target | survival, median (least to most) | KL | to
                     | --- | --- | --- | --: | --- | --- | --: |";
 
 #[test]
-#[ignore = "prints a table of docs/survival.md"]
+#[ignore = "prints a table of docs/benchmarks/survival.md"]
 fn the_table_of_smollm2() {
     for tune in [tune::strong(), tune::weak()] {
         println!("\n{}\n\n{HEAD}", tune.name);
@@ -169,7 +169,7 @@ fn the_table_of_smollm2() {
 }
 
 #[test]
-#[ignore = "prints a table of docs/survival.md"]
+#[ignore = "prints a table of docs/benchmarks/survival.md"]
 fn the_table_of_qwen() {
     for tune in [qwen::strong(), qwen::weak()] {
         println!("\n{}\n\n{HEAD}", tune.name);
