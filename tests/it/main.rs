@@ -13,6 +13,7 @@ mod data;
 mod deliveries;
 mod demo;
 mod events;
+mod docs;
 mod exports;
 mod families;
 mod faults;
