@@ -244,6 +244,74 @@ fn commands_that_are_shown_exist_with_their_flags() {
     assert!(seen > 50, "only {seen} commands were found");
 }
 
+/// All of `src/`, as the program says it: escapes undone, texts over several lines joined.
+fn sources() -> String {
+    let (mut text, mut folders) = (String::new(), vec![root().join("src")]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => text.push_str(&std::fs::read_to_string(&path).unwrap()),
+            }
+        }
+    }
+    let mut joined = String::with_capacity(text.len());
+    for part in text.split("\\\n") {
+        joined.push_str(if joined.is_empty() { part } else { part.trim_start() });
+    }
+    joined.replace("\\\"", "\"")
+}
+
+/// Of a message as a page quotes it the longest part without a place for something: `…`, a quoted value, a WORD, a number.
+fn fixed_part(message: &str) -> String {
+    let message = message.replace("\\|", "|");
+    let mut parts = vec![String::new()];
+    for word in message.split(' ') {
+        let letters = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let place = word.contains('…')
+            || word.starts_with('"')
+            || letters.chars().all(|c| c.is_uppercase() || c.is_ascii_digit()) && letters != "Ollama";
+        match place {
+            true => parts.push(String::new()),
+            false => {
+                let part = parts.last_mut().unwrap();
+                part.push_str(if part.is_empty() { "" } else { " " });
+                part.push_str(word);
+            }
+        }
+    }
+    parts.into_iter().max_by_key(String::len).unwrap()
+}
+
+#[test]
+fn messages_of_the_troubleshooting_page_are_the_programs() {
+    let text = std::fs::read_to_string(root().join("docs/guide/7-troubleshooting.md")).unwrap();
+    let sources = sources();
+    let (mut faults, mut seen, mut column) = (Vec::new(), 0, None);
+    for (number, block, line) in lines(&text) {
+        let cells: Vec<&str> = line.split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect();
+        if block.is_some() || !line.starts_with('|') {
+            column = None;
+        } else if let Some(at) = cells.iter().position(|cell| matches!(*cell, "message" | "reason")) {
+            column = Some(at);
+        } else if let Some(at) = column
+            && let Some(quoted) = cells.get(at).and_then(|cell| cell.strip_prefix('`'))
+        {
+            seen += 1;
+            let message = quoted.split('`').next().unwrap_or_default();
+            let fixed = fixed_part(message);
+            if !sources.contains(&fixed) {
+                faults.push(format!("7-troubleshooting.md:{number}: {fixed:?} of {message:?} is in no message of the program"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    assert!(seen > 40, "only {seen} messages were found");
+    assert_eq!(fixed_part("\"lr\" is no key; did you mean \"learning_rate\"?"), "is no key; did you mean");
+    assert_eq!(fixed_part("not enough room in FOLDER"), "not enough room in");
+}
+
 #[test]
 fn planted_faults_are_found() {
     let page = root().join("docs/planted.md");
