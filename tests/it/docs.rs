@@ -95,7 +95,7 @@ fn link_faults(page: &Path, text: &str) -> Vec<String> {
         let (path, anchor) = target.split_once('#').map_or((target.as_str(), None), |(p, a)| (p, Some(a)));
         let at = if path.is_empty() { page.to_path_buf() } else { page.parent().unwrap().join(path) };
         let place = format!("{}:{line}: ({target})", shown(page));
-        if !at.exists() {
+        if at != page && !at.exists() {
             faults.push(format!("{place}: there is no such file"));
         } else if let Some(anchor) = anchor {
             let there = if at == page { text.to_owned() } else { std::fs::read_to_string(&at).unwrap_or_default() };
@@ -129,8 +129,7 @@ fn words(command: &str) -> Option<Vec<String>> {
     let command = command.trim();
     let rest = command.strip_prefix("tunesmith ").or_else(|| command.strip_prefix("cargo run --release -- "))?;
     // What is in quotes is a value; a comment, a pipe or a redirection ends the command.
-    let unquoted: String =
-        rest.split(['\'', '"']).step_by(2).collect::<Vec<_>>().join(" VALUE ").replace("\\|", "|");
+    let unquoted: String = rest.split(['\'', '"']).step_by(2).collect::<Vec<_>>().join(" VALUE ").replace("\\|", "|");
     Some(
         unquoted
             .split_whitespace()
@@ -155,39 +154,30 @@ impl Help {
 
     /// The subcommands that a help lists, with their aliases.
     fn subcommands(&mut self, path: &[&str]) -> BTreeSet<String> {
-        let help = self.of(path);
-        let Some((_, list)) = help.split_once("Commands:\n") else { return BTreeSet::new() };
-        let mut found = BTreeSet::new();
-        for line in list.lines().take_while(|line| !line.is_empty()) {
-            // A name stands two columns in; what it does may go on over further lines.
-            if line.starts_with("  ") && !line.starts_with("   ") {
-                found.extend(line.split_whitespace().next().map(str::to_owned));
-            }
-            if let Some((_, aliases)) = line.split_once("[aliases: ") {
-                found.extend(aliases.trim_end_matches(']').split(", ").map(str::to_owned));
-            }
-        }
-        found
+        let Some((_, list)) = self.of(path).split_once("Commands:\n") else { return BTreeSet::new() };
+        let list = list.split("\n\n").next().unwrap_or_default();
+        // A name stands two columns in; what it does may go on over further lines.
+        let names = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        let names = names.filter_map(|line| line.split_whitespace().next());
+        names.map(str::to_owned).chain(aliases(list)).collect()
     }
 
     /// The flags that a help lists, `--` or `-` included.
     fn flags(&mut self, path: &[&str]) -> BTreeSet<String> {
-        let named = |line: &str| -> Vec<String> {
-            let words = line.split([' ', ',', '[', ']', '=']).filter(|word| word.starts_with('-') && word.len() > 1);
-            words.map(|word| word.trim_end_matches("...").to_owned()).collect()
-        };
-        let mut found = BTreeSet::new();
-        for line in self.of(path).lines().map(str::trim_start) {
-            if line.starts_with('-') {
-                // `-o, --output <OUTPUT>  …`: what the flag does may name others.
-                found.extend(named(line.split("  ").next().unwrap_or_default()));
-            }
-            if let Some((_, aliases)) = line.split_once("[aliases: ") {
-                found.extend(named(aliases));
-            }
-        }
-        found
+        let help = self.of(path);
+        // `-o, --output <OUTPUT>  …`: what the flag does may name others.
+        let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+        let words = lines.flat_map(|line| line.split("  ").next().unwrap_or_default().split([' ', ',', '[', '=']));
+        let flags = words.filter(|word| word.starts_with('-')).map(|word| word.trim_end_matches("...").to_owned());
+        flags.chain(aliases(help)).collect()
     }
+}
+
+/// What stands in `[alias: …]` and `[aliases: …]`, which may go on over lines.
+fn aliases(help: &str) -> Vec<String> {
+    let joined = help.split_whitespace().collect::<Vec<_>>().join(" ").replace("[alias: ", "[aliases: ");
+    let lists = joined.split("[aliases: ").skip(1).filter_map(|rest| rest.split(']').next());
+    lists.flat_map(|list| list.split(", ")).map(str::to_owned).collect()
 }
 
 /// What is wrong with the commands of a page.
@@ -302,7 +292,9 @@ fn messages_of_the_troubleshooting_page_are_the_programs() {
             let message = quoted.split('`').next().unwrap_or_default();
             let fixed = fixed_part(message);
             if !sources.contains(&fixed) {
-                faults.push(format!("7-troubleshooting.md:{number}: {fixed:?} of {message:?} is in no message of the program"));
+                faults.push(format!(
+                    "7-troubleshooting.md:{number}: {fixed:?} of {message:?} is in no message of the program"
+                ));
             }
         }
     }
