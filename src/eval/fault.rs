@@ -1,4 +1,4 @@
-//! The faults of this room.
+//! The errors of this module.
 
 use std::fmt::Write as _;
 

@@ -8,7 +8,7 @@ use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
 use crate::ops::{Attended, InputGrad, LinearGrad, LowRankGrad, Ops, QkvGrad};
 use crate::weights::{LinearId, Site};
 
-/// How the backward of a pass is made.
+/// How the backward of a pass is computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backward {
     /// Factor of the summed loss.
@@ -19,7 +19,7 @@ pub(super) struct Backward {
     pub keep: usize,
 }
 
-/// A block of a pass, whose backward is made.
+/// A block of a pass, whose backward is computed.
 struct Block<'a, O: Ops> {
     layer: usize,
     input: &'a O::Buf,

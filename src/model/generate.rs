@@ -31,7 +31,7 @@ pub enum GenerationEvent {
 const PREFILL: usize = 512;
 /// Texts decoded together at most: as many rows as do not round together.
 const TOGETHER: usize = FEW_ROWS;
-/// Bytes of keys and values that this many texts may take, of half the room at most; a single one may take more.
+/// Bytes of keys and values that this many texts may take, of half the memory budget at most; a single one may take more.
 const CACHE: usize = 1 << 30;
 
 /// The index of the largest; the lowest of equals. None if anything there is not a number.
@@ -129,11 +129,11 @@ impl<O: Ops> Decoder<O> {
         Cache { keys: bufs(), values: bufs(), rows: Vec::new() }
     }
 
-    /// Sequences of up to `room` tokens that are decoded together.
-    fn slots(&self, room: usize) -> usize {
+    /// Sequences of up to `tokens` tokens that are decoded together.
+    fn slots(&self, tokens: usize) -> usize {
         let c = self.config();
         let most = self.budget().left().map_or(CACHE, |left| CACHE.min(left as usize / 2));
-        (most / (room * c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
+        (most / (tokens * c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
     }
 
     /// Takes these ids, each sequence's behind what the cache holds of it; returns the last hidden states.
@@ -187,7 +187,7 @@ impl<O: Ops> Decoder<O> {
         Ok(limit)
     }
 
-    /// Continues every prompt, some at a time; one that is done makes room for the next. `on` hears of (prompt, event)
+    /// Continues every prompt, some at a time; one that is done makes place for the next. `on` hears of (prompt, event)
     /// and stops everything with false.
     pub(super) fn generate(
         &self,
@@ -200,10 +200,10 @@ impl<O: Ops> Decoder<O> {
         self.check_adapter(adapter)?;
         Picker::new(sampling)?;
         let limits = prompts.iter().map(|p| self.limit(p, sampling)).collect::<Result<Vec<_>, _>>()?;
-        let room = prompts.iter().zip(&limits).map(|(p, limit)| p.len() + limit).max().unwrap_or(0);
-        let slots = self.slots(room).min(prompts.len());
-        let (lora, mut cache) = (Lora { adapter, ..Lora::default() }, self.cache(slots * room));
-        let mut free: Vec<usize> = (0..slots).rev().map(|slot| slot * room).collect();
+        let tokens = prompts.iter().zip(&limits).map(|(p, limit)| p.len() + limit).max().unwrap_or(0);
+        let slots = self.slots(tokens).min(prompts.len());
+        let (lora, mut cache) = (Lora { adapter, ..Lora::default() }, self.cache(slots * tokens));
+        let mut free: Vec<usize> = (0..slots).rev().map(|slot| slot * tokens).collect();
         let mut waiting = prompts.iter().zip(limits).enumerate();
         let mut open: Vec<Text> = Vec::new();
         loop {

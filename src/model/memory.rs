@@ -1,4 +1,4 @@
-//! What of the memory the values for the backward get.
+//! The memory that the values for the backward take, and how many layers keep theirs.
 
 use crate::model::ModelError;
 use crate::model::cost::Cost;
@@ -7,7 +7,7 @@ use crate::model::memory_budget::widened_bytes;
 use crate::model::packed::Packed;
 use crate::ops::{CODES_BYTES, Cpu, Ops};
 
-/// Codes in eight bits take one part of the room in so many, at most.
+/// Codes in eight bits take at most one part in so many of the free memory.
 const CODES_SHARE: u64 = 4;
 
 impl Decoder<Cpu> {

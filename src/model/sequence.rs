@@ -1,4 +1,4 @@
-//! What a pass is given, and what it gives back.
+//! The input of a pass, and its results.
 
 use std::collections::BTreeMap;
 

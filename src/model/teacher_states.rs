@@ -1,5 +1,5 @@
-//! What the base says of the sequences that it is to teach: its last hidden states, computed once and kept while there is
-//! room. Each sequence is computed alone, so they are the same bits in whatever step it stands, kept or not.
+//! The base's last hidden states of distilled sequences, computed once and kept up to [`MAX_BYTES`]. Each sequence is
+//! computed alone, so they are the same bits in whatever step it stands, kept or not.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! The faults of this room; each leaves models.yaml as it was, or as it was meant to become.
+//! The errors of this module; each leaves models.yaml as it was, or as it was meant to become.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What an evaluation is given, and what came of it.
+//! The input of an evaluation, and its outcome.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub struct Trial<'a> {
     pub adapter: Option<String>,
 }
 
-/// What came of it.
+/// The outcome of an evaluation.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Outcome {
     pub decision: Decision,

@@ -1,4 +1,4 @@
-//! What a run of the pipeline is told, and what is open during it.
+//! The options of a pipeline run, and what is open during it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
