@@ -1,43 +1,32 @@
 //! What is refused before the first step.
 
 use super::engine::Work;
+use super::range;
 use super::{TrainConfig, TrainError};
 
 /// Refuses numbers that train nothing.
 pub(super) fn numbers(config: &TrainConfig) -> Result<(), TrainError> {
-    let fault = |what: String| Err(TrainError::Config(what));
-    let positive = |x: f64| x.is_finite() && x > 0.0;
-    if config.max_steps.is_none() && !positive(config.epochs) {
-        return fault(format!("epochs is {}: give a number above 0", config.epochs));
-    }
-    if config.max_steps == Some(0) || config.epochs > 1e6 {
-        return fault("max_steps is 0, or epochs above a million: give a number that can be trained".to_owned());
-    }
-    if config.batch_size == 0 || config.gradient_accumulation == 0 {
-        return fault("batch_size and gradient_accumulation begin at 1".to_owned());
-    }
-    if !positive(config.learning_rate) {
-        return fault(format!(
-            "learning_rate is {}: give a number above 0 (1e-5 to 1e-3 is usual)",
-            config.learning_rate
-        ));
-    }
-    if !(0.0..=1.0).contains(&config.warmup_ratio) {
-        return fault(format!("warmup_ratio is {}: give a share from 0 to 1", config.warmup_ratio));
-    }
-    if config.early_stopping_patience == Some(0) || config.save_total_limit == Some(0) {
-        return fault("early_stopping_patience and save_total_limit begin at 1".to_owned());
-    }
-    for (name, value) in [
-        ("weight_decay", config.weight_decay),
-        ("max_grad_norm", config.max_grad_norm),
-        ("early_stopping_threshold", config.early_stopping_threshold),
-    ] {
-        if !(value.is_finite() && value >= 0.0) {
-            return fault(format!("{name} is {value}: give 0 (off) or a number above it"));
-        }
-    }
-    Ok(())
+    // With max_steps, epochs are not used.
+    let epochs = config.max_steps.is_none().then_some(config.epochs);
+    let count = |n: Option<u64>| n.map(|n| n as f64);
+    let checked = [
+        ("epochs", epochs, range::EPOCHS),
+        ("max_steps", count(config.max_steps), range::AT_LEAST_ONE),
+        ("batch_size", Some(config.batch_size as f64), range::BATCH),
+        ("gradient_accumulation", Some(config.gradient_accumulation as f64), range::BATCH),
+        ("learning_rate", Some(config.learning_rate), range::LEARNING_RATE),
+        ("warmup_ratio", Some(config.warmup_ratio), range::WARMUP_RATIO),
+        ("weight_decay", Some(config.weight_decay), range::WEIGHT_DECAY),
+        ("max_grad_norm", Some(config.max_grad_norm), range::MAX_GRAD_NORM),
+        ("early_stopping_patience", count(config.early_stopping_patience), range::AT_LEAST_ONE),
+        ("early_stopping_threshold", Some(config.early_stopping_threshold), range::EARLY_STOPPING_THRESHOLD),
+        ("save_total_limit", count(config.save_total_limit), range::AT_LEAST_ONE),
+    ];
+    let invalid = checked.into_iter().find_map(|(name, value, range)| {
+        let value = value.filter(|value| !range.holds(*value))?;
+        Some(format!("{name}: {value} is invalid; expected a number {range}"))
+    });
+    invalid.map_or(Ok(()), |fault| Err(TrainError::Config(fault)))
 }
 
 /// Refuses what can't be taken in, and asking for what no evaluation will say.
