@@ -48,7 +48,7 @@ pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: u
             transpose(&mut all);
             // +128 times the codes.
             let add = |sum, quad: &__m512| _mm512_dpbusd_epi32(sum, minus, _mm512_castps_si512(*quad));
-            let sum = all.iter().fold(_mm512_setzero_si512(), |sum, quad| add(sum, quad));
+            let sum = all.iter().fold(_mm512_setzero_si512(), add);
             let begin = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
             _mm512_storeu_ps(to.add(UNIT * ROW), scale);
             _mm512_storeu_ps(to.add(UNIT * ROW + UNIT), _mm512_castsi512_ps(begin));
@@ -173,14 +173,14 @@ pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32])
             for stretch in 0..=stretches {
                 let [even, odd] = &mut counts;
                 let (filled, added) = if stretch % 2 == 0 { (even, odd) } else { (odd, even) };
-                for step in 0..TOGETHER {
+                for (step, counts) in filled.iter_mut().enumerate() {
                     let d = stretch * TOGETHER + step;
                     if d < blocks {
                         let (a, b) = (a.add(d * ROWS), b.add(d * COLUMNS));
                         if i == 0 {
                             prefetch(b.wrapping_add(TOGETHER * COLUMNS));
                         }
-                        block(a, (rows > UNIT).then(|| a.add(unit)), b, &mut filled[step]);
+                        block(a, (rows > UNIT).then(|| a.add(unit)), b, counts);
                     }
                     if stretch > 0 && step * GROUP < rows {
                         let d = (stretch - 1) * TOGETHER;
