@@ -1,7 +1,7 @@
 //! How weights lie on disk: the encodings, their blocks, and a borrowed weight.
 
-/// How a weight lies on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How a weight lies on disk. Digests that checkpoints keep are made of the names (`Display`): they stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display)]
 pub enum Encoding {
     F32,
     F16,

@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::TrainConfig;
 use super::engine::Work;
 use crate::batch::Example;
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
@@ -14,6 +15,7 @@ use crate::weights::Weights;
 /// Recorded in each checkpoint.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Identity {
+    /// The options that are not at their defaults: one that is added later does not make older checkpoints another run's.
     pub config: Map<String, Value>,
     pub config_digest: Digest,
     /// Of the training examples' ids, masks and kinds, in order.
@@ -31,9 +33,11 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn of(job: &Work<'_>, lora: &LoraConfig) -> Self {
-        let config = config(job, lora);
+        let defaults = defaults();
+        let mut config = options(job.config, lora, job.model.label_smoothing());
+        config.retain(|key, value| defaults.get(key) != Some(value));
         Self {
-            config_digest: Digest::of_bytes(Value::Object(config.clone()).to_string().as_bytes()),
+            config_digest: Digest::of_bytes(json!({"options": config, "version": VERSION}).to_string().as_bytes()),
             config,
             data_digest: of_examples(job.train),
             eval_digest: of_examples(job.eval),
@@ -53,9 +57,11 @@ impl Identity {
                 out.push(format!("{name} was {} and is {}", text(then), text(now)));
             }
         };
+        let defaults = defaults();
         let new = now.config.keys().filter(|k| !self.config.contains_key(*k));
         for key in self.config.keys().chain(new) {
-            compare(key, self.config.get(key), now.config.get(key));
+            let default = defaults.get(key);
+            compare(key, self.config.get(key).or(default), now.config.get(key).or(default));
         }
         compare("the route of computing", Some(&json!(self.route)), Some(&json!(now.route)));
         // Checkpoints of 0.1.0 have none.
@@ -77,15 +83,21 @@ impl Identity {
     }
 }
 
+/// Of the options as they are recorded. Raise it when a default changes, or the meaning of a value.
+const VERSION: u32 = 1;
+
+fn defaults() -> Map<String, Value> {
+    options(&TrainConfig::default(), &LoraConfig::default(), 0.0)
+}
+
 /// Everything that decides the result; how often is saved does not.
-fn config(job: &Work<'_>, lora: &LoraConfig) -> Map<String, Value> {
-    let config = job.config;
+fn options(config: &TrainConfig, lora: &LoraConfig, label_smoothing: f32) -> Map<String, Value> {
     let value = json!({
         "lora_rank": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "use_rslora": lora.rslora,
         "rank_pattern": of_pattern(&lora.rank_pattern), "alpha_pattern": of_pattern(&lora.alpha_pattern),
         "target_modules": lora.targets.to_json(), "layers_to_transform": lora.layers_to_transform, "epochs": config.epochs, "max_steps": config.max_steps,
         "batch_size": config.batch_size, "gradient_accumulation": config.gradient_accumulation,
-        "learning_rate": config.learning_rate, "lr_scheduler": config.scheduler, "label_smoothing_factor": job.model.label_smoothing(), "warmup_ratio": config.warmup_ratio,
+        "learning_rate": config.learning_rate, "lr_scheduler": config.scheduler, "label_smoothing_factor": label_smoothing, "warmup_ratio": config.warmup_ratio,
         "weight_decay": config.weight_decay, "max_grad_norm": config.max_grad_norm, "seed": config.seed,
         "shuffle": config.shuffle, "group_by_length": config.group_by_length, "eval_steps": config.eval_steps,
         "early_stopping_patience": config.early_stopping_patience,
@@ -128,11 +140,51 @@ fn of_base(weights: &Weights) -> Digest {
     let mut text = String::new();
     for name in weights.tensor_names() {
         let Some(t) = weights.tensor(&name) else { continue };
-        let _ = writeln!(text, "{name} {:?} {} {}", t.encoding, t.rows, t.cols);
+        let _ = writeln!(text, "{name} {} {} {}", t.encoding, t.rows, t.cols);
         let end = END.min(t.bytes.len());
         bytes.extend_from_slice(&t.bytes[..end]);
         bytes.extend_from_slice(&t.bytes[t.bytes.len() - end..]);
     }
     bytes.extend(text.into_bytes());
     Digest::of_bytes(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(config: Map<String, Value>) -> Identity {
+        let digest = Digest::of_bytes(b"");
+        Identity {
+            config,
+            config_digest: digest,
+            data_digest: digest,
+            eval_digest: digest,
+            base_digest: digest,
+            base_parts: Parts::default(),
+            from_adapter: None,
+            route: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_not_recorded_was_the_default() {
+        let (defaults, none) = (identity(defaults()), identity(Map::new()));
+        assert_eq!(defaults.differences(&none), Vec::<String>::new());
+        assert_eq!(none.differences(&defaults), Vec::<String>::new());
+        let mut other = Map::new();
+        other.insert("weight_decay".to_owned(), json!(0.5));
+        assert_eq!(none.differences(&identity(other.clone())), ["weight_decay was 0.0 and is 0.5"]);
+        assert_eq!(identity(other).differences(&defaults), ["weight_decay was 0.5 and is 0.0"]);
+    }
+
+    /// Checkpoints are compared by these: if this test fails, VERSION must be raised and older checkpoints refused.
+    #[test]
+    fn the_defaults_that_checkpoints_leave_out_have_not_changed() {
+        let text = Value::Object(defaults()).to_string();
+        assert_eq!(
+            text,
+            r#"{"lora_rank":8,"lora_alpha":8.0,"lora_dropout":0.0,"use_rslora":false,"rank_pattern":[],"alpha_pattern":[],"target_modules":"all-linear","layers_to_transform":null,"epochs":1.0,"max_steps":null,"batch_size":8,"gradient_accumulation":1,"learning_rate":0.0002,"lr_scheduler":"linear","label_smoothing_factor":0.0,"warmup_ratio":0.0,"weight_decay":0.0,"max_grad_norm":1.0,"seed":42,"shuffle":true,"group_by_length":false,"eval_steps":0,"early_stopping_patience":null,"early_stopping_threshold":0.0,"load_best_model_at_end":false}"#
+        );
+    }
 }
