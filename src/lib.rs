@@ -4,12 +4,11 @@
 #![deny(unsafe_code)]
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
-// Ground: whole files, digests, locks, the limits of the process, what was said and what is meant.
+// Ground: whole files, digests, locks, the limits of the process.
 pub mod store;
 pub mod events;
 pub mod limits;
 pub mod render;
-pub mod config;
 
 // Formats: bytes and text to values and back; no policy.
 pub mod chat;
@@ -28,11 +27,12 @@ pub mod lora;
 pub mod model;
 pub mod train;
 
-// Way out: export, serve, prove, evaluate, promote.
+// Delivery and quality: export, serve, prove, evaluate; what may be configured of all that; promote.
 pub mod export;
 pub mod serve;
 pub mod proof;
 pub mod eval;
+pub mod config;
 pub mod promote;
 
 // App: one file per stage, and the words to the user.

@@ -19,12 +19,11 @@ const MODULES: &[(&str, &[&str])] = &[
     ("events", &["store"]),
     ("limits", &["store"]),
     ("render", &[]),
-    ("config", &["store"]),
     ("chat", &["render"]),
     ("gguf", &["limits", "store"]),
     ("modelfile", &["chat", "render"]),
     ("ollama", &["chat", "modelfile", "store"]),
-    ("dataset", &["chat", "config", "store"]),
+    ("dataset", &["chat", "store"]),
     ("tokenizer", &["gguf"]),
     ("batch", &["chat", "dataset", "tokenizer"]),
     ("ops", &[]),
@@ -37,6 +36,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("serve", &["chat", "gguf", "model", "modelfile", "ollama", "store", "tokenizer", "weights"]),
     ("proof", &["base", "chat", "export", "gguf", "lora", "model", "ollama", "store", "tokenizer", "weights"]),
     ("eval", &["chat", "dataset", "store"]),
+    ("config", &["dataset", "eval", "export", "lora", "model", "ops", "store", "train"]),
     ("promote", &["config", "eval", "ollama", "store"]),
     (
         "commands",
@@ -65,7 +65,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "weights",
         ],
     ),
-    ("cli", &["commands", "config", "events"]),
+    ("cli", &["commands", "config", "dataset", "events", "export"]),
 ];
 
 /// An outside name, and the only modules that may say it.

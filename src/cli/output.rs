@@ -31,12 +31,10 @@ pub(super) fn result<T: Into<Text> + Default + PartialEq>(
 }
 
 pub(super) fn init(files: &InitFiles, json: bool) {
-    let InitFiles { written, kept } = files;
-    let object = serde_json::json!({"written": written, "kept": kept});
-    result(json, &object, || {
+    result(json, files, || {
         let line = |word: &str, p: &PathBuf| format!("{word} {}", p.display());
-        let mut lines: Vec<_> = written.iter().map(|p| line("wrote", p)).collect();
-        lines.extend(kept.iter().map(|p| line("kept ", p)));
+        let mut lines: Vec<_> = files.written.iter().map(|p| line("wrote", p)).collect();
+        lines.extend(files.kept.iter().map(|p| line("kept ", p)));
         lines.push(
             "next: put your examples into data/training/, edit configs/training_config.json, `tunesmith plan`"
                 .to_owned(),
@@ -67,17 +65,18 @@ pub(super) fn checked(found: &Checked, json: bool) {
 /// Trained tokens green, the others grey; without colour, trained tokens stand in [brackets].
 pub(super) fn preview(examples: &[Previewed], json: bool, style: Style) {
     result(json, &examples, || {
-        let token = |(text, trained): &(String, bool)| match (style.colour, trained) {
-            (true, true) => Text::painted(GREEN, text).then(Text::painted(DIM, "|")),
-            (true, false) => Text::painted("90", text).then(Text::painted(DIM, "|")),
-            (false, true) => Text::from(format!("[{text}]")),
-            (false, false) => Text::from(text.as_str()),
+        let token = |token: &(String, bool)| match (style.colour, token.1) {
+            (true, true) => Text::painted(GREEN, &token.0).then(Text::painted(DIM, "|")),
+            (true, false) => Text::painted("90", &token.0).then(Text::painted(DIM, "|")),
+            (false, true) => Text::from(format!("[{}]", token.0)),
+            (false, false) => Text::from(token.0.as_str()),
         };
-        let example = |shown: Text, (i, e): (usize, &Previewed)| {
-            let head = format!("{}{}:\n", if i > 0 { "\n" } else { "" }, e.place);
-            e.tokens.iter().map(token).fold(shown.then(head), Text::then).then("\n")
-        };
-        examples.iter().enumerate().fold(Text::default(), example)
+        let mut shown = Text::default();
+        for (i, example) in examples.iter().enumerate() {
+            let head = format!("{}{}:\n", if i > 0 { "\n" } else { "" }, example.place);
+            shown = example.tokens.iter().map(token).fold(shown.then(head), Text::then).then("\n");
+        }
+        shown
     });
 }
 

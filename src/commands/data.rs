@@ -7,8 +7,8 @@ use super::{Context, Failure};
 use crate::base::Base;
 use crate::batch::{self, Encoded, Example};
 use crate::chat::Message;
-use crate::config::{RunConfig, Shape};
-use crate::dataset::{self, Content, Dataset, Place, ReadOptions, Record};
+use crate::config::RunConfig;
+use crate::dataset::{self, Content, Dataset, Place, ReadOptions, Record, Shape};
 use crate::store::{Inputs, write_whole};
 
 /// What is read as one dataset.

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
-use crate::config::{Goal as Word, OnInconclusive, Role, SuiteRef, same_model};
+use crate::config::{OnInconclusive, Role, SuiteRef, same_model};
 use crate::eval::{
-    self, AnswerCache, Arm, Asking, Bench, Demand, Gate, GateInput, Judgement, Measured, Metadata, Rules, Suite,
+    self, AnswerCache, Arm, Asking, Bench, Demand, Gate, GateInput, Goal, Judgement, Measured, Metadata, Rules, Suite,
 };
 use crate::events::{self, Detail, Event, Reporter, Stage, SuiteResult, Unit};
 use crate::ollama::{Client, OllamaError};
@@ -226,7 +226,7 @@ fn scorecard(suite: &str) -> String {
 
 /// A suite of the command line: what everybody should know, in any version, is to be held; any other to be improved.
 fn named(suite: &str) -> SuiteRef {
-    let goal = if suite.starts_with("builtin:") { Word::Hold } else { Word::Improve };
+    let goal = if suite.starts_with("builtin:") { Goal::Hold } else { Goal::Improve };
     SuiteRef { goal, suite: suite.to_owned(), metric: None, margin: None, min_gain: None }
 }
 
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn builtin_suites_are_held_in_every_version() {
-        assert_eq!(["builtin:general", "builtin:general-v1"].map(|suite| named(suite).goal), [Word::Hold; 2]);
-        assert_eq!(named("builtin.jsonl").goal, Word::Improve);
+        assert_eq!(["builtin:general", "builtin:general-v1"].map(|suite| named(suite).goal), [Goal::Hold; 2]);
+        assert_eq!(named("builtin.jsonl").goal, Goal::Improve);
     }
 }

@@ -4,33 +4,18 @@ use std::path::Path;
 
 use super::{Context, Failure, delivery};
 use crate::base::Base;
-use crate::config::{Quant as Word, QuantFloor};
 use crate::events::{Outcome, Stage, Survival, Unit};
 use crate::export::{self, Exported, Floor, Quant, Request};
 use crate::gguf::begins_as_gguf;
 use crate::lora::{Adapter, Hf};
 
 /// What to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
-    MergedGguf(Word, QuantFloor),
+    MergedGguf { quant: Quant, floor: Floor },
     AdapterGguf,
-    MergedHf(Word),
-}
-
-/// Export's own words for the config's.
-pub fn quant(word: Word, floor: QuantFloor) -> (Quant, Floor) {
-    let quant = match word {
-        Word::Keep => Quant::Keep,
-        Word::F16 => Quant::F16,
-        Word::Bf16 => Quant::Bf16,
-        Word::Q8_0 => Quant::Q8_0,
-    };
-    let floor = match floor {
-        QuantFloor::Q8_0 => Floor::Q8_0,
-        QuantFloor::Same => Floor::Same,
-    };
-    (quant, floor)
+    MergedHf { quant: Quant },
 }
 
 /// `merge` and `export` of the command line: opens base and adapter, writes one thing.
@@ -46,8 +31,8 @@ pub fn from_folder(
     let mut inputs = base.inputs();
     inputs.add("the adapter", adapter);
     match what {
-        What::MergedHf(_) => inputs.refuse_overwrite_in(output, export::is_written)?,
-        What::MergedGguf(..) | What::AdapterGguf => {
+        What::MergedHf { .. } => inputs.refuse_overwrite_in(output, export::is_written)?,
+        What::MergedGguf { .. } | What::AdapterGguf => {
             inputs.refuse_overwrite(output)?;
             refuse_other_file(output)?;
         }
@@ -98,12 +83,9 @@ pub fn write(
     let report = &mut context.report;
     let mut progress = |done: usize, _: usize| report.advance(done as u64, None);
     let exported = match target.what {
-        What::MergedGguf(word, floor) => {
-            let (quant, floor) = quant(word, floor);
-            export::merged_gguf(&request, quant, floor, &mut progress)?
-        }
+        What::MergedGguf { quant, floor } => export::merged_gguf(&request, quant, floor, &mut progress)?,
         What::AdapterGguf => export::adapter_gguf(&request)?,
-        What::MergedHf(word) => export::merged_hf(&request, quant(word, QuantFloor::Q8_0).0, &mut progress)?,
+        What::MergedHf { quant } => export::merged_hf(&request, quant, &mut progress)?,
     };
     let (path, bytes) = (exported.path.clone(), exported.bytes);
     context.report.end(Outcome::Exported { path, bytes, survival: survival(&exported) });

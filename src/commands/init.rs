@@ -22,7 +22,7 @@ const EXAMPLE: &str = concat!(
 );
 
 /// The files of a new project.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct InitFiles {
     pub written: Vec<PathBuf>,
     /// They existed already and were left as they are.
@@ -30,17 +30,17 @@ pub struct InitFiles {
 }
 
 pub fn run(dir: &Path) -> Result<InitFiles, Failure> {
-    let (mut written, mut kept) = (Vec::new(), Vec::new());
+    let mut files = InitFiles::default();
     for (name, text) in FILES {
         let path = dir.join(name);
         if path.exists() {
-            kept.push(path);
+            files.kept.push(path);
         } else {
             write_whole(&path, text.as_bytes())?;
-            written.push(path);
+            files.written.push(path);
         }
     }
-    Ok(InitFiles { written, kept })
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -48,12 +48,12 @@ mod tests {
     #[test]
     fn a_second_init_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let super::InitFiles { written, kept } = super::run(dir.path()).unwrap();
-        assert!(kept.is_empty() && written.len() == super::FILES.len());
-        std::fs::write(&written[0], "mine").unwrap();
+        let first = super::run(dir.path()).unwrap();
+        assert!(first.kept.is_empty() && first.written.len() == super::FILES.len());
+        std::fs::write(&first.written[0], "mine").unwrap();
         let again = super::run(dir.path()).unwrap();
-        assert!(again.written.is_empty() && again.kept.len() == written.len());
-        assert_eq!(std::fs::read_to_string(&written[0]).unwrap(), "mine");
+        assert!(again.written.is_empty() && again.kept == first.written);
+        assert_eq!(std::fs::read_to_string(&first.written[0]).unwrap(), "mine");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::config::{Device, RunConfig};
+use crate::config::{Choice, RunConfig};
 use crate::model::Place;
 
 /// Of what is sooner done nobody needs to be warned.
@@ -20,7 +20,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(config: &RunConfig, on_cpu: bool) -> Self {
-        let fell = config.device == Device::Auto && !config.force_cpu && on_cpu;
+        let fell = config.device == Choice::Auto && !config.force_cpu && on_cpu;
         Self { unsaid: fell, steps: 0, began: None, first: None }
     }
 

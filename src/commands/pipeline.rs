@@ -156,7 +156,7 @@ impl PipelineRun<'_> {
             Delivery::Adapter => ("gguf/adapter.gguf".to_owned(), export::What::AdapterGguf),
             Delivery::Merged => {
                 let quant = self.config.quant;
-                (format!("gguf/model-{quant}.gguf"), export::What::MergedGguf(quant, self.config.quant_floor))
+                (format!("gguf/model-{quant}.gguf"), export::What::MergedGguf { quant, floor: self.config.quant_floor })
             }
         };
         let weights = Digest::of_file(self.run.path("final/adapter_model.safetensors"))?;
@@ -164,7 +164,7 @@ impl PipelineRun<'_> {
             ("adapter", weights.to_string()),
             ("base", self.base.identity().digest().to_string()),
             ("name", self.config.output_model_name.clone()),
-            ("what", format!("{what:?}")),
+            ("what", serde_json::json!({"version": 1, "what": what}).to_string()),
             ("rounding", crate::export::ROUNDING.to_string()),
             ("seed", self.config.seed.to_string()),
         ]);

@@ -160,7 +160,6 @@ fn export_bytes(config: &RunConfig, base: &Base, mut adapter: Adapter<Hf>) -> Re
     for pair in adapter.pairs.values_mut() {
         pair.b.fill(1.0);
     }
-    let (quant, floor) = super::export::quant(config.quant, config.quant_floor);
     let request = crate::export::Request {
         weights: &base.weights,
         tokenizer: &base.tokenizer,
@@ -171,5 +170,5 @@ fn export_bytes(config: &RunConfig, base: &Base, mut adapter: Adapter<Hf>) -> Re
         output: std::path::Path::new(""),
         interrupt: crate::store::Interrupt::default(),
     };
-    Ok(crate::export::plan_gguf(&request, quant, floor)?.bytes)
+    Ok(crate::export::plan_gguf(&request, config.quant, config.quant_floor)?.bytes)
 }

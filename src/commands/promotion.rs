@@ -239,7 +239,8 @@ pub fn lineage(context: &Context<'_>, model: &str) -> Result<Vec<(String, String
 mod tests {
     use super::*;
     use crate::commands::Interrupt;
-    use crate::config::{Env, Goal, SuiteRef};
+    use crate::config::{Env, SuiteRef};
+    use crate::eval::Goal;
     use crate::events::{Reporter, Silent};
 
     fn context<'r>(report: &'r mut Silent, models_yaml: &std::path::Path) -> Context<'r> {

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::{Context, Failure};
 use crate::base::Base;
 use crate::batch::Example;
-use crate::config::{Compute, Device, Modules, Numbers, Replay, RunConfig, Scheduler as Word};
+use crate::config::{Choice, Numbers, Replay, RunConfig};
 use crate::dataset::Record;
-use crate::lora::{Adapter, Hf, LoraConfig, Pattern, TargetModules};
+use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
 use crate::model::{LEAST_WIDTH, MemoryLimit, Model, Place, TEACHER_STATES_BYTES};
-use crate::ops;
-use crate::train::{self, Scheduler, TrainConfig};
+use crate::ops::Compute;
+use crate::train::{self, TrainConfig};
 use crate::weights::LinearId;
 
 /// The adapter in PEFT's words.
@@ -20,11 +20,7 @@ fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
         rank: config.lora_rank,
         alpha: config.lora_alpha,
         dropout: config.lora_dropout,
-        targets: match &config.target_modules {
-            Modules::All => TargetModules::AllLinear,
-            Modules::Names(names) => TargetModules::Names(names.clone()),
-            Modules::Regex(regex) => TargetModules::Regex(regex.clone()),
-        },
+        targets: config.target_modules.clone(),
         layers_to_transform: config.layers_to_transform.clone(),
         rank_pattern: pattern("rank_pattern", &config.rank_pattern)?,
         alpha_pattern: pattern("alpha_pattern", &config.alpha_pattern)?,
@@ -34,21 +30,14 @@ fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
 
 /// The config in the engine's words.
 pub(super) fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
-    let scheduler = match config.lr_scheduler {
-        Word::Linear => Scheduler::Linear,
-        Word::Cosine => Scheduler::Cosine,
-        Word::Constant => Scheduler::Constant,
-        Word::ConstantWithWarmup => Scheduler::ConstantWithWarmup,
-    };
-    let lora = lora_config(config)?;
     Ok(TrainConfig {
-        lora,
+        lora: lora_config(config)?,
         epochs: config.epochs,
         max_steps: config.max_steps,
         batch_size: config.batch_size,
         gradient_accumulation: config.gradient_accumulation,
         learning_rate: config.learning_rate,
-        scheduler,
+        scheduler: config.lr_scheduler,
         warmup_ratio: config.warmup_ratio,
         weight_decay: config.weight_decay,
         max_grad_norm: config.max_grad_norm,
@@ -123,10 +112,8 @@ pub(super) fn beside(model: Model, examples: [&[Example]; 2]) -> Model {
 pub(super) fn place(config: &RunConfig) -> Place {
     match config.device {
         _ if config.force_cpu => Place::Cpu,
-        Device::Auto => Place::found().place,
-        Device::Cpu => Place::Cpu,
-        Device::Cuda => Place::Cuda,
-        Device::Metal => Place::Metal,
+        Choice::Auto => Place::found().place,
+        Choice::Named(place) => place,
     }
 }
 
@@ -162,25 +149,23 @@ pub(super) fn say_unshared(context: &mut Context<'_>, config: &RunConfig, exampl
 
 /// The arithmetic that training uses, `auto` decided by the machine and the base alone, so that a memory limit or another
 /// data set changes nothing of the result.
-fn compute(config: &RunConfig, base: &Base) -> Result<ops::Compute, Failure> {
+fn compute(config: &RunConfig, base: &Base) -> Result<Compute, Failure> {
     Ok(match config.compute {
-        Compute::Auto => place(config).fastest(base.weights.config())?,
-        Compute::F32 => ops::Compute::F32,
-        Compute::Bf16 => ops::Compute::Bf16,
-        Compute::Int8 => ops::Compute::Int8,
+        Choice::Auto => place(config).fastest(base.weights.config())?,
+        Choice::Named(compute) => compute,
     })
 }
 
 /// Says which arithmetic `auto` has taken, and why.
 pub(super) fn say_compute(context: &mut Context<'_>, config: &RunConfig, base: &Base) -> Result<(), Failure> {
-    if config.compute != Compute::Auto {
+    if config.compute != Choice::Auto {
         return Ok(());
     }
     let why = match compute(config, base)? {
-        ops::Compute::Int8 => "int8: the fastest on this CPU (VNNI or AMX); `--compute f32` is exact",
-        ops::Compute::Bf16 => "bf16: the fastest on this CPU (AMX); `--compute f32` is exact",
-        ops::Compute::F32 if base.weights.config().hidden < LEAST_WIDTH => "f32: bases this narrow stay in f32",
-        ops::Compute::F32 => "f32: nothing is faster on this machine",
+        Compute::Int8 => "int8: the fastest on this CPU (VNNI or AMX); `--compute f32` is exact",
+        Compute::Bf16 => "bf16: the fastest on this CPU (AMX); `--compute f32` is exact",
+        Compute::F32 if base.weights.config().hidden < LEAST_WIDTH => "f32: bases this narrow stay in f32",
+        Compute::F32 => "f32: nothing is faster on this machine",
     };
     context.report.note(&format!("compute auto: {why}"));
     Ok(())

@@ -201,7 +201,7 @@ fn of_best(output: &Path, summary: &Summary) -> Option<String> {
 /// What decides the training, beside the base; the same inputs find the same run again.
 pub fn inputs(config: &RunConfig, split: Split<'_>) -> Result<BTreeMap<String, String>, Failure> {
     let mut inputs: BTreeMap<_, _> = [
-        ("config", config.training_digest().to_string()),
+        ("options", config.training_digest().to_string()),
         ("trained", of_records(split.train)),
         ("held_out", of_records(split.held_out)),
     ]

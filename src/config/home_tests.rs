@@ -1,7 +1,7 @@
 //! `~` in the values of a config that are paths.
 
 use super::*;
-use crate::config::KEYS;
+use crate::config::{KEYS, Raw};
 
 /// Keys whose values are paths, or may be.
 const PATHS: [&str; 8] = [
@@ -17,10 +17,10 @@ const PATHS: [&str; 8] = [
 
 /// The value of `key`, of a config that says nothing else, and the faults found in it.
 fn read(key: &str, value: &str, home: Option<&Path>) -> (serde_json::Value, Vec<String>) {
-    let mut checker = Checker { faults: Vec::new() };
+    let mut faults = Vec::new();
     let raw = Raw::parse(&format!("{key}: {value}"), "c.yaml").unwrap();
-    let raw = serde_json::to_value(checker.at_home(raw, home)).unwrap();
-    (raw[key].clone(), checker.faults)
+    let raw = serde_json::to_value(at_home(raw, home, &mut faults)).unwrap();
+    (raw[key].clone(), faults)
 }
 
 #[test]

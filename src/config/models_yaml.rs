@@ -7,7 +7,8 @@ use serde_yaml::{Mapping, Value};
 use super::fault::{ConfigError, nearest};
 use super::project::read_of_project;
 use super::value::{FromValue, kind, parse};
-use super::words::{General, Goal, Metric};
+use super::words::{General, word};
+use crate::eval::{Goal, Metric};
 use crate::store::{Digest, read_text};
 
 /// Bytes of the file, at most.
@@ -168,7 +169,7 @@ impl Reader {
             Some(Value::Mapping(models)) => models,
             Some(Value::Null) => return Vec::new(),
             Some(other) => {
-                self.faults.push(format!("models: wants a mapping of roles, got {}", kind(other)));
+                self.faults.push(format!("models: expected a mapping of roles, got {}", kind(other)));
                 return Vec::new();
             }
             None => {
@@ -181,9 +182,9 @@ impl Reader {
             match (name.as_str(), body.as_mapping()) {
                 (Some(name), Some(body)) => roles.extend(self.role(name, body)),
                 (Some(name), None) => {
-                    self.faults.push(format!("models.{name}: wants a mapping with model_name, got {}", kind(body)))
+                    self.faults.push(format!("models.{name}: expected a mapping with model_name, got {}", kind(body)))
                 }
-                (None, _) => self.faults.push(format!("models: {} stands where a role's name is wanted", kind(name))),
+                (None, _) => self.faults.push(format!("models: expected the name of a role, got {}", kind(name))),
             }
         }
         roles
@@ -202,7 +203,7 @@ impl Reader {
         }
         let system = self.get::<String>(body, &at, "system").and_then(|s| self.system(&at, s));
         let general = self.get::<String>(body, &at, "general").unwrap_or("on".into());
-        let general = general.parse().unwrap_or_else(|what| {
+        let general = word(&general).unwrap_or_else(|what| {
             self.faults.push(format!("{at}.general: {what}"));
             General::On
         });
@@ -236,7 +237,7 @@ impl Reader {
             None => serde_json::Map::new(),
             Some(Ok(serde_json::Value::Object(map))) => map,
             Some(_) => {
-                self.faults.push(format!("{at}.options: wants a mapping of Ollama's options (temperature: 0 …)"));
+                self.faults.push(format!("{at}.options: expected a mapping of Ollama's options (temperature: 0 …)"));
                 serde_json::Map::new()
             }
         }
@@ -262,7 +263,7 @@ impl Reader {
                 &bare
             }
             other => {
-                self.faults.push(format!("{at}: wants a suite file or a mapping with `suite`, got {}", kind(other)));
+                self.faults.push(format!("{at}: expected a suite file or a mapping with `suite`, got {}", kind(other)));
                 return None;
             }
         };
@@ -291,7 +292,7 @@ impl Reader {
             None | Some(Value::Null) => return rules,
             Some(Value::Mapping(map)) => map,
             Some(other) => {
-                self.faults.push(format!("{at}: wants a mapping, got {}", kind(other)));
+                self.faults.push(format!("{at}: expected a mapping, got {}", kind(other)));
                 return rules;
             }
         };
@@ -309,13 +310,15 @@ impl Reader {
         self.only(map, &at, &known);
         rules.latency_ratio = self.get::<f64>(map, &at, "latency_ratio");
         if rules.latency_ratio.is_some_and(|r| !(r.is_finite() && r > 0.0)) {
-            self.faults.push(format!("{at}.latency_ratio: wants a number above 0 (1.25 = a quarter slower)"));
+            self.faults.push(format!("{at}.latency_ratio: expected a number above 0 (1.25 = a quarter slower)"));
         }
         rules.degenerate_margin = self.share(map, &at, "degenerate_margin");
         match self.get::<String>(map, &at, "on_inconclusive").as_deref() {
             None | Some("hold") => {}
             Some("promote") => rules.on_inconclusive = OnInconclusive::Promote,
-            Some(other) => self.faults.push(format!("{at}.on_inconclusive: {other:?} is none of hold, promote")),
+            Some(other) => {
+                self.faults.push(format!("{at}.on_inconclusive: {other:?} is invalid; expected one of hold, promote"))
+            }
         }
         rules
     }
@@ -327,23 +330,24 @@ impl Reader {
             if !known.contains(&key) {
                 let hint = nearest(key, known).map(|n| format!("did you mean {n:?}?"));
                 self.faults.push(format!(
-                    "{at}: {key:?} is no key; {}",
+                    "{at}: unknown key {key:?}; {}",
                     hint.unwrap_or_else(|| format!("it takes {}", known.join(", ")))
                 ));
             }
         }
     }
 
-    fn word<T: std::str::FromStr<Err = String>>(&mut self, map: &Mapping, at: &str, key: &str) -> Option<T> {
+    fn word<T: std::str::FromStr + strum::VariantNames>(&mut self, map: &Mapping, at: &str, key: &str) -> Option<T> {
         let said = self.get::<String>(map, at, key)?;
-        said.parse().map_err(|what| self.faults.push(format!("{at}.{key}: {what}"))).ok()
+        word(&said).map_err(|what| self.faults.push(format!("{at}.{key}: {what}"))).ok()
     }
 
     fn share(&mut self, map: &Mapping, at: &str, key: &str) -> Option<f64> {
         let value = self.get::<f64>(map, at, key)?;
         if !(0.0..1.0).contains(&value) {
-            self.faults
-                .push(format!("{at}.{key}: {value} won't do; a share of 0 or more, below 1 (0.05 = five points)"));
+            self.faults.push(format!(
+                "{at}.{key}: {value} is invalid; expected a share of 0 or more and below 1 (0.05 = five points)"
+            ));
         }
         Some(value)
     }
@@ -409,7 +413,7 @@ mod tests {
             .to_string();
         for needle in [
             "models.a: model_name is missing",
-            "models.b: wants a mapping",
+            "models.b: expected a mapping",
             "did you mean \"margin\"",
             "did you mean \"improve\"",
             "latency_ratio",

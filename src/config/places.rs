@@ -3,8 +3,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::options::Raw;
 use super::project::Bounds;
-use super::raw::Raw;
 use super::value::expand_home;
 
 /// The faults of `file`'s places that the command line (`flags`) does not replace.

@@ -1,16 +1,19 @@
 //! What is meant: every value resolved and checked, defaults included; written to a run's `run.yaml`.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
 
 use super::env::Env;
 use super::fault::ConfigError;
-use super::memory::Memory;
 use super::name::{folder_name, model_name_fault};
+use super::options::{Raw, RunConfig, option};
 use super::project::Bounds;
-use super::raw::Raw;
-use super::value::{Modules, Numbers, Paths, expand_home};
-use super::words::{Compute, Delivery, Device, General, Quant, QuantFloor, Replay, Scheduler, Shape};
-use super::{DEFAULTS_YAML, places, same_model};
+use super::value::expand_home;
+use super::words::Choice;
+use super::{places, same_model};
+use crate::model::Place;
 use crate::store::{Digest, check_read_inside};
 
 /// What the config is for: `run` needs a name for the new model and replays by default; `train` does neither.
@@ -18,77 +21,6 @@ use crate::store::{Digest, check_read_inside};
 pub enum Purpose {
     Run,
     Train,
-}
-
-/// A config as it is meant. Its keys are those of [`Raw`], so a `run.yaml` is a config again.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct RunConfig {
-    pub model_to_fine_tune: String,
-    pub dataset_path: Paths,
-    /// Where records have several.
-    pub shape: Option<Shape>,
-    /// For [`Purpose::Train`] without one: `<base>-tuned`; nothing is registered then.
-    pub output_model_name: String,
-    pub role: Option<String>,
-    pub eval_dataset: Option<Paths>,
-    /// Of the dataset, kept out of training.
-    pub eval_split: Option<f64>,
-    pub output: PathBuf,
-    pub from_adapter: Option<PathBuf>,
-    pub resume: bool,
-    pub epochs: f64,
-    pub max_steps: Option<u64>,
-    pub batch_size: usize,
-    pub gradient_accumulation: usize,
-    pub learning_rate: f64,
-    pub lr_scheduler: Scheduler,
-    pub warmup_ratio: f64,
-    pub weight_decay: f64,
-    /// 0 = off.
-    pub max_grad_norm: f64,
-    pub label_smoothing_factor: f64,
-    pub lora_rank: usize,
-    pub lora_alpha: f64,
-    pub lora_dropout: f64,
-    /// The scale is alpha / √rank.
-    pub use_rslora: bool,
-    pub target_modules: Modules,
-    /// None: all.
-    pub layers_to_transform: Option<Vec<usize>>,
-    pub rank_pattern: Numbers,
-    pub alpha_pattern: Numbers,
-    /// None: min(2048, the base's).
-    pub max_seq_len: Option<usize>,
-    pub no_shuffle: bool,
-    pub group_by_length: bool,
-    pub seed: u64,
-    /// 0 = only at the ends of epochs.
-    pub eval_steps: u64,
-    pub early_stopping_patience: Option<u64>,
-    pub early_stopping_threshold: f64,
-    pub load_best_model_at_end: bool,
-    /// 0 = only at the end.
-    pub save_every: u64,
-    pub save_total_limit: Option<u64>,
-    pub replay: Replay,
-    pub replay_share: f64,
-    pub device: Device,
-    pub force_cpu: bool,
-    pub compute: Compute,
-    pub threads: Option<usize>,
-    /// Of the whole process, in training; on a GPU, of its memory.
-    pub max_memory: Option<Memory>,
-    pub quant: Quant,
-    pub quant_floor: QuantFloor,
-    pub delivery: Delivery,
-    pub num_ctx: Option<u64>,
-    pub system: Option<String>,
-    pub num_thread: Option<u64>,
-    pub probes: usize,
-    pub general: General,
-    pub ollama_host: Option<String>,
-    pub models_yaml: PathBuf,
-    pub runs_dir: PathBuf,
 }
 
 impl RunConfig {
@@ -121,20 +53,13 @@ impl RunConfig {
 
     /// Fills in the defaults and checks every value; all faults at once. `place` names the origin in errors.
     pub fn resolve(said: Raw, purpose: Purpose, place: &str) -> Result<Self, ConfigError> {
-        let mut checker = Checker { faults: Vec::new() };
-        let replay_said = said.replay.is_some();
-        let said = checker.at_home(said, Env::read().home.as_deref());
-        let raw = said.over(Raw::parse(DEFAULTS_YAML, "configs/defaults.yaml")?);
-        let mut config = checker.config(raw, purpose);
-        if purpose == Purpose::Train && !replay_said {
-            config.replay = Replay::Off;
-        }
-        checker.ranges(&config);
-        checker.names(&config, purpose);
-        if checker.faults.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigError::Faults { place: place.to_owned(), faults: checker.faults })
+        let mut faults = Vec::new();
+        let said = at_home(said, Env::read().home.as_deref(), &mut faults);
+        let raw = filled(said, purpose);
+        contradictions(&raw, purpose, &mut faults);
+        match raw.checked(&mut faults) {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(ConfigError::Faults { place: place.to_owned(), faults }),
         }
     }
 
@@ -147,236 +72,85 @@ impl RunConfig {
     /// Of what decides the training, the contents of files aside. What is delivered and how it is judged, the places,
     /// and the number of threads (the bytes are the same at any) may change, and the training stands.
     pub fn training_digest(&self) -> Digest {
-        let decides = Self {
-            model_to_fine_tune: String::new(),
-            dataset_path: Paths::default(),
-            // The records that it chooses decide.
-            shape: None,
-            output_model_name: String::new(),
-            role: None,
-            eval_dataset: None,
-            output: PathBuf::new(),
-            from_adapter: None,
-            resume: false,
-            save_every: 0,
-            save_total_limit: None,
-            // Where it is computed, each checkpoint says.
-            device: Device::Auto,
-            force_cpu: false,
-            threads: None,
-            max_memory: None,
-            quant: Quant::Keep,
-            quant_floor: QuantFloor::Q8_0,
-            delivery: Delivery::Merged,
-            num_ctx: None,
-            system: None,
-            num_thread: None,
-            probes: 0,
-            general: General::On,
-            ollama_host: None,
-            models_yaml: PathBuf::new(),
-            runs_dir: PathBuf::new(),
-            ..self.clone()
+        Digest::of_bytes(self.training_identity().to_string().as_bytes())
+    }
+
+    /// Canonical JSON (keys sorted) of the options that decide the training and are not at their defaults: an option that
+    /// is added later changes nothing for the runs before it.
+    fn training_identity(&self) -> Value {
+        /// Raise it when a default changes, or the meaning of a value.
+        const VERSION: u32 = 1;
+        let defaults = Raw::defaults().values();
+        let all = match json!(self) {
+            Value::Object(all) => all,
+            _ => serde_json::Map::new(),
         };
-        Digest::of_bytes(decides.to_yaml().as_bytes())
+        let decides = |key: &str| option(key).is_some_and(|spec| spec.decides_training);
+        let changed: BTreeMap<_, _> =
+            all.into_iter().filter(|(key, value)| decides(key) && defaults.get(key) != Some(value)).collect();
+        json!({"options": changed, "version": VERSION})
     }
 }
 
-const MAX_EPOCHS: f64 = 1e6;
-
-/// Collects faults on the way; a faulty value is replaced by anything, since the config is then refused.
-struct Checker {
-    faults: Vec<String>,
+/// Every path with `~` as the home folder.
+fn at_home(mut said: Raw, home: Option<&Path>, faults: &mut Vec<String>) -> Raw {
+    said.expand_paths(home, faults);
+    // A path or a word.
+    for (key, text) in [("model_to_fine_tune", &mut said.model_to_fine_tune), ("replay", &mut said.replay)] {
+        if let Some(text) = text.as_mut().filter(|text| text.starts_with("~/")) {
+            match expand_home(Path::new(&*text), home) {
+                Ok(path) => *text = path.to_string_lossy().into_owned(),
+                Err(what) => faults.push(format!("{key}: {what}")),
+            }
+        }
+    }
+    said
 }
 
-impl Checker {
-    fn config(&mut self, raw: Raw, purpose: Purpose) -> RunConfig {
-        let model_to_fine_tune =
-            self.needed(raw.model_to_fine_tune, "model_to_fine_tune", "the model to start from, as Ollama names it");
-        let name = match (purpose, raw.output_model_name) {
-            (Purpose::Train, None) => {
-                format!("{}-tuned", model_to_fine_tune.rsplit('/').next().unwrap_or_default().replace(':', "-"))
-            }
-            (_, said) => self.needed(said, "output_model_name", "the name of the new model in Ollama"),
-        };
-        let lora_rank = self.whole(raw.lora_rank, "lora_rank", 1, 4096) as usize;
-        RunConfig {
-            dataset_path: self.needed(raw.dataset_path, "dataset_path", "the file with the examples to train on"),
-            shape: raw.shape.map(|text| self.word(Some(text), "shape", Shape::Messages)),
-            output: raw.output.unwrap_or_else(|| Path::new("output").join(folder_name(&name))),
-            role: raw.role,
-            eval_dataset: raw.eval_dataset,
-            eval_split: raw.eval_split,
-            from_adapter: raw.from_adapter,
-            resume: raw.resume.unwrap_or_default(),
-            epochs: raw.epochs.unwrap_or_default(),
-            max_steps: raw.max_steps.map(|n| self.whole(Some(n), "max_steps", 1, u64::MAX)),
-            batch_size: self.whole(raw.batch_size, "batch_size", 1, 1 << 16) as usize,
-            gradient_accumulation: self.whole(raw.gradient_accumulation, "gradient_accumulation", 1, 1 << 16) as usize,
-            learning_rate: raw.learning_rate.unwrap_or_default(),
-            lr_scheduler: self.word(raw.lr_scheduler, "lr_scheduler", Scheduler::Linear),
-            warmup_ratio: raw.warmup_ratio.unwrap_or_default(),
-            weight_decay: raw.weight_decay.unwrap_or_default(),
-            max_grad_norm: raw.max_grad_norm.unwrap_or_default(),
-            label_smoothing_factor: raw.label_smoothing_factor.unwrap_or_default(),
-            lora_rank,
-            lora_alpha: raw.lora_alpha.unwrap_or(2.0 * lora_rank as f64),
-            lora_dropout: raw.lora_dropout.unwrap_or_default(),
-            use_rslora: raw.use_rslora.unwrap_or_default(),
-            target_modules: raw.target_modules.unwrap_or_default(),
-            layers_to_transform: raw.layers_to_transform,
-            rank_pattern: raw.rank_pattern.unwrap_or_default(),
-            alpha_pattern: raw.alpha_pattern.unwrap_or_default(),
-            max_seq_len: raw.max_seq_len.map(|n| self.whole(Some(n), "max_seq_len", 8, 1 << 24) as usize),
-            no_shuffle: raw.no_shuffle.unwrap_or_default(),
-            group_by_length: raw.group_by_length.unwrap_or_default(),
-            seed: raw.seed.unwrap_or_default(),
-            eval_steps: raw.eval_steps.unwrap_or_default(),
-            early_stopping_patience: raw
-                .early_stopping_patience
-                .map(|n| self.whole(Some(n), "early_stopping_patience", 1, u64::MAX)),
-            early_stopping_threshold: raw.early_stopping_threshold.unwrap_or_default(),
-            load_best_model_at_end: raw.load_best_model_at_end.unwrap_or_default(),
-            save_every: raw.save_every.unwrap_or_default(),
-            save_total_limit: raw.save_total_limit.map(|n| self.whole(Some(n), "save_total_limit", 1, u64::MAX)),
-            replay: self.word(raw.replay, "replay", Replay::Off),
-            replay_share: raw.replay_share.unwrap_or_default(),
-            device: self.word(raw.device, "device", Device::Auto),
-            force_cpu: raw.force_cpu.unwrap_or_default(),
-            compute: self.word(raw.compute, "compute", Compute::Auto),
-            max_memory: raw.max_memory.map(|text| self.word(Some(text), "max_memory", Memory(0))),
-            threads: raw.threads.map(|n| self.whole(Some(n), "threads", 1, 4096) as usize),
-            quant: self.word(raw.quant, "quant", Quant::Keep),
-            quant_floor: self.word(raw.quant_floor, "quant_floor", QuantFloor::Q8_0),
-            delivery: self.word(raw.delivery, "delivery", Delivery::Merged),
-            num_ctx: raw.num_ctx.map(|n| self.whole(Some(n), "num_ctx", 16, 1 << 24)),
-            system: raw.system,
-            num_thread: raw.num_thread.map(|n| self.whole(Some(n), "num_thread", 1, 4096)),
-            probes: self.whole(raw.probes, "probes", 1, 1024) as usize,
-            general: self.word(raw.general, "general", General::On),
-            ollama_host: raw.ollama_host,
-            models_yaml: raw.models_yaml.unwrap_or_default(),
-            runs_dir: raw.runs_dir.unwrap_or_default(),
-            model_to_fine_tune,
-            output_model_name: name,
-        }
+/// The defaults of the table, and those that follow from other values, where nothing is said.
+fn filled(mut raw: Raw, purpose: Purpose) -> Raw {
+    if purpose == Purpose::Train {
+        raw.replay.get_or_insert("off".to_owned());
+        let base = raw.model_to_fine_tune.as_deref().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        raw.output_model_name.get_or_insert(format!("{}-tuned", base.replace(':', "-")));
     }
+    let mut raw = raw.over(Raw::defaults());
+    let folder = folder_name(raw.output_model_name.as_deref().unwrap_or_default());
+    raw.output.get_or_insert(Path::new("output").join(folder));
+    // A rank of 0 is refused: its alpha need not be refused too.
+    let rank = raw.lora_rank.unwrap_or_default().max(1);
+    raw.lora_alpha.get_or_insert(2.0 * rank as f64);
+    raw
+}
 
-    /// Every path with `~` as the home folder.
-    fn at_home(&mut self, mut raw: Raw, home: Option<&Path>) -> Raw {
-        let mut expand = |key: &str, path: &mut PathBuf| match expand_home(path, home) {
-            Ok(found) => *path = found,
-            Err(what) => self.faults.push(format!("{key}: {what}")),
-        };
-        for (key, paths) in [("dataset_path", &mut raw.dataset_path), ("eval_dataset", &mut raw.eval_dataset)] {
-            paths.iter_mut().flat_map(|paths| &mut paths.0).for_each(|path| expand(key, path));
-        }
-        for (key, path) in [
-            ("output", &mut raw.output),
-            ("from_adapter", &mut raw.from_adapter),
-            ("models_yaml", &mut raw.models_yaml),
-            ("runs_dir", &mut raw.runs_dir),
-        ] {
-            path.iter_mut().for_each(|path| expand(key, path));
-        }
-        // A path or a word.
-        for (key, text) in [("model_to_fine_tune", &mut raw.model_to_fine_tune), ("replay", &mut raw.replay)] {
-            if let Some(text) = text.as_mut().filter(|text| text.starts_with("~/")) {
-                let mut path = PathBuf::from(&*text);
-                expand(key, &mut path);
-                *text = path.to_string_lossy().into_owned();
-            }
-        }
-        raw
+/// What is valid alone and not together.
+fn contradictions(raw: &Raw, purpose: Purpose, faults: &mut Vec<String>) {
+    if raw.eval_dataset.is_some() && raw.eval_split.is_some() {
+        faults.push("eval_split: eval_dataset names what is held out; leave one of the two out".into());
     }
-
-    fn needed<T: Default>(&mut self, value: Option<T>, key: &str, what: &str) -> T {
-        value.unwrap_or_else(|| {
-            self.faults.push(format!("{key} is missing: {what}"));
-            T::default()
-        })
+    let built = |place| match place {
+        Place::Cuda => cfg!(feature = "cuda"),
+        Place::Metal => cfg!(feature = "metal"),
+        Place::Cpu => true,
+    };
+    let device = raw.device.as_deref().and_then(|text| text.parse().ok());
+    if let (Some(Choice::Named(device)), false) = (device, raw.force_cpu == Some(true))
+        && !built(device)
+    {
+        faults.push(format!(
+            "device: {device}: this program was built without it (cargo build --release --features {device}); leave it out, or say cpu"
+        ));
     }
-
-    fn whole(&mut self, value: Option<u64>, key: &str, least: u64, most: u64) -> u64 {
-        let value = value.unwrap_or_default();
-        if value < least {
-            self.faults.push(format!("{key}: {value} is too small; {least} is the least"));
-        } else if value > most {
-            self.faults.push(format!("{key}: {value} is too large; {most} is the most"));
-        }
-        value.clamp(least, most)
+    let (Purpose::Run, Some(name), Some(base)) = (purpose, &raw.output_model_name, &raw.model_to_fine_tune) else {
+        return;
+    };
+    if let Err(what) = model_name_fault(name) {
+        faults.push(format!("output_model_name: {what}"));
     }
-
-    fn word<T: std::str::FromStr<Err = String>>(&mut self, value: Option<String>, key: &str, fallback: T) -> T {
-        value.unwrap_or_default().parse().unwrap_or_else(|what| {
-            self.faults.push(format!("{key}: {what}"));
-            fallback
-        })
-    }
-
-    fn ranges(&mut self, c: &RunConfig) {
-        let mut number = |key: &str, value: f64, good: bool, wants: &str| {
-            if !value.is_finite() || !good {
-                self.faults.push(format!("{key}: {value} is invalid; expected {wants}"));
-            }
-        };
-        number(
-            "epochs",
-            c.epochs,
-            c.epochs > 0.0 && c.epochs <= MAX_EPOCHS,
-            &format!("a number above 0 and at most {MAX_EPOCHS}"),
-        );
-        number(
-            "learning_rate",
-            c.learning_rate,
-            c.learning_rate > 0.0 && c.learning_rate <= 1.0,
-            "a number above 0 and at most 1 (LoRA: 1e-5 to 1e-3)",
-        );
-        number("warmup_ratio", c.warmup_ratio, (0.0..1.0).contains(&c.warmup_ratio), "0 or more, below 1");
-        number("weight_decay", c.weight_decay, (0.0..=1.0).contains(&c.weight_decay), "0 to 1");
-        number("max_grad_norm", c.max_grad_norm, c.max_grad_norm >= 0.0, "0 (off) or more");
-        let split = c.eval_split.unwrap_or(0.5);
-        number("eval_split", split, split > 0.0 && split < 1.0, "a share above 0 and below 1");
-        number("early_stopping_threshold", c.early_stopping_threshold, c.early_stopping_threshold >= 0.0, "0 or more");
-        let smoothing = c.label_smoothing_factor;
-        number("label_smoothing_factor", smoothing, (0.0..1.0).contains(&smoothing), "0 (off) or more, below 1");
-        number("lora_alpha", c.lora_alpha, c.lora_alpha > 0.0, "a number above 0 (the usual is 2 x lora_rank)");
-        number("lora_dropout", c.lora_dropout, (0.0..1.0).contains(&c.lora_dropout), "0 or more, below 1");
-        number(
-            "replay_share",
-            c.replay_share,
-            c.replay_share > 0.0 && c.replay_share < 1.0,
-            "a share above 0 and below 1 (replay: off turns it off)",
-        );
-        if c.eval_dataset.is_some() && c.eval_split.is_some() {
-            self.faults.push("eval_split: eval_dataset names what is held out; leave one of the two out".into());
-        }
-        let built = |device| match device {
-            Device::Cuda => cfg!(feature = "cuda"),
-            Device::Metal => cfg!(feature = "metal"),
-            Device::Auto | Device::Cpu => true,
-        };
-        if !built(c.device) && !c.force_cpu {
-            let device = c.device;
-            self.faults.push(format!(
-                "device: {device}: this program was built without it (cargo build --release --features {device}); leave it out, or say cpu"
-            ));
-        }
-    }
-
-    fn names(&mut self, c: &RunConfig, purpose: Purpose) {
-        if purpose == Purpose::Train || c.output_model_name.is_empty() {
-            return;
-        }
-        if let Err(what) = model_name_fault(&c.output_model_name) {
-            self.faults.push(format!("output_model_name: {what}"));
-        }
-        if same_model(&c.output_model_name, &c.model_to_fine_tune) {
-            self.faults.push(format!(
-                "output_model_name: {:?} is the model to fine-tune itself; give the new one its own name (or tag)",
-                c.output_model_name
-            ));
-        }
+    if same_model(name, base) {
+        faults.push(format!(
+            "output_model_name: {name:?} is the model to fine-tune itself; give the new one its own name (or tag)"
+        ));
     }
 }
 
@@ -386,7 +160,12 @@ mod home_tests;
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::config::{Delivery, Memory, Replay};
+    use crate::export::Quant;
+    use crate::ops::Compute;
 
     const SEVEN: &str = include_str!("../../configs/training_config.json");
 
@@ -428,7 +207,31 @@ mod tests {
         };
         assert_eq!(elsewhere.training_digest(), c.training_digest());
         assert_ne!(RunConfig { epochs: 2.5, ..c.clone() }.training_digest(), c.training_digest());
-        assert_ne!(RunConfig { compute: Compute::Bf16, ..c.clone() }.training_digest(), c.training_digest());
+        assert_ne!(
+            RunConfig { compute: Choice::Named(Compute::Bf16), ..c.clone() }.training_digest(),
+            c.training_digest()
+        );
+    }
+
+    /// Runs that are there are found again by this digest: if this test fails, `training_identity` wants another VERSION.
+    #[test]
+    fn what_is_stored_of_a_config_is_its_options_without_the_defaults() {
+        let said = "model_to_fine_tune: m\ndataset_path: d\noutput_model_name: n\nlora_rank: 8\nlora_alpha: 16\n\
+                    lora_dropout: 0\nlr_scheduler: linear\nrank_pattern: {v_proj: 4, q_proj: 2}\nepochs: 1\nreplay: off\n\
+                    threads: 3\nquant: f16\n";
+        let c = RunConfig::resolve(Raw::parse(said, "c").unwrap(), Purpose::Run, "c").unwrap();
+        assert_eq!(
+            c.training_identity().to_string(),
+            r#"{"options":{"epochs":1.0,"lora_alpha":16.0,"lora_rank":8,"rank_pattern":{"v_proj":4.0,"q_proj":2.0},"replay":"off"},"version":1}"#
+        );
+        let defaults = Raw::defaults().values();
+        let decides = |key: &str| option(key).unwrap().decides_training;
+        let defaults: BTreeMap<_, _> = defaults.into_iter().filter(|(key, _)| decides(key)).collect();
+        assert_eq!(
+            json!(defaults).to_string(),
+            r#"{"alpha_pattern":{},"batch_size":4,"compute":"auto","early_stopping_patience":null,"early_stopping_threshold":0.0,"epochs":3.0,"eval_split":null,"eval_steps":0,"gradient_accumulation":1,"group_by_length":false,"label_smoothing_factor":0.0,"layers_to_transform":null,"learning_rate":0.0002,"load_best_model_at_end":false,"lora_dropout":0.0,"lora_rank":16,"lr_scheduler":"linear","max_grad_norm":1.0,"max_seq_len":null,"max_steps":null,"no_shuffle":false,"rank_pattern":{},"replay":"auto","replay_share":0.2,"seed":42,"target_modules":"all-linear","use_rslora":false,"warmup_ratio":0.03,"weight_decay":0.0}"#,
+            "a default has changed"
+        );
     }
 
     #[test]
@@ -464,12 +267,12 @@ mod tests {
             "dataset_path is missing",
             "epochs: 0",
             "learning_rate: NaN",
-            "lora_rank: 0 is too small",
+            "lora_rank: 0 is invalid; expected a whole number from 1 to 4096",
             "batch_size: 0",
             "warmup_ratio: 1",
             "lora_dropout: -0.1",
             "replay_share: 1",
-            "quant: \"q9\"",
+            "quant: \"q9\" is invalid; expected one of keep",
             unbuilt,
             "max_steps: 0",
             "did you mean \"cosine\"",

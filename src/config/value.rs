@@ -4,40 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-/// PEFT's `target_modules`: a list of names, or one text with commas between them; a text that is a regular expression;
-/// `all-linear`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Modules {
-    #[default]
-    All,
-    Names(Vec<String>),
-    Regex(String),
-}
-
-impl std::str::FromStr for Modules {
-    type Err = std::convert::Infallible;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        Ok(match text {
-            "all-linear" | "all_linear" | "all" => Self::All,
-            // No module's name holds these.
-            _ if text.contains(['*', '+', '?', '(', ')', '[', ']', '{', '}', '|', '^', '$', '\\']) => {
-                Self::Regex(text.into())
-            }
-            _ => Self::Names(text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()),
-        })
-    }
-}
-
-impl serde::Serialize for Modules {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::All => s.serialize_str("all-linear"),
-            Self::Names(names) => names.serialize(s),
-            Self::Regex(regex) => s.serialize_str(regex),
-        }
-    }
-}
+use crate::lora::TargetModules;
 
 /// Numbers by name, in the order they stand in.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,22 +41,30 @@ impl serde::Serialize for Paths {
     }
 }
 
-/// A value read as `Self`; the error is what a person needs to mend it (the key stands before it).
-pub(super) trait FromValue: Sized {
+/// What a file or a flag says, read as `Self`; the error is what a person needs to mend it (the key stands before it).
+pub trait FromValue: Sized {
     fn from_value(value: &Value) -> Result<Self, String>;
+
+    /// From the values of a flag: one, or several where it may repeat.
+    fn from_flag(texts: &[&str]) -> Result<Self, String> {
+        Self::from_value(&Value::from(*texts.last().unwrap_or(&"")))
+    }
+
+    /// A path that begins with `~` gets the home folder.
+    fn expand_home(&mut self, _home: Option<&Path>) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 impl FromValue for String {
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
-            Value::String(text) if text.trim().is_empty() => {
-                Err("is empty; leave the key out, or say what is meant".into())
-            }
+            Value::String(text) if text.trim().is_empty() => Err("is empty; give a value, or leave it out".into()),
             Value::String(text) => Ok(text.clone()),
             // YAML's habit: `off` and `on` may be said as booleans (`replay: false`).
             Value::Bool(on) => Ok(if *on { "on" } else { "off" }.into()),
-            Value::Number(n) => Err(format!("wants text, got the number {n}; put it in quotes")),
-            other => Err(format!("wants text, got {}", kind(other))),
+            Value::Number(n) => Err(format!("expected text, got the number {n}; put it in quotes")),
+            other => Err(format!("expected text, got {}", kind(other))),
         }
     }
 }
@@ -97,9 +72,14 @@ impl FromValue for String {
 impl FromValue for PathBuf {
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
-            Value::Bool(_) => Err("wants a path, got true or false".into()),
+            Value::Bool(_) => Err("expected a path, got true or false".into()),
             other => String::from_value(other).map(PathBuf::from),
         }
+    }
+
+    fn expand_home(&mut self, home: Option<&Path>) -> Result<(), String> {
+        *self = expand_home(self, home)?;
+        Ok(())
     }
 }
 
@@ -109,28 +89,46 @@ impl FromValue for Paths {
             Value::Sequence(items) if items.is_empty() => Err("names no file".into()),
             Value::Sequence(items) => {
                 let paths = items.iter().map(PathBuf::from_value).collect::<Result<_, _>>();
-                paths.map(Self).map_err(|e| format!("each path {e}"))
+                paths.map(Self).map_err(|e| format!("each path: {e}"))
             }
             other => PathBuf::from_value(other).map(Self::from),
         }
+    }
+
+    fn from_flag(texts: &[&str]) -> Result<Self, String> {
+        texts.iter().map(|text| PathBuf::from_flag(&[text])).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn expand_home(&mut self, home: Option<&Path>) -> Result<(), String> {
+        self.0.iter_mut().try_for_each(|path| FromValue::expand_home(path, home))
     }
 }
 
 impl FromValue for bool {
     fn from_value(value: &Value) -> Result<Self, String> {
-        value.as_bool().ok_or_else(|| format!("wants true or false, got {}", kind(value)))
+        value.as_bool().ok_or_else(|| format!("expected true or false, got {}", kind(value)))
+    }
+
+    /// A switch has no value: to give it is to say true.
+    fn from_flag(_: &[&str]) -> Result<Self, String> {
+        Ok(true)
     }
 }
 
 impl FromValue for f64 {
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
-            Value::Number(n) => n.as_f64().ok_or_else(|| format!("wants a number, got {n}")),
+            Value::Number(n) => n.as_f64().ok_or_else(|| format!("expected a number, got {n}")),
             Value::String(t) if t.trim().parse::<f64>().is_ok() => {
-                Err(format!("wants a number, got the text {t:?}; take the quotes off"))
+                Err(format!("expected a number, got the text {t:?}; take the quotes off"))
             }
-            other => Err(format!("wants a number, got {}", kind(other))),
+            other => Err(format!("expected a number, got {}", kind(other))),
         }
+    }
+
+    fn from_flag(texts: &[&str]) -> Result<Self, String> {
+        let text = texts.last().unwrap_or(&"");
+        text.parse().map_err(|_| format!("expected a number, got {text:?}"))
     }
 }
 
@@ -144,21 +142,26 @@ impl FromValue for u64 {
         if number >= 0.0 && number.fract() == 0.0 && number < 9_007_199_254_740_992.0 {
             return Ok(number as u64);
         }
-        Err(format!("wants a whole number of 0 or more, got {number}"))
+        Err(format!("expected a whole number of 0 or more, got {number}"))
+    }
+
+    fn from_flag(texts: &[&str]) -> Result<Self, String> {
+        let text = texts.last().unwrap_or(&"");
+        text.parse().map_err(|_| format!("expected a whole number of 0 or more, got {text:?}"))
     }
 }
 
-impl FromValue for Modules {
+impl FromValue for TargetModules {
     fn from_value(value: &Value) -> Result<Self, String> {
         let modules = match value {
             Value::Sequence(items) => {
                 let names: Result<Vec<_>, _> = items.iter().map(String::from_value).collect();
-                let names = names.map_err(|e| format!("each name {e}"))?;
-                if names.iter().any(|n| n.parse() == Ok(Self::All)) {
+                let names = names.map_err(|e| format!("each name: {e}"))?;
+                if names.iter().any(|n| n.parse() == Ok(Self::AllLinear)) {
                     if names.len() > 1 {
                         return Err("all-linear stands alone; leave the other names out".into());
                     }
-                    return Ok(Self::All);
+                    return Ok(Self::AllLinear);
                 }
                 Self::Names(names)
             }
@@ -173,13 +176,25 @@ impl FromValue for Modules {
 
 impl FromValue for Numbers {
     fn from_value(value: &Value) -> Result<Self, String> {
-        let map = value.as_mapping().ok_or_else(|| format!("wants names with numbers, got {}", kind(value)))?;
-        let one = |(key, value): (&Value, &Value)| {
-            let key = String::from_value(key).map_err(|e| format!("each name {e}"))?;
-            let value = f64::from_value(value).map_err(|e| format!("{key} {e}"))?;
-            Ok((key, value))
+        let fault = || format!("expected a mapping of names to numbers, got {}", kind(value));
+        let map = value.as_mapping().ok_or_else(fault)?;
+        let mut numbers = Vec::new();
+        for (key, value) in map {
+            let key = String::from_value(key).map_err(|e| format!("each name: {e}"))?;
+            let value = f64::from_value(value).map_err(|e| format!("{key}: {e}"))?;
+            numbers.push((key, value));
+        }
+        Ok(Self(numbers))
+    }
+
+    /// `MODULE=NUMBER` each. The last `=` divides, since a regular expression may hold one.
+    fn from_flag(texts: &[&str]) -> Result<Self, String> {
+        let one = |text: &&str| {
+            let fault = || format!("expected MODULE=NUMBER such as q_proj=4, got {text:?}");
+            let (name, number) = text.rsplit_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(fault)?;
+            Ok((name.to_owned(), number.trim().parse().map_err(|_| fault())?))
         };
-        map.iter().map(one).collect::<Result<_, _>>().map(Self)
+        texts.iter().map(one).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -191,6 +206,11 @@ impl FromValue for Vec<usize> {
             Value::Sequence(items) => items.iter().map(one).collect(),
             other => Ok(vec![one(other)?]),
         }
+    }
+
+    /// Numbers with commas between them.
+    fn from_flag(texts: &[&str]) -> Result<Self, String> {
+        texts.iter().flat_map(|text| text.split(',')).map(|n| u64::from_flag(&[n]).map(|n| n as usize)).collect()
     }
 }
 
@@ -318,17 +338,29 @@ mod tests {
 
     #[test]
     fn modules_by_list_commas_or_expression() {
-        let read = |t: &str| Modules::from_value(&parse(t).unwrap());
-        let expected = Modules::Names(vec!["q_proj".into(), "v_proj".into()]);
+        let read = |t: &str| TargetModules::from_value(&parse(t).unwrap());
+        let expected = TargetModules::Names(vec!["q_proj".into(), "v_proj".into()]);
         assert_eq!(read("[q_proj, v_proj]").unwrap(), expected);
         assert_eq!(read("q_proj, v_proj").unwrap(), expected);
-        assert_eq!(read("[all-linear]").unwrap(), Modules::All);
-        let regex = Modules::Regex(r".*\.(q|v)_proj".into());
+        assert_eq!(read("[all-linear]").unwrap(), TargetModules::AllLinear);
+        let regex = TargetModules::Regex(r".*\.(q|v)_proj".into());
         assert_eq!(read(r"'.*\.(q|v)_proj'").unwrap(), regex);
-        for modules in [expected, Modules::All, regex] {
+        for modules in [expected, TargetModules::AllLinear, regex] {
             assert_eq!(read(&serde_yaml::to_string(&modules).unwrap()).unwrap(), modules);
         }
         assert!(read("[]").is_err() && read("[all-linear, q_proj]").unwrap_err().contains("alone"));
+    }
+
+    #[test]
+    fn the_values_of_flags_are_read_by_kind() {
+        assert_eq!(f64::from_flag(&["1e-4"]), Ok(1e-4));
+        assert_eq!(u64::from_flag(&["x"]), Err("expected a whole number of 0 or more, got \"x\"".to_owned()));
+        assert_eq!(Vec::<usize>::from_flag(&["10,11", "3"]), Ok(vec![10, 11, 3]));
+        assert_eq!(Paths::from_flag(&["a", "b"]), Ok(Paths(vec!["a".into(), "b".into()])));
+        let numbers = Numbers::from_flag(&["q_proj=4", "(?=x)y=2"]);
+        assert_eq!(numbers, Ok(Numbers(vec![("q_proj".into(), 4.0), ("(?=x)y".into(), 2.0)])));
+        assert!(Numbers::from_flag(&["q_proj"]).is_err() && Numbers::from_flag(&["=4"]).is_err());
+        assert!(String::from_flag(&[""]).unwrap_err().contains("is empty"));
     }
 
     #[test]
@@ -338,7 +370,7 @@ mod tests {
         assert_eq!(read("{v_proj: 4, '.*\\.mlp': 2.5}").unwrap(), numbers);
         assert_eq!(read("{\"v_proj\": 4, \".*\\\\.mlp\": 2.5}").unwrap(), numbers);
         assert_eq!(read(&serde_yaml::to_string(&numbers).unwrap()).unwrap(), numbers);
-        assert!(read("{q_proj: x}").unwrap_err().contains("q_proj wants a number"));
-        assert!(read("[4]").unwrap_err().contains("names with numbers"));
+        assert!(read("{q_proj: x}").unwrap_err().contains("q_proj: expected a number"));
+        assert!(read("[4]").unwrap_err().contains("names to numbers"));
     }
 }

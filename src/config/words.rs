@@ -1,86 +1,78 @@
-//! Choices that a config names by a word.
+//! Choices that a config names by a word. The words of the engine's own choices are derived where they are defined.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-/// Defines an enum whose variants are words, read, shown and serialised as such.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),* }
+use super::nearest;
 
-        impl $name {
-            pub const WORDS: &[&str] = &[$($word),*];
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
+/// What is registered: the merged model, or base + adapter (daemons up to 0.34.0).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, strum::Display, strum::EnumString, strum::VariantNames,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Delivery {
+    Merged,
+    Adapter,
+}
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.word())
-            }
-        }
+/// Whether `builtin:general` guards the gate.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, strum::Display, strum::EnumString, strum::VariantNames,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum General {
+    On,
+    Off,
+}
 
-        impl std::str::FromStr for $name {
-            type Err = String;
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text.trim().to_ascii_lowercase().as_str() {
-                    $($word => Ok(Self::$variant),)*
-                    other => Err(none_of(other, Self::WORDS)),
-                }
-            }
-        }
-    };
+/// A choice that the program makes where none is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice<T> {
+    #[default]
+    Auto,
+    Named(T),
+}
+
+/// The variant of this name, in any case; the error lists the names and the nearest one.
+pub(super) fn word<T: FromStr + strum::VariantNames>(text: &str) -> Result<T, String> {
+    let word = text.trim().to_ascii_lowercase();
+    word.parse().map_err(|_| none_of(&word, T::VARIANTS))
 }
 
 fn none_of(word: &str, words: &[&str]) -> String {
     let word: String = word.chars().take(60).collect();
-    let hint = super::nearest(&word, words).map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
-    format!("{word:?} is none of {}{hint}", words.join(", "))
+    let hint = nearest(&word, words).map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
+    format!("{word:?} is invalid; expected one of {}{hint}", words.join(", "))
 }
 
-words! {
-    /// How the learning rate falls after its warm-up.
-    Scheduler { Linear = "linear", Cosine = "cosine", Constant = "constant", ConstantWithWarmup = "constant_with_warmup" }
+impl<T: FromStr + strum::VariantNames> FromStr for Choice<T> {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let word = text.trim().to_ascii_lowercase();
+        if word == "auto" {
+            return Ok(Self::Auto);
+        }
+        let words: Vec<_> = std::iter::once("auto").chain(T::VARIANTS.iter().copied()).collect();
+        word.parse().map(Self::Named).map_err(|_| none_of(&word, &words))
+    }
 }
-words! {
-    /// The notation of a dataset's records, by the key that each of them has.
-    Shape { Messages = "messages", Conversations = "conversations", Instruction = "instruction", Prompt = "prompt", Text = "text" }
+
+impl<T: fmt::Display> fmt::Display for Choice<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Named(named) => named.fmt(f),
+        }
+    }
 }
-words! {
-    /// Where the arithmetic runs; `auto` takes what the build and the machine have.
-    Device { Auto = "auto", Cpu = "cpu", Cuda = "cuda", Metal = "metal" }
-}
-words! {
-    /// The arithmetic of training's matrix products with the base's weights; `auto` takes the fastest that this CPU and this
-    /// base have.
-    Compute { Auto = "auto", F32 = "f32", Bf16 = "bf16", Int8 = "int8" }
-}
-words! {
-    /// The type of the exported GGUF's touched tensors; `keep` = the base's own.
-    Quant { Keep = "keep", F16 = "f16", Bf16 = "bf16", Q8_0 = "q8_0" }
-}
-words! {
-    /// With `keep`: the least type of a touched tensor.
-    QuantFloor { Q8_0 = "q8_0", Same = "same" }
-}
-words! {
-    /// What is registered: the merged model, or base + adapter (daemons up to 0.34.0).
-    Delivery { Merged = "merged", Adapter = "adapter" }
-}
-words! {
-    /// Whether `builtin:general` guards the gate.
-    General { On = "on", Off = "off" }
-}
-words! {
-    /// What a suite demands: better (`improve`), or not worse by more than the margin (`hold`).
-    Goal { Improve = "improve", Hold = "hold" }
-}
-words! {
-    /// The per-prompt score a suite is judged by.
-    Metric { ExactMatch = "exact_match", KeywordMatch = "keyword_match", Pass = "pass", TokenF1 = "token_f1" }
+
+impl<T: fmt::Display> serde::Serialize for Choice<T> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
 }
 
 /// What is mixed in against forgetting.
@@ -93,11 +85,11 @@ pub enum Replay {
     File(PathBuf),
 }
 
-impl std::str::FromStr for Replay {
+impl FromStr for Replay {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.trim() {
-            "" => Err("is empty; say auto, off, or a file of prompts".into()),
+            "" => Err("is empty; expected auto, off, or a file of prompts".into()),
             "off" => Ok(Self::Off),
             "auto" | "on" => Ok(Self::Auto),
             path => Ok(Self::File(PathBuf::from(path))),
@@ -118,12 +110,25 @@ impl serde::Serialize for Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::Quant;
+    use crate::model::Place;
+    use crate::train::Scheduler;
 
     #[test]
     fn a_wrong_word_is_answered_with_the_right_ones() {
-        assert_eq!("Q8_0".parse::<Quant>().unwrap(), Quant::Q8_0);
-        let e = "cosin".parse::<Scheduler>().unwrap_err();
+        assert_eq!(word::<Quant>(" Q8_0 "), Ok(Quant::Q8_0));
+        let e = word::<Scheduler>("cosin").unwrap_err();
         assert!(e.contains("linear, cosine, constant") && e.contains("did you mean \"cosine\""), "{e}");
         assert_eq!("data/p.jsonl".parse::<Replay>().unwrap(), Replay::File("data/p.jsonl".into()));
+    }
+
+    #[test]
+    fn a_choice_is_auto_or_a_word_and_is_written_as_it_is_read() {
+        assert_eq!("Auto".parse::<Choice<Place>>(), Ok(Choice::Auto));
+        for place in [Place::Cpu, Place::Cuda, Place::Metal] {
+            assert_eq!(place.to_string().parse(), Ok(Choice::Named(place)));
+        }
+        let e = "gpu".parse::<Choice<Place>>().unwrap_err();
+        assert!(e.contains("expected one of auto, cpu, cuda, metal"), "{e}");
     }
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use super::findings::Findings;
 use super::json::{self, Parsed};
-use super::{Dataset, DatasetError, Fault, FaultList, Note, Place, Record, Unit, container, shape, table};
-use crate::config::Shape;
+use super::{Dataset, DatasetError, Fault, FaultList, Note, Place, Record, Shape, Unit, container, shape, table};
 use crate::store::Digest;
 
 /// A longer line is a fault: 8 MiB are some two million tokens.
@@ -94,7 +93,7 @@ impl Reader {
 
     fn text(&mut self, name: &str, text: &[u8]) {
         let lossy = String::from_utf8_lossy(&text[..text.len().min(1 << 16)]);
-        if let Some(delimiter) = table::delimiter(name, &lossy, Shape::WORDS) {
+        if let Some(delimiter) = table::delimiter(name, &lossy, <Shape as strum::VariantNames>::VARIANTS) {
             return table::rows(text, delimiter, &mut |row, parsed| match parsed {
                 Ok(parsed) => self.record(Unit::Row, row, parsed, None),
                 Err(what) => self.fault(Unit::Row, row, what),

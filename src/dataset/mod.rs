@@ -19,6 +19,7 @@ mod turns;
 
 pub use json::{Parsed as ParsedJson, parse as parse_json};
 pub use lines::{ReadOptions, parse};
+pub use shape::Shape;
 pub use source::{expand, read};
 pub use split::{Warning, split, warnings};
 

@@ -1,16 +1,46 @@
 //! One JSON object to a record: which of the accepted shapes it has, and every fault in it.
 
 use serde_json::{Map, Value};
+use strum::VariantArray as _;
 
 use super::findings::Findings;
 use super::json::{kind, plain, shown};
 use super::turns::{self, Turn};
 use super::{Content, Place, Record, mask, refused};
 use crate::chat::{Message, Role};
-use crate::config::Shape;
 
 const SHAPES_SAID: &str =
     "messages; conversations; instruction and output (and input, history); prompt and completion; text";
+
+/// The notation of a record, by the key that it has.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Shape {
+    Messages,
+    Conversations,
+    Instruction,
+    Prompt,
+    Text,
+}
+
+impl Shape {
+    fn key(self) -> &'static str {
+        self.into()
+    }
+}
 
 /// The record of an object (None where nothing in it is trained), or all its faults.
 pub(super) fn record(place: Place, value: &Value, shape: Option<Shape>, findings: &mut Findings) -> Option<Record> {
@@ -41,7 +71,7 @@ fn category(object: &Map<String, Value>, findings: &mut Findings) -> Option<Stri
 /// The one shape that the object has, or the one that was asked for.
 fn shape_of(object: &Map<String, Value>, wanted: Option<Shape>, findings: &mut Findings) -> Option<Shape> {
     let found: Vec<Shape> =
-        Shape::ALL.iter().copied().filter(|shape| present(object, shape.word()).is_some()).collect();
+        Shape::VARIANTS.iter().copied().filter(|shape| present(object, shape.key()).is_some()).collect();
     match (found.as_slice(), wanted) {
         ([one], _) => Some(*one),
         // What the record is instead has been said.
@@ -61,7 +91,7 @@ fn shape_of(object: &Map<String, Value>, wanted: Option<Shape>, findings: &mut F
         }
         (several, Some(wanted)) if several.contains(&wanted) => Some(wanted),
         (several, _) => {
-            let keys: Vec<&str> = several.iter().map(|s| s.word()).collect();
+            let keys: Vec<&str> = several.iter().map(|s| s.key()).collect();
             let flags: Vec<String> = keys.iter().map(|k| format!("--shape {k}")).collect();
             findings.none(format!(
                 "has several shapes, {}: choose one with {} (or `shape` in the config)",
@@ -80,7 +110,7 @@ fn known(key: &str, shape: Shape) -> bool {
         Shape::Prompt => &["completion", "system", "history"],
         Shape::Text => &[],
     };
-    key == shape.word() || key == "category" || own.contains(&key) || mask::known(key) || refused::known(key)
+    key == shape.key() || key == "category" || own.contains(&key) || mask::known(key) || refused::known(key)
 }
 
 fn content(
@@ -97,7 +127,7 @@ fn content(
     mask::switches(object, findings);
     let whole = mask::of_object(object, "", findings);
     if matches!(shape, Shape::Messages | Shape::Conversations | Shape::Text) && refused::given(object.get("history")) {
-        findings.push(format!("has history beside {}: write the earlier turns into it", shape.word()));
+        findings.push(format!("has history beside {}: write the earlier turns into it", shape.key()));
     }
     let turns = match shape {
         Shape::Text => {

@@ -9,8 +9,9 @@ use super::power::{needed, smallest_margin};
 use super::score::Metric;
 
 /// What is demanded of the candidate on a suite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, strum::EnumString, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Goal {
     /// Better beyond doubt.
     Improve,

@@ -7,8 +7,11 @@ use super::text::{Normaliser, comparables, words};
 use super::thought::without_thoughts;
 
 /// The score a suite is judged by, 0 to 1 a prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, strum::EnumString, strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Metric {
     /// All that the case asserts holds: an expected text is met, every keyword found, no forbidden one.
     Pass,

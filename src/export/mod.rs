@@ -37,8 +37,20 @@ use crate::weights::Weights;
 pub const ROUNDING: u32 = 2;
 
 /// The type of what is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Quant {
     /// The base's own types; below 8 bit touched tensors become Q8_0 unless the floor is `Same`.
     Keep,
@@ -49,8 +61,21 @@ pub enum Quant {
 }
 
 /// The narrowest type that `Quant::Keep` gives to a touched tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Floor {
     #[default]
     Q8_0,

@@ -7,7 +7,8 @@ use crate::ops::{Compute, Cpu, Tensors};
 use crate::weights::ModelConfig;
 
 /// Where a model computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Place {
     #[default]
     Cpu,

@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::ops::{OpsError, RowOrder, WeightRef};
 
 /// How precisely the products with the base's weights are computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Compute {
     /// To f32's precision.
     #[default]

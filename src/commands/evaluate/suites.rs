@@ -10,9 +10,9 @@ use crate::base::Base;
 use crate::chat::{ChatError, ChatTemplate, Role as Speaker};
 use crate::commands::Failure;
 use crate::commands::data::Split;
-use crate::config::{General, Goal as Word, Metric as MetricWord, Role, RunConfig, SuiteRef};
+use crate::config::{General, Role, RunConfig, SuiteRef};
 use crate::dataset::Record;
-use crate::eval::{self, Bench, Demand, EvalError, Goal, Metric, Suite, SystemTurn};
+use crate::eval::{self, Bench, Demand, EvalError, Goal, Suite, SystemTurn};
 use crate::promote::Terms;
 
 /// The suite that guards every gate, embedded in the program.
@@ -102,19 +102,12 @@ fn general_suite() -> Result<Suite, Failure> {
 }
 
 fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
-    let metric = match wanted.metric {
-        None => suite.natural_metric(),
-        Some(MetricWord::ExactMatch) => Metric::ExactMatch,
-        Some(MetricWord::KeywordMatch) => Metric::KeywordMatch,
-        Some(MetricWord::Pass) => Metric::Pass,
-        Some(MetricWord::TokenF1) => Metric::TokenF1,
-    };
+    let metric = wanted.metric.unwrap_or_else(|| suite.natural_metric());
     suite.check_metric(metric)?;
-    let (goal, margin) = match wanted.goal {
-        Word::Improve => (Goal::Improve, Demand::ROLE_MARGIN),
-        Word::Hold => (Goal::Hold, if suite.name == GENERAL { Demand::GENERAL_MARGIN } else { Demand::ROLE_MARGIN }),
-    };
-    Ok(Demand { goal, metric, margin: wanted.margin.unwrap_or(margin), min_gain: wanted.min_gain })
+    let general = wanted.goal == Goal::Hold && suite.name == GENERAL;
+    let margin = if general { Demand::GENERAL_MARGIN } else { Demand::ROLE_MARGIN };
+    let margin = wanted.margin.unwrap_or(margin);
+    Ok(Demand { goal: wanted.goal, metric, margin, min_gain: wanted.min_gain })
 }
 
 /// What can be refused before training: unreadable suites, a suite that the training data holds, a case that the base's
@@ -222,7 +215,7 @@ mod tests {
         let mut versioned = role(None);
         let general = SuiteRef {
             suite: "builtin:general-v1".into(),
-            goal: Word::Hold,
+            goal: Goal::Hold,
             metric: None,
             margin: None,
             min_gain: None,

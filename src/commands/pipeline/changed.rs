@@ -42,10 +42,15 @@ pub(super) fn words(record: &StepRecord, inputs: &Inputs) -> String {
     } else if !base.is_empty() {
         words.push(format!("the base's {}", Identity::list(&base)));
     }
+    // 0.1.0 recorded all options at once, as `config`: what changed of them can't be told.
+    let older = record.inputs.contains_key("config");
+    if older {
+        words.push("how training options are recorded (that run is of an older version of tunesmith)".to_owned());
+    }
     // The examples are recorded as they are served: with the base's SYSTEM.
     let system = base.contains(&Identity::SYSTEM);
     for (name, what) in [
-        ("config", "the training options"),
+        ("options", "the training options"),
         ("dataset", "the dataset's files"),
         ("trained", "the training data"),
         ("held_out", "the held-out data"),
@@ -53,7 +58,7 @@ pub(super) fn words(record: &StepRecord, inputs: &Inputs) -> String {
         ("from_adapter", "the adapter that training begins from"),
     ] {
         let it = changed.iter().any(|c| c.split('/').next() == Some(name));
-        if it && !(system && matches!(name, "trained" | "held_out")) {
+        if it && !(system && matches!(name, "trained" | "held_out")) && !(older && name == "options") {
             words.push(what.to_owned());
         }
     }
@@ -76,7 +81,7 @@ mod tests {
     #[test]
     fn what_changed_is_named_part_by_part() {
         let before =
-            [("base", "1"), ("base/chat_template", "t"), ("base/weights", "w"), ("config", "c"), ("trained", "d")];
+            [("base", "1"), ("base/chat_template", "t"), ("base/weights", "w"), ("options", "c"), ("trained", "d")];
         let said = |change: &[(&str, &str)]| {
             let mut now = inputs(&before);
             now.extend(inputs(change));
@@ -84,7 +89,7 @@ mod tests {
         };
         assert_eq!(said(&[("base", "2"), ("base/chat_template", "u")]), "the base's chat template");
         assert_eq!(
-            said(&[("base/chat_template", "u"), ("base/tokenizer", "k"), ("config", "e")]),
+            said(&[("base/chat_template", "u"), ("base/tokenizer", "k"), ("options", "e")]),
             "the base's chat template and tokenizer, the training options"
         );
         assert_eq!(said(&[("base/system", "s"), ("trained", "with s")]), "the base's SYSTEM prompt");
@@ -95,5 +100,11 @@ mod tests {
         let old = |base| words(&record(inputs(&[("base", base)])), &inputs(&[("base", "1"), ("base/weights", "w")]));
         assert!(old("w").contains("0.1.0"), "{}", old("w"));
         assert_eq!(old("v"), "the base's weight file");
+        let base = [("base", "1"), ("base/weights", "w")];
+        let (mut before, mut now) = (inputs(&base), inputs(&base));
+        before.extend(inputs(&[("config", "c")]));
+        now.extend(inputs(&[("options", "o")]));
+        let words = words(&record(before), &now);
+        assert_eq!(words, "how training options are recorded (that run is of an older version of tunesmith)");
     }
 }
