@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::flags::{Flags, common, words};
+use super::version;
 use crate::dataset::Shape;
 use crate::export::{Floor, Quant};
 
 /// Fine-tune a model that Ollama serves, prove what is served, promote it only if it improves
 #[derive(Debug, Parser)]
-#[command(name = "tunesmith", version)]
+#[command(name = "tunesmith", version = version::SHORT, long_version = version::long())]
 #[command(propagate_version = true, disable_help_flag = true, disable_version_flag = true, max_term_width = 110)]
 #[command(
     after_help = "Example:\n  tunesmith demo\n  tunesmith run configs/training_config.json\n\nExit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 daemon, 5 memory or disk, 6 proof failed,\n100 gate FAIL, 101 gate INCONCLUSIVE, 130 interrupted (start again to continue), 141 the reader of the output is gone"
@@ -48,7 +49,7 @@ pub struct Common {
     /// Print help
     #[arg(long, short, global = true, action = ArgAction::Help)]
     help: Option<bool>,
-    /// Print the version
+    /// Print the version; --version adds commit, target and features
     #[arg(long, short = 'V', global = true, action = ArgAction::Version)]
     version: Option<bool>,
 }
@@ -188,6 +189,21 @@ pub enum Command {
     /// Check this machine and project, with a remedy for each fault
     #[command(after_help = "Example:\n  tunesmith doctor")]
     Doctor,
+    /// Print the completion script of a shell
+    #[command(
+        after_help = "Example:\n  tunesmith completions bash > ~/.local/share/bash-completion/completions/tunesmith"
+    )]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages, one for each command
+    #[command(after_help = "Example:\n  tunesmith man ~/.local/share/man/man1")]
+    Man {
+        /// The folder
+        dir: PathBuf,
+    },
 }
 
 #[derive(Clone, Debug, Args)]

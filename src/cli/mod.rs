@@ -7,15 +7,17 @@ mod dispatch;
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod flags;
 mod layout;
+mod manual;
 mod output;
 mod progress;
 mod render;
 mod sparkline;
 mod terminal;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::commands::{Context, Failure, Interrupt, Kind, rendering};
 use crate::config::Env;
@@ -156,6 +158,12 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         }
         Command::Lineage { model } => output::lineage(&crate::commands::promotion::lineage(context, model)?, json),
         Command::Serve { port, store } => crate::commands::serving::serve(context, *port, store)?,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "tunesmith", &mut script);
+            terminal::print_document(String::from_utf8_lossy(&script).trim_end());
+        }
+        Command::Man { dir } => output::written(&crate::commands::pages::write(dir, &manual::pages()?)?, json),
     }
     Ok(0)
 }

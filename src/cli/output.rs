@@ -30,6 +30,13 @@ pub(super) fn result<T: Into<Text> + Default + PartialEq>(
     }
 }
 
+/// Files that were written.
+pub(super) fn written(files: &[PathBuf], json: bool) {
+    result(json, &serde_json::json!({"written": files}), || {
+        files.iter().map(|path| format!("wrote {}", path.display())).collect::<Vec<_>>().join("\n")
+    });
+}
+
 pub(super) fn init(files: &InitFiles, json: bool) {
     result(json, files, || {
         let line = |word: &str, p: &PathBuf| format!("{word} {}", p.display());

@@ -16,6 +16,7 @@ pub mod evaluate;
 mod failure;
 pub mod init;
 mod pace;
+pub mod pages;
 pub mod plan;
 pub mod promotion;
 pub mod prove;
