@@ -4,6 +4,8 @@
 mod args;
 mod closing;
 mod dispatch;
+#[cfg(test)]
+mod documents_tests;
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod flags;
 mod layout;

@@ -1,8 +1,12 @@
 //! `options` is the table of options, `raw` reads what was said, `run` makes what is meant; `models_yaml` (read,
 //! comment-preserving edit); `env` is the only reader of the environment.
 
+#[cfg(test)]
+mod documents_tests;
 mod env;
 mod fault;
+#[cfg(test)]
+pub(crate) mod generated_tests;
 mod kind;
 mod memory;
 mod models_yaml;
