@@ -173,7 +173,9 @@ pub(super) fn boxed(style: Style, title: Cell, lines: &[String]) -> Text {
     let longest = lines.iter().map(|line| measure_text_width(line)).fold(0, usize::max);
     let title_width = measure_text_width(&title.text);
     let sides = longest + 4 <= most;
-    let inner = if sides { longest.max(title_width + 2) + 2 } else { most.saturating_sub(2) };
+    // A title stands between two spaces.
+    let least = if title_width == 0 { 0 } else { title_width + 2 };
+    let inner = if sides { longest.max(least) + 2 } else { most.saturating_sub(2) };
     let [across, upright, corners @ ..] =
         if style.utf8 { ["─", "│", "╭", "╮", "╰", "╯"] } else { ["-", "|", "+", "+", "+", "+"] };
     let [top_left, top_right, bottom_left, bottom_right] = if sides { corners } else { [across; 4] };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Compares the file at `path` (from the root of the repository) with `text`; with `UPDATE=1`, writes it.
-pub fn check(path: &str, text: &str) {
+pub(crate) fn check(path: &str, text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("UPDATE").is_some_and(|update| update == "1") {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -23,7 +23,7 @@ pub fn check(path: &str, text: &str) {
 }
 
 /// The text in lines of at most `width` characters, where its words allow.
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

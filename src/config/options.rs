@@ -176,7 +176,7 @@ options! {
     /// Put examples of similar length into the same batch
     group_by_length: bool = "false" { taken_by: TRAINING, decides_training: true }
     /// Mix in general prompts against forgetting: auto (the program's own), off, or a file; `train` mixes in none unless told
-    /// The base itself answers them. docs/replay.md has measurements.
+    /// The base itself answers them. docs/benchmarks/replay.md has measurements.
     replay: Replay = "auto" { value: "REPLAY", taken_by: TRAINING, decides_training: true }
     /// Set the share of replayed prompts among all examples
     replay_share: f64 = "0.2" {
@@ -278,7 +278,7 @@ options! {
     /// Train on the CPU, as --device cpu
     force_cpu: bool = "false" { taken_by: TRAINING }
     /// Choose the arithmetic of the matrix products with the base; auto takes the fastest that this CPU has
-    /// f32 is exact; bf16 needs a CPU with AMX; int8 needs AVX-512 VNNI or AVX-VNNI and no AMX. Evaluations are always in f32.
+    /// f32 is exact. int8 needs a CPU with AVX-512 VNNI, AVX-VNNI or AMX; bf16 needs AMX, where int8 is faster. Evaluations are always in f32.
     compute: Choice<Compute> = "auto" { taken_by: TRAINING, decides_training: true }
     /// Use N threads; 0 = every core
     threads: Option<usize> = "null" { unset: "every core", range: Some(Range::from(0.0).to(4096.0)), value: "N", taken_by: TRAINING }

@@ -13,7 +13,7 @@ pub enum ModelError {
     #[error("the base takes {} MiB on the device, which does not have that much free: choose a smaller base, or --device cpu", needed >> 20)]
     TooLarge { needed: u64 },
     #[error(
-        "compute: {wanted} is not faster here ({on}): set compute to auto or {offered} (bf16 needs a CPU with matrix tiles, Intel AMX; int8 one with AVX-512 VNNI or AVX-VNNI and no tiles)"
+        "compute: {wanted} is not faster here ({on}): set compute to auto or {offered} (int8 needs a CPU with AVX-512 VNNI, AVX-VNNI or AMX; bf16 one with AMX)"
     )]
     NotFaster { wanted: &'static str, on: &'static str, offered: String },
     #[error(transparent)]
