@@ -4,11 +4,13 @@
 #![deny(unsafe_code)]
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
-// Ground: whole files, digests, locks, the limits of the process.
+// Ground: whole files, digests, locks, the limits of the process, what people give, models.yaml.
 pub mod store;
 pub mod events;
 pub mod limits;
 pub mod render;
+pub mod input;
+pub mod roles;
 
 // Formats: bytes and text to values and back; no policy.
 pub mod chat;
@@ -27,14 +29,14 @@ pub mod lora;
 pub mod model;
 pub mod train;
 
-// Delivery and quality: export, serve, prove, evaluate; what may be configured of all that; promote.
+// Delivery and quality: export, serve, prove, evaluate, promote.
 pub mod export;
 pub mod serve;
 pub mod proof;
 pub mod eval;
-pub mod config;
 pub mod promote;
 
-// App: one file per stage, and the words to the user.
+// App: the options of it all, one file per stage, and the words to the user.
+pub mod config;
 pub mod commands;
 pub mod cli;

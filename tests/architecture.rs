@@ -19,6 +19,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("events", &["store"]),
     ("limits", &["store"]),
     ("render", &[]),
+    ("input", &["store"]),
+    ("roles", &["input", "store"]),
     ("chat", &["render"]),
     ("gguf", &["limits", "store"]),
     ("modelfile", &["chat", "render"]),
@@ -35,9 +37,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ("export", &["gguf", "lora", "ops", "store", "tokenizer", "weights"]),
     ("serve", &["chat", "gguf", "model", "modelfile", "ollama", "store", "tokenizer", "weights"]),
     ("proof", &["base", "chat", "export", "gguf", "lora", "model", "ollama", "store", "tokenizer", "weights"]),
-    ("eval", &["chat", "dataset", "store"]),
-    ("config", &["dataset", "eval", "export", "lora", "model", "ops", "store", "train"]),
-    ("promote", &["config", "eval", "ollama", "store"]),
+    ("eval", &["chat", "dataset", "roles", "store"]),
+    ("promote", &["eval", "ollama", "roles", "store"]),
+    ("config", &["dataset", "export", "input", "lora", "model", "ops", "roles", "store", "train"]),
     (
         "commands",
         &[
@@ -50,6 +52,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "events",
             "export",
             "gguf",
+            "input",
             "lora",
             "model",
             "modelfile",
@@ -58,6 +61,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "promote",
             "proof",
             "render",
+            "roles",
             "serve",
             "store",
             "tokenizer",
@@ -65,7 +69,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "weights",
         ],
     ),
-    ("cli", &["commands", "config", "dataset", "events", "export"]),
+    ("cli", &["commands", "config", "dataset", "events", "export", "input"]),
 ];
 
 /// An outside name, and the only modules that may say it.
@@ -90,7 +94,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("println!", &["cli"]),
     ("eprintln!", &["cli"]),
     ("anyhow", &["cli", "commands"]),
-    ("env::var", &["config"]),
+    ("env::var", &["input"]),
 ];
 
 /// Modules that may hold `unsafe`: the kernels, the one memory map, and the allocator and the signal handlers.

@@ -3,7 +3,7 @@
 use console::{Term, measure_text_width};
 
 use super::terminal::Text;
-use crate::config::Env;
+use crate::input::Env;
 
 pub(super) const BOLD: &str = "1";
 pub(super) const DIM: &str = "2";

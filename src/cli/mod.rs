@@ -22,8 +22,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::commands::{Context, Failure, Interrupt, Kind, rendering};
-use crate::config::Env;
 use crate::events::{Event, Reporter};
+use crate::input::Env;
 use args::{Cli, Command, Common};
 use progress::{Level, Screen};
 

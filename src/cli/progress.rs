@@ -8,8 +8,8 @@ use super::layout::Style;
 use super::render::{self, Renderer};
 use super::sparkline::Sparkline;
 use super::terminal::{self, Text};
-use crate::config::Env;
 use crate::events::{Detail, Event, Observer, Stage, Unit};
+use crate::input::Env;
 
 /// Between two lines on the progress of a stage, where there are no bars.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);

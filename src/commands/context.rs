@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 use crate::base::{Base, Resolver, Source};
-use crate::config::{Env, ModelsYaml, RunConfig};
+use crate::config::RunConfig;
 use crate::events::Reporter;
+use crate::input::Env;
 use crate::ollama::{Client, Host, OllamaError};
+use crate::roles::ModelsYaml;
 use crate::store::Interrupt;
 
 /// Made once by `cli`, passed to each step.

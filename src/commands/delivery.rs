@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
-use crate::config::same_model;
 use crate::events::{Detail, Outcome, Stage, Unit};
 use crate::gguf::begins_as_gguf;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
+use crate::roles::same_model;
 use crate::store::{Digest, Lock, LockWait, MAX_TEXT, read_regular, write_whole};
 
 /// What a Modelfile of ours needs beside the base.
@@ -280,7 +280,7 @@ fn short(digest: Option<&str>) -> &str {
 /// One run at a time gives a model to `name` at this daemon, wherever the runs lie.
 pub fn lock_name(context: &mut Context<'_>, client: &Client, name: &str) -> Result<Lock, Failure> {
     const MAX_WAIT: Duration = Duration::from_secs(60);
-    let key = Digest::of_bytes(format!("{}\n{}", client.host(), crate::config::normalise(name)).as_bytes());
+    let key = Digest::of_bytes(format!("{}\n{}", client.host(), crate::roles::normalise(name)).as_bytes());
     let path = lock_folder(context).join(format!("{}.lock", key.short()));
     let report = &mut context.report;
     let mut announce = |words: &str| report.warn(words);

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
-use crate::config::{OnInconclusive, Role, SuiteRef, same_model};
 use crate::eval::{
     self, AnswerCache, Arm, Asking, Bench, Demand, Gate, GateInput, Goal, Judgement, Measured, Metadata, Rules, Suite,
 };
 use crate::events::{self, Detail, Event, Reporter, Stage, SuiteResult, Unit};
 use crate::ollama::{Client, OllamaError};
+use crate::roles::{OnInconclusive, Role, SuiteRef, same_model};
 use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
 pub use suites::{GENERAL, check_suites, suites, terms};

@@ -1,8 +1,8 @@
 //! Every room's error, mapped to one exit code and, where the error does not say it itself, a remedy.
 
 use crate::base::BaseError;
-use crate::config::nearest;
 use crate::export::ExportError;
+use crate::input::nearest;
 use crate::lora::LoraError;
 use crate::ollama::OllamaError;
 use crate::store::{OverwriteError, StoreError};
@@ -246,6 +246,7 @@ failures! {
     };
     crate::batch::BatchError => |_| Kind::Input;
     crate::config::ConfigError => |_| Kind::Input;
+    crate::roles::RolesError => |_| Kind::Input;
     crate::dataset::DatasetError => |_| Kind::Input;
     BaseError => |e| match e {
         BaseError::Ollama(o) => of_ollama(o),

@@ -15,10 +15,11 @@ use super::evaluate::{self, Trial};
 use super::training::TrainingSet;
 use super::{Context, Failure, Kind, data, delivery, export, promotion, setup, training};
 use crate::base::Source;
-use crate::config::{Delivery, General, Role, RunConfig};
+use crate::config::{Delivery, RunConfig};
 use crate::eval::Decision;
 use crate::events::Stage;
 use crate::lora::{Adapter, Hf};
+use crate::roles::{General, Role};
 use crate::store::{
     Digest, Lock, LockWait, OpenFor, StoreError, WholeFile, check_read_inside, create_folder, open_nofollow,
     write_whole,
@@ -85,10 +86,10 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
         ended.because = Some(why);
         return Ok(ended);
     };
-    let named_already = crate::config::same_model(&role.model_name, &config.output_model_name);
+    let named_already = crate::roles::same_model(&role.model_name, &config.output_model_name);
     if named_already && !fresh {
         // What has nothing but itself to be compared with is not judged; else a verdict on record is needed.
-        let compared = !crate::config::same_model(pipeline.v1(&role), &config.output_model_name);
+        let compared = !crate::roles::same_model(pipeline.v1(&role), &config.output_model_name);
         if !compared || pipeline.has_passed(&context.models_yaml, &role)? {
             context.report.note(&format!("role {} uses {} already", role.name, role.model_name));
             ended.verdict = compared.then_some(Decision::Pass);
@@ -238,7 +239,7 @@ impl PipelineRun<'_> {
 
     fn same_as_v1(&self, role: &Role) -> bool {
         let v1 = self.v1(role);
-        crate::config::same_model(v1, &self.config.model_to_fine_tune)
+        crate::roles::same_model(v1, &self.config.model_to_fine_tune)
             || self
                 .client
                 .show(v1)

@@ -137,12 +137,12 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
 
 fn suites(
     config: &RunConfig,
-    role: Option<&crate::config::Role>,
+    role: Option<&crate::roles::Role>,
     held_out: &[crate::dataset::Record],
     trained: &[crate::dataset::Record],
 ) -> Result<Vec<Suite>, Failure> {
     let Some(role) = role else { return Ok(Vec::new()) };
-    Ok(evaluate::suites(role, config.general == crate::config::General::On, held_out, trained)?
+    Ok(evaluate::suites(role, config.general == crate::roles::General::On, held_out, trained)?
         .into_iter()
         .map(|(suite, demand)| Suite {
             prompts: suite.cases.len(),

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::evaluate::Outcome;
 use super::{Context, Failure, Kind, delivery, evaluate};
-use crate::config::{Role, same_model};
 use crate::eval::Decision;
 use crate::events::Event;
 use crate::ollama::Client;
 use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped, TaggedModel, Terms};
+use crate::roles::{Role, same_model};
 use crate::store::{Digest, LockWait};
 
 /// What a promotion is remembered with, beside the verdict.
@@ -239,9 +239,10 @@ pub fn lineage(context: &Context<'_>, model: &str) -> Result<Vec<(String, String
 mod tests {
     use super::*;
     use crate::commands::Interrupt;
-    use crate::config::{Env, SuiteRef};
     use crate::eval::Goal;
     use crate::events::{Reporter, Silent};
+    use crate::input::Env;
+    use crate::roles::SuiteRef;
 
     fn context<'r>(report: &'r mut Silent, models_yaml: &std::path::Path) -> Context<'r> {
         Context {
@@ -297,7 +298,7 @@ mod tests {
         let mut lax = role.clone();
         lax.eval[0].margin = Some(0.5);
         refused(&role, Some(&asked(&lax)), "now demands something else of the suite");
-        let lax = Role { general: crate::config::General::Off, ..role.clone() };
+        let lax = Role { general: crate::roles::General::Off, ..role.clone() };
         refused(&role, Some(&asked(&lax)), "the suite builtin:general is not what the recorded gate");
         let mut lax = role.clone();
         lax.gate.degenerate_margin = Some(0.5);

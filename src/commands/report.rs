@@ -18,7 +18,7 @@ impl Observer for Lines {
 pub(super) fn reported<T>(doing: impl FnOnce(&mut Context<'_>) -> T) -> (T, Vec<String>) {
     let mut lines = Lines::default();
     let returned = doing(&mut Context {
-        env: crate::config::Env::default(),
+        env: crate::input::Env::default(),
         ollama_host: None,
         models_yaml: "no.yaml".into(),
         models_yaml_said: false,

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::memory::Memory;
-use super::value::{FromValue, Numbers, Paths};
-use super::words::{Choice, Delivery, General, Replay, word};
+use super::value::{Numbers, Paths};
+use super::words::{Choice, Delivery, Replay};
 use crate::dataset::Shape;
 use crate::export::{Floor, Quant};
+use crate::input::{FromValue, word};
 use crate::lora::TargetModules;
 use crate::model::Place;
 use crate::ops::Compute;
+use crate::roles::General;
 use crate::train::Scheduler;
 
 /// How a value is written.

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use super::kind::{NoValue, OptionType};
 use super::memory::Memory;
 use super::spec::{Commands, RUN, RUN_AND_TRAIN, Section, Spec, TRAINING};
-use super::value::{FromValue, Numbers, Paths};
-use super::words::{Choice, Delivery, General, Replay};
+use super::value::{Numbers, Paths};
+use super::words::{Choice, Delivery, Replay};
 use crate::dataset::Shape;
 use crate::export::{Floor, Quant};
+use crate::input::FromValue;
 use crate::lora::TargetModules;
 use crate::model::Place;
 use crate::ops::Compute;
+use crate::roles::General;
 use crate::train::{Range, Scheduler, range};
 
 /// Makes the two structs, the table and what goes over all fields from one list. Of the lines of documentation, the first

@@ -4,8 +4,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::options::Raw;
-use super::project::Bounds;
-use super::value::expand_home;
+use crate::input::{Bounds, expand_home};
 
 /// The faults of `file`'s places that the command line (`flags`) does not replace.
 pub(super) fn check(file: &Raw, flags: &Raw, origin: &Path, bounds: &Bounds) -> Vec<String> {

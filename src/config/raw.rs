@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_yaml::Value;
 
-use super::fault::{ConfigError, nearest};
+use super::fault::ConfigError;
 use super::options::{KEYS, OPTIONS, Raw};
-use super::value::{kind, parse};
+use crate::input::{kind, nearest, parse};
 use crate::store::read_text;
 
 /// Bytes of a config file, at most.

@@ -5,15 +5,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::env::Env;
 use super::fault::ConfigError;
 use super::name::{folder_name, model_name_fault};
 use super::options::{Raw, RunConfig, option};
-use super::project::Bounds;
-use super::value::expand_home;
+use super::places;
 use super::words::Choice;
-use super::{places, same_model};
+use crate::input::{Bounds, Env, expand_home};
 use crate::model::Place;
+use crate::roles::same_model;
 use crate::store::{Digest, check_read_inside};
 
 /// What the config is for: `run` needs a name for the new model and replays by default; `train` does neither.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::nearest;
+use crate::input::none_of;
 
 /// What is registered: the merged model, or base + adapter (daemons up to 0.34.0).
 #[derive(
@@ -17,35 +17,12 @@ pub enum Delivery {
     Adapter,
 }
 
-/// Whether `builtin:general` guards the gate.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, strum::Display, strum::EnumString, strum::VariantNames,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum General {
-    On,
-    Off,
-}
-
 /// A choice that the program makes where none is named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice<T> {
     #[default]
     Auto,
     Named(T),
-}
-
-/// The variant of this name, in any case; the error lists the names and the nearest one.
-pub(super) fn word<T: FromStr + strum::VariantNames>(text: &str) -> Result<T, String> {
-    let word = text.trim().to_ascii_lowercase();
-    word.parse().map_err(|_| none_of(&word, T::VARIANTS))
-}
-
-fn none_of(word: &str, words: &[&str]) -> String {
-    let word: String = word.chars().take(60).collect();
-    let hint = nearest(&word, words).map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
-    format!("{word:?} is invalid; expected one of {}{hint}", words.join(", "))
 }
 
 impl<T: FromStr + strum::VariantNames> FromStr for Choice<T> {
@@ -111,6 +88,7 @@ impl serde::Serialize for Replay {
 mod tests {
     use super::*;
     use crate::export::Quant;
+    use crate::input::word;
     use crate::model::Place;
     use crate::train::Scheduler;
 

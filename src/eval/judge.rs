@@ -7,17 +7,7 @@ use super::measure::{CaseScores, Measured};
 use super::paired::{Pairs, mcnemar_midp, tango_interval};
 use super::power::{needed, smallest_margin};
 use super::score::Metric;
-
-/// What is demanded of the candidate on a suite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, strum::EnumString, strum::VariantNames)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Goal {
-    /// Better beyond doubt.
-    Improve,
-    /// Not worse by more than the margin.
-    Hold,
-}
+pub use crate::roles::Goal;
 
 /// The terms of one suite.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]

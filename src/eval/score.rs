@@ -5,22 +5,7 @@ use super::number::spaced;
 use super::same_json;
 use super::text::{Normaliser, comparables, words};
 use super::thought::without_thoughts;
-
-/// The score a suite is judged by, 0 to 1 a prompt.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, strum::EnumString, strum::VariantNames,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Metric {
-    /// All that the case asserts holds: an expected text is met, every keyword found, no forbidden one.
-    Pass,
-    ExactMatch,
-    /// Found keywords over all.
-    KeywordMatch,
-    /// Overlap of words with the best expected (or reference) text: F1 over multisets of folded words.
-    TokenF1,
-}
+pub use crate::roles::Metric;
 
 impl Metric {
     pub fn name(self) -> &'static str {

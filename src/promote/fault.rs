@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::config::ConfigError;
 use crate::eval::Decision;
+use crate::roles::RolesError;
 use crate::store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
@@ -11,7 +11,7 @@ pub enum PromoteError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Roles(#[from] RolesError),
     #[error("{role}: not promoted, the gate says {}", decision.name())]
     NotPassed { role: String, decision: Decision },
     #[error("{}: changed since the evaluation began; nothing was written. Look at the change, then evaluate again", path.display())]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::config::same_model;
 use crate::eval::Decision;
+use crate::roles::same_model;
 use crate::store::LockWait;
 
 use super::fault::PromoteError;

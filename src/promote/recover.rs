@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::{ModelsYaml, NewScalar, same_model, swap as splice};
+use crate::roles::{ModelsYaml, NewScalar, same_model, swap as splice};
 use crate::store::{Digest, LockWait, MAX_TEXT, read_nofollow, read_regular, sweep};
 
 use super::fault::PromoteError;

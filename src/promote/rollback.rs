@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::{NewScalar, same_model, swap as splice};
+use crate::roles::{NewScalar, same_model, swap as splice};
 use crate::store::{Digest, LockWait};
 
 use super::fault::PromoteError;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::config::{NewScalar, swap as splice};
 use crate::eval::Decision;
+use crate::roles::{NewScalar, swap as splice};
 use crate::store::{Digest, LockWait, StoreError, WholeFile, write_whole};
 
 use super::fault::{Point, PromoteError};

@@ -1,7 +1,7 @@
 //! What a model's name stands for now, by its manifest's digest.
 
-use crate::config::same_model;
 use crate::ollama::Client;
+use crate::roles::same_model;
 
 /// Answers which digest a name has in the daemon's store.
 pub trait Tags {

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::commands::Failure;
-use crate::config::{Role, nearest};
+use crate::input::nearest;
 use crate::ollama::Options;
+use crate::roles::Role;
 
 const KNOWN: &[&str] = &[
     "temperature",

@@ -10,10 +10,11 @@ use crate::base::Base;
 use crate::chat::{ChatError, ChatTemplate, Role as Speaker};
 use crate::commands::Failure;
 use crate::commands::data::Split;
-use crate::config::{General, Role, RunConfig, SuiteRef};
+use crate::config::RunConfig;
 use crate::dataset::Record;
 use crate::eval::{self, Bench, Demand, EvalError, Goal, Suite, SystemTurn};
 use crate::promote::Terms;
+use crate::roles::{General, Role, SuiteRef};
 
 /// The suite that guards every gate, embedded in the program.
 pub const GENERAL: &str = "builtin:general";

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::base::Base;
 use crate::commands::{Context, Failure, data, pipeline, prove};
-use crate::config::{Raw, Role, RunConfig};
+use crate::config::{Raw, RunConfig};
 use crate::dataset::Record;
+use crate::roles::Role;
 use crate::store::read_nofollow;
 
 /// Empty where they can't be known here, which is said: a model made elsewhere, or by a run that is gone.

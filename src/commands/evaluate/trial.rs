@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crate::base::Base;
-use crate::config::Role;
 use crate::dataset::Record;
 use crate::eval::Decision;
 use crate::promote::Terms;
+use crate::roles::Role;
 
 /// What is compared, and on what.
 #[derive(Debug)]

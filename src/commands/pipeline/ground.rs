@@ -7,11 +7,12 @@ use super::{changed, places};
 use crate::base::{Base, Source};
 use crate::commands::evaluate;
 use crate::commands::{Context, Failure, Kind, data, delivery, serving, setup, training};
-use crate::config::{Delivery, ModelsYaml, Role, RunConfig};
+use crate::config::{Delivery, RunConfig};
 use crate::dataset::Record;
 use crate::events::EventLog;
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
+use crate::roles::{ModelsYaml, Role};
 use crate::store::{Digest, MAX_TEXT, RunDir, check_read_inside, read_text, write_whole};
 
 /// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.
@@ -220,12 +221,12 @@ impl PipelineRun<'_> {
     fn check_v1(&self, context: &mut Context<'_>, role: &Role) -> Result<(), Failure> {
         let v1 = self.v1(role);
         let needed = std::iter::once(v1).chain(role.embedding.as_deref());
-        for model in needed.filter(|m| !crate::config::same_model(m, &self.config.output_model_name)) {
+        for model in needed.filter(|m| !crate::roles::same_model(m, &self.config.output_model_name)) {
             if self.client.tag(model)?.is_some() {
                 continue;
             }
             // The embedded server starts empty.
-            if self.embedded && model == v1 && crate::config::same_model(v1, &self.config.model_to_fine_tune) {
+            if self.embedded && model == v1 && crate::roles::same_model(v1, &self.config.model_to_fine_tune) {
                 serving::untuned(context, &self.client, &self.base, v1)?;
                 continue;
             }

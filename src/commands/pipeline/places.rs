@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::state::{Options, Step};
 use crate::commands::{Context, Failure, delivery, earlier};
-use crate::config::{NewScalar, Role, RunConfig, same_model, swap};
+use crate::config::RunConfig;
 use crate::promote;
+use crate::roles::{NewScalar, Role, same_model, swap};
 use crate::store::{MAX_TEXT, check_cache_writable, check_writable, read_text};
 
 /// `Modelfiles/` beside the runs: in the user's folder, the demo's in its own.

@@ -7,11 +7,11 @@ use super::registration::{FILE, Registered};
 use super::state::{PipelineRun, Step, inputs};
 use super::{ground, places};
 use crate::commands::{Context, Failure, Kind, data, delivery, prove};
-use crate::config::Role;
 use crate::events::Stage;
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::promote;
+use crate::roles::Role;
 use crate::store::{Digest, write_whole};
 
 impl PipelineRun<'_> {
@@ -139,7 +139,7 @@ impl PipelineRun<'_> {
     pub(super) fn refuse_live_name(&self, models_yaml: &Path) -> Result<(), Failure> {
         let name = &self.config.output_model_name;
         let Some(role) = self.served_by.first() else { return Ok(()) };
-        let compared = self.options.against.as_deref().is_some_and(|v1| !crate::config::same_model(v1, name));
+        let compared = self.options.against.as_deref().is_some_and(|v1| !crate::roles::same_model(v1, name));
         if compared && self.client.tag(name)?.is_none() {
             return Ok(());
         }

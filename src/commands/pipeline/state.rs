@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::base::Base;
-use crate::config::{Role, RunConfig};
+use crate::config::RunConfig;
 use crate::dataset::Record;
 use crate::ollama::Client;
+use crate::roles::Role;
 use crate::store::{Digest, RunDir};
 
 /// What a step was made from, by name: a digest or a word.

@@ -3,28 +3,39 @@
 use std::path::{Path, PathBuf};
 
 use super::env::Env;
-use super::fault::ConfigError;
 use crate::store::{StoreError, project_of, read_text};
 
 /// Bytes of a file that models.yaml names, at most.
 const MAX_FILE: u64 = 4 << 20;
 
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "{} lies outside the project {}, so it is not read\n  hint: copy it into the project, or write its text into models.yaml",
+        path.display(),
+        root.display()
+    )]
+    Outside { path: PathBuf, root: PathBuf },
+}
+
 /// Where the program runs, and whose it is: what bounds a project.
 #[derive(Clone, Debug)]
-pub(super) struct Bounds {
+pub struct Bounds {
     pub working: Option<PathBuf>,
     pub home: Option<PathBuf>,
 }
 
 impl Bounds {
-    pub(super) fn of_process() -> Self {
+    pub fn of_process() -> Self {
         Self { working: std::env::current_dir().ok(), home: Env::read().home }
     }
 
     /// The project of the files in `folder`, an absolute path: as `store` finds it, else the folder itself. The home folder
     /// may hold `.git` (dotfiles) or `configs/`, and so may a folder above it, without being the project of every clone
     /// and archive below: it is that only of the files that lie directly in it or in its `configs/`.
-    pub(super) fn project_of(&self, folder: &Path) -> PathBuf {
+    pub fn project_of(&self, folder: &Path) -> PathBuf {
         let found = self.working.as_deref().and_then(|working| project_of(folder, working));
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let below = |root: &Path| self.home.as_deref().is_some_and(|home| real(home).starts_with(real(root)));
@@ -36,13 +47,13 @@ impl Bounds {
 
 /// The text of a file that `models.yaml` in `folder` names. It must lie below the project once every symbolic link is
 /// followed: models.yaml may be a stranger's, and what is read goes to the daemon.
-pub(super) fn read_of_project(folder: &Path, named: &Path) -> Result<String, ConfigError> {
+pub fn read_of_project(folder: &Path, named: &Path) -> Result<String, ProjectError> {
     let path = folder.join(named);
     let resolve = |path: &Path| path.canonicalize().map_err(|e| StoreError::new("reading", path, e));
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let (found, root) = (resolve(&path)?, Bounds::of_process().project_of(&resolve(here)?));
     if !found.starts_with(&root) {
-        return Err(ConfigError::OutsideProject { path, root });
+        return Err(ProjectError::Outside { path, root });
     }
     // The resolved path: a link that is exchanged meanwhile is not followed elsewhere.
     Ok(read_text("reading", &found, MAX_FILE)?)

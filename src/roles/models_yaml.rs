@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
-use super::fault::{ConfigError, nearest};
-use super::project::read_of_project;
-use super::value::{FromValue, kind, parse};
-use super::words::{General, word};
-use crate::eval::{Goal, Metric};
+use super::fault::RolesError;
+use super::name::same_model;
+use super::terms::{General, Goal, Metric};
+use crate::input::{FromValue, kind, nearest, parse, read_of_project, word};
 use crate::store::{Digest, read_text};
 
 /// Bytes of the file, at most.
@@ -98,29 +97,29 @@ const ROLE_KEYS: &[&str] =
     &["model_name", "base", "embedding", "options", "system", "think", "eval", "general", "gate"];
 
 impl ModelsYaml {
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+    pub fn read(path: &Path) -> Result<Self, RolesError> {
         let text = read_text("reading the roles of", path, MAX_FILE)?;
         Self::parse(text, path)
     }
 
     /// `path` names the file in errors and is where relative paths start.
-    pub fn parse(text: String, path: &Path) -> Result<Self, ConfigError> {
+    pub fn parse(text: String, path: &Path) -> Result<Self, RolesError> {
         let place = path.display().to_string();
-        let syntax = |reason| ConfigError::Syntax { place: place.clone(), reason };
+        let syntax = |reason| RolesError::Syntax { place: place.clone(), reason };
         let mut value = parse(&text).map_err(syntax)?;
         value.apply_merge().map_err(|e| syntax(e.to_string()))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut reader = Reader { folder, faults: Vec::new(), warnings: Vec::new() };
         let roles = reader.roles(&value);
         if !reader.faults.is_empty() {
-            return Err(ConfigError::Faults { place, faults: reader.faults });
+            return Err(RolesError::Faults { place, faults: reader.faults });
         }
         let digest = Digest::of_bytes(text.as_bytes());
         Ok(Self { path: path.to_path_buf(), text, digest, roles, warnings: reader.warnings })
     }
 
-    pub fn role(&self, name: &str) -> Result<&Role, ConfigError> {
-        self.roles.iter().find(|r| r.name == name).ok_or_else(|| ConfigError::NoRole {
+    pub fn role(&self, name: &str) -> Result<&Role, RolesError> {
+        self.roles.iter().find(|r| r.name == name).ok_or_else(|| RolesError::NoRole {
             path: self.path.clone(),
             role: name.to_owned(),
             known: self.role_names(),
@@ -136,25 +135,6 @@ impl ModelsYaml {
         let names: Vec<_> = self.roles.iter().map(|r| r.name.as_str()).collect();
         if names.is_empty() { "no role".into() } else { names.join(", ") }
     }
-}
-
-/// An Ollama name in full (`x` → `registry.ollama.ai/library/x:latest`), in lower case: Ollama's names ignore case.
-pub fn normalise(name: &str) -> String {
-    let name = name.trim().to_lowercase();
-    let tagged = match name.rfind(':') {
-        Some(at) if !name[at..].contains('/') => name,
-        _ => format!("{name}:latest"),
-    };
-    match tagged.matches('/').count() {
-        0 => format!("registry.ollama.ai/library/{tagged}"),
-        1 => format!("registry.ollama.ai/{tagged}"),
-        _ => tagged,
-    }
-}
-
-/// Whether two names are one model to Ollama.
-pub fn same_model(a: &str, b: &str) -> bool {
-    normalise(a) == normalise(b)
 }
 
 struct Reader {
@@ -357,7 +337,7 @@ impl Reader {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<ModelsYaml, ConfigError> {
+    fn read(text: &str) -> Result<ModelsYaml, RolesError> {
         ModelsYaml::parse(text.to_owned(), Path::new("conf/models.yaml"))
     }
 
@@ -426,13 +406,5 @@ mod tests {
             assert!(e.contains(needle), "{needle} not in {e}");
         }
         assert!(read("roles: {}").unwrap_err().to_string().contains("`models` is missing"));
-    }
-
-    #[test]
-    fn names_are_compared_as_ollama_does() {
-        assert!(same_model("x", "registry.ollama.ai/library/X:latest"));
-        assert!(same_model("me/x", "registry.ollama.ai/me/x:latest"));
-        assert!(!same_model("x:v1", "x"));
-        assert_eq!(normalise("localhost:5000/a/b"), "localhost:5000/a/b:latest");
     }
 }

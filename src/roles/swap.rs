@@ -5,9 +5,9 @@ use std::ops::Range;
 use serde_yaml::Value;
 use yaml_edit::{Mapping, YamlFile, YamlNode};
 
-use super::fault::ConfigError;
-use super::models_yaml::same_model;
-use super::value::parse;
+use super::fault::RolesError;
+use super::name::same_model;
+use crate::input::parse;
 
 /// What comes in the place of the old scalar.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,8 @@ pub struct Swapped {
 }
 
 /// Replaces `models.<role>.model_name`, which must be `from`, in `text`. Both texts are parsed and must differ in that one value alone.
-pub fn swap(text: &str, role: &str, from: &str, to: NewScalar<'_>) -> Result<Swapped, ConfigError> {
-    let cannot = |reason: String| ConfigError::CannotSplice { role: role.to_owned(), reason };
+pub fn swap(text: &str, role: &str, from: &str, to: NewScalar<'_>) -> Result<Swapped, RolesError> {
+    let cannot = |reason: String| RolesError::CannotSplice { role: role.to_owned(), reason };
     let before = parse(text).map_err(|e| cannot(format!("the file is not YAML: {e}")))?;
     let found = before.get("models").and_then(|m| m.get(role)).and_then(|r| r.get("model_name"));
     let Some(found) = found.and_then(Value::as_str) else {
@@ -38,7 +38,7 @@ pub fn swap(text: &str, role: &str, from: &str, to: NewScalar<'_>) -> Result<Swa
         ));
     };
     if !same_model(found, from) {
-        return Err(ConfigError::Changed { role: role.into(), expected: from.into(), found: found.into() });
+        return Err(RolesError::Changed { role: role.into(), expected: from.into(), found: found.into() });
     }
     let span = locate(text, role).map_err(cannot)?;
     let old_raw = &text[span.clone()];
