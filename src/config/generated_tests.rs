@@ -15,7 +15,7 @@ pub(crate) fn check(path: &str, text: &str) {
     let line = difference.unwrap_or(found.lines().count().min(text.lines().count()));
     assert!(
         found == text,
-        "{path} is not what the code makes of it, from line {}:\n  committed: {:?}\n  made:      {:?}\nmake it again: UPDATE=1 cargo test --lib documents",
+        "{path} is not what the code makes of it, from line {}:\n  committed: {:?}\n  made:      {:?}\nmake it again: UPDATE=1 INSTA_UPDATE=always cargo test --lib documents",
         line + 1,
         found.lines().nth(line),
         text.lines().nth(line),

@@ -181,10 +181,12 @@ mod tests {
     /// Checkpoints are compared by these: if this test fails, VERSION must be raised and older checkpoints refused.
     #[test]
     fn the_defaults_that_checkpoints_leave_out_have_not_changed() {
-        let text = Value::Object(defaults()).to_string();
-        assert_eq!(
-            text,
-            r#"{"lora_rank":8,"lora_alpha":8.0,"lora_dropout":0.0,"use_rslora":false,"rank_pattern":[],"alpha_pattern":[],"target_modules":"all-linear","layers_to_transform":null,"epochs":1.0,"max_steps":null,"batch_size":8,"gradient_accumulation":1,"learning_rate":0.0002,"lr_scheduler":"linear","label_smoothing_factor":0.0,"warmup_ratio":0.0,"weight_decay":0.0,"max_grad_norm":1.0,"seed":42,"shuffle":true,"group_by_length":false,"eval_steps":0,"early_stopping_patience":null,"early_stopping_threshold":0.0,"load_best_model_at_end":false}"#
-        );
+        let left_out: Map<String, Value> = serde_json::from_str(
+            r#"{"lora_rank":8,"lora_alpha":8.0,"lora_dropout":0.0,"use_rslora":false,"rank_pattern":[],"alpha_pattern":[],"target_modules":"all-linear","layers_to_transform":null,"epochs":1.0,"max_steps":null,"batch_size":8,"gradient_accumulation":1,"learning_rate":0.0002,"lr_scheduler":"linear","label_smoothing_factor":0.0,"warmup_ratio":0.0,"weight_decay":0.0,"max_grad_norm":1.0,"seed":42,"shuffle":true,"group_by_length":false,"eval_steps":0,"early_stopping_patience":null,"early_stopping_threshold":0.0,"load_best_model_at_end":false}"#,
+        )
+        .unwrap();
+        for (key, value) in left_out {
+            assert_eq!(defaults().get(&key), Some(&value), "the default of {key} has changed");
+        }
     }
 }
