@@ -128,12 +128,14 @@ fn commands(text: &str) -> Vec<(usize, Vec<String>)> {
 fn words(command: &str) -> Option<Vec<String>> {
     let command = command.trim();
     let rest = command.strip_prefix("tunesmith ").or_else(|| command.strip_prefix("cargo run --release -- "))?;
-    // What is in quotes is a value; a comment, a pipe or a redirection ends the command.
+    // What is in quotes is a value; a comment, a pipe or a redirection ends the command. `<COMMAND>` and `[OPTIONS]` of a
+    // usage stand for something.
     let unquoted: String = rest.split(['\'', '"']).step_by(2).collect::<Vec<_>>().join(" VALUE ").replace("\\|", "|");
     Some(
         unquoted
             .split_whitespace()
             .take_while(|word| !word.starts_with(['#', '|', '>']))
+            .filter(|word| !word.starts_with(['<', '[']))
             .map(|word| word.trim_end_matches([';', ',']).to_owned())
             .collect(),
     )
