@@ -280,21 +280,11 @@ unsafe fn clear() {
     unsafe { asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem)) }
 }
 
-/// Tiles of C from memory and back.
+/// Tiles of C to memory.
 macro_rules! tile_io {
     ($($n:literal)*) => {
-        unsafe fn take(tile: usize, c: *const f32, stride: usize) {
-            // SAFETY: 16 rows of 16 values are there, by the callers.
-            unsafe {
-                match tile {
-                    $($n => asm!(concat!("tileloadd tmm", $n, ", [{c} + {s}*1]"),
-                                 c = in(reg) c, s = in(reg) 4 * stride, options(nostack, readonly)),)*
-                    _ => {}
-                }
-            }
-        }
         unsafe fn put(tile: usize, c: *mut f32, stride: usize) {
-            // SAFETY: as above.
+            // SAFETY: 16 rows of 16 values are there, by the callers.
             unsafe {
                 match tile {
                     $($n => asm!(concat!("tilestored [{c} + {s}*1], tmm", $n),
@@ -341,16 +331,13 @@ pub(super) unsafe fn panel(t: Tile, pieces: &[Piece<'_>]) {
     for i in (0..t.rows).step_by(2 * UNIT) {
         let rows = (t.rows - i).min(2 * UNIT);
         let tall = rows > UNIT;
-        let direct = whole && rows == 2 * UNIT;
+        // What C holds is added last: begun with it, a row's bits would depend on which rows stand beside it.
+        let direct = whole && rows == 2 * UNIT && !t.add;
         // SAFETY: by contract; what reaches beyond C goes by way of `edge`.
         unsafe {
             let c = t.c.add(i * t.stride);
             let at = |tile: usize| c.add(tile / 2 * UNIT * t.stride + tile % 2 * UNIT);
-            if direct && t.add {
-                (0..4).for_each(|tile| take(tile, at(tile), t.stride));
-            } else {
-                clear();
-            }
+            clear();
             for p in pieces {
                 let upper = p.a.as_ptr().add(i / UNIT * p.unit);
                 let lower = if tall { upper.add(p.unit) } else { upper };
