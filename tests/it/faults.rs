@@ -252,7 +252,7 @@ fn a_proof_within_a_small_context_counts_what_it_compared() {
     let mut compared = Vec::new();
     for num_ctx in [tokens("say 3") + 16, small - 4, small, 2048] {
         let (proof, ended) = proved_within(num_ctx);
-        ended.says(0, &["prompt    ok"]);
+        ended.says(0, &["✓ prompt"]);
         says_what_it_counted(&proof);
         compared.push(proof.legs[0].numbers["renderings"].as_f64().unwrap());
     }
