@@ -39,10 +39,12 @@ impl Style {
     }
 
     fn of(stream: &Term, env: &Env) -> Self {
-        /// Of a terminal that does not know its size.
+        /// Of a terminal that does not know its size; some say that they have none.
         const USUAL: usize = 80;
+        const LEAST: usize = 20;
         let terminal = stream.is_term();
-        let width = || stream.size_checked().map_or(USUAL, |(_, columns)| usize::from(columns));
+        let known = || stream.size_checked().map(|(_, columns)| usize::from(columns)).filter(|columns| *columns > 0);
+        let width = || known().unwrap_or(USUAL).max(LEAST);
         Self { utf8: env.utf8, colour: terminal && !env.no_color, width: terminal.then(width) }
     }
 

@@ -108,11 +108,12 @@ impl Renderer {
         std::iter::once(self.labelled("error:", RED, message)).chain(hint).collect()
     }
 
-    /// What continues the sentence is indented by two columns.
+    /// What continues a line is indented by four columns; the text's own lines stay as they are.
     fn labelled(&self, label: &'static str, code: &'static str, text: &str) -> Text {
         // The label takes part in the first line.
-        let lines = self.style.wrap(&format!("{label} {text}"), 4).join("\n    ");
-        let rest = lines.strip_prefix(label).unwrap_or(&lines).to_owned();
+        let labelled = format!("{label} {text}");
+        let lines: Vec<String> = labelled.lines().map(|line| self.style.wrap(line, 4).join("\n    ")).collect();
+        let rest = lines.join("\n").strip_prefix(label).unwrap_or_default().to_owned();
         self.style.paint(code, label).then(rest)
     }
 
