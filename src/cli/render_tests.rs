@@ -190,7 +190,7 @@ fn every_kind_of_failure() {
         Kind::Usage => Failure::new(kind, "give --base and --gguf, or --check"),
         Kind::Input => Failure::input(
             "data.jsonl: 2 faults\n  line 2: `messages` is empty\n  line 42: message 3 has role \"asistant\"; expected \
-             system, user, assistant or tool, of which the last has to be assistant",
+             system, user, assistant or tool, and the last message from the assistant",
         ),
         Kind::Daemon => Failure::new(kind, "no daemon answers at 127.0.0.1:11434").hint("start it: `ollama serve`"),
         Kind::Resources => Failure::new(kind, "memory is used up: the base takes 8192 MiB, and 4096 MiB are free")

@@ -310,7 +310,7 @@ pub fn alone(
     let (_, summary) = train(context, &training, given, output, start == Start::Resume)?;
     add_base(&mut inputs, &base.identity());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
-    // Soon the process ends: a tokenizer of 150,000 tokens is not taken apart piece by piece, which takes 0.2 s.
+    // The process ends after this: freeing a tokenizer of 150,000 tokens piece by piece would take 0.2 s.
     std::mem::forget(base);
     Ok((output.join("final"), summary))
 }

@@ -125,7 +125,7 @@ fn filled(mut raw: Raw, purpose: Purpose) -> Raw {
 /// What is valid alone and not together.
 fn contradictions(raw: &Raw, purpose: Purpose, faults: &mut Vec<String>) {
     if raw.eval_dataset.is_some() && raw.eval_split.is_some() {
-        faults.push("eval_split: eval_dataset names what is held out; leave one of the two out".into());
+        faults.push("eval_split and eval_dataset are both set: give one of them".into());
     }
     let built = |place| match place {
         Place::Cuda => cfg!(feature = "cuda"),

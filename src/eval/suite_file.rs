@@ -92,7 +92,7 @@ impl Reader {
         };
         let bad_json = !self.faults.is_empty();
         for key in map.keys().filter(|k| !KEYS.contains(&k.as_str())) {
-            self.fault(format!("{key:?} is no key of a suite; the keys are {}", KEYS.join(", ")));
+            self.fault(format!("{key:?} is an unknown key of a suite; the keys are {}", KEYS.join(", ")));
         }
         let case = Case {
             id: self.text(&map, "id").unwrap_or_else(|| format!("line-{number}")),

@@ -106,13 +106,13 @@ enum Place {
 }
 
 impl Arena {
-    /// With so many bytes of address space, where the system gives them; else as much as there may be need of.
+    /// An arena of `bytes` of address space. Where the system does not give them, it is reserved at the first use, as by default.
     pub(super) fn of(bytes: u64) -> Self {
         let arena = Self::default();
         let words = usize::try_from(bytes / 4).unwrap_or(usize::MAX / 16).next_multiple_of(1024);
         if let Some(region) = Region::new(words) {
             arena.free().give(0, region.words);
-            // Nobody else has this arena yet.
+            // The cell is empty: nobody else has this arena yet.
             let _ = arena.region.set(region);
         }
         arena

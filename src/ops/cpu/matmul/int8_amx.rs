@@ -19,7 +19,7 @@ const ROWS: usize = UNIT * ROW + 2 * UNIT;
 /// Rows of C that are computed together: two tiles of A.
 const TALL: usize = 2 * UNIT;
 
-/// Whether the CPU has tiles of bytes. That the system lets us use tiles is asked for those of bf16 (`amx::ready`).
+/// Whether the CPU multiplies tiles of bytes. Whether the system permits the use of tiles is checked by `amx::ready`.
 pub(super) fn ready() -> bool {
     super::int8::ready() && __cpuid_count(7, 0).edx >> 25 & 1 == 1
 }
@@ -58,7 +58,7 @@ pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: u
 
 /// Blocks whose integer sums are stored together, and then added to the f32 sums.
 const TOGETHER: usize = 4;
-/// Rows that are added while the tiles of one block of the next stretch are computed.
+/// Rows whose sums are added while the tiles of one block of the next stretch are computed.
 const GROUP: usize = TALL / TOGETHER;
 
 /// A block's integer sums of 32 rows and columns: `[row][column]`.
@@ -196,7 +196,7 @@ pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32])
     }
 }
 
-/// Asks for a block of columns that is read soon.
+/// Prefetches a block of columns.
 #[inline]
 fn prefetch(block: *const f32) {
     for line in (0..COLUMNS).step_by(16) {
