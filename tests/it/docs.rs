@@ -302,7 +302,10 @@ fn messages_of_the_troubleshooting_page_are_the_programs() {
     }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
     assert!(seen > 40, "only {seen} messages were found");
-    assert_eq!(fixed_part("\"lr\" is an unknown key; did you mean \"learning_rate\"?"), "is an unknown key; did you mean");
+    assert_eq!(
+        fixed_part("\"lr\" is an unknown key; did you mean \"learning_rate\"?"),
+        "is an unknown key; did you mean"
+    );
     assert_eq!(fixed_part("not enough room in FOLDER"), "not enough room in");
 }
 
