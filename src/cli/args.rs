@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::flags::{Flags, common, words};
 use super::version;
+use crate::commands::pipeline::Step;
 use crate::dataset::Shape;
 use crate::export::{Floor, Quant};
 
@@ -242,7 +243,7 @@ pub struct Run {
     #[arg(long, value_name = "RUN", conflicts_with = "config")]
     pub resume: Option<PathBuf>,
     /// Stop after this step
-    #[arg(long, value_enum)]
+    #[arg(long, ignore_case = true, value_parser = words::<Step>())]
     pub until: Option<Step>,
     /// Show what the run would do, as `plan`
     #[arg(long)]
@@ -261,17 +262,6 @@ pub struct Run {
     pub parallel: Option<u16>,
     #[command(flatten)]
     pub flags: Flags,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Step {
-    Data,
-    Train,
-    Export,
-    Register,
-    Prove,
-    Eval,
-    Promote,
 }
 
 #[derive(Clone, Debug, Args)]

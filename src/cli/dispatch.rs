@@ -4,8 +4,7 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use super::args::{
-    Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Prove, Query, Register, Run, Step,
-    Train,
+    Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Prove, Query, Register, Run, Train,
 };
 use super::flags::Flags;
 use super::layout::Style;
@@ -240,25 +239,13 @@ pub(super) fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u
         bases::pull_missing(context, &config.model_to_fine_tune)?;
     }
     let options = pipeline::Options {
-        until: args.until.map_or(pipeline::Step::Promote, step),
+        until: args.until.unwrap_or(pipeline::Step::Promote),
         force: args.force,
         resumed: args.resume.clone(),
         against: None,
         limit: None,
     };
     Ok(closing::ended(&pipeline::run(context, &config, &options)?, json, Style::of_stdout(&context.env)))
-}
-
-fn step(step: Step) -> pipeline::Step {
-    match step {
-        Step::Data => pipeline::Step::Data,
-        Step::Train => pipeline::Step::Train,
-        Step::Export => pipeline::Step::Export,
-        Step::Register => pipeline::Step::Register,
-        Step::Prove => pipeline::Step::Prove,
-        Step::Eval => pipeline::Step::Eval,
-        Step::Promote => pipeline::Step::Promote,
-    }
 }
 
 pub(super) fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result<(), Failure> {

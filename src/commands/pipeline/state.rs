@@ -14,7 +14,8 @@ use crate::store::{Digest, RunDir};
 pub(super) type Inputs = BTreeMap<String, String>;
 
 /// The stages, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Step {
     Data,
     Train,
