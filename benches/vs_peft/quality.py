@@ -1,7 +1,7 @@
-"""What the default arithmetic (`compute: auto`: bf16 or int8, as the CPU has) costs: the held-out loss after training, beside f32 and beside
+"""What the default arithmetic (`compute: auto`) costs: the held-out loss after training, beside f32 and beside
 PEFT in bf16, with three seeds on three data sets and both real models.
 
-  TUNESMITH_BIN=… TUNESMITH_SMOLLM2=… TUNESMITH_QWEN=… TUNESMITH_CACHE=… python benches/vs_peft/quality.py [MODEL …]
+  TUNESMITH_BIN=… TUNESMITH_SMOLLM2=… TUNESMITH_QWEN=… TUNESMITH_CACHE=… python benches/vs_peft/quality.py [MODEL | DATA SET …]
 
 Prints the table of docs/benchmarks/arithmetic.md. All evaluations are computed in f32.
 """
@@ -14,6 +14,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,13 +83,23 @@ class Job:
         return self.ours("evaluated", "f32", from_adapter=str(self.folder / "theirs/final"), learning_rate=1e-12, max_steps=1)
 
 
+def chosen(names: Iterable[str], named: set[str]) -> list[str]:
+    """Those of `names` that the user named; all where none is."""
+    return [name for name in names if name in named] or list(names)
+
+
 def main():
     place = Place()
     texts = {"demo": ROOT / "data/demo/train.jsonl", "chat": place.data("realistic", "smollm2")}
     fewer = fewer_bits() or sys.exit("this CPU is offered f32 only")
     print(f"| model | data set | seed | f32 | {fewer} | PEFT bf16 | {fewer} − f32 | PEFT bf16 − f32 |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for model in sys.argv[1:] or MODELS:
-        for name, how in SETS.items():
+    named = set(sys.argv[1:])
+    unknown = named - set(MODELS) - set(SETS)
+    if unknown:
+        sys.exit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join([*MODELS, *SETS])}")
+    for model in chosen(MODELS, named):
+        for name in chosen(SETS, named):
+            how = SETS[name]
             lines = docstrings() if name == "python" else texts[name].read_text(encoding="utf-8").splitlines(keepends=True)
             random.Random(0).shuffle(lines)
             with tempfile.TemporaryDirectory(prefix="quality-") as scratch:
