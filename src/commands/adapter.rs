@@ -10,7 +10,7 @@ use crate::store::{Digest, Identity};
 /// Loads an adapter for a base. One that was trained on another base is refused, with `--force` it is only warned of.
 pub(super) fn load(context: &mut Context<'_>, folder: &Path, base: &Base) -> Result<Adapter<Hf>, Failure> {
     check(context, folder, base)?;
-    Ok(Adapter::load(folder, base.weights.config())?)
+    Ok(Adapter::load(folder, base.weights.spec())?)
 }
 
 /// What `tunesmith.json` beside the adapters of a training says.

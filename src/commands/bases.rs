@@ -4,7 +4,6 @@ use super::{Context, Failure};
 use crate::base::{self, SHORTCUTS};
 use crate::events::{Detail, Outcome, Stage, Unit};
 use crate::ollama::OllamaError;
-use crate::weights::Site;
 
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Listed {
@@ -69,7 +68,7 @@ pub struct Shown {
 pub fn show(context: &mut Context<'_>, name: &str) -> Result<Shown, Failure> {
     let base = context.open_base(name)?;
     let (c, identity) = (base.weights.config(), base.identity());
-    let per_layer: usize = Site::ALL.iter().map(|s| c.shape(*s)).map(|(out, input)| 16 * (out + input)).sum();
+    let lora_rank_16: usize = base.weights.spec().linears().map(|(_, l)| 16 * (l.rows + l.cols)).sum();
     Ok(Shown {
         name: base.name.clone(),
         digest: identity.digest().to_string(),
@@ -83,7 +82,7 @@ pub fn show(context: &mut Context<'_>, name: &str) -> Result<Shown, Failure> {
         feed_forward: c.ff,
         vocabulary: c.vocab,
         context: c.context,
-        lora_rank_16: (per_layer * c.layers) as u64,
+        lora_rank_16: lora_rank_16 as u64,
         resident_bytes: base.weights.stored_bytes(),
         wrappers: base.template.wrappers().clone(),
     })

@@ -125,7 +125,7 @@ impl PipelineRun<'_> {
         if self.run.done("train", &self.inputs)? {
             context.report.skip(Stage::Train);
             copy_for_people(&folder, &self.config.output)?;
-            return Ok(Adapter::load(&folder, self.base.weights.config())?);
+            return Ok(Adapter::load(&folder, self.base.weights.spec())?);
         }
         let started = Instant::now();
         self.base.weights.check_length()?;
@@ -137,8 +137,8 @@ impl PipelineRun<'_> {
         });
         write_whole(self.run.path("data/fingerprint.json"), fingerprint.to_string().as_bytes())?;
         let root = self.run.root().to_path_buf();
-        setup::say_how(context, self.config, &self.base, &model, &set.train)?;
-        setup::say_kept(context, self.config, &self.base, given.as_ref())?;
+        let setup = setup::Setup { base: &self.base, model: &model, given: given.as_ref(), examples: &set.train };
+        setup::say_how(context, self.config, setup)?;
         let training = training::Training { config: self.config, base: &self.base, model: &model, set: &set };
         let (adapter, summary) = training::train(context, &training, given, &root, true)?;
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;

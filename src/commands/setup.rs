@@ -11,7 +11,7 @@ use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
 use crate::model::{LEAST_WIDTH, MemoryLimit, Model, Place, TEACHER_STATES_BYTES};
 use crate::ops::Compute;
 use crate::train::{self, TrainConfig};
-use crate::weights::LinearId;
+use crate::weights::{LinearId, LinearSpec};
 
 /// The adapter in PEFT's words.
 fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
@@ -56,7 +56,7 @@ pub(super) fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
 /// Refuses what this base can't be trained with, or not here, before anything of it is computed.
 pub(super) fn check(config: &RunConfig, base: &Base) -> Result<(), Failure> {
     place(config).check(compute(config, base)?)?;
-    let model = base.weights.config();
+    let model = base.weights.spec();
     let lora = train_config(config)?.lora;
     lora.check()?;
     if config.from_adapter.is_none() {
@@ -88,13 +88,17 @@ pub(super) fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Resul
 /// the base says of replayed examples.
 fn reserved(config: &RunConfig, base: &Base, given: Option<&Adapter<Hf>>) -> Result<u64, Failure> {
     let lora = train_config(config)?.lora;
-    let of = |id: LinearId| {
-        let (out, inn) = base.weights.config().shape(id.site);
-        (lora.rank_of(id) * (out + inn)) as u64
-    };
+    let spec = base.weights.spec();
     let (params, copies) = match given {
         Some(given) => (given.trainable_params(), 6),
-        None => (lora.targeted(base.weights.config())?.into_iter().map(of).sum(), 5),
+        None => {
+            let ranks = lora.ranks(spec)?;
+            let of = |(id, linear): (LinearId, &LinearSpec)| {
+                let rank = ranks.get(&id).copied().unwrap_or(0);
+                (rank * (linear.rows + linear.cols)) as u64
+            };
+            (spec.linears().map(of).sum(), 5)
+        }
     };
     let teacher_states = if config.replay == Replay::Off { 0 } else { TEACHER_STATES_BYTES as u64 };
     Ok(4 * copies * params + teacher_states)
@@ -117,20 +121,30 @@ pub(super) fn place(config: &RunConfig) -> Place {
     }
 }
 
-/// Says how the model will compute the steps over these examples; refuses what fits in no way, before any is made.
-pub(super) fn say_how(
-    context: &mut Context<'_>,
-    config: &RunConfig,
-    base: &Base,
-    model: &Model,
-    examples: &[Example],
-) -> Result<(), Failure> {
-    let (largest, most) = train::largest(model, &train_config(config)?, examples)?;
+/// What a training computes with.
+#[derive(Clone, Copy)]
+pub(super) struct Setup<'a> {
+    pub base: &'a Base,
+    pub model: &'a Model,
+    /// The adapter that it begins from, where one is given.
+    pub given: Option<&'a Adapter<Hf>>,
+    pub examples: &'a [Example],
+}
+
+/// Says how the model will compute the steps; refuses what fits in no way, before any is made.
+pub(super) fn say_how(context: &mut Context<'_>, config: &RunConfig, setup: Setup<'_>) -> Result<(), Failure> {
+    let Setup { base, model, given, examples } = setup;
+    let train_config = train_config(config)?;
+    let ranks = match given {
+        Some(given) => given.ranks(),
+        None => train_config.lora.ranks(base.weights.spec())?,
+    };
+    let (largest, most) = train::largest(model, &train_config, &ranks, examples)?;
     model.plan(&most)?;
     context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(&largest)?));
     say_compute(context, config, base)?;
     say_unshared(context, config, examples);
-    Ok(())
+    say_kept(context, config, base, given)
 }
 
 /// Says what dropout costs beside its own work, where examples begin alike, by more than the tokens of any turn.
@@ -151,7 +165,7 @@ pub(super) fn say_unshared(context: &mut Context<'_>, config: &RunConfig, exampl
 /// data set changes nothing of the result.
 fn compute(config: &RunConfig, base: &Base) -> Result<Compute, Failure> {
     Ok(match config.compute {
-        Choice::Auto => place(config).fastest(base.weights.config())?,
+        Choice::Auto => place(config).fastest(base.weights.spec())?,
         Choice::Named(compute) => compute,
     })
 }
@@ -200,7 +214,7 @@ pub(super) fn say_kept(
     let Some(own) = given else { return Ok(()) };
     let said = lora_config(config)?;
     // What names no linear of this base is not used either.
-    let targets = said.targeted(base.weights.config()).unwrap_or_default();
+    let targets = said.targeted(base.weights.spec()).unwrap_or_default();
     // An adapter's file lists its linears, whichever words they were chosen by.
     let same = own.pairs.keys().eq(&targets)
         && targets
@@ -224,7 +238,7 @@ pub(super) fn adapter(config: &RunConfig, base: &Base, given: Option<Adapter<Hf>
             given.config.dropout = config.lora_dropout;
             Ok(given)
         }
-        None => Ok(Adapter::fresh(lora_config(config)?, base.weights.config(), config.seed)?),
+        None => Ok(Adapter::fresh(lora_config(config)?, base.weights.spec(), config.seed)?),
     }
 }
 

@@ -304,8 +304,8 @@ pub fn alone(
     let (model, given) = setup::model(context, config, &base)?;
     let set = prepare(context, config, &base, &model, split)?;
     let model = setup::beside(model, [&set.train, &set.eval]);
-    setup::say_how(context, config, &base, &model, &set.train)?;
-    setup::say_kept(context, config, &base, given.as_ref())?;
+    let setup = setup::Setup { base: &base, model: &model, given: given.as_ref(), examples: &set.train };
+    setup::say_how(context, config, setup)?;
     let training = Training { config, base: &base, model: &model, set: &set };
     let (_, summary) = train(context, &training, given, output, start == Start::Resume)?;
     add_base(&mut inputs, &base.identity());

@@ -5,7 +5,7 @@ use super::plan::check_disk;
 use super::{ExportError, Exported, Request};
 use crate::gguf::{self, GgmlType, PlannedTensor};
 use crate::lora::{Adapter, Ggml, Hf};
-use crate::weights::{LinearId, ModelConfig};
+use crate::weights::{LinearId, ModelSpec};
 
 /// One of a pair's two tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) fn tensor_name(id: LinearId, half: Half) -> String {
 
 /// The adapter as llama.cpp reads it: B's rows in ggml's order, and in B what its factor would leave out of the pair's
 /// own (alpha_pattern; rsLoRA where rank_pattern gives other ranks).
-pub(super) fn for_llama_cpp(adapter: &Adapter<Hf>, model: &ModelConfig) -> Adapter<Ggml> {
+pub(super) fn for_llama_cpp(adapter: &Adapter<Hf>, model: &ModelSpec) -> Adapter<Ggml> {
     let mut adapter = adapter.to_ggml(model);
     let config = &adapter.config;
     for (id, pair) in &mut adapter.pairs {
@@ -37,7 +37,7 @@ pub(super) fn for_llama_cpp(adapter: &Adapter<Hf>, model: &ModelConfig) -> Adapt
 /// The adapter as llama.cpp's LoRA GGUF, F32: exact, but for the last bit of a B that takes up a pattern's factor.
 pub fn adapter_gguf(request: &Request<'_>) -> Result<Exported, ExportError> {
     request.check_output()?;
-    let adapter = for_llama_cpp(request.adapter, request.weights.config());
+    let adapter = for_llama_cpp(request.adapter, request.weights.spec());
     let halves: Vec<_> =
         adapter.pairs.iter().flat_map(|(id, p)| [(*id, Half::A, &p.a), (*id, Half::B, &p.b)]).collect();
     let tensors: Vec<_> = halves

@@ -6,7 +6,7 @@ use super::types::Tensor;
 use super::{ExportError, Floor, Quant};
 use crate::lora::{Adapter, ggml_row_of_hf, hf_row_of_ggml};
 use crate::ops::{Encoding, RowOrder, WeightRef};
-use crate::weights::{LinearId, Site, Weights};
+use crate::weights::{LinearId, Weights, linear_of};
 
 const ROPE: &str = "rope_freqs.weight";
 
@@ -127,18 +127,7 @@ pub(super) fn item<'a>(
 
 /// For a q or k weight whose rows lie in another order than asked for.
 fn row_map(weights: &Weights, name: &str, weight: WeightRef<'_>, order: RowOrder) -> Option<Vec<usize>> {
-    let config = weights.config();
-    let is = |site: Site| name.ends_with(&format!(".{}.weight", site.gguf()));
-    let heads = if is(Site::Q) {
-        config.heads
-    } else if is(Site::K) {
-        config.kv_heads
-    } else {
-        return None;
-    };
-    if !config.family.permuted_qk || weight.row_order == order {
-        return None;
-    }
+    let heads = weights.spec().linear(linear_of(name)?)?.permuted_heads.filter(|_| weight.row_order != order)?;
     Some(match order {
         RowOrder::Ggml => hf_row_of_ggml(weight.rows, heads),
         RowOrder::Hf => ggml_row_of_hf(weight.rows, heads),

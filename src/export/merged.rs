@@ -24,7 +24,7 @@ pub fn merged_gguf(
     let items = item::gguf_items(request.weights, &item::touched(request.adapter), quant, floor)?;
     check_disk(request.output, plan(&items).bytes)?;
     let metadata = metadata::merged(request, &items, quant)?;
-    let adapter = request.adapter.to_ggml(request.weights.config());
+    let adapter = request.adapter.to_ggml(request.weights.spec());
     let mut survival = Vec::new();
     let (digest, bytes) = gguf::write(request.output, &metadata, &planned(&items), |i, out| {
         if request.interrupt.raised() {

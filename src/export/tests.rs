@@ -245,7 +245,7 @@ fn a_weak_tune_survives_on_the_bases_own_grid() {
             let mut sum = vec![0.0; w.cols];
             decode(w.encoding, w.row(row), &mut sum);
             let mut delta = vec![0.0; w.cols];
-            bench.adapter.to_ggml(bench.weights.config()).delta_rows(id, row..row + 1, &mut delta);
+            bench.adapter.to_ggml(bench.weights.spec()).delta_rows(id, row..row + 1, &mut delta);
             sum.iter_mut().zip(&delta).for_each(|(s, d)| *s += d);
             encode_nearest(w.encoding, &sum, out).unwrap();
             true

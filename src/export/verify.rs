@@ -46,10 +46,10 @@ pub fn verify(exported: &Path, weights: &Weights, adapter: &Adapter<Hf>) -> Resu
     let gguf = Gguf::open(exported)?;
     match gguf.str("general.type") {
         Ok("adapter") => {
-            let checks = adapter_checks(&gguf, weights, &for_llama_cpp(adapter, weights.config()));
+            let checks = adapter_checks(&gguf, weights, &for_llama_cpp(adapter, weights.spec()));
             Ok(Verification { checks, ..Verification::default() })
         }
-        _ => merged_checks(&gguf, weights, &adapter.to_ggml(weights.config())),
+        _ => merged_checks(&gguf, weights, &adapter.to_ggml(weights.spec())),
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Stored;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ggml;
 
+/// The linears that an adapter reaches, with the rank of each one's pair.
+pub type Ranks = BTreeMap<LinearId, usize>;
+
 /// A: `r × in`, B: `out × r`, row-major (PEFT's `lora_A.weight`, `lora_B.weight`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
@@ -46,6 +49,10 @@ impl<O> Adapter<O> {
     /// Whether the adapter changes nothing: every B is zero.
     pub fn is_zero(&self) -> bool {
         self.pairs.values().all(|p| p.b.iter().all(|v| *v == 0.0))
+    }
+
+    pub fn ranks(&self) -> Ranks {
+        self.pairs.keys().map(|id| (*id, self.rank_of(*id))).collect()
     }
 
     /// The rank of one pair.

@@ -65,7 +65,8 @@ mod tests {
             let three = Adapter::<Hf> { config: crate::lora::LoraConfig { alpha: 3.0 * alpha, ..config }, ..one.clone() };
             for (id, pair) in &one.pairs {
                 let (rows, cols) = one.shape(*id).unwrap();
-                prop_assert_eq!((rows, cols), model.shape(id.site));
+                let linear = *model.spec().linear(*id).unwrap();
+                prop_assert_eq!((rows, cols), (linear.rows, linear.cols));
                 let (d, d3) = (one.delta(*id).unwrap(), three.delta(*id).unwrap());
                 for (i, (x, y)) in d.iter().zip(&d3).enumerate() {
                     let (row, col) = (i / cols, i % cols);

@@ -1,7 +1,7 @@
 //! `adapter_model.safetensors` beside `adapter_config.json`: a distrusting reader, a whole writer.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use safetensors::SafeTensorError;
@@ -11,7 +11,7 @@ use super::order::b_in_hf;
 use super::path::names;
 use super::{Adapter, Hf, LoraConfig, LoraError, Pair, Stored, TargetModules, mlx, module, peft};
 use crate::store::{MAX_TEXT, StoreError, WholeFile, read_regular, write_whole};
-use crate::weights::{LinearId, ModelConfig, Site, Weights};
+use crate::weights::{LinearId, ModelSpec, Site, Weights};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
@@ -41,7 +41,7 @@ pub fn base_name(folder: &Path) -> Result<String, LoraError> {
 impl Adapter<Hf> {
     /// Reads the folder of PEFT or mlx-lm: F32, F16 or BF16, keys with or without `.default`, shapes checked against the
     /// model. Its targets are the paths of the pairs that are there.
-    pub fn load(folder: &Path, model: &ModelConfig) -> Result<Self, LoraError> {
+    pub fn load(folder: &Path, model: &ModelSpec) -> Result<Self, LoraError> {
         let path = folder.join(CONFIG);
         let text = read_regular("reading the adapter's", &path, MAX_TEXT)?;
         let (said, layout, tensors) = match serde_json::from_slice(&text) {
@@ -144,14 +144,14 @@ impl View for Floats<'_> {
 
 type Half = BTreeMap<LinearId, Vec<f32>>;
 
-fn parse(said: &LoraConfig, layout: Layout, bytes: &[u8], model: &ModelConfig) -> Result<Adapter<Hf>, LoraError> {
+fn parse(said: &LoraConfig, layout: Layout, bytes: &[u8], model: &ModelSpec) -> Result<Adapter<Hf>, LoraError> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| fault(format!("is no whole safetensors file ({e})")))?;
     let (mut a, mut b) = (Half::new(), Half::new());
     for (name, tensor) in file.iter() {
-        let (id, half) =
-            key(layout, name).filter(|(id, _)| id.layer < model.layers).ok_or_else(|| unknown(name, model))?;
-        let ((rows, cols), rank) = (model.shape(id.site), said.rank_of(id));
-        let (shape, side) = if half == 'A' { ([rank, cols], &mut a) } else { ([rows, rank], &mut b) };
+        let known = key(layout, name).and_then(|(id, half)| Some((id, half, model.linear(id)?)));
+        let (id, half, linear) = known.ok_or_else(|| unknown(name, model))?;
+        let rank = said.rank_of(id);
+        let (shape, side) = if half == 'A' { ([rank, linear.cols], &mut a) } else { ([linear.rows, rank], &mut b) };
         let expected = if layout == Layout::Mlx { [shape[1], shape[0]] } else { shape };
         if tensor.shape() != expected {
             return Err(fault(format!(
@@ -180,12 +180,13 @@ fn fault(reason: String) -> LoraError {
     LoraError::Config(reason)
 }
 
-fn unknown(name: &str, model: &ModelConfig) -> LoraError {
+fn unknown(name: &str, model: &ModelSpec) -> LoraError {
     let name: String = name.chars().take(120).collect();
+    let sites: BTreeSet<Site> = model.linears().map(|(id, _)| id.site).collect();
     fault(format!(
         "the tensor {name:?} belongs to no linear layer of this base's {} blocks: only lora_A and lora_B of {} can be used",
-        model.layers,
-        Site::ALL.map(Site::module).join(", ")
+        model.blocks.len(),
+        sites.into_iter().map(Site::module).collect::<Vec<_>>().join(", ")
     ))
 }
 
@@ -227,11 +228,11 @@ fn finite(name: &str, values: &[f32]) -> Result<(), String> {
 }
 
 /// Each name of `target_modules` has a tensor in every layer it stands for: a file with fewer has lost some.
-fn covered(said: &LoraConfig, a: &Half, model: &ModelConfig) -> Result<(), LoraError> {
+fn covered(said: &LoraConfig, a: &Half, model: &ModelSpec) -> Result<(), LoraError> {
     if a.is_empty() {
         return Err(fault("holds no lora_A and lora_B at all".to_owned()));
     }
-    let all = (0..model.layers).flat_map(|layer| Site::ALL.map(|site| LinearId { layer, site }));
+    let all = model.linears().map(|(id, _)| id);
     let TargetModules::Names(said) = &said.targets else { return Ok(()) };
     let lost = all.filter(|id| !a.contains_key(id)).find(|id| said.iter().any(|name| names(name, &module(*id))));
     match lost {

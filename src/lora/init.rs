@@ -6,19 +6,19 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Adapter, Hf, LoraConfig, LoraError, Pair};
-use crate::weights::{LinearId, ModelConfig};
+use crate::weights::{LinearId, ModelSpec};
 
 impl Adapter<Hf> {
     /// A: Kaiming-uniform with a = √5, which is U(−1/√in, 1/√in), drawn from `seed`; B: zero
     /// (PEFT 0.21 `LoraLayer.reset_lora_parameters`). A pair's values depend on its layer and site only, not on the
     /// other targets.
-    pub fn fresh(config: LoraConfig, model: &ModelConfig, seed: u64) -> Result<Self, LoraError> {
+    pub fn fresh(config: LoraConfig, model: &ModelSpec, seed: u64) -> Result<Self, LoraError> {
         config.check()?;
-        let fresh = |id: LinearId| {
-            let ((rows, cols), rank) = (model.shape(id.site), config.rank_of(id));
-            (id, Pair { a: kaiming(rank, cols, stream(id), seed), b: vec![0.0; rows * rank] })
+        let fresh = |(id, rank): (LinearId, usize)| {
+            let linear = model.linear(id)?;
+            Some((id, Pair { a: kaiming(rank, linear.cols, stream(id), seed), b: vec![0.0; linear.rows * rank] }))
         };
-        let pairs: BTreeMap<_, _> = config.targeted(model)?.into_iter().map(fresh).collect();
+        let pairs: BTreeMap<_, _> = config.ranks(model)?.into_iter().filter_map(fresh).collect();
         Ok(Self::from_pairs(config, pairs))
     }
 }
@@ -40,7 +40,7 @@ fn kaiming(rank: usize, cols: usize, stream: u64, seed: u64) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::lora::tests::model;
-    use crate::weights::Site;
+    use crate::weights::{LinearSpec, Site};
 
     fn config(targets: &[Site]) -> LoraConfig {
         LoraConfig { alpha: 16.0, targets: targets.into(), ..LoraConfig::default() }
@@ -48,12 +48,12 @@ mod tests {
 
     #[test]
     fn a_is_uniform_within_one_over_root_in_and_b_is_zero() {
-        let model = model(4, 2, 32, 96);
+        let model = model(4, 2, 32, 96).spec();
         let adapter = Adapter::fresh(config(&Site::ALL), &model, 1).unwrap();
-        assert_eq!(adapter.pairs.len(), model.layers * 7);
+        assert_eq!(adapter.pairs.len(), 2 * 7);
         assert!(adapter.is_zero());
         for (id, pair) in &adapter.pairs {
-            let (rows, cols) = model.shape(id.site);
+            let LinearSpec { rows, cols, .. } = *model.linear(*id).unwrap();
             assert_eq!((pair.a.len(), pair.b.len()), (8 * cols, rows * 8));
             let bound = 1.0 / (cols as f64).sqrt();
             assert!(pair.a.iter().all(|v| f64::from(v.abs()) <= bound));
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn the_seed_decides_and_other_targets_do_not() {
-        let model = model(4, 2, 8, 24);
+        let model = model(4, 2, 8, 24).spec();
         let all = Adapter::fresh(config(&Site::ALL), &model, 5).unwrap();
         let some = Adapter::fresh(config(&[Site::V]), &model, 5).unwrap();
         assert!(some.pairs.iter().all(|(id, pair)| all.pairs[id] == *pair));

@@ -17,7 +17,7 @@ mod targets;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use adapter::{Adapter, Ggml, Hf, Pair, Stored};
+pub use adapter::{Adapter, Ggml, Hf, Pair, Ranks, Stored};
 pub use config::LoraConfig;
 pub use disk::{Floats, base_name, save_floats};
 pub use error::LoraError;

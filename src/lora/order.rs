@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 
 use super::{Adapter, Ggml, Hf, Pair, Stored};
 use crate::ops::RowOrder;
-use crate::weights::{LinearId, ModelConfig, Site, Weights};
+use crate::weights::{LinearId, ModelSpec, Weights};
 
 impl Adapter<Hf> {
     /// B rows of q and k as the base's weights lie.
     pub fn to_stored(&self, weights: &Weights) -> Adapter<Stored> {
-        let pairs = reordered(&self.pairs, weights.config(), |id| lies_permuted(weights, id));
+        let pairs = reordered(&self.pairs, weights.spec(), |id| lies_permuted(weights, id));
         Adapter::from_pairs(self.config.clone(), pairs)
     }
 
     /// B rows of q and k as a GGUF wants them (unchanged for families that ggml does not permute).
-    pub fn to_ggml(&self, model: &ModelConfig) -> Adapter<Ggml> {
-        let pairs = reordered(&self.pairs, model, |_| model.family.permuted_qk);
+    pub fn to_ggml(&self, model: &ModelSpec) -> Adapter<Ggml> {
+        let pairs = reordered(&self.pairs, model, |_| true);
         Adapter::from_pairs(self.config.clone(), pairs)
     }
 }
@@ -34,39 +34,29 @@ impl Adapter<Stored> {
 
 /// B of a pair that lies as the base's weights do, in Hugging Face's order.
 pub fn b_in_hf<'a>(id: LinearId, pair: &'a Pair, weights: &Weights) -> Cow<'a, [f32]> {
-    let model = weights.config();
-    let heads = match id.site {
-        Site::Q => model.heads,
-        Site::K => model.kv_heads,
-        _ => return Cow::Borrowed(&pair.b),
-    };
-    match lies_permuted(weights, id) {
-        true => unpermute_rows(&pair.b, heads, pair.b.len() / model.shape(id.site).0).into(),
-        false => Cow::Borrowed(&pair.b),
+    let permuted = weights.spec().linear(id).filter(|_| lies_permuted(weights, id));
+    match permuted.and_then(|linear| Some((linear.permuted_heads?, linear.rows))) {
+        Some((heads, rows)) => unpermute_rows(&pair.b, heads, pair.b.len() / rows).into(),
+        None => Cow::Borrowed(&pair.b),
     }
 }
 
 fn lies_permuted(weights: &Weights, id: LinearId) -> bool {
-    weights.config().family.permuted_qk && weights.linear(id).row_order == RowOrder::Ggml
+    weights.linear(id).row_order == RowOrder::Ggml
 }
 
-/// B rows of q and k permuted where they are to be.
+/// The pairs with B's rows permuted, where a GGUF permutes the linear's rows and `permuted` agrees.
 fn reordered(
     pairs: &BTreeMap<LinearId, Pair>,
-    model: &ModelConfig,
+    model: &ModelSpec,
     permuted: impl Fn(LinearId) -> bool,
 ) -> BTreeMap<LinearId, Pair> {
     let one = |id: LinearId, pair: &Pair| {
-        let heads = match id.site {
-            Site::Q => model.heads,
-            Site::K => model.kv_heads,
-            _ => return pair.clone(),
-        };
-        if !permuted(id) {
-            return pair.clone();
+        let linear = model.linear(id).filter(|l| l.permuted_heads.is_some() && permuted(id));
+        match linear.and_then(|linear| Some((linear.permuted_heads?, linear.rows))) {
+            Some((heads, rows)) => Pair { a: pair.a.clone(), b: permute_rows(&pair.b, heads, pair.b.len() / rows) },
+            None => pair.clone(),
         }
-        let rows = model.shape(id.site).0;
-        Pair { a: pair.a.clone(), b: permute_rows(&pair.b, heads, pair.b.len() / rows) }
     };
     pairs.iter().map(|(&id, pair)| (id, one(id, pair))).collect()
 }
@@ -115,6 +105,7 @@ fn each_move(len: usize, heads: usize, cols: usize, mut visit: impl FnMut(usize,
 mod tests {
     use super::*;
     use crate::lora::tests::{adapter, any_model};
+    use crate::weights::Site;
     use proptest::prelude::*;
 
     #[test]
@@ -136,7 +127,7 @@ mod tests {
         #[test]
         fn only_b_of_q_and_k_moves_and_delta_moves_with_it(model in any_model(), seed: u64) {
             let (hf, _) = adapter(&model, 3, 6.0, seed, true);
-            let ggml = hf.to_ggml(&model);
+            let ggml = hf.to_ggml(&model.spec());
             for (id, pair) in &hf.pairs {
                 let (heads, moved) = match id.site {
                     Site::Q => (model.heads, true),
@@ -146,7 +137,7 @@ mod tests {
                 prop_assert_eq!(&ggml.pairs[id].a, &pair.a);
                 prop_assert_eq!(ggml.pairs[id].b == pair.b, !moved);
                 let delta = hf.delta(*id).unwrap();
-                let expected = if moved { permute_rows(&delta, heads, model.shape(id.site).1) } else { delta };
+                let expected = if moved { permute_rows(&delta, heads, model.spec().linear(*id).unwrap().cols) } else { delta };
                 prop_assert_eq!(ggml.delta(*id).unwrap(), expected);
             }
         }

@@ -2,8 +2,8 @@
 
 use super::path::{module, names};
 use super::pattern::{compiled, matches};
-use super::{LoraConfig, LoraError, TargetModules};
-use crate::weights::{LinearId, ModelConfig, Site};
+use super::{LoraConfig, LoraError, Ranks, TargetModules};
+use crate::weights::{LinearId, LinearSpec, ModelSpec};
 
 impl LoraConfig {
     /// The linears of a base that get a pair, in order.
@@ -11,10 +11,10 @@ impl LoraConfig {
     /// # Errors
     /// A name, an expression or a pattern's key that matches nothing; a layer that the base does not have; a rank above
     /// a matrix's smaller side, which adds parameters and nothing else.
-    pub fn targeted(&self, model: &ModelConfig) -> Result<Vec<LinearId>, LoraError> {
+    pub fn targeted(&self, model: &ModelSpec) -> Result<Vec<LinearId>, LoraError> {
         let layers = self.layers(model)?;
-        let within = layers.iter().flat_map(|&layer| Site::ALL.map(|site| LinearId { layer, site }));
-        let within: Vec<(LinearId, String)> = within.map(|id| (id, module(id))).collect();
+        let within = model.linears().filter(|(id, _)| layers.contains(&id.layer));
+        let within: Vec<(LinearId, String)> = within.map(|(id, _)| (id, module(id))).collect();
         let known = || within.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>();
         let chosen: Vec<_> = match &self.targets {
             TargetModules::AllLinear => within.iter().collect(),
@@ -40,17 +40,28 @@ impl LoraConfig {
                 return Err(LoraError::NoTarget { key, said: idle.to_owned(), known: paths });
             }
         }
-        ids.iter().try_for_each(|id| self.fits(*id, model)).map(|()| ids)
+        ids.iter()
+            .filter_map(|id| Some((*id, model.linear(*id)?)))
+            .try_for_each(|(id, l)| self.fits(id, l))
+            .map(|()| ids)
     }
 
-    fn layers(&self, model: &ModelConfig) -> Result<Vec<usize>, LoraError> {
-        let Some(said) = &self.layers_to_transform else { return Ok((0..model.layers).collect()) };
+    /// The linears that get a pair, with its rank.
+    ///
+    /// # Errors
+    /// Those of [`LoraConfig::targeted`].
+    pub fn ranks(&self, model: &ModelSpec) -> Result<Ranks, LoraError> {
+        Ok(self.targeted(model)?.into_iter().map(|id| (id, self.rank_of(id))).collect())
+    }
+
+    fn layers(&self, model: &ModelSpec) -> Result<Vec<usize>, LoraError> {
+        let Some(said) = &self.layers_to_transform else { return Ok((0..model.blocks.len()).collect()) };
         if matches!(self.targets, TargetModules::Regex(_)) {
             let what = "layers_to_transform goes with names, not with a regular expression: write the layers into it";
             return Err(LoraError::Config(what.to_owned()));
         }
-        if let Some(layer) = said.iter().find(|l| **l >= model.layers) {
-            let last = model.layers - 1;
+        if let Some(layer) = said.iter().find(|l| **l >= model.blocks.len()) {
+            let last = model.blocks.len() - 1;
             return Err(LoraError::Config(format!("layers_to_transform: {layer}: the base's layers are 0 to {last}")));
         }
         let mut layers = said.clone();
@@ -63,8 +74,8 @@ impl LoraConfig {
         Ok(layers)
     }
 
-    fn fits(&self, id: LinearId, model: &ModelConfig) -> Result<(), LoraError> {
-        let (rows, cols) = model.shape(id.site);
+    fn fits(&self, id: LinearId, linear: &LinearSpec) -> Result<(), LoraError> {
+        let LinearSpec { rows, cols, .. } = *linear;
         let (rank, most) = (self.rank_of(id), rows.min(cols));
         if rank <= most {
             return Ok(());
@@ -84,6 +95,7 @@ mod tests {
     use super::*;
     use crate::lora::Pattern;
     use crate::lora::tests::model;
+    use crate::weights::Site;
 
     fn config(targets: TargetModules) -> LoraConfig {
         LoraConfig { rank: 4, targets, ..LoraConfig::default() }
@@ -94,7 +106,7 @@ mod tests {
     }
 
     fn paths(config: &LoraConfig) -> Vec<String> {
-        config.targeted(&model(2, 1, 16, 24)).unwrap().into_iter().map(module).collect()
+        config.targeted(&model(2, 1, 16, 24).spec()).unwrap().into_iter().map(module).collect()
     }
 
     #[test]
@@ -109,14 +121,14 @@ mod tests {
         // The whole path, as re.fullmatch: an end alone is not enough.
         let regex = |r: &str| config(TargetModules::Regex(r.to_owned()));
         assert_eq!(paths(&regex(r".*\.1\..*\.(q|k)_proj")).len(), 2);
-        assert!(regex("q_proj").targeted(&model(2, 1, 16, 24)).is_err());
+        assert!(regex("q_proj").targeted(&model(2, 1, 16, 24).spec()).is_err());
         let last = LoraConfig { layers_to_transform: Some(vec![1, 1]), ..config(said(&["q_proj"])) };
         assert_eq!(paths(&last), ["model.layers.1.self_attn.q_proj"]);
     }
 
     #[test]
     fn what_fits_no_layer_is_refused_by_name() {
-        let said_of = |c: LoraConfig| c.targeted(&model(2, 1, 16, 24)).unwrap_err().to_string();
+        let said_of = |c: LoraConfig| c.targeted(&model(2, 1, 16, 24).spec()).unwrap_err().to_string();
         let e = said_of(config(said(&["q_proj", "lm_head"])));
         assert!(e.contains("\"lm_head\"") && e.contains("down_proj") && e.contains("all-linear"), "{e}");
         let e = said_of(config(TargetModules::Regex("q_proj".to_owned())));
@@ -136,9 +148,9 @@ mod tests {
     #[test]
     fn a_rank_above_the_matrix_is_refused() {
         let wide = LoraConfig { rank: 9, ..config(TargetModules::AllLinear) };
-        let e = wide.targeted(&model(2, 1, 16, 24)).unwrap_err().to_string();
+        let e = wide.targeted(&model(2, 1, 16, 24).spec()).unwrap_err().to_string();
         assert!(e.contains("k_proj (8 × 16)") && e.contains("at most 8") && e.contains("rank_pattern"), "{e}");
         let narrower = Pattern::new([("(k|v)_proj".to_owned(), 8.0)]).unwrap();
-        assert!(LoraConfig { rank_pattern: narrower, ..wide }.targeted(&model(2, 1, 16, 24)).is_ok());
+        assert!(LoraConfig { rank_pattern: narrower, ..wide }.targeted(&model(2, 1, 16, 24).spec()).is_ok());
     }
 }

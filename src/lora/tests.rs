@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::lora::{Adapter, Hf, LoraConfig};
-use crate::weights::{Family, ModelConfig, Site};
+use crate::weights::{Family, ModelConfig};
 
 /// Two layers, heads of 8.
 pub(crate) fn model(heads: usize, kv_heads: usize, hidden: usize, ff: usize) -> ModelConfig {
@@ -38,7 +38,7 @@ pub(crate) fn adapter(
     trained: bool,
 ) -> (Adapter<Hf>, LoraConfig) {
     let config = LoraConfig { rank, alpha, ..LoraConfig::default() };
-    let mut fresh = Adapter::fresh(config.clone(), model, seed).unwrap();
+    let mut fresh = Adapter::fresh(config.clone(), &model.spec(), seed).unwrap();
     if trained {
         for (i, pair) in fresh.pairs.values_mut().enumerate() {
             let a = &pair.a;
@@ -63,13 +63,14 @@ pub(crate) fn folder(at: &std::path::Path, model: &ModelConfig) -> crate::weight
     if !model.tied {
         tensors.push(("lm_head.weight".into(), vec![model.vocab, model.hidden]));
     }
-    for layer in 0..model.layers {
-        for norm in ["input_layernorm", "post_attention_layernorm"] {
-            tensors.push((format!("model.layers.{layer}.{norm}.weight"), vec![model.hidden]));
+    for (layer, block) in model.spec().blocks.iter().enumerate() {
+        for n in &block.norms {
+            tensors.push((format!("model.layers.{layer}.{}.weight", n.norm.hf()), vec![n.width]));
         }
-        for site in Site::ALL {
-            let (rows, cols) = model.shape(site);
-            tensors.push((format!("model.layers.{layer}.{}.weight", site.hf()), vec![rows, cols]));
+        for l in &block.linears {
+            let name = format!("model.layers.{layer}.{}", l.site.hf());
+            tensors.push((format!("{name}.weight"), vec![l.rows, l.cols]));
+            tensors.extend(l.bias.then(|| (format!("{name}.bias"), vec![l.rows])));
         }
     }
     let data: Vec<(String, Vec<usize>, Vec<u8>)> = tensors

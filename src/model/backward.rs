@@ -1,12 +1,14 @@
 //! The explicit reverse pass: gradients of the adapter only, and only as far down as it reaches.
 
 use crate::lora::{Adapter, Pair, Stored};
+use crate::model::cost::cost_of;
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::{Pass, Saved};
+use crate::model::memory::kept_layers;
 use crate::model::packed::Packed;
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
 use crate::ops::{Attended, InputGrad, LinearGrad, LowRankGrad, Ops, QkvGrad};
-use crate::weights::{LinearId, Site};
+use crate::weights::{Activation, LinearId, Norm, Site};
 
 /// How the backward of a pass is computed.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +49,12 @@ impl<O: Ops> Decoder<O> {
                 return Err(ModelError::Shape { what, found: grad.a.len(), expected: pair.a.len() });
             }
         }
-        let Some(lowest) = adapter.pairs.keys().map(|id| id.layer).min() else { return self.loss(None, sequences) };
+        let ranks = adapter.ranks();
+        let Some(lowest) = ranks.keys().next().map(|id| id.layer) else { return self.loss(None, sequences) };
         let lora = Lora { adapter: Some(adapter), dropout, compute: self.training() };
         let mut sums = LossSums::default();
         for packed in self.passes(sequences, dropout.is_none(), true)? {
-            let keep = self.kept_layers(&self.cost_of(&packed, true))?;
+            let keep = kept_layers(self.budget(), &cost_of(self.spec(), &ranks, &packed, true))?;
             sums.add(&self.reverse(lora, &packed, Backward { weight, lowest, keep }, grads)?);
         }
         self.sound()?;
@@ -70,8 +73,8 @@ impl<O: Ops> Decoder<O> {
     ) -> Result<Vec<Packed>, ModelError> {
         /// Passes of more are no faster (SmolLM2, 7700 tokens: 6.5–7.2 s so, 6.4–7.6 by the step's cut) and hold more.
         const LOOKED_AT: usize = 1024;
-        let packed = self.pack(sequences, share)?;
-        let kept = self.weights().parameters() as usize / 2 / (self.layer_count() * self.config().hidden);
+        let packed = self.packer().pack(sequences, share)?;
+        let kept = self.weights().parameters() as usize / 2 / (self.layer_count() * self.spec().hidden);
         let rows = packed.ids.len();
         if share && sequences.len() > 1 && (rows > kept || (!back && rows > LOOKED_AT)) {
             let (one, other) = sequences.split_at(sequences.len() / 2);
@@ -116,7 +119,7 @@ impl<O: Ops> Decoder<O> {
         let below = self.attention_back(block, &dx, grads);
         let Some(mut below) = below else { return dx };
         match self.read_at(block.layer, block.pass) {
-            Some(read) => self.ops().scatter_add(&mut below, &dx, &read.rows, self.config().hidden),
+            Some(read) => self.ops().scatter_add(&mut below, &dx, &read.rows, self.spec().hidden),
             None => self.ops().add(&mut below, &dx),
         }
         below
@@ -125,20 +128,21 @@ impl<O: Ops> Decoder<O> {
     /// Through norm, gate, up and down: the gradient of the block's middle.
     fn mlp_back(&self, block: &Block<'_, O>, dx: &O::Buf, grads: &mut Grads) -> O::Buf {
         let (ops, s) = (self.ops(), block.saved);
-        let mut h = ops.buf(ops.len(&s.gate));
-        ops.swiglu(&mut h, &s.gate, &s.up);
+        let h = self.gated(block.layer, &s.gate, &s.up);
         let mut dh = ops.buf(ops.len(&h));
         self.linears_back(block, Some(&mut dh), &h, [(Site::Down, dx)], grads);
         let mut dup = h;
         let mut dgate = ops.buf(ops.len(&dh));
-        ops.swiglu_back(&mut dgate, &mut dup, &dh, &s.gate, &s.up);
+        match self.spec().blocks[block.layer].feed_forward.activation {
+            Activation::Silu => ops.swiglu_back(&mut dgate, &mut dup, &dh, &s.gate, &s.up),
+        }
         drop(dh);
-        let w = &self.layer(block.layer).ffn_norm;
+        let w = self.norm_weight(block.layer, Norm::Ffn);
         let n = self.norm(&s.middle, w);
         let mut dn = ops.buf(ops.len(&n));
         self.linears_back(block, Some(&mut dn), &n, [(Site::Gate, &dgate), (Site::Up, &dup)], grads);
         let mut dmiddle = n;
-        ops.rms_norm_back(&mut dmiddle, &dn, &s.middle, w, self.config().rms_eps, true);
+        ops.rms_norm_back(&mut dmiddle, &dn, &s.middle, w, self.spec().norm_eps, true);
         dmiddle
     }
 
@@ -158,18 +162,18 @@ impl<O: Ops> Decoder<O> {
         let read = self.read_at(layer, pass);
         let (rotation, segments) = read.map_or((pass.rotation, pass.segments), |r| (&r.rotation, &r.segments));
         let grad = QkvGrad { dq: &mut dq, dk: &mut dk, dv: &mut dv };
-        ops.attention_back(grad, &datt, saved, self.heads(), segments);
+        ops.attention_back(grad, &datt, saved, self.heads(layer), segments);
         ops.rope(&mut dq, rotation, true);
         ops.rope(&mut dk, pass.rotation, true);
-        let eps = self.config().rms_eps;
-        if let (Some((rq, rk)), Some((wq, wk))) = (&s.raw, &self.layer(layer).qk_norm) {
-            for (d, raw, w) in [(&mut dq, rq, wq), (&mut dk, rk, wk)] {
+        let eps = self.spec().norm_eps;
+        for (norm, d, raw) in [(Norm::Q, &mut dq, &s.raw_q), (Norm::K, &mut dk, &s.raw_k)] {
+            if let (Some(raw), Some(w)) = (raw, self.optional_norm(layer, norm)) {
                 let mut through = ops.buf(ops.len(d));
                 ops.rms_norm_back(&mut through, d, raw, w, eps, true);
                 *d = through;
             }
         }
-        let w = &self.layer(layer).attn_norm;
+        let w = self.norm_weight(layer, Norm::Attn);
         let n = self.norm(input, w);
         let mut dn = ops.buf(ops.len(&n));
         let to = further.then_some(&mut dn);
@@ -180,7 +184,7 @@ impl<O: Ops> Decoder<O> {
                 let mut part = ops.buf(ops.len(&picked));
                 self.linears_back(block, further.then_some(&mut part), &picked, [(Site::Q, &dq)], grads);
                 if let Some(read) = read.filter(|_| further) {
-                    ops.scatter_add(&mut dn, &part, &read.rows, self.config().hidden);
+                    ops.scatter_add(&mut dn, &part, &read.rows, self.spec().hidden);
                 }
             }
         }
@@ -204,7 +208,8 @@ impl<O: Ops> Decoder<O> {
         let Block { layer, saved, pass, .. } = *block;
         let linears = dys.map(|(site, _)| self.one(layer, site, pass.lora));
         let mut pairs: Vec<(LinearId, &mut Pair)> = grads
-            .range_mut(LinearId { layer, site: Site::Q }..=LinearId { layer, site: Site::Down })
+            .range_mut(LinearId { layer, site: Site::ALL[0] }..)
+            .take_while(|(id, _)| id.layer == layer)
             .map(|(id, pair)| (*id, pair))
             .collect();
         let backs = dys
@@ -212,7 +217,7 @@ impl<O: Ops> Decoder<O> {
             .map(|(site, dy)| {
                 let mine = pairs.iter().position(|(id, _)| id.site == site).map(|i| pairs.swap_remove(i).1);
                 let grad = mine.map(|p| LowRankGrad { a: &mut p.a, b: &mut p.b });
-                LinearGrad { dy, down: saved.down[site as usize].as_ref(), grad }
+                LinearGrad { dy, down: saved.down.get(&site), grad }
             })
             .collect();
         self.ops().linears_back(dx.map(|to| InputGrad { to, set: true }), x, &linears, backs);

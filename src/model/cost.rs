@@ -1,10 +1,13 @@
-//! What a step will take, counted and not computed.
+//! What a step will take, counted and not computed: functions of the model's description, the adapter's ranks and the rows.
 
+use crate::lora::Ranks;
 use crate::model::decoder::Decoder;
+use crate::model::forward::{OF_ALL_ROWS, SavedWidth};
+use crate::model::head::logits_bytes;
 use crate::model::packed::Packed;
 use crate::model::{ModelError, Sequence};
 use crate::ops::{Ops, Segment};
-use crate::weights::Site;
+use crate::weights::{LinearId, LinearSpec, ModelSpec};
 
 /// Of some sequences, computed together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,6 +24,10 @@ pub struct Cost {
     pub kept: u64,
     /// And where they are computed again.
     pub least: u64,
+    /// Layers whose inner values the backward needs: those from the lowest that the adapter reaches.
+    pub layers: usize,
+    /// Bytes of the inner values of the layer that has the most.
+    pub layer: u64,
 }
 
 impl Cost {
@@ -32,6 +39,8 @@ impl Cost {
         self.rows = self.rows.max(other.rows);
         self.kept = self.kept.max(other.kept);
         self.least = self.least.max(other.least);
+        self.layers = self.layers.max(other.layers);
+        self.layer = self.layer.max(other.layer);
     }
 
     /// Whether the largest pass fits into so many bytes.
@@ -47,53 +56,104 @@ impl Cost {
 }
 
 impl<O: Ops> Decoder<O> {
-    /// Cost of these sequences, which share their beginnings unless `share` is false; with `back`, of a step's gradients.
-    pub(super) fn cost(&self, sequences: &[Sequence<'_>], share: bool, back: bool) -> Result<Cost, ModelError> {
+    /// Cost of these sequences with an adapter of these ranks; they share their beginnings unless `share` is false. With
+    /// `back`, of a step's gradients.
+    pub(super) fn cost(
+        &self,
+        ranks: &Ranks,
+        sequences: &[Sequence<'_>],
+        share: bool,
+        back: bool,
+    ) -> Result<Cost, ModelError> {
         let mut cost = Cost::default();
         for packed in self.passes(sequences, share, back)? {
-            cost.add(&self.cost_of(&packed, back));
+            cost.add(&cost_of(self.spec(), ranks, &packed, back));
         }
         Ok(cost)
     }
+}
 
-    pub(super) fn cost_of(&self, packed: &Packed, back: bool) -> Cost {
-        let c = self.config();
-        let head = (c.vocab * c.hidden) as f64;
-        let (supervised, distilled) = (packed.supervised.rows.len() as f64, packed.distilled.rows.len() as f64);
-        // The gradient of the input takes as much as the output; attention's, two and a half times as much.
-        let (linear, attention, asked) = if back { (2.0, 3.5, 2.0) } else { (1.0, 1.0, 1.0) };
-        let mut products = linear * self.linear_products(packed) + attention * self.attention_products(packed);
-        products += head * (asked * supervised + (asked + 1.0) * distilled);
-        let teacher = packed.teacher.iter().map(|t| self.linear_products(t) + self.attention_products(t)).sum::<f64>();
-        products += teacher;
-        let to_keep = 4 * packed.distilled.rows.len() as u64 * c.hidden as u64;
-        let forwards = |p: &Packed| (4 * p.ids.len() * (c.hidden + self.kept_width())) as u64;
-        let rows = packed.ids.len();
-        let (least, layer) = if back { self.held(packed) } else { (forwards(packed), 0) };
-        // Meanwhile the base teaches, a sequence at a time.
-        let least = least + packed.teacher.iter().map(forwards).max().unwrap_or(0);
-        let kept = least + self.layer_count() as u64 * layer;
-        Cost { products, teacher, to_keep, rows, kept, least }
-    }
+/// Cost of one pass.
+pub(super) fn cost_of(spec: &ModelSpec, ranks: &Ranks, packed: &Packed, back: bool) -> Cost {
+    let head = (spec.vocab * spec.hidden) as f64;
+    let (supervised, distilled) = (packed.supervised.rows.len() as f64, packed.distilled.rows.len() as f64);
+    // The gradient of the input takes as much as the output; attention's, two and a half times as much.
+    let (linear, attention, asked) = if back { (2.0, 3.5, 2.0) } else { (1.0, 1.0, 1.0) };
+    let mut products = linear * linear_products(spec, packed) + attention * attention_products(spec, packed);
+    products += head * (asked * supervised + (asked + 1.0) * distilled);
+    let teacher = packed.teacher.iter().map(|t| linear_products(spec, t) + attention_products(spec, t)).sum::<f64>();
+    products += teacher;
+    let to_keep = 4 * packed.distilled.rows.len() as u64 * spec.hidden as u64;
+    let held = if back { Held::backwards(spec, ranks, packed) } else { Held::forwards(spec, ranks, packed) };
+    // Meanwhile the base teaches, a sequence at a time.
+    let base = Ranks::new();
+    let teaching = packed.teacher.iter().map(|t| Held::forwards(spec, &base, t).least).max().unwrap_or(0);
+    let least = held.least + teaching;
+    let (rows, kept) = (packed.ids.len(), least + held.layers.iter().sum::<u64>());
+    let (layers, layer) = (held.layers.len(), held.layers.iter().copied().max().unwrap_or(0));
+    Cost { products, teacher, to_keep, rows, kept, least, layers, layer }
+}
 
-    /// Forwards, the last layer only where it is read.
-    fn linear_products(&self, packed: &Packed) -> f64 {
-        let of =
-            |sites: &[Site]| sites.iter().map(|s| self.config().shape(*s)).map(|(o, i)| o * i).sum::<usize>() as f64;
-        let rows = packed.ids.len() as f64;
-        let read = packed.read.as_ref().map_or(rows, |r| r.rows.len() as f64);
-        let (all, seen) = (of(&Site::ALL), of(&[Site::K, Site::V]));
-        (self.layer_count() - 1) as f64 * rows * all + rows * seen + read * (all - seen)
-    }
+/// Bytes of values that a pass holds.
+struct Held {
+    /// At least.
+    least: u64,
+    /// Beside that, of each layer whose inner values may be kept.
+    layers: Vec<u64>,
+}
 
-    /// Queries with keys and weights with values, as causal attention needs them.
-    fn attention_products(&self, packed: &Packed) -> f64 {
-        let pairs = |s: &Segment| {
-            let before: usize = s.before.iter().map(std::ops::Range::len).sum();
-            s.offsets.iter().map(|own| before + own + 1).sum::<usize>() as f64
+impl Held {
+    /// Forwards, nothing kept: a block's input, its inner values, its gated product and its output.
+    fn forwards(spec: &ModelSpec, ranks: &Ranks, packed: &Packed) -> Self {
+        let of = |layer: usize| {
+            let block = &spec.blocks[layer];
+            let (rows, read) = (packed.ids.len(), rows_read(spec, packed, layer));
+            let passing = rows * block.hidden + read * (block.feed_forward.width + block.hidden);
+            4 * passing as u64 + saved_bytes(spec, ranks, packed, layer)
         };
-        let c = self.config();
-        let pairs: f64 = packed.segments.iter().map(pairs).sum();
-        2.0 * (self.layer_count() * c.heads * c.head_dim) as f64 * pairs
+        Self { least: (0..spec.blocks.len()).map(of).max().unwrap_or(0), layers: Vec::new() }
     }
+
+    /// Forwards and backwards: each layer's input, what one layer's backward takes, and the logits.
+    fn backwards(spec: &ModelSpec, ranks: &Ranks, packed: &Packed) -> Self {
+        let lowest = ranks.keys().next().map_or(spec.blocks.len(), |id| id.layer);
+        let reached = lowest..spec.blocks.len();
+        let inputs = 4 * (packed.ids.len() * spec.hidden * reached.len()) as u64;
+        let layers: Vec<u64> = reached.map(|layer| saved_bytes(spec, ranks, packed, layer)).collect();
+        // One layer's inner values, computed again, and gradients, which take less than twice as much.
+        let backward = 3 * layers.iter().copied().max().unwrap_or(0);
+        // The gradients of keys and values that each of several segments adds to.
+        let seen: usize = packed.segments.iter().map(Segment::shared).sum();
+        let shares = spec.blocks.iter().map(|b| 8 * (seen * b.attention.kv_width()) as u64).max().unwrap_or(0);
+        Self { least: inputs + backward + logits_bytes(spec, packed) + shares, layers }
+    }
+}
+
+/// Bytes of one layer's inner values.
+fn saved_bytes(spec: &ModelSpec, ranks: &Ranks, packed: &Packed, layer: usize) -> u64 {
+    let width = SavedWidth::of(&spec.blocks[layer], layer, ranks);
+    4 * width.floats(packed.ids.len(), rows_read(spec, packed, layer)) as u64
+}
+
+/// Rows at which a layer is read: the last one only where somebody reads it.
+fn rows_read(spec: &ModelSpec, packed: &Packed, layer: usize) -> usize {
+    let last = layer + 1 == spec.blocks.len();
+    packed.read.as_ref().filter(|_| last).map_or(packed.ids.len(), |read| read.rows.len())
+}
+
+/// Forwards, the last layer only where it is read.
+fn linear_products(spec: &ModelSpec, packed: &Packed) -> f64 {
+    let one = |(id, linear): (LinearId, &LinearSpec)| {
+        let all = OF_ALL_ROWS.contains(&id.site);
+        let rows = if all { packed.ids.len() } else { rows_read(spec, packed, id.layer) };
+        (rows * linear.elements()) as f64
+    };
+    spec.linears().map(one).sum()
+}
+
+/// Queries with keys and weights with values, as causal attention needs them.
+fn attention_products(spec: &ModelSpec, packed: &Packed) -> f64 {
+    let pairs = |s: &Segment| s.offsets.iter().map(|own| s.shared() + own + 1).sum::<usize>() as f64;
+    let pairs: f64 = packed.segments.iter().map(pairs).sum();
+    2.0 * spec.blocks.iter().map(|b| b.attention.q_width()).sum::<usize>() as f64 * pairs
 }

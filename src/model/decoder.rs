@@ -1,11 +1,15 @@
 //! The decoder's parts, made resident; adapters and shapes checked before anything is computed.
 
+use std::collections::BTreeMap;
+
 use crate::lora::{Adapter, Pair, Stored};
 use crate::model::memory_budget::MemoryBudget;
+use crate::model::packed::Packer;
+use crate::model::rope::Rope;
 use crate::model::teacher_states::TeacherStates;
 use crate::model::{Dropout, ModelError};
-use crate::ops::{Compute, Cpu, LowRank, Mask, Matrix, Ops, Rotation, WeightRef, subkey};
-use crate::weights::{LinearId, ModelConfig, Norm, Site, Weights};
+use crate::ops::{Compute, Cpu, LowRank, Mask, Matrix, Ops, subkey};
+use crate::weights::{LinearId, LinearSpec, ModelSpec, Norm, Site, Weights};
 
 /// One decoder over `Ops`.
 #[derive(Debug)]
@@ -24,8 +28,7 @@ pub(super) struct Decoder<O: Ops> {
     /// Bytes of codes in eight bits that are kept, when all are made.
     codes: u64,
     stop: Stop,
-    /// Radians a position, `head_dim / 2` of them.
-    frequencies: Vec<f32>,
+    rope: Rope,
 }
 
 /// Whether what is being computed is still wanted.
@@ -37,15 +40,18 @@ impl std::fmt::Debug for Stop {
     }
 }
 
+/// The linears and norms of a block, those that its spec lists.
 #[derive(Debug)]
-pub(super) struct Layer<O: Ops> {
-    /// In the order of `Site::ALL`.
-    linear: [O::Weight; 7],
-    bias: [Option<O::Buf>; 7],
-    pub attn_norm: O::Buf,
-    pub ffn_norm: O::Buf,
-    /// Of q and of k, per head.
-    pub qk_norm: Option<(O::Buf, O::Buf)>,
+struct Layer<O: Ops> {
+    linears: BTreeMap<Site, Resident<O>>,
+    norms: BTreeMap<Norm, O::Buf>,
+}
+
+/// A linear layer, resident.
+#[derive(Debug)]
+struct Resident<O: Ops> {
+    weight: O::Weight,
+    bias: Option<O::Buf>,
 }
 
 /// What one pass computes with: an adapter, or the base alone.
@@ -58,10 +64,11 @@ pub(super) struct Lora<'a> {
 
 impl<O: Ops> Decoder<O> {
     pub(super) fn new(ops: O, weights: Weights, budget: MemoryBudget) -> Result<Self, ModelError> {
-        let layers = (0..weights.config().layers).map(|l| Layer::new(&ops, &weights, l)).collect::<Result<_, _>>()?;
-        let output_norm = norm(&ops, &weights, 0, Norm::Output)?;
+        let spec = weights.spec();
+        let layers = (0..spec.blocks.len()).map(|l| Layer::new(&ops, &weights, l)).collect::<Result<_, _>>()?;
+        let output_norm = norm(&ops, &weights, 0, spec.final_norm.norm)?;
         let head = ops.prepare(weights.head())?;
-        let frequencies = weights.config().rope_frequencies();
+        let rope = Rope::new(&weights);
         let stop = Stop(Box::new(|| false));
         let (label_smoothing, training) = (0.0, Compute::F32);
         let decoder = Self {
@@ -75,7 +82,7 @@ impl<O: Ops> Decoder<O> {
             budget,
             codes: 0,
             stop,
-            frequencies,
+            rope,
             weights,
         };
         decoder.sound()?;
@@ -90,8 +97,14 @@ impl<O: Ops> Decoder<O> {
         &self.weights
     }
 
-    pub(super) fn layer(&self, layer: usize) -> &Layer<O> {
-        &self.layers[layer]
+    /// The weight of a norm that every block has.
+    pub(super) fn norm_weight(&self, layer: usize, norm: Norm) -> &O::Buf {
+        &self.layers[layer].norms[&norm]
+    }
+
+    /// The weight of a norm, if the block has it.
+    pub(super) fn optional_norm(&self, layer: usize, norm: Norm) -> Option<&O::Buf> {
+        self.layers[layer].norms.get(&norm)
     }
 
     pub(super) fn layer_count(&self) -> usize {
@@ -140,8 +153,16 @@ impl<O: Ops> Decoder<O> {
         self.stop = stop;
     }
 
-    pub(super) fn config(&self) -> &ModelConfig {
-        self.weights.config()
+    pub(super) fn spec(&self) -> &ModelSpec {
+        self.weights.spec()
+    }
+
+    pub(super) fn rope(&self) -> &Rope {
+        &self.rope
+    }
+
+    pub(super) fn packer(&self) -> Packer<'_> {
+        Packer { spec: self.spec(), rope: &self.rope }
     }
 
     /// Asked before each layer, forwards and backwards, which is the longest that anyone waits.
@@ -156,7 +177,7 @@ impl<O: Ops> Decoder<O> {
     }
 
     pub(super) fn matrix(&self, id: LinearId, compute: Compute) -> Matrix<'_, O::Weight> {
-        let resident = &self.layers[id.layer].linear[id.site as usize];
+        let resident = &self.layers[id.layer].linears[&id.site].weight;
         Matrix { resident, source: self.weights.linear(id), compute }
     }
 
@@ -165,34 +186,16 @@ impl<O: Ops> Decoder<O> {
     }
 
     pub(super) fn bias(&self, id: LinearId) -> Option<&O::Buf> {
-        self.layers[id.layer].bias[id.site as usize].as_ref()
-    }
-
-    /// The rotary angles of rows at these positions.
-    pub(super) fn rotation(&self, positions: impl Iterator<Item = usize>) -> Rotation {
-        let (mut cos, mut sin) = (Vec::new(), Vec::new());
-        // Of queries and of keys, so that attention scores have its square.
-        let factor = f64::from(self.config().rope_attention_factor());
-        for position in positions {
-            for frequency in &self.frequencies {
-                let angle = f64::from(position as f32 * frequency);
-                cos.push((angle.cos() * factor) as f32);
-                sin.push((angle.sin() * factor) as f32);
-            }
-        }
-        let order = self.weights.linear(LinearId { layer: 0, site: Site::Q }).row_order;
-        Rotation { cos, sin, order, head_dim: self.config().head_dim }
+        self.layers[id.layer].linears[&id.site].bias.as_ref()
     }
 
     /// The low-rank term at `id`, if the adapter has one.
     pub(super) fn low_rank<'a>(&self, lora: Lora<'a>, id: LinearId) -> Option<LowRank<'a>> {
         let adapter = lora.adapter?;
         let Pair { a, b } = adapter.pairs.get(&id)?;
-        let mask = lora.dropout.map(|d| Mask {
-            p: d.p,
-            key: subkey(subkey(d.seed, d.step), (id.layer * Site::ALL.len() + id.site as usize) as u64),
-        });
-        let rank = a.len() / self.config().shape(id.site).1;
+        let (linear, number) = (self.spec().linear(id)?, self.spec().number(id)?);
+        let mask = lora.dropout.map(|d| Mask { p: d.p, key: subkey(subkey(d.seed, d.step), number as u64) });
+        let rank = a.len() / linear.cols;
         Some(LowRank { a, b, rank, scale: adapter.config.scale_of(id) as f32, mask })
     }
 
@@ -200,29 +203,17 @@ impl<O: Ops> Decoder<O> {
     pub(super) fn check_adapter(&self, adapter: Option<&Adapter<Stored>>) -> Result<(), ModelError> {
         for (id, pair) in adapter.iter().flat_map(|a| &a.pairs) {
             let name = |m| format!("layer {} {} lora_{m}", id.layer, id.site.module());
-            let (out, inn) = self.config().shape(id.site);
-            let rank = pair.a.len() / inn;
             let fault = |what, found, expected| Err(ModelError::Shape { what, found, expected });
-            if id.layer >= self.layers.len() {
+            let Some(&LinearSpec { rows, cols, .. }) = self.spec().linear(*id) else {
                 return fault(name("A"), pair.a.len(), 0);
+            };
+            let rank = pair.a.len() / cols;
+            if rank == 0 || rank * cols != pair.a.len() {
+                return fault(name("A"), pair.a.len(), rank.max(1) * cols);
             }
-            if rank == 0 || rank * inn != pair.a.len() {
-                return fault(name("A"), pair.a.len(), rank.max(1) * inn);
+            if rank * rows != pair.b.len() {
+                return fault(name("B"), pair.b.len(), rank * rows);
             }
-            if rank * out != pair.b.len() {
-                return fault(name("B"), pair.b.len(), rank * out);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn check_ids(&self, ids: &[u32]) -> Result<(), ModelError> {
-        let (vocab, context) = (self.config().vocab, self.config().context);
-        if let Some(&id) = ids.iter().find(|&&id| id as usize >= vocab) {
-            return Err(ModelError::BadToken { id, vocab });
-        }
-        if ids.len() > context {
-            return Err(ModelError::TooLong { tokens: ids.len(), context });
         }
         Ok(())
     }
@@ -246,26 +237,14 @@ fn norm<O: Ops>(ops: &O, weights: &Weights, layer: usize, norm: Norm) -> Result<
 
 impl<O: Ops> Layer<O> {
     fn new(ops: &O, weights: &Weights, layer: usize) -> Result<Self, ModelError> {
-        let prepare = |site| {
-            let source: WeightRef<'_> = weights.linear(LinearId { layer, site });
-            ops.prepare(source)
+        let block = &weights.spec().blocks[layer];
+        let resident = |linear: &LinearSpec| {
+            let id = LinearId { layer, site: linear.site };
+            let (weight, bias) = (ops.prepare(weights.linear(id))?, weights.bias(id).map(|b| ops.upload(&b)));
+            Ok((linear.site, Resident { weight, bias }))
         };
-        let linear = [
-            prepare(Site::Q)?,
-            prepare(Site::K)?,
-            prepare(Site::V)?,
-            prepare(Site::O)?,
-            prepare(Site::Gate)?,
-            prepare(Site::Up)?,
-            prepare(Site::Down)?,
-        ];
-        let bias = Site::ALL.map(|site| weights.bias(LinearId { layer, site }).map(|b| ops.upload(&b)));
-        let qk_norm = if weights.config().family.qk_norm {
-            Some((norm(ops, weights, layer, Norm::Q)?, norm(ops, weights, layer, Norm::K)?))
-        } else {
-            None
-        };
-        let attn_norm = norm(ops, weights, layer, Norm::Attn)?;
-        Ok(Self { linear, bias, attn_norm, ffn_norm: norm(ops, weights, layer, Norm::Ffn)?, qk_norm })
+        let linears = block.linears.iter().map(resident).collect::<Result<_, ModelError>>()?;
+        let norms = block.norms.iter().map(|n| Ok((n.norm, norm(ops, weights, layer, n.norm)?)));
+        Ok(Self { linears, norms: norms.collect::<Result<_, ModelError>>()? })
     }
 }

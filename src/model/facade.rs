@@ -1,9 +1,10 @@
 //! The decoder where it computes: on the CPU or on a device.
 
-use crate::lora::{Adapter, Stored};
+use crate::lora::{Adapter, Ranks, Stored};
 use crate::model::cost::Cost;
 use crate::model::decoder::{Decoder, Stop};
 use crate::model::generate::{GenerationEvent, Sampling};
+use crate::model::memory::kept_layers;
 use crate::model::memory_budget::{MemoryBudget, MemoryLimit, widened_bytes};
 use crate::model::place::{Place, offered};
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
@@ -62,7 +63,9 @@ impl Model {
             Some(device) => {
                 let budget = MemoryBudget::on_device(weights, max_memory)?;
                 let model = Self::on_device(device, weights, budget).map_err(|e| match e {
-                    ModelError::Ops(OpsError::DeviceMemory) => ModelError::TooLarge { needed: widened_bytes(weights) },
+                    ModelError::Ops(OpsError::DeviceMemory) => {
+                        ModelError::TooLarge { needed: widened_bytes(weights.spec()) }
+                    }
                     e => e,
                 })?;
                 Ok(model.in_what_is_free(max_memory.is_none()))
@@ -164,13 +167,19 @@ impl Model {
         on!(&self.0, d => d.loss_and_grads(adapter, sequences, weight, dropout, grads))
     }
 
-    /// What [`Model::loss_and_grads`] of these sequences will take (without `back`, [`Model::loss`]); `dropout`: beginnings
-    /// are not shared. Nothing is computed.
+    /// What [`Model::loss_and_grads`] of these sequences with an adapter of these ranks will take (without `back`,
+    /// [`Model::loss`]); `dropout`: beginnings are not shared. Nothing is computed.
     ///
     /// # Errors
     /// What computing them would refuse.
-    pub fn cost(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Cost, ModelError> {
-        on!(&self.0, d => d.cost(sequences, !dropout, back))
+    pub fn cost(
+        &self,
+        ranks: &Ranks,
+        sequences: &[Sequence<'_>],
+        dropout: bool,
+        back: bool,
+    ) -> Result<Cost, ModelError> {
+        on!(&self.0, d => d.cost(ranks, sequences, !dropout, back))
     }
 
     /// Greedy (temperature 0, the lowest id on ties) or sampled; stops at `is_end` or max_tokens. `on_token` returning
@@ -240,10 +249,10 @@ impl Model {
     /// # Errors
     /// It fits in no way.
     pub fn plan(&self, cost: &Cost) -> Result<String, ModelError> {
-        let (kept, layers) = on!(&self.0, d => (d.kept_layers(cost)?, d.layer_count()));
-        let values = match layers - kept {
+        let kept = on!(&self.0, d => kept_layers(d.budget(), cost)?);
+        let values = match cost.layers - kept {
             0 => "all layers' values kept for the backward".to_owned(),
-            again => format!("the values of {again} of {layers} layers computed again in the backward"),
+            again => format!("the values of {again} of {} layers computed again in the backward", cost.layers),
         };
         let (form, codes) = match &self.0 {
             On::Cpu(d) => ("as stored", d.codes_bytes() >> 20),
@@ -267,7 +276,7 @@ impl Model {
     pub fn resident_bytes(&self) -> u64 {
         match &self.0 {
             On::Cpu(d) => d.weights().stored_bytes(),
-            On::Device(d) => widened_bytes(d.weights()),
+            On::Device(d) => widened_bytes(d.spec()),
         }
     }
 

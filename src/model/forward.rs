@@ -1,10 +1,13 @@
 //! One decoder block forwards; what the backward needs of it.
 
+use std::collections::BTreeMap;
+
+use crate::lora::Ranks;
 use crate::model::ModelError;
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::packed::{Packed, Read};
 use crate::ops::{Heads, Linear, Ops, Qkv, Rotation, Segment};
-use crate::weights::{LinearId, Site};
+use crate::weights::{Activation, BlockSpec, LinearId, Norm, Site};
 
 /// Keys and values of earlier positions, a buffer a layer; each sequence has its own stretch of rows.
 #[derive(Debug)]
@@ -31,12 +34,15 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Values of a block that its backward reads. Norms' outputs and the gated product are made again there.
+/// Values of a block that its backward reads; their widths are in [`SavedWidth::of`]. Norms' outputs and the gated product are
+/// made again there.
 #[derive(Debug)]
 pub(super) struct Saved<O: Ops> {
     pub middle: O::Buf,
-    /// q and k before their norms, where the family has these.
-    pub raw: Option<(O::Buf, O::Buf)>,
+    /// q before its norm, where the block has that.
+    pub raw_q: Option<O::Buf>,
+    /// k before its norm, where the block has that.
+    pub raw_k: Option<O::Buf>,
     pub q: O::Buf,
     pub k: O::Buf,
     pub v: O::Buf,
@@ -47,13 +53,47 @@ pub(super) struct Saved<O: Ops> {
     pub down: Downs<O>,
 }
 
-/// (mask∘x)·Aᵀ of each adapted linear, in the order of `Site::ALL`.
-pub(super) type Downs<O> = [Option<<O as Ops>::Buf>; 7];
+/// (mask∘x)·Aᵀ of each adapted linear.
+pub(super) type Downs<O> = BTreeMap<Site, <O as Ops>::Buf>;
+
+/// Linears that the last layer, too, computes for every row: there the others have the rows alone at which it is read.
+pub(super) const OF_ALL_ROWS: [Site; 2] = [Site::K, Site::V];
+
+/// Floats that [`Saved`] holds per row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SavedWidth {
+    /// Per row of the pass.
+    pub all: usize,
+    /// Per row at which the block is read.
+    pub read: usize,
+}
+
+impl SavedWidth {
+    /// Of a block and the adapter's ranks there.
+    pub(super) fn of(block: &BlockSpec, layer: usize, ranks: &Ranks) -> Self {
+        let (q, kv) = (block.attention.q_width(), block.attention.kv_width());
+        let before = |norm, width| if block.has_norm(norm) { width } else { 0 };
+        let (raw_q, raw_k) = (before(Norm::Q, q), before(Norm::K, kv));
+        let (middle, attended, lse) = (block.hidden, q, block.attention.heads);
+        let (gate, up) = (block.feed_forward.width, block.feed_forward.width);
+        let (mut all, mut read) = (raw_k + kv + kv, middle + raw_q + q + attended + lse + gate + up);
+        for linear in &block.linears {
+            let down = ranks.get(&LinearId { layer, site: linear.site }).copied().unwrap_or(0);
+            *if OF_ALL_ROWS.contains(&linear.site) { &mut all } else { &mut read } += down;
+        }
+        Self { all, read }
+    }
+
+    /// Floats of a pass of so many rows, the block read at so many of them.
+    pub(super) fn floats(self, rows: usize, read: usize) -> usize {
+        rows * self.all + read * self.read
+    }
+}
 
 impl<O: Ops> Decoder<O> {
-    pub(super) fn heads(&self) -> Heads {
-        let c = self.config();
-        Heads { heads: c.heads, kv_heads: c.kv_heads, head_dim: c.head_dim }
+    pub(super) fn heads(&self, layer: usize) -> Heads {
+        let a = self.spec().blocks[layer].attention;
+        Heads { heads: a.heads, kv_heads: a.kv_heads, head_dim: a.head_dim }
     }
 
     /// A linear with its bias and low-rank term, as it is asked of `Ops`.
@@ -72,25 +112,41 @@ impl<O: Ops> Decoder<O> {
         downs: &mut Downs<O>,
     ) -> [O::Buf; N] {
         let linears = sites.map(|site| self.one(layer, site, lora));
-        let mut ys = sites.map(|site| {
-            let (out, inn) = self.config().shape(site);
-            self.ops().buf(self.ops().len(x) / inn * out)
+        let mut ys: [O::Buf; N] = std::array::from_fn(|i| {
+            let weight = linears[i].w.source;
+            self.ops().buf(self.ops().len(x) / weight.cols * weight.rows)
         });
-        for (site, down) in sites.into_iter().zip(self.ops().linears(&mut ys, x, &linears)) {
-            downs[site as usize] = down;
-        }
+        let new = sites.into_iter().zip(self.ops().linears(&mut ys, x, &linears));
+        downs.extend(new.filter_map(|(site, down)| Some((site, down?))));
         ys
     }
 
     pub(super) fn norm(&self, x: &O::Buf, w: &O::Buf) -> O::Buf {
         let mut y = self.ops().buf(self.ops().len(x));
-        self.ops().rms_norm(&mut y, x, w, self.config().rms_eps);
+        self.ops().rms_norm(&mut y, x, w, self.spec().norm_eps);
         y
+    }
+
+    /// Queries or keys after their norm, if the block has it, and before it.
+    fn normed_heads(&self, layer: usize, norm: Norm, x: O::Buf) -> (O::Buf, Option<O::Buf>) {
+        match self.optional_norm(layer, norm) {
+            Some(w) => (self.norm(&x, w), Some(x)),
+            None => (x, None),
+        }
+    }
+
+    /// The feed-forward's product of its gate, activated, and up.
+    pub(super) fn gated(&self, layer: usize, gate: &O::Buf, up: &O::Buf) -> O::Buf {
+        let mut h = self.ops().buf(self.ops().len(gate));
+        match self.spec().blocks[layer].feed_forward.activation {
+            Activation::Silu => self.ops().swiglu(&mut h, gate, up),
+        }
+        h
     }
 
     /// The rows' embeddings.
     pub(super) fn embed(&self, ids: &[u32]) -> O::Buf {
-        let mut x = self.ops().buf(ids.len() * self.config().hidden);
+        let mut x = self.ops().buf(ids.len() * self.spec().hidden);
         self.ops().embed(&mut x, ids, self.weights().embedding());
         x
     }
@@ -103,8 +159,8 @@ impl<O: Ops> Decoder<O> {
     /// These rows of x; None where that is x itself.
     pub(super) fn picked(&self, x: &O::Buf, read: Option<&Read>) -> Option<O::Buf> {
         let rows = &read?.rows;
-        let mut picked = self.ops().buf(rows.len() * self.config().hidden);
-        self.ops().gather(&mut picked, x, rows, self.config().hidden);
+        let mut picked = self.ops().buf(rows.len() * self.spec().hidden);
+        self.ops().gather(&mut picked, x, rows, self.spec().hidden);
         Some(picked)
     }
 
@@ -118,46 +174,43 @@ impl<O: Ops> Decoder<O> {
         cache: Option<&mut Cache<O>>,
     ) -> (O::Buf, Saved<O>) {
         let ops = self.ops();
-        let mut down: Downs<O> = std::array::from_fn(|_| None);
+        let mut down = Downs::<O>::new();
         let read = self.read_at(layer, pass);
         let (rotation, segments) = read.map_or((pass.rotation, pass.segments), |r| (&r.rotation, &r.segments));
-        let n = self.norm(x, &self.layer(layer).attn_norm);
-        let (mut q, mut k, v) = match self.picked(&n, read) {
+        let n = self.norm(x, self.norm_weight(layer, Norm::Attn));
+        let (q, k, v) = match self.picked(&n, read) {
             None => self.linears(layer, [Site::Q, Site::K, Site::V], &n, pass.lora, &mut down).into(),
             Some(picked) => {
                 let [q] = self.linears(layer, [Site::Q], &picked, pass.lora, &mut down);
-                let [k, v] = self.linears(layer, [Site::K, Site::V], &n, pass.lora, &mut down);
+                let [k, v] = self.linears(layer, OF_ALL_ROWS, &n, pass.lora, &mut down);
                 (q, k, v)
             }
         };
         drop(n);
-        let raw = self.layer(layer).qk_norm.as_ref().map(|(wq, wk)| {
-            let (nq, nk) = (self.norm(&q, wq), self.norm(&k, wk));
-            (std::mem::replace(&mut q, nq), std::mem::replace(&mut k, nk))
-        });
+        let (mut q, raw_q) = self.normed_heads(layer, Norm::Q, q);
+        let (mut k, raw_k) = self.normed_heads(layer, Norm::K, k);
         ops.rope(&mut q, rotation, false);
         ops.rope(&mut k, pass.rotation, false);
         let mut attended = ops.buf(ops.len(&q));
         let lse = match cache {
-            None => ops.attention(&mut attended, Qkv { q: &q, k: &k, v: &v }, self.heads(), segments),
+            None => ops.attention(&mut attended, Qkv { q: &q, k: &k, v: &v }, self.heads(layer), segments),
             Some(cache) => {
-                let width = self.config().kv_heads * self.config().head_dim;
+                let width = self.spec().blocks[layer].attention.kv_width();
                 ops.scatter(&mut cache.keys[layer], &k, &cache.rows, width);
                 ops.scatter(&mut cache.values[layer], &v, &cache.rows, width);
                 let qkv = Qkv { q: &q, k: &cache.keys[layer], v: &cache.values[layer] };
-                ops.attention(&mut attended, qkv, self.heads(), segments)
+                ops.attention(&mut attended, qkv, self.heads(layer), segments)
             }
         };
         let [mut middle] = self.linears(layer, [Site::O], &attended, pass.lora, &mut down);
         ops.add(&mut middle, self.picked(x, read).as_ref().unwrap_or(x));
-        let n = self.norm(&middle, &self.layer(layer).ffn_norm);
+        let n = self.norm(&middle, self.norm_weight(layer, Norm::Ffn));
         let [gate, up] = self.linears(layer, [Site::Gate, Site::Up], &n, pass.lora, &mut down);
         drop(n);
-        let mut h = ops.buf(ops.len(&gate));
-        ops.swiglu(&mut h, &gate, &up);
+        let h = self.gated(layer, &gate, &up);
         let [mut out] = self.linears(layer, [Site::Down], &h, pass.lora, &mut down);
         ops.add(&mut out, &middle);
-        (out, Saved { middle, raw, q, k, v, attended, lse, gate, up, down })
+        (out, Saved { middle, raw_q, raw_k, q, k, v, attended, lse, gate, up, down })
     }
 
     /// The whole stack, nothing kept.

@@ -9,7 +9,9 @@ use crate::lora::{Adapter, Stored};
 use crate::model::ModelError;
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::{Cache, Pass};
+use crate::model::sequence::check_ids;
 use crate::ops::{FEW_ROWS, Ops, Segment};
+use crate::weights::BlockSpec;
 
 #[derive(Clone, Debug)]
 pub struct Sampling {
@@ -124,21 +126,20 @@ struct Take {
 
 impl<O: Ops> Decoder<O> {
     pub(super) fn cache(&self, rows: usize) -> Cache<O> {
-        let len = rows * self.config().kv_heads * self.config().head_dim;
-        let bufs = || (0..self.layer_count()).map(|_| self.ops().buf(len)).collect();
+        let buf = |block: &BlockSpec| self.ops().buf(rows * block.attention.kv_width());
+        let bufs = || self.spec().blocks.iter().map(buf).collect();
         Cache { keys: bufs(), values: bufs(), rows: Vec::new() }
     }
 
     /// Sequences of up to `tokens` tokens that are decoded together.
     fn slots(&self, tokens: usize) -> usize {
-        let c = self.config();
         let most = self.budget().left().map_or(CACHE, |left| CACHE.min(left as usize / 2));
-        (most / (tokens * c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
+        (most / (tokens * self.spec().cache_width() * size_of::<f32>()).max(1)).clamp(1, TOGETHER)
     }
 
     /// Takes these ids, each sequence's behind what the cache holds of it; returns the last hidden states.
     fn advance(&self, ids: &[u32], takes: &[Take], cache: &mut Cache<O>, lora: Lora<'_>) -> Result<O::Buf, ModelError> {
-        let rotation = self.rotation(takes.iter().flat_map(|t| t.held..t.held + t.new));
+        let rotation = self.rope().rotation(takes.iter().flat_map(|t| t.held..t.held + t.new));
         let mut query = 0;
         let segment = |t: &Take| {
             query += t.new;
@@ -175,11 +176,11 @@ impl<O: Ops> Decoder<O> {
 
     /// How many tokens may follow this prompt.
     fn limit(&self, prompt: &[u32], sampling: &Sampling) -> Result<usize, ModelError> {
-        self.check_ids(prompt)?;
+        check_ids(self.spec(), prompt)?;
         if prompt.is_empty() {
             return Err(ModelError::Other("the prompt holds no token: give at least one".to_owned()));
         }
-        let context = self.config().context;
+        let context = self.spec().context;
         let limit = sampling.max_tokens.min(context - prompt.len());
         if limit == 0 && sampling.max_tokens > 0 {
             return Err(ModelError::TooLong { tokens: prompt.len() + 1, context });
@@ -234,7 +235,7 @@ impl<O: Ops> Decoder<O> {
             let x = self.advance(&ids, &takes, &mut cache, lora)?;
             let logits = self.logits_after(&x, &(0..open.len()).collect::<Vec<_>>())?;
             let mut still = Vec::new();
-            for (mut text, logits) in open.into_iter().zip(logits.chunks_exact(self.config().vocab)) {
+            for (mut text, logits) in open.into_iter().zip(logits.chunks_exact(self.spec().vocab)) {
                 text.held += 1;
                 match text.hear(logits, is_end, on)? {
                     Next::More => still.push(text),

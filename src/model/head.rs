@@ -4,8 +4,10 @@ use crate::lora::{Adapter, Stored};
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::forward::Pass;
 use crate::model::packed::{Packed, Trie};
+use crate::model::sequence::check_ids;
 use crate::model::{LossSums, ModelError, Sequence};
 use crate::ops::{Compute, Ops, RowLoss};
+use crate::weights::ModelSpec;
 
 /// Logits held at once (32 MiB).
 const LOGITS: usize = 1 << 23;
@@ -19,25 +21,25 @@ fn add_up(sums: &mut LossSums, rows: &[RowLoss], targets: &[u32]) {
     }
 }
 
+/// Rows of logits held at once.
+fn stretch(spec: &ModelSpec) -> usize {
+    (LOGITS / spec.vocab).clamp(1, 512)
+}
+
+/// Bytes of the logits that are held at once, the teacher's and what their loss needs.
+pub(super) fn logits_bytes(spec: &ModelSpec, packed: &Packed) -> u64 {
+    let rows = packed.supervised.rows.len().max(packed.distilled.rows.len()).min(stretch(spec));
+    3 * 4 * (rows * spec.vocab) as u64
+}
+
 impl<O: Ops> Decoder<O> {
-    /// Rows of logits held at once.
-    fn stretch(&self) -> usize {
-        (LOGITS / self.config().vocab).clamp(1, 512)
-    }
-
-    /// Bytes of the logits that are held at once, the teacher's and what their loss needs.
-    pub(super) fn logits_bytes(&self, packed: &Packed) -> u64 {
-        let rows = packed.supervised.rows.len().max(packed.distilled.rows.len()).min(self.stretch());
-        3 * 4 * (rows * self.config().vocab) as u64
-    }
-
     /// (rows before the norm, logits) of these rows of the last hidden states.
     fn logits_of(&self, x: &O::Buf, rows: &[usize], compute: Compute) -> (O::Buf, O::Buf) {
-        let hidden = self.config().hidden;
+        let hidden = self.spec().hidden;
         let mut picked = self.ops().buf(rows.len() * hidden);
         self.ops().gather(&mut picked, x, rows, hidden);
         let normed = self.norm(&picked, self.output_norm());
-        let mut logits = self.ops().buf(rows.len() * self.config().vocab);
+        let mut logits = self.ops().buf(rows.len() * self.spec().vocab);
         self.ops().linear(&mut logits, &normed, self.head_matrix(compute), None);
         (picked, logits)
     }
@@ -52,7 +54,7 @@ impl<O: Ops> Decoder<O> {
         weight: Option<f32>,
         each: &mut impl FnMut(&[usize], &O::Buf, &O::Buf),
     ) -> Result<LossSums, ModelError> {
-        let (n, vocab) = (self.stretch(), self.config().vocab);
+        let (n, vocab) = (stretch(self.spec()), self.spec().vocab);
         // An evaluation's loss is the plain one.
         let (smoothing, compute) =
             if weight.is_some() { (self.label_smoothing(), self.training()) } else { (0.0, Compute::F32) };
@@ -78,7 +80,7 @@ impl<O: Ops> Decoder<O> {
 
     /// Sums over the rows and, of weight · Σ loss, the gradient of the last hidden states.
     pub(super) fn head_back(&self, x: &O::Buf, packed: &Packed, weight: f32) -> Result<(LossSums, O::Buf), ModelError> {
-        let (ops, hidden, eps) = (self.ops(), self.config().hidden, self.config().rms_eps);
+        let (ops, hidden, eps) = (self.ops(), self.spec().hidden, self.spec().norm_eps);
         let mut dx = ops.zeros(ops.len(x));
         let teacher_states = self.teacher_states_of(packed, self.training())?;
         let sums = self.losses(x, teacher_states.as_ref(), packed, Some(weight), &mut |rows, picked, dlogits| {
@@ -117,7 +119,7 @@ impl<O: Ops> Decoder<O> {
         self.check_adapter(adapter)?;
         let mut used = Vec::with_capacity(asked.len());
         for (sequence, chosen) in asked {
-            self.check_ids(sequence)?;
+            check_ids(self.spec(), sequence)?;
             let length = chosen.iter().max().map_or(0, |last| last + 1);
             used.push(sequence.get(..length).ok_or_else(|| {
                 let what = "the list of positions".to_owned();
@@ -130,16 +132,16 @@ impl<O: Ops> Decoder<O> {
         if positions.is_empty() {
             return Ok(Vec::new());
         }
-        let read = self.read(&trie, [&mut positions]);
-        let rotation = self.rotation(trie.positions.iter().copied());
+        let read = self.packer().read(&trie, [&mut positions]);
+        let rotation = self.rope().rotation(trie.positions.iter().copied());
         let lora = Lora { adapter, ..Lora::default() };
         let pass = Pass { rotation: &rotation, segments: &trie.segments, read: read.as_ref(), lora };
         let x = self.stack(&trie.ids, pass, None)?;
-        let mut all = Vec::with_capacity(positions.len() * self.config().vocab);
-        for rows in positions.chunks(self.stretch()) {
+        let mut all = Vec::with_capacity(positions.len() * self.spec().vocab);
+        for rows in positions.chunks(stretch(self.spec())) {
             let (_, mut logits) = self.logits_of(&x, rows, Compute::F32);
             if log_softmax {
-                self.ops().log_softmax(&mut logits, self.config().vocab);
+                self.ops().log_softmax(&mut logits, self.spec().vocab);
             }
             all.extend(self.ops().download(&logits));
         }

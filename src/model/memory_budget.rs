@@ -2,13 +2,12 @@
 
 use crate::model::ModelError;
 use crate::ops::{available_memory, held_memory};
-use crate::weights::{Site, Weights};
+use crate::weights::{ModelSpec, Weights};
 
 /// What linears and head take in f32; the embedding stays where it is.
-pub(super) fn widened_bytes(weights: &Weights) -> u64 {
-    let c = weights.config();
-    let of = |site| c.shape(site).0 * c.shape(site).1;
-    4 * (c.layers * Site::ALL.into_iter().map(of).sum::<usize>() + c.vocab * c.hidden) as u64
+pub(super) fn widened_bytes(spec: &ModelSpec) -> u64 {
+    let linears: usize = spec.linears().map(|(_, linear)| linear.elements()).sum();
+    4 * (linears + spec.vocab * spec.hidden) as u64
 }
 
 /// Bytes of values that may be held at once; None where the system does not say.
@@ -80,7 +79,7 @@ impl MemoryBudget {
     /// # Errors
     /// Nothing is left.
     pub fn on_device(weights: &Weights, max_memory: Option<u64>) -> Result<Self, ModelError> {
-        let needed = widened_bytes(weights);
+        let needed = widened_bytes(weights.spec());
         let Some(most) = max_memory else { return Ok(Self { beside: needed, ..Self::default() }) };
         if needed >= most {
             let remedy = "raise --max-memory (on a device it is the device's), choose a smaller base, or --device cpu";

@@ -12,6 +12,7 @@ mod memory;
 mod packed;
 mod place;
 mod memory_budget;
+mod rope;
 mod sequence;
 mod session;
 mod teacher_states;

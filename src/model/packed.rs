@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use crate::model::decoder::Decoder;
+use crate::model::rope::Rope;
+use crate::model::sequence::check_ids;
 use crate::model::{ModelError, Sequence};
-use crate::ops::{Ops, Rotation, Segment};
+use crate::ops::{Rotation, Segment};
+use crate::weights::ModelSpec;
 
 /// The rows of one pass.
 #[derive(Debug)]
@@ -124,7 +126,14 @@ impl Trie {
     }
 }
 
-impl<O: Ops> Decoder<O> {
+/// Packs sequences for a model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packer<'a> {
+    pub spec: &'a ModelSpec,
+    pub rope: &'a Rope,
+}
+
+impl Packer<'_> {
     /// Packs whole sequences. What follows a sequence's last trained position is left out: with causal attention
     /// nothing trained depends on it.
     pub(super) fn pack(&self, sequences: &[Sequence<'_>], share: bool) -> Result<Packed, ModelError> {
@@ -144,9 +153,9 @@ impl<O: Ops> Decoder<O> {
                 let (found, expected) = (s.targets.len(), s.ids.len());
                 return Err(ModelError::Shape { what: "the targets of a sequence".to_owned(), found, expected });
             }
-            self.check_ids(s.ids)?;
-            if let Some(&id) = s.targets.iter().flatten().find(|&&t| t as usize >= self.config().vocab) {
-                return Err(ModelError::BadToken { id, vocab: self.config().vocab });
+            check_ids(self.spec, s.ids)?;
+            if let Some(&id) = s.targets.iter().flatten().find(|&&t| t as usize >= self.spec.vocab) {
+                return Err(ModelError::BadToken { id, vocab: self.spec.vocab });
             }
             used.push(&s.ids[..s.targets.iter().rposition(Option::is_some).map_or(0, |last| last + 1)]);
         }
@@ -162,7 +171,7 @@ impl<O: Ops> Decoder<O> {
             }
         }
         let read = self.read(&trie, [&mut supervised.rows, &mut distilled.rows]);
-        let rotation = self.rotation(trie.positions.iter().copied());
+        let rotation = self.rope.rotation(trie.positions.iter().copied());
         Ok(Packed {
             ids: trie.ids,
             segments: trie.segments,
@@ -185,7 +194,7 @@ impl<O: Ops> Decoder<O> {
         for list in asked {
             list.iter_mut().for_each(|row| *row = rows.partition_point(|r| r < row));
         }
-        let rotation = self.rotation(rows.iter().map(|&r| trie.positions[r]));
+        let rotation = self.rope.rotation(rows.iter().map(|&r| trie.positions[r]));
         Some(Read { segments: trie.read(&rows), rows, rotation })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::model::ModelError;
 use crate::ops::{Compute, Cpu, Tensors};
-use crate::weights::ModelConfig;
+use crate::weights::ModelSpec;
 
 /// Where a model computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::Display, strum::EnumString, strum::VariantNames)]
@@ -63,11 +63,11 @@ impl Place {
     ///
     /// # Errors
     /// There is no such device.
-    pub fn fastest(self, config: &ModelConfig) -> Result<Compute, ModelError> {
+    pub fn fastest(self, model: &ModelSpec) -> Result<Compute, ModelError> {
         let (computes, _) = self.offer()?;
         // The list goes from the exact to the fastest.
         let fastest = computes.last().copied().unwrap_or(Compute::F32);
-        Ok(if config.hidden < LEAST_WIDTH { Compute::F32 } else { fastest })
+        Ok(if model.hidden < LEAST_WIDTH { Compute::F32 } else { fastest })
     }
 
     fn offer(self) -> Result<(&'static [Compute], &'static str), ModelError> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::lora::Pair;
-use crate::weights::LinearId;
+use crate::model::ModelError;
+use crate::weights::{LinearId, ModelSpec};
 
 /// Gradients of an adapter, the same shapes as its pairs.
 pub type Grads = BTreeMap<LinearId, Pair>;
@@ -43,4 +44,16 @@ pub struct Dropout {
     pub p: f64,
     pub seed: u64,
     pub step: u64,
+}
+
+/// Refuses ids that the model does not take.
+pub(super) fn check_ids(spec: &ModelSpec, ids: &[u32]) -> Result<(), ModelError> {
+    let (vocab, context) = (spec.vocab, spec.context);
+    if let Some(&id) = ids.iter().find(|&&id| id as usize >= vocab) {
+        return Err(ModelError::BadToken { id, vocab });
+    }
+    if ids.len() > context {
+        return Err(ModelError::TooLong { tokens: ids.len(), context });
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 use crate::model::decoder::{Decoder, Lora};
 use crate::model::facade::On;
 use crate::model::forward::{Cache, Pass};
+use crate::model::sequence::check_ids;
 use crate::model::{Model, ModelError};
 use crate::ops::{Cpu, FEW_ROWS, Ops, Segment, Tensors};
 
@@ -201,11 +202,11 @@ impl<O: Ops> Sequences<O> {
     }
 
     fn begin(&mut self, decoder: &Decoder<O>, prompt: &[u32], new: usize) -> Result<Option<Begun>, ModelError> {
-        decoder.check_ids(prompt)?;
+        check_ids(decoder.spec(), prompt)?;
         if prompt.is_empty() {
             return Err(ModelError::Other("the prompt holds no token: give at least one".to_owned()));
         }
-        let tokens = prompt.len().saturating_add(new).min(decoder.config().context);
+        let tokens = prompt.len().saturating_add(new).min(decoder.spec().context);
         let (mut reused, source) = self.longest_prefix(prompt);
         let Some(first) = self.place(decoder, tokens)? else { return Ok(None) };
         // Making the place may have dropped what was to be reused.
@@ -276,12 +277,14 @@ impl<O: Ops> Sequences<O> {
     /// Copies the keys and values of `n` tokens.
     fn copy(&mut self, decoder: &Decoder<O>, from: usize, to: usize, n: usize) {
         let Some(cache) = &mut self.cache else { return };
-        let width = decoder.config().kv_heads * decoder.config().head_dim;
         let (source, target): (Vec<usize>, Vec<usize>) = ((from..from + n).collect(), (to..to + n).collect());
-        let mut rows = decoder.ops().buf(n * width);
-        for buf in cache.keys.iter_mut().chain(&mut cache.values) {
-            decoder.ops().gather(&mut rows, buf, &source, width);
-            decoder.ops().scatter(buf, &rows, &target, width);
+        let widths = decoder.spec().blocks.iter().map(|block| block.attention.kv_width());
+        for (width, (keys, values)) in widths.zip(cache.keys.iter_mut().zip(&mut cache.values)) {
+            let mut rows = decoder.ops().buf(n * width);
+            for buf in [keys, values] {
+                decoder.ops().gather(&mut rows, buf, &source, width);
+                decoder.ops().scatter(buf, &rows, &target, width);
+            }
         }
     }
 
@@ -314,17 +317,17 @@ impl<O: Ops> Sequences<O> {
     fn step(&mut self, decoder: &Decoder<O>, next: &[(SequenceId, u32)]) -> Result<Vec<f32>, ModelError> {
         let (mut parts, mut ids) = (Vec::with_capacity(next.len()), Vec::with_capacity(next.len()));
         for (id, token) in next {
-            decoder.check_ids(&[*token])?;
+            check_ids(decoder.spec(), &[*token])?;
             let Some(s) = self.open.get(id).filter(|s| s.held < s.rows.len()) else {
                 return Err(ModelError::TooLong {
-                    tokens: decoder.config().context + 1,
-                    context: decoder.config().context,
+                    tokens: decoder.spec().context + 1,
+                    context: decoder.spec().context,
                 });
             };
             parts.push(Part { first: s.rows.start, positions: s.held..s.held + 1 });
             ids.push(*token);
         }
-        let mut logits = Vec::with_capacity(next.len() * decoder.config().vocab);
+        let mut logits = Vec::with_capacity(next.len() * decoder.spec().vocab);
         for (ids, parts) in ids.chunks(FEW_ROWS).zip(parts.chunks(FEW_ROWS)) {
             let x = self.advance(decoder, ids, parts)?;
             logits.extend(decoder.logits_after(&x, &(0..ids.len()).collect::<Vec<_>>())?);
@@ -339,7 +342,7 @@ impl<O: Ops> Sequences<O> {
 
     /// One pass over these parts, whose tokens are `ids`; the last hidden states.
     fn advance(&mut self, decoder: &Decoder<O>, ids: &[u32], parts: &[Part]) -> Result<O::Buf, ModelError> {
-        let rotation = decoder.rotation(parts.iter().flat_map(|p| p.positions.clone()));
+        let rotation = decoder.rope().rotation(parts.iter().flat_map(|p| p.positions.clone()));
         let mut query = 0;
         let segment = |p: &Part| {
             let new = p.positions.len();
@@ -391,6 +394,5 @@ impl<O: Ops> Sequences<O> {
 
 /// Bytes of a token's keys and values.
 fn row_bytes<O: Ops>(decoder: &Decoder<O>) -> usize {
-    let c = decoder.config();
-    (c.layers * c.kv_heads * c.head_dim * 2 * size_of::<f32>()).max(1)
+    (decoder.spec().cache_width() * size_of::<f32>()).max(1)
 }

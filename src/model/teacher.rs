@@ -15,7 +15,7 @@ impl<O: Ops> Decoder<O> {
         if packed.teacher.is_empty() {
             return Ok(None);
         }
-        let mut all = Vec::with_capacity(packed.distilled.rows.len() * self.config().hidden);
+        let mut all = Vec::with_capacity(packed.distilled.rows.len() * self.spec().hidden);
         for alone in &packed.teacher {
             all.extend_from_slice(&self.states_of(alone, compute)?);
         }

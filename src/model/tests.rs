@@ -1,6 +1,7 @@
 mod compute_tests;
 mod device_tests;
 mod generation_tests;
+mod memory_tests;
 mod session_tests;
 mod speed_tests;
 mod ways_tests;
@@ -27,7 +28,7 @@ fn weights(name: &str) -> Weights {
 /// Random non-zero A and B on these sites.
 fn adapter(weights: &Weights, rank: usize, targets: &[Site]) -> Adapter<Stored> {
     let config = LoraConfig { rank, alpha: 2.0 * rank as f64, targets: targets.into(), ..LoraConfig::default() };
-    let mut adapter = Adapter::fresh(config, weights.config(), 5).unwrap().to_stored(weights);
+    let mut adapter = Adapter::fresh(config, weights.spec(), 5).unwrap().to_stored(weights);
     for (n, pair) in adapter.pairs.values_mut().enumerate() {
         for (i, b) in pair.b.iter_mut().enumerate() {
             *b = (uniform_at(n as u64, i as u64) as f32 - 0.5) * 0.05;

@@ -1,8 +1,7 @@
 //! What is refused before the first step.
 
-use super::engine::Work;
 use super::range;
-use super::{TrainConfig, TrainError};
+use super::{Job, TrainConfig, TrainError};
 
 /// Refuses numbers that train nothing.
 pub(super) fn numbers(config: &TrainConfig) -> Result<(), TrainError> {
@@ -30,7 +29,7 @@ pub(super) fn numbers(config: &TrainConfig) -> Result<(), TrainError> {
 }
 
 /// Refuses what can't be taken in, and asking for what no evaluation will say.
-pub(super) fn examples(job: &Work<'_>) -> Result<(), TrainError> {
+pub(super) fn examples(job: &Job<'_>) -> Result<(), TrainError> {
     for (what, examples) in [("the training examples", job.train), ("the evaluation's examples", job.eval)] {
         for (n, example) in examples.iter().enumerate() {
             let fault = |why: &str| {

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::adamw::Moments;
-use super::engine::Work;
 use super::folders::{STATE, folder, is_ours, numbers, steps_in};
 use super::identity::Identity;
 use super::retention;
 use super::watch::Watch;
-use super::{Event, TrainError, metrics, moments_file};
+use super::{Event, Job, TrainError, metrics, moments_file};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
 use crate::store::{Digest, StoreError, TempFolder, read_nofollow, write_whole};
 
@@ -77,7 +76,7 @@ pub(super) struct Loaded {
 
 /// Writes `checkpoint-N/`; nothing is at that name before all of it is.
 pub(super) fn save(
-    job: &Work<'_>,
+    job: &Job<'_>,
     identity: &Identity,
     position: &Position,
     adapter: &Adapter<Stored>,
@@ -120,7 +119,7 @@ pub(super) fn save(
 /// The newest checkpoint of `job.output` that is whole; None where there is none at all. One of another run is refused,
 /// with what differs.
 pub(super) fn newest(
-    job: &Work<'_>,
+    job: &Job<'_>,
     identity: &Identity,
     lora: &LoraConfig,
     on_event: &mut dyn FnMut(&Event),
@@ -162,7 +161,7 @@ pub(super) fn newest(
 }
 
 /// What `final/` is to be made from must be there, before more is trained.
-fn best_is_whole(job: &Work<'_>, position: &Position) -> Result<(), TrainError> {
+fn best_is_whole(job: &Job<'_>, position: &Position) -> Result<(), TrainError> {
     let Some((step, _)) = position.watch.best.filter(|_| job.config.load_best_model_at_end) else { return Ok(()) };
     // It may stand in the very checkpoint that is resumed from.
     match state_of(&folder(job.output, step), step) {
@@ -175,19 +174,19 @@ fn best_is_whole(job: &Work<'_>, position: &Position) -> Result<(), TrainError> 
 }
 
 /// The adapter of a checkpoint of this run.
-pub(super) fn adapter_at(job: &Work<'_>, step: u64, lora: &LoraConfig) -> Result<Adapter<Hf>, TrainError> {
+pub(super) fn adapter_at(job: &Job<'_>, step: u64, lora: &LoraConfig) -> Result<Adapter<Hf>, TrainError> {
     let folder = folder(job.output, step);
     state_of(&folder, step).map_err(|e| {
         let whole = "begin anew, or take the last checkpoint's adapter instead of final/";
         TrainError::Other(format!("{}: the best checkpoint can't be read ({e}): {whole}", folder.display()))
     })?;
-    let mut adapter = Adapter::load(&folder, job.weights.config())?;
+    let mut adapter = Adapter::load(&folder, job.weights.spec())?;
     adapter.config = lora.clone();
     Ok(adapter)
 }
 
-fn load(folder: &Path, job: &Work<'_>, lora: &LoraConfig) -> Result<(Adapter<Hf>, Moments), TrainError> {
-    let mut adapter = Adapter::load(folder, job.weights.config())?;
+fn load(folder: &Path, job: &Job<'_>, lora: &LoraConfig) -> Result<(Adapter<Hf>, Moments), TrainError> {
+    let mut adapter = Adapter::load(folder, job.weights.spec())?;
     adapter.config = lora.clone();
     let path = folder.join(FILES[2]);
     let bytes = std::fs::read(&path).map_err(|e| StoreError::new("reading", &path, e))?;

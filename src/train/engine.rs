@@ -1,13 +1,10 @@
 //! What the loop asks of a model; a trait, so that the loop is tested without one.
 
-use super::Job;
-use crate::lora::{Adapter, Stored};
+use crate::lora::{Adapter, Ranks, Stored};
 use crate::model::{Cost, Dropout, Grads, LossSums, Model, ModelError, Sequence};
 
-/// A job whose model is anything that computes.
-pub(super) type Work<'a> = Job<'a, dyn Engine + 'a>;
-
-pub(super) trait Engine: std::fmt::Debug {
+/// What computes a training; [`Model`] does.
+pub trait Engine: std::fmt::Debug {
     fn loss(&self, adapter: &Adapter<Stored>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError>;
     fn loss_and_grads(
         &self,
@@ -17,7 +14,9 @@ pub(super) trait Engine: std::fmt::Debug {
         dropout: Option<Dropout>,
         grads: &mut Grads,
     ) -> Result<LossSums, ModelError>;
-    fn cost(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Cost, ModelError>;
+    /// What [`Engine::loss_and_grads`] of these sequences will take, or without `back` [`Engine::loss`], with an adapter of
+    /// these ranks. With `dropout`, beginnings are not shared.
+    fn cost(&self, ranks: &Ranks, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Cost, ModelError>;
     fn route(&self) -> String;
     fn label_smoothing(&self) -> f32;
 }
@@ -38,8 +37,8 @@ impl Engine for Model {
         Model::loss_and_grads(self, adapter, sequences, weight, dropout, grads)
     }
 
-    fn cost(&self, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Cost, ModelError> {
-        Model::cost(self, sequences, dropout, back)
+    fn cost(&self, ranks: &Ranks, sequences: &[Sequence<'_>], dropout: bool, back: bool) -> Result<Cost, ModelError> {
+        Model::cost(self, ranks, sequences, dropout, back)
     }
 
     fn route(&self) -> String {

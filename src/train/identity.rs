@@ -5,8 +5,7 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::TrainConfig;
-use super::engine::Work;
+use super::{Job, TrainConfig};
 use crate::batch::Example;
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
 use crate::store::{Digest, HashingWriter, Identity as Parts};
@@ -32,7 +31,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub(super) fn of(job: &Work<'_>, lora: &LoraConfig) -> Self {
+    pub(super) fn of(job: &Job<'_>, lora: &LoraConfig) -> Self {
         let defaults = defaults();
         let mut config = options(job.config, lora, job.model.label_smoothing());
         config.retain(|key, value| defaults.get(key) != Some(value));

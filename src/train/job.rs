@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use super::TrainConfig;
+use super::{Engine, TrainConfig};
 use crate::batch::Example;
 use crate::lora::{Adapter, Hf, Origin};
-use crate::model::Model;
 use crate::store::Interrupt;
 use crate::weights::Weights;
 
@@ -13,9 +12,9 @@ use crate::weights::Weights;
 /// good checkpoint there (or starts when there is none at all); without, what an earlier run left there is replaced.
 /// `tokenizer_files` (name, text) are laid beside the adapter. `from_adapter` brings its own rank, alpha and targets.
 #[derive(Debug)]
-pub struct Job<'a, M: ?Sized = Model> {
+pub struct Job<'a> {
     pub weights: &'a Weights,
-    pub model: &'a M,
+    pub model: &'a dyn Engine,
     pub base_name: &'a str,
     /// Written beside every adapter: the base that it belongs to.
     pub origin: Option<&'a Origin>,

@@ -27,6 +27,7 @@ mod watch;
 
 pub use checkpoint::{Left, WholeFolder, left};
 pub use config::{Scheduler, TrainConfig};
+pub use engine::Engine;
 pub use error::TrainError;
 pub use event::{EpochMetrics, Event, StepMetrics, Summary};
 pub use folders::folder as checkpoint_folder;
@@ -41,41 +42,6 @@ use crate::lora::{Adapter, Hf};
 
 /// Trains; `on_event` hears of each step as it is done. The adapter is that of `final/`.
 pub fn run(job: Job<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
-    let Job {
-        weights,
-        model,
-        base_name,
-        origin,
-        tokenizer_files,
-        train,
-        eval,
-        config,
-        from_adapter,
-        output,
-        resume,
-        interrupt,
-    } = job;
-    let model: &dyn engine::Engine = model;
-    work(
-        Job {
-            weights,
-            model,
-            base_name,
-            origin,
-            tokenizer_files,
-            train,
-            eval,
-            config,
-            from_adapter,
-            output,
-            resume,
-            interrupt,
-        },
-        on_event,
-    )
-}
-
-fn work(job: engine::Work<'_>, on_event: &mut dyn FnMut(&Event)) -> Result<(Adapter<Hf>, Summary), TrainError> {
     check::numbers(job.config)?;
     check::examples(&job)?;
     trainer::Trainer::new(&job, on_event)?.run(on_event)

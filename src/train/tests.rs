@@ -5,10 +5,9 @@ mod test_toy;
 
 use std::path::{Path, PathBuf};
 
-use super::engine::{Engine, Work};
 use super::*;
 use crate::batch::Example;
-use crate::lora::{LoraConfig, Pair, Stored};
+use crate::lora::{LoraConfig, Pair, Ranks, Stored};
 use crate::model::{Cost, Dropout, Grads, LossSums, ModelError, Sequence, TEACHER_STATES_BYTES};
 use crate::store::Interrupt;
 use crate::weights::Weights;
@@ -66,7 +65,7 @@ impl Bench {
         on_event: &mut dyn FnMut(&Event, &Interrupt),
     ) -> Result<(Adapter<Hf>, Summary), TrainError> {
         let interrupt = toy.stopped_at.as_ref().map(|(_, i)| i.clone()).unwrap_or_default();
-        let job = Work {
+        let job = Job {
             weights: &self.weights,
             model: toy,
             base_name: "toy",
@@ -80,7 +79,7 @@ impl Bench {
             resume,
             interrupt: interrupt.clone(),
         };
-        work(job, &mut |e| on_event(e, &interrupt))
+        run(job, &mut |e| on_event(e, &interrupt))
     }
 }
 
@@ -102,7 +101,7 @@ fn the_loss_falls_and_what_happened_is_told() {
     let saved: Vec<u64> =
         events.iter().filter_map(|e| if let Event::Saved { step, .. } = e { Some(*step) } else { None }).collect();
     assert_eq!(saved, [10, 20, 24, 24]);
-    assert!(Adapter::load(&output.join("final"), bench.weights.config()).unwrap().pairs == adapter.pairs);
+    assert!(Adapter::load(&output.join("final"), bench.weights.spec()).unwrap().pairs == adapter.pairs);
     assert!(output.join("final/tokenizer.json").is_file());
     // Tokens of the examples: 4, 5, 6, 7, 8, 4, eight times over.
     assert_eq!(summary.num_tokens, 34 * 8);
@@ -130,7 +129,7 @@ fn training_stops_when_no_better_evaluation_comes_and_the_best_one_is_delivered(
     let (adapter, summary) = bench.run(&toy(), &config, &output, false, &mut |_, _| {}).unwrap();
     assert_eq!((summary.steps, summary.stopped_early, summary.final_step), (9, true, 4));
     assert_eq!(summary.best.map(|(step, _)| step), Some(4));
-    let model = bench.weights.config();
+    let model = bench.weights.spec();
     let at = |name: &str| Adapter::load(&output.join(name), model).unwrap().pairs;
     assert!(at("final") == at("checkpoint-4") && at("final") == adapter.pairs && at("final") != at("checkpoint-9"));
     let mut kept: Vec<_> = std::fs::read_dir(&output).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -200,7 +199,7 @@ fn a_trial_counts_what_the_run_then_does() {
             TrainConfig { epochs, batch_size, gradient_accumulation: accumulation, eval_steps, ..config() };
         config.lora.dropout = dropout;
         let toy = Toy::default();
-        let fresh = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
+        let fresh = Adapter::fresh(config.lora.clone(), bench.weights.spec(), config.seed).unwrap();
         let adapter = fresh.to_stored(&bench.weights);
         let examples = Examples { train: &bench.train, eval: &bench.eval };
         let mut trial = Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap();
@@ -234,7 +233,7 @@ fn course_of(examples: impl Iterator<Item = (usize, usize)>) -> Course {
     });
     let mut config = TrainConfig { epochs: 1.0, batch_size: 1, gradient_accumulation: 4, shuffle: false, ..config() };
     config.lora.dropout = 0.1;
-    let adapter = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
+    let adapter = Adapter::fresh(config.lora.clone(), bench.weights.spec(), config.seed).unwrap();
     let (toy, examples) = (Toy::default(), Examples { train: &bench.train, eval: &bench.eval });
     let adapter = adapter.to_stored(&bench.weights);
     Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap()
@@ -265,7 +264,7 @@ fn what_the_base_teaches_is_counted_once_where_it_is_kept() {
     let config = TrainConfig { epochs: 3.0, batch_size: 2, ..config() };
     let products = |bytes_to_keep: u64| {
         let toy = Toy { bytes_to_keep, ..Toy::default() };
-        let adapter = Adapter::fresh(config.lora.clone(), bench.weights.config(), config.seed).unwrap();
+        let adapter = Adapter::fresh(config.lora.clone(), bench.weights.spec(), config.seed).unwrap();
         let examples = Examples { train: &bench.train, eval: &bench.eval };
         let adapter = adapter.to_stored(&bench.weights);
         Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap().products

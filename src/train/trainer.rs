@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use super::adamw::{self, Moments};
 use super::checkpoint::{self, Position, WholeFolder};
-use super::engine::Work;
 use super::identity::Identity;
 use super::metrics::Metrics;
 use super::order::Order;
 use super::retention;
 use super::schedule::Steps;
 use super::step::{self, Batch, Prepared};
-use super::{Event, Summary, TrainError, folders};
+use super::{Event, Job, Summary, TrainError, folders};
 use crate::lora::{Adapter, Hf, LoraConfig, Stored};
 use crate::model::Grads;
 use crate::store::write_whole;
@@ -27,7 +26,7 @@ pub(super) struct StepValues {
 }
 
 pub(super) struct Trainer<'t, 'a> {
-    pub(super) job: &'t Work<'a>,
+    pub(super) job: &'t Job<'a>,
     pub(super) train: Vec<Prepared>,
     pub(super) eval: Vec<Prepared>,
     pub(super) steps: Steps,
@@ -47,7 +46,7 @@ pub(super) struct Trainer<'t, 'a> {
 }
 
 impl<'t, 'a> Trainer<'t, 'a> {
-    pub(super) fn new(job: &'t Work<'a>, on_event: &mut dyn FnMut(&Event)) -> Result<Self, TrainError> {
+    pub(super) fn new(job: &'t Job<'a>, on_event: &mut dyn FnMut(&Event)) -> Result<Self, TrainError> {
         let started = Instant::now();
         let (train, eval) = (Prepared::all(job.train), Prepared::all(job.eval));
         if train.is_empty() {
@@ -278,7 +277,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
 }
 
 /// The adapter that training begins from: fresh, or the one given with this run's dropout.
-fn start<'j>(job: &'j Work<'_>) -> Result<(LoraConfig, Cow<'j, Adapter<Hf>>), TrainError> {
+fn start<'j>(job: &'j Job<'_>) -> Result<(LoraConfig, Cow<'j, Adapter<Hf>>), TrainError> {
     match &job.from_adapter {
         Some(given) => {
             let config = LoraConfig { dropout: job.config.lora.dropout, ..given.config.clone() };
@@ -286,14 +285,14 @@ fn start<'j>(job: &'j Work<'_>) -> Result<(LoraConfig, Cow<'j, Adapter<Hf>>), Tr
             Ok((config, Cow::Borrowed(given)))
         }
         None => {
-            let fresh = Adapter::fresh(job.config.lora.clone(), job.weights.config(), job.config.seed)?;
+            let fresh = Adapter::fresh(job.config.lora.clone(), job.weights.spec(), job.config.seed)?;
             Ok((fresh.config.clone(), Cow::Owned(fresh)))
         }
     }
 }
 
 /// Moments lie on the disk as the adapter does, in Hugging Face's order.
-fn stored(job: &Work<'_>, adapter: &Adapter<Hf>, moments: &Moments) -> Moments {
+fn stored(job: &Job<'_>, adapter: &Adapter<Hf>, moments: &Moments) -> Moments {
     let side =
         |pairs: &Grads| Adapter::<Hf>::from_pairs(adapter.config.clone(), pairs.clone()).to_stored(job.weights).pairs;
     Moments { first: side(&moments.first), second: side(&moments.second) }

@@ -11,7 +11,7 @@ use super::schedule::Steps;
 use super::step::{self, Batch, Prepared};
 use super::{TrainConfig, TrainError};
 use crate::batch::Example;
-use crate::lora::{Adapter, Stored};
+use crate::lora::{Adapter, Ranks, Stored};
 use crate::model::{Cost, Grads, Model, ModelError, TEACHER_STATES_BYTES};
 use crate::store::Interrupt;
 
@@ -41,21 +41,45 @@ pub struct Tried {
     pub cost: Cost,
 }
 
-/// The cost of the largest step of the training that `run` would make of these examples; the same with the most that any
-/// takes at least.
-pub fn largest(model: &Model, config: &TrainConfig, train: &[Example]) -> Result<(Cost, Cost), TrainError> {
+/// The cost of the largest step of the training that `run` would make of these examples with an adapter of these ranks; the
+/// same with the most that any takes at least.
+pub fn largest(
+    model: &Model,
+    config: &TrainConfig,
+    ranks: &Ranks,
+    train: &[Example],
+) -> Result<(Cost, Cost), TrainError> {
     let train = Prepared::all(train);
     let (steps, dropout) = (Steps::of(config, train.len()), config.lora.dropout > 0.0);
     let order = &mut Order::default();
-    let (_, cost, least) = Counter { engine: model, config, dropout, train: &train, steps, order }.largest()?;
+    let counted = Counted { engine: model, config, ranks, dropout };
+    let (_, cost, least) = Counter { counted, train: &train, steps, order }.largest()?;
     Ok((cost, Cost { least, ..cost }))
+}
+
+/// What the cost of examples depends on.
+#[derive(Clone, Copy)]
+struct Counted<'c> {
+    engine: &'c dyn Engine,
+    config: &'c TrainConfig,
+    ranks: &'c Ranks,
+    dropout: bool,
+}
+
+impl Counted<'_> {
+    fn cost(&self, examples: &[&Prepared], back: bool) -> Result<Cost, ModelError> {
+        let (mut cost, dropout) = (Cost::default(), back && self.dropout);
+        for batch in step::micro_batches(self.config, dropout, examples) {
+            let sequences: Vec<_> = batch.iter().map(|e| e.sequence()).collect();
+            cost.add(&self.engine.cost(self.ranks, &sequences, dropout, back)?);
+        }
+        Ok(cost)
+    }
 }
 
 /// Counts steps.
 struct Counter<'c> {
-    engine: &'c dyn Engine,
-    config: &'c TrainConfig,
-    dropout: bool,
+    counted: Counted<'c>,
     train: &'c [Prepared],
     steps: Steps,
     order: &'c mut Order,
@@ -63,9 +87,9 @@ struct Counter<'c> {
 
 impl Counter<'_> {
     fn cost(&mut self, step: u64) -> Result<Cost, ModelError> {
-        let indices = self.order.of_step(self.config, &self.steps, self.train, step);
+        let indices = self.order.of_step(self.counted.config, &self.steps, self.train, step);
         let examples: Vec<&Prepared> = indices.into_iter().map(|i| &self.train[i]).collect();
-        cost_of(self.engine, self.config, &examples, self.dropout, true)
+        self.counted.cost(&examples, true)
     }
 
     /// The step that holds the most memory where everything is kept, and its cost; the most that any takes at least.
@@ -76,7 +100,7 @@ impl Counter<'_> {
         let mut by_tokens: Vec<(usize, u64)> = Vec::new();
         let (mut longest, mut most_trained) = ((0, 0), (0, 0));
         for step in 0..self.steps.total.min(LOOKED_THROUGH) {
-            let indices = self.order.of_step(self.config, &self.steps, self.train, step);
+            let indices = self.order.of_step(self.counted.config, &self.steps, self.train, step);
             let fed = || indices.iter().map(|i| self.train[*i].fed());
             by_tokens.push((fed().sum(), step));
             longest = longest.max((fed().max().unwrap_or(0), step));
@@ -93,21 +117,6 @@ impl Counter<'_> {
         }
         Ok((most.0, most.1, least))
     }
-}
-
-fn cost_of(
-    engine: &dyn Engine,
-    config: &TrainConfig,
-    examples: &[&Prepared],
-    dropout: bool,
-    back: bool,
-) -> Result<Cost, ModelError> {
-    let mut cost = Cost::default();
-    for batch in step::micro_batches(config, dropout, examples) {
-        let sequences: Vec<_> = batch.iter().map(|e| e.sequence()).collect();
-        cost.add(&engine.cost(&sequences, dropout, back)?);
-    }
-    Ok(cost)
 }
 
 /// The examples of a training: those that are trained on, and those of its evaluations.
@@ -127,6 +136,7 @@ pub struct Trial<'a> {
     steps: Steps,
     order: Order,
     adapter: Adapter<Stored>,
+    ranks: Ranks,
     moments: Moments,
     grads: Grads,
 }
@@ -161,8 +171,8 @@ impl<'a> Trial<'a> {
             ));
         }
         let (moments, grads) = (Moments::zero(&adapter.pairs), adamw::zeros(&adapter.pairs));
-        let steps = Steps::of(config, train.len());
-        Ok(Self { engine, config, interrupt, train, eval, steps, order: Order::default(), adapter, moments, grads })
+        let (ranks, steps, order) = (adapter.ranks(), Steps::of(config, train.len()), Order::default());
+        Ok(Self { engine, config, interrupt, train, eval, steps, order, adapter, ranks, moments, grads })
     }
 
     /// Counts the whole training.
@@ -214,18 +224,13 @@ impl<'a> Trial<'a> {
 
     fn counter(&mut self) -> Counter<'_> {
         let dropout = self.adapter.config.dropout > 0.0;
-        Counter {
-            engine: self.engine,
-            config: self.config,
-            dropout,
-            train: &self.train,
-            steps: self.steps,
-            order: &mut self.order,
-        }
+        let counted = Counted { engine: self.engine, config: self.config, ranks: &self.ranks, dropout };
+        Counter { counted, train: &self.train, steps: self.steps, order: &mut self.order }
     }
 
     fn cost_of(&self, examples: &[&Prepared], back: bool) -> Result<Cost, ModelError> {
-        cost_of(self.engine, self.config, examples, back && self.adapter.config.dropout > 0.0, back)
+        let dropout = self.adapter.config.dropout > 0.0;
+        Counted { engine: self.engine, config: self.config, ranks: &self.ranks, dropout }.cost(examples, back)
     }
 
     /// The least that can be computed: it reads the weights for the first time.

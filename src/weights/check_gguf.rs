@@ -5,18 +5,25 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::layout::{self, Part};
-use super::{ModelConfig, WeightsError, config_gguf};
+use super::{ModelConfig, ModelSpec, WeightsError, config_gguf};
 use crate::gguf::Gguf;
 
 /// Checks every dimension and count of the metadata against the tensors: number of blocks, vocabulary, the shape of each
 /// tensor, missing and unknown tensors. (Sizes against the length of the file are checked by [`Gguf::open`].) The types of
 /// the tensors are not judged: the embedded server reads some that can't be trained.
 pub fn check_gguf(gguf: &Gguf) -> Result<ModelConfig, WeightsError> {
-    Ok(matched_parts(gguf)?.0)
+    Ok(matched_parts(gguf)?.config)
 }
 
-/// The model's tensors, each with its index in the file.
-pub(super) fn matched_parts(gguf: &Gguf) -> Result<(ModelConfig, Vec<(Part, usize)>), WeightsError> {
+/// A model in a GGUF.
+pub(super) struct Matched {
+    pub config: ModelConfig,
+    pub spec: ModelSpec,
+    /// The model's tensors, each with its index in the file.
+    pub parts: Vec<(Part, usize)>,
+}
+
+pub(super) fn matched_parts(gguf: &Gguf) -> Result<Matched, WeightsError> {
     let config = config_gguf::read(gguf)?;
     let bad = |reason: String| Err(WeightsError::bad(gguf.path(), reason));
     let blocks = block_count(gguf);
@@ -27,10 +34,11 @@ pub(super) fn matched_parts(gguf: &Gguf) -> Result<(ModelConfig, Vec<(Part, usiz
             config.layers
         ));
     }
+    let spec = config.spec();
     let mut index: HashMap<&str, usize> =
         gguf.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
     let mut parts = Vec::with_capacity(gguf.tensors().len());
-    for part in layout::parts(&config) {
+    for part in layout::parts(&spec) {
         let Some(file) = index.remove(part.gguf.as_str()) else {
             return bad(format!("the tensor {} is missing", part.gguf));
         };
@@ -44,7 +52,7 @@ pub(super) fn matched_parts(gguf: &Gguf) -> Result<(ModelConfig, Vec<(Part, usiz
     index.remove("rope_freqs.weight");
     match index.into_values().min() {
         Some(first) => Err(unexpected(gguf.path(), &gguf.tensors()[first].name, config.family.gguf)),
-        None => Ok((config, parts)),
+        None => Ok(Matched { config, spec, parts }),
     }
 }
 

@@ -1,13 +1,13 @@
-//! The shape of a model, and the GGUF keys and config.json it becomes.
+//! What config.json and a GGUF's metadata say of a model's shape, and the same written again.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use super::{Family, RopeScaling, Site, WeightsError, rope};
+use super::{Family, RopeScaling, WeightsError, rope};
 use crate::gguf::{Metadata, Value};
 
-/// The shape of one model. All lengths in elements.
+/// The shape of one model, as its files say it; [`ModelConfig::spec`] is what it computes. All lengths in elements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
     pub family: &'static Family,
@@ -36,37 +36,6 @@ const MAX_LAYERS: usize = 4096;
 const MAX_CONTEXT: usize = 1 << 24;
 
 impl ModelConfig {
-    /// (rows = out, cols = in) of a linear layer.
-    pub fn shape(&self, site: Site) -> (usize, usize) {
-        let (q, kv) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
-        match site {
-            Site::Q => (q, self.hidden),
-            Site::K | Site::V => (kv, self.hidden),
-            Site::O => (self.hidden, q),
-            Site::Gate | Site::Up => (self.ff, self.hidden),
-            Site::Down => (self.hidden, self.ff),
-        }
-    }
-
-    /// θ^(−2i/d), divided by the factors and the scaling: the angle that each pair turns per position, in radians.
-    pub fn rope_frequencies(&self) -> Vec<f32> {
-        let d = self.head_dim as f64;
-        let scaling = self.rope_scaling.map(|s| s.divisors(self.head_dim, self.rope_theta));
-        let at = |list: &Option<Vec<f32>>, i: usize| {
-            f64::from(list.as_ref().and_then(|list| list.get(i)).copied().unwrap_or(1.0))
-        };
-        let one = |i: usize| {
-            let divisor = at(&self.rope_factors, i) * at(&scaling, i);
-            (f64::from(self.rope_theta).powf(-2.0 * i as f64 / d) / divisor) as f32
-        };
-        (0..self.head_dim / 2).map(one).collect()
-    }
-
-    /// By what the cosines and sines of rotary positions are multiplied.
-    pub fn rope_attention_factor(&self) -> f32 {
-        self.rope_scaling.map_or(1.0, RopeScaling::attention_factor)
-    }
-
     /// Whether the lengths make sense together.
     pub(super) fn check(&self, path: &Path) -> Result<(), WeightsError> {
         let bad = |reason: String| Err(WeightsError::bad(path, reason));
@@ -181,7 +150,7 @@ impl ModelConfig {
             "num_key_value_heads": self.kv_heads,
             "head_dim": self.head_dim,
             "vocab_size": self.vocab,
-            "hidden_act": "silu",
+            "hidden_act": self.family.activation.names()[0],
             "max_position_embeddings": self.context,
             "rms_norm_eps": shortest(self.rms_eps),
             "rope_theta": shortest(self.rope_theta),

@@ -94,8 +94,9 @@ impl File<'_> {
             let remedy = "give the unquantised model, or a GGUF of it";
             return Err(self.unsupported(format!("the folder's weights are quantised ({method})"), remedy));
         }
-        let act = self.get("hidden_act").and_then(Json::as_str).unwrap_or("silu");
-        if act != "silu" && act != "swish" {
+        if let Some(act) =
+            self.get("hidden_act").and_then(Json::as_str).filter(|a| !family.activation.names().contains(a))
+        {
             return Err(self.unsupported(format!("hidden_act is {act:?}"), "take another base"));
         }
         for key in ["attention_bias", "mlp_bias"] {

@@ -1,10 +1,11 @@
-//! The tables: the seven linear layers, the norms, and what distinguishes one architecture from another.
+//! The tables: the names of linear layers and norms, and what distinguishes one architecture from another.
 
 use std::path::Path;
 
 use super::WeightsError;
 
-/// The seven linear layers of a decoder block, in PEFT's names (`q_proj` …).
+/// The linear layers that a decoder block may have, in PEFT's names (`q_proj` …). A new one is added at the end: the random
+/// numbers of a fresh adapter depend on the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Site {
     Q,
@@ -60,18 +61,28 @@ pub struct LinearId {
 }
 
 /// The norms of a block, and the last one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Norm {
+    /// Before the attention.
     Attn,
+    /// Before the feed-forward.
     Ffn,
+    /// Of each head of the queries, before they are rotated.
     Q,
+    /// Of each head of the keys, before they are rotated.
     K,
+    /// Before the head.
     Output,
 }
 
 impl Norm {
-    /// The norms inside a block.
+    /// The norms that a block may have.
     pub(super) const BLOCK: [Self; 4] = [Self::Attn, Self::Ffn, Self::Q, Self::K];
+
+    /// `input_layernorm` … inside `model.layers.N.`
+    pub fn hf(self) -> &'static str {
+        self.names().0
+    }
 
     /// (Hugging Face inside `model.layers.N.`, GGUF inside `blk.N.`); the whole names for `Output`.
     pub(super) fn names(self) -> (&'static str, &'static str) {
@@ -85,6 +96,21 @@ impl Norm {
     }
 }
 
+/// What a feed-forward does to its gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    Silu,
+}
+
+impl Activation {
+    /// `hidden_act` of config.json: what is written, then what is also read.
+    pub(super) fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Silu => &["silu", "swish"],
+        }
+    }
+}
+
 /// What distinguishes an architecture, as data.
 #[derive(Debug, PartialEq)]
 pub struct Family {
@@ -94,6 +120,7 @@ pub struct Family {
     pub hf: &'static [&'static str],
     /// `model_type` of config.json, in the order of `hf`
     pub model_types: &'static [&'static str],
+    pub activation: Activation,
     pub qkv_bias: bool,
     pub qk_norm: bool,
     /// ggml stores q/k rows permuted.
@@ -111,6 +138,7 @@ pub fn families() -> &'static [Family] {
             gguf: "llama",
             hf: &["LlamaForCausalLM", "MistralForCausalLM"],
             model_types: &["llama", "mistral"],
+            activation: Activation::Silu,
             qkv_bias: false,
             qk_norm: false,
             permuted_qk: true,
@@ -121,6 +149,7 @@ pub fn families() -> &'static [Family] {
             gguf: "qwen2",
             hf: &["Qwen2ForCausalLM"],
             model_types: &["qwen2"],
+            activation: Activation::Silu,
             qkv_bias: true,
             qk_norm: false,
             permuted_qk: false,
@@ -131,6 +160,7 @@ pub fn families() -> &'static [Family] {
             gguf: "qwen3",
             hf: &["Qwen3ForCausalLM"],
             model_types: &["qwen3"],
+            activation: Activation::Silu,
             qkv_bias: false,
             qk_norm: true,
             permuted_qk: false,

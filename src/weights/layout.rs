@@ -1,6 +1,6 @@
 //! Which tensors a model of a shape has: the one table of names, Hugging Face's and GGUF's.
 
-use super::{LinearId, ModelConfig, Norm, Site};
+use super::{LinearId, ModelSpec, Norm, Site};
 
 /// A tensor that must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,34 +49,36 @@ pub(super) fn norm_name(layer: usize, norm: Norm) -> String {
 }
 
 /// Every tensor of a model, embedding first, block by block, head last (absent when tied).
-pub(super) fn parts(c: &ModelConfig) -> Vec<Part> {
-    let mut parts = vec![Part::matrix(EMBEDDING.into(), "model.embed_tokens.weight".into(), c.vocab, c.hidden)];
-    for layer in 0..c.layers {
-        for norm in Norm::BLOCK {
-            let cols = match norm {
-                Norm::Attn | Norm::Ffn | Norm::Output => c.hidden,
-                Norm::Q | Norm::K if c.family.qk_norm => c.head_dim,
-                Norm::Q | Norm::K => continue,
-            };
-            let hf = format!("model.layers.{layer}.{}.weight", norm.names().0);
-            parts.push(Part::vector(norm_name(layer, norm), hf, cols));
+pub(super) fn parts(spec: &ModelSpec) -> Vec<Part> {
+    let mut parts = vec![Part::matrix(EMBEDDING.into(), "model.embed_tokens.weight".into(), spec.vocab, spec.hidden)];
+    for (layer, block) in spec.blocks.iter().enumerate() {
+        for n in &block.norms {
+            let hf = format!("model.layers.{layer}.{}.weight", n.norm.hf());
+            parts.push(Part::vector(norm_name(layer, n.norm), hf, n.width));
         }
-        for site in Site::ALL {
-            let id = LinearId { layer, site };
-            let (rows, cols) = c.shape(site);
-            let hf = |suffix: &str| format!("model.layers.{layer}.{}.{suffix}", site.hf());
-            let permuted = c.family.permuted_qk && matches!(site, Site::Q | Site::K);
-            parts.push(Part { permuted, ..Part::matrix(linear_name(id, "weight"), hf("weight"), rows, cols) });
-            if c.family.qkv_bias && matches!(site, Site::Q | Site::K | Site::V) {
-                parts.push(Part { permuted, ..Part::vector(linear_name(id, "bias"), hf("bias"), rows) });
+        for l in &block.linears {
+            let id = LinearId { layer, site: l.site };
+            let hf = |suffix: &str| format!("model.layers.{layer}.{}.{suffix}", l.site.hf());
+            let permuted = l.permuted_heads.is_some();
+            parts.push(Part { permuted, ..Part::matrix(linear_name(id, "weight"), hf("weight"), l.rows, l.cols) });
+            if l.bias {
+                parts.push(Part { permuted, ..Part::vector(linear_name(id, "bias"), hf("bias"), l.rows) });
             }
         }
     }
-    parts.push(Part::vector(norm_name(0, Norm::Output), "model.norm.weight".into(), c.hidden));
-    if !c.tied {
-        parts.push(Part::matrix(HEAD.into(), "lm_head.weight".into(), c.vocab, c.hidden));
+    parts.push(Part::vector(norm_name(0, spec.final_norm.norm), "model.norm.weight".into(), spec.final_norm.width));
+    if !spec.tied {
+        parts.push(Part::matrix(HEAD.into(), "lm_head.weight".into(), spec.vocab, spec.hidden));
     }
     parts
+}
+
+/// `blk.0.ffn_up.weight` → the linear layer whose weight it is.
+pub fn linear_of(gguf: &str) -> Option<LinearId> {
+    let (layer, rest) = gguf.strip_prefix("blk.")?.split_once('.')?;
+    let module = rest.strip_suffix(".weight")?;
+    let site = Site::ALL.into_iter().find(|s| s.gguf() == module)?;
+    Some(LinearId { layer: layer.parse().ok()?, site })
 }
 
 /// `model.layers.0.mlp.up_proj.weight` → `blk.0.ffn_up.weight`. None for a name that is none of a model's tensors.
@@ -118,7 +120,7 @@ pub fn hf_name(gguf: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::families;
+    use crate::weights::{ModelConfig, families};
 
     #[test]
     fn names_go_both_ways_for_every_tensor_of_every_family() {
@@ -139,12 +141,15 @@ mod tests {
                 context: 16,
                 tied: false,
             };
-            let parts = parts(&config);
+            let parts = parts(&config.spec());
             let per_block = 9 + if family.qkv_bias { 3 } else { 0 } + if family.qk_norm { 2 } else { 0 };
             assert_eq!(parts.len(), 3 + 2 * per_block);
             for part in parts {
                 assert_eq!(gguf_name(&part.hf).as_ref(), Some(&part.gguf));
                 assert_eq!(hf_name(&part.gguf).as_ref(), Some(&part.hf));
+                let linear = linear_of(&part.gguf).map(|id| linear_name(id, "weight"));
+                assert_eq!(linear.is_some(), part.rows.is_some() && part.gguf.starts_with("blk."), "{}", part.gguf);
+                assert!(linear.is_none_or(|name| name == part.gguf));
             }
         }
         for strange in ["model.layers.x.mlp.up_proj.weight", "model.layers.0.mlp.up_proj.scale", "lm_head.bias", ""] {

@@ -10,13 +10,15 @@ mod layout;
 mod open;
 mod rope;
 mod safetensors;
+mod spec;
 
 pub use check_gguf::check_gguf;
 pub use config::ModelConfig;
-pub use family::{Family, LinearId, Norm, Site, families};
-pub use layout::{gguf_name, hf_name};
+pub use family::{Activation, Family, LinearId, Norm, Site, families};
+pub use layout::{gguf_name, hf_name, linear_of};
 pub use open::Weights;
 pub use rope::RopeScaling;
+pub use spec::{AttentionSpec, BlockSpec, FeedForwardSpec, LinearSpec, ModelSpec, NormSpec, RopeSpec};
 
 use std::path::{Path, PathBuf};
 

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::check_gguf::Matched;
 use super::layout::{self, Part};
-use super::{LinearId, ModelConfig, Norm, WeightsError, check_gguf, config_hf, safetensors};
+use super::{LinearId, ModelConfig, ModelSpec, Norm, WeightsError, check_gguf, config_hf, safetensors};
 use crate::gguf::{GgmlType, Gguf, Map};
 use crate::ops::{self, Encoding, RowOrder, WeightRef};
 
@@ -18,6 +19,7 @@ pub struct Weights(Arc<Opened>);
 struct Opened {
     path: PathBuf,
     config: ModelConfig,
+    spec: ModelSpec,
     source: Source,
     /// By GGUF name.
     places: HashMap<String, Place>,
@@ -47,7 +49,7 @@ struct Place {
 
 impl Weights {
     pub fn from_gguf(gguf: Gguf) -> Result<Self, WeightsError> {
-        let (config, parts) = check_gguf::matched_parts(&gguf)?;
+        let Matched { config, spec, parts } = check_gguf::matched_parts(&gguf)?;
         let mut places = HashMap::new();
         for (part, file) in parts {
             let place = gguf_place(&gguf, file, &part)?;
@@ -55,19 +57,20 @@ impl Weights {
         }
         let names = gguf.tensors().iter().filter(|t| places.contains_key(&t.name)).map(|t| t.name.clone()).collect();
         let (path, checked) = (gguf.path().to_path_buf(), OnceLock::new());
-        Ok(Self(Arc::new(Opened { path, config, source: Source::Gguf(gguf), places, names, checked })))
+        Ok(Self(Arc::new(Opened { path, config, spec, source: Source::Gguf(gguf), places, names, checked })))
     }
 
     /// `config.json` + `model.safetensors` or its shards.
     pub fn from_hf(folder: &Path) -> Result<Self, WeightsError> {
         let json = folder.join("config.json");
-        let mut config = config_hf::read(&json, &safetensors::text(&json)?)?;
+        let config = config_hf::read(&json, &safetensors::text(&json)?)?;
         let files = safetensors::open(folder)?;
-        settle_head(&mut config, &files, folder)?;
+        settle_head(&config, &files, folder)?;
+        let spec = config.spec();
         let mut places = HashMap::new();
         let mut names = Vec::new();
         let mut wanted = BTreeSet::new();
-        for part in layout::parts(&config) {
+        for part in layout::parts(&spec) {
             let Some(found) = files.tensors.get(&part.hf) else {
                 return Err(WeightsError::bad(folder, format!("the tensor {} is in none of its files", part.hf)));
             };
@@ -82,7 +85,7 @@ impl Weights {
             return Err(check_gguf::unexpected(&files.maps[found.map].0, name, config.family.hf[0]));
         }
         let (path, checked) = (folder.to_path_buf(), OnceLock::new());
-        Ok(Self(Arc::new(Opened { path, config, source: Source::Hf(files.maps), places, names, checked })))
+        Ok(Self(Arc::new(Opened { path, config, spec, source: Source::Hf(files.maps), places, names, checked })))
     }
 
     /// Refuses a file that somebody cut or extended since it was opened; for the start of a stage that reads all of it.
@@ -104,6 +107,10 @@ impl Weights {
 
     pub fn config(&self) -> &ModelConfig {
         &self.0.config
+    }
+
+    pub fn spec(&self) -> &ModelSpec {
+        &self.0.spec
     }
 
     /// The GGUF the tensors lie in, if they do.
@@ -147,7 +154,7 @@ impl Weights {
 
     /// The embedding when tied.
     pub fn head(&self) -> WeightRef<'_> {
-        self.known(if self.0.config.tied { layout::EMBEDDING } else { layout::HEAD })
+        self.known(if self.0.spec.tied { layout::EMBEDDING } else { layout::HEAD })
     }
 
     /// Every tensor of the model in GGUF names (`rope_freqs.weight` is not one: its values are in the config).
@@ -234,7 +241,7 @@ fn hf_place(path: &Path, found: &safetensors::Found, part: &Part) -> Result<Plac
 }
 
 /// transformers ties the head when config.json says so, whatever lies in the file; a file that contradicts it is refused.
-fn settle_head(config: &mut ModelConfig, files: &safetensors::Folder, folder: &Path) -> Result<(), WeightsError> {
+fn settle_head(config: &ModelConfig, files: &safetensors::Folder, folder: &Path) -> Result<(), WeightsError> {
     let (embedding, head) = (files.tensors.get("model.embed_tokens.weight"), files.tensors.get("lm_head.weight"));
     match (config.tied, embedding, head) {
         (true, Some(e), Some(h)) => {

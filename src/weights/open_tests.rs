@@ -40,7 +40,7 @@ fn planned(c: &ModelConfig) -> (Metadata, Vec<PlannedTensor>) {
         ne: p.shape().iter().rev().map(|&n| n as u64).collect(),
         ty: GgmlType::F32,
     };
-    (c.to_gguf_metadata(), layout::parts(c).iter().map(plan).collect())
+    (c.to_gguf_metadata(), layout::parts(&c.spec()).iter().map(plan).collect())
 }
 
 fn gguf_of(metadata: &Metadata, tensors: &[PlannedTensor], path: &Path) -> Gguf {
@@ -68,7 +68,7 @@ type Tensors = Vec<(String, Vec<usize>, Vec<u8>)>;
 
 fn tensors_of(c: &ModelConfig) -> Tensors {
     let one = |(i, p): (usize, Part)| (p.hf.clone(), p.shape(), floats(p.shape().iter().product(), i));
-    layout::parts(c).into_iter().enumerate().map(one).collect()
+    layout::parts(&c.spec()).into_iter().enumerate().map(one).collect()
 }
 
 fn save(path: &Path, tensors: &[(String, Vec<usize>, Vec<u8>)], dtype: Dtype) {
@@ -158,7 +158,9 @@ fn faults_of_a_gguf_name_the_tensor_what_was_found_and_what_was_expected() {
     assert_eq!(open(&set("qwen2.attention.sliding_window", Value::U32(16))).unwrap().config().context, 16);
     let linear = open(&set("qwen2.rope.scaling.factor", Value::F32(4.0))).unwrap();
     assert_eq!(linear.config().rope_scaling, Some(RopeScaling::Linear { factor: 4.0 }));
-    assert!(linear.config().rope_frequencies().iter().zip(c.rope_frequencies()).all(|(a, b)| *a == b / 4.0));
+    assert!(
+        linear.config().spec().rope.frequencies().iter().zip(c.spec().rope.frequencies()).all(|(a, b)| *a == b / 4.0)
+    );
 }
 
 #[test]
@@ -182,9 +184,9 @@ fn rotary_scalings_are_the_same_in_both_kinds_of_files() {
             let (metadata, tensors) = planned(&read);
             let gguf = gguf_of(&metadata, &tensors, &dir.path().join("m.gguf"));
             let again = Weights::from_gguf(gguf).unwrap().config().clone();
-            let (a, b) = (read.rope_attention_factor(), again.rope_attention_factor());
+            let (a, b) = (read.spec().rope.attention_factor(), again.spec().rope.attention_factor());
             assert!((a - b).abs() <= 1e-6 * b, "{a} {b}");
-            assert_eq!(again.rope_frequencies(), read.rope_frequencies());
+            assert_eq!(again.spec().rope.frequencies(), read.spec().rope.frequencies());
             let back = config_hf::read(Path::new("config.json"), &hf_json(&again).to_string()).unwrap();
             assert_eq!(back.rope_scaling, again.rope_scaling);
         }

@@ -88,7 +88,7 @@ pub fn wrong_files(tune: &Tune, floor: Floor, alpha_seen: usize) {
 pub fn another_base(tune: &Tune, path: PathBuf) -> Weights {
     let base = &tune.base;
     let lora = LoraConfig { rank: 4, alpha: 8.0, ..LoraConfig::default() };
-    let mut other = Adapter::fresh(lora, base.weights.config(), 11).unwrap();
+    let mut other = Adapter::fresh(lora, base.weights.spec(), 11).unwrap();
     for (id, pair) in &mut other.pairs {
         pair.b = values(&format!("{id:?}"), pair.b.len(), 0.0, 0.02);
     }

@@ -31,7 +31,7 @@ struct Bench {
 /// Random, and strong enough to be told from rounding.
 fn adapter(base: &Base) -> Adapter<Hf> {
     let lora = LoraConfig { rank: 8, alpha: 16.0, ..LoraConfig::default() };
-    let mut adapter = Adapter::fresh(lora, base.weights.config(), 3).unwrap();
+    let mut adapter = Adapter::fresh(lora, base.weights.spec(), 3).unwrap();
     for (id, pair) in &mut adapter.pairs {
         pair.b = values(&format!("{id:?}"), pair.b.len(), 0.0, 0.1);
     }

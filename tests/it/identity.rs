@@ -334,7 +334,7 @@ fn gguf(place: &Place, jinja: bool) -> PathBuf {
     if !place.0.exists() {
         let folder = GQA8.folder();
         let base = Tiny::open(folder.path());
-        let adapter = tunesmith::lora::Adapter::fresh(Default::default(), base.weights.config(), 1).unwrap();
+        let adapter = tunesmith::lora::Adapter::fresh(Default::default(), base.weights.spec(), 1).unwrap();
         let request = tunesmith::export::Request {
             weights: &base.weights,
             tokenizer: &base.tokenizer,

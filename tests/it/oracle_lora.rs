@@ -8,7 +8,7 @@ use tunesmith::batch::Example;
 use tunesmith::lora::{Adapter, Hf, LoraConfig, Pair, Pattern, Stored, TargetModules};
 use tunesmith::model::{Grads, Model, Sequence};
 use tunesmith::train::{Scheduler, TrainConfig};
-use tunesmith::weights::{LinearId, ModelConfig, Weights};
+use tunesmith::weights::{LinearId, ModelSpec, Weights};
 
 use crate::oracle::{Arrays, values};
 
@@ -37,12 +37,13 @@ pub fn config(run: &Json) -> LoraConfig {
 /// An adapter whose halves come from `values_of(PEFT's name, elements)`.
 pub fn adapter(
     config: LoraConfig,
-    model: &ModelConfig,
+    model: &ModelSpec,
     mut values_of: impl FnMut(&str, usize, usize) -> Vec<f32>,
 ) -> Adapter<Hf> {
     let mut pairs = BTreeMap::new();
     for id in config.targeted(model).expect("targets") {
-        let ((rows, cols), rank) = (model.shape(id.site), config.rank_of(id));
+        let (linear, rank) = (model.linear(id).expect("a linear of the model"), config.rank_of(id));
+        let (rows, cols) = (linear.rows, linear.cols);
         let a = values_of(&peft_name(id, 'A'), rank * cols, cols);
         let b = values_of(&peft_name(id, 'B'), rows * rank, rank);
         assert!(a.len() == rank * cols && b.len() == rows * rank, "{id:?}");
@@ -52,7 +53,7 @@ pub fn adapter(
 }
 
 /// The starting adapter of a run: A and B both non-zero.
-pub fn start(seed: &str, run: &Json, model: &ModelConfig) -> Adapter<Hf> {
+pub fn start(seed: &str, run: &Json, model: &ModelSpec) -> Adapter<Hf> {
     let b_scale = run["b_scale"].as_f64().expect("b_scale") as f32;
     adapter(config(run), model, |name, n, cols| {
         let scale = if name.contains("lora_A") { (1.0 / (cols as f64).sqrt()) as f32 } else { b_scale };
@@ -61,7 +62,7 @@ pub fn start(seed: &str, run: &Json, model: &ModelConfig) -> Adapter<Hf> {
 }
 
 /// The adapter that PEFT held, from the fixture.
-pub fn state(golden: &Arrays, prefix: &str, run: &Json, model: &ModelConfig) -> Adapter<Hf> {
+pub fn state(golden: &Arrays, prefix: &str, run: &Json, model: &ModelSpec) -> Adapter<Hf> {
     adapter(config(run), model, |name, _, _| golden.f32(&format!("{prefix}.state.{name}")))
 }
 

@@ -20,7 +20,7 @@ const ADAPTERS: [(&str, &str); 6] = [
 ];
 
 fn load(name: &str, weights: &Weights) -> Adapter<Hf> {
-    Adapter::load(&fixture(&format!("adapters/{name}")), weights.config()).unwrap_or_else(|e| panic!("{name}: {e}"))
+    Adapter::load(&fixture(&format!("adapters/{name}")), weights.spec()).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 fn logits(weights: &Weights, adapter: &Adapter<Hf>, ids: &[u32]) -> Vec<f32> {
@@ -56,7 +56,7 @@ fn adapters_saved_here_hold_what_peft_saved() {
         let adapter = load(name, &weights);
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("load_in_peft").join(name);
         adapter.save(&out.join("adapter"), "tiny").unwrap();
-        let again = Adapter::load(&out.join("adapter"), weights.config()).unwrap();
+        let again = Adapter::load(&out.join("adapter"), weights.spec()).unwrap();
         assert_eq!(again.pairs, adapter.pairs, "{name}");
         let (ours, theirs) = (
             Arrays::at(&out.join("adapter/adapter_model.safetensors")),

@@ -30,7 +30,7 @@ fn of_gguf(base: &str) -> (Weights, Tokenizer) {
 }
 
 fn load(name: &str, weights: &Weights) -> Adapter<Hf> {
-    Adapter::load(&fixture(&format!("adapters/{name}")), weights.config()).unwrap()
+    Adapter::load(&fixture(&format!("adapters/{name}")), weights.spec()).unwrap()
 }
 
 fn place(name: &str) -> PathBuf {

@@ -41,8 +41,8 @@ fn gradients_equal(what: &str, name: &str, run: &Json, weights: &Weights) {
     let mut worst = (0.0f64, String::new());
     for step in [0usize, 10, 50] {
         let held = match step {
-            0 => start(&format!("{name}/adapter"), &run["run"], weights.config()),
-            _ => state(&golden, &format!("{name}.{step}"), &run["run"], weights.config()),
+            0 => start(&format!("{name}/adapter"), &run["run"], weights.spec()),
+            _ => state(&golden, &format!("{name}.{step}"), &run["run"], weights.spec()),
         };
         let (loss, ours) = gradients(weights, &model, &held, &micro_batches(&data, &config, step));
         if let Some(theirs) = golden.f64(&format!("{name}.loss")).get(step) {
@@ -89,7 +89,7 @@ fn distilled_gradients_equal_torchs() {
         let model = Model::new(&weights, 2).unwrap();
         let mut data = examples(&run["data"])[..4].to_vec();
         data.iter_mut().for_each(|e| e.distilled = true);
-        let held = start(&format!("{name}/adapter"), &run["run"], weights.config());
+        let held = start(&format!("{name}/adapter"), &run["run"], weights.spec());
         let (loss, ours) = gradients(&weights, &model, &held, &[data]);
         let theirs = golden.f64(&format!("{name}.loss"))[0];
         assert!((loss / theirs - 1.0).abs() <= 1e-3, "{name}: KL {loss} is not {theirs}");
@@ -113,7 +113,7 @@ fn trained(weights: &Weights, run: &Json, seed: &str, out: &Path) -> (Vec<StepMe
         train: &data,
         eval: &[],
         config: &config,
-        from_adapter: Some(start(seed, &run["run"], weights.config())),
+        from_adapter: Some(start(seed, &run["run"], weights.spec())),
         output: out,
         resume: false,
         interrupt: Default::default(),
@@ -174,7 +174,7 @@ fn leave_for_peft(name: &str, weights: &Weights, out: &Path) {
     for file in ["adapter_config.json", "adapter_model.safetensors"] {
         std::fs::copy(out.join("final").join(file), place.join("adapter").join(file)).unwrap();
     }
-    let adapter = Adapter::load(&place.join("adapter"), weights.config()).unwrap();
+    let adapter = Adapter::load(&place.join("adapter"), weights.spec()).unwrap();
     let ids: Vec<u32> = (3..20).collect();
     let logits = Model::new(weights, 2).unwrap().logits(Some(&adapter.to_stored(weights)), &ids).unwrap();
     let told = serde_json::json!({"base": name, "ids": ids, "logits": logits});
@@ -225,7 +225,7 @@ fn smollm2_trains_as_with_peft() {
     let run = json("smollm2_training.json");
     let model = Model::new(&weights, 2).unwrap();
     let (config, data) = (train_config(&run["run"]), examples(&run["data"]));
-    let held = start("smollm2/adapter", &run["run"], weights.config());
+    let held = start("smollm2/adapter", &run["run"], weights.spec());
     let (_, ours) = gradients(&weights, &model, &held, &micro_batches(&data, &config, 0));
     drop(model);
     let (norms, sketches) = (golden.f32("norms"), golden.f32("sketches"));

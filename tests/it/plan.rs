@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::daemon;
 use crate::program::Place;
+use crate::tiny::{self, Tiny};
 
 /// What a training held, which its plan foresaw within 15 %. The time is not compared: the machine may be busy.
 #[track_caller]
@@ -32,6 +33,33 @@ fn a_plan_knows_the_memory_of_a_training() {
         let (said, bytes) =
             (planned["export_bytes"].as_f64().unwrap(), place.path("m.gguf").metadata().unwrap().len() as f64);
         assert!((0.97..=1.05).contains(&(said / bytes)), "{said} planned, {bytes} exported");
+    }
+}
+
+/// Of a Qwen3 whose heads are wider than its residual stream, and of a rank as wide as that; without a limit and within one.
+#[test]
+fn a_plan_knows_the_memory_of_wide_heads_and_of_a_high_rank() {
+    let wide_heads = Tiny { layers: 8, hidden: 256, heads: 8, kv_heads: 4, head_dim: 128, ..tiny::QWEN3 };
+    let llama = Tiny { layers: 8, hidden: 256, heads: 4, kv_heads: 4, head_dim: 64, ..tiny::GQA8 };
+    let attention = "q_proj,k_proj,v_proj,o_proj";
+    for (tiny, rank, targets) in [(wide_heads, "8", "all-linear"), (llama, "256", attention)] {
+        let (base, place) = (tiny.folder(), Place::new());
+        let lines: Vec<_> = include_str!("../fixtures/tickets_fr/train.jsonl").lines().take(16).collect();
+        place.write("d.jsonl", &lines.join("\n"));
+        let base = base.path().to_str().unwrap();
+        let said = ["--json", "--base-model", base, "--dataset", "d.jsonl", "--batch-size", "8", "--max-steps", "2"];
+        let said = [&said[..], &["--lora-rank", rank, "--target-modules", targets]].concat();
+        let planned = place.run(&[&["plan"], &said[..]].concat()).json();
+        let trained = place.run(&[&["train", "--output", "o"], &said[..]].concat()).json();
+        let held = right_size(&planned, &trained);
+        let most = (0.85 * held) as u64 >> 20;
+        let limit = format!("{most}MiB");
+        let limited = [&said[..], &["--max-memory", &limit]].concat();
+        let planned = place.run(&[&["plan"], &limited[..]].concat()).json();
+        let trained = place.run(&[&["train", "--output", "within"], &limited[..]].concat()).json();
+        assert_eq!((&planned["fits"], &planned["recomputed"]), (&true.into(), &true.into()), "{planned}");
+        let within = right_size(&planned, &trained);
+        assert!(within <= (most << 20) as f64, "{within} of {held}, within {most} MiB");
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Tiny {
     pub name: &'static str,
     pub class: &'static str,
     pub model_type: &'static str,
+    pub layers: usize,
     pub hidden: usize,
     pub heads: usize,
     pub kv_heads: usize,
@@ -42,6 +43,7 @@ const LLAMA: Tiny = Tiny {
     name: "",
     class: "LlamaForCausalLM",
     model_type: "llama",
+    layers: 2,
     hidden: 64,
     heads: 4,
     kv_heads: 2,
@@ -118,7 +120,6 @@ pub const MISTRAL: Tiny = Tiny {
 pub const METASPACE: Tiny =
     Tiny { name: "metaspace", tokenizer: "spm-metaspace", specials: &[], template: "zephyr", ..LLAMA };
 
-const LAYERS: usize = 2;
 const FF: usize = 96;
 
 impl Tiny {
@@ -143,7 +144,7 @@ impl Tiny {
             tokenizer: &base.tokenizer,
             chat_template: Some(base.template.source()),
             // As it begins, it changes nothing.
-            adapter: &Adapter::fresh(LoraConfig::default(), base.weights.config(), 1).unwrap(),
+            adapter: &Adapter::fresh(LoraConfig::default(), base.weights.spec(), 1).unwrap(),
             lineage: &[],
             seed: 1,
             output: to,
@@ -186,7 +187,7 @@ impl Tiny {
             "vocab_size": rows,
             "hidden_size": self.hidden,
             "intermediate_size": FF,
-            "num_hidden_layers": LAYERS,
+            "num_hidden_layers": self.layers,
             "num_attention_heads": self.heads,
             "num_key_value_heads": self.kv_heads,
             "head_dim": self.head_dim,
@@ -211,7 +212,7 @@ impl Tiny {
         };
         let norm = |name: &str, n: usize| (format!("{name}.weight"), vec![n], 1.0, 0.25);
         let mut all = vec![matrix("model.embed_tokens", rows, h, 2.0)];
-        for layer in 0..LAYERS {
+        for layer in 0..self.layers {
             let of = |name: &str| format!("model.layers.{layer}.{name}");
             for (name, n, gain) in [("q", q, 1.5), ("k", kv, 1.5), ("v", kv, 1.0)] {
                 all.push(matrix(&of(&format!("self_attn.{name}_proj")), n, h, gain));

@@ -32,13 +32,13 @@ pub(super) fn settings(
     measured: &Measured,
 ) -> Result<Vec<Setting>, Failure> {
     let Some(fixed) = measured.fixed.filter(|_| !measured.fits) else { return Ok(Vec::new()) };
-    let available = subject.model.available_bytes();
+    let (available, ranks) = (subject.model.available_bytes(), subject.adapter.ranks());
     let peak = |candidate: &Candidate| {
         let left = cut(subject.train, candidate.length);
         if left.is_empty() {
             return Ok(None);
         }
-        let (_, cost) = train::largest(subject.model, &setup::train_config(&candidate.config)?, &left)?;
+        let (_, cost) = train::largest(subject.model, &setup::train_config(&candidate.config)?, &ranks, &left)?;
         Ok(cost.fits(available).then(|| fixed + cost.bytes(available).0))
     };
     let mut found = Vec::new();
@@ -193,9 +193,10 @@ mod tests {
         with_subject(said, |context, subject| {
             let measured = measure(context, subject).unwrap();
             assert_eq!(settings(context, subject, &measured).unwrap(), []);
+            let ranks = subject.adapter.ranks();
             let of = |batch_size: usize, gradient_accumulation: usize| {
                 let config = RunConfig { batch_size, gradient_accumulation, ..subject.config.clone() };
-                train::largest(subject.model, &setup::train_config(&config).unwrap(), subject.train).unwrap().1
+                train::largest(subject.model, &setup::train_config(&config).unwrap(), &ranks, subject.train).unwrap().1
             };
             let available = of(4, 1).least;
             assert!(of(8, 1).least > available);
@@ -223,7 +224,9 @@ mod tests {
             let train: Vec<Example> = (0..4).map(|_| example(3..40, 40)).collect();
             let one = RunConfig { batch_size: 1, gradient_accumulation: 1, ..subject.config.clone() };
             let config = setup::train_config(&one).unwrap();
-            let of = |length: usize| train::largest(subject.model, &config, &cut(&train, length)).unwrap().1.least;
+            let ranks = subject.adapter.ranks();
+            let of =
+                |length: usize| train::largest(subject.model, &config, &ranks, &cut(&train, length)).unwrap().1.least;
             let mut within = |available: u64| {
                 let model =
                     Model::within(subject.weights, 1, MemoryBudget::of(available + 1000)).unwrap().leaving(1000);

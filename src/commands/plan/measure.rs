@@ -120,7 +120,7 @@ pub(super) mod tests {
             Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), lora_rank: Some(4), ..said };
         let config = RunConfig::resolve(said, Purpose::Train, "a test").unwrap();
         let lora = setup::train_config(&config).unwrap().lora;
-        let adapter = Adapter::fresh(lora, weights.config(), 1).unwrap();
+        let adapter = Adapter::fresh(lora, weights.spec(), 1).unwrap();
         let example = |n: usize| Example {
             ids: (0..5 * n).map(|i| (n * 7 + i * 3) as u32 % 60).collect(),
             mask: (0..5 * n).map(|i| i > 2).collect(),

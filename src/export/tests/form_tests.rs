@@ -9,7 +9,7 @@ fn an_adapter_gguf_says_delta_w_where_patterns_differ() {
     let pattern = |key: &str, value| Pattern::new([(key.to_owned(), value)]).unwrap();
     let (rank_pattern, alpha_pattern) = (pattern("mlp.*", 2.0), pattern("1.*q_proj", 3.0));
     let config = LoraConfig { rank: 4, alpha: 8.0, rslora: true, rank_pattern, alpha_pattern, ..LoraConfig::default() };
-    bench.adapter = Adapter::fresh(config, bench.weights.config(), 3).unwrap();
+    bench.adapter = Adapter::fresh(config, bench.weights.spec(), 3).unwrap();
     bench
         .adapter
         .pairs
@@ -19,7 +19,7 @@ fn an_adapter_gguf_says_delta_w_where_patterns_differ() {
     adapter_gguf(&bench.request(&path)).unwrap();
     let gguf = Gguf::open(&path).unwrap();
     let alpha = gguf.f64("adapter.lora.alpha").unwrap();
-    let ggml = bench.adapter.to_ggml(bench.weights.config());
+    let ggml = bench.adapter.to_ggml(bench.weights.spec());
     for (layer, site, rank) in [(0, Site::Q, 4), (1, Site::Q, 4), (1, Site::Down, 2)] {
         let id = LinearId { layer, site };
         let of = |half| values(&gguf, &format!("blk.{layer}.{}.weight.lora_{half}", site.gguf()));

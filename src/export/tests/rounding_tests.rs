@@ -147,7 +147,7 @@ fn nearest_on_the_bases_own_grid_is_caught() {
         let bench = Bench::gguf(encoding, weak);
         let (path, _) = bench.merged(target.0, target.1);
         let nearest = bench.dir.path().join("nearest.gguf");
-        let ggml = bench.adapter.to_ggml(bench.weights.config());
+        let ggml = bench.adapter.to_ggml(bench.weights.spec());
         spoiled(&path, &nearest, |name, row, out| {
             let ids = linears(bench.weights.config());
             let of = |id: &&LinearId| name == format!("blk.{}.{}.weight", id.layer, id.site.gguf());

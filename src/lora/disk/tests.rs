@@ -1,6 +1,7 @@
 use super::*;
 use crate::lora::Pattern;
 use crate::lora::tests::{adapter, any_model, model};
+use crate::weights::{LinearSpec, ModelConfig};
 use proptest::prelude::*;
 
 fn saved() -> (tempfile::TempDir, ModelConfig, Adapter<Hf>) {
@@ -47,7 +48,7 @@ proptest! {
         adapter.pairs.retain(|id, _| sites.contains(&id.site) && (some % 3 != 0 || sites.len() == 1 || id.layer != 0 || id.site != Site::Q));
         adapter.config.targets = TargetModules::Names(adapter.pairs.keys().map(|id| module(*id)).collect());
         adapter.save(folder.path(), "base").unwrap();
-        prop_assert_eq!(Adapter::load(folder.path(), &model).unwrap(), adapter);
+        prop_assert_eq!(Adapter::load(folder.path(), &model.spec()).unwrap(), adapter);
     }
 
     #[test]
@@ -58,10 +59,10 @@ proptest! {
         let header = if config { bytes.len() } else { 4000 };
         bytes[at.index(header)] = with;
         std::fs::write(&path, &bytes).unwrap();
-        let _ = Adapter::load(folder.path(), &model);
+        let _ = Adapter::load(folder.path(), &model.spec());
         bytes.truncate(cut.index(bytes.len()));
         std::fs::write(&path, &bytes).unwrap();
-        prop_assert!(Adapter::load(folder.path(), &model).is_err());
+        prop_assert!(Adapter::load(folder.path(), &model.spec()).is_err());
     }
 }
 
@@ -76,7 +77,7 @@ fn half_precision_and_default_keys_are_read() {
         } else {
             rewrite(folder.path(), Dtype::F16, rename, |v| half::f16::from_f32(v).to_le_bytes().to_vec());
         }
-        let loaded = Adapter::load(folder.path(), &model).unwrap();
+        let loaded = Adapter::load(folder.path(), &model.spec()).unwrap();
         for (id, pair) in &adapter.pairs {
             assert!(pair.a.iter().zip(&loaded.pairs[id].a).all(|(x, y)| narrow(*x) == *y));
             assert!(pair.b.iter().zip(&loaded.pairs[id].b).all(|(x, y)| narrow(*x) == *y));
@@ -89,7 +90,7 @@ fn faults_are_named() {
     let said = |spoil: &dyn Fn(&Path)| {
         let (folder, model, _) = saved();
         spoil(folder.path());
-        Adapter::load(folder.path(), &model).unwrap_err().to_string()
+        Adapter::load(folder.path(), &model.spec()).unwrap_err().to_string()
     };
     let f32s = |v: f32| v.to_le_bytes().to_vec();
     let keep = |n: &str| Some(n.to_owned());
@@ -134,14 +135,14 @@ fn pairs_of_other_ranks_and_scales_are_saved_and_loaded() {
         alpha_pattern: pattern(&[("layers.0.self_attn.q_proj", 12.0)]),
         ..LoraConfig::default()
     };
-    let mut adapter = Adapter::fresh(config, &model, 4).unwrap();
+    let mut adapter = Adapter::fresh(config, &model.spec(), 4).unwrap();
     adapter.pairs.values_mut().for_each(|p| p.b.iter_mut().enumerate().for_each(|(i, b)| *b = i as f32));
     adapter.config.targets = TargetModules::Names(adapter.pairs.keys().map(|id| module(*id)).collect());
     adapter.save(folder.path(), "a/base").unwrap();
-    assert_eq!(Adapter::load(folder.path(), &model).unwrap(), adapter);
+    assert_eq!(Adapter::load(folder.path(), &model.spec()).unwrap(), adapter);
     let id = |layer, site| LinearId { layer, site };
     for (id, rank, scale) in [(id(1, Site::Up), 2, 3.0), (id(1, Site::Down), 5, 1.2), (id(0, Site::Q), 3, 4.0)] {
-        let (rows, cols) = model.shape(id.site);
+        let LinearSpec { rows, cols, .. } = *model.spec().linear(id).unwrap();
         let Pair { a, b } = &adapter.pairs[&id];
         assert_eq!((a.len(), b.len()), (rank * cols, rows * rank), "{id:?}");
         let exact: f64 = (0..rank).map(|k| f64::from(b[rank + k]) * f64::from(a[k * cols + 1])).sum();
@@ -170,12 +171,12 @@ fn an_adapter_of_mlx_lm_is_the_same_adapter() {
     let config = serde_json::json!({"fine_tune_type": "lora", "model": "org/base", "num_layers": 2, "lora_parameters":
         {"rank": adapter.config.rank, "scale": adapter.config.scale(), "dropout": 0.0}});
     std::fs::write(mlx.path().join(CONFIG), config.to_string()).unwrap();
-    let loaded = Adapter::load(mlx.path(), &model).unwrap();
+    let loaded = Adapter::load(mlx.path(), &model.spec()).unwrap();
     assert_eq!(loaded.pairs, adapter.pairs);
     assert_eq!((loaded.config.rank, loaded.config.alpha), (adapter.config.rank, adapter.config.alpha));
     assert_eq!(base_name(mlx.path()).unwrap(), "org/base");
     // A PEFT layout under that config is not taken for one.
     std::fs::write(mlx.path().join("adapters.safetensors"), peft).unwrap();
-    let e = Adapter::load(mlx.path(), &model).unwrap_err().to_string();
+    let e = Adapter::load(mlx.path(), &model.spec()).unwrap_err().to_string();
     assert!(e.contains("lora_") && e.contains("adapters.safetensors"), "{e}");
 }

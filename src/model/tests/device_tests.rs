@@ -52,7 +52,7 @@ fn on_a_device_in_little_room() {
     let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[40, 25]));
     for (all, few) in Tensors::all().into_iter().zip(Tensors::all()) {
         let all = Model::on_device(all, &w, MemoryBudget::default()).unwrap();
-        let cost = all.cost(&sequences(&d), false, true).unwrap();
+        let cost = all.cost(&a.ranks(), &sequences(&d), false, true).unwrap();
         let available = cost.least;
         let few = Model::on_device(few, &w, MemoryBudget::of(available)).unwrap();
         assert!(few.plan(&cost).unwrap().contains("computed again"));

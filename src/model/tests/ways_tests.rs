@@ -33,7 +33,7 @@ fn with_common_beginnings(weights: &Weights, lengths: [usize; 6]) -> Vec<(Vec<u3
 /// All sequences in one pass, whatever they take, with the inner values of `keep` layers.
 fn one_pass(model: &Model, a: &Adapter<Stored>, s: &[Sequence<'_>], share: bool, keep: usize) -> (usize, Step) {
     let decoder = model.decoder();
-    let packed = decoder.pack(s, share).unwrap();
+    let packed = decoder.packer().pack(s, share).unwrap();
     let mut g = grads(model, a, &[], None).1;
     let lora = decoder::Lora { adapter: Some(a), ..Default::default() };
     let sums = decoder.reverse(lora, &packed, Backward { weight: 0.1, lowest: 0, keep }, &mut g).unwrap();
@@ -95,12 +95,12 @@ fn recomputed_layers_give_the_same_bytes() {
         let s = half_distilled(&d);
         let all = Model::within(&w, 2, MemoryBudget::default()).unwrap();
         let whole = grads(&all, &a, &s, dropout);
-        let cost = all.cost(&s, dropout.is_some(), true).unwrap();
-        let (layers, least) = (w.config().layers, cost.least);
-        let layer = (cost.kept - least) / layers as u64;
-        for keep in 0..=layers {
-            let model = Model::within(&w, 2, MemoryBudget::of(least + keep as u64 * layer)).unwrap();
-            assert_eq!(model.decoder().kept_layers(&cost).unwrap(), keep);
+        let cost = all.cost(&a.ranks(), &s, dropout.is_some(), true).unwrap();
+        assert_eq!(cost.layers, w.config().layers);
+        for keep in 0..=cost.layers {
+            let budget = MemoryBudget::of(cost.least + keep as u64 * cost.layer);
+            let model = Model::within(&w, 2, budget).unwrap();
+            assert_eq!(memory::kept_layers(budget, &cost).unwrap(), keep);
             assert!(grads(&model, &a, &s, dropout) == whole, "{name}, {keep} layers kept, {dropout:?}");
         }
     }
@@ -122,7 +122,7 @@ fn a_step_that_is_cut_into_passes_is_the_uncut_one() {
         assert!(largest < rows, "{name}");
         assert_like(name, &grads(&model, &a, &s, None), &uncut);
         // So too where each pass computes its layers again: to the byte.
-        let least = passes.iter().map(|p| model.decoder().cost_of(p, true).least).max().unwrap();
+        let least = passes.iter().map(|p| cost::cost_of(w.spec(), &a.ranks(), p, true).least).max().unwrap();
         let little = Model::within(&w, 2, MemoryBudget::of(least)).unwrap();
         assert!(grads(&little, &a, &s, None) == grads(&model, &a, &s, None), "{name}");
         // Masks of dropout belong to one pass.
@@ -137,7 +137,8 @@ fn an_evaluation_takes_less_than_a_step_of_the_same() {
     let w = Weights::from_gguf(Gguf::open(path).unwrap()).unwrap();
     let model = Model::within(&w, 1, MemoryBudget::default()).unwrap();
     let d = data(&w, &[100; 32]);
-    let of = |back| model.cost(&sequences(&d), false, back).unwrap();
+    let ranks = adapter(&w, 8, &Site::ALL).ranks();
+    let of = |back| model.cost(&ranks, &sequences(&d), false, back).unwrap();
     let (looked, step) = (of(false), of(true));
     // Without a target at its end a sequence is a row shorter.
     assert!((512..=1024).contains(&looked.rows) && step.rows > 3000, "{looked:?} {step:?}");
@@ -146,6 +147,6 @@ fn an_evaluation_takes_less_than_a_step_of_the_same() {
     let mut alike = data(&w, &[700; 32]);
     let first = alike[0].0.clone();
     alike.iter_mut().for_each(|(ids, _)| ids[..600].copy_from_slice(&first[..600]));
-    let looked = model.cost(&sequences(&alike), false, false).unwrap();
+    let looked = model.cost(&ranks, &sequences(&alike), false, false).unwrap();
     assert!((2000..=2200).contains(&looked.rows), "{looked:?}");
 }

@@ -91,7 +91,7 @@ impl Engine for Toy {
 
     /// Products: tokens to predict, twice with the gradients, once more where the base teaches; bytes: at least the tokens
     /// taken in and those of them that are trained.
-    fn cost(&self, sequences: &[Sequence<'_>], _: bool, back: bool) -> Result<Cost, ModelError> {
+    fn cost(&self, _: &Ranks, sequences: &[Sequence<'_>], _: bool, back: bool) -> Result<Cost, ModelError> {
         let (ids, targets): (Vec<usize>, Vec<usize>) =
             sequences.iter().map(|s| (s.ids.len(), s.targets.iter().flatten().count())).unzip();
         let (ids, targets) = (ids.iter().sum::<usize>() as u64, targets.iter().sum::<usize>() as f64);
@@ -103,6 +103,8 @@ impl Engine for Toy {
             rows: ids as usize,
             kept: 2 * ids,
             least: ids + targets as u64,
+            layers: 1,
+            layer: ids,
         })
     }
 
