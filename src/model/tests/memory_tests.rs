@@ -11,7 +11,7 @@ use crate::weights::{Family, ModelConfig};
 fn wide(family: &str) -> (tempfile::TempDir, Weights) {
     let dir = tempfile::tempdir().unwrap();
     let family = Family::named(family).unwrap();
-    let weights = folder(dir.path(), &ModelConfig { family, head_dim: 128, ..shape(4, 2, 256, 320) });
+    let weights = folder(dir.path(), &ModelConfig { family, head_dim: 128, context: 512, ..shape(4, 2, 256, 320) });
     (dir, weights)
 }
 
@@ -67,4 +67,24 @@ fn layers_below_the_adapter_cost_nothing() {
     let upper = model.cost(&a.ranks(), &sequences(&d), false, true).unwrap();
     assert_eq!((all.layers, upper.layers), (2, 1));
     assert!(upper.least < all.least && upper.kept < all.kept);
+}
+
+/// A step takes no more than is estimated, whether all layers' values are kept or none; nor is the estimate idle.
+#[test]
+fn a_step_takes_what_is_estimated_and_no_more() {
+    for family in ["llama", "qwen3"] {
+        let (_dir, w) = wide(family);
+        let d = data(&w, &[400, 300, 250, 200]);
+        for (rank, dropout) in [(4, None), (256, None), (256, DROPOUT)] {
+            let a = adapter(&w, rank, &Site::ALL);
+            let model = || Model::within(&w, 2, MemoryBudget::default()).unwrap();
+            let cost = model().cost(&a.ranks(), &sequences(&d), dropout.is_some(), true).unwrap();
+            for estimated in [cost.kept, cost.least] {
+                let model = Model::within(&w, 2, MemoryBudget::of(estimated)).unwrap();
+                grads(&model, &a, &sequences(&d), dropout);
+                let share = 4.0 * model.decoder().ops().touched() as f64 / estimated as f64;
+                assert!((0.5..=1.0).contains(&share), "{family}, rank {rank}, {dropout:?}: {share} of {cost:?}");
+            }
+        }
+    }
 }
