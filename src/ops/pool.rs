@@ -3,6 +3,7 @@
 //! Tasks are numbered; who runs which is left to chance, so a task's result must depend on its number alone. Then the
 //! outcome is the same at any thread count and load. The caller works along, and does not wait for a thread that never woke.
 
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -198,39 +199,43 @@ impl Drop for Pool {
     }
 }
 
-/// A pointer that tasks may share: each writes its own part.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts<T>(*mut T, usize);
+/// A slice that tasks share: each writes its own part. It borrows the slice, so nobody else uses it meanwhile.
+#[derive(Debug)]
+pub(crate) struct Parts<'a, T> {
+    start: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
 
 // SAFETY: `slice` hands out disjoint parts by its contract.
-unsafe impl<T: Send> Send for Parts<T> {}
+unsafe impl<T: Send> Send for Parts<'_, T> {}
 // SAFETY: as above.
-unsafe impl<T: Send> Sync for Parts<T> {}
+unsafe impl<T: Send> Sync for Parts<'_, T> {}
 
-impl<T> Parts<T> {
-    pub(super) fn new(slice: &mut [T]) -> Self {
-        Self(slice.as_mut_ptr(), slice.len())
+impl<'a, T> Parts<'a, T> {
+    pub(super) fn new(slice: &'a mut [T]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
     /// The address of element `at`, for parts that are not contiguous.
     ///
     /// # Safety
-    /// As for [`Parts::slice`], of all that is reached from here.
+    /// As for [`Parts::slice`], of all that is reached from here. The address is not used once the slice's borrow has ended.
     pub(super) unsafe fn pointer(&self, at: usize) -> *mut T {
-        assert!(at < self.1);
+        assert!(at < self.len);
         // SAFETY: within the slice.
-        unsafe { self.0.add(at) }
+        unsafe { self.start.add(at) }
     }
 
     /// The part [start, start + len).
     ///
     /// # Safety
-    /// No two tasks ask for overlapping parts, and the slice given to `new` outlives them.
+    /// No two tasks ask for overlapping parts, and no part is asked for while one that overlaps it is in use.
     #[expect(clippy::mut_from_ref, reason = "the parts are disjoint by contract")]
     pub(super) unsafe fn slice(&self, start: usize, len: usize) -> &mut [T] {
-        assert!(start <= self.1 && len <= self.1 - start, "part {start}+{len} of {}", self.1);
-        // SAFETY: in range by the assertion, disjoint by the contract.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
+        assert!(start <= self.len && len <= self.len - start, "part {start}+{len} of {}", self.len);
+        // SAFETY: in range by the assertion, disjoint by the contract, and borrowed by `Self`.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
     }
 }
 

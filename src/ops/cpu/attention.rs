@@ -248,7 +248,7 @@ impl Cpu {
     /// Sets the dq of a group's queries, adds to its segment's share of dk and dv.
     fn group_back(
         &self,
-        dq: &Parts<f32>,
+        dq: &Parts<'_, f32>,
         dk: &mut [f32],
         dv: &mut [f32],
         dout: &[f32],

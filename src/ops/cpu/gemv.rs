@@ -46,7 +46,7 @@ pub(super) fn few_rows(route: Route, pool: &Pool, x: &[f32], products: &mut [Few
 ///
 /// # Safety
 /// No other task asks for these columns of y.
-unsafe fn part(route: Route, y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
+unsafe fn part(route: Route, y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
     match route {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: ready; the columns are the task's own.
@@ -60,7 +60,7 @@ unsafe fn part(route: Route, y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usiz
 ///
 /// # Safety
 /// As [`part`].
-unsafe fn plain(y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
+unsafe fn plain(y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
     w.with_wide(first, n, |values| {
         for (t, x) in x.chunks(4 * w.cols).enumerate() {
             // Beyond the last row it is read again, and its sums are dropped.

@@ -23,7 +23,7 @@ thread_local! {
 ///
 /// # Safety
 /// `widen::ready`; no other task asks for these columns of y.
-pub(super) unsafe fn part(y: &Parts<f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
+pub(super) unsafe fn part(y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
     let reader = w.stored.and_then(|s| Some((s, Reader::find(s.encoding, s.cols)?)));
     let Some((stored, reader)) = reader else {
         // SAFETY: by the caller.
@@ -66,7 +66,7 @@ fn fetch(row: &[u8]) {
 ///
 /// # Safety
 /// As [`part`].
-unsafe fn tiles(y: &Parts<f32>, x: &[f32], cols: usize, w: &[f32], out: usize, first: usize) {
+unsafe fn tiles(y: &Parts<'_, f32>, x: &[f32], cols: usize, w: &[f32], out: usize, first: usize) {
     for (t, x) in x.chunks(4 * cols).enumerate() {
         let at = 4 * t * out + first;
         // SAFETY: by the caller.
@@ -87,7 +87,7 @@ unsafe fn tiles(y: &Parts<f32>, x: &[f32], cols: usize, w: &[f32], out: usize, f
 /// As [`part`].
 #[target_feature(enable = "avx512f")]
 unsafe fn stripe<const W: usize, const R: usize>(
-    y: &Parts<f32>,
+    y: &Parts<'_, f32>,
     at: usize,
     out: usize,
     x: &[f32],

@@ -35,7 +35,7 @@ pub(crate) fn add_outer(pool: &Pool, c: &mut [f32], d: &[f32], r: usize, x: &[f3
     let narrow: Vec<Cow<'_, [f32]>> = (0..chunks).map(|i| chunk(d, r, i * WIDE)).collect();
     pool.run(stripes * chunks, &|task| {
         let (r0, n0) = (task % chunks * WIDE, task / chunks * WIDE * TOGETHER);
-        let part = Part { c, r, n, r0, n0, m, lies };
+        let part = Part { c: &c, r, n, r0, n0, m, lies };
         let d = &narrow[task % chunks];
         // SAFETY: AVX-512F, by contract; each task its rows and columns of C; D and X hold m rows.
         unsafe { if width(r - r0) == WIDE { part.add::<16>(d, x) } else { part.add::<8>(d, x) } }
@@ -61,9 +61,8 @@ fn chunk(d: &[f32], r: usize, r0: usize) -> Cow<'_, [f32]> {
 }
 
 /// What a task adds: rows of C from `r0` on, columns from `n0` on.
-#[derive(Clone, Copy)]
-struct Part {
-    c: Parts<f32>,
+struct Part<'a> {
+    c: &'a Parts<'a, f32>,
     r: usize,
     n: usize,
     r0: usize,
@@ -72,7 +71,7 @@ struct Part {
     lies: Lies,
 }
 
-impl Part {
+impl Part<'_> {
     /// Columns of the vector `v` of this part.
     fn columns(&self, v: usize) -> usize {
         self.n.saturating_sub(self.n0 + v * WIDE).min(WIDE)

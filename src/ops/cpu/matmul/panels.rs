@@ -100,7 +100,7 @@ struct Piece<'a> {
 
 /// A sum as the tasks see it.
 struct Work<'a> {
-    c: Parts<f32>,
+    c: Parts<'a, f32>,
     stride: usize,
     n: usize,
     add: bool,
