@@ -32,7 +32,10 @@ pub enum ModelError {
 impl ModelError {
     /// Whether with less to compute at once, or more memory, it would have gone well.
     pub fn is_memory(&self) -> bool {
-        matches!(self, Self::Memory { .. } | Self::TooLarge { .. } | Self::Ops(OpsError::DeviceMemory))
+        matches!(
+            self,
+            Self::Memory { .. } | Self::TooLarge { .. } | Self::Ops(OpsError::DeviceMemory | OpsError::Memory { .. })
+        )
     }
 
     /// Whether a device failed, which is nobody's input.

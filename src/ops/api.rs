@@ -211,11 +211,9 @@ pub trait Ops: std::fmt::Debug + Send + Sync {
     /// A resident weight.
     type Weight: Send + Sync + std::fmt::Debug;
 
-    /// What failed on the device since this was last asked. What was computed after it is worthless. Our own arithmetic
-    /// does not fail.
-    fn fault(&self) -> Option<OpsError> {
-        None
-    }
+    /// What failed since this was last asked: the device, or a request for memory. What was computed after it is worthless,
+    /// so whoever computes asks before the result is used, and lets go of the buffers; one thread at a time.
+    fn fault(&self) -> Option<OpsError>;
 
     /// A buffer of unspecified contents.
     fn buf(&self, len: usize) -> Self::Buf;

@@ -54,6 +54,10 @@ pub enum OpsError {
         "the device is out of memory: train fewer or shorter examples a step (batch_size 1, a smaller max_seq_len), or give --max-memory, under which layers are computed again"
     )]
     DeviceMemory,
+    #[error(
+        "the system refused {} MiB of memory for the values of a pass: train fewer or shorter examples a step (batch_size 1, a smaller max_seq_len), give --max-memory, under which layers are computed again, or raise the process's limit (ulimit -v)", bytes >> 20
+    )]
+    Memory { bytes: u64 },
     #[error("there is no {device} here ({why}): leave the device out, or say cpu")]
     NoDevice { device: &'static str, why: String },
     #[error("the device failed: {0}")]

@@ -6,6 +6,7 @@
 //! whatever sizes the steps have.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -16,6 +17,8 @@ use crate::ops::available_memory;
 const LINE: usize = 16;
 /// Where the system does not say what is free.
 const UNKNOWN: u64 = 4 << 30;
+/// The smallest region that is worth being cut: words.
+const LEAST: usize = 4096;
 
 /// Reserved address space, zero where it was never written.
 #[derive(Debug)]
@@ -38,15 +41,15 @@ impl Region {
         self.map.as_mut_ptr().cast()
     }
 
-    /// What is free now, or what the system gives of it.
-    fn reserve() -> Self {
+    /// What is free now, or what the system gives of it. None: nothing.
+    fn reserve() -> Option<Self> {
         let free = available_memory().unwrap_or(UNKNOWN).clamp(64 << 20, 1 << 46);
         let mut words = usize::try_from(free / 4).unwrap_or(usize::MAX / 16).next_multiple_of(1024);
         loop {
-            if let Some(region) = Self::new(words) {
+            let region = Self::new(words);
+            if region.is_some() || words <= LEAST {
                 return region;
             }
-            assert!(words > 4096, "the system gives no memory");
             words = (words / 2).next_multiple_of(1024);
         }
     }
@@ -86,23 +89,41 @@ impl Free {
     }
 }
 
+/// Requests for memory that the system refused.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// One was refused since somebody asked.
+    pending: AtomicBool,
+    /// Bytes of the last one.
+    bytes: AtomicU64,
+    /// Buffers without memory.
+    missing: AtomicUsize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Arena {
-    region: OnceLock<Region>,
+    /// None where the system gave nothing: each buffer then is an allocation of its own.
+    region: OnceLock<Option<Region>>,
     free: Mutex<Free>,
+    refusals: Refusals,
 }
 
 /// f32 values that go back to the arena when dropped.
 pub struct Buf {
-    /// In the region, or, where that is full, an allocation of its own.
     place: Place,
     len: usize,
     arena: Arc<Arena>,
 }
 
 enum Place {
-    Region { start: usize, words: usize },
+    Region {
+        start: usize,
+        words: usize,
+    },
+    /// An allocation of its own, where the region is full.
     Own(Region),
+    /// No memory: the buffer is an empty slice, whatever its length.
+    Missing,
 }
 
 impl Arena {
@@ -113,7 +134,7 @@ impl Arena {
         if let Some(region) = Region::new(words) {
             arena.free().give(0, region.words);
             // The cell is empty: nobody else has this arena yet.
-            let _ = arena.region.set(region);
+            let _ = arena.region.set(Some(region));
         }
         arena
     }
@@ -122,12 +143,27 @@ impl Arena {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn region(&self) -> &Region {
-        self.region.get_or_init(|| {
+    fn region(&self) -> Option<&Region> {
+        let reserve = || {
             let region = Region::reserve();
-            self.free().give(0, region.words);
+            if let Some(region) = &region {
+                self.free().give(0, region.words);
+            }
             region
-        })
+        };
+        self.region.get_or_init(reserve).as_ref()
+    }
+
+    /// Whether memory was refused that a computation needs: what is computed now is worthless.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.refusals.pending.load(Ordering::Relaxed) || self.refusals.missing.load(Ordering::Relaxed) > 0
+    }
+
+    /// Bytes of the request that was refused, if one was since this was last asked, or as long as a buffer is without memory.
+    pub(super) fn refused(&self) -> Option<u64> {
+        let pending = self.refusals.pending.swap(false, Ordering::Relaxed);
+        let refused = pending || self.refusals.missing.load(Ordering::Relaxed) > 0;
+        refused.then(|| self.refusals.bytes.load(Ordering::Relaxed))
     }
 
     /// Words that were ever in use at once, with the gaps between them.
@@ -138,30 +174,57 @@ impl Arena {
 }
 
 impl Buf {
-    /// `len` values of unspecified contents.
-    pub(super) fn new(arena: &Arc<Arena>, len: usize) -> Self {
-        let words = len.next_multiple_of(LINE).max(LINE);
-        arena.region();
-        let place = match arena.free().take(words) {
-            Some(start) => Place::Region { start, words },
-            None => Place::Own(Region::new(words).unwrap_or_else(|| panic!("the system gives no {words} words"))),
-        };
-        Self { place, len, arena: Arc::clone(arena) }
+    /// `len` values of unspecified contents. None where the system refuses the memory, which [`Arena::refused`] says then.
+    pub(super) fn new(arena: &Arc<Arena>, len: usize) -> Option<Self> {
+        let made = Self::placed(arena, len);
+        if made.is_none() {
+            arena.refusals.bytes.store((len as u64).saturating_mul(4), Ordering::Relaxed);
+            arena.refusals.pending.store(true, Ordering::Relaxed);
+        }
+        made
     }
 
-    fn start(&self) -> *mut f32 {
+    fn placed(arena: &Arc<Arena>, len: usize) -> Option<Self> {
+        let words = len.checked_next_multiple_of(LINE)?.max(LINE);
+        let region = arena.region();
+        let place = match region.and_then(|_| arena.free().take(words)) {
+            Some(start) => Place::Region { start, words },
+            None => Place::Own(Region::new(words)?),
+        };
+        Some(Self { place, len, arena: Arc::clone(arena) })
+    }
+
+    /// A buffer of `len` values for which there is no memory. Nothing may be computed with it.
+    pub(super) fn missing(arena: &Arc<Arena>, len: usize) -> Self {
+        arena.refusals.missing.fetch_add(1, Ordering::Relaxed);
+        Self { place: Place::Missing, len, arena: Arc::clone(arena) }
+    }
+
+    /// How many values were asked for, whether there is memory for them or not.
+    pub(super) fn asked(&self) -> usize {
+        self.len
+    }
+
+    /// Where its values begin, and how many there are.
+    fn values(&self) -> (*mut f32, usize) {
         match &self.place {
-            // SAFETY: the place lies within the region.
-            Place::Region { start, .. } => unsafe { self.arena.region().start().add(*start) },
-            Place::Own(region) => region.start(),
+            Place::Region { start, .. } => match self.arena.region() {
+                // SAFETY: the place lies within the region.
+                Some(region) => (unsafe { region.start().add(*start) }, self.len),
+                None => (std::ptr::dangling_mut(), 0),
+            },
+            Place::Own(region) => (region.start(), self.len),
+            Place::Missing => (std::ptr::dangling_mut(), 0),
         }
     }
 }
 
 impl Drop for Buf {
     fn drop(&mut self) {
-        if let Place::Region { start, words } = self.place {
-            self.arena.free().give(start, words);
+        match self.place {
+            Place::Region { start, words } => self.arena.free().give(start, words),
+            Place::Own(_) => {}
+            Place::Missing => drop(self.arena.refusals.missing.fetch_sub(1, Ordering::Relaxed)),
         }
     }
 }
@@ -175,15 +238,17 @@ impl std::fmt::Debug for Buf {
 impl std::ops::Deref for Buf {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
+        let (start, len) = self.values();
         // SAFETY: the words of this buffer's place, which no other has; always initialised, since the region begins zeroed.
-        unsafe { std::slice::from_raw_parts(self.start(), self.len) }
+        unsafe { std::slice::from_raw_parts(start, len) }
     }
 }
 
 impl std::ops::DerefMut for Buf {
     fn deref_mut(&mut self) -> &mut [f32] {
+        let (start, len) = self.values();
         // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(self.start(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(start, len) }
     }
 }
 
@@ -210,11 +275,27 @@ mod tests {
     #[test]
     fn a_buffer_keeps_to_its_own() {
         let arena = Arc::<Arena>::default();
-        let mut all: Vec<Buf> = (1..50).map(|n| Buf::new(&arena, 7 * n)).collect();
+        let mut all: Vec<Buf> = (1..50).map(|n| Buf::new(&arena, 7 * n).unwrap()).collect();
         for (i, b) in all.iter_mut().enumerate() {
             b.fill(i as f32);
         }
         assert!(all.iter().enumerate().all(|(i, b)| b.iter().all(|&v| v == i as f32)));
         assert!(all.iter().all(|b| b.as_ptr().align_offset(64) == 0));
+    }
+
+    #[test]
+    fn a_refusal_is_told_once_and_as_long_as_a_buffer_is_without_memory() {
+        let arena = Arc::<Arena>::default();
+        // More than any address space, and more than its words can be counted.
+        for len in [1 << 60, usize::MAX] {
+            assert!(Buf::new(&arena, len).is_none() && arena.is_exhausted());
+            assert_eq!((arena.refused(), arena.refused()), (Some((len as u64).saturating_mul(4)), None));
+            let missing = Buf::missing(&arena, len);
+            assert!(missing.is_empty() && missing.asked() == len && arena.is_exhausted());
+            assert!(arena.refused().is_some() && arena.refused().is_some());
+            drop(missing);
+            assert!(!arena.is_exhausted() && arena.refused().is_none());
+        }
+        assert_eq!(Buf::new(&arena, 5).unwrap().len(), 5);
     }
 }

@@ -13,7 +13,7 @@ use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul_here};
 use crate::ops::pool::Parts;
-use crate::ops::{Attended, Heads, Ops, Qkv, QkvGrad, Segment};
+use crate::ops::{Attended, Heads, Qkv, QkvGrad, Segment};
 
 /// Rows of scores of a block, about: queries × heads of a group.
 const BLOCK: usize = 96;
@@ -146,12 +146,19 @@ impl Cpu {
         if scores < 256 { (0..tasks).for_each(task) } else { self.pool.run(tasks, task) }
     }
 
-    pub(super) fn attend(&self, out: &mut [f32], qkv: Qkv<'_, [f32]>, heads: Heads, segments: &[Segment]) -> Buf {
+    /// The rows' log-sum-exp; None where there is no memory.
+    pub(super) fn attend(
+        &self,
+        out: &mut [f32],
+        qkv: Qkv<'_, [f32]>,
+        heads: Heads,
+        segments: &[Segment],
+    ) -> Option<Buf> {
         let Qkv { q, k, v } = qkv;
         let shape = Shape::new(q, k, heads, segments);
         assert!(out.len() == q.len() && v.len() == k.len());
         let (block, dim) = (shape.block(), heads.head_dim);
-        let mut lse = self.buf(q.len() / dim);
+        let mut lse = self.scratch(q.len() / dim)?;
         let (out, lse_parts) = (Parts::new(out), Parts::new(&mut lse));
         let cut = |s: usize| (0..segments[s].queries()).step_by(block).map(move |first| (s, first));
         let blocks: Vec<(usize, usize)> = (0..segments.len()).flat_map(cut).collect();
@@ -206,7 +213,7 @@ impl Cpu {
                 }
             });
         });
-        lse
+        Some(lse)
     }
 
     pub(super) fn attend_back(
@@ -230,7 +237,8 @@ impl Cpu {
             at.push(len);
             len += heads.kv_heads * s.ranges().iter().map(Range::len).sum::<usize>() * 2 * dim;
         }
-        let mut shares = self.zeros(len);
+        let Some(mut shares) = self.scratch(len) else { return };
+        shares.fill(0.0);
         let (dq, parts) = (Parts::new(dq), Parts::new(&mut shares));
         self.over(segments.len() * heads.kv_heads, segments, &|task| {
             let (s, kv) = (task / heads.kv_heads, task % heads.kv_heads);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ops::Compute;
-use crate::ops::cpu::arena::Arena;
+use crate::ops::cpu::arena::{Arena, Buf};
 use crate::ops::cpu::matmul::{Kernel, Route};
 use crate::ops::pool::{Parts, Pool};
 
@@ -69,6 +69,28 @@ impl Cpu {
     #[cfg(test)]
     pub(crate) fn touched(&self) -> usize {
         self.arena.touched()
+    }
+
+    /// `len` values of unspecified contents; None where there is no memory, which [`crate::ops::Ops::fault`] says then.
+    pub(super) fn scratch(&self, len: usize) -> Option<Buf> {
+        Buf::new(&self.arena, len)
+    }
+
+    /// A copy of `values`; None as of [`Self::scratch`].
+    pub(super) fn copied(&self, values: &[f32]) -> Option<Buf> {
+        let mut buf = self.scratch(values.len())?;
+        buf.copy_from_slice(values);
+        Some(buf)
+    }
+
+    /// A buffer without memory, in place of one that can't be made or computed.
+    pub(super) fn missing(&self, len: usize) -> Buf {
+        Buf::missing(&self.arena, len)
+    }
+
+    /// Whether there was memory for all that was asked for. If not nothing is computed: buffers may be missing.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.arena.is_exhausted()
     }
 
     /// Calls `f(first, part)` on parts of `out` of a whole number of rows, about 16 Ki values each.

@@ -7,12 +7,17 @@ use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
 use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
 use crate::ops::cpu::matmul::{Kernel, Store};
 use crate::ops::cpu::weight::Codes;
-use crate::ops::{Compute, InputGrad, Linear, LinearGrad, LowRank, Ops};
+use crate::ops::{Compute, InputGrad, Linear, LinearGrad, LowRank};
 
 type One<'a> = Linear<'a, Buf, Codes>;
 
 fn depth(pair: &LowRank<'_>) -> (usize, usize, usize) {
     (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank)
+}
+
+/// What `make` makes of each linear's pair; None where it makes nothing of one.
+fn of_pairs<'a, T>(linears: &[One<'a>], make: impl Fn(LowRank<'a>) -> Option<T>) -> Option<Vec<Option<T>>> {
+    linears.iter().map(|l| l.pair.map_or(Some(None), |pair| make(pair).map(Some))).collect()
 }
 
 impl Cpu {
@@ -27,29 +32,31 @@ impl Cpu {
         }
     }
 
-    /// Aᵀ's columns (for x·Aᵀ) and scale·Bᵀ's, in panels.
-    fn pair_forward(&self, kernel: Kernel, pair: LowRank<'_>) -> (Buf, Buf) {
+    /// Aᵀ's columns (for x·Aᵀ) and scale·Bᵀ's, in panels; None where there is no memory.
+    fn pair_forward(&self, kernel: Kernel, pair: LowRank<'_>) -> Option<(Buf, Buf)> {
         let (r, inn, out) = depth(&pair);
-        let (mut a, mut b) = (self.buf(Columns::len(kernel, r, inn)), self.buf(Columns::len(kernel, out, r)));
+        let mut a = self.scratch(Columns::len(kernel, r, inn))?;
+        let mut b = self.scratch(Columns::len(kernel, out, r))?;
         pack_t(kernel, &self.pool, pair.a, r, inn, &mut a);
-        let mut scaled = self.upload(pair.b);
+        let mut scaled = self.copied(pair.b)?;
         scale_by(&mut scaled, pair.scale);
         pack_t(kernel, &self.pool, &scaled, out, r, &mut b);
-        (a, b)
+        Some((a, b))
     }
 
-    /// scale·B's columns (for dy·B) and A's.
-    fn pair_back(&self, kernel: Kernel, pair: LowRank<'_>) -> (Buf, Buf) {
+    /// scale·B's columns (for dy·B) and A's; None where there is no memory.
+    fn pair_back(&self, kernel: Kernel, pair: LowRank<'_>) -> Option<(Buf, Buf)> {
         let (r, inn, out) = depth(&pair);
-        let (mut b, mut a) = (self.buf(Columns::len(kernel, r, out)), self.buf(Columns::len(kernel, inn, r)));
-        let mut scaled = self.upload(pair.b);
+        let mut b = self.scratch(Columns::len(kernel, r, out))?;
+        let mut a = self.scratch(Columns::len(kernel, inn, r))?;
+        let mut scaled = self.copied(pair.b)?;
         scale_by(&mut scaled, pair.scale);
         pack(kernel, &scaled, r, out, &mut b);
         pack(kernel, pair.a, inn, r, &mut a);
-        (b, a)
+        Some((b, a))
     }
 
-    /// None where there is no kernel of ours, or a mask makes each linear's input another.
+    /// None where there is no kernel of ours, a mask makes each linear's input another, or there is no memory.
     pub(super) fn fused(&self, ys: &mut [Buf], x: &Buf, linears: &[One<'_>]) -> Option<Vec<Option<Buf>>> {
         let masked = |l: &One<'_>| l.pair.is_some_and(|p| p.mask.is_some_and(|m| m.p > 0.0));
         if linears.iter().any(masked) {
@@ -59,8 +66,8 @@ impl Cpu {
         let kernel = self.kernel()?;
         let inn = linears.first()?.w.source.cols;
         let m = x.len() / inn;
-        let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_forward(kernel, p)))).collect();
-        let mut downs: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
+        let pairs = of_pairs(linears, |p| Some((p, self.pair_forward(kernel, p)?)))?;
+        let mut downs = of_pairs(linears, |p| self.scratch(m * p.rank))?;
         for (y, l) in ys.iter().zip(linears) {
             assert!(x.len() == m * inn && y.len() == m * l.w.source.rows && l.w.source.cols == inn);
         }
@@ -100,7 +107,7 @@ impl Cpu {
         Some(downs)
     }
 
-    /// Whether it was done here: not without a kernel of ours, nor with masks.
+    /// Whether it was done here: not without a kernel of ours, nor with masks, nor without memory.
     pub(super) fn fused_back(
         &self,
         dx: &mut Option<InputGrad<'_, Buf>>,
@@ -115,9 +122,9 @@ impl Cpu {
         };
         let inn = first.w.source.cols;
         let m = x.len() / inn;
-        let pairs: Vec<_> = linears.iter().map(|l| l.pair.map(|p| (p, self.pair_back(kernel, p)))).collect();
+        let Some(pairs) = of_pairs(linears, |p| Some((p, self.pair_back(kernel, p)?))) else { return false };
         // scale·dy·B of each pair: what comes back to its middle.
-        let mut ddowns: Vec<Option<Buf>> = linears.iter().map(|l| l.pair.map(|p| self.buf(m * p.rank))).collect();
+        let Some(mut ddowns) = of_pairs(linears, |p| self.scratch(m * p.rank)) else { return false };
         // Nobody asks for dx: W has no part.
         let asked = if dx.is_some() { linears } else { &[] };
         let Some(bases) = asked.iter().map(|l| l.w.back(self)).collect::<Option<Vec<Columns<'_>>>>() else {

@@ -25,6 +25,11 @@ pub const FEW_ROWS: usize = 32;
 /// Rows of a stored weight that are widened together for `gemm`.
 const BAND: usize = 512;
 
+/// The mask of a low-rank term that has one.
+fn dropped(pair: &LowRank<'_>) -> Option<Mask> {
+    pair.mask.filter(|m| m.p > 0.0)
+}
+
 impl Cpu {
     pub(super) fn linear_forward(&self, y: &mut [f32], x: &[f32], w: Matrix<'_, Codes>, bias: Option<&[f32]>) {
         let (out, inn) = (w.source.rows, w.source.cols);
@@ -66,7 +71,7 @@ impl Cpu {
             if let Some(bias) = l.bias {
                 y.chunks_exact_mut(bias.len()).for_each(|y| crate::ops::cpu::mlp::add(y, bias));
             }
-            l.pair.map(|pair| self.low_rank_forward(y, x, pair))
+            l.pair.map(|pair| self.low_rank(y, x, pair))
         };
         Some(ys.iter_mut().zip(linears).map(rest).collect())
     }
@@ -105,7 +110,7 @@ impl Cpu {
 
     /// Calls `f(first, n, values)` with bands of a weight's rows in f32, as many as are widened together.
     fn bands(&self, w: WeightRef<'_>, f: &mut dyn FnMut(usize, usize, &[f32])) {
-        let mut band = self.buf(BAND.min(w.rows) * w.cols);
+        let Some(mut band) = self.scratch(BAND.min(w.rows) * w.cols) else { return };
         for first in (0..w.rows).step_by(BAND) {
             let n = BAND.min(w.rows - first);
             let values = &mut band[..n * w.cols];
@@ -118,10 +123,9 @@ impl Cpu {
         }
     }
 
-    /// mask∘x, as one more copy; nothing to do without a mask.
-    fn masked(&self, x: &[f32], mask: Option<Mask>) -> Option<Buf> {
-        let mask = mask.filter(|m| m.p > 0.0)?;
-        let mut out = self.buf(x.len());
+    /// mask∘x, as one more copy; None where there is no memory.
+    fn masked(&self, x: &[f32], mask: Mask) -> Option<Buf> {
+        let mut out = self.scratch(x.len())?;
         let keep = (1.0 / (1.0 - mask.p)) as f32;
         self.rows(&mut out, 1, &|start, part| {
             for (i, (y, x)) in part.iter_mut().zip(&x[start..]).enumerate() {
@@ -131,24 +135,28 @@ impl Cpu {
         Some(out)
     }
 
-    pub(super) fn low_rank_forward(&self, y: &mut [f32], x: &[f32], pair: LowRank<'_>) -> Buf {
+    /// None where there is no memory.
+    pub(super) fn low_rank_forward(&self, y: &mut [f32], x: &[f32], pair: LowRank<'_>) -> Option<Buf> {
         let (r, inn, out) = (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank);
         let rows = x.len() / inn;
         assert!(x.len() == rows * inn && y.len() == rows * out);
-        let masked = self.masked(x, pair.mask);
+        let masked = match dropped(&pair) {
+            Some(mask) => Some(self.masked(x, mask)?),
+            None => None,
+        };
         let x = masked.as_deref().unwrap_or(x);
-        let mut down = self.buf(rows * r);
+        let mut down = self.scratch(rows * r)?;
         if rows <= FEW_ROWS {
             let few = |y: &mut [f32], x: &[f32], w, cols| {
                 few_rows(self.route, &self.pool, x, &mut [Few { y, w: Rows::plain(w, cols) }]);
             };
             few(&mut down, x, pair.a, inn);
-            let mut scaled = self.upload(&down);
+            let mut scaled = self.copied(&down)?;
             scale_by(&mut scaled, pair.scale);
-            let mut term = self.buf(y.len());
+            let mut term = self.scratch(y.len())?;
             few(&mut term, &scaled, pair.b, r);
             crate::ops::cpu::mlp::add(y, &term);
-            return down;
+            return Some(down);
         }
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul(self.route, &self.pool, c, a, b, store);
         mm(
@@ -157,10 +165,10 @@ impl Cpu {
             View::packed(pair.a, r, inn).t(),
             Store::Set,
         );
-        let mut scaled = self.upload(&down);
+        let mut scaled = self.copied(&down)?;
         scale_by(&mut scaled, pair.scale);
         mm(ViewMut::packed(y, rows, out), View::packed(&scaled, rows, r), View::packed(pair.b, out, r).t(), Store::Add);
-        down
+        Some(down)
     }
 
     pub(super) fn low_rank_backward(
@@ -177,20 +185,22 @@ impl Cpu {
         assert!(dy.len() == rows * out && down.len() == rows * r);
         assert!(grad.a.len() == pair.a.len() && grad.b.len() == pair.b.len());
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>, store| matmul(self.route, &self.pool, c, a, b, store);
-        let mut ddown = self.buf(rows * r);
+        let Some(mut ddown) = self.scratch(rows * r) else { return };
         let c = ViewMut::packed(&mut ddown, rows, r);
         mm(c, View::packed(dy, rows, out), View::packed(pair.b, out, r), Store::Set);
         scale_by(&mut ddown, pair.scale);
-        let masked = self.masked(x, pair.mask);
-        self.low_rank_grads(grad, pair, masked.as_deref().unwrap_or(x), down, dy, &ddown);
+        let a = View::packed(pair.a, r, inn);
+        let Some(mask) = dropped(&pair) else {
+            self.low_rank_grads(grad, pair, x, down, dy, &ddown);
+            let Some(dx) = dx else { return };
+            return mm(ViewMut::packed(dx, rows, inn), View::packed(&ddown, rows, r), a, Store::Add);
+        };
+        let Some(masked) = self.masked(x, mask) else { return };
+        self.low_rank_grads(grad, pair, &masked, down, dy, &ddown);
         let Some(dx) = dx else { return };
-        let (ddown, a) = (View::packed(&ddown, rows, r), View::packed(pair.a, r, inn));
-        if masked.is_none() {
-            return mm(ViewMut::packed(dx, rows, inn), ddown, a, Store::Add);
-        }
-        let mut part = self.buf(rows * inn);
-        mm(ViewMut::packed(&mut part, rows, inn), ddown, a, Store::Set);
-        if let Some(part) = self.masked(&part, pair.mask) {
+        let Some(mut part) = self.scratch(rows * inn) else { return };
+        mm(ViewMut::packed(&mut part, rows, inn), View::packed(&ddown, rows, r), a, Store::Set);
+        if let Some(part) = self.masked(&part, mask) {
             crate::ops::cpu::mlp::add(dx, &part);
         }
     }
@@ -208,7 +218,7 @@ impl Cpu {
         let (r, inn, out) = (pair.rank, pair.a.len() / pair.rank, pair.b.len() / pair.rank);
         let rows = down.len() / r;
         assert!(grad.a.len() == pair.a.len() && grad.b.len() == pair.b.len() && ddown.len() == down.len());
-        let mut scaled = self.upload(down);
+        let Some(mut scaled) = self.copied(down) else { return };
         scale_by(&mut scaled, pair.scale);
         #[cfg(target_arch = "x86_64")]
         if let Route::Avx512 { .. } = self.route {

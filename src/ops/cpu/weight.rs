@@ -15,7 +15,7 @@ pub const CODES_BYTES: f64 = 2.0 * (1.0 + 1.0 / 16.0);
 
 /// Codes of a weight's columns, for the product and for the gradient of its input; each made when it is first needed.
 #[derive(Debug, Default)]
-pub struct Codes([OnceLock<Buf>; 2]);
+pub struct Codes([OnceLock<Option<Buf>>; 2]);
 
 #[cfg(target_arch = "x86_64")]
 impl<'a> Matrix<'a, Codes> {
@@ -35,10 +35,11 @@ impl<'a> Matrix<'a, Codes> {
         let Codes([forward, back]) = self.resident;
         let kept = if side == Side::Forward { forward } else { back };
         let made = || {
-            let mut codes = Buf::new(arena, stored.words());
+            let mut codes = Buf::new(arena, stored.words())?;
             stored.all(&cpu.pool, &mut codes);
-            codes
+            Some(codes)
         };
-        Some(stored.kept(kept.get_or_init(made)))
+        // Without memory to keep them each product makes them again.
+        Some(kept.get_or_init(made).as_ref().map_or(stored, |codes| stored.kept(codes)))
     }
 }
