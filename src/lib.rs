@@ -4,10 +4,11 @@
 #![deny(unsafe_code)]
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
-// Ground: whole files, digests, locks, the limits of the process, what people give, models.yaml.
+// Ground: whole files, digests, locks, the limits of the process, the machine's memory, what people give, models.yaml.
 pub mod store;
 pub mod events;
 pub mod limits;
+pub mod machine;
 pub mod render;
 pub mod input;
 pub mod roles;

@@ -38,7 +38,7 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     found.push(Finding::ok("threads", format!("{threads}; {}", crate::ops::cpu_features())));
     found.push(device());
-    found.push(match crate::ops::available_memory() {
+    found.push(match crate::machine::available_memory() {
         Some(bytes) if bytes < 2 << 30 => Finding::bad(
             "memory",
             format!("{} MiB free", bytes >> 20),

@@ -1,7 +1,7 @@
 //! The memory that computing may take.
 
+use crate::machine::{available_memory, held_memory};
 use crate::model::ModelError;
-use crate::ops::{available_memory, held_memory};
 use crate::weights::{ModelSpec, Weights};
 
 /// What linears and head take in f32; the embedding stays where it is.

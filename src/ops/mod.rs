@@ -6,7 +6,6 @@ mod blocks;
 mod candle;
 mod cpu;
 mod encoding;
-mod machine;
 mod pool;
 mod random;
 
@@ -18,7 +17,6 @@ pub use blocks::{
     Levels, decode, encode_dithered, encode_nearest, encode_on_grid, first_not_finite, float_step, levels, same_scales,
 };
 pub use candle::Tensors;
-pub use cpu::{CODES_BYTES, Codes, Cpu, FEW_ROWS};
+pub use cpu::{CODES_BYTES, Codes, Cpu, FEW_ROWS, cpu_features};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
-pub use machine::{available_memory, cpu_features, held_memory, peak_memory};
 pub use random::{bits_at, subkey, uniform_at};

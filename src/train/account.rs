@@ -91,7 +91,7 @@ impl Trainer<'_, '_> {
             tokens_per_second: rates.tokens,
             trained_tokens_per_second: rates.trained,
             train_samples_per_second: rates.samples,
-            peak_memory_bytes: crate::ops::peak_memory().unwrap_or(0),
+            peak_memory_bytes: crate::machine::peak_memory().unwrap_or(0),
         }
     }
 
@@ -115,7 +115,7 @@ impl Trainer<'_, '_> {
             epoch_tokens_per_second: rates.tokens,
             epoch_trained_tokens_per_second: rates.trained,
             epoch_samples_per_second: rates.samples,
-            epoch_peak_memory_bytes: crate::ops::peak_memory().unwrap_or(0),
+            epoch_peak_memory_bytes: crate::machine::peak_memory().unwrap_or(0),
         })
     }
 
@@ -145,7 +145,7 @@ impl Trainer<'_, '_> {
             train_samples_per_second: rates.samples,
             trainable_params,
             trainable_percent,
-            peak_memory_bytes: crate::ops::peak_memory().unwrap_or(0),
+            peak_memory_bytes: crate::machine::peak_memory().unwrap_or(0),
             duration_seconds: self.seconds(),
         }
     }

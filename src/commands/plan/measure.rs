@@ -5,8 +5,9 @@ use crate::commands::{Context, Failure, setup};
 use crate::config::RunConfig;
 use crate::events::{Outcome, Stage, Unit};
 use crate::lora::{Adapter, Hf};
+use crate::machine::peak_memory;
 use crate::model::Model;
-use crate::ops::{RowOrder, peak_memory};
+use crate::ops::RowOrder;
 use crate::train::{Course, Examples, Trial, Tried, seconds};
 use crate::weights::Weights;
 

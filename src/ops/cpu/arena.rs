@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::ops::available_memory;
+use crate::machine::available_memory;
 
 /// Words that a buffer begins at a multiple of, a cache line.
 const LINE: usize = 16;

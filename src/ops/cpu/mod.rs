@@ -3,6 +3,7 @@
 mod arena;
 mod attention;
 mod device;
+mod features;
 #[cfg(target_arch = "x86_64")]
 mod fused;
 mod gemv;
@@ -20,8 +21,8 @@ mod widen;
 mod words;
 
 pub use device::Cpu;
+pub use features::cpu_features;
 pub use linear::FEW_ROWS;
-pub(in crate::ops) use matmul::tiles;
 pub use weight::{CODES_BYTES, Codes};
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Route {
 }
 
 /// Whether this CPU has matrix tiles that we may use.
-pub(in crate::ops) fn tiles() -> bool {
+pub(super) fn tiles() -> bool {
     Route::detect().kernel() == Some(Kernel::Amx)
 }
 
