@@ -1,4 +1,4 @@
-"""PyTorch's products on one thread, at the shapes of `product_speed` in src/ops/cpu/matmul/panels_tests.rs, to stand beside what that prints.
+"""PyTorch's products on one thread, at the shapes of `product_speed` in src/ops/cpu/weights/panels_tests.rs, to stand beside what that prints.
 
   python benches/vs_peft/products.py     (in the environment that scripts/bench-vs-peft makes)
 """

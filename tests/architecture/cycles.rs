@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::text::{bracketed, identifier, words};
 
-/// A module's path, `["ops", "cpu", "matmul"]`; the file `x/mod.rs` or `x.rs` is the module `x`.
+/// A module's path, `["ops", "cpu", "gemm"]`; the file `x/mod.rs` or `x.rs` is the module `x`.
 pub type Module = Vec<String>;
 
 struct File {

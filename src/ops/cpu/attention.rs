@@ -11,7 +11,8 @@ use rows::{add, dot, mix, scores, settle, softmax_back, weigh};
 
 use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
-use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul_here};
+use crate::ops::cpu::gemm::{Store, View, ViewMut, matmul_here};
+use crate::ops::cpu::words::grown;
 use crate::ops::pool::Parts;
 use crate::ops::{Attended, Heads, Qkv, QkvGrad, Segment};
 
@@ -36,13 +37,6 @@ struct Scratch {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    &mut buffer[..len]
 }
 
 /// What all tasks of a call share.

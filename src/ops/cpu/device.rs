@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ops::Compute;
 use crate::ops::cpu::arena::{Arena, Buf};
-use crate::ops::cpu::matmul::{Kernel, Route};
+use crate::ops::cpu::gemm::{Kernel, Route};
 use crate::ops::pool::{Parts, Pool};
 
 /// Arithmetic on this machine's cores.

@@ -11,7 +11,7 @@ pub fn cpu_features() -> String {
             ("avx512vnni", std::arch::is_x86_feature_detected!("avx512vnni")),
             ("avxvnni", std::arch::is_x86_feature_detected!("avxvnni")),
             ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
-            ("amx-bf16", crate::ops::cpu::matmul::tiles()),
+            ("amx-bf16", crate::ops::cpu::gemm::tiles()),
         ];
         let found: Vec<_> = all.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
         if found.is_empty() { "x86-64 without AVX2".to_owned() } else { found.join(" ") }

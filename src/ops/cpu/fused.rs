@@ -2,11 +2,11 @@
 
 use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
+use crate::ops::cpu::gemm::{Kernel, Store};
 use crate::ops::cpu::linear::scale_by;
-use crate::ops::cpu::matmul::columns::{Columns, pack, pack_t};
-use crate::ops::cpu::matmul::panels::{Sum, blocks, with_block};
-use crate::ops::cpu::matmul::{Kernel, Store};
-use crate::ops::cpu::weight::Codes;
+use crate::ops::cpu::weights::Codes;
+use crate::ops::cpu::weights::columns::{Columns, pack, pack_t};
+use crate::ops::cpu::weights::panels::{Sum, blocks, with_block};
 use crate::ops::{Compute, InputGrad, Linear, LinearGrad, LowRank};
 
 type One<'a> = Linear<'a, Buf, Codes>;

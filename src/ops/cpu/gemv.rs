@@ -3,7 +3,7 @@
 //!
 //! A row's result does not depend on the rows beside it, so texts that are decoded together come out as they would alone.
 
-use crate::ops::cpu::matmul::Route;
+use crate::ops::cpu::gemm::Route;
 use crate::ops::cpu::simd::{LANES, simd, sum, tree};
 use crate::ops::pool::{Parts, Pool};
 
@@ -50,7 +50,7 @@ unsafe fn part(route: Route, y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: 
     match route {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: ready; the columns are the task's own.
-        Route::Avx512 { .. } if crate::ops::cpu::widen::ready() => unsafe { wide::part(y, x, w, first, n) },
+        Route::Avx512 { .. } if crate::ops::cpu::weights::widen::ready() => unsafe { wide::part(y, x, w, first, n) },
         // SAFETY: by the caller.
         _ => unsafe { plain(y, x, w, first, n) },
     }

@@ -2,14 +2,14 @@
 
 use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
+#[cfg(target_arch = "x86_64")]
+use crate::ops::cpu::gemm::Route;
+use crate::ops::cpu::gemm::{Store, View, ViewMut, matmul};
 use crate::ops::cpu::gemv::{Few, Rows, few_rows};
 #[cfg(target_arch = "x86_64")]
-use crate::ops::cpu::matmul::Route;
-#[cfg(target_arch = "x86_64")]
-use crate::ops::cpu::matmul::outer::{Lies, add_outer};
-use crate::ops::cpu::matmul::{Store, View, ViewMut, matmul};
+use crate::ops::cpu::kernels::outer::{Lies, add_outer};
 use crate::ops::cpu::simd::simd;
-use crate::ops::cpu::weight::Codes;
+use crate::ops::cpu::weights::Codes;
 use crate::ops::random::uniform_at;
 use crate::ops::{Compute, Linear, LowRank, LowRankGrad, Mask, Matrix, Ops, WeightRef, decode};
 

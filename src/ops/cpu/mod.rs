@@ -6,24 +6,24 @@ mod device;
 mod features;
 #[cfg(target_arch = "x86_64")]
 mod fused;
+mod gemm;
 mod gemv;
+#[cfg(target_arch = "x86_64")]
+mod kernels;
 mod linear;
 mod loss;
-mod matmul;
 mod mlp;
 mod norm;
 mod operations;
 mod rope;
 mod simd;
-mod weight;
-#[cfg(target_arch = "x86_64")]
-mod widen;
+mod weights;
 mod words;
 
 pub use device::Cpu;
 pub use features::cpu_features;
 pub use linear::FEW_ROWS;
-pub use weight::{CODES_BYTES, Codes};
+pub use weights::{CODES_BYTES, Codes};
 
 #[cfg(test)]
 mod tests;

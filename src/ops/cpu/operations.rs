@@ -4,7 +4,7 @@
 #[cfg(target_arch = "x86_64")]
 use crate::ops::api::{each_linear, each_linear_back};
 use crate::ops::cpu::arena::Buf;
-use crate::ops::cpu::weight::Codes;
+use crate::ops::cpu::weights::Codes;
 use crate::ops::cpu::{Cpu, mlp};
 use crate::ops::{
     Attended, Heads, InputGrad, Linear, LinearGrad, LowRank, LowRankGrad, Matrix, Ops, OpsError, Qkv, QkvGrad,

@@ -1,4 +1,12 @@
-//! f32 words that begin at a cache line: a load of 64 bytes then touches one line, not two.
+//! Buffers of f32 words: kept from call to call, or such that begin at a cache line: a load of 64 bytes then touches one line, not two.
+
+/// The first `len` words of a buffer that is kept from call to call, of which there are as many after this.
+pub(super) fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
+}
 
 /// A cache line.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use std::cell::RefCell;
 
 use crate::ops::cpu::gemv::rows::Rows;
-use crate::ops::cpu::widen::Reader;
+use crate::ops::cpu::weights::widen::Reader;
 use crate::ops::pool::Parts;
 
 /// Rows of W that are reduced, or decoded, together.

@@ -3,35 +3,35 @@
 use std::arch::asm;
 
 /// Rows of a packed block of A.
-pub(super) const MR: usize = 12;
+pub(in crate::ops::cpu) const MR: usize = 12;
 /// Columns of a packed panel of B.
-pub(super) const NR: usize = 32;
+pub(in crate::ops::cpu) const NR: usize = 32;
 /// Sums of one tile, `[row][NR]`.
 #[repr(align(64))]
-pub(super) struct Sums(pub [f32; MR * NR]);
+pub(in crate::ops::cpu) struct Sums(pub [f32; MR * NR]);
 
 /// Where rows of 32 sums are read or written: the first, and the bytes from one to the next.
 #[derive(Clone, Copy)]
-pub(super) struct Rows {
+pub(in crate::ops::cpu) struct Rows {
     pub at: *mut f32,
     pub step: usize,
 }
 
 impl Rows {
     /// Nothing but zeros, to be read.
-    pub(super) fn zeros() -> Self {
+    pub(in crate::ops::cpu) fn zeros() -> Self {
         static ZEROS: Sums = Sums([0.0; MR * NR]);
         Self { at: ZEROS.0.as_ptr().cast_mut(), step: 0 }
     }
 
-    pub(super) fn of(sums: &mut Sums) -> Self {
+    pub(in crate::ops::cpu) fn of(sums: &mut Sums) -> Self {
         Self { at: sums.0.as_mut_ptr(), step: size_of::<[f32; NR]>() }
     }
 }
 
 /// A tile of C: its first element, the length of a row, and how far it reaches.
 #[derive(Clone, Copy)]
-pub(super) struct Tile {
+pub(in crate::ops::cpu) struct Tile {
     pub c: *mut f32,
     pub stride: usize,
     pub rows: usize,
@@ -46,7 +46,7 @@ impl Tile {
     /// # Safety
     /// The tile has a row `first`.
     #[inline]
-    pub(super) unsafe fn whole(&self, first: usize) -> Option<(Rows, Rows)> {
+    pub(in crate::ops::cpu) unsafe fn whole(&self, first: usize) -> Option<(Rows, Rows)> {
         if self.cols < NR || self.rows - first < MR {
             return None;
         }
@@ -63,7 +63,7 @@ macro_rules! wide {
         /// # Safety
         /// AVX-512F; `a` holds 12·k floats, `b` 32·k, and k > 0; the rows are there, and the caller's.
         #[target_feature(enable = "avx512f")]
-        pub(super) unsafe fn $name(a: *const f32, b: *const f32, k: usize, from: Rows, to: Rows) {
+        pub(in crate::ops::cpu) unsafe fn $name(a: *const f32, b: *const f32, k: usize, from: Rows, to: Rows) {
             // SAFETY: reads a, b and from as promised, writes only rows of `to`.
             unsafe {
                 asm!(
@@ -145,7 +145,7 @@ wide!(rows4, (0, 2, 8, 20), (4, 3, 9, 21), (8, 4, 10, 22), (12, 5, 11, 23));
 /// # Safety
 /// AVX-512F; `a` holds 12·k floats, `b` 32·k.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn half12(a: *const f32, b: *const f32, k: usize, sums: &mut Sums) {
+pub(in crate::ops::cpu) unsafe fn half12(a: *const f32, b: *const f32, k: usize, sums: &mut Sums) {
     use std::arch::x86_64::{
         _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };

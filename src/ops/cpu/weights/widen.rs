@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 
 use crate::ops::Encoding;
 
-pub(super) mod kquants;
+pub(in crate::ops::cpu) mod kquants;
 mod sink;
 
 use kquants::{q4k, q5k, q6k};
@@ -16,14 +16,14 @@ use sink::{Sink, ramp, scales, spread};
 type Read = unsafe fn(*const u8, usize, *const f32, *mut f32, usize);
 
 /// Whether this CPU can run what stands here.
-pub(super) fn ready() -> bool {
+pub(in crate::ops::cpu) fn ready() -> bool {
     use std::arch::is_x86_feature_detected as has;
     has!("avx512f") && has!("avx512bw") && has!("f16c") && has!("fma")
 }
 
 /// How blocks of one encoding are read.
 #[derive(Clone, Copy)]
-pub(super) struct Reader {
+pub(in crate::ops::cpu) struct Reader {
     /// Writes the 16 partial sums of row·x: lane `l` adds the products at 32·i + l in order, then those at 32·i + 16 + l.
     dot: Read,
     /// Writes the row's values; x is not read.
@@ -33,7 +33,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// The reader of rows of `cols` values, where there is one; [`ready`] is the caller's to ask.
-    pub(super) fn find(encoding: Encoding, cols: usize) -> Option<Self> {
+    pub(in crate::ops::cpu) fn find(encoding: Encoding, cols: usize) -> Option<Self> {
         if !cols.is_multiple_of(encoding.block().0.max(32)) {
             return None;
         }
@@ -60,7 +60,7 @@ impl Reader {
     /// # Safety
     /// The CPU is [`ready`].
     #[inline]
-    pub(super) unsafe fn dot(self, row: &[u8], x: &[f32], lanes: &mut [f32; 16]) {
+    pub(in crate::ops::cpu) unsafe fn dot(self, row: &[u8], x: &[f32], lanes: &mut [f32; 16]) {
         assert!(row.len() == self.encoding.bytes_for(x.len()));
         // SAFETY: row and x hold `x.len()` values, whole blocks by `find`.
         unsafe { (self.dot)(row.as_ptr(), self.size(), x.as_ptr(), lanes.as_mut_ptr(), x.len()) }
@@ -74,7 +74,7 @@ impl Reader {
     /// # Safety
     /// The CPU is [`ready`].
     #[inline]
-    pub(super) unsafe fn widen(self, row: &[u8], values: &mut [f32]) {
+    pub(in crate::ops::cpu) unsafe fn widen(self, row: &[u8], values: &mut [f32]) {
         assert!(row.len() == self.encoding.bytes_for(values.len()));
         // SAFETY: row and values hold `values.len()` values, whole blocks by `find`.
         unsafe { (self.widen)(row.as_ptr(), self.size(), std::ptr::null(), values.as_mut_ptr(), values.len()) }
@@ -85,7 +85,7 @@ impl Reader {
     /// # Safety
     /// The CPU is [`ready`].
     #[inline]
-    pub(super) unsafe fn widen_apart(self, bytes: &[u8], stride: usize, values: &mut [f32]) {
+    pub(in crate::ops::cpu) unsafe fn widen_apart(self, bytes: &[u8], stride: usize, values: &mut [f32]) {
         let block = self.encoding.block().0.max(32);
         let blocks = values.len() / block;
         assert!(values.len() == blocks * block);

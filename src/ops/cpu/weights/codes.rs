@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use crate::ops::cpu::Cpu;
 use crate::ops::cpu::arena::Buf;
 #[cfg(target_arch = "x86_64")]
-use crate::ops::cpu::matmul::columns::{Columns, Side};
+use crate::ops::cpu::weights::columns::{Columns, Side};
 #[cfg(target_arch = "x86_64")]
 use crate::ops::{Compute, Matrix};
 
@@ -20,12 +20,12 @@ pub struct Codes([OnceLock<Option<Buf>>; 2]);
 #[cfg(target_arch = "x86_64")]
 impl<'a> Matrix<'a, Codes> {
     /// The columns of Wᵀ; None on the portable route.
-    pub(super) fn forward(self, cpu: &Cpu) -> Option<Columns<'a>> {
+    pub(in crate::ops::cpu) fn forward(self, cpu: &Cpu) -> Option<Columns<'a>> {
         self.columns(cpu, Side::Forward)
     }
 
     /// The columns of W.
-    pub(super) fn back(self, cpu: &Cpu) -> Option<Columns<'a>> {
+    pub(in crate::ops::cpu) fn back(self, cpu: &Cpu) -> Option<Columns<'a>> {
         self.columns(cpu, Side::Back)
     }
 

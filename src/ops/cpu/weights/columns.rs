@@ -4,11 +4,13 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::ops::cpu::matmul::avx512::{self, grown};
-use crate::ops::cpu::matmul::prefetch::prefetch;
-use crate::ops::cpu::matmul::tile::NR;
-use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, int8_avx2, q4k};
-use crate::ops::cpu::widen::{self, Reader};
+use crate::ops::cpu::gemm::Kernel;
+use crate::ops::cpu::kernels::tile::NR;
+use crate::ops::cpu::kernels::x86::prefetch;
+use crate::ops::cpu::kernels::{amx, avx2, avx512, int8, int8_avx2};
+use crate::ops::cpu::weights::q4k;
+use crate::ops::cpu::weights::widen::{self, Reader};
+use crate::ops::cpu::words::grown;
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{Compute, Encoding, WeightRef, decode};
 

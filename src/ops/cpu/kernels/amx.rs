@@ -9,33 +9,33 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 
 use crate::ops::Compute;
-use crate::ops::cpu::matmul::avx512::{mask, transpose};
-use crate::ops::cpu::matmul::tile::Tile;
+use crate::ops::cpu::kernels::tile::Tile;
+use crate::ops::cpu::kernels::x86::{mask, transpose};
 
 mod kernels;
 
 /// Rows of a tile, and columns of one of C.
-pub(super) const UNIT: usize = 16;
+pub(in crate::ops::cpu) const UNIT: usize = 16;
 /// Depth of a tile.
-pub(super) const DEPTH: usize = 32;
+pub(in crate::ops::cpu) const DEPTH: usize = 32;
 /// f32 words of a tile of bf16.
 const TILE: usize = UNIT * DEPTH / 2;
 const ROW: usize = UNIT; // words of a row: 32 bf16
 /// Parts of a row of A.
-pub(super) const PARTS: usize = 3;
+pub(in crate::ops::cpu) const PARTS: usize = 3;
 
 /// Depths, filled up with zeros.
-pub(super) const fn padded(k: usize) -> usize {
+pub(in crate::ops::cpu) const fn padded(k: usize) -> usize {
     k.div_ceil(DEPTH) * DEPTH
 }
 
 /// Words of 16 packed rows, or columns, in so many parts.
-pub(super) const fn row_words(k: usize, parts: usize) -> usize {
+pub(in crate::ops::cpu) const fn row_words(k: usize, parts: usize) -> usize {
     padded(k) / DEPTH * parts * TILE
 }
 
 /// Whether the CPU has tiles of bf16, and the system lets us use them.
-pub(super) fn ready() -> bool {
+pub(in crate::ops::cpu) fn ready() -> bool {
     const XTILE: u64 = 0b11 << 17;
     use std::arch::is_x86_feature_detected as has;
     if !(has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("xsave")) {
@@ -74,12 +74,12 @@ fn permitted() -> bool {
 }
 
 /// A thread's tiles, all of 16 rows of 64 bytes, until this is dropped.
-pub(super) struct Tiles(());
+pub(in crate::ops::cpu) struct Tiles(());
 
 impl Tiles {
     /// # Safety
     /// [`ready`] said yes.
-    pub(super) unsafe fn configure() -> Self {
+    pub(in crate::ops::cpu) unsafe fn configure() -> Self {
         #[repr(C, align(64))]
         struct Config([u8; 64]);
         let mut config = Config([0; 64]);
@@ -140,7 +140,7 @@ unsafe fn load(from: *const f32, have: usize) -> (__m512, __m512) {
 /// # Safety
 /// AVX-512F; the rows are there.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
     assert!(out.len() == row_words(k, PARTS));
     for (d, out) in out.chunks_exact_mut(PARTS * TILE).enumerate() {
         for r in 0..UNIT {
@@ -176,7 +176,14 @@ unsafe fn put_pair(even: __m512, odd: __m512, parts: usize, out: *mut f32, step:
 /// # Safety
 /// As [`pack_rows`].
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, parts: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_columns(
+    src: *const f32,
+    stride: usize,
+    n: usize,
+    k: usize,
+    parts: usize,
+    out: &mut [f32],
+) {
     assert!(out.len() == 2 * row_words(k, parts));
     for (d, out) in out.chunks_exact_mut(2 * parts * TILE).enumerate() {
         for quarter in 0..4 {
@@ -205,7 +212,7 @@ pub(super) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: u
 /// # Safety
 /// AVX-512; the values are there.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) unsafe fn pack_pair(
+pub(in crate::ops::cpu) unsafe fn pack_pair(
     even: *const f32,
     odd: Option<*const f32>,
     n: usize,
@@ -231,7 +238,13 @@ pub(super) unsafe fn pack_pair(
 /// # Safety
 /// As [`pack_rows`], and AVX-512BW.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) unsafe fn pack_columns_bf16(src: *const u8, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_columns_bf16(
+    src: *const u8,
+    stride: usize,
+    n: usize,
+    k: usize,
+    out: &mut [f32],
+) {
     assert!(out.len() == 2 * row_words(k, 1));
     for (d, out) in out.chunks_exact_mut(2 * TILE).enumerate() {
         let have = (k - d * DEPTH).min(DEPTH);
@@ -258,7 +271,13 @@ pub(super) unsafe fn pack_columns_bf16(src: *const u8, stride: usize, n: usize, 
 /// # Safety
 /// As [`pack_pair`], and AVX-512VL.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn pack_pair_bf16(even: *const u8, odd: Option<*const u8>, n: usize, pair: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_pair_bf16(
+    even: *const u8,
+    odd: Option<*const u8>,
+    n: usize,
+    pair: usize,
+    out: &mut [f32],
+) {
     let (d, r) = (pair / UNIT, pair % UNIT);
     let out = &mut out[d * 2 * TILE..(d + 1) * 2 * TILE];
     for half in 0..2 {
@@ -299,7 +318,7 @@ tile_io!(0 1 2 3);
 
 /// A product that is a term of a sum: packed rows of A from the task's first on, and packed columns of B.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Piece<'a> {
+pub(in crate::ops::cpu) struct Piece<'a> {
     pub a: &'a [f32],
     /// Words from 16 rows to the next 16.
     pub unit: usize,
@@ -317,7 +336,7 @@ pub(super) struct Piece<'a> {
 /// # Safety
 /// This thread's tiles are configured; the tile of C belongs to this task.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn panel(t: Tile, pieces: &[Piece<'_>]) {
+pub(in crate::ops::cpu) unsafe fn panel(t: Tile, pieces: &[Piece<'_>]) {
     #[repr(align(64))]
     struct Edge([f32; 4 * UNIT * UNIT]);
     let mut edge = Edge([0.0; 4 * UNIT * UNIT]);

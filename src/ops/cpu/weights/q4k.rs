@@ -5,12 +5,11 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use crate::ops::cpu::matmul::avx512::transpose;
-use crate::ops::cpu::matmul::int8::{self, BLOCK, COLUMNS, QUAD, QUADS, panel_words, put_unsigned, scales};
-use crate::ops::cpu::matmul::prefetch::prefetch;
-use crate::ops::cpu::matmul::tile::NR;
-use crate::ops::cpu::widen;
-use crate::ops::cpu::widen::kquants::{lanes, scale_mins};
+use crate::ops::cpu::kernels::int8::{self, BLOCK, COLUMNS, QUAD, QUADS, panel_words, put_unsigned, scales};
+use crate::ops::cpu::kernels::tile::NR;
+use crate::ops::cpu::kernels::x86::{prefetch, transpose};
+use crate::ops::cpu::weights::widen;
+use crate::ops::cpu::weights::widen::kquants::{lanes, scale_mins};
 use crate::ops::{Encoding, WeightRef};
 
 /// Values and bytes of a super-block, and its parts.

@@ -81,7 +81,7 @@ fn thread_count_does_not_change_a_bit() {
     }
 }
 
-/// `cargo test --release --lib matmul::tests::speed -- --ignored --nocapture`: GFLOP/s of the shapes of SmolLM2-135M.
+/// `cargo test --release --lib gemm::tests::speed -- --ignored --nocapture`: GFLOP/s of the shapes of SmolLM2-135M.
 #[test]
 #[ignore = "a measurement"]
 fn speed() {

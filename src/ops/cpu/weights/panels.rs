@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::ops::Compute;
-use crate::ops::cpu::matmul::avx512;
-use crate::ops::cpu::matmul::columns::{Columns, Form};
-use crate::ops::cpu::matmul::tile::{MR, NR, Tile};
-use crate::ops::cpu::matmul::{Kernel, amx, avx2, int8, int8_amx, int8_avx2};
+use crate::ops::cpu::gemm::Kernel;
+use crate::ops::cpu::kernels::tile::{MR, NR, Tile};
+use crate::ops::cpu::kernels::{amx, avx2, avx512, int8, int8_amx, int8_avx2};
+use crate::ops::cpu::weights::columns::{Columns, Form};
 use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
 

@@ -8,31 +8,31 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
-use crate::ops::cpu::matmul::avx512::{mask, transpose};
-use crate::ops::cpu::matmul::tile::{MR, NR, Rows, Sums, Tile};
+use crate::ops::cpu::kernels::tile::{MR, NR, Rows, Sums, Tile};
+use crate::ops::cpu::kernels::x86::{mask, transpose};
 
 /// Depths with one scale.
-pub(super) const BLOCK: usize = 64;
+pub(in crate::ops::cpu) const BLOCK: usize = 64;
 /// Depths in a word.
-pub(super) const QUAD: usize = 4;
-pub(super) const QUADS: usize = BLOCK / QUAD;
+pub(in crate::ops::cpu) const QUAD: usize = 4;
+pub(in crate::ops::cpu) const QUADS: usize = BLOCK / QUAD;
 /// Words of a block of 12 rows: `[quad][row]`, then the rows' scales, then what their sums begin with.
-pub(super) const ROWS: usize = QUADS * MR + 2 * MR;
+pub(in crate::ops::cpu) const ROWS: usize = QUADS * MR + 2 * MR;
 /// Words of a block of 32 columns: `[quad][column]`, then the columns' scales.
-pub(super) const COLUMNS: usize = QUADS * NR + NR;
+pub(in crate::ops::cpu) const COLUMNS: usize = QUADS * NR + NR;
 
-pub(super) fn ready() -> bool {
+pub(in crate::ops::cpu) fn ready() -> bool {
     use std::arch::is_x86_feature_detected as has;
     has!("avx512f") && has!("avx512bw") && has!("avx512vnni")
 }
 
 /// Words of 12 packed rows.
-pub(super) const fn row_words(k: usize) -> usize {
+pub(in crate::ops::cpu) const fn row_words(k: usize) -> usize {
     k.div_ceil(BLOCK) * ROWS
 }
 
 /// Words of a panel of 32 packed columns.
-pub(super) const fn panel_words(k: usize) -> usize {
+pub(in crate::ops::cpu) const fn panel_words(k: usize) -> usize {
     k.div_ceil(BLOCK) * COLUMNS
 }
 
@@ -40,7 +40,7 @@ pub(super) const fn panel_words(k: usize) -> usize {
 /// magnitudes. Where one is no number its scale is none either; below 1e-35 all are zero.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn scales(largest: __m512i) -> (__m512, __m512) {
+pub(in crate::ops::cpu) fn scales(largest: __m512i) -> (__m512, __m512) {
     let (largest, all) = (_mm512_castsi512_ps(largest), _mm512_set1_ps(127.0));
     let some = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(largest, _mm512_set1_ps(1e-35));
     (_mm512_maskz_div_ps(some, largest, all), _mm512_maskz_div_ps(some, all, largest))
@@ -72,7 +72,12 @@ unsafe fn block(src: *const f32, stride: usize, rows: usize, k: usize) -> ([__m5
 /// AVX-512F; the rows are there.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn codes(src: *const f32, stride: usize, rows: usize, k: usize) -> ([__m512; 16], __m512) {
+pub(in crate::ops::cpu) unsafe fn codes(
+    src: *const f32,
+    stride: usize,
+    rows: usize,
+    k: usize,
+) -> ([__m512; 16], __m512) {
     let row = |r: usize| -> [__m512; 4] {
         std::array::from_fn(|i| {
             // SAFETY: masked to what is there, by contract.
@@ -109,7 +114,7 @@ pub(super) unsafe fn codes(src: *const f32, stride: usize, rows: usize, k: usize
 /// # Safety
 /// [`ready`]; the rows are there.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
     assert!(rows <= MR && out.len() == row_words(k));
     for (d, out) in out.chunks_exact_mut(ROWS).enumerate() {
         // SAFETY: within the rows; 12 words of 16 are stored.
@@ -134,7 +139,7 @@ pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: u
 /// # Safety
 /// As [`pack_rows`].
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     assert!(n <= NR && out.len() == panel_words(k));
     for (d, out) in out.chunks_exact_mut(COLUMNS).enumerate() {
         for half in 0..2 {
@@ -155,7 +160,7 @@ pub(super) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: u
 /// Codes + 128.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn put_unsigned(codes: __m512i, to: *mut f32) {
+pub(in crate::ops::cpu) unsafe fn put_unsigned(codes: __m512i, to: *mut f32) {
     let v = _mm512_xor_si512(codes, _mm512_set1_epi32(0x8080_8080_u32 as i32));
     // SAFETY: 16 words are there, by the callers.
     unsafe { _mm512_storeu_ps(to, _mm512_castsi512_ps(v)) };
@@ -166,7 +171,7 @@ pub(super) unsafe fn put_unsigned(codes: __m512i, to: *mut f32) {
 /// # Safety
 /// As [`pack_rows`].
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn pack_block(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_block(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     assert!(n <= NR && k <= BLOCK && out.len() >= COLUMNS);
     for half in 0..2 {
         let have = mask(n.saturating_sub(16 * half));
@@ -268,7 +273,7 @@ kernel!(rows4, (0, 2, 8, 20), (1, 3, 9, 21), (2, 4, 10, 22), (3, 5, 11, 23));
 /// # Safety
 /// [`ready`]; `a` holds the packed rows, 12 after 12 so many words apart, and the tile belongs to this task.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
+pub(in crate::ops::cpu) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     let blocks = k.div_ceil(BLOCK);
     let words = row_words(k);
     assert!(t.rows > 0 && unit >= words && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + words);

@@ -4,13 +4,13 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
-use crate::ops::cpu::matmul::tile::{MR, NR, Sums, Tile};
+use crate::ops::cpu::kernels::tile::{MR, NR, Sums, Tile};
 
 /// Rows and columns of which the sums stay in registers.
 const ROWS: usize = MR / 2;
 const COLUMNS: usize = NR / 2;
 
-pub(super) fn ready() -> bool {
+pub(in crate::ops::cpu) fn ready() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
 }
 
@@ -65,7 +65,7 @@ kernel!(rows3, (0, 2, 4, 5), (1, 3, 6, 7), (2, 2, 8, 9));
 /// [`ready`]; `a` holds the packed rows, 12 after 12 so many floats apart, and `b` the packed columns, k deep; the tile
 /// belongs to this task.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
+pub(in crate::ops::cpu) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     let mut sums = Sums([0.0; MR * NR]);
     assert!(k > 0 && t.rows > 0 && unit >= MR * k && b.len() >= k * NR);
     assert!(a.len() >= (t.rows.div_ceil(MR) - 1) * unit + MR * k);
@@ -99,7 +99,7 @@ pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32])
 /// # Safety
 /// AVX2; the rows are there.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn pack_transposed<const W: usize>(
+pub(in crate::ops::cpu) unsafe fn pack_transposed<const W: usize>(
     src: *const f32,
     stride: usize,
     rows: usize,

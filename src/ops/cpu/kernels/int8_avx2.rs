@@ -4,16 +4,16 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
-use crate::ops::cpu::matmul::int8::{BLOCK, COLUMNS, QUAD, QUADS, ROWS, panel_words, row_words};
-use crate::ops::cpu::matmul::tile::{MR, NR, Sums, Tile};
+use crate::ops::cpu::kernels::int8::{BLOCK, COLUMNS, QUAD, QUADS, ROWS, panel_words, row_words};
+use crate::ops::cpu::kernels::tile::{MR, NR, Sums, Tile};
 
 /// Rows and columns of which the sums stay in registers.
 const TILE_ROWS: usize = MR / 2;
 const TILE_COLUMNS: usize = NR / 2;
 const LANES: usize = 8;
 
-pub(super) fn ready() -> bool {
-    std::arch::is_x86_feature_detected!("avxvnni") && super::avx2::ready()
+pub(in crate::ops::cpu) fn ready() -> bool {
+    std::arch::is_x86_feature_detected!("avxvnni") && crate::ops::cpu::kernels::avx2::ready()
 }
 
 /// A row's codes of one block, four to a word, with their scale.
@@ -94,7 +94,7 @@ impl RowCodes {
 /// # Safety
 /// [`ready`]; the rows are there.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
     assert!(rows <= MR && out.len() == row_words(k));
     for (d, out) in out.chunks_exact_mut(ROWS).enumerate() {
         out.fill(0.0);
@@ -121,7 +121,7 @@ const UNSIGNED: u32 = 0x8080_8080;
 /// # Safety
 /// As [`pack_rows`].
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     assert!(n <= NR && out.len() == panel_words(k));
     for (d, out) in out.chunks_exact_mut(COLUMNS).enumerate() {
         out[..QUADS * NR].fill(f32::from_bits(UNSIGNED));
@@ -142,7 +142,7 @@ pub(super) unsafe fn pack_columns(src: *const f32, stride: usize, n: usize, k: u
 /// # Safety
 /// As [`pack_rows`].
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn pack_block(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_block(src: *const f32, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     assert!(n <= NR && k <= BLOCK && out.len() >= COLUMNS);
     for part in 0..NR / LANES {
         let have = mask(n.saturating_sub(LANES * part));
@@ -233,7 +233,7 @@ kernel!(rows3, (0, 2, 4, 5), (1, 3, 6, 7), (2, 2, 8, 9));
 /// # Safety
 /// [`ready`]; `a` holds the packed rows, 12 after 12 so many words apart, and the tile belongs to this task.
 #[target_feature(enable = "avx2,fma,avxvnni")]
-pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
+pub(in crate::ops::cpu) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     let words = row_words(k);
     assert!(t.rows > 0 && unit >= words && a.len() >= (t.rows.div_ceil(MR) - 1) * unit + words);
     assert!(b.len() >= panel_words(k));

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::ops::WeightRef;
-use crate::ops::cpu::matmul::Route;
-use crate::ops::cpu::matmul::columns::{Side, pack, pack_t};
+use crate::ops::cpu::gemm::Route;
+use crate::ops::cpu::weights::columns::{Side, pack, pack_t};
 use crate::ops::random::{bits_at, uniform_at};
 use crate::ops::{Compute, Encoding, RowOrder, decode, encode_nearest};
 

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 use std::borrow::Cow;
 
-use crate::ops::cpu::matmul::avx512::{mask, transpose};
+use crate::ops::cpu::kernels::x86::{mask, transpose};
 use crate::ops::pool::{Parts, Pool};
 
 /// Columns of a vector, and of D at once.
@@ -18,7 +18,7 @@ const ROWS: usize = 128;
 
 /// How C lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lies {
+pub(in crate::ops::cpu) enum Lies {
     /// r × n, as A's gradient.
     AsA,
     /// n × r, as B's.
@@ -28,7 +28,7 @@ pub(crate) enum Lies {
 /// C += Dᵀ·X (D: m × r, X: m × n). A C's bits depend on its shape alone.
 ///
 /// The CPU has AVX-512F.
-pub(crate) fn add_outer(pool: &Pool, c: &mut [f32], d: &[f32], r: usize, x: &[f32], n: usize, lies: Lies) {
+pub(in crate::ops::cpu) fn add_outer(pool: &Pool, c: &mut [f32], d: &[f32], r: usize, x: &[f32], n: usize, lies: Lies) {
     let m = d.len() / r;
     assert!(d.len() == m * r && x.len() == m * n && c.len() == r * n);
     let (stripes, chunks, c) = (n.div_ceil(WIDE * TOGETHER), r.div_ceil(WIDE), Parts::new(c));

@@ -7,10 +7,10 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
-use crate::ops::cpu::matmul::amx::UNIT;
-use crate::ops::cpu::matmul::avx512::{mask, transpose};
-use crate::ops::cpu::matmul::int8::{BLOCK, COLUMNS, QUADS, codes, panel_words};
-use crate::ops::cpu::matmul::tile::{NR, Tile};
+use crate::ops::cpu::kernels::amx::UNIT;
+use crate::ops::cpu::kernels::int8::{BLOCK, COLUMNS, QUADS, codes, panel_words};
+use crate::ops::cpu::kernels::tile::{NR, Tile};
+use crate::ops::cpu::kernels::x86::{mask, transpose};
 
 /// Words of a row's codes in a block.
 const ROW: usize = BLOCK / 4;
@@ -20,12 +20,12 @@ const ROWS: usize = UNIT * ROW + 2 * UNIT;
 const TALL: usize = 2 * UNIT;
 
 /// Whether the CPU multiplies tiles of bytes. Whether the system permits the use of tiles is checked by `amx::ready`.
-pub(super) fn ready() -> bool {
-    super::int8::ready() && __cpuid_count(7, 0).edx >> 25 & 1 == 1
+pub(in crate::ops::cpu) fn ready() -> bool {
+    crate::ops::cpu::kernels::int8::ready() && __cpuid_count(7, 0).edx >> 25 & 1 == 1
 }
 
 /// Words of 16 packed rows.
-pub(super) const fn row_words(k: usize) -> usize {
+pub(in crate::ops::cpu) const fn row_words(k: usize) -> usize {
     k.div_ceil(BLOCK) * ROWS
 }
 
@@ -34,7 +34,7 @@ pub(super) const fn row_words(k: usize) -> usize {
 /// # Safety
 /// [`ready`]; the rows are there.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub(super) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
+pub(in crate::ops::cpu) unsafe fn pack_rows(src: *const f32, stride: usize, rows: usize, k: usize, out: &mut [f32]) {
     assert!(rows <= UNIT && out.len() == row_words(k));
     let minus = _mm512_set1_epi8(i8::MIN);
     for (d, out) in out.chunks_exact_mut(ROWS).enumerate() {
@@ -150,7 +150,7 @@ unsafe fn add(blocks: &[Counts], first: usize, a: *const f32, unit: usize, b: *c
 /// # Safety
 /// [`ready`], configured tiles; `a` holds the packed rows, 16 after 16 `unit` words apart, and the tile belongs to this task.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
+pub(in crate::ops::cpu) unsafe fn panel(t: Tile, k: usize, a: &[f32], unit: usize, b: &[f32]) {
     let (blocks, words) = (k.div_ceil(BLOCK), row_words(k));
     assert!(t.rows > 0 && unit >= words && a.len() >= (t.rows.div_ceil(UNIT) - 1) * unit + words);
     assert!(b.len() >= panel_words(k));
