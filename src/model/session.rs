@@ -84,6 +84,11 @@ impl Session {
         Self { model, caches }
     }
 
+    #[cfg(test)]
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// Sequences that are decoded together at most.
     pub fn most() -> usize {
         FEW_ROWS
@@ -253,8 +258,10 @@ impl<O: Ops> Sequences<O> {
             self.rows = self.rows.max(tokens);
             // The old one goes first.
             self.cache = None;
-            self.cache = Some(decoder.cache(self.rows));
             self.remembered.clear();
+            let cache = decoder.cache(self.rows);
+            decoder.sound()?;
+            self.cache = Some(cache);
             self.free = FreeRows::default();
             self.free.give(0..self.rows);
         }

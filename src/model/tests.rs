@@ -1,5 +1,6 @@
 mod compute_tests;
 mod device_tests;
+mod exhausted_tests;
 mod generation_tests;
 mod memory_tests;
 mod session_tests;

@@ -9,51 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use memmap2::{MmapOptions, MmapRaw};
-
-use crate::machine::available_memory;
+use crate::ops::cpu::region::Region;
 
 /// Words that a buffer begins at a multiple of, a cache line.
 const LINE: usize = 16;
-/// Where the system does not say what is free.
-const UNKNOWN: u64 = 4 << 30;
-/// The smallest region that is worth being cut: words.
-const LEAST: usize = 4096;
-
-/// Reserved address space, zero where it was never written.
-#[derive(Debug)]
-struct Region {
-    map: MmapRaw,
-    words: usize,
-}
-
-impl Region {
-    fn new(words: usize) -> Option<Self> {
-        let map = MmapRaw::from(MmapOptions::new().len(words.checked_mul(4)?).no_reserve_swap().map_anon().ok()?);
-        // A wish: without it the pages are small, and the products wait for their addresses.
-        #[cfg(target_os = "linux")]
-        let _ = map.advise(memmap2::Advice::HugePage);
-        Some(Self { map, words })
-    }
-
-    /// Of a page; who may touch what of it is settled by `Arena`.
-    fn start(&self) -> *mut f32 {
-        self.map.as_mut_ptr().cast()
-    }
-
-    /// What is free now, or what the system gives of it. None: nothing.
-    fn reserve() -> Option<Self> {
-        let free = available_memory().unwrap_or(UNKNOWN).clamp(64 << 20, 1 << 46);
-        let mut words = usize::try_from(free / 4).unwrap_or(usize::MAX / 16).next_multiple_of(1024);
-        loop {
-            let region = Self::new(words);
-            if region.is_some() || words <= LEAST {
-                return region;
-            }
-            words = (words / 2).next_multiple_of(1024);
-        }
-    }
-}
 
 /// Free places: start to length, in words, no two adjacent.
 #[derive(Debug, Default)]
@@ -98,6 +57,9 @@ struct Refusals {
     bytes: AtomicU64,
     /// Buffers without memory.
     missing: AtomicUsize,
+    /// The request that is refused for a test, counted from the next one; 0: none.
+    #[cfg(test)]
+    planned: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -132,7 +94,7 @@ impl Arena {
         let arena = Self::default();
         let words = usize::try_from(bytes / 4).unwrap_or(usize::MAX / 16).next_multiple_of(1024);
         if let Some(region) = Region::new(words) {
-            arena.free().give(0, region.words);
+            arena.free().give(0, region.words());
             // The cell is empty: nobody else has this arena yet.
             let _ = arena.region.set(Some(region));
         }
@@ -147,7 +109,7 @@ impl Arena {
         let reserve = || {
             let region = Region::reserve();
             if let Some(region) = &region {
-                self.free().give(0, region.words);
+                self.free().give(0, region.words());
             }
             region
         };
@@ -164,6 +126,18 @@ impl Arena {
         let pending = self.refusals.pending.swap(false, Ordering::Relaxed);
         let refused = pending || self.refusals.missing.load(Ordering::Relaxed) > 0;
         refused.then(|| self.refusals.bytes.load(Ordering::Relaxed))
+    }
+
+    /// Refuses the `nth` request from now on.
+    #[cfg(test)]
+    pub(super) fn refuse(&self, nth: usize) {
+        self.refusals.planned.store(nth, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    fn is_refusal_planned(&self) -> bool {
+        let planned = &self.refusals.planned;
+        planned.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)) == Ok(1)
     }
 
     /// Words that were ever in use at once, with the gaps between them.
@@ -185,11 +159,15 @@ impl Buf {
     }
 
     fn placed(arena: &Arc<Arena>, len: usize) -> Option<Self> {
+        #[cfg(test)]
+        if arena.is_refusal_planned() {
+            return None;
+        }
         let words = len.checked_next_multiple_of(LINE)?.max(LINE);
         let region = arena.region();
         let place = match region.and_then(|_| arena.free().take(words)) {
             Some(start) => Place::Region { start, words },
-            None => Place::Own(Region::new(words)?),
+            None => Place::Own(Region::new(len.max(1))?),
         };
         Some(Self { place, len, arena: Arc::clone(arena) })
     }
@@ -284,6 +262,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri ends where there is no memory")]
     fn a_refusal_is_told_once_and_as_long_as_a_buffer_is_without_memory() {
         let arena = Arc::<Arena>::default();
         // More than any address space, and more than its words can be counted.

@@ -65,6 +65,12 @@ impl Cpu {
         Route::all().into_iter().map(|route| Self { route, ..Self::new(threads) }).collect()
     }
 
+    /// Refuses the `nth` request for memory from now on.
+    #[cfg(test)]
+    pub(crate) fn refuse(&self, nth: usize) {
+        self.arena.refuse(nth);
+    }
+
     /// Words of the arena that were ever in use.
     #[cfg(test)]
     pub(crate) fn touched(&self) -> usize {

@@ -15,6 +15,7 @@ mod loss;
 mod mlp;
 mod norm;
 mod operations;
+mod region;
 mod rope;
 mod simd;
 mod weights;

@@ -2,6 +2,7 @@
 
 mod attention_tests;
 mod copies_tests;
+mod exhausted_tests;
 mod few_tests;
 mod linears_tests;
 
