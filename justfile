@@ -15,6 +15,15 @@ check:
 unit *ARGS:
     cargo test --lib {{ ARGS }}
 
+# The tests of `ops` under AddressSanitizer and ThreadSanitizer (ARGS choose tests).
+sanitize *ARGS:
+    bash scripts/sanitize address {{ ARGS }}
+    bash scripts/sanitize thread {{ ARGS }}
+
+# Pool, arena, encodings and block formats under Miri.
+miri *ARGS:
+    bash scripts/sanitize miri {{ ARGS }}
+
 # Formatting and lints.
 lint:
     cargo fmt --check

@@ -108,6 +108,7 @@ fn weakly_moved(g: &Golden) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
 /// Rounding to nearest loses such a move; dither keeps it in the mean, on a new grid all of it, on the base's own grid
 /// all but what the ends of the codes' range clip.
 #[test]
+#[cfg_attr(miri, ignore = "thousands of roundings")]
 fn dither_is_unbiased() {
     for g in goldens() {
         let (raw, on_grid, moves) = weakly_moved(&g);
@@ -177,6 +178,7 @@ fn a_new_grid_holds_any_block() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of roundings")]
 fn f16_dithers_between_neighbours() {
     for v in [1.0003f32, -1.0003, 3e-8, 65503.0, 6.1e-5, 0.0] {
         let mut sum = 0.0f64;

@@ -1,0 +1,7 @@
+//! `ops` and what it uses, without the rest of the program.
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
+
+#[path = "../../src/machine.rs"]
+pub mod machine;
+#[path = "../../src/ops/mod.rs"]
+pub mod ops;
