@@ -279,8 +279,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
-            let _ = read("a.csv", &bytes);
-            let _ = read("", &bytes);
+            for name in ["a.csv", "a.json", ""] {
+                let _ = read(name, &bytes);
+            }
         }
 
         #[test]
@@ -289,6 +290,7 @@ mod tests {
             let at = at % line.len();
             line[at] = with;
             let _ = read("", &line);
+            let _ = read("a.json", &[b"[", &line[..], b",\n", &line[..], b"]"].concat());
         }
     }
 }

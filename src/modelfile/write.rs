@@ -154,6 +154,22 @@ mod tests {
             }
         }
 
+        /// A good Modelfile with something else in a place of it: what can be read, and written, says the same again.
+        #[test]
+        fn mutated_files_never_panic(at in 0usize..200, cut in 0usize..6, with in text()) {
+            let mut file = "FROM ./a.gguf\n# note\nTEMPLATE \"\"\"{{ .System }}\n{{ .Prompt }}\"\"\"\nSYSTEM be brief\n\
+                            PARAMETER stop \"<end>\"\nPARAMETER num_ctx 4096\nMESSAGE user hi\nLICENSE \"\"\"\nx\n\"\"\"\n".to_owned();
+            let at = at % file.len();
+            file.replace_range(at..(at + cut).min(file.len()), &with);
+            let _ = Modelfile::check(&file);
+            if let Ok(read) = Modelfile::parse(&file) {
+                let _ = read.parameters();
+                if let Ok(text) = read.to_text() {
+                    prop_assert_eq!(Modelfile::parse(&text).unwrap(), read);
+                }
+            }
+        }
+
         #[test]
         fn no_text_panics(text in "\\PC{0,200}", quotes in text()) {
             let _ = Modelfile::parse(&text);

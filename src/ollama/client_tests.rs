@@ -307,7 +307,7 @@ fn pulls_tell_how_far_they_are_and_embeddings_are_counted() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, ..ProptestConfig::default() })]
 
     /// Whatever comes back, there is an answer or an error.
     #[test]

@@ -114,7 +114,6 @@ fn roots_are_those_that_exist() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn mutated_manifests_never_panic(at in 0usize..3000, bytes in proptest::collection::vec(any::<u8>(), 0..16)) {

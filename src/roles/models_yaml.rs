@@ -407,4 +407,17 @@ mod tests {
         }
         assert!(read("roles: {}").unwrap_err().to_string().contains("`models` is missing"));
     }
+
+    proptest::proptest! {
+        /// A good file with something else in a place of it.
+        #[test]
+        fn mutated_files_never_panic(at in 0usize..400, cut in 0usize..8, with in "[a-z0-9:{}\\[\\]&*!|>%@`\"'#,.<~é\\n\\t -]{0,8}") {
+            let mut text = "x: &d {gate: {min_gain: 1}}\nmodels:\n  router: # r\n    <<: *d\n    model_name: \"x:v1\"\n    options: \
+                            {num_ctx: 4096, stop: [a, 'b']}\n    eval: [{suite: s.jsonl, goal: hold}]\n    think: false\n  other:\n    \
+                            model_name: y\n    base: z\n    system: |\n      hello\n".to_owned();
+            let at = at % text.len();
+            text.replace_range(at..(at + cut).min(text.len()), &with);
+            let _ = read(&text);
+        }
+    }
 }

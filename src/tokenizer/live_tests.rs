@@ -373,7 +373,6 @@ fn a_pad_token_beyond_the_embedding_is_refused_only_where_a_text_holds_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn any_text_goes_there_and_back(text in "\\PC{0,40}", tail in "[ \n\t<|im_end>aé🚀\u{300}]{0,20}") {
         thread_local!(static T: Tokenizer = smollm2());

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use super::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
     /// Any change of any bytes of the weights or of config.json: an error, or tensors of the right size. Never a panic.
     #[test]
     fn mutated_folders_are_refused_or_safe(edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5), which in any::<bool>(), cut in prop::option::of(any::<prop::sample::Index>())) {

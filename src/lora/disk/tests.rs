@@ -37,7 +37,7 @@ fn rewrite(folder: &Path, dtype: Dtype, rename: impl Fn(&str) -> Option<String>,
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 8, ..ProptestConfig::default() })]
     #[test]
     fn what_is_saved_is_loaded(model in any_model(), rank in 1usize..5, alpha in 0.25f64..99.0, rslora: bool, some in 1usize..128, seed: u64) {
         let folder = tempfile::tempdir().unwrap();
