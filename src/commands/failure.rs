@@ -330,6 +330,7 @@ mod tests {
             remedy: "get it again",
         };
         let memory = || ModelError::Ops(OpsError::DeviceMemory);
+        let refused = || ModelError::Ops(OpsError::Memory { bytes: 1 << 30 });
         let device = || ModelError::Ops(OpsError::Device("it is gone".into()));
         let cut_short = |source| TrainError::CutShort { source, folder: "f".into() };
         let lost = |source| TrainError::Lost { source, save: Box::new(TrainError::Store(full())) };
@@ -361,6 +362,8 @@ mod tests {
             (lost(memory()).into(), Kind::Resources),
             (cut_short(device()).into(), Kind::Error),
             (memory().into(), Kind::Resources),
+            (refused().into(), Kind::Resources),
+            (cut_short(refused()).into(), Kind::Resources),
             (device().into(), Kind::Error),
             (store("opening", std::io::ErrorKind::OutOfMemory).into(), Kind::Resources),
             (

@@ -1,8 +1,8 @@
 //! Arithmetic composed of candle's operations, in f32: CUDA and Metal, and candle's own CPU, on which tests hold it against
 //! ours.
 //!
-//! candle's operations can fail (a device runs out of memory) and ours can't: the first failure is kept and told by
-//! [`Ops::fault`]; what is computed after it is zeros, and worthless.
+//! candle's operations can fail, but those of [`Ops`] return no error: the first failure is kept, and [`Ops::fault`] returns
+//! it. What is computed after it is zeros, and worthless.
 
 mod attention;
 mod elementwise;
