@@ -4,4 +4,5 @@
 #[path = "../../src/machine.rs"]
 pub mod machine;
 #[path = "../../src/ops/mod.rs"]
+#[cfg_attr(test, expect(dead_code, reason = "what only the decoder's tests call"))]
 pub mod ops;

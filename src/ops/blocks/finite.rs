@@ -48,7 +48,7 @@ mod tests {
     fn says_what_decoding_says() {
         for (e, encoding) in Encoding::ALL.into_iter().enumerate() {
             let (values, size) = encoding.block();
-            for case in 0..400 {
+            for case in 0..if cfg!(miri) { 4 } else { 400 } {
                 let n = 1 + bits_at(1, case) as usize % 9;
                 // Half of the bits set: full exponents are common.
                 let mut bytes: Vec<u8> = (0..(n * size) as u64)

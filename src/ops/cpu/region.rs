@@ -83,7 +83,7 @@ mod heap {
             let layout = Layout::from_size_align(words.checked_mul(4)?.max(4), 64).ok()?;
             // SAFETY: the size is not zero.
             let start: *mut f32 = unsafe { alloc_zeroed(layout) }.cast();
-            (!start.is_null()).then_some(Self { start, layout })
+            (!start.is_null()).then(|| Self { start, layout })
         }
 
         pub(in crate::ops::cpu) fn reserve() -> Option<Self> {
