@@ -12,7 +12,7 @@ mod template;
 
 pub use error::BaseError;
 pub use hub::{is_id as is_hub_id, ollama_name};
-pub use opened::{Base, Source};
+pub use opened::{Base, ServedOtherwise, Source};
 pub use package::{Package, fetch_package};
 pub use resolve::Resolver;
 pub use shortcuts::{SHORTCUTS, Shortcut};

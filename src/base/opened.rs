@@ -3,10 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::chat::ChatTemplate;
+use crate::chat::{ChatError, ChatTemplate};
 use crate::store::{Digest, Identity, Inputs};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
+
+/// What Ollama uses for a base instead of the chat template of its file.
+#[derive(Debug)]
+pub enum ServedOtherwise {
+    /// A renderer of its own, which can't be compared.
+    Renderer(String),
+    /// A TEMPLATE that renders another prompt.
+    Differs(ChatError),
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
@@ -68,17 +77,15 @@ impl Base {
 
     /// Whether Ollama renders this base's own TEMPLATE as training renders examples; true where there is none.
     pub fn is_served_as_trained(&self) -> bool {
-        self.template_note().is_none()
+        self.served_otherwise().is_none()
     }
 
-    /// Which template the tune is trained and served with, where Ollama uses another one for this base.
-    pub fn template_note(&self) -> Option<String> {
-        const USED: &str = "the tune is trained and served with the chat template of the base's file";
+    /// What Ollama uses for this base instead of the chat template of its file, which the tune is trained and served with.
+    pub fn served_otherwise(&self) -> Option<ServedOtherwise> {
         if let Some(renderer) = &self.renderer {
-            return Some(format!("{USED}; Ollama uses its RENDERER {renderer} for the base, which can't be compared"));
+            return Some(ServedOtherwise::Renderer(renderer.clone()));
         }
-        let fault = self.template.verify_go(self.go_template.as_ref()?).err()?;
-        Some(format!("{USED}; Ollama's TEMPLATE of the base renders another prompt: {fault}"))
+        self.template.verify_go(self.go_template.as_ref()?).err().map(ServedOtherwise::Differs)
     }
 
     /// SHA-256 of the GGUF file (the name of its blob in Ollama's store), or [`Digest::of_parts`] of the folder's weight

@@ -8,6 +8,7 @@ mod derive;
 mod emit;
 mod go;
 mod jinja;
+mod note;
 mod probes;
 mod python;
 mod template;
@@ -16,6 +17,7 @@ mod turns;
 
 pub use go::{prepare as prepare_go, render_go};
 pub use jinja::prepare as prepare_jinja;
+pub use note::TemplateNote;
 pub use template::ChatTemplate;
 pub use trim::{Strip, Trim};
 pub use turns::merge_neighbours;

@@ -2,6 +2,7 @@
 
 use super::go::Asked;
 use super::jinja::{Clock, Jinja};
+use super::note::TemplateNote;
 use super::probes;
 use super::turns::with_system;
 use super::{
@@ -23,7 +24,7 @@ pub struct ChatTemplate {
     jinja: Jinja,
     wrappers: Wrappers,
     unthought: String,
-    notes: Vec<String>,
+    notes: Vec<TemplateNote>,
 }
 
 impl ChatTemplate {
@@ -36,10 +37,10 @@ impl ChatTemplate {
         let jinja = undated(source, tokens, &mut notes)?;
         let wrappers = derive::wrappers(&|messages, generation| jinja.render(messages, generation), tokens.eos)?;
         if wrappers.system_place == SystemPlace::Nowhere {
-            notes.push("the chat template has no place for a system message: examples with one are refused".into());
+            notes.push(TemplateNote::NoSystem);
         }
         if wrappers.end_of_turn.trim().is_empty() {
-            notes.push("the chat template writes no end of turn: answers end with the eos token".into());
+            notes.push(TemplateNote::NoEndOfTurn);
         }
         let eos = tokens.eos.map(Into::into);
         let mut template = Self { source: source.into(), eos, jinja, wrappers, unthought: String::new(), notes };
@@ -65,10 +66,7 @@ impl ChatTemplate {
             }
         }
         if let Err(ChatError::Differs { .. }) = template.verify_go(go) {
-            template.notes.push(format!(
-                "the TEMPLATE writes more than the messages (the date, whether to think): trained and served is what it \
-                 writes on {BAKED_DAY}, with nothing said of thinking"
-            ));
+            template.notes.push(TemplateNote::WritesMore(BAKED_DAY));
         }
         Ok(template)
     }
@@ -103,7 +101,7 @@ impl ChatTemplate {
     }
 
     /// What a user should know of this template: a baked date, no place for a system message.
-    pub fn notes(&self) -> &[String] {
+    pub fn notes(&self) -> &[TemplateNote] {
         &self.notes
     }
 
@@ -251,7 +249,7 @@ fn open_thought(prompt: &str) -> bool {
 }
 
 /// The template with its clock stopped; a note says so where that matters.
-fn undated(source: &str, tokens: SpecialTokens, notes: &mut Vec<String>) -> Result<Jinja, ChatError> {
+fn undated(source: &str, tokens: SpecialTokens, notes: &mut Vec<TemplateNote>) -> Result<Jinja, ChatError> {
     let on = |clock| Jinja::new(source, tokens, clock);
     let fixed = on(Clock::Day(BAKED_DAY))?;
     if !source.contains("strftime_now") {
@@ -267,9 +265,9 @@ fn undated(source: &str, tokens: SpecialTokens, notes: &mut Vec<String>) -> Resu
     if let Ok(own) = on(Clock::Absent)
         && own.render(&probes::sentinels(false, 1, false), true).is_ok()
     {
-        notes.push("the chat template writes today's date: its own fixed date is used in training and serving".into());
+        notes.push(TemplateNote::OwnDate);
         return Ok(own);
     }
-    notes.push(format!("the chat template writes today's date: {BAKED_DAY} is used in training and serving"));
+    notes.push(TemplateNote::FixedDate(BAKED_DAY));
     Ok(fixed)
 }

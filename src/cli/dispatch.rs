@@ -100,7 +100,7 @@ pub(super) fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: b
         lineage: delivery::lineage(&base),
         user_template: own.as_deref(),
     };
-    delivery::left_behind(&base).iter().for_each(|note| context.report.note(note));
+    delivery::left_behind(&base).into_iter().for_each(|note| context.report.note(note));
     output::document(&delivery::modelfile(&base, &wishes)?, json);
     Ok(())
 }

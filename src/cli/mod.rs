@@ -10,6 +10,7 @@ mod documents_tests;
 mod flags;
 mod layout;
 mod manual;
+mod notices;
 mod output;
 mod progress;
 mod render;

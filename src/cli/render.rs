@@ -1,8 +1,9 @@
 //! The words of events: a line or more for each that ends something; progress is drawn in `progress`.
 
 use super::layout::{BOLD, Cell, Column, DIM, GREEN, Mark, RED, Style, Table, YELLOW};
+use super::notices;
 use super::terminal::Text;
-use crate::events::{Detail, Event, Outcome, Stage, SuiteResult, Unit};
+use crate::events::{Detail, Event, Note, Outcome, Stage, SuiteResult, Unit};
 
 /// Columns in front of a stage's words: its mark, its name, its time.
 const INDENT: usize = 22;
@@ -21,19 +22,19 @@ pub(super) struct Renderer {
     /// The gate's suites, until its decision.
     suites: Vec<SuiteResult>,
     /// The same note is not shown twice running.
-    last_note: String,
+    last_note: Option<Note>,
 }
 
 impl Renderer {
     pub(super) fn new(style: Style, quiet: bool) -> Self {
-        Self { style, quiet, suites: Vec::new(), last_note: String::new() }
+        Self { style, quiet, suites: Vec::new(), last_note: None }
     }
 
     pub(super) fn lines(&mut self, event: &Event) -> Vec<Text> {
         let style = self.style;
         match event {
             Event::StageBegun { .. } | Event::StageAdvanced { .. } => Vec::new(),
-            Event::Warning { text } => vec![self.warning(text)],
+            Event::Warning(warning) => vec![self.warning(&notices::warning(warning))],
             Event::Failed { message, hint, .. } => self.failed(message, hint.as_deref()),
             Event::Suite(suite) => {
                 self.suites.push(suite.clone());
@@ -64,10 +65,10 @@ impl Renderer {
                 let row = Row { mark: Mark::Good, name: "role", time: "" };
                 vec![self.row(row, &format!("{role}: {from} -> {to}"))]
             }
-            Event::Note { text } if *text == self.last_note => Vec::new(),
-            Event::Note { text } => {
-                self.last_note.clone_from(text);
-                vec![self.note(text)]
+            Event::Note(note) if self.last_note.as_ref() == Some(note) => Vec::new(),
+            Event::Note(note) => {
+                self.last_note = Some(note.clone());
+                vec![self.note(&notices::note(note))]
             }
         }
     }

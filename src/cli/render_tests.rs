@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::commands::{Failure, Kind};
-use crate::events::Survival;
+use crate::events::{BasePlace, Survival, Warning};
 use crate::store::Digest;
 
 const UTF8: Style = Style { utf8: true, colour: false, width: Some(100) };
@@ -18,8 +18,9 @@ fn ended(stage: Stage, seconds: f64, outcome: Outcome) -> Event {
     Event::StageEnded { stage, seconds, outcome }
 }
 
-fn note(text: &str) -> Event {
-    Event::Note { text: text.into() }
+fn base() -> Event {
+    let place = BasePlace::OllamaStore { model: "smollm2:135m".into(), digest: "1d4a8f0c7b2e".into() };
+    Event::Note(Note::Base { role: None, model: "smollm2:135m".into(), hub_id: None, place })
 }
 
 fn leg(leg: &str, faults: &[&str], summary: &str) -> Event {
@@ -82,14 +83,14 @@ fn run() -> Vec<Event> {
     };
     let proved = Outcome::Proved { passed: true, kind: "proved".into(), daemon_version: "0.32.1".into() };
     let mut events = vec![
-        note("base: smollm2:135m in Ollama's store, 1d4a8f0c7b2e"),
-        note("base: smollm2:135m in Ollama's store, 1d4a8f0c7b2e"),
-        note("run: runs/demo-assistant-v1-8f3a1c2d9e10"),
-        Event::Warning {
-            text: "dataset, data.jsonl line 7: the same example as line 3, which is then trained on twice as often as \
-                   the others are"
+        base(),
+        base(),
+        Event::Note(Note::Run { path: "runs/demo-assistant-v1-8f3a1c2d9e10".into() }),
+        Event::Warning(Warning::Dataset {
+            text: "data.jsonl line 7: the same example as line 3, which is then trained on twice as often as the \
+                   others are"
                 .into(),
-        },
+        }),
         ended(Stage::Replay, 151.2, Outcome::Replayed { prompts: 200, examples: 800 }),
         Event::StageBegun { stage: Stage::Train, unit: Unit::Steps, total: Some(150) },
         Event::StageAdvanced { stage: Stage::Train, done: 75, total: Some(150), detail: None },

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Context, Failure};
 use crate::base::Base;
+use crate::events::{Note, Warning};
 use crate::lora::{self, Adapter, Hf, LoraError, Origin};
 use crate::store::{Digest, Identity};
 
@@ -30,15 +31,16 @@ fn check(context: &mut Context<'_>, folder: &Path, base: &Base) -> Result<(), Fa
         },
     };
     let Some((trained_on, why)) = wrong else { return Ok(()) };
+    if context.force {
+        let (adapter, base) = (folder.to_path_buf(), base.name.clone());
+        context.report.warn(Warning::OtherBase { adapter, trained_on, base, reason: why });
+        return Ok(());
+    }
     let what = format!(
         "{}: the adapter was trained on {trained_on}, and {} is another base: {why}",
         folder.display(),
         base.name
     );
-    if context.force {
-        context.report.warn(&format!("{what}; used all the same (--force)"));
-        return Ok(());
-    }
     Err(Failure::input(what).hint("give the base that it was trained on; --force uses this one all the same"))
 }
 
@@ -65,15 +67,13 @@ fn of_manifest(folder: &Path, weights: Digest, base: &Base) -> Option<(String, S
 
 /// An adapter of another program: only names and shapes can be compared.
 fn unknown(context: &mut Context<'_>, folder: &Path, base: &Base) -> Result<(), Failure> {
-    let place = folder.display();
-    let unverified =
-        format!("{place} does not record the digest of its base: that it is {} can't be verified", base.name);
+    let adapter = folder.to_path_buf();
     match lora::base_name(folder) {
-        Ok(name) if !same_name(&name, base) => {
-            context.report.warn(&format!("{unverified}, and it names another one, {name}"));
+        Ok(named) if !same_name(&named, base) => {
+            context.report.warn(Warning::AdapterNamesOtherBase { adapter, base: base.name.clone(), named });
         }
         Ok(_) | Err(LoraError::Bad { .. }) => {
-            context.report.note(&format!("{unverified}; shapes and module names are checked"));
+            context.report.note(Note::AdapterBaseUnverified { adapter, base: base.name.clone() });
         }
         Err(e) => return Err(e.into()),
     }

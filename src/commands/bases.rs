@@ -2,7 +2,7 @@
 
 use super::{Context, Failure};
 use crate::base::{self, SHORTCUTS};
-use crate::events::{Detail, Outcome, Stage, Unit};
+use crate::events::{Detail, Outcome, Stage, Unit, Warning};
 use crate::ollama::OllamaError;
 
 #[derive(Clone, Debug, serde::Serialize)]
@@ -36,7 +36,9 @@ pub fn list(context: &mut Context<'_>) -> Result<Vec<Listed>, Failure> {
             size: format!("{} {}", t.parameter_size, t.quantization),
         })),
         // Without a daemon there are the shortcuts; a daemon that answers wrongly is a fault.
-        Err(e @ (OllamaError::Unreachable { .. } | OllamaError::TooOld { .. })) => context.report.warn(&e.to_string()),
+        Err(e @ (OllamaError::Unreachable { .. } | OllamaError::TooOld { .. })) => {
+            context.report.warn(Warning::Daemon { reason: e.to_string() });
+        }
         Err(e) => return Err(e.into()),
     }
     Ok(found)

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use crate::base::{Base, Resolver, Source};
+use crate::base::{Base, Resolver, ServedOtherwise, Source};
+use crate::chat::TemplateNote;
 use crate::config::RunConfig;
-use crate::events::Reporter;
+use crate::events::{BasePlace, Note, Reporter, Warning};
 use crate::input::Env;
 use crate::ollama::{Client, Host, OllamaError};
 use crate::roles::ModelsYaml;
@@ -98,6 +99,14 @@ impl Context<'_> {
         Ok(Some(ModelsYaml::read(&self.models_yaml)?))
     }
 
+    /// Says which keys of the roles mean nothing.
+    pub fn warn_of_roles(&mut self, roles: Option<&ModelsYaml>) {
+        for unknown in roles.iter().flat_map(|roles| &roles.unknown_keys) {
+            let (key, nearest) = (unknown.key.clone(), unknown.nearest.clone());
+            self.report.warn(Warning::UnknownRoleKey { key, nearest });
+        }
+    }
+
     /// Path · role · model in the store · Hugging Face id · shortcut; says what it found, and whose template counts.
     pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
         let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
@@ -105,16 +114,13 @@ impl Context<'_> {
         let served = self.served(resolver.to_pull(&named).unwrap_or(&named))?;
         resolver.store_roots.splice(0..0, served.as_deref().and_then(store_of));
         if let Some(package) = resolver.to_fetch(&named) {
-            let (name, version) = (package.pip, package.version);
-            self.report.note(&format!("base: {named} is fetched by pip, once (the package {name} {version})"));
+            let (package, package_version) = (package.pip.to_owned(), package.version.to_owned());
+            self.report.note(Note::BaseFetched { base: named.clone(), package, package_version });
         }
         let base = resolver.open(&named)?;
-        if let [token, ..] = base.tokenizer.beyond_embedding() {
-            let (n, rows) = (base.tokenizer.beyond_embedding().len(), base.weights.config().vocab);
-            self.report.note(&format!(
-                "base: {n} added token(s) such as {token:?} have no row in the embedding ({rows} rows), which was not \
-                 resized: texts that hold one are refused"
-            ));
+        if let [example, ..] = base.tokenizer.beyond_embedding() {
+            let (tokens, rows) = (base.tokenizer.beyond_embedding().len(), base.weights.config().vocab);
+            self.report.note(Note::TokensWithoutRow { tokens, example: example.clone(), rows });
         }
         // What the user gave is looked at here; what lies in a store, before it is trained or written.
         if !matches!(base.source, Source::Ollama { .. }) {
@@ -130,23 +136,39 @@ impl Context<'_> {
             ))
             .hint("its store can't be read from here: give the base by path, or run where the daemon runs"));
         }
-        let place = match &base.source {
-            Source::HfFolder(path) if base.hub_id.is_some() => {
-                format!("the hub's cache, {}", path.display())
-            }
-            Source::HfFolder(path) => format!("the folder {}", path.display()),
-            Source::GgufFile(path) => format!("the file {}", path.display()),
-            Source::Ollama { name, .. } => format!("{name} in Ollama's store, {}", base.weights_digest().short()),
-        };
-        let mut via = if named == name { String::new() } else { format!("role {name} -> {named} -> ") };
-        if matches!(base.source, Source::Ollama { .. }) && crate::base::is_hub_id(&named) && base.name != named {
-            via += &format!("{named} is ");
-        }
-        self.report.note(&format!("base: {via}{place}"));
-        for note in base.template.notes().iter().chain(base.template_note().iter()) {
-            self.report.note(&format!("base: {note}"));
-        }
+        self.report_base(name, named, &base);
         Ok(base)
+    }
+
+    /// Says where a base was found that was named `name`, as a role or as the `model` itself, and whose template counts.
+    fn report_base(&mut self, name: &str, model: String, base: &Base) {
+        let place = match &base.source {
+            Source::HfFolder(path) if base.hub_id.is_some() => BasePlace::HubCache { path: path.clone() },
+            Source::HfFolder(path) => BasePlace::Folder { path: path.clone() },
+            Source::GgufFile(path) => BasePlace::File { path: path.clone() },
+            Source::Ollama { name, .. } => {
+                BasePlace::OllamaStore { model: name.clone(), digest: base.weights_digest().short() }
+            }
+        };
+        let in_store = matches!(place, BasePlace::OllamaStore { .. });
+        let hub_id = (in_store && crate::base::is_hub_id(&model) && base.name != model).then(|| model.clone());
+        let role = (model != name).then(|| name.to_owned());
+        self.report.note(Note::Base { role, model, hub_id, place });
+        for note in base.template.notes() {
+            self.report.note(match note {
+                TemplateNote::OwnDate => Note::TemplateDateFixed { date: None },
+                TemplateNote::FixedDate(day) => Note::TemplateDateFixed { date: Some(day.to_string()) },
+                TemplateNote::NoSystem => Note::TemplateWithoutSystem {},
+                TemplateNote::NoEndOfTurn => Note::TemplateWithoutEnd {},
+                TemplateNote::WritesMore(day) => Note::TemplateWritesMore { date: day.to_string() },
+            });
+        }
+        if let Some(other) = base.served_otherwise() {
+            self.report.note(match other {
+                ServedOtherwise::Renderer(renderer) => Note::RendererNotCompared { renderer },
+                ServedOtherwise::Differs(fault) => Note::TemplateDiffers { reason: fault.to_string() },
+            });
+        }
     }
 
     /// The blob from which the daemon serves `name`, where one answers and has it. No daemon, or one that is too old, is

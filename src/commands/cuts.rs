@@ -2,47 +2,41 @@
 
 use super::Context;
 use crate::batch::{Cut, Encoded};
+use crate::events::{Part, Warning};
 
-/// Places that are named in a message.
+/// Places that are named in a warning.
 const SHOWN: usize = 20;
 
-/// Says what was cut of `whose` sequences: rows, tokens, ends of turns.
-pub(super) fn warn(context: &mut Context<'_>, whose: &str, encoded: &Encoded, limit: usize) {
-    said(whose, encoded, limit).iter().for_each(|line| context.report.warn(line));
+/// Says what was cut of the sequences of a part: rows, tokens, ends of turns.
+pub(super) fn warn(context: &mut Context<'_>, part: Part, encoded: &Encoded, limit: usize) {
+    warnings(part, encoded, limit).into_iter().for_each(|warning| context.report.warn(warning));
 }
 
-fn said(whose: &str, encoded: &Encoded, limit: usize) -> Vec<String> {
+fn warnings(part: Part, encoded: &Encoded, limit: usize) -> Vec<Warning> {
     let (out, cut): (Vec<&Cut>, Vec<&Cut>) = encoded.cuts.iter().partition(|cut| cut.left_out);
-    let mut lines = Vec::new();
+    let mut warnings = Vec::new();
     if !cut.is_empty() {
         let sum = |of: fn(&Cut) -> usize| cut.iter().map(|c| of(c)).sum::<usize>();
-        let all = encoded.examples.len();
-        lines.push(format!(
-            "{whose}: {} of {all} sequences are longer than max_seq_len {limit}: {} tokens are cut, {} of them trained, \
-             and with them the end of {} turns ({}); a larger max_seq_len keeps them",
-            cut.len(),
-            sum(|c| c.tokens),
-            sum(|c| c.trained),
-            sum(|c| c.ends),
-            listed(&cut)
-        ));
+        warnings.push(Warning::SequencesCut {
+            part,
+            sequences: cut.len(),
+            of: encoded.examples.len(),
+            max_seq_len: limit,
+            tokens: sum(|c| c.tokens),
+            trained: sum(|c| c.trained),
+            turns: sum(|c| c.ends),
+            places: places(&cut),
+        });
     }
     if !out.is_empty() {
-        lines.push(format!(
-            "{whose}: {} sequences are left out: nothing that is trained is left of them within max_seq_len {limit} ({})",
-            out.len(),
-            listed(&out)
-        ));
+        let (sequences, places) = (out.len(), places(&out));
+        warnings.push(Warning::SequencesLeftOut { part, sequences, max_seq_len: limit, places });
     }
-    lines
+    warnings
 }
 
-fn listed(cuts: &[&Cut]) -> String {
-    let mut words: Vec<String> = cuts.iter().take(SHOWN).map(|c| c.place.to_string()).collect();
-    if cuts.len() > SHOWN {
-        words.push(format!("and {} more", cuts.len() - SHOWN));
-    }
-    words.join(", ")
+fn places(cuts: &[&Cut]) -> Vec<String> {
+    cuts.iter().take(SHOWN).map(|c| c.place.to_string()).collect()
 }
 
 #[cfg(test)]
@@ -56,22 +50,24 @@ mod tests {
         let example =
             crate::batch::Example { ids: vec![1, 2], mask: vec![false, true], line: 1, cut: 0, distilled: false };
         let encoded = Encoded { examples: vec![example; 30], cuts: (1..=25).map(|n| cut(n, n > 23)).collect() };
-        let lines = said("training", &encoded, 64);
-        for words in [
-            "23 of 30 sequences",
-            "max_seq_len 64",
-            "230 tokens",
-            "92 of them trained",
-            "46 turns",
-            "line 20, and 3 more",
-        ] {
-            assert!(lines[0].contains(words), "{words} not in {}", lines[0]);
-        }
-        assert!(
-            lines[1].contains("2 sequences are left out") && lines[1].contains("(line 24, line 25)"),
-            "{}",
-            lines[1]
+        let [cut, left_out] = &warnings(Part::Training, &encoded, 64)[..] else { panic!("two warnings") };
+        let line = |n: usize| format!("line {n}");
+        let expected = Warning::SequencesCut {
+            part: Part::Training,
+            sequences: 23,
+            of: 30,
+            max_seq_len: 64,
+            tokens: 230,
+            trained: 92,
+            turns: 46,
+            places: (1..=20).map(line).collect(),
+        };
+        assert_eq!(*cut, expected);
+        let places = vec![line(24), line(25)];
+        assert_eq!(
+            *left_out,
+            Warning::SequencesLeftOut { part: Part::Training, sequences: 2, max_seq_len: 64, places }
         );
-        assert!(said("x", &Encoded { cuts: vec![], ..encoded }, 64).is_empty());
+        assert!(warnings(Part::Replay, &Encoded { cuts: vec![], ..encoded }, 64).is_empty());
     }
 }

@@ -9,6 +9,7 @@ use crate::batch::{self, Encoded, Example};
 use crate::chat::Message;
 use crate::config::RunConfig;
 use crate::dataset::{self, Content, Dataset, Place, ReadOptions, Record, Shape};
+use crate::events::Note;
 use crate::store::{Inputs, write_whole};
 
 /// What is read as one dataset.
@@ -33,7 +34,7 @@ pub fn read(config: &RunConfig) -> Result<Dataset, Failure> {
 
 /// Says once what nothing reads and what is left out.
 pub fn say_notes(context: &mut Context<'_>, dataset: &Dataset) {
-    dataset.notes.iter().for_each(|note| context.report.note(&format!("dataset: {note}")));
+    dataset.notes.iter().for_each(|note| context.report.note(Note::Dataset { text: note.to_string() }));
 }
 
 /// What `data check` found.
@@ -201,10 +202,8 @@ pub fn served(context: &mut Context<'_>, records: Vec<Record>, base: &Base, wish
     let all = records.len();
     let (records, given) = as_served(records, base, wished);
     if given > 0 {
-        let whose = if wished.is_some() { "the config" } else { &base.name };
-        context.report.note(&format!(
-            "{given} of {all} examples have no system turn: trained with the SYSTEM of {whose}, as the daemon will show them"
-        ));
+        let base = wished.is_none().then(|| base.name.clone());
+        context.report.note(Note::SystemAdded { examples: given, of: all, base });
     }
     records
 }

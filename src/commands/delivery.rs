@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Context, Failure, Kind};
 use crate::base::Base;
-use crate::events::{Detail, Outcome, Stage, Unit};
+use crate::events::{Detail, Note, Outcome, Stage, Unit, Warning};
 use crate::gguf::begins_as_gguf;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
@@ -27,17 +27,14 @@ pub struct Wishes<'a> {
 }
 
 /// What of the base as Ollama has it does not go into the tuned model, and why (beside its template, see
-/// [`Base::template_note`]).
-pub fn left_behind(base: &Base) -> Vec<String> {
+/// [`Base::served_otherwise`]).
+pub fn left_behind(base: &Base) -> Vec<Note> {
     let mut notes = Vec::new();
     if base.system.is_some() && !base.template.takes_system() {
-        notes.push("the base's SYSTEM is not taken over: its chat template has no place for it".to_owned());
+        notes.push(Note::SystemNotTaken {});
     }
     if !base.messages.is_empty() {
-        notes.push(format!(
-            "the base's {} MESSAGEs are not taken over: they are no part of the training",
-            base.messages.len()
-        ));
+        notes.push(Note::MessagesNotTaken { messages: base.messages.len() });
     }
     notes
 }
@@ -192,7 +189,8 @@ pub fn register(
     }
     let parameters = file.parameters()?;
     for gone in &parameters.left_out {
-        context.report.warn(&gone.to_string());
+        let (parameter, reason) = (gone.name.clone(), gone.why.to_owned());
+        context.report.warn(Warning::ParameterLeftOut { parameter, reason });
     }
     let mut create = Create {
         model: name.to_owned(),
@@ -283,7 +281,9 @@ pub fn lock_name(context: &mut Context<'_>, client: &Client, name: &str) -> Resu
     let key = Digest::of_bytes(format!("{}\n{}", client.host(), crate::roles::normalise(name)).as_bytes());
     let path = lock_folder(context).join(format!("{}.lock", key.short()));
     let report = &mut context.report;
-    let mut announce = |words: &str| report.warn(words);
+    let mut announce = |path: &Path, limit: Duration| {
+        report.warn(Warning::WaitingForLock { path: path.to_path_buf(), seconds: limit.as_secs() });
+    };
     let interrupt = context.interrupt.clone();
     let mut wait = LockWait { limit: MAX_WAIT, interrupt, announce: Some(&mut announce) };
     Ok(Lock::acquire_in_cache(path, &mut wait)?)

@@ -6,6 +6,7 @@ use super::pipeline::{self, Ended};
 use super::{Context, Failure, Kind, promotion, serving};
 use crate::base::{Base, Source};
 use crate::config::{Purpose, Raw, RunConfig};
+use crate::events::Note;
 use crate::ollama::{Client, OllamaError};
 use crate::serve::Server;
 use crate::store::{MAX_TEXT, read_nofollow, write_whole};
@@ -45,7 +46,7 @@ pub struct Shown {
 
 pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure> {
     if wishes.quick {
-        context.report.note("--quick: a few steps and a few prompts; the verdict will be INCONCLUSIVE (exit 101)");
+        context.report.note(Note::QuickDemo {});
     }
     check_dir(&wishes.dir)?;
     let server = daemon_or_embedded(context, wishes)?;
@@ -81,7 +82,8 @@ fn daemon_or_embedded(context: &mut Context<'_>, wishes: &Wishes) -> Result<Opti
     if !wishes.embedded {
         let (nobody, refused) = match context.client()?.capabilities() {
             Ok(found) => {
-                context.report.note(&format!("Ollama {} at {}", found.version.text, context.host()?));
+                let host = context.host()?.to_string();
+                context.report.note(Note::Daemon { daemon_version: found.version.text, host });
                 return Ok(None);
             }
             Err(e) => (matches!(e, OllamaError::Unreachable { .. }), Failure::from(e)),
@@ -93,7 +95,7 @@ fn daemon_or_embedded(context: &mut Context<'_>, wishes: &Wishes) -> Result<Opti
         if installed {
             return Err(refused.hint("start the daemon (`ollama serve`), or go without it: tunesmith demo --embedded"));
         }
-        context.report.note("no Ollama daemon answers and none is installed: the embedded server stands in");
+        context.report.note(Note::EmbeddedInstead {});
     }
     serving::embedded(context, &wishes.dir.join("store")).map(Some)
 }

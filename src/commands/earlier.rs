@@ -1,9 +1,10 @@
 //! What an earlier training has left in the output: what took hours is not removed unasked.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Context, Failure};
 use crate::config::RunConfig;
+use crate::events::Warning;
 use crate::store::{check_inside, sweep};
 use crate::train;
 
@@ -34,9 +35,7 @@ pub(super) fn check(context: &mut Context<'_>, output: &Path, start: Start) -> R
     }
     match (start, left.checkpoints.last()) {
         (Start::Resume, None) => {
-            context.report.warn(&format!(
-                "nothing to resume: {place} holds no checkpoint; the training begins at its first step"
-            ));
+            context.report.warn(Warning::NothingToResume { path: output.to_path_buf() });
         }
         (Start::New, Some(newest)) if !left.finished => {
             let newest = newest.display();
@@ -44,14 +43,12 @@ pub(super) fn check(context: &mut Context<'_>, output: &Path, start: Start) -> R
                 "go on with it: --resume; or begin anew: into another --output, or with --overwrite, which removes it",
             ));
         }
-        (Start::New, Some(_)) => context.report.warn(&format!(
-            "{place} holds a finished training: {} removed, and its final/ is replaced when this one ends",
-            named(&left.checkpoints)
-        )),
+        (Start::New, Some(_)) => {
+            let checkpoints = left.checkpoints.iter().map(|path| name(path)).collect();
+            context.report.warn(Warning::FinishedTraining { path: output.to_path_buf(), checkpoints });
+        }
         (Start::New, None) if output.join("final").is_dir() => {
-            context
-                .report
-                .warn(&format!("{place} holds a trained adapter: its final/ is replaced when this training ends"));
+            context.report.warn(Warning::AdapterReplaced { path: output.to_path_buf() });
         }
         _ => {}
     }
@@ -91,13 +88,8 @@ pub(super) fn refuse_training(output: &Path) -> Result<(), Failure> {
     Err(Failure::input(what).hint("nothing was done yet: give another --output, or move that training away"))
 }
 
-fn named(checkpoints: &[PathBuf]) -> String {
-    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match checkpoints {
-        [] => String::new(),
-        [one] => format!("{} is", name(one)),
-        [first, .., last] => format!("{} checkpoints, {} to {}, are", checkpoints.len(), name(first), name(last)),
-    }
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// A training that is begun anew removes the checkpoints of an earlier one in its output: not those that it goes on from.
@@ -120,8 +112,9 @@ mod tests {
     use super::*;
     use crate::commands::Kind;
     use crate::commands::report::reported;
+    use crate::events::Event;
 
-    fn warned(output: &Path, start: Start) -> Result<Vec<String>, Failure> {
+    fn warned(output: &Path, start: Start) -> Result<Vec<Event>, Failure> {
         let (checked, warnings) = reported(|context| check(context, output, start));
         checked.map(|()| warnings)
     }
@@ -143,13 +136,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("out");
         let new = || warned(&output, Start::New);
-        assert_eq!(new().unwrap(), Vec::<String>::new());
+        assert_eq!(new().unwrap(), []);
         // To go on from nothing is not what was meant.
-        let said = warned(&output, Start::Resume).unwrap();
-        assert!(
-            said.len() == 1 && said[0].contains("holds no checkpoint") && said[0].contains("first step"),
-            "{said:?}"
-        );
+        let nothing = Event::Warning(Warning::NothingToResume { path: output.clone() });
+        assert_eq!(warned(&output, Start::Resume).unwrap(), [nothing]);
         for step in [50, 100] {
             let folder = output.join(format!("checkpoint-{step}"));
             std::fs::create_dir_all(&folder).unwrap();
@@ -162,15 +152,14 @@ mod tests {
             assert!(e.to_string().contains(words), "{words} not in {e}");
         }
         for start in [Start::Resume, Start::Overwrite] {
-            assert_eq!(warned(&output, start).unwrap(), Vec::<String>::new());
+            assert_eq!(warned(&output, start).unwrap(), []);
         }
         // What has ended may be trained again, and what becomes of it is said.
         std::fs::write(output.join("metrics.jsonl"), "{\"step\":100}\n{\"duration_seconds\":1.5}\n").unwrap();
-        let said = new().unwrap();
-        for words in ["2 checkpoints, checkpoint-50 to checkpoint-100, are removed", "final/ is replaced"] {
-            assert!(said.len() == 1 && said[0].contains(words), "{words} not in {said:?}");
-        }
-        assert_eq!(warned(&output, Start::Overwrite).unwrap(), Vec::<String>::new());
+        let checkpoints = ["checkpoint-50", "checkpoint-100"].map(str::to_owned).into();
+        let finished = Event::Warning(Warning::FinishedTraining { path: output.clone(), checkpoints });
+        assert_eq!(new().unwrap(), [finished]);
+        assert_eq!(warned(&output, Start::Overwrite).unwrap(), []);
         // Another program's is never written over.
         std::fs::create_dir(output.join("checkpoint-200")).unwrap();
         for start in [Start::New, Start::Resume, Start::Overwrite] {
@@ -180,7 +169,8 @@ mod tests {
         let output = dir.path().join("only final");
         std::fs::create_dir_all(output.join("final")).unwrap();
         std::fs::write(output.join("final/tunesmith.json"), "{}").unwrap();
-        assert!(warned(&output, Start::New).unwrap()[0].contains("final/ is replaced"));
+        let replaced = Event::Warning(Warning::AdapterReplaced { path: output.clone() });
+        assert_eq!(warned(&output, Start::New).unwrap(), [replaced]);
     }
 
     #[test]

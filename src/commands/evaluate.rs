@@ -14,7 +14,7 @@ use crate::base::Base;
 use crate::eval::{
     self, AnswerCache, Arm, Asking, Bench, Demand, Gate, GateInput, Goal, Judgement, Measured, Metadata, Rules, Suite,
 };
-use crate::events::{self, Detail, Event, Reporter, Stage, SuiteResult, Unit};
+use crate::events::{self, Detail, Event, Note, Reporter, Stage, SuiteResult, Unit};
 use crate::ollama::{Client, OllamaError};
 use crate::roles::{OnInconclusive, Role, SuiteRef, same_model};
 use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
@@ -38,18 +38,12 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> R
         }
     }
     let by_chat: Vec<_> =
-        benches.iter().filter(|b| answerer.raw(b.plain).is_none()).map(|b| b.suite.name.as_str()).collect();
+        benches.iter().filter(|b| answerer.raw(b.plain).is_none()).map(|b| b.suite.name.clone()).collect();
     if !by_chat.is_empty() {
-        let suites = by_chat.join(", ");
-        context
-            .report
-            .note(&format!("{suites}: asked through /api/chat, of each model with its own template and SYSTEM"));
+        context.report.note(Note::AskedByChat { suites: by_chat });
     }
     if answerer.served_otherwise(&trial.v1)? {
-        let v1 = &trial.v1;
-        context.report.note(&format!(
-            "{v1} is served with another prompt than its base's template writes: both are asked with the latter"
-        ));
+        context.report.note(Note::ServedWithOtherPrompt { model: trial.v1.clone() });
     }
     create_folder(&trial.output)?;
     let mut cache = kept_answers(context, trial)?;
@@ -92,7 +86,7 @@ fn kept_answers(context: &mut Context<'_>, trial: &Trial<'_>) -> Result<AnswerCa
     let Some(folder) = roles.as_deref().and_then(Path::parent) else { return Ok(AnswerCache::open(&own)?) };
     match AnswerCache::open(&folder.join(".tunesmith/answers")) {
         Err(e) if matches!(e.source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            context.report.note(&format!("answers are kept in {} for this run alone: {e}", own.display()));
+            context.report.note(Note::AnswersKeptApart { path: own.clone(), reason: e.to_string() });
             Ok(AnswerCache::open(&own)?)
         }
         opened => Ok(opened?),
@@ -246,7 +240,7 @@ pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Fail
     let client = context.client()?;
     client.capabilities()?;
     let roles = context.roles()?;
-    roles.iter().flat_map(|r| &r.warnings).for_each(|w| context.report.warn(w));
+    context.warn_of_roles(roles.as_ref());
     let mut role = match (&wishes.role, roles) {
         (Some(name), Some(roles)) => roles.role(name)?.clone(),
         (Some(name), None) => {
@@ -313,7 +307,7 @@ fn base_of_both(context: &mut Context<'_>, client: &Client, v1: &str, v2: &str) 
         return Ok(None);
     }
     if let Err(e) = &opened {
-        context.report.note(&format!("the template of {v1} is not known here: {e}"));
+        context.report.note(Note::TemplateUnknown { model: v1.to_owned(), reason: e.to_string() });
     }
     Ok(opened.ok())
 }

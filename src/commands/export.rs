@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Context, Failure, delivery};
 use crate::base::Base;
-use crate::events::{Outcome, Stage, Survival, Unit};
+use crate::events::{Outcome, Stage, Survival, Unit, Warning};
 use crate::export::{self, Exported, Floor, Quant, Request};
 use crate::gguf::begins_as_gguf;
 use crate::lora::{Adapter, Hf};
@@ -90,14 +90,10 @@ pub fn write(
     let (path, bytes) = (exported.path.clone(), exported.bytes);
     context.report.end(Outcome::Exported { path, bytes, survival: survival(&exported) });
     for s in exported.survival.iter().filter(|s| (s.slope - 1.0).abs() > s.tolerance()) {
-        let words = format!("{}: {} of the tune survives {} -> {}", s.tensor, percent(s.slope), s.from, s.to);
-        context.report.warn(&words);
+        let (tensor, from, to) = (s.tensor.clone(), s.from.clone(), s.to.clone());
+        context.report.warn(Warning::LowSurvival { tensor, survival: s.slope, from, to });
     }
     Ok(exported)
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
 }
 
 /// None where no tensor was rounded.

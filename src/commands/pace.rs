@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::config::{Choice, RunConfig};
+use crate::events::Warning;
 use crate::model::Place;
 
 /// Of what is sooner done nobody needs to be warned.
@@ -32,7 +33,7 @@ impl Pace {
 
     /// After this step, made by now: the warning, if this is the time for it, with two steps timed; with one, where
     /// only one is to come.
-    pub(super) fn step(&mut self, step: u64, now: Instant) -> Option<String> {
+    pub(super) fn step(&mut self, step: u64, now: Instant) -> Option<Warning> {
         let (before, began) = self.began?;
         let (first, after) = *self.first.get_or_insert((step, now));
         let gone = now.duration_since(began).as_secs_f64();
@@ -46,19 +47,13 @@ impl Pace {
             timed => now.duration_since(after).as_secs_f64() / timed as f64,
         };
         let (to_come, all) = (left as f64 * a_step, self.steps.saturating_sub(before));
-        let why = Place::found().why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-        (gone + to_come >= WORTH_SAYING).then(|| {
-            format!(
-                "no GPU computes this{why}: about {} on this CPU for {all} steps, {} of that to come (--force-cpu: without this warning)",
-                span(gone + to_come),
-                span(to_come)
-            )
+        (gone + to_come >= WORTH_SAYING).then(|| Warning::NoGpu {
+            reason: Place::found().why.as_ref().map(ToString::to_string),
+            seconds: gone + to_come,
+            steps: all,
+            seconds_left: to_come,
         })
     }
-}
-
-fn span(seconds: f64) -> String {
-    if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) }
 }
 
 #[cfg(test)]
@@ -68,21 +63,28 @@ mod tests {
     use super::*;
     use crate::config::{Purpose, Raw};
 
-    fn said(raw: Raw, steps: u64, seconds: u64) -> Vec<(u64, String)> {
+    fn said(raw: Raw, steps: u64, seconds: u64) -> Vec<(u64, Warning)> {
         let raw = Raw { model_to_fine_tune: Some("m".into()), dataset_path: Some("d".into()), ..raw };
         let mut pace = Pace::new(&RunConfig::resolve(raw, Purpose::Train, "a test").unwrap(), true);
         let began = Instant::now();
         // Resumed after ten steps.
         pace.started(steps, 10, began);
         let at = |step: u64| began + Duration::from_secs((step - 10) * seconds);
-        (11..=steps).filter_map(|step| pace.step(step, at(step)).map(|words| (step, words))).collect()
+        (11..=steps).filter_map(|step| pace.step(step, at(step)).map(|warning| (step, warning))).collect()
+    }
+
+    /// The step of the one warning, all steps, and the seconds of all of them and of those to come.
+    fn times(once: &[(u64, Warning)]) -> (u64, u64, f64, f64) {
+        match once {
+            [(step, Warning::NoGpu { seconds, steps, seconds_left, .. })] => (*step, *steps, *seconds, *seconds_left),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
     fn what_it_takes_without_a_gpu_is_said_once() {
         let once = said(Raw::default(), 44, 12);
-        let [(12, words)] = &once[..] else { panic!("{once:?}") };
-        assert!(words.contains("about 7 min on this CPU for 34 steps, 6 min of that to come"), "{words}");
+        assert_eq!(times(&once), (12, 34, 408.0, 384.0));
         // Soon done; or who asked for the CPU.
         assert_eq!(said(Raw::default(), 44, 1), []);
         assert_eq!(said(Raw { force_cpu: Some(true), ..Raw::default() }, 44, 12), []);
@@ -92,12 +94,10 @@ mod tests {
     fn a_few_slow_steps_are_said_while_there_are_some_to_come() {
         // Three of 25 s.
         let once = said(Raw::default(), 13, 25);
-        let [(12, words)] = &once[..] else { panic!("{once:?}") };
-        assert!(words.contains("about 75 s on this CPU for 3 steps, 25 s of that to come"), "{words}");
+        assert_eq!(times(&once), (12, 3, 75.0, 25.0));
         // Two of 100 s: the first is a minute by itself.
         let once = said(Raw::default(), 12, 100);
-        let [(11, words)] = &once[..] else { panic!("{once:?}") };
-        assert!(words.contains("about 3 min on this CPU for 2 steps, 2 min of that to come"), "{words}");
+        assert_eq!(times(&once), (11, 2, 200.0, 100.0));
         assert_eq!(said(Raw::default(), 12, 20), []);
         assert_eq!(said(Raw::default(), 11, 100), []);
     }

@@ -17,7 +17,7 @@ use super::{Context, Failure, Kind, data, delivery, export, promotion, setup, tr
 use crate::base::Source;
 use crate::config::{Delivery, RunConfig};
 use crate::eval::Decision;
-use crate::events::Stage;
+use crate::events::{Note, Stage};
 use crate::lora::{Adapter, Hf};
 use crate::roles::{General, Role};
 use crate::store::{
@@ -82,7 +82,7 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
     }
     let Some(role) = pipeline.role.clone() else {
         let why = pipeline.why_no_role.clone().unwrap_or_default();
-        context.report.note(&format!("not promoted: {why}"));
+        context.report.note(Note::NotPromoted { reason: why.clone() });
         ended.because = Some(why);
         return Ok(ended);
     };
@@ -91,7 +91,7 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
         // What has nothing but itself to be compared with is not judged; else a verdict on record is needed.
         let compared = !crate::roles::same_model(pipeline.v1(&role), &config.output_model_name);
         if !compared || pipeline.has_passed(&context.models_yaml, &role)? {
-            context.report.note(&format!("role {} uses {} already", role.name, role.model_name));
+            context.report.note(Note::RoleUsesAlready { role: role.name.clone(), model: role.model_name.clone() });
             ended.verdict = compared.then_some(Decision::Pass);
             ended.promoted = Some(role.name);
             return Ok(ended);

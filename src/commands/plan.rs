@@ -8,6 +8,7 @@ use crate::base::Base;
 use crate::batch::Example;
 use crate::config::{Purpose, RunConfig};
 pub use crate::eval::Goal;
+use crate::events::Part;
 use crate::lora::{Adapter, Hf};
 pub use fit::Setting;
 use measure::Subject;
@@ -82,7 +83,7 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     let start = started.elapsed().as_secs_f64();
     let limit = data::limit(config, &base);
     let encoded = data::encode(&records, &base, limit)?;
-    cuts::warn(context, "training", &encoded, limit);
+    cuts::warn(context, Part::Training, &encoded, limit);
     let eval = data::encode_held_out(&held_out, &base, limit)?.examples;
     let replay = replay::expected(context, config, &base, &model, records.len())?;
     let (replayed, tokens) = (replay.examples.len(), data::Tokens::of(&encoded.examples));

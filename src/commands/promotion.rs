@@ -1,13 +1,16 @@
 //! A role gets its new model, or its old one back; what happened, and where a model comes from.
 
+use std::path::Path;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::evaluate::Outcome;
 use super::{Context, Failure, Kind, delivery, evaluate};
 use crate::eval::Decision;
-use crate::events::Event;
+use crate::events::{Event, Note, Warning};
 use crate::ollama::Client;
-use crate::promote::{self, Change, GateRecord, Promotion, Rollback, Swapped, TaggedModel, Terms};
+use crate::promote::{self, Change, GateRecord, Promotion, Rollback, SwapNote, Swapped, TaggedModel, Terms};
 use crate::roles::{Role, same_model};
 use crate::store::{Digest, LockWait};
 
@@ -64,12 +67,14 @@ fn waiting<T>(
     change: impl FnOnce(&mut LockWait<'_>) -> Result<T, promote::PromoteError>,
 ) -> Result<T, Failure> {
     let report = &mut context.report;
-    let mut announce = |words: &str| report.warn(words);
+    let mut announce = |path: &Path, limit: Duration| {
+        report.warn(Warning::WaitingForLock { path: path.to_path_buf(), seconds: limit.as_secs() });
+    };
     let interrupt = context.interrupt.clone();
     Ok(change(&mut LockWait { limit: MAX_WAIT, interrupt, announce: Some(&mut announce) })?)
 }
 
-const MAX_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// `tunesmith promote`: by hand. Needs a passed gate on record for this model, or `force`.
 pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> Result<Swapped, Failure> {
@@ -176,7 +181,7 @@ pub fn record_gate(context: &mut Context<'_>, role: &str, model: &str, outcome: 
     // What took hours to find out must not be lost to another promotion.
     let path = context.models_yaml.clone();
     if let Err(e) = waiting(context, |wait| promote::record_gate(&path, gate, wait)) {
-        context.report.warn(&format!("the verdict is not on record, so `promote` will not know of it: {e}"));
+        context.report.warn(Warning::VerdictNotRecorded { reason: e.to_string() });
     }
 }
 
@@ -200,18 +205,27 @@ pub fn recover(context: &mut Context<'_>) -> Result<(), Failure> {
     if context.models_yaml.exists() {
         let path = context.models_yaml.clone();
         for note in waiting(context, |wait| promote::recover(&path, wait))? {
-            context.report.note(&note);
+            context.report.note(swap_note(note));
         }
     }
     Ok(())
 }
 
 fn report_swap(context: &mut Context<'_>, swapped: &Swapped) {
-    for note in &swapped.notes {
-        context.report.note(note);
+    for note in swapped.notes.iter().cloned() {
+        context.report.note(swap_note(note));
     }
     let (role, from, to) = (swapped.role.clone(), swapped.from.clone(), swapped.to.clone());
     context.report.emit(&Event::Promoted { role, from, to });
+}
+
+fn swap_note(note: SwapNote) -> Note {
+    match note {
+        SwapNote::Finished { role, from, to } => Note::SwapFinished { role, from, to },
+        SwapNote::NotDone { role, from } => Note::SwapNotDone { role, from },
+        SwapNote::Overtaken { role, from, to, now } => Note::SwapOvertaken { role, from, to, now },
+        SwapNote::InPlace { path } => Note::WrittenInPlace { path },
+    }
 }
 
 fn there(context: &Context<'_>) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use crate::batch::{BatchError, Encoded, Example};
 use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
-use crate::events::{Detail, Outcome, Stage, Unit};
+use crate::events::{Detail, Outcome, Part, Stage, Unit, Warning};
 use crate::model::{GenerationEvent, Model, Sampling};
 use crate::store::{Digest, Identity, MAX_TEXT, read_regular, write_cached};
 
@@ -57,14 +57,14 @@ pub(super) fn examples(
     let (n, all) = (records.len(), records.len() + own.len());
     context.report.end(Outcome::Replayed { prompts: n, examples: all });
     if n < wanted {
-        context.report.warn(&format!("replay: {wanted} prompts were wanted for a share of {share}, {n} are there"));
+        context.report.warn(Warning::FewReplayPrompts { wanted, prompts: n, share });
     }
     if records.is_empty() {
         return Ok(Vec::new());
     }
     let limit = data::limit(config, base);
     let encoded = encode(&records, base, limit)?;
-    cuts::warn(context, "replay", &encoded, limit);
+    cuts::warn(context, Part::Replay, &encoded, limit);
     Ok(distilled(encoded.examples))
 }
 
@@ -258,7 +258,7 @@ fn read_cache(context: &mut Context<'_>, base: &Base) -> Result<BTreeMap<String,
     match std::fs::read(&path) {
         Err(_) => Ok(BTreeMap::new()),
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_else(|e| {
-            context.report.warn(&format!("{}: {e}; its answers are made again", path.display()));
+            context.report.warn(Warning::ReplayAnswersLost { path: path.clone(), reason: e.to_string() });
             BTreeMap::new()
         })),
     }

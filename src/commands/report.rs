@@ -4,19 +4,19 @@ use super::Context;
 use crate::events::{Event, Observer, Reporter};
 
 #[derive(Default)]
-struct Lines(Vec<String>);
+struct Notices(Vec<Event>);
 
-impl Observer for Lines {
+impl Observer for Notices {
     fn on(&mut self, event: &Event) {
-        if let Event::Note { text } | Event::Warning { text } = event {
-            self.0.push(text.clone());
+        if matches!(event, Event::Note(_) | Event::Warning(_)) {
+            self.0.push(event.clone());
         }
     }
 }
 
 /// What `doing` returns, and its notes and warnings.
-pub(super) fn reported<T>(doing: impl FnOnce(&mut Context<'_>) -> T) -> (T, Vec<String>) {
-    let mut lines = Lines::default();
+pub(super) fn reported<T>(doing: impl FnOnce(&mut Context<'_>) -> T) -> (T, Vec<Event>) {
+    let mut notices = Notices::default();
     let returned = doing(&mut Context {
         env: crate::input::Env::default(),
         ollama_host: None,
@@ -26,7 +26,7 @@ pub(super) fn reported<T>(doing: impl FnOnce(&mut Context<'_>) -> T) -> (T, Vec<
         force: false,
         parallel: None,
         interrupt: crate::store::Interrupt::default(),
-        report: Reporter::new(&mut lines),
+        report: Reporter::new(&mut notices),
     });
-    (returned, lines.0)
+    (returned, notices.0)
 }

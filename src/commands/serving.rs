@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, delivery};
 use crate::base::{Base, Source};
+use crate::events::Note;
 use crate::ollama::Client;
 use crate::serve::Server;
 
@@ -11,18 +12,14 @@ use crate::serve::Server;
 pub fn embedded(context: &mut Context<'_>, store: &Path) -> Result<Server, Failure> {
     let server = Server::start(store, ([127, 0, 0, 1], 0).into())?;
     context.ollama_host = Some(server.address().to_string());
-    context.report.note(&format!("embedded server at {} (its proofs are self-checks, not Ollama's)", server.address()));
+    context.report.note(Note::EmbeddedServer { address: server.address().to_string() });
     Ok(server)
 }
 
 /// `tunesmith serve`: until Ctrl-C.
 pub fn serve(context: &mut Context<'_>, port: u16, store: &Path) -> Result<(), Failure> {
     let server = Server::start(store, ([127, 0, 0, 1], port).into())?;
-    context.report.note(&format!(
-        "http://{} speaks Ollama's API; store {}; Ctrl-C ends it",
-        server.address(),
-        store.display()
-    ));
+    context.report.note(Note::Serving { address: server.address().to_string(), store: store.to_path_buf() });
     while !context.interrupt.raised() {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }

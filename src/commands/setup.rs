@@ -7,6 +7,7 @@ use crate::base::Base;
 use crate::batch::Example;
 use crate::config::{Choice, Numbers, Replay, RunConfig};
 use crate::dataset::Record;
+use crate::events::{ComputeChoice, Note};
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
 use crate::model::{LEAST_WIDTH, MemoryLimit, Model, Place, TEACHER_STATES_BYTES};
 use crate::ops::Compute;
@@ -141,7 +142,8 @@ pub(super) fn say_how(context: &mut Context<'_>, config: &RunConfig, setup: Setu
     };
     let (largest, most) = train::largest(model, &train_config, &ranks, examples)?;
     model.plan(&most)?;
-    context.report.note(&format!("{}, {} threads: {}", model.route(), model.threads(), model.plan(&largest)?));
+    let (route, threads, plan) = (model.route(), model.threads(), model.plan(&largest)?.to_string());
+    context.report.note(Note::Engine { route, threads, plan });
     say_compute(context, config, base)?;
     say_unshared(context, config, examples);
     say_kept(context, config, base, given)
@@ -153,11 +155,7 @@ pub(super) fn say_unshared(context: &mut Context<'_>, config: &RunConfig, exampl
     let beginnings: BTreeSet<_> = examples.iter().map(|e| &e.ids[..e.ids.len().min(ALIKE)]).collect();
     let several = config.batch_size * config.gradient_accumulation > 1;
     if config.lora_dropout > 0.0 && several && beginnings.len() < examples.len() {
-        context.report.note(&format!(
-            "lora_dropout {}: each example has masks of its own, so what examples have in common is computed for each of \
-             them (without dropout: once a step)",
-            config.lora_dropout
-        ));
+        context.report.note(Note::DropoutUnshared { lora_dropout: config.lora_dropout });
     }
 }
 
@@ -175,13 +173,13 @@ pub(super) fn say_compute(context: &mut Context<'_>, config: &RunConfig, base: &
     if config.compute != Choice::Auto {
         return Ok(());
     }
-    let why = match compute(config, base)? {
-        Compute::Int8 => "int8: the fastest on this CPU (VNNI or AMX); `--compute f32` is exact",
-        Compute::Bf16 => "bf16: the fastest on this CPU (AMX); `--compute f32` is exact",
-        Compute::F32 if base.weights.config().hidden < LEAST_WIDTH => "f32: bases this narrow stay in f32",
-        Compute::F32 => "f32: nothing is faster on this machine",
+    let choice = match compute(config, base)? {
+        Compute::Int8 => ComputeChoice::Int8,
+        Compute::Bf16 => ComputeChoice::Bf16,
+        Compute::F32 if base.weights.config().hidden < LEAST_WIDTH => ComputeChoice::F32NarrowBase,
+        Compute::F32 => ComputeChoice::F32,
     };
-    context.report.note(&format!("compute auto: {why}"));
+    context.report.note(Note::ComputeChosen { choice });
     Ok(())
 }
 
@@ -221,12 +219,8 @@ pub(super) fn say_kept(
             .iter()
             .all(|id| own.config.rank_of(*id) == said.rank_of(*id) && own.config.scale_of(*id) == said.scale_of(*id));
     if !same {
-        context.report.note(&format!(
-            "from_adapter: its own rank {}, alpha {} and {} linears stay; those of this config are not used",
-            own.config.rank,
-            own.config.alpha,
-            own.pairs.len()
-        ));
+        let (rank, alpha, linears) = (own.config.rank, own.config.alpha, own.pairs.len());
+        context.report.note(Note::AdapterSettingsKept { rank, alpha, linears });
     }
     Ok(())
 }
@@ -247,6 +241,7 @@ mod tests {
     use super::*;
     use crate::commands::report::reported;
     use crate::config::{Purpose, Raw};
+    use crate::events::Event;
 
     #[test]
     fn dropout_says_that_nothing_is_shared_where_something_would_be() {
@@ -265,10 +260,9 @@ mod tests {
             reported(|context| say_unshared(context, &config, examples)).1
         };
         let alike = [example(1), example(2), example(1)];
-        let notes = said(0.1, 4, &alike);
-        assert!(notes.len() == 1 && notes[0].contains("lora_dropout 0.1"), "{notes:?}");
+        assert_eq!(said(0.1, 4, &alike), [Event::Note(Note::DropoutUnshared { lora_dropout: 0.1 })]);
         for (dropout, batch_size, examples) in [(0.0, 4, &alike[..]), (0.1, 1, &alike), (0.1, 4, &alike[..2])] {
-            assert_eq!(said(dropout, batch_size, examples), Vec::<String>::new());
+            assert_eq!(said(dropout, batch_size, examples), []);
         }
     }
 }

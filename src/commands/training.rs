@@ -12,7 +12,7 @@ use crate::base::Base;
 use crate::batch::{Cut, Example};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
-use crate::events::{Detail, Event, EventLog, Outcome, Stage, Unit};
+use crate::events::{Detail, Event, EventLog, Note, Outcome, Part, Stage, Unit, Warning};
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::store::{Digest, Identity, Inputs, RunDir};
@@ -48,10 +48,10 @@ pub fn prepare(
     let limit = data::limit(config, base);
     warn_of_records(context, records);
     let encoded = encode(records, base, limit)?;
-    cuts::warn(context, "training", &encoded, limit);
+    cuts::warn(context, Part::Training, &encoded, limit);
     let (mut train, cuts) = (encoded.examples, encoded.cuts);
     let encoded = encode_held_out(held_out, base, limit)?;
-    cuts::warn(context, "held out", &encoded, limit);
+    cuts::warn(context, Part::HeldOut, &encoded, limit);
     let eval = encoded.examples;
     let replayed = replay::examples(context, config, base, model, records)?;
     let count = replayed.len();
@@ -72,12 +72,10 @@ fn warn_of_records(context: &mut Context<'_>, records: &[Record]) {
     const SHOWN: usize = 3;
     let warnings = dataset::warnings(records);
     for warning in warnings.iter().take(SHOWN) {
-        context.report.warn(&format!("dataset, {warning}"));
+        context.report.warn(Warning::Dataset { text: warning.to_string() });
     }
     if warnings.len() > SHOWN {
-        context
-            .report
-            .warn(&format!("dataset: {} more like these (`tunesmith data check` lists them)", warnings.len() - SHOWN));
+        context.report.warn(Warning::DatasetMore { findings: warnings.len() - SHOWN });
     }
 }
 
@@ -140,13 +138,13 @@ pub fn train(
         train::Event::Step(m) => {
             let (train_loss, tokens_per_second) = (m.train_loss, m.tokens_per_second);
             report.advance(m.step, Some(Detail::Step { train_loss, tokens_per_second }));
-            pace.step(m.step, Instant::now()).iter().for_each(|words| report.warn(words));
+            pace.step(m.step, Instant::now()).into_iter().for_each(|warning| report.warn(warning));
         }
         train::Event::Eval { step, eval_loss, best, .. } => {
             report.advance(*step, Some(Detail::Evaluation { eval_loss: *eval_loss, best: *best }));
         }
         train::Event::PassedOver { folder, reason } => {
-            report.warn(&format!("{}: passed over: {reason}", folder.display()))
+            report.warn(Warning::CheckpointPassedOver { path: folder.clone(), reason: reason.clone() });
         }
         // The last one's end is the training's.
         train::Event::Epoch(m) if m.step < last => report.emit(&Event::Epoch {
@@ -168,34 +166,31 @@ pub fn train(
         mean_token_accuracy: summary.mean_token_accuracy,
         entropy: summary.entropy,
     });
-    of_best(output, &summary).iter().for_each(|words| context.report.note(words));
-    context.report.note(&format!(
-        "{} trainable parameters ({:.2} %); {:.0} tok/s, {:.0} trained, {:.2} examples/s; {:.0} s, peak {} MiB",
-        summary.trainable_params,
-        summary.trainable_percent,
-        summary.tokens_per_second,
-        summary.trained_tokens_per_second,
-        summary.train_samples_per_second,
-        summary.duration_seconds,
-        summary.peak_memory_bytes >> 20
-    ));
+    of_best(output, &summary).into_iter().for_each(|note| context.report.note(note));
+    context.report.note(Note::TrainingCost {
+        trainable_params: summary.trainable_params,
+        trainable_percent: summary.trainable_percent,
+        tokens_per_second: summary.tokens_per_second,
+        trained_tokens_per_second: summary.trained_tokens_per_second,
+        examples_per_second: summary.train_samples_per_second,
+        seconds: summary.duration_seconds,
+        peak_memory_bytes: summary.peak_memory_bytes,
+    });
     Ok((adapter, summary))
 }
 
 /// The best evaluation, what `final/` is made from, and where the best lies if that is another.
-fn of_best(output: &Path, summary: &Summary) -> Option<String> {
-    let (step, loss) = summary.best?;
-    let (from, folder) = (summary.final_step, train::checkpoint_folder(output, step));
-    let made = match from {
-        last if last == summary.steps => "the last step",
-        _ => "the best evaluation (load_best_model_at_end)",
-    };
-    let stopped = if summary.stopped_early { "stopped early: no better evaluation came; " } else { "" };
-    let best = match from != step && folder.is_dir() {
-        true => format!("; the best lies in {} (load_best_model_at_end makes final/ from it)", folder.display()),
-        false => String::new(),
-    };
-    Some(format!("{stopped}least eval loss {loss:.3} at step {step}; final/ is made from step {from}, {made}{best}"))
+fn of_best(output: &Path, summary: &Summary) -> Option<Note> {
+    let (best_step, eval_loss) = summary.best?;
+    let (final_step, folder) = (summary.final_step, train::checkpoint_folder(output, best_step));
+    Some(Note::FinalAdapter {
+        best_step,
+        eval_loss,
+        final_step,
+        last_step: summary.steps,
+        stopped_early: summary.stopped_early,
+        best_checkpoint: Some(folder).filter(|folder| final_step != best_step && folder.is_dir()),
+    })
 }
 
 /// What decides the training, beside the base; the same inputs find the same run again.
@@ -329,11 +324,14 @@ mod tests {
             stopped_early: true,
             ..Summary::default()
         };
-        let said = |final_step| of_best(dir.path(), &summary(final_step)).unwrap();
-        assert!(said(9).ends_with("step 4; final/ is made from step 9, the last step"), "{}", said(9));
-        std::fs::create_dir(dir.path().join("checkpoint-4")).unwrap();
-        assert!(said(9).contains("the best lies in") && said(9).contains("checkpoint-4"), "{}", said(9));
-        assert!(said(4).ends_with("the best evaluation (load_best_model_at_end)"), "{}", said(4));
+        let checkpoint = |final_step| match of_best(dir.path(), &summary(final_step)) {
+            Some(Note::FinalAdapter { best_step: 4, last_step: 9, best_checkpoint, .. }) => best_checkpoint,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(checkpoint(9), None);
+        let folder = dir.path().join("checkpoint-4");
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!((checkpoint(9), checkpoint(4)), (Some(folder), None));
         assert_eq!(of_best(dir.path(), &Summary::default()), None);
     }
 }

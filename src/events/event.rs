@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::note::Note;
+use super::warning::Warning;
 use crate::store::Digest;
 
 /// Version of the JSON form of [`Event`], written into each line of `events.jsonl`. A new kind of event or a new field does not
 /// raise it (readers skip what they do not know); a changed meaning does.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A stage of a command's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,12 +104,10 @@ pub enum Event {
         from: String,
         to: String,
     },
-    Note {
-        text: String,
-    },
-    Warning {
-        text: String,
-    },
+    /// What was resolved or chosen.
+    Note(Note),
+    /// What the user should know about.
+    Warning(Warning),
     /// The command ends with an error.
     Failed {
         /// The exit code.
@@ -231,6 +231,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::events::declare::Kind;
+
+    const PAGE: &str = include_str!("../../docs/reference/events.md");
 
     /// Whoever adds a kind adds it to docs/reference/events.md.
     fn kind(event: &Event) -> &'static str {
@@ -244,17 +247,16 @@ mod tests {
             Event::Suite(_) => "suite",
             Event::Verdict { .. } => "verdict",
             Event::Promoted { .. } => "promoted",
-            Event::Note { .. } => "note",
-            Event::Warning { .. } => "warning",
+            Event::Note(_) => "note",
+            Event::Warning(_) => "warning",
             Event::Failed { .. } => "failed",
         }
     }
 
     #[test]
     fn the_page_on_events_has_every_kind_and_field() {
-        let page = include_str!("../../docs/reference/events.md");
-        let table = page.split("## Kinds").nth(1).unwrap().split("## Example").next().unwrap();
-        let example = page.split("```jsonl\n").nth(1).unwrap().split("```").next().unwrap();
+        let table = PAGE.split("## Kinds\n").nth(1).unwrap().split("## Example").next().unwrap();
+        let example = PAGE.split("```jsonl\n").nth(1).unwrap().split("```").next().unwrap();
         let mut kinds = BTreeSet::new();
         for line in example.lines() {
             let read: Event = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -271,6 +273,58 @@ mod tests {
         assert_eq!(kinds.len(), 12, "{kinds:?}");
         for kind in kinds {
             assert!(table.contains(&format!("| `{kind}` |")), "{kind}");
+        }
+        assert!(PAGE.contains(&format!("It is {VERSION} now")));
+    }
+
+    /// `SequencesCut` is `sequences_cut`.
+    fn snake_case(variant: &str) -> String {
+        let word = |c: char| if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.to_string() };
+        variant.chars().map(word).collect::<String>().trim_start_matches('_').to_owned()
+    }
+
+    fn row(kind: &Kind) -> String {
+        let field = |field: &crate::events::declare::Field| {
+            let optional = if field.ty.starts_with("Option") { ["optional"].as_slice() } else { &[] };
+            let meaning = Some(field.meaning.trim()).filter(|meaning| !meaning.is_empty());
+            let words: Vec<&str> = optional.iter().copied().chain(meaning).collect();
+            let words = if words.is_empty() { String::new() } else { format!(" ({})", words.join(": ")) };
+            format!("`{}`{words}", field.name)
+        };
+        let fields: Vec<String> = kind.fields.iter().map(field).collect();
+        format!("| `{}` | {} | {} |\n", snake_case(kind.variant), kind.meaning.trim(), fields.join(", "))
+    }
+
+    #[test]
+    fn the_documents_table_of_notices_is_made_from_their_declarations() {
+        const HEADS: [&str; 2] = ["## Kinds of notes\n", "## Kinds of warnings\n"];
+        let table = |head: &str, kinds: &[Kind]| {
+            let rows: String = kinds.iter().map(row).collect();
+            format!("{head}\n| `kind` | meaning | fields |\n|---|---|---|\n{rows}\n")
+        };
+        let (before, rest) = PAGE.split_once(HEADS[0]).unwrap();
+        let (_, after) = rest.split_once("## Example").unwrap();
+        let tables = table(HEADS[0], Note::KINDS) + &table(HEADS[1], Warning::KINDS);
+        crate::config::generated_tests::check(
+            "docs/reference/events.md",
+            &format!("{before}{tables}## Example{after}"),
+        );
+    }
+
+    #[test]
+    fn a_notice_is_one_flat_object_with_its_kind() {
+        let path: PathBuf = "runs/x".into();
+        let run = serde_json::to_value(Event::Note(Note::Run { path: path.clone() })).unwrap();
+        assert_eq!(run, serde_json::json!({"event": "note", "kind": "run", "path": "runs/x"}));
+        let notices = [
+            Event::Note(Note::QuickDemo {}),
+            Event::Note(Note::TemplateDateFixed { date: None }),
+            Event::Warning(Warning::NoGpu { reason: None, seconds: 90.0, steps: 3, seconds_left: 60.0 }),
+            Event::Warning(Warning::NothingToResume { path }),
+        ];
+        for notice in notices {
+            let text = serde_json::to_string(&notice).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), notice, "{text}");
         }
     }
 }

@@ -75,7 +75,7 @@ impl Observer for EventLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Outcome, Stage, Unit};
+    use crate::events::{Note, Outcome, Stage, Unit};
 
     fn lines(path: &Path) -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(path).unwrap();
@@ -97,7 +97,7 @@ mod tests {
         log.on(&ended);
         let found = lines(&path);
         assert_eq!(found.len(), 3, "one line of progress a second: {found:?}");
-        assert_eq!((&found[0]["version"], &found[0]["event"]), (&1.into(), &"stage_begun".into()));
+        assert_eq!((&found[0]["version"], &found[0]["event"]), (&VERSION.into(), &"stage_begun".into()));
         assert!(found[0]["time"].as_str().unwrap().ends_with('Z'));
         assert_eq!(found[2]["outcome"]["answered"]["model"], "m:v1");
         let read: Event = serde_json::from_value(found[2].clone()).unwrap();
@@ -109,10 +109,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(EventLog::NAME);
         std::fs::write(&path, "{\"version\":1,\"ev").unwrap();
-        EventLog::open(&path).unwrap().on(&Event::Note { text: "a".into() });
-        EventLog::open(&path).unwrap().on(&Event::Note { text: "b".into() });
-        let texts: Vec<_> = lines(&path).iter().map(|line| line["text"].clone()).collect();
-        assert_eq!(texts, ["a", "b"]);
+        for model in ["a", "b"] {
+            EventLog::open(&path).unwrap().on(&Event::Note(Note::NotProved { model: model.into() }));
+        }
+        let models: Vec<_> = lines(&path).iter().map(|line| line["model"].clone()).collect();
+        assert_eq!(models, ["a", "b"]);
     }
 
     #[cfg(unix)]

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use super::event::{Detail, Event, Outcome, Stage, Unit};
 use super::log::EventLog;
+use super::note::Note;
 use super::observer::Observer;
+use super::warning::Warning;
 
 /// The stage that is being worked on.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +74,12 @@ impl<'o> Reporter<'o> {
         self.emit(&Event::StageSkipped { stage });
     }
 
-    pub fn note(&mut self, text: &str) {
-        self.emit(&Event::Note { text: text.to_owned() });
+    pub fn note(&mut self, note: Note) {
+        self.emit(&Event::Note(note));
     }
 
-    pub fn warn(&mut self, text: &str) {
-        self.emit(&Event::Warning { text: text.to_owned() });
+    pub fn warn(&mut self, warning: Warning) {
+        self.emit(&Event::Warning(warning));
     }
 }
 

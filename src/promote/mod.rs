@@ -5,6 +5,7 @@
 
 mod fault;
 mod gates;
+mod note;
 mod place;
 mod recover;
 mod registry;
@@ -15,6 +16,7 @@ mod tags;
 
 pub use fault::PromoteError;
 pub use gates::{TaggedModel, passed_gate, record_gate};
+pub use note::SwapNote;
 pub use recover::recover;
 pub use registry::{Action, Change, GateRecord, Terms, history};
 pub use rollback::{Rollback, rollback};

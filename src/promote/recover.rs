@@ -6,6 +6,7 @@ use crate::roles::{ModelsYaml, NewScalar, same_model, swap as splice};
 use crate::store::{Digest, LockWait, MAX_TEXT, read_nofollow, read_regular, sweep};
 
 use super::fault::PromoteError;
+use super::note::SwapNote;
 use super::place::Place;
 use super::registry::{Intent, Registry, What};
 use super::replace::{overwrite, torn};
@@ -13,10 +14,10 @@ use super::replace::{overwrite, torn};
 /// models.yaml is a few KiB.
 const MAX_BACKUP: u64 = 16 << 20;
 
-/// Closes every open intent; one sentence each. Without one it takes no lock and writes nothing. For commands that
+/// Closes every open intent; one note each. Without one it takes no lock and writes nothing. For commands that
 /// change models.yaml: others only read the history, and say where a swap is open. An intent is open, too, while
 /// another process makes its swap: `wait` says how long that is waited for.
-pub fn recover(models_yaml: &Path, wait: &mut LockWait<'_>) -> Result<Vec<String>, PromoteError> {
+pub fn recover(models_yaml: &Path, wait: &mut LockWait<'_>) -> Result<Vec<SwapNote>, PromoteError> {
     let place = Place::of(models_yaml)?;
     if Registry::read(&place)?.open().is_empty() {
         return Ok(Vec::new());
@@ -26,7 +27,7 @@ pub fn recover(models_yaml: &Path, wait: &mut LockWait<'_>) -> Result<Vec<String
     recover_locked(&place, &mut registry)
 }
 
-pub(super) fn recover_locked(place: &Place, registry: &mut Registry) -> Result<Vec<String>, PromoteError> {
+pub(super) fn recover_locked(place: &Place, registry: &mut Registry) -> Result<Vec<SwapNote>, PromoteError> {
     let mut said = Vec::new();
     // The new text of a swap that was killed before its rename.
     sweep(place.folder());
@@ -37,32 +38,21 @@ pub(super) fn recover_locked(place: &Place, registry: &mut Registry) -> Result<V
             false => None,
         };
         let happened = settle(place, &intent, backup)?;
-        let (role, from, to) = (&intent.role, &intent.from, &intent.to);
-        let (what, sentence) = match happened {
-            Settled::Done => (
-                What::Done { intent: seq },
-                format!("an interrupted swap is finished: the role {role} serves {to} (was {from})"),
-            ),
+        let Intent { role, from, to, .. } = intent;
+        let (what, note) = match happened {
+            Settled::Done => (What::Done { intent: seq }, SwapNote::Finished { role, from, to }),
             Settled::NotDone => {
                 let why = "interrupted before the file was touched".to_owned();
-                (
-                    What::Reverted { intent: seq, why },
-                    format!("an interrupted swap never reached the file: the role {role} still serves {from}"),
-                )
+                (What::Reverted { intent: seq, why }, SwapNote::NotDone { role, from })
             }
             Settled::Overtaken(now) => {
                 let why = format!("interrupted, then overtaken: model_name is {now:?}");
-                (
-                    What::Reverted { intent: seq, why },
-                    format!(
-                        "an interrupted swap of the role {role} ({from} to {to}) was overtaken: it serves {now} now, and stays so"
-                    ),
-                )
+                (What::Reverted { intent: seq, why }, SwapNote::Overtaken { role, from, to, now })
             }
         };
         registry.append(what)?;
         place.drop_backup(seq);
-        said.push(sentence);
+        said.push(note);
     }
     Ok(said)
 }
@@ -115,7 +105,7 @@ mod tests {
     use crate::promote::swap::{Hook, Injected, promote_with};
 
     /// Kills after the intent, or after the rename, then somebody edits the file.
-    fn killed_then(point: Point, edit: fn(&str) -> String) -> (String, Result<Vec<String>, PromoteError>) {
+    fn killed_then(point: Point, edit: fn(&str) -> String) -> (String, Result<Vec<SwapNote>, PromoteError>) {
         let (_dir, path) = folder();
         let mut hook = Hook { at: &mut |p| p != point, injected: Injected::Nothing };
         promote_with(&path, &wish("x:v1", "x:v2"), &tags(), &mut hook).unwrap_err();
@@ -132,13 +122,13 @@ mod tests {
         let more = |t: &str| t.replace("4096", "8192");
         let (text, said) = killed_then(Point::Replaced, more);
         assert!(text.contains("8192") && text.contains("'x:v2'"));
-        assert!(said.unwrap()[0].contains("is finished"));
+        assert!(matches!(&said.unwrap()[0], SwapNote::Finished { .. }));
         let (text, said) = killed_then(Point::AfterIntent, more);
         assert!(text.contains("8192") && text.contains("'x:v1'"));
-        assert!(said.unwrap()[0].contains("still serves x:v1"));
+        assert!(matches!(&said.unwrap()[0], SwapNote::NotDone { from, .. } if from == "x:v1"));
         let (text, said) = killed_then(Point::Replaced, |t| t.replace("'x:v2'", "mine:v7"));
         assert!(text.contains("mine:v7"));
-        assert!(said.unwrap()[0].contains("serves mine:v7 now"));
+        assert!(matches!(&said.unwrap()[0], SwapNote::Overtaken { now, .. } if now == "mine:v7"));
         let (_, said) = killed_then(Point::Replaced, |_| "models: [torn".into());
         assert!(matches!(said, Err(PromoteError::Unclear { .. })));
     }
@@ -158,7 +148,8 @@ mod tests {
                 std::fs::write(&path, [&after.as_bytes()[..k], rest].concat()).unwrap();
                 let said = recover(&path, &mut LockWait::none()).unwrap();
                 let now = std::fs::read_to_string(&path).unwrap();
-                assert!(now == after || (now == TEXT && said[0].contains("still serves")), "{to} {k}: {now}");
+                let not_done = matches!(said[0], SwapNote::NotDone { .. });
+                assert!(now == after || (now == TEXT && not_done), "{to} {k}: {now}");
                 // Until a byte differs, the file is simply as before.
                 assert!(now == after || TEXT.starts_with(&after[..k]), "{to} {k}");
             }

@@ -7,6 +7,7 @@ use crate::roles::{NewScalar, swap as splice};
 use crate::store::{Digest, LockWait, StoreError, WholeFile, write_whole};
 
 use super::fault::{Point, PromoteError};
+use super::note::SwapNote;
 use super::place::Place;
 use super::recover::recover_locked;
 use super::registry::{Action, Intent, Registry, What};
@@ -41,7 +42,7 @@ pub struct Swapped {
     pub from: String,
     pub to: String,
     /// What a person should hear: recovered swaps, writing in place.
-    pub notes: Vec<String>,
+    pub notes: Vec<SwapNote>,
 }
 
 /// A fault that a test injects.
@@ -205,7 +206,7 @@ impl Carried<'_> {
     pub(super) fn out(
         self,
         registry: &mut Registry,
-        mut notes: Vec<String>,
+        mut notes: Vec<SwapNote>,
         hook: &mut Hook<'_>,
     ) -> Result<Swapped, PromoteError> {
         let (role, from, to) = (self.intent.role.clone(), self.intent.from.clone(), self.intent.to.clone());
@@ -226,7 +227,12 @@ impl Carried<'_> {
     }
 
     /// A note when it had to be written in place.
-    fn replace(&self, seq: u64, registry: &mut Registry, hook: &mut Hook<'_>) -> Result<Option<String>, PromoteError> {
+    fn replace(
+        &self,
+        seq: u64,
+        registry: &mut Registry,
+        hook: &mut Hook<'_>,
+    ) -> Result<Option<SwapNote>, PromoteError> {
         let file = &self.place.file;
         let prepared = hook.prepare(file, self.after);
         hook.at(Point::Prepared)?;
@@ -242,10 +248,7 @@ impl Carried<'_> {
         registry.append(What::InPlace { intent: seq })?;
         hook.at(Point::BackedUp)?;
         overwrite(file, self.after)?;
-        Ok(Some(format!(
-            "{} can't be renamed over (a mount of its own?), so it was written in place, with a backup until it was done",
-            file.display()
-        )))
+        Ok(Some(SwapNote::InPlace { path: file.clone() }))
     }
 
     /// Closes the intent if the file is as it was, so that the fault is all that remains.

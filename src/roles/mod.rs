@@ -7,7 +7,7 @@ mod swap;
 mod terms;
 
 pub use fault::RolesError;
-pub use models_yaml::{GateRules, ModelsYaml, OnInconclusive, Role, SuiteRef};
+pub use models_yaml::{GateRules, ModelsYaml, OnInconclusive, Role, SuiteRef, UnknownKey};
 pub use name::{normalise, same_model};
 pub use swap::{NewScalar, Swapped, swap};
 pub use terms::{General, Goal, Metric};

@@ -21,7 +21,17 @@ pub struct ModelsYaml {
     /// SHA-256 of the file's bytes.
     pub digest: Digest,
     pub roles: Vec<Role>,
-    pub warnings: Vec<String>,
+    /// Keys of roles that mean nothing.
+    pub unknown_keys: Vec<UnknownKey>,
+}
+
+/// A key that nothing reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnknownKey {
+    /// `models.<role>.<key>`
+    pub key: String,
+    /// The known key that is most like it.
+    pub nearest: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -109,13 +119,13 @@ impl ModelsYaml {
         let mut value = parse(&text).map_err(syntax)?;
         value.apply_merge().map_err(|e| syntax(e.to_string()))?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        let mut reader = Reader { folder, faults: Vec::new(), warnings: Vec::new() };
+        let mut reader = Reader { folder, faults: Vec::new(), unknown_keys: Vec::new() };
         let roles = reader.roles(&value);
         if !reader.faults.is_empty() {
             return Err(RolesError::Faults { place, faults: reader.faults });
         }
         let digest = Digest::of_bytes(text.as_bytes());
-        Ok(Self { path: path.to_path_buf(), text, digest, roles, warnings: reader.warnings })
+        Ok(Self { path: path.to_path_buf(), text, digest, roles, unknown_keys: reader.unknown_keys })
     }
 
     pub fn role(&self, name: &str) -> Result<&Role, RolesError> {
@@ -140,7 +150,7 @@ impl ModelsYaml {
 struct Reader {
     folder: PathBuf,
     faults: Vec<String>,
-    warnings: Vec<String>,
+    unknown_keys: Vec<UnknownKey>,
 }
 
 impl Reader {
@@ -174,7 +184,8 @@ impl Reader {
         let at = format!("models.{name}");
         for key in body.keys().filter_map(Value::as_str).filter(|k| !ROLE_KEYS.contains(k)) {
             if let Some(near) = nearest(key, ROLE_KEYS) {
-                self.warnings.push(format!("{at}.{key} means nothing here; did you mean {near:?}?"));
+                let (key, nearest) = (format!("{at}.{key}"), near.to_owned());
+                self.unknown_keys.push(UnknownKey { key, nearest });
             }
         }
         let model_name = self.get::<String>(body, &at, "model_name");
@@ -357,7 +368,7 @@ mod tests {
         assert_eq!(ModelsYaml::parse(text.into(), path).unwrap().roles_of_model("qwen3-sfd-analyzer").len(), 1);
         let all = text.replace("\n    # ", "\n    ").replace("system: file://", "# system: file://");
         let m = ModelsYaml::parse(all, path).unwrap();
-        assert_eq!((m.roles[0].eval[0].suite.as_str(), m.warnings.len()), ("configs/suites/example.jsonl", 0));
+        assert_eq!((m.roles[0].eval[0].suite.as_str(), m.unknown_keys.len()), ("configs/suites/example.jsonl", 0));
         assert_eq!((m.roles[0].general, m.roles[0].gate.latency_ratio), (General::Off, Some(1.25)));
     }
 
@@ -383,7 +394,7 @@ mod tests {
             (General::Off, Some(1.25), OnInconclusive::Promote)
         );
         assert_eq!(r.gate.degenerate_margin, Some(0.05));
-        assert!(m.warnings[0].contains("did you mean \"system\""), "{:?}", m.warnings);
+        assert_eq!(m.unknown_keys[0].nearest, "system");
     }
 
     #[test]

@@ -15,12 +15,15 @@ pub struct Lock {
     _file: File,
 }
 
+/// Takes the path of a lock, and how long it is waited for at most.
+pub type Announce<'a> = dyn FnMut(&Path, Duration) + 'a;
+
 /// How to wait for a lock that another process holds.
 pub struct LockWait<'a> {
     pub limit: Duration,
     pub interrupt: Interrupt,
-    /// Called once, with a sentence, when there is something to wait for.
-    pub announce: Option<&'a mut dyn FnMut(&str)>,
+    /// Called once, when there is something to wait for.
+    pub announce: Option<&'a mut Announce<'a>>,
 }
 
 impl std::fmt::Debug for LockWait<'_> {
@@ -85,8 +88,7 @@ impl Lock {
                 return Err(StoreError::new("locking", path, Error::new(ErrorKind::Interrupted, what)));
             }
             if let Some(announce) = wait.announce.take() {
-                let (place, limit) = (path.display(), wait.limit.as_secs());
-                announce(&format!("another tunesmith is at work ({place}): waiting for it, at most {limit} s"));
+                announce(path, wait.limit);
             }
             std::thread::sleep(POLL.min(wait.limit - waited));
         }
@@ -113,11 +115,11 @@ mod tests {
         let path = dir.path().join("lock");
         let first = Lock::acquire(&path).unwrap();
         let mut said = Vec::new();
-        let mut announce = |words: &str| said.push(words.to_owned());
+        let mut announce = |path: &Path, limit| said.push((path.to_path_buf(), limit));
         let limit = Duration::from_millis(120);
         let mut wait = LockWait { limit, announce: Some(&mut announce), ..LockWait::none() };
         let refused = Lock::acquire_within(&path, &mut wait).unwrap_err();
-        assert_eq!((refused.source.kind(), said.len()), (ErrorKind::WouldBlock, 1), "{refused}");
+        assert_eq!((refused.source.kind(), said), (ErrorKind::WouldBlock, vec![(path.clone(), limit)]), "{refused}");
         let mut wait = LockWait { limit: Duration::from_secs(60), ..LockWait::none() };
         wait.interrupt.raise();
         let stopped = Lock::acquire_within(&path, &mut wait).unwrap_err();

@@ -23,7 +23,7 @@ pub use files::{
 pub use identity::Identity;
 pub use inputs::{Inputs, OverwriteError};
 pub use interrupt::Interrupt;
-pub use lock::{Lock, LockWait};
+pub use lock::{Announce, Lock, LockWait};
 pub use regular::{MAX_TEXT, open_regular, read_regular, read_text};
 pub use run::{RunDir, StepRecord};
 pub use shown::terminal_acts_on;

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use tunesmith::base::{Resolver, Source};
-use tunesmith::chat::{ChatError, ChatTemplate, Message, Role, SpecialTokens, SystemPlace, render_go};
+use tunesmith::chat::{ChatError, ChatTemplate, Message, Role, SpecialTokens, SystemPlace, TemplateNote, render_go};
 use tunesmith::commands::delivery;
+use tunesmith::events::Note;
 use tunesmith::modelfile::Modelfile;
 use tunesmith::ollama::Create;
 use tunesmith::proof;
@@ -122,7 +123,7 @@ fn what_a_jinja_cannot_say_is_refused() {
 fn a_switch_for_thinking_is_left_out_and_the_template_with_it_not_used() {
     let go = "{{ range .Messages }}<{{ .Role }}>{{ .Content }}{{ if and $.IsThinkSet $.Think }} /think{{ end }}</s>{{ end }}<assistant>";
     let template = ChatTemplate::from_go(go, TOKENS).unwrap();
-    assert!(template.notes().iter().any(|n| n.contains("nothing said of thinking")), "{:?}", template.notes());
+    assert!(matches!(template.notes(), [TemplateNote::WritesMore(_)]), "{:?}", template.notes());
     let e = template.verify_go(go).unwrap_err().to_string();
     assert!(e.contains("where thinking is asked for"), "{e}");
     assert!(!template.go_template().unwrap().contains("think"));
@@ -132,7 +133,8 @@ fn a_switch_for_thinking_is_left_out_and_the_template_with_it_not_used() {
 fn a_date_is_baked_and_the_dated_template_is_not_used() {
     let go = "Today is {{ currentDate }}.\n{{ range .Messages }}<{{ .Role }}>{{ .Content }}</s>{{ end }}<assistant>";
     let template = ChatTemplate::from_go(go, TOKENS).unwrap();
-    assert!(template.notes().iter().any(|n| n.contains("2026-01-01")), "{:?}", template.notes());
+    let [TemplateNote::WritesMore(day)] = template.notes() else { panic!("{:?}", template.notes()) };
+    assert_eq!(day.to_string(), "2026-01-01");
     assert!(template.verify_go(go).is_err());
     assert!(template.go_template().unwrap().contains("Today is 2026-01-01."));
 }
@@ -155,7 +157,7 @@ fn a_system_text_without_a_place_is_left_behind_or_refused() {
         delivery::modelfile(&base, &wishes)
     };
     assert_eq!(Modelfile::parse(&modelfile(None).unwrap()).unwrap().system(), None);
-    assert!(delivery::left_behind(&base)[0].contains("SYSTEM is not taken over"));
+    assert_eq!(delivery::left_behind(&base), [Note::SystemNotTaken {}]);
     assert!(modelfile(Some("Be kind.")).unwrap_err().to_string().contains("no place for a system text"));
     let records = tunesmith::dataset::parse("{\"prompt\": \"p\", \"completion\": \"c\"}").unwrap();
     assert_eq!(tunesmith::commands::data::as_served(records, &base, None).1, 0);

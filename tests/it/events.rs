@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use tunesmith::events::{Event, Outcome, Stage};
+use tunesmith::events::{Event, Note, Outcome, Stage};
 
 use crate::program::Place;
 use crate::tiny::QWEN2;
@@ -50,7 +50,7 @@ fn a_run_leaves_its_events_stage_by_stage() {
     let registered = [Stage::Upload, Stage::Register].map(done).concat();
     let expected = [[Stage::Train, Stage::Export].map(done).concat(), registered.clone()].concat();
     assert_eq!(stages(&first), expected, "{first:#?}");
-    assert!(matches!(&first[0], Event::Note { text } if text.starts_with("run: ")), "{first:#?}");
+    assert!(matches!(&first[0], Event::Note(Note::Run { path }) if path.starts_with("runs")), "{first:#?}");
     let outcome = |stage: Stage| {
         let ended = |event: &Event| match event {
             Event::StageEnded { stage: s, outcome, seconds } if *s == stage && *seconds >= 0.0 => Some(outcome.clone()),

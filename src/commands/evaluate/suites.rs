@@ -13,6 +13,7 @@ use crate::commands::data::Split;
 use crate::config::RunConfig;
 use crate::dataset::Record;
 use crate::eval::{self, Bench, Demand, EvalError, Goal, Suite, SystemTurn};
+use crate::events::{HeldOutUnused, Note};
 use crate::promote::Terms;
 use crate::roles::{General, Role, SuiteRef};
 
@@ -114,7 +115,7 @@ fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
 /// What can be refused before training: unreadable suites, a suite that the training data holds, a case that the base's
 /// chat template has no place for. Gives a line for the user where held-out questions are not asked, or nothing of the
 /// role's own will be judged.
-pub fn check_suites(role: &Role, config: &RunConfig, base: &Base, split: Split<'_>) -> Result<Option<String>, Failure> {
+pub fn check_suites(role: &Role, config: &RunConfig, base: &Base, split: Split<'_>) -> Result<Option<Note>, Failure> {
     let suites = suites(role, config.general == General::On, split.held_out, split.train)?;
     for (suite, _) in &suites {
         let shared = eval::overlaps(suite, split.train);
@@ -131,27 +132,22 @@ pub fn check_suites(role: &Role, config: &RunConfig, base: &Base, split: Split<'
     Ok(unjudged(role, split.held_out, &suites).or_else(|| left_out(split.held_out, &suites)))
 }
 
-fn left_out(held_out: &[Record], suites: &[(Suite, Demand)]) -> Option<String> {
+fn left_out(held_out: &[Record], suites: &[(Suite, Demand)]) -> Option<Note> {
     let (asked, _) = suites.iter().find(|(s, _)| s.name == HELD_OUT)?;
     let all = Suite::from_records(HELD_OUT, held_out).ok()?.cases.len();
     let left_out = all - asked.cases.len();
-    (left_out > 0).then(|| {
-        format!(
-            "{left_out} of {all} held-out questions are not asked: the training part asks the same, or nearly the same"
-        )
-    })
+    (left_out > 0).then_some(Note::HeldOutNotAsked { questions: left_out, of: all })
 }
 
-fn unjudged(role: &Role, held_out: &[Record], suites: &[(Suite, Demand)]) -> Option<String> {
+fn unjudged(role: &Role, held_out: &[Record], suites: &[(Suite, Demand)]) -> Option<Note> {
     if !role.eval.is_empty() || held_out.is_empty() || suites.iter().any(|(s, _)| s.name == HELD_OUT) {
         return None;
     }
-    let left = if suites.is_empty() { "nothing is judged" } else { "only builtin:general is asked" };
-    let why = match Suite::from_records(HELD_OUT, held_out) {
-        Ok(_) => "the training part asks every held-out question too",
-        Err(_) => "the held-out data has no conversation",
+    let reason = match Suite::from_records(HELD_OUT, held_out) {
+        Ok(_) => HeldOutUnused::AllTrained,
+        Err(_) => HeldOutUnused::NoConversation,
     };
-    Some(format!("the role {} has no suite, and {why}: {left}", role.name))
+    Some(Note::RoleWithoutSuite { role: role.name.clone(), reason, general: !suites.is_empty() })
 }
 
 /// Every case has a place in the base's chat template, the role's system text included.
@@ -211,7 +207,8 @@ mod tests {
         assert_eq!(names(&bare, &[text(1), text(2)]), [GENERAL]);
         assert_eq!(names(&bare, &[text(1), chat]), [HELD_OUT, GENERAL]);
         let note = unjudged(&bare, &[text(1)], &suites(&bare, true, &[text(1)], &[]).unwrap()).unwrap();
-        assert!(note.ends_with("has no conversation: only builtin:general is asked"), "{note}");
+        let of = |reason, general| Note::RoleWithoutSuite { role: bare.name.clone(), reason, general };
+        assert_eq!(note, of(HeldOutUnused::NoConversation, true));
         assert_eq!(unjudged(&bare, &[], &[]), None);
         let mut versioned = role(None);
         let general = SuiteRef {
@@ -239,11 +236,11 @@ mod tests {
         let bare = role(None);
         let found = suites(&bare, false, &held_out, &trained).unwrap();
         assert_eq!(found[0].0.cases.iter().map(|c| c.prompt()).collect::<Vec<_>>(), ["what is it?"]);
-        assert!(left_out(&held_out, &found).unwrap().starts_with("1 of 2 held-out questions"));
+        assert_eq!(left_out(&held_out, &found), Some(Note::HeldOutNotAsked { questions: 1, of: 2 }));
         assert_eq!(left_out(&held_out[1..], &found), None);
         let none = suites(&bare, true, &held_out[..1], &trained).unwrap();
         let note = unjudged(&bare, &held_out[..1], &none).unwrap();
-        assert!(note.contains("the training part asks every held-out question too"), "{note}");
+        assert!(matches!(note, Note::RoleWithoutSuite { reason: HeldOutUnused::AllTrained, .. }), "{note:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::base::Base;
 use crate::commands::{Context, Failure, data, pipeline, prove};
 use crate::config::{Raw, RunConfig};
 use crate::dataset::Record;
+use crate::events::Note;
 use crate::roles::Role;
 use crate::store::read_nofollow;
 
@@ -14,9 +15,8 @@ pub(super) fn records(context: &mut Context<'_>, model: &str, role: &Role, base:
     match of_run(context, model, role, base) {
         Ok(records) => records,
         Err(why) => {
-            context.report.note(&format!(
-                "no suite was compared with the training data, for what {model} was trained on is not known here: {why}"
-            ));
+            let (model, reason) = (model.to_owned(), why.message());
+            context.report.note(Note::TrainingDataUnknown { model, reason });
             Vec::new()
         }
     }

@@ -3,10 +3,11 @@
 use super::state::Inputs;
 use crate::commands::Failure;
 use crate::config::RunConfig;
+use crate::events::Note;
 use crate::store::{Identity, RunDir, StepRecord};
 
-/// One sentence where another run of this model has trained already; `prefix` is what the folders of its runs begin with.
-pub(super) fn since_last(config: &RunConfig, prefix: &str, inputs: &Inputs) -> Result<Option<String>, Failure> {
+/// A note where another run of this model has trained already; `prefix` is what the folders of its runs begin with.
+pub(super) fn since_last(config: &RunConfig, prefix: &str, inputs: &Inputs) -> Result<Option<Note>, Failure> {
     let Ok(entries) = std::fs::read_dir(&config.runs_dir) else { return Ok(None) };
     let mut last: Option<(std::path::PathBuf, StepRecord)> = None;
     for path in entries.flatten().map(|e| e.path()) {
@@ -21,13 +22,16 @@ pub(super) fn since_last(config: &RunConfig, prefix: &str, inputs: &Inputs) -> R
             last = Some((path, record));
         }
     }
-    Ok(last.map(|(path, record)| {
-        format!("{} changed since the last training ({}): it is trained again", words(&record, inputs), path.display())
-    }))
+    Ok(last.map(|(run, record)| Note::TrainedAgain { changed: parts(&record, inputs), run }))
 }
 
 /// `the base's chat template and tokenizer, the training options`
 pub(super) fn words(record: &StepRecord, inputs: &Inputs) -> String {
+    parts(record, inputs).join(", ")
+}
+
+/// What changed, one thing each.
+fn parts(record: &StepRecord, inputs: &Inputs) -> Vec<String> {
     let changed = record.changed(inputs);
     let base: Vec<&str> = changed.iter().filter_map(|name| name.strip_prefix("base/")).collect();
     let mut words = Vec::new();
@@ -62,7 +66,10 @@ pub(super) fn words(record: &StepRecord, inputs: &Inputs) -> String {
             words.push(what.to_owned());
         }
     }
-    if words.is_empty() { "its inputs".to_owned() } else { words.join(", ") }
+    if words.is_empty() {
+        words.push("its inputs".to_owned());
+    }
+    words
 }
 
 #[cfg(test)]

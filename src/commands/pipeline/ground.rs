@@ -9,7 +9,7 @@ use crate::commands::evaluate;
 use crate::commands::{Context, Failure, Kind, data, delivery, serving, setup, training};
 use crate::config::{Delivery, RunConfig};
 use crate::dataset::Record;
-use crate::events::EventLog;
+use crate::events::{EventLog, Note};
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::roles::{ModelsYaml, Role};
@@ -33,14 +33,14 @@ pub(super) fn open<'a>(
     delivery::check_name(&client, &config.output_model_name, options.force)?;
     let (role, why_no_role) = find_role(context, config)?;
     let roles = context.roles()?;
-    roles.iter().flat_map(|r| &r.warnings).for_each(|w| context.report.warn(w));
+    context.warn_of_roles(roles.as_ref());
     places::check(context, config, options, role.as_ref())?;
     data::say_notes(context, &dataset);
     let (records, held_out) = records(context, config, role.as_ref(), &base, dataset.records)?;
     let split = data::Split { train: &records, held_out: &held_out };
     if let Some(role) = &role {
         let note = evaluate::check_suites(role, config, &base, split)?;
-        note.iter().for_each(|note| context.report.note(note));
+        note.into_iter().for_each(|note| context.report.note(note));
     }
     setup::check_evaluation(config, &held_out)?;
     let mut inputs = training::inputs(config, split)?;
@@ -60,9 +60,10 @@ pub(super) fn open<'a>(
     let run = RunDir::open(&config.runs_dir.join(&id), &id)?;
     context.report.keep_in(EventLog::open(&run.path(EventLog::NAME))?);
     if run.step("train").is_none() {
-        changed::since_last(config, &prefix(config), &inputs)?.iter().for_each(|words| context.report.note(words));
+        let again = changed::since_last(config, &prefix(config), &inputs)?;
+        again.into_iter().for_each(|note| context.report.note(note));
     }
-    context.report.note(&format!("run: {}", run.root().display()));
+    context.report.note(Note::Run { path: run.root().to_path_buf() });
     let served_by = roles.as_ref().map(|r| names_served_by(r, &config.output_model_name)).unwrap_or_default();
     let roles_file = roles.map(|r| r.digest);
     let pipeline = PipelineRun {
@@ -125,7 +126,7 @@ fn own_template(context: &mut Context<'_>) -> Result<Option<String>, Failure> {
     if text == crate::modelfile::BUILT_IN {
         return Ok(None);
     }
-    context.report.note(&format!("Modelfile by {}", path.display()));
+    context.report.note(Note::OwnModelfileTemplate { path: path.to_path_buf() });
     Ok(Some(text))
 }
 
@@ -205,7 +206,7 @@ impl PipelineRun<'_> {
         if self.options.until < Step::Register {
             return Ok(());
         }
-        delivery::left_behind(&self.base).iter().for_each(|note| context.report.note(note));
+        delivery::left_behind(&self.base).into_iter().for_each(|note| context.report.note(note));
         let text = delivery::modelfile(&self.base, &self.wishes(Path::new("model.gguf")))?;
         Modelfile::parse(&text)?.parameters()?;
         if self.options.until > Step::Register && self.registered()?.is_none() {

@@ -7,7 +7,7 @@ use super::registration::{FILE, Registered};
 use super::state::{PipelineRun, Step, inputs};
 use super::{ground, places};
 use crate::commands::{Context, Failure, Kind, data, delivery, prove};
-use crate::events::Stage;
+use crate::events::{Note, Stage};
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::promote;
@@ -65,7 +65,7 @@ impl PipelineRun<'_> {
             delivery::register(context, &self.client, &text, Path::new(""), &proved)?;
         }
         if self.options.until == Step::Register {
-            context.report.note(&format!("{proved} is registered, not proved"));
+            context.report.note(Note::NotProved { model: proved });
             return Ok(false);
         }
         let started = Instant::now();
