@@ -6,6 +6,7 @@
 mod candle;
 mod check;
 mod ggml_type;
+mod keys;
 mod map;
 mod read;
 mod v3;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gguf_rs_lib::error::GGUFError;
 
-use super::{GgufError, Map, Metadata, TensorInfo, Value, candle, check, v3};
+use super::{GgufError, Map, Metadata, TensorInfo, Value, candle, check, keys, v3};
 use crate::store::{StoreError, open_regular};
 
 /// An open file, mapped. Cheap to clone.
@@ -129,7 +129,9 @@ fn parse(bytes: &[u8]) -> Result<(Metadata, Vec<TensorInfo>), String> {
     }
     let (metadata, tensors) = match v3::parse(bytes) {
         Ok(parsed) => parsed,
-        Err(e) if worth_a_second_reader(&e) => candle::parse(bytes).map_err(|second| format!("{e}; {second}"))?,
+        Err(e) if worth_a_second_reader(&e, bytes) => {
+            candle::parse(bytes).map_err(|second| format!("{e}; {second}"))?
+        }
         Err(GGUFError::UnexpectedEof) => return Err("it ends inside its header: fetch it again".to_owned()),
         Err(GGUFError::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             return Err("it ends inside its header: fetch it again".to_owned());
@@ -141,11 +143,11 @@ fn parse(bytes: &[u8]) -> Result<(Metadata, Vec<TensorInfo>), String> {
     Ok((metadata, tensors))
 }
 
-/// Old versions, and keys that the first reader dislikes (`command-r.block_count`).
-fn worth_a_second_reader(e: &GGUFError) -> bool {
+/// Old versions, and keys whose form the first reader refuses.
+fn worth_a_second_reader(e: &GGUFError, bytes: &[u8]) -> bool {
     match e {
         GGUFError::UnsupportedVersion(v) => (1..=2).contains(v),
-        GGUFError::InvalidMetadata(m) => m.contains("lower_snake_case"),
+        GGUFError::InvalidMetadata(_) => keys::only_form_differs(bytes),
         _ => false,
     }
 }
