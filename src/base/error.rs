@@ -10,7 +10,8 @@ pub enum BaseError {
     Tokenizer(#[from] crate::tokenizer::TokenizerError),
     #[error(transparent)]
     Chat(#[from] crate::chat::ChatError),
-    #[error(transparent)]
+    /// Not transparent: the daemon's error stays in the chain, with its remedy.
+    #[error("{0}")]
     Ollama(#[from] crate::ollama::OllamaError),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

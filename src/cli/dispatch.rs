@@ -223,7 +223,12 @@ fn run_config(
     Ok((RunConfig::resolve(said, purpose, &place)?, purpose))
 }
 
+/// `--embedded` is also the remedy where no daemon answers.
 pub(super) fn run(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
+    run_or_plan(context, args, json).map_err(Failure::or_embedded)
+}
+
+fn run_or_plan(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, Failure> {
     let said = flags_of(context, &args.flags);
     let (config, purpose) = run_config(args.config.as_deref(), args.resume.as_deref(), said, Some(Purpose::Run))?;
     context.adopt(&config)?;

@@ -97,13 +97,12 @@ fn daemon(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
     Ok(match client.capabilities() {
         Err(e) => {
             let remedy = match e {
-                OllamaError::TooOld { .. } => "update Ollama; the demo also runs without: --embedded",
-                OllamaError::Unreachable { .. } => {
-                    "start it with `ollama serve`; the demo also runs without: --embedded"
+                OllamaError::TooOld { .. } | OllamaError::Unreachable { .. } => {
+                    format!("{}; `run` and `demo` also work without: --embedded", e.remedy().unwrap_or_default())
                 }
-                _ => "its log says why",
+                _ => "its log says why".to_owned(),
             };
-            vec![Finding::bad("daemon", e.to_string(), remedy)]
+            vec![Finding::bad("daemon", e.to_string(), &remedy)]
         }
         Ok(c) => {
             let adapters = if c.lora_adapters {

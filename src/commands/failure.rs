@@ -63,6 +63,17 @@ impl Failure {
         chain(&self.error)
     }
 
+    /// Of a command that has `--embedded`: says so where no daemon can be used.
+    #[must_use]
+    pub fn or_embedded(self) -> Self {
+        match ollama_behind(self.error.as_ref()).and_then(OllamaError::remedy) {
+            Some(remedy) if self.hint.as_deref() == Some(remedy) => {
+                self.hint(format!("{remedy}; or run without a daemon: --embedded"))
+            }
+            _ => self,
+        }
+    }
+
     /// With what it is about in front.
     #[must_use]
     pub fn about(mut self, what: &'static str) -> Self {
@@ -204,10 +215,17 @@ macro_rules! failures {
                 let of: fn(&$error) -> Kind = $kind;
                 let exhausted = Exhausted::behind(&e).or_else(|| Exhausted::in_words(&e.to_string()));
                 let kind = if exhausted.is_some() { Kind::Resources } else { of(&e) };
-                Self { kind, error: anyhow::Error::new(e), hint: exhausted.and_then(Exhausted::hint) }
+                let remedy = ollama_behind(&e).and_then(OllamaError::remedy).map(str::to_owned);
+                let hint = exhausted.and_then(Exhausted::hint).or(remedy);
+                Self { kind, error: anyhow::Error::new(e), hint }
             }
         }
     )*};
+}
+
+/// The daemon's error behind another one.
+fn ollama_behind<'e>(e: &'e (dyn std::error::Error + 'static)) -> Option<&'e OllamaError> {
+    std::iter::successors(Some(e), |e| e.source()).find_map(|e| e.downcast_ref())
 }
 
 impl From<LoraError> for Failure {
@@ -377,6 +395,27 @@ mod tests {
         for (failure, kind) in cases {
             assert_eq!(failure.kind, kind, "{failure}");
         }
+    }
+
+    #[test]
+    fn the_hint_for_a_missing_daemon_comes_through_every_module() {
+        let gone = || OllamaError::Unreachable { host: "h".into(), reason: "refused".into() };
+        let failures: [Failure; 4] = [
+            gone().into(),
+            BaseError::Ollama(gone()).into(),
+            EvalError::Stopped { model: "m".into(), source: Box::new(gone()) }.into(),
+            crate::promote::PromoteError::Tags(Box::new(gone())).into(),
+        ];
+        for failure in failures {
+            let said = format!("{failure}");
+            assert_eq!((failure.kind, said.matches("Ollama daemon answers").count()), (Kind::Daemon, 1), "{said}");
+            assert_eq!(failure.hint.as_deref(), gone().remedy(), "{said}");
+            let hint = failure.or_embedded().hint.unwrap();
+            assert!(hint.starts_with(gone().remedy().unwrap()) && hint.ends_with("--embedded"), "{hint}");
+        }
+        // A hint of its own stays.
+        let own = Failure::from(gone()).hint("x").or_embedded();
+        assert_eq!(own.hint.as_deref(), Some("x"));
     }
 
     #[test]

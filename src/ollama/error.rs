@@ -3,13 +3,11 @@
 /// A fault of the daemon, of the way to it, or of its store.
 #[derive(Debug, thiserror::Error)]
 pub enum OllamaError {
-    #[error("no Ollama daemon answers at {host}: {reason}\n  start it with `ollama serve`, or give --ollama-host")]
+    #[error("no Ollama daemon answers at {host}: {reason}")]
     Unreachable { host: String, reason: String },
     #[error("the Ollama host {text:?} can't be used: {reason}")]
     BadHost { text: String, reason: String },
-    #[error(
-        "Ollama {found} at {host} is too old: 0.12.11 or newer is needed (its log-probabilities are the proof)\n  update Ollama, or name another daemon with --ollama-host"
-    )]
+    #[error("Ollama {found} at {host} is too old: 0.12.11 or newer is needed (its log-probabilities are the proof)")]
     TooOld { host: String, found: String },
     /// The daemon's own words, with the request they answer and the HTTP status (200 for an error line of a stream).
     #[error("{request}: Ollama said ({status}): {message}")]
@@ -38,6 +36,15 @@ pub enum OllamaError {
 }
 
 impl OllamaError {
+    /// What to do about it, where the message does not say that.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { .. } => Some("start it with `ollama serve`, or give --ollama-host"),
+            Self::TooOld { .. } => Some("update Ollama, or name another daemon with --ollama-host"),
+            _ => None,
+        }
+    }
+
     /// Whether a disk is full, ours or the daemon's (exit code 5).
     pub fn is_no_space(&self) -> bool {
         match self {

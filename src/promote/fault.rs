@@ -30,8 +30,9 @@ pub enum PromoteError {
     Registry { path: PathBuf, line: usize, reason: String },
     #[error("{}: a swap was interrupted and the file is now neither as before nor as after it: {reason}", path.display())]
     Unclear { path: PathBuf, reason: String },
-    #[error("asking Ollama: {0}")]
-    Tags(Box<dyn std::error::Error + Send + Sync>),
+    /// The daemon could not be asked for a model.
+    #[error("{0}")]
+    Tags(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A test's stand-in for a kill.
     #[cfg(test)]
     #[expect(private_interfaces, reason = "for tests")]

@@ -4,7 +4,8 @@ use crate::ollama::SECOND_ENGINE;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
-    #[error(transparent)]
+    /// Not transparent: the daemon's error stays in the chain, with its remedy.
+    #[error("{0}")]
     Ollama(#[from] crate::ollama::OllamaError),
     #[error(transparent)]
     Chat(#[from] crate::chat::ChatError),

@@ -84,7 +84,10 @@ fn a_daemon_that_dies_while_it_answers_tears_the_answer() {
     // The first call may still be reset on a connection that was open.
     let first = client.version().unwrap_err();
     let e = if matches!(first, OllamaError::Torn { .. }) { client.version().unwrap_err() } else { first };
-    assert!(matches!(&e, OllamaError::Unreachable { .. }) && e.to_string().contains("ollama serve"), "{e}");
+    assert!(
+        matches!(&e, OllamaError::Unreachable { .. }) && e.remedy().is_some_and(|hint| hint.contains("ollama serve")),
+        "{e}"
+    );
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod identity;
 mod kills;
 mod limits;
 mod modelfiles;
+mod notices;
 mod ollama_go;
 mod oracle;
 mod oracle_lora;
