@@ -262,6 +262,7 @@ pub(super) fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result
 
 pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result<u8, Failure> {
     context.parallel = args.parallel.map(usize::from);
+    promotion::check_registry(context)?;
     let wishes = evaluate::Wishes {
         role: args.role.clone(),
         suites: args.suite.clone(),

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::commands::{Context, Failure, Interrupt, Kind, rendering};
+use crate::commands::{Context, Failure, Interrupt, Kind, promotion, rendering};
 use crate::events::{Event, Reporter};
 use crate::input::Env;
 use args::{Cli, Command, Common};
@@ -130,9 +130,23 @@ fn end(context: &mut Context<'_>, failure: &Failure, json: bool) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Whether a command works with a project's roles and appends nothing to the registry of their promotions; those that do
+/// refuse a damaged one.
+fn reads_roles(command: &Command) -> bool {
+    match command {
+        Command::Promote { .. } | Command::Rollback { .. } | Command::Eval(_) | Command::Demo(_) => false,
+        Command::Run(run) => run.dry_run,
+        Command::Init { .. } | Command::Completions { .. } | Command::Man { .. } => false,
+        _ => true,
+    }
+}
+
 /// One arm per command; what each prints is in `output`.
 fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
     let json = cli.common.json;
+    if reads_roles(&cli.command) {
+        promotion::warn_of_damage(context);
+    }
     match &cli.command {
         Command::Init { dir } => output::init(&crate::commands::init::run(dir)?, json),
         Command::Data(data) => dispatch::data(context, data, json)?,
@@ -151,15 +165,13 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Prove(prove) => return dispatch::prove(context, prove, json),
         Command::Eval(eval) => return dispatch::eval(context, eval, json),
         Command::Promote { role, to, force } => {
-            output::swapped(&crate::commands::promotion::by_hand(context, role, to, *force)?, json);
+            output::swapped(&promotion::by_hand(context, role, to, *force)?, json);
         }
         Command::Rollback { role, to, force } => {
-            output::swapped(&crate::commands::promotion::rollback(context, role, to.as_deref(), *force)?, json);
+            output::swapped(&promotion::rollback(context, role, to.as_deref(), *force)?, json);
         }
-        Command::History { role } => {
-            output::history(&crate::commands::promotion::history(context, role.as_deref())?, json)
-        }
-        Command::Lineage { model } => output::lineage(&crate::commands::promotion::lineage(context, model)?, json),
+        Command::History { role } => output::history(&promotion::history(context, role.as_deref())?, json),
+        Command::Lineage { model } => output::lineage(&promotion::lineage(context, model)?, json),
         Command::Serve { port, store } => crate::commands::serving::serve(context, *port, store)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -262,14 +262,23 @@ fn plan_time(plan: &crate::commands::plan::Plan) -> String {
 /// The exit code of a proof.
 pub(super) fn proof(proof: &Proof, json: bool) -> u8 {
     result(json, proof, || {
-        let line = |l: &crate::commands::Leg| {
-            format!("{:<9} {}: {}", l.name, if l.passed { "ok" } else { "FAILED" }, l.summary)
-        };
-        let legs: Vec<_> = proof.legs.iter().map(line).collect();
+        let legs: Vec<String> = proof.legs.iter().map(proof_leg).collect();
         let word = if proof.passed { proof.kind.as_str() } else { "NOT proved" };
         format!("{}: {word} through Ollama {}\n{}", proof.model, proof.daemon_version, legs.join("\n"))
     });
     if proof.passed { 0 } else { Kind::Proof.exit_code() }
+}
+
+/// A part of a proof; what failed of it stands below.
+fn proof_leg(leg: &crate::commands::Leg) -> String {
+    const MAX_FAULTS: usize = 5;
+    let word = if leg.passed { "ok" } else { "FAILED" };
+    let mut lines = vec![format!("{:<9} {word}: {}", leg.name, leg.summary)];
+    lines.extend(leg.faults.iter().take(MAX_FAULTS).map(|fault| format!("  {fault}")));
+    if leg.faults.len() > MAX_FAULTS {
+        lines.push(format!("  and {} more (--json lists them)", leg.faults.len() - MAX_FAULTS));
+    }
+    lines.join("\n")
 }
 
 pub(super) fn evaluated(outcome: &crate::commands::evaluate::Outcome, json: bool) -> u8 {
@@ -285,7 +294,16 @@ pub(super) fn swapped(swapped: &Swapped, json: bool) {
 pub(super) fn history(changes: &[Change], json: bool) {
     result(json, &changes, || {
         let line = |c: &Change| {
-            format!("{:>4}  {}  {:?}  {}: {} -> {}  {}", c.seq, c.ts, c.action, c.role, c.from, c.to, c.state)
+            format!(
+                "{:>4}  {}  {:?}  {}: {} -> {}  {}",
+                c.number,
+                seconds(&c.ts),
+                c.action,
+                c.role,
+                c.from,
+                c.to,
+                c.state
+            )
         };
         if changes.is_empty() {
             "nothing was promoted here yet".to_owned()
@@ -295,7 +313,27 @@ pub(super) fn history(changes: &[Change], json: bool) {
     });
 }
 
+/// A time of RFC 3339 without the parts of its second.
+fn seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((whole, rest)) => format!("{whole}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => time.to_owned(),
+    }
+}
+
 pub(super) fn lineage(pairs: &[(String, String)], json: bool) {
     let object: serde_json::Map<_, _> = pairs.iter().map(|(k, v)| (k.clone(), serde_json::json!(v))).collect();
     result(json, &object, || pairs.iter().map(|(k, v)| format!("{k:<8} {v}")).collect::<Vec<_>>().join("\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_to_the_second() {
+        assert_eq!(seconds("2026-11-30T13:55:53.917651459Z"), "2026-11-30T13:55:53Z");
+        assert_eq!(seconds("2026-11-30T13:55:53.9+01:00"), "2026-11-30T13:55:53+01:00");
+        assert_eq!(seconds("t"), "t");
+    }
 }

@@ -10,7 +10,9 @@ use super::{Context, Failure, Kind, delivery, evaluate};
 use crate::eval::Decision;
 use crate::events::{Event, Note, Warning};
 use crate::ollama::Client;
-use crate::promote::{self, Change, GateRecord, Promotion, Rollback, SwapNote, Swapped, TaggedModel, Terms};
+use crate::promote::{
+    self, Change, DamagedLine, GateRecord, Promotion, Rollback, SwapNote, Swapped, TaggedModel, Terms,
+};
 use crate::roles::{Role, same_model};
 use crate::store::{Digest, LockWait};
 
@@ -57,7 +59,9 @@ pub fn promote(
     };
     let path = context.models_yaml.clone();
     let swapped = waiting(context, |wait| promote::promote(&path, &promotion, client, wait))?;
-    report_swap(context, &swapped);
+    report_notes(context, &swapped);
+    let (role, from, to) = (swapped.role.clone(), swapped.from.clone(), swapped.to.clone());
+    context.report.emit(&Event::Promoted { role, from, to });
     Ok(swapped)
 }
 
@@ -123,7 +127,7 @@ pub fn by_hand(context: &mut Context<'_>, role: &str, to: &str, force: bool) -> 
     };
     let path = context.models_yaml.clone();
     let swapped = waiting(context, |wait| promote::promote(&path, &promotion, &client, wait))?;
-    report_swap(context, &swapped);
+    report_notes(context, &swapped);
     Ok(swapped)
 }
 
@@ -191,7 +195,7 @@ pub fn rollback(context: &mut Context<'_>, role: &str, to: Option<&str>, force: 
     let client = context.client()?;
     let (path, back) = (context.models_yaml.clone(), Rollback { role, to, force });
     let swapped = waiting(context, |wait| promote::rollback(&path, &back, &client, wait))?;
-    report_swap(context, &swapped);
+    report_notes(context, &swapped);
     Ok(swapped)
 }
 
@@ -211,12 +215,34 @@ pub fn recover(context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report_swap(context: &mut Context<'_>, swapped: &Swapped) {
+/// Refuses a registry with a damaged line, for a command that appends to it after hours of other work.
+pub fn check_registry(context: &Context<'_>) -> Result<(), Failure> {
+    match damaged_lines(context)?.into_iter().next() {
+        None => Ok(()),
+        Some(DamagedLine { path, line, reason }) => Err(promote::PromoteError::Registry { path, line, reason }.into()),
+    }
+}
+
+/// Warns of the registry's damaged lines, for commands that append nothing to it. A registry that can't be read at all is
+/// the matter of the commands that use it.
+pub fn warn_of_damage(context: &mut Context<'_>) {
+    for DamagedLine { path, line, reason } in damaged_lines(context).unwrap_or_default() {
+        context.report.warn(Warning::RegistryDamaged { path, line, reason });
+    }
+}
+
+fn damaged_lines(context: &Context<'_>) -> Result<Vec<DamagedLine>, Failure> {
+    if !context.models_yaml.exists() {
+        return Ok(Vec::new());
+    }
+    Ok(promote::damaged_lines(&context.models_yaml)?)
+}
+
+/// Recovered swaps, and how the file was written.
+fn report_notes(context: &mut Context<'_>, swapped: &Swapped) {
     for note in swapped.notes.iter().cloned() {
         context.report.note(swap_note(note));
     }
-    let (role, from, to) = (swapped.role.clone(), swapped.from.clone(), swapped.to.clone());
-    context.report.emit(&Event::Promoted { role, from, to });
 }
 
 fn swap_note(note: SwapNote) -> Note {

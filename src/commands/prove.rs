@@ -32,7 +32,7 @@ fn num_ctx(file: &Modelfile) -> Result<usize, Failure> {
     Ok(said.unwrap_or(2048).min(MOST) as usize)
 }
 
-/// Proves and shows; a failed proof is a value here, the caller decides what it stops.
+/// Proves; a failed proof is a value here, the caller decides what it stops.
 pub fn prove(
     context: &mut Context<'_>,
     client: &Client,
@@ -65,6 +65,11 @@ pub fn prove(
         kind: proof.kind.clone(),
         daemon_version: proof.daemon_version.clone(),
     });
+    Ok(proof)
+}
+
+/// Reports the parts of a proof, for a command whose result does not have them.
+pub(super) fn report_legs(context: &mut Context<'_>, proof: &Proof) {
     for leg in &proof.legs {
         context.report.emit(&Event::ProofLeg {
             leg: leg.name.clone(),
@@ -73,7 +78,6 @@ pub fn prove(
             faults: leg.faults.clone(),
         });
     }
-    Ok(proof)
 }
 
 /// `tunesmith prove --run|--name`: a run's model again, from what its folder says.

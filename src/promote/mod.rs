@@ -18,7 +18,7 @@ pub use fault::PromoteError;
 pub use gates::{TaggedModel, passed_gate, record_gate};
 pub use note::SwapNote;
 pub use recover::recover;
-pub use registry::{Action, Change, GateRecord, Terms, history};
+pub use registry::{Action, Change, DamagedLine, GateRecord, Terms, damaged_lines, history};
 pub use rollback::{Rollback, rollback};
 pub use swap::{Promotion, Swapped, check_place, promote};
 pub use tags::Tags;

@@ -114,24 +114,38 @@ pub(super) struct Registry {
     pub(super) entries: Vec<Entry>,
 }
 
+/// A line of the registry that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedLine {
+    pub path: PathBuf,
+    /// From 1.
+    pub line: usize,
+    pub reason: String,
+}
+
 impl Registry {
-    /// An absent file is an empty history. A torn last line (a kill while appending) is left out.
+    /// An absent file is an empty history. A torn last line (a kill while appending) is left out; a damaged one is an error.
     pub(super) fn read(place: &Place) -> Result<Self, PromoteError> {
+        let (registry, damaged) = Self::read_past_damage(place)?;
+        match damaged.into_iter().next() {
+            None => Ok(registry),
+            Some(DamagedLine { path, line, reason }) => Err(PromoteError::Registry { path, line, reason }),
+        }
+    }
+
+    /// As [`Self::read`], the damaged lines passed over: nothing may be appended to it.
+    pub(super) fn read_past_damage(place: &Place) -> Result<(Self, Vec<DamagedLine>), PromoteError> {
         let path = place.registry();
         let bytes = read_nofollow(&path, MAX_BYTES)?.unwrap_or_default();
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut damaged): (Vec<Entry>, Vec<DamagedLine>) = Default::default();
         for (i, line) in bytes[..whole].split(|b| *b == b'\n').enumerate().filter(|(_, l)| !l.is_empty()) {
-            let damaged = |reason: String| PromoteError::Registry { path: path.clone(), line: i + 1, reason };
-            let entry: Entry = serde_json::from_slice(line).map_err(|e| damaged(e.to_string()))?;
-            let last = entries.last().map_or(0, |e| e.seq);
-            if entry.seq <= last {
-                return Err(damaged(format!("its number, {}, does not follow {last}", entry.seq)));
+            match entry(line, entries.last().map_or(0, |e| e.seq)) {
+                Ok(entry) => entries.push(entry),
+                Err(reason) => damaged.push(DamagedLine { path: path.clone(), line: i + 1, reason }),
             }
-            check(&entry.what, last).map_err(damaged)?;
-            entries.push(entry);
         }
-        Ok(Self { path, whole: whole as u64, entries })
+        Ok((Self { path, whole: whole as u64, entries }, damaged))
     }
 
     /// Appends and fsyncs; its sequence number. The caller holds the lock.
@@ -202,6 +216,16 @@ impl Registry {
     }
 }
 
+/// A line, which follows the one with the number `last`.
+fn entry(line: &[u8], last: u64) -> Result<Entry, String> {
+    let entry: Entry = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    if entry.seq <= last {
+        return Err(format!("its number, {}, does not follow {last}", entry.seq));
+    }
+    check(&entry.what, last)?;
+    Ok(entry)
+}
+
 /// What no line of ours says: the file lies in a project, which may be anybody's.
 fn check(what: &What, last: u64) -> Result<(), String> {
     match what {
@@ -229,9 +253,17 @@ fn sync_folder(path: &Path) {
     }
 }
 
+/// The damaged lines of the registry, which promotions and rollbacks refuse. Takes no lock and writes nothing.
+pub fn damaged_lines(models_yaml: &Path) -> Result<Vec<DamagedLine>, PromoteError> {
+    Ok(Registry::read_past_damage(&Place::of(models_yaml)?)?.1)
+}
+
 /// One change of a role, for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
+    /// Counts the changes of all roles, from 1.
+    pub number: usize,
+    /// Of the registry's line, which also counts what is not a change.
     pub seq: u64,
     pub ts: String,
     pub action: Action,
@@ -247,30 +279,34 @@ pub struct Change {
     pub evidence: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Every change of one role, or of all, oldest first. Takes no lock and writes nothing.
+/// Every change of one role, or of all, oldest first; damaged lines are passed over. Takes no lock and writes nothing.
 pub fn history(models_yaml: &Path, role: Option<&str>) -> Result<Vec<Change>, PromoteError> {
-    let registry = Registry::read(&Place::of(models_yaml)?)?;
-    let changes = registry.entries.iter().filter_map(|entry| {
-        let What::Intent(i) = &entry.what else { return None };
+    let (registry, _) = Registry::read_past_damage(&Place::of(models_yaml)?)?;
+    let intents = registry.entries.iter().filter_map(|entry| match &entry.what {
+        What::Intent(intent) => Some((entry, intent)),
+        _ => None,
+    });
+    let changes = intents.enumerate().map(|(i, (entry, intent))| {
         let state = match registry.closed(entry.seq) {
             Some(What::Done { .. }) => "done".to_owned(),
             Some(What::Reverted { why, .. }) => why.clone(),
             _ => "open".to_owned(),
         };
-        Some(Change {
+        Change {
+            number: i + 1,
             seq: entry.seq,
             ts: entry.ts.clone(),
-            action: i.action,
-            role: i.role.clone(),
-            from: i.from.clone(),
-            to: i.to.clone(),
+            action: intent.action,
+            role: intent.role.clone(),
+            from: intent.from.clone(),
+            to: intent.to.clone(),
             state,
-            from_digest: i.from_digest.clone(),
-            to_digest: i.to_digest.clone(),
-            file_sha256_before: i.file_sha256_before,
-            file_sha256_after: i.file_sha256_after,
-            evidence: i.evidence.clone(),
-        })
+            from_digest: intent.from_digest.clone(),
+            to_digest: intent.to_digest.clone(),
+            file_sha256_before: intent.file_sha256_before,
+            file_sha256_after: intent.file_sha256_after,
+            evidence: intent.evidence.clone(),
+        }
     });
     Ok(changes.filter(|c| role.is_none_or(|r| r == c.role)).collect())
 }

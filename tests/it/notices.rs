@@ -2,6 +2,49 @@
 
 use crate::program::Place;
 
+/// A project with a role and a registry whose second line is damaged.
+fn damaged() -> Place {
+    let place = Place::new();
+    place.write("configs/models.yaml", "models: {r: {model_name: 'x:v1'}}\n");
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let intent = |seq: u64, to: &str| {
+        serde_json::json!({"seq": seq, "ts": "2026-11-30T10:00:00.123456789Z", "event": "intent", "action": "promote",
+            "role": "r", "from": "x:v1", "to": to, "before": "x", "after": "y", "evidence": {},
+            "file_sha256_before": digest, "file_sha256_after": digest})
+    };
+    let done = |seq: u64, intent: u64| serde_json::json!({"seq": seq, "ts": "t", "event": "done", "intent": intent});
+    let lines = [intent(1, "x:v2").to_string(), done(2, 1).to_string(), "{torn".into(), intent(4, "x:v3").to_string()];
+    place.write("configs/.tunesmith/registry.jsonl", &format!("{}\n{}\n", lines.join("\n"), done(5, 4)));
+    place
+}
+
+#[test]
+fn a_damaged_registry_stops_only_what_appends_to_it() {
+    let place = damaged();
+    let refused = ["registry.jsonl: line 3 is damaged"];
+    place.run(&["promote", "--role", "r", "--to", "x:v2", "--force"]).says(3, &refused);
+    place.run(&["rollback", "--role", "r"]).says(3, &refused);
+    place.run(&["eval", "--role", "r", "--model", "x:v2"]).says(3, &refused);
+    place.write("d.jsonl", r#"{"text": "a"}"#);
+    let config = r#"{"model_to_fine_tune": "m", "dataset_path": "d.jsonl", "output_model_name": "y:v1"}"#;
+    place.write("c.json", config);
+    place.run(&["run", "c.json"]).says(3, &refused);
+    // Everything else warns and goes on.
+    let warned = ["warning: ", "registry.jsonl: line 3 is damaged and passed over"];
+    place.run(&["data", "check", "d.jsonl"]).says(0, &warned).says(0, &["1 records"]);
+    let history = place.run(&["history"]);
+    history.says(0, &warned);
+    let shown: Vec<&str> = history.out.lines().map(str::trim).collect();
+    assert_eq!(
+        shown,
+        [
+            "1  2026-11-30T10:00:00Z  Promote  r: x:v1 -> x:v2  done",
+            "2  2026-11-30T10:00:00Z  Promote  r: x:v1 -> x:v3  done",
+        ]
+    );
+    place.run(&["doctor"]).says(1, &warned);
+}
+
 #[test]
 fn the_remedy_of_a_missing_daemon_is_said_once() {
     let doctor = Place::new().run(&["doctor"]);

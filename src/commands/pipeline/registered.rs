@@ -84,6 +84,7 @@ impl PipelineRun<'_> {
             seed: self.config.seed,
         };
         let proof = prove::prove(context, &self.client, &self.base, adapter, &wishes)?;
+        prove::report_legs(context, &proof);
         let json = serde_json::to_vec_pretty(&proof).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("proof.json"), &json)?;
         if let Some(fault) = proof.first_fault() {
