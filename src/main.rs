@@ -3,10 +3,9 @@
 use std::any::Any;
 use std::process::ExitCode;
 
+use tunesmith::cli::{self, OutputLost};
 use tunesmith::limits;
 
-/// What a shell says of a program that SIGPIPE ended. Not 0: nobody read the verdict, so nobody may take it for a PASS.
-const PIPE_CLOSED: u8 = 141;
 /// A limit of the machine or of the process is reached.
 const RESOURCES: u8 = 5;
 
@@ -19,19 +18,18 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();
         match limit(payload) {
-            Some(limit) => tunesmith::cli::report_limit(limit),
-            None if pipe_closed(payload) => {}
-            None => tunesmith::cli::report_panic(panic),
+            Some(limit) => cli::report_limit(limit),
+            None => cli::report_panic(panic),
         }
     }));
-    std::panic::catch_unwind(tunesmith::cli::main).unwrap_or_else(|panic| ExitCode::from(code(&*panic)))
+    std::panic::catch_unwind(cli::main).unwrap_or_else(|panic| ExitCode::from(code(&*panic)))
 }
 
 fn code(panic: &(dyn Any + Send)) -> u8 {
-    match limit(panic) {
-        Some(_) => RESOURCES,
-        None if pipe_closed(panic) => PIPE_CLOSED,
-        None => 1,
+    match (panic.downcast_ref::<OutputLost>(), limit(panic)) {
+        (Some(lost), _) => cli::report_lost(lost),
+        (None, Some(_)) => RESOURCES,
+        (None, None) => 1,
     }
 }
 
@@ -57,25 +55,16 @@ fn limit(panic: &(dyn Any + Send)) -> Option<&'static str> {
     }
 }
 
-/// Whether it is `println!` on a pipe whose reader is gone (`tunesmith history | head -1`), by the words of std.
-fn pipe_closed(panic: &(dyn Any + Send)) -> bool {
-    // EPIPE; Windows' ERROR_BROKEN_PIPE and ERROR_NO_DATA.
-    const CODES: [&str; 3] = ["(os error 32)", "(os error 109)", "(os error 232)"];
-    let words = words(panic);
-    words.starts_with("failed printing to std") && CODES.iter().any(|c| words.ends_with(c))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_a_closed_pipe_ends_quietly() {
-        let of = |words: &str| code(&words.to_owned());
-        assert_eq!(of("failed printing to stdout: Broken pipe (os error 32)"), PIPE_CLOSED);
-        assert_eq!(of("failed printing to stderr: Broken pipe (os error 32)"), PIPE_CLOSED);
-        assert_eq!(of("failed printing to stdout: No space left on device (os error 28)"), 1);
-        assert_eq!(of("index out of bounds"), 1);
+        assert_eq!(code(&OutputLost::PipeClosed), 141);
+        let fault = std::io::ErrorKind::PermissionDenied.into();
+        assert_eq!(code(&OutputLost::Failed { stream: "standard output", fault }), 1);
+        assert_eq!(code(&"index out of bounds".to_owned()), 1);
         assert_eq!(code(&"a word"), 1);
     }
 

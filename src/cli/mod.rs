@@ -18,6 +18,7 @@ mod sparkline;
 mod terminal;
 mod version;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -27,6 +28,7 @@ use crate::events::{Event, Reporter};
 use crate::input::Env;
 use args::{Cli, Command, Common};
 use progress::{Level, Screen};
+pub use terminal::OutputLost;
 
 /// Parses the command line, runs the command, ends with its exit code.
 pub fn main() -> ExitCode {
@@ -99,16 +101,30 @@ fn forced(command: &Command) -> bool {
     }
 }
 
+/// The end of a program whose output is lost: its exit code.
+pub fn report_lost(lost: &OutputLost) -> u8 {
+    /// What a shell says of a program that SIGPIPE ended. Not 0: nobody read the verdict, so nobody may take it for a PASS.
+    const PIPE_CLOSED: u8 = 141;
+    match lost {
+        OutputLost::PipeClosed => PIPE_CLOSED,
+        OutputLost::Failed { stream, fault } => {
+            terminal::report_last(format!("error: {stream} can't be written: {fault}"));
+            let full = matches!(fault.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            if full { Kind::Resources } else { Kind::Error }.exit_code()
+        }
+    }
+}
+
 /// A panic's words may quote what strangers wrote, as every error does.
 pub fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let trace = std::backtrace::Backtrace::capture();
     let traced = trace.status() == std::backtrace::BacktraceStatus::Captured;
-    terminal::report(if traced { format!("{panic}\n{trace}") } else { panic.to_string() });
+    terminal::report_last(if traced { format!("{panic}\n{trace}") } else { panic.to_string() });
 }
 
 /// A limit of the process that a library panicked at, on stderr.
 pub fn report_limit(limit: &str) {
-    terminal::report(format!("error: {limit}\nhint: `ulimit -a` shows the limits of this shell"));
+    terminal::report_last(format!("error: {limit}\nhint: `ulimit -a` shows the limits of this shell"));
 }
 
 fn screen(common: &Common, env: &Env) -> Screen {
@@ -123,7 +139,7 @@ fn screen(common: &Common, env: &Env) -> Screen {
 fn end(context: &mut Context<'_>, failure: &Failure, json: bool) -> ExitCode {
     let code = failure.kind.exit_code();
     if json {
-        let object = serde_json::json!({"error": failure.to_string(), "exit_code": code});
+        let object = serde_json::json!({"error": failure.message(), "hint": failure.hint, "exit_code": code});
         terminal::print_json(&object.to_string());
     }
     context.report.emit(&Event::Failed { code, message: failure.message(), hint: failure.hint.clone() });

@@ -2,9 +2,7 @@
 //! escaped: an answer, a daemon's error, a file's name or a template's error can't move the cursor, set the title, write
 //! to the clipboard or hide what stands beside it.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the file that prints")]
-
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use crate::commands::terminal_acts_on as acts;
 
@@ -43,16 +41,43 @@ impl std::fmt::Display for Text {
     }
 }
 
+/// Why nothing more can be printed. It unwinds to `main`, so that locks and half-written files are let go.
+#[derive(Debug)]
+pub enum OutputLost {
+    /// Whoever read the pipe is gone (`tunesmith history | head -1`).
+    PipeClosed,
+    /// Nothing can be written: the disk is full, say.
+    Failed { stream: &'static str, fault: std::io::Error },
+}
+
+/// Unwinds without the message of a panic where something could not be written.
+fn written(stream: &'static str, result: std::io::Result<()>) {
+    let lost = match result {
+        Ok(()) => return,
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => OutputLost::PipeClosed,
+        Err(fault) => OutputLost::Failed { stream, fault },
+    };
+    std::panic::resume_unwind(Box::new(lost));
+}
+
+/// Text as it is, then shown at once.
+fn to_stdout(text: &str) {
+    let mut out = std::io::stdout().lock();
+    written("standard output", out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+fn to_stderr(text: &str) {
+    written("standard error", std::io::stderr().lock().write_all(text.as_bytes()));
+}
+
 /// A line on standard output.
 pub(super) fn print(text: impl Into<Text>) {
-    println!("{}", text.into());
+    to_stdout(&format!("{}\n", text.into()));
 }
 
 /// A piece of a line on standard output, seen at once.
 pub(super) fn print_piece(text: &str) {
-    print!("{}", escaped(text));
-    // A closed pipe ends the program by itself at the next line.
-    drop(std::io::stdout().flush());
+    to_stdout(&escaped(text));
 }
 
 /// A document that is also written to files (`tunesmith modelfile ... > Modelfile`): into a file or a pipe as it is.
@@ -60,24 +85,29 @@ pub(super) fn print_document(text: &str) {
     if std::io::stdout().is_terminal() {
         print(text);
     } else {
-        println!("{text}");
+        to_stdout(&format!("{text}\n"));
     }
 }
 
 /// A line on standard error.
 pub(super) fn report(text: impl Into<Text>) {
-    eprintln!("{}", text.into());
+    to_stderr(&format!("{}\n", text.into()));
+}
+
+/// As [`report`], where the program ends anyway and there is nobody else to tell.
+pub(super) fn report_last(text: impl Into<Text>) {
+    drop(writeln!(std::io::stderr().lock(), "{}", text.into()));
 }
 
 /// The sign that a line of input is expected.
 pub(super) fn prompt() {
-    eprint!("> ");
+    to_stderr("> ");
 }
 
 /// A JSON document on standard output. The characters that the terminal acts on, which JSON allows in strings as they
 /// are, are escaped in JSON's own form.
 pub(super) fn print_json(document: &str) {
-    println!("{}", json_escaped(document));
+    to_stdout(&format!("{}\n", json_escaped(document)));
 }
 
 fn escaped(text: &str) -> String {
@@ -126,6 +156,18 @@ mod tests {
         let painted = Text::painted("33", "warning:").then(" \x1b[31m");
         assert_eq!(painted.to_string(), "\x1b[33mwarning:\x1b[0m \\u{1b}[31m");
         assert!(!is_plain("\x1b") && is_plain("a\n"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_told_from_other_faults_by_its_kind() {
+        let lost = |kind: ErrorKind| {
+            let unwound = std::panic::catch_unwind(|| written("standard output", Err(kind.into())));
+            *unwound.unwrap_err().downcast::<OutputLost>().unwrap()
+        };
+        assert!(matches!(lost(ErrorKind::BrokenPipe), OutputLost::PipeClosed));
+        let OutputLost::Failed { stream, fault } = lost(ErrorKind::StorageFull) else { panic!("another fault") };
+        assert_eq!((stream, fault.kind()), ("standard output", ErrorKind::StorageFull));
+        written("standard output", Ok(()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a command says beside its result: the log, the hint of an error, a damaged registry, and a reader that is gone.
 
-use crate::program::Place;
+use crate::program::{Ended, Place};
 
 /// A project with a role and a registry whose second line is damaged.
 fn damaged() -> Place {
@@ -46,8 +46,54 @@ fn a_damaged_registry_stops_only_what_appends_to_it() {
 }
 
 #[test]
+fn an_error_in_json_has_its_hint_apart() {
+    let place = Place::new();
+    place.write("d.jsonl", r#"{"text": "a"}"#);
+    let config = r#"{"model_to_fine_tune": "m", "dataset_path": "d.jsonl", "output_model_name": "y:v1"}"#;
+    place.write("c.json", config);
+    let run = place.run(&["--json", "run", "c.json"]).says(4, &[]).json();
+    assert_eq!((run["exit_code"].as_u64(), run.as_object().unwrap().len()), (Some(4), 3), "{run}");
+    assert!(run["error"].as_str().unwrap().starts_with("no Ollama daemon answers at http://127.0.0.1:9"), "{run}");
+    let hint = run["hint"].as_str().unwrap();
+    assert!(hint.contains("`ollama serve`") && hint.contains("--embedded"), "{hint}");
+    assert!(!run["error"].as_str().unwrap().contains("ollama serve"), "{run}");
+    // `eval` has no --embedded.
+    let eval =
+        place.run(&["--json", "eval", "--suite", "s.jsonl", "--model", "a", "--against", "b"]).says(4, &[]).json();
+    assert!(!eval["hint"].as_str().unwrap().contains("--embedded"), "{eval}");
+    let absent = place.run(&["--json", "data", "check", "absent.jsonl"]).says(3, &[]).json();
+    assert!(absent["hint"].is_null(), "{absent}");
+}
+
+#[test]
 fn the_remedy_of_a_missing_daemon_is_said_once() {
     let doctor = Place::new().run(&["doctor"]);
     doctor.says(1, &["no Ollama daemon answers"]);
     assert_eq!(doctor.out.matches("ollama serve").count(), 1, "{}", doctor.out);
+}
+
+/// 141 is what a shell says of a program that SIGPIPE ended.
+#[test]
+fn a_reader_that_is_gone_ends_the_program_quietly() {
+    let place = Place::new();
+    for args in [&["man", "pages"][..], &["--json", "doctor"], &["completions", "bash"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = Ended::of(&place.command(args).stdout(writer).output().unwrap());
+        assert_eq!(
+            (ended.code, ended.err.contains("error") || ended.err.contains("panicked")),
+            (141, false),
+            "{ended:?}"
+        );
+    }
+}
+
+/// A full disk is not a reader that is gone.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_takes_nothing_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let place = Place::new();
+    Ended::of(&place.command(&["completions", "bash"]).stdout(full).output().unwrap())
+        .says(5, &["error: standard output can't be written"]);
 }
