@@ -93,6 +93,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("console::", &["cli"]),
     ("indicatif", &["cli"]),
+    ("tracing_subscriber", &["cli"]),
     ("println!", &["cli"]),
     ("eprintln!", &["cli"]),
     ("anyhow", &["cli", "commands"]),

@@ -16,12 +16,16 @@ use crate::weights::{Weights, WeightsError};
 impl Resolver {
     /// Resolves and opens.
     pub fn open(&self, name: &str) -> Result<Base, BaseError> {
-        match self.find(name)? {
+        let began = std::time::Instant::now();
+        let base = match self.find(name)? {
             Found::Folder(path) => folder(name, &path),
             Found::File(path) => gguf(name, Source::GgufFile(path.clone()), &path, None, None),
             Found::Stored(model) => stored(*model),
             Found::Snapshot { id, path } => Ok(Base { hub_id: Some(id), ..folder(name, &path)? }),
-        }
+        }?;
+        let (family, parameters) = (base.weights.config().family.gguf, base.weights.parameters());
+        tracing::info!(name, source = ?base.source, family, parameters, ms = began.elapsed().as_millis() as u64, "base opened");
+        Ok(base)
     }
 }
 

@@ -41,9 +41,9 @@ pub struct Common {
     /// Print results and errors only
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print more about what is done
-    #[arg(long, short, global = true)]
-    pub verbose: bool,
+    /// Print more about what is done, with a log; -vv adds its details. TUNESMITH_LOG chooses other parts of the log
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
     /// Show no progress bars
     #[arg(long, global = true)]
     pub no_progress: bool,

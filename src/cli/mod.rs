@@ -9,6 +9,7 @@ mod documents_tests;
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod flags;
 mod layout;
+mod logging;
 mod manual;
 mod notices;
 mod output;
@@ -27,7 +28,7 @@ use crate::commands::{Context, Failure, Interrupt, Kind, promotion, rendering};
 use crate::events::{Event, Reporter};
 use crate::input::Env;
 use args::{Cli, Command, Common};
-use progress::{Level, Screen};
+use progress::{BarSlot, Level, Screen};
 pub use terminal::OutputLost;
 
 /// Parses the command line, runs the command, ends with its exit code.
@@ -70,7 +71,12 @@ pub fn main() -> ExitCode {
         terminal::report(format!("warning: Ctrl-C can't be caught: {e}"));
     }
     let env = Env::read();
-    let mut screen = screen(&cli.common, &env);
+    let bar = BarSlot::default();
+    if let Err(fault) = logging::start(env.tunesmith.get("LOG").map(String::as_str), cli.common.verbose, bar.clone()) {
+        terminal::report(format!("error: {fault}\n  hint: for example TUNESMITH_LOG=tunesmith=debug"));
+        return ExitCode::from(Kind::Usage.exit_code());
+    }
+    let mut screen = screen(&cli.common, &env, bar);
     let mut context = Context {
         ollama_host: cli.common.ollama_host.clone(),
         models_yaml_said: cli.common.models_yaml.is_some(),
@@ -127,13 +133,13 @@ pub fn report_limit(limit: &str) {
     terminal::report_last(format!("error: {limit}\nhint: `ulimit -a` shows the limits of this shell"));
 }
 
-fn screen(common: &Common, env: &Env) -> Screen {
+fn screen(common: &Common, env: &Env, bar: BarSlot) -> Screen {
     let level = match (common.quiet, common.verbose) {
         (true, _) => Level::Quiet,
-        (_, true) => Level::Verbose,
-        _ => Level::Normal,
+        (false, 0) => Level::Normal,
+        (false, _) => Level::Verbose,
     };
-    Screen::new(level, !common.no_progress && !env.ci, env)
+    Screen::new(level, !common.no_progress && !env.ci, env, bar)
 }
 
 fn end(context: &mut Context<'_>, failure: &Failure, json: bool) -> ExitCode {

@@ -1,5 +1,6 @@
 //! What a command reports, on stderr: bars on a terminal; elsewhere a line for each stage, and one every half minute.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,6 +23,26 @@ pub(super) enum Level {
     Verbose,
 }
 
+/// The bar that is drawn now: whatever else is written to stderr is written above it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BarSlot(Arc<Mutex<Option<ProgressBar>>>);
+
+impl BarSlot {
+    fn set(&self, bar: Option<ProgressBar>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+    }
+
+    /// Writes while the bar is away.
+    pub(super) fn above(&self, write: impl FnOnce()) {
+        // Not held while writing: a closed pipe unwinds from there.
+        let bar = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
 /// The user's terminal, or the log file that stands in for it.
 #[derive(Debug)]
 pub(super) struct Screen {
@@ -30,6 +51,7 @@ pub(super) struct Screen {
     utf8: bool,
     renderer: Renderer,
     current: Option<Current>,
+    bar: BarSlot,
 }
 
 /// The stage in progress.
@@ -45,7 +67,7 @@ struct Current {
 }
 
 impl Screen {
-    pub(super) fn new(level: Level, progress: bool, env: &Env) -> Self {
+    pub(super) fn new(level: Level, progress: bool, env: &Env, bar: BarSlot) -> Self {
         let style = Style::of_stderr(env);
         Self {
             level,
@@ -53,14 +75,12 @@ impl Screen {
             utf8: style.utf8,
             renderer: Renderer::new(style, level == Level::Quiet),
             current: None,
+            bar,
         }
     }
 
     fn say(&self, line: impl Into<Text>) {
-        match self.current.as_ref().and_then(|current| current.bar.as_ref()) {
-            Some(bar) => bar.suspend(|| terminal::report(line)),
-            None => terminal::report(line),
-        }
+        self.bar.above(|| terminal::report(line));
     }
 
     fn begin(&mut self, stage: Stage, unit: Unit, total: Option<u64>) {
@@ -71,6 +91,7 @@ impl Screen {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
+        self.bar.set(bar.clone());
         let now = Instant::now();
         let losses = Sparkline::new(self.utf8);
         self.current = Some(Current { stage, unit, total, started: now, bar, last_line: now, losses });
@@ -106,6 +127,7 @@ impl Screen {
     /// The bar goes; what was in progress.
     fn end(&mut self) -> Option<Current> {
         let current = self.current.take()?;
+        self.bar.set(None);
         if let Some(bar) = &current.bar {
             bar.finish_and_clear();
         }

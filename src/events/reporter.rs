@@ -48,6 +48,7 @@ impl<'o> Reporter<'o> {
 
     pub fn begin(&mut self, stage: Stage, unit: Unit, total: Option<u64>) {
         self.current = Some(Current { stage, total, started: Instant::now() });
+        tracing::info!(?stage, ?total, "stage begun");
         self.emit(&Event::StageBegun { stage, unit, total });
     }
 
@@ -66,11 +67,14 @@ impl<'o> Reporter<'o> {
     /// Ends the stage that was begun.
     pub fn end(&mut self, outcome: Outcome) {
         if let Some(Current { stage, started, .. }) = self.current.take() {
-            self.emit(&Event::StageEnded { stage, seconds: started.elapsed().as_secs_f64(), outcome });
+            let seconds = started.elapsed().as_secs_f64();
+            tracing::info!(?stage, seconds, "stage ended");
+            self.emit(&Event::StageEnded { stage, seconds, outcome });
         }
     }
 
     pub fn skip(&mut self, stage: Stage) {
+        tracing::info!(?stage, "stage skipped");
         self.emit(&Event::StageSkipped { stage });
     }
 

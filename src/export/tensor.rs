@@ -15,6 +15,8 @@ pub(super) fn write<O: Sync>(
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Option<Survival>, ExportError> {
+    let (tensor, to) = (item.name.as_str(), item.to);
+    tracing::debug!(tensor, ?to, rows = item.rows, cols = item.cols, touched = item.touched.is_some(), "tensor");
     if let Some(bytes) = copied(item) {
         out.extend_from_slice(bytes);
         return Ok(None);

@@ -49,7 +49,10 @@ pub fn resolve(root: &Path, name: &str) -> Result<Option<StoredModel>, OllamaErr
     let full = ModelName::parse(name)?;
     let short = full.to_string();
     let shelf = Shelf { root, name: &short };
-    let Some(path) = shelf.find(&full)? else { return Ok(None) };
+    let Some(path) = shelf.find(&full)? else {
+        tracing::debug!(root = %root.display(), model = short, "not in this store");
+        return Ok(None);
+    };
     let manifest = shelf.manifest(&path)?;
     let config: Config =
         if manifest.config.digest.is_empty() { Config::default() } else { shelf.json(&manifest.config)? };
@@ -75,6 +78,7 @@ pub fn resolve(root: &Path, name: &str) -> Result<Option<StoredModel>, OllamaErr
     for layer in &manifest.layers {
         take_layer(&shelf, layer, &mut model)?;
     }
+    tracing::debug!(root = %root.display(), model = short, gguf = %model.gguf.display(), "found in this store");
     Ok(Some(model))
 }
 

@@ -163,7 +163,7 @@ impl Transport {
                 .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
                 .header(reqwest::header::CONTENT_LENGTH, length)
                 .body(body);
-            let response = self.guarded(out, request.send(), progress).await?.map_err(|e| self.fault(out, &e))?;
+            let response = self.head(out, request, progress).await?;
             let response = self.good(out, response).await?;
             Ok(response.status())
         })
@@ -172,10 +172,7 @@ impl Transport {
     /// The status alone, whatever it is.
     pub(super) fn status(&self, out: &Outgoing) -> Result<StatusCode, OllamaError> {
         let request = self.http.request(out.method.clone(), format!("{}{}", self.host, out.path));
-        self.runtime.block_on(async {
-            let sent = self.guarded(out, request.send(), &mut || 0).await?;
-            sent.map(|r| r.status()).map_err(|e| self.fault(out, &e))
-        })
+        self.runtime.block_on(async { self.head(out, request, &mut || 0).await.map(|response| response.status()) })
     }
 
     async fn send(&self, out: &Outgoing) -> Result<Response, OllamaError> {
@@ -183,8 +180,25 @@ impl Transport {
         if let Some(body) = &out.body {
             request = request.json(body);
         }
-        let response = self.guarded(out, request.send(), &mut || 0).await?.map_err(|e| self.fault(out, &e))?;
+        let response = self.head(out, request, &mut || 0).await?;
         self.good(out, response).await
+    }
+
+    /// Sends, and awaits the head of the answer. The log gets method, path, status and time, never a body.
+    async fn head(
+        &self,
+        out: &Outgoing,
+        request: reqwest::RequestBuilder,
+        progress: &mut dyn FnMut() -> u64,
+    ) -> Result<Response, OllamaError> {
+        let began = std::time::Instant::now();
+        let sent = self.guarded(out, request.send(), progress).await?.map_err(|e| self.fault(out, &e));
+        let (method, path, ms) = (&out.method, &out.path, began.elapsed().as_millis() as u64);
+        match &sent {
+            Ok(response) => tracing::debug!(%method, path, status = response.status().as_u16(), ms, "answered"),
+            Err(_) => tracing::debug!(%method, path, ms, "not answered"),
+        }
+        sent
     }
 
     /// Turns an error status into the daemon's own words.

@@ -97,3 +97,17 @@ fn an_output_that_takes_nothing_is_an_error() {
     Ended::of(&place.command(&["completions", "bash"]).stdout(full).output().unwrap())
         .says(5, &["error: standard output can't be written"]);
 }
+
+#[test]
+fn the_log_has_requests_and_never_their_bodies() {
+    let place = Place::new();
+    place.write("d.jsonl", r#"{"text": "a"}"#);
+    let request = ["DEBUG tunesmith::ollama::transport: not answered method=GET path=\"/api/version\"", " ms="];
+    place.run(&["-vv", "doctor"]).says(1, &request);
+    let said = |args: &[&str], place: &Place| place.run(args).err.contains("tunesmith::ollama");
+    assert!(!said(&["doctor"], &place) && !said(&["-v", "doctor"], &place));
+    let chosen = Place::new().with("TUNESMITH_LOG", "tunesmith::ollama=debug");
+    chosen.run(&["doctor"]).says(1, &request);
+    let wrong = Place::new().with("TUNESMITH_LOG", "tunesmith=loud");
+    wrong.run(&["doctor"]).says(2, &["TUNESMITH_LOG=\"tunesmith=loud\" is invalid", "hint: "]);
+}

@@ -52,6 +52,7 @@ impl Place {
             "HF_HUB_CACHE",
             "HUGGINGFACE_HUB_CACHE",
             "CI",
+            "TUNESMITH_LOG",
         ] {
             command.env_remove(name);
         }
