@@ -1,4 +1,4 @@
-//! Every room's error, mapped to one exit code and, where the error does not say it itself, a remedy.
+//! Every module's error, mapped to one exit code and, where the error does not say it itself, a remedy.
 
 use crate::base::BaseError;
 use crate::export::ExportError;
@@ -7,7 +7,7 @@ use crate::lora::LoraError;
 use crate::ollama::OllamaError;
 use crate::store::{OverwriteError, StoreError};
 
-/// Why the program ends; each has its exit code (DESIGN §5).
+/// Why the program ends; each has its exit code (docs/guide/7-troubleshooting.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Error,

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(bootstrap_t(&singles(&[0.3]), 1, Confidence::P95), (-1.0, 1.0));
     }
 
-    /// Seeded: a mean exactly at the margin passes in at most 8 % of runs at n = 60 (evaluation.md §2.2: 2.5–7 %).
+    /// Seeded: a mean exactly at the margin passes in at most 8 % of runs at n = 60.
     #[test]
     fn a_mean_at_the_margin_seldom_passes() {
         let mut random = ChaCha8Rng::seed_from_u64(11);

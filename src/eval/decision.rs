@@ -10,7 +10,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// 0 · 101 · 100 (DESIGN §5).
+    /// 0, 101 or 100 (docs/guide/7-troubleshooting.md).
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Pass => 0,

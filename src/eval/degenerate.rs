@@ -3,7 +3,7 @@
 use super::answerer::{Answered, REPEAT_LIMIT, Reply};
 use super::thought::without_thoughts;
 
-/// Why an answer is degenerate (evaluation.md E3).
+/// Why an answer is degenerate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Degenerate {

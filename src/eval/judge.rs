@@ -1,4 +1,4 @@
-//! One suite's verdict (evaluation.md §2.3): what the difference between the arms proves at the margin that was set.
+//! One suite's verdict (docs/internals/statistics.md): what the difference between the arms proves at the margin that was set.
 
 use std::collections::BTreeMap;
 

@@ -44,7 +44,7 @@ mod tests {
     use crate::eval::paired::Z99;
     use crate::eval::tango_z;
 
-    /// evaluation.md §2.2: PASS is impossible below n = 25 (10 points), 52 (5), 133 (2), if nothing flips.
+    /// PASS is impossible below n = 25 (10 points), 52 (5), 133 (2), if nothing flips.
     #[test]
     fn the_smallest_margins_of_the_table() {
         for (n, margin) in [(25, 0.10), (52, 0.05), (133, 0.02)] {

@@ -1,4 +1,5 @@
-//! Domain relevance and cosine (evaluation.md §7): with an embedder by its formula, without one as keyword coverage, and named so.
+//! Domain relevance and cosine similarity of answers: with an embedder by its vectors; without one relevance is keyword coverage,
+//! and is named so.
 
 use super::answerer::Embedder;
 use super::fault::EvalError;

@@ -56,7 +56,8 @@ impl File {
         }
     }
 
-    /// Mean KL(served ‖ our f32 forward of the same bytes) that the daemon's own rounding explains (DESIGN §7).
+    /// Mean KL(served ‖ our f32 forward of the same bytes) that the daemon's own rounding explains
+    /// (docs/internals/proof.md).
     pub(super) fn served_limit(&self, base: &Weights) -> f64 {
         match self.grain(base) {
             Grain::Half => 0.004,
