@@ -1,4 +1,4 @@
-//! The one matrix seam: C (+)= A·B on strided views. AVX-512 takes our own kernel, everything else the `gemm` crate.
+//! Products C (+)= A·B of strided views: our own kernel on AVX-512, the `gemm` crate elsewhere.
 //!
 //! A product is cut into tasks by its shape alone, so its bits don't depend on the number of threads.
 

@@ -23,15 +23,15 @@ thread_local! {
     static PACKED: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
-/// Depths of the passes over k, all about equal and at most `KC`.
+/// Depth of each pass over k: all about equal and at most `KC`.
 fn pass(k: usize) -> usize {
     let passes = k.div_ceil(KC);
     k.div_ceil(passes)
 }
 
-/// Packed A: (len, offset of (row block, pass)). A few floats at the end take the overhang of the last store.
+/// Floats of packed A: whole blocks of 12 rows, `kc` deep.
 fn a_len(m: usize, kc: usize) -> usize {
-    m.div_ceil(MR) * MR * kc + 16
+    m.div_ceil(MR) * MR * kc
 }
 
 impl Product {
@@ -99,7 +99,6 @@ fn block(pool: &Pool, p: &Product, rows: Range<usize>, depths: Range<usize>, a: 
             unsafe { pack_a(p, m0 + i * MR, m0 + m, k0, k, &mut a[i * MR * k..]) };
         }
     } else {
-        // A block's last store hangs over into the next block: each task packs through its own scratch end.
         let parts = Parts::new(a);
         let share = blocks.div_ceil(8);
         pool.run(blocks.div_ceil(share), &|t| {

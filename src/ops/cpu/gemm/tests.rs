@@ -51,9 +51,6 @@ fn equals_the_plain_product() {
                         );
                     }
                     assert_eq!(c[i * (n + 3) + n..][..3], c0[i * (n + 3) + n..][..3], "the gap is untouched");
-                    if i + 1 == m {
-                        break;
-                    }
                 }
             }
         }
