@@ -222,8 +222,12 @@ impl Cpu {
         scale_by(&mut scaled, pair.scale);
         #[cfg(target_arch = "x86_64")]
         if let Route::Avx512 { .. } = self.route {
-            add_outer(&self.pool, grad.a, ddown, r, x, inn, Lies::AsA);
-            return add_outer(&self.pool, grad.b, &scaled, r, dy, out, Lies::AsB);
+            // SAFETY: AVX-512F was detected (Route).
+            unsafe {
+                add_outer(&self.pool, grad.a, ddown, r, x, inn, Lies::AsA);
+                add_outer(&self.pool, grad.b, &scaled, r, dy, out, Lies::AsB);
+            }
+            return;
         }
         let mm = |c: ViewMut<'_>, a: View<'_>, b: View<'_>| matmul(self.route, &self.pool, c, a, b, Store::Add);
         mm(ViewMut::packed(grad.a, r, inn), View::packed(ddown, rows, r).t(), View::packed(x, rows, inn));

@@ -6,6 +6,9 @@ use crate::ops::cpu::kernels::tile::{MR, NR, Rows, Sums, Tile, half12, rows4, ro
 use crate::ops::cpu::kernels::x86::{mask, transpose};
 
 /// `width` lanes at `lane` stride, `k` steps at `step` stride → `[k][W]`, zero-filled lanes.
+///
+/// # Safety
+/// AVX-512F; the lanes and steps are there; `out` holds `k * W` floats.
 #[target_feature(enable = "avx512f")]
 pub(in crate::ops::cpu) unsafe fn pack_rows<const W: usize>(
     src: *const f32,
@@ -15,7 +18,7 @@ pub(in crate::ops::cpu) unsafe fn pack_rows<const W: usize>(
     k: usize,
     out: &mut [f32],
 ) {
-    // SAFETY: by the callers' contract.
+    // SAFETY: by contract.
     unsafe {
         for j in 0..k {
             let (from, to) = (src.add(j * step), out.as_mut_ptr().add(j * W));
@@ -38,6 +41,9 @@ pub(in crate::ops::cpu) unsafe fn pack_rows<const W: usize>(
 }
 
 /// `rows ≤ W` rows of `k` contiguous floats, `stride` apart → `[k][W]`, zero-filled: transposes of 16 × 16 in registers.
+///
+/// # Safety
+/// AVX-512F; the rows are there; `out` holds `k * W` floats.
 #[target_feature(enable = "avx512f")]
 pub(in crate::ops::cpu) unsafe fn pack_transposed<const W: usize>(
     src: *const f32,
@@ -46,7 +52,7 @@ pub(in crate::ops::cpu) unsafe fn pack_transposed<const W: usize>(
     k: usize,
     out: &mut [f32],
 ) {
-    // SAFETY: by the callers' contract; masked loads and stores keep within rows, k and W.
+    // SAFETY: by contract; masked loads and stores keep within rows, k and W.
     unsafe {
         let mut l = 0;
         while l < W {

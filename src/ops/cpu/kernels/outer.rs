@@ -27,8 +27,17 @@ pub(in crate::ops::cpu) enum Lies {
 
 /// C += Dᵀ·X (D: m × r, X: m × n). A C's bits depend on its shape alone.
 ///
+/// # Safety
 /// The CPU has AVX-512F.
-pub(in crate::ops::cpu) fn add_outer(pool: &Pool, c: &mut [f32], d: &[f32], r: usize, x: &[f32], n: usize, lies: Lies) {
+pub(in crate::ops::cpu) unsafe fn add_outer(
+    pool: &Pool,
+    c: &mut [f32],
+    d: &[f32],
+    r: usize,
+    x: &[f32],
+    n: usize,
+    lies: Lies,
+) {
     let m = d.len() / r;
     assert!(d.len() == m * r && x.len() == m * n && c.len() == r * n);
     let (stripes, chunks, c) = (n.div_ceil(WIDE * TOGETHER), r.div_ceil(WIDE), Parts::new(c));
@@ -152,7 +161,8 @@ mod tests {
             for lies in [Lies::AsA, Lies::AsB] {
                 let of = |threads| {
                     let mut c = old.clone();
-                    add_outer(&Pool::new(threads), &mut c, &d, r, &x, n, lies);
+                    // SAFETY: AVX-512F was detected.
+                    unsafe { add_outer(&Pool::new(threads), &mut c, &d, r, &x, n, lies) };
                     c
                 };
                 let c = of(1);
