@@ -14,7 +14,7 @@ use super::metadata::alpha;
 use super::rows::{Buffers, Rows, each_block};
 use super::statistics::{Grid, Sums};
 use super::tensor;
-use super::types::{encoding, ggml_type, name_of};
+use super::types::{encoding, ggml_type, is_wide, name_of};
 use super::{Check, ExportError, Floor, Quant, gain, rounding};
 use crate::gguf::{Gguf, TensorInfo};
 use crate::lora::{Adapter, Ggml, Hf};
@@ -148,7 +148,7 @@ fn touched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<(Su
 /// An untouched tensor must be the base's bytes, or the base rounded to F32, F16, BF16 or Q8_0, the types that `--quant`
 /// has for whole files.
 fn untouched(item: &Item<'_>, adapter: &Adapter<Ggml>, bytes: &[u8]) -> Result<Check, ExportError> {
-    if item.to != item.from() && !matches!(item.to, Encoding::F32 | Encoding::F16 | Encoding::BF16 | Encoding::Q8_0) {
+    if item.to != item.from() && !is_wide(item.to) {
         let (from, to) = (name_of(item.from()), name_of(item.to));
         return Ok(fault(&item.name, &format!("is {to}, the base's is {from}: no export makes it coarser than Q8_0")));
     }
@@ -217,6 +217,6 @@ fn adapter_checks(gguf: &Gguf, weights: &Weights, adapter: &Adapter<Ggml>) -> Ve
 }
 
 fn holds(gguf: &Gguf, info: &TensorInfo, values: &[f32]) -> bool {
-    info.ty == ggml_type(crate::ops::Encoding::F32)
+    info.ty == ggml_type(Encoding::F32)
         && gguf.bytes(info).chunks_exact(4).map(|c| [c[0], c[1], c[2], c[3]]).eq(values.iter().map(|v| v.to_le_bytes()))
 }
