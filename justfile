@@ -47,7 +47,7 @@ ollama *ARGS:
 oracles:
     bash scripts/oracles
 
-# The whole way on a real model and bundled data.
+# The whole pipeline on a real model and bundled data.
 demo:
     cargo run --release -- demo
 

@@ -241,7 +241,7 @@ pub(super) fn warning(warning: &Warning) -> String {
         }
         Warning::ParameterLeftOut { parameter, reason } => format!("PARAMETER {parameter} is left out: {reason}"),
         Warning::Daemon { reason } => reason.clone(),
-        Warning::UnknownRoleKey { key, nearest } => format!("{key} means nothing here; did you mean {nearest:?}?"),
+        Warning::UnknownRoleKey { key, nearest } => format!("{key} is an unknown key; did you mean {nearest:?}?"),
         Warning::WaitingForLock { path, seconds } => {
             format!("another tunesmith is at work ({}): waiting for it, at most {seconds} s", path.display())
         }

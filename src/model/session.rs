@@ -193,8 +193,9 @@ struct Sequences<O: Ops> {
     next_id: u64,
 }
 
-/// New tokens of one sequence: (first row of the sequence, positions).
+/// New tokens of one sequence.
 struct Part {
+    /// The sequence's first row in the cache.
     first: usize,
     positions: Range<usize>,
 }
