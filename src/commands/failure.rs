@@ -6,6 +6,8 @@ use crate::input::nearest;
 use crate::lora::LoraError;
 use crate::ollama::OllamaError;
 use crate::store::{OverwriteError, StoreError};
+use crate::tokenizer::TokenizerError;
+use crate::train::TrainError;
 
 /// Why the program ends; each has its exit code (docs/guide/7-troubleshooting.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,12 +217,22 @@ macro_rules! failures {
                 let of: fn(&$error) -> Kind = $kind;
                 let exhausted = Exhausted::behind(&e).or_else(|| Exhausted::in_words(&e.to_string()));
                 let kind = if exhausted.is_some() { Kind::Resources } else { of(&e) };
-                let remedy = ollama_behind(&e).and_then(OllamaError::remedy).map(str::to_owned);
-                let hint = exhausted.and_then(Exhausted::hint).or(remedy);
+                let hint = exhausted.and_then(Exhausted::hint).or_else(|| remedy(&e).map(str::to_owned));
                 Self { kind, error: anyhow::Error::new(e), hint }
             }
         }
     )*};
+}
+
+/// What to do about an error, said by it or by one behind it.
+fn remedy<'e>(e: &'e (dyn std::error::Error + 'static)) -> Option<&'e str> {
+    std::iter::successors(Some(e), |e| e.source()).find_map(|e| {
+        let of_tokenizer = e.downcast_ref().and_then(TokenizerError::remedy);
+        let of_training = || e.downcast_ref().and_then(TrainError::remedy);
+        let of_base = || e.downcast_ref().and_then(BaseError::remedy);
+        let of_daemon = || e.downcast_ref().and_then(OllamaError::remedy);
+        of_tokenizer.or_else(of_training).or_else(of_base).or_else(of_daemon)
+    })
 }
 
 /// The daemon's error behind another one.
@@ -251,7 +263,7 @@ failures! {
     crate::chat::ChatError => |_| Kind::Input;
     crate::gguf::GgufError => |_| Kind::Input;
     crate::modelfile::ModelfileError => |_| Kind::Input;
-    crate::tokenizer::TokenizerError => |_| Kind::Input;
+    TokenizerError => |_| Kind::Input;
     crate::weights::WeightsError => |e| match e {
         crate::weights::WeightsError::Changed { .. } => Kind::Resources,
         _ => Kind::Input,
@@ -276,15 +288,15 @@ failures! {
         crate::model::ModelError::Stopped => Kind::Interrupted,
         _ => Kind::Input,
     };
-    crate::train::TrainError => |e| match e {
-        crate::train::TrainError::Interrupted { .. }
-        | crate::train::TrainError::Model(crate::model::ModelError::Stopped) => Kind::Interrupted,
-        crate::train::TrainError::Store(s)
-        | crate::train::TrainError::Lora(crate::lora::LoraError::Store(s)) => of_store(s),
-        crate::train::TrainError::Model(e)
-        | crate::train::TrainError::CutShort { source: e, .. }
-        | crate::train::TrainError::Lost { source: e, .. } if e.is_memory() => Kind::Resources,
-        crate::train::TrainError::Resume { .. } | crate::train::TrainError::Lora(_) => Kind::Input,
+    TrainError => |e| match e {
+        TrainError::Interrupted { .. }
+        | TrainError::Model(crate::model::ModelError::Stopped) => Kind::Interrupted,
+        TrainError::Store(s)
+        | TrainError::Lora(crate::lora::LoraError::Store(s)) => of_store(s),
+        TrainError::Model(e)
+        | TrainError::CutShort { source: e, .. }
+        | TrainError::Lost { source: e, .. } if e.is_memory() => Kind::Resources,
+        TrainError::Resume { .. } | TrainError::Lora(_) => Kind::Input,
         _ => Kind::Error,
     };
     crate::eval::EvalError => |e| match e {
@@ -355,7 +367,7 @@ mod tests {
         let cases: Vec<(Failure, Kind)> = vec![
             (full().into(), Kind::Resources),
             (LoraError::Store(full()).into(), Kind::Resources),
-            (crate::train::TrainError::Lora(LoraError::Store(full())).into(), Kind::Resources),
+            (TrainError::Lora(LoraError::Store(full())).into(), Kind::Resources),
             (ExportError::Gguf(crate::gguf::GgufError::Store(full())).into(), Kind::Resources),
             (daemon_full().into(), Kind::Resources),
             (BaseError::Ollama(daemon_full()).into(), Kind::Resources),

@@ -36,7 +36,7 @@ pub(super) fn alpha(config: &LoraConfig) -> f64 {
     config.scale() * config.rank as f64
 }
 
-/// Of a LoRA adapter (gguf.md "LoRA adapter GGUF"). The daemon's factor is alpha over the rank of the tensor.
+/// Of a LoRA adapter, as llama.cpp's `convert_lora_to_gguf.py` writes them. The daemon's factor is alpha over the rank of the tensor.
 pub(super) fn adapter(request: &Request<'_>) -> Metadata {
     let config = &request.adapter.config;
     let mut m = Metadata::new();

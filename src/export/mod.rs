@@ -88,7 +88,8 @@ pub enum ExportError {
     Gguf(#[from] crate::gguf::GgufError),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
-    #[error(transparent)]
+    /// Not transparent: the error stays in the chain, with its remedy.
+    #[error("{0}")]
     Tokenizer(#[from] crate::tokenizer::TokenizerError),
     #[error(transparent)]
     Weights(#[from] crate::weights::WeightsError),

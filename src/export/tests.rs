@@ -217,7 +217,7 @@ fn a_folder_becomes_a_gguf_with_a_vocabulary_as_long_as_the_embedding() {
     assert_eq!(gguf.tensor("token_embd.weight").unwrap().ty, GgmlType::F16);
 }
 
-/// gguf.md §8, in small: on the base's own grid rounding to nearest erases a weak tune, dithering keeps it.
+/// On the base's own grid rounding to nearest erases a weak tune, dithering keeps it.
 #[test]
 fn a_weak_tune_survives_on_the_bases_own_grid() {
     for (encoding, size) in

@@ -44,7 +44,7 @@ pub(super) struct Tensor<'a> {
 }
 
 impl Tensor<'_> {
-    /// llama.cpp's rule (gguf.md §3): vectors, norms and what is no weight F32, rows that are no whole blocks F16. A folder's
+    /// llama.cpp's rule: vectors, norms and what is no weight F32, rows that are no whole blocks F16. A folder's
     /// 16-bit norms are not kept either: llama.cpp can't multiply by them, and aborts.
     pub(super) fn target(self, quant: Quant, floor: Floor) -> Encoding {
         let small = self.vector || self.name.ends_with("_norm.weight") || !self.name.ends_with(".weight");

@@ -13,7 +13,7 @@ pub enum ProjectError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
-        "{} lies outside the project {}, so it is not read\n  hint: copy it into the project, or write its text into models.yaml",
+        "{} lies outside the project {}, so it is not read: copy it into the project, or write its text into models.yaml",
         path.display(),
         root.display()
     )]

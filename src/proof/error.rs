@@ -9,7 +9,8 @@ pub enum ProofError {
     Ollama(#[from] crate::ollama::OllamaError),
     #[error(transparent)]
     Chat(#[from] crate::chat::ChatError),
-    #[error(transparent)]
+    /// Not transparent: the error stays in the chain, with its remedy.
+    #[error("{0}")]
     Tokenizer(#[from] crate::tokenizer::TokenizerError),
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),

@@ -26,8 +26,8 @@ pub(super) const OUTPUT_WORDS: &str = "16 MiB of text";
 
 pub(super) fn exceeded(does: &str, limit: &str) -> String {
     format!(
-        "it {does} {limit}, so it was stopped\n  hint: a template needs a fraction of that; this one is broken or made \
-         to do harm: use the one that the model's publisher distributes"
+        "it {does} {limit}, so it was stopped: a template needs a fraction of that; this one is broken or made to \
+         do harm. Use the one that the model's publisher distributes"
     )
 }
 

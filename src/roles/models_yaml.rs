@@ -290,7 +290,7 @@ impl Reader {
         let removed = map.contains_key("degenerate");
         if removed {
             self.faults.push(format!(
-                "{at}.degenerate: removed; a count of answers refuses on chance. hint: delete it, or write \
+                "{at}.degenerate: removed; a count of answers refuses on chance. Delete it, or write \
                  `degenerate_margin: 0.02` (the increase of degenerate, cut or failed answers that is allowed, as a share of all prompts)"
             ));
         }

@@ -126,8 +126,8 @@ impl Vocab {
             if let Some(id) = id.filter(|id| *id as usize >= rows) {
                 return Err(bad(format!(
                     "the {what} token {:?} has the id {id}, but the embedding has {rows} rows: it was added to the \
-                     tokenizer and the embedding was not resized\n  hint: resize it with transformers \
-                     (model.resize_token_embeddings) and save the model",
+                     tokenizer and the embedding was not resized: resize it with \
+                     transformers (model.resize_token_embeddings) and save the model",
                     self.tokens[id as usize]
                 )));
             }

@@ -39,11 +39,23 @@ pub enum TrainError {
     )]
     NoGradient { variable: String },
     #[error(
-        "the adapter is still zero after {steps} steps at a peak learning rate of {learning_rate:e}: it changes nothing\n  hint: raise learning_rate or epochs; where the best checkpoint is loaded at the end, it is the untrained one"
+        "the adapter is still zero after {steps} steps at a peak learning rate of {learning_rate:e}: it changes nothing"
     )]
     Unchanged { steps: u64, learning_rate: f64 },
     #[error("interrupted at step {step}; saved to {}", folder.display())]
     Interrupted { step: u64, folder: PathBuf },
     #[error("{0}")]
     Other(String),
+}
+
+impl TrainError {
+    /// What to do about it, where the message does not say that.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Unchanged { .. } => Some(
+                "raise learning_rate or epochs; where the best checkpoint is loaded at the end, it is the untrained one",
+            ),
+            _ => None,
+        }
+    }
 }

@@ -102,7 +102,7 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// The architecture's keys of a GGUF made from a Hugging Face folder (gguf.md §3: what llama.cpp's converter
+    /// The architecture's keys of a GGUF made from a Hugging Face folder (what llama.cpp's converter
     /// writes). The rotary factors go into the tensor `rope_freqs.weight`; name, file type and tokenizer are the
     /// exporter's.
     pub fn to_gguf_metadata(&self) -> Metadata {
