@@ -26,7 +26,7 @@ miri *ARGS:
 
 # The properties of all parsers with CASES random inputs each, instead of 256.
 fuzz CASES="200000":
-    PROPTEST_CASES={{ CASES }} cargo test --release --lib -- no_bytes no_line no_text no_mutation mutated_
+    PROPTEST_CASES={{ CASES }} cargo test --release --lib -- no_bytes no_line no_text no_mutation mutated_ any_text what_is_written
     PROPTEST_CASES={{ CASES }} cargo test --release --test it -- no_template no_mutation
 
 # Formatting and lints.

@@ -71,7 +71,21 @@ pub(super) fn note(note: &Note) -> String {
             "from_adapter: its own rank {rank}, alpha {alpha} and {linears} linears stay; those of this config are \
              not used"
         ),
-        Note::FinalAdapter { .. } => final_adapter(note),
+        Note::FinalAdapter { best_step, eval_loss, final_step, last_step, stopped_early, best_checkpoint } => {
+            let made = match final_step == last_step {
+                true => "the last step",
+                false => "the best evaluation (load_best_model_at_end)",
+            };
+            let stopped = if *stopped_early { "stopped early: no better evaluation came; " } else { "" };
+            let best = best_checkpoint.as_ref().map(|folder| {
+                format!("; the best is in {} (load_best_model_at_end makes final/ from it)", folder.display())
+            });
+            format!(
+                "{stopped}least eval loss {eval_loss:.3} at step {best_step}; final/ is made from step {final_step}, \
+                 {made}{}",
+                best.unwrap_or_default()
+            )
+        }
         Note::TrainingCost {
             trainable_params,
             trainable_percent,
@@ -159,26 +173,6 @@ fn compute_choice(choice: ComputeChoice) -> &'static str {
         ComputeChoice::F32NarrowBase => "f32: bases this narrow stay in f32",
         ComputeChoice::F32 => "f32: nothing is faster on this machine",
     }
-}
-
-/// Of [`Note::FinalAdapter`].
-fn final_adapter(note: &Note) -> String {
-    let Note::FinalAdapter { best_step, eval_loss, final_step, last_step, stopped_early, best_checkpoint } = note
-    else {
-        return String::new();
-    };
-    let made = match final_step == last_step {
-        true => "the last step",
-        false => "the best evaluation (load_best_model_at_end)",
-    };
-    let stopped = if *stopped_early { "stopped early: no better evaluation came; " } else { "" };
-    let best = best_checkpoint
-        .as_ref()
-        .map(|folder| format!("; the best is in {} (load_best_model_at_end makes final/ from it)", folder.display()));
-    format!(
-        "{stopped}least eval loss {eval_loss:.3} at step {best_step}; final/ is made from step {final_step}, {made}{}",
-        best.unwrap_or_default()
-    )
 }
 
 pub(super) fn warning(warning: &Warning) -> String {

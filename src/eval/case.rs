@@ -3,26 +3,38 @@
 use super::text::Normaliser;
 use crate::chat::{Message, Role};
 
-/// One prompt and what is asserted of its answer.
+/// One prompt and what is asserted of its answer. Its JSON form leaves out what is not said, so that a new field does not change
+/// the digests of suites that do not use it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Case {
     pub id: String,
     /// The conversation up to the answer; the last turn is the user's.
     pub messages: Vec<Message>,
     /// The answer is one of these (after `normaliser`); empty: not asserted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expected: Vec<String>,
     /// All are found in the answer; each a list of alternatives (`a|b`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keywords: Vec<String>,
     /// None of these is found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_keywords: Vec<String>,
     /// A good answer to compare with, not asserted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     pub category: String,
     /// Prompts that are not independent (paraphrases) share one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// If the present model passes it, the new one must.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub must_pass: bool,
+    #[serde(skip_serializing_if = "is_default")]
     pub normaliser: Normaliser,
+}
+
+fn is_default(normaliser: &Normaliser) -> bool {
+    *normaliser == Normaliser::default()
 }
 
 impl Case {

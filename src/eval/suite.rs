@@ -47,7 +47,7 @@ impl Suite {
         if cases.is_empty() {
             return Err(EvalError::Empty { suite: name.to_owned() });
         }
-        let text = serde_json::json!({"version": 1, "cases": cases}).to_string();
+        let text = serde_json::json!({"version": 2, "cases": cases}).to_string();
         Ok(Self { name: name.to_owned(), cases, digest: Digest::of_bytes(text.as_bytes()) })
     }
 

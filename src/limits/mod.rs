@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allocation_that_fails_is_noted_and_stays_fallible() {
+    fn an_allocation_that_fails_is_noted() {
         noted(std::ptr::dangling_mut());
         assert_eq!(REFUSED.load(Ordering::Acquire), 0);
         let before = now();

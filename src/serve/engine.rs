@@ -249,7 +249,7 @@ impl Worker {
             Ok(Err(e)) => status_of(&e),
             Err(_) => panicked(),
         };
-        // Whose fault it was can't be said: all that were decoded together end.
+        // Whose fault it was can't be said: every open answer ends.
         for i in (0..self.open.len()).rev() {
             self.fail(i, &fault.1);
         }

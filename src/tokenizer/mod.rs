@@ -27,9 +27,7 @@ use std::ops::Range;
 pub enum TokenizerError {
     #[error("{0}: no usable tokenizer: {1}")]
     Bad(String, String),
-    #[error(
-        "the tokenizer's pre-tokenizer {0:?} (tokenizer.ggml.pre) is not among those that tunesmith computes"
-    )]
+    #[error("the tokenizer's pre-tokenizer {0:?} (tokenizer.ggml.pre) is not among those that tunesmith computes")]
     UnknownPre(String),
     /// A rule of a folder's tokenizer.
     #[error(
