@@ -148,7 +148,10 @@ fn a_name_in_the_store_brings_what_the_store_says_and_an_adapter_is_refused() {
 #[test]
 fn an_unknown_name_is_told_where_it_was_looked_for_and_what_to_do() {
     let resolver = Resolver { store_roots: vec!["/srv/models-of-ollama".into()], ..Resolver::default() };
-    let say = |name: &str| resolver.open(name).unwrap_err().to_string();
+    let say = |name: &str| {
+        let e = resolver.open(name).unwrap_err();
+        format!("{e}; {}", e.remedy().unwrap_or_default())
+    };
     let e = say("llama3.2:1b");
     assert!(
         e.contains("ollama pull llama3.2:1b") && e.contains("not pulled yet") && e.contains("/srv/models-of-ollama"),

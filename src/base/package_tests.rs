@@ -57,7 +57,8 @@ fn faults_say_what_to_do_instead_and_leave_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let say = |package: &Package, ways: &[&[&str]]| {
         let cache = tempfile::tempdir().unwrap();
-        let e = fetch(package, cache.path(), ways).unwrap_err().to_string();
+        let e = fetch(package, cache.path(), ways).unwrap_err();
+        let e = format!("{e}; {}", e.remedy().unwrap());
         assert!(e.contains("a-package 1.0") && e.contains("ollama pull") && e.contains("by path"), "{e}");
         assert!(!place(package, cache.path()).exists());
         e

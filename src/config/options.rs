@@ -322,8 +322,25 @@ options! {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::Kind;
+
+    /// A resumed training is compared with the checkpoint's by these options, and otherwise by its examples, base and route.
+    #[test]
+    fn what_decides_a_training_is_recorded_in_its_checkpoints() {
+        const OF_THE_EXAMPLES: [&str; 4] = ["eval_split", "max_seq_len", "replay", "replay_share"];
+        const OF_THE_ROUTE: [&str; 1] = ["compute"];
+        let decides = OPTIONS.iter().filter(|spec| spec.decides_training).map(|spec| spec.key);
+        let otherwise = [&OF_THE_EXAMPLES[..], &OF_THE_ROUTE].concat();
+        let expected: BTreeSet<_> = decides.filter(|key| !otherwise.contains(key)).map(str::to_owned).collect();
+        let recorded = crate::train::identity_keys().map(|key| match key.as_str() {
+            "shuffle" => "no_shuffle".to_owned(),
+            _ => key,
+        });
+        assert_eq!(recorded.collect::<BTreeSet<_>>(), expected);
+    }
 
     #[test]
     fn every_row_is_complete_and_sound() {

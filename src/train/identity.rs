@@ -89,6 +89,12 @@ fn defaults() -> Map<String, Value> {
     options(&TrainConfig::default(), &LoraConfig::default(), 0.0)
 }
 
+/// The keys of the options that a checkpoint is compared by.
+#[cfg(test)]
+pub(crate) fn identity_keys() -> impl Iterator<Item = String> {
+    defaults().into_iter().map(|(key, _)| key)
+}
+
 /// Everything that decides the result; how often is saved does not.
 fn options(config: &TrainConfig, lora: &LoraConfig, label_smoothing: f32) -> Map<String, Value> {
     let value = json!({

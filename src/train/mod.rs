@@ -31,6 +31,8 @@ pub use engine::Engine;
 pub use error::TrainError;
 pub use event::{EpochMetrics, Event, StepMetrics, Summary};
 pub use folders::folder as checkpoint_folder;
+#[cfg(test)]
+pub(crate) use identity::identity_keys;
 pub use job::Job;
 pub use metrics::METRICS;
 pub use range::Range;
