@@ -14,7 +14,7 @@ use crate::model::facade::On;
 use crate::model::forward::{Cache, Pass};
 use crate::model::sequence::check_ids;
 use crate::model::{Model, ModelError};
-use crate::ops::{Cpu, FEW_ROWS, Ops, Segment, Tensors};
+use crate::ops::{Cpu, FEW_ROWS, FreeRanges, Ops, Segment, Tensors};
 
 /// Bytes of keys and values, of half of what is free at most.
 const CACHE: usize = 1 << 30;
@@ -135,38 +135,6 @@ impl Session {
     }
 }
 
-/// Rows of the cache that nobody uses: start to length, no two adjacent.
-#[derive(Debug, Default)]
-struct FreeRows(BTreeMap<usize, usize>);
-
-impl FreeRows {
-    fn take(&mut self, rows: usize) -> Option<usize> {
-        let (start, len) = self.0.iter().map(|(s, l)| (*s, *l)).find(|(_, len)| *len >= rows)?;
-        self.0.remove(&start);
-        if len > rows {
-            self.0.insert(start + rows, len - rows);
-        }
-        Some(start)
-    }
-
-    fn give(&mut self, rows: Range<usize>) {
-        let (mut start, mut end) = (rows.start, rows.end);
-        if start >= end {
-            return;
-        }
-        if let Some((&before, &len)) = self.0.range(..start).next_back()
-            && before + len == start
-        {
-            self.0.remove(&before);
-            start = before;
-        }
-        if let Some(len) = self.0.remove(&end) {
-            end += len;
-        }
-        self.0.insert(start, end - start);
-    }
-}
-
 #[derive(Debug)]
 struct Sequence {
     rows: Range<usize>,
@@ -186,7 +154,8 @@ struct Remembered {
 struct Sequences<O: Ops> {
     cache: Option<Cache<O>>,
     rows: usize,
-    free: FreeRows,
+    /// Rows of the cache that nobody uses.
+    free: FreeRanges,
     open: BTreeMap<SequenceId, Sequence>,
     /// The one used last at the end.
     remembered: Vec<Remembered>,
@@ -204,7 +173,14 @@ impl<O: Ops> Sequences<O> {
     fn new(decoder: &Decoder<O>) -> Self {
         let most = decoder.budget().left().map_or(CACHE, |left| CACHE.min(usize::try_from(left / 2).unwrap_or(CACHE)));
         let rows = (most / row_bytes(decoder)).max(1);
-        Self { cache: None, rows, free: FreeRows::default(), open: BTreeMap::new(), remembered: Vec::new(), next_id: 0 }
+        Self {
+            cache: None,
+            rows,
+            free: FreeRanges::default(),
+            open: BTreeMap::new(),
+            remembered: Vec::new(),
+            next_id: 0,
+        }
     }
 
     fn begin(&mut self, decoder: &Decoder<O>, prompt: &[u32], new: usize) -> Result<Option<Begun>, ModelError> {
@@ -263,7 +239,7 @@ impl<O: Ops> Sequences<O> {
             let cache = decoder.cache(self.rows);
             decoder.sound()?;
             self.cache = Some(cache);
-            self.free = FreeRows::default();
+            self.free = FreeRanges::default();
             self.free.give(0..self.rows);
         }
         loop {

@@ -6,6 +6,7 @@ mod blocks;
 mod candle;
 mod cpu;
 mod encoding;
+mod free;
 mod pool;
 mod random;
 
@@ -19,4 +20,5 @@ pub use blocks::{
 pub use candle::Tensors;
 pub use cpu::{CODES_BYTES, Codes, Cpu, FEW_ROWS, cpu_features};
 pub use encoding::{Encoding, OpsError, RowOrder, WeightRef};
+pub use free::FreeRanges;
 pub use random::{bits_at, subkey, uniform_at};

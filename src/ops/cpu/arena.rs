@@ -5,48 +5,14 @@
 //! the lowest place that fits, and neighbours that are free become one: so no more is touched than is needed at once,
 //! whatever sizes the steps have.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::ops::FreeRanges;
 use crate::ops::cpu::region::Region;
 
 /// Words that a buffer begins at a multiple of, a cache line.
 const LINE: usize = 16;
-
-/// Free places: start to length, in words, no two adjacent.
-#[derive(Debug, Default)]
-struct Free {
-    places: BTreeMap<usize, usize>,
-    /// The first word that was never used.
-    touched: usize,
-}
-
-impl Free {
-    /// The start of `words`, from the lowest place that holds them.
-    fn take(&mut self, words: usize) -> Option<usize> {
-        let (start, len) = self.places.iter().map(|(s, l)| (*s, *l)).find(|(_, len)| *len >= words)?;
-        self.places.remove(&start);
-        if len > words {
-            self.places.insert(start + words, len - words);
-        }
-        self.touched = self.touched.max(start + words);
-        Some(start)
-    }
-
-    fn give(&mut self, mut start: usize, mut words: usize) {
-        if let Some((&before, &len)) = self.places.range(..start).next_back()
-            && before + len == start
-        {
-            self.places.remove(&before);
-            (start, words) = (before, words + len);
-        }
-        if let Some(len) = self.places.remove(&(start + words)) {
-            words += len;
-        }
-        self.places.insert(start, words);
-    }
-}
 
 /// Requests for memory that the system refused.
 #[derive(Debug, Default)]
@@ -66,7 +32,11 @@ struct Refusals {
 pub(super) struct Arena {
     /// None where the system gave nothing: each buffer then is an allocation of its own.
     region: OnceLock<Option<Region>>,
-    free: Mutex<Free>,
+    /// In words.
+    free: Mutex<FreeRanges>,
+    /// The first word that was never used.
+    #[cfg(test)]
+    touched: AtomicUsize,
     refusals: Refusals,
 }
 
@@ -94,14 +64,14 @@ impl Arena {
         let arena = Self::default();
         let words = usize::try_from(bytes / 4).unwrap_or(usize::MAX / 16).next_multiple_of(1024);
         if let Some(region) = Region::new(words) {
-            arena.free().give(0, region.words());
+            arena.free().give(0..region.words());
             // The cell is empty: nobody else has this arena yet.
             let _ = arena.region.set(Some(region));
         }
         arena
     }
 
-    fn free(&self) -> MutexGuard<'_, Free> {
+    fn free(&self) -> MutexGuard<'_, FreeRanges> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -109,7 +79,7 @@ impl Arena {
         let reserve = || {
             let region = Region::reserve();
             if let Some(region) = &region {
-                self.free().give(0, region.words());
+                self.free().give(0..region.words());
             }
             region
         };
@@ -143,7 +113,7 @@ impl Arena {
     /// Words that were ever in use at once, with the gaps between them.
     #[cfg(test)]
     pub(super) fn touched(&self) -> usize {
-        self.free().touched
+        self.touched.load(Ordering::Relaxed)
     }
 }
 
@@ -166,7 +136,11 @@ impl Buf {
         let words = len.checked_next_multiple_of(LINE)?.max(LINE);
         let region = arena.region();
         let place = match region.and_then(|_| arena.free().take(words)) {
-            Some(start) => Place::Region { start, words },
+            Some(start) => {
+                #[cfg(test)]
+                arena.touched.fetch_max(start + words, Ordering::Relaxed);
+                Place::Region { start, words }
+            }
             None => Place::Own(Region::new(len.max(1))?),
         };
         Some(Self { place, len, arena: Arc::clone(arena) })
@@ -200,7 +174,7 @@ impl Buf {
 impl Drop for Buf {
     fn drop(&mut self) {
         match self.place {
-            Place::Region { start, words } => self.arena.free().give(start, words),
+            Place::Region { start, words } => self.arena.free().give(start..start + words),
             Place::Own(_) => {}
             Place::Missing => drop(self.arena.refusals.missing.fetch_sub(1, Ordering::Relaxed)),
         }
@@ -233,22 +207,6 @@ impl std::ops::DerefMut for Buf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_are_cut_low_and_grow_together() {
-        let mut free = Free::default();
-        free.give(0, 1000);
-        let [a, b, c] = [100, 200, 300].map(|n| free.take(n).unwrap());
-        assert_eq!((a, b, c), (0, 100, 300));
-        free.give(b, 200);
-        assert_eq!(free.take(150), Some(100));
-        assert_eq!(free.take(600), None);
-        free.give(100, 150);
-        free.give(a, 100);
-        free.give(c, 300);
-        assert_eq!(free.places, BTreeMap::from([(0, 1000)]));
-        assert_eq!(free.touched, 600);
-    }
 
     #[test]
     fn a_buffer_keeps_to_its_own() {
