@@ -7,7 +7,8 @@ use std::ops::Range;
 use crate::ops::cpu::gemm::Kernel;
 use crate::ops::cpu::kernels::tile::NR;
 use crate::ops::cpu::kernels::x86::prefetch;
-use crate::ops::cpu::kernels::{amx, avx2, avx512, int8, int8_avx2};
+use crate::ops::cpu::kernels::{amx, int8, int8_avx2};
+use crate::ops::cpu::weights::form::Form;
 use crate::ops::cpu::weights::q4k;
 use crate::ops::cpu::weights::widen::{self, Reader};
 use crate::ops::cpu::words::grown;
@@ -23,56 +24,6 @@ const BAND: usize = 16;
 
 thread_local! {
     static WIDE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// How the values of a panel lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    F32,
-    /// The same, packed by vectors of eight.
-    F32Avx2,
-    /// So many parts in bf16, for tiles.
-    Parts(usize),
-    Int8,
-    /// The same, packed by vectors of eight.
-    Int8Avx2,
-}
-
-impl Form {
-    /// Of f32 values.
-    fn whole(kernel: Kernel) -> Self {
-        match kernel {
-            Kernel::Avx512 => Self::F32,
-            Kernel::Avx2 => Self::F32Avx2,
-            Kernel::Amx => Self::Parts(amx::PARTS),
-        }
-    }
-
-    /// The bf16 parts in which values of this encoding are exact (their bits are those of a scale times those of a code,
-    /// but a sum with a minimum has as many as f32); or the one that is nearest.
-    fn of(kernel: Kernel, encoding: Encoding, compute: Compute) -> Self {
-        match (kernel, compute, encoding) {
-            (Kernel::Avx512 | Kernel::Amx, Compute::Int8, _) => Self::Int8,
-            (Kernel::Avx2, Compute::Int8, _) => Self::Int8Avx2,
-            (Kernel::Avx512 | Kernel::Avx2, ..) => Self::whole(kernel),
-            (Kernel::Amx, Compute::Bf16, _) | (_, _, Encoding::BF16) => Self::Parts(1),
-            (_, _, Encoding::F16 | Encoding::Q4_0 | Encoding::Q5_0) => Self::Parts(2),
-            _ => Self::Parts(amx::PARTS),
-        }
-    }
-
-    fn is_int8(self) -> bool {
-        matches!(self, Self::Int8 | Self::Int8Avx2)
-    }
-
-    /// Words of a panel of 32 columns, k deep.
-    fn panel(self, k: usize) -> usize {
-        match self {
-            Self::F32 | Self::F32Avx2 => NR * k,
-            Self::Parts(parts) => 2 * amx::row_words(k, parts),
-            Self::Int8 | Self::Int8Avx2 => int8::panel_words(k),
-        }
-    }
 }
 
 /// What a weight's columns are for.
@@ -277,7 +228,7 @@ fn forward_panel(
         let width = SEGMENT.min(k - from);
         rectangle(w, rows.clone(), k0 + from..k0 + from + width, Next::Columns, wide);
         let out = &mut out[form.panel(from)..][..form.panel(width)];
-        pack_panel(form, &wide[..n * width], n, width, out);
+        form.pack(&wide[..n * width], n, width, out);
     }
 }
 
@@ -352,21 +303,6 @@ fn back_panels_bf16(w: &WeightRef<'_>, cols: Range<usize>, depths: Range<usize>,
     }
 }
 
-/// `n` ≤ 32 rows of `k` values, end to end, as the columns of one panel.
-fn pack_panel(form: Form, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
-    assert!(n <= NR && rows.len() >= n * k && out.len() == form.panel(k));
-    // SAFETY: the kernel's CPU features were detected, and the rows are there.
-    unsafe {
-        match form {
-            Form::F32 => avx512::pack_transposed::<NR>(rows.as_ptr(), k, n, k, out),
-            Form::F32Avx2 => avx2::pack_transposed::<NR>(rows.as_ptr(), k, n, k, out),
-            Form::Parts(parts) => amx::pack_columns(rows.as_ptr(), k, n, k, parts, out),
-            Form::Int8 => int8::pack_columns(rows.as_ptr(), k, n, k, out),
-            Form::Int8Avx2 => int8_avx2::pack_columns(rows.as_ptr(), k, n, k, out),
-        }
-    }
-}
-
 /// The columns of Bᵀ = `rows` (n × k, row-major).
 pub(crate) fn pack_t(kernel: Kernel, pool: &Pool, rows: &[f32], n: usize, k: usize, out: &mut [f32]) {
     assert!(rows.len() == n * k && out.len() == Columns::len(kernel, n, k));
@@ -375,7 +311,7 @@ pub(crate) fn pack_t(kernel: Kernel, pool: &Pool, rows: &[f32], n: usize, k: usi
     pool.run(n.div_ceil(NR), &|j| {
         // SAFETY: each task its panel.
         let out = unsafe { parts.slice(j * words, words) };
-        pack_panel(form, &rows[j * NR * k..], NR.min(n - j * NR), k, out);
+        form.pack(&rows[j * NR * k..], NR.min(n - j * NR), k, out);
     });
 }
 

@@ -4,6 +4,8 @@ mod codes;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod columns;
 #[cfg(target_arch = "x86_64")]
+mod form;
+#[cfg(target_arch = "x86_64")]
 pub(super) mod panels;
 #[cfg(target_arch = "x86_64")]
 mod q4k;

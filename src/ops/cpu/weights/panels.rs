@@ -8,7 +8,8 @@ use crate::ops::Compute;
 use crate::ops::cpu::gemm::Kernel;
 use crate::ops::cpu::kernels::tile::{MR, NR, Tile};
 use crate::ops::cpu::kernels::{amx, avx2, avx512, int8, int8_amx, int8_avx2};
-use crate::ops::cpu::weights::columns::{Columns, Form};
+use crate::ops::cpu::weights::columns::Columns;
+use crate::ops::cpu::weights::form::Form;
 use crate::ops::cpu::words::Words;
 use crate::ops::pool::{Parts, Pool};
 
