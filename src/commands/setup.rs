@@ -12,7 +12,6 @@ use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
 use crate::model::{LEAST_WIDTH, MemoryLimit, Model, Place, TEACHER_STATES_BYTES};
 use crate::ops::Compute;
 use crate::train::{self, TrainConfig};
-use crate::weights::{LinearId, LinearSpec};
 
 /// The adapter in PEFT's words.
 fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
@@ -94,11 +93,11 @@ fn reserved(config: &RunConfig, base: &Base, given: Option<&Adapter<Hf>>) -> Res
         Some(given) => (given.trainable_params(), 6),
         None => {
             let ranks = lora.ranks(spec)?;
-            let of = |(id, linear): (LinearId, &LinearSpec)| {
+            let params = spec.linears().map(|(id, linear)| {
                 let rank = ranks.get(&id).copied().unwrap_or(0);
                 (rank * (linear.rows + linear.cols)) as u64
-            };
-            (spec.linears().map(of).sum(), 5)
+            });
+            (params.sum(), 5)
         }
     };
     let teacher_states = if config.replay == Replay::Off { 0 } else { TEACHER_STATES_BYTES as u64 };

@@ -14,11 +14,11 @@ impl Adapter<Hf> {
     /// other targets.
     pub fn fresh(config: LoraConfig, model: &ModelSpec, seed: u64) -> Result<Self, LoraError> {
         config.check()?;
-        let fresh = |(id, rank): (LinearId, usize)| {
+        let pairs = config.ranks(model)?.into_iter().filter_map(|(id, rank)| {
             let linear = model.linear(id)?;
             Some((id, Pair { a: kaiming(rank, linear.cols, stream(id), seed), b: vec![0.0; linear.rows * rank] }))
-        };
-        let pairs: BTreeMap<_, _> = config.ranks(model)?.into_iter().filter_map(fresh).collect();
+        });
+        let pairs: BTreeMap<_, _> = pairs.collect();
         Ok(Self::from_pairs(config, pairs))
     }
 }

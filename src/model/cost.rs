@@ -7,7 +7,7 @@ use crate::model::head::logits_bytes;
 use crate::model::packed::Packed;
 use crate::model::{ModelError, Sequence};
 use crate::ops::{Ops, Segment};
-use crate::weights::{LinearId, LinearSpec, ModelSpec};
+use crate::weights::ModelSpec;
 
 /// Of some sequences, computed together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -143,12 +143,12 @@ fn rows_read(spec: &ModelSpec, packed: &Packed, layer: usize) -> usize {
 
 /// Forwards, the last layer only where it is read.
 fn linear_products(spec: &ModelSpec, packed: &Packed) -> f64 {
-    let one = |(id, linear): (LinearId, &LinearSpec)| {
+    let products = spec.linears().map(|(id, linear)| {
         let all = OF_ALL_ROWS.contains(&id.site);
         let rows = if all { packed.ids.len() } else { rows_read(spec, packed, id.layer) };
         (rows * linear.elements()) as f64
-    };
-    spec.linears().map(one).sum()
+    });
+    products.sum()
 }
 
 /// Queries with keys and weights with values, as causal attention needs them.
