@@ -35,7 +35,7 @@ pub enum TokenizerError {
     )]
     Unkept { file: String, rule: String },
     #[error(
-        "{file}: a text holds {token:?}, whose id is {id}, but the embedding has {rows} rows: the token was added to the tokenizer and the embedding was not resized"
+        "{file}: a text holds {token:?}, whose id is {id}, but the embedding has {rows} rows: the token was added to the tokenizer and the embedding was not resized; remove it from the text, or resize the embedding with transformers (model.resize_token_embeddings)"
     )]
     BeyondEmbedding { file: String, token: String, id: u32, rows: usize },
 }
@@ -44,14 +44,12 @@ impl TokenizerError {
     /// What to do about it, where the message does not say that.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Bad(..) => None,
+            // A record's fault quotes the second: it says its remedy itself.
+            Self::Bad(..) | Self::BeyondEmbedding { .. } => None,
             Self::UnknownPre(_) => Some("use another base, or a newer conversion of this one"),
             Self::Unkept { .. } => {
                 Some("use the base's GGUF, whose tokenizer is the one that is served, or another base")
             }
-            Self::BeyondEmbedding { .. } => Some(
-                "remove the token from the text, or resize the embedding with transformers (model.resize_token_embeddings)",
-            ),
         }
     }
 }

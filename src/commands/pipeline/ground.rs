@@ -232,7 +232,7 @@ impl PipelineRun<'_> {
                 continue;
             }
             return Err(Failure::from(OllamaError::NoModel(model.to_owned())).hint(format!(
-                "the role {} needs it for the evaluation: `ollama pull {model}`, or name another in {}",
+                "the role {} needs it for the evaluation; {} may name another one",
                 role.name,
                 context.models_yaml.display()
             )));
