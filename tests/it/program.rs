@@ -1,7 +1,7 @@
 //! The program as its user runs it: a folder, arguments, an environment of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 
 use serde_json::Value;
 
@@ -86,9 +86,21 @@ impl Place {
     }
 }
 
+#[cfg(unix)]
+fn code_of(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().or_else(|| status.signal().map(|signal| -signal)).expect("it ended by neither code nor signal")
+}
+
+#[cfg(not(unix))]
+fn code_of(status: ExitStatus) -> i32 {
+    status.code().expect("no exit code")
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Ended {
+    /// The exit code, or the negative number of the signal that ended it.
     pub code: i32,
     pub out: String,
     pub err: String,
@@ -97,7 +109,7 @@ pub struct Ended {
 impl Ended {
     pub fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+        Self { code: code_of(output.status), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
     /// Ended with `code`, and says each of `words` (on stdout or stderr); never a panic.
