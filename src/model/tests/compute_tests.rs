@@ -76,6 +76,7 @@ fn fewer_bits_are_near_and_only_for_gradients() {
 fn kept_codes_are_the_same() {
     let w = weights("llama-gqa8");
     if !rounding(&w).contains(&Compute::Int8) {
+        println!("not tested: this CPU does not compute in int8");
         return;
     }
     let (a, d) = (adapter(&w, 4, &Site::ALL), data(&w, &[40, 25, 60, 21]));
