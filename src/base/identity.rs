@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Base, BaseError};
 use crate::gguf::{Gguf, Value};
-use crate::store::{Digest, Identity, read_regular};
+use crate::store::{Digest, FileAction, Identity, read_regular};
 
 /// Keys of JSON files that say who wrote the file, or where it lay; they change nothing.
 const PROVENANCE: [&str; 6] =
@@ -101,7 +101,7 @@ fn files(folder: &Path, names: &[&str], ignored: &[&str]) -> Result<Digest, Base
     let mut parts = Vec::new();
     for name in names {
         let path = folder.join(name);
-        let bytes = match read_regular("reading", &path, CAP) {
+        let bytes = match read_regular(FileAction::Reading, &path, CAP) {
             Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => continue,
             found => found?,
         };

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::BaseError;
 use crate::gguf::{Gguf, Value};
 use crate::ollama::StoredModel;
-use crate::store::read_text;
+use crate::store::{FileAction, read_text};
 
 /// Templates of today take 20 kB at most.
 const CAP: u64 = 16 << 20;
@@ -64,7 +64,7 @@ pub(super) fn of_folder(folder: &Path) -> Result<Template, BaseError> {
 
 /// A small text file, if it is there.
 pub(super) fn text(path: &Path) -> Result<Option<String>, BaseError> {
-    match read_text("reading", path, CAP) {
+    match read_text(FileAction::Reading, path, CAP) {
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         read => Ok(Some(read?)),
     }

@@ -10,8 +10,8 @@ use super::flags::Flags;
 use super::layout::Style;
 use super::{closing, output, terminal};
 use crate::commands::{
-    Context, Failure, Kind, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, pipeline, plan, promotion,
-    prove, query, read_text, serving, training,
+    Context, Failure, FileAction, Kind, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, pipeline, plan,
+    promotion, prove, query, read_text, serving, training,
 };
 use crate::config::{Purpose, Raw, RunConfig};
 use crate::export::{Floor, Quant};
@@ -122,7 +122,7 @@ pub(super) fn prove(context: &mut Context<'_>, args: &Prove, json: bool) -> Resu
 }
 
 fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
-    Ok(read_text("reading", path.as_ref(), MAX_TEXT)?)
+    Ok(read_text(FileAction::Reading, path.as_ref(), MAX_TEXT)?)
 }
 
 pub(super) fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), Failure> {

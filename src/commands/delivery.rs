@@ -10,7 +10,7 @@ use crate::gguf::begins_as_gguf;
 use crate::modelfile::{self, Modelfile, Spec};
 use crate::ollama::{Client, Create, Show};
 use crate::roles::same_model;
-use crate::store::{Digest, Lock, LockWait, MAX_TEXT, read_regular, write_whole};
+use crate::store::{Digest, FileAction, Lock, LockWait, MAX_TEXT, read_regular, write_whole};
 
 /// What a Modelfile of ours needs beside the base.
 #[derive(Clone, Debug)]
@@ -231,7 +231,7 @@ fn upload(context: &mut Context<'_>, client: &Client, command: &str, path: &Path
             .hint("name a GGUF file; of a base and an adapter `tunesmith export` makes one"));
     }
     let digest = Digest::of_file(path)?;
-    let bytes = std::fs::metadata(path).map_err(|e| crate::store::StoreError::new("reading", path, e))?.len();
+    let bytes = std::fs::metadata(path).map_err(|e| crate::store::StoreError::new(FileAction::Reading, path, e))?.len();
     context.report.begin(Stage::Upload, Unit::Bytes, Some(bytes));
     let report = &mut context.report;
     client.upload(path, digest, &mut |sent, _| report.advance(sent, None))?;
@@ -297,7 +297,7 @@ pub fn lock_folder(context: &Context<'_>) -> PathBuf {
 /// A Modelfile's text, decoded by its byte order mark.
 pub fn read(path: &Path) -> Result<String, Failure> {
     let fault = |reason: String| Failure::input(format!("{}: {reason}", path.display()));
-    let bytes = read_regular("reading", path, MAX_TEXT)?;
+    let bytes = read_regular(FileAction::Reading, path, MAX_TEXT)?;
     crate::modelfile::decode(&bytes).map_err(|e| fault(e.to_string()))
 }
 

@@ -5,7 +5,7 @@ use crate::export::ExportError;
 use crate::input::nearest;
 use crate::lora::LoraError;
 use crate::ollama::OllamaError;
-use crate::store::{OverwriteError, StoreError};
+use crate::store::{FileAction, OverwriteError, StoreError};
 use crate::tokenizer::TokenizerError;
 use crate::train::TrainError;
 
@@ -168,13 +168,13 @@ fn code_in(words: &str) -> Option<i32> {
 
 /// A file that is to be read and is not there was named by the user: a dataset, a suite, models.yaml.
 fn of_store(e: &StoreError) -> Kind {
-    let read = e.action.starts_with("reading") || e.action.starts_with("finding");
+    let read = e.action.reads();
     use std::io::ErrorKind::{FileTooLarge, Interrupted, InvalidData, InvalidInput, IsADirectory, NotFound};
     match e.source.kind() {
         Interrupted => Kind::Interrupted,
         NotFound | IsADirectory | InvalidData | FileTooLarge if read => Kind::Input,
         // A link, a pipe, a folder in the place of a file; a link out of the project.
-        InvalidInput if read || e.action == "opening" || e.action == "writing below" => Kind::Input,
+        InvalidInput if read || matches!(e.action, FileAction::Opening | FileAction::WritingBelow) => Kind::Input,
         _ => Kind::Error,
     }
 }
@@ -346,8 +346,8 @@ mod tests {
     #[test]
     fn every_fault_has_its_exit_code() {
         let store = |action, kind: std::io::ErrorKind| StoreError::new(action, "f", kind.into());
-        let full = || store("writing", std::io::ErrorKind::StorageFull);
-        let gone = || store("reading the suite", std::io::ErrorKind::NotFound);
+        let full = || store(FileAction::Writing, std::io::ErrorKind::StorageFull);
+        let gone = || store(FileAction::ReadingSuite, std::io::ErrorKind::NotFound);
         let daemon_full = || OllamaError::DaemonDiskFull { request: "create".into(), message: "no space".into() };
         let bad_name = || OllamaError::BadName { name: "a b".into(), reason: "holds ' '".into() };
         let stopped = |e: OllamaError| EvalError::Stopped { model: "m".into(), source: Box::new(e) };
@@ -376,12 +376,15 @@ mod tests {
             (crate::promote::PromoteError::Tags(Box::new(daemon_full())).into(), Kind::Resources),
             (gone().into(), Kind::Input),
             (EvalError::Store(gone()).into(), Kind::Input),
-            (crate::promote::PromoteError::Store(store("finding", std::io::ErrorKind::NotFound)).into(), Kind::Input),
-            (store("writing", std::io::ErrorKind::NotFound).into(), Kind::Error),
-            (EvalError::Store(store("reading the suite", std::io::ErrorKind::InvalidData)).into(), Kind::Input),
-            (EvalError::Store(store("reading the suite", std::io::ErrorKind::InvalidInput)).into(), Kind::Input),
-            (store("writing", std::io::ErrorKind::InvalidInput).into(), Kind::Error),
-            (store("reading", std::io::ErrorKind::PermissionDenied).into(), Kind::Error),
+            (
+                crate::promote::PromoteError::Store(store(FileAction::Finding, std::io::ErrorKind::NotFound)).into(),
+                Kind::Input,
+            ),
+            (store(FileAction::Writing, std::io::ErrorKind::NotFound).into(), Kind::Error),
+            (EvalError::Store(store(FileAction::ReadingSuite, std::io::ErrorKind::InvalidData)).into(), Kind::Input),
+            (EvalError::Store(store(FileAction::ReadingSuite, std::io::ErrorKind::InvalidInput)).into(), Kind::Input),
+            (store(FileAction::Writing, std::io::ErrorKind::InvalidInput).into(), Kind::Error),
+            (store(FileAction::Reading, std::io::ErrorKind::PermissionDenied).into(), Kind::Error),
             (bad_name().into(), Kind::Input),
             (stopped(bad_name()).into(), Kind::Input),
             (OllamaError::Other("x".into()).into(), Kind::Daemon),
@@ -395,13 +398,14 @@ mod tests {
             (refused().into(), Kind::Resources),
             (cut_short(refused()).into(), Kind::Resources),
             (device().into(), Kind::Error),
-            (store("opening", std::io::ErrorKind::OutOfMemory).into(), Kind::Resources),
+            (store(FileAction::Opening, std::io::ErrorKind::OutOfMemory).into(), Kind::Resources),
             (
-                EvalError::Store(StoreError::new("opening", "f", std::io::Error::from_raw_os_error(24))).into(),
+                EvalError::Store(StoreError::new(FileAction::Opening, "f", std::io::Error::from_raw_os_error(24)))
+                    .into(),
                 Kind::Resources,
             ),
-            (store("locking", std::io::ErrorKind::Interrupted).into(), Kind::Interrupted),
-            (store("opening", std::io::ErrorKind::InvalidInput).into(), Kind::Input),
+            (store(FileAction::Locking, std::io::ErrorKind::Interrupted).into(), Kind::Interrupted),
+            (store(FileAction::Opening, std::io::ErrorKind::InvalidInput).into(), Kind::Input),
             (crate::weights::WeightsError::Changed { path: "f".into() }.into(), Kind::Resources),
         ];
         for (failure, kind) in cases {
@@ -434,11 +438,11 @@ mod tests {
     fn a_limit_of_the_process_is_named() {
         for (code, words) in [(24, "ulimit -n"), (27, "ulimit -f"), (12, "ulimit -v")] {
             let raw = || std::io::Error::from_raw_os_error(code);
-            let wrapped = std::io::Error::other(StoreError::new("w", "f", raw()));
+            let wrapped = std::io::Error::other(StoreError::new(FileAction::Writing, "f", raw()));
             // As tempfile does it: only the kind and the words stay.
             let worded = std::io::Error::new(raw().kind(), format!("{} at path \"f\"", raw()));
             for source in [raw(), wrapped, worded] {
-                let failure = Failure::from(StoreError::new("writing", "f", source));
+                let failure = Failure::from(StoreError::new(FileAction::Writing, "f", source));
                 assert!(failure.kind == Kind::Resources && failure.to_string().contains(words), "{code}: {failure}");
             }
         }
@@ -455,7 +459,7 @@ mod tests {
     #[test]
     fn a_cause_is_said_once() {
         let said = |error: anyhow::Error| Failure { kind: Kind::Error, error, hint: None }.to_string();
-        let gone = || StoreError::new("reading the suite", "f", std::io::ErrorKind::NotFound.into());
+        let gone = || StoreError::new(FileAction::ReadingSuite, "f", std::io::ErrorKind::NotFound.into());
         assert_eq!(said(gone().into()), gone().to_string());
         assert_eq!(said(anyhow::Error::new(gone()).context("no suite")), format!("no suite: {}", gone()));
     }

@@ -34,7 +34,7 @@ pub use crate::eval::Decision;
 pub use crate::export::Exported;
 pub use crate::promote::{Change, Swapped};
 pub use crate::proof::{Leg, Proof};
-pub use crate::store::{Digest, Interrupt, MAX_TEXT, read_text, terminal_acts_on};
+pub use crate::store::{Digest, FileAction, Interrupt, MAX_TEXT, read_text, terminal_acts_on};
 pub use crate::train::Summary;
 pub use context::Context;
 pub use earlier::Start;

@@ -21,8 +21,8 @@ use crate::events::{Note, Stage};
 use crate::lora::{Adapter, Hf};
 use crate::roles::{General, Role};
 use crate::store::{
-    Digest, Lock, LockWait, OpenFor, StoreError, WholeFile, check_read_inside, create_folder, open_nofollow,
-    write_whole,
+    Digest, FileAction, Lock, LockWait, OpenFor, StoreError, WholeFile, check_read_inside, create_folder,
+    open_nofollow, write_whole,
 };
 use crate::train;
 pub use ground::{find_role, parts, records};
@@ -253,11 +253,11 @@ impl PipelineRun<'_> {
 fn copy_for_people(from: &Path, output: &Path) -> Result<(), Failure> {
     /// For another run that puts its adapter there; a training takes longer.
     const MAX_WAIT: Duration = Duration::from_secs(10);
-    let fault = |e| StoreError::new("reading", from, e);
+    let fault = |e| StoreError::new(FileAction::Reading, from, e);
     check_read_inside(from)?;
     create_folder(output)?;
     // The lock of a training follows no link; one that stays in the project is followed here.
-    let output = std::fs::canonicalize(output).map_err(|e| StoreError::new("finding", output, e))?;
+    let output = std::fs::canonicalize(output).map_err(|e| StoreError::new(FileAction::Finding, output, e))?;
     let mut wait = LockWait { limit: MAX_WAIT, ..LockWait::none() };
     let _lock = Lock::acquire_within(output.join(".lock"), &mut wait)?;
     train::sweep(&output)?;

@@ -10,7 +10,7 @@ use crate::lora::{Adapter, Hf};
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::proof::{self, Proof, Request};
-use crate::store::{MAX_TEXT, read_text};
+use crate::store::{FileAction, MAX_TEXT, read_text};
 
 #[derive(Debug)]
 pub struct Wishes<'a> {
@@ -129,7 +129,7 @@ fn of_run(
     let registered = super::pipeline::Registered::of_run(run)
         .ok_or_else(|| Failure::input(format!("{}: this run has registered nothing yet", run.display())))?;
     let exported = run.join(registered.file);
-    let text = read_text("reading", &run.join("Modelfile"), MAX_TEXT)?;
+    let text = read_text(FileAction::Reading, &run.join("Modelfile"), MAX_TEXT)?;
     let file = Modelfile::parse(&text)?;
     let records = super::data::read(&config)?.records;
     let (records, _) = super::data::as_served(records, &base, config.system.as_deref());

@@ -13,7 +13,7 @@ use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
 use crate::events::{Detail, Outcome, Part, Stage, Unit, Warning};
 use crate::model::{GenerationEvent, Model, Sampling};
-use crate::store::{Digest, Identity, MAX_TEXT, read_regular, write_cached};
+use crate::store::{Digest, FileAction, Identity, MAX_TEXT, read_regular, write_cached};
 
 /// The prompts that ship; disjoint from every suite (tested).
 const SHIPPED: &str = include_str!("../../data/general/replay.jsonl");
@@ -232,7 +232,7 @@ fn parse(text: &str) -> Result<Vec<String>, Failure> {
 
 /// The user's prompts: a line `{"prompt": …}` each, or any dataset, whose first user turns are taken.
 fn from_file(path: &PathBuf) -> Result<Vec<String>, Failure> {
-    let bytes = read_regular("reading the replay prompts", path, MAX_TEXT)?;
+    let bytes = read_regular(FileAction::ReadingReplay, path, MAX_TEXT)?;
     if let Ok(prompts) = std::str::from_utf8(&bytes).map_err(Failure::input).and_then(parse) {
         return Ok(prompts);
     }

@@ -7,7 +7,7 @@ use serde_yaml::Value;
 use super::fault::ConfigError;
 use super::options::{KEYS, OPTIONS, Raw};
 use crate::input::{kind, nearest, parse};
-use crate::store::read_text;
+use crate::store::{FileAction, read_text};
 
 /// Bytes of a config file, at most.
 const MAX_CONFIG: u64 = 4 << 20;
@@ -39,7 +39,7 @@ impl Raw {
 
     /// Reads a config file, YAML or JSON; all faults at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = read_text("reading config", path, MAX_CONFIG)?;
+        let text = read_text(FileAction::ReadingConfig, path, MAX_CONFIG)?;
         Self::parse(&text, &path.display().to_string())
     }
 

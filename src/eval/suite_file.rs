@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::chat::{Message, Role};
 use crate::dataset::parse_json;
-use crate::store::{Digest, MAX_TEXT, read_text};
+use crate::store::{Digest, FileAction, MAX_TEXT, read_text};
 
 use super::case::Case;
 use super::fault::{EvalError, Fault};
@@ -30,7 +30,7 @@ const KEYS: &[&str] = &[
 
 impl Suite {
     pub fn read(path: &Path) -> Result<Self, EvalError> {
-        let text = read_text("reading the suite", path, MAX_TEXT)?;
+        let text = read_text(FileAction::ReadingSuite, path, MAX_TEXT)?;
         Self::parse(&text, &path.display().to_string())
     }
 

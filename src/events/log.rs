@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::event::{Event, VERSION};
 use super::observer::Observer;
-use crate::store::{OpenFor, StoreError, open_nofollow};
+use crate::store::{FileAction, OpenFor, StoreError, open_nofollow};
 
 /// Between two lines on the progress of a stage, at least: a training has thousands of steps, and `metrics.jsonl` keeps those.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ impl EventLog {
     /// unfinished is ended, so that it stays alone.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut file = open_nofollow(path, OpenFor::Append)?;
-        let fault = |e| StoreError::new("writing", path, e);
+        let fault = |e| StoreError::new(FileAction::Writing, path, e);
         if !ends_a_line(&mut file).map_err(fault)? {
             file.write_all(b"\n").map_err(fault)?;
         }

@@ -4,7 +4,7 @@
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
+use crate::store::{FileAction, StoreError};
 
 /// The file `name` of a base's folder; None where there is none. A link may lead to another file of the folder, or, in a
 /// snapshot of the hub's cache, to its blob; any other is refused.
@@ -13,7 +13,7 @@ pub(super) fn file(base: &Path, name: &str) -> Result<Option<PathBuf>, StoreErro
     if !path.is_file() {
         return Ok(None);
     }
-    let resolve = |path: &Path| std::fs::canonicalize(path).map_err(|e| StoreError::new("reading", path, e));
+    let resolve = |path: &Path| std::fs::canonicalize(path).map_err(|e| StoreError::new(FileAction::Reading, path, e));
     let (real, folder) = (resolve(&path)?, resolve(base)?);
     if real.starts_with(&folder) || hub_blobs(&folder).is_some_and(|blobs| real.starts_with(blobs)) {
         return Ok(Some(real));
@@ -23,7 +23,7 @@ pub(super) fn file(base: &Path, name: &str) -> Result<Option<PathBuf>, StoreErro
          in its place",
         real.display()
     );
-    Err(StoreError::new("reading", path, Error::new(ErrorKind::InvalidInput, what)))
+    Err(StoreError::new(FileAction::Reading, path, Error::new(ErrorKind::InvalidInput, what)))
 }
 
 /// `models--…/blobs` of a snapshot, `models--…/snapshots/<revision>`. (Were it a link, what lies behind it would not count.)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::ExportError;
 use crate::ops::Encoding;
-use crate::store::{Digest, HashingWriter, StoreError, WholeFile};
+use crate::store::{Digest, FileAction, HashingWriter, StoreError, WholeFile};
 
 /// Largest payload of a file (transformers' `max_shard_size` was 5 GB for years; loaders expect no larger).
 pub(super) const SHARD: u64 = 5_000_000_000;
@@ -70,7 +70,7 @@ pub(super) fn write(
     entries: &[Entry],
     mut fill: impl FnMut(usize, &mut Vec<u8>) -> Result<(), ExportError>,
 ) -> Result<(Digest, u64), ExportError> {
-    let fault = |e| StoreError::new("writing", path, e);
+    let fault = |e| StoreError::new(FileAction::Writing, path, e);
     let mut file = HashingWriter::new(WholeFile::create(path)?);
     let mut header = Map::from_iter([("__metadata__".to_owned(), json!({"format": "pt"}))]);
     let mut offset = 0;

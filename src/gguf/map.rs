@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use crate::limits::Watched;
-use crate::store::{StoreError, open_regular};
+use crate::store::{FileAction, StoreError, open_regular};
 
 /// A file's bytes, mapped read-only. Nothing is read until it is looked at.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ impl Map {
     /// Maps a regular file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let fault = |e| StoreError::new("opening", path, e);
-        let file = open_regular("opening", path)?;
+        let fault = |e| StoreError::new(FileAction::Opening, path, e);
+        let file = open_regular(FileAction::Opening, path)?;
         #[expect(
             unsafe_code,
             reason = "a map is unsafe because another process may cut the file while we read; \

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gguf_rs_lib::error::GGUFError;
 
 use super::{GgufError, Map, Metadata, TensorInfo, Value, candle, check, keys, v3};
-use crate::store::{StoreError, open_regular};
+use crate::store::{FileAction, StoreError, open_regular};
 
 /// An open file, mapped. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -112,9 +112,9 @@ impl Gguf {
 
 /// Whether a file begins as a GGUF does; nothing else of it is read.
 pub fn begins_as_gguf(path: &Path) -> Result<bool, StoreError> {
-    let fault = |e| StoreError::new("reading", path, e);
+    let fault = |e| StoreError::new(FileAction::Reading, path, e);
     let mut first = Vec::new();
-    open_regular("reading", path)?.take(MAGIC.len() as u64).read_to_end(&mut first).map_err(fault)?;
+    open_regular(FileAction::Reading, path)?.take(MAGIC.len() as u64).read_to_end(&mut first).map_err(fault)?;
     Ok(first == MAGIC)
 }
 

@@ -11,7 +11,7 @@ use gguf_rs_lib::tensor::info::TensorInfo as Theirs;
 use gguf_rs_lib::tensor::shape::TensorShape;
 
 use super::{GgmlType, GgufError, Metadata, v3};
-use crate::store::{Digest, HashingWriter, StoreError, WholeFile};
+use crate::store::{Digest, FileAction, HashingWriter, StoreError, WholeFile};
 
 /// llama.cpp demands a power of two; 32 is what every reader assumes.
 const ALIGNMENT: u64 = 32;
@@ -93,7 +93,7 @@ fn plan(path: &Path, tensors: &[PlannedTensor]) -> Result<Vec<Theirs>, GgufError
 
 fn wrap(path: &Path, e: GGUFError) -> GgufError {
     match e {
-        GGUFError::Io(e) => StoreError::new("writing", path, e).into(),
+        GGUFError::Io(e) => StoreError::new(FileAction::Writing, path, e).into(),
         e => GgufError::Bad { path: path.to_path_buf(), reason: e.to_string() },
     }
 }

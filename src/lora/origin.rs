@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::LoraError;
-use crate::store::{Digest, Identity, read_regular, write_whole};
+use crate::store::{Digest, FileAction, Identity, read_regular, write_whole};
 
 /// Name of the file in an adapter's folder.
 pub const ORIGIN: &str = "tunesmith.json";
@@ -86,7 +86,7 @@ pub fn weights_in_manifest(folder: &Path) -> Result<Option<Digest>, LoraError> {
 
 /// A file's bytes, if it is there.
 fn capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>, LoraError> {
-    match read_regular("reading", path, cap) {
+    match read_regular(FileAction::Reading, path, cap) {
         Err(e) if matches!(e.source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         found => Ok(Some(found?)),
     }

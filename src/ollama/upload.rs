@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 
 use super::transport::{Outgoing, Patience};
 use super::{Client, OllamaError};
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, FileAction, StoreError};
 
 const CHUNK: usize = 1 << 20;
 
@@ -28,7 +28,7 @@ impl Client {
     /// Uploads the file unless its blob is there; `progress(sent, total)`, at the end `(total, total)`.
     /// The daemon checks the digest: a file that is another by now is refused.
     pub fn upload(&self, path: &Path, digest: Digest, progress: &mut dyn FnMut(u64, u64)) -> Result<(), OllamaError> {
-        let fault = |e| StoreError::new("reading", path, e);
+        let fault = |e| StoreError::new(FileAction::Reading, path, e);
         let file = std::fs::File::open(path).map_err(fault)?;
         let total = file.metadata().map_err(fault)?.len();
         if !self.has_blob(digest)? {

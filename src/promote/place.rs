@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::store::{
-    Lock, LockWait, MAX_TEXT, StoreError, check_inside, check_state_file, check_state_folder, read_text,
+    FileAction, Lock, LockWait, MAX_TEXT, StoreError, check_inside, check_state_file, check_state_folder, read_text,
 };
 
 #[derive(Clone, Debug)]
@@ -18,7 +18,8 @@ impl Place {
     /// A link may name the file, but not one outside the project that the link lies in.
     pub(super) fn of(models_yaml: &Path) -> Result<Self, StoreError> {
         check_inside(models_yaml)?;
-        let file = std::fs::canonicalize(models_yaml).map_err(|e| StoreError::new("finding", models_yaml, e))?;
+        let file =
+            std::fs::canonicalize(models_yaml).map_err(|e| StoreError::new(FileAction::Finding, models_yaml, e))?;
         let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
         let state = folder.join(".tunesmith");
         check_state_folder(&state)?;
@@ -64,7 +65,7 @@ impl Place {
     }
 
     pub(super) fn read(&self) -> Result<String, StoreError> {
-        read_text("reading", &self.file, MAX_TEXT)
+        read_text(FileAction::Reading, &self.file, MAX_TEXT)
     }
 }
 

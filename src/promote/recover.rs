@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::roles::{ModelsYaml, NewScalar, same_model, swap as splice};
-use crate::store::{Digest, LockWait, MAX_TEXT, read_nofollow, read_regular, sweep};
+use crate::store::{Digest, FileAction, LockWait, MAX_TEXT, read_nofollow, read_regular, sweep};
 
 use super::fault::PromoteError;
 use super::note::SwapNote;
@@ -65,7 +65,7 @@ enum Settled {
 }
 
 fn settle(place: &Place, intent: &Intent, backup: Option<Vec<u8>>) -> Result<Settled, PromoteError> {
-    let now = read_regular("reading", &place.file, MAX_TEXT)?;
+    let now = read_regular(FileAction::Reading, &place.file, MAX_TEXT)?;
     let digest = Digest::of_bytes(&now);
     if digest == intent.file_sha256_after {
         return Ok(Settled::Done);

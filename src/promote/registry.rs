@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::eval::Decision;
-use crate::store::{Digest, OpenFor, StoreError, open_nofollow, read_nofollow};
+use crate::store::{Digest, FileAction, OpenFor, StoreError, open_nofollow, read_nofollow};
 
 use super::fault::PromoteError;
 use super::place::Place;
@@ -157,7 +157,7 @@ impl Registry {
             reason: format!("no number follows {last}"),
         })?;
         let entry = Entry { seq, ts: jiff::Timestamp::now().to_string(), what };
-        let fault = |e: std::io::Error| StoreError::new("writing the history", &self.path, e);
+        let fault = |e: std::io::Error| StoreError::new(FileAction::WritingHistory, &self.path, e);
         let mut line = serde_json::to_vec(&entry).map_err(|e| fault(e.into()))?;
         line.push(b'\n');
         let new = !self.path.exists();

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::store::{StoreError, WholeFile};
+use crate::store::{FileAction, StoreError, WholeFile};
 
 /// What became of a rename.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,10 @@ pub(super) enum Renamed {
 /// The new text beside `target`, not yet at its name: [`rename`] puts it there, with mode and owner of what it replaces.
 pub(super) fn prepare(target: &Path, text: &str) -> Result<WholeFile, StoreError> {
     let mut fresh = WholeFile::create(target)?;
-    fresh.write_all(text.as_bytes()).and_then(|()| fresh.flush()).map_err(|e| StoreError::new("writing", target, e))?;
+    fresh
+        .write_all(text.as_bytes())
+        .and_then(|()| fresh.flush())
+        .map_err(|e| StoreError::new(FileAction::Writing, target, e))?;
     Ok(fresh)
 }
 
@@ -34,7 +37,7 @@ pub(super) fn rename(fresh: WholeFile) -> Result<Renamed, StoreError> {
 
 /// Overwrites from the front, then sets the length: torn, it is `new[..k] + old[k..]` for some k.
 pub(super) fn overwrite(target: &Path, text: &str) -> Result<(), StoreError> {
-    let fault = |e| StoreError::new("writing in place", target, e);
+    let fault = |e| StoreError::new(FileAction::WritingInPlace, target, e);
     let mut file = OpenOptions::new().write(true).open(target).map_err(fault)?;
     file.seek(SeekFrom::Start(0)).map_err(fault)?;
     file.write_all(text.as_bytes()).map_err(fault)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::eval::Decision;
 use crate::roles::{NewScalar, swap as splice};
-use crate::store::{Digest, LockWait, StoreError, WholeFile, write_whole};
+use crate::store::{Digest, FileAction, LockWait, StoreError, WholeFile, write_whole};
 
 use super::fault::{Point, PromoteError};
 use super::note::SwapNote;
@@ -68,7 +68,7 @@ impl Hook<'_> {
         match self.injected {
             #[cfg(test)]
             Injected::FailedWrite => {
-                Err(StoreError::new("writing", target, std::io::ErrorKind::PermissionDenied.into()))
+                Err(StoreError::new(FileAction::Writing, target, std::io::ErrorKind::PermissionDenied.into()))
             }
             _ => prepare(target, text),
         }
@@ -172,7 +172,7 @@ pub fn check_place(models_yaml: &Path, swapped: bool) -> Result<(), PromoteError
 
 /// A file without write permission for anybody was made so on purpose; a rename would replace it all the same.
 pub(super) fn check_writable(place: &Place, force: bool) -> Result<(), PromoteError> {
-    let meta = std::fs::metadata(&place.file).map_err(|e| StoreError::new("reading", &place.file, e))?;
+    let meta = std::fs::metadata(&place.file).map_err(|e| StoreError::new(FileAction::Reading, &place.file, e))?;
     match meta.permissions().readonly() && !force {
         true => Err(PromoteError::ReadOnly { path: place.file.clone() }),
         false => Ok(()),
@@ -243,7 +243,7 @@ impl Carried<'_> {
         if hook.rename(prepared?)? == Renamed::Yes {
             return Ok(None);
         }
-        let before = std::fs::read(file).map_err(|e| StoreError::new("reading", file, e))?;
+        let before = std::fs::read(file).map_err(|e| StoreError::new(FileAction::Reading, file, e))?;
         write_whole(self.place.backup(seq), &before)?;
         registry.append(What::InPlace { intent: seq })?;
         hook.at(Point::BackedUp)?;

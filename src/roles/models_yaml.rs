@@ -8,7 +8,7 @@ use super::fault::RolesError;
 use super::name::same_model;
 use super::terms::{General, Goal, Metric};
 use crate::input::{FromValue, kind, nearest, parse, read_of_project, word};
-use crate::store::{Digest, read_text};
+use crate::store::{Digest, FileAction, read_text};
 
 /// Bytes of the file, at most.
 const MAX_FILE: u64 = 4 << 20;
@@ -108,7 +108,7 @@ const ROLE_KEYS: &[&str] =
 
 impl ModelsYaml {
     pub fn read(path: &Path) -> Result<Self, RolesError> {
-        let text = read_text("reading the roles of", path, MAX_FILE)?;
+        let text = read_text(FileAction::ReadingRoles, path, MAX_FILE)?;
         Self::parse(text, path)
     }
 

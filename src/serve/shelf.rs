@@ -11,7 +11,7 @@ use super::state::State;
 use crate::gguf::{GgmlType, Gguf};
 use crate::ollama::wire::Details;
 use crate::ollama::{ModelName, StoredModel, resolve};
-use crate::store::{Digest, MAX_TEXT, StoreError, check_inside, read_regular, write_whole};
+use crate::store::{Digest, FileAction, MAX_TEXT, StoreError, check_inside, read_regular, write_whole};
 
 /// The file that marks a store as this server's, and what it says to whoever finds it.
 const MARK: &str = "tunesmith-store";
@@ -33,8 +33,9 @@ pub(super) fn claim(store: &Path) -> Result<(), ServeError> {
 /// Whether this server wrote a manifest (earlier versions marked no store): the config that it registers lists no layers
 /// by `diff_ids`, Ollama's lists every one or has no such key.
 fn is_own(store: &Path, manifest: &Path) -> bool {
-    let json =
-        |path: &Path| -> Option<Value> { serde_json::from_slice(&read_regular("reading", path, MAX_TEXT).ok()?).ok() };
+    let json = |path: &Path| -> Option<Value> {
+        serde_json::from_slice(&read_regular(FileAction::Reading, path, MAX_TEXT).ok()?).ok()
+    };
     let config = || -> Option<Value> {
         let digest: Digest = json(manifest)?["config"]["digest"].as_str()?.parse().ok()?;
         json(&store.join("blobs").join(digest.blob_name()))
@@ -51,7 +52,7 @@ pub(super) fn manifests(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
             match std::fs::read_dir(&folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
                 Ok(entries) => below.extend(entries.iter().map(|entry| entry.path())),
                 Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-                Err(e) => return Err(StoreError::new("reading folder", &folder, e)),
+                Err(e) => return Err(StoreError::new(FileAction::ReadingFolder, &folder, e)),
             }
         }
         found = below;

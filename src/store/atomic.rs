@@ -5,7 +5,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::files::create_folder;
-use super::{StoreError, temp};
+use super::{FileAction, StoreError, temp};
 
 /// A file being written beside its final name; nothing is at that name until [`WholeFile::finish`].
 #[derive(Debug)]
@@ -24,13 +24,14 @@ impl WholeFile {
     /// As [`Self::create`], in the program's own cache, whose place the environment names, links included.
     pub fn create_in_cache(target: impl AsRef<Path>) -> Result<Self, StoreError> {
         let folder = folder_of(target.as_ref());
-        std::fs::create_dir_all(&folder).map_err(|e| StoreError::new("creating folder", &folder, e))?;
+        std::fs::create_dir_all(&folder).map_err(|e| StoreError::new(FileAction::CreatingFolder, &folder, e))?;
         Self::in_folder(target.as_ref())
     }
 
     fn in_folder(target: &Path) -> Result<Self, StoreError> {
         let (target, folder) = (target.to_path_buf(), folder_of(target));
-        let temp = temp::file_in(&folder).map_err(|e| StoreError::new("creating a temporary file in", &folder, e))?;
+        let temp =
+            temp::file_in(&folder).map_err(|e| StoreError::new(FileAction::CreatingTemporaryFile, &folder, e))?;
         Ok(Self { temp: BufWriter::with_capacity(1 << 20, temp), target })
     }
 
@@ -42,7 +43,7 @@ impl WholeFile {
     /// Flushes, fsyncs and renames to the final name. A link at that name is replaced, not followed.
     pub fn finish(self) -> Result<(), StoreError> {
         let target = self.target;
-        let fault = |e| StoreError::new("writing", &target, e);
+        let fault = |e| StoreError::new(FileAction::Writing, &target, e);
         let temp = self.temp.into_inner().map_err(|e| fault(e.into_error()))?;
         if let Some(replaced) = std::fs::symlink_metadata(&target).ok().filter(Metadata::is_file) {
             become_like(temp.as_file(), &replaced).map_err(fault)?;
@@ -82,7 +83,7 @@ pub fn write_cached(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), StoreErr
 }
 
 fn write_to(mut file: WholeFile, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    file.write_all(bytes).map_err(|e| StoreError::new("writing", path, e))?;
+    file.write_all(bytes).map_err(|e| StoreError::new(FileAction::Writing, path, e))?;
     file.finish()
 }
 
@@ -116,7 +117,7 @@ fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     match File::open(folder).and_then(|f| f.sync_all()) {
         Ok(()) => Ok(()),
         Err(e) if matches!(e.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::PermissionDenied) => Ok(()),
-        Err(e) => Err(StoreError::new("syncing folder", folder, e)),
+        Err(e) => Err(StoreError::new(FileAction::SyncingFolder, folder, e)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{StoreError, open_regular};
+use super::{FileAction, StoreError, open_regular};
 
 /// A SHA-256 digest; `Display` gives `sha256:<hex>`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,8 +21,8 @@ impl Digest {
     /// Of a regular file's bytes.
     pub fn of_file(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let fault = |e| StoreError::new("reading", path, e);
-        let mut file = open_regular("reading", path)?;
+        let fault = |e| StoreError::new(FileAction::Reading, path, e);
+        let mut file = open_regular(FileAction::Reading, path)?;
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
         loop {

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 
-use super::StoreError;
+use super::{FileAction, StoreError};
 
 pub(super) const PREFIX: &str = ".tunesmith-";
 
@@ -24,7 +24,7 @@ pub enum OpenFor {
 /// Opens `path` where it is a regular file or (unless it is only read) does not exist; a symbolic link, a pipe or a
 /// device is refused. A new file gets the mode that the umask leaves.
 pub fn open_nofollow(path: &Path, purpose: OpenFor) -> Result<File, StoreError> {
-    let fault = |e| StoreError::new("opening", path, e);
+    let fault = |e| StoreError::new(FileAction::Opening, path, e);
     if std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink()) {
         return Err(fault(Error::new(ErrorKind::InvalidInput, "it is a symbolic link, which is not followed here")));
     }
@@ -49,7 +49,7 @@ pub fn read_nofollow(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreEr
         opened => opened?,
     };
     let mut bytes = Vec::new();
-    let fault = |e| StoreError::new("reading", path, e);
+    let fault = |e| StoreError::new(FileAction::Reading, path, e);
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fault)?;
     if bytes.len() as u64 > limit {
         return Err(fault(Error::new(ErrorKind::InvalidData, format!("it has more than {limit} bytes"))));
@@ -60,7 +60,7 @@ pub fn read_nofollow(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreEr
 /// Creates a folder and its parents, after [`check_inside`].
 pub fn create_folder(path: &Path) -> Result<(), StoreError> {
     check_inside(path)?;
-    std::fs::create_dir_all(path).map_err(|e| StoreError::new("creating folder", path, e))
+    std::fs::create_dir_all(path).map_err(|e| StoreError::new(FileAction::CreatingFolder, path, e))
 }
 
 /// As [`create_folder`], for the program's own state: the folder itself must not be a link, wherever that leads.
@@ -71,11 +71,11 @@ pub fn create_state_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Refuses a state folder that is a link or a file. One that does not exist is in order.
 pub fn check_state_folder(path: &Path) -> Result<(), StoreError> {
-    let bad = |what| Err(StoreError::new("opening", path, Error::new(ErrorKind::InvalidInput, what)));
+    let bad = |what| Err(StoreError::new(FileAction::Opening, path, Error::new(ErrorKind::InvalidInput, what)));
     match std::fs::symlink_metadata(path) {
         Ok(m) if m.is_symlink() => bad("it is a symbolic link, which is not followed here"),
         Ok(m) if !m.is_dir() => bad("it is not a folder"),
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::new("opening", path, e)),
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::new(FileAction::Opening, path, e)),
         _ => Ok(()),
     }
 }
@@ -87,7 +87,7 @@ pub fn check_inside(path: &Path) -> Result<(), StoreError> {
         Ok(working) => refuse(
             path,
             &working,
-            Refusal { action: "writing below", remedy: "name the place itself on the command line" },
+            Refusal { action: FileAction::WritingBelow, remedy: "name the place itself on the command line" },
         ),
         Err(_) => Ok(()),
     }
@@ -96,9 +96,11 @@ pub fn check_inside(path: &Path) -> Result<(), StoreError> {
 /// As [`check_inside`], for a file of the project that is read by a name of the program's own.
 pub fn check_read_inside(path: &Path) -> Result<(), StoreError> {
     match std::env::current_dir() {
-        Ok(working) => {
-            refuse(path, &working, Refusal { action: "opening", remedy: "put the file itself in the link's place" })
-        }
+        Ok(working) => refuse(
+            path,
+            &working,
+            Refusal { action: FileAction::Opening, remedy: "put the file itself in the link's place" },
+        ),
         Err(_) => Ok(()),
     }
 }
@@ -106,12 +108,12 @@ pub fn check_read_inside(path: &Path) -> Result<(), StoreError> {
 /// The words for a link that leaves its project.
 #[derive(Clone, Copy)]
 struct Refusal {
-    action: &'static str,
+    action: FileAction,
     remedy: &'static str,
 }
 
 fn refuse(path: &Path, working: &Path, words: Refusal) -> Result<(), StoreError> {
-    let working = std::fs::canonicalize(working).map_err(|e| StoreError::new("finding", working, e))?;
+    let working = std::fs::canonicalize(working).map_err(|e| StoreError::new(FileAction::Finding, working, e))?;
     let Some(link) = link_out(path, &working) else { return Ok(()) };
     let leads = std::fs::read_link(&link).unwrap_or_default();
     let what =
@@ -166,11 +168,11 @@ pub fn check_writable(folder: &Path) -> Result<(), StoreError> {
 
 /// As [`check_writable`], in the program's own cache, whose place the environment names, links included.
 pub fn check_cache_writable(folder: &Path) -> Result<(), StoreError> {
-    let whole = std::path::absolute(folder).map_err(|e| StoreError::new("finding", folder, e))?;
+    let whole = std::path::absolute(folder).map_err(|e| StoreError::new(FileAction::Finding, folder, e))?;
     // The nearest that exists, whatever it is: a file there is as much of a fault.
     let nearest = whole.ancestors().find(|at| std::fs::symlink_metadata(at).is_ok()).unwrap_or(Path::new("/"));
     let made = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(nearest);
-    made.map(drop).map_err(|e| StoreError::new("creating a file in", nearest, e))
+    made.map(drop).map_err(|e| StoreError::new(FileAction::CreatingFile, nearest, e))
 }
 
 /// Whether a state file that is there can be opened to be written; one that is not there is in order.
@@ -186,7 +188,7 @@ pub fn check_replaceable(path: &Path) -> Result<(), StoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => {
             let what = "it is a folder, and a file is written by this name; remove it, or name another place";
-            Err(StoreError::new("writing", path, Error::new(ErrorKind::IsADirectory, what)))
+            Err(StoreError::new(FileAction::Writing, path, Error::new(ErrorKind::IsADirectory, what)))
         }
         _ => Ok(()),
     }
@@ -282,7 +284,8 @@ mod tests {
         assert!(refused("clone/other/configs/models.yaml"));
         assert!(!refused("clone/configs/inside/x") && !refused("plain/project/configs") && !refused("mine.yaml"));
         assert!(link_out(Path::new("../clone/configs/models.yaml"), &working).is_some());
-        let said = refuse(&at("clone/configs/models.yaml"), &working, Refusal { action: "opening", remedy: "R" });
+        let said =
+            refuse(&at("clone/configs/models.yaml"), &working, Refusal { action: FileAction::Opening, remedy: "R" });
         let said = said.unwrap_err().to_string();
         assert!(said.contains("symbolic link out of the project") && said.ends_with("; R"), "{said}");
     }

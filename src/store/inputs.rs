@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
+use super::{FileAction, StoreError};
 
 /// Files and folders that a command reads.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,7 @@ impl Inputs {
 
 /// The path without symlinks; of what is not there yet, that of the nearest folder that is, and the rest.
 fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
-    let absolute = std::path::absolute(path).map_err(|e| StoreError::new("finding", path, e))?;
+    let absolute = std::path::absolute(path).map_err(|e| StoreError::new(FileAction::Finding, path, e))?;
     let mut rest = Vec::new();
     for above in absolute.ancestors() {
         if let Ok(real) = std::fs::canonicalize(above) {

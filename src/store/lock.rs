@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::files::{OpenFor, create_state_folder, open_nofollow};
-use super::{Interrupt, StoreError};
+use super::{FileAction, Interrupt, StoreError};
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Lock {
     pub fn acquire_in_cache(path: impl AsRef<Path>, wait: &mut LockWait<'_>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| StoreError::new("creating folder", folder, e))?;
+            std::fs::create_dir_all(folder).map_err(|e| StoreError::new(FileAction::CreatingFolder, folder, e))?;
         }
         Self::take(path, wait)
     }
@@ -73,19 +73,19 @@ impl Lock {
             let waited = began.elapsed();
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
-                Err(TryLockError::Error(e)) => return Err(StoreError::new("locking", path, e)),
+                Err(TryLockError::Error(e)) => return Err(StoreError::new(FileAction::Locking, path, e)),
                 Err(TryLockError::WouldBlock) if waited >= wait.limit => {
                     let what = match wait.limit.as_secs() {
                         0 => "another tunesmith is at work there".to_owned(),
                         s => format!("another tunesmith is at work there, and did not end within {s} s"),
                     };
-                    return Err(StoreError::new("locking", path, Error::new(ErrorKind::WouldBlock, what)));
+                    return Err(StoreError::new(FileAction::Locking, path, Error::new(ErrorKind::WouldBlock, what)));
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
             if wait.interrupt.raised() {
                 let what = "interrupted while waiting for another tunesmith";
-                return Err(StoreError::new("locking", path, Error::new(ErrorKind::Interrupted, what)));
+                return Err(StoreError::new(FileAction::Locking, path, Error::new(ErrorKind::Interrupted, what)));
             }
             if let Some(announce) = wait.announce.take() {
                 announce(path, wait.limit);

@@ -1,6 +1,7 @@
 //! Files on disk: whole-file writes, temporary files and their removal, digests, locks, the names inside a run folder,
 //! interruption.
 
+mod action;
 mod atomic;
 mod digest;
 mod files;
@@ -13,6 +14,7 @@ mod run;
 mod shown;
 mod temp;
 
+pub use action::FileAction;
 pub use atomic::{WholeFile, write_cached, write_whole};
 pub use digest::{Digest, HashingWriter};
 pub use files::{
@@ -35,14 +37,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {}: {source}", path.display())]
 pub struct StoreError {
-    pub action: &'static str,
+    pub action: FileAction,
     pub path: PathBuf,
     #[source]
     pub source: std::io::Error,
 }
 
 impl StoreError {
-    pub fn new(action: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
+    pub fn new(action: FileAction, path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Self { action, path: path.as_ref().to_path_buf(), source }
     }
 

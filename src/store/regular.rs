@@ -4,19 +4,19 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 
-use super::StoreError;
+use super::{FileAction, StoreError};
 
 /// Largest configuration file, suite or other small text file, in bytes.
 pub const MAX_TEXT: u64 = 64 << 20;
 
 /// The bytes of a regular file of at most `max` bytes. Devices, pipes and sockets are refused before they are read,
 /// because `/dev/zero` never ends and a pipe without a writer never starts.
-pub fn read_regular(action: &'static str, path: &Path, max: u64) -> Result<Vec<u8>, StoreError> {
+pub fn read_regular(action: FileAction, path: &Path, max: u64) -> Result<Vec<u8>, StoreError> {
     bytes(path, max).map_err(|e| StoreError::new(action, path, e))
 }
 
 /// As [`read_regular`], as text in UTF-8.
-pub fn read_text(action: &'static str, path: &Path, max: u64) -> Result<String, StoreError> {
+pub fn read_text(action: FileAction, path: &Path, max: u64) -> Result<String, StoreError> {
     let bytes = read_regular(action, path, max)?;
     String::from_utf8(bytes).map_err(|e| {
         let (at, bytes) = (e.utf8_error().valid_up_to(), e.as_bytes());
@@ -27,7 +27,7 @@ pub fn read_text(action: &'static str, path: &Path, max: u64) -> Result<String, 
 }
 
 /// Opens a regular file for reading, without waiting for the other end of a named pipe.
-pub fn open_regular(action: &'static str, path: &Path) -> Result<File, StoreError> {
+pub fn open_regular(action: FileAction, path: &Path) -> Result<File, StoreError> {
     open(path).map_err(|e| StoreError::new(action, path, e))
 }
 
@@ -73,14 +73,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         std::fs::write(&path, "abc").unwrap();
-        assert_eq!(read_text("reading", &path, 3).unwrap(), "abc");
-        let e = read_regular("reading", &path, 2).unwrap_err();
+        assert_eq!(read_text(FileAction::Reading, &path, 3).unwrap(), "abc");
+        let e = read_regular(FileAction::Reading, &path, 2).unwrap_err();
         assert_eq!(e.source.kind(), ErrorKind::FileTooLarge);
         std::fs::write(&path, b"a\nb\xff").unwrap();
-        let e = read_text("reading", &path, 99).unwrap_err().to_string();
+        let e = read_text(FileAction::Reading, &path, 99).unwrap_err().to_string();
         assert!(e.contains("line 2 is not UTF-8 (byte 0xff)"), "{e}");
-        assert_eq!(read_regular("reading", dir.path(), 9).unwrap_err().source.kind(), ErrorKind::IsADirectory);
-        assert_eq!(read_regular("reading", &dir.path().join("x"), 9).unwrap_err().source.kind(), ErrorKind::NotFound);
+        assert_eq!(
+            read_regular(FileAction::Reading, dir.path(), 9).unwrap_err().source.kind(),
+            ErrorKind::IsADirectory
+        );
+        assert_eq!(
+            read_regular(FileAction::Reading, &dir.path().join("x"), 9).unwrap_err().source.kind(),
+            ErrorKind::NotFound
+        );
     }
 
     #[cfg(target_os = "linux")]
@@ -90,10 +96,10 @@ mod tests {
         let pipe = dir.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
         for path in [Path::new("/dev/zero"), &pipe] {
-            let e = read_regular("reading", path, 1 << 20).unwrap_err();
+            let e = read_regular(FileAction::Reading, path, 1 << 20).unwrap_err();
             assert_eq!(e.source.kind(), ErrorKind::InvalidInput, "{e}");
         }
         // Its length reads as 0.
-        assert!(!read_regular("reading", Path::new("/proc/self/status"), 1 << 20).unwrap().is_empty());
+        assert!(!read_regular(FileAction::Reading, Path::new("/proc/self/status"), 1 << 20).unwrap().is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Digest, Lock, StoreError, check_inside, is_inner, read_nofollow, sweep_tree, write_whole};
+use super::{Digest, FileAction, Lock, StoreError, check_inside, is_inner, read_nofollow, sweep_tree, write_whole};
 
 const FORMAT: u32 = 1;
 /// A manifest is a few KiB; more is not one of ours.
@@ -102,7 +102,7 @@ impl RunDir {
         self.manifest.tool_version = env!("CARGO_PKG_VERSION").to_owned();
         let path = self.root.join("manifest.json");
         let text = serde_json::to_vec_pretty(&self.manifest)
-            .map_err(|e| StoreError::new("writing", &path, std::io::Error::other(e)))?;
+            .map_err(|e| StoreError::new(FileAction::Writing, &path, std::io::Error::other(e)))?;
         write_whole(&path, &text)
     }
 
@@ -131,7 +131,7 @@ impl StepRecord {
 }
 
 fn read_manifest(path: &Path) -> Result<Option<Manifest>, StoreError> {
-    let fault = |e| StoreError::new("reading", path, e);
+    let fault = |e| StoreError::new(FileAction::Reading, path, e);
     let bad = |what: String| fault(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
     let Some(bytes) = read_nofollow(path, MAX_MANIFEST)? else { return Ok(None) };
     let manifest: Manifest =

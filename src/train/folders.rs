@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::TrainError;
-use crate::store::StoreError;
+use crate::store::{FileAction, StoreError};
 
 pub(super) const STATE: &str = "state.json";
 
@@ -28,7 +28,7 @@ pub(super) fn is_ours(output: &Path, step: u64) -> bool {
 
 /// The N of every `checkpoint-N`, ascending.
 pub(super) fn numbers(output: &Path) -> Result<Vec<u64>, TrainError> {
-    let fault = |e| StoreError::new("reading", output, e);
+    let fault = |e| StoreError::new(FileAction::Reading, output, e);
     if !output.is_dir() {
         return Ok(Vec::new());
     }

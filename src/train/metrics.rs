@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::TrainError;
-use crate::store::{OpenFor, StoreError, open_nofollow, read_nofollow, write_whole};
+use crate::store::{FileAction, OpenFor, StoreError, open_nofollow, read_nofollow, write_whole};
 
 /// A line a step: a million steps are some hundred MiB.
 const MAX_BYTES: u64 = 1 << 30;
@@ -39,7 +39,7 @@ impl Metrics {
         let mut text = serde_json::to_string(value).map_err(|e| TrainError::Other(format!("metrics.jsonl: {e}")))?;
         text.push('\n');
         // One write a line, so that a reader beside us sees whole ones.
-        self.file.write_all(text.as_bytes()).map_err(|e| StoreError::new("writing", &self.path, e).into())
+        self.file.write_all(text.as_bytes()).map_err(|e| StoreError::new(FileAction::Writing, &self.path, e).into())
     }
 }
 

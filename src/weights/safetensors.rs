@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::WeightsError;
 use crate::gguf::Map;
 use crate::ops::Encoding;
-use crate::store::read_text;
+use crate::store::{FileAction, read_text};
 
 /// A tensor of a mapped file.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ const TEXT_CAP: u64 = 64 << 20;
 
 /// A text file of bounded size.
 pub(super) fn text(path: &Path) -> Result<String, WeightsError> {
-    Ok(read_text("reading", path, TEXT_CAP)?)
+    Ok(read_text(FileAction::Reading, path, TEXT_CAP)?)
 }
 
 #[derive(serde::Deserialize)]

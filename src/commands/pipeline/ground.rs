@@ -13,7 +13,7 @@ use crate::events::{EventLog, Note};
 use crate::modelfile::Modelfile;
 use crate::ollama::{Client, OllamaError};
 use crate::roles::{ModelsYaml, Role};
-use crate::store::{Digest, MAX_TEXT, RunDir, check_read_inside, read_text, write_whole};
+use crate::store::{Digest, FileAction, MAX_TEXT, RunDir, check_read_inside, read_text, write_whole};
 
 /// Daemon, base, data, name, role, run folder: in the order in which a user would want to hear of a fault.
 pub(super) fn open<'a>(
@@ -122,7 +122,7 @@ fn own_template(context: &mut Context<'_>) -> Result<Option<String>, Failure> {
     }
     // Its text goes to the daemon.
     check_read_inside(path)?;
-    let text = read_text("reading", path, MAX_TEXT)?;
+    let text = read_text(FileAction::Reading, path, MAX_TEXT)?;
     if text == crate::modelfile::BUILT_IN {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use crate::commands::{Context, Failure, delivery, earlier};
 use crate::config::RunConfig;
 use crate::promote;
 use crate::roles::{NewScalar, Role, same_model, swap};
-use crate::store::{MAX_TEXT, check_cache_writable, check_writable, read_text};
+use crate::store::{FileAction, MAX_TEXT, check_cache_writable, check_writable, read_text};
 
 /// `Modelfiles/` beside the runs: in the user's folder, the demo's in its own.
 pub(super) fn modelfiles(config: &RunConfig) -> PathBuf {
@@ -49,7 +49,7 @@ pub(super) fn check(
     {
         // The promotion replaces the name in the text, which fails for an alias or a block scalar: found out now, before
         // the training.
-        let text = read_text("reading", &context.models_yaml, MAX_TEXT)?;
+        let text = read_text(FileAction::Reading, &context.models_yaml, MAX_TEXT)?;
         swap(&text, &role.name, &role.model_name, NewScalar::Name(&config.output_model_name))?;
     }
     Ok(())
