@@ -1,5 +1,6 @@
 //! One prompt of a suite, and what is asserted of its answer.
 
+use super::assertion::{Asserted, Assertion, Wanted};
 use super::text::Normaliser;
 use crate::chat::{Message, Role};
 
@@ -10,15 +11,8 @@ pub struct Case {
     pub id: String,
     /// The conversation up to the answer; the last turn is the user's.
     pub messages: Vec<Message>,
-    /// The answer is one of these (after `normaliser`); empty: not asserted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub expected: Vec<String>,
-    /// All are found in the answer; each a list of alternatives (`a|b`).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub keywords: Vec<String>,
-    /// None of these is found.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_keywords: Vec<String>,
+    #[serde(flatten)]
+    pub(super) asserted: Asserted,
     /// A good answer to compare with, not asserted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -38,6 +32,17 @@ fn is_default(normaliser: &Normaliser) -> bool {
 }
 
 impl Case {
+    /// The texts of `assertion`; none where the case does not assert it.
+    pub(super) fn texts(&self, assertion: &Assertion) -> &[String] {
+        self.asserted.get(assertion.key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether `answer` meets `assertion`; None where the case does not assert it.
+    pub(super) fn holds(&self, assertion: &Assertion, answer: &str) -> Option<bool> {
+        let texts = self.texts(assertion);
+        (!texts.is_empty()).then(|| (assertion.holds)(&Wanted { texts, normaliser: self.normaliser }, answer))
+    }
+
     /// The last user turn.
     pub fn prompt(&self) -> &str {
         self.messages.iter().rev().find(|m| m.role == Role::User).map_or("", |m| &m.content)

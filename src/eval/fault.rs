@@ -21,7 +21,7 @@ pub enum EvalError {
     #[error("{suite}: no prompt in it; a line is {{\"prompt\": …, \"expected\": …}} or has \"keywords\"")]
     Empty { suite: String },
     #[error("{suite}: the metric {metric} needs {needs} in every line; {missing} lack it, the first is {first:?}")]
-    Metric { suite: String, metric: &'static str, needs: &'static str, missing: usize, first: String },
+    Metric { suite: String, metric: &'static str, needs: String, missing: usize, first: String },
     #[error("there is no suite {0:?} in the program; builtin:general is")]
     NoBuiltin(String),
     #[error(

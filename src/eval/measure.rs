@@ -2,6 +2,7 @@
 
 use super::answerer::{Embedder, Reply};
 use super::ask::{Arm, CaseAnswers};
+use super::assertion::{EXPECTED, KEYWORDS};
 use super::case::Case;
 use super::degenerate::{Degenerate, degenerate};
 use super::fault::EvalError;
@@ -112,7 +113,7 @@ fn case_scores(case: &Case, metric: Metric, answers: &CaseAnswers) -> CaseScores
         id: case.id.clone(),
         category: case.category.clone(),
         prompt: case.prompt().to_owned(),
-        keywords_expected: case.keywords.clone(),
+        keywords_expected: case.texts(&KEYWORDS).to_vec(),
         cluster: case.cluster.clone(),
         must_pass: case.must_pass,
         base: Scoring { case, metric, arm: Arm::Base }.of(&answers.base),
@@ -186,8 +187,11 @@ fn with_embedder(
         case.cosine = b.as_ref().zip(t.as_ref()).map(|(b, t)| cosine(b, t));
     }
     measured.cosine_signature = format!("cos(base answer, tuned answer):embed={name},v1");
-    let references: Vec<&str> =
-        suite.cases.iter().filter_map(|c| c.reference.as_deref().or(c.expected.first().map(String::as_str))).collect();
+    let references: Vec<&str> = suite
+        .cases
+        .iter()
+        .filter_map(|c| c.reference.as_deref().or(c.texts(&EXPECTED).first().map(String::as_str)))
+        .collect();
     let outside: Vec<&str> = outside.iter().map(String::as_str).collect();
     let inside: Vec<_> = embed(embedder, &references)?.into_iter().flatten().collect();
     let outside: Vec<_> = embed(embedder, &outside)?.into_iter().flatten().collect();

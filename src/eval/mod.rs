@@ -5,6 +5,7 @@
 
 mod answerer;
 mod ask;
+mod assertion;
 mod bootstrap;
 mod cache;
 mod case;

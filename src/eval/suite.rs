@@ -4,6 +4,7 @@ use crate::chat::Role;
 use crate::dataset::{Content, Record};
 use crate::store::Digest;
 
+use super::assertion::{ASSERTIONS, EXPECTED, KEYWORDS, listed};
 use super::case::Case;
 use super::fault::EvalError;
 use super::score::Metric;
@@ -54,23 +55,23 @@ impl Suite {
     /// The metric when nobody names one: `token_f1` where every line has a text to compare with and one of these is
     /// longer than an answer that is met exactly, or not asserted; else `pass`.
     pub fn natural_metric(&self) -> Metric {
-        let short = |c: &Case| c.expected.iter().any(|e| words(e).len() <= SHORT_ANSWER_WORDS);
-        let keywords = |c: &Case| !c.keywords.is_empty() || !c.not_keywords.is_empty();
-        let asserted = |c: &Case| if c.expected.is_empty() { keywords(c) } else { short(c) };
-        let has_text = |c: &Case| !c.expected.is_empty() || c.reference.is_some();
+        let short = |c: &Case| c.texts(&EXPECTED).iter().any(|e| words(e).len() <= SHORT_ANSWER_WORDS);
+        let asserted = |c: &Case| if c.texts(&EXPECTED).is_empty() { !c.asserted.is_empty() } else { short(c) };
+        let has_text = |c: &Case| !c.texts(&EXPECTED).is_empty() || c.reference.is_some();
         let compared = self.cases.iter().all(has_text) && !self.cases.iter().all(asserted);
         if compared { Metric::TokenF1 } else { Metric::Pass }
     }
 
     /// Whether every case has what `metric` needs.
     pub fn check_metric(&self, metric: Metric) -> Result<(), EvalError> {
+        let every: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.key).collect();
         let (needs, lacks): (_, fn(&Case) -> bool) = match metric {
-            Metric::Pass => ("\"expected\", \"keywords\" or \"not_keywords\"", |c| {
-                c.expected.is_empty() && c.keywords.is_empty() && c.not_keywords.is_empty()
-            }),
-            Metric::ExactMatch => ("\"expected\"", |c| c.expected.is_empty()),
-            Metric::KeywordMatch => ("\"keywords\"", |c| c.keywords.is_empty()),
-            Metric::TokenF1 => ("\"expected\" or \"reference\"", |c| c.expected.is_empty() && c.reference.is_none()),
+            Metric::Pass => (&every[..], |c| c.asserted.is_empty()),
+            Metric::ExactMatch => (&[EXPECTED.key], |c| c.texts(&EXPECTED).is_empty()),
+            Metric::KeywordMatch => (&[KEYWORDS.key], |c| c.texts(&KEYWORDS).is_empty()),
+            Metric::TokenF1 => {
+                (&[EXPECTED.key, "reference"], |c| c.texts(&EXPECTED).is_empty() && c.reference.is_none())
+            }
         };
         let missing: Vec<_> = self.cases.iter().filter(|c| lacks(c)).collect();
         match missing.first() {
@@ -78,7 +79,7 @@ impl Suite {
             Some(first) => Err(EvalError::Metric {
                 suite: self.name.clone(),
                 metric: metric.name(),
-                needs,
+                needs: listed(needs),
                 missing: missing.len(),
                 first: first.id.clone(),
             }),
@@ -102,9 +103,7 @@ fn case_of_record(record: &Record) -> Option<Case> {
     Some(Case {
         id: record.place.to_string().replace(' ', "-"),
         messages: before,
-        expected: vec![messages[at].content.clone()],
-        keywords: Vec::new(),
-        not_keywords: Vec::new(),
+        asserted: [(EXPECTED.key, vec![messages[at].content.clone()])].into(),
         reference: None,
         category: record.category.clone().unwrap_or_else(|| "held-out".into()),
         cluster: None,

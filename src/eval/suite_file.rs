@@ -9,24 +9,23 @@ use crate::chat::{Message, Role};
 use crate::dataset::parse_json;
 use crate::store::{Digest, FileAction, MAX_TEXT, read_text};
 
+use super::assertion::{ASSERTIONS, Asserted, Assertion, listed};
 use super::case::Case;
 use super::fault::{EvalError, Fault};
 use super::suite::Suite;
 use super::text::{Normaliser, fold};
 
-const KEYS: &[&str] = &[
-    "id",
-    "prompt",
-    "messages",
-    "expected",
-    "keywords",
-    "not_keywords",
-    "reference",
-    "category",
-    "cluster",
-    "must_pass",
-    "normalise",
-];
+/// The keys of a line, in the order of the documents.
+fn keys() -> impl Iterator<Item = &'static str> {
+    let asserted = ASSERTIONS.iter().map(|assertion| assertion.key);
+    ["id", "prompt", "messages"].into_iter().chain(asserted).chain([
+        "reference",
+        "category",
+        "cluster",
+        "must_pass",
+        "normalise",
+    ])
+}
 
 impl Suite {
     pub fn read(path: &Path) -> Result<Self, EvalError> {
@@ -91,37 +90,37 @@ impl Reader {
             }
         };
         let bad_json = !self.faults.is_empty();
-        for key in map.keys().filter(|k| !KEYS.contains(&k.as_str())) {
-            self.fault(format!("{key:?} is an unknown key of a suite; the keys are {}", KEYS.join(", ")));
+        for key in map.keys().filter(|key| keys().all(|known| known != *key)) {
+            let keys: Vec<_> = keys().collect();
+            self.fault(format!("{key:?} is an unknown key of a suite; the keys are {}", keys.join(", ")));
         }
         let case = Case {
             id: self.text(&map, "id").unwrap_or_else(|| format!("line-{number}")),
             messages: if bad_json { Vec::new() } else { self.messages(&map) },
-            expected: self.texts(&map, "expected"),
-            keywords: self.texts(&map, "keywords"),
-            not_keywords: self.texts(&map, "not_keywords"),
+            asserted: self.asserted(&map),
             reference: self.text(&map, "reference"),
             category: self.text(&map, "category").unwrap_or_else(|| "uncategorised".into()),
             cluster: self.text(&map, "cluster"),
             must_pass: self.flag(&map, "must_pass"),
             normaliser: self.normaliser(&map),
         };
-        if !bad_json
-            && case.expected.is_empty()
-            && case.keywords.is_empty()
-            && case.not_keywords.is_empty()
-            && case.reference.is_none()
-        {
-            self.fault(
-                "nothing to judge an answer by: give \"expected\", \"keywords\", \"not_keywords\" or \"reference\"",
-            );
-        }
-        for alternative in case.keywords.iter().chain(&case.not_keywords).flat_map(|k| k.split('|')) {
-            if fold(alternative).is_empty() {
-                self.fault("an empty keyword, or an empty alternative around `|`");
-            }
+        if !bad_json && case.asserted.is_empty() && case.reference.is_none() {
+            let keys: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.key).chain(["reference"]).collect();
+            self.fault(format!("nothing to judge an answer by: give {}", listed(&keys)));
         }
         case
+    }
+
+    fn asserted(&mut self, map: &Map<String, Value>) -> Asserted {
+        let mut asserted = Asserted::new();
+        for Assertion { key, fault, .. } in ASSERTIONS {
+            let texts = self.texts(map, key);
+            texts.iter().filter_map(|text| fault(text)).for_each(|what| self.fault(what));
+            if !texts.is_empty() {
+                asserted.insert(key, texts);
+            }
+        }
+        asserted
     }
 
     fn messages(&mut self, map: &Map<String, Value>) -> Vec<Message> {
@@ -232,7 +231,10 @@ mod tests {
             (a.id.as_str(), a.must_pass, a.category.as_str(), a.prompt()),
             ("7", true, "geo", "Capital of France?")
         );
-        assert_eq!((b.id.as_str(), b.expected.len(), b.normaliser, b.prompt()), ("line-3", 2, Normaliser::Squad, "u"));
+        assert_eq!(
+            (b.id.as_str(), b.asserted["expected"].len(), b.normaliser, b.prompt()),
+            ("line-3", 2, Normaliser::Squad, "u")
+        );
     }
 
     #[test]
