@@ -30,27 +30,8 @@ fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
 
 /// The config in the engine's words.
 pub(super) fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
-    Ok(TrainConfig {
-        lora: lora_config(config)?,
-        epochs: config.epochs,
-        max_steps: config.max_steps,
-        batch_size: config.batch_size,
-        gradient_accumulation: config.gradient_accumulation,
-        learning_rate: config.learning_rate,
-        scheduler: config.lr_scheduler,
-        warmup_ratio: config.warmup_ratio,
-        weight_decay: config.weight_decay,
-        max_grad_norm: config.max_grad_norm,
-        seed: config.seed,
-        shuffle: !config.no_shuffle,
-        group_by_length: config.group_by_length,
-        eval_steps: config.eval_steps,
-        early_stopping_patience: config.early_stopping_patience,
-        early_stopping_threshold: config.early_stopping_threshold,
-        load_best_model_at_end: config.load_best_model_at_end,
-        save_every: config.save_every,
-        save_total_limit: config.save_total_limit,
-    })
+    TrainConfig::from_options(lora_config(config)?, |key| config.value(key))
+        .map_err(|e| Failure::input(format!("the options of the training: {e}")))
 }
 
 /// Refuses what this base can't be trained with, or not here, before anything of it is computed.

@@ -1,5 +1,7 @@
 //! The options of a training.
 
+use serde_json::{Map, Value};
+
 use crate::lora::LoraConfig;
 
 /// How the learning rate falls after its warm-up.
@@ -25,21 +27,25 @@ pub enum Scheduler {
     ConstantWithWarmup,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+/// The fields have the keys of the options (`src/config/options.rs`), by which they are filled ([`Self::from_options`]) and
+/// recorded in checkpoints.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct TrainConfig {
+    #[serde(skip)]
     pub lora: LoraConfig,
     pub epochs: f64,
     pub max_steps: Option<u64>,
     pub batch_size: usize,
     pub gradient_accumulation: usize,
     pub learning_rate: f64,
-    pub scheduler: Scheduler,
+    pub lr_scheduler: Scheduler,
     pub warmup_ratio: f64,
     pub weight_decay: f64,
     /// 0 = off.
     pub max_grad_norm: f64,
     pub seed: u64,
-    pub shuffle: bool,
+    /// In the order of the data.
+    pub no_shuffle: bool,
     /// Examples of like length side by side.
     pub group_by_length: bool,
     /// Evaluations at every so many steps beside those at the end of an epoch; 0 = none.
@@ -66,12 +72,12 @@ impl Default for TrainConfig {
             batch_size: 8,
             gradient_accumulation: 1,
             learning_rate: 2e-4,
-            scheduler: Scheduler::Linear,
+            lr_scheduler: Scheduler::Linear,
             warmup_ratio: 0.0,
             weight_decay: 0.0,
             max_grad_norm: 1.0,
             seed: 42,
-            shuffle: true,
+            no_shuffle: false,
             group_by_length: false,
             eval_steps: 0,
             early_stopping_patience: None,
@@ -79,6 +85,28 @@ impl Default for TrainConfig {
             load_best_model_at_end: false,
             save_every: 0,
             save_total_limit: None,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The config whose values are those that `value_of` has for each key.
+    ///
+    /// # Errors
+    /// A value is missing, or of another type.
+    pub fn from_options(lora: LoraConfig, value_of: impl Fn(&str) -> Option<Value>) -> Result<Self, serde_json::Error> {
+        let values = Self::default().values().into_iter();
+        let values: Map<_, _> = values.filter_map(|(key, _)| value_of(&key).map(|value| (key, value))).collect();
+        let config = serde_json::from_value(Value::Object(values))?;
+        Ok(Self { lora, ..config })
+    }
+
+    /// By key, the value of every field but `lora`.
+    pub(super) fn values(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(values)) => values,
+            // Numbers and words, under names, are always an object.
+            _ => Map::new(),
         }
     }
 }

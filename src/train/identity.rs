@@ -97,19 +97,21 @@ pub(crate) fn identity_keys() -> impl Iterator<Item = String> {
 
 /// Everything that decides the result; how often is saved does not.
 fn options(config: &TrainConfig, lora: &LoraConfig, label_smoothing: f32) -> Map<String, Value> {
-    let value = json!({
-        "lora_rank": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "use_rslora": lora.rslora,
-        "rank_pattern": of_pattern(&lora.rank_pattern), "alpha_pattern": of_pattern(&lora.alpha_pattern),
-        "target_modules": lora.targets.to_json(), "layers_to_transform": lora.layers_to_transform, "epochs": config.epochs, "max_steps": config.max_steps,
-        "batch_size": config.batch_size, "gradient_accumulation": config.gradient_accumulation,
-        "learning_rate": config.learning_rate, "lr_scheduler": config.scheduler, "label_smoothing_factor": label_smoothing, "warmup_ratio": config.warmup_ratio,
-        "weight_decay": config.weight_decay, "max_grad_norm": config.max_grad_norm, "seed": config.seed,
-        "shuffle": config.shuffle, "group_by_length": config.group_by_length, "eval_steps": config.eval_steps,
-        "early_stopping_patience": config.early_stopping_patience,
-        "early_stopping_threshold": config.early_stopping_threshold,
-        "load_best_model_at_end": config.load_best_model_at_end,
+    const OF_SAVING: [&str; 2] = ["save_every", "save_total_limit"];
+    let of_lora = json!({
+        "lora_rank": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "use_rslora": lora.rslora,
+        "rank_pattern": of_pattern(&lora.rank_pattern),
+        "alpha_pattern": of_pattern(&lora.alpha_pattern),
+        "target_modules": lora.targets.to_json(),
+        "layers_to_transform": lora.layers_to_transform,
+        "label_smoothing_factor": label_smoothing,
     });
-    value.as_object().cloned().unwrap_or_default()
+    let mut options = of_lora.as_object().cloned().unwrap_or_default();
+    options.extend(config.values().into_iter().filter(|(key, _)| !OF_SAVING.contains(&key.as_str())));
+    options
 }
 
 /// A list, since the order decides.
@@ -187,7 +189,7 @@ mod tests {
     #[test]
     fn the_defaults_that_checkpoints_leave_out_have_not_changed() {
         let left_out: Map<String, Value> = serde_json::from_str(
-            r#"{"lora_rank":8,"lora_alpha":8.0,"lora_dropout":0.0,"use_rslora":false,"rank_pattern":[],"alpha_pattern":[],"target_modules":"all-linear","layers_to_transform":null,"epochs":1.0,"max_steps":null,"batch_size":8,"gradient_accumulation":1,"learning_rate":0.0002,"lr_scheduler":"linear","label_smoothing_factor":0.0,"warmup_ratio":0.0,"weight_decay":0.0,"max_grad_norm":1.0,"seed":42,"shuffle":true,"group_by_length":false,"eval_steps":0,"early_stopping_patience":null,"early_stopping_threshold":0.0,"load_best_model_at_end":false}"#,
+            r#"{"lora_rank":8,"lora_alpha":8.0,"lora_dropout":0.0,"use_rslora":false,"rank_pattern":[],"alpha_pattern":[],"target_modules":"all-linear","layers_to_transform":null,"epochs":1.0,"max_steps":null,"batch_size":8,"gradient_accumulation":1,"learning_rate":0.0002,"lr_scheduler":"linear","label_smoothing_factor":0.0,"warmup_ratio":0.0,"weight_decay":0.0,"max_grad_norm":1.0,"seed":42,"no_shuffle":false,"group_by_length":false,"eval_steps":0,"early_stopping_patience":null,"early_stopping_threshold":0.0,"load_best_model_at_end":false}"#,
         )
         .unwrap();
         for (key, value) in left_out {

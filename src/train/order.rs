@@ -17,7 +17,7 @@ impl Order {
         let order = match self.0.take() {
             Some((of, order)) if of == epoch => order,
             _ => {
-                let order = epoch_order(train.len(), config.seed, epoch as usize, config.shuffle);
+                let order = epoch_order(train.len(), config.seed, epoch as usize, !config.no_shuffle);
                 let lengths = || train.iter().map(|e| e.tokens as usize).collect::<Vec<_>>();
                 if config.group_by_length { group_by_length(order, &lengths(), per_step) } else { order }
             }

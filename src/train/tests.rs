@@ -19,7 +19,7 @@ pub(super) fn config() -> TrainConfig {
         epochs: 2.0,
         batch_size: 2,
         learning_rate: 1e-2,
-        scheduler: Scheduler::Cosine,
+        lr_scheduler: Scheduler::Cosine,
         warmup_ratio: 0.1,
         weight_decay: 0.01,
         seed: 7,
@@ -231,7 +231,7 @@ fn course_of(examples: impl Iterator<Item = (usize, usize)>) -> Course {
         e.ids = vec![5; n];
         e.mask = (0..n).map(|k| k + trained >= n).collect();
     });
-    let mut config = TrainConfig { epochs: 1.0, batch_size: 1, gradient_accumulation: 4, shuffle: false, ..config() };
+    let mut config = TrainConfig { epochs: 1.0, batch_size: 1, gradient_accumulation: 4, no_shuffle: true, ..config() };
     config.lora.dropout = 0.1;
     let adapter = Adapter::fresh(config.lora.clone(), bench.weights.spec(), config.seed).unwrap();
     let (toy, examples) = (Toy::default(), Examples { train: &bench.train, eval: &bench.eval });
@@ -323,7 +323,7 @@ fn a_variable_that_no_gradient_reaches_is_named() {
 fn a_first_step_may_hold_only_what_the_base_teaches() {
     let mut bench = Bench::new(4);
     bench.train[0].distilled = true;
-    let config = TrainConfig { batch_size: 1, gradient_accumulation: 1, shuffle: false, ..config() };
+    let config = TrainConfig { batch_size: 1, gradient_accumulation: 1, no_shuffle: true, ..config() };
     let mut norms = Vec::new();
     let mut see = |e: &Event, _: &Interrupt| {
         if let Event::Step(m) = e {
@@ -343,7 +343,7 @@ fn accumulation_is_weighted_by_tokens_not_by_batches() {
     // One batch of four or four of one: the same gradients, whatever lengths the examples have.
     let bench = Bench::new(8);
     let run = |batch_size, gradient_accumulation, name| {
-        let config = TrainConfig { batch_size, gradient_accumulation, shuffle: false, ..config() };
+        let config = TrainConfig { batch_size, gradient_accumulation, no_shuffle: true, ..config() };
         bench.run(&Toy::default(), &config, &bench.output(name), false, &mut |_, _| {}).unwrap().0
     };
     let (whole, split) = (run(4, 1, "a"), run(1, 4, "b"));

@@ -173,7 +173,7 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let (step, config) = (self.position.step, self.job.config);
         let indices = self.order.of_step(config, &self.steps, &self.train, step);
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
-        let learning_rate = config.learning_rate * self.steps.factor(config.scheduler, step);
+        let learning_rate = config.learning_rate * self.steps.factor(config.lr_scheduler, step);
         let batch = Batch { config, examples: &examples, step };
         let gradients = step::gradients(self.job.model, &self.adapter, &batch, &self.job.interrupt, &mut self.grads);
         let taken = match gradients {

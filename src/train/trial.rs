@@ -249,7 +249,7 @@ impl<'a> Trial<'a> {
         let examples: Vec<&Prepared> = indices.iter().map(|i| &self.train[*i]).collect();
         let cost = self.cost_of(&examples, true)?;
         let (config, began) = (self.config, Instant::now());
-        let learning_rate = config.learning_rate * self.steps.factor(config.scheduler, step);
+        let learning_rate = config.learning_rate * self.steps.factor(config.lr_scheduler, step);
         let batch = Batch { config, examples: &examples, step };
         step::gradients(self.engine, &self.adapter, &batch, &self.interrupt, &mut self.grads)?
             .ok_or(ModelError::Stopped)?;

@@ -87,7 +87,7 @@ pub fn train_config(run: &Json) -> TrainConfig {
         batch_size: whole("batch_size") as usize,
         gradient_accumulation: whole("gradient_accumulation") as usize,
         learning_rate: float("learning_rate"),
-        scheduler: match run["scheduler"].as_str() {
+        lr_scheduler: match run["scheduler"].as_str() {
             Some("linear") => Scheduler::Linear,
             Some("cosine") => Scheduler::Cosine,
             Some("constant") => Scheduler::Constant,
@@ -97,7 +97,7 @@ pub fn train_config(run: &Json) -> TrainConfig {
         weight_decay: float("weight_decay"),
         max_grad_norm: float("max_grad_norm"),
         seed: 0,
-        shuffle: false,
+        no_shuffle: true,
         ..TrainConfig::default()
     }
 }
