@@ -4,10 +4,16 @@
 //! A row's result does not depend on the rows beside it, so texts that are decoded together come out as they would alone.
 
 use crate::ops::cpu::gemm::Route;
-use crate::ops::cpu::simd::{LANES, simd, sum, tree};
+use crate::ops::cpu::simd::{Vectors, simd, sum};
+#[cfg(target_arch = "x86_64")]
+use crate::ops::cpu::weights::widen;
 use crate::ops::pool::{Parts, Pool};
 
+#[cfg(target_arch = "x86_64")]
+mod narrow;
 mod rows;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 
@@ -47,12 +53,23 @@ pub(super) fn few_rows(route: Route, pool: &Pool, x: &[f32], products: &mut [Few
 /// # Safety
 /// No other task asks for these columns of y.
 unsafe fn part(route: Route, y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
-    match route {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: ready; the columns are the task's own.
-        Route::Avx512 { .. } if crate::ops::cpu::weights::widen::ready() => unsafe { wide::part(y, x, w, first, n) },
-        // SAFETY: by the caller.
-        _ => unsafe { plain(y, x, w, first, n) },
+    #[cfg(target_arch = "x86_64")]
+    let vectors = match (route, widen::vectors()) {
+        (Route::Gemm, _) => Vectors::Plain,
+        (Route::Avx2, Vectors::Avx512) => Vectors::Avx2,
+        (_, vectors) => vectors,
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let vectors = Vectors::Plain;
+    // SAFETY: the CPU has these vectors; the columns are the task's own, by the caller.
+    unsafe {
+        match vectors {
+            #[cfg(target_arch = "x86_64")]
+            Vectors::Avx512 => tiles::part::<wide::Wide>(vectors, y, x, w, first..first + n),
+            #[cfg(target_arch = "x86_64")]
+            Vectors::Avx2 => tiles::part::<narrow::Narrow>(vectors, y, x, w, first..first + n),
+            Vectors::Plain => plain(y, x, w, first, n),
+        }
     }
 }
 
@@ -62,16 +79,10 @@ unsafe fn part(route: Route, y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: 
 /// As [`part`].
 unsafe fn plain(y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
     w.with_wide(first, n, |values| {
-        for (t, x) in x.chunks(4 * w.cols).enumerate() {
-            // Beyond the last row it is read again, and its sums are dropped.
-            let rows = x.len() / w.cols;
-            let x: [&[f32]; 4] = std::array::from_fn(|r| &x[r.min(rows - 1) * w.cols..][..w.cols]);
+        for (r, x) in x.chunks_exact(w.cols).enumerate() {
             for (i, row) in values.chunks_exact(w.cols).enumerate() {
-                let sums = if rows == 1 { [dot(row, x[0]); 4] } else { dots(row, x) };
-                for (r, sum) in sums[..rows].iter().enumerate() {
-                    // SAFETY: the task's own column of row r.
-                    unsafe { y.slice((4 * t + r) * w.rows + first + i, 1)[0] = *sum };
-                }
+                // SAFETY: the task's own column of row r.
+                unsafe { y.slice(r * w.rows + first + i, 1)[0] = dot(row, x) };
             }
         }
     });
@@ -81,29 +92,5 @@ simd! {
     pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
         let b = &b[..a.len()];
         sum(a.len(), |i| a[i] * b[i])
-    }
-}
-
-simd! {
-    /// [`dot`] of `w` with four rows at once, bit for bit.
-    fn dots(w: &[f32], x: [&[f32]; 4]) -> [f32; 4] {
-        let x = x.map(|x| &x[..w.len()]);
-        let mut lanes = [[0.0f32; LANES]; 4];
-        let whole = w.len() / LANES * LANES;
-        let mut i = 0;
-        while i < whole {
-            for (lanes, x) in lanes.iter_mut().zip(x) {
-                for (l, lane) in lanes.iter_mut().enumerate() {
-                    *lane += w[i + l] * x[i + l];
-                }
-            }
-            i += LANES;
-        }
-        for (lanes, x) in lanes.iter_mut().zip(x) {
-            for (l, i) in (whole..w.len()).enumerate() {
-                lanes[l] += w[i] * x[i];
-            }
-        }
-        lanes.map(tree)
     }
 }

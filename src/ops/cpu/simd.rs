@@ -85,7 +85,7 @@ pub(crate) fn sum(len: usize, f: impl Fn(usize) -> f32) -> f32 {
 
 /// The lanes' sum, those 8 apart first.
 #[inline(always)]
-pub(crate) fn tree(mut lanes: [f32; LANES]) -> f32 {
+fn tree(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for l in 0..width {

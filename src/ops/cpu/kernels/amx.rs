@@ -121,7 +121,8 @@ fn cut(v: __m512) -> [__m512i; 3] {
 fn row_parts(first: __m512, second: __m512) -> [__m512i; 3] {
     let (a, b) = (cut(first), cut(second));
     let half = |v| _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(v));
-    std::array::from_fn(|i| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(half(a[i])), half(b[i])))
+    let part = |i: usize| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(half(a[i])), half(b[i]));
+    [part(0), part(1), part(2)]
 }
 
 /// 32 values from `from` on, of which `have` are there.

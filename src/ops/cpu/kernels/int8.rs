@@ -78,16 +78,14 @@ pub(in crate::ops::cpu) unsafe fn codes(
     rows: usize,
     k: usize,
 ) -> ([__m512; 16], __m512) {
-    let row = |r: usize| -> [__m512; 4] {
-        std::array::from_fn(|i| {
-            // SAFETY: masked to what is there, by contract.
-            unsafe { _mm512_maskz_loadu_ps(mask(k.saturating_sub(16 * i)), src.wrapping_add(r * stride + 16 * i)) }
-        })
+    let sixteen = |r: usize, i: usize| {
+        // SAFETY: masked to what is there, by contract.
+        unsafe { _mm512_maskz_loadu_ps(mask(k.saturating_sub(16 * i)), src.wrapping_add(r * stride + 16 * i)) }
     };
     let mut all = [_mm512_setzero_ps(); 16];
     for (r, all) in all.iter_mut().enumerate().take(rows) {
-        let [a, b, c, d] = row(r).map(|v| magnitude(v));
-        *all = _mm512_castsi512_ps(_mm512_max_epi32(_mm512_max_epi32(a, b), _mm512_max_epi32(c, d)));
+        let two = |i| _mm512_max_epi32(magnitude(sixteen(r, i)), magnitude(sixteen(r, i + 1)));
+        *all = _mm512_castsi512_ps(_mm512_max_epi32(two(0), two(2)));
     }
     transpose(&mut all);
     let largest = all.iter().fold(_mm512_setzero_si512(), |m, v| _mm512_max_epi32(m, _mm512_castps_si512(*v)));
@@ -100,11 +98,9 @@ pub(in crate::ops::cpu) unsafe fn codes(
             *all = _mm512_setzero_ps();
             continue;
         }
-        let code = |v| _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(v, _mm512_set1_ps(by))));
-        let [a, b, c, d] = row(r).map(code);
-        let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(a), b);
-        let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(c), d);
-        *all = _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high));
+        let codes = |i| _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(sixteen(r, i), _mm512_set1_ps(by))));
+        let two = |i| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(codes(i)), codes(i + 1));
+        *all = _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(two(0)), two(2)));
     }
     (all, scale)
 }

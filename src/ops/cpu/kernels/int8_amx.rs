@@ -126,10 +126,11 @@ unsafe fn add(blocks: &[Counts], first: usize, a: *const f32, unit: usize, b: *c
         let at = |r: usize, half: usize| (first + r) * NR + half * UNIT;
         let own = a.add(first / UNIT * unit + UNIT * ROW + first % UNIT);
         for (r, sum) in all.iter_mut().enumerate() {
-            *sum = [0, 1].map(|half| _mm512_loadu_ps(sums.0.as_ptr().add(at(r, half))));
+            *sum = [_mm512_loadu_ps(sums.0.as_ptr().add(at(r, 0))), _mm512_loadu_ps(sums.0.as_ptr().add(at(r, 1)))];
         }
         for (d, counts) in blocks.iter().enumerate() {
-            let by = [0, 1].map(|half| _mm512_loadu_ps(b.add(d * COLUMNS + QUADS * NR + half * UNIT)));
+            let by = b.add(d * COLUMNS + QUADS * NR);
+            let by = [_mm512_loadu_ps(by), _mm512_loadu_ps(by.add(UNIT))];
             for (r, sum) in all.iter_mut().enumerate() {
                 let own = own.add(d * ROWS + r);
                 let (scale, begin) = (_mm512_set1_ps(*own), _mm512_set1_epi32(own.add(UNIT).read().to_bits() as i32));

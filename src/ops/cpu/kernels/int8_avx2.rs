@@ -51,18 +51,20 @@ fn magnitude(v: __m256) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn row_codes(row: *const f32, k: usize) -> RowCodes {
-    let values: [__m256; 8] = std::array::from_fn(|i| {
+    let mut values = [_mm256_setzero_ps(); 8];
+    for (i, values) in values.iter_mut().enumerate() {
         // SAFETY: masked to what is there, by contract.
-        unsafe { _mm256_maskload_ps(row.wrapping_add(LANES * i), mask(k.saturating_sub(LANES * i))) }
-    });
+        *values = unsafe { _mm256_maskload_ps(row.wrapping_add(LANES * i), mask(k.saturating_sub(LANES * i))) };
+    }
     let largest = values.iter().fold(_mm256_setzero_si256(), |m, v| _mm256_max_epi32(m, magnitude(*v)));
     let mut lanes = [0_u32; LANES];
     // SAFETY: eight words.
     unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), largest) };
     let (scale, by) = scale_of(lanes.into_iter().max().unwrap_or(0));
     let by = _mm256_set1_ps(by);
-    let [a, b, c, d, e, f, g, h] = values.map(|v| _mm256_cvtps_epi32(_mm256_mul_ps(v, by)));
-    RowCodes { words: [packed(a, b, c, d), packed(e, f, g, h)], scale }
+    let code = |i: usize| _mm256_cvtps_epi32(_mm256_mul_ps(values[i], by));
+    let words = |i| packed(code(i), code(i + 1), code(i + 2), code(i + 3));
+    RowCodes { words: [words(0), words(4)], scale }
 }
 
 /// 32 codes as bytes, in their order.

@@ -171,7 +171,7 @@ fn rectangle(w: &WeightRef<'_>, rows: Range<usize>, cols: Range<usize>, next: Ne
     let part = w.encoding.bytes_for(width);
     let ahead = if next == Next::Rows { n * stride } else { part };
     (0..n).for_each(|i| prefetch(bytes.as_ptr().wrapping_add(i * stride + ahead), part));
-    let reader = if widen::ready() { Reader::find(w.encoding, width) } else { None };
+    let reader = Reader::find(widen::vectors(), w.encoding, width);
     // SAFETY: the reader's CPU features were detected.
     match reader {
         Some(reader) if width == block => unsafe { reader.widen_apart(bytes, stride, &mut out[..n * width]) },

@@ -1,24 +1,31 @@
-//! Encoded blocks in registers (AVX-512), to be multiplied at once or written out: codes become values by a look-up among
-//! the 16 or 32 that a block's scale allows. They are bit for bit what decoding gives.
-
-use std::arch::x86_64::*;
+//! Encoded blocks in registers, to be multiplied at once or written out. The values are bit for bit what decoding gives; sums
+//! are the same on vectors of sixteen (AVX-512: [`wide`], [`kquants`]) and of eight ([`narrow`]).
 
 use crate::ops::Encoding;
+use crate::ops::cpu::simd::Vectors;
 
 pub(in crate::ops::cpu) mod kquants;
+mod narrow;
 mod sink;
-
-use kquants::{q4k, q5k, q6k};
-use sink::{Sink, ramp, scales, spread};
+mod wide;
 
 /// (first block, bytes from block to block, x, out, values): reads whole blocks (32 plain floats count as one) and as many
 /// floats of x.
 type Read = unsafe fn(*const u8, usize, *const f32, *mut f32, usize);
 
-/// Whether this CPU can run what stands here.
-pub(in crate::ops::cpu) fn ready() -> bool {
+/// The widest vectors that this CPU has readers for.
+pub(in crate::ops::cpu) fn vectors() -> Vectors {
     use std::arch::is_x86_feature_detected as has;
-    has!("avx512f") && has!("avx512bw") && has!("f16c") && has!("fma")
+    match has!("f16c") && has!("fma") {
+        true if has!("avx512f") && has!("avx512bw") => Vectors::Avx512,
+        true if has!("avx2") => Vectors::Avx2,
+        _ => Vectors::Plain,
+    }
+}
+
+/// Whether this CPU has readers on vectors of sixteen.
+pub(in crate::ops::cpu) fn ready() -> bool {
+    vectors() == Vectors::Avx512
 }
 
 /// How blocks of one encoding are read.
@@ -32,33 +39,35 @@ pub(in crate::ops::cpu) struct Reader {
 }
 
 impl Reader {
-    /// The reader of rows of `cols` values, where there is one; [`ready`] is the caller's to ask.
-    pub(in crate::ops::cpu) fn find(encoding: Encoding, cols: usize) -> Option<Self> {
+    /// The reader of rows of `cols` values, where there is one; that the CPU has these vectors ([`vectors`]) is the caller's to
+    /// ask.
+    pub(in crate::ops::cpu) fn find(vectors: Vectors, encoding: Encoding, cols: usize) -> Option<Self> {
         if !cols.is_multiple_of(encoding.block().0.max(32)) {
             return None;
         }
-        macro_rules! both {
-            ($name:ident) => {
-                Some(Self { dot: $name::<false>, widen: $name::<true>, encoding })
+        macro_rules! of {
+            ($legacy:ident, $super_blocks:ident) => {
+                of!(
+                    $legacy: F32 f32, F16 f16, BF16 bf16, Q8_0 q8_0, Q4_0 q4_0, Q4_1 q4_1, Q5_0 q5_0, Q5_1 q5_1;
+                    $super_blocks: Q4K q4k, Q5K q5k, Q6K q6k
+                )
+            };
+            ($($module:ident: $($of:ident $name:ident),+);+) => {
+                match encoding {
+                    $($(Encoding::$of => ($module::$name::<false> as Read, $module::$name::<true> as Read),)+)+
+                }
             };
         }
-        match encoding {
-            Encoding::F32 => both!(f32),
-            Encoding::F16 => both!(f16),
-            Encoding::BF16 => both!(bf16),
-            Encoding::Q8_0 => both!(q8_0),
-            Encoding::Q4_0 => both!(q4_0),
-            Encoding::Q4_1 => both!(q4_1),
-            Encoding::Q5_0 => both!(q5_0),
-            Encoding::Q5_1 => both!(q5_1),
-            Encoding::Q4K => both!(q4k),
-            Encoding::Q5K => both!(q5k),
-            Encoding::Q6K => both!(q6k),
-        }
+        let (dot, widen): (Read, Read) = match vectors {
+            Vectors::Avx512 => of!(wide, kquants),
+            Vectors::Avx2 => of!(narrow, narrow),
+            Vectors::Plain => return None,
+        };
+        Some(Self { dot, widen, encoding })
     }
 
     /// # Safety
-    /// The CPU is [`ready`].
+    /// The CPU has the reader's vectors.
     #[inline]
     pub(in crate::ops::cpu) unsafe fn dot(self, row: &[u8], x: &[f32], lanes: &mut [f32; 16]) {
         assert!(row.len() == self.encoding.bytes_for(x.len()));
@@ -72,7 +81,7 @@ impl Reader {
     }
 
     /// # Safety
-    /// The CPU is [`ready`].
+    /// The CPU has the reader's vectors.
     #[inline]
     pub(in crate::ops::cpu) unsafe fn widen(self, row: &[u8], values: &mut [f32]) {
         assert!(row.len() == self.encoding.bytes_for(values.len()));
@@ -83,7 +92,7 @@ impl Reader {
     /// Blocks that lie `stride` bytes apart, end to end.
     ///
     /// # Safety
-    /// The CPU is [`ready`].
+    /// The CPU has the reader's vectors.
     #[inline]
     pub(in crate::ops::cpu) unsafe fn widen_apart(self, bytes: &[u8], stride: usize, values: &mut [f32]) {
         let block = self.encoding.block().0.max(32);
@@ -94,98 +103,3 @@ impl Reader {
         unsafe { (self.widen)(bytes.as_ptr(), stride, std::ptr::null(), values.as_mut_ptr(), values.len()) }
     }
 }
-
-/// Plain floats: `$load` makes 16 of them from a pointer to `$bytes` bytes each.
-macro_rules! floats {
-    ($name:ident, $bytes:literal, $load:expr) => {
-        #[target_feature(enable = "avx512f,avx512bw,f16c")]
-        unsafe fn $name<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
-            let mut sink = Sink::<STORE>::new(x, out);
-            // SAFETY: `cols` values are there, a multiple of 32.
-            unsafe {
-                for i in 0..cols / 32 {
-                    let (load, b) = ($load, row.add(i * stride));
-                    sink.take(32 * i, load(b), load(b.add(16 * $bytes)));
-                }
-                sink.end();
-            }
-        }
-    };
-}
-floats!(f32, 4, |b: *const u8| _mm512_loadu_ps(b.cast()));
-floats!(f16, 2, |b: *const u8| _mm512_cvtph_ps(_mm256_loadu_si256(b.cast())));
-floats!(bf16, 2, |b: *const u8| {
-    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(b.cast()))))
-});
-
-#[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn q8_0<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
-    let mut sink = Sink::<STORE>::new(x, out);
-    // SAFETY: `cols / 32` whole blocks and 32 floats each are there.
-    unsafe {
-        for i in 0..cols / 32 {
-            let b = row.add(i * stride);
-            let (d, _) = scales(b);
-            let codes = |at| _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(b.add(at).cast())));
-            sink.take(i * 32, _mm512_mul_ps(d, codes(2)), _mm512_mul_ps(d, codes(18)));
-        }
-        sink.end();
-    }
-}
-
-/// Four bits: a table of the block's 16 values.
-macro_rules! four {
-    ($name:ident, $qs:literal, $first:literal, $minimum:literal) => {
-        #[target_feature(enable = "avx512f,avx512bw,f16c")]
-        unsafe fn $name<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
-            let mut sink = Sink::<STORE>::new(x, out);
-            let ramp = ramp($first);
-            // SAFETY: `cols / 32` whole blocks and 32 floats each are there.
-            unsafe {
-                for i in 0..cols / 32 {
-                    let b = row.add(i * stride);
-                    let (d, m) = scales(b);
-                    // d·code is exact in f32, so the fused form rounds as decoding does.
-                    let table = if $minimum { _mm512_fmadd_ps(d, ramp, m) } else { _mm512_mul_ps(d, ramp) };
-                    let codes = spread(b.add($qs));
-                    let look = |c| _mm512_permutexvar_ps(c, table);
-                    sink.take(i * 32, look(codes), look(_mm512_srli_epi32::<4>(codes)));
-                }
-                sink.end();
-            }
-        }
-    };
-}
-four!(q4_0, 2, -8.0, false);
-four!(q4_1, 4, 0.0, true);
-
-/// Five bits: a table of 32 values; the fifth bits lie together.
-macro_rules! five {
-    ($name:ident, $qh:literal, $first:literal, $minimum:literal) => {
-        #[target_feature(enable = "avx512f,avx512bw,f16c")]
-        unsafe fn $name<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
-            let mut sink = Sink::<STORE>::new(x, out);
-            let ramps = (ramp($first), ramp($first + 16.0));
-            let (nibble, bit) = (_mm512_set1_epi32(15), _mm512_set1_epi32(16));
-            // SAFETY: `cols / 32` whole blocks and 32 floats each are there.
-            unsafe {
-                for i in 0..cols / 32 {
-                    let b = row.add(i * stride);
-                    let (d, m) = scales(b);
-                    let m = if $minimum { m } else { _mm512_setzero_ps() };
-                    let tables = (_mm512_fmadd_ps(d, ramps.0, m), _mm512_fmadd_ps(d, ramps.1, m));
-                    let (codes, high) = (spread(b.add($qh + 4)), b.add($qh).cast::<u32>().read_unaligned());
-                    let low = _mm512_and_si512(codes, nibble);
-                    let top = _mm512_srli_epi32::<4>(codes);
-                    let low = _mm512_mask_or_epi32(low, high as u16, low, bit);
-                    let top = _mm512_mask_or_epi32(top, (high >> 16) as u16, top, bit);
-                    let look = |c| _mm512_permutex2var_ps(tables.0, c, tables.1);
-                    sink.take(i * 32, look(low), look(top));
-                }
-                sink.end();
-            }
-        }
-    };
-}
-five!(q5_0, 2, -16.0, false);
-five!(q5_1, 4, 0.0, true);

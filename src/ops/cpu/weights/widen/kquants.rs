@@ -1,12 +1,12 @@
-//! Q4_K, Q5_K and Q6_K: super-blocks of 256.
+//! Q4_K, Q5_K and Q6_K, super-blocks of 256, on vectors of sixteen floats; and what vectors of eight take from here.
 
 use std::arch::x86_64::*;
 
 use super::sink::{Sink, ramp, spread};
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,f16c")]
-unsafe fn half(b: *const u8) -> f32 {
+#[target_feature(enable = "avx2,f16c")]
+pub(super) unsafe fn half(b: *const u8) -> f32 {
     // SAFETY: two bytes are there, by the callers' contract.
     let bits = unsafe { b.cast::<u16>().read_unaligned() };
     _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
@@ -15,7 +15,7 @@ unsafe fn half(b: *const u8) -> f32 {
 /// Of the 8 parts of a Q4_K or Q5_K block what codes are multiplied with, and what is added: 6 bits each, spread over 12
 /// bytes.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,f16c")]
+#[target_feature(enable = "avx2,f16c")]
 pub(in crate::ops::cpu) unsafe fn scale_mins(b: *const u8) -> (__m256, __m256) {
     // SAFETY: d, dmin and 12 bytes are there, by the callers' contract.
     let (d, dmin, w) = unsafe {
@@ -33,7 +33,7 @@ pub(in crate::ops::cpu) unsafe fn scale_mins(b: *const u8) -> (__m256, __m256) {
 }
 
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx2")]
 pub(in crate::ops::cpu) fn lanes(v: __m256) -> [f32; 8] {
     let mut out = [0.0; 8];
     // SAFETY: eight floats.
@@ -42,7 +42,7 @@ pub(in crate::ops::cpu) fn lanes(v: __m256) -> [f32; 8] {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub(crate) unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(super) unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let (mut sink, ramp) = (Sink::<STORE>::new(x, out), ramp(0.0));
     // SAFETY: whole blocks and 256 floats each are there.
     unsafe {
@@ -69,7 +69,7 @@ pub(crate) unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *c
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub(crate) unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(super) unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let (mut sink, ramps) = (Sink::<STORE>::new(x, out), (ramp(0.0), ramp(16.0)));
     let (nibble, bit) = (_mm512_set1_epi32(15), _mm512_set1_epi32(16));
     // SAFETY: whole blocks and 256 floats each are there.
@@ -98,7 +98,7 @@ pub(crate) unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *c
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub(crate) unsafe fn q6k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(super) unsafe fn q6k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
     let mut sink = Sink::<STORE>::new(x, out);
     let (nibble, high) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
     // What brings each row's two high bits to bits 4 and 5 of a 16-bit lane: rows 0 and 1, then 2 and 3.
