@@ -42,12 +42,12 @@ pub(super) struct Arena {
 
 /// f32 values that go back to the arena when dropped.
 pub struct Buf {
-    place: Place,
+    place: Slot,
     len: usize,
     arena: Arc<Arena>,
 }
 
-enum Place {
+enum Slot {
     Region {
         start: usize,
         words: usize,
@@ -139,9 +139,9 @@ impl Buf {
             Some(start) => {
                 #[cfg(test)]
                 arena.touched.fetch_max(start + words, Ordering::Relaxed);
-                Place::Region { start, words }
+                Slot::Region { start, words }
             }
-            None => Place::Own(Region::new(len.max(1))?),
+            None => Slot::Own(Region::new(len.max(1))?),
         };
         Some(Self { place, len, arena: Arc::clone(arena) })
     }
@@ -149,7 +149,7 @@ impl Buf {
     /// A buffer of `len` values for which there is no memory. Nothing may be computed with it.
     pub(super) fn missing(arena: &Arc<Arena>, len: usize) -> Self {
         arena.refusals.missing.fetch_add(1, Ordering::Relaxed);
-        Self { place: Place::Missing, len, arena: Arc::clone(arena) }
+        Self { place: Slot::Missing, len, arena: Arc::clone(arena) }
     }
 
     /// How many values were asked for, whether there is memory for them or not.
@@ -160,13 +160,13 @@ impl Buf {
     /// Where its values begin, and how many there are.
     fn values(&self) -> (*mut f32, usize) {
         match &self.place {
-            Place::Region { start, .. } => match self.arena.region() {
+            Slot::Region { start, .. } => match self.arena.region() {
                 // SAFETY: the place lies within the region.
                 Some(region) => (unsafe { region.start().add(*start) }, self.len),
                 None => (std::ptr::dangling_mut(), 0),
             },
-            Place::Own(region) => (region.start(), self.len),
-            Place::Missing => (std::ptr::dangling_mut(), 0),
+            Slot::Own(region) => (region.start(), self.len),
+            Slot::Missing => (std::ptr::dangling_mut(), 0),
         }
     }
 }
@@ -174,9 +174,9 @@ impl Buf {
 impl Drop for Buf {
     fn drop(&mut self) {
         match self.place {
-            Place::Region { start, words } => self.arena.free().give(start..start + words),
-            Place::Own(_) => {}
-            Place::Missing => drop(self.arena.refusals.missing.fetch_sub(1, Ordering::Relaxed)),
+            Slot::Region { start, words } => self.arena.free().give(start..start + words),
+            Slot::Own(_) => {}
+            Slot::Missing => drop(self.arena.refusals.missing.fetch_sub(1, Ordering::Relaxed)),
         }
     }
 }

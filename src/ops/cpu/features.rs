@@ -1,6 +1,7 @@
 //! The CPU's features, in words.
 
-/// The vector features that kernels choose by.
+/// The vector features that kernels choose by. (Every CPU with AVX2 has F16C, and every one with AVX-512 and VNNI its BW, DQ and
+/// VL.)
 pub fn cpu_features() -> String {
     #[cfg(target_arch = "x86_64")]
     {

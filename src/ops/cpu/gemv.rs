@@ -5,17 +5,15 @@
 
 use crate::ops::cpu::gemm::Route;
 use crate::ops::cpu::simd::{Vectors, simd, sum};
-#[cfg(target_arch = "x86_64")]
-use crate::ops::cpu::weights::widen;
 use crate::ops::pool::{Parts, Pool};
 
 #[cfg(target_arch = "x86_64")]
-mod narrow;
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod rows;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
-#[cfg(target_arch = "x86_64")]
-mod wide;
 
 pub(super) use rows::Rows;
 
@@ -53,21 +51,19 @@ pub(super) fn few_rows(route: Route, pool: &Pool, x: &[f32], products: &mut [Few
 /// # Safety
 /// No other task asks for these columns of y.
 unsafe fn part(route: Route, y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: usize, n: usize) {
-    #[cfg(target_arch = "x86_64")]
-    let vectors = match (route, widen::vectors()) {
+    let vectors = match (route, Vectors::widest()) {
         (Route::Gemm, _) => Vectors::Plain,
+        #[cfg(target_arch = "x86_64")]
         (Route::Avx2, Vectors::Avx512) => Vectors::Avx2,
         (_, vectors) => vectors,
     };
-    #[cfg(not(target_arch = "x86_64"))]
-    let vectors = Vectors::Plain;
     // SAFETY: the CPU has these vectors; the columns are the task's own, by the caller.
     unsafe {
         match vectors {
             #[cfg(target_arch = "x86_64")]
-            Vectors::Avx512 => tiles::part::<wide::Wide>(vectors, y, x, w, first..first + n),
+            Vectors::Avx512 => tiles::part::<avx512::Avx512>(y, x, w, first..first + n),
             #[cfg(target_arch = "x86_64")]
-            Vectors::Avx2 => tiles::part::<narrow::Narrow>(vectors, y, x, w, first..first + n),
+            Vectors::Avx2 => tiles::part::<avx2::Avx2>(y, x, w, first..first + n),
             Vectors::Plain => plain(y, x, w, first, n),
         }
     }

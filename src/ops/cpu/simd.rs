@@ -5,8 +5,10 @@
 pub(crate) enum Vectors {
     /// Whatever every CPU of this architecture has.
     Plain,
+    /// AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// These, and AVX-512 F, DQ, BW and VL.
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
@@ -17,14 +19,10 @@ impl Vectors {
     pub(crate) fn widest() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if std::arch::is_x86_feature_detected!("avx512dq")
-                && std::arch::is_x86_feature_detected!("avx512bw")
-                && std::arch::is_x86_feature_detected!("avx512vl")
-            {
-                return Self::Avx512;
-            }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-                return Self::Avx2;
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx2") && has!("fma") && has!("f16c") {
+                let wide = has!("avx512f") && has!("avx512dq") && has!("avx512bw") && has!("avx512vl");
+                return if wide { Self::Avx512 } else { Self::Avx2 };
             }
         }
         Self::Plain
@@ -148,8 +146,7 @@ pub(crate) mod forced {
         let mut all = vec![Vectors::Plain];
         #[cfg(target_arch = "x86_64")]
         {
-            let narrower = std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
-            all.extend(narrower.then_some(Vectors::Avx2));
+            all.extend((Vectors::widest() != Vectors::Plain).then_some(Vectors::Avx2));
             all.extend((Vectors::widest() == Vectors::Avx512).then_some(Vectors::Avx512));
         }
         all

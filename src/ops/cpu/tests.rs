@@ -5,6 +5,7 @@ mod copies_tests;
 mod exhausted_tests;
 mod few_tests;
 mod linears_tests;
+mod readers_tests;
 
 use candle_core::{D, Device, Tensor, Var};
 

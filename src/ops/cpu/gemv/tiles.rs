@@ -19,10 +19,13 @@ const AHEAD: usize = 2048;
 
 /// What the tiles are computed with; its functions need the CPU's features.
 pub(super) trait Kernel {
+    /// What it needs of the CPU.
+    const VECTORS: Vectors;
+
     /// Writes the 16 partial sums of each row of W (`w`) with each row of x to `lanes`, those of row `r` of x from `r·W` on. W·R ≤ 16.
     ///
     /// # Safety
-    /// The CPU has the kernel's features; each pointer has `cols` floats behind it.
+    /// The CPU has [`Self::VECTORS`]; each pointer has `cols` floats behind it.
     unsafe fn products<const W: usize, const R: usize>(
         w: [*const f32; W],
         x: [*const f32; R],
@@ -33,7 +36,7 @@ pub(super) trait Kernel {
     /// The sum of each 16 as a tree: lanes 8 apart, then 4, 2, 1.
     ///
     /// # Safety
-    /// The CPU has the kernel's features.
+    /// The CPU has [`Self::VECTORS`].
     unsafe fn reduce(lanes: &Lanes) -> [f32; GROUP];
 }
 
@@ -48,15 +51,9 @@ thread_local! {
 /// y[r][columns] = x[r]·W[columns]ᵀ for every row of x, y's rows being W's `rows` wide.
 ///
 /// # Safety
-/// The CPU has `vectors`, and `K` is of these; no other task asks for these columns of y.
-pub(super) unsafe fn part<K: Kernel>(
-    vectors: Vectors,
-    y: &Parts<'_, f32>,
-    x: &[f32],
-    w: Rows<'_>,
-    columns: Range<usize>,
-) {
-    let reader = w.stored.and_then(|s| Some((s, Reader::find(vectors, s.encoding, s.cols)?)));
+/// The CPU has the kernel's vectors; no other task asks for these columns of y.
+pub(super) unsafe fn part<K: Kernel>(y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, columns: Range<usize>) {
+    let reader = w.stored.and_then(|s| Some((s, Reader::find(K::VECTORS, s.encoding, s.cols)?)));
     let Some((stored, reader)) = reader else {
         let (first, n) = (columns.start, columns.len());
         // SAFETY: by the caller.

@@ -8,9 +8,10 @@ use crate::ops::cpu::gemm::Kernel;
 use crate::ops::cpu::kernels::tile::NR;
 use crate::ops::cpu::kernels::x86::prefetch;
 use crate::ops::cpu::kernels::{amx, int8, int8_avx2};
+use crate::ops::cpu::simd::Vectors;
 use crate::ops::cpu::weights::form::Form;
 use crate::ops::cpu::weights::q4k;
-use crate::ops::cpu::weights::widen::{self, Reader};
+use crate::ops::cpu::weights::widen::Reader;
 use crate::ops::cpu::words::grown;
 use crate::ops::pool::{Parts, Pool};
 use crate::ops::{Compute, Encoding, WeightRef, decode};
@@ -171,7 +172,7 @@ fn rectangle(w: &WeightRef<'_>, rows: Range<usize>, cols: Range<usize>, next: Ne
     let part = w.encoding.bytes_for(width);
     let ahead = if next == Next::Rows { n * stride } else { part };
     (0..n).for_each(|i| prefetch(bytes.as_ptr().wrapping_add(i * stride + ahead), part));
-    let reader = Reader::find(widen::vectors(), w.encoding, width);
+    let reader = Reader::find(Vectors::widest(), w.encoding, width);
     // SAFETY: the reader's CPU features were detected.
     match reader {
         Some(reader) if width == block => unsafe { reader.widen_apart(bytes, stride, &mut out[..n * width]) },

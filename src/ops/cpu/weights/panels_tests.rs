@@ -256,6 +256,10 @@ fn in_eight_bits_a_row_is_the_same_beside_few_and_many() {
 #[test]
 fn all_kernels_for_eight_bits_give_the_same_bits() {
     let kernels: Vec<Kernel> = Route::all().into_iter().filter_map(Route::kernel).filter(|k| k.has_int8()).collect();
+    if kernels.len() < 2 {
+        println!("not tested: this CPU has {} kernels for eight bits, so there are no two to compare", kernels.len());
+        return;
+    }
     let (n, k) = (96 + 17_usize, 640 + 32_usize);
     for (case, encoding) in [Encoding::F32, Encoding::BF16, Encoding::Q8_0, Encoding::Q4_1].into_iter().enumerate() {
         let (n, k) = if encoding.block().0 == 1 { (n, k + 5) } else { (n.next_multiple_of(32), k) };

@@ -8,8 +8,8 @@ use std::ops::Range;
 use crate::ops::cpu::kernels::int8::{self, BLOCK, COLUMNS, QUAD, QUADS, panel_words, put_unsigned, scales};
 use crate::ops::cpu::kernels::tile::NR;
 use crate::ops::cpu::kernels::x86::{prefetch, transpose};
-use crate::ops::cpu::weights::widen;
-use crate::ops::cpu::weights::widen::kquants::{lanes, scale_mins};
+use crate::ops::cpu::simd::Vectors;
+use crate::ops::cpu::weights::widen::scales::{lanes, scale_mins};
 use crate::ops::{Encoding, WeightRef};
 
 /// Values and bytes of a super-block, and its parts.
@@ -21,7 +21,7 @@ const LAST: f32 = 15.0;
 
 /// Whether these codes are made here, on a CPU for which `int8::ready`.
 pub(super) fn takes(w: &WeightRef<'_>) -> bool {
-    w.encoding == Encoding::Q4K && widen::ready()
+    w.encoding == Encoding::Q4K && Vectors::widest() == Vectors::Avx512
 }
 
 /// The bytes of these rows, from the first's first column to the last's last one, and the number of bytes of a row.
@@ -109,7 +109,7 @@ impl Parts {
 /// `n` ≤ 32 rows of `k` values, `stride` bytes apart, as columns: blocks as `int8::pack_columns` makes them.
 ///
 /// # Safety
-/// `int8::ready`, `widen::ready`; the rows are there.
+/// `int8::ready`, `Vectors::Avx512`; the rows are there.
 #[target_feature(enable = "avx512f,avx512bw,f16c,fma")]
 unsafe fn pack_columns(src: *const u8, stride: usize, n: usize, k: usize, out: &mut [f32]) {
     const BLOCKS: usize = SUPER / BLOCK;

@@ -1,32 +1,16 @@
 //! Encoded blocks in registers, to be multiplied at once or written out. The values are bit for bit what decoding gives; sums
-//! are the same on vectors of sixteen (AVX-512: [`wide`], [`kquants`]) and of eight ([`narrow`]).
+//! are the same on vectors of sixteen ([`avx512`]) and of eight ([`avx2`]).
 
 use crate::ops::Encoding;
 use crate::ops::cpu::simd::Vectors;
 
-pub(in crate::ops::cpu) mod kquants;
-mod narrow;
-mod sink;
-mod wide;
+mod avx2;
+mod avx512;
+pub(in crate::ops::cpu) mod scales;
 
 /// (first block, bytes from block to block, x, out, values): reads whole blocks (32 plain floats count as one) and as many
 /// floats of x.
 type Read = unsafe fn(*const u8, usize, *const f32, *mut f32, usize);
-
-/// The widest vectors that this CPU has readers for.
-pub(in crate::ops::cpu) fn vectors() -> Vectors {
-    use std::arch::is_x86_feature_detected as has;
-    match has!("f16c") && has!("fma") {
-        true if has!("avx512f") && has!("avx512bw") => Vectors::Avx512,
-        true if has!("avx2") => Vectors::Avx2,
-        _ => Vectors::Plain,
-    }
-}
-
-/// Whether this CPU has readers on vectors of sixteen.
-pub(in crate::ops::cpu) fn ready() -> bool {
-    vectors() == Vectors::Avx512
-}
 
 /// How blocks of one encoding are read.
 #[derive(Clone, Copy)]
@@ -39,28 +23,27 @@ pub(in crate::ops::cpu) struct Reader {
 }
 
 impl Reader {
-    /// The reader of rows of `cols` values, where there is one; that the CPU has these vectors ([`vectors`]) is the caller's to
-    /// ask.
+    /// The reader of rows of `cols` values, where there is one; that the CPU has these vectors is the caller's to ask.
     pub(in crate::ops::cpu) fn find(vectors: Vectors, encoding: Encoding, cols: usize) -> Option<Self> {
         if !cols.is_multiple_of(encoding.block().0.max(32)) {
             return None;
         }
         macro_rules! of {
-            ($legacy:ident, $super_blocks:ident) => {
+            ($module:ident) => {
                 of!(
-                    $legacy: F32 f32, F16 f16, BF16 bf16, Q8_0 q8_0, Q4_0 q4_0, Q4_1 q4_1, Q5_0 q5_0, Q5_1 q5_1;
-                    $super_blocks: Q4K q4k, Q5K q5k, Q6K q6k
+                    $module: F32 f32, F16 f16, BF16 bf16, Q8_0 q8_0, Q4_0 q4_0, Q4_1 q4_1, Q5_0 q5_0, Q5_1 q5_1, Q4K q4k,
+                    Q5K q5k, Q6K q6k
                 )
             };
-            ($($module:ident: $($of:ident $name:ident),+);+) => {
+            ($module:ident: $($of:ident $name:ident),+) => {
                 match encoding {
-                    $($(Encoding::$of => ($module::$name::<false> as Read, $module::$name::<true> as Read),)+)+
+                    $(Encoding::$of => ($module::$name::<false> as Read, $module::$name::<true> as Read),)+
                 }
             };
         }
         let (dot, widen): (Read, Read) = match vectors {
-            Vectors::Avx512 => of!(wide, kquants),
-            Vectors::Avx2 => of!(narrow, narrow),
+            Vectors::Avx512 => of!(avx512),
+            Vectors::Avx2 => of!(avx2),
             Vectors::Plain => return None,
         };
         Some(Self { dot, widen, encoding })

@@ -3,7 +3,11 @@
 
 use std::arch::x86_64::*;
 
-use super::sink::{Sink, ramp, scales, spread};
+mod kquants;
+mod sink;
+
+pub(super) use kquants::{q4k, q5k, q6k};
+use sink::{Sink, ramp, scales, spread};
 
 /// Plain floats: `$load` makes 16 of them from a pointer to `$bytes` bytes each.
 macro_rules! floats {
@@ -100,7 +104,8 @@ macro_rules! five {
                 for i in 0..cols / 32 {
                     let b = row.add(i * stride);
                     let (d, m) = scales(b);
-                    let m = if $minimum { m } else { _mm512_setzero_ps() };
+                    // −0 leaves every product its sign.
+                    let m = if $minimum { m } else { _mm512_set1_ps(-0.0) };
                     let tables = (_mm512_fmadd_ps(d, ramps.0, m), _mm512_fmadd_ps(d, ramps.1, m));
                     let (codes, high) = (spread(b.add($qh + 4)), b.add($qh).cast::<u32>().read_unaligned());
                     let low = _mm512_and_si512(codes, nibble);

@@ -1,48 +1,18 @@
-//! Q4_K, Q5_K and Q6_K, super-blocks of 256, on vectors of sixteen floats; and what vectors of eight take from here.
+//! Q4_K, Q5_K and Q6_K: super-blocks of 256.
 
 use std::arch::x86_64::*;
 
 use super::sink::{Sink, ramp, spread};
-
-#[inline]
-#[target_feature(enable = "avx2,f16c")]
-pub(super) unsafe fn half(b: *const u8) -> f32 {
-    // SAFETY: two bytes are there, by the callers' contract.
-    let bits = unsafe { b.cast::<u16>().read_unaligned() };
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
-}
-
-/// Of the 8 parts of a Q4_K or Q5_K block what codes are multiplied with, and what is added: 6 bits each, spread over 12
-/// bytes.
-#[inline]
-#[target_feature(enable = "avx2,f16c")]
-pub(in crate::ops::cpu) unsafe fn scale_mins(b: *const u8) -> (__m256, __m256) {
-    // SAFETY: d, dmin and 12 bytes are there, by the callers' contract.
-    let (d, dmin, w) = unsafe {
-        let word = |i: usize| b.add(4 + 4 * i).cast::<u32>().read_unaligned();
-        (half(b), half(b.add(2)), [word(0), word(1), word(2)])
-    };
-    let (six, two, four) = (0x3f3f_3f3f, 0x0303_0303, 0x0f0f_0f0f);
-    let scale = [w[0] & six, (w[2] & four) | ((w[0] >> 6) & two) << 4];
-    let min = [w[1] & six, ((w[2] >> 4) & four) | ((w[1] >> 6) & two) << 4];
-    let times = |v: [u32; 2], by: f32| {
-        let bytes = _mm_set_epi32(0, 0, v[1] as i32, v[0] as i32);
-        _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), _mm256_set1_ps(by))
-    };
-    (times(scale, d), times(min, -dmin))
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(in crate::ops::cpu) fn lanes(v: __m256) -> [f32; 8] {
-    let mut out = [0.0; 8];
-    // SAFETY: eight floats.
-    unsafe { _mm256_storeu_ps(out.as_mut_ptr(), v) };
-    out
-}
+use crate::ops::cpu::weights::widen::scales::{half, lanes, scale_mins};
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub(super) unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(in crate::ops::cpu::weights::widen) unsafe fn q4k<const STORE: bool>(
+    row: *const u8,
+    stride: usize,
+    x: *const f32,
+    out: *mut f32,
+    cols: usize,
+) {
     let (mut sink, ramp) = (Sink::<STORE>::new(x, out), ramp(0.0));
     // SAFETY: whole blocks and 256 floats each are there.
     unsafe {
@@ -69,7 +39,13 @@ pub(super) unsafe fn q4k<const STORE: bool>(row: *const u8, stride: usize, x: *c
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub(super) unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(in crate::ops::cpu::weights::widen) unsafe fn q5k<const STORE: bool>(
+    row: *const u8,
+    stride: usize,
+    x: *const f32,
+    out: *mut f32,
+    cols: usize,
+) {
     let (mut sink, ramps) = (Sink::<STORE>::new(x, out), (ramp(0.0), ramp(16.0)));
     let (nibble, bit) = (_mm512_set1_epi32(15), _mm512_set1_epi32(16));
     // SAFETY: whole blocks and 256 floats each are there.
@@ -98,7 +74,13 @@ pub(super) unsafe fn q5k<const STORE: bool>(row: *const u8, stride: usize, x: *c
 }
 
 #[target_feature(enable = "avx512f,avx512bw,f16c")]
-pub(super) unsafe fn q6k<const STORE: bool>(row: *const u8, stride: usize, x: *const f32, out: *mut f32, cols: usize) {
+pub(in crate::ops::cpu::weights::widen) unsafe fn q6k<const STORE: bool>(
+    row: *const u8,
+    stride: usize,
+    x: *const f32,
+    out: *mut f32,
+    cols: usize,
+) {
     let mut sink = Sink::<STORE>::new(x, out);
     let (nibble, high) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
     // What brings each row's two high bits to bits 4 and 5 of a 16-bit lane: rows 0 and 1, then 2 and 3.

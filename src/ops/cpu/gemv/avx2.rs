@@ -3,11 +3,14 @@
 use std::arch::x86_64::*;
 
 use super::tiles::{GROUP, Kernel, Lanes};
+use crate::ops::cpu::simd::Vectors;
 
-/// See [`Kernel`]; the CPU has AVX2 and FMA.
-pub(super) struct Narrow;
+/// Vectors of eight.
+pub(super) struct Avx2;
 
-impl Kernel for Narrow {
+impl Kernel for Avx2 {
+    const VECTORS: Vectors = Vectors::Avx2;
+
     unsafe fn products<const W: usize, const R: usize>(
         w: [*const f32; W],
         x: [*const f32; R],

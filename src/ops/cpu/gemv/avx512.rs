@@ -3,11 +3,14 @@
 use std::arch::x86_64::*;
 
 use super::tiles::{GROUP, Kernel, Lanes};
+use crate::ops::cpu::simd::Vectors;
 
-/// See [`Kernel`]; the CPU has AVX-512.
-pub(super) struct Wide;
+/// Vectors of sixteen.
+pub(super) struct Avx512;
 
-impl Kernel for Wide {
+impl Kernel for Avx512 {
+    const VECTORS: Vectors = Vectors::Avx512;
+
     unsafe fn products<const W: usize, const R: usize>(
         w: [*const f32; W],
         x: [*const f32; R],

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::kquants::{half, lanes, scale_mins};
+use super::scales::{half, lanes, scale_mins};
 
 /// 16 values in order.
 type Sixteen = [__m256; 2];
@@ -113,7 +113,7 @@ fn nibbles(b: __m128i) -> [__m128i; 2] {
     [_mm_and_si128(b, nibble), _mm_and_si128(_mm_srli_epi16::<4>(b), nibble)]
 }
 
-/// A reader: `$blocks` values a block; `$of` gives the sink what the block at a pointer holds, from the value at an index on.
+/// A reader of blocks of `$values` values: `$of` gives the sink what the block at `$b` holds, from value `$at` on.
 macro_rules! reader {
     ($name:ident, $values:literal, |$sink:ident, $b:ident, $at:ident| $of:block) => {
         #[target_feature(enable = "avx2,fma,f16c")]

@@ -1,4 +1,4 @@
-//! What the readers of all formats share: scales, lanes, and where values go.
+//! What these readers share: scales, lanes, and where values go.
 
 use std::arch::x86_64::*;
 
