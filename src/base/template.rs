@@ -32,7 +32,7 @@ pub(super) fn of_gguf(gguf: &Gguf, name: &str, stored: Option<&StoredModel>) -> 
     match stored {
         Some(StoredModel { renderer: Some(renderer), .. }) => Err(BaseError::Other(format!(
             "{name}: its file has no chat template (tokenizer.chat_template), and Ollama renders it by its built-in \
-             RENDERER {renderer}, which is no text that could be trained on; {REMEDY}"
+             RENDERER {renderer}, which is not a template that could be trained on; {REMEDY}"
         ))),
         Some(StoredModel { template: Some(go), .. }) if !go.trim().is_empty() => Ok(Template::Go(go.clone())),
         _ => Err(BaseError::Other(format!("{name}: it has no chat template (tokenizer.chat_template); {REMEDY}"))),
@@ -64,7 +64,7 @@ pub(super) fn of_folder(folder: &Path) -> Result<Template, BaseError> {
 
 /// A small text file, if it is there.
 pub(super) fn text(path: &Path) -> Result<Option<String>, BaseError> {
-    match read_text(FileAction::Reading, path, CAP) {
+    match read_text(FileAction::READING, path, CAP) {
         Err(e) if e.source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         read => Ok(Some(read?)),
     }

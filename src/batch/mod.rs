@@ -8,7 +8,7 @@ pub use encode::encode;
 pub use order::{epoch_order, group_by_length};
 pub use preview::{Piece, preview};
 
-use crate::dataset::{FaultList, Place};
+use crate::dataset::{FaultList, RecordPlace};
 
 /// One sequence, which ends with its last trained token: `mask[i]` says whether token `i` is a target of the loss (predicted from the tokens before it).
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub struct Encoded {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Cut {
     /// The record's.
-    pub place: Place,
+    pub place: RecordPlace,
     pub tokens: usize,
     /// Of these tokens.
     pub trained: usize,

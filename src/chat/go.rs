@@ -13,19 +13,19 @@ const RESPONSE: &str = "\u{1}RESPONSE\u{1}";
 /// Renders an Ollama Go template as the daemon does: same-role neighbours merged, `.System`, `.Messages` (or, for a
 /// template without them, `.System`/`.Prompt`/`.Response` turn by turn), functions; no tools, no thinking.
 pub fn render_go(template: &str, messages: &[Message]) -> Result<String, ChatError> {
-    render_go_as(template, messages, Asked { today: jiff::Zoned::now().date(), think: None })
+    render_go_as(template, messages, GoValues { today: jiff::Zoned::now().date(), think: None })
 }
 
 /// What a rendering depends on beside the messages.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct GoValues {
     pub today: jiff::civil::Date,
     /// What the caller says of thinking; of a model that can, newer daemons take silence for yes.
     pub think: Option<bool>,
 }
 
 /// As [`render_go`], on a given day and for a caller who says whether the model is to think.
-pub(super) fn render_go_as(template: &str, messages: &[Message], asked: Asked) -> Result<String, ChatError> {
+pub(super) fn render_go_as(template: &str, messages: &[Message], asked: GoValues) -> Result<String, ChatError> {
     let fault = |e: RenderError| ChatError::Go(e.to_string());
     let input = serde_json::to_string(&(messages, asked.today.to_string(), asked.think))
         .map_err(|e| ChatError::Go(e.to_string()))?;
@@ -41,11 +41,11 @@ pub fn prepare(template: &str) -> Result<Prepared, RenderError> {
         let (messages, today, think): (Vec<Message>, String, Option<bool>) =
             serde_json::from_str(input).map_err(|e| engine(&e))?;
         let today = today.parse().map_err(|e: jiff::Error| engine(&e))?;
-        render_here(&template, &messages, Asked { today, think })
+        render_here(&template, &messages, GoValues { today, think })
     }))
 }
 
-fn render_here(template: &str, messages: &[Message], asked: Asked) -> Result<String, RenderError> {
+fn render_here(template: &str, messages: &[Message], asked: GoValues) -> Result<String, RenderError> {
     let merged = merge_neighbours(messages);
     let fields = fields(template);
     let has = |name: &str| fields.iter().any(|f| f == name);
@@ -92,7 +92,7 @@ fn execute(template: &Template, data: BTreeMap<String, Value>) -> Result<String,
     out.text().ok_or(RenderError::Output)
 }
 
-fn common(asked: Asked) -> BTreeMap<String, Value> {
+fn common(asked: GoValues) -> BTreeMap<String, Value> {
     BTreeMap::from([
         ("Response".to_string(), "".into()),
         ("Think".to_string(), Value::Bool(asked.think == Some(true))),
@@ -101,7 +101,7 @@ fn common(asked: Asked) -> BTreeMap<String, Value> {
     ])
 }
 
-fn messages_data(all: &[Message], merged: &[Message], asked: Asked) -> BTreeMap<String, Value> {
+fn messages_data(all: &[Message], merged: &[Message], asked: GoValues) -> BTreeMap<String, Value> {
     let system: Vec<&str> = all.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str()).collect();
     let message = |m: &Message| {
         Value::from(BTreeMap::from([
@@ -123,7 +123,7 @@ fn messages_data(all: &[Message], merged: &[Message], asked: Asked) -> BTreeMap<
 
 /// One execution a turn. The last ends where the answer would begin: the daemon cuts the tree there, here the
 /// output is cut at a mark.
-fn turn_by_turn(template: &Template, merged: &[Message], asked: Asked) -> Result<String, RenderError> {
+fn turn_by_turn(template: &Template, merged: &[Message], asked: GoValues) -> Result<String, RenderError> {
     let (mut system, mut prompt, mut response) = (String::new(), String::new(), String::new());
     let mut out = String::new();
     let mut flush = |system: &mut String, prompt: &mut String, response: &mut String| -> Result<(), RenderError> {

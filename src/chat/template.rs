@@ -1,6 +1,6 @@
 //! A base's chat template: rendering, the assistant's spans, the Go template and its check.
 
-use super::go::Asked;
+use super::go::GoValues;
 use super::jinja::{Clock, Jinja};
 use super::note::TemplateNote;
 use super::probes;
@@ -51,7 +51,7 @@ impl ChatTemplate {
     /// Of a base that has no Jinja template, only an Ollama TEMPLATE: the Jinja that says the same, which then goes into
     /// every file that is made, proved equal to the TEMPLATE over the probes.
     pub fn from_go(go: &str, tokens: SpecialTokens) -> Result<Self, ChatError> {
-        let prompt = |messages: &[Message], think| go::render_go_as(go, messages, Asked { today: BAKED_DAY, think });
+        let prompt = |messages: &[Message], think| go::render_go_as(go, messages, GoValues { today: BAKED_DAY, think });
         let render = |messages: &[Message], generation: bool| match generation {
             true => prompt(messages, None),
             false => Err(ChatError::Go("it writes prompts only".into())),
@@ -164,7 +164,7 @@ impl ChatTemplate {
         let expected = self.prompt(messages)?;
         let today = jiff::Zoned::now().date();
         for (think, what) in THINKS {
-            let got = go::render_go_as(go, messages, Asked { today, think })?;
+            let got = go::render_go_as(go, messages, GoValues { today, think })?;
             if expected != got {
                 return Err(ChatError::Differs { probe: format!("{name}{what}"), expected, got });
             }

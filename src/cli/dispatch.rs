@@ -91,7 +91,7 @@ pub(super) fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: b
     };
     let base = context.open_base(name)?;
     let own = args.template.as_deref().map(read).transpose()?;
-    let wishes = delivery::Wishes {
+    let request = delivery::DeliveryOptions {
         from: gguf.clone(),
         adapter: None,
         system: args.system.clone(),
@@ -101,7 +101,7 @@ pub(super) fn modelfile(context: &mut Context<'_>, args: &ModelfileArgs, json: b
         user_template: own.as_deref(),
     };
     delivery::left_behind(&base).into_iter().for_each(|note| context.report.note(note));
-    output::document(&delivery::modelfile(&base, &wishes)?, json);
+    output::document(&delivery::modelfile(&base, &request)?, json);
     Ok(())
 }
 
@@ -122,12 +122,12 @@ pub(super) fn prove(context: &mut Context<'_>, args: &Prove, json: bool) -> Resu
 }
 
 fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
-    Ok(read_text(FileAction::Reading, path.as_ref(), MAX_TEXT)?)
+    Ok(read_text(FileAction::READING, path.as_ref(), MAX_TEXT)?)
 }
 
 pub(super) fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Result<(), Failure> {
     let answering = query::open(context, &args.model, args.base_model.as_deref(), args.threads)?;
-    let wishes = query::Wishes {
+    let request = query::QueryRequest {
         temperature: args.temperature,
         top_p: args.top_p,
         max_tokens: args.max_tokens,
@@ -135,7 +135,7 @@ pub(super) fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Resu
     };
     let mut conversation = query::opening(args.system.as_deref());
     if let Some(prompt) = &args.prompt {
-        return ask_once(&answering, &mut conversation, prompt, &wishes, json);
+        return ask_once(&answering, &mut conversation, prompt, &request, json);
     }
     let interactive = std::io::stdin().is_terminal();
     let mut lines = std::io::stdin().lock().lines();
@@ -145,7 +145,7 @@ pub(super) fn query(context: &mut Context<'_>, args: &Query, json: bool) -> Resu
         }
         match lines.next() {
             Some(Ok(line)) if line.trim().is_empty() => {}
-            Some(Ok(line)) => ask_once(&answering, &mut conversation, &line, &wishes, json)?,
+            Some(Ok(line)) => ask_once(&answering, &mut conversation, &line, &request, json)?,
             Some(Err(e)) => return Err(Failure::input(format!("standard input: {e}"))),
             None => return Ok(()),
         }
@@ -157,11 +157,11 @@ fn ask_once(
     answering: &query::Answering,
     conversation: &mut Vec<query::Message>,
     prompt: &str,
-    wishes: &query::Wishes,
+    request: &query::QueryRequest,
     json: bool,
 ) -> Result<(), Failure> {
     conversation.push(query::user(prompt));
-    let text = query::answer(answering, conversation, wishes, &mut |piece| {
+    let text = query::answer(answering, conversation, request, &mut |piece| {
         if !json {
             terminal::print_piece(piece);
         }
@@ -185,7 +185,7 @@ pub(super) fn bases(context: &mut Context<'_>, command: &Bases, json: bool) -> R
 
 pub(super) fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result<u8, Failure> {
     context.parallel = args.parallel.map(usize::from);
-    let wishes = demo::Wishes {
+    let request = demo::DemoOptions {
         dir: args.dir.clone(),
         embedded: args.embedded,
         without_replay: args.without_replay,
@@ -194,7 +194,7 @@ pub(super) fn demo(context: &mut Context<'_>, args: &Demo, json: bool) -> Result
         pull: args.pull,
         threads: args.threads.filter(|n| *n > 0),
     };
-    Ok(closing::demo(&demo::run(context, &wishes)?, json, Style::of_stdout(&context.env)))
+    Ok(closing::demo(&demo::run(context, &request)?, json, Style::of_stdout(&context.env)))
 }
 
 /// What the command line says of a config's keys, the common options among them.
@@ -263,7 +263,7 @@ pub(super) fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result
 pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result<u8, Failure> {
     context.parallel = args.parallel.map(usize::from);
     promotion::check_registry(context)?;
-    let wishes = evaluate::Wishes {
+    let request = evaluate::EvalRequest {
         role: args.role.clone(),
         suites: args.suite.clone(),
         model: args.model.clone(),
@@ -272,7 +272,7 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
         output: args.output.clone(),
         num_thread: args.num_thread,
     };
-    let outcome = evaluate::alone(context, &wishes)?;
+    let outcome = evaluate::alone(context, &request)?;
     // The role's own suites, against what it uses now: its gate.
     let own = args.suite.is_empty() && outcome.suite_digests.iter().any(|(name, _)| name != evaluate::GENERAL);
     if let (Some(role), true, None) = (&args.role, own, &args.against) {

@@ -55,7 +55,7 @@ fn of_origin(origin: &Origin, base: &Base) -> Option<(String, String)> {
     (!parts.is_empty()).then(|| (trained_on, format!("another {}", Identity::list(&parts))))
 }
 
-/// Of an adapter of 0.1.0, whose run's manifest has the digest of the weights alone.
+/// Of an adapter of an earlier build, whose run's manifest has the digest of the weights alone.
 fn of_manifest(folder: &Path, weights: Digest, base: &Base) -> Option<(String, String)> {
     if weights == base.weights_digest() {
         return None;

@@ -42,11 +42,11 @@ fn places(cuts: &[&Cut]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Place;
+    use crate::dataset::RecordPlace;
 
     #[test]
     fn rows_tokens_and_ends_are_counted() {
-        let cut = |line, left_out| Cut { place: Place::line(line), tokens: 10, trained: 4, ends: 2, left_out };
+        let cut = |line, left_out| Cut { place: RecordPlace::line(line), tokens: 10, trained: 4, ends: 2, left_out };
         let example =
             crate::batch::Example { ids: vec![1, 2], mask: vec![false, true], line: 1, cut: 0, distilled: false };
         let encoded = Encoded { examples: vec![example; 30], cuts: (1..=25).map(|n| cut(n, n > 23)).collect() };

@@ -8,7 +8,7 @@ use crate::base::Base;
 use crate::batch::{self, Encoded, Example};
 use crate::chat::Message;
 use crate::config::RunConfig;
-use crate::dataset::{self, Content, Dataset, Place, ReadOptions, Record, Shape};
+use crate::dataset::{self, Content, Dataset, ReadOptions, Record, RecordPlace, Shape};
 use crate::events::Note;
 use crate::store::{Inputs, write_whole};
 
@@ -148,7 +148,7 @@ pub fn split(source: &Source, share: f64, seed: u64, output: &Path) -> Result<Sp
         return Err(Failure::input(format!("--share {share}: give a number between 0 and 1")));
     }
     let read = dataset::read(&source.files, ReadOptions { shape: source.shape, keep_sources: true })?;
-    let lines: HashMap<Place, String> = read.records.iter().map(|r| r.place.clone()).zip(read.sources).collect();
+    let lines: HashMap<RecordPlace, String> = read.records.iter().map(|r| r.place.clone()).zip(read.sources).collect();
     let (train, held) = dataset::split(read.records, share, seed);
     let paths = [output.join("train.jsonl"), output.join("held_out.jsonl")];
     let body = |part: &[Record]| -> String {

@@ -14,7 +14,7 @@ use crate::store::{Digest, FileAction, Lock, LockWait, MAX_TEXT, read_regular, w
 
 /// What a Modelfile of ours needs beside the base.
 #[derive(Clone, Debug)]
-pub struct Wishes<'a> {
+pub struct DeliveryOptions<'a> {
     pub from: PathBuf,
     pub adapter: Option<&'a Path>,
     pub system: Option<String>,
@@ -49,9 +49,9 @@ fn go_template(base: &Base) -> Result<String, Failure> {
 
 /// Modelfile text: explicit TEMPLATE, stop parameters, SYSTEM, num_ctx, LICENSE, lineage. Paths are made absolute: Ollama
 /// takes them from the Modelfile's own folder.
-pub fn modelfile(base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
+pub fn modelfile(base: &Base, options: &DeliveryOptions<'_>) -> Result<String, Failure> {
     let template = go_template(base)?;
-    let system = match &wishes.system {
+    let system = match &options.system {
         Some(_) if !base.template.takes_system() => {
             return Err(Failure::input(format!("the chat template of {} has no place for a system text", base.name))
                 .hint("leave `system` out; write it into the user turns of the examples instead"));
@@ -61,8 +61,8 @@ pub fn modelfile(base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
     };
     let own: Vec<_> = base.parameters.iter().filter(|(k, _)| k != "num_ctx" && k != "stop").cloned().collect();
     let base_ctx = base.parameters.iter().find(|(k, _)| k == "num_ctx").and_then(|(_, v)| v.parse().ok());
-    let needed = wishes.trained_len.unwrap_or(0) as u64;
-    let num_ctx = wishes.num_ctx.unwrap_or_else(|| base_ctx.unwrap_or(4096).max(needed));
+    let needed = options.trained_len.unwrap_or(0) as u64;
+    let num_ctx = options.num_ctx.unwrap_or_else(|| base_ctx.unwrap_or(4096).max(needed));
     let num_ctx = num_ctx.min(base.weights.config().context as u64);
     let absolute = |path: &Path| match std::path::absolute(path) {
         Ok(found) if path.is_file() => found.display().to_string(),
@@ -78,17 +78,17 @@ pub fn modelfile(base: &Base, wishes: &Wishes<'_>) -> Result<String, Failure> {
     parameters.push(("num_ctx".to_owned(), num_ctx.to_string()));
     parameters.extend(stops.into_iter().map(|s| ("stop".to_owned(), s)));
     let spec = Spec {
-        from: absolute(&wishes.from),
-        adapter: wishes.adapter.map(absolute),
+        from: absolute(&options.from),
+        adapter: options.adapter.map(absolute),
         template,
         system,
         parameters,
         license: base.license.clone(),
         renderer: None,
         parser: None,
-        lineage: wishes.lineage.clone(),
+        lineage: options.lineage.clone(),
     };
-    Ok(modelfile::render(&spec, wishes.user_template)?)
+    Ok(modelfile::render(&spec, options.user_template)?)
 }
 
 /// Writes the Modelfile where the run keeps it, and where people look for it (`<folder>/<name>.Modelfile`).
@@ -231,7 +231,7 @@ fn upload(context: &mut Context<'_>, client: &Client, command: &str, path: &Path
             .hint("name a GGUF file; of a base and an adapter `tunesmith export` makes one"));
     }
     let digest = Digest::of_file(path)?;
-    let bytes = std::fs::metadata(path).map_err(|e| crate::store::StoreError::new(FileAction::Reading, path, e))?.len();
+    let bytes = std::fs::metadata(path).map_err(|e| crate::store::StoreError::new(FileAction::READING, path, e))?.len();
     context.report.begin(Stage::Upload, Unit::Bytes, Some(bytes));
     let report = &mut context.report;
     client.upload(path, digest, &mut |sent, _| report.advance(sent, None))?;
@@ -297,7 +297,7 @@ pub fn lock_folder(context: &Context<'_>) -> PathBuf {
 /// A Modelfile's text, decoded by its byte order mark.
 pub fn read(path: &Path) -> Result<String, Failure> {
     let fault = |reason: String| Failure::input(format!("{}: {reason}", path.display()));
-    let bytes = read_regular(FileAction::Reading, path, MAX_TEXT)?;
+    let bytes = read_regular(FileAction::READING, path, MAX_TEXT)?;
     crate::modelfile::decode(&bytes).map_err(|e| fault(e.to_string()))
 }
 

@@ -27,7 +27,7 @@ const FORGETFUL: &str = "demo-assistant:without-replay";
 const QUICK: &str = "demo-assistant:quick";
 
 #[derive(Clone, Debug)]
-pub struct Wishes {
+pub struct DemoOptions {
     pub dir: PathBuf,
     pub embedded: bool,
     pub without_replay: bool,
@@ -44,42 +44,42 @@ pub struct Shown {
     pub ask: String,
 }
 
-pub fn run(context: &mut Context<'_>, wishes: &Wishes) -> Result<Shown, Failure> {
-    if wishes.quick {
+pub fn run(context: &mut Context<'_>, options: &DemoOptions) -> Result<Shown, Failure> {
+    if options.quick {
         context.report.note(Note::QuickDemo {});
     }
-    check_dir(&wishes.dir)?;
-    let server = daemon_or_embedded(context, wishes)?;
+    check_dir(&options.dir)?;
+    let server = daemon_or_embedded(context, options)?;
     let client = context.client()?;
-    let base = open_base(context, &client, wishes)?;
+    let base = open_base(context, &client, options)?;
     let untuned = serving::untuned(context, &client, &base, UNTUNED)?;
-    lay_out(&wishes.dir, &untuned)?;
-    context.models_yaml = wishes.dir.join(ROLES);
+    lay_out(&options.dir, &untuned)?;
+    context.models_yaml = options.dir.join(ROLES);
     promotion::recover(context)?;
-    let config = config(context, wishes, &base)?;
+    let config = config(context, options, &base)?;
     drop(base);
-    let options = pipeline::Options {
+    let pipeline_options = pipeline::Options {
         until: pipeline::Step::Promote,
         force: false,
         resumed: None,
         against: Some(untuned),
-        limit: wishes.quick.then_some(6),
+        limit: options.quick.then_some(6),
     };
-    let ended = pipeline::run(context, &config, &options)?;
+    let ended = pipeline::run(context, &config, &pipeline_options)?;
     let ask = match &server {
         None => format!("ollama run {} 'turn up the volume'", config.output_model_name),
         Some(_) => format!(
             "tunesmith query 'turn up the volume' --model {} --system \"$(cat {})\"",
             ended.run.join("final").display(),
-            wishes.dir.join("configs/prompts/system.txt").display()
+            options.dir.join("configs/prompts/system.txt").display()
         ),
     };
     Ok(Shown { ended, ask })
 }
 
 /// A real daemon if one answers; the embedded server on `--embedded`, or when no Ollama is installed at all.
-fn daemon_or_embedded(context: &mut Context<'_>, wishes: &Wishes) -> Result<Option<Server>, Failure> {
-    if !wishes.embedded {
+fn daemon_or_embedded(context: &mut Context<'_>, options: &DemoOptions) -> Result<Option<Server>, Failure> {
+    if !options.embedded {
         let (nobody, refused) = match context.client()?.capabilities() {
             Ok(found) => {
                 let host = context.host()?.to_string();
@@ -97,7 +97,7 @@ fn daemon_or_embedded(context: &mut Context<'_>, wishes: &Wishes) -> Result<Opti
         }
         context.report.note(Note::EmbeddedInstead {});
     }
-    serving::embedded(context, &wishes.dir.join("store")).map(Some)
+    serving::embedded(context, &options.dir.join("store")).map(Some)
 }
 
 /// Whether a program is found on PATH. It is called in an empty folder: relative entries of PATH find nothing of the
@@ -107,11 +107,11 @@ fn is_installed(program: &str) -> bool {
     std::process::Command::new(program).arg("--version").current_dir(empty.path()).output().is_ok()
 }
 
-fn open_base(context: &mut Context<'_>, client: &Client, wishes: &Wishes) -> Result<Base, Failure> {
-    if let Some(name) = &wishes.base_model {
+fn open_base(context: &mut Context<'_>, client: &Client, options: &DemoOptions) -> Result<Base, Failure> {
+    if let Some(name) = &options.base_model {
         return context.open_base(name);
     }
-    if wishes.pull && client.show(BASE)?.is_none() {
+    if options.pull && client.show(BASE)?.is_none() {
         super::bases::pull_through(context, client, BASE)?;
     }
     context.open_base(BASE).map_err(|e| {
@@ -163,38 +163,38 @@ fn lay_out(dir: &Path, untuned: &str) -> Result<(), Failure> {
 }
 
 /// As PEFT was measured on such data (rank 16 on all linear layers, batches of 8, two epochs, 5e-4), with a quarter replay.
-fn config(context: &Context<'_>, wishes: &Wishes, base: &Base) -> Result<RunConfig, Failure> {
+fn config(context: &Context<'_>, options: &DemoOptions, base: &Base) -> Result<RunConfig, Failure> {
     let base_name = match &base.source {
         Source::Ollama { name, .. } => name.clone(),
         Source::GgufFile(path) | Source::HfFolder(path) => path.display().to_string(),
     };
     // Each kind of demo has a name of its own: none replaces what another promoted.
-    let name = match (wishes.without_replay, wishes.quick) {
+    let name = match (options.without_replay, options.quick) {
         (true, _) => FORGETFUL,
         (_, true) => QUICK,
         _ => TUNED,
     };
     let said = Raw {
         model_to_fine_tune: Some(base_name),
-        dataset_path: Some(wishes.dir.join("data/train.jsonl").into()),
+        dataset_path: Some(options.dir.join("data/train.jsonl").into()),
         output_model_name: Some(name.to_owned()),
         role: Some("assistant".to_owned()),
-        output: Some(wishes.dir.join("output")),
+        output: Some(options.dir.join("output")),
         epochs: Some(2.0),
-        max_steps: wishes.quick.then_some(8),
+        max_steps: options.quick.then_some(8),
         batch_size: Some(8),
         learning_rate: Some(5e-4),
         lora_rank: Some(16),
-        replay: Some(if wishes.without_replay { "off" } else { "auto" }.to_owned()),
-        replay_share: Some(if wishes.quick { 0.01 } else { 0.25 }),
-        probes: wishes.quick.then_some(6),
+        replay: Some(if options.without_replay { "off" } else { "auto" }.to_owned()),
+        replay_share: Some(if options.quick { 0.01 } else { 0.25 }),
+        probes: options.quick.then_some(6),
         quant: Some("q8_0".to_owned()),
         num_ctx: Some(2048),
-        num_thread: wishes.threads.map(|n| n as u64),
-        threads: wishes.threads.map(|n| n as u64),
+        num_thread: options.threads.map(|n| n as u64),
+        threads: options.threads.map(|n| n as u64),
         seed: context.seed,
         models_yaml: Some(context.models_yaml.clone()),
-        runs_dir: Some(wishes.dir.join("runs")),
+        runs_dir: Some(options.dir.join("runs")),
         ..Raw::default()
     };
     Ok(RunConfig::resolve(said, Purpose::Run, "the demo")?)

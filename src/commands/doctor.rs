@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
-use crate::model::{Found, Place};
+use crate::model::{DeviceKind, Found};
 use crate::ollama::OllamaError;
 
 #[derive(Clone, Debug, serde::Serialize)]
@@ -64,9 +64,9 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
 
 /// What `--device auto` would train on.
 fn device() -> Finding {
-    let found = match Place::found() {
-        Found { place: Place::Cuda, .. } => "cuda".to_owned(),
-        Found { place: Place::Metal, .. } => "metal".to_owned(),
+    let found = match DeviceKind::found() {
+        Found { place: DeviceKind::Cuda, .. } => "cuda".to_owned(),
+        Found { place: DeviceKind::Metal, .. } => "metal".to_owned(),
         Found { why: Some(why), .. } => format!("cpu: {why}"),
         Found { why: None, .. } => "cpu (built without cuda and metal)".to_owned(),
     };

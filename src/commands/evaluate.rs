@@ -21,10 +21,10 @@ use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_fol
 use daemon::{DaemonAnswerer, DaemonEmbedder};
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
-pub use trial::{Outcome, Trial};
+pub use trial::{Comparison, Outcome};
 
 /// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `trial.output`.
-pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Trial<'_>) -> Result<Outcome, Failure> {
+pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Comparison<'_>) -> Result<Outcome, Failure> {
     let mut suites = suites(trial.role, trial.general, trial.held_out, trial.trained)?;
     if let Some(n) = trial.limit {
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
@@ -79,7 +79,7 @@ fn check_output(folder: &Path, suites: &[(Suite, Demand)]) -> Result<(), Failure
 /// Where answers are kept: beside the roles' other state, for every run and `eval` of the project, so that a base is asked
 /// once for all its candidates. Where times are judged they must be of this run, on a machine as busy: then with the run's
 /// own files, as where there are no roles, or they can't be written beside.
-fn kept_answers(context: &mut Context<'_>, trial: &Trial<'_>) -> Result<AnswerCache, Failure> {
+fn kept_answers(context: &mut Context<'_>, trial: &Comparison<'_>) -> Result<AnswerCache, Failure> {
     let own = trial.output.join("answers");
     let shared = trial.role.gate.latency_ratio.is_none();
     let roles = std::fs::canonicalize(&context.models_yaml).ok().filter(|_| shared);
@@ -117,7 +117,7 @@ struct Provenance {
 /// Verdicts, decision, files.
 fn write(
     context: &mut Context<'_>,
-    trial: &Trial<'_>,
+    trial: &Comparison<'_>,
     suites: &[(Suite, Demand)],
     measured: &[Measured],
     provenance: Provenance,
@@ -190,7 +190,7 @@ fn rules(role: &Role) -> Rules {
 }
 
 /// What is known before anything is asked.
-fn metadata(trial: &Trial<'_>) -> Metadata {
+fn metadata(trial: &Comparison<'_>) -> Metadata {
     Metadata {
         base_model: trial.v1.clone(),
         finetuned_model: trial.v2.clone(),
@@ -226,7 +226,7 @@ fn named(suite: &str) -> SuiteRef {
 
 /// `tunesmith eval`: a role's suites, or files, without a run.
 #[derive(Clone, Debug)]
-pub struct Wishes {
+pub struct EvalRequest {
     pub role: Option<String>,
     pub suites: Vec<String>,
     pub model: String,
@@ -236,55 +236,55 @@ pub struct Wishes {
     pub num_thread: Option<u64>,
 }
 
-pub fn alone(context: &mut Context<'_>, wishes: &Wishes) -> Result<Outcome, Failure> {
+pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome, Failure> {
     let client = context.client()?;
     client.capabilities()?;
     let roles = context.roles()?;
     context.warn_of_roles(roles.as_ref());
-    let mut role = match (&wishes.role, roles) {
+    let mut role = match (&request.role, roles) {
         (Some(name), Some(roles)) => roles.role(name)?.clone(),
         (Some(name), None) => {
             return Err(Failure::input(format!("--role {name}: {} is not there", context.models_yaml.display())));
         }
         (None, _) => Role::bare("", ""),
     };
-    if !wishes.suites.is_empty() {
-        role.eval = wishes.suites.iter().map(|suite| named(suite)).collect();
+    if !request.suites.is_empty() {
+        role.eval = request.suites.iter().map(|suite| named(suite)).collect();
     }
     let mut read = Inputs::default();
     role.eval.iter().for_each(|suite| {
         read.add("a suite", Path::new(&suite.suite));
     });
     let is_written = |name: &str| name.ends_with(".json") || name == SUMMARY;
-    read.refuse_overwrite_in(&wishes.output, is_written)?;
-    let v1 = match (&wishes.against, role.model_name.is_empty()) {
+    read.refuse_overwrite_in(&request.output, is_written)?;
+    let v1 = match (&request.against, role.model_name.is_empty()) {
         (Some(name), _) => name.clone(),
         (None, false) => role.model_name.clone(),
         (None, true) => {
             return Err(Failure::new(Kind::Usage, "give --against MODEL, or --role, whose model is then v1"));
         }
     };
-    if same_model(&v1, &wishes.model) {
-        let whose = if wishes.against.is_some() { "--against names" } else { "the role uses" };
+    if same_model(&v1, &request.model) {
+        let whose = if request.against.is_some() { "--against names" } else { "the role uses" };
         let why = format!("{whose} {v1} itself: there is nothing to compare it with");
         return Err(Failure::new(Kind::Usage, why).hint("name another model by --against MODEL"));
     }
     // Before the first question, which may be the first of hours.
-    for model in [&v1, &wishes.model] {
+    for model in [&v1, &request.model] {
         client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.clone()))?;
     }
-    let base = base_of_both(context, &client, &v1, &wishes.model)?;
-    let trained = trained::records(context, &wishes.model, &role, base.as_ref());
-    let trial = Trial {
-        general: wishes.suites.is_empty(),
+    let base = base_of_both(context, &client, &v1, &request.model)?;
+    let trained = trained::records(context, &request.model, &role, base.as_ref());
+    let trial = Comparison {
+        general: request.suites.is_empty(),
         v1,
-        v2: wishes.model.clone(),
+        v2: request.model.clone(),
         held_out: &[],
         trained: &trained,
         base: base.as_ref(),
-        output: wishes.output.clone(),
-        limit: wishes.limit,
-        num_thread: wishes.num_thread,
+        output: request.output.clone(),
+        limit: request.limit,
+        num_thread: request.num_thread,
         seed: context.seed.unwrap_or(42),
         adapter: None,
         role: &role,

@@ -168,13 +168,13 @@ fn code_in(words: &str) -> Option<i32> {
 
 /// A file that is to be read and is not there was named by the user: a dataset, a suite, models.yaml.
 fn of_store(e: &StoreError) -> Kind {
-    let read = e.action.reads();
+    let read = matches!(e.action, FileAction::Reading(_) | FileAction::Finding);
     use std::io::ErrorKind::{FileTooLarge, Interrupted, InvalidData, InvalidInput, IsADirectory, NotFound};
     match e.source.kind() {
         Interrupted => Kind::Interrupted,
         NotFound | IsADirectory | InvalidData | FileTooLarge if read => Kind::Input,
         // A link, a pipe, a folder in the place of a file; a link out of the project.
-        InvalidInput if read || matches!(e.action, FileAction::Opening | FileAction::WritingBelow) => Kind::Input,
+        InvalidInput if read || matches!(e.action, FileAction::Opening(_) | FileAction::WritingBelow) => Kind::Input,
         _ => Kind::Error,
     }
 }
@@ -346,8 +346,8 @@ mod tests {
     #[test]
     fn every_fault_has_its_exit_code() {
         let store = |action, kind: std::io::ErrorKind| StoreError::new(action, "f", kind.into());
-        let full = || store(FileAction::Writing, std::io::ErrorKind::StorageFull);
-        let gone = || store(FileAction::ReadingSuite, std::io::ErrorKind::NotFound);
+        let full = || store(FileAction::WRITING, std::io::ErrorKind::StorageFull);
+        let gone = || store(FileAction::Reading("the suite"), std::io::ErrorKind::NotFound);
         let daemon_full = || OllamaError::DaemonDiskFull { request: "create".into(), message: "no space".into() };
         let bad_name = || OllamaError::BadName { name: "a b".into(), reason: "holds ' '".into() };
         let stopped = |e: OllamaError| EvalError::Stopped { model: "m".into(), source: Box::new(e) };
@@ -380,11 +380,17 @@ mod tests {
                 crate::promote::PromoteError::Store(store(FileAction::Finding, std::io::ErrorKind::NotFound)).into(),
                 Kind::Input,
             ),
-            (store(FileAction::Writing, std::io::ErrorKind::NotFound).into(), Kind::Error),
-            (EvalError::Store(store(FileAction::ReadingSuite, std::io::ErrorKind::InvalidData)).into(), Kind::Input),
-            (EvalError::Store(store(FileAction::ReadingSuite, std::io::ErrorKind::InvalidInput)).into(), Kind::Input),
-            (store(FileAction::Writing, std::io::ErrorKind::InvalidInput).into(), Kind::Error),
-            (store(FileAction::Reading, std::io::ErrorKind::PermissionDenied).into(), Kind::Error),
+            (store(FileAction::WRITING, std::io::ErrorKind::NotFound).into(), Kind::Error),
+            (
+                EvalError::Store(store(FileAction::Reading("the suite"), std::io::ErrorKind::InvalidData)).into(),
+                Kind::Input,
+            ),
+            (
+                EvalError::Store(store(FileAction::Reading("the suite"), std::io::ErrorKind::InvalidInput)).into(),
+                Kind::Input,
+            ),
+            (store(FileAction::WRITING, std::io::ErrorKind::InvalidInput).into(), Kind::Error),
+            (store(FileAction::READING, std::io::ErrorKind::PermissionDenied).into(), Kind::Error),
             (bad_name().into(), Kind::Input),
             (stopped(bad_name()).into(), Kind::Input),
             (OllamaError::Other("x".into()).into(), Kind::Daemon),
@@ -398,14 +404,14 @@ mod tests {
             (refused().into(), Kind::Resources),
             (cut_short(refused()).into(), Kind::Resources),
             (device().into(), Kind::Error),
-            (store(FileAction::Opening, std::io::ErrorKind::OutOfMemory).into(), Kind::Resources),
+            (store(FileAction::OPENING, std::io::ErrorKind::OutOfMemory).into(), Kind::Resources),
             (
-                EvalError::Store(StoreError::new(FileAction::Opening, "f", std::io::Error::from_raw_os_error(24)))
+                EvalError::Store(StoreError::new(FileAction::OPENING, "f", std::io::Error::from_raw_os_error(24)))
                     .into(),
                 Kind::Resources,
             ),
             (store(FileAction::Locking, std::io::ErrorKind::Interrupted).into(), Kind::Interrupted),
-            (store(FileAction::Opening, std::io::ErrorKind::InvalidInput).into(), Kind::Input),
+            (store(FileAction::OPENING, std::io::ErrorKind::InvalidInput).into(), Kind::Input),
             (crate::weights::WeightsError::Changed { path: "f".into() }.into(), Kind::Resources),
         ];
         for (failure, kind) in cases {
@@ -438,11 +444,11 @@ mod tests {
     fn a_limit_of_the_process_is_named() {
         for (code, words) in [(24, "ulimit -n"), (27, "ulimit -f"), (12, "ulimit -v")] {
             let raw = || std::io::Error::from_raw_os_error(code);
-            let wrapped = std::io::Error::other(StoreError::new(FileAction::Writing, "f", raw()));
+            let wrapped = std::io::Error::other(StoreError::new(FileAction::WRITING, "f", raw()));
             // As tempfile does it: only the kind and the words stay.
             let worded = std::io::Error::new(raw().kind(), format!("{} at path \"f\"", raw()));
             for source in [raw(), wrapped, worded] {
-                let failure = Failure::from(StoreError::new(FileAction::Writing, "f", source));
+                let failure = Failure::from(StoreError::new(FileAction::WRITING, "f", source));
                 assert!(failure.kind == Kind::Resources && failure.to_string().contains(words), "{code}: {failure}");
             }
         }
@@ -459,7 +465,7 @@ mod tests {
     #[test]
     fn a_cause_is_said_once() {
         let said = |error: anyhow::Error| Failure { kind: Kind::Error, error, hint: None }.to_string();
-        let gone = || StoreError::new(FileAction::ReadingSuite, "f", std::io::ErrorKind::NotFound.into());
+        let gone = || StoreError::new(FileAction::Reading("the suite"), "f", std::io::ErrorKind::NotFound.into());
         assert_eq!(said(gone().into()), gone().to_string());
         assert_eq!(said(anyhow::Error::new(gone()).context("no suite")), format!("no suite: {}", gone()));
     }

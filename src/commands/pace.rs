@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::config::{Choice, RunConfig};
 use crate::events::Warning;
-use crate::model::Place;
+use crate::model::DeviceKind;
 
 /// Of what is sooner done nobody needs to be warned.
 const WORTH_SAYING: f64 = 60.0;
@@ -48,7 +48,7 @@ impl Pace {
         };
         let (to_come, all) = (left as f64 * a_step, self.steps.saturating_sub(before));
         (gone + to_come >= WORTH_SAYING).then(|| Warning::NoGpu {
-            reason: Place::found().why.as_ref().map(ToString::to_string),
+            reason: DeviceKind::found().why.as_ref().map(ToString::to_string),
             seconds: gone + to_come,
             steps: all,
             seconds_left: to_come,

@@ -11,7 +11,7 @@ mod state;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::evaluate::{self, Trial};
+use super::evaluate::{self, Comparison};
 use super::training::TrainingSet;
 use super::{Context, Failure, Kind, data, delivery, export, promotion, setup, training};
 use crate::base::Source;
@@ -195,14 +195,14 @@ impl PipelineRun<'_> {
     }
 
     /// What the Modelfile of `exported` is to say.
-    fn wishes<'w>(&'w self, exported: &'w Path) -> delivery::Wishes<'w> {
+    fn delivery_options<'w>(&'w self, exported: &'w Path) -> delivery::DeliveryOptions<'w> {
         let adapter = self.config.delivery == Delivery::Adapter;
         let from = match &self.base.source {
             _ if !adapter => exported.to_path_buf(),
             Source::Ollama { name, .. } => PathBuf::from(name),
             Source::GgufFile(path) | Source::HfFolder(path) => path.clone(),
         };
-        delivery::Wishes {
+        delivery::DeliveryOptions {
             from,
             adapter: adapter.then_some(exported),
             system: self.config.system.clone().or_else(|| self.only_system()),
@@ -215,8 +215,8 @@ impl PipelineRun<'_> {
         }
     }
 
-    fn trial<'w>(&'w self, role: &'w Role) -> Trial<'w> {
-        Trial {
+    fn trial<'w>(&'w self, role: &'w Role) -> Comparison<'w> {
+        Comparison {
             role,
             v1: self.v1(role).to_owned(),
             v2: self.config.output_model_name.clone(),
@@ -253,7 +253,7 @@ impl PipelineRun<'_> {
 fn copy_for_people(from: &Path, output: &Path) -> Result<(), Failure> {
     /// For another run that puts its adapter there; a training takes longer.
     const MAX_WAIT: Duration = Duration::from_secs(10);
-    let fault = |e| StoreError::new(FileAction::Reading, from, e);
+    let fault = |e| StoreError::new(FileAction::READING, from, e);
     check_read_inside(from)?;
     create_folder(output)?;
     // The lock of a training follows no link; one that stays in the project is followed here.

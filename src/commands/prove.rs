@@ -13,7 +13,7 @@ use crate::proof::{self, Proof, Request};
 use crate::store::{FileAction, MAX_TEXT, read_text};
 
 #[derive(Debug)]
-pub struct Wishes<'a> {
+pub struct ProofRequest<'a> {
     pub model: &'a str,
     pub exported: &'a Path,
     /// What was registered.
@@ -38,21 +38,21 @@ pub fn prove(
     client: &Client,
     base: &Base,
     adapter: &Adapter<Hf>,
-    wishes: &Wishes<'_>,
+    request: &ProofRequest<'_>,
 ) -> Result<Proof, Failure> {
     let request = Request {
         client,
-        model: wishes.model,
+        model: request.model,
         base,
         adapter,
-        exported: wishes.exported,
-        system: wishes.modelfile.system(),
-        sample: wishes.sample,
-        probes: wishes.probes,
-        num_thread: wishes.num_thread,
-        threads: wishes.threads,
-        seed: wishes.seed,
-        num_ctx: num_ctx(wishes.modelfile)?,
+        exported: request.exported,
+        system: request.modelfile.system(),
+        sample: request.sample,
+        probes: request.probes,
+        num_thread: request.num_thread,
+        threads: request.threads,
+        seed: request.seed,
+        num_ctx: num_ctx(request.modelfile)?,
         interrupt: context.interrupt.clone(),
     };
     context.report.begin(Stage::Prove, Unit::Probes, None);
@@ -129,12 +129,12 @@ fn of_run(
     let registered = super::pipeline::Registered::of_run(run)
         .ok_or_else(|| Failure::input(format!("{}: this run has registered nothing yet", run.display())))?;
     let exported = run.join(registered.file);
-    let text = read_text(FileAction::Reading, &run.join("Modelfile"), MAX_TEXT)?;
+    let text = read_text(FileAction::READING, &run.join("Modelfile"), MAX_TEXT)?;
     let file = Modelfile::parse(&text)?;
     let records = super::data::read(&config)?.records;
     let (records, _) = super::data::as_served(records, &base, config.system.as_deref());
     let client = context.client()?;
-    let wishes = Wishes {
+    let request = ProofRequest {
         model: name.unwrap_or(&config.output_model_name),
         exported: &exported,
         modelfile: &file,
@@ -144,5 +144,5 @@ fn of_run(
         threads: config.threads.unwrap_or(0),
         seed: config.seed,
     };
-    prove(context, &client, &base, &adapter, &wishes)
+    prove(context, &client, &base, &adapter, &request)
 }

@@ -33,7 +33,7 @@ impl std::fmt::Debug for Answering {
 }
 
 #[derive(Clone, Debug)]
-pub struct Wishes {
+pub struct QueryRequest {
     pub temperature: f64,
     pub top_p: Option<f64>,
     pub max_tokens: usize,
@@ -92,18 +92,18 @@ fn adapter_folder(path: &Path) -> Result<PathBuf, Failure> {
 pub fn answer(
     answering: &Answering,
     conversation: &mut Vec<Message>,
-    wishes: &Wishes,
+    request: &QueryRequest,
     on_text: &mut dyn FnMut(&str),
 ) -> Result<String, Failure> {
     let text = match answering {
-        Answering::Native(native) => native.answer(conversation, wishes, on_text)?,
+        Answering::Native(native) => native.answer(conversation, request, on_text)?,
         Answering::Daemon { client, model } => {
             let options = Options {
-                temperature: wishes.temperature,
-                seed: wishes.seed as i64,
-                top_k: if wishes.temperature == 0.0 { 1 } else { 0 },
-                top_p: wishes.top_p.unwrap_or(1.0),
-                ..Options::greedy(wishes.max_tokens as i64, 4096)
+                temperature: request.temperature,
+                seed: request.seed as i64,
+                top_k: if request.temperature == 0.0 { 1 } else { 0 },
+                top_p: request.top_p.unwrap_or(1.0),
+                ..Options::greedy(request.max_tokens as i64, 4096)
             };
             let ask = Ask {
                 model: model.clone(),
@@ -125,7 +125,7 @@ impl NativeModel {
     fn answer(
         &self,
         conversation: &[Message],
-        wishes: &Wishes,
+        request: &QueryRequest,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<String, Failure> {
         let Self { base, model, adapter } = self;
@@ -137,10 +137,10 @@ impl NativeModel {
         let ids: Vec<u32> = bos.into_iter().chain(tokenizer.encode(&text)?.into_iter().map(|t| t.id)).collect();
         let room = base.weights.config().context.saturating_sub(ids.len());
         let sampling = Sampling {
-            temperature: wishes.temperature,
-            top_p: wishes.top_p,
-            max_tokens: wishes.max_tokens.min(room),
-            seed: wishes.seed,
+            temperature: request.temperature,
+            top_p: request.top_p,
+            max_tokens: request.max_tokens.min(room),
+            seed: request.seed,
         };
         let (mut so_far, mut shown) = (Vec::new(), 0);
         let new = model.generate(adapter.as_ref(), &ids, &sampling, &|id| tokenizer.is_end(id), &mut |id| {

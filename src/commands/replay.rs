@@ -232,7 +232,7 @@ fn parse(text: &str) -> Result<Vec<String>, Failure> {
 
 /// The user's prompts: a line `{"prompt": …}` each, or any dataset, whose first user turns are taken.
 fn from_file(path: &PathBuf) -> Result<Vec<String>, Failure> {
-    let bytes = read_regular(FileAction::ReadingReplay, path, MAX_TEXT)?;
+    let bytes = read_regular(FileAction::Reading("the replay prompts"), path, MAX_TEXT)?;
     if let Ok(prompts) = std::str::from_utf8(&bytes).map_err(Failure::input).and_then(parse) {
         return Ok(prompts);
     }

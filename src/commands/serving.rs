@@ -48,7 +48,7 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
         return Err(Failure::input(format!("the daemon has another model as {name} than the base {}", base.name))
             .hint(format!("if it is of no use any more: `ollama rm {name}`")));
     }
-    let wishes = delivery::Wishes {
+    let options = delivery::DeliveryOptions {
         from: path,
         adapter: None,
         system: None,
@@ -57,7 +57,7 @@ pub fn untuned(context: &mut Context<'_>, client: &Client, base: &Base, name: &s
         lineage: delivery::lineage(base),
         user_template: None,
     };
-    let text = delivery::modelfile(base, &wishes)?;
+    let text = delivery::modelfile(base, &options)?;
     delivery::register(context, client, &text, Path::new(""), name)?;
     Ok(name.to_owned())
 }

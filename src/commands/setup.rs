@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Failure};
+use super::{Context, Failure, Kind};
 use crate::base::Base;
 use crate::batch::Example;
 use crate::config::{Choice, Numbers, Replay, RunConfig};
 use crate::dataset::Record;
 use crate::events::{ComputeChoice, Note};
 use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
-use crate::model::{LEAST_WIDTH, MemoryLimit, Model, Place, TEACHER_STATES_BYTES};
+use crate::model::{DeviceKind, LEAST_WIDTH, MemoryLimit, Model, TEACHER_STATES_BYTES};
 use crate::ops::Compute;
 use crate::train::{self, TrainConfig};
 
@@ -31,7 +31,7 @@ fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
 /// The config in the engine's words.
 pub(super) fn train_config(config: &RunConfig) -> Result<TrainConfig, Failure> {
     TrainConfig::from_options(lora_config(config)?, |key| config.value(key))
-        .map_err(|e| Failure::input(format!("the options of the training: {e}")))
+        .map_err(|e| Failure::new(Kind::Error, format!("the options of the training: {e}")))
 }
 
 /// Refuses what this base can't be trained with, or not here, before anything of it is computed.
@@ -59,7 +59,7 @@ pub(super) fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Resul
         ("eval_steps", config.eval_steps > 0),
     ];
     match asked.iter().find(|(_, said)| *said && held_out.is_empty()) {
-        Some((key, _)) => Err(Failure::input(format!("{key} wants an evaluation, and nothing is held out"))
+        Some((key, _)) => Err(Failure::input(format!("{key} needs an evaluation, and nothing is held out"))
             .hint("give eval_split (a share of the dataset, 0.1 say) or eval_dataset (a file)")),
         None => Ok(()),
     }
@@ -94,10 +94,10 @@ pub(super) fn beside(model: Model, examples: [&[Example]; 2]) -> Model {
 }
 
 /// Where the training is computed.
-pub(super) fn place(config: &RunConfig) -> Place {
+pub(super) fn place(config: &RunConfig) -> DeviceKind {
     match config.device {
-        _ if config.force_cpu => Place::Cpu,
-        Choice::Auto => Place::found().place,
+        _ if config.force_cpu => DeviceKind::Cpu,
+        Choice::Auto => DeviceKind::found().place,
         Choice::Named(place) => place,
     }
 }

@@ -10,7 +10,7 @@ use crate::dataset::Shape;
 use crate::export::{Floor, Quant};
 use crate::input::{FromValue, word};
 use crate::lora::TargetModules;
-use crate::model::Place;
+use crate::model::DeviceKind;
 use crate::ops::Compute;
 use crate::roles::General;
 use crate::train::Scheduler;
@@ -173,7 +173,7 @@ parsed! {
     Floor: words::<Self>(false), word;
     Delivery: words::<Self>(false), word;
     General: words::<Self>(false), word;
-    Choice<Place>: words::<Place>(true), Self::from_str;
+    Choice<DeviceKind>: words::<DeviceKind>(true), Self::from_str;
     Choice<Compute>: words::<Compute>(true), Self::from_str;
     Replay: Kind::WordOrPath(&["auto", "off"]), Self::from_str;
     Memory: Kind::Size, Self::from_str;

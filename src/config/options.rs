@@ -12,7 +12,7 @@ use crate::dataset::Shape;
 use crate::export::{Floor, Quant};
 use crate::input::FromValue;
 use crate::lora::TargetModules;
-use crate::model::Place;
+use crate::model::DeviceKind;
 use crate::ops::Compute;
 use crate::roles::General;
 use crate::train::{Range, Scheduler, range};
@@ -286,7 +286,7 @@ options! {
 
     Memory:
     /// Choose the device to train on; auto takes the GPU that this program was built for, if there is one
-    device: Choice<Place> = "auto" { taken_by: TRAINING }
+    device: Choice<DeviceKind> = "auto" { taken_by: TRAINING }
     /// Train on the CPU, as --device cpu
     force_cpu: bool = "false" { taken_by: TRAINING }
     /// Choose the arithmetic of the matrix products with the base; auto takes the fastest that this CPU has

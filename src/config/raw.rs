@@ -39,7 +39,7 @@ impl Raw {
 
     /// Reads a config file, YAML or JSON; all faults at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = read_text(FileAction::ReadingConfig, path, MAX_CONFIG)?;
+        let text = read_text(FileAction::Reading("config"), path, MAX_CONFIG)?;
         Self::parse(&text, &path.display().to_string())
     }
 

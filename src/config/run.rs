@@ -11,7 +11,7 @@ use super::options::{Raw, RunConfig, option};
 use super::places;
 use super::words::Choice;
 use crate::input::{Bounds, Env, expand_home};
-use crate::model::Place;
+use crate::model::DeviceKind;
 use crate::roles::same_model;
 use crate::store::{Digest, check_read_inside};
 
@@ -128,9 +128,9 @@ fn contradictions(raw: &Raw, purpose: Purpose, faults: &mut Vec<String>) {
         faults.push("eval_split and eval_dataset are both set: give one of them".into());
     }
     let built = |place| match place {
-        Place::Cuda => cfg!(feature = "cuda"),
-        Place::Metal => cfg!(feature = "metal"),
-        Place::Cpu => true,
+        DeviceKind::Cuda => cfg!(feature = "cuda"),
+        DeviceKind::Metal => cfg!(feature = "metal"),
+        DeviceKind::Cpu => true,
     };
     let device = raw.device.as_deref().and_then(|text| text.parse().ok());
     if let (Some(Choice::Named(device)), false) = (device, raw.force_cpu == Some(true))
@@ -212,7 +212,7 @@ mod tests {
         );
     }
 
-    /// Runs that are there are found again by this digest: if this test fails, `training_identity` wants another VERSION.
+    /// Runs that are there are found again by this digest: if this test fails, `training_identity` needs another VERSION.
     #[test]
     fn what_is_stored_of_a_config_is_its_options_without_the_defaults() {
         let said = "model_to_fine_tune: m\ndataset_path: d\noutput_model_name: n\nlora_rank: 8\nlora_alpha: 16\n\

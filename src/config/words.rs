@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::export::Quant;
     use crate::input::word;
-    use crate::model::Place;
+    use crate::model::DeviceKind;
     use crate::train::Scheduler;
 
     #[test]
@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_choice_is_auto_or_a_word_and_is_written_as_it_is_read() {
-        assert_eq!("Auto".parse::<Choice<Place>>(), Ok(Choice::Auto));
-        for place in [Place::Cpu, Place::Cuda, Place::Metal] {
+        assert_eq!("Auto".parse::<Choice<DeviceKind>>(), Ok(Choice::Auto));
+        for place in [DeviceKind::Cpu, DeviceKind::Cuda, DeviceKind::Metal] {
             assert_eq!(place.to_string().parse(), Ok(Choice::Named(place)));
         }
-        let e = "gpu".parse::<Choice<Place>>().unwrap_err();
+        let e = "gpu".parse::<Choice<DeviceKind>>().unwrap_err();
         assert!(e.contains("expected one of auto, cpu, cuda, metal"), "{e}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::findings::Findings;
 use super::json::{self, Parsed};
-use super::{Dataset, DatasetError, Fault, FaultList, Note, Place, Record, Shape, Unit, container, shape, table};
+use super::{Dataset, DatasetError, Fault, FaultList, Note, Record, RecordPlace, Shape, Unit, container, shape, table};
 use crate::store::Digest;
 
 /// A longer line is a fault: 8 MiB are some two million tokens.
@@ -126,8 +126,8 @@ impl Reader {
         }
     }
 
-    fn place(&self, unit: Unit, number: usize) -> Place {
-        Place { file: self.file.clone(), unit, number }
+    fn place(&self, unit: Unit, number: usize) -> RecordPlace {
+        RecordPlace { file: self.file.clone(), unit, number }
     }
 
     fn fault(&mut self, unit: Unit, number: usize, what: String) {

@@ -39,7 +39,7 @@ pub enum Content {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    pub place: Place,
+    pub place: RecordPlace,
     pub content: Content,
     pub category: Option<String>,
     /// The answers that are not trained, by their number among the assistant's messages (from 0, rising).
@@ -49,7 +49,7 @@ pub struct Record {
 impl Record {
     /// Of one line, with every answer trained.
     pub fn new(line: usize, content: Content) -> Self {
-        Self { place: Place::line(line), content, category: None, untrained: Vec::new() }
+        Self { place: RecordPlace::line(line), content, category: None, untrained: Vec::new() }
     }
 
     /// Its texts, one after another.
@@ -85,7 +85,7 @@ pub enum Unit {
 
 /// Where a record or a fault is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct RecordPlace {
     /// Where the dataset has several files.
     pub file: Option<Arc<str>>,
     pub unit: Unit,
@@ -93,20 +93,20 @@ pub struct Place {
     pub number: usize,
 }
 
-impl Place {
+impl RecordPlace {
     pub fn line(number: usize) -> Self {
         Self { file: None, unit: Unit::Line, number }
     }
 }
 
 /// As it is shown.
-impl serde::Serialize for Place {
+impl serde::Serialize for RecordPlace {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_str(self)
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RecordPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let unit = match self.unit {
             Unit::Line => "line",
@@ -166,7 +166,7 @@ impl std::fmt::Display for Note {
 /// One fault of the dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    pub place: Place,
+    pub place: RecordPlace,
     pub what: String,
 }
 

@@ -6,7 +6,7 @@ use strum::VariantArray as _;
 use super::findings::Findings;
 use super::json::{kind, plain, shown};
 use super::turns::{self, Turn};
-use super::{Content, Place, Record, mask, refused};
+use super::{Content, Record, RecordPlace, mask, refused};
 use crate::chat::{Message, Role};
 
 const SHAPES_SAID: &str =
@@ -43,7 +43,12 @@ impl Shape {
 }
 
 /// The record of an object (None where nothing in it is trained), or all its faults.
-pub(super) fn record(place: Place, value: &Value, shape: Option<Shape>, findings: &mut Findings) -> Option<Record> {
+pub(super) fn record(
+    place: RecordPlace,
+    value: &Value,
+    shape: Option<Shape>,
+    findings: &mut Findings,
+) -> Option<Record> {
     let Value::Object(object) = value else {
         return findings.none(format!("is {}, not an object", kind(value)));
     };
@@ -238,7 +243,7 @@ mod tests {
 
     fn read(json: &str, shape: Option<Shape>) -> Result<Option<Record>, Vec<String>> {
         let mut findings = Findings::default();
-        let record = record(Place::line(1), &serde_json::from_str(json).unwrap(), shape, &mut findings);
+        let record = record(RecordPlace::line(1), &serde_json::from_str(json).unwrap(), shape, &mut findings);
         if findings.faults.is_empty() { Ok(record) } else { Err(findings.faults) }
     }
 

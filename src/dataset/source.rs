@@ -18,7 +18,7 @@ pub fn read(paths: &[PathBuf], options: ReadOptions) -> Result<Dataset, DatasetE
     let mut reader = Reader::new(options);
     let mut digests = Vec::with_capacity(files.len());
     for file in &files {
-        let bytes = read_regular(FileAction::ReadingDataset, file, container::MAX_BYTES)?;
+        let bytes = read_regular(FileAction::Reading("the dataset"), file, container::MAX_BYTES)?;
         digests.push(Digest::of_bytes(&bytes));
         let name: Arc<str> = file.display().to_string().into();
         reader.file(several.then_some(name), &name_of(file), bytes);
@@ -67,7 +67,7 @@ fn matching(path: &Path, pattern: &str) -> Result<Vec<PathBuf>, DatasetError> {
     let mut found = Vec::new();
     // Sorted by name, which makes the order of the records the same on every machine.
     for entry in glob::glob(pattern).map_err(|e| fault(e.to_string()))?.take(MAX_FILES + 1) {
-        let file = entry.map_err(|e| StoreError::new(FileAction::Reading, PathBuf::from(e.path()), e.into()))?;
+        let file = entry.map_err(|e| StoreError::new(FileAction::READING, PathBuf::from(e.path()), e.into()))?;
         if !file.is_dir() {
             found.push(file);
         }

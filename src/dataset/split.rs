@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use super::{Content, Place, Record};
+use super::{Content, Record, RecordPlace};
 use crate::chat::Role;
 use crate::store::Digest;
 
@@ -44,13 +44,13 @@ fn asked(record: &Record) -> String {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
     /// The same example as an earlier one.
-    Duplicate { place: Place, first: Place },
+    Duplicate { place: RecordPlace, first: RecordPlace },
     /// The same question as an earlier one, with another answer.
-    OtherAnswer { place: Place, first: Place },
+    OtherAnswer { place: RecordPlace, first: RecordPlace },
     /// U+FFFD: a text that was read in the wrong encoding.
-    Replacement { place: Place },
+    Replacement { place: RecordPlace },
     /// Decomposed characters: they are trained as they are, and look like others that have other tokens.
-    NotComposed { place: Place },
+    NotComposed { place: RecordPlace },
 }
 
 impl std::fmt::Display for Warning {
@@ -132,9 +132,9 @@ mod tests {
         let text = "{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"A \",\"completion\":\"c\"}\n{\"text\":\"\u{fffd}\"}";
         let found = warnings(&parse(text).unwrap());
         let expected = [
-            Warning::Duplicate { place: Place::line(2), first: Place::line(1) },
-            Warning::OtherAnswer { place: Place::line(3), first: Place::line(1) },
-            Warning::Replacement { place: Place::line(4) },
+            Warning::Duplicate { place: RecordPlace::line(2), first: RecordPlace::line(1) },
+            Warning::OtherAnswer { place: RecordPlace::line(3), first: RecordPlace::line(1) },
+            Warning::Replacement { place: RecordPlace::line(4) },
         ];
         assert_eq!(found, expected);
     }
@@ -146,9 +146,9 @@ mod tests {
         let Content::Chat(messages) = &records[0].content else { panic!("a conversation") };
         assert_eq!(messages[1].content, "e\u{301} \u{2126}");
         let expected = [
-            Warning::NotComposed { place: Place::line(1) },
-            Warning::OtherAnswer { place: Place::line(2), first: Place::line(1) },
-            Warning::NotComposed { place: Place::line(2) },
+            Warning::NotComposed { place: RecordPlace::line(1) },
+            Warning::OtherAnswer { place: RecordPlace::line(2), first: RecordPlace::line(1) },
+            Warning::NotComposed { place: RecordPlace::line(2) },
         ];
         assert_eq!(warnings(&records), expected);
     }

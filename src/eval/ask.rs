@@ -68,7 +68,7 @@ pub struct CaseAnswers {
 
 /// Every answer, and which weights gave them.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Answers {
     /// Per bench, per case.
     pub answers: Vec<Vec<CaseAnswers>>,
     /// Read before the arm and again after it.
@@ -124,7 +124,7 @@ pub fn ask_all(
     answerer: &dyn Answerer,
     cache: &mut AnswerCache,
     on_event: &mut dyn FnMut(&Event<'_>),
-) -> Result<Asked, EvalError> {
+) -> Result<Answers, EvalError> {
     let mut answers: Vec<Vec<CaseAnswers>> =
         asking.benches.iter().map(|b| vec![CaseAnswers::default(); b.suite.cases.len()]).collect();
     let [mut base_digest, mut tuned_digest] = [String::new(), String::new()];
@@ -171,7 +171,7 @@ pub fn ask_all(
         *(if arm == Arm::Base { &mut base_digest } else { &mut tuned_digest }) = inquiry.digest;
         on_event(&Event::ArmDone { arm, model });
     }
-    Ok(Asked { answers, base_digest, tuned_digest })
+    Ok(Answers { answers, base_digest, tuned_digest })
 }
 
 /// Answers that arrive in any order, passed on in the order of the plan.
@@ -243,6 +243,7 @@ impl Inquiry<'_> {
         let mut replies = InOrder { waiting: planned.iter().map(kept).collect(), next: 0, each };
         let mut open: Vec<usize> = (0..planned.len()).filter(|&i| replies.waiting[i].is_none()).collect();
         self.answered += planned.len() - open.len();
+        tracing::info!(model = self.model, questions = planned.len(), kept = planned.len() - open.len(), "asking");
         replies.pass_on();
         // What cut one answer off need not cut the next: a failure is asked again. A model's own fault comes again.
         for last in [false, true] {
@@ -270,6 +271,10 @@ impl Inquiry<'_> {
         let questions: Vec<&Question> = open.iter().map(|&i| &planned[i].question).collect();
         answerer.ask_many(&questions, &mut |at, reply| {
             asked += 1;
+            if let Ok(reply) = &reply {
+                let tokens = if let Reply::Answer(answer) = reply { answer.tokens } else { 0 };
+                tracing::debug!(model, question = open[at], failed = reply.is_failure(), tokens, "answered");
+            }
             let taken = match reply {
                 Err(_) if interrupt.raised() => {
                     interrupted = true;
@@ -409,7 +414,7 @@ mod tests {
         }
     }
 
-    fn run(table: &Table, folder: &Path, system: SystemTurn) -> Result<Asked, EvalError> {
+    fn run(table: &Table, folder: &Path, system: SystemTurn) -> Result<Answers, EvalError> {
         let text = "{\"prompt\": \"one\", \"expected\": \"1\"}\n{\"prompt\": \"fails\", \"expected\": \"1\"}\n\
                     {\"messages\": [{\"role\":\"system\",\"content\":\"own\"},{\"role\":\"user\",\"content\":\"two\"}], \"expected\": \"1\"}";
         let benches = [Bench { suite: Suite::parse(text, "s").unwrap(), system, max_tokens: None, plain: false }];

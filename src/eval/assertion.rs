@@ -13,7 +13,7 @@ pub(super) struct Assertion {
     /// Its key in a suite.
     pub key: &'static str,
     /// Its name in the signature of `pass`.
-    pub short: &'static str,
+    pub signature_name: &'static str,
     /// What is wrong with a text of it.
     pub fault: fn(&str) -> Option<&'static str>,
     /// Whether an answer, its thoughts taken off, meets it. (No empty answer passes, whatever this says.)
@@ -27,12 +27,13 @@ pub(super) struct Wanted<'a> {
 }
 
 /// The answer equals one of the texts, after the line's normalisation.
-pub(super) const EXPECTED: Assertion = Assertion { key: "expected", short: "em", fault: |_| None, holds: is_expected };
+pub(super) const EXPECTED: Assertion =
+    Assertion { key: "expected", signature_name: "em", fault: |_| None, holds: is_expected };
 
 /// The answer contains each of them; `a|b` is a list of alternatives.
 pub(super) const KEYWORDS: Assertion = Assertion {
     key: "keywords",
-    short: "kw",
+    signature_name: "kw",
     fault: keyword_fault,
     holds: |wanted, answer| found(wanted.texts, answer) == wanted.texts.len(),
 };
@@ -40,7 +41,7 @@ pub(super) const KEYWORDS: Assertion = Assertion {
 /// The answer contains none of them.
 const NOT_KEYWORDS: Assertion = Assertion {
     key: "not_keywords",
-    short: "not_kw",
+    signature_name: "not_kw",
     fault: keyword_fault,
     holds: |wanted, answer| found(wanted.texts, answer) == 0,
 };

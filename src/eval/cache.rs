@@ -50,9 +50,9 @@ impl AnswerCache {
         for own in [folder.parent(), Some(folder)].into_iter().flatten() {
             refuse_link(own)?;
         }
-        std::fs::create_dir_all(folder).map_err(|e| StoreError::new(FileAction::CreatingFolder, folder, e))?;
+        std::fs::create_dir_all(folder).map_err(|e| StoreError::new(FileAction::Creating("folder"), folder, e))?;
         // A folder that can't be written to is noticed before anything is asked.
-        tempfile::tempfile_in(folder).map_err(|e| StoreError::new(FileAction::WritingIn, folder, e))?;
+        tempfile::tempfile_in(folder).map_err(|e| StoreError::new(FileAction::Writing("in"), folder, e))?;
         let ignored = folder.join(".gitignore");
         if std::fs::symlink_metadata(&ignored).is_err() {
             write_whole(&ignored, b"*\n")?;
@@ -65,7 +65,7 @@ impl AnswerCache {
     pub fn select(&mut self, model_digest: &str) -> Result<(), StoreError> {
         let name = format!("{}.jsonl", Digest::of_bytes(model_digest.as_bytes()).hex());
         let path = self.folder.join(name);
-        let fault = |e| StoreError::new(FileAction::OpeningAnswers, &path, e);
+        let fault = |e| StoreError::new(FileAction::Opening("the kept answers"), &path, e);
         let mut file = open_own(&path).map_err(fault)?;
         if file.metadata().map_err(fault)?.len() > MAX_FILE {
             file.set_len(0).map_err(fault)?;
@@ -87,7 +87,7 @@ impl AnswerCache {
 
     pub fn put(&mut self, key: Digest, answer: &Answered) -> Result<(), StoreError> {
         let Some(model) = &mut self.model else { return Ok(()) };
-        let fault = |e: std::io::Error| StoreError::new(FileAction::KeepingAnswer, &model.path, e);
+        let fault = |e: std::io::Error| StoreError::new(FileAction::Writing("an answer in"), &model.path, e);
         let entry = serde_json::to_string(&Entry { key, answer: answer.clone() }).map_err(|e| fault(e.into()))?;
         if entry.len() < MAX_LINE {
             // One write a line: two processes may append at once.
@@ -121,7 +121,7 @@ fn refuse_link(path: &Path) -> Result<(), StoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_symlink() => {
             let why = "it is a symbolic link, which is not followed here; delete it";
-            Err(StoreError::new(FileAction::OpeningAnswersFolder, path, std::io::Error::other(why)))
+            Err(StoreError::new(FileAction::Opening("the folder of kept answers"), path, std::io::Error::other(why)))
         }
         _ => Ok(()),
     }

@@ -19,6 +19,11 @@ impl Decision {
         }
     }
 
+    /// Whether a model with this verdict may be promoted; `allow_inconclusive` is the role's `gate.on_inconclusive: promote`.
+    pub fn promotes(self, allow_inconclusive: bool) -> bool {
+        self == Self::Pass || (self == Self::Inconclusive && allow_inconclusive)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Pass => "PASS",

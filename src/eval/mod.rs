@@ -35,7 +35,7 @@ mod text;
 mod thought;
 
 pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
-pub use ask::{Arm, Asked, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
+pub use ask::{Answers, Arm, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
 pub use bootstrap::{Confidence, bootstrap_t};
 pub use cache::AnswerCache;
 pub use case::Case;

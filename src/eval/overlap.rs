@@ -27,7 +27,7 @@ const TEMPLATE: f64 = 0.05;
 const TEMPLATE_LEAST: usize = 3;
 
 /// A user turn of the training data.
-struct Asked {
+struct TrainedQuestion {
     place: String,
     /// Of the user turns before it.
     before: Vec<String>,
@@ -49,7 +49,7 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn of(asked: &'a [Asked]) -> Self {
+    fn of(asked: &'a [TrainedQuestion]) -> Self {
         let (mut conversations, mut questions) = (HashMap::new(), HashMap::new());
         for turn in asked {
             conversations.entry((turn.before.as_slice(), turn.words.as_slice())).or_insert(turn.place.as_str());
@@ -73,7 +73,7 @@ impl<'a> Index<'a> {
     }
 
     /// Where the training data asks the same as a case.
-    fn nearest(&self, case: &Case, asked: &'a [Asked]) -> Option<Overlap> {
+    fn nearest(&self, case: &Case, asked: &'a [TrainedQuestion]) -> Option<Overlap> {
         let turns: Vec<Vec<String>> =
             case.messages.iter().filter(|m| m.role == Role::User).map(|m| words(&m.content)).collect();
         let (prompt, before) = turns.split_last().filter(|(prompt, _)| !prompt.is_empty())?;
@@ -98,12 +98,12 @@ impl<'a> Index<'a> {
 /// count), the same question of eight words or more in any place, or one whose runs of eight words are the same by more
 /// than 0.7 (Jaccard), those of a template that the prompts share left out.
 pub fn overlaps(suite: &Suite, records: &[Record]) -> Vec<Overlap> {
-    let asked: Vec<Asked> = records.iter().flat_map(turns).collect();
+    let asked: Vec<TrainedQuestion> = records.iter().flat_map(turns).collect();
     let index = Index::of(&asked);
     suite.cases.iter().filter_map(|case| index.nearest(case, &asked)).collect()
 }
 
-fn turns(record: &Record) -> Vec<Asked> {
+fn turns(record: &Record) -> Vec<TrainedQuestion> {
     let texts: Vec<&str> = match &record.content {
         Content::Chat(messages) => {
             messages.iter().filter(|m| m.role == Role::User).map(|m| m.content.as_str()).collect()
@@ -111,8 +111,11 @@ fn turns(record: &Record) -> Vec<Asked> {
         Content::Text(text) => vec![text],
     };
     let turns: Vec<Vec<String>> = texts.into_iter().map(words).collect();
-    let asked =
-        |i: usize| Asked { place: record.place.to_string(), before: joined(&turns[..i]), words: turns[i].clone() };
+    let asked = |i: usize| TrainedQuestion {
+        place: record.place.to_string(),
+        before: joined(&turns[..i]),
+        words: turns[i].clone(),
+    };
     (0..turns.len()).filter(|i| !turns[*i].is_empty()).map(asked).collect()
 }
 

@@ -19,7 +19,7 @@ impl Metric {
     pub fn signature(self) -> String {
         let of = match self {
             Self::Pass => {
-                let all: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.short).collect();
+                let all: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.signature_name).collect();
                 return format!("pass:all_of({}),v2", all.join(","));
             }
             Self::ExactMatch => "em:norm=per_case(default nfkc_casefold_ws)|numbers|json,v2",

@@ -29,7 +29,7 @@ fn keys() -> impl Iterator<Item = &'static str> {
 
 impl Suite {
     pub fn read(path: &Path) -> Result<Self, EvalError> {
-        let text = read_text(FileAction::ReadingSuite, path, MAX_TEXT)?;
+        let text = read_text(FileAction::Reading("the suite"), path, MAX_TEXT)?;
         Self::parse(&text, &path.display().to_string())
     }
 
@@ -81,7 +81,7 @@ impl Reader {
         let map = match parsed.map(|parsed| parsed.value) {
             Ok(Value::Object(map)) => map,
             Ok(_) => {
-                self.fault("a JSON object is wanted, like {\"prompt\": \"…\", \"expected\": \"…\"}");
+                self.fault("expected a JSON object, like {\"prompt\": \"…\", \"expected\": \"…\"}");
                 Map::new()
             }
             Err(e) => {
@@ -138,7 +138,7 @@ impl Reader {
                 return Vec::new();
             }
             (Some(_), None) => {
-                self.fault("\"prompt\" is no text");
+                self.fault("\"prompt\" must be a text");
                 return Vec::new();
             }
             (None, None) => {
@@ -164,7 +164,7 @@ impl Reader {
             Value::String(text) => Some(text.clone()),
             Value::Number(n) if key == "id" => Some(n.to_string()),
             _ => {
-                self.fault(format!("{key:?} is no text"));
+                self.fault(format!("{key:?} must be a text"));
                 None
             }
         }
@@ -175,7 +175,7 @@ impl Reader {
         let texts: Vec<_> =
             items.iter().filter_map(Value::as_str).filter(|t| !t.trim().is_empty()).map(str::to_owned).collect();
         if texts.len() != items.len() {
-            self.fault(format!("{key:?} wants a list of texts, none empty"));
+            self.fault(format!("{key:?} must be a list of texts, none empty"));
         }
         texts
     }
@@ -185,7 +185,7 @@ impl Reader {
             None | Some(Value::Null) => false,
             Some(Value::Bool(on)) => *on,
             Some(_) => {
-                self.fault(format!("{key:?} wants true or false"));
+                self.fault(format!("{key:?} must be true or false"));
                 false
             }
         }

@@ -38,7 +38,7 @@ impl EventLog {
     /// unfinished is ended, so that it stays alone.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut file = open_nofollow(path, OpenFor::Append)?;
-        let fault = |e| StoreError::new(FileAction::Writing, path, e);
+        let fault = |e| StoreError::new(FileAction::WRITING, path, e);
         if !ends_a_line(&mut file).map_err(fault)? {
             file.write_all(b"\n").map_err(fault)?;
         }

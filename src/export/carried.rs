@@ -13,7 +13,7 @@ pub(super) fn file(base: &Path, name: &str) -> Result<Option<PathBuf>, StoreErro
     if !path.is_file() {
         return Ok(None);
     }
-    let resolve = |path: &Path| std::fs::canonicalize(path).map_err(|e| StoreError::new(FileAction::Reading, path, e));
+    let resolve = |path: &Path| std::fs::canonicalize(path).map_err(|e| StoreError::new(FileAction::READING, path, e));
     let (real, folder) = (resolve(&path)?, resolve(base)?);
     if real.starts_with(&folder) || hub_blobs(&folder).is_some_and(|blobs| real.starts_with(blobs)) {
         return Ok(Some(real));
@@ -23,7 +23,7 @@ pub(super) fn file(base: &Path, name: &str) -> Result<Option<PathBuf>, StoreErro
          in its place",
         real.display()
     );
-    Err(StoreError::new(FileAction::Reading, path, Error::new(ErrorKind::InvalidInput, what)))
+    Err(StoreError::new(FileAction::READING, path, Error::new(ErrorKind::InvalidInput, what)))
 }
 
 /// `models--…/blobs` of a snapshot, `models--…/snapshots/<revision>`. (Were it a link, what lies behind it would not count.)

@@ -159,7 +159,7 @@ fn config(request: &Request<'_>, encoding: Encoding) -> Result<Value, ExportErro
         });
     }
     let path = carried::file(weights.path(), CONFIG)?.unwrap_or_else(|| weights.path().join(CONFIG));
-    let text = std::fs::read(&path).map_err(|e| StoreError::new(FileAction::Reading, &path, e))?;
+    let text = std::fs::read(&path).map_err(|e| StoreError::new(FileAction::READING, &path, e))?;
     let mut config: Value =
         serde_json::from_slice(&text).map_err(|e| ExportError::Other(format!("{}: {e}", path.display())))?;
     if let Value::Object(fields) = &mut config {
@@ -178,7 +178,7 @@ fn tokenizer(request: &Request<'_>, folder: &Path) -> Result<(), ExportError> {
         return Ok(());
     }
     for (name, from) in carried(request)? {
-        let bytes = std::fs::read(&from).map_err(|e| StoreError::new(FileAction::Reading, &from, e))?;
+        let bytes = std::fs::read(&from).map_err(|e| StoreError::new(FileAction::READING, &from, e))?;
         write_whole(folder.join(name), &bytes)?;
     }
     Ok(())
@@ -241,7 +241,7 @@ impl Step {
         let (Self::Remove(name) | Self::Move(name)) = self;
         let target = to.join(name);
         let (action, ended) = match self {
-            Self::Remove(_) => (FileAction::Removing, std::fs::remove_file(&target)),
+            Self::Remove(_) => (FileAction::REMOVING, std::fs::remove_file(&target)),
             Self::Move(_) => (FileAction::MovingTo, std::fs::rename(from.join(name), &target)),
         };
         Ok(ended.map_err(|e| StoreError::new(action, &target, e))?)
@@ -249,7 +249,7 @@ impl Step {
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, ExportError> {
-    let fault = |e| StoreError::new(FileAction::Reading, folder, e);
+    let fault = |e| StoreError::new(FileAction::READING, folder, e);
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fault)? {
         // A name that is no text is none of ours.

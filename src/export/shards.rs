@@ -70,7 +70,7 @@ pub(super) fn write(
     entries: &[Entry],
     mut fill: impl FnMut(usize, &mut Vec<u8>) -> Result<(), ExportError>,
 ) -> Result<(Digest, u64), ExportError> {
-    let fault = |e| StoreError::new(FileAction::Writing, path, e);
+    let fault = |e| StoreError::new(FileAction::WRITING, path, e);
     let mut file = HashingWriter::new(WholeFile::create(path)?);
     let mut header = Map::from_iter([("__metadata__".to_owned(), json!({"format": "pt"}))]);
     let mut offset = 0;

@@ -21,8 +21,8 @@ impl Map {
     /// Maps a regular file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let fault = |e| StoreError::new(FileAction::Opening, path, e);
-        let file = open_regular(FileAction::Opening, path)?;
+        let fault = |e| StoreError::new(FileAction::OPENING, path, e);
+        let file = open_regular(FileAction::OPENING, path)?;
         #[expect(
             unsafe_code,
             reason = "a map is unsafe because another process may cut the file while we read; \

@@ -112,9 +112,9 @@ impl Gguf {
 
 /// Whether a file begins as a GGUF does; nothing else of it is read.
 pub fn begins_as_gguf(path: &Path) -> Result<bool, StoreError> {
-    let fault = |e| StoreError::new(FileAction::Reading, path, e);
+    let fault = |e| StoreError::new(FileAction::READING, path, e);
     let mut first = Vec::new();
-    open_regular(FileAction::Reading, path)?.take(MAGIC.len() as u64).read_to_end(&mut first).map_err(fault)?;
+    open_regular(FileAction::READING, path)?.take(MAGIC.len() as u64).read_to_end(&mut first).map_err(fault)?;
     Ok(first == MAGIC)
 }
 

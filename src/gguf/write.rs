@@ -93,7 +93,7 @@ fn plan(path: &Path, tensors: &[PlannedTensor]) -> Result<Vec<Theirs>, GgufError
 
 fn wrap(path: &Path, e: GGUFError) -> GgufError {
     match e {
-        GGUFError::Io(e) => StoreError::new(FileAction::Writing, path, e).into(),
+        GGUFError::Io(e) => StoreError::new(FileAction::WRITING, path, e).into(),
         e => GgufError::Bad { path: path.to_path_buf(), reason: e.to_string() },
     }
 }

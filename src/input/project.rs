@@ -49,14 +49,14 @@ impl Bounds {
 /// followed: models.yaml may be a stranger's, and what is read goes to the daemon.
 pub fn read_of_project(folder: &Path, named: &Path) -> Result<String, ProjectError> {
     let path = folder.join(named);
-    let resolve = |path: &Path| path.canonicalize().map_err(|e| StoreError::new(FileAction::Reading, path, e));
+    let resolve = |path: &Path| path.canonicalize().map_err(|e| StoreError::new(FileAction::READING, path, e));
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let (found, root) = (resolve(&path)?, Bounds::of_process().project_of(&resolve(here)?));
     if !found.starts_with(&root) {
         return Err(ProjectError::Outside { path, root });
     }
     // The resolved path: a link that is exchanged meanwhile is not followed elsewhere.
-    Ok(read_text(FileAction::Reading, &found, MAX_FILE)?)
+    Ok(read_text(FileAction::READING, &found, MAX_FILE)?)
 }
 
 #[cfg(all(test, unix))]

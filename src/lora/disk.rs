@@ -30,7 +30,7 @@ enum Layout {
 pub fn base_name(folder: &Path) -> Result<String, LoraError> {
     let path = folder.join(CONFIG);
     let bad = |reason: String| LoraError::Bad { path: path.display().to_string(), reason };
-    let text = read_regular(FileAction::ReadingAdapter, &path, MAX_TEXT)?;
+    let text = read_regular(FileAction::Reading("the adapter's"), &path, MAX_TEXT)?;
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
     let of_key = |key: &str| value.get(key).and_then(serde_json::Value::as_str).filter(|n| !n.is_empty());
     let mlx = value.as_object().is_some_and(mlx::is_config);
@@ -43,7 +43,7 @@ impl Adapter<Hf> {
     /// model. Its targets are the paths of the pairs that are there.
     pub fn load(folder: &Path, model: &ModelSpec) -> Result<Self, LoraError> {
         let path = folder.join(CONFIG);
-        let text = read_regular(FileAction::ReadingAdapter, &path, MAX_TEXT)?;
+        let text = read_regular(FileAction::Reading("the adapter's"), &path, MAX_TEXT)?;
         let (said, layout, tensors) = match serde_json::from_slice(&text) {
             Ok(serde_json::Value::Object(fields)) if mlx::is_config(&fields) => {
                 (mlx::read(&path, &fields)?, Layout::Mlx, mlx::TENSORS)
@@ -55,7 +55,7 @@ impl Adapter<Hf> {
             let reason = "is missing, and adapter_model.bin is a Python pickle, which is not read: save it with safe_serialization=True";
             return Err(LoraError::Bad { path: path.display().to_string(), reason: reason.to_owned() });
         }
-        let bytes = read_regular(FileAction::ReadingAdapter, &path, MAX_TENSORS)?;
+        let bytes = read_regular(FileAction::Reading("the adapter's"), &path, MAX_TENSORS)?;
         parse(&said, layout, &bytes, model).map_err(|e| match e {
             LoraError::Config(reason) => LoraError::Bad { path: path.display().to_string(), reason },
             other => other,
@@ -119,7 +119,7 @@ pub fn save_floats(
 ) -> Result<(), LoraError> {
     let file = WholeFile::create(path)?;
     safetensors::serialize_to_file(tensors, metadata, file.path()).map_err(|e| match e {
-        SafeTensorError::IoError(e) => StoreError::new(FileAction::Writing, path, e).into(),
+        SafeTensorError::IoError(e) => StoreError::new(FileAction::WRITING, path, e).into(),
         e => LoraError::Bad { path: path.display().to_string(), reason: e.to_string() },
     })?;
     Ok(file.finish()?)

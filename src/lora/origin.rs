@@ -49,7 +49,7 @@ impl Origin {
         Ok(write_whole(&path, format!("{text}\n").as_bytes())?)
     }
 
-    /// None where the folder has no such file: the adapter comes from another program, or from tunesmith 0.1.0.
+    /// None where the folder has no such file: the adapter comes from another program, or from an earlier build of tunesmith.
     pub fn read(folder: &Path) -> Result<Option<Self>, LoraError> {
         let path = folder.join(ORIGIN);
         let bad = |reason: String| LoraError::Bad { path: path.display().to_string(), reason };
@@ -65,7 +65,7 @@ impl Origin {
     }
 }
 
-/// The digest of the base's weights that the manifest beside an adapter of tunesmith 0.1.0 records: such an adapter has
+/// The digest of the base's weights that the manifest beside an adapter of an earlier build records: such an adapter has
 /// no file of its own that says it. None where there is no manifest, or it is another adapter's.
 pub fn weights_in_manifest(folder: &Path) -> Result<Option<Digest>, LoraError> {
     let Some(parent) = std::path::absolute(folder).ok().and_then(|f| Some(f.parent()?.to_path_buf())) else {
@@ -86,7 +86,7 @@ pub fn weights_in_manifest(folder: &Path) -> Result<Option<Digest>, LoraError> {
 
 /// A file's bytes, if it is there.
 fn capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>, LoraError> {
-    match read_regular(FileAction::Reading, path, cap) {
+    match read_regular(FileAction::READING, path, cap) {
         Err(e) if matches!(e.source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         found => Ok(Some(found?)),
     }

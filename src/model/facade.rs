@@ -6,7 +6,7 @@ use crate::model::decoder::{Decoder, Stop};
 use crate::model::generate::{GenerationEvent, Sampling};
 use crate::model::memory::kept_layers;
 use crate::model::memory_budget::{MemoryBudget, MemoryLimit, widened_bytes};
-use crate::model::place::{Place, offered};
+use crate::model::place::{DeviceKind, offered};
 use crate::model::{Dropout, Grads, LossSums, ModelError, Sequence};
 use crate::ops::{Compute, Cpu, OpsError, Tensors};
 use crate::weights::Weights;
@@ -56,7 +56,7 @@ impl Model {
     ///
     /// # Errors
     /// There is no such device; it has no memory for the weights; torn tensors.
-    pub fn on(place: Place, weights: &Weights, threads: usize, limit: MemoryLimit) -> Result<Self, ModelError> {
+    pub fn on(place: DeviceKind, weights: &Weights, threads: usize, limit: MemoryLimit) -> Result<Self, ModelError> {
         let MemoryLimit { max_memory, reserved } = limit;
         match place.device()? {
             None => Self::within(weights, threads, MemoryBudget::new(weights, max_memory, reserved)?),

@@ -23,7 +23,7 @@ pub use error::ModelError;
 pub use facade::Model;
 pub use generate::{GenerationEvent, Sampling};
 pub use memory_budget::{MemoryBudget, MemoryLimit};
-pub use place::{Found, LEAST_WIDTH, Place};
+pub use place::{DeviceKind, Found, LEAST_WIDTH};
 pub use sequence::{Dropout, Grads, LossSums, Sequence};
 pub use session::{Begun, SequenceId, Session};
 pub use teacher_states::MAX_BYTES as TEACHER_STATES_BYTES;

@@ -9,21 +9,21 @@ use crate::weights::ModelSpec;
 /// Where a model computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
-pub enum Place {
+pub enum DeviceKind {
     #[default]
     Cpu,
     Cuda,
     Metal,
 }
 
-/// What [`Place::found`] finds, and why it is no GPU, where the program was built for one.
+/// What [`DeviceKind::found`] finds, and why it is no GPU, where the program was built for one.
 #[derive(Debug)]
 pub struct Found {
-    pub place: Place,
+    pub place: DeviceKind,
     pub why: Option<String>,
 }
 
-impl Place {
+impl DeviceKind {
     /// The GPU that this program was built for and finds, else the CPU; looked for once.
     pub fn found() -> &'static Found {
         static FOUND: OnceLock<Found> = OnceLock::new();

@@ -121,7 +121,7 @@ impl Client {
         ask.check()?;
         let out = ask.outgoing(true, false)?;
         let mut answer = Answer::default();
-        let streamed = self.way.stream(&out, &mut |line| {
+        let streamed = self.transport.stream(&out, &mut |line| {
             let reply: Reply = serde_json::from_value(line).map_err(|e| OllamaError::Torn {
                 request: out.name.clone(),
                 reason: format!("a line is no answer: {e}"),
@@ -137,7 +137,7 @@ impl Client {
     pub fn rendered(&self, ask: &Ask) -> Result<String, OllamaError> {
         ask.check()?;
         let out = ask.outgoing(false, true)?;
-        let reply: Reply = self.way.call(&out).map_err(|e| e.or_no_model(&ask.model))?;
+        let reply: Reply = self.transport.call(&out).map_err(|e| e.or_no_model(&ask.model))?;
         let debug = reply.debug_info.ok_or_else(|| {
             OllamaError::Other(format!(
                 "{}: this daemon doesn't say what it feeds the model (_debug_render_only)",
@@ -159,7 +159,7 @@ impl Client {
         let body =
             EmbedRequest { model: model.into(), input: texts.to_vec(), truncate: Some(false), options: Map::new() };
         let out = Outgoing::post("/api/embed", &body, Patience::Long)?;
-        let reply: EmbedResponse = self.way.call(&out).map_err(|e| e.or_no_model(model))?;
+        let reply: EmbedResponse = self.transport.call(&out).map_err(|e| e.or_no_model(model))?;
         if reply.embeddings.len() != texts.len() {
             let reason = format!("{} embeddings came for {} texts", reply.embeddings.len(), texts.len());
             return Err(OllamaError::Torn { request: out.name, reason });

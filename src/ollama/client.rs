@@ -21,7 +21,7 @@ pub const MOST_PARALLEL: usize = 64;
 /// Blocking client (its runtime is inside); every call can be interrupted.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) way: Transport,
+    pub(super) transport: Transport,
 }
 
 impl Client {
@@ -31,7 +31,7 @@ impl Client {
     }
 
     pub(super) fn with_timeouts(host: Host, interrupt: Interrupt, timeouts: Timeouts) -> Result<Self, OllamaError> {
-        Ok(Self { way: Transport::new(host, interrupt, timeouts)? })
+        Ok(Self { transport: Transport::new(host, interrupt, timeouts)? })
     }
 
     /// A client of the same daemon that no interruption ends: for what has to be known all the same. It waits for seconds.
@@ -42,7 +42,7 @@ impl Client {
     }
 
     pub fn host(&self) -> &Host {
-        &self.way.host
+        &self.transport.host
     }
 
     /// `/api/version`, as the daemon says it. An HTTP server that is no Ollama is an error.
@@ -52,10 +52,10 @@ impl Client {
 
     fn version_response(&self) -> Result<VersionResponse, OllamaError> {
         let out = Outgoing::get("/api/version");
-        match self.way.call::<VersionResponse>(&out) {
+        match self.transport.call::<VersionResponse>(&out) {
             Ok(v) => Ok(v),
             Err(OllamaError::Said { status, message, .. }) => {
-                Err(self.way.not_ollama(&out, &format!("{status} {message}")))
+                Err(self.transport.not_ollama(&out, &format!("{status} {message}")))
             }
             Err(e) => Err(e),
         }
@@ -82,7 +82,7 @@ impl Client {
     fn takes_adapters(&self) -> Result<bool, OllamaError> {
         let probe =
             json!({"model": "!", "adapters": {"probe.gguf": Digest::of_bytes(b"").to_string()}, "stream": false});
-        match self.way.call::<Value>(&Outgoing::post("/api/create", &probe, Patience::Quick)?) {
+        match self.transport.call::<Value>(&Outgoing::post("/api/create", &probe, Patience::Quick)?) {
             Err(OllamaError::Said { status: 400, message, .. }) => {
                 Ok(!message.contains("adapters are no longer supported"))
             }
@@ -94,9 +94,9 @@ impl Client {
     /// The models of the daemon's store.
     pub fn tags(&self) -> Result<Vec<Tag>, OllamaError> {
         let out = Outgoing::get("/api/tags");
-        let listed: TagsResponse = self.way.call(&out)?;
+        let listed: TagsResponse = self.transport.call(&out)?;
         if listed.models.iter().any(|t| t.name.is_empty() || t.digest.is_empty()) {
-            return Err(self.way.not_ollama(&out, "it lists a model without a name or a digest"));
+            return Err(self.transport.not_ollama(&out, "it lists a model without a name or a digest"));
         }
         let tag = |t: super::wire::TagEntry| Tag {
             name: t.name,
@@ -120,10 +120,10 @@ impl Client {
         ModelName::parse(model)?;
         let body = ShowRequest { model: model.into(), ..ShowRequest::default() };
         let out = Outgoing::post("/api/show", &body, Patience::Quick)?;
-        match self.way.call::<ShowResponse>(&out) {
+        match self.transport.call::<ShowResponse>(&out) {
             // Every daemon shows a Modelfile, if only its FROM.
             Ok(shown) if shown.modelfile.is_empty() => {
-                Err(self.way.not_ollama(&out, "it shows a model without a Modelfile"))
+                Err(self.transport.not_ollama(&out, "it shows a model without a Modelfile"))
             }
             Ok(shown) => Ok(Some(Show::from_wire(shown))),
             Err(e) => match e.or_no_model(model) {
@@ -166,7 +166,7 @@ impl Client {
         ModelName::parse(from)?;
         ModelName::parse(to)?;
         let body = CopyRequest { source: from.into(), destination: to.into() };
-        let done = self.way.call::<Value>(&Outgoing::post("/api/copy", &body, Patience::Quick)?);
+        let done = self.transport.call::<Value>(&Outgoing::post("/api/copy", &body, Patience::Quick)?);
         done.map(drop).map_err(|e| e.or_no_model(from))
     }
 
@@ -174,7 +174,7 @@ impl Client {
         ModelName::parse(model)?;
         let body = DeleteRequest { model: model.into(), ..DeleteRequest::default() };
         let out = Outgoing::with_body(Method::DELETE, "/api/delete", &body, Patience::Quick)?;
-        self.way.call::<Value>(&out).map(drop).map_err(|e| e.or_no_model(model))
+        self.transport.call::<Value>(&out).map(drop).map_err(|e| e.or_no_model(model))
     }
 
     /// Has the daemon fetch a model; `progress(status, completed, total)`. Requires the success line.
@@ -189,13 +189,13 @@ impl Client {
     pub fn unload(&self, model: &str) -> Result<(), OllamaError> {
         ModelName::parse(model)?;
         let body = json!({"model": model, "keep_alive": 0, "stream": false});
-        let done = self.way.call::<Value>(&Outgoing::post("/api/generate", &body, Patience::Long)?);
+        let done = self.transport.call::<Value>(&Outgoing::post("/api/generate", &body, Patience::Long)?);
         done.map(drop).map_err(|e| e.or_no_model(model))
     }
 
     fn until_success(&self, out: &Outgoing, on_status: &mut dyn FnMut(&Status)) -> Result<(), OllamaError> {
         let mut last = String::new();
-        self.way.stream(out, &mut |line| {
+        self.transport.stream(out, &mut |line| {
             let line: Status = serde_json::from_value(line).unwrap_or_default();
             on_status(&line);
             last = line.status;

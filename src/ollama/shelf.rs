@@ -82,7 +82,7 @@ impl Shelf<'_> {
     pub(super) fn blob(&self, layer: &Layer) -> Result<(PathBuf, Digest), OllamaError> {
         let digest: Digest = layer.digest.parse().map_err(|e| self.unusable(format!("its manifest is broken: {e}")))?;
         let path = self.root.join("blobs").join(digest.blob_name());
-        let length = std::fs::metadata(&path).map_err(|e| StoreError::new(FileAction::Reading, &path, e))?.len();
+        let length = std::fs::metadata(&path).map_err(|e| StoreError::new(FileAction::READING, &path, e))?.len();
         if length != layer.size {
             let reason = format!(
                 "{} has {length} bytes where its manifest says {}; pull or create the model again",
@@ -120,9 +120,9 @@ impl Shelf<'_> {
     }
 
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, OllamaError> {
-        let fault = |e| StoreError::new(FileAction::Reading, path, e);
+        let fault = |e| StoreError::new(FileAction::READING, path, e);
         let mut bytes = Vec::new();
-        open_regular(FileAction::Reading, path)?.take(limit + 1).read_to_end(&mut bytes).map_err(fault)?;
+        open_regular(FileAction::READING, path)?.take(limit + 1).read_to_end(&mut bytes).map_err(fault)?;
         if bytes.len() as u64 > limit {
             return Err(self.unusable(format!("{} is larger than {limit} bytes", path.display())));
         }
@@ -137,7 +137,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<String>, OllamaError> {
         Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        Err(e) => return Err(StoreError::new(FileAction::ReadingFolder, folder, e).into()),
+        Err(e) => return Err(StoreError::new(FileAction::Reading("folder"), folder, e).into()),
     };
     let mut names: Vec<String> = read.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
     names.sort();

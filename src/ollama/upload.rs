@@ -18,7 +18,7 @@ impl Client {
     /// Whether the daemon has the blob.
     pub fn has_blob(&self, digest: Digest) -> Result<bool, OllamaError> {
         let out = blob(Method::HEAD, digest, Patience::Quick);
-        match self.way.status(&out)? {
+        match self.transport.status(&out)? {
             StatusCode::OK => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
             other => Err(OllamaError::said(&out.name, other.as_u16(), "nothing more".into())),
@@ -28,14 +28,14 @@ impl Client {
     /// Uploads the file unless its blob is there; `progress(sent, total)`, at the end `(total, total)`.
     /// The daemon checks the digest: a file that is another by now is refused.
     pub fn upload(&self, path: &Path, digest: Digest, progress: &mut dyn FnMut(u64, u64)) -> Result<(), OllamaError> {
-        let fault = |e| StoreError::new(FileAction::Reading, path, e);
+        let fault = |e| StoreError::new(FileAction::READING, path, e);
         let file = std::fs::File::open(path).map_err(fault)?;
         let total = file.metadata().map_err(fault)?.len();
         if !self.has_blob(digest)? {
             let out = blob(Method::POST, digest, Patience::Long);
             let sent = Arc::new(AtomicU64::new(0));
             let body = body_of(file, total, Arc::clone(&sent));
-            let done = self.way.put_body(&out, body, total, &mut || {
+            let done = self.transport.put_body(&out, body, total, &mut || {
                 let so_far = sent.load(Ordering::Relaxed);
                 progress(so_far, total);
                 so_far

@@ -7,7 +7,7 @@ use crate::roles::same_model;
 use crate::store::LockWait;
 
 use super::fault::PromoteError;
-use super::place::Place;
+use super::place::RolesFile;
 use super::registry::{Action, GateRecord, Intent, Registry, Terms, What};
 
 /// A model's name, and the digest of what has it now.
@@ -28,7 +28,7 @@ pub struct Passed {
 
 /// Appends a verdict to the registry.
 pub fn record_gate(models_yaml: &Path, gate: GateRecord, wait: &mut LockWait<'_>) -> Result<(), PromoteError> {
-    let place = Place::of(models_yaml)?;
+    let place = RolesFile::of(models_yaml)?;
     let _lock = place.lock(wait)?;
     Registry::read(&place)?.append(What::Gate(gate))?;
     Ok(())
@@ -42,7 +42,7 @@ pub fn passed_gate(
     model: &TaggedModel<'_>,
     now: &str,
 ) -> Result<Option<Passed>, PromoteError> {
-    let registry = Registry::read(&Place::of(models_yaml)?)?;
+    let registry = Registry::read(&RolesFile::of(models_yaml)?)?;
     let mut passed = None;
     for entry in &registry.entries {
         let (decision, terms) = match &entry.what {

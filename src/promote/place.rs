@@ -7,14 +7,14 @@ use crate::store::{
 };
 
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct RolesFile {
     /// The file itself: a rename would replace a link by a file.
     pub(super) file: PathBuf,
     /// `.tunesmith` beside it.
     pub(super) state: PathBuf,
 }
 
-impl Place {
+impl RolesFile {
     /// A link may name the file, but not one outside the project that the link lies in.
     pub(super) fn of(models_yaml: &Path) -> Result<Self, StoreError> {
         check_inside(models_yaml)?;
@@ -65,7 +65,7 @@ impl Place {
     }
 
     pub(super) fn read(&self) -> Result<String, StoreError> {
-        read_text(FileAction::Reading, &self.file, MAX_TEXT)
+        read_text(FileAction::READING, &self.file, MAX_TEXT)
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
         for name in ["registry.jsonl", "lock"] {
             let dir = tempfile::tempdir().unwrap();
             std::fs::write(dir.path().join("models.yaml"), "models: {}").unwrap();
-            let place = Place::of(&dir.path().join("models.yaml")).unwrap();
+            let place = RolesFile::of(&dir.path().join("models.yaml")).unwrap();
             place.check_writable().unwrap();
             // As a file that nobody may write is to anybody but root.
             std::fs::create_dir_all(place.state.join(name)).unwrap();

@@ -7,7 +7,7 @@ use crate::store::{Digest, FileAction, LockWait, MAX_TEXT, read_nofollow, read_r
 
 use super::fault::PromoteError;
 use super::note::SwapNote;
-use super::place::Place;
+use super::place::RolesFile;
 use super::registry::{Intent, Registry, What};
 use super::replace::{overwrite, torn};
 
@@ -18,7 +18,7 @@ const MAX_BACKUP: u64 = 16 << 20;
 /// change models.yaml: others only read the history, and say where a swap is open. An intent is open, too, while
 /// another process makes its swap: `wait` says how long that is waited for.
 pub fn recover(models_yaml: &Path, wait: &mut LockWait<'_>) -> Result<Vec<SwapNote>, PromoteError> {
-    let place = Place::of(models_yaml)?;
+    let place = RolesFile::of(models_yaml)?;
     if Registry::read(&place)?.open().is_empty() {
         return Ok(Vec::new());
     }
@@ -27,7 +27,7 @@ pub fn recover(models_yaml: &Path, wait: &mut LockWait<'_>) -> Result<Vec<SwapNo
     recover_locked(&place, &mut registry)
 }
 
-pub(super) fn recover_locked(place: &Place, registry: &mut Registry) -> Result<Vec<SwapNote>, PromoteError> {
+pub(super) fn recover_locked(place: &RolesFile, registry: &mut Registry) -> Result<Vec<SwapNote>, PromoteError> {
     let mut said = Vec::new();
     // The new text of a swap that was killed before its rename.
     sweep(place.folder());
@@ -64,8 +64,8 @@ enum Settled {
     Overtaken(String),
 }
 
-fn settle(place: &Place, intent: &Intent, backup: Option<Vec<u8>>) -> Result<Settled, PromoteError> {
-    let now = read_regular(FileAction::Reading, &place.file, MAX_TEXT)?;
+fn settle(place: &RolesFile, intent: &Intent, backup: Option<Vec<u8>>) -> Result<Settled, PromoteError> {
+    let now = read_regular(FileAction::READING, &place.file, MAX_TEXT)?;
     let digest = Digest::of_bytes(&now);
     if digest == intent.file_sha256_after {
         return Ok(Settled::Done);

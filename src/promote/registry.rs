@@ -11,7 +11,7 @@ use crate::eval::Decision;
 use crate::store::{Digest, FileAction, OpenFor, StoreError, open_nofollow, read_nofollow};
 
 use super::fault::PromoteError;
-use super::place::Place;
+use super::place::RolesFile;
 
 /// A line is about a KiB: years of swaps are a few MiB.
 const MAX_BYTES: u64 = 64 << 20;
@@ -125,7 +125,7 @@ pub struct DamagedLine {
 
 impl Registry {
     /// An absent file is an empty history. A torn last line (a kill while appending) is left out; a damaged one is an error.
-    pub(super) fn read(place: &Place) -> Result<Self, PromoteError> {
+    pub(super) fn read(place: &RolesFile) -> Result<Self, PromoteError> {
         let (registry, damaged) = Self::read_past_damage(place)?;
         match damaged.into_iter().next() {
             None => Ok(registry),
@@ -134,7 +134,7 @@ impl Registry {
     }
 
     /// As [`Self::read`], the damaged lines passed over: nothing may be appended to it.
-    pub(super) fn read_past_damage(place: &Place) -> Result<(Self, Vec<DamagedLine>), PromoteError> {
+    pub(super) fn read_past_damage(place: &RolesFile) -> Result<(Self, Vec<DamagedLine>), PromoteError> {
         let path = place.registry();
         let bytes = read_nofollow(&path, MAX_BYTES)?.unwrap_or_default();
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
@@ -157,7 +157,7 @@ impl Registry {
             reason: format!("no number follows {last}"),
         })?;
         let entry = Entry { seq, ts: jiff::Timestamp::now().to_string(), what };
-        let fault = |e: std::io::Error| StoreError::new(FileAction::WritingHistory, &self.path, e);
+        let fault = |e: std::io::Error| StoreError::new(FileAction::Writing("the history"), &self.path, e);
         let mut line = serde_json::to_vec(&entry).map_err(|e| fault(e.into()))?;
         line.push(b'\n');
         let new = !self.path.exists();
@@ -168,6 +168,7 @@ impl Registry {
             sync_folder(&self.path);
         }
         self.whole += line.len() as u64;
+        tracing::info!(seq, path = %self.path.display(), "line of the history written");
         self.entries.push(entry);
         Ok(seq)
     }
@@ -255,7 +256,7 @@ fn sync_folder(path: &Path) {
 
 /// The damaged lines of the registry, which promotions and rollbacks refuse. Takes no lock and writes nothing.
 pub fn damaged_lines(models_yaml: &Path) -> Result<Vec<DamagedLine>, PromoteError> {
-    Ok(Registry::read_past_damage(&Place::of(models_yaml)?)?.1)
+    Ok(Registry::read_past_damage(&RolesFile::of(models_yaml)?)?.1)
 }
 
 /// One change of a role, for people.
@@ -281,7 +282,7 @@ pub struct Change {
 
 /// Every change of one role, or of all, oldest first; damaged lines are passed over. Takes no lock and writes nothing.
 pub fn history(models_yaml: &Path, role: Option<&str>) -> Result<Vec<Change>, PromoteError> {
-    let (registry, _) = Registry::read_past_damage(&Place::of(models_yaml)?)?;
+    let (registry, _) = Registry::read_past_damage(&RolesFile::of(models_yaml)?)?;
     let intents = registry.entries.iter().filter_map(|entry| match &entry.what {
         What::Intent(intent) => Some((entry, intent)),
         _ => None,
@@ -319,7 +320,7 @@ mod tests {
     fn torn_lines_are_dropped_damaged_ones_refused_and_newer_events_kept() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("models.yaml"), "models: {}").unwrap();
-        let place = Place::of(&dir.path().join("models.yaml")).unwrap();
+        let place = RolesFile::of(&dir.path().join("models.yaml")).unwrap();
         std::fs::create_dir(&place.state).unwrap();
         let known = "{\"seq\":1,\"ts\":\"t\",\"event\":\"pin\",\"x\":1}\n{\"seq\":2,\"ts\":\"t\",\"event\":\"done\",\"intent\":1}\n";
         std::fs::write(place.registry(), format!("{known}{{\"seq\":3,\"ev")).unwrap();

@@ -20,7 +20,7 @@ pub(super) fn prepare(target: &Path, text: &str) -> Result<WholeFile, StoreError
     fresh
         .write_all(text.as_bytes())
         .and_then(|()| fresh.flush())
-        .map_err(|e| StoreError::new(FileAction::Writing, target, e))?;
+        .map_err(|e| StoreError::new(FileAction::WRITING, target, e))?;
     Ok(fresh)
 }
 
@@ -37,7 +37,7 @@ pub(super) fn rename(fresh: WholeFile) -> Result<Renamed, StoreError> {
 
 /// Overwrites from the front, then sets the length: torn, it is `new[..k] + old[k..]` for some k.
 pub(super) fn overwrite(target: &Path, text: &str) -> Result<(), StoreError> {
-    let fault = |e| StoreError::new(FileAction::WritingInPlace, target, e);
+    let fault = |e| StoreError::new(FileAction::Writing("in place"), target, e);
     let mut file = OpenOptions::new().write(true).open(target).map_err(fault)?;
     file.seek(SeekFrom::Start(0)).map_err(fault)?;
     file.write_all(text.as_bytes()).map_err(fault)?;

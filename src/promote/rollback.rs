@@ -6,7 +6,7 @@ use crate::roles::{NewScalar, same_model, swap as splice};
 use crate::store::{Digest, LockWait};
 
 use super::fault::PromoteError;
-use super::place::Place;
+use super::place::RolesFile;
 use super::recover::recover_locked;
 use super::registry::{Action, Intent, Registry};
 use super::swap::{Carried, Hook, Injected, Swapped, check_writable};
@@ -39,7 +39,7 @@ pub(super) fn rollback_with(
     wait: &mut LockWait<'_>,
     hook: &mut Hook<'_>,
 ) -> Result<Swapped, PromoteError> {
-    let place = Place::of(models_yaml)?;
+    let place = RolesFile::of(models_yaml)?;
     let _lock = place.lock(wait)?;
     check_writable(&place, r.force)?;
     let mut registry = Registry::read(&place)?;

@@ -8,7 +8,7 @@ use crate::store::{Digest, FileAction, LockWait, StoreError, WholeFile, write_wh
 
 use super::fault::{Point, PromoteError};
 use super::note::SwapNote;
-use super::place::Place;
+use super::place::RolesFile;
 use super::recover::recover_locked;
 use super::registry::{Action, Intent, Registry, What};
 use super::replace::{Renamed, overwrite, prepare, rename};
@@ -68,7 +68,7 @@ impl Hook<'_> {
         match self.injected {
             #[cfg(test)]
             Injected::FailedWrite => {
-                Err(StoreError::new(FileAction::Writing, target, std::io::ErrorKind::PermissionDenied.into()))
+                Err(StoreError::new(FileAction::WRITING, target, std::io::ErrorKind::PermissionDenied.into()))
             }
             _ => prepare(target, text),
         }
@@ -122,11 +122,10 @@ fn locked(
     wait: &mut LockWait<'_>,
     hook: &mut Hook<'_>,
 ) -> Result<Swapped, PromoteError> {
-    let allowed = p.decision == Decision::Pass || (p.decision == Decision::Inconclusive && p.allow_inconclusive);
-    if !allowed {
+    if !p.decision.promotes(p.allow_inconclusive) {
         return Err(PromoteError::NotPassed { role: p.role.to_owned(), decision: p.decision });
     }
-    let place = Place::of(models_yaml)?;
+    let place = RolesFile::of(models_yaml)?;
     let _lock = place.lock(wait)?;
     // After the waiting: a model may have been created anew meanwhile.
     let from_digest = tags.digest(p.from).map_err(PromoteError::Tags)?;
@@ -161,7 +160,7 @@ fn locked(
 /// Whether verdicts can be recorded and, where the file itself is to be `swapped`, whether it can be: for a caller whose
 /// work before that takes hours.
 pub fn check_place(models_yaml: &Path, swapped: bool) -> Result<(), PromoteError> {
-    let place = Place::of(models_yaml)?;
+    let place = RolesFile::of(models_yaml)?;
     place.check_writable()?;
     if swapped {
         crate::store::check_writable(place.folder())?;
@@ -171,8 +170,8 @@ pub fn check_place(models_yaml: &Path, swapped: bool) -> Result<(), PromoteError
 }
 
 /// A file without write permission for anybody was made so on purpose; a rename would replace it all the same.
-pub(super) fn check_writable(place: &Place, force: bool) -> Result<(), PromoteError> {
-    let meta = std::fs::metadata(&place.file).map_err(|e| StoreError::new(FileAction::Reading, &place.file, e))?;
+pub(super) fn check_writable(place: &RolesFile, force: bool) -> Result<(), PromoteError> {
+    let meta = std::fs::metadata(&place.file).map_err(|e| StoreError::new(FileAction::READING, &place.file, e))?;
     match meta.permissions().readonly() && !force {
         true => Err(PromoteError::ReadOnly { path: place.file.clone() }),
         false => Ok(()),
@@ -196,7 +195,7 @@ fn candidate(p: &Promotion<'_>, tags: &dyn Tags) -> Result<String, PromoteError>
 
 /// A swap that is fully known: only to be carried out.
 pub(super) struct Carried<'a> {
-    pub(super) place: &'a Place,
+    pub(super) place: &'a RolesFile,
     pub(super) intent: Intent,
     pub(super) after: &'a str,
 }
@@ -243,7 +242,7 @@ impl Carried<'_> {
         if hook.rename(prepared?)? == Renamed::Yes {
             return Ok(None);
         }
-        let before = std::fs::read(file).map_err(|e| StoreError::new(FileAction::Reading, file, e))?;
+        let before = std::fs::read(file).map_err(|e| StoreError::new(FileAction::READING, file, e))?;
         write_whole(self.place.backup(seq), &before)?;
         registry.append(What::InPlace { intent: seq })?;
         hook.at(Point::BackedUp)?;

@@ -167,7 +167,7 @@ fn a_folder_that_takes_no_file_leaves_everything() {
 #[test]
 fn two_at_once_are_one_after_the_other() {
     let (_dir, path) = folder();
-    let place = Place::of(&path).unwrap();
+    let place = RolesFile::of(&path).unwrap();
     let held = place.lock(&mut LockWait::none()).unwrap();
     let e = promote(&path, &wish("x:v1", "x:v2"), &tags()).unwrap_err();
     assert!(e.to_string().contains("another tunesmith"), "{e}");

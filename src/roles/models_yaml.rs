@@ -108,7 +108,7 @@ const ROLE_KEYS: &[&str] =
 
 impl ModelsYaml {
     pub fn read(path: &Path) -> Result<Self, RolesError> {
-        let text = read_text(FileAction::ReadingRoles, path, MAX_FILE)?;
+        let text = read_text(FileAction::Reading("the roles of"), path, MAX_FILE)?;
         Self::parse(text, path)
     }
 

@@ -25,7 +25,7 @@ const LINES: usize = 64;
 
 /// What generate and chat come to.
 #[derive(Debug)]
-struct Asked {
+struct AnswerRequest {
     name: String,
     chat: bool,
     /// The prompt's ids are returned as `context` (templated generate only).
@@ -61,7 +61,7 @@ pub(super) async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> 
     };
     let logprobs = top(asked.logprobs, asked.top_logprobs)?;
     let settings = Settings::read(&model.parameters, &asked.options, logprobs)?;
-    let job = Asked {
+    let job = AnswerRequest {
         second: second_opinion(&asked.options)?,
         name: asked.model.clone(),
         chat: false,
@@ -92,7 +92,7 @@ pub(super) async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Resu
     let prompt = render(model.template.clone(), messages).await?;
     let logprobs = top(asked.logprobs, asked.top_logprobs)?;
     let settings = Settings::read(&model.parameters, &asked.options, logprobs)?;
-    let job = Asked {
+    let job = AnswerRequest {
         second: second_opinion(&asked.options)?,
         name: asked.model.clone(),
         chat: true,
@@ -178,7 +178,7 @@ async fn load_or_unload(
     Ok(axum::Json(reply).into_response())
 }
 
-async fn respond(state: Arc<State>, asked: Asked, render_only: bool) -> Result<Response, Fault> {
+async fn respond(state: Arc<State>, asked: AnswerRequest, render_only: bool) -> Result<Response, Fault> {
     if render_only {
         let reply = Reply {
             model: asked.name,
@@ -213,7 +213,7 @@ async fn respond(state: Arc<State>, asked: Asked, render_only: bool) -> Result<R
 }
 
 /// Hands the request to its model's thread, or answers it here by the second opinion.
-fn begin(state: &State, asked: Asked, lines: mpsc::Sender<Bytes>, first: oneshot::Sender<Result<(), Fault>>) {
+fn begin(state: &State, asked: AnswerRequest, lines: mpsc::Sender<Bytes>, first: oneshot::Sender<Result<(), Fault>>) {
     let started = Instant::now();
     let prepared = state.engine(&asked.model.gguf).and_then(|engine| {
         let ids = ids(&engine, &asked)?;
@@ -223,7 +223,7 @@ fn begin(state: &State, asked: Asked, lines: mpsc::Sender<Bytes>, first: oneshot
         Ok(prepared) => prepared,
         Err(fault) => return drop(first.send(Err(fault))),
     };
-    let Asked { name, chat, context, settings, stream, second, model, .. } = asked;
+    let AnswerRequest { name, chat, context, settings, stream, second, model, .. } = asked;
     let job = Job { name, chat, context, ids, settings, stream, lines };
     if !second {
         return engine.submit(Task { job, started, first });
@@ -235,7 +235,7 @@ fn begin(state: &State, asked: Asked, lines: mpsc::Sender<Bytes>, first: oneshot
 }
 
 /// BOS by the tokenizer's rule, even in raw mode, as llama-server does it.
-fn ids(model: &Engine, job: &Asked) -> Result<Vec<u32>, Fault> {
+fn ids(model: &Engine, job: &AnswerRequest) -> Result<Vec<u32>, Fault> {
     let tokenizer = &model.tokenizer;
     let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());
     let tokens = tokenizer.encode(&job.prompt).map_err(Fault::internal)?;

@@ -2,6 +2,7 @@
 //! gin-contrib/cors; v0.34.4), so that a web page can't use the server through a visitor's browser.
 
 use std::net::{IpAddr, UdpSocket};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -36,7 +37,10 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
     if request.method() == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
     }
+    let (began, method, path) = (Instant::now(), request.method().clone(), request.uri().path().to_owned());
     let mut response = caught(request, next).await;
+    let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis() as u64);
+    tracing::debug!(%method, path, status, ms, "request served");
     response.headers_mut().extend(cross_headers(cross, false));
     response
 }

@@ -34,7 +34,7 @@ pub(super) fn claim(store: &Path) -> Result<(), ServeError> {
 /// by `diff_ids`, Ollama's lists every one or has no such key.
 fn is_own(store: &Path, manifest: &Path) -> bool {
     let json = |path: &Path| -> Option<Value> {
-        serde_json::from_slice(&read_regular(FileAction::Reading, path, MAX_TEXT).ok()?).ok()
+        serde_json::from_slice(&read_regular(FileAction::READING, path, MAX_TEXT).ok()?).ok()
     };
     let config = || -> Option<Value> {
         let digest: Digest = json(manifest)?["config"]["digest"].as_str()?.parse().ok()?;
@@ -52,7 +52,7 @@ pub(super) fn manifests(store: &Path) -> Result<Vec<PathBuf>, StoreError> {
             match std::fs::read_dir(&folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
                 Ok(entries) => below.extend(entries.iter().map(|entry| entry.path())),
                 Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-                Err(e) => return Err(StoreError::new(FileAction::ReadingFolder, &folder, e)),
+                Err(e) => return Err(StoreError::new(FileAction::Reading("folder"), &folder, e)),
             }
         }
         found = below;

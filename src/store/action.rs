@@ -1,81 +1,46 @@
 //! What was being done with a file when a fault happened.
 
-/// What was being done, as a [`super::StoreError`] says it before the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
-#[strum(serialize_all = "lowercase")]
+use std::fmt;
+
+/// What was being done, as a [`super::StoreError`] says it before the path. The text says it more exactly than the verb
+/// alone: `Reading("the suite")`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileAction {
-    Reading,
-    #[strum(serialize = "reading folder")]
-    ReadingFolder,
-    #[strum(serialize = "reading config")]
-    ReadingConfig,
-    #[strum(serialize = "reading the suite")]
-    ReadingSuite,
-    #[strum(serialize = "reading the adapter's")]
-    ReadingAdapter,
-    #[strum(serialize = "reading the dataset")]
-    ReadingDataset,
-    #[strum(serialize = "reading the replay prompts")]
-    ReadingReplay,
-    #[strum(serialize = "reading the roles of")]
-    ReadingRoles,
+    Reading(&'static str),
     Finding,
-    Opening,
-    #[strum(serialize = "opening folder")]
-    OpeningFolder,
-    #[strum(serialize = "opening the kept answers")]
-    OpeningAnswers,
-    #[strum(serialize = "opening the folder of kept answers")]
-    OpeningAnswersFolder,
-    #[strum(serialize = "creating a file in")]
-    CreatingFile,
-    #[strum(serialize = "creating folder")]
-    CreatingFolder,
-    #[strum(serialize = "creating a temporary file in")]
-    CreatingTemporaryFile,
-    #[strum(serialize = "creating a temporary folder in")]
-    CreatingTemporaryFolder,
-    Writing,
-    #[strum(serialize = "writing below")]
+    Opening(&'static str),
+    Creating(&'static str),
+    Writing(&'static str),
+    /// In a folder that must not lead out of the project.
     WritingBelow,
-    #[strum(serialize = "writing in")]
-    WritingIn,
-    #[strum(serialize = "writing in place")]
-    WritingInPlace,
-    #[strum(serialize = "writing the history")]
-    WritingHistory,
-    #[strum(serialize = "keeping an answer in")]
-    KeepingAnswer,
-    #[strum(serialize = "moving to")]
     MovingTo,
-    Removing,
-    #[strum(serialize = "removing the checkpoint")]
-    RemovingCheckpoint,
-    #[strum(serialize = "removing what a killed run left in")]
-    RemovingLeftovers,
+    Removing(&'static str),
     Locking,
-    #[strum(serialize = "syncing folder")]
     SyncingFolder,
 }
 
 impl FileAction {
-    /// Of a file that was named or made by the user: that it is missing, or not what it should be, is a fault of the input.
-    pub fn reads(self) -> bool {
-        use FileAction::{
-            Finding, Reading, ReadingAdapter, ReadingConfig, ReadingDataset, ReadingFolder, ReadingReplay,
-            ReadingRoles, ReadingSuite,
+    pub const READING: Self = Self::Reading("");
+    pub const OPENING: Self = Self::Opening("");
+    pub const WRITING: Self = Self::Writing("");
+    pub const REMOVING: Self = Self::Removing("");
+}
+
+impl fmt::Display for FileAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, what) = match self {
+            Self::Reading(what) => ("reading", *what),
+            Self::Finding => ("finding", ""),
+            Self::Opening(what) => ("opening", *what),
+            Self::Creating(what) => ("creating", *what),
+            Self::Writing(what) => ("writing", *what),
+            Self::WritingBelow => ("writing", "below"),
+            Self::MovingTo => ("moving", "to"),
+            Self::Removing(what) => ("removing", *what),
+            Self::Locking => ("locking", ""),
+            Self::SyncingFolder => ("syncing", "folder"),
         };
-        matches!(
-            self,
-            Finding
-                | Reading
-                | ReadingAdapter
-                | ReadingConfig
-                | ReadingDataset
-                | ReadingFolder
-                | ReadingReplay
-                | ReadingRoles
-                | ReadingSuite
-        )
+        f.write_str(verb)?;
+        if what.is_empty() { Ok(()) } else { write!(f, " {what}") }
     }
 }

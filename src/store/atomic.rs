@@ -24,14 +24,14 @@ impl WholeFile {
     /// As [`Self::create`], in the program's own cache, whose place the environment names, links included.
     pub fn create_in_cache(target: impl AsRef<Path>) -> Result<Self, StoreError> {
         let folder = folder_of(target.as_ref());
-        std::fs::create_dir_all(&folder).map_err(|e| StoreError::new(FileAction::CreatingFolder, &folder, e))?;
+        std::fs::create_dir_all(&folder).map_err(|e| StoreError::new(FileAction::Creating("folder"), &folder, e))?;
         Self::in_folder(target.as_ref())
     }
 
     fn in_folder(target: &Path) -> Result<Self, StoreError> {
         let (target, folder) = (target.to_path_buf(), folder_of(target));
-        let temp =
-            temp::file_in(&folder).map_err(|e| StoreError::new(FileAction::CreatingTemporaryFile, &folder, e))?;
+        let temp = temp::file_in(&folder)
+            .map_err(|e| StoreError::new(FileAction::Creating("a temporary file in"), &folder, e))?;
         Ok(Self { temp: BufWriter::with_capacity(1 << 20, temp), target })
     }
 
@@ -43,13 +43,14 @@ impl WholeFile {
     /// Flushes, fsyncs and renames to the final name. A link at that name is replaced, not followed.
     pub fn finish(self) -> Result<(), StoreError> {
         let target = self.target;
-        let fault = |e| StoreError::new(FileAction::Writing, &target, e);
+        let fault = |e| StoreError::new(FileAction::WRITING, &target, e);
         let temp = self.temp.into_inner().map_err(|e| fault(e.into_error()))?;
         if let Some(replaced) = std::fs::symlink_metadata(&target).ok().filter(Metadata::is_file) {
             become_like(temp.as_file(), &replaced).map_err(fault)?;
         }
         temp.as_file().sync_all().map_err(fault)?;
         temp.persist(&target).map_err(|e| fault(e.error))?;
+        tracing::debug!(path = %target.display(), "file written");
         sync_folder(&folder_of(&target))
     }
 }
@@ -83,7 +84,7 @@ pub fn write_cached(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), StoreErr
 }
 
 fn write_to(mut file: WholeFile, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    file.write_all(bytes).map_err(|e| StoreError::new(FileAction::Writing, path, e))?;
+    file.write_all(bytes).map_err(|e| StoreError::new(FileAction::WRITING, path, e))?;
     file.finish()
 }
 

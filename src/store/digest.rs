@@ -21,8 +21,8 @@ impl Digest {
     /// Of a regular file's bytes.
     pub fn of_file(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let fault = |e| StoreError::new(FileAction::Reading, path, e);
-        let mut file = open_regular(FileAction::Reading, path)?;
+        let fault = |e| StoreError::new(FileAction::READING, path, e);
+        let mut file = open_regular(FileAction::READING, path)?;
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
         loop {

@@ -24,7 +24,7 @@ pub enum OpenFor {
 /// Opens `path` where it is a regular file or (unless it is only read) does not exist; a symbolic link, a pipe or a
 /// device is refused. A new file gets the mode that the umask leaves.
 pub fn open_nofollow(path: &Path, purpose: OpenFor) -> Result<File, StoreError> {
-    let fault = |e| StoreError::new(FileAction::Opening, path, e);
+    let fault = |e| StoreError::new(FileAction::OPENING, path, e);
     if std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink()) {
         return Err(fault(Error::new(ErrorKind::InvalidInput, "it is a symbolic link, which is not followed here")));
     }
@@ -49,7 +49,7 @@ pub fn read_nofollow(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreEr
         opened => opened?,
     };
     let mut bytes = Vec::new();
-    let fault = |e| StoreError::new(FileAction::Reading, path, e);
+    let fault = |e| StoreError::new(FileAction::READING, path, e);
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fault)?;
     if bytes.len() as u64 > limit {
         return Err(fault(Error::new(ErrorKind::InvalidData, format!("it has more than {limit} bytes"))));
@@ -60,7 +60,7 @@ pub fn read_nofollow(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreEr
 /// Creates a folder and its parents, after [`check_inside`].
 pub fn create_folder(path: &Path) -> Result<(), StoreError> {
     check_inside(path)?;
-    std::fs::create_dir_all(path).map_err(|e| StoreError::new(FileAction::CreatingFolder, path, e))
+    std::fs::create_dir_all(path).map_err(|e| StoreError::new(FileAction::Creating("folder"), path, e))
 }
 
 /// As [`create_folder`], for the program's own state: the folder itself must not be a link, wherever that leads.
@@ -71,11 +71,11 @@ pub fn create_state_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Refuses a state folder that is a link or a file. One that does not exist is in order.
 pub fn check_state_folder(path: &Path) -> Result<(), StoreError> {
-    let bad = |what| Err(StoreError::new(FileAction::Opening, path, Error::new(ErrorKind::InvalidInput, what)));
+    let bad = |what| Err(StoreError::new(FileAction::OPENING, path, Error::new(ErrorKind::InvalidInput, what)));
     match std::fs::symlink_metadata(path) {
         Ok(m) if m.is_symlink() => bad("it is a symbolic link, which is not followed here"),
         Ok(m) if !m.is_dir() => bad("it is not a folder"),
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::new(FileAction::Opening, path, e)),
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::new(FileAction::OPENING, path, e)),
         _ => Ok(()),
     }
 }
@@ -99,7 +99,7 @@ pub fn check_read_inside(path: &Path) -> Result<(), StoreError> {
         Ok(working) => refuse(
             path,
             &working,
-            Refusal { action: FileAction::Opening, remedy: "put the file itself in the link's place" },
+            Refusal { action: FileAction::OPENING, remedy: "put the file itself in the link's place" },
         ),
         Err(_) => Ok(()),
     }
@@ -172,7 +172,7 @@ pub fn check_cache_writable(folder: &Path) -> Result<(), StoreError> {
     // The nearest that exists, whatever it is: a file there is as much of a fault.
     let nearest = whole.ancestors().find(|at| std::fs::symlink_metadata(at).is_ok()).unwrap_or(Path::new("/"));
     let made = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(nearest);
-    made.map(drop).map_err(|e| StoreError::new(FileAction::CreatingFile, nearest, e))
+    made.map(drop).map_err(|e| StoreError::new(FileAction::Creating("a file in"), nearest, e))
 }
 
 /// Whether a state file that is there can be opened to be written; one that is not there is in order.
@@ -188,7 +188,7 @@ pub fn check_replaceable(path: &Path) -> Result<(), StoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => {
             let what = "it is a folder, and a file is written by this name; remove it, or name another place";
-            Err(StoreError::new(FileAction::Writing, path, Error::new(ErrorKind::IsADirectory, what)))
+            Err(StoreError::new(FileAction::WRITING, path, Error::new(ErrorKind::IsADirectory, what)))
         }
         _ => Ok(()),
     }
@@ -285,7 +285,7 @@ mod tests {
         assert!(!refused("clone/configs/inside/x") && !refused("plain/project/configs") && !refused("mine.yaml"));
         assert!(link_out(Path::new("../clone/configs/models.yaml"), &working).is_some());
         let said =
-            refuse(&at("clone/configs/models.yaml"), &working, Refusal { action: FileAction::Opening, remedy: "R" });
+            refuse(&at("clone/configs/models.yaml"), &working, Refusal { action: FileAction::OPENING, remedy: "R" });
         let said = said.unwrap_err().to_string();
         assert!(said.contains("symbolic link out of the project") && said.ends_with("; R"), "{said}");
     }

@@ -61,7 +61,7 @@ impl Lock {
     pub fn acquire_in_cache(path: impl AsRef<Path>, wait: &mut LockWait<'_>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| StoreError::new(FileAction::CreatingFolder, folder, e))?;
+            std::fs::create_dir_all(folder).map_err(|e| StoreError::new(FileAction::Creating("folder"), folder, e))?;
         }
         Self::take(path, wait)
     }

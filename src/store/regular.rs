@@ -73,18 +73,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         std::fs::write(&path, "abc").unwrap();
-        assert_eq!(read_text(FileAction::Reading, &path, 3).unwrap(), "abc");
-        let e = read_regular(FileAction::Reading, &path, 2).unwrap_err();
+        assert_eq!(read_text(FileAction::READING, &path, 3).unwrap(), "abc");
+        let e = read_regular(FileAction::READING, &path, 2).unwrap_err();
         assert_eq!(e.source.kind(), ErrorKind::FileTooLarge);
         std::fs::write(&path, b"a\nb\xff").unwrap();
-        let e = read_text(FileAction::Reading, &path, 99).unwrap_err().to_string();
+        let e = read_text(FileAction::READING, &path, 99).unwrap_err().to_string();
         assert!(e.contains("line 2 is not UTF-8 (byte 0xff)"), "{e}");
         assert_eq!(
-            read_regular(FileAction::Reading, dir.path(), 9).unwrap_err().source.kind(),
+            read_regular(FileAction::READING, dir.path(), 9).unwrap_err().source.kind(),
             ErrorKind::IsADirectory
         );
         assert_eq!(
-            read_regular(FileAction::Reading, &dir.path().join("x"), 9).unwrap_err().source.kind(),
+            read_regular(FileAction::READING, &dir.path().join("x"), 9).unwrap_err().source.kind(),
             ErrorKind::NotFound
         );
     }
@@ -96,10 +96,10 @@ mod tests {
         let pipe = dir.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
         for path in [Path::new("/dev/zero"), &pipe] {
-            let e = read_regular(FileAction::Reading, path, 1 << 20).unwrap_err();
+            let e = read_regular(FileAction::READING, path, 1 << 20).unwrap_err();
             assert_eq!(e.source.kind(), ErrorKind::InvalidInput, "{e}");
         }
         // Its length reads as 0.
-        assert!(!read_regular(FileAction::Reading, Path::new("/proc/self/status"), 1 << 20).unwrap().is_empty());
+        assert!(!read_regular(FileAction::READING, Path::new("/proc/self/status"), 1 << 20).unwrap().is_empty());
     }
 }

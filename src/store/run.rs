@@ -102,7 +102,7 @@ impl RunDir {
         self.manifest.tool_version = env!("CARGO_PKG_VERSION").to_owned();
         let path = self.root.join("manifest.json");
         let text = serde_json::to_vec_pretty(&self.manifest)
-            .map_err(|e| StoreError::new(FileAction::Writing, &path, std::io::Error::other(e)))?;
+            .map_err(|e| StoreError::new(FileAction::WRITING, &path, std::io::Error::other(e)))?;
         write_whole(&path, &text)
     }
 
@@ -131,7 +131,7 @@ impl StepRecord {
 }
 
 fn read_manifest(path: &Path) -> Result<Option<Manifest>, StoreError> {
-    let fault = |e| StoreError::new(FileAction::Reading, path, e);
+    let fault = |e| StoreError::new(FileAction::READING, path, e);
     let bad = |what: String| fault(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
     let Some(bytes) = read_nofollow(path, MAX_MANIFEST)? else { return Ok(None) };
     let manifest: Manifest =

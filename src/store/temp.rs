@@ -51,13 +51,13 @@ impl TempFolder {
 
     /// For a download into the program's cache.
     pub fn fetch_in(cache: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(cache).map_err(|e| StoreError::new(FileAction::CreatingFolder, cache, e))?;
+        std::fs::create_dir_all(cache).map_err(|e| StoreError::new(FileAction::Creating("folder"), cache, e))?;
         Self::make(cache)
     }
 
     fn make(parent: &Path) -> Result<Self, StoreError> {
         sweep_once(parent);
-        let fault = |e| StoreError::new(FileAction::CreatingTemporaryFolder, parent, e);
+        let fault = |e| StoreError::new(FileAction::Creating("a temporary folder in"), parent, e);
         let mut builder = tempfile::Builder::new();
         builder.prefix(FOLDER);
         everybodys(&mut builder, 0o777);
@@ -133,7 +133,7 @@ pub fn leftovers(folder: &Path, depth: usize) -> Vec<Leftover> {
 /// Removes one leftover, if it still is one.
 pub fn remove_leftover(left: &Leftover) -> Result<(), StoreError> {
     match dead(&left.path) {
-        Some(_lock) => remove(&left.path).map_err(|e| StoreError::new(FileAction::Removing, &left.path, e)),
+        Some(_lock) => remove(&left.path).map_err(|e| StoreError::new(FileAction::REMOVING, &left.path, e)),
         None => Ok(()),
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn examples(job: &Job<'_>) -> Result<(), TrainError> {
     ];
     match asked.iter().find(|(_, said)| *said && job.eval.is_empty()) {
         Some((key, _)) => Err(TrainError::Config(format!(
-            "{key} wants an evaluation, and nothing is held out: give eval_dataset or eval_split"
+            "{key} needs an evaluation, and nothing is held out: give eval_dataset or eval_split"
         ))),
         None => Ok(()),
     }

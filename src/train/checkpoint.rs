@@ -189,7 +189,7 @@ fn load(folder: &Path, job: &Job<'_>, lora: &LoraConfig) -> Result<(Adapter<Hf>,
     let mut adapter = Adapter::load(folder, job.weights.spec())?;
     adapter.config = lora.clone();
     let path = folder.join(FILES[2]);
-    let bytes = std::fs::read(&path).map_err(|e| StoreError::new(FileAction::Reading, &path, e))?;
+    let bytes = std::fs::read(&path).map_err(|e| StoreError::new(FileAction::READING, &path, e))?;
     let moments = moments_file::read(&bytes, &adapter.pairs)?;
     Ok((adapter, moments))
 }
@@ -257,7 +257,7 @@ impl WholeFolder {
     /// To its name, in place of what is there.
     pub fn finish(self) -> Result<(), TrainError> {
         let Self { work, target } = self;
-        let fault = |e| StoreError::new(FileAction::Writing, &target, e);
+        let fault = |e| StoreError::new(FileAction::WRITING, &target, e);
         if target.exists() {
             // Moved aside first: removing takes longer than renaming, and can be interrupted.
             let aside = retention::aside(&target);

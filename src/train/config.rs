@@ -93,11 +93,13 @@ impl TrainConfig {
     /// The config whose values are those that `value_of` has for each key.
     ///
     /// # Errors
-    /// A value is missing, or of another type.
-    pub fn from_options(lora: LoraConfig, value_of: impl Fn(&str) -> Option<Value>) -> Result<Self, serde_json::Error> {
-        let values = Self::default().values().into_iter();
-        let values: Map<_, _> = values.filter_map(|(key, _)| value_of(&key).map(|value| (key, value))).collect();
-        let config = serde_json::from_value(Value::Object(values))?;
+    /// An option has no value, or one of another type: the table of options and these fields do not fit together.
+    pub fn from_options(lora: LoraConfig, value_of: impl Fn(&str) -> Option<Value>) -> Result<Self, String> {
+        let mut values = Self::default().values();
+        for (key, value) in &mut values {
+            *value = value_of(key).ok_or_else(|| format!("no option has the key {key}"))?;
+        }
+        let config: Self = serde_json::from_value(Value::Object(values)).map_err(|e| e.to_string())?;
         Ok(Self { lora, ..config })
     }
 

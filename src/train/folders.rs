@@ -28,7 +28,7 @@ pub(super) fn is_ours(output: &Path, step: u64) -> bool {
 
 /// The N of every `checkpoint-N`, ascending.
 pub(super) fn numbers(output: &Path) -> Result<Vec<u64>, TrainError> {
-    let fault = |e| StoreError::new(FileAction::Reading, output, e);
+    let fault = |e| StoreError::new(FileAction::READING, output, e);
     if !output.is_dir() {
         return Ok(Vec::new());
     }

@@ -14,9 +14,8 @@ use crate::weights::Weights;
 /// Recorded in each checkpoint.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Identity {
-    /// The options that are not at their defaults: one that is added later does not make older checkpoints another run's.
+    /// The options that are not at the engine's defaults: one that is added later does not make older checkpoints another run's.
     pub config: Map<String, Value>,
-    pub config_digest: Digest,
     /// Of the training examples' ids, masks and kinds, in order.
     pub data_digest: Digest,
     pub eval_digest: Digest,
@@ -36,7 +35,6 @@ impl Identity {
         let mut config = options(job.config, lora, job.model.label_smoothing());
         config.retain(|key, value| defaults.get(key) != Some(value));
         Self {
-            config_digest: Digest::of_bytes(json!({"options": config, "version": VERSION}).to_string().as_bytes()),
             config,
             data_digest: of_examples(job.train),
             eval_digest: of_examples(job.eval),
@@ -63,7 +61,7 @@ impl Identity {
             compare(key, self.config.get(key).or(default), now.config.get(key).or(default));
         }
         compare("the route of computing", Some(&json!(self.route)), Some(&json!(now.route)));
-        // Checkpoints of 0.1.0 have none.
+        // Checkpoints of earlier builds have none.
         let parts = if self.base_parts.is_empty() { Vec::new() } else { self.base_parts.of_adapter(&now.base_parts) };
         if !parts.is_empty() {
             out.push(format!("the base's {} has changed", Parts::list(&parts)));
@@ -82,9 +80,7 @@ impl Identity {
     }
 }
 
-/// Of the options as they are recorded. Raise it when a default changes, or the meaning of a value.
-const VERSION: u32 = 1;
-
+/// What checkpoints leave out. (The defaults of the engine, not those of configs/defaults.yaml.)
 fn defaults() -> Map<String, Value> {
     options(&TrainConfig::default(), &LoraConfig::default(), 0.0)
 }
@@ -164,7 +160,6 @@ mod tests {
         let digest = Digest::of_bytes(b"");
         Identity {
             config,
-            config_digest: digest,
             data_digest: digest,
             eval_digest: digest,
             base_digest: digest,
@@ -185,7 +180,8 @@ mod tests {
         assert_eq!(identity(other).differences(&defaults), ["weight_decay was 0.5 and is 0.0"]);
     }
 
-    /// Checkpoints are compared by these: if this test fails, VERSION must be raised and older checkpoints refused.
+    /// Checkpoints are compared by these: if this test fails, the checkpoints' format (`checkpoint::FORMAT`) must be raised, so that older
+    /// ones are refused.
     #[test]
     fn the_defaults_that_checkpoints_leave_out_have_not_changed() {
         let left_out: Map<String, Value> = serde_json::from_str(

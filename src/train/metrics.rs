@@ -39,7 +39,7 @@ impl Metrics {
         let mut text = serde_json::to_string(value).map_err(|e| TrainError::Other(format!("metrics.jsonl: {e}")))?;
         text.push('\n');
         // One write a line, so that a reader beside us sees whole ones.
-        self.file.write_all(text.as_bytes()).map_err(|e| StoreError::new(FileAction::Writing, &self.path, e).into())
+        self.file.write_all(text.as_bytes()).map_err(|e| StoreError::new(FileAction::WRITING, &self.path, e).into())
     }
 }
 

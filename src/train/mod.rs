@@ -38,7 +38,7 @@ pub use metrics::METRICS;
 pub use range::Range;
 pub use retention::{Interrupted, interrupted, sweep};
 pub use schedule::steps;
-pub use trial::{Course, Examples, Trial, Tried, largest, seconds};
+pub use trial::{Course, Examples, TrialSteps, Tried, largest, seconds};
 
 use crate::lora::{Adapter, Hf};
 

@@ -20,7 +20,7 @@ pub(super) fn aside(target: &Path) -> PathBuf {
 /// Removes what a run that was killed left unfinished, a checkpoint's size each; what it had put aside, and nothing in its
 /// place yet, gets its name back. Whoever trains holds the folder's lock.
 pub fn sweep(output: &Path) -> Result<(), TrainError> {
-    let fault = |e| StoreError::new(FileAction::RemovingLeftovers, output, e);
+    let fault = |e| StoreError::new(FileAction::Removing("what a killed run left in"), output, e);
     if !output.is_dir() {
         return Ok(());
     }
@@ -77,7 +77,7 @@ pub(super) fn retire(output: &Path, limit: Option<u64>, best: Option<u64>, newes
 /// Removes a checkpoint.
 pub(super) fn remove(output: &Path, step: u64) -> Result<(), TrainError> {
     let old = folder(output, step);
-    let fault = |e| StoreError::new(FileAction::RemovingCheckpoint, &old, e);
+    let fault = |e| StoreError::new(FileAction::Removing("the checkpoint"), &old, e);
     // Moved aside first: what is half removed must not look like a checkpoint.
     let aside = output.join(format!("{UNFINISHED}gone-{step}"));
     std::fs::rename(&old, &aside).map_err(fault)?;

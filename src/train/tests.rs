@@ -185,7 +185,7 @@ fn what_no_evaluation_will_say_and_examples_without_a_target_are_refused() {
     bench.train.remove(2);
     bench.eval.clear();
     let e = said(&bench, TrainConfig { early_stopping_patience: Some(2), ..config() });
-    assert!(e.contains("early_stopping_patience wants an evaluation") && e.contains("eval_split"), "{e}");
+    assert!(e.contains("early_stopping_patience needs an evaluation") && e.contains("eval_split"), "{e}");
 }
 
 /// Over several shapes of a run: as many steps and evaluations as it makes, and the tokens that these predict.
@@ -202,7 +202,7 @@ fn a_trial_counts_what_the_run_then_does() {
         let fresh = Adapter::fresh(config.lora.clone(), bench.weights.spec(), config.seed).unwrap();
         let adapter = fresh.to_stored(&bench.weights);
         let examples = Examples { train: &bench.train, eval: &bench.eval };
-        let mut trial = Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap();
+        let mut trial = TrialSteps::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap();
         let course = trial.course().unwrap();
         let (mut evaluations, mut losses) = (0, Vec::new());
         let mut see = |e: &Event, _: &Interrupt| match e {
@@ -236,7 +236,7 @@ fn course_of(examples: impl Iterator<Item = (usize, usize)>) -> Course {
     let adapter = Adapter::fresh(config.lora.clone(), bench.weights.spec(), config.seed).unwrap();
     let (toy, examples) = (Toy::default(), Examples { train: &bench.train, eval: &bench.eval });
     let adapter = adapter.to_stored(&bench.weights);
-    Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap()
+    TrialSteps::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap()
 }
 
 /// Nine steps take in more tokens, in passes of 16; one pass of the tenth takes in 20, of which the last feeds nothing. Only
@@ -267,7 +267,7 @@ fn what_the_base_teaches_is_counted_once_where_it_is_kept() {
         let adapter = Adapter::fresh(config.lora.clone(), bench.weights.spec(), config.seed).unwrap();
         let examples = Examples { train: &bench.train, eval: &bench.eval };
         let adapter = adapter.to_stored(&bench.weights);
-        Trial::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap().products
+        TrialSteps::of(&toy, &config, adapter, examples, Interrupt::default()).unwrap().course().unwrap().products
     };
     let of = |examples: &[Example]| examples.iter().flat_map(|e| &e.mask[1..]).filter(|m| **m).count() as f64;
     let (all, teacher) = (of(&bench.train), of(&bench.train[..4]));

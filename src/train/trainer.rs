@@ -202,6 +202,8 @@ impl<'t, 'a> Trainer<'t, 'a> {
         let values = StepValues { train_loss: loss, grad_norm: norm, learning_rate };
         let metrics = self.step_metrics(&taken, values, began.elapsed().as_secs_f64());
         self.metrics.line(&metrics)?;
+        let ms = began.elapsed().as_millis() as u64;
+        tracing::debug!(step = step + 1, examples = taken_in, tokens = taken.loss.tokens, loss, norm, ms, "step taken");
         on_event(&Event::Step(metrics));
         if let Some(metrics) = self.epoch_metrics(learning_rate) {
             self.metrics.line(&metrics)?;

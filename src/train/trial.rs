@@ -127,7 +127,7 @@ pub struct Examples<'a> {
 }
 
 #[derive(Debug)]
-pub struct Trial<'a> {
+pub struct TrialSteps<'a> {
     engine: &'a dyn Engine,
     config: &'a TrainConfig,
     interrupt: Interrupt,
@@ -141,7 +141,7 @@ pub struct Trial<'a> {
     grads: Grads,
 }
 
-impl<'a> Trial<'a> {
+impl<'a> TrialSteps<'a> {
     /// Of the training that `run` would make of these examples.
     ///
     /// # Errors

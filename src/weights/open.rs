@@ -22,7 +22,7 @@ struct Opened {
     spec: ModelSpec,
     source: Source,
     /// By GGUF name.
-    places: HashMap<String, Place>,
+    places: HashMap<String, TensorPlace>,
     /// GGUF names in the order of the file (of the layout, for a folder).
     names: Vec<String>,
     /// Set once everything was found to be numbers.
@@ -36,7 +36,7 @@ enum Source {
 }
 
 #[derive(Clone, Debug)]
-struct Place {
+struct TensorPlace {
     /// Index of the tensor in a GGUF, of the map in a folder.
     file: usize,
     /// Within the map; all of the tensor in a GGUF.
@@ -169,7 +169,7 @@ impl Weights {
             Source::Gguf(gguf) => gguf.bytes(&gguf.tensors()[place.file]),
             Source::Hf(maps) => &maps[place.file].1[place.range.clone()],
         };
-        let Place { encoding, rows, cols, row_order, .. } = *place;
+        let TensorPlace { encoding, rows, cols, row_order, .. } = *place;
         Some(WeightRef { bytes, encoding, rows, cols, row_order })
     }
 
@@ -213,7 +213,7 @@ pub(super) fn encoding_of(ty: GgmlType) -> Option<Encoding> {
     })
 }
 
-fn gguf_place(gguf: &Gguf, file: usize, part: &Part) -> Result<Place, WeightsError> {
+fn gguf_place(gguf: &Gguf, file: usize, part: &Part) -> Result<TensorPlace, WeightsError> {
     let info = &gguf.tensors()[file];
     let Some(encoding) = encoding_of(info.ty) else {
         return Err(WeightsError::Unsupported {
@@ -223,10 +223,10 @@ fn gguf_place(gguf: &Gguf, file: usize, part: &Part) -> Result<Place, WeightsErr
         });
     };
     let row_order = if part.permuted { RowOrder::Ggml } else { RowOrder::Hf };
-    Ok(Place { file, range: 0..0, encoding, rows: part.rows.unwrap_or(1), cols: part.cols, row_order })
+    Ok(TensorPlace { file, range: 0..0, encoding, rows: part.rows.unwrap_or(1), cols: part.cols, row_order })
 }
 
-fn hf_place(path: &Path, found: &safetensors::Found, part: &Part) -> Result<Place, WeightsError> {
+fn hf_place(path: &Path, found: &safetensors::Found, part: &Part) -> Result<TensorPlace, WeightsError> {
     if found.shape != part.shape() {
         let reason = format!("the tensor {} has the shape {:?}, expected {:?}", part.hf, found.shape, part.shape());
         return Err(WeightsError::bad(path, reason));
@@ -237,7 +237,7 @@ fn hf_place(path: &Path, found: &safetensors::Found, part: &Part) -> Result<Plac
         remedy: "take the model as F32, F16 or BF16".to_owned(),
     })?;
     let (rows, cols) = (part.rows.unwrap_or(1), part.cols);
-    Ok(Place { file: found.map, range: found.range.clone(), encoding, rows, cols, row_order: RowOrder::Hf })
+    Ok(TensorPlace { file: found.map, range: found.range.clone(), encoding, rows, cols, row_order: RowOrder::Hf })
 }
 
 /// transformers ties the head when config.json says so, whatever lies in the file; a file that contradicts it is refused.

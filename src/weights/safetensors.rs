@@ -34,7 +34,7 @@ const TEXT_CAP: u64 = 64 << 20;
 
 /// A text file of bounded size.
 pub(super) fn text(path: &Path) -> Result<String, WeightsError> {
-    Ok(read_text(FileAction::Reading, path, TEXT_CAP)?)
+    Ok(read_text(FileAction::READING, path, TEXT_CAP)?)
 }
 
 #[derive(serde::Deserialize)]

@@ -2,7 +2,7 @@
 
 use tunesmith::batch::{Cut, Example, encode, epoch_order, preview};
 use tunesmith::chat::{ChatTemplate, Message, Role, SpecialTokens};
-use tunesmith::dataset::{Content, Place, Record};
+use tunesmith::dataset::{Content, Record, RecordPlace};
 use tunesmith::gguf::Gguf;
 use tunesmith::tokenizer::Tokenizer;
 
@@ -67,7 +67,7 @@ fn what_is_cut_is_reported_and_its_end_is_not_trained() {
     let whole = encode(&[record(1, "one two three four")], Some(&template), &tokenizer, 4096).unwrap();
     let n = whole.examples[0].ids.len();
     let got = encode(&[record(4, "one two three four"), record(9, "one")], Some(&template), &tokenizer, n - 2).unwrap();
-    assert_eq!(got.cuts, [Cut { place: Place::line(4), tokens: 2, trained: 2, ends: 1, left_out: false }]);
+    assert_eq!(got.cuts, [Cut { place: RecordPlace::line(4), tokens: 2, trained: 2, ends: 1, left_out: false }]);
     assert_eq!((got.examples[0].cut, got.examples[0].trained()), (2, whole.examples[0].trained() - 2));
     assert_eq!(
         got.examples[0].ids.iter().filter(|id| tokenizer.is_end(**id)).count(),

@@ -145,7 +145,7 @@ fn a_system_text_without_a_place_is_left_behind_or_refused() {
     base.template = ChatTemplate::from_go("{{ .Prompt }}", TOKENS).unwrap();
     base.system = Some("Be brief.".into());
     let modelfile = |system: Option<&str>| {
-        let wishes = delivery::Wishes {
+        let options = delivery::DeliveryOptions {
             from: "x.gguf".into(),
             adapter: None,
             system: system.map(str::to_owned),
@@ -154,7 +154,7 @@ fn a_system_text_without_a_place_is_left_behind_or_refused() {
             lineage: Vec::new(),
             user_template: None,
         };
-        delivery::modelfile(&base, &wishes)
+        delivery::modelfile(&base, &options)
     };
     assert_eq!(Modelfile::parse(&modelfile(None).unwrap()).unwrap().system(), None);
     assert_eq!(delivery::left_behind(&base), [Note::SystemNotTaken {}]);

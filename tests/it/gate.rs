@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tunesmith::commands::Context;
-use tunesmith::commands::evaluate::{Outcome, Wishes, alone};
+use tunesmith::commands::evaluate::{EvalRequest, Outcome, alone};
 use tunesmith::eval::Decision;
 use tunesmith::events::{Reporter, Silent};
 use tunesmith::input::Env;
@@ -39,7 +39,7 @@ fn judged(models_yaml: &Path, model: &str) -> Outcome {
         interrupt: Interrupt::default(),
         report: Reporter::new(&mut silent),
     };
-    let wishes = Wishes {
+    let request = EvalRequest {
         role: Some("general".into()),
         suites: vec![],
         model: model.into(),
@@ -48,7 +48,7 @@ fn judged(models_yaml: &Path, model: &str) -> Outcome {
         output: models_yaml.with_file_name("eval"),
         num_thread: Some(1),
     };
-    alone(&mut context, &wishes).unwrap()
+    alone(&mut context, &request).unwrap()
 }
 
 /// `name`: `gate:v1`'s weights, with one parameter of its own.

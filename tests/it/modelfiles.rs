@@ -21,7 +21,7 @@ fn folder() -> PathBuf {
 fn rendered(base: &Base, delivery: &str) -> String {
     let adapter = Path::new("adapter.gguf");
     let merged = delivery == "merged";
-    let wishes = delivery::Wishes {
+    let options = delivery::DeliveryOptions {
         from: if merged { "model-q8_0.gguf" } else { "base.gguf" }.into(),
         adapter: (!merged).then_some(adapter),
         system: base.template.takes_system().then(|| "You answer \"briefly\".\nIn one line.".to_owned()),
@@ -30,7 +30,7 @@ fn rendered(base: &Base, delivery: &str) -> String {
         lineage: vec![("tunesmith.name".to_owned(), "example:v2".to_owned())],
         user_template: None,
     };
-    delivery::modelfile(base, &wishes).unwrap()
+    delivery::modelfile(base, &options).unwrap()
 }
 
 /// Compares with the file in `Modelfiles/`, or writes it.

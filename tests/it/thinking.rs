@@ -60,7 +60,7 @@ fn a_base_that_thinks_is_proved_by_its_own_jinja() {
         &thinking.adapter,
         To { quant: Quant::Q8_0, floor: Floor::Q8_0, seed: 1, path: &path },
     );
-    let wishes = delivery::Wishes {
+    let options = delivery::DeliveryOptions {
         from: path.clone(),
         adapter: None,
         system: None,
@@ -69,7 +69,7 @@ fn a_base_that_thinks_is_proved_by_its_own_jinja() {
         lineage: Vec::new(),
         user_template: None,
     };
-    let modelfile = delivery::modelfile(&thinking.base, &wishes).unwrap();
+    let modelfile = delivery::modelfile(&thinking.base, &options).unwrap();
     let modelfile = tunesmith::modelfile::Modelfile::parse(&modelfile).unwrap();
     let digest = Digest::of_file(&path).unwrap();
     client.upload(&path, digest, &mut |_, _| {}).unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::options::options;
-use super::trial::Trial;
+use super::trial::Comparison;
 use crate::chat::{ChatTemplate, Message, Role};
 use crate::commands::Failure;
 use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
@@ -29,7 +29,7 @@ pub(super) struct DaemonAnswerer<'a> {
 
 impl<'a> DaemonAnswerer<'a> {
     /// `parallel`: as the user said it; else what the server answers together, one where it does not say.
-    pub(super) fn new(client: &'a Client, trial: &Trial<'a>, parallel: Option<usize>) -> Result<Self, Failure> {
+    pub(super) fn new(client: &'a Client, trial: &Comparison<'a>, parallel: Option<usize>) -> Result<Self, Failure> {
         let mut options = options(trial.role)?;
         options.num_thread = trial.num_thread.or(options.num_thread);
         let seed = trial.role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);

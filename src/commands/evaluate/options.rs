@@ -75,10 +75,12 @@ pub(super) fn options(role: &Role) -> Result<Options, Failure> {
 }
 
 /// None where the role doesn't say it, or says null.
-fn typed<T>(role: &Role, name: &str, wants: &str, read: fn(&Value) -> Option<T>) -> Result<Option<T>, Failure> {
+fn typed<T>(role: &Role, name: &str, expected: &str, read: fn(&Value) -> Option<T>) -> Result<Option<T>, Failure> {
     match role.options.get(name).filter(|v| !v.is_null()) {
         None => Ok(None),
-        Some(value) => read(value).map(Some).ok_or_else(|| fault(role, name, &format!("wants {wants}, got {value}"))),
+        Some(value) => {
+            read(value).map(Some).ok_or_else(|| fault(role, name, &format!("expected {expected}, got {value}")))
+        }
     }
 }
 
@@ -123,9 +125,9 @@ mod tests {
         for (options, needle) in [
             (json!({"warmth": 1.5}), "models.router.options.warmth: is no option of Ollama's"),
             (json!({"temprature": 0}), "did you mean \"temperature\""),
-            (json!({"num_ctx": -1}), "options.num_ctx: wants a whole number, 0 or more, got -1"),
-            (json!({"temperature": "0"}), "options.temperature: wants a number, got \"0\""),
-            (json!({"stop": [1]}), "options.stop: wants a text"),
+            (json!({"num_ctx": -1}), "options.num_ctx: expected a whole number, 0 or more, got -1"),
+            (json!({"temperature": "0"}), "options.temperature: expected a number, got \"0\""),
+            (json!({"stop": [1]}), "options.stop: expected a text"),
         ] {
             let e = of(options).unwrap_err();
             assert!(e.contains(needle), "{needle} not in {e}");

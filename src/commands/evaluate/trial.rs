@@ -10,7 +10,7 @@ use crate::roles::Role;
 
 /// What is compared, and on what.
 #[derive(Debug)]
-pub struct Trial<'a> {
+pub struct Comparison<'a> {
     pub role: &'a Role,
     pub v1: String,
     pub v2: String,
@@ -50,6 +50,6 @@ pub struct Outcome {
 
 impl Outcome {
     pub fn promotable(&self) -> bool {
-        self.decision == Decision::Pass || (self.allow_inconclusive && self.decision == Decision::Inconclusive)
+        self.decision.promotes(self.allow_inconclusive)
     }
 }

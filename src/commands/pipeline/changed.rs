@@ -35,18 +35,20 @@ fn parts(record: &StepRecord, inputs: &Inputs) -> Vec<String> {
     let changed = record.changed(inputs);
     let base: Vec<&str> = changed.iter().filter_map(|name| name.strip_prefix("base/")).collect();
     let mut words = Vec::new();
-    // 0.1.0 recorded the digest of the weights alone, as `base`.
+    // Earlier builds recorded the digest of the weights alone, as `base`.
     let old = !record.inputs.keys().any(|name| name.starts_with("base/"));
     if old {
         let same = record.inputs.get("base") == inputs.get(&format!("base/{}", Identity::WEIGHTS));
         words.push(match same {
-            true => "what is recorded of the base (0.1.0 left out config, tokenizer and template)".to_owned(),
+            true => {
+                "what is recorded of the base (an earlier build left out config, tokenizer and template)".to_owned()
+            }
             false => "the base's weight file".to_owned(),
         });
     } else if !base.is_empty() {
         words.push(format!("the base's {}", Identity::list(&base)));
     }
-    // 0.1.0 recorded all options at once, as `config`: what changed of them can't be told.
+    // Earlier builds recorded all options at once, as `config`: what changed of them can't be told.
     let older = record.inputs.contains_key("config");
     if older {
         words.push("how training options are recorded (that run is of an older version of tunesmith)".to_owned());
@@ -105,7 +107,7 @@ mod tests {
             "the training data, the adapter that training begins from"
         );
         let old = |base| words(&record(inputs(&[("base", base)])), &inputs(&[("base", "1"), ("base/weights", "w")]));
-        assert!(old("w").contains("0.1.0"), "{}", old("w"));
+        assert!(old("w").contains("an earlier build"), "{}", old("w"));
         assert_eq!(old("v"), "the base's weight file");
         let base = [("base", "1"), ("base/weights", "w")];
         let (mut before, mut now) = (inputs(&base), inputs(&base));

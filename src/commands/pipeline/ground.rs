@@ -122,7 +122,7 @@ fn own_template(context: &mut Context<'_>) -> Result<Option<String>, Failure> {
     }
     // Its text goes to the daemon.
     check_read_inside(path)?;
-    let text = read_text(FileAction::Reading, path, MAX_TEXT)?;
+    let text = read_text(FileAction::READING, path, MAX_TEXT)?;
     if text == crate::modelfile::BUILT_IN {
         return Ok(None);
     }
@@ -207,7 +207,7 @@ impl PipelineRun<'_> {
             return Ok(());
         }
         delivery::left_behind(&self.base).into_iter().for_each(|note| context.report.note(note));
-        let text = delivery::modelfile(&self.base, &self.wishes(Path::new("model.gguf")))?;
+        let text = delivery::modelfile(&self.base, &self.delivery_options(Path::new("model.gguf")))?;
         Modelfile::parse(&text)?.parameters()?;
         if self.options.until > Step::Register && self.registered()?.is_none() {
             self.refuse_live_name(&context.models_yaml)?;

@@ -49,7 +49,7 @@ pub(super) fn check(
     {
         // The promotion replaces the name in the text, which fails for an alias or a block scalar: found out now, before
         // the training.
-        let text = read_text(FileAction::Reading, &context.models_yaml, MAX_TEXT)?;
+        let text = read_text(FileAction::READING, &context.models_yaml, MAX_TEXT)?;
         swap(&text, &role.name, &role.model_name, NewScalar::Name(&config.output_model_name))?;
     }
     Ok(())

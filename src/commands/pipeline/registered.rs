@@ -33,7 +33,7 @@ impl PipelineRun<'_> {
     ) -> Result<bool, Failure> {
         let name = &self.config.output_model_name;
         // Wherever the project lies.
-        let words = delivery::modelfile(&self.base, &self.wishes(Path::new("exported")))?;
+        let words = delivery::modelfile(&self.base, &self.delivery_options(Path::new("exported")))?;
         let made_of =
             inputs(&[("file", digest.to_string()), ("modelfile", Digest::of_bytes(words.as_bytes()).to_string())]);
         let mut proved_by = inputs(&[
@@ -56,7 +56,7 @@ impl PipelineRun<'_> {
         } else if self.options.until > Step::Register {
             self.refuse_live_name(&context.models_yaml)?;
         }
-        let text = delivery::modelfile(&self.base, &self.wishes(exported))?;
+        let text = delivery::modelfile(&self.base, &self.delivery_options(exported))?;
         let mut proved = name.clone();
         if !standing {
             let beside = places::modelfiles(self.config);
@@ -73,7 +73,7 @@ impl PipelineRun<'_> {
         // What the proof is about, whatever comes to have the name meanwhile.
         let asked = self.client.tag(&proved)?.map(|t| t.digest).unwrap_or_default();
         let file = Modelfile::parse(&text)?;
-        let wishes = prove::Wishes {
+        let request = prove::ProofRequest {
             model: &proved,
             exported,
             modelfile: &file,
@@ -83,7 +83,7 @@ impl PipelineRun<'_> {
             threads: self.config.threads.unwrap_or(0),
             seed: self.config.seed,
         };
-        let proof = prove::prove(context, &self.client, &self.base, adapter, &wishes)?;
+        let proof = prove::prove(context, &self.client, &self.base, adapter, &request)?;
         prove::report_legs(context, &proof);
         let json = serde_json::to_vec_pretty(&proof).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("proof.json"), &json)?;

@@ -8,7 +8,7 @@ use crate::lora::{Adapter, Hf};
 use crate::machine::peak_memory;
 use crate::model::Model;
 use crate::ops::RowOrder;
-use crate::train::{Course, Examples, Trial, Tried, seconds};
+use crate::train::{Course, Examples, TrialSteps, Tried, seconds};
 use crate::weights::Weights;
 
 /// Steps that are timed, the first of the run.
@@ -45,7 +45,7 @@ pub(super) fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Resul
     let config = setup::train_config(subject.config)?;
     let adapter = subject.adapter.to_stored(subject.weights);
     let examples = Examples { train: subject.train, eval: subject.eval };
-    let mut trial = Trial::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
+    let mut trial = TrialSteps::new(subject.model, &config, adapter, examples, context.interrupt.clone())?;
     let course = trial.course()?;
     context.report.begin(Stage::Trial, Unit::Steps, Some(TIMED + 2));
     let (available, largest) = (subject.model.available_bytes(), course.largest_cost);

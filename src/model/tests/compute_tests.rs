@@ -22,7 +22,7 @@ fn rounding(w: &Weights) -> Vec<Compute> {
 fn what_is_not_faster_is_refused_by_name() {
     let w = weights(FAMILIES[0]);
     for compute in [Compute::Bf16, Compute::Int8] {
-        let checked = Place::Cpu.check(compute);
+        let checked = DeviceKind::Cpu.check(compute);
         let asked = Model::new(&w, 1).unwrap().computing(compute);
         assert_eq!(checked.is_ok(), asked.is_ok());
         if let Err(e) = asked {
