@@ -2,13 +2,13 @@
 
 use std::arch::x86_64::*;
 
-use super::tiles::{GROUP, Kernel, Lanes};
+use super::tiles::{GROUP, Lanes, TileKernel};
 use crate::ops::cpu::simd::Vectors;
 
 /// Vectors of eight.
 pub(super) struct Avx2;
 
-impl Kernel for Avx2 {
+impl TileKernel for Avx2 {
     const VECTORS: Vectors = Vectors::Avx2;
 
     unsafe fn products<const W: usize, const R: usize>(
@@ -34,7 +34,7 @@ impl Kernel for Avx2 {
     }
 }
 
-/// See [`Kernel::products`]; `N` rows of W at a time, which divides `W`.
+/// See [`TileKernel::products`]; `N` rows of W at a time, which divides `W`.
 ///
 /// # Safety
 /// Each pointer has `cols` floats behind it.

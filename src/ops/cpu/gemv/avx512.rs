@@ -2,13 +2,13 @@
 
 use std::arch::x86_64::*;
 
-use super::tiles::{GROUP, Kernel, Lanes};
+use super::tiles::{GROUP, Lanes, TileKernel};
 use crate::ops::cpu::simd::Vectors;
 
 /// Vectors of sixteen.
 pub(super) struct Avx512;
 
-impl Kernel for Avx512 {
+impl TileKernel for Avx512 {
     const VECTORS: Vectors = Vectors::Avx512;
 
     unsafe fn products<const W: usize, const R: usize>(
@@ -27,7 +27,7 @@ impl Kernel for Avx512 {
     }
 }
 
-/// See [`Kernel::products`].
+/// See [`TileKernel::products`].
 ///
 /// # Safety
 /// Each pointer has `cols` floats behind it.

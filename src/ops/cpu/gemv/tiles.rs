@@ -18,7 +18,7 @@ pub(super) const GROUP: usize = 16;
 const AHEAD: usize = 2048;
 
 /// What the tiles are computed with; its functions need the CPU's features.
-pub(super) trait Kernel {
+pub(super) trait TileKernel {
     /// What it needs of the CPU.
     const VECTORS: Vectors;
 
@@ -52,7 +52,7 @@ thread_local! {
 ///
 /// # Safety
 /// The CPU has the kernel's vectors; no other task asks for these columns of y.
-pub(super) unsafe fn part<K: Kernel>(y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, columns: Range<usize>) {
+pub(super) unsafe fn part<K: TileKernel>(y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, columns: Range<usize>) {
     let reader = w.stored.and_then(|s| Some((s, Reader::find(K::VECTORS, s.encoding, s.cols)?)));
     let Some((stored, reader)) = reader else {
         let (first, n) = (columns.start, columns.len());
@@ -96,7 +96,7 @@ fn fetch(row: &[u8]) {
 ///
 /// # Safety
 /// As [`part`].
-unsafe fn tiles<K: Kernel>(y: &Parts<'_, f32>, x: &[f32], cols: usize, w: &[f32], out: usize, first: usize) {
+unsafe fn tiles<K: TileKernel>(y: &Parts<'_, f32>, x: &[f32], cols: usize, w: &[f32], out: usize, first: usize) {
     for (t, x) in x.chunks(4 * cols).enumerate() {
         let at = 4 * t * out + first;
         // SAFETY: by the caller.
@@ -115,7 +115,7 @@ unsafe fn tiles<K: Kernel>(y: &Parts<'_, f32>, x: &[f32], cols: usize, w: &[f32]
 ///
 /// # Safety
 /// As [`part`].
-unsafe fn stripe<K: Kernel, const W: usize, const R: usize>(
+unsafe fn stripe<K: TileKernel, const W: usize, const R: usize>(
     y: &Parts<'_, f32>,
     at: usize,
     out: usize,

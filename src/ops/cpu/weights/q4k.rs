@@ -70,12 +70,12 @@ fn floats(v: __m512) -> [f32; 16] {
 
 /// The scales of a super-block's parts, what is added, and what their values are multiplied with to be codes.
 #[derive(Clone, Copy)]
-struct Parts {
+struct PartScales {
     scale: [f32; PARTS],
     offset: [f32; PARTS],
 }
 
-impl Parts {
+impl PartScales {
     const NONE: Self = Self { scale: [0.0; PARTS], offset: [0.0; PARTS] };
 
     /// The codes of a part's 16 values.
@@ -119,7 +119,7 @@ unsafe fn pack_columns(src: *const u8, stride: usize, n: usize, k: usize, out: &
             let rows = n.saturating_sub(16 * half).min(16);
             let row = |r: usize| src.wrapping_add((16 * half + r) * stride + s * BYTES);
             let mut most = [[0; 16]; BLOCKS];
-            let mut parts = [Parts::NONE; 16];
+            let mut parts = [PartScales::NONE; 16];
             for (r, parts) in parts.iter_mut().enumerate().take(rows) {
                 prefetch(row(r).wrapping_add(BYTES), BYTES);
                 // SAFETY: the row is there.
@@ -128,7 +128,7 @@ unsafe fn pack_columns(src: *const u8, stride: usize, n: usize, k: usize, out: &
                 for (most, all) in most.iter_mut().zip(all.chunks_exact(2)) {
                     most[r] = all[0].max(all[1]);
                 }
-                *parts = Parts { scale: lanes(scale), offset: lanes(offset) };
+                *parts = PartScales { scale: lanes(scale), offset: lanes(offset) };
             }
             for (block, most) in most.iter().enumerate() {
                 // SAFETY: 16 words; the rows are there; a block has 32 words a quad, then 32 scales.
@@ -161,13 +161,13 @@ unsafe fn pack_columns(src: *const u8, stride: usize, n: usize, k: usize, out: &
 unsafe fn pack_blocks(src: *const u8, stride: usize, k: usize, words: usize, out: &mut [f32]) {
     assert!(k <= BLOCK && words >= COLUMNS && out.len() >= (PARTS - 1) * words + COLUMNS);
     let mut most = _mm256_setzero_si256();
-    let mut parts = [Parts::NONE; BLOCK];
+    let mut parts = [PartScales::NONE; BLOCK];
     for (r, parts) in parts.iter_mut().enumerate().take(k) {
         prefetch(src.wrapping_add((r + BLOCK) * stride), BYTES);
         // SAFETY: the row is there.
         let (scale, offset) = unsafe { scale_mins(src.add(r * stride)) };
         most = _mm256_max_epi32(most, bounds(scale, offset));
-        *parts = Parts { scale: lanes(scale), offset: lanes(offset) };
+        *parts = PartScales { scale: lanes(scale), offset: lanes(offset) };
     }
     let (scale, inverse) = scales(_mm512_zextsi256_si512(most));
     let (scale, inverse) = (floats(scale), floats(inverse));
