@@ -153,7 +153,7 @@ impl Exhausted {
     fn hint(self) -> Option<String> {
         let limit = |what: &str, flag: &str| Some(format!("{what}: raise it (`ulimit {flag}`)"));
         match self {
-            Self::Disk => None,
+            Self::Disk => Some("free some space, then start again: what is finished is kept".to_owned()),
             Self::FileSize => limit("the limit on a file's size is reached", "-f"),
             Self::Files => limit("the limit on open files is reached", "-n"),
             Self::Memory => limit("memory is used up, or its limit is reached", "-v"),

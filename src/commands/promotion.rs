@@ -192,6 +192,7 @@ pub fn record_gate(context: &mut Context<'_>, role: &str, model: &str, outcome: 
 /// The model that the role had before, or `to`; `force` takes it even if it is no longer what it was.
 pub fn rollback(context: &mut Context<'_>, role: &str, to: Option<&str>, force: bool) -> Result<Swapped, Failure> {
     there(context)?;
+    check_role(context, role)?;
     let client = context.client()?;
     let (path, back) = (context.models_yaml.clone(), Rollback { role, to, force });
     let swapped = waiting(context, |wait| promote::rollback(&path, &back, &client, wait))?;
@@ -201,7 +202,18 @@ pub fn rollback(context: &mut Context<'_>, role: &str, to: Option<&str>, force: 
 
 pub fn history(context: &Context<'_>, role: Option<&str>) -> Result<Vec<Change>, Failure> {
     there(context)?;
+    role.map_or(Ok(()), |role| check_role(context, role))?;
     Ok(promote::history(&context.models_yaml, role)?)
+}
+
+/// Refuses what is no role of models.yaml, nor was one when something was promoted.
+fn check_role(context: &Context<'_>, role: &str) -> Result<(), Failure> {
+    if promote::history(&context.models_yaml, Some(role))?.is_empty()
+        && let Some(roles) = context.roles()?
+    {
+        roles.role(role)?;
+    }
+    Ok(())
 }
 
 /// A swap that was interrupted is finished or reverted, and said, before anything that changes models.yaml.
@@ -353,7 +365,7 @@ mod tests {
         std::fs::write(&moved, "{\"prompt\": \"q\", \"expected\": \"e\"}\n").unwrap();
         refused(&role, Some(&then), "is not what the recorded gate");
         role.eval.push(role.eval[0].clone());
-        assert!(same_terms(&role, Some(&then), "x:v2").unwrap_err().to_string().contains("one suite twice"));
+        assert!(same_terms(&role, Some(&then), "x:v2").unwrap_err().to_string().contains("are the same"));
     }
 
     #[test]

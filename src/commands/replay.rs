@@ -10,7 +10,7 @@ use crate::base::Base;
 use crate::batch::{BatchError, Encoded, Example};
 use crate::chat::{Message, Role};
 use crate::config::{Replay, RunConfig};
-use crate::dataset::{self, Content, Record};
+use crate::dataset::{self, Content, Record, RecordPlace};
 use crate::events::{Detail, Outcome, Part, Stage, Unit, Warning};
 use crate::model::{GenerationEvent, Model, Sampling};
 use crate::store::{Digest, FileAction, Identity, MAX_TEXT, read_regular, write_cached};
@@ -52,8 +52,8 @@ pub(super) fn examples(
         answered?;
         asked += more;
     }
-    let answers = prompts.iter().filter(|prompt| ended(&known, prompt)).take(wanted);
-    let records: Vec<Record> = answers.map(|prompt| record(prompt, &known[prompt])).collect();
+    let answers = (1..).zip(&prompts).filter(|(_, prompt)| ended(&known, prompt)).take(wanted);
+    let records: Vec<Record> = answers.map(|(n, prompt)| record(n, prompt, &known[prompt])).collect();
     let (n, all) = (records.len(), records.len() + own.len());
     context.report.end(Outcome::Replayed { prompts: n, examples: all });
     if n < wanted {
@@ -108,10 +108,14 @@ pub(super) fn expected(
     let (there, unknown) = (answers.len().min(wanted), prompts.len() - tried);
     let to_answer = ((wanted - there) * tried.max(1)).div_ceil(answers.len().max(1)).min(unknown);
     let to_come = (to_answer * answers.len() / tried.max(1)).min(wanted - there);
-    let records: Vec<_> =
-        prompts.iter().filter(|p| ended(&known, p)).take(there).map(|p| record(p, &known[p])).collect();
-    let others = prompts.iter().filter(|p| !known.contains_key(*p)).take(to_come);
-    let stand_ins = others.zip(answers.iter().cycle()).map(|(prompt, answer)| record(prompt, answer));
+    let records: Vec<_> = (1..)
+        .zip(&prompts)
+        .filter(|(_, p)| ended(&known, p))
+        .take(there)
+        .map(|(n, p)| record(n, p, &known[p]))
+        .collect();
+    let others = (1..).zip(&prompts).filter(|(_, p)| !known.contains_key(*p)).take(to_come);
+    let stand_ins = others.zip(answers.iter().cycle()).map(|((n, prompt), answer)| record(n, prompt, answer));
     let records: Vec<_> = records.into_iter().chain(stand_ins).collect();
     let seconds = a_prompt * to_answer as f64;
     if records.is_empty() {
@@ -150,10 +154,12 @@ fn distilled(mut examples: Vec<Example>) -> Vec<Example> {
     examples
 }
 
-fn record(prompt: &str, answer: &str) -> Record {
+/// Number `number` of the prompts.
+fn record(number: usize, prompt: &str, answer: &str) -> Record {
     let message = |role, content: &str| Message { role, content: content.to_owned() };
     let content = Content::Chat(vec![message(Role::User, prompt), message(Role::Assistant, answer)]);
-    Record { category: Some("replay".to_owned()), ..Record::new(0, content) }
+    let place = RecordPlace { unit: dataset::Unit::Record, ..RecordPlace::line(number) };
+    Record { place, category: Some("replay".to_owned()), ..Record::new(number, content) }
 }
 
 /// Whether the base has answered this prompt and come to an end.

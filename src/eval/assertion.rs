@@ -14,8 +14,8 @@ pub(super) struct Assertion {
     pub key: &'static str,
     /// Its name in the signature of `pass`.
     pub signature_name: &'static str,
-    /// What is wrong with a text of it.
-    pub fault: fn(&str) -> Option<&'static str>,
+    /// What is wrong with a text of it, compared so.
+    pub fault: fn(&str, Normaliser) -> Option<&'static str>,
     /// Whether an answer, its thoughts taken off, meets it. (No empty answer passes, whatever this says.)
     pub holds: fn(&Wanted<'_>, &str) -> bool,
 }
@@ -28,7 +28,7 @@ pub(super) struct Wanted<'a> {
 
 /// The answer equals one of the texts, after the line's normalisation.
 pub(super) const EXPECTED: Assertion =
-    Assertion { key: "expected", signature_name: "em", fault: |_| None, holds: is_expected };
+    Assertion { key: "expected", signature_name: "em", fault: expected_fault, holds: is_expected };
 
 /// The answer contains each of them; `a|b` is a list of alternatives.
 pub(super) const KEYWORDS: Assertion = Assertion {
@@ -73,7 +73,9 @@ fn is_expected(wanted: &Wanted<'_>, answer: &str) -> bool {
     wanted.texts.iter().any(|text| {
         let text = spoken(text);
         let readings = wanted.normaliser.readings(&text);
-        readings.iter().any(|reading| given.contains(reading)) || same_structure(wanted.normaliser, &text, answer)
+        // Where nothing is left of either, nothing was compared.
+        readings.iter().any(|reading| !reading.is_empty() && given.contains(reading))
+            || same_structure(wanted.normaliser, &text, answer)
     })
 }
 
@@ -86,7 +88,12 @@ fn same_structure(normaliser: Normaliser, expected: &str, answer: &str) -> bool 
     same_json::of_answer(answer).is_some_and(|given| same_json::equal(&wanted, &given, &|text| normaliser.apply(text)))
 }
 
-fn keyword_fault(keyword: &str) -> Option<&'static str> {
+fn expected_fault(text: &str, normaliser: Normaliser) -> Option<&'static str> {
+    let empty = normaliser.readings(&spoken(text)).iter().any(String::is_empty);
+    empty.then_some("an expected text of which nothing is left to compare; give \"normalise\": \"strict\"")
+}
+
+fn keyword_fault(keyword: &str, _: Normaliser) -> Option<&'static str> {
     let empty = keyword.split('|').any(|alternative| fold(alternative).is_empty());
     empty.then_some("an empty keyword, or an empty alternative around `|`")
 }
@@ -137,6 +144,25 @@ mod tests {
             PAGE.contains(&format!("| `pass` | `{signature}` | ")),
             "docs/reference/suite-format.md lacks {signature}"
         );
+    }
+
+    #[test]
+    fn an_expected_text_of_which_nothing_is_left_is_met_by_no_answer() {
+        for (text, normaliser) in [
+            ("<", Normaliser::Label),
+            ("...", Normaliser::Label),
+            ("A", Normaliser::Squad),
+            ("- yes", Normaliser::Label),
+            ("\u{200b}", Normaliser::NfkcCasefoldWs),
+        ] {
+            assert!((EXPECTED.fault)(text, normaliser).is_some(), "{text:?}");
+            let wanted = Wanted { texts: &[text.to_owned()], normaliser };
+            for answer in [">", "!", "The", "- I do not know", "\u{200b}"] {
+                assert!(!is_expected(&wanted, answer), "{text:?} is met by {answer:?}");
+            }
+        }
+        assert_eq!((EXPECTED.fault)("<", Normaliser::Strict), None);
+        assert_eq!((EXPECTED.fault)("A", Normaliser::Label), None);
     }
 
     #[test]

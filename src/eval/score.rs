@@ -2,7 +2,7 @@
 
 use super::assertion::{ASSERTIONS, EXPECTED, KEYWORDS, found, spoken};
 use super::case::Case;
-use super::text::words;
+use super::text::{fold, words};
 pub use crate::roles::Metric;
 
 impl Metric {
@@ -73,7 +73,7 @@ pub(super) fn keywords(case: &Case, answer: &str) -> Option<KeywordMatch> {
 
 fn pass(case: &Case, answer: &str) -> Option<bool> {
     // Silence avoids every forbidden word.
-    let answered = !answer.trim().is_empty();
+    let answered = !fold(answer).is_empty();
     let held = ASSERTIONS.iter().filter_map(|assertion| case.holds(assertion, answer));
     held.reduce(|all, one| all && one).map(|all| answered && all)
 }

@@ -97,18 +97,22 @@ fn case_of_record(record: &Record) -> Option<Case> {
     let Content::Chat(messages) = &record.content else { return None };
     let at = record.last_trained()?;
     let before = messages[..at].to_vec();
-    if before.last().map(|m| m.role) != Some(Role::User) || messages[at].content.trim().is_empty() {
+    if before.last().map(|m| m.role) != Some(Role::User) {
+        return None;
+    }
+    let (normaliser, expected) = (Normaliser::default(), messages[at].content.clone());
+    if (EXPECTED.fault)(&expected, normaliser).is_some() {
         return None;
     }
     Some(Case {
         id: record.place.to_string().replace(' ', "-"),
         messages: before,
-        asserted: [(EXPECTED.key, vec![messages[at].content.clone()])].into(),
+        asserted: [(EXPECTED.key, vec![expected])].into(),
         reference: None,
         category: record.category.clone().unwrap_or_else(|| "held-out".into()),
         cluster: None,
         must_pass: false,
-        normaliser: Normaliser::default(),
+        normaliser,
     })
 }
 

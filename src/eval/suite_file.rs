@@ -94,15 +94,16 @@ impl Reader {
             let keys: Vec<_> = keys().collect();
             self.fault(format!("{key:?} is an unknown key of a suite; the keys are {}", keys.join(", ")));
         }
+        let normaliser = self.normaliser(&map);
         let case = Case {
             id: self.text(&map, "id").unwrap_or_else(|| format!("line-{number}")),
             messages: if bad_json { Vec::new() } else { self.messages(&map) },
-            asserted: self.asserted(&map),
+            asserted: self.asserted(&map, normaliser),
             reference: self.text(&map, "reference"),
             category: self.text(&map, "category").unwrap_or_else(|| "uncategorised".into()),
             cluster: self.text(&map, "cluster"),
             must_pass: self.flag(&map, "must_pass"),
-            normaliser: self.normaliser(&map),
+            normaliser,
         };
         if !bad_json && case.asserted.is_empty() && case.reference.is_none() {
             let keys: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.key).chain(["reference"]).collect();
@@ -111,11 +112,11 @@ impl Reader {
         case
     }
 
-    fn asserted(&mut self, map: &Map<String, Value>) -> Asserted {
+    fn asserted(&mut self, map: &Map<String, Value>, normaliser: Normaliser) -> Asserted {
         let mut asserted = Asserted::new();
         for Assertion { key, fault, .. } in ASSERTIONS {
             let texts = self.texts(map, key);
-            texts.iter().filter_map(|text| fault(text)).for_each(|what| self.fault(what));
+            texts.iter().filter_map(|text| fault(text, normaliser)).for_each(|what| self.fault(what));
             if !texts.is_empty() {
                 asserted.insert(key, texts);
             }
@@ -147,7 +148,7 @@ impl Reader {
             }
         };
         match messages.last() {
-            Some(m) if m.role == Role::User && !m.content.trim().is_empty() => {}
+            Some(m) if m.role == Role::User && !fold(&m.content).is_empty() => {}
             Some(m) if m.role == Role::User => self.fault("the prompt is empty"),
             _ => self.fault("the last message must be the user's: its answer is what is judged"),
         }
@@ -224,7 +225,7 @@ mod tests {
     #[test]
     fn both_shapes_are_read() {
         let text = "\u{feff}{\"id\": 7, \"prompt\": \"Capital of France?\", \"keywords\": [\"paris\"], \"category\": \"geo\", \"must_pass\": true}\r\n\n\
-                    {\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u\"}], \"expected\": [\"a\", \"b\"], \"normalise\": \"squad\", \"cluster\": \"k\"}\n";
+                    {\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u\"}], \"expected\": [\"x\", \"b\"], \"normalise\": \"squad\", \"cluster\": \"k\"}\n";
         let suite = Suite::parse(text, "s").unwrap();
         let [a, b] = suite.cases.as_slice() else { panic!() };
         assert_eq!(

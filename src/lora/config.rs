@@ -68,8 +68,12 @@ impl LoraConfig {
         if self.rank == 0 || self.rank > MAX_RANK {
             return fault(format!("lora_rank is {}: give a number from 1 to {MAX_RANK} (8 to 64 is usual)", self.rank));
         }
-        if !(self.alpha.is_finite() && self.alpha > 0.0) {
-            return fault(format!("lora_alpha is {}: give a number above 0 (twice the rank is usual)", self.alpha));
+        if !ALPHA.contains(&self.alpha) {
+            let (least, most) = (ALPHA.start(), ALPHA.end());
+            return fault(format!(
+                "lora_alpha is {}: give a number from {least:e} to {most:e} (twice the rank is usual)",
+                self.alpha
+            ));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return fault(format!("lora_dropout is {}: give a number from 0 to below 1 (0 is usual)", self.dropout));
@@ -80,12 +84,16 @@ impl LoraConfig {
         if let Some((key, rank)) = self.rank_pattern.entries().find(|(_, r)| whole(*r).is_none()) {
             return fault(format!("rank_pattern: {key:?} is {rank}: give a whole number from 1 to {MAX_RANK}"));
         }
-        if let Some((key, alpha)) = self.alpha_pattern.entries().find(|(_, a)| !(a.is_finite() && *a > 0.0)) {
-            return fault(format!("alpha_pattern: {key:?} is {alpha}: give a number above 0"));
+        if let Some((key, alpha)) = self.alpha_pattern.entries().find(|(_, a)| !ALPHA.contains(a)) {
+            let (least, most) = (ALPHA.start(), ALPHA.end());
+            return fault(format!("alpha_pattern: {key:?} is {alpha}: give a number from {least:e} to {most:e}"));
         }
         Ok(())
     }
 }
+
+/// Values of alpha whose products are numbers in f32, neither infinite nor 0.
+const ALPHA: std::ops::RangeInclusive<f64> = 1e-20..=1e20;
 
 /// The only place where alpha becomes a factor.
 fn scale(alpha: f64, rank: usize, rslora: bool) -> f64 {
@@ -132,7 +140,9 @@ mod tests {
         assert!(said(config(0, 16.0)).contains("lora_rank is 0"));
         assert!(said(config(usize::MAX, 16.0)).contains("lora_rank"));
         assert!(said(config(8, f64::NAN)).contains("lora_alpha is NaN"));
-        assert!(said(config(8, -1.0)).contains("lora_alpha"));
+        for alpha in [-1.0, 0.0, 1e-46, 1e39, f64::INFINITY] {
+            assert!(said(config(8, alpha)).contains("lora_alpha"), "{alpha}");
+        }
         assert!(said(LoraConfig { dropout: 1.0, ..config(8, 8.0) }).contains("lora_dropout is 1"));
         assert!(
             said(LoraConfig { targets: TargetModules::Names(vec![]), ..config(8, 8.0) }).contains("target_modules")

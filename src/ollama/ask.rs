@@ -59,6 +59,7 @@ impl Ask {
                 let body = ChatRequest {
                     model,
                     messages,
+                    tools: None,
                     stream,
                     format,
                     keep_alive,
@@ -79,6 +80,8 @@ impl Ask {
         let body = GenerateRequest {
             model,
             prompt,
+            suffix: None,
+            images: None,
             system,
             template,
             raw,

@@ -154,6 +154,7 @@ impl Client {
             system: create.system.clone(),
             parameters: create.parameters.clone(),
             license: Some(create.license.clone()).filter(|l| !l.is_empty()).map(License::Several),
+            quantize: None,
             renderer: create.renderer.clone(),
             parser: create.parser.clone(),
             stream: Some(true),

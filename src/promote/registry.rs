@@ -111,6 +111,8 @@ pub(super) struct Registry {
     path: PathBuf,
     /// Bytes that hold whole lines.
     whole: u64,
+    /// The last of these lines has its newline.
+    ended: bool,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -137,7 +139,9 @@ impl Registry {
     pub(super) fn read_past_damage(place: &RolesFile) -> Result<(Self, Vec<DamagedLine>), PromoteError> {
         let path = place.registry();
         let bytes = read_nofollow(&path, MAX_BYTES)?.unwrap_or_default();
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        // Whole without its end, too: an editor may have taken that.
+        let last = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        let whole = if serde_json::from_slice::<Entry>(&bytes[last..]).is_ok() { bytes.len() } else { last };
         let (mut entries, mut damaged): (Vec<Entry>, Vec<DamagedLine>) = Default::default();
         for (i, line) in bytes[..whole].split(|b| *b == b'\n').enumerate().filter(|(_, l)| !l.is_empty()) {
             match entry(line, entries.last().map_or(0, |e| e.seq)) {
@@ -145,7 +149,7 @@ impl Registry {
                 Err(reason) => damaged.push(DamagedLine { path: path.clone(), line: i + 1, reason }),
             }
         }
-        Ok((Self { path, whole: whole as u64, entries }, damaged))
+        Ok((Self { path, whole: whole as u64, ended: whole == last, entries }, damaged))
     }
 
     /// Appends and fsyncs; its sequence number. The caller holds the lock.
@@ -158,7 +162,8 @@ impl Registry {
         })?;
         let entry = Entry { seq, ts: jiff::Timestamp::now().to_string(), what };
         let fault = |e: std::io::Error| StoreError::new(FileAction::Writing("the history"), &self.path, e);
-        let mut line = serde_json::to_vec(&entry).map_err(|e| fault(e.into()))?;
+        let mut line = if self.ended { Vec::new() } else { vec![b'\n'] };
+        line.extend(serde_json::to_vec(&entry).map_err(|e| fault(e.into()))?);
         line.push(b'\n');
         let new = !self.path.exists();
         let mut file = open_nofollow(&self.path, OpenFor::Append)?;
@@ -167,7 +172,7 @@ impl Registry {
         if new {
             sync_folder(&self.path);
         }
-        self.whole += line.len() as u64;
+        (self.whole, self.ended) = (self.whole + line.len() as u64, true);
         tracing::info!(seq, path = %self.path.display(), "line of the history written");
         self.entries.push(entry);
         Ok(seq)
@@ -329,6 +334,13 @@ mod tests {
         assert_eq!(registry.append(What::Done { intent: 1 }).unwrap(), 3);
         let text = std::fs::read_to_string(place.registry()).unwrap();
         assert!(text.starts_with(known) && text.lines().count() == 3, "{text}");
+        // An editor may take the last newline: the line is whole, and stays.
+        std::fs::write(place.registry(), known.trim_end()).unwrap();
+        let mut registry = Registry::read(&place).unwrap();
+        assert_eq!((registry.entries.len(), registry.append(What::Done { intent: 1 }).unwrap()), (2, 3));
+        let text = std::fs::read_to_string(place.registry()).unwrap();
+        assert!(text.starts_with(known) && text.ends_with('\n') && text.lines().count() == 3, "{text}");
+        assert_eq!(Registry::read(&place).unwrap().entries.len(), 3);
         std::fs::write(place.registry(), "{}\n").unwrap();
         assert!(Registry::read(&place).unwrap_err().to_string().contains("line 1 is damaged"));
         let gate = |seq: u64| format!("{{\"seq\":{seq},\"ts\":\"t\",\"event\":\"x\"}}\n");

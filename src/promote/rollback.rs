@@ -79,7 +79,7 @@ fn choose<'a>(standing: &[(u64, &'a Intent)], r: &Rollback<'_>) -> Result<(Vec<u
     let Some(at) = at else {
         let known: Vec<&str> = standing.iter().map(|(_, i)| i.from.as_str()).collect();
         let why = match (known.is_empty(), r.to) {
-            (true, _) => "no promotion of it stands".to_owned(),
+            (true, _) => "it was never promoted here, or that was rolled back already".to_owned(),
             (false, to) => format!("it never served {} before; it served {}", to.unwrap_or_default(), known.join(", ")),
         };
         return Err(nothing(r, &why));
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(rollback(&path, &back(Some("x:v1")), &tags()).unwrap().to, "x:v1");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), TEXT.replace("4096", "8192") + "# more\n");
         let e = rollback(&path, &back(None), &tags()).unwrap_err().to_string();
-        assert!(e.contains("no promotion of it stands"), "{e}");
+        assert!(e.contains("it was never promoted here, or that was rolled back already"), "{e}");
     }
 
     #[test]

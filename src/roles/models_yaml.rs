@@ -226,6 +226,11 @@ impl Reader {
     fn options(&mut self, body: &Mapping, at: &str) -> serde_json::Map<String, serde_json::Value> {
         match body.get("options").filter(|v| !v.is_null()).map(serde_json::to_value) {
             None => serde_json::Map::new(),
+            // JSON has no such number: it would become null, which is the default.
+            Some(_) if body.get("options").is_some_and(not_finite) => {
+                self.faults.push(format!("{at}.options: a number is infinite or not a number"));
+                serde_json::Map::new()
+            }
             Some(Ok(serde_json::Value::Object(map))) => map,
             Some(_) => {
                 self.faults.push(format!("{at}.options: expected a mapping of Ollama's options (temperature: 0 …)"));
@@ -344,6 +349,16 @@ impl Reader {
     }
 }
 
+/// Whether a number in it is infinite or not a number.
+fn not_finite(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_some_and(|number| !number.is_finite()),
+        Value::Sequence(items) => items.iter().any(not_finite),
+        Value::Mapping(map) => map.values().any(not_finite),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,6 +432,16 @@ mod tests {
             assert!(e.contains(needle), "{needle} not in {e}");
         }
         assert!(read("roles: {}").unwrap_err().to_string().contains("`models` is missing"));
+    }
+
+    #[test]
+    fn options_are_numbers_that_a_request_can_hold() {
+        for value in [".inf", "-.inf", ".nan", "[1, .nan]"] {
+            let e = read(&format!("models:\n  a: {{model_name: x, options: {{temperature: {value}}}}}"))
+                .unwrap_err()
+                .to_string();
+            assert!(e.contains("models.a.options: a number is infinite"), "{value}: {e}");
+        }
     }
 
     proptest::proptest! {

@@ -44,6 +44,8 @@ pub(super) async fn generate(Shared(state): Shared<Arc<State>>, body: Bytes) -> 
     let name = request::name(&asked.model)?;
     let model = state.model(&name)?;
     refuse(asked.format.as_ref(), asked.think.as_ref(), &asked.model)?;
+    refuse_unknown("suffix", asked.suffix.as_ref())?;
+    refuse_unknown("images", asked.images.as_ref())?;
     if asked.raw && (asked.system.is_some() || asked.template.is_some()) {
         return Err(Fault::bad("raw mode does not support template, system, or context"));
     }
@@ -80,6 +82,7 @@ pub(super) async fn chat(Shared(state): Shared<Arc<State>>, body: Bytes) -> Resu
     let name = request::name(&asked.model)?;
     let model = state.model(&name)?;
     refuse(asked.format.as_ref(), asked.think.as_ref(), &asked.model)?;
+    refuse_unknown("tools", asked.tools.as_ref())?;
     if asked.messages.is_empty() {
         return load_or_unload(&state, &asked.model, &model, asked.keep_alive.as_ref()).await;
     }
@@ -123,6 +126,16 @@ fn refuse(format: Option<&Value>, think: Option<&Value>, model: &str) -> Result<
         return Err(Fault::bad(format!("\"{model}\" does not support thinking")));
     }
     Ok(())
+}
+
+/// What is empty asks for nothing.
+fn refuse_unknown(name: &str, value: Option<&Value>) -> Result<(), Fault> {
+    match value {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::String(text)) if text.is_empty() => Ok(()),
+        Some(Value::Array(items)) if items.is_empty() => Ok(()),
+        Some(_) => Err(Fault::bad(format!("the embedded server does not support `{name}`; use Ollama"))),
+    }
 }
 
 fn top(logprobs: bool, top: Option<i64>) -> Result<Option<usize>, Fault> {

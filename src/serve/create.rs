@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::lock::lock;
 use super::reply::{Fault, line, ndjson};
+use super::sample::Settings;
 use super::state::State;
 use super::{engine, request, second, shelf};
 use crate::chat::{Message, Role, render_go};
@@ -106,6 +107,14 @@ fn check(asked: &CreateRequest) -> Result<(), Fault> {
     if asked.from.as_deref().unwrap_or_default().is_empty() && asked.files.is_empty() {
         return Err(Fault::bad("neither 'from' or 'files' was specified"));
     }
+    if asked.quantize.as_ref().is_some_and(|quantize| !quantize.is_empty()) {
+        return Err(Fault::bad("the embedded server does not quantize; register a file of the type you want"));
+    }
+    let mut parameters = asked.parameters.clone();
+    if let Some(stop) = parameters.get_mut("stop").filter(|stop| stop.is_string()) {
+        *stop = json!([stop.take()]);
+    }
+    Settings::read(&[], &parameters, None).map_err(|Fault(_, message)| Fault::bad(message))?;
     if asked.renderer.is_some() || asked.parser.is_some() {
         return Err(Fault::bad("the embedded server has no built-in renderers; give a template"));
     }

@@ -230,17 +230,21 @@ impl Writing {
         if !s.penalties.change_nothing() {
             s.penalties.apply(&self.recent, &mut logits);
         }
-        let damaged = || Fault::internal("no token can be chosen with these options");
+        let damaged = || Fault::bad("no token can be chosen with these options");
         if s.greedy() {
             return argmax(&logits).ok_or_else(damaged);
         }
         if s.min_p > 0.0 {
-            let floor = logits.iter().copied().fold(f32::MIN, f32::max) + (s.min_p.ln() as f32);
+            let floor = logits.iter().copied().fold(f32::MIN, f32::max) + (s.min_p.min(1.0).ln() as f32);
             logits.iter_mut().filter(|l| **l < floor).for_each(|l| *l = f32::NEG_INFINITY);
+        }
+        // Penalties may make of a logit what is no weight.
+        if logits.iter().any(|l| l.is_nan() || *l == f32::INFINITY) || logits.iter().all(|l| *l == f32::NEG_INFINITY) {
+            return Err(damaged());
         }
         let n = logits.len();
         let tensor = Tensor::from_vec(logits, n, &Device::Cpu).map_err(Fault::internal)?;
-        self.chooser.0.sample(&tensor).map_err(Fault::internal)
+        self.chooser.0.sample(&tensor).map_err(|_| damaged())
     }
 }
 

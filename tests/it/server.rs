@@ -208,6 +208,39 @@ fn models_whose_numbers_do_not_fit_are_refused_at_create() {
     place.answers();
 }
 
+/// Success would be said of something that was not done.
+#[test]
+fn what_the_server_does_not_do_is_refused_by_name() {
+    let place = Place::new(Limits::default());
+    for (name, value) in [("images", json!(["aGk="])), ("suffix", json!("end"))] {
+        let mut body = json!({"model": "m", "prompt": "hi", "stream": false, "options": {"num_predict": 2}});
+        body[name] = value;
+        let (status, reply) = place.generate(&body);
+        assert!(status == 400 && reply["error"].as_str().unwrap().contains(name), "{name}: {status} {reply}");
+    }
+    let tools = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [{"type": "function"}]});
+    assert_eq!(place.http("POST /api/chat", &[], &tools.to_string()).0, 400);
+    for (key, value) in [
+        ("quantize", json!("q4_0")),
+        ("parameters", json!({"temperature": "hot"})),
+        ("parameters", json!({"num_ctx": [1]})),
+    ] {
+        let mut body = json!({"model": "n", "from": "m", "stream": false});
+        body[key] = value;
+        assert_eq!(place.http("POST /api/create", &[], &body.to_string()).0, 400, "{body}");
+        assert!(place.client().show("n").unwrap().is_none());
+    }
+    // Sampling that leaves no token, and a floor above the likeliest.
+    let of = |options| place.generate(&json!({"model": "m", "prompt": "hi", "stream": false, "options": options}));
+    let (status, reply) = of(json!({"temperature": 1, "presence_penalty": -1e300, "num_predict": 2}));
+    assert!(
+        status == 200 || (status == 400 && reply["error"] == "no token can be chosen with these options"),
+        "{reply}"
+    );
+    assert_eq!(of(json!({"temperature": 0.5, "min_p": 2, "num_predict": 2})).0, 200);
+    place.answers();
+}
+
 /// What `show` could not read, and files by the thousand, are refused before anything is written.
 #[test]
 fn texts_too_long_to_be_read_again_and_licenses_without_end_are_refused_at_create() {

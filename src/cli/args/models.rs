@@ -163,7 +163,7 @@ pub struct Eval {
     #[arg(long, value_name = "MODEL")]
     pub against: Option<String>,
     /// Ask only the first N prompts of each suite
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: Option<usize>,
     /// Write scorecards and summary to this folder
     #[arg(long, short, value_name = "DIR", default_value = "output/eval")]

@@ -46,7 +46,8 @@ pub fn suites(
     for (i, (_, suite)) in found.iter().enumerate() {
         if let Some((_, first)) = found[..i].iter().find(|(_, s)| s.digest == suite.digest) {
             let (role, first, second) = (&role.name, &first.name, &suite.name);
-            let why = format!("{first} and {second}, suites of the role {role}, are one suite twice");
+            let of = if role.is_empty() { String::new() } else { format!(" of the role {role}") };
+            let why = format!("the suites {first} and {second}{of} are the same");
             return Err(Failure::input(why).hint("leave one of them out"));
         }
     }

@@ -18,6 +18,10 @@ pub struct GenerateRequest {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub prompt: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
@@ -51,6 +55,8 @@ pub struct ChatRequest {
     pub model: String,
     #[serde(deserialize_with = "null_is_default")]
     pub messages: Vec<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

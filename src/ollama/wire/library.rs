@@ -118,6 +118,8 @@ pub struct CreateRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<License>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantize: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub renderer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parser: Option<String>,
