@@ -51,12 +51,10 @@ pub fn run(context: &mut Context<'_>) -> Result<Vec<Finding>, Failure> {
     let disks = [("here", Some(Path::new("."))), ("in the store", store)];
     found.push(disk(disks.into_iter().filter_map(|(place, path)| Some((place, crate::export::free_disk(path?)?)))));
     found.push(match context.roles() {
-        Ok(Some(roles)) if !roles.unknown_keys.is_empty() => {
-            let unknown = roles.unknown_keys.iter().map(|k| format!("{} (did you mean {:?}?)", k.key, k.nearest));
-            let unknown: Vec<_> = unknown.collect();
-            Finding::bad("roles", format!("unknown keys: {}", unknown.join(", ")), "correct them in the file")
+        Ok(Some(roles)) => {
+            context.warn_of_roles(Some(&roles));
+            Finding::ok("roles", format!("{} in {}", roles.roles.len(), context.models_yaml.display()))
         }
-        Ok(Some(roles)) => Finding::ok("roles", format!("{} in {}", roles.roles.len(), context.models_yaml.display())),
         Ok(None) => Finding::bad(
             "roles",
             format!("{} is not there", context.models_yaml.display()),

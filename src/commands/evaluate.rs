@@ -4,7 +4,7 @@ mod daemon;
 mod options;
 mod suites;
 mod trained;
-mod trial;
+mod comparison;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -18,20 +18,20 @@ use crate::events::{self, Detail, Event, Note, Reporter, Stage, SuiteResult, Uni
 use crate::ollama::{Client, OllamaError};
 use crate::roles::{OnInconclusive, Role, SuiteRef, same_model};
 use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
+pub use comparison::{Comparison, Outcome};
 use daemon::{DaemonAnswerer, DaemonEmbedder};
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
-pub use trial::{Comparison, Outcome};
 
-/// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `trial.output`.
-pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Comparison<'_>) -> Result<Outcome, Failure> {
-    let mut suites = suites(trial.role, trial.general, trial.held_out, trial.trained)?;
-    if let Some(n) = trial.limit {
+/// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `comparison.output`.
+pub fn judge(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_>) -> Result<Outcome, Failure> {
+    let mut suites = suites(comparison.role, comparison.general, comparison.held_out, comparison.trained)?;
+    if let Some(n) = comparison.limit {
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
-    let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(trial.role, s.clone())).collect();
-    check_output(&trial.output, &suites)?;
-    let answerer = DaemonAnswerer::new(client, trial, context.parallel)?;
+    let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(comparison.role, s.clone())).collect();
+    check_output(&comparison.output, &suites)?;
+    let answerer = DaemonAnswerer::new(client, comparison, context.parallel)?;
     for bench in &benches {
         if let Some(template) = answerer.raw(bench.plain) {
             renders(bench, template)?;
@@ -42,17 +42,22 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Comparison<'_>)
     if !by_chat.is_empty() {
         context.report.note(Note::AskedByChat { suites: by_chat });
     }
-    if answerer.served_otherwise(&trial.v1)? {
-        context.report.note(Note::ServedWithOtherPrompt { model: trial.v1.clone() });
+    if answerer.served_otherwise(&comparison.v1)? {
+        context.report.note(Note::ServedWithOtherPrompt { model: comparison.v1.clone() });
     }
-    create_folder(&trial.output)?;
-    let mut cache = kept_answers(context, trial)?;
+    create_folder(&comparison.output)?;
+    let mut cache = kept_answers(context, comparison)?;
     let interrupt = context.interrupt.clone();
-    let asking =
-        Asking { benches: &benches, base_model: &trial.v1, tuned_model: &trial.v2, samples: 1, interrupt: &interrupt };
+    let asking = Asking {
+        benches: &benches,
+        base_model: &comparison.v1,
+        tuned_model: &comparison.v2,
+        samples: 1,
+        interrupt: &interrupt,
+    };
     let report = &mut context.report;
     let asked = eval::ask_all(&asking, &answerer, &mut cache, &mut |event| show(report, event))?;
-    let mut embedder = trial.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
+    let mut embedder = comparison.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
     // What the base says off the domain: the embedder's notion of what relevance is not.
     let general = suites.iter().position(|(s, _)| s.name == GENERAL);
     let outside: Vec<String> = general.map_or_else(Vec::new, |i| {
@@ -65,7 +70,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, trial: &Comparison<'_>)
     }
     let provenance =
         Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
-    write(context, trial, &suites, &measured, provenance)
+    write(context, comparison, &suites, &measured, provenance)
 }
 
 /// The files of the verdict, tried before anything is asked.
@@ -79,9 +84,9 @@ fn check_output(folder: &Path, suites: &[(Suite, Demand)]) -> Result<(), Failure
 /// Where answers are kept: beside the roles' other state, for every run and `eval` of the project, so that a base is asked
 /// once for all its candidates. Where times are judged they must be of this run, on a machine as busy: then with the run's
 /// own files, as where there are no roles, or they can't be written beside.
-fn kept_answers(context: &mut Context<'_>, trial: &Comparison<'_>) -> Result<AnswerCache, Failure> {
-    let own = trial.output.join("answers");
-    let shared = trial.role.gate.latency_ratio.is_none();
+fn kept_answers(context: &mut Context<'_>, comparison: &Comparison<'_>) -> Result<AnswerCache, Failure> {
+    let own = comparison.output.join("answers");
+    let shared = comparison.role.gate.latency_ratio.is_none();
     let roles = std::fs::canonicalize(&context.models_yaml).ok().filter(|_| shared);
     let Some(folder) = roles.as_deref().and_then(Path::parent) else { return Ok(AnswerCache::open(&own)?) };
     match AnswerCache::open(&folder.join(".tunesmith/answers")) {
@@ -117,32 +122,36 @@ struct Provenance {
 /// Verdicts, decision, files.
 fn write(
     context: &mut Context<'_>,
-    trial: &Comparison<'_>,
+    comparison: &Comparison<'_>,
     suites: &[(Suite, Demand)],
     measured: &[Measured],
     provenance: Provenance,
 ) -> Result<Outcome, Failure> {
     let Provenance { v1_digest, v2_digest, device } = provenance;
-    let judged: Vec<_> = suites.iter().zip(measured).map(|((_, d), m)| eval::judge(m, *d, trial.seed)).collect();
-    let overlaps: Vec<_> = suites.iter().map(|(s, _)| eval::overlaps(s, trial.trained)).collect();
+    let judged: Vec<_> = suites.iter().zip(measured).map(|((_, d), m)| eval::judge(m, *d, comparison.seed)).collect();
+    let overlaps: Vec<_> = suites.iter().map(|(s, _)| eval::overlaps(s, comparison.trained)).collect();
     let judgements: Vec<Judgement<'_>> = measured
         .iter()
         .zip(&judged)
         .zip(&overlaps)
         .map(|((measured, judged), overlaps)| Judgement { measured, judged, overlaps })
         .collect();
-    let limited = trial.limit.map(|n| format!("only the first {n} prompts of each suite were asked"));
-    let gate: Gate = eval::gate(&GateInput { suites: &judgements, rules: rules(trial.role), limited });
-    let metadata =
-        Metadata { device, base_digest: v1_digest.clone(), finetuned_digest: v2_digest.clone(), ..metadata(trial) };
+    let limited = comparison.limit.map(|n| format!("only the first {n} prompts of each suite were asked"));
+    let gate: Gate = eval::gate(&GateInput { suites: &judgements, rules: rules(comparison.role), limited });
+    let metadata = Metadata {
+        device,
+        base_digest: v1_digest.clone(),
+        finetuned_digest: v2_digest.clone(),
+        ..metadata(comparison)
+    };
     let documents: Vec<_> =
         measured.iter().zip(&judged).map(|(m, j)| eval::document(&metadata, m, j, Some(gate.decision))).collect();
     for (measured, document) in measured.iter().zip(&documents) {
-        write_whole(trial.output.join(scorecard(&measured.suite)), document.to_json().as_bytes())?;
+        write_whole(comparison.output.join(scorecard(&measured.suite)), document.to_json().as_bytes())?;
     }
     let parts: Vec<_> = measured.iter().zip(&judged).zip(&documents).map(|((m, j), d)| (m, j, d)).collect();
     let summary = eval::summary(&metadata, &gate, &parts)?;
-    let report = trial.output.join(SUMMARY);
+    let report = comparison.output.join(SUMMARY);
     write_whole(&report, summary.as_bytes())?;
     judged.iter().for_each(|judged| context.report.emit(&Event::Suite(suite_result(judged))));
     context.report.emit(&Event::Verdict {
@@ -152,7 +161,7 @@ fn write(
     });
     let suite_digests = suites.iter().map(|(s, _)| (s.name.clone(), s.digest.to_string())).collect();
     // Neither a part of the prompts nor a v1 that failed on many is what `on_inconclusive: promote` was said for.
-    let allow_inconclusive = trial.role.gate.on_inconclusive == OnInconclusive::Promote && gate.complete;
+    let allow_inconclusive = comparison.role.gate.on_inconclusive == OnInconclusive::Promote && gate.complete;
     Ok(Outcome {
         decision: gate.decision,
         suites: gate.suites,
@@ -161,7 +170,7 @@ fn write(
         report,
         summary,
         suite_digests,
-        terms: terms(trial.role, suites),
+        terms: terms(comparison.role, suites),
         v1_digest,
         v2_digest,
         allow_inconclusive,
@@ -190,16 +199,16 @@ fn rules(role: &Role) -> Rules {
 }
 
 /// What is known before anything is asked.
-fn metadata(trial: &Comparison<'_>) -> Metadata {
+fn metadata(comparison: &Comparison<'_>) -> Metadata {
     Metadata {
-        base_model: trial.v1.clone(),
-        finetuned_model: trial.v2.clone(),
-        lora_adapter: trial.adapter.clone(),
+        base_model: comparison.v1.clone(),
+        finetuned_model: comparison.v2.clone(),
+        lora_adapter: comparison.adapter.clone(),
         timestamp: jiff::Timestamp::now().to_string(),
-        options: serde_json::Value::Object(trial.role.options.clone()),
-        system: trial.role.system.clone(),
+        options: serde_json::Value::Object(comparison.role.options.clone()),
+        system: comparison.role.system.clone(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        role: Some(trial.role.name.clone()).filter(|n| !n.is_empty()),
+        role: Some(comparison.role.name.clone()).filter(|n| !n.is_empty()),
         ..Metadata::default()
     }
 }
@@ -275,7 +284,7 @@ pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome
     }
     let base = base_of_both(context, &client, &v1, &request.model)?;
     let trained = trained::records(context, &request.model, &role, base.as_ref());
-    let trial = Comparison {
+    let comparison = Comparison {
         general: request.suites.is_empty(),
         v1,
         v2: request.model.clone(),
@@ -289,7 +298,7 @@ pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome
         adapter: None,
         role: &role,
     };
-    judge(context, &client, &trial)
+    judge(context, &client, &comparison)
 }
 
 /// v1, where v2 is a tune of that very file: then both have its template, and are asked as `run` asks them.

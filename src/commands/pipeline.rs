@@ -97,7 +97,7 @@ pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> 
             return Ok(ended);
         }
     }
-    let outcome = evaluate::judge(context, &pipeline.client, &pipeline.trial(&role))?;
+    let outcome = evaluate::judge(context, &pipeline.client, &pipeline.comparison(&role))?;
     ended.verdict = Some(outcome.decision);
     ended.summary = Some(outcome.summary.clone());
     promotion::record_gate(context, &role.name, &config.output_model_name, &outcome);
@@ -215,7 +215,7 @@ impl PipelineRun<'_> {
         }
     }
 
-    fn trial<'w>(&'w self, role: &'w Role) -> Comparison<'w> {
+    fn comparison<'w>(&'w self, role: &'w Role) -> Comparison<'w> {
         Comparison {
             role,
             v1: self.v1(role).to_owned(),

@@ -76,9 +76,9 @@ pub fn plan(context: &mut Context<'_>, config: &RunConfig, purpose: Purpose) -> 
     let dataset = data::read(config)?;
     data::say_notes(context, &dataset);
     let (records, held_out) = pipeline::records(context, config, role.as_ref(), &base, dataset.records)?;
+    let roles = context.roles()?;
+    context.warn_of_roles(roles.as_ref());
     if let Some(role) = &role {
-        let roles = context.roles()?;
-        context.warn_of_roles(roles.as_ref());
         let split = data::Split { train: &records, held_out: &held_out };
         let note = evaluate::check_suites(role, config, &base, split)?;
         note.into_iter().for_each(|note| context.report.note(note));

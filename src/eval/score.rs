@@ -20,9 +20,9 @@ impl Metric {
         let of = match self {
             Self::Pass => {
                 let all: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.signature_name).collect();
-                return format!("pass:all_of({}),v2", all.join(","));
+                return format!("pass:all_of({}),v3", all.join(","));
             }
-            Self::ExactMatch => "em:norm=per_case(default nfkc_casefold_ws)|numbers|json,v2",
+            Self::ExactMatch => "em:norm=per_case(default nfkc_casefold_ws)|numbers|json,v3",
             Self::KeywordMatch => "kw:norm=nfkc_casefold_ws|numbers|boundary=word|alt=pipe,v2",
             Self::TokenF1 => "f1:norm=nfkc_casefold|numbers|tok=alnum_runs|refs=max,v2",
         };

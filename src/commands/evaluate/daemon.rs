@@ -4,8 +4,8 @@ use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use super::comparison::Comparison;
 use super::options::options;
-use super::trial::Comparison;
 use crate::chat::{ChatTemplate, Message, Role};
 use crate::commands::Failure;
 use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
@@ -29,15 +29,19 @@ pub(super) struct DaemonAnswerer<'a> {
 
 impl<'a> DaemonAnswerer<'a> {
     /// `parallel`: as the user said it; else what the server answers together, one where it does not say.
-    pub(super) fn new(client: &'a Client, trial: &Comparison<'a>, parallel: Option<usize>) -> Result<Self, Failure> {
-        let mut options = options(trial.role)?;
-        options.num_thread = trial.num_thread.or(options.num_thread);
-        let seed = trial.role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
+    pub(super) fn new(
+        client: &'a Client,
+        comparison: &Comparison<'a>,
+        parallel: Option<usize>,
+    ) -> Result<Self, Failure> {
+        let mut options = options(comparison.role)?;
+        options.num_thread = comparison.num_thread.or(options.num_thread);
+        let seed = comparison.role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
         let capabilities = client.capabilities()?;
         let parallel = parallel.or(capabilities.parallel).unwrap_or(1).clamp(1, MOST_PARALLEL);
         let version = capabilities.version.text;
-        let template = trial.base.map(|b| &b.template);
-        Ok(Self { client, template, options, seed, think: trial.role.think, version, parallel })
+        let template = comparison.base.map(|b| &b.template);
+        Ok(Self { client, template, options, seed, think: comparison.role.think, version, parallel })
     }
 
     /// The template by which such prompts are rendered here; None: through `/api/chat`. Whether and how to think before an

@@ -55,6 +55,7 @@ unsafe fn part(route: Route, y: &Parts<'_, f32>, x: &[f32], w: Rows<'_>, first: 
         (Route::Gemm, _) => Vectors::Plain,
         #[cfg(target_arch = "x86_64")]
         (Route::Avx2, Vectors::Avx512) => Vectors::Avx2,
+        #[cfg(target_arch = "x86_64")]
         (_, vectors) => vectors,
     };
     // SAFETY: the CPU has these vectors; the columns are the task's own, by the caller.

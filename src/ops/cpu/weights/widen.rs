@@ -37,16 +37,15 @@ impl Reader {
             };
             ($module:ident: $($of:ident $name:ident),+) => {
                 match encoding {
-                    $(Encoding::$of => ($module::$name::<false> as Read, $module::$name::<true> as Read),)+
+                    $(Encoding::$of => Self { dot: $module::$name::<false>, widen: $module::$name::<true>, encoding },)+
                 }
             };
         }
-        let (dot, widen): (Read, Read) = match vectors {
-            Vectors::Avx512 => of!(avx512),
-            Vectors::Avx2 => of!(avx2),
-            Vectors::Plain => return None,
-        };
-        Some(Self { dot, widen, encoding })
+        match vectors {
+            Vectors::Avx512 => Some(of!(avx512)),
+            Vectors::Avx2 => Some(of!(avx2)),
+            Vectors::Plain => None,
+        }
     }
 
     /// # Safety
