@@ -19,6 +19,7 @@ pub mod gguf;
 pub mod modelfile;
 pub mod ollama;
 pub mod dataset;
+pub mod corpus;
 pub mod tokenizer;
 pub mod batch;
 
@@ -30,11 +31,12 @@ pub mod lora;
 pub mod model;
 pub mod train;
 
-// Delivery and quality: export, serve, prove, evaluate, promote.
+// Delivery and quality: export, serve, prove, evaluate, make training data, promote.
 pub mod export;
 pub mod serve;
 pub mod proof;
 pub mod eval;
+pub mod generate;
 pub mod promote;
 
 // App: the options of it all, one file per stage, and the words to the user.

@@ -1,0 +1,120 @@
+//! Documents (JSONL chunks, Markdown, text, CSV, HTML, DOCX, XLSX, PDF, folders of them) to units with byte spans, and facts.
+//!
+//! The order of reading: a reader for each format makes [`Document`]s and [`Unit`]s; what the units' fields and sentences state
+//! are [`Facts`].
+
+mod fact;
+
+pub use fact::{Conflict, Fact, Facts, Kind};
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::Digest;
+
+/// A language that questions are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    Fr,
+    En,
+}
+
+impl Language {
+    pub const ALL: [Self; 2] = [Self::Fr, Self::En];
+
+    /// ISO 639-1.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Fr => "fr",
+            Self::En => "en",
+        }
+    }
+}
+
+/// Bytes `start..end` of a [`Document::text`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Span {
+    pub start: usize,
+    pub end: usize,
+}
+
+/// One file, as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// As it was named, or below the folder that was named; `/` between its parts.
+    pub path: Arc<str>,
+    /// SHA-256 of the file's bytes.
+    pub digest: Digest,
+    /// What spans point into: the file's own text after its encoding is undone, or, of formats that are not text, the text
+    /// that it was converted to.
+    pub text: Arc<str>,
+    /// Whether `text` is a conversion (HTML, DOCX, XLSX, PDF).
+    pub converted: bool,
+    /// Whether spans lie inside JSON strings: what they hold is the value as JSON writes it, escapes included.
+    pub json: bool,
+}
+
+impl Document {
+    /// The text at `span`, JSON escapes undone.
+    pub fn slice(&self, span: Span) -> Option<String> {
+        let raw = self.text.get(span.start..span.end)?;
+        if self.json { serde_json::from_str(&format!("\"{raw}\"")).ok() } else { Some(raw.to_owned()) }
+    }
+}
+
+/// How a field was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldForm {
+    /// A field of a record: a JSON object's, a CSV row's, a paragraph of `Key: value` lines.
+    Record,
+    /// `**Key** : value` or `Key: value` in prose, or a definition list.
+    KeyValue,
+    /// A cell of a table whose row head is the entity.
+    Cell,
+    /// A list below a heading, which is the key.
+    List,
+}
+
+/// A key with its value, as a document writes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// What the value belongs to; None: to the unit's title.
+    pub entity: Option<String>,
+    /// The last part of the key's path, as written.
+    pub key: String,
+    /// One, or the items of a list.
+    pub values: Vec<String>,
+    /// Of each value.
+    pub spans: Vec<Span>,
+    pub form: FieldForm,
+}
+
+/// A piece of a document that is read, retrieved and cited as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// Of the document's path and the unit's text and place: stable as long as these are.
+    pub id: Digest,
+    /// Index into [`Corpus::documents`].
+    pub document: usize,
+    /// What it belongs to when sources are held out: the record's own source, else the document's path.
+    pub source: Arc<str>,
+    /// The entity that it is about: a record's title, else the last heading.
+    pub title: Option<String>,
+    /// Headings above it, outermost first.
+    pub path: Vec<String>,
+    pub span: Span,
+    pub text: String,
+    /// None: neither French nor English, or too short to tell.
+    pub language: Option<Language>,
+    pub fields: Vec<Field>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Corpus {
+    pub documents: Vec<Document>,
+    pub units: Vec<Unit>,
+}

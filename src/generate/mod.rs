@@ -1,0 +1,127 @@
+//! Training data from a corpus' facts: wordings, shapes of questions, plan, noise, checks, splits, provenance.
+//!
+//! The order: [`Item`]s are what can be taught (facts, and what follows from several facts), each with all its wordings; the plan
+//! chooses wordings of items and makes [`Draft`]s; drafts are changed (noise, turns), checked, assigned to a part and written.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::Message;
+use crate::corpus::Language;
+use crate::store::Digest;
+
+/// What is asked about facts; the category of an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// One attribute of one entity, with one value.
+    Value,
+    /// One attribute with several values.
+    List,
+    /// Whether an attribute has a value: as often true as false.
+    Boolean,
+    /// Which entities have a value.
+    Reverse,
+    /// How many entities have a value.
+    Count,
+    /// Which of two entities comes first by a date or a number.
+    Comparison,
+    /// An attribute of the entity that another attribute names.
+    TwoHop,
+    /// All that is known of an entity.
+    Everything,
+    /// What the corpus does not state; the answer is a refusal.
+    Unanswerable,
+}
+
+/// How a question is put; a whole family can be held out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// `Who hosts GIDAF?`
+    Direct,
+    /// `Could you tell me who hosts GIDAF?`
+    Polite,
+    /// `GIDAF host`
+    Search,
+    /// `I would like to know who hosts GIDAF.`
+    Indirect,
+}
+
+/// A question with its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wording {
+    pub family: Family,
+    /// Names the template: `host/fr/direct/2`.
+    pub template: String,
+    pub question: String,
+    /// A sentence.
+    pub answer: String,
+}
+
+/// What can be taught, with all its wordings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// Of the shape and the facts' ids: the identity of what is taught, whatever the wording.
+    pub id: Digest,
+    pub shape: Shape,
+    /// Indices into the corpus' facts.
+    pub facts: Vec<usize>,
+    pub entity: String,
+    pub attribute: String,
+    pub source: Arc<str>,
+    pub language: Language,
+    /// What an answer has to hold: the values alone.
+    pub values: Vec<String>,
+    pub wordings: Vec<Wording>,
+    pub low_information: bool,
+}
+
+/// What was done to a user's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Noise {
+    /// A neighbouring key of the AZERTY or QWERTY keyboard.
+    Keyboard,
+    Drop,
+    Double,
+    Swap,
+    /// What a speech recogniser writes for the same sound.
+    Sound,
+    Case,
+    Accents,
+    Punctuation,
+    Abbreviation,
+    Sms,
+}
+
+/// How an example was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    RuleBased,
+    LlmBased,
+    Augmented,
+}
+
+/// An example before it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// Of what it teaches: [`Item::id`].
+    pub item: Digest,
+    /// Of the question before noise and further turns; all variants of a question have one group and stay together.
+    pub group: Digest,
+    pub facts: Vec<usize>,
+    pub source: Arc<str>,
+    pub shape: Shape,
+    pub language: Language,
+    pub family: Family,
+    pub template: String,
+    /// User and assistant in turn, without the system turn.
+    pub turns: Vec<Message>,
+    /// What an answer is compared with: the values, then the sentence.
+    pub expected: Vec<String>,
+    pub noise: Vec<Noise>,
+    pub method: Method,
+}
