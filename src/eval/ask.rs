@@ -1,11 +1,10 @@
 //! Every prompt asked of both models: one arm, then the other, each warmed up; progress as events.
 
-use std::time::{Duration, Instant};
-
 use crate::chat::{Message, Role};
 use crate::store::{Digest, Interrupt};
 
-use super::answerer::{Answered, Answerer, Question, Reply};
+use super::answerer::{Answerer, Question, Reply};
+use super::arm::{ArmEvent, ArmRequest, ask_arm, stopped};
 use super::cache::AnswerCache;
 use super::case::Case;
 use super::fault::EvalError;
@@ -111,11 +110,10 @@ pub struct Asking<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// Where a planned question belongs.
 struct Planned {
     bench: usize,
     case: usize,
-    question: Question,
-    key: Digest,
 }
 
 /// Arm by arm. Interrupted, it has kept every answer, unless the model was replaced since.
@@ -131,215 +129,52 @@ pub fn ask_all(
     let mut answered = 0;
     for arm in Arm::BOTH {
         let model = if arm == Arm::Base { asking.base_model } else { asking.tuned_model };
-        let digest = answerer.digest(model).map_err(|source| stopped(model, source))?;
-        cache.select(&digest)?;
-        let mut inquiry = Inquiry {
-            interrupt: asking.interrupt,
-            answerer,
-            cache: &mut *cache,
-            model,
-            digest,
-            held: Vec::new(),
-            looked: Instant::now(),
-            answered,
-        };
-        let planned = inquiry.plan(asking)?;
-        let kept = planned.iter().filter(|p| inquiry.cache.get(&p.key).is_some()).count();
-        on_event(&Event::ArmStarted { arm, model, questions: planned.len(), kept });
-        if kept < planned.len() {
-            answerer.warm_up(model).map_err(|source| stopped(model, source))?;
-        }
-        inquiry.answer(&planned, &mut |index, reply, was_kept| {
-            let p = &planned[index];
-            let bench = &asking.benches[p.bench];
-            let case = &bench.suite.cases[p.case];
-            on_event(&Event::Answered {
-                arm,
-                index,
-                of: planned.len(),
-                suite: &bench.suite.name,
-                case,
-                reply: &reply,
-                kept: was_kept,
-            });
-            let answers = &mut answers[p.bench][p.case];
-            if arm == Arm::Base { answers.base.push(reply) } else { answers.tuned.push(reply) }
+        let (planned, questions) = plan(asking, model, answerer)?;
+        let request =
+            ArmRequest { model, questions: &questions, interrupt: asking.interrupt, answered_before: answered };
+        let asked = ask_arm(&request, answerer, cache, &mut |event| match event {
+            ArmEvent::Started { kept } => {
+                on_event(&Event::ArmStarted { arm, model, questions: questions.len(), kept });
+            }
+            ArmEvent::Answered { index, reply, kept } => {
+                let p = &planned[index];
+                let suite = &asking.benches[p.bench].suite;
+                let case = &suite.cases[p.case];
+                on_event(&Event::Answered { arm, index, of: planned.len(), suite: &suite.name, case, reply, kept });
+                let answers = &mut answers[p.bench][p.case];
+                if arm == Arm::Base { &mut answers.base } else { &mut answers.tuned }.push(reply.clone());
+            }
         })?;
-        // Of an arm whose answers were all kept before, too.
-        inquiry.keep()?;
-        answered = inquiry.answered;
-        *(if arm == Arm::Base { &mut base_digest } else { &mut tuned_digest }) = inquiry.digest;
+        answered = asked.answered;
+        *(if arm == Arm::Base { &mut base_digest } else { &mut tuned_digest }) = asked.digest;
         on_event(&Event::ArmDone { arm, model });
     }
     Ok(Answers { answers, base_digest, tuned_digest })
 }
 
-/// Answers that arrive in any order, passed on in the order of the plan.
-struct InOrder<'a> {
-    /// The reply, and whether it was kept.
-    waiting: Vec<Option<(Reply, bool)>>,
-    next: usize,
-    each: &'a mut dyn FnMut(usize, Reply, bool),
-}
-
-impl InOrder<'_> {
-    fn take(&mut self, index: usize, reply: Reply) {
-        self.waiting[index] = Some((reply, false));
-        self.pass_on();
-    }
-
-    fn pass_on(&mut self) {
-        while let Some((reply, kept)) = self.waiting.get_mut(self.next).and_then(Option::take) {
-            (self.each)(self.next, reply, kept);
-            self.next += 1;
-        }
-    }
-}
-
-/// The digest of the model is checked, and the held answers are written, at least this often.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// One arm: who is asked, and what is known already.
-struct Inquiry<'a> {
-    interrupt: &'a Interrupt,
-    answerer: &'a dyn Answerer,
-    cache: &'a mut AnswerCache,
-    model: &'a str,
-    /// Of the model, before it was asked.
-    digest: String,
-    /// New answers, not yet in the cache: the model's digest has not been checked since they came.
-    held: Vec<(Digest, Answered)>,
-    looked: Instant,
-    /// Answers of this evaluation that are kept now.
-    answered: usize,
-}
-
-impl Inquiry<'_> {
-    fn hold(&mut self, key: Digest, answer: &Answered) -> Result<(), EvalError> {
-        self.held.push((key, answer.clone()));
-        if self.looked.elapsed() < LOOK_EVERY { Ok(()) } else { self.keep() }
-    }
-
-    /// Writes the held answers to the cache, if the model's digest is unchanged. Otherwise drops them, because the model
-    /// that replaced it may have given any of them.
-    fn keep(&mut self) -> Result<(), EvalError> {
-        let held = std::mem::take(&mut self.held);
-        let after = self.answerer.digest(self.model).map_err(|source| stopped(self.model, source))?;
-        if after != self.digest {
-            let (model, before) = (self.model.to_owned(), self.digest.clone());
-            return Err(EvalError::ModelChanged { model, before, after });
-        }
-        self.looked = Instant::now();
-        for (key, answer) in held {
-            self.cache.put(key, &answer)?;
-            self.answered += 1;
-        }
-        Ok(())
-    }
-
-    /// Calls `each` with every planned question's index, its reply and whether it was kept, in the order of the plan.
-    fn answer(&mut self, planned: &[Planned], each: &mut dyn FnMut(usize, Reply, bool)) -> Result<(), EvalError> {
-        let kept = |p: &Planned| self.cache.get(&p.key).map(|answer| (Reply::Answer(answer.clone()), true));
-        let mut replies = InOrder { waiting: planned.iter().map(kept).collect(), next: 0, each };
-        let mut open: Vec<usize> = (0..planned.len()).filter(|&i| replies.waiting[i].is_none()).collect();
-        self.answered += planned.len() - open.len();
-        tracing::info!(model = self.model, questions = planned.len(), kept = planned.len() - open.len(), "asking");
-        replies.pass_on();
-        // What cut one answer off need not cut the next: a failure is asked again. A model's own fault comes again.
-        for last in [false, true] {
-            open = self.round(planned, &open, last, &mut replies)?;
-        }
-        Ok(())
-    }
-
-    /// Asks these questions; returns those that failed and are not taken so yet.
-    fn round(
-        &mut self,
-        planned: &[Planned],
-        open: &[usize],
-        last: bool,
-        replies: &mut InOrder<'_>,
-    ) -> Result<Vec<usize>, EvalError> {
-        let (mut failed, mut asked, mut interrupted, mut fault) = (Vec::new(), 0, false, None);
-        if open.is_empty() {
-            return Ok(failed);
-        }
-        let (answerer, interrupt, model) = (self.answerer, self.interrupt, self.model);
-        if interrupt.raised() {
-            return Err(EvalError::Interrupted { answers: self.answered });
-        }
-        let questions: Vec<&Question> = open.iter().map(|&i| &planned[i].question).collect();
-        answerer.ask_many(&questions, &mut |at, reply| {
-            asked += 1;
-            if let Ok(reply) = &reply {
-                let tokens = if let Reply::Answer(answer) = reply { answer.tokens } else { 0 };
-                tracing::debug!(model, question = open[at], failed = reply.is_failure(), tokens, "answered");
-            }
-            let taken = match reply {
-                Err(_) if interrupt.raised() => {
-                    interrupted = true;
-                    Ok(())
-                }
-                Err(source) => Err(stopped(model, source)),
-                Ok(reply) if reply.is_failure() && !last => {
-                    failed.push(open[at]);
-                    Ok(())
-                }
-                Ok(reply) => {
-                    let held = match &reply {
-                        Reply::Answer(answer) if !reply.is_failure() => self.hold(planned[open[at]].key, answer),
-                        _ => Ok(()),
-                    };
-                    replies.take(open[at], reply);
-                    held
-                }
-            };
-            if let Err(e) = taken {
-                fault.get_or_insert(e);
-            }
-            interrupted |= asked < questions.len() && interrupt.raised();
-            fault.is_none() && !interrupted
-        });
-        // What came before a fault or an interruption, too.
-        let kept = self.keep();
-        match fault {
-            Some(fault) => Err(fault),
-            None if interrupted => Err(EvalError::Interrupted { answers: self.answered }),
-            None if asked < questions.len() => Err(stopped(model, "not every question was answered".into())),
-            None => {
-                kept?;
-                failed.sort_unstable();
-                Ok(failed)
+/// Every question of every bench to this model.
+fn plan(asking: &Asking<'_>, model: &str, answerer: &dyn Answerer) -> Result<(Vec<Planned>, Vec<Question>), EvalError> {
+    let served = if asking.benches.iter().any(|b| b.system == SystemTurn::Served) {
+        answerer.served_system(model).map_err(|source| stopped(model, source))?
+    } else {
+        None
+    };
+    let (mut planned, mut questions) = (Vec::new(), Vec::new());
+    for (bench_index, bench) in asking.benches.iter().enumerate() {
+        for (case_index, case) in bench.suite.cases.iter().enumerate() {
+            for sample in 0..asking.samples.max(1) {
+                questions.push(Question {
+                    model: model.to_owned(),
+                    messages: bench.messages(case, served.as_deref()),
+                    seed: seed(&bench.suite.name, &case.id, sample),
+                    max_tokens: bench.max_tokens,
+                    plain: bench.plain,
+                });
+                planned.push(Planned { bench: bench_index, case: case_index });
             }
         }
     }
-
-    fn plan(&mut self, asking: &Asking<'_>) -> Result<Vec<Planned>, EvalError> {
-        let model = self.model;
-        let served = if asking.benches.iter().any(|b| b.system == SystemTurn::Served) {
-            self.answerer.served_system(model).map_err(|source| stopped(model, source))?
-        } else {
-            None
-        };
-        let mut planned = Vec::new();
-        for (bench_index, bench) in asking.benches.iter().enumerate() {
-            for (case_index, case) in bench.suite.cases.iter().enumerate() {
-                for sample in 0..asking.samples.max(1) {
-                    let question = Question {
-                        model: model.to_owned(),
-                        messages: bench.messages(case, served.as_deref()),
-                        seed: seed(&bench.suite.name, &case.id, sample),
-                        max_tokens: bench.max_tokens,
-                        plain: bench.plain,
-                    };
-                    let request = self.answerer.request(&question).map_err(|source| stopped(model, source))?;
-                    let key = self.cache.key(&request);
-                    planned.push(Planned { bench: bench_index, case: case_index, question, key });
-                }
-            }
-        }
-        Ok(planned)
-    }
+    Ok((planned, questions))
 }
 
 /// The same for both arms, so that sampling noise is paired too. 31 bits: the daemon's seed is a C int.
@@ -348,16 +183,13 @@ fn seed(suite: &str, case: &str, sample: usize) -> u64 {
     u64::from_str_radix(&digest.hex()[..8], 16).unwrap_or_default() & 0x7fff_ffff
 }
 
-fn stopped(model: &str, source: Box<dyn std::error::Error + Send + Sync>) -> EvalError {
-    EvalError::Stopped { model: model.to_owned(), source }
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
     use std::path::Path;
 
     use super::*;
+    use crate::eval::Answered;
 
     type Cause = Box<dyn std::error::Error + Send + Sync>;
 

@@ -4,6 +4,7 @@
 //! (one verdict per suite) → [`gate`] (one decision) → [`document`] (JSON) and [`summary`] (Markdown).
 
 mod answerer;
+mod arm;
 mod ask;
 mod assertion;
 mod bootstrap;
@@ -35,6 +36,7 @@ mod text;
 mod thought;
 
 pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
+pub use arm::{ArmAnswers, ArmEvent, ArmRequest, ask_arm};
 pub use ask::{Answers, Arm, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
 pub use bootstrap::{Confidence, bootstrap_t};
 pub use cache::AnswerCache;
