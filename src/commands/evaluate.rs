@@ -1,6 +1,5 @@
 //! Both models asked every prompt of every suite, arm by arm; one verdict a suite, one decision, scorecards on disk.
 
-mod daemon;
 mod options;
 mod suites;
 mod trained;
@@ -9,6 +8,7 @@ mod comparison;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
 use super::{Context, Failure, Kind};
 use crate::base::Base;
 use crate::eval::{
@@ -19,7 +19,6 @@ use crate::ollama::{Client, OllamaError};
 use crate::roles::{OnInconclusive, Role, SuiteRef, same_model};
 use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_folder, write_whole};
 pub use comparison::{Comparison, Outcome};
-use daemon::{DaemonAnswerer, DaemonEmbedder};
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
 
@@ -31,7 +30,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, comparison: &Comparison
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(comparison.role, s.clone())).collect();
     check_output(&comparison.output, &suites)?;
-    let answerer = DaemonAnswerer::new(client, comparison, context.parallel)?;
+    let answerer = DaemonAnswerer::new(client, ask_options(comparison)?, context.parallel)?;
     for bench in &benches {
         if let Some(template) = answerer.raw(bench.plain) {
             renders(bench, template)?;
@@ -71,6 +70,15 @@ pub fn judge(context: &mut Context<'_>, client: &Client, comparison: &Comparison
     let provenance =
         Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
     write(context, comparison, &suites, &measured, provenance)
+}
+
+/// The role's options, and the base's template where it is known.
+fn ask_options<'a>(comparison: &Comparison<'a>) -> Result<AskOptions<'a>, Failure> {
+    let role = comparison.role;
+    let mut options = options::options(role)?;
+    options.num_thread = comparison.num_thread.or(options.num_thread);
+    let seed = role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
+    Ok(AskOptions { template: comparison.base.map(|b| &b.template), options, seed, think: role.think })
 }
 
 /// The files of the verdict, tried before anything is asked.

@@ -4,14 +4,23 @@ use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::comparison::Comparison;
-use super::options::options;
+use super::Failure;
 use crate::chat::{ChatTemplate, Message, Role};
-use crate::commands::Failure;
 use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 use crate::ollama::{Answer, Ask, Client, MOST_PARALLEL, OllamaError, Options, Prompt};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// How every question is asked.
+#[derive(Debug)]
+pub(super) struct AskOptions<'a> {
+    /// None: through `/api/chat`.
+    pub template: Option<&'a ChatTemplate>,
+    pub options: Options,
+    /// For every question; None: each question's own.
+    pub seed: Option<i64>,
+    pub think: Option<bool>,
+}
 
 /// Asks a daemon.
 #[derive(Debug)]
@@ -19,7 +28,7 @@ pub(super) struct DaemonAnswerer<'a> {
     client: &'a Client,
     template: Option<&'a ChatTemplate>,
     options: Options,
-    /// The role's own seed, for every question.
+    /// For every question; None: each question's own.
     seed: Option<i64>,
     think: Option<bool>,
     version: String,
@@ -29,19 +38,11 @@ pub(super) struct DaemonAnswerer<'a> {
 
 impl<'a> DaemonAnswerer<'a> {
     /// `parallel`: as the user said it; else what the server answers together, one where it does not say.
-    pub(super) fn new(
-        client: &'a Client,
-        comparison: &Comparison<'a>,
-        parallel: Option<usize>,
-    ) -> Result<Self, Failure> {
-        let mut options = options(comparison.role)?;
-        options.num_thread = comparison.num_thread.or(options.num_thread);
-        let seed = comparison.role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
+    pub(super) fn new(client: &'a Client, asked: AskOptions<'a>, parallel: Option<usize>) -> Result<Self, Failure> {
+        let AskOptions { template, options, seed, think } = asked;
         let capabilities = client.capabilities()?;
         let parallel = parallel.or(capabilities.parallel).unwrap_or(1).clamp(1, MOST_PARALLEL);
-        let version = capabilities.version.text;
-        let template = comparison.base.map(|b| &b.template);
-        Ok(Self { client, template, options, seed, think: comparison.role.think, version, parallel })
+        Ok(Self { client, template, options, seed, think, version: capabilities.version.text, parallel })
     }
 
     /// The template by which such prompts are rendered here; None: through `/api/chat`. Whether and how to think before an
