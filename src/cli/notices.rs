@@ -46,6 +46,11 @@ pub(super) fn note(note: &Note) -> String {
         }
         Note::OwnModelfileTemplate { path } => format!("Modelfile by {}", path.display()),
         Note::Dataset { text } => format!("dataset: {text}"),
+        Note::Documents { text } => format!("documents: {text}"),
+        Note::LexicalOnly { reason } => format!("index: {reason}: documents are found by words and trigrams alone"),
+        Note::NoPrefixes { model } => {
+            format!("index: no task prefixes are known for {model}; none are used (--query-prefix, --doc-prefix)")
+        }
         Note::SystemAdded { examples, of, base } => {
             let whose = base.as_deref().unwrap_or("the config");
             format!(
@@ -178,6 +183,11 @@ fn compute_choice(choice: ComputeChoice) -> &'static str {
 pub(super) fn warning(warning: &Warning) -> String {
     match warning {
         Warning::Dataset { text } => format!("dataset, {text}"),
+        Warning::Documents { text } => format!("documents: {text}"),
+        Warning::FactConflict { entity, attribute, stated } => {
+            format!("{entity}, {attribute}: the documents disagree, and nothing of it is taught: {}", stated.join("; "))
+        }
+        Warning::FactConflictsMore { conflicts } => format!("and {conflicts} more conflicts (the report lists them)"),
         Warning::DatasetMore { findings } => {
             format!("dataset: {findings} more like these (`tunesmith data check` lists them)")
         }

@@ -205,6 +205,9 @@ pub(super) fn name(stage: Stage) -> &'static str {
         Stage::Prove => "prove",
         Stage::AskV1 => "ask v1",
         Stage::AskV2 => "ask v2",
+        Stage::Generate => "generate",
+        Stage::Index => "index",
+        Stage::Ask => "ask",
     }
 }
 
@@ -215,7 +218,7 @@ fn skipped(stage: Stage) -> &'static str {
         Stage::Export => "exported already",
         Stage::Register => "registered already",
         Stage::Prove => "proved already",
-        Stage::Pull | Stage::Trial | Stage::Replay | Stage::Upload | Stage::AskV1 | Stage::AskV2 => "done already",
+        _ => "done already",
     }
 }
 
@@ -251,6 +254,10 @@ fn outcome_words(outcome: &Outcome) -> String {
             format!("{word} through Ollama {daemon_version}")
         }
         Outcome::Answered { model } => format!("answered by {model}"),
+        Outcome::Generated { examples, rejected: 0 } => format!("{examples} examples"),
+        Outcome::Generated { examples, rejected } => format!("{examples} examples; {rejected} were made and not taken"),
+        Outcome::Indexed { chunks, embedded: 0 } => format!("{chunks} chunks"),
+        Outcome::Indexed { chunks, embedded } => format!("{chunks} chunks, {embedded} of them embedded"),
     }
 }
 
@@ -283,6 +290,8 @@ pub(super) fn count(unit: Unit, done: u64, total: Option<u64>) -> String {
     let unit = match unit {
         Unit::Steps => "steps",
         Unit::Prompts => "prompts",
+        Unit::Examples => "examples",
+        Unit::Chunks => "chunks",
         Unit::Tensors => "tensors",
         Unit::Probes => "probes",
         Unit::Bytes => return format!("{}{} MiB", done >> 20, of(total.map(|bytes| bytes >> 20))),

@@ -31,6 +31,12 @@ pub enum Stage {
     AskV1,
     /// The new model answers them.
     AskV2,
+    /// `data generate` makes examples from documents.
+    Generate,
+    /// `rag index` embeds the chunks of documents.
+    Index,
+    /// `evaluate-rag` and `evaluate-finetuned` ask a model.
+    Ask,
 }
 
 /// What [`Event::StageAdvanced`] counts.
@@ -39,6 +45,8 @@ pub enum Stage {
 pub enum Unit {
     Steps,
     Prompts,
+    Examples,
+    Chunks,
     Tensors,
     Bytes,
     Probes,
@@ -189,6 +197,16 @@ pub enum Outcome {
     },
     Answered {
         model: String,
+    },
+    Generated {
+        examples: usize,
+        /// Made and not taken.
+        rejected: usize,
+    },
+    Indexed {
+        chunks: usize,
+        /// Embedded now; the others were before, or the index has no vectors.
+        embedded: usize,
     },
 }
 

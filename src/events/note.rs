@@ -99,6 +99,15 @@ notices! {
         OwnModelfileTemplate { path: PathBuf },
         /// a finding of the dataset's reader
         Dataset { text: String },
+        /// how a document was read, or what was left out of it
+        Documents { text: String },
+        /// no embedding model is used: documents are found by their words alone
+        LexicalOnly {
+            /// why
+            reason: String
+        },
+        /// no task prefixes are known for the embedding model, so none are used
+        NoPrefixes { model: String },
         /// examples without a system turn are trained with the SYSTEM that the daemon will show them
         SystemAdded {
             /// without a system turn

@@ -25,6 +25,20 @@ notices! {
             /// not shown
             findings: usize
         },
+        /// a finding in the documents
+        Documents { text: String },
+        /// sources state different values of one attribute of one entity; neither is taught
+        FactConflict {
+            entity: String,
+            attribute: String,
+            /// each value with its source
+            stated: Vec<String>
+        },
+        /// more conflicts than are shown
+        FactConflictsMore {
+            /// not shown
+            conflicts: usize
+        },
         /// sequences that `max_seq_len` cuts
         SequencesCut {
             /// `training`, `held_out` or `replay`
