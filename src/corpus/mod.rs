@@ -4,8 +4,24 @@
 //! are [`Facts`].
 
 mod fact;
+mod facts;
+mod facts_definition;
+mod facts_entity;
+mod facts_merge;
+mod facts_place;
+mod facts_split;
+mod facts_statement;
+mod kind;
+mod kind_contact;
+mod kind_date;
+mod kind_fold;
+mod kind_name;
+mod kind_number;
 
 pub use fact::{Conflict, Fact, Facts, Kind};
+pub use facts::{FactOptions, facts};
+pub use kind::{LONGEST_VALUE, normalised};
+pub use kind_fold::folded;
 
 use std::sync::Arc;
 

@@ -1,0 +1,189 @@
+//! Definitions: the first sentence below an entity's heading that says what the entity is.
+
+use super::facts_place::Place;
+use super::facts_statement::Statement;
+use super::kind::normalised;
+use super::kind_fold::{collapsed, folded};
+use super::{Corpus, Document, Kind, Language, Span, Unit};
+
+/// In characters, of a definition.
+const LONGEST: usize = 400;
+const SHORTEST: usize = 20;
+
+/// Folded: what follows the entity in a definition. `est hébergée` is none, `est une application` is.
+const VERBS: &[(&str, Language)] = &[
+    ("est un ", Language::Fr),
+    ("est une ", Language::Fr),
+    ("est le ", Language::Fr),
+    ("est la ", Language::Fr),
+    ("est l'", Language::Fr),
+    ("est les ", Language::Fr),
+    ("sont des ", Language::Fr),
+    ("sont les ", Language::Fr),
+    ("designe ", Language::Fr),
+    ("is a ", Language::En),
+    ("is an ", Language::En),
+    ("is the ", Language::En),
+    ("is one of ", Language::En),
+    ("are the ", Language::En),
+    ("refers to ", Language::En),
+];
+
+/// Folded: what may stand before the entity.
+const ARTICLES: &[&str] = &[
+    "le ",
+    "la ",
+    "les ",
+    "l'",
+    "the ",
+    "un ",
+    "une ",
+    "a ",
+    "an ",
+    "l'application ",
+    "le logiciel ",
+    "l'outil ",
+    "le projet ",
+    "le service ",
+    "le module ",
+    "the application ",
+    "the software ",
+    "the tool ",
+    "the project ",
+    "the service ",
+];
+
+/// Of every unit that begins with one.
+pub(super) fn definitions(corpus: &Corpus) -> Vec<Statement> {
+    corpus.units.iter().enumerate().filter_map(|(at, unit)| definition(corpus, at, unit)).collect()
+}
+
+fn definition(corpus: &Corpus, at: usize, unit: &Unit) -> Option<Statement> {
+    let place = Place::of(unit, None, false)?;
+    let sentence = first_sentence(unit)?;
+    let plain = folded(&unmarked(sentence));
+    // `GIDAF (gestion des dossiers)` may be called GIDAF.
+    let short = place.title_key.split(" (").next().unwrap_or_default();
+    let language = defines(&plain, &place.title_key).or_else(|| defines(&plain, short))?;
+    let span = find(corpus.documents.get(unit.document)?, unit.span, sentence)?;
+    let value = unmarked(sentence);
+    let attribute = match language {
+        Language::Fr => "définition",
+        Language::En => "definition",
+    };
+    Some(Statement {
+        place,
+        attribute: attribute.to_owned(),
+        key: "definition".to_owned(),
+        normal: vec![normalised(&value, Kind::Definition)],
+        values: vec![value],
+        spans: vec![span],
+        kind: Kind::Definition,
+        measure: None,
+        language: Some(language),
+        unit: at,
+        source: unit.source.clone(),
+    })
+}
+
+/// The language of a definition of `title`; None: the sentence is none. Both are folded.
+fn defines(sentence: &str, title: &str) -> Option<Language> {
+    let after = |s: &str| s.strip_prefix(title).map(str::to_owned);
+    let rest = after(sentence).or_else(|| ARTICLES.iter().find_map(|a| after(sentence.strip_prefix(a)?)))?;
+    let mut rest = rest.trim_start_matches(['"', '»', ' ']);
+    // `GIDAF (gestion des dossiers) est …`
+    if let Some(inner) = rest.strip_prefix('(') {
+        rest = inner.split_once(')')?.1;
+    }
+    let rest = rest.trim_start_matches([',', ' ']);
+    VERBS.iter().find(|(verb, _)| rest.starts_with(verb)).map(|(_, language)| *language)
+}
+
+/// Of the first paragraph that is not a heading.
+fn first_sentence(unit: &Unit) -> Option<&str> {
+    let title = unit.title.as_deref().map(folded);
+    let mut offset = 0;
+    let is_heading = |line: &str| {
+        let line = line.trim();
+        let rule = !line.is_empty() && line.chars().all(|c| matches!(c, '=' | '-' | '#'));
+        line.is_empty() || rule || line.starts_with('#') || title.as_ref().is_some_and(|t| folded(line) == *t)
+    };
+    for line in unit.text.split_inclusive('\n') {
+        if !is_heading(line) {
+            break;
+        }
+        offset += line.len();
+    }
+    let rest = unit.text.get(offset..)?.trim_start();
+    let begins_block = rest.starts_with(['|', '>', '-', '+', '`', '<']) || rest.starts_with("* ");
+    if begins_block {
+        return None;
+    }
+    let paragraph = rest.split("\n\n").next()?.split("\r\n\r\n").next()?.trim_end();
+    let sentence = &paragraph[..sentence_end(paragraph)];
+    let length = sentence.chars().count();
+    let ended = sentence.ends_with(['.', '!', '…']);
+    (ended && (SHORTEST..=LONGEST).contains(&length)).then_some(sentence)
+}
+
+/// Words that end with a full stop and end no sentence.
+const ABBREVIATIONS: &[&str] =
+    &["m", "mme", "dr", "mr", "mrs", "etc", "ex", "cf", "p", "n", "art", "e.g", "i.e", "vs", "st", "env"];
+
+/// The end of the first sentence, in bytes: a full stop before a space and a capital letter, or the text's end.
+fn sentence_end(text: &str) -> usize {
+    for (at, c) in text.char_indices() {
+        if !matches!(c, '.' | '!' | '…') {
+            continue;
+        }
+        let end = at + c.len_utf8();
+        let mut after = text[end..].chars();
+        let space = after.next();
+        if space.is_none() {
+            return end;
+        }
+        let begins = after.find(|c| !c.is_whitespace()).is_none_or(|c| !c.is_lowercase());
+        let word =
+            text[..at].rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '\'' | '’')).next().unwrap_or_default();
+        let abbreviated = c == '.' && ABBREVIATIONS.contains(&folded(word).as_str());
+        if space.is_some_and(char::is_whitespace) && begins && !abbreviated {
+            return end;
+        }
+    }
+    text.len()
+}
+
+/// One line without marks of emphasis and code.
+fn unmarked(sentence: &str) -> String {
+    collapsed(&sentence.replace("**", "").replace("__", "").replace('`', ""))
+}
+
+/// Where the sentence stands in its document, within `unit`.
+fn find(document: &Document, unit: Span, sentence: &str) -> Option<Span> {
+    let text = document.text.get(unit.start..unit.end)?;
+    let within = |needle: &str| {
+        let start = unit.start + text.find(needle)?;
+        Some(Span { start, end: start + needle.len() })
+    };
+    if !document.json {
+        return within(sentence);
+    }
+    // JSON writers differ in what they escape.
+    let quoted = serde_json::to_string(sentence).ok()?;
+    let escaped = quoted.get(1..quoted.len().checked_sub(1)?)?;
+    within(escaped).or_else(|| within(&ascii_escaped(escaped)))
+}
+
+/// As writers do that write ASCII only: `é` is `\u00e9`.
+fn ascii_escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut units = [0; 2];
+    for c in text.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            out.extend(c.encode_utf16(&mut units).iter().map(|u| format!("\\u{u:04x}")));
+        }
+    }
+    out
+}

@@ -1,0 +1,107 @@
+//! Which entity a field belongs to, before names are made unique.
+
+use std::sync::Arc;
+
+use super::Unit;
+use super::kind_fold::{attribute_key, collapsed, folded};
+
+/// An entity's title with what stands above it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Place {
+    pub(super) title: String,
+    /// The title, folded.
+    pub(super) title_key: String,
+    /// Headings above it, outermost first.
+    pub(super) parents: Vec<String>,
+    pub(super) source: Arc<str>,
+}
+
+/// Folded headings that hold the attributes of the heading above them.
+const SECTIONS: &[&str] = &[
+    "informations",
+    "information",
+    "informations generales",
+    "general information",
+    "details",
+    "detail",
+    "general",
+    "generalites",
+    "fiche",
+    "fiche technique",
+    "fiche d'identite",
+    "identite",
+    "identity",
+    "presentation",
+    "overview",
+    "resume",
+    "summary",
+    "description",
+    "caracteristiques",
+    "characteristics",
+    "caracteristiques techniques",
+    "informations techniques",
+    "technical information",
+    "technical details",
+    "donnees techniques",
+    "metadonnees",
+    "metadata",
+    "proprietes",
+    "properties",
+    "attributs",
+    "attributes",
+    "donnees",
+    "data",
+    "contexte",
+    "context",
+    "introduction",
+    "en bref",
+    "at a glance",
+    "key facts",
+    "facts",
+    "carte d'identite",
+];
+
+impl Place {
+    /// Of a field with `entity` in a unit; `is_lone`: the unit is the only one of its source that has fields and no title,
+    /// so that the source's name stands for it. None: nothing says what the field belongs to.
+    pub(super) fn of(unit: &Unit, entity: Option<&str>, is_lone: bool) -> Option<Self> {
+        let mut chain: Vec<String> = unit.path.iter().map(|h| clean(h)).filter(|h| !h.is_empty()).collect();
+        for name in unit.title.as_deref().into_iter().chain(entity).map(clean).filter(|n| !n.is_empty()) {
+            if chain.last().is_none_or(|last| folded(last) != folded(&name)) {
+                chain.push(name);
+            }
+        }
+        if chain.is_empty() && is_lone {
+            chain.push(stem(&unit.source).to_owned());
+        }
+        let named = entity.is_some_and(|e| !e.trim().is_empty());
+        while !named && chain.len() > 1 && chain.last().is_some_and(|h| SECTIONS.contains(&attribute_key(h).as_str())) {
+            chain.pop();
+        }
+        let title = chain.pop()?;
+        Some(Self { title_key: folded(&title), title, parents: chain, source: unit.source.clone() })
+    }
+
+    /// The last `count` headings above the title.
+    pub(super) fn nearest(&self, count: usize) -> &[String] {
+        self.parents.get(self.parents.len().saturating_sub(count)..).unwrap_or_default()
+    }
+}
+
+/// A heading without emphasis, numbering (`3.`, `2.1)`) and a last colon.
+fn clean(heading: &str) -> String {
+    let text = heading.trim().trim_matches(|c: char| matches!(c, '*' | '_' | '`' | '#') || c.is_whitespace());
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(0);
+    let numbering = text.get(..digits).unwrap_or_default();
+    let rest = text.get(digits..).unwrap_or_default();
+    let ends = numbering.ends_with('.') || rest.starts_with(')');
+    let rest = rest.strip_prefix(')').unwrap_or(rest);
+    let is_numbered = digits > 0 && ends && rest.starts_with(char::is_whitespace) && !rest.trim().is_empty();
+    collapsed(if is_numbered { rest } else { text }.trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']))
+}
+
+/// `docs/gidaf.txt` → `gidaf`
+fn stem(source: &str) -> &str {
+    let name = source.rsplit(['/', '\\']).next().unwrap_or(source);
+    name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem })
+}

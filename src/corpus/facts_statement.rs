@@ -1,0 +1,211 @@
+//! What units state: each field with its entity, typed values and place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::facts_place::Place;
+use super::facts_split::{Part, is_list_attribute, parts};
+use super::kind::{is_long, normalised, typed};
+use super::kind_fold::{attribute_key, folded};
+use super::{Corpus, Field, FieldForm, Kind, Language, Span, Unit};
+
+/// A field of a unit, before entities have unique names.
+#[derive(Clone, Debug)]
+pub(super) struct Statement {
+    pub(super) place: Place,
+    pub(super) attribute: String,
+    /// The attribute, folded.
+    pub(super) key: String,
+    pub(super) values: Vec<String>,
+    pub(super) spans: Vec<Span>,
+    /// Of each value.
+    pub(super) normal: Vec<String>,
+    pub(super) kind: Kind,
+    pub(super) measure: Option<String>,
+    pub(super) language: Option<Language>,
+    pub(super) unit: usize,
+    pub(super) source: Arc<str>,
+}
+
+impl Statement {
+    /// The values in an order that does not depend on how they are listed.
+    pub(super) fn sorted_normal(&self) -> Vec<&str> {
+        let mut normal: Vec<&str> = self.normal.iter().map(String::as_str).collect();
+        normal.sort_unstable();
+        normal.dedup();
+        normal
+    }
+
+    /// Where it stands, for an order that does not depend on the order of units.
+    pub(super) fn order<'a>(&'a self, corpus: &'a Corpus) -> impl Ord + 'a {
+        let path = corpus.units.get(self.unit).and_then(|u| corpus.documents.get(u.document)).map(|d| d.path.as_ref());
+        let start = self.spans.first().map(|s| s.start);
+        (self.source.as_ref(), path, start, self.attribute.as_str(), self.sorted_normal())
+    }
+}
+
+/// Values that say nothing, folded.
+const PLACEHOLDERS: &[&str] = &[
+    "",
+    "-",
+    "--",
+    "–",
+    "—",
+    "?",
+    "...",
+    "/",
+    "n/a",
+    "na",
+    "n.a.",
+    "nc",
+    "n.c.",
+    "null",
+    "nil",
+    "nan",
+    "tbd",
+    "todo",
+    "inconnu",
+    "inconnue",
+    "unknown",
+    "non renseigne",
+    "non renseignee",
+    "a completer",
+    "a definir",
+    "non defini",
+    "non definie",
+    "not available",
+    "not applicable",
+    "non applicable",
+    "undefined",
+];
+/// Keys whose value is the text of the record itself, when it is long.
+const TEXTS: &[&str] = &[
+    "text",
+    "texte",
+    "content",
+    "contenu",
+    "page content",
+    "body",
+    "corps",
+    "chunk",
+    "passage",
+    "document",
+    "chunk text",
+];
+/// In characters; a shorter field of such a name is a field.
+const LONGEST_FIELD: usize = 120;
+/// Folded words for the empty list.
+const NONE: &[&str] = &["aucun", "aucune", "none", "neant"];
+
+/// All that the units' fields state, in the units' order.
+pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
+    let lone = lone_units(corpus);
+    let mut statements = Vec::new();
+    for (at, unit) in corpus.units.iter().enumerate() {
+        let is_lone = lone.get(&*unit.source) == Some(&1);
+        let mut of_unit = Vec::with_capacity(unit.fields.len());
+        for field in &unit.fields {
+            let Some(place) = Place::of(unit, field.entity.as_deref(), is_lone) else { continue };
+            of_unit.extend(statement(corpus, at, field, place));
+        }
+        statements.extend(joined(of_unit));
+    }
+    statements
+}
+
+/// How many units of a source have fields but neither title nor heading.
+fn lone_units(corpus: &Corpus) -> BTreeMap<&str, usize> {
+    let mut lone = BTreeMap::new();
+    let untitled = |u: &&Unit| u.title.is_none() && u.path.is_empty() && !u.fields.is_empty();
+    for unit in corpus.units.iter().filter(untitled) {
+        *lone.entry(&*unit.source).or_insert(0) += 1;
+    }
+    lone
+}
+
+fn statement(corpus: &Corpus, at: usize, field: &Field, place: Place) -> Option<Statement> {
+    let unit = corpus.units.get(at)?;
+    let key = attribute_key(&field.key);
+    if key.is_empty() || field.values.len() != field.spans.len() || is_text(&key, &field.values) {
+        return None;
+    }
+    let document = corpus.documents.get(unit.document);
+    let written = field.values.iter().zip(&field.spans).map(|(value, span)| Part { value: value.clone(), span: *span });
+    let mut values: Vec<Part> = match (document, field.values.as_slice(), field.spans.as_slice()) {
+        (Some(document), [value], [span]) if is_list_attribute(&key) => parts(document, value, *span),
+        _ => written.collect(),
+    };
+    values.retain(|part| !is_placeholder(&part.value));
+    let (kind, measure) = kind_of(&key, &values, field.form, &place)?;
+    let normal = values.iter().map(|part| normalised(&part.value, kind)).collect();
+    let spans = values.iter().map(|part| part.span).collect();
+    let values = values.into_iter().map(|part| part.value).collect();
+    let attribute = field.key.trim().trim_end_matches([':', '*']).trim().to_owned();
+    let (language, source) = (unit.language, unit.source.clone());
+    Some(Statement { place, attribute, key, values, spans, normal, kind, measure, language, unit: at, source })
+}
+
+fn is_text(key: &str, values: &[String]) -> bool {
+    let long = |v: &String| v.contains('\n') || v.chars().nth(LONGEST_FIELD).is_some();
+    TEXTS.contains(&key) && values.iter().any(long)
+}
+
+fn is_placeholder(value: &str) -> bool {
+    value.len() <= 20 && PLACEHOLDERS.contains(&folded(value).as_str())
+}
+
+/// The kind of all values together, and the measure of one; None: there is no value.
+fn kind_of(key: &str, values: &[Part], form: FieldForm, place: &Place) -> Option<(Kind, Option<String>)> {
+    let first = values.first()?;
+    let repeats = |part: &Part| folded(&part.value) == place.title_key;
+    if values.len() == 1 && repeats(first) {
+        return Some((Kind::Identifier, None));
+    }
+    if values.len() > 1 || form == FieldForm::List || is_list_attribute(key) {
+        let contact = values.iter().any(|part| typed(key, &part.value).kind == Kind::Contact);
+        let none = values.len() == 1 && NONE.contains(&folded(&first.value).as_str());
+        let long = values.iter().any(|part| is_long(&part.value));
+        let kind = match (contact, none || long) {
+            (true, _) => Kind::Contact,
+            (false, true) => Kind::Text,
+            (false, false) => Kind::List,
+        };
+        return Some((kind, None));
+    }
+    let typed = typed(key, &first.value);
+    Some((typed.kind, typed.measure))
+}
+
+/// A key that a unit states several times of one entity has a list of values, where several can be true.
+fn joined(statements: Vec<Statement>) -> Vec<Statement> {
+    let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut out: Vec<Statement> = Vec::with_capacity(statements.len());
+    for statement in statements {
+        let group = (statement.place.title_key.clone(), statement.key.clone());
+        let earlier = places.get(&group).and_then(|at| out.get_mut(*at));
+        match earlier.filter(|e| can_be_several(e.kind) && can_be_several(statement.kind)) {
+            Some(earlier) => append(earlier, statement),
+            None => {
+                places.entry(group).or_insert(out.len());
+                out.push(statement);
+            }
+        }
+    }
+    out
+}
+
+fn can_be_several(kind: Kind) -> bool {
+    matches!(kind, Kind::Person | Kind::Organisation | Kind::Text | Kind::List)
+}
+
+fn append(earlier: &mut Statement, later: Statement) {
+    let added = later.values.into_iter().zip(later.spans).zip(later.normal);
+    for ((value, span), normal) in added {
+        if !earlier.normal.contains(&normal) {
+            earlier.values.push(value);
+            earlier.spans.push(span);
+            earlier.normal.push(normal);
+            earlier.kind = Kind::List;
+        }
+    }
+}

@@ -1,0 +1,393 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::*;
+use crate::corpus::{Document, Field, FieldForm, Language, Span, Unit};
+
+/// Documents are made of the values that they are asked to hold, so that spans can be checked.
+#[derive(Default)]
+struct Builder {
+    corpus: Corpus,
+}
+
+impl Builder {
+    /// A unit of the document `source`, which is made with it.
+    fn unit(&mut self, source: &str, path: &[&str], title: &str) -> &mut Self {
+        let document = self.corpus.documents.iter().position(|d| &*d.path == source).unwrap_or_else(|| {
+            let digest = Digest::of_bytes(source.as_bytes());
+            let text = Arc::from("");
+            self.corpus.documents.push(Document { path: source.into(), digest, text, converted: false, json: false });
+            self.corpus.documents.len() - 1
+        });
+        let start = self.corpus.documents[document].text.len();
+        self.corpus.units.push(Unit {
+            id: Digest::of_bytes(format!("{source}{start}").as_bytes()),
+            document,
+            source: source.into(),
+            title: (!title.is_empty()).then(|| title.to_owned()),
+            path: path.iter().map(|p| (*p).to_owned()).collect(),
+            span: Span { start, end: start },
+            text: String::new(),
+            language: Some(Language::Fr),
+            fields: Vec::new(),
+        });
+        self
+    }
+
+    /// Text at the end of the last unit.
+    fn text(&mut self, text: &str) -> Span {
+        let unit = self.corpus.units.last_mut().unwrap();
+        let document = &mut self.corpus.documents[unit.document];
+        let start = document.text.len();
+        document.text = format!("{}{text}\n", document.text).into();
+        unit.text = format!("{}{text}\n", unit.text);
+        unit.span.end = document.text.len();
+        Span { start, end: start + text.len() }
+    }
+
+    fn field(&mut self, key: &str, values: &[&str]) -> &mut Self {
+        self.cell(None, key, values)
+    }
+
+    fn cell(&mut self, entity: Option<&str>, key: &str, values: &[&str]) -> &mut Self {
+        let spans = values.iter().map(|v| self.text(v)).collect();
+        let entity = entity.map(str::to_owned);
+        let values = values.iter().map(|v| (*v).to_owned()).collect();
+        let field = Field { entity, key: key.to_owned(), values, spans, form: FieldForm::KeyValue };
+        self.corpus.units.last_mut().unwrap().fields.push(field);
+        self
+    }
+
+    fn facts(&self) -> Facts {
+        facts(&self.corpus, &FactOptions::default())
+    }
+
+    /// `entity | attribute | values | kind`
+    fn lines(&self) -> Vec<String> {
+        let facts = self.facts().facts;
+        facts
+            .iter()
+            .map(|f| format!("{} | {} | {} | {:?}", f.entity, f.attribute, f.values.join("; "), f.kind))
+            .collect()
+    }
+}
+
+#[test]
+fn fields_are_facts_with_places() {
+    let mut b = Builder::default();
+    b.unit("a.md", &["Catalogue"], "GIDAF").field("Responsable :", &["Jeanne Dorval"]);
+    b.field("Utilisateurs", &["12 500 agents"]).field("Technologies", &["Java, PostgreSQL (15, 16) ; Angular"]);
+    b.field("Nom", &["Gidaf"]).field("Note", &["n/a"]).field("Contenu", &["x".repeat(200).as_str()]);
+    b.unit("a.md", &["Catalogue"], "6Tzen").field("Technologies", &["Rust"]).cell(
+        Some("Recette"),
+        "URL",
+        &["https://r.example"],
+    );
+    insta::assert_snapshot!(b.lines().join("\n"), @r"
+    GIDAF | Responsable | Jeanne Dorval | Person
+    GIDAF | Utilisateurs | 12 500 agents | Number
+    GIDAF | Technologies | Java; PostgreSQL (15, 16); Angular | List
+    GIDAF | Nom | Gidaf | Identifier
+    6Tzen | Technologies | Rust | List
+    Recette | URL | https://r.example | Url
+    ");
+    let facts = b.facts();
+    for fact in &facts.facts {
+        let document = &b.corpus.documents[b.corpus.units[fact.unit].document];
+        let sliced: Vec<_> = fact.spans.iter().map(|s| document.slice(*s).unwrap()).collect();
+        assert_eq!(sliced, fact.values);
+    }
+    assert_eq!(facts.facts[1].measure.as_deref(), Some("agents"));
+    assert!(!facts.facts[3].is_asked() && facts.facts[0].is_asked());
+}
+
+#[test]
+fn a_title_of_several_things_is_written_with_what_stands_above_it() {
+    let mut b = Builder::default();
+    b.unit("a.md", &["GIDAF"], "Architecture").field("Base", &["Oracle"]);
+    b.unit("a.md", &["6Tzen"], "Architecture").field("Base", &["PostgreSQL"]);
+    b.unit("b.md", &["Docs", "Zora"], "Architecture").field("Base", &["MariaDB"]);
+    // Without a heading above, and nothing that both say is equal.
+    b.unit("c.md", &[], "Installation").field("Durée", &["2 h"]).field("Système", &["Linux"]);
+    b.unit("d.md", &[], "Installation").field("Durée", &["3 h"]).field("Système", &["Windows"]);
+    // The headings that tell them apart are further up.
+    b.unit("e.md", &["Lot A", "Essais"], "Charge").field("Essai", &["100 %"]);
+    b.unit("e.md", &["Lot B", "Essais"], "Charge").field("Essai", &["90 %"]);
+    // A section of attributes belongs to the heading above; a numbered heading is its text.
+    b.unit("f.md", &["Catalogue", "1. Nimo", "Informations générales"], "Informations générales")
+        .field("Version", &["2.1"]);
+    insta::assert_snapshot!(b.lines().join("\n"), @r"
+    GIDAF › Architecture | Base | Oracle | Text
+    6Tzen › Architecture | Base | PostgreSQL | Text
+    Zora › Architecture | Base | MariaDB | Text
+    c.md › Installation | Durée | 2 h | Number
+    c.md › Installation | Système | Linux | Text
+    d.md › Installation | Durée | 3 h | Number
+    d.md › Installation | Système | Windows | Text
+    Lot A › Essais › Charge | Essai | 100 % | Number
+    Lot B › Essais › Charge | Essai | 90 % | Number
+    Nimo | Version | 2.1 | Version
+    ");
+    assert!(b.facts().conflicts.is_empty());
+}
+
+#[test]
+fn one_thing_in_several_sources_is_one_entity() {
+    let mut b = Builder::default();
+    b.unit("a.md", &["Catalogue des applications"], "GIDAF")
+        .field("Version", &["3.2"])
+        .field("Responsable", &["Jeanne Dorval"]);
+    b.unit("b.md", &["Application catalogue"], "GIDAF").field("Release", &["v3.2"]);
+    b.cell(None, "Owner", &["Jeanne Dorval"]);
+    b.unit("c.csv", &[], "gidaf").field("URL", &["https://g.example"]);
+    let entities: Vec<_> = b.facts().facts.into_iter().map(|f| f.entity).collect();
+    assert_eq!(entities.len(), 5);
+    // `3.2` has less than four characters: one common value is no evidence, so headings tell them apart.
+    assert!(entities.iter().any(|e| e == "Catalogue des applications › GIDAF"), "{entities:?}");
+    b.unit("b.md", &["Application catalogue"], "GIDAF").field("Go live", &["December 28, 2024"]);
+    b.unit("a.md", &["Catalogue des applications"], "GIDAF").field("Mise en service", &["28/12/2024"]);
+    assert!(b.facts().facts.iter().all(|f| f.entity == "GIDAF"));
+}
+
+#[test]
+fn a_table_and_the_sections_below_name_one_entity() {
+    let mut b = Builder::default();
+    b.unit("a.md", &["Catalogue"], "Synthèse").cell(Some("GIDAF"), "Version", &["3.2"]);
+    b.unit("a.md", &["Catalogue"], "GIDAF").field("Version", &["v3.2"]).field("Domaine", &["Achats"]);
+    insta::assert_snapshot!(b.lines().join("\n"), @r"
+    GIDAF | Version | 3.2 | Version
+    GIDAF | Domaine | Achats | Text
+    ");
+}
+
+#[test]
+fn contradictions_are_listed_and_repetitions_merged() {
+    let mut b = Builder::default();
+    b.unit("a.md", &[], "GIDAF").field("Version", &["3.2"]).field("Mise en service", &["28/12/2024"]);
+    b.field("Technologies", &["Java", "Rust"]).field("Budget", &["120 k€"]);
+    b.unit("b.md", &[], "Gidaf").field("version", &["3.3"]).field("mise_en_service", &["28 décembre 2024"]);
+    b.field("technologies", &["rust", "java"]).field("budget", &["120 000 €"]);
+    b.unit("b.md", &[], "6Tzen").field("Criticité", &["haute"]);
+    b.unit("b.md", &[], "6Tzen").field("Criticité", &["basse"]);
+    insta::assert_snapshot!(b.lines().join("\n"), @r"
+    GIDAF | Mise en service | 28/12/2024 | Date
+    GIDAF | Technologies | Java; Rust | List
+    GIDAF | Budget | 120 k€ | Money
+    ");
+    let stated = |source: &str, value: &str| (Arc::from(source), value.to_owned());
+    let conflict =
+        |entity: &str, attribute: &str, stated| Conflict { entity: entity.into(), attribute: attribute.into(), stated };
+    let expected = [
+        conflict("6Tzen", "Criticité", vec![stated("b.md", "haute"), stated("b.md", "basse")]),
+        conflict("GIDAF", "Version", vec![stated("a.md", "3.2"), stated("b.md", "3.3")]),
+    ];
+    assert_eq!(b.facts().conflicts, expected);
+}
+
+#[test]
+fn a_key_that_a_unit_repeats_is_a_list_unless_one_value_can_be_true_only() {
+    let mut b = Builder::default();
+    b.unit("a.md", &[], "GIDAF").field("Auteur", &["Jeanne Dorval"]).field("Auteur", &["Paul Merle"]);
+    b.field("Version", &["1.0"]).field("Version", &["1.1"]);
+    insta::assert_snapshot!(b.lines().join("\n"), @"GIDAF | Auteur | Jeanne Dorval; Paul Merle | List");
+    assert_eq!(b.facts().conflicts.len(), 1);
+}
+
+#[test]
+fn the_same_attribute_in_two_languages_does_not_contradict_itself() {
+    let mut b = Builder::default();
+    b.unit("fr.md", &[], "GIDAF").field("Type", &["métier"]).field("Version", &["1"]);
+    b.unit("en.md", &[], "GIDAF").field("Type", &["business"]).field("Version", &["2"]);
+    b.corpus.units[1].language = Some(Language::En);
+    insta::assert_snapshot!(b.lines().join("\n"), @r"
+    GIDAF | Type | business | Text
+    GIDAF | Type | métier | Text
+    ");
+    assert_eq!(b.facts().conflicts[0].attribute, "Version");
+    b.unit("x.md", &[], "GIDAF").field("Type", &["transverse"]);
+    b.corpus.units[2].language = None;
+    assert_eq!(b.facts().conflicts.len(), 2);
+}
+
+#[test]
+fn contacts_are_counted_and_left_out_unless_wanted() {
+    let mut b = Builder::default();
+    b.unit("a.md", &[], "GIDAF").field("Courriel", &["j@example.fr"]).field("Tél.", &["01 42 34 56 78"]);
+    b.field("Support", &["Jeanne <j@example.fr>", "Paul"]).field("Version", &["3"]);
+    b.unit("b.md", &[], "GIDAF").field("Courriel", &["j@example.fr"]);
+    let without = b.facts();
+    assert_eq!((without.facts.len(), without.contacts), (1, 3));
+    let with = facts(&b.corpus, &FactOptions { contacts: true });
+    assert_eq!((with.facts.len(), with.contacts), (4, 0));
+}
+
+#[test]
+fn a_value_that_most_records_have_is_of_low_information_and_few_texts_are_an_enumeration() {
+    let mut b = Builder::default();
+    for i in 0..10 {
+        let level = ["haute", "basse", "moyenne"][i % 3];
+        let active = if i < 6 { "oui" } else { "non" };
+        let zone = if i < 7 { "Brest" } else { "Lyon" };
+        b.unit("a.md", &["Catalogue"], &format!("App{i}")).field("Criticité", &[level]).field("Actif", &[active]);
+        b.field("Zone", &[zone]).field("Devise", &[&format!("devise numéro {i}")]);
+    }
+    let facts = b.facts().facts;
+    let of =
+        |attribute: &str| facts.iter().find(|f| f.attribute == attribute).map(|f| (f.kind, f.low_information)).unwrap();
+    assert_eq!(of("Criticité"), (Kind::Enumeration, false));
+    // 6 of 10 is 60 %, not more.
+    assert_eq!(of("Actif"), (Kind::Boolean, false));
+    assert_eq!(of("Zone"), (Kind::Enumeration, true));
+    assert_eq!(of("Devise"), (Kind::Text, false));
+    assert!(facts.iter().filter(|f| f.attribute == "Zone").all(|f| f.low_information));
+}
+
+#[test]
+fn nine_records_are_too_few_for_low_information() {
+    let mut b = Builder::default();
+    for i in 0..9 {
+        b.unit("a.md", &[], &format!("App{i}")).field("Zone", &["Brest"]);
+    }
+    assert!(b.facts().facts.iter().all(|f| !f.low_information));
+}
+
+#[test]
+fn the_first_sentence_that_says_what_an_entity_is_is_a_definition() {
+    let mut b = Builder::default();
+    for (title, text) in [
+        (
+            "GIDAF",
+            "# GIDAF\n\n**GIDAF** est une application de gestion\ndes dossiers (v. 3.2). Elle est hébergée à Brest.",
+        ),
+        ("6Tzen", "L’application 6Tzen (ex. Tzen) est l’outil de suivi des congés. Elle date de 2019."),
+        ("Zora", "Zora is a planning tool for M. Dorval and others. It runs on Linux."),
+        ("Nimo", "Nimo est hébergée par Nuage Armor. Nimo est une application."),
+        ("Lipa", "| Lipa est une | table. |"),
+        ("Kora", "Kora est une phrase sans fin"),
+    ] {
+        b.unit("a.md", &["Catalogue"], title).text(text);
+    }
+    insta::assert_snapshot!(b.lines().join("\n"), @r"
+    GIDAF | définition | GIDAF est une application de gestion des dossiers (v. 3.2). | Definition
+    6Tzen | définition | L’application 6Tzen (ex. Tzen) est l’outil de suivi des congés. | Definition
+    Zora | definition | Zora is a planning tool for M. Dorval and others. | Definition
+    ");
+    let facts = b.facts().facts;
+    let text = &b.corpus.documents[0].text;
+    assert_eq!(
+        &text[facts[0].spans[0].start..facts[0].spans[0].end],
+        "**GIDAF** est une application de gestion\ndes dossiers (v. 3.2)."
+    );
+    assert_eq!(facts[2].language, Some(Language::En));
+}
+
+#[test]
+fn a_definition_in_a_json_string_has_its_place() {
+    for escaped in
+        ["GIDAF est une \\\"application\\\" d\\u00e9di\\u00e9e.", "GIDAF est une \\\"application\\\" dédiée."]
+    {
+        let mut b = Builder::default();
+        b.unit("a.jsonl", &[], "GIDAF").text(&format!("{{\"text\": \"{escaped}\"}}"));
+        b.corpus.documents[0].json = true;
+        b.corpus.units[0].text = "GIDAF est une \"application\" dédiée.".to_owned();
+        let facts = b.facts().facts;
+        assert_eq!(b.corpus.documents[0].slice(facts[0].spans[0]).unwrap(), facts[0].values[0]);
+    }
+}
+
+#[test]
+fn records_without_a_title_are_named_by_their_source_if_it_has_one_such_record() {
+    let mut b = Builder::default();
+    b.unit("docs/gidaf.txt", &[], "").field("Version", &["3"]);
+    b.unit("rows.csv", &[], "").field("Version", &["4"]).unit("rows.csv", &[], "").field("Version", &["5"]);
+    insta::assert_snapshot!(b.lines().join("\n"), @"gidaf | Version | 3 | Version");
+}
+
+/// Whether `fields` has a fault that a reader could make; nothing panics, and what has no place is left out.
+#[test]
+fn spans_that_do_not_fit_are_no_facts() {
+    let mut b = Builder::default();
+    b.unit("a.md", &[], "GIDAF").field("Version", &["3"]).field("Tags", &["a, b"]);
+    b.corpus.units[0].fields[0].spans.clear();
+    b.corpus.units[0].fields[1].spans[0] = Span { start: 900, end: 1000 };
+    assert_eq!(b.lines(), ["GIDAF | Tags | a, b | List"]);
+}
+
+fn many(entities: usize, attributes: usize) -> Corpus {
+    let mut corpus = Corpus::default();
+    let mut text = String::new();
+    for e in 0..entities {
+        let start = text.len();
+        let mut fields = Vec::with_capacity(attributes);
+        for a in 0..attributes {
+            let value = match a % 5 {
+                0 => format!("{} {:03} utilisateurs", e + 1, e % 1000),
+                1 => format!("{:02}/{:02}/20{:02}", e % 28 + 1, e % 12 + 1, e % 90 + 10),
+                2 => format!("Société numéro {}", e % 17),
+                3 => format!("https://app{e}.example.fr/page{a}"),
+                _ => format!("Valeur libre {} de l'entité", e * 7 + a),
+            };
+            let span = Span { start: text.len(), end: text.len() + value.len() };
+            text.push_str(&value);
+            text.push('\n');
+            let key = format!("Attribut numéro {a}");
+            fields.push(Field { entity: None, key, values: vec![value], spans: vec![span], form: FieldForm::Record });
+        }
+        corpus.units.push(Unit {
+            id: Digest::of_bytes(&e.to_le_bytes()),
+            document: 0,
+            source: format!("source{}", e % 100).into(),
+            title: Some(format!("Application {e}")),
+            path: vec!["Catalogue".to_owned()],
+            span: Span { start, end: text.len() },
+            text: format!("Application {e} est une application de test numéro {e}."),
+            language: Some(Language::Fr),
+            fields,
+        });
+    }
+    let digest = Digest::of_bytes(b"x");
+    corpus.documents.push(Document { path: "a.md".into(), digest, text: text.into(), converted: false, json: false });
+    corpus
+}
+
+#[test]
+fn a_hundred_thousand_facts_take_seconds() {
+    let corpus = many(10_000, 10);
+    let start = Instant::now();
+    let facts = facts(&corpus, &FactOptions::default());
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{} facts in {seconds:.2} s", facts.facts.len());
+    assert_eq!(facts.facts.len(), 100_000);
+    // Two seconds where the code is optimised; the machine may be busy.
+    assert!(seconds < 20.0, "{seconds} s");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn facts_do_not_depend_on_the_order_of_units(
+        units in proptest::collection::vec((0..3_usize, 0..4_usize, 0..3_usize, 0..4_usize, 0..4_usize), 1..12),
+        order in proptest::collection::vec(0..1000_u32, 12),
+    ) {
+        let mut b = Builder::default();
+        for (source, title, parent, attribute, value) in units {
+            let path: &[&str] = [&[][..], &["Catalogue"], &["Lot B"]][parent];
+            let title = ["GIDAF", "gidaf", "6Tzen", "Zora"][title];
+            b.unit(["a.md", "b.md", "c.md"][source], path, title);
+            b.field(["Version", "Responsable", "Note", "Technologies"][attribute], &[["1.0", "Jeanne Dorval", "2.0", "Java, Rust"][value]]);
+            b.text(&format!("{title} est une application de type {value}."));
+        }
+        let facts = b.facts();
+        let mut keyed: Vec<_> = b.corpus.units.iter().cloned().zip(order).collect();
+        keyed.sort_by_key(|(_, key)| *key);
+        let shuffled = Corpus { documents: b.corpus.documents.clone(), units: keyed.into_iter().map(|(u, _)| u).collect() };
+        let again = super::facts(&shuffled, &FactOptions::default());
+        let seen = |f: &Facts| f.facts.iter().map(|f| (f.id, f.entity.clone(), f.spans.clone(), f.low_information)).collect::<Vec<_>>();
+        proptest::prop_assert_eq!(seen(&facts), seen(&again));
+        proptest::prop_assert_eq!(&facts.conflicts, &again.conflicts);
+        // Ids are unique.
+        let ids: BTreeSet<_> = facts.facts.iter().map(|f| f.id).collect();
+        proptest::prop_assert_eq!(ids.len(), facts.facts.len());
+    }
+}
