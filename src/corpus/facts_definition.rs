@@ -132,25 +132,25 @@ const ABBREVIATIONS: &[&str] =
 
 /// The end of the first sentence, in bytes: a full stop before a space and a capital letter, or the text's end.
 fn sentence_end(text: &str) -> usize {
+    let mut depth = 0_usize;
     for (at, c) in text.char_indices() {
-        if !matches!(c, '.' | '!' | '…') {
-            continue;
-        }
-        let end = at + c.len_utf8();
-        let mut after = text[end..].chars();
-        let space = after.next();
-        if space.is_none() {
-            return end;
-        }
-        let begins = after.find(|c| !c.is_whitespace()).is_none_or(|c| !c.is_lowercase());
-        let word =
-            text[..at].rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '\'' | '’')).next().unwrap_or_default();
-        let abbreviated = c == '.' && ABBREVIATIONS.contains(&folded(word).as_str());
-        if space.is_some_and(char::is_whitespace) && begins && !abbreviated {
-            return end;
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '.' | '!' | '…' if depth == 0 && ends_sentence(text, at, c) => return at + c.len_utf8(),
+            _ => {}
         }
     }
     text.len()
+}
+
+fn ends_sentence(text: &str, at: usize, stop: char) -> bool {
+    let mut after = text[at + stop.len_utf8()..].chars();
+    let Some(space) = after.next() else { return true };
+    let begins = after.find(|c| !c.is_whitespace()).is_none_or(|c| !c.is_lowercase());
+    let word = text[..at].rsplit(|c: char| c.is_whitespace() || matches!(c, '\'' | '’')).next().unwrap_or_default();
+    let abbreviated = stop == '.' && ABBREVIATIONS.contains(&folded(word).as_str());
+    space.is_whitespace() && begins && !abbreviated
 }
 
 /// One line without marks of emphasis and code.

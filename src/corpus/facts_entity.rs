@@ -9,6 +9,8 @@ use super::kind_fold::folded;
 
 /// Places of one title that are compared with each other; beyond, equal headings alone make them one entity.
 const MOST_COMPARED: usize = 32;
+/// Attributes that two places must state differently to be two entities; fewer may be errors, which are listed.
+const FEWEST_CONTRADICTIONS: usize = 3;
 const SEPARATOR: &str = " › ";
 
 /// The places of one title that have the same source and the same headings above.
@@ -17,6 +19,14 @@ struct Site<'a> {
     /// Folded headings above.
     above: Vec<String>,
     statements: Vec<usize>,
+}
+
+impl Site<'_> {
+    /// Whether the headings above are the outermost or the nearest of those above a site that has more of them.
+    fn fits(&self, deeper: &Self) -> bool {
+        let (short, long) = (&self.above, &deeper.above);
+        short.len() < long.len() && (long.starts_with(short) || long.ends_with(short))
+    }
 }
 
 /// The name of each statement's entity.
@@ -53,27 +63,46 @@ pub(super) fn names(statements: &[Statement]) -> Vec<String> {
 }
 
 /// Which entity each site is about: numbers from 0 in the order of first sites.
+///
+/// 1. Sites with equal headings above, or with mostly equal values, are one entity.
+/// 2. A site with fewer headings joins those with more that it fits, if these are one entity: the most headings first.
 fn groups(sites: &[Site<'_>], statements: &[Statement]) -> Vec<usize> {
     let mut parent: Vec<usize> = (0..sites.len()).collect();
     if sites.len() > MOST_COMPARED {
-        let mut first: BTreeMap<Option<&String>, usize> = BTreeMap::new();
+        let mut first: BTreeMap<&[String], usize> = BTreeMap::new();
         for (i, site) in sites.iter().enumerate() {
-            parent[i] = *first.entry(site.above.last()).or_insert(i);
+            parent[i] = *first.entry(&site.above).or_insert(i);
         }
     } else if sites.len() > 1 {
         let stated: Vec<Stated<'_>> = sites.iter().map(|s| Stated::of(s, statements)).collect();
         for i in 0..sites.len() {
             for j in 0..i {
-                if are_same(&sites[i], &sites[j], &stated[i], &stated[j]) {
-                    let (a, b) = (root(&parent, i), root(&parent, j));
-                    parent[a.max(b)] = a.min(b);
+                let (a, b) = (&stated[i], &stated[j]);
+                let equal = sites[i].above == sites[j].above && !a.contradicts(b);
+                let other_source = sites[i].place.source != sites[j].place.source;
+                if equal || (other_source && a.mostly_equals(b)) {
+                    unite(&mut parent, i, j);
                 }
+            }
+        }
+        let mut deepest_first: Vec<usize> = (0..sites.len()).collect();
+        deepest_first.sort_by_key(|i| std::cmp::Reverse(sites[*i].above.len()));
+        for i in deepest_first {
+            let fits = |j: &usize| sites[i].fits(&sites[*j]) && !stated[i].contradicts(&stated[*j]);
+            let fitting: BTreeSet<usize> = (0..sites.len()).filter(fits).map(|j| root(&parent, j)).collect();
+            if let (1, Some(j)) = (fitting.len(), fitting.first()) {
+                unite(&mut parent, i, *j);
             }
         }
     }
     let roots: Vec<usize> = (0..sites.len()).map(|i| root(&parent, i)).collect();
     let order: BTreeSet<usize> = roots.iter().copied().collect();
     roots.iter().map(|r| order.range(..r).count()).collect()
+}
+
+fn unite(parent: &mut [usize], i: usize, j: usize) {
+    let (a, b) = (root(parent, i), root(parent, j));
+    parent[a.max(b)] = a.min(b);
 }
 
 fn root(parent: &[usize], mut at: usize) -> usize {
@@ -103,21 +132,19 @@ impl<'a> Stated<'a> {
         }
         Self { values, attributes }
     }
-}
 
-/// Whether two sites of one title are about one entity: headings that fit each other and no contradiction in all that both
-/// state, or, in different sources, mostly the same values.
-fn are_same(a: &Site<'_>, b: &Site<'_>, said_a: &Stated<'_>, said_b: &Stated<'_>) -> bool {
-    let is_one_source = a.place.source == b.place.source;
-    let fits = a.above.starts_with(&b.above) || b.above.starts_with(&a.above);
-    let fits = fits || (!is_one_source && a.above.last() == b.above.last());
-    if fits {
-        let shared = said_a.attributes.iter().filter_map(|(key, value)| Some((value, said_b.attributes.get(key)?)));
-        let (both, equal) = shared.fold((0, 0), |(both, equal), (x, y)| (both + 1, equal + usize::from(x == y)));
-        return both < 2 || equal > 0;
+    /// Whether several attributes are stated by both, and none with the same value.
+    fn contradicts(&self, other: &Self) -> bool {
+        let both = self.attributes.iter().filter_map(|(key, value)| Some((value, other.attributes.get(key)?)));
+        let (count, equal) = both.fold((0, 0), |(n, equal), (a, b)| (n + 1, equal + usize::from(a == b)));
+        count >= FEWEST_CONTRADICTIONS && equal == 0
     }
-    let common = said_a.values.intersection(&said_b.values).count();
-    !is_one_source && common >= 2 && common * 2 >= said_a.values.len().min(said_b.values.len())
+
+    /// Whether half of the values of the one that states less are stated by both.
+    fn mostly_equals(&self, other: &Self) -> bool {
+        let common = self.values.intersection(&other.values).count();
+        common >= 2 && common * 2 >= self.values.len().min(other.values.len())
+    }
 }
 
 /// What stands before the title in each group's name: as many headings as tell the groups apart, or the source where there

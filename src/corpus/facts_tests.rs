@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::*;
-use crate::corpus::{Document, Field, FieldForm, Language, Span, Unit};
+use crate::corpus::{Conflict, Document, Field, FieldForm, Language, Span, Unit};
 
 /// Documents are made of the values that they are asked to hold, so that spans can be checked.
 #[derive(Default)]
@@ -108,8 +108,8 @@ fn a_title_of_several_things_is_written_with_what_stands_above_it() {
     b.unit("a.md", &["6Tzen"], "Architecture").field("Base", &["PostgreSQL"]);
     b.unit("b.md", &["Docs", "Zora"], "Architecture").field("Base", &["MariaDB"]);
     // Without a heading above, and nothing that both say is equal.
-    b.unit("c.md", &[], "Installation").field("Durée", &["2 h"]).field("Système", &["Linux"]);
-    b.unit("d.md", &[], "Installation").field("Durée", &["3 h"]).field("Système", &["Windows"]);
+    b.unit("c.md", &[], "Installation").field("Durée", &["2 h"]).field("Système", &["Linux"]).field("Étapes", &["5"]);
+    b.unit("d.md", &[], "Installation").field("Durée", &["3 h"]).field("Système", &["Windows"]).field("Étapes", &["7"]);
     // The headings that tell them apart are further up.
     b.unit("e.md", &["Lot A", "Essais"], "Charge").field("Essai", &["100 %"]);
     b.unit("e.md", &["Lot B", "Essais"], "Charge").field("Essai", &["90 %"]);
@@ -122,8 +122,10 @@ fn a_title_of_several_things_is_written_with_what_stands_above_it() {
     Zora › Architecture | Base | MariaDB | Text
     c.md › Installation | Durée | 2 h | Number
     c.md › Installation | Système | Linux | Text
+    c.md › Installation | Étapes | 5 | Number
     d.md › Installation | Durée | 3 h | Number
     d.md › Installation | Système | Windows | Text
+    d.md › Installation | Étapes | 7 | Number
     Lot A › Essais › Charge | Essai | 100 % | Number
     Lot B › Essais › Charge | Essai | 90 % | Number
     Nimo | Version | 2.1 | Version

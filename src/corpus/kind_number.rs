@@ -112,8 +112,8 @@ fn lower(text: &str) -> String {
 fn money(text: &str) -> Option<Quantity> {
     let before = text.find(|c: char| c.is_ascii_digit())?;
     let (head, tail) = text.split_at_checked(before)?;
-    let prefix = head.trim_end_matches(['-', '−']).trim();
-    let sign = if head.ends_with(['-', '−']) { "-" } else { "" };
+    let prefix = head.trim_matches(|c: char| matches!(c, '-' | '−') || c.is_whitespace());
+    let sign = if head.contains(['-', '−']) { "-" } else { "" };
     let Leading { number, rest } = leading_number(tail)?;
     let number = format!("{sign}{number}");
     if !prefix.is_empty() {
