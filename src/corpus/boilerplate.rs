@@ -1,0 +1,128 @@
+//! Paragraphs that many documents have (footers, navigation, licences) are left out of the units.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::json_walk::Offsets;
+use super::layout::Boilerplate;
+use super::piece::Piece;
+use super::Span;
+
+/// Fewer documents say nothing.
+const MIN_DOCUMENTS: usize = 20;
+/// Share of the documents, in hundredths.
+const SHARE: usize = 30;
+
+/// A piece with the file that it is of.
+pub(super) struct Owned<'a> {
+    pub(super) file: usize,
+    /// What the file's spans point into.
+    pub(super) text: &'a str,
+    pub(super) json: bool,
+    pub(super) piece: Piece,
+}
+
+struct Paragraph<'a> {
+    at: usize,
+    text: &'a str,
+}
+
+/// Leaves out what 30 of 100 documents have; a document is a file, or a record's own source.
+pub(super) fn drop<'a>(pieces: Vec<Owned<'a>>) -> (Vec<Owned<'a>>, Vec<Boilerplate>) {
+    let documents: HashSet<(usize, Option<&str>)> = pieces.iter().map(document).collect();
+    if documents.len() < MIN_DOCUMENTS {
+        return (pieces, Vec::new());
+    }
+    let mut holders: HashMap<&str, HashSet<(usize, Option<&str>)>> = HashMap::new();
+    for owned in pieces.iter().filter(|owned| is_sliced(owned)) {
+        for paragraph in paragraphs(&owned.piece.text) {
+            holders.entry(paragraph.text).or_default().insert(document(owned));
+        }
+    }
+    let common: BTreeMap<String, usize> = holders
+        .into_iter()
+        .filter(|(_, holders)| holders.len() * 100 >= documents.len() * SHARE)
+        .map(|(text, holders)| (text.to_owned(), holders.len()))
+        .collect();
+    if common.is_empty() {
+        return (pieces, Vec::new());
+    }
+    let kept = pieces.into_iter().flat_map(|owned| without(owned, &common)).collect();
+    let dropped = common.into_iter().map(|(text, documents)| Boilerplate { text, documents }).collect();
+    (kept, dropped)
+}
+
+fn document<'b>(owned: &'b Owned<'_>) -> (usize, Option<&'b str>) {
+    (owned.file, owned.piece.source.as_deref())
+}
+
+/// Whether the unit's text stands in the document as it is, and is not composed of a record's fields.
+fn is_sliced(owned: &Owned<'_>) -> bool {
+    let raw = owned.text.get(owned.piece.span.start..owned.piece.span.end).unwrap_or_default();
+    match owned.json && raw.contains('\\') {
+        true => super::json_walk::unescaped(raw).is_some_and(|text| text == owned.piece.text),
+        false => raw == owned.piece.text,
+    }
+}
+
+/// Blocks between empty lines.
+fn paragraphs(text: &str) -> Vec<Paragraph<'_>> {
+    let mut out: Vec<Paragraph<'_>> = Vec::new();
+    let (mut at, mut start) = (0, None);
+    let mut push = |from: usize, to: usize| {
+        let text = text.get(from..to).unwrap_or_default().trim_end();
+        out.push(Paragraph { at: from, text });
+    };
+    for line in text.split_inclusive('\n') {
+        match (line.trim().is_empty(), start) {
+            (true, Some(from)) => {
+                push(from, at);
+                start = None;
+            }
+            (false, None) => start = Some(at),
+            _ => {}
+        }
+        at += line.len();
+    }
+    if let Some(from) = start {
+        push(from, text.len());
+    }
+    out
+}
+
+/// The runs of a piece's paragraphs that stay.
+fn without<'a>(owned: Owned<'a>, common: &BTreeMap<String, usize>) -> Vec<Owned<'a>> {
+    let paragraphs = paragraphs(&owned.piece.text);
+    if !is_sliced(&owned) || paragraphs.iter().all(|p| !common.contains_key(p.text)) {
+        return vec![owned];
+    }
+    let raw = owned.text.get(owned.piece.span.start..owned.piece.span.end).unwrap_or_default();
+    let offsets = Offsets::new(if owned.json { raw } else { "" });
+    let base = owned.piece.span.start;
+    let mut runs: Vec<Piece> = Vec::new();
+    for run in paragraphs.chunk_by(|a, b| common.contains_key(a.text) == common.contains_key(b.text)) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+        if common.contains_key(first.text) {
+            continue;
+        }
+        let (start, end) = (first.at, last.at + last.text.len());
+        runs.push(Piece {
+            span: Span { start: base + offsets.raw(start), end: base + offsets.raw(end) },
+            text: owned.piece.text.get(start..end).unwrap_or_default().to_owned(),
+            fields: Vec::new(),
+            ..owned.piece.clone()
+        });
+    }
+    let Owned { file, text, json, piece } = owned;
+    for field in piece.fields {
+        let start = field.spans.first().map_or(0, |span| span.start);
+        let inside = piece.span.start <= start && start < piece.span.end;
+        let holder = match inside {
+            true => runs.iter_mut().find(|run| run.span.start <= start && start < run.span.end),
+            false => runs.first_mut(),
+        };
+        if let Some(run) = holder {
+            run.fields.push(field);
+        }
+    }
+    runs.into_iter().map(|piece| Owned { file, text, json, piece }).collect()
+}

@@ -1,0 +1,184 @@
+//! The keys and values that a section of a text states: pairs, tables, lists, definitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::slice;
+use super::key_value::{pair, pairs, stated};
+use super::markup::plain;
+use super::names::{Names, folded};
+use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
+use super::{Field, FieldForm, Span};
+
+/// Items of a list that is a value, at most.
+const MAX_ITEMS: usize = 12;
+/// Characters of such an item, at most.
+const MAX_ITEM: usize = 100;
+
+/// Which headings name an entity, and which a part of its description.
+pub(super) struct Naming {
+    document: Option<String>,
+    /// Folded headings that several parents have, or that are known to name parts.
+    parts: BTreeSet<String>,
+}
+
+impl Naming {
+    pub(super) fn new(sections: &[Section<'_>], document: Option<String>) -> Self {
+        let mut parents: BTreeMap<String, BTreeSet<&[String]>> = BTreeMap::new();
+        for section in sections {
+            for (depth, heading) in section.path.iter().enumerate().skip(1) {
+                parents.entry(folded(heading)).or_default().insert(section.path.get(..depth).unwrap_or_default());
+            }
+        }
+        let several = parents.into_iter().filter(|(heading, above)| above.len() > 1 || Names::Part.has(heading));
+        Self { document, parts: several.map(|(heading, _)| heading).collect() }
+    }
+
+    /// What a section is about: the last of its headings that names an entity.
+    pub(super) fn title<'a>(&'a self, section: &'a Section<'_>) -> Option<&'a String> {
+        let named = section.path.iter().enumerate().rev();
+        let mut named = named.filter(|(depth, heading)| *depth == 0 || !self.parts.contains(&folded(heading)));
+        named.next().map(|(_, heading)| heading).or(self.document.as_ref())
+    }
+
+    /// What the list below a section's last heading belongs to.
+    fn owner<'a>(&'a self, section: &'a Section<'_>) -> Option<&'a String> {
+        let (_, above) = section.path.split_last()?;
+        let named = above.iter().enumerate().rev();
+        let mut named = named.filter(|(depth, heading)| *depth == 0 || !self.parts.contains(&folded(heading)));
+        named.next().map(|(_, heading)| heading).or(self.document.as_ref())
+    }
+}
+
+/// All fields of a section, in the order of their places.
+pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Vec<Field> {
+    let mut out = Vec::new();
+    let mut before: Option<&Block> = None;
+    for block in section.blocks {
+        match &block.kind {
+            BlockKind::Prose => out.extend(stated_pairs(text, &[block.span])),
+            BlockKind::List(items) => {
+                let key = before.and_then(|before| key_before(text, before));
+                match (key, list_below(text, section, naming)) {
+                    (Some(key), _) => out.extend(list_field(text, items, key)),
+                    (None, Some(heading)) => out.extend(list_field(text, items, heading)),
+                    (None, None) => {
+                        let spans: Vec<Span> = items.iter().map(|item| item.span).collect();
+                        out.extend(stated_pairs(text, &spans));
+                    }
+                }
+            }
+            BlockKind::Table(rows) => out.extend(table_fields(text, rows)),
+            BlockKind::Definitions(all) => out.extend(all.iter().filter_map(|one| defined(text, one))),
+            BlockKind::Heading { .. } | BlockKind::Whole => {}
+        }
+        before = Some(block);
+    }
+    out
+}
+
+/// The pairs of several pieces of text that belong together, as one run.
+fn stated_pairs(text: &str, spans: &[Span]) -> Vec<Field> {
+    let found = spans.iter().flat_map(|span| pairs(text, *span)).collect();
+    let stated = stated(text, found).into_iter();
+    stated.filter_map(|pair| field(text, &pair.key, vec![pair.value], FieldForm::KeyValue)).collect()
+}
+
+fn field(text: &str, key: &str, spans: Vec<Span>, form: FieldForm) -> Option<Field> {
+    let values: Vec<String> = spans.iter().map(|span| slice(text, *span).to_owned()).collect();
+    let whole = !key.is_empty() && !values.is_empty() && values.iter().all(|value| !value.is_empty());
+    whole.then(|| Field { entity: None, key: key.to_owned(), values, spans, form })
+}
+
+/// The key of a list, and whose it is where it is not the unit's.
+struct ListKey {
+    key: String,
+    entity: Option<String>,
+}
+
+/// `**Key** :` or `Key:` as the last line before a list.
+fn key_before(text: &str, block: &Block) -> Option<ListKey> {
+    if block.kind != BlockKind::Prose {
+        return None;
+    }
+    let prose = slice(text, block.span).trim_end();
+    let start = block.span.start + prose.rfind('\n').map_or(0, |newline| newline + 1);
+    let found = pair(text, start..block.span.start + prose.len())?;
+    (found.value.start == found.value.end).then_some(ListKey { key: found.key, entity: None })
+}
+
+/// The heading, where the section is a single list.
+fn list_below(text: &str, section: &Section<'_>, naming: &Naming) -> Option<ListKey> {
+    let lists = section.blocks.iter().filter(|block| matches!(block.kind, BlockKind::List(_))).count();
+    let prose = section.blocks.iter().filter(|block| !matches!(block.kind, BlockKind::List(_)));
+    let introduced = prose.map(|block| slice(text, block.span).trim_end()).all(|prose| prose.ends_with(':'));
+    if lists != 1 || section.blocks.len() > 2 || !introduced {
+        return None;
+    }
+    let (key, entity) = (section.path.last()?.clone(), naming.owner(section)?.clone());
+    let entity = (naming.title(section) != Some(&entity)).then_some(entity);
+    Some(ListKey { key, entity })
+}
+
+fn list_field(text: &str, items: &[Item], key: ListKey) -> Vec<Field> {
+    let spans: Vec<Span> = items.iter().map(|item| item.span).collect();
+    let found: Vec<_> = spans.iter().flat_map(|span| pairs(text, *span)).collect();
+    if !found.is_empty() {
+        let stated = stated(text, found).into_iter();
+        return stated.filter_map(|pair| field(text, &pair.key, vec![pair.value], FieldForm::KeyValue)).collect();
+    }
+    let short = |span: &Span| slice(text, *span).chars().count() <= MAX_ITEM;
+    if items.len() > MAX_ITEMS || items.iter().any(|item| item.nested || !short(&item.span)) {
+        return Vec::new();
+    }
+    let values: Option<Vec<Span>> = spans.iter().map(|span| plain(text, *span)).collect();
+    let list = values.and_then(|values| field(text, &key.key, values, FieldForm::List));
+    list.map(|list| Field { entity: key.entity, ..list }).into_iter().collect()
+}
+
+fn defined(text: &str, one: &Definition) -> Option<Field> {
+    let term = slice(text, plain(text, one.term)?).to_owned();
+    let values: Option<Vec<Span>> = one.meanings.iter().map(|meaning| plain(text, *meaning)).collect();
+    field(text, &term, values?, FieldForm::KeyValue)
+}
+
+/// Of two columns of keys and values, pairs; of others, each cell with its row's and column's head.
+fn table_fields(text: &str, rows: &[Row]) -> Vec<Field> {
+    let Some((head, body)) = rows.split_first() else { return Vec::new() };
+    if let Some(skip) = pairs_table(text, rows) {
+        let rows = rows.iter().skip(skip);
+        return rows.filter_map(|row| pair_row(text, row)).collect();
+    }
+    let heads: Vec<Option<&str>> =
+        head.cells.iter().map(|cell| plain(text, *cell).map(|span| slice(text, span))).collect();
+    body.iter().flat_map(|row| cells(text, row, &heads)).collect()
+}
+
+fn cells(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
+    let Some((entity, rest)) = row.cells.split_first() else { return Vec::new() };
+    let Some(entity) = plain(text, *entity).map(|span| slice(text, span).to_owned()) else { return Vec::new() };
+    let cell = |(cell, head): (&Span, &Option<&str>)| {
+        let found = field(text, (*head)?, vec![plain(text, *cell)?], FieldForm::Cell)?;
+        Some(Field { entity: Some(entity.clone()), ..found })
+    };
+    rest.iter().zip(heads.iter().skip(1)).filter_map(cell).collect()
+}
+
+fn pair_row(text: &str, row: &Row) -> Option<Field> {
+    let [key, value] = row.cells.as_slice() else { return None };
+    let key = slice(text, plain(text, *key)?).trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
+    field(text, key, vec![plain(text, *value)?], FieldForm::KeyValue)
+}
+
+/// Whether a table of two columns lists keys with their values, and the rows to leave out: the header, where it says
+/// that these are keys and values.
+fn pairs_table(text: &str, rows: &[Row]) -> Option<usize> {
+    let (head, body) = rows.split_first()?;
+    let [first, second] = head.cells.as_slice() else { return None };
+    let (first, second) = (slice(text, *first), slice(text, *second));
+    if first.is_empty() || second.is_empty() || Names::Key.has(&folded(first)) || Names::Value.has(&folded(second)) {
+        return Some(1);
+    }
+    let bold = first.starts_with("**") && !second.starts_with("**");
+    let known = body.iter().filter_map(|row| row.cells.first()).filter(|key| Names::Attribute.has(&folded(slice(text, **key))));
+    (bold || (!body.is_empty() && known.count() * 2 >= body.len())).then_some(0)
+}

@@ -1,0 +1,116 @@
+//! The `---` block at the start of a Markdown file: `key: value`, `key: [a, b]`, and `- item` lines below a key.
+
+use super::error::slice;
+use super::names::{Names, folded};
+use super::outline::trimmed;
+use super::{Field, FieldForm, Span};
+
+/// Keys for the program that makes pages out of the files.
+const IGNORED: &[&str] =
+    &["layout", "draft", "slug", "weight", "permalink", "toc", "template", "lang", "aliases", "sidebar", "sidebarposition", "id"];
+
+#[derive(Debug)]
+pub(super) struct FrontMatter {
+    /// The byte after it.
+    pub(super) end: usize,
+    pub(super) title: Option<String>,
+    pub(super) fields: Vec<Field>,
+}
+
+pub(super) fn read(text: &str) -> Option<FrontMatter> {
+    let first = text.split_inclusive('\n').next().filter(|line| line.trim_end() == "---")?;
+    let mut at = first.len();
+    let mut fields: Vec<Field> = Vec::new();
+    // The key that `- item` lines belong to.
+    let mut open: Option<Field> = None;
+    for line in text.get(at..)?.split_inclusive('\n') {
+        let span = trimmed(text, Span { start: at, end: at + line.len() });
+        at += line.len();
+        let content = slice(text, span);
+        if content == "---" || content == "..." {
+            fields.extend(open.take().filter(|field| !field.values.is_empty()));
+            return Some(finished(at, fields));
+        }
+        match (content.strip_prefix("- "), &mut open) {
+            (Some(item), Some(field)) => push(text, field, Span { start: span.end - item.len(), end: span.end }),
+            (Some(_), None) => {}
+            (None, _) => {
+                fields.extend(open.take().filter(|field| !field.values.is_empty()));
+                open = (!line.starts_with(char::is_whitespace)).then(|| key_line(text, span)).flatten();
+            }
+        }
+    }
+    None
+}
+
+/// A title is the document's; the other fields are about it.
+fn finished(end: usize, fields: Vec<Field>) -> FrontMatter {
+    let (titles, mut fields): (Vec<_>, Vec<_>) =
+        fields.into_iter().partition(|field| matches!(folded(&field.key).as_str(), "title" | "titre"));
+    fields.retain(|field| !IGNORED.contains(&folded(&field.key).as_str()) && !Names::Technical.has(&folded(&field.key)));
+    let title = titles.into_iter().next().and_then(|title| title.values.into_iter().next());
+    fields.iter_mut().for_each(|field| field.entity.clone_from(&title));
+    FrontMatter { end, title, fields }
+}
+
+fn key_line(text: &str, span: Span) -> Option<Field> {
+    let (key, value) = slice(text, span).split_once(':')?;
+    if key.is_empty() || key.starts_with('#') || !(value.is_empty() || value.starts_with(' ')) {
+        return None;
+    }
+    let mut field =
+        Field { entity: None, key: key.trim().to_owned(), values: Vec::new(), spans: Vec::new(), form: FieldForm::Record };
+    let value = trimmed(text, Span { start: span.end - value.len(), end: span.end });
+    match slice(text, value).strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
+        Some(list) => {
+            let mut at = value.start + 1;
+            for item in list.split(',') {
+                push(text, &mut field, Span { start: at, end: at + item.len() });
+                at += item.len() + 1;
+            }
+        }
+        None => push(text, &mut field, value),
+    }
+    Some(field)
+}
+
+/// A value without its quotation marks; one with escapes is left out.
+fn push(text: &str, field: &mut Field, span: Span) {
+    let mut span = trimmed(text, span);
+    let value = slice(text, span);
+    for quote in ['"', '\''] {
+        if let Some(inner) = value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            span = Span { start: span.start + 1, end: span.start + 1 + inner.len() };
+            if inner.contains([quote, '\\']) {
+                return;
+            }
+        }
+    }
+    let value = slice(text, span);
+    if !value.is_empty() && !matches!(value, "|" | ">" | "|-" | ">-" | "~" | "null" | "{}") {
+        field.values.push(value.to_owned());
+        field.spans.push(span);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_lists_and_the_title_are_read() {
+        let text = "---\ntitle: \"GIDAF : guide\"\nlayout: page\nowner: Jean Petit\ntags: [a, 'b c']\nhosts:\n  - one\n  - two\nx: |\n  y: z\n---\nBody\n";
+        let front = read(text).unwrap();
+        assert_eq!(front.title.as_deref(), Some("GIDAF : guide"));
+        assert_eq!(&text[front.end..], "Body\n");
+        let found: Vec<_> = front.fields.iter().map(|f| (f.key.as_str(), f.values.join("|"))).collect();
+        assert_eq!(found, [("owner", "Jean Petit".into()), ("tags", "a|b c".into()), ("hosts", "one|two".into())]);
+        for field in &front.fields {
+            assert_eq!(field.entity, front.title);
+            for (span, value) in field.spans.iter().zip(&field.values) {
+                assert_eq!(slice(text, *span), value);
+            }
+        }
+        assert!(read("--- x\n").is_none() && read("---\na: b\n").is_none() && read("text").is_none());
+    }
+}

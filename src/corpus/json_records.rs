@@ -1,0 +1,268 @@
+//! JSON of unknown form to records: lines, lists, lists within objects, parallel lists, objects by name.
+
+use super::Span;
+use super::error::{CorpusError, column_of, line_of, slice};
+use super::json_walk::{JsonFault, Member, Node, NodeKind, next, unescaped};
+use super::names::{Names, folded};
+use super::piece::Input;
+use super::record::{MAX_PATHS, Record, Slot, Table, Value};
+
+/// Bytes of a record, at most.
+const MAX_RECORD: usize = 16 << 20;
+/// Objects within each other that are read.
+const MAX_DEPTH: usize = 4;
+/// A longer list of numbers is an embedding.
+const MAX_NUMBERS: usize = 16;
+/// Levels of objects that are searched for the list of records.
+const MAX_WRAPPERS: usize = 3;
+
+pub(super) struct JsonTable {
+    pub(super) table: Table,
+    /// The text with the JSON in its strings opened, where there is some.
+    pub(super) opened: Option<String>,
+}
+
+pub(super) fn read(input: Input<'_>) -> Result<JsonTable, CorpusError> {
+    let opened = opened(input)?;
+    let text = opened.as_deref().unwrap_or(input.text);
+    let mut reader = Reader { input: Input { text, ..input }, table: Table::default() };
+    reader.all()?;
+    Ok(JsonTable { table: reader.table, opened })
+}
+
+/// Whether the text begins with a JSON object or list.
+pub(super) fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[']) && matches!(next(text, 0), Ok(Some((node, _))) if holds_objects(&node))
+}
+
+fn holds_objects(node: &Node) -> bool {
+    let objects = |items: &[Node]| items.first().is_some_and(|item| matches!(item.kind, NodeKind::Object(_)));
+    !node.members().is_empty() || node.items().is_some_and(objects)
+}
+
+/// Some programs write the metadata as a string that holds JSON. Such a string is replaced by what it holds, so that the
+/// values in it have places.
+fn opened(input: Input<'_>) -> Result<Option<String>, CorpusError> {
+    if !input.text.contains("\"{\\\"") {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some((node, end)) = next(input.text, at).map_err(|fault| json_fault(input, fault))? {
+        nested(input.text, &node, &mut found);
+        at = end;
+    }
+    let mut out = String::with_capacity(input.text.len());
+    let mut kept = 0;
+    for (span, inner) in &found {
+        // The quotation marks go too.
+        out.push_str(input.text.get(kept..span.start - 1).unwrap_or_default());
+        out.push_str(inner);
+        kept = span.end + 1;
+    }
+    out.push_str(input.text.get(kept..).unwrap_or_default());
+    Ok((!found.is_empty()).then_some(out))
+}
+
+fn nested(text: &str, node: &Node, found: &mut Vec<(Span, String)>) {
+    for item in node.items().unwrap_or_default() {
+        nested(text, item, found);
+    }
+    for Member { key, value, .. } in node.members() {
+        let holder = matches!(value.kind, NodeKind::Text { .. }) && Names::Wrapper.has(&folded(key)) && !Names::Text.has(&folded(key));
+        let inner = holder.then(|| unescaped(slice(text, value.span))).flatten().filter(|inner| inner.trim_start().starts_with('{'));
+        match inner.filter(|inner| matches!(next(inner, 0), Ok(Some((node, end))) if holds_objects(&node) && inner[end..].trim().is_empty())) {
+            // White space between JSON's tokens can be any.
+            Some(inner) => found.push((value.span, inner.replace(['\n', '\r'], " "))),
+            None => nested(text, value, found),
+        }
+    }
+}
+
+fn json_fault(input: Input<'_>, fault: JsonFault) -> CorpusError {
+    CorpusError::Json {
+        file: input.file.clone(),
+        line: line_of(input.text, fault.at),
+        column: column_of(input.text, fault.at),
+        what: fault.what,
+    }
+}
+
+struct Reader<'a> {
+    input: Input<'a>,
+    table: Table,
+}
+
+impl Reader<'_> {
+    fn all(&mut self) -> Result<(), CorpusError> {
+        let fault = |fault| json_fault(self.input, fault);
+        let Some((first, end)) = next(self.input.text, 0).map_err(fault)? else {
+            return Err(CorpusError::Empty(self.input.file.clone()));
+        };
+        let mut following = next(self.input.text, end).map_err(fault)?;
+        if following.is_none() {
+            return self.container(&first, 0);
+        }
+        self.record(&first, &[])?;
+        while let Some((node, end)) = following {
+            self.record(&node, &[])?;
+            following = next(self.input.text, end).map_err(|fault| json_fault(self.input, fault))?;
+        }
+        Ok(())
+    }
+
+    /// The records in a single JSON value.
+    fn container(&mut self, node: &Node, level: usize) -> Result<(), CorpusError> {
+        if let Some(items) = node.items() {
+            return items.iter().try_for_each(|item| self.record(item, &[]));
+        }
+        if let Some(columns) = Columns::of(node) {
+            return self.columns(&columns);
+        }
+        // A record's own list of objects takes the smaller part of it.
+        let size = |node: &Node| node.span.end - node.span.start;
+        let largest = node.members().iter().max_by_key(|member| size(&member.value));
+        if let Some(inner) = largest.map(|member| &member.value).filter(|inner| size(inner) * 2 > size(node)) {
+            let list = inner.items().is_some_and(|items| items.iter().all(|item| !item.members().is_empty()) && !items.is_empty());
+            let deeper = level < MAX_WRAPPERS && (Columns::of(inner).is_some() || inner.members().iter().any(|m| m.value.items().is_some_and(|i| i.iter().any(|n| !n.members().is_empty()))));
+            if list || (deeper && !inner.members().is_empty()) {
+                return self.container(inner, level + 1);
+            }
+        }
+        match by_name(node) {
+            true => node.members().iter().try_for_each(|member| {
+                let name = Slot { path: 0, values: vec![Value { text: member.key.clone(), span: member.key_span, is_text: true }] };
+                self.record(&member.value, &[Named { path: "key", slot: name }])
+            }),
+            false => self.record(node, &[]),
+        }
+    }
+
+    fn columns(&mut self, columns: &Columns<'_>) -> Result<(), CorpusError> {
+        for (i, document) in columns.documents.iter().enumerate() {
+            let mut record = Record { span: document.span, slots: Vec::new() };
+            let mut place = Place { path: "ids".to_owned(), depth: 1 };
+            if let Some(id) = columns.ids.get(i) {
+                self.flatten(id, &mut place, &mut record)?;
+            }
+            "documents".clone_into(&mut place.path);
+            self.flatten(document, &mut place, &mut record)?;
+            if let Some(metadata) = columns.metadatas.get(i) {
+                "metadatas".clone_into(&mut place.path);
+                self.flatten(metadata, &mut place, &mut record)?;
+            }
+            self.table.records.push(record);
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, node: &Node, named: &[Named<'_>]) -> Result<(), CorpusError> {
+        let input = self.input;
+        if !matches!(node.kind, NodeKind::Object(_)) {
+            return Err(CorpusError::NotAnObject { file: input.file.clone() });
+        }
+        let bytes = node.span.end - node.span.start;
+        if bytes > MAX_RECORD {
+            let line = line_of(input.text, node.span.start);
+            return Err(CorpusError::LongLine { file: input.file.clone(), line, bytes, most: MAX_RECORD });
+        }
+        let mut record = Record { span: node.span, slots: Vec::new() };
+        for named in named {
+            let path = self.path(named.path)?;
+            record.slots.push(Slot { path, ..named.slot.clone() });
+        }
+        self.flatten(node, &mut Place::default(), &mut record)?;
+        self.table.records.push(record);
+        Ok(())
+    }
+
+    fn path(&mut self, path: &str) -> Result<usize, CorpusError> {
+        let many = || CorpusError::Fields { file: self.input.file.clone(), most: MAX_PATHS };
+        self.table.path(path).ok_or_else(many)
+    }
+
+    fn flatten(&mut self, node: &Node, place: &mut Place, record: &mut Record) -> Result<(), CorpusError> {
+        match &node.kind {
+            NodeKind::Object(members) if place.depth < MAX_DEPTH => {
+                let length = place.path.len();
+                for member in members {
+                    if length > 0 {
+                        place.path.push('.');
+                    }
+                    place.path.push_str(&member.key);
+                    place.depth += 1;
+                    self.flatten(&member.value, place, record)?;
+                    place.depth -= 1;
+                    place.path.truncate(length);
+                }
+            }
+            NodeKind::Object(_) | NodeKind::Null => {}
+            NodeKind::List(items) => {
+                let numbers = items.iter().filter(|item| item.kind == NodeKind::Number).count();
+                if numbers == items.len() && numbers > MAX_NUMBERS {
+                    let path = self.path(&place.path)?;
+                    if !self.table.embeddings.contains(&path) {
+                        self.table.embeddings.push(path);
+                    }
+                    return Ok(());
+                }
+                for item in items.iter().filter(|item| item.items().is_none()) {
+                    self.flatten(item, place, record)?;
+                }
+            }
+            NodeKind::Bool | NodeKind::Number | NodeKind::Text { .. } => self.scalar(node, place, record)?,
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, node: &Node, place: &Place, record: &mut Record) -> Result<(), CorpusError> {
+        let Some(text) = node.scalar(self.input.text).filter(|text| !text.trim().is_empty()) else { return Ok(()) };
+        let path = self.path(&place.path)?;
+        let value = Value { text, span: node.span, is_text: matches!(node.kind, NodeKind::Text { .. }) };
+        match record.slots.iter_mut().find(|slot| slot.path == path) {
+            Some(slot) => slot.values.push(value),
+            None => record.slots.push(Slot { path, values: vec![value] }),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Place {
+    path: String,
+    depth: usize,
+}
+
+/// A value that a record has beside those of its object.
+struct Named<'a> {
+    path: &'a str,
+    slot: Slot,
+}
+
+/// Chroma's parallel lists; those of a query lie within one list more.
+struct Columns<'a> {
+    ids: Vec<&'a Node>,
+    documents: Vec<&'a Node>,
+    metadatas: Vec<&'a Node>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(node: &'a Node) -> Option<Self> {
+        let column = |key: &str| -> Vec<&'a Node> {
+            let items = node.get(key).and_then(Node::items).unwrap_or_default();
+            items.iter().flat_map(|item| item.items().map_or_else(|| vec![item], |inner| inner.iter().collect())).collect()
+        };
+        let found = Self { ids: column("ids"), documents: column("documents"), metadatas: column("metadatas") };
+        let texts = found.documents.iter().all(|one| matches!(one.kind, NodeKind::Text { .. } | NodeKind::Null));
+        let aligned = |other: &[&Node]| other.is_empty() || other.len() == found.documents.len();
+        (!found.documents.is_empty() && texts && aligned(&found.ids) && aligned(&found.metadatas)).then_some(found)
+    }
+}
+
+/// Whether an object's keys name records: several objects with a key in common.
+fn by_name(node: &Node) -> bool {
+    let members = node.members();
+    let Some(first) = members.first().filter(|_| members.len() >= 3) else { return false };
+    let common = first.value.members().iter().map(|member| &member.key);
+    common.into_iter().any(|key| members.iter().all(|member| member.value.get(key).is_some()))
+}

@@ -1,0 +1,133 @@
+//! `**Key** : value` and `Key: value` lines.
+
+use std::ops::Range;
+
+use super::Span;
+use super::error::slice;
+use super::markup::plain;
+
+const MAX_KEY: usize = 60;
+const MAX_KEY_WORDS: usize = 6;
+/// Words that introduce a sentence and name no attribute.
+const INTRODUCTIONS: &[&str] = &[
+    "attention", "avertissement", "caution", "e.g", "example", "exemple", "http", "https", "important", "info", "mailto", "nb",
+    "note", "nota", "p.s", "ps", "remarque", "tip", "todo", "voir", "warning", "astuce", "file", "ftp",
+];
+
+/// A key with the place of its value, which may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub(super) key: String,
+    pub(super) value: Span,
+    /// Whether the key is marked as one: `**Key**`.
+    pub(super) marked: bool,
+}
+
+/// The pairs that the lines of `span` are; a line that is none goes on with the value before it.
+pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
+    let mut found: Vec<Pair> = Vec::new();
+    let mut at = span.start;
+    for line in slice(text, span).split_inclusive('\n') {
+        match pair(text, at..at + line.len()) {
+            Some(pair) => found.push(pair),
+            None => {
+                let end = at + line.trim_end().len();
+                if let Some(last) = found.last_mut().filter(|last| last.value.start < last.value.end && end > at) {
+                    last.value.end = end;
+                }
+            }
+        }
+        at += line.len();
+    }
+    found
+}
+
+/// The pair that a line is.
+pub(super) fn pair(text: &str, line: Range<usize>) -> Option<Pair> {
+    let raw = text.get(line.clone())?;
+    let start = line.start + (raw.len() - raw.trim_start().len());
+    let raw = raw.trim();
+    let (key, rest, marked) = match raw.strip_prefix("**").map(|r| (r, "**")).or(raw.strip_prefix("__").map(|r| (r, "__"))) {
+        Some((inner, mark)) => {
+            let (key, rest) = inner.split_once(mark)?;
+            match key.trim_end().strip_suffix(':') {
+                Some(key) => (key, rest, true),
+                None => (key, rest.trim_start().strip_prefix(':')?, true),
+            }
+        }
+        None => {
+            let (key, rest) = raw.split_once(':')?;
+            if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
+                return None;
+            }
+            (key, rest, false)
+        }
+    };
+    let key = key.trim();
+    if !is_key(key) || (!marked && (INTRODUCTIONS.contains(&key.to_lowercase().as_str()) || key.contains("**"))) {
+        return None;
+    }
+    let value = rest.trim();
+    let begin = start + (raw.len() - rest.len()) + (rest.len() - rest.trim_start().len());
+    Some(Pair { key: key.to_owned(), value: Span { start: begin, end: begin + value.len() }, marked })
+}
+
+fn is_key(key: &str) -> bool {
+    key.starts_with(char::is_alphabetic)
+        && key.chars().count() <= MAX_KEY
+        && key.split_whitespace().count() <= MAX_KEY_WORDS
+        && !key.contains(['.', ',', ';', '!', '?', '"', '«', '»', '|', '<', '>', '`', '*', '[', ']', '{', '}', '\\', '='])
+}
+
+/// The values that stand for a fact, out of a block's pairs: marked ones, and runs of two or more.
+pub(super) fn stated(text: &str, pairs: Vec<Pair>) -> Vec<Pair> {
+    let run = pairs.len() >= 2;
+    let kept = pairs.into_iter().filter(|pair| pair.marked || run);
+    kept.filter_map(|pair| Some(Pair { value: plain(text, pair.value)?, ..pair })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<(String, String, bool)> {
+        let pairs = pairs(text, Span { start: 0, end: text.len() });
+        pairs.into_iter().map(|p| (p.key, text[p.value.start..p.value.end].to_owned(), p.marked)).collect()
+    }
+
+    fn one(line: &str) -> Option<(String, String)> {
+        found(line).pop().map(|(key, value, _)| (key, value))
+    }
+
+    #[test]
+    fn keys_are_marked_or_plain() {
+        let pair = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
+        assert_eq!(one("**Responsable** : Jean Petit"), pair("Responsable", "Jean Petit"));
+        assert_eq!(one("  **Responsable\u{a0}:** Jean  "), pair("Responsable", "Jean"));
+        assert_eq!(one("__Version__: 2.1"), pair("Version", "2.1"));
+        assert_eq!(one("Date de mise en service\u{a0}: 2024-01-02"), pair("Date de mise en service", "2024-01-02"));
+        assert_eq!(one("Technologies :"), pair("Technologies", ""));
+        for no in [
+            "http://example.org", "Note: this is one", "14:30", "It ends. Then: so", "plain words", "a, b: c", "**bold** text",
+            "**bold", "one two three four five six seven: x", "x::y",
+        ] {
+            assert_eq!(one(no), None, "{no}");
+        }
+    }
+
+    #[test]
+    fn values_go_on_over_lines() {
+        let text = "**A** : one\n  and more\n**B** : two\n";
+        assert_eq!(found(text), [("A".into(), "one\n  and more".into(), true), ("B".into(), "two".into(), true)]);
+        assert_eq!(found("Key :\nmore"), [("Key".into(), String::new(), false)]);
+    }
+
+    #[test]
+    fn a_single_plain_line_states_nothing() {
+        let text = "Remark on it: fine";
+        assert!(stated(text, pairs(text, Span { start: 0, end: text.len() })).is_empty());
+        let text = "A: fine\nB: `code`";
+        let stated = stated(text, pairs(text, Span { start: 0, end: text.len() }));
+        assert_eq!(stated.iter().map(|p| &text[p.value.start..p.value.end]).collect::<Vec<_>>(), ["fine", "code"]);
+    }
+}

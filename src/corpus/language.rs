@@ -1,0 +1,52 @@
+//! The language of each unit.
+
+use super::{Corpus, Language};
+
+/// Fewer letters do not tell.
+const MIN_LETTERS: usize = 60;
+/// Characters of a unit that are looked at.
+const MAX_CHARS: usize = 600;
+
+/// Sets the language of every unit: its own, or its document's commonest where it is too short to tell.
+pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
+    let candidates = if candidates.is_empty() { &Language::ALL } else { candidates };
+    if let [only] = candidates {
+        corpus.units.iter_mut().for_each(|unit| unit.language = Some(*only));
+        return;
+    }
+    let detector = whatlang::Detector::with_allowlist(candidates.iter().map(|language| code(*language)).collect());
+    let mut counts = vec![[0_usize; Language::ALL.len()]; corpus.documents.len()];
+    for unit in &mut corpus.units {
+        unit.language = detect(&detector, &unit.text);
+        if let (Some(language), Some(counts)) = (unit.language, counts.get_mut(unit.document)) {
+            for (count, of) in counts.iter_mut().zip(Language::ALL) {
+                *count += usize::from(of == language);
+            }
+        }
+    }
+    for unit in corpus.units.iter_mut().filter(|unit| unit.language.is_none()) {
+        let counts = counts.get(unit.document).into_iter().flatten();
+        let commonest = counts.zip(Language::ALL).filter(|(count, _)| **count > 0).max_by_key(|(count, _)| **count);
+        unit.language = commonest.map(|(_, language)| language);
+    }
+}
+
+fn code(language: Language) -> whatlang::Lang {
+    match language {
+        Language::Fr => whatlang::Lang::Fra,
+        Language::En => whatlang::Lang::Eng,
+    }
+}
+
+fn detect(detector: &whatlang::Detector, text: &str) -> Option<Language> {
+    let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(at, _)| at);
+    let text = text.get(..end)?;
+    if text.chars().filter(|c| c.is_alphabetic()).count() < MIN_LETTERS {
+        return None;
+    }
+    match detector.detect_lang(text)? {
+        whatlang::Lang::Fra => Some(Language::Fr),
+        whatlang::Lang::Eng => Some(Language::En),
+        _ => None,
+    }
+}

@@ -1,0 +1,164 @@
+//! How files were read, for the reader of the report.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::mojibake::Codec;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+pub enum Format {
+    #[strum(to_string = "JSON")]
+    Json,
+    Markdown,
+    #[strum(to_string = "text")]
+    Text,
+    #[strum(to_string = "text records")]
+    TextRecords,
+    #[strum(to_string = "CSV")]
+    Csv,
+    #[strum(to_string = "HTML")]
+    Html,
+    #[strum(to_string = "DOCX")]
+    Docx,
+    #[strum(to_string = "XLSX")]
+    Xlsx,
+    #[strum(to_string = "PDF")]
+    Pdf,
+}
+
+/// A path that holds a record's text, title, source or id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathUse {
+    pub path: String,
+    /// Characters of its values.
+    pub median: usize,
+    /// Different values.
+    pub distinct: usize,
+}
+
+/// A path whose values are fields of the units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPath {
+    pub path: String,
+    pub key: String,
+    pub records: usize,
+}
+
+/// A path that is not read, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoredPath {
+    pub path: String,
+    pub why: Ignored,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+pub enum Ignored {
+    #[strum(to_string = "numbers of an embedding")]
+    Embedding,
+    #[strum(to_string = "encoded bytes or a hash")]
+    Encoded,
+    #[strum(to_string = "the same value in every record")]
+    Constant,
+    #[strum(to_string = "bookkeeping of a program")]
+    Technical,
+    #[strum(to_string = "the same values as another path")]
+    Copy,
+}
+
+/// How the records of a file were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordLayout {
+    pub records: usize,
+    pub text: Option<PathUse>,
+    pub title: Option<PathUse>,
+    pub source: Option<PathUse>,
+    pub id: Option<PathUse>,
+    pub fields: Vec<FieldPath>,
+    pub ignored: Vec<IgnoredPath>,
+}
+
+/// How a file was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub path: Arc<str>,
+    pub format: Format,
+    pub records: Option<RecordLayout>,
+    pub units: usize,
+    pub fields: usize,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path)?;
+        let Some(records) = &self.records else {
+            let (units, fields) = (counted(self.units, "unit"), counted(self.fields, "field"));
+            return write!(f, "{}, {units}, {fields}", self.format);
+        };
+        match &records.text {
+            Some(text) => write!(f, "text = {} (median {} chars)", text.path, text.median)?,
+            None => write!(f, "{}, no text", counted(records.records, "record"))?,
+        }
+        for (name, part) in [("title", &records.title), ("source", &records.source), ("id", &records.id)] {
+            if let Some(part) = part {
+                write!(f, ", {name} = {} ({})", part.path, part.distinct)?;
+            }
+        }
+        write!(f, ", {}", counted(records.fields.len(), "field"))
+    }
+}
+
+fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// A paragraph that many documents have, which was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boilerplate {
+    pub text: String,
+    pub documents: usize,
+}
+
+/// What a user should know of a reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The encoding was guessed.
+    Encoding { file: Arc<str>, encoding: &'static str },
+    /// UTF-8 that was read in another encoding was undone.
+    Undone { file: Arc<str>, codec: Codec, count: usize },
+    /// Few characters are damaged, and were left so.
+    Damaged { file: Arc<str>, count: usize },
+    /// A file in a folder that was not read.
+    Skipped { file: Arc<str>, why: Skipped },
+    /// Records that say what another of their source says.
+    Duplicates { file: Arc<str>, count: usize },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+pub enum Skipped {
+    #[strum(to_string = "it is a symbolic link")]
+    Link,
+    #[strum(to_string = "it is not a document")]
+    NotADocument,
+    #[strum(to_string = "it is empty")]
+    Empty,
+    #[strum(to_string = "it holds no text")]
+    NoText,
+    #[strum(to_string = "its name is not UTF-8")]
+    Name,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encoding { file, encoding } => write!(f, "{file}: read as {encoding}, which was guessed"),
+            Self::Undone { file, codec, count } => {
+                write!(f, "{file}: {count} characters were UTF-8 read as {codec}; they were corrected")
+            }
+            Self::Damaged { file, count } => write!(f, "{file}: {count} characters are damaged"),
+            Self::Skipped { file, why } => write!(f, "{file}: skipped: {why}"),
+            Self::Duplicates { file, count } => {
+                write!(f, "{file}: {} left out, which repeat others of their source", counted(*count, "record"))
+            }
+        }
+    }
+}

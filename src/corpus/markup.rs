@@ -1,0 +1,56 @@
+//! Values in Markdown without the marks around them.
+
+use super::Span;
+use super::error::slice;
+use super::outline::trimmed;
+
+/// Marks that may enclose a value as a whole.
+const PAIRS: &[(&str, &str)] = &[("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ("<", ">"), ("~~", "~~")];
+
+/// The part of `span` that is text without marks; None where marks lie within it or nothing is left.
+pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
+    let mut span = trimmed(text, span);
+    if let Some(rest) = slice(text, span).strip_suffix('\\') {
+        span = trimmed(text, Span { start: span.start, end: span.start + rest.len() });
+    }
+    while let Some(inner) = unwrapped(text, span) {
+        span = trimmed(text, inner);
+    }
+    let value = slice(text, span);
+    let marked = ["**", "__", "`", "](", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#"].iter().any(|m| value.contains(m));
+    let emphasised = value.starts_with('*') || value.ends_with('*') || value.contains(" *") && value.contains("* ");
+    (!value.is_empty() && !marked && !emphasised).then_some(span)
+}
+
+fn unwrapped(text: &str, span: Span) -> Option<Span> {
+    let value = slice(text, span);
+    for (open, close) in PAIRS {
+        let inner = value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+        if let Some(inner) = inner.filter(|inner| !inner.is_empty() && !inner.contains(open) && !inner.contains(close)) {
+            let start = span.start + open.len();
+            return Some(Span { start, end: start + inner.len() });
+        }
+    }
+    let (label, target) = value.strip_prefix('[')?.strip_suffix(')')?.split_once("](")?;
+    let single = !label.is_empty() && !label.contains(['[', ']']) && !target.contains(['(', ')', ' ']);
+    single.then(|| Span { start: span.start + 1, end: span.start + 1 + label.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_around_a_value_are_left_out() {
+        let of = |text: &str| plain(text, Span { start: 0, end: text.len() }).map(|s| text[s.start..s.end].to_owned());
+        for (text, value) in [
+            (" x ", "x"), ("**x y**", "x y"), ("`a_b`", "a_b"), ("[name](http://a.b/c_d)", "name"), ("<http://a.b>", "http://a.b"),
+            ("**[x](y)**", "x"), ("one line\\", "one line"), ("a * b", "a * b"), ("snake_case", "snake_case"), ("_x_", "x"),
+        ] {
+            assert_eq!(of(text).as_deref(), Some(value), "{text}");
+        }
+        for text in ["", "  ", "one **two**", "**a** and **b**", "see [x](y)", "a\\_b", "AT&amp;T", "*a* and *b*"] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
+}

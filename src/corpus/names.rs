@@ -1,0 +1,126 @@
+//! Names that keys, columns and headings have, in French and English.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Letters and digits only, in lower case and without accents.
+pub(super) fn folded(name: &str) -> String {
+    name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Lists of folded names, the likelier ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    Text,
+    Title,
+    Source,
+    Id,
+    /// Objects that only hold what a record says.
+    Wrapper,
+    /// Bookkeeping of the programs that write records.
+    Technical,
+    /// Keys that name nothing without the key above them.
+    General,
+    /// Headings of a part of a description.
+    Part,
+    /// Heads of a column of keys.
+    Key,
+    /// Heads of a column of values.
+    Value,
+    /// Common attributes.
+    Attribute,
+}
+
+impl Names {
+    pub(super) fn has(self, folded: &str) -> bool {
+        self.rank(folded).is_some()
+    }
+
+    /// How likely the name is, from 0.
+    pub(super) fn rank(self, folded: &str) -> Option<usize> {
+        self.list().iter().position(|name| *name == folded)
+    }
+
+    fn list(self) -> &'static [&'static str] {
+        match self {
+            Self::Text => TEXT,
+            Self::Title => TITLE,
+            Self::Source => SOURCE,
+            Self::Id => ID,
+            Self::Wrapper => WRAPPER,
+            Self::Technical => TECHNICAL,
+            Self::General => GENERAL,
+            Self::Part => PART,
+            Self::Key => KEY,
+            Self::Value => VALUE,
+            Self::Attribute => ATTRIBUTE,
+        }
+    }
+}
+
+const TEXT: &[&str] = &[
+    "pagecontent", "text", "texte", "content", "contenu", "chunktext", "chunk", "body", "corps", "passage", "document",
+    "documents", "paragraph", "paragraphe", "fulltext",
+];
+const TITLE: &[&str] = &[
+    "title", "titre", "name", "nom", "heading", "app", "application", "appname", "applicationname", "nomapplication",
+    "package", "paquet", "product", "produit", "entity", "entite", "libelle", "label", "intitule", "key",
+];
+const SOURCE: &[&str] = &[
+    "source", "file", "fichier", "filename", "filepath", "path", "chemin", "documentid", "docid", "refdocid", "sourceid",
+    "sourcefile", "documentname", "parentid", "url", "uri",
+];
+const ID: &[&str] = &[
+    "id", "ids", "uuid", "guid", "identifiant", "identifier", "chunkid", "docid", "documentid", "nodeid", "pointid",
+    "recordid",
+];
+const WRAPPER: &[&str] = &[
+    "metadata", "metadatas", "meta", "payload", "node", "nodecontent", "document", "data", "record", "fields", "properties",
+    "source", "content", "contenu",
+];
+const TECHNICAL: &[&str] = &[
+    "excludedembedmetadatakeys", "excludedllmmetadatakeys", "relationships", "startcharidx", "endcharidx", "startindex",
+    "texttemplate", "metadatatemplate", "metadataseperator", "metadataseparator", "classname", "mimetype", "nodetype",
+    "nodecontent", "hash", "checksum", "sha256", "md5", "embedding", "embeddings", "vector", "vectors", "sparsevector", "score",
+    "distance", "chunkindex", "chunknumber", "totalchunks", "tokencount", "ntokens", "numtokens", "charcount", "seqnum",
+    "splitid", "splitidxstart", "page", "pagelabel", "pagenumber", "id", "ids", "uuid", "guid", "chunkid", "docid",
+    "documentid", "refdocid", "nodeid", "pointid", "recordid", "parentid", "sourceid", "loc",
+];
+const GENERAL: &[&str] = &["name", "nom", "value", "valeur", "label", "libelle", "text", "texte", "title", "titre"];
+const PART: &[&str] = &[
+    "caracteristiques", "informations", "informationsgenerales", "informationsprincipales", "details", "detail", "general",
+    "generalites", "presentation", "description", "fiche", "fichetechnique", "resume", "contact", "contacts", "technique",
+    "overview", "summary", "information", "generalinformation", "characteristics", "properties", "attributes", "attributs",
+    "metadata", "metadonnees", "specifications", "donnees", "facts",
+];
+const KEY: &[&str] = &[
+    "champ", "attribut", "cle", "propriete", "caracteristique", "critere", "parametre", "element", "rubrique", "field", "key",
+    "attribute", "property", "parameter", "item", "characteristic", "setting",
+];
+const VALUE: &[&str] = &["valeur", "value", "valeurs", "values"];
+const ATTRIBUTE: &[&str] = &[
+    "responsable", "hebergeur", "hebergement", "technologie", "technologies", "criticite", "version", "utilisateurs", "domaine",
+    "date", "url", "site", "dependances", "statut", "etat", "langage", "licence", "editeur", "proprietaire", "equipe", "taille",
+    "adresse", "telephone", "email", "owner", "host", "hosting", "technology", "criticality", "users", "domain", "homepage",
+    "dependencies", "status", "language", "license", "vendor", "publisher", "maintainer", "team", "size", "address", "phone",
+    "description", "type", "categorie", "category",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_without_case_accents_and_marks() {
+        assert_eq!(folded("Hébergeur_principal (FR)"), "hebergeurprincipalfr");
+        assert_eq!(folded("page_content"), "pagecontent");
+        assert!(Names::Attribute.has(&folded("Criticité")));
+        assert!(Names::Title.rank("title") < Names::Title.rank("application"));
+    }
+
+    #[test]
+    fn listed_names_are_folded() {
+        for names in [TEXT, TITLE, SOURCE, ID, WRAPPER, TECHNICAL, GENERAL, PART, KEY, VALUE, ATTRIBUTE] {
+            assert!(names.iter().all(|name| folded(name) == *name), "{names:?}");
+        }
+    }
+}

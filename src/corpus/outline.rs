@@ -1,0 +1,166 @@
+//! The blocks of a text, whatever its format, and the units that they are packed into.
+
+use super::error::slice;
+use super::piece::{Input, Piece};
+use super::{Field, Span};
+use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Block {
+    pub(super) span: Span,
+    pub(super) kind: BlockKind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum BlockKind {
+    Heading {
+        level: usize,
+        title: String,
+    },
+    /// Cut between sentences where it is too long.
+    Prose,
+    List(Vec<Item>),
+    /// The header is the first row.
+    Table(Vec<Row>),
+    Definitions(Vec<Definition>),
+    /// Never cut: code.
+    Whole,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Item {
+    /// Without its marker.
+    pub(super) span: Span,
+    /// Whether it holds more than a line of text.
+    pub(super) nested: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Row {
+    pub(super) span: Span,
+    pub(super) cells: Vec<Span>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Definition {
+    pub(super) term: Span,
+    pub(super) meanings: Vec<Span>,
+}
+
+/// What stands between two headings.
+#[derive(Debug)]
+pub(super) struct Section<'a> {
+    /// Headings above it, outermost first.
+    pub(super) path: Vec<String>,
+    pub(super) blocks: &'a [Block],
+}
+
+/// The blocks divided by their headings; sections without a block are left out.
+pub(super) fn sections(blocks: &[Block]) -> Vec<Section<'_>> {
+    let mut levels: Vec<usize> = Vec::new();
+    let mut path: Vec<String> = Vec::new();
+    let mut out = Vec::new();
+    for run in blocks.chunk_by(|_, next| !matches!(next.kind, BlockKind::Heading { .. })) {
+        let rest = match run.split_first() {
+            Some((Block { kind: BlockKind::Heading { level, title }, .. }, rest)) => {
+                let kept = levels.iter().position(|above| above >= level).unwrap_or(levels.len());
+                levels.truncate(kept);
+                path.truncate(kept);
+                levels.push(*level);
+                path.push(title.clone());
+                rest
+            }
+            _ => run,
+        };
+        if !rest.is_empty() {
+            out.push(Section { path: path.clone(), blocks: rest });
+        }
+    }
+    out
+}
+
+/// Units of at most the wanted size out of a section's blocks; only what cannot be cut is larger.
+pub(super) fn pack(input: Input<'_>, section: &Section<'_>, title: Option<&String>, fields: Vec<Field>) -> Vec<Piece> {
+    let mut spans: Vec<Span> = Vec::new();
+    for block in section.blocks {
+        for atom in atoms(input, block) {
+            let grown = spans.last().map(|last| Span { start: last.start, end: atom.end });
+            match (spans.last_mut(), grown) {
+                (Some(last), Some(grown)) if input.fits(slice(input.text, grown)) => *last = grown,
+                _ => spans.push(atom),
+            }
+        }
+    }
+    let mut pieces: Vec<Piece> = spans.into_iter().map(|span| piece(input.text, span, section, title)).collect();
+    for field in fields {
+        let start = field.spans.first().map_or(0, |span| span.start);
+        let holder = pieces.partition_point(|piece| piece.span.start <= start).saturating_sub(1);
+        if let Some(piece) = pieces.get_mut(holder) {
+            piece.fields.push(field);
+        }
+    }
+    pieces
+}
+
+fn piece(text: &str, span: Span, section: &Section<'_>, title: Option<&String>) -> Piece {
+    Piece {
+        source: None,
+        title: title.cloned(),
+        path: section.path.clone(),
+        span,
+        text: slice(text, span).to_owned(),
+        fields: Vec::new(),
+    }
+}
+
+/// What a block is packed from: itself where it fits.
+fn atoms(input: Input<'_>, block: &Block) -> Vec<Span> {
+    let whole = trimmed(input.text, block.span);
+    if whole.start == whole.end {
+        return Vec::new();
+    }
+    if input.fits(slice(input.text, whole)) {
+        return vec![whole];
+    }
+    match &block.kind {
+        BlockKind::Heading { .. } | BlockKind::Whole => vec![whole],
+        BlockKind::Prose => split_prose(input, whole),
+        BlockKind::List(items) => parts(input.text, whole, items.iter().map(|item| item.span.start)),
+        BlockKind::Table(rows) => parts(input.text, whole, rows.iter().map(|row| row.span.start)),
+        BlockKind::Definitions(all) => parts(input.text, whole, all.iter().map(|one| one.term.start)),
+    }
+}
+
+/// A block cut at the lines in which its parts begin.
+fn parts(text: &str, whole: Span, starts: impl Iterator<Item = usize>) -> Vec<Span> {
+    let line = |at: usize| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let mut cuts: Vec<usize> = starts.map(line).filter(|at| (whole.start + 1..whole.end).contains(at)).collect();
+    cuts.dedup();
+    cuts.insert(0, whole.start);
+    cuts.push(whole.end);
+    let ends = cuts.iter().skip(1);
+    let spans = cuts.iter().zip(ends).map(|(start, end)| trimmed(text, Span { start: *start, end: *end }));
+    spans.filter(|span| span.start < span.end).collect()
+}
+
+struct Sizer<'a>(&'a dyn Fn(&str) -> usize);
+
+impl ChunkSizer for Sizer<'_> {
+    fn size(&self, chunk: &str) -> usize {
+        (self.0)(chunk)
+    }
+}
+
+fn split_prose(input: Input<'_>, whole: Span) -> Vec<Span> {
+    let config = ChunkConfig::new(input.options.max_unit.max(1)).with_sizer(Sizer(input.options.count));
+    let splitter = TextSplitter::new(config);
+    let chunks = splitter.chunk_indices(slice(input.text, whole));
+    chunks.map(|(at, chunk)| Span { start: whole.start + at, end: whole.start + at + chunk.len() }).collect()
+}
+
+/// The span without white space at its ends.
+pub(super) fn trimmed(text: &str, span: Span) -> Span {
+    let inner = slice(text, span);
+    let start = span.start + (inner.len() - inner.trim_start().len());
+    Span { start, end: start + inner.trim().len() }
+}

@@ -1,0 +1,213 @@
+//! Records to units: chunks of one source without their overlap, fields with their places.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::error::{CorpusError, slice};
+use super::fields::{Naming, fields};
+use super::json_walk::Offsets;
+use super::markdown;
+use super::names::folded;
+use super::outline::{sections, trimmed};
+use super::piece::{Input, Piece, Pieces};
+use super::record::{Record, Table, Value};
+use super::schema::{Schema, Texts, layout, schema};
+use super::{Field, FieldForm, Span};
+
+/// Characters that two chunks share at least where one goes on with the other.
+const MIN_OVERLAP: usize = 30;
+/// Bytes of an overlap, at most.
+const MAX_OVERLAP: usize = 4096;
+
+/// How records lie in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// Spans lie inside JSON strings.
+    pub(super) json: bool,
+    pub(super) texts: Texts,
+}
+
+/// The units of a table; `input` holds the text that its spans point into.
+pub(super) fn pieces(input: Input<'_>, table: &Table, kind: Kind) -> Result<Pieces, CorpusError> {
+    let schema = schema(input, table, kind.texts)?;
+    let mut maker = Maker { input, schema: &schema, json: kind.json, before: None };
+    let mut out = Pieces { json: kind.json, records: Some(layout(table, &schema)), ..Pieces::default() };
+    for record in &table.records {
+        match maker.record(record) {
+            Some(pieces) => out.pieces.extend(pieces),
+            None => out.duplicates += 1,
+        }
+    }
+    Ok(out)
+}
+
+struct Maker<'a> {
+    input: Input<'a>,
+    schema: &'a Schema,
+    json: bool,
+    /// The record before, which this one may go on with.
+    before: Option<Before<'a>>,
+}
+
+struct Before<'a> {
+    source: Arc<str>,
+    text: &'a str,
+    record: &'a Record,
+}
+
+impl<'a> Maker<'a> {
+    /// None: it says what the record before it says.
+    fn record(&mut self, record: &'a Record) -> Option<Vec<Piece>> {
+        let single = |path: Option<usize>| path.and_then(|path| record.values(path).first());
+        let title = single(self.schema.title).map(|value| value.text.trim().to_owned());
+        let source = self.source(record, title.as_deref());
+        let own = self.fields(record);
+        let text = single(self.schema.text).filter(|value| value.is_text);
+        let Some(text) = text else {
+            self.before = None;
+            return Some(vec![self.composed(record, Head { title, source }, own)]);
+        };
+        let shared = match &self.before {
+            Some(before) if before.source == source => overlap(before.text, &text.text),
+            _ => 0,
+        };
+        let mut from = shared;
+        if shared == text.text.len() {
+            let repeats = self.before.as_ref().is_some_and(|before| self.same_fields(before.record, record));
+            if repeats {
+                return None;
+            }
+            from = 0;
+        }
+        self.before = Some(Before { source: source.clone(), text: &text.text, record });
+        Some(self.chunk(text, from, Chunk { head: Head { title, source }, fields: own }))
+    }
+
+    fn same_fields(&self, a: &Record, b: &Record) -> bool {
+        let texts = |record: &Record| -> Vec<(usize, Vec<String>)> {
+            let id = self.schema.id;
+            let slots = record.slots.iter().filter(|slot| Some(slot.path) != id && self.is_read(slot.path));
+            slots.map(|slot| (slot.path, slot.values.iter().map(|value| value.text.clone()).collect())).collect()
+        };
+        texts(a) == texts(b)
+    }
+
+    fn is_read(&self, path: usize) -> bool {
+        self.schema.keys.get(path).is_some_and(Option::is_some) || self.schema.title == Some(path)
+    }
+
+    /// What the record belongs to when sources are held out: its own source, else its title or id in the file.
+    fn source(&self, record: &Record, title: Option<&str>) -> Arc<str> {
+        let of = |path: Option<usize>| path.and_then(|path| record.values(path).first()).map(|value| value.text.trim());
+        match (of(self.schema.source), title.or(of(self.schema.id))) {
+            (Some(source), _) => source.into(),
+            (None, Some(name)) => format!("{}#{name}", self.input.file).into(),
+            (None, None) => self.input.file.clone(),
+        }
+    }
+
+    fn fields(&self, record: &Record) -> Vec<Field> {
+        let slots = record.slots.iter();
+        let field = |slot: &super::record::Slot| {
+            let key = self.schema.keys.get(slot.path)?.clone()?;
+            let values = slot.values.iter().map(|value| value.text.clone()).collect();
+            let spans = slot.values.iter().map(|value| value.span).collect();
+            Some(Field { entity: None, key, values, spans, form: FieldForm::Record })
+        };
+        slots.filter_map(field).collect()
+    }
+
+    /// A record without a text: its fields, a line each.
+    fn composed(&self, record: &Record, head: Head, fields: Vec<Field>) -> Piece {
+        let lines = fields.iter().map(|field| format!("{}: {}", field.key, field.values.join(", ")));
+        let text = head.title.iter().cloned().chain(lines).collect::<Vec<_>>().join("\n");
+        let Head { title, source } = head;
+        Piece { source: Some(source), title, path: Vec::new(), span: record.span, text, fields }
+    }
+
+    /// The units of a record's text from byte `from` on.
+    fn chunk(&self, text: &Value, from: usize, chunk: Chunk) -> Vec<Piece> {
+        let inner = Input { text: &text.text, ..self.input };
+        let rest = trimmed(inner.text, Span { start: from, end: inner.text.len() });
+        let blocks = markdown::blocks(inner.text, rest.start);
+        let fits = inner.fits(slice(inner.text, rest));
+        let mut pieces = match fits {
+            true => {
+                let stated = stated(inner.text, &blocks, chunk.head.title.as_deref());
+                vec![Piece { span: rest, text: slice(inner.text, rest).to_owned(), fields: stated, ..Piece::default() }]
+            }
+            false => markdown::packed(inner, &blocks, chunk.head.title.clone()),
+        };
+        let raw = slice(self.input.text, text.span);
+        let offsets = if self.json { Offsets::new(raw) } else { Offsets::new("") };
+        let known: HashSet<String> = chunk.fields.iter().map(|field| folded(&field.key)).collect();
+        for piece in &mut pieces {
+            piece.fields.retain(|field| field.entity.is_some() || !known.contains(&folded(&field.key)));
+            let places = piece.fields.iter_mut().flat_map(|field| &mut field.spans);
+            for span in places.chain([&mut piece.span]) {
+                *span = Span { start: text.span.start + offsets.raw(span.start), end: text.span.start + offsets.raw(span.end) };
+            }
+            piece.source = Some(chunk.head.source.clone());
+            if chunk.head.title.is_some() {
+                piece.title.clone_from(&chunk.head.title);
+            }
+        }
+        if let Some(first) = pieces.first_mut() {
+            first.fields.splice(0..0, chunk.fields);
+        }
+        pieces
+    }
+}
+
+struct Head {
+    title: Option<String>,
+    source: Arc<str>,
+}
+
+struct Chunk {
+    head: Head,
+    fields: Vec<Field>,
+}
+
+/// What the text of a record states, in whatever sections.
+fn stated(text: &str, blocks: &[super::outline::Block], title: Option<&str>) -> Vec<Field> {
+    let sections = sections(blocks);
+    let naming = Naming::new(&sections, title.map(str::to_owned));
+    let all = sections.iter().flat_map(|section| {
+        // Below a heading that names another entity, the fields are that entity's.
+        let about = naming.title(section).filter(|about| Some(about.as_str()) != title && section.path.len() > 1);
+        fields(text, section, &naming).into_iter().map(move |field| Field { entity: field.entity.or(about.cloned()), ..field })
+    });
+    all.collect()
+}
+
+/// Bytes at the start of `next` that are the end of `before`; 0 where they are few.
+fn overlap(before: &str, next: &str) -> usize {
+    let most = before.len().min(next.len());
+    if before == next {
+        return most;
+    }
+    let tail_start = before.char_indices().rev().nth(MIN_OVERLAP - 1).map(|(at, _)| at);
+    let Some(tail) = tail_start.and_then(|at| before.get(at..)) else { return 0 };
+    let window = (0..=most.min(MAX_OVERLAP)).rev().find_map(|end| next.get(..end)).unwrap_or_default();
+    let mut ends = window.rmatch_indices(tail).map(|(at, found)| at + found.len());
+    ends.find(|end| next.get(..*end).is_some_and(|head| before.ends_with(head))).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_long_borders_are_overlaps() {
+        let shared = "thirty or more characters are shared here";
+        let (a, b) = (format!("One. {shared}"), format!("{shared} two."));
+        assert_eq!(overlap(&a, &b), shared.len());
+        assert_eq!(overlap(&a, &a), a.len());
+        assert_eq!(overlap("ends short", "short begins"), 0);
+        assert_eq!(overlap(&a, "other text that begins in another manner"), 0);
+        let accents = "é".repeat(30);
+        assert_eq!(overlap(&format!("x{accents}"), &format!("{accents}y")), 60);
+        assert_eq!(overlap("", ""), 0);
+    }
+}

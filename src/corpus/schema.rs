@@ -1,0 +1,299 @@
+//! Which path of a table of unknown keys is the text, the title, the source and the id, and which are fields.
+
+use std::collections::HashSet;
+
+use super::error::CorpusError;
+use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout};
+use super::names::{Names, folded};
+use super::options::Part;
+use super::path_statistics::{PathStatistics, median, sample, statistics};
+use super::piece::Input;
+use super::record::{Record, Table};
+
+/// How much more a path with a text's name counts.
+const NAMED: f64 = 4.0;
+/// A second text within this share of the first is as likely.
+const AS_LIKELY: f64 = 0.8;
+/// What a text without a text's name has at least.
+const MIN_TEXT_CHARS: usize = 40;
+const MIN_TEXT_WORDS: usize = 6;
+/// Characters of a title, at most (the median).
+const MAX_TITLE: usize = 100;
+
+/// What each path is.
+#[derive(Debug, Default)]
+pub(super) struct Schema {
+    pub(super) text: Option<usize>,
+    pub(super) title: Option<usize>,
+    pub(super) source: Option<usize>,
+    pub(super) id: Option<usize>,
+    /// Of each path that is a field, its key.
+    pub(super) keys: Vec<Option<String>>,
+    ignored: Vec<(usize, Ignored)>,
+}
+
+/// How likely the paths of a kind of records are to be texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// Long values are.
+    Guessed,
+    /// Rows of a table: only what is named so.
+    Named,
+}
+
+pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Schema, CorpusError> {
+    let sample = sample(table);
+    let statistics = statistics(table, &sample);
+    if input.options.map.text.is_none() {
+        refuse_training_data(input, table, &statistics)?;
+    }
+    let mut finder = Finder { input, table, sample, statistics, taken: HashSet::new(), ignored: Vec::new() };
+    finder.find_copies();
+    let text = match finder.mapped(Part::Text)? {
+        Some(path) => Some(path),
+        None => finder.text(texts)?,
+    };
+    finder.taken.extend(text);
+    let mut schema = Schema { text, ..Schema::default() };
+    for (part, place) in
+        [(Part::Source, &mut schema.source), (Part::Title, &mut schema.title), (Part::Id, &mut schema.id)]
+    {
+        *place = match finder.mapped(part)? {
+            Some(path) => Some(path),
+            None => finder.guess(part),
+        };
+        finder.taken.extend(*place);
+    }
+    schema.keys = finder.keys();
+    schema.ignored = finder.ignored;
+    Ok(schema)
+}
+
+/// A file that holds questions with answers is no document.
+fn refuse_training_data(input: Input<'_>, table: &Table, statistics: &[PathStatistics]) -> Result<(), CorpusError> {
+    let common = |path: &str| {
+        let mut found = table.paths.iter().zip(statistics);
+        found.any(|(known, of)| (known == path || known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))) && of.share >= 0.5)
+    };
+    let turns = |key: &str, role: &str| common(&format!("{key}.{role}"));
+    let key = match () {
+        () if turns("messages", "role") => "messages",
+        () if turns("conversations", "from") || turns("conversations", "role") => "conversations",
+        () if common("instruction") => "instruction",
+        () if common("prompt") => "prompt",
+        () => return Ok(()),
+    };
+    Err(CorpusError::TrainingData { file: input.file.clone(), key })
+}
+
+struct Finder<'a> {
+    input: Input<'a>,
+    table: &'a Table,
+    sample: Vec<&'a Record>,
+    statistics: Vec<PathStatistics>,
+    taken: HashSet<usize>,
+    ignored: Vec<(usize, Ignored)>,
+}
+
+impl Finder<'_> {
+    fn mapped(&self, part: Part) -> Result<Option<usize>, CorpusError> {
+        let Some(wanted) = self.input.options.map.get(part) else { return Ok(None) };
+        let found = self.table.paths.iter().position(|path| path == wanted);
+        match found {
+            Some(found) => Ok(Some(found)),
+            None => Err(CorpusError::NoSuchPath {
+                file: self.input.file.clone(),
+                part,
+                path: wanted.to_owned(),
+                known: self.table.paths.iter().take(40).cloned().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+
+    fn is_free(&self, path: usize) -> bool {
+        !self.taken.contains(&path) && !self.ignored.iter().any(|(ignored, _)| *ignored == path)
+    }
+
+    /// Some programs write the metadata twice. Of two paths with the same last part and the same values the longer one is
+    /// a copy.
+    fn find_copies(&mut self) {
+        for path in 0..self.table.paths.len() {
+            let copy = (0..self.table.paths.len()).any(|other| other != path && self.is_copy(path, other));
+            if copy {
+                self.ignored.push((path, Ignored::Copy));
+            }
+        }
+    }
+
+    fn is_copy(&self, path: usize, of: usize) -> bool {
+        let (Some(a), Some(b)) = (self.statistics.get(path), self.statistics.get(of)) else { return false };
+        if a.name() != b.name() || a.parts.len() <= b.parts.len() {
+            return false;
+        }
+        let texts = |record: &Record, path| record.values(path).iter().map(|v| v.text.clone()).collect::<Vec<_>>();
+        let mut both = self.sample.iter().map(|record| (texts(record, path), texts(record, of)));
+        both.all(|(a, b)| a == b)
+    }
+
+    fn text(&mut self, texts: Texts) -> Result<Option<usize>, CorpusError> {
+        let mut scores: Vec<(usize, f64)> = (0..self.table.paths.len())
+            .filter(|path| self.is_free(*path))
+            .filter_map(|path| Some((path, text_score(self.statistics.get(path)?, texts)?)))
+            .collect();
+        scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let named = |path: usize| self.table.paths.get(path).cloned().unwrap_or_default();
+        match scores.as_slice() {
+            [(first, best), (second, next), ..] if *next >= best * AS_LIKELY && !self.is_known_shape(*first) => {
+                let (first, second) = (named(*first), named(*second));
+                Err(CorpusError::TwoTexts { file: self.input.file.clone(), first, second })
+            }
+            [(first, _), ..] => Ok(Some(*first)),
+            [] => Ok(None),
+        }
+    }
+
+    /// The text of LangChain's and Haystack's documents, whatever else they hold.
+    fn is_known_shape(&self, path: usize) -> bool {
+        let path = self.table.paths.get(path).map_or("", String::as_str);
+        let has = |prefix: &str| self.table.paths.iter().any(|path| path.starts_with(prefix));
+        (path == "page_content" && has("metadata.")) || (path == "content" && has("meta."))
+    }
+
+    fn guess(&self, part: Part) -> Option<usize> {
+        let names = match part {
+            Part::Text => return None,
+            Part::Title => Names::Title,
+            Part::Source => Names::Source,
+            Part::Id => Names::Id,
+        };
+        let mut best: Option<(usize, f64)> = None;
+        for path in (0..self.table.paths.len()).filter(|path| self.is_free(*path)) {
+            let Some(of) = self.statistics.get(path).filter(|of| fits(part, of)) else { continue };
+            let Some(rank) = names.rank(of.name()).filter(|_| only_wrapped(of)) else { continue };
+            // Names that come later in the list count a little less.
+            let score = of.share * (0.5 + 0.5 * of.distinct) * (1.0 - rank as f64 / 100.0);
+            if best.is_none_or(|(_, most)| score > most) {
+                best = Some((path, score));
+            }
+        }
+        best.map(|(path, _)| path).or_else(|| self.first_as_title(part))
+    }
+
+    /// Without a title's name, the first path that tells records apart.
+    fn first_as_title(&self, part: Part) -> Option<usize> {
+        let technical = |of: &PathStatistics| of.parts.iter().any(|part| Names::Technical.has(part) || Names::Source.has(part));
+        let first = (0..self.table.paths.len()).find(|path| self.is_free(*path) && !self.statistics.get(*path).is_some_and(technical))?;
+        let of = self.statistics.get(first).filter(|_| part == Part::Title)?;
+        (of.distinct >= 0.98 && of.share >= 0.98 && of.median <= MAX_TITLE && of.single_text >= 0.98 && !of.encoded).then_some(first)
+    }
+
+    /// The keys of all paths that are fields.
+    fn keys(&mut self) -> Vec<Option<String>> {
+        let mut kept: Vec<usize> = Vec::new();
+        for path in (0..self.table.paths.len()).filter(|path| self.is_free(*path)).collect::<Vec<_>>() {
+            match self.statistics.get(path).and_then(|of| self.why_ignored(path, of)) {
+                Some(why) => self.ignored.push((path, why)),
+                None => kept.push(path),
+            }
+        }
+        let mut keys = vec![None; self.table.paths.len()];
+        for path in &kept {
+            if let Some(place) = keys.get_mut(*path) {
+                *place = Some(self.key(*path, &kept));
+            }
+        }
+        keys
+    }
+
+    fn why_ignored(&self, path: usize, of: &PathStatistics) -> Option<Ignored> {
+        match () {
+            () if self.table.embeddings.contains(&path) => Some(Ignored::Embedding),
+            () if of.parts.iter().any(|part| Names::Technical.has(part)) && !self.only_technical_wrapper(of) => Some(Ignored::Technical),
+            () if of.encoded => Some(Ignored::Encoded),
+            () if of.constant => Some(Ignored::Constant),
+            () => None,
+        }
+    }
+
+    /// `_node_content` is bookkeeping, the metadata in it are not.
+    fn only_technical_wrapper(&self, of: &PathStatistics) -> bool {
+        let mut technical = of.parts.iter().filter(|part| Names::Technical.has(part));
+        technical.all(|part| Names::Wrapper.has(part)) && of.parts.iter().any(|part| part == "metadata")
+    }
+
+    /// The last part of a path, with the one before it where it is not the only one.
+    fn key(&self, path: usize, kept: &[usize]) -> String {
+        let parts = |path: usize| -> Vec<&str> { self.table.paths.get(path).map_or(Vec::new(), |path| path.split('.').collect()) };
+        let own = parts(path);
+        let last = own.last().copied().unwrap_or_default();
+        let above = own.len().checked_sub(2).and_then(|i| own.get(i)).copied();
+        let Some(above) = above.filter(|above| !Names::Wrapper.has(&folded(above))) else { return last.to_owned() };
+        let alone = kept.iter().filter(|other| parts(**other).last().is_some_and(|other| folded(other) == folded(last))).count() == 1;
+        match (Names::General.has(&folded(last)), alone) {
+            (true, _) => above.to_owned(),
+            (false, true) => last.to_owned(),
+            (false, false) => format!("{above} {last}"),
+        }
+    }
+}
+
+fn text_score(of: &PathStatistics, texts: Texts) -> Option<f64> {
+    if of.single_text < 0.9 || of.encoded || of.constant {
+        return None;
+    }
+    let named = Names::Text.has(of.name()) && (of.share >= 0.5 || only_wrapped(of));
+    let long = of.median >= MIN_TEXT_CHARS && of.median_words >= MIN_TEXT_WORDS && of.share >= 0.5;
+    if !named && (!long || texts == Texts::Named) {
+        return None;
+    }
+    let bonus = if named { NAMED } else { 1.0 };
+    Some(of.median as f64 * of.distinct * of.share * bonus)
+}
+
+/// Whether only objects that name nothing lie above a path.
+fn only_wrapped(of: &PathStatistics) -> bool {
+    let above = of.parts.split_last().map_or(&[][..], |(_, above)| above);
+    above.iter().all(|part| Names::Wrapper.has(part) || Names::Title.has(part))
+}
+
+fn fits(part: Part, of: &PathStatistics) -> bool {
+    // Pages of the web have addresses of their own, which is a field; chunks share one.
+    let address = matches!(of.name(), "url" | "uri" | "path") && of.distinct >= 0.9;
+    match part {
+        Part::Text => false,
+        Part::Title => of.share >= 0.5 && of.median <= MAX_TITLE && of.single_text >= 0.5 && !of.constant && !of.encoded,
+        Part::Source => of.share >= 0.5 && !address && of.median <= 2 * MAX_TITLE,
+        Part::Id => of.distinct >= 0.98 && of.share >= 0.98,
+    }
+}
+
+/// What is said about the reading.
+pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
+    let path_use = |path: Option<usize>| {
+        let path = path?;
+        let values: Vec<&str> = table.records.iter().filter_map(|r| r.single(path)).map(|v| v.text.as_str()).collect();
+        let distinct = values.iter().collect::<HashSet<_>>().len();
+        let median = median(values.iter().map(|text| text.chars().count()).collect());
+        Some(PathUse { path: table.paths.get(path)?.clone(), median, distinct })
+    };
+    let mut counts = vec![0; table.paths.len()];
+    for slot in table.records.iter().flat_map(|record| &record.slots) {
+        if let Some(count) = counts.get_mut(slot.path) {
+            *count += 1;
+        }
+    }
+    let paths = table.paths.iter().zip(&schema.keys).zip(counts);
+    let field = |((path, key), records): ((&String, &Option<String>), usize)| {
+        Some(FieldPath { path: path.clone(), key: key.clone()?, records })
+    };
+    let ignored = schema.ignored.iter();
+    RecordLayout {
+        records: table.records.len(),
+        text: path_use(schema.text),
+        title: path_use(schema.title),
+        source: path_use(schema.source),
+        id: path_use(schema.id),
+        fields: paths.filter_map(field).collect(),
+        ignored: ignored.filter_map(|(path, why)| Some(IgnoredPath { path: table.paths.get(*path)?.clone(), why: *why })).collect(),
+    }
+}
