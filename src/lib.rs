@@ -31,11 +31,12 @@ pub mod lora;
 pub mod model;
 pub mod train;
 
-// Delivery and quality: export, serve, prove, evaluate, make training data, promote.
+// Delivery and quality: export, serve, prove, evaluate, retrieve, make training data, promote.
 pub mod export;
 pub mod serve;
 pub mod proof;
 pub mod eval;
+pub mod rag;
 pub mod generate;
 pub mod promote;
 

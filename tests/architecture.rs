@@ -40,6 +40,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("serve", &["chat", "gguf", "model", "modelfile", "ollama", "store", "tokenizer", "weights"]),
     ("proof", &["base", "chat", "export", "gguf", "lora", "model", "ollama", "store", "tokenizer", "weights"]),
     ("eval", &["chat", "dataset", "roles", "store"]),
+    ("rag", &["chat", "corpus", "eval", "store"]),
     ("generate", &["chat", "corpus", "dataset", "eval", "store"]),
     ("promote", &["eval", "ollama", "roles", "store"]),
     ("config", &["dataset", "export", "input", "lora", "model", "ops", "roles", "store", "train"]),

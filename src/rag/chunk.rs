@@ -1,0 +1,256 @@
+//! Units to chunks: what is retrieved, shown to a model and cited.
+
+use serde::{Deserialize, Serialize};
+use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
+
+use crate::corpus::{Corpus, FieldForm, Span, Unit};
+use crate::store::Digest;
+
+/// Between the parts of a heading.
+const HEADING_SEPARATOR: &str = " › ";
+/// Between the texts of merged units.
+const UNIT_SEPARATOR: &str = "\n\n";
+
+/// Sizes of chunks, in the tokens that the caller counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChunkOptions {
+    /// Neighbouring units are merged up to this.
+    pub target: usize,
+    /// The indexed text of no chunk is longer: a unit that is gets split. It has to leave room for the embedder's prefix and
+    /// special tokens.
+    pub limit: usize,
+}
+
+impl Default for ChunkOptions {
+    fn default() -> Self {
+        Self { target: 256, limit: 480 }
+    }
+}
+
+/// A piece of a document that is retrieved and cited as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chunk {
+    /// Of the document's path, the heading, the units and the text.
+    pub id: Digest,
+    /// What it belongs to when sources are held out.
+    pub source: String,
+    /// The document's path.
+    pub document: String,
+    /// From the first unit's start to the last one's end; of a split unit, the whole unit.
+    pub span: Span,
+    pub title: Option<String>,
+    /// The title, then the headings above it: `title › path`. May be empty.
+    pub heading: String,
+    /// What is shown.
+    pub text: String,
+    /// Ids of the units.
+    pub units: Vec<Digest>,
+}
+
+impl Chunk {
+    /// What is searched: the heading and the text.
+    pub fn indexed(&self) -> String {
+        indexed(&self.heading, &self.text)
+    }
+}
+
+fn indexed(heading: &str, text: &str) -> String {
+    if heading.is_empty() { text.to_owned() } else { format!("{heading}\n{text}") }
+}
+
+/// The chunks of a corpus, in its order; `size` counts the tokens of a text. Neighbouring units with the same document, source,
+/// title and headings are merged up to [`ChunkOptions::target`]; records stay apart.
+pub fn chunks(corpus: &Corpus, options: &ChunkOptions, size: &dyn Fn(&str) -> usize) -> Vec<Chunk> {
+    let mut chunker = Chunker { corpus, options, size, chunks: Vec::new() };
+    let mut group = Group::default();
+    for unit in &corpus.units {
+        let tokens = size(&unit.text);
+        let fits = group.tokens + tokens <= options.target;
+        if !group.units.last().is_some_and(|last| fits && belong_together(last, unit)) {
+            chunker.close(std::mem::take(&mut group));
+            group.tokens = size(&heading_of(unit));
+        }
+        group.tokens += tokens;
+        group.units.push(unit);
+    }
+    chunker.close(group);
+    chunker.chunks
+}
+
+/// Units that become one chunk.
+#[derive(Default)]
+struct Group<'a> {
+    units: Vec<&'a Unit>,
+    /// Heading included.
+    tokens: usize,
+}
+
+fn belong_together(a: &Unit, b: &Unit) -> bool {
+    let is_record = |unit: &Unit| unit.fields.iter().any(|field| field.form == FieldForm::Record);
+    a.document == b.document
+        && a.source == b.source
+        && a.title == b.title
+        && a.path == b.path
+        && !is_record(a)
+        && !is_record(b)
+}
+
+fn heading_of(unit: &Unit) -> String {
+    let title = unit.title.iter();
+    let above = unit.path.iter().filter(|part| unit.title.as_ref() != Some(*part));
+    let parts: Vec<String> =
+        title.chain(above).map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(HEADING_SEPARATOR)
+}
+
+struct Chunker<'a> {
+    corpus: &'a Corpus,
+    options: &'a ChunkOptions,
+    size: &'a dyn Fn(&str) -> usize,
+    chunks: Vec<Chunk>,
+}
+
+impl Chunker<'_> {
+    fn close(&mut self, group: Group<'_>) {
+        let [Some(first), Some(last)] = [group.units.first(), group.units.last()] else { return };
+        let heading = self.shortened(heading_of(first));
+        let texts: Vec<&str> =
+            group.units.iter().map(|unit| unit.text.trim()).filter(|text| !text.is_empty()).collect();
+        let text = texts.join(UNIT_SEPARATOR);
+        for (at, piece) in self.pieces(&heading, &text).into_iter().enumerate() {
+            let document = self.corpus.documents.get(first.document).map_or("", |d| &d.path);
+            let units: Vec<Digest> = group.units.iter().map(|unit| unit.id).collect();
+            let identity = serde_json::json!(["chunk v1", document, heading, units, at, piece]);
+            self.chunks.push(Chunk {
+                id: Digest::of_bytes(identity.to_string().as_bytes()),
+                source: first.source.to_string(),
+                document: document.to_owned(),
+                span: Span { start: first.span.start, end: last.span.end },
+                title: first.title.clone(),
+                heading: heading.clone(),
+                text: piece,
+                units,
+            });
+        }
+    }
+
+    /// A heading takes at most half of the limit.
+    fn shortened(&self, mut heading: String) -> String {
+        while (self.size)(&heading) > self.options.limit / 2 {
+            let kept: String = heading.chars().take(heading.chars().count() / 2).collect();
+            if kept == heading {
+                return String::new();
+            }
+            heading = kept;
+        }
+        heading
+    }
+
+    fn pieces(&self, heading: &str, text: &str) -> Vec<String> {
+        if text.is_empty() {
+            return Vec::new();
+        }
+        if (self.size)(&indexed(heading, text)) <= self.options.limit {
+            return vec![text.to_owned()];
+        }
+        let sizer = Indexed { heading, size: self.size };
+        let splitter = TextSplitter::new(ChunkConfig::new(self.options.limit.max(1)).with_sizer(sizer));
+        splitter.chunks(text).map(str::to_owned).collect()
+    }
+}
+
+/// Sizes of texts below a heading.
+struct Indexed<'a> {
+    heading: &'a str,
+    size: &'a dyn Fn(&str) -> usize,
+}
+
+impl ChunkSizer for Indexed<'_> {
+    fn size(&self, text: &str) -> usize {
+        (self.size)(&indexed(self.heading, text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::corpus::{Document, Field};
+
+    fn words(text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+
+    fn unit(title: &str, path: &[&str], text: &str) -> Unit {
+        Unit {
+            id: Digest::of_bytes(text.as_bytes()),
+            document: 0,
+            source: "guide.md".into(),
+            title: (!title.is_empty()).then(|| title.to_owned()),
+            path: path.iter().map(|p| (*p).to_owned()).collect(),
+            span: Span { start: 0, end: text.len() },
+            text: text.to_owned(),
+            language: None,
+            fields: Vec::new(),
+        }
+    }
+
+    fn corpus(units: Vec<Unit>) -> Corpus {
+        let digest = Digest::of_bytes(b"");
+        let document = Document { path: "guide.md".into(), digest, text: "".into(), converted: false, json: false };
+        Corpus { documents: vec![document], units }
+    }
+
+    #[test]
+    fn neighbours_below_one_heading_are_merged_up_to_the_target() {
+        let corpus = corpus(vec![
+            unit("GIDAF", &["Applications", "GIDAF"], "a b c"),
+            unit("GIDAF", &["Applications", "GIDAF"], "d e f"),
+            unit("GIDAF", &["Applications", "GIDAF"], "g h i"),
+            unit("6Tzen", &["Applications"], "j"),
+            unit("6Tzen", &["Applications"], " "),
+        ]);
+        let options = ChunkOptions { target: 9, limit: 20 };
+        let chunks = chunks(&corpus, &options, &words);
+        let shown: Vec<_> = chunks.iter().map(|c| (c.heading.as_str(), c.text.as_str(), c.units.len())).collect();
+        let expected = [
+            ("GIDAF › Applications", "a b c\n\nd e f", 2),
+            ("GIDAF › Applications", "g h i", 1),
+            ("6Tzen › Applications", "j", 2),
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(chunks[0].indexed(), "GIDAF › Applications\na b c\n\nd e f");
+    }
+
+    #[test]
+    fn records_are_never_merged() {
+        let field = Field { entity: None, key: "k".into(), values: vec![], spans: vec![], form: FieldForm::Record };
+        let record = |text: &str| Unit { fields: vec![field.clone()], ..unit("", &[], text) };
+        assert_eq!(chunks(&corpus(vec![record("a"), record("b")]), &ChunkOptions::default(), &words).len(), 2);
+        assert_eq!(
+            chunks(&corpus(vec![unit("", &[], "a"), unit("", &[], "b")]), &ChunkOptions::default(), &words).len(),
+            1
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_chunk_is_over_the_limit_and_no_word_is_lost(
+            texts in prop::collection::vec(("[a-c]{0,2}", "([a-z]{1,5}[ .\n]{1,3}){0,60}"), 0..8),
+            limit in 4usize..40,
+        ) {
+            let units: Vec<Unit> = texts.iter().map(|(title, text)| unit(title, &["a b c d e f g h i j"], text)).collect();
+            let corpus = corpus(units);
+            let chunks = chunks(&corpus, &ChunkOptions { target: limit / 2, limit }, &words);
+            prop_assert!(chunks.iter().all(|c| words(&c.indexed()) <= limit));
+            let kept: Vec<&str> = chunks.iter().flat_map(|c| c.text.split_whitespace()).collect();
+            let given: Vec<&str> = corpus.units.iter().flat_map(|u| u.text.split_whitespace()).collect();
+            prop_assert_eq!(kept, given);
+            let ids: std::collections::BTreeSet<_> = chunks.iter().map(|c| c.id).collect();
+            prop_assert_eq!(ids.len(), chunks.len());
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! An index of a corpus: chunks, their lexical index and, with an embedder, their vectors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::corpus::Corpus;
+use crate::store::Digest;
+
+use super::bm25::Bm25;
+use super::chunk::{Chunk, ChunkOptions, chunks};
+use super::embed::Embedding;
+use super::error::RagError;
+use super::manifest::{Counts, EmbedderRecord, FORMAT, Manifest, SourceDigest, VERSION};
+use super::terms::{TOKENIZER, TermSet};
+use super::vectors::Vectors;
+
+/// What is indexed, and how.
+pub struct IndexPlan<'a> {
+    pub corpus: &'a Corpus,
+    pub chunker: ChunkOptions,
+    /// Sources that stay out, such as those whose questions are to be unanswerable.
+    pub excluded: &'a BTreeSet<String>,
+    /// Counts the tokens of a text, at best with the embedder's tokenizer.
+    pub size: &'a dyn Fn(&str) -> usize,
+}
+
+impl std::fmt::Debug for IndexPlan<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IndexPlan").field("chunker", &self.chunker).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Index {
+    pub(super) manifest: Manifest,
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) bm25: Bm25,
+    /// One for each chunk.
+    pub(super) vectors: Option<Vectors>,
+}
+
+/// What an update did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// Chunks whose vectors were kept.
+    pub kept: usize,
+    /// Chunks that were embedded.
+    pub embedded: usize,
+    /// Chunks of the earlier index that are in the new one no more.
+    pub removed: usize,
+}
+
+impl Index {
+    /// Without `embedding` the index is lexical.
+    pub fn build(plan: &IndexPlan<'_>, embedding: Option<&mut Embedding<'_>>) -> Result<Self, RagError> {
+        Ok(Self::make(plan, embedding, None)?.0)
+    }
+
+    /// The index that [`Self::build`] would make. What is sent to the embedder unchanged is not sent again: its vector is taken
+    /// from this index, which has to be of the same embedder.
+    pub fn update(
+        &self,
+        plan: &IndexPlan<'_>,
+        embedding: Option<&mut Embedding<'_>>,
+    ) -> Result<(Self, Update), RagError> {
+        if let (Some(embedding), Some(_)) = (&embedding, &self.manifest.embedder) {
+            self.manifest.check_embedder(embedding.identity())?;
+        }
+        Self::make(plan, embedding, Some(self))
+    }
+
+    fn make(
+        plan: &IndexPlan<'_>,
+        embedding: Option<&mut Embedding<'_>>,
+        before: Option<&Self>,
+    ) -> Result<(Self, Update), RagError> {
+        let all = plan.corpus.units.iter();
+        let units: Vec<_> = all.filter(|u| !plan.excluded.contains(&*u.source)).cloned().collect();
+        let kept = units.len();
+        let corpus = Corpus { documents: plan.corpus.documents.clone(), units };
+        let chunks = chunks(&corpus, &plan.chunker, plan.size);
+        if chunks.is_empty() {
+            let units = plan.corpus.units.len();
+            return Err(RagError::Empty { units, excluded: units - kept });
+        }
+        let texts: Vec<String> = chunks.iter().map(Chunk::indexed).collect();
+        let bm25 = Bm25::build(texts.iter().map(String::as_str), TermSet::Both)?;
+        drop(texts);
+        let mut update = Update::default();
+        let mut embedder = None;
+        let mut vectors = None;
+        if let Some(embedding) = embedding {
+            let made = embedded(&chunks, embedding, before, &mut update)?;
+            embedder = Some(EmbedderRecord { identity: embedding.identity().clone(), dims: made.dims() });
+            vectors = Some(made);
+        }
+        if let Some(before) = before {
+            let ids: BTreeSet<Digest> = chunks.iter().map(|c| c.id).collect();
+            update.removed = before.chunks.iter().filter(|c| !ids.contains(&c.id)).count();
+        }
+        let documents = SourceDigest::of_corpus(&corpus);
+        let counts = Counts { documents: documents.len(), units: kept, chunks: chunks.len(), terms: bm25.terms() };
+        let manifest = Manifest {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            documents,
+            excluded: plan.excluded.iter().cloned().collect(),
+            chunker: plan.chunker,
+            tokenizer: TOKENIZER.to_owned(),
+            embedder,
+            counts,
+            files: BTreeMap::new(),
+        };
+        Ok((Self { manifest, chunks, bm25, vectors }, update))
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    pub fn bm25(&self) -> &Bm25 {
+        &self.bm25
+    }
+
+    pub fn vectors(&self) -> Option<&Vectors> {
+        self.vectors.as_ref()
+    }
+
+    /// The chunks that hold each unit: what is relevant to a question about a fact of that unit.
+    pub fn chunks_by_unit(&self) -> BTreeMap<Digest, BTreeSet<usize>> {
+        let mut by_unit: BTreeMap<Digest, BTreeSet<usize>> = BTreeMap::new();
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            for unit in &chunk.units {
+                by_unit.entry(*unit).or_default().insert(at);
+            }
+        }
+        by_unit
+    }
+}
+
+/// The vectors of `chunks`: those of `before` where the same text was embedded, the others by the embedder.
+fn embedded(
+    chunks: &[Chunk],
+    embedding: &mut Embedding<'_>,
+    before: Option<&Index>,
+    update: &mut Update,
+) -> Result<Vectors, RagError> {
+    let mut known: BTreeMap<String, &[f32]> = BTreeMap::new();
+    if let Some((before, vectors)) = before.and_then(|b| Some((b, b.vectors.as_ref()?))) {
+        for (at, chunk) in before.chunks.iter().enumerate() {
+            known.extend(vectors.row(at).map(|row| (embedding.document(chunk), row)));
+        }
+    }
+    let texts: Vec<String> = chunks.iter().map(|chunk| embedding.document(chunk)).collect();
+    let new: BTreeSet<&String> = texts.iter().filter(|text| !known.contains_key(*text)).collect();
+    let new: Vec<String> = new.into_iter().cloned().collect();
+    let dims = known.values().next().map(|row| row.len());
+    let made = embedding.documents(&new, dims)?;
+    let mut vectors = Vectors::new(made.dims());
+    for text in &texts {
+        let row = match known.get(text) {
+            Some(row) => {
+                update.kept += 1;
+                Some(*row)
+            }
+            None => {
+                update.embedded += 1;
+                new.binary_search(text).ok().and_then(|at| made.row(at))
+            }
+        };
+        vectors.push(row.unwrap_or_default());
+    }
+    Ok(vectors)
+}

@@ -1,0 +1,137 @@
+//! `manifest.json`: what an index was made of and what its files have to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::corpus::Corpus;
+use crate::store::Digest;
+
+use super::chunk::ChunkOptions;
+use super::embed::EmbedderIdentity;
+use super::error::{Damage, RagError};
+use super::terms::TOKENIZER;
+
+pub(super) const FORMAT: &str = "tunesmith-rag-index";
+pub(super) const VERSION: u32 = 1;
+
+/// A document of the corpus, as it was when it was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceDigest {
+    pub path: String,
+    pub digest: Digest,
+}
+
+impl SourceDigest {
+    /// Of every document, by path.
+    pub fn of_corpus(corpus: &Corpus) -> Vec<Self> {
+        let all = corpus.documents.iter().map(|d| Self { path: d.path.to_string(), digest: d.digest });
+        all.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// An embedder as an index keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbedderRecord {
+    pub identity: EmbedderIdentity,
+    pub dims: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    pub documents: usize,
+    /// Units that were indexed.
+    pub units: usize,
+    pub chunks: usize,
+    pub terms: usize,
+}
+
+/// What a file has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    pub bytes: u64,
+    /// [`Digest::of_parts`] of the file's name and bytes.
+    pub digest: Digest,
+}
+
+impl FileRecord {
+    pub(super) fn new(name: &str, bytes: &[u8]) -> Self {
+        Self { bytes: bytes.len() as u64, digest: Digest::of_parts([(name, bytes)]) }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub format: String,
+    pub version: u32,
+    /// Every document of the corpus, excluded ones too, by path.
+    pub documents: Vec<SourceDigest>,
+    /// Sources that were left out.
+    pub excluded: Vec<String>,
+    pub chunker: ChunkOptions,
+    pub tokenizer: String,
+    pub embedder: Option<EmbedderRecord>,
+    pub counts: Counts,
+    /// Every other file of the index; empty before it is written.
+    pub files: BTreeMap<String, FileRecord>,
+}
+
+impl Manifest {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Damage> {
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| Damage::Manifest(e.to_string()))?;
+        if value.get("format").and_then(|f| f.as_str()) != Some(FORMAT) {
+            return Err(Damage::NoManifest);
+        }
+        let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        if version != u64::from(VERSION) {
+            return Err(Damage::Version { found: version, expected: VERSION });
+        }
+        let manifest: Self = serde_json::from_value(value).map_err(|e| Damage::Manifest(e.to_string()))?;
+        if manifest.tokenizer != TOKENIZER {
+            return Err(Damage::Tokenizer { found: manifest.tokenizer, expected: TOKENIZER });
+        }
+        Ok(manifest)
+    }
+
+    /// Refuses an index whose documents have other digests than those of `present`, or that was made of other documents.
+    /// `command` makes the index again.
+    pub fn check_sources(&self, present: &[SourceDigest], command: &str) -> Result<(), RagError> {
+        let by_path = |list: &[SourceDigest]| -> BTreeMap<String, Digest> {
+            list.iter().map(|d| (d.path.clone(), d.digest)).collect()
+        };
+        let [indexed, present] = [by_path(&self.documents), by_path(present)];
+        let mut differences = Vec::new();
+        for path in indexed.keys().chain(present.keys()).collect::<BTreeSet<_>>() {
+            match [indexed.get(path), present.get(path)] {
+                [Some(a), Some(b)] if a != b => differences.push(format!("{path} has changed")),
+                [Some(_), None] => differences.push(format!("{path} is gone")),
+                [None, Some(_)] => differences.push(format!("{path} is new")),
+                _ => {}
+            }
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(RagError::Stale { differences, command: command.to_owned() })
+    }
+
+    /// Refuses an embedder that is not the one that the index was made with.
+    pub fn check_embedder(&self, present: &EmbedderIdentity) -> Result<(), RagError> {
+        let Some(record) = &self.embedder else { return Err(RagError::NoVectors) };
+        let indexed = &record.identity;
+        if indexed == present {
+            return Ok(());
+        }
+        let described = |e: &EmbedderIdentity| match indexed.model == present.model && indexed.digest == present.digest
+        {
+            true => format!("{} with the prefixes {:?} and {:?}", e.model, e.prefixes.query, e.prefixes.document),
+            false => format!("{} ({})", e.model, e.digest),
+        };
+        Err(RagError::EmbedderDiffers { index: described(indexed), present: described(present) })
+    }
+}

@@ -1,0 +1,145 @@
+//! What is found for a question: the lexical list, or it and the vector list as one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::chunk::Chunk;
+use super::embed::Embedding;
+use super::error::RagError;
+use super::fusion::{CANDIDATES, Labelled, WeightChoice, choose_weight, fuse};
+use super::index::Index;
+use super::ranked::Ranked;
+
+/// A chunk that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    /// Its place in [`Search::chunks`].
+    pub chunk: usize,
+    /// 0 to 1; what the list was sorted by.
+    pub score: f32,
+}
+
+/// Finds chunks for a question.
+pub trait Search {
+    fn chunks(&self) -> &[Chunk];
+    /// The `k` best chunks, best first.
+    fn find(&mut self, question: &str, k: usize) -> Result<Vec<Hit>, RagError>;
+}
+
+/// An index that is searched.
+#[derive(Debug)]
+pub struct Retriever<'a> {
+    index: &'a Index,
+    vectors: Option<VectorSearch<'a>>,
+}
+
+#[derive(Debug)]
+struct VectorSearch<'a> {
+    embedding: Embedding<'a>,
+    dims: usize,
+    /// Of the vector list; 0: the embedder is not asked.
+    weight: f64,
+}
+
+/// A question whose relevant chunks are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledQuestion {
+    pub text: String,
+    pub relevant: BTreeSet<usize>,
+}
+
+impl<'a> Retriever<'a> {
+    /// Searches words and trigrams alone.
+    pub fn lexical(index: &'a Index) -> Self {
+        Self { index, vectors: None }
+    }
+
+    /// Searches vectors too; `weight`: of their list, 0 to 1. The embedder has to be the one that the index was made with.
+    pub fn with_vectors(index: &'a Index, embedding: Embedding<'a>, weight: f64) -> Result<Self, RagError> {
+        index.manifest().check_embedder(embedding.identity())?;
+        check_weight(weight)?;
+        let dims = index.vectors().ok_or(RagError::NoVectors)?.dims();
+        Ok(Self { index, vectors: Some(VectorSearch { embedding, dims, weight }) })
+    }
+
+    /// Of the vector list; 0 without an embedder.
+    pub fn weight(&self) -> f64 {
+        self.vectors.as_ref().map_or(0.0, |v| v.weight)
+    }
+
+    pub fn set_weight(&mut self, weight: f64) -> Result<(), RagError> {
+        check_weight(weight)?;
+        match &mut self.vectors {
+            Some(vectors) => vectors.weight = weight,
+            None if weight > 0.0 => return Err(RagError::NoVectors),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the weight that is best for these questions, none of which may be asked later to compare models. None: no question
+    /// has a relevant chunk, or there is no embedder; the weight stays.
+    pub fn choose_weight(&mut self, questions: &[LabelledQuestion]) -> Result<Option<WeightChoice>, RagError> {
+        if self.vectors.is_none() {
+            return Ok(None);
+        }
+        let mut labelled = Vec::with_capacity(questions.len());
+        for question in questions {
+            let lexical = self.index.bm25().top(&question.text, CANDIDATES);
+            let vector = self.vector_list(&question.text)?;
+            labelled.push(Labelled { lexical, vector, relevant: question.relevant.clone() });
+        }
+        let choice = choose_weight(&labelled);
+        if let Some(choice) = &choice {
+            self.set_weight(choice.weight)?;
+        }
+        Ok(choice)
+    }
+
+    fn vector_list(&mut self, question: &str) -> Result<Vec<Ranked>, RagError> {
+        let (Some(search), Some(vectors)) = (&mut self.vectors, self.index.vectors()) else { return Ok(Vec::new()) };
+        let query = search.embedding.query(question, search.dims)?;
+        Ok(vectors.top(&query, CANDIDATES))
+    }
+}
+
+fn check_weight(weight: f64) -> Result<(), RagError> {
+    if (0.0..=1.0).contains(&weight) { Ok(()) } else { Err(RagError::Weight(weight)) }
+}
+
+impl Search for Retriever<'_> {
+    fn chunks(&self) -> &[Chunk] {
+        self.index.chunks()
+    }
+
+    fn find(&mut self, question: &str, k: usize) -> Result<Vec<Hit>, RagError> {
+        let weight = self.weight();
+        let lexical = self.index.bm25().top(question, CANDIDATES);
+        let vector = if weight > 0.0 { self.vector_list(question)? } else { Vec::new() };
+        let fused = fuse(&lexical, &vector, weight);
+        Ok(fused.into_iter().take(k).map(|r| Hit { chunk: r.document, score: r.score }).collect())
+    }
+}
+
+/// Finds the chunks that are known to be relevant: with it a model shows how well it reads, whatever retrieval finds.
+#[derive(Clone, Debug)]
+pub struct GoldSearch<'a> {
+    index: &'a Index,
+    relevant: BTreeMap<String, BTreeSet<usize>>,
+}
+
+impl<'a> GoldSearch<'a> {
+    pub fn new(index: &'a Index, questions: &[LabelledQuestion]) -> Self {
+        Self { index, relevant: questions.iter().map(|q| (q.text.clone(), q.relevant.clone())).collect() }
+    }
+}
+
+impl Search for GoldSearch<'_> {
+    fn chunks(&self) -> &[Chunk] {
+        self.index.chunks()
+    }
+
+    fn find(&mut self, question: &str, k: usize) -> Result<Vec<Hit>, RagError> {
+        let known = self.relevant.get(question).into_iter().flatten();
+        Ok(known.take(k).map(|&chunk| Hit { chunk, score: 1.0 }).collect())
+    }
+}
