@@ -3,6 +3,7 @@
 //! The way: [`Suite`] → [`ask_all`] (arm by arm, through the [`AnswerCache`]) → [`measure`] (scores of each answer) → [`judge`]
 //! (one verdict per suite) → [`gate`] (one decision) → [`document`] (JSON) and [`summary`] (Markdown).
 
+mod answer_metrics;
 mod answerer;
 mod arm;
 mod ask;
@@ -35,6 +36,7 @@ mod summary;
 mod text;
 mod thought;
 
+pub use answer_metrics::is_refusal;
 pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 pub use arm::{ArmAnswers, ArmEvent, ArmRequest, ask_arm};
 pub use ask::{Answers, Arm, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
