@@ -1,16 +1,15 @@
-//! Text to records: lines of JSONL, elements of a JSON list, rows of a table. A fault never hides another one.
+//! Values to records. A fault never hides another one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::findings::Findings;
-use super::json::{self, Parsed};
-use super::{Dataset, DatasetError, Fault, FaultList, Note, Record, RecordPlace, Shape, Unit, container, shape, table};
+use super::json::Parsed;
+use super::{
+    Dataset, DatasetError, Fault, FaultList, Note, Record, RecordPlace, Shape, Unit, container, shape, values,
+};
 use crate::store::Digest;
 
-/// A longer line is a fault: 8 MiB are some two million tokens.
-const MAX_LINE: usize = 8 << 20;
 /// Different unknown keys that are counted.
 const MAX_KEYS: usize = 1000;
 
@@ -28,10 +27,6 @@ pub fn parse(text: &str) -> Result<Vec<Record>, DatasetError> {
     let mut reader = Reader::new(ReadOptions::default());
     reader.file(None, "", text.as_bytes().to_vec());
     Ok(reader.finish(Digest::of_bytes(text.as_bytes()), None)?.records)
-}
-
-pub(super) fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Collects the records of one file after another.
@@ -92,38 +87,10 @@ impl Reader {
     }
 
     fn text(&mut self, name: &str, text: &[u8]) {
-        let lossy = String::from_utf8_lossy(&text[..text.len().min(1 << 16)]);
-        if let Some(delimiter) = table::delimiter(name, &lossy, <Shape as strum::VariantNames>::VARIANTS) {
-            return table::rows(text, delimiter, &mut |row, parsed| match parsed {
-                Ok(parsed) => self.record(Unit::Row, row, parsed, None),
-                Err(what) => self.fault(Unit::Row, row, what),
-            });
-        }
-        if !over_lines(text) {
-            return self.lines(text);
-        }
-        match std::str::from_utf8(text) {
-            Ok(text) => {
-                if let Err(what) = json::elements(text, &mut |n, parsed| self.record(Unit::Record, n, parsed, None)) {
-                    self.fault(Unit::File, 0, what);
-                }
-            }
-            Err(e) => {
-                let line = text[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
-                self.fault(Unit::Line, line, "is not UTF-8".into());
-            }
-        }
-    }
-
-    fn lines(&mut self, text: &[u8]) {
-        for (i, line) in text.split(|b| *b == b'\n').enumerate() {
-            let number = i + 1;
-            match one(line) {
-                Ok(None) => {}
-                Ok(Some((line, parsed))) => self.record(Unit::Line, number, parsed, Some(line)),
-                Err(what) => self.fault(Unit::Line, number, what),
-            }
-        }
+        values::divide(name, text, <Shape as strum::VariantNames>::VARIANTS, &mut |found| match found.value {
+            Ok(parsed) => self.record(found.unit, found.number, parsed, found.source),
+            Err(what) => self.fault(found.unit, found.number, what),
+        });
     }
 
     fn place(&self, unit: Unit, number: usize) -> RecordPlace {
@@ -157,33 +124,10 @@ impl Reader {
     }
 }
 
-/// Whether the text is one JSON list, or JSON values written over several lines each.
-fn over_lines(text: &[u8]) -> bool {
-    let start = text.trim_ascii_start();
-    let first = start.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_end();
-    let unfinished = || serde_json::from_slice::<serde::de::IgnoredAny>(first).is_err_and(|e| e.is_eof());
-    start.starts_with(b"[")
-        || (first.starts_with(b"{") && matches!(first.last(), Some(b'{' | b'[' | b',')) && unfinished())
-}
-
-fn one(bytes: &[u8]) -> Result<Option<(&str, Parsed)>, String> {
-    if bytes.len() > MAX_LINE {
-        return Err(format!("has {} bytes, more than {MAX_LINE}: divide the example", bytes.len()));
-    }
-    if let Some(at) = bytes.iter().position(|b| *b == 0) {
-        return Err(format!("holds a NUL byte at column {}", at + 1));
-    }
-    let text =
-        std::str::from_utf8(bytes).map_err(|e| format!("is not UTF-8 from column {} on", e.valid_up_to() + 1))?.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some((text, json::parse(text)?)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::values::MAX_LINE;
 
     fn read(name: &str, text: &[u8]) -> Result<Dataset, DatasetError> {
         let mut reader = Reader::new(ReadOptions::default());

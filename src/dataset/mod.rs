@@ -2,7 +2,7 @@
 //! reported; split by content hash.
 //!
 //! The order of reading: [`source`] finds the files and reads each once, [`container`] undoes compression and encodings,
-//! [`lines`] divides the text into values ([`json`], [`table`]), [`shape`] makes a record of each value.
+//! [`values`] divides the text into values ([`json`], [`table`]), [`shape`] makes a record of each value, [`lines`] collects them.
 
 mod container;
 mod findings;
@@ -16,12 +16,14 @@ mod source;
 mod split;
 mod table;
 mod turns;
+mod values;
 
 pub use json::{Parsed as ParsedJson, parse as parse_json};
 pub use lines::{ReadOptions, parse};
 pub use shape::Shape;
 pub use source::{expand, read};
 pub use split::{Warning, split, warnings};
+pub use values::read_values;
 
 use std::sync::Arc;
 

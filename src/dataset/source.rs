@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::lines::{ReadOptions, Reader, name_of};
+use super::lines::{ReadOptions, Reader};
+use super::values::name_of;
 use super::{Dataset, DatasetError, container};
 use crate::store::{Digest, FileAction, StoreError, read_regular};
 
