@@ -111,7 +111,8 @@ fn contains(texts: &[String], keyword: &str) -> bool {
     texts.iter().any(|text| alternatives.iter().any(|k| found(text, k)))
 }
 
-fn bounded(text: &str, start: usize, end: usize) -> bool {
+/// Whether `text[start..end]` is no part of a longer word or number.
+pub(super) fn bounded(text: &str, start: usize, end: usize) -> bool {
     let inside = &text[start..end];
     let free = |edge: Option<char>, mut outward: Box<dyn Iterator<Item = char> + '_>| {
         let (Some(edge), Some(next)) = (edge, outward.next()) else { return true };

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::dataset::FaultList;
 use crate::store::StoreError;
 
 /// One fault of a suite file; `line` from 1.
@@ -20,6 +21,11 @@ pub enum EvalError {
     Suite { suite: String, faults: Vec<Fault> },
     #[error("{suite}: no prompt in it; a line is {{\"prompt\": …, \"expected\": …}} or has \"keywords\"")]
     Empty { suite: String },
+    /// Every fault of a question file, with its place.
+    #[error("{file}: {} fault{}:{faults}", faults.total(), if faults.total() == 1 { "" } else { "s" })]
+    Questions { file: String, faults: FaultList },
+    #[error("{file}: no question in it; a line is {{\"question\": …, \"answer\": …}}")]
+    NoQuestions { file: String },
     #[error("{suite}: the metric {metric} needs {needs} in every line; {missing} lack it, the first is {first:?}")]
     Metric { suite: String, metric: &'static str, needs: String, missing: usize, first: String },
     #[error("there is no suite {0:?} in the program; builtin:general is")]

@@ -79,7 +79,11 @@ fn pass(case: &Case, answer: &str) -> Option<bool> {
 }
 
 fn token_f1(answer: &str, reference: &str) -> f64 {
-    let (mut given, mut wanted) = (words(answer), words(reference));
+    shared_f1(words(answer), words(reference))
+}
+
+/// The harmonic mean of precision and recall of words, each counted as often as it stands there.
+pub(super) fn shared_f1(mut given: Vec<String>, mut wanted: Vec<String>) -> f64 {
     let (g, w) = (given.len(), wanted.len());
     if g == 0 || w == 0 {
         return f64::from(u8::from(g == w));

@@ -74,7 +74,12 @@ fn sentences(text: &str) -> Vec<Vec<String>> {
     sentences
 }
 
-/// Lower case, without accents.
+/// In lower case, without accents.
+pub(super) fn unaccented(text: &str) -> String {
+    text.chars().flat_map(plain).collect()
+}
+
+/// As [`unaccented`].
 fn plain(c: char) -> impl Iterator<Item = char> {
     c.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase)
 }
