@@ -3,6 +3,35 @@
 //! The order: [`Item`]s are what can be taught (facts, and what follows from several facts), each with all its wordings; the plan
 //! chooses wordings of items and makes [`Draft`]s; drafts are changed (noise, turns), checked, assigned to a part and written.
 
+mod contamination;
+mod coverage;
+mod dedupe;
+mod dedupe_near;
+mod dedupe_text;
+mod error;
+mod minhash;
+mod parts;
+mod parts_verify;
+mod plan;
+mod plan_by_source;
+mod plan_drafts;
+mod plan_fill;
+mod plan_options;
+mod plan_order;
+mod plan_pick;
+mod plan_sources;
+mod plan_subjects;
+
+pub use contamination::AskedQuestion;
+pub use coverage::{Coverage, taught_test_share};
+pub use dedupe::{RejectCode, Rejected};
+pub use dedupe_near::{NearDuplicate, QuestionAnswer, near_duplicates};
+pub use error::{GenerateError, LineCause, LineFault, Shortage, SplitFault};
+pub use parts::{Part, Planned, SplitBy};
+pub use parts_verify::{SplitRecord, verify};
+pub use plan::{Plan, PlanInput, plan};
+pub use plan_options::{Count, PlanOptions};
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,260 @@
+//! The plan: which wordings are used, how often each fact is taught, and to which part each example belongs.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use crate::corpus::{Fact, Unit};
+
+use super::Item;
+use super::contamination::{Asked, AskedQuestion};
+use super::coverage::{Coverage, Teachable, taught_test_share};
+use super::dedupe::{RejectCode, Rejected, Rejection, screen, with_texts};
+use super::dedupe_text::question_key;
+use super::error::{GenerateError, Shortage};
+use super::parts::{Part, Planned, SplitBy, hash, quotas};
+use super::plan_by_source::{SourceParts, fill_parts};
+use super::plan_drafts::{Drafting, assign};
+use super::plan_fill::{Allotment, Chosen, Proportions, fill, largest, shortage};
+use super::plan_options::{Count, PlanOptions};
+use super::plan_order::{Ordering, teaching_order};
+use super::plan_sources::Sources;
+use super::plan_subjects::{Holding, Subject, Subjects, canonical_order, subjects};
+
+/// What a plan is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    pub items: &'a [Item],
+    /// The corpus' facts, which the items name by their indices.
+    pub facts: &'a [Fact],
+    /// The corpus' units; a split by source keeps nearly equal ones together.
+    pub units: &'a [Unit],
+    /// What suites ask: never generated.
+    pub asked: &'a [AskedQuestion],
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// By part, then in an order that depends on the seed.
+    pub examples: Vec<Planned>,
+    pub coverage: Coverage,
+    /// Wordings that could not be used.
+    pub rejected: Vec<Rejected>,
+    /// Sources that are neither taught nor to be indexed.
+    pub unseen_sources: Vec<Arc<str>>,
+    /// Share of test questions about one fact whose fact is taught.
+    pub taught_test_share: Option<f64>,
+}
+
+/// Sources from which a share is set aside by default.
+const MANY_SOURCES: usize = 20;
+const UNSEEN: f64 = 0.1;
+/// Questions of unseen sources, at least, where there are so many.
+const UNSEEN_QUESTIONS: usize = 30;
+
+/// Chooses the wordings of a set of examples, and each example's part.
+pub fn plan(input: PlanInput<'_>, options: &PlanOptions) -> Result<Plan, GenerateError> {
+    check(input, options)?;
+    let planning = Planning::new(input, options);
+    let chosen = planning.chosen()?;
+    let drafting = Drafting { items: input.items, subjects: &planning.subjects, seed: options.seed };
+    let examples = assign(drafting, &chosen, options);
+    let unseen_sources = planning.sources.names.iter().zip(&planning.unseen).filter(|(_, unseen)| **unseen);
+    Ok(Plan {
+        coverage: Coverage::measure(&examples, planning.teachable()),
+        rejected: with_texts(input.items, &planning.rejected),
+        unseen_sources: unseen_sources.map(|(name, _)| Arc::from(*name)).collect(),
+        taught_test_share: taught_test_share(&examples),
+        examples,
+    })
+}
+
+fn check(input: PlanInput<'_>, options: &PlanOptions) -> Result<(), GenerateError> {
+    let facts = input.facts.len();
+    for item in input.items {
+        if let Some(fact) = item.facts.iter().find(|fact| **fact >= facts) {
+            return Err(GenerateError::FactIndex { item: item.id.short(), fact: *fact, facts });
+        }
+    }
+    match (options.unseen, options.parts) {
+        (Some(share), _) if !(0.0..1.0).contains(&share) => Err(GenerateError::UnseenShare(share)),
+        (_, Some(parts)) if parts[0] == 0 => Err(GenerateError::PartShares(parts)),
+        _ if options.wordings == 0 => Err(GenerateError::NoWordings),
+        _ => Ok(()),
+    }
+}
+
+struct Planning<'a> {
+    input: PlanInput<'a>,
+    options: &'a PlanOptions,
+    sources: Sources<'a>,
+    /// Of each source.
+    unseen: Vec<bool>,
+    subjects: Subjects,
+    /// Indices of subjects that are taught or tested, and of those of unseen sources.
+    open: Vec<u32>,
+    aside: Vec<u32>,
+    rejected: Vec<Rejection>,
+}
+
+impl<'a> Planning<'a> {
+    fn new(input: PlanInput<'a>, options: &'a PlanOptions) -> Self {
+        let order = canonical_order(input.items);
+        let screened = screen(input.items, &order, &Asked::new(input.asked));
+        let sources = Sources::new(input.items, input.facts);
+        let by_wording = options.split_by == SplitBy::Wording && options.parts.is_some();
+        let default = if by_wording && sources.names.len() >= MANY_SOURCES { UNSEEN } else { 0.0 };
+        let unseen = sources.unseen(options.unseen.unwrap_or(default), options.seed);
+        let holding = Holding { hold_out: by_wording, seed: options.seed };
+        let subjects = subjects(input.items, &order, &screened, holding);
+        let rejected = screened.rejected;
+        let mut planning =
+            Self { input, options, sources, unseen, subjects, open: Vec::new(), aside: Vec::new(), rejected };
+        planning.set_aside();
+        planning
+    }
+
+    /// Divides the subjects into open ones, those of unseen sources, and those that would tell of an unseen source.
+    fn set_aside(&mut self) {
+        if !self.unseen.contains(&true) {
+            self.open = (0..self.subjects.list.len() as u32).collect();
+            return;
+        }
+        let is_unseen = |fact: &&Fact| self.sources.of_name(&fact.source).is_some_and(|s| self.unseen[s as usize]);
+        let open_facts = self.input.facts.iter().filter(|fact| !is_unseen(fact));
+        let open_entities: HashSet<String> = open_facts.map(|fact| question_key(&fact.entity)).collect();
+        for (subject, index) in self.subjects.list.iter().zip(0..) {
+            let item = &self.input.items[subject.item as usize];
+            let mut unseen = self.sources.of_item(item).into_iter().map(|source| self.unseen[source as usize]);
+            let first = unseen.next().unwrap_or(false);
+            let code = if unseen.any(|other| other != first) {
+                RejectCode::SeveralParts
+            } else if !first {
+                self.open.push(index);
+                continue;
+            } else if open_entities.contains(&question_key(&item.entity)) {
+                RejectCode::EntitySeen
+            } else {
+                self.aside.push(index);
+                continue;
+            };
+            let places = self.subjects.choices(subject).iter().map(|choice| choice.place);
+            self.rejected.extend(places.map(|place| Rejection { code, place }));
+        }
+    }
+
+    fn chosen(&self) -> Result<Vec<Chosen<'_>>, GenerateError> {
+        let order = self.order(&self.open);
+        let mut chosen = match (self.options.split_by, self.options.parts) {
+            (SplitBy::Source, Some(parts)) => self.by_source(&order, parts)?,
+            (SplitBy::Wording, Some(parts)) => self.filled(&order, parts)?,
+            (SplitBy::Random, _) | (_, None) => self.filled(&order, [1, 0, 0])?,
+        };
+        chosen.extend(self.unseen_questions());
+        Ok(chosen)
+    }
+
+    fn filled<'s>(&self, order: &[&'s Subject], parts: [u32; 3]) -> Result<Vec<Chosen<'s>>, GenerateError> {
+        let proportions = self.proportions(parts);
+        let count = match self.options.count {
+            Count::Number(count) => count,
+            Count::All => largest(order, proportions),
+        };
+        if count == 0 {
+            return Err(GenerateError::NothingToTeach);
+        }
+        let Some(allotments) = fill(order, proportions.demand(count)) else {
+            let reason = shortage(order, proportions, count);
+            return Err(too_many(count, largest(order, proportions), reason));
+        };
+        Ok(chosen_of(order, allotments, Part::Train))
+    }
+
+    fn by_source<'s>(&self, order: &[&'s Subject], parts: [u32; 3]) -> Result<Vec<Chosen<'s>>, GenerateError> {
+        let groups = self.sources.groups(self.input.facts, self.input.units);
+        let of_subject = |subject: &&'s Subject| -> BTreeSet<u32> {
+            let sources = self.sources.of_item(&self.input.items[subject.item as usize]);
+            sources.into_iter().map(|source| groups[source as usize]).collect()
+        };
+        let groups = order.iter().map(of_subject).collect();
+        let number = |group: u32| hash(self.options.seed, &[b"group", self.sources.names[group as usize].as_bytes()]);
+        let split = SourceParts::new(order, groups, parts, &number);
+        let proportions = self.proportions(parts);
+        let (count, filled) = match self.options.count {
+            Count::Number(count) => (count, fill_parts(&split, proportions, count)),
+            Count::All => {
+                let count = split.largest(proportions);
+                (count, fill_parts(&split, proportions, count))
+            }
+        };
+        match filled {
+            _ if count == 0 => Err(GenerateError::NothingToTeach),
+            None => Err(too_many(count, split.largest(proportions), Shortage::Sources)),
+            Some(filled) => Ok(filled
+                .into_iter()
+                .flat_map(|part| chosen_of(split.order(part.part), part.allotments, part.part))
+                .collect()),
+        }
+    }
+
+    /// Questions of the sources that are set aside, one of each fact before a second.
+    fn unseen_questions(&self) -> Vec<Chosen<'_>> {
+        let order = self.order(&self.aside);
+        let proportions = Proportions { wordings: 1, ..self.proportions([1, 0, 0]) };
+        let test = match (self.options.count, self.options.parts) {
+            (Count::Number(count), Some(parts)) => quotas(count, parts).map_or(0, |sizes| sizes[2]),
+            (Count::Number(_), None) => 0,
+            (Count::All, _) => order.len(),
+        };
+        let count = test.max(UNSEEN_QUESTIONS).min(largest(&order, proportions));
+        let allotments = fill(&order, proportions.demand(count)).unwrap_or_default();
+        chosen_of(&order, allotments, Part::Unseen)
+    }
+
+    fn order(&self, of: &[u32]) -> Vec<&Subject> {
+        let ordering = Ordering {
+            items: self.input.items,
+            sources: &self.sources,
+            seed: self.options.seed,
+            unanswerable: self.options.unanswerable,
+            low_information: self.options.low_information,
+        };
+        let order = teaching_order(&self.subjects.list, of, ordering);
+        order.into_iter().map(|index| &self.subjects.list[index as usize]).collect()
+    }
+
+    fn proportions(&self, parts: [u32; 3]) -> Proportions {
+        Proportions {
+            parts,
+            wordings: self.options.wordings,
+            low_information: self.options.low_information,
+            unanswerable: self.options.unanswerable,
+        }
+    }
+
+    fn teachable(&self) -> Teachable {
+        let direct = self.open.iter().map(|i| &self.subjects.list[*i as usize]).filter(|subject| subject.is_direct());
+        let is_unseen = |fact: &&Fact| self.sources.of_name(&fact.source).is_some_and(|s| self.unseen[s as usize]);
+        let facts = |subject: &Subject| self.input.items[subject.item as usize].facts.clone();
+        let teachable: BTreeSet<usize> = direct.clone().flat_map(facts).collect();
+        Teachable {
+            facts_all: self.input.facts.len(),
+            facts_unseen: self.input.facts.iter().filter(is_unseen).count(),
+            facts_teachable: teachable.len(),
+            needed_for_all: direct.map(|subject| subject.wordings().min(self.options.wordings)).sum(),
+            wordings: self.options.wordings,
+            parts: self.options.parts.unwrap_or([1, 0, 0]),
+        }
+    }
+}
+
+fn too_many(wanted: usize, largest: usize, reason: Shortage) -> GenerateError {
+    GenerateError::TooMany { wanted, largest, reason }
+}
+
+fn chosen_of<'s>(order: &[&'s Subject], allotments: Vec<Allotment>, part: Part) -> Vec<Chosen<'s>> {
+    order.iter().zip(allotments).map(|(subject, allotment)| Chosen { subject, allotment, part }).collect()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
