@@ -4,12 +4,16 @@
 //! chooses wordings of items and makes [`Draft`]s; drafts are changed (noise, turns), checked, assigned to a part and written.
 
 mod contamination;
+mod correct;
 mod coverage;
+mod damerau;
 mod dedupe;
 mod dedupe_near;
 mod dedupe_text;
+mod dialogue;
 mod error;
 mod minhash;
+mod noise;
 mod parts;
 mod parts_verify;
 mod plan;
@@ -23,10 +27,13 @@ mod plan_sources;
 mod plan_subjects;
 
 pub use contamination::AskedQuestion;
+pub use correct::{correction, corrections};
 pub use coverage::{Coverage, taught_test_share};
 pub use dedupe::{RejectCode, Rejected};
 pub use dedupe_near::{NearDuplicate, QuestionAnswer, near_duplicates};
+pub use dialogue::{DialogueContext, Gender, add_dialogues, dialogue};
 pub use error::{GenerateError, LineCause, LineFault, Shortage, SplitFault};
+pub use noise::{EntityNames, NoiseContext, add_noise, noisy};
 pub use parts::{Part, Planned, SplitBy};
 pub use parts_verify::{SplitRecord, verify};
 pub use plan::{Plan, PlanInput, plan};
@@ -62,6 +69,8 @@ pub enum Shape {
     Everything,
     /// What the corpus does not state; the answer is a refusal.
     Unanswerable,
+    /// What a noisy text says without its errors.
+    Correction,
 }
 
 /// How a question is put; a whole family can be held out.

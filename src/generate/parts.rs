@@ -72,6 +72,7 @@ pub(super) fn shape_name(shape: Shape) -> &'static str {
         Shape::TwoHop => "two_hop",
         Shape::Everything => "everything",
         Shape::Unanswerable => "unanswerable",
+        Shape::Correction => "correction",
     }
 }
 
