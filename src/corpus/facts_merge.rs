@@ -28,7 +28,7 @@ pub(super) fn merged<'a>(corpus: &Corpus, statements: impl IntoIterator<Item = N
     let mut merged = Merged::default();
     for ((entity, _), mut group) in groups {
         if group.len() > 1 {
-            group.sort_by(|a, b| a.order(corpus).cmp(&b.order(corpus)));
+            group.sort_by(|a, b| a.by_place(b, corpus));
         }
         match resolve(&group) {
             Outcome::Facts(facts) => {
@@ -37,7 +37,7 @@ pub(super) fn merged<'a>(corpus: &Corpus, statements: impl IntoIterator<Item = N
             Outcome::Conflict => merged.conflicts.push(conflict(entity, &group)),
         }
     }
-    merged.kept.sort_by(|a, b| a.statement.order(corpus).cmp(&b.statement.order(corpus)));
+    merged.kept.sort_by(|a, b| a.statement.by_place(b.statement, corpus));
     merged
 }
 
@@ -50,8 +50,7 @@ enum Outcome<'a> {
 /// `group`: in the order of places.
 fn resolve<'a>(group: &[&'a Statement]) -> Outcome<'a> {
     let Some(first) = group.first() else { return Outcome::Facts(Vec::new()) };
-    let differs = group.iter().any(|s| s.sorted_normal() != first.sorted_normal());
-    if !differs {
+    if group.iter().all(|s| s.sorted_normal() == first.sorted_normal()) {
         return Outcome::Facts(vec![first]);
     }
     let all = |kind: Kind| group.iter().all(|s| s.kind == kind);
@@ -61,6 +60,9 @@ fn resolve<'a>(group: &[&'a Statement]) -> Outcome<'a> {
     if all(Kind::Definition) {
         return Outcome::Facts(firsts(group, |s| s.language));
     }
+    if group.iter().all(|s| is_quantity(s.kind)) && one_quantity(group) {
+        return Outcome::Facts(group.iter().find(|s| s.measure.is_some()).copied().into_iter().collect());
+    }
     // Long texts about one thing do not contradict each other.
     if group.iter().all(|s| s.kind == Kind::Text && s.values.iter().any(|v| super::kind::is_long(v))) {
         return Outcome::Facts(firsts(group, |s| s.normal.clone()));
@@ -69,6 +71,17 @@ fn resolve<'a>(group: &[&'a Statement]) -> Outcome<'a> {
         return by_language(group);
     }
     Outcome::Conflict
+}
+
+fn is_quantity(kind: Kind) -> bool {
+    matches!(kind, Kind::Number | Kind::Money)
+}
+
+/// Whether the quantities have one number and one measure, which some places may leave out.
+fn one_quantity(group: &[&Statement]) -> bool {
+    let parts = group.iter().flat_map(|s| &s.normal).map(|n| n.split_once(' ').unwrap_or((n, "")));
+    let (numbers, measures): (BTreeSet<&str>, BTreeSet<&str>) = parts.unzip();
+    numbers.len() == 1 && measures.iter().filter(|m| !m.is_empty()).count() == 1
 }
 
 /// The first statement for each key.

@@ -1,6 +1,7 @@
 //! What units state: each field with its entity, typed values and place.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::facts_place::Place;
@@ -36,11 +37,19 @@ impl Statement {
         normal
     }
 
-    /// Where it stands, for an order that does not depend on the order of units.
-    pub(super) fn order<'a>(&'a self, corpus: &'a Corpus) -> impl Ord + 'a {
-        let path = corpus.units.get(self.unit).and_then(|u| corpus.documents.get(u.document)).map(|d| d.path.as_ref());
-        let start = self.spans.first().map(|s| s.start);
-        (self.source.as_ref(), path, start, self.attribute.as_str(), self.sorted_normal())
+    /// By where they stand, so that the order of the units does not matter.
+    pub(super) fn by_place(&self, other: &Self, corpus: &Corpus) -> Ordering {
+        let path = |s: &Self| {
+            let document = corpus.units.get(s.unit).and_then(|u| corpus.documents.get(u.document));
+            document.map_or("", |d| &*d.path)
+        };
+        let start = |s: &Self| s.spans.first().map(|s| s.start);
+        self.source
+            .cmp(&other.source)
+            .then_with(|| path(self).cmp(path(other)))
+            .then_with(|| start(self).cmp(&start(other)))
+            .then_with(|| self.attribute.cmp(&other.attribute))
+            .then_with(|| self.sorted_normal().cmp(&other.sorted_normal()))
     }
 }
 
@@ -100,13 +109,15 @@ const NONE: &[&str] = &["aucun", "aucune", "none", "neant"];
 /// All that the units' fields state, in the units' order.
 pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
     let lone = lone_units(corpus);
+    let mut keys: HashMap<&str, String> = HashMap::new();
     let mut statements = Vec::new();
     for (at, unit) in corpus.units.iter().enumerate() {
         let is_lone = lone.get(&*unit.source) == Some(&1);
         let mut of_unit = Vec::with_capacity(unit.fields.len());
         for field in &unit.fields {
             let Some(place) = Place::of(unit, field.entity.as_deref(), is_lone) else { continue };
-            of_unit.extend(statement(corpus, at, field, place));
+            let key = keys.entry(&field.key).or_insert_with(|| attribute_key(&field.key));
+            of_unit.extend(statement(corpus, at, field, Subject { place, key: key.clone() }));
         }
         statements.extend(joined(of_unit));
     }
@@ -123,9 +134,16 @@ fn lone_units(corpus: &Corpus) -> BTreeMap<&str, usize> {
     lone
 }
 
-fn statement(corpus: &Corpus, at: usize, field: &Field, place: Place) -> Option<Statement> {
+/// What a field is about.
+struct Subject {
+    place: Place,
+    /// The attribute, folded.
+    key: String,
+}
+
+fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject) -> Option<Statement> {
     let unit = corpus.units.get(at)?;
-    let key = attribute_key(&field.key);
+    let Subject { place, key } = subject;
     if key.is_empty() || field.values.len() != field.spans.len() || is_text(&key, &field.values) {
         return None;
     }

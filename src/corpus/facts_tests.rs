@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::*;
 use crate::corpus::{Conflict, Document, Field, FieldForm, Language, Span, Unit};
@@ -187,6 +186,22 @@ fn contradictions_are_listed_and_repetitions_merged() {
 }
 
 #[test]
+fn a_measure_that_one_place_leaves_out_is_no_contradiction() {
+    let mut b = Builder::default();
+    b.unit("a.jsonl", &[], "GIDAF")
+        .field("Budget", &["232000"])
+        .field("Utilisateurs", &["2500"])
+        .field("Poids", &["3"]);
+    b.unit("b.md", &[], "GIDAF").field("Budget", &["232 000 €"]).field("Utilisateurs", &["2\u{a0}500 agents"]);
+    b.field("Poids", &["3 kg"]).unit("c.md", &[], "GIDAF").field("Poids", &["3 t"]);
+    insta::assert_snapshot!(b.lines().join("\n").replace('\u{a0}', " "), @r"
+    GIDAF | Budget | 232 000 € | Money
+    GIDAF | Utilisateurs | 2 500 agents | Number
+    ");
+    assert_eq!(b.facts().conflicts.len(), 1);
+}
+
+#[test]
 fn a_key_that_a_unit_repeats_is_a_list_unless_one_value_can_be_true_only() {
     let mut b = Builder::default();
     b.unit("a.md", &[], "GIDAF").field("Auteur", &["Jeanne Dorval"]).field("Auteur", &["Paul Merle"]);
@@ -352,16 +367,22 @@ fn many(entities: usize, attributes: usize) -> Corpus {
     corpus
 }
 
+/// Of this thread: other work on the machine does not count.
+fn cpu_seconds() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
+}
+
 #[test]
 fn a_hundred_thousand_facts_take_seconds() {
     let corpus = many(10_000, 10);
-    let start = Instant::now();
+    let start = cpu_seconds();
     let facts = facts(&corpus, &FactOptions::default());
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = cpu_seconds() - start;
     println!("{} facts in {seconds:.2} s", facts.facts.len());
     assert_eq!(facts.facts.len(), 100_000);
-    // Two seconds where the code is optimised; the machine may be busy.
-    assert!(seconds < 20.0, "{seconds} s");
+    // Two seconds are wanted of optimised code; a slow machine takes longer.
+    assert!(seconds < 8.0, "{seconds} s");
 }
 
 proptest::proptest! {

@@ -1,16 +1,41 @@
 //! Text folded for comparison: case, accents and white space do not count.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization;
+
+/// Characters below are folded one by one, each in the same way wherever it stands.
+const LATIN: u32 = 0x180;
+
+/// Each Latin character, folded.
+static FOLDED: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let one = |code| char::from_u32(code).map(|c| composed(&c.to_string())).unwrap_or_default();
+    (0..LATIN).map(one).collect()
+});
 
 /// NFKC, lower case, without accents, typographic apostrophes and hyphens as plain ones, runs of white space as one space.
 pub fn folded(text: &str) -> String {
     if text.is_ascii() {
         return collapsed(&text.to_ascii_lowercase());
     }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match (FOLDED.get(c as usize), c) {
+            (Some(folded), _) => out.push_str(folded),
+            (None, '’') => out.push('\''),
+            (None, '\u{202f}') => out.push(' '),
+            (None, '–' | '—' | '€') => out.push(c),
+            _ => return collapsed(&composed(text)),
+        }
+    }
+    collapsed(&out)
+}
+
+/// As [`folded`], of any script; white space is left.
+fn composed(text: &str) -> String {
     let plain = text.nfkd().filter(|c| !is_accent(*c)).map(plain_sign);
     let lower: String = plain.flat_map(char::to_lowercase).filter(|c| !is_accent(*c)).nfkc().collect();
-    let letters = lower.replace('œ', "oe").replace('æ', "ae").replace('ß', "ss").replace('ς', "σ");
-    collapsed(&letters)
+    lower.replace('œ', "oe").replace('æ', "ae").replace('ß', "ss").replace('ς', "σ")
 }
 
 /// A name of an attribute, for comparison: folded, `camelCase`, `_`, `-`, `.` and `/` as word limits, without a last colon.
@@ -74,6 +99,11 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn latin_text_is_folded_as_any_other(text in "[\u{20}-\u{17f}’–—€\u{202f}]{0,16}") {
+            proptest::prop_assert_eq!(folded(&text), collapsed(&composed(&text)));
+        }
+
         #[test]
         fn folding_twice_changes_nothing(text in "\\PC{0,24}") {
             let once = folded(&text);
