@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::Span;
 use super::json_walk::Offsets;
 use super::layout::Boilerplate;
 use super::piece::Piece;
-use super::Span;
 
 /// Fewer documents say nothing.
 const MIN_DOCUMENTS: usize = 20;

@@ -64,6 +64,12 @@ pub enum CorpusError {
     Cells { file: File, line: usize, found: usize, expected: usize },
     #[error("{file} line {line}: a quotation mark is not closed (within quotes it is written twice)")]
     Quote { file: File, line: usize },
+    #[error("{file}: the file has more than {most} bytes, the most that is read of this format\nhint: divide it")]
+    TooLarge { file: File, most: usize },
+    #[error("{0}: the HTML cannot be converted")]
+    Html(File),
+    #[error("{file}: {what} needs a program that was built with the feature {feature}")]
+    Feature { file: File, what: &'static str, feature: &'static str },
     #[error("{file}: the archive is damaged: {reason}")]
     Archive { file: File, reason: String },
     #[error(
@@ -81,7 +87,9 @@ pub enum CorpusError {
     Workbook { file: File, reason: String },
     #[error("{file}: the PDF cannot be read: {reason}\nhint: convert it: pdftotext IN OUT.txt")]
     Pdf { file: File, reason: String },
-    #[error("{file}: page {page} is scanned: it has pictures and almost no letters\nhint: recognise its text: ocrmypdf IN OUT")]
+    #[error(
+        "{file}: page {page} is scanned: it has pictures and almost no letters\nhint: recognise its text: ocrmypdf IN OUT"
+    )]
     Scanned { file: File, page: usize },
 }
 

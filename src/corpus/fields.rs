@@ -179,6 +179,7 @@ fn pairs_table(text: &str, rows: &[Row]) -> Option<usize> {
         return Some(1);
     }
     let bold = first.starts_with("**") && !second.starts_with("**");
-    let known = body.iter().filter_map(|row| row.cells.first()).filter(|key| Names::Attribute.has(&folded(slice(text, **key))));
+    let known =
+        body.iter().filter_map(|row| row.cells.first()).filter(|key| Names::Attribute.has(&folded(slice(text, **key))));
     (bold || (!body.is_empty() && known.count() * 2 >= body.len())).then_some(0)
 }

@@ -11,7 +11,10 @@ const FOREIGN: &[(&[u8], Foreign)] = &[
     (b"\xfd7zXZ\0", Foreign { what: "compressed with xz", remedy: "unxz it" }),
     (b"7z\xbc\xaf\x27\x1c", Foreign { what: "a 7z archive", remedy: "unpack it" }),
     (b"Rar!\x1a", Foreign { what: "a RAR archive", remedy: "unpack it" }),
-    (b"\xd0\xcf\x11\xe0", Foreign { what: "a document of an old Office program", remedy: "save it as DOCX, XLSX or CSV" }),
+    (
+        b"\xd0\xcf\x11\xe0",
+        Foreign { what: "a document of an old Office program", remedy: "save it as DOCX, XLSX or CSV" },
+    ),
     (b"{\\rtf", Foreign { what: "an RTF document", remedy: "save it as DOCX" }),
     (b"PAR1", Foreign { what: "a Parquet file", remedy: "write its records as JSONL" }),
     (b"ARROW1", Foreign { what: "an Arrow file", remedy: "write its records as JSONL" }),
@@ -26,8 +29,8 @@ const ARCHIVE: Foreign = Foreign { what: "a ZIP archive", remedy: "unzip it" };
 const OPEN_DOCUMENT: Foreign = Foreign { what: "an OpenDocument file", remedy: "save it as DOCX, XLSX or CSV" };
 /// Endings of files in a folder that are no documents.
 const CODE: &[&str] = &[
-    "yaml", "yml", "toml", "xml", "ini", "cfg", "lock", "py", "rs", "js", "ts", "c", "h", "cpp", "java", "go", "sh", "css", "svg",
-    "rb", "php", "sql", "ipynb", "tex", "bib", "log", "map",
+    "yaml", "yml", "toml", "xml", "ini", "cfg", "lock", "py", "rs", "js", "ts", "c", "h", "cpp", "java", "go", "sh",
+    "css", "svg", "rb", "php", "sql", "ipynb", "tex", "bib", "log", "map",
 ];
 
 /// A format that is not read, and what to do about it.

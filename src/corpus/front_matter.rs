@@ -6,8 +6,20 @@ use super::outline::trimmed;
 use super::{Field, FieldForm, Span};
 
 /// Keys for the program that makes pages out of the files.
-const IGNORED: &[&str] =
-    &["layout", "draft", "slug", "weight", "permalink", "toc", "template", "lang", "aliases", "sidebar", "sidebarposition", "id"];
+const IGNORED: &[&str] = &[
+    "layout",
+    "draft",
+    "slug",
+    "weight",
+    "permalink",
+    "toc",
+    "template",
+    "lang",
+    "aliases",
+    "sidebar",
+    "sidebarposition",
+    "id",
+];
 
 #[derive(Debug)]
 pub(super) struct FrontMatter {
@@ -47,7 +59,8 @@ pub(super) fn read(text: &str) -> Option<FrontMatter> {
 fn finished(end: usize, fields: Vec<Field>) -> FrontMatter {
     let (titles, mut fields): (Vec<_>, Vec<_>) =
         fields.into_iter().partition(|field| matches!(folded(&field.key).as_str(), "title" | "titre"));
-    fields.retain(|field| !IGNORED.contains(&folded(&field.key).as_str()) && !Names::Technical.has(&folded(&field.key)));
+    fields
+        .retain(|field| !IGNORED.contains(&folded(&field.key).as_str()) && !Names::Technical.has(&folded(&field.key)));
     let title = titles.into_iter().next().and_then(|title| title.values.into_iter().next());
     fields.iter_mut().for_each(|field| field.entity.clone_from(&title));
     FrontMatter { end, title, fields }
@@ -58,8 +71,13 @@ fn key_line(text: &str, span: Span) -> Option<Field> {
     if key.is_empty() || key.starts_with('#') || !(value.is_empty() || value.starts_with(' ')) {
         return None;
     }
-    let mut field =
-        Field { entity: None, key: key.trim().to_owned(), values: Vec::new(), spans: Vec::new(), form: FieldForm::Record };
+    let mut field = Field {
+        entity: None,
+        key: key.trim().to_owned(),
+        values: Vec::new(),
+        spans: Vec::new(),
+        form: FieldForm::Record,
+    };
     let value = trimmed(text, Span { start: span.end - value.len(), end: span.end });
     match slice(text, value).strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
         Some(list) => {

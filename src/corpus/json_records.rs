@@ -69,8 +69,13 @@ fn nested(text: &str, node: &Node, found: &mut Vec<(Span, String)>) {
         nested(text, item, found);
     }
     for Member { key, value, .. } in node.members() {
-        let holder = matches!(value.kind, NodeKind::Text { .. }) && Names::Wrapper.has(&folded(key)) && !Names::Text.has(&folded(key));
-        let inner = holder.then(|| unescaped(slice(text, value.span))).flatten().filter(|inner| inner.trim_start().starts_with('{'));
+        let holder = matches!(value.kind, NodeKind::Text { .. })
+            && Names::Wrapper.has(&folded(key))
+            && !Names::Text.has(&folded(key));
+        let inner = holder
+            .then(|| unescaped(slice(text, value.span)))
+            .flatten()
+            .filter(|inner| inner.trim_start().starts_with('{'));
         match inner.filter(|inner| matches!(next(inner, 0), Ok(Some((node, end))) if holds_objects(&node) && inner[end..].trim().is_empty())) {
             // White space between JSON's tokens can be any.
             Some(inner) => found.push((value.span, inner.replace(['\n', '\r'], " "))),
@@ -100,7 +105,7 @@ impl Reader<'_> {
             return Err(CorpusError::Empty(self.input.file.clone()));
         };
         let mut following = next(self.input.text, end).map_err(fault)?;
-        if following.is_none() {
+        if following.is_none() && !is_conversation(&first) {
             return self.container(&first, 0);
         }
         self.record(&first, &[])?;
@@ -123,15 +128,25 @@ impl Reader<'_> {
         let size = |node: &Node| node.span.end - node.span.start;
         let largest = node.members().iter().max_by_key(|member| size(&member.value));
         if let Some(inner) = largest.map(|member| &member.value).filter(|inner| size(inner) * 2 > size(node)) {
-            let list = inner.items().is_some_and(|items| items.iter().all(|item| !item.members().is_empty()) && !items.is_empty());
-            let deeper = level < MAX_WRAPPERS && (Columns::of(inner).is_some() || inner.members().iter().any(|m| m.value.items().is_some_and(|i| i.iter().any(|n| !n.members().is_empty()))));
+            let list = inner
+                .items()
+                .is_some_and(|items| items.iter().all(|item| !item.members().is_empty()) && !items.is_empty());
+            let deeper = level < MAX_WRAPPERS
+                && (Columns::of(inner).is_some()
+                    || inner
+                        .members()
+                        .iter()
+                        .any(|m| m.value.items().is_some_and(|i| i.iter().any(|n| !n.members().is_empty()))));
             if list || (deeper && !inner.members().is_empty()) {
                 return self.container(inner, level + 1);
             }
         }
         match by_name(node) {
             true => node.members().iter().try_for_each(|member| {
-                let name = Slot { path: 0, values: vec![Value { text: member.key.clone(), span: member.key_span, is_text: true }] };
+                let name = Slot {
+                    path: 0,
+                    values: vec![Value { text: member.key.clone(), span: member.key_span, is_text: true }],
+                };
                 self.record(&member.value, &[Named { path: "key", slot: name }])
             }),
             false => self.record(node, &[]),
@@ -250,13 +265,21 @@ impl<'a> Columns<'a> {
     fn of(node: &'a Node) -> Option<Self> {
         let column = |key: &str| -> Vec<&'a Node> {
             let items = node.get(key).and_then(Node::items).unwrap_or_default();
-            items.iter().flat_map(|item| item.items().map_or_else(|| vec![item], |inner| inner.iter().collect())).collect()
+            items
+                .iter()
+                .flat_map(|item| item.items().map_or_else(|| vec![item], |inner| inner.iter().collect()))
+                .collect()
         };
         let found = Self { ids: column("ids"), documents: column("documents"), metadatas: column("metadatas") };
         let texts = found.documents.iter().all(|one| matches!(one.kind, NodeKind::Text { .. } | NodeKind::Null));
         let aligned = |other: &[&Node]| other.is_empty() || other.len() == found.documents.len();
         (!found.documents.is_empty() && texts && aligned(&found.ids) && aligned(&found.metadatas)).then_some(found)
     }
+}
+
+/// Whether a single object holds turns, which are not records.
+fn is_conversation(node: &Node) -> bool {
+    ["messages", "conversations"].iter().any(|key| node.get(key).is_some_and(|turns| turns.items().is_some()))
 }
 
 /// Whether an object's keys name records: several objects with a key in common.

@@ -374,15 +374,20 @@ mod tests {
         match (&node.kind, value) {
             (NodeKind::Null, Value::Null) => raw == "null",
             (NodeKind::Bool, Value::Bool(b)) => raw == b.to_string(),
-            (NodeKind::Number, Value::Number(n)) => serde_json::from_str::<Value>(raw).unwrap() == Value::Number(n.clone()),
+            (NodeKind::Number, Value::Number(n)) => {
+                serde_json::from_str::<Value>(raw).unwrap() == Value::Number(n.clone())
+            }
             (NodeKind::Text { escaped }, Value::String(s)) => {
-                unescaped(raw).as_ref() == Some(s) && node.scalar(text).as_ref() == Some(s) && *escaped == raw.contains('\\')
+                unescaped(raw).as_ref() == Some(s)
+                    && node.scalar(text).as_ref() == Some(s)
+                    && *escaped == raw.contains('\\')
             }
             (NodeKind::List(items), Value::Array(values)) => {
                 items.len() == values.len() && items.iter().zip(values).all(|(n, v)| same(n, v, text))
             }
             (NodeKind::Object(members), Value::Object(map)) => {
-                members.len() == map.len() && members.iter().all(|m| map.get(&m.key).is_some_and(|v| same(&m.value, v, text)))
+                members.len() == map.len()
+                    && members.iter().all(|m| map.get(&m.key).is_some_and(|v| same(&m.value, v, text)))
             }
             _ => false,
         }
@@ -401,9 +406,41 @@ mod tests {
     #[test]
     fn it_accepts_what_serde_json_accepts() {
         for text in [
-            "1", "-0", "01", "1.", ".5", "1e5", "1e", "-", "1.5E-3", "true", "tru", "nul", "\"a\\u00e9\\n\"",
-            "\"\\ud83d\\ude00\"", "\"\\ud83d\"", "\"\\x\"", "\"\t\"", "[]", "[1,]", "[1 2]", "{}", "{\"a\":1,}",
-            "{\"a\":1,\"a\":2}", "{a:1}", "{\"a\" 1}", "[", "\"", "{\"a\"", "", " ", "1 2", "\u{feff}1", "[[]", "\"\\", "\"\\u00",
+            "1",
+            "-0",
+            "01",
+            "1.",
+            ".5",
+            "1e5",
+            "1e",
+            "-",
+            "1.5E-3",
+            "true",
+            "tru",
+            "nul",
+            "\"a\\u00e9\\n\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud83d\"",
+            "\"\\x\"",
+            "\"\t\"",
+            "[]",
+            "[1,]",
+            "[1 2]",
+            "{}",
+            "{\"a\":1,}",
+            "{\"a\":1,\"a\":2}",
+            "{a:1}",
+            "{\"a\" 1}",
+            "[",
+            "\"",
+            "{\"a\"",
+            "",
+            " ",
+            "1 2",
+            "\u{feff}1",
+            "[[]",
+            "\"\\",
+            "\"\\u00",
         ] {
             agrees(text);
         }
@@ -424,7 +461,8 @@ mod tests {
         leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map(any::<String>(), inner, 0..6).prop_map(|m| Value::Object(m.into_iter().collect())),
+                prop::collection::btree_map(any::<String>(), inner, 0..6)
+                    .prop_map(|m| Value::Object(m.into_iter().collect())),
             ]
         })
     }

@@ -10,8 +10,30 @@ const MAX_KEY: usize = 60;
 const MAX_KEY_WORDS: usize = 6;
 /// Words that introduce a sentence and name no attribute.
 const INTRODUCTIONS: &[&str] = &[
-    "attention", "avertissement", "caution", "e.g", "example", "exemple", "http", "https", "important", "info", "mailto", "nb",
-    "note", "nota", "p.s", "ps", "remarque", "tip", "todo", "voir", "warning", "astuce", "file", "ftp",
+    "attention",
+    "avertissement",
+    "caution",
+    "e.g",
+    "example",
+    "exemple",
+    "http",
+    "https",
+    "important",
+    "info",
+    "mailto",
+    "nb",
+    "note",
+    "nota",
+    "p.s",
+    "ps",
+    "remarque",
+    "tip",
+    "todo",
+    "voir",
+    "warning",
+    "astuce",
+    "file",
+    "ftp",
 ];
 
 /// A key with the place of its value, which may be empty.
@@ -47,22 +69,23 @@ pub(super) fn pair(text: &str, line: Range<usize>) -> Option<Pair> {
     let raw = text.get(line.clone())?;
     let start = line.start + (raw.len() - raw.trim_start().len());
     let raw = raw.trim();
-    let (key, rest, marked) = match raw.strip_prefix("**").map(|r| (r, "**")).or(raw.strip_prefix("__").map(|r| (r, "__"))) {
-        Some((inner, mark)) => {
-            let (key, rest) = inner.split_once(mark)?;
-            match key.trim_end().strip_suffix(':') {
-                Some(key) => (key, rest, true),
-                None => (key, rest.trim_start().strip_prefix(':')?, true),
+    let (key, rest, marked) =
+        match raw.strip_prefix("**").map(|r| (r, "**")).or(raw.strip_prefix("__").map(|r| (r, "__"))) {
+            Some((inner, mark)) => {
+                let (key, rest) = inner.split_once(mark)?;
+                match key.trim_end().strip_suffix(':') {
+                    Some(key) => (key, rest, true),
+                    None => (key, rest.trim_start().strip_prefix(':')?, true),
+                }
             }
-        }
-        None => {
-            let (key, rest) = raw.split_once(':')?;
-            if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
-                return None;
+            None => {
+                let (key, rest) = raw.split_once(':')?;
+                if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
+                    return None;
+                }
+                (key, rest, false)
             }
-            (key, rest, false)
-        }
-    };
+        };
     let key = key.trim();
     if !is_key(key) || (!marked && (INTRODUCTIONS.contains(&key.to_lowercase().as_str()) || key.contains("**"))) {
         return None;
@@ -76,7 +99,8 @@ fn is_key(key: &str) -> bool {
     key.starts_with(char::is_alphabetic)
         && key.chars().count() <= MAX_KEY
         && key.split_whitespace().count() <= MAX_KEY_WORDS
-        && !key.contains(['.', ',', ';', '!', '?', '"', '«', '»', '|', '<', '>', '`', '*', '[', ']', '{', '}', '\\', '='])
+        && !key
+            .contains(['.', ',', ';', '!', '?', '"', '«', '»', '|', '<', '>', '`', '*', '[', ']', '{', '}', '\\', '='])
 }
 
 /// The values that stand for a fact, out of a block's pairs: marked ones, and runs of two or more.
@@ -108,8 +132,16 @@ mod tests {
         assert_eq!(one("Date de mise en service\u{a0}: 2024-01-02"), pair("Date de mise en service", "2024-01-02"));
         assert_eq!(one("Technologies :"), pair("Technologies", ""));
         for no in [
-            "http://example.org", "Note: this is one", "14:30", "It ends. Then: so", "plain words", "a, b: c", "**bold** text",
-            "**bold", "one two three four five six seven: x", "x::y",
+            "http://example.org",
+            "Note: this is one",
+            "14:30",
+            "It ends. Then: so",
+            "plain words",
+            "a, b: c",
+            "**bold** text",
+            "**bold",
+            "one two three four five six seven: x",
+            "x::y",
         ] {
             assert_eq!(one(no), None, "{no}");
         }

@@ -32,7 +32,10 @@ pub(super) fn packed(input: Input<'_>, blocks: &[Block], title: Option<String>) 
 
 /// The blocks of the text from byte `from` on.
 pub(super) fn blocks(text: &str, from: usize) -> Vec<Block> {
-    let options = Options::ENABLE_TABLES | Options::ENABLE_DEFINITION_LIST | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_DEFINITION_LIST
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS;
     let body = text.get(from..).unwrap_or_default();
     let mut builder = Builder { text, out: Vec::new(), open: None, depth: 0 };
     for (event, range) in Parser::new_ext(body, options).into_offset_iter() {

@@ -5,7 +5,8 @@ use super::error::slice;
 use super::outline::trimmed;
 
 /// Marks that may enclose a value as a whole.
-const PAIRS: &[(&str, &str)] = &[("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ("<", ">"), ("~~", "~~")];
+const PAIRS: &[(&str, &str)] =
+    &[("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ("<", ">"), ("~~", "~~")];
 
 /// The part of `span` that is text without marks; None where marks lie within it or nothing is left.
 pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
@@ -17,16 +18,23 @@ pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
         span = trimmed(text, inner);
     }
     let value = slice(text, span);
-    let marked = ["**", "__", "`", "](", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#"].iter().any(|m| value.contains(m));
-    let emphasised = value.starts_with('*') || value.ends_with('*') || value.contains(" *") && value.contains("* ");
-    (!value.is_empty() && !marked && !emphasised).then_some(span)
+    let marked =
+        ["**", "__", "`", "](", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#"].iter().any(|m| value.contains(m));
+    (!value.is_empty() && !marked && !is_emphasised(value)).then_some(span)
+}
+
+/// Whether a word of the value begins with a star, or the value with a line that ends at another word.
+fn is_emphasised(value: &str) -> bool {
+    let opens = |word: &str| word.len() > 1 && word.starts_with('*');
+    value.split_whitespace().any(opens) || (value.starts_with('_') && value.contains("_ "))
 }
 
 fn unwrapped(text: &str, span: Span) -> Option<Span> {
     let value = slice(text, span);
     for (open, close) in PAIRS {
         let inner = value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-        if let Some(inner) = inner.filter(|inner| !inner.is_empty() && !inner.contains(open) && !inner.contains(close)) {
+        if let Some(inner) = inner.filter(|inner| !inner.is_empty() && !inner.contains(open) && !inner.contains(close))
+        {
             let start = span.start + open.len();
             return Some(Span { start, end: start + inner.len() });
         }
@@ -44,12 +52,31 @@ mod tests {
     fn marks_around_a_value_are_left_out() {
         let of = |text: &str| plain(text, Span { start: 0, end: text.len() }).map(|s| text[s.start..s.end].to_owned());
         for (text, value) in [
-            (" x ", "x"), ("**x y**", "x y"), ("`a_b`", "a_b"), ("[name](http://a.b/c_d)", "name"), ("<http://a.b>", "http://a.b"),
-            ("**[x](y)**", "x"), ("one line\\", "one line"), ("a * b", "a * b"), ("snake_case", "snake_case"), ("_x_", "x"),
+            (" x ", "x"),
+            ("**x y**", "x y"),
+            ("`a_b`", "a_b"),
+            ("[name](http://a.b/c_d)", "name"),
+            ("<http://a.b>", "http://a.b"),
+            ("**[x](y)**", "x"),
+            ("one line\\", "one line"),
+            ("a * b", "a * b"),
+            ("snake_case", "snake_case"),
+            ("_x_", "x"),
         ] {
             assert_eq!(of(text).as_deref(), Some(value), "{text}");
         }
-        for text in ["", "  ", "one **two**", "**a** and **b**", "see [x](y)", "a\\_b", "AT&amp;T", "*a* and *b*"] {
+        for text in [
+            "",
+            "  ",
+            "one **two**",
+            "**a** and **b**",
+            "see [x](y)",
+            "a\\_b",
+            "AT&amp;T",
+            "*a* and *b*",
+            "_a_ and b",
+            "a *b* c",
+        ] {
             assert_eq!(of(text), None, "{text}");
         }
     }

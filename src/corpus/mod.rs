@@ -3,6 +3,12 @@
 //! The order of reading: a reader for each format makes [`Document`]s and [`Unit`]s; what the units' fields and sentences state
 //! are [`Facts`].
 
+mod archive;
+mod boilerplate;
+mod delimited;
+mod docx;
+mod encoding;
+mod error;
 mod fact;
 mod facts;
 mod facts_definition;
@@ -11,17 +17,50 @@ mod facts_merge;
 mod facts_place;
 mod facts_split;
 mod facts_statement;
+mod fields;
+mod files;
+mod format;
+mod front_matter;
+mod html;
+mod json_records;
+mod json_walk;
+mod key_value;
 mod kind;
 mod kind_contact;
 mod kind_date;
 mod kind_fold;
 mod kind_name;
 mod kind_number;
+mod language;
+mod layout;
+mod markdown;
+mod markup;
+mod mojibake;
+mod names;
+mod options;
+mod outline;
+mod path_statistics;
+mod pdf;
+mod piece;
+mod plain_text;
+mod read;
+mod record;
+mod record_pieces;
+mod schema;
+mod text_records;
+mod walk;
+mod workbook;
 
+pub use error::{CorpusError, Mojibake};
 pub use fact::{Conflict, Fact, Facts, Kind};
 pub use facts::{FactOptions, facts};
+pub use json_walk::JsonWhat;
 pub use kind::{LONGEST_VALUE, normalised};
 pub use kind_fold::folded;
+pub use layout::{Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, Skipped};
+pub use mojibake::Codec;
+pub use options::{Map, MapError, Part, ReadOptions};
+pub use read::{Reading, read};
 
 use std::sync::Arc;
 
@@ -50,7 +89,7 @@ impl Language {
 }
 
 /// Bytes `start..end` of a [`Document::text`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
     pub start: usize,
     pub end: usize,
@@ -115,7 +154,8 @@ pub struct Unit {
     pub id: Digest,
     /// Index into [`Corpus::documents`].
     pub document: usize,
-    /// What it belongs to when sources are held out: the record's own source, else the document's path.
+    /// What it belongs to when sources are held out: the record's own source; else the document's path, of a record with its
+    /// title or id after `#`.
     pub source: Arc<str>,
     /// The entity that it is about: a record's title, else the last heading.
     pub title: Option<String>,
@@ -134,3 +174,6 @@ pub struct Corpus {
     pub documents: Vec<Document>,
     pub units: Vec<Unit>,
 }
+
+#[cfg(test)]
+mod read_tests;

@@ -56,7 +56,7 @@ fn table(encoding: &'static encoding_rs::Encoding) -> HashMap<char, u8> {
 
 /// Characters of French and English texts, so that `É»` is not taken for one of another script.
 fn plausible(c: char) -> bool {
-    matches!(c, '\u{a0}'..='\u{ff}' | 'Œ' | 'œ' | 'Š' | 'š' | 'Ÿ' | 'Ž' | 'ž' | '\u{2010}'..='\u{203a}' | '\u{202f}' | '€' | '™'
+    matches!(c, '\u{a0}'..='\u{ff}' | 'Œ' | 'œ' | 'Š' | 'š' | 'Ÿ' | 'Ž' | 'ž' | '\u{2010}'..='\u{203a}' | '€' | '™'
         | '\u{2190}'..='\u{21ff}' | '\u{2200}'..='\u{22ff}' | '\u{2500}'..='\u{27bf}' | '\u{fb00}'..='\u{fb04}' | '\u{1f300}'..='\u{1faff}')
 }
 

@@ -75,9 +75,7 @@ fn of_path(path: &str, values: &[(&str, bool)], size: Size) -> PathStatistics {
         median: median(values.iter().map(|(text, _)| text.chars().count()).collect()),
         median_words: median(values.iter().map(|(text, _)| text.split_whitespace().count()).collect()),
         distinct: share(distinct.len(), values.len()),
-        constant: size.lists == 0
-            && size.records >= MIN_FOR_CONSTANT
-            && share(commonest, size.records) >= 0.99,
+        constant: size.lists == 0 && size.records >= MIN_FOR_CONSTANT && share(commonest, size.records) >= 0.99,
         encoded: encoded * 2 > present,
     }
 }

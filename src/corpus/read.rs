@@ -8,7 +8,7 @@ use super::error::CorpusError;
 use super::files::{FileReading, read_file};
 use super::layout::{Boilerplate, Layout, Note};
 use super::options::ReadOptions;
-use super::{Corpus, Document, Unit, language, walk};
+use super::{Corpus, Unit, language, walk};
 use crate::store::Digest;
 
 /// A corpus, and how it was read.

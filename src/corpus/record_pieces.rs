@@ -8,7 +8,7 @@ use super::fields::{Naming, fields};
 use super::json_walk::Offsets;
 use super::markdown;
 use super::names::folded;
-use super::outline::{sections, trimmed};
+use super::outline::{Block, sections, trimmed};
 use super::piece::{Input, Piece, Pieces};
 use super::record::{Record, Table, Value};
 use super::schema::{Schema, Texts, layout, schema};
@@ -133,8 +133,9 @@ impl<'a> Maker<'a> {
         let fits = inner.fits(slice(inner.text, rest));
         let mut pieces = match fits {
             true => {
-                let stated = stated(inner.text, &blocks, chunk.head.title.as_deref());
-                vec![Piece { span: rest, text: slice(inner.text, rest).to_owned(), fields: stated, ..Piece::default() }]
+                let said = said(inner.text, &blocks, chunk.head.title.as_deref());
+                let text = slice(inner.text, rest).to_owned();
+                vec![Piece { span: rest, text, title: said.title, fields: said.fields, ..Piece::default() }]
             }
             false => markdown::packed(inner, &blocks, chunk.head.title.clone()),
         };
@@ -145,7 +146,10 @@ impl<'a> Maker<'a> {
             piece.fields.retain(|field| field.entity.is_some() || !known.contains(&folded(&field.key)));
             let places = piece.fields.iter_mut().flat_map(|field| &mut field.spans);
             for span in places.chain([&mut piece.span]) {
-                *span = Span { start: text.span.start + offsets.raw(span.start), end: text.span.start + offsets.raw(span.end) };
+                *span = Span {
+                    start: text.span.start + offsets.raw(span.start),
+                    end: text.span.start + offsets.raw(span.end),
+                };
             }
             piece.source = Some(chunk.head.source.clone());
             if chunk.head.title.is_some() {
@@ -169,16 +173,25 @@ struct Chunk {
     fields: Vec<Field>,
 }
 
-/// What the text of a record states, in whatever sections.
-fn stated(text: &str, blocks: &[super::outline::Block], title: Option<&str>) -> Vec<Field> {
+/// What the text of a record says in all its sections.
+struct Said {
+    /// Of the first section.
+    title: Option<String>,
+    fields: Vec<Field>,
+}
+
+fn said(text: &str, blocks: &[Block], title: Option<&str>) -> Said {
     let sections = sections(blocks);
     let naming = Naming::new(&sections, title.map(str::to_owned));
     let all = sections.iter().flat_map(|section| {
         // Below a heading that names another entity, the fields are that entity's.
         let about = naming.title(section).filter(|about| Some(about.as_str()) != title && section.path.len() > 1);
-        fields(text, section, &naming).into_iter().map(move |field| Field { entity: field.entity.or(about.cloned()), ..field })
+        fields(text, section, &naming)
+            .into_iter()
+            .map(move |field| Field { entity: field.entity.or(about.cloned()), ..field })
     });
-    all.collect()
+    let fields = all.collect();
+    Said { title: sections.first().and_then(|first| naming.title(first)).cloned(), fields }
 }
 
 /// Bytes at the start of `next` that are the end of `before`; 0 where they are few.

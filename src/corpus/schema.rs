@@ -73,7 +73,9 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
 fn refuse_training_data(input: Input<'_>, table: &Table, statistics: &[PathStatistics]) -> Result<(), CorpusError> {
     let common = |path: &str| {
         let mut found = table.paths.iter().zip(statistics);
-        found.any(|(known, of)| (known == path || known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))) && of.share >= 0.5)
+        found.any(|(known, of)| {
+            (known == path || known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))) && of.share >= 0.5
+        })
     };
     let turns = |key: &str, role: &str| common(&format!("{key}.{role}"));
     let key = match () {
@@ -170,8 +172,9 @@ impl Finder<'_> {
         for path in (0..self.table.paths.len()).filter(|path| self.is_free(*path)) {
             let Some(of) = self.statistics.get(path).filter(|of| fits(part, of)) else { continue };
             let Some(rank) = names.rank(of.name()).filter(|_| only_wrapped(of)) else { continue };
-            // Names that come later in the list count a little less.
-            let score = of.share * (0.5 + 0.5 * of.distinct) * (1.0 - rank as f64 / 100.0);
+            // Several records have one source. Names that come later in the list count a little less.
+            let distinct = if part == Part::Source { 1.0 } else { of.distinct };
+            let score = of.share * (0.5 + 0.5 * distinct) * (1.0 - rank as f64 / 100.0);
             if best.is_none_or(|(_, most)| score > most) {
                 best = Some((path, score));
             }
@@ -181,10 +184,13 @@ impl Finder<'_> {
 
     /// Without a title's name, the first path that tells records apart.
     fn first_as_title(&self, part: Part) -> Option<usize> {
-        let technical = |of: &PathStatistics| of.parts.iter().any(|part| Names::Technical.has(part) || Names::Source.has(part));
-        let first = (0..self.table.paths.len()).find(|path| self.is_free(*path) && !self.statistics.get(*path).is_some_and(technical))?;
+        let technical =
+            |of: &PathStatistics| of.parts.iter().any(|part| Names::Technical.has(part) || Names::Source.has(part));
+        let first = (0..self.table.paths.len())
+            .find(|path| self.is_free(*path) && !self.statistics.get(*path).is_some_and(technical))?;
         let of = self.statistics.get(first).filter(|_| part == Part::Title)?;
-        (of.distinct >= 0.98 && of.share >= 0.98 && of.median <= MAX_TITLE && of.single_text >= 0.98 && !of.encoded).then_some(first)
+        (of.distinct >= 0.98 && of.share >= 0.98 && of.median <= MAX_TITLE && of.single_text >= 0.98 && !of.encoded)
+            .then_some(first)
     }
 
     /// The keys of all paths that are fields.
@@ -208,7 +214,9 @@ impl Finder<'_> {
     fn why_ignored(&self, path: usize, of: &PathStatistics) -> Option<Ignored> {
         match () {
             () if self.table.embeddings.contains(&path) => Some(Ignored::Embedding),
-            () if of.parts.iter().any(|part| Names::Technical.has(part)) && !self.only_technical_wrapper(of) => Some(Ignored::Technical),
+            () if of.parts.iter().any(|part| Names::Technical.has(part)) && !self.only_technical_wrapper(of) => {
+                Some(Ignored::Technical)
+            }
             () if of.encoded => Some(Ignored::Encoded),
             () if of.constant => Some(Ignored::Constant),
             () => None,
@@ -223,12 +231,18 @@ impl Finder<'_> {
 
     /// The last part of a path, with the one before it where it is not the only one.
     fn key(&self, path: usize, kept: &[usize]) -> String {
-        let parts = |path: usize| -> Vec<&str> { self.table.paths.get(path).map_or(Vec::new(), |path| path.split('.').collect()) };
+        let parts = |path: usize| -> Vec<&str> {
+            self.table.paths.get(path).map_or(Vec::new(), |path| path.split('.').collect())
+        };
         let own = parts(path);
         let last = own.last().copied().unwrap_or_default();
         let above = own.len().checked_sub(2).and_then(|i| own.get(i)).copied();
         let Some(above) = above.filter(|above| !Names::Wrapper.has(&folded(above))) else { return last.to_owned() };
-        let alone = kept.iter().filter(|other| parts(**other).last().is_some_and(|other| folded(other) == folded(last))).count() == 1;
+        let alone = kept
+            .iter()
+            .filter(|other| parts(**other).last().is_some_and(|other| folded(other) == folded(last)))
+            .count()
+            == 1;
         match (Names::General.has(&folded(last)), alone) {
             (true, _) => above.to_owned(),
             (false, true) => last.to_owned(),
@@ -261,7 +275,9 @@ fn fits(part: Part, of: &PathStatistics) -> bool {
     let address = matches!(of.name(), "url" | "uri" | "path") && of.distinct >= 0.9;
     match part {
         Part::Text => false,
-        Part::Title => of.share >= 0.5 && of.median <= MAX_TITLE && of.single_text >= 0.5 && !of.constant && !of.encoded,
+        Part::Title => {
+            of.share >= 0.5 && of.median <= MAX_TITLE && of.single_text >= 0.5 && !of.constant && !of.encoded
+        }
         Part::Source => of.share >= 0.5 && !address && of.median <= 2 * MAX_TITLE,
         Part::Id => of.distinct >= 0.98 && of.share >= 0.98,
     }
@@ -294,6 +310,8 @@ pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
         source: path_use(schema.source),
         id: path_use(schema.id),
         fields: paths.filter_map(field).collect(),
-        ignored: ignored.filter_map(|(path, why)| Some(IgnoredPath { path: table.paths.get(*path)?.clone(), why: *why })).collect(),
+        ignored: ignored
+            .filter_map(|(path, why)| Some(IgnoredPath { path: table.paths.get(*path)?.clone(), why: *why }))
+            .collect(),
     }
 }

@@ -1,0 +1,256 @@
+//! CSV and TSV: the first row names the columns, each further row is a record.
+
+use super::Span;
+use super::error::{CorpusError, slice};
+use super::format::ending;
+use super::outline::trimmed;
+use super::piece::Input;
+use super::record::{MAX_PATHS, Record, Slot, Table, Value};
+
+pub(super) const MAX_COLUMNS: usize = 10_000;
+const DELIMITERS: &[u8] = b",;\t|";
+/// Rows and bytes that tell the delimiter.
+const SAMPLE_ROWS: usize = 50;
+const SAMPLE_BYTES: usize = 64 << 10;
+
+pub(super) struct DelimitedTable {
+    pub(super) table: Table,
+    /// The text with each doubled quotation mark written once, where there are some.
+    pub(super) converted: Option<String>,
+}
+
+pub(super) fn read(input: Input<'_>) -> Result<DelimitedTable, CorpusError> {
+    let delimiter = delimiter(input);
+    let mut parser = Parser { input, delimiter, out: String::with_capacity(input.text.len()), at: 0, line: 1 };
+    let mut table = Table::default();
+    let mut columns: Vec<usize> = Vec::new();
+    while let Some(row) = parser.row()? {
+        if row.cells.iter().all(|cell| cell.start == cell.end) {
+            continue;
+        }
+        if columns.is_empty() {
+            columns = named_columns(input, &mut table, row.cells.iter().map(|cell| slice(&parser.out, *cell)))?;
+            continue;
+        }
+        if row.cells.len() > columns.len() {
+            let (found, expected) = (row.cells.len(), columns.len());
+            return Err(CorpusError::Cells { file: input.file.clone(), line: row.line, found, expected });
+        }
+        table.records.push(record(&parser.out, &row, &columns));
+    }
+    let converted = (parser.out.len() != input.text.len()).then_some(parser.out);
+    Ok(DelimitedTable { table, converted })
+}
+
+/// The paths of columns; one without a name is called by its number, one with a known name too.
+pub(super) fn named_columns<'a>(
+    input: Input<'_>,
+    table: &mut Table,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<Vec<usize>, CorpusError> {
+    let mut columns: Vec<usize> = Vec::new();
+    for (i, name) in names.enumerate() {
+        let name = name.trim();
+        let numbered = || if name.is_empty() { format!("column {}", i + 1) } else { format!("{name} {}", i + 1) };
+        let many = || CorpusError::Fields { file: input.file.clone(), most: MAX_PATHS };
+        let mut path = table.path(&if name.is_empty() { numbered() } else { name.to_owned() }).ok_or_else(many)?;
+        if columns.contains(&path) {
+            path = table.path(&numbered()).ok_or_else(many)?;
+        }
+        columns.push(path);
+    }
+    Ok(columns)
+}
+
+/// A record of a row's cells that are not empty.
+pub(super) fn record(text: &str, row: &Row, columns: &[usize]) -> Record {
+    let slots = row.cells.iter().zip(columns).filter_map(|(cell, path)| {
+        let span = trimmed(text, *cell);
+        let text = slice(text, span).to_owned();
+        let is_text = text.parse::<f64>().is_err();
+        (!text.is_empty()).then(|| Slot { path: *path, values: vec![Value { text, span, is_text }] })
+    });
+    Record { span: row.span, slots: slots.collect() }
+}
+
+/// What most often cuts the first rows into equally many cells, and into most of them.
+fn delimiter(input: Input<'_>) -> u8 {
+    if matches!(ending(input.file).as_str(), "tsv" | "tab") {
+        return b'\t';
+    }
+    let end = (0..=input.text.len().min(SAMPLE_BYTES)).rev().find(|end| input.text.is_char_boundary(*end)).unwrap_or(0);
+    let sample = Input { text: input.text.get(..end).unwrap_or_default(), ..input };
+    let score = |delimiter: u8| -> (usize, usize) {
+        let mut parser = Parser { input: sample, delimiter, out: String::new(), at: 0, line: 1 };
+        let mut counts = Vec::new();
+        while let Ok(Some(row)) = parser.row() {
+            counts.push(row.cells.len());
+            if counts.len() >= SAMPLE_ROWS {
+                break;
+            }
+        }
+        let columns = counts.first().copied().unwrap_or(0);
+        let equal = counts.iter().filter(|count| **count == columns).count();
+        if columns < 2 { (0, 0) } else { (equal * 100 / counts.len().max(1), columns) }
+    };
+    let mut best = (b',', (0, 0));
+    for delimiter in DELIMITERS {
+        let score = score(*delimiter);
+        if score > best.1 {
+            best = (*delimiter, score);
+        }
+    }
+    best.0
+}
+
+/// A row's place and those of its cells.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) span: Span,
+    pub(super) line: usize,
+    pub(super) cells: Vec<Span>,
+}
+
+/// RFC 4180, with the text copied so that doubled quotation marks are written once.
+struct Parser<'a> {
+    input: Input<'a>,
+    delimiter: u8,
+    out: String,
+    at: usize,
+    line: usize,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.input.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Copies the text up to byte `end`.
+    fn copy_to(&mut self, end: usize) {
+        self.out.push_str(self.input.text.get(self.at..end).unwrap_or_default());
+        self.at = end;
+    }
+
+    fn row(&mut self) -> Result<Option<Row>, CorpusError> {
+        if self.at >= self.input.text.len() {
+            return Ok(None);
+        }
+        let (line, start) = (self.line, self.out.len());
+        let mut cells = Vec::new();
+        loop {
+            cells.push(self.cell()?);
+            if cells.len() > MAX_COLUMNS {
+                return Err(CorpusError::Columns {
+                    file: self.input.file.clone(),
+                    line,
+                    columns: cells.len(),
+                    most: MAX_COLUMNS,
+                });
+            }
+            match self.peek() {
+                Some(byte) if byte == self.delimiter => self.copy_to(self.at + 1),
+                _ => break,
+            }
+        }
+        let span = Span { start, end: self.out.len() };
+        if self.peek() == Some(b'\r') {
+            self.copy_to(self.at + 1);
+        }
+        if self.peek() == Some(b'\n') {
+            self.copy_to(self.at + 1);
+            self.line += 1;
+        }
+        Ok(Some(Row { span, line, cells }))
+    }
+
+    fn cell(&mut self) -> Result<Span, CorpusError> {
+        if self.peek() == Some(b'"') {
+            return self.quoted();
+        }
+        let start = self.out.len();
+        self.copy_to(self.end_of_cell());
+        Ok(Span { start, end: self.out.len() })
+    }
+
+    fn end_of_cell(&self) -> usize {
+        let rest = self.input.text.as_bytes().get(self.at..).unwrap_or_default();
+        let end = rest.iter().position(|b| *b == self.delimiter || matches!(b, b'\r' | b'\n'));
+        self.at + end.unwrap_or(rest.len())
+    }
+
+    fn quoted(&mut self) -> Result<Span, CorpusError> {
+        let line = self.line;
+        self.copy_to(self.at + 1);
+        let start = self.out.len();
+        loop {
+            let rest = self.input.text.as_bytes().get(self.at..).unwrap_or_default();
+            let Some(quote) = rest.iter().position(|b| *b == b'"') else {
+                return Err(CorpusError::Quote { file: self.input.file.clone(), line });
+            };
+            self.line += rest.iter().take(quote).filter(|b| **b == b'\n').count();
+            self.copy_to(self.at + quote);
+            if rest.get(quote + 1) != Some(&b'"') {
+                break;
+            }
+            self.copy_to(self.at + 1);
+            self.at += 1;
+        }
+        let end = self.out.len();
+        self.copy_to(self.at + 1);
+        // What stands between the closing quotation mark and the delimiter belongs to no cell.
+        self.copy_to(self.end_of_cell());
+        Ok(Span { start, end })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::corpus::ReadOptions;
+
+    /// With the delimiter that is given, or else found.
+    fn cells(name: &str, text: &str, given: Option<u8>) -> Vec<Vec<String>> {
+        let (file, options) = (name.into(), ReadOptions::default());
+        let input = Input { file: &file, text, options: &options };
+        let delimiter = given.unwrap_or_else(|| delimiter(input));
+        let mut parser = Parser { input, delimiter, out: String::new(), at: 0, line: 1 };
+        let mut rows = Vec::new();
+        while let Some(row) = parser.row().unwrap() {
+            rows.push(row.cells);
+        }
+        rows.iter().map(|row| row.iter().map(|cell| slice(&parser.out, *cell).to_owned()).collect()).collect()
+    }
+
+    #[test]
+    fn the_delimiter_is_the_consistent_one() {
+        for (name, text) in [
+            ("a.csv", "a,b\n1;2,x\n3,y\n"),
+            ("a.csv", "a;b\n1,5;x,z\n3;y\n"),
+            ("a.tsv", "a\tb,c\n1\tx\n"),
+            ("a.csv", "a|b\n\"1|2\"|x\n"),
+        ] {
+            assert!(cells(name, text, None).iter().all(|row| row.len() == 2), "{text}");
+        }
+        assert_eq!(cells("a.csv", "one\ntwo\n", None), [["one"], ["two"]]);
+    }
+
+    proptest! {
+        #[test]
+        fn cells_are_those_of_the_csv_crate(rows in prop::collection::vec(prop::collection::vec("[a\"é,;\n ]{0,6}", 3), 2..6)) {
+            let mut writer = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
+            let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+            prop_assert_eq!(cells("a.csv", &text, Some(b',')), rows);
+        }
+
+        #[test]
+        fn no_text_panics(text in "[a\",;\r\n\té]{0,40}") {
+            let (file, options) = ("a.csv".into(), ReadOptions::default());
+            let _ = read(Input { file: &file, text: &text, options: &options });
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! DOCX to Markdown: paragraphs with their styles, lists, tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+
+use super::archive::Archive;
+use super::error::CorpusError;
+use super::key_value::pair;
+
+const DOCUMENT: &str = "word/document.xml";
+const STYLES: &str = "word/styles.xml";
+/// Levels of headings that Markdown has.
+const MAX_LEVEL: usize = 6;
+/// Tables within tables that are kept.
+const MAX_TABLES: usize = 64;
+
+pub(super) fn markdown(file: &Arc<str>, bytes: &[u8]) -> Result<String, CorpusError> {
+    let mut archive = Archive::open(file, bytes)?;
+    let mut styles = Styles::default();
+    if let Some(xml) = archive.text(STYLES)? {
+        each_event(Part { file, name: STYLES }, &xml, &mut |token| styles.token(token))?;
+    }
+    let Some(xml) = archive.text(DOCUMENT)? else {
+        return Err(CorpusError::Archive { file: file.clone(), reason: format!("it has no {DOCUMENT}") });
+    };
+    let mut writer = Writer { levels: styles.levels, ..Writer::default() };
+    each_event(Part { file, name: DOCUMENT }, &xml, &mut |token| writer.token(token))?;
+    Ok(writer.out)
+}
+
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    file: &'a Arc<str>,
+    name: &'static str,
+}
+
+enum Token<'a> {
+    Start(&'a BytesStart<'a>),
+    /// Without content; it has no end.
+    Empty(&'a BytesStart<'a>),
+    End(&'a str),
+    Text(&'a str),
+}
+
+fn each_event(part: Part<'_>, xml: &str, each: &mut dyn FnMut(Token<'_>)) -> Result<(), CorpusError> {
+    let fault = |reason: String| CorpusError::Xml { file: part.file.clone(), part: part.name.to_owned(), reason };
+    let mut reader = Reader::from_str(xml);
+    loop {
+        match reader.read_event().map_err(|e| fault(e.to_string()))? {
+            Event::Start(start) => each(Token::Start(&start)),
+            Event::Empty(start) => each(Token::Empty(&start)),
+            Event::End(end) => each(Token::End(end.local_name().as_ref())),
+            Event::Text(text) => each(Token::Text(&text.xml10_content())),
+            Event::CData(text) => each(Token::Text(&text.xml10_content())),
+            Event::GeneralRef(reference) => {
+                let known = character(&reference);
+                let entities = || CorpusError::Entities { file: part.file.clone(), part: part.name.to_owned() };
+                each(Token::Text(known.ok_or_else(entities)?.encode_utf8(&mut [0; 4])));
+            }
+            Event::DocType(_) => {
+                return Err(CorpusError::Entities { file: part.file.clone(), part: part.name.to_owned() });
+            }
+            Event::Eof => return Ok(()),
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+        }
+    }
+}
+
+/// The characters that XML itself names; no other entity is known.
+fn character(reference: &BytesRef<'_>) -> Option<char> {
+    match &*reference.xml10_content() {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => reference.resolve_char_ref().ok().flatten(),
+    }
+}
+
+fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+    let found = start.attributes().flatten().find(|attribute| attribute.key.local_name().as_ref() == name)?;
+    found.normalized_value(XmlVersion::Implicit1_0).ok().map(|value| value.into_owned())
+}
+
+/// Which paragraph styles are headings, by their names: their ids are translated.
+#[derive(Default)]
+struct Styles {
+    levels: BTreeMap<String, usize>,
+    style: Option<String>,
+}
+
+impl Styles {
+    fn token(&mut self, token: Token<'_>) {
+        let (Token::Start(start) | Token::Empty(start)) = token else { return };
+        match start.local_name().as_ref() {
+            "style" => self.style = attribute(start, "styleId"),
+            "name" => {
+                let name = attribute(start, "val").unwrap_or_default().to_lowercase();
+                if let (Some(level), Some(style)) = (heading_level(&name), self.style.clone()) {
+                    self.levels.insert(style, level);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn heading_level(name: &str) -> Option<usize> {
+    if matches!(name, "title" | "titre") {
+        return Some(1);
+    }
+    let number = ["heading ", "titre ", "heading", "titre"].iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    number.parse().ok().filter(|level| (1..=9).contains(level)).map(|level: usize| level.min(MAX_LEVEL))
+}
+
+/// Runs of text, which are bold or not.
+#[derive(Debug, Default)]
+struct Paragraph {
+    runs: Vec<Run>,
+    level: Option<usize>,
+    is_item: bool,
+}
+
+#[derive(Debug, Default)]
+struct Run {
+    text: String,
+    bold: bool,
+}
+
+#[derive(Debug, Default)]
+struct TableRows {
+    rows: Vec<Vec<String>>,
+}
+
+#[derive(Default)]
+struct Writer {
+    levels: BTreeMap<String, usize>,
+    out: String,
+    paragraph: Option<Paragraph>,
+    tables: Vec<TableRows>,
+    bold: bool,
+    /// Within `w:t`.
+    in_text: bool,
+    /// Elements of `mc:Fallback`, which repeats what stands before it.
+    fallback: usize,
+    /// Whether the block before is a line that another may follow without an empty one: an item or a pair.
+    line_before: Option<LineKind>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineKind {
+    Item,
+    Pair,
+}
+
+impl Writer {
+    fn token(&mut self, token: Token<'_>) {
+        match token {
+            Token::Start(start) => self.start(start),
+            Token::Empty(start) => {
+                if start.local_name().as_ref() == "p" {
+                    return;
+                }
+                self.start(start);
+                self.end(start.local_name().as_ref());
+            }
+            Token::End(name) => self.end(name),
+            Token::Text(text) if self.in_text && self.fallback == 0 => self.text(text),
+            Token::Text(_) => {}
+        }
+    }
+
+    fn start(&mut self, start: &BytesStart<'_>) {
+        let name = start.local_name();
+        match name.as_ref() {
+            "Fallback" => self.fallback += 1,
+            "p" if self.fallback == 0 => self.paragraph = Some(Paragraph::default()),
+            "pStyle" => {
+                let level = attribute(start, "val").and_then(|style| self.levels.get(&style).copied());
+                self.paragraph.iter_mut().for_each(|paragraph| paragraph.level = level);
+            }
+            "numPr" => self.paragraph.iter_mut().for_each(|paragraph| paragraph.is_item = true),
+            "r" => self.bold = false,
+            "b" => self.bold = !matches!(attribute(start, "val").as_deref(), Some("0" | "false")),
+            "t" => self.in_text = true,
+            "tab" | "br" if self.fallback == 0 => self.text(" "),
+            "tbl" if self.tables.len() < MAX_TABLES => self.tables.push(TableRows::default()),
+            "tr" => self.tables.last_mut().into_iter().for_each(|table| table.rows.push(Vec::new())),
+            "tc" => {
+                let row = self.tables.last_mut().and_then(|table| table.rows.last_mut());
+                row.into_iter().for_each(|row| row.push(String::new()));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, name: &str) {
+        match name {
+            "Fallback" => self.fallback = self.fallback.saturating_sub(1),
+            "t" => self.in_text = false,
+            "p" if self.fallback == 0 => self.close_paragraph(),
+            "tbl" => self.close_table(),
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let bold = self.bold;
+        let Some(paragraph) = &mut self.paragraph else { return };
+        match paragraph.runs.last_mut() {
+            Some(run) if run.bold == bold => run.text.push_str(text),
+            _ => paragraph.runs.push(Run { text: text.to_owned(), bold }),
+        }
+    }
+
+    fn close_paragraph(&mut self) {
+        let Some(paragraph) = self.paragraph.take() else { return };
+        if let Some(cell) =
+            self.tables.last_mut().and_then(|table| table.rows.last_mut()).and_then(|row| row.last_mut())
+        {
+            let text = paragraph.runs.iter().map(|run| run.text.as_str()).collect::<String>();
+            if !cell.is_empty() && !text.trim().is_empty() {
+                cell.push(' ');
+            }
+            cell.push_str(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str());
+            return;
+        }
+        let text = marked(&paragraph);
+        if text.is_empty() {
+            return;
+        }
+        let kind = match () {
+            () if paragraph.level.is_some() => None,
+            () if paragraph.is_item => Some(LineKind::Item),
+            () => pair(&text, 0..text.len()).map(|_| LineKind::Pair),
+        };
+        let line = match (paragraph.level, kind) {
+            (Some(level), _) => format!("{} {text}", "#".repeat(level)),
+            (None, Some(LineKind::Item)) => format!("- {text}"),
+            (None, _) => text,
+        };
+        self.block(&line, kind);
+    }
+
+    fn block(&mut self, text: &str, kind: Option<LineKind>) {
+        if !self.out.is_empty() {
+            let follows = kind.is_some() && kind == self.line_before;
+            self.out.push_str(if follows { "\n" } else { "\n\n" });
+        }
+        self.out.push_str(text);
+        self.line_before = kind;
+    }
+
+    fn close_table(&mut self) {
+        let Some(table) = self.tables.pop() else { return };
+        let columns = table.rows.iter().map(Vec::len).max().unwrap_or(0);
+        if columns == 0 {
+            return;
+        }
+        let line = |row: &Vec<String>| {
+            let cells = (0..columns).map(|i| row.get(i).map_or(String::new(), |cell| cell.replace('|', "\\|")));
+            format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+        };
+        // A table within a table becomes text of its cell.
+        if let Some(cell) =
+            self.tables.last_mut().and_then(|outer| outer.rows.last_mut()).and_then(|row| row.last_mut())
+        {
+            let text = table.rows.iter().map(|row| row.join(" ")).collect::<Vec<_>>().join(" ");
+            cell.push_str(&text);
+            return;
+        }
+        let mut lines: Vec<String> = table.rows.iter().map(line).collect();
+        lines.insert(1.min(lines.len()), format!("|{}", " --- |".repeat(columns)));
+        self.block(&lines.join("\n"), None);
+    }
+}
+
+/// The paragraph's text; parts of it that are bold are marked, unless all of it is.
+fn marked(paragraph: &Paragraph) -> String {
+    let some = paragraph.runs.iter().any(|run| !run.bold && !run.text.trim().is_empty());
+    let run = |run: &Run| {
+        let inner = run.text.trim();
+        match run.bold && some && !inner.is_empty() && paragraph.level.is_none() {
+            true => run.text.replacen(inner, &format!("**{inner}**"), 1),
+            false => run.text.clone(),
+        }
+    };
+    let text: String = paragraph.runs.iter().map(run).collect();
+    text.split([' ', '\t', '\n', '\r']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::archive::tests::packed;
+
+    fn docx(body: &str) -> Vec<u8> {
+        let styles = r#"<w:styles xmlns:w="w"><w:style w:type="paragraph" w:styleId="Titre1"><w:name w:val="heading 1"/></w:style></w:styles>"#;
+        let document = format!(r#"<?xml version="1.0"?><w:document xmlns:w="w"><w:body>{body}</w:body></w:document>"#);
+        packed(&[(DOCUMENT, document.as_bytes()), (STYLES, styles.as_bytes())])
+    }
+
+    fn read(body: &str) -> Result<String, CorpusError> {
+        markdown(&"a.docx".into(), &docx(body))
+    }
+
+    #[test]
+    fn paragraphs_lists_and_tables_become_markdown() {
+        let p = |text: &str| format!("<w:p><w:r><w:t>{text}</w:t></w:r></w:p>");
+        let pair = |key: &str, value: &str| {
+            format!(
+                "<w:p><w:r><w:rPr><w:b/></w:rPr><w:t>{key}</w:t></w:r><w:r><w:t xml:space=\"preserve\"> : {value}</w:t></w:r></w:p>"
+            )
+        };
+        let cell = |text: &str| format!("<w:tc>{}</w:tc>", p(text));
+        let body = [
+            "<w:p><w:pPr><w:pStyle w:val=\"Titre1\"/></w:pPr><w:r><w:t>GIDAF</w:t></w:r></w:p>".to_owned(),
+            pair("Responsable", "Jean"),
+            pair("Hébergeur", "R&amp;D &#233;"),
+            p("Some &lt;words&gt;."),
+            "<w:p><w:pPr><w:numPr/></w:pPr><w:r><w:t>one</w:t></w:r></w:p><w:p><w:pPr><w:numPr/></w:pPr><w:r><w:t>two</w:t></w:r></w:p><w:p/>".to_owned(),
+            format!("<w:tbl><w:tr>{}{}</w:tr><w:tr>{}{}</w:tr></w:tbl>", cell("App"), cell("Host"), cell("X"), cell("Y")),
+        ]
+        .concat();
+        assert_eq!(
+            read(&body).unwrap(),
+            "# GIDAF\n\n**Responsable** : Jean\n**Hébergeur** : R&D é\n\nSome <words>.\n\n- one\n- two\n\n| App | Host |\n| --- | --- |\n| X | Y |"
+        );
+    }
+
+    #[test]
+    fn damaged_and_hostile_documents_are_refused() {
+        assert!(matches!(read("<w:p>&unknown;</w:p>"), Err(CorpusError::Entities { .. })));
+        assert!(matches!(read("<w:p></w:q>"), Err(CorpusError::Xml { .. })));
+        let none = packed(&[("word/other.xml", b"<a/>")]);
+        assert!(matches!(markdown(&"a.docx".into(), &none), Err(CorpusError::Archive { .. })));
+        let deep = "<w:tbl><w:tr><w:tc>".repeat(20_000);
+        assert!(read(&format!("{deep}{}", "</w:tc></w:tr></w:tbl>".repeat(20_000))).is_ok());
+    }
+}

@@ -1,0 +1,155 @@
+//! Plain text to blocks: headings by underline, number or capitals, lists, paragraphs.
+
+use super::Span;
+use super::error::slice;
+use super::outline::{Block, BlockKind, Item, trimmed};
+
+/// Characters of a heading, at most.
+const MAX_HEADING: usize = 80;
+
+pub(super) fn blocks(text: &str) -> Vec<Block> {
+    let mut out = Vec::new();
+    let mut paragraph: Vec<Span> = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let span = Span { start: at, end: at + line.len() };
+        at = span.end;
+        match line.trim().is_empty() {
+            true => close(text, &mut paragraph, &mut out),
+            false => paragraph.push(span),
+        }
+    }
+    close(text, &mut paragraph, &mut out);
+    out
+}
+
+/// Makes blocks of a paragraph's lines, and empties it.
+fn close(text: &str, paragraph: &mut Vec<Span>, out: &mut Vec<Block>) {
+    let mut rest = paragraph.as_slice();
+    if let Some(heading) = heading(text, rest) {
+        rest = rest.get(heading.lines..).unwrap_or_default();
+        out.push(heading.block);
+    }
+    let mut from = 0;
+    for (i, pair) in rest.windows(2).enumerate() {
+        if let [title, line] = pair
+            && let Some(level) = underline(slice(text, *title), slice(text, *line))
+        {
+            out.extend(body(text, rest.get(from..i).unwrap_or_default()));
+            out.push(heading_block(text, *title, level));
+            from = i + 2;
+        }
+    }
+    out.extend(body(text, rest.get(from.min(rest.len())..).unwrap_or_default()));
+    paragraph.clear();
+}
+
+fn body(text: &str, lines: &[Span]) -> Option<Block> {
+    let (first, last) = (lines.first()?, lines.last()?);
+    let span = Span { start: first.start, end: last.end };
+    let items: Option<Vec<Item>> = lines.iter().map(|line| item(text, *line)).collect();
+    Some(Block { span, kind: items.map_or(BlockKind::Prose, BlockKind::List) })
+}
+
+/// A line that is an item of a list.
+fn item(text: &str, line: Span) -> Option<Item> {
+    let line = trimmed(text, line);
+    let rest = ["- ", "* ", "• ", "– ", "+ "].iter().find_map(|mark| slice(text, line).strip_prefix(mark))?;
+    let span = trimmed(text, Span { start: line.end - rest.len(), end: line.end });
+    Some(Item { span, nested: false })
+}
+
+struct Heading {
+    block: Block,
+    /// Of the paragraph, that it takes.
+    lines: usize,
+}
+
+fn heading_block(text: &str, line: Span, level: usize) -> Block {
+    let title = slice(text, line).split_whitespace().collect::<Vec<_>>().join(" ");
+    Block { span: trimmed(text, line), kind: BlockKind::Heading { level, title } }
+}
+
+/// A paragraph of one line that is numbered or in capitals, or a line in capitals above indented ones.
+fn heading(text: &str, lines: &[Span]) -> Option<Heading> {
+    let (first, rest) = lines.split_first()?;
+    let line = slice(text, *first).trim_end();
+    let alone = rest.is_empty();
+    let above =
+        rest.first().is_some_and(|next| slice(text, *next).starts_with([' ', '\t'])) && !line.starts_with([' ', '\t']);
+    let level = match () {
+        () if line.chars().count() > MAX_HEADING => None,
+        () if alone => numbered(line.trim()).or(capitals(line.trim())),
+        () if above => capitals(line.trim()),
+        () => None,
+    };
+    Some(Heading { block: heading_block(text, *first, level?), lines: 1 })
+}
+
+/// `2.1 Title`: as deep as it has numbers.
+fn numbered(line: &str) -> Option<usize> {
+    let (number, title) = line.split_once(char::is_whitespace)?;
+    let number = number.strip_suffix(['.', ')']).unwrap_or(number);
+    let digits =
+        number.split('.').all(|part| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit()));
+    let title = title.trim();
+    let named = title.starts_with(char::is_uppercase) && !title.ends_with(['.', ';', ',', ':']);
+    (digits && named).then(|| number.split('.').count())
+}
+
+fn capitals(line: &str) -> Option<usize> {
+    let letters = line.chars().filter(|c| c.is_alphabetic()).count();
+    let lower = line.chars().any(char::is_lowercase);
+    (letters >= 3 && !lower && !line.ends_with(['.', ';', ',', ':', '!'])).then_some(1)
+}
+
+/// The level of a title by the line below it.
+fn underline(title: &str, line: &str) -> Option<usize> {
+    let (title, line) = (title.trim(), line.trim());
+    let mark = line.chars().next()?;
+    let whole = line.chars().all(|c| c == mark) && line.len() >= 3;
+    let length = title.chars().count();
+    let fits = length <= MAX_HEADING && line.chars().count() * 2 >= length && title.chars().any(char::is_alphanumeric);
+    let level = match mark {
+        '=' => 1,
+        '-' => 2,
+        '~' | '*' | '^' | '"' => 3,
+        _ => return None,
+    };
+    (whole && fits).then_some(level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outline(text: &str) -> Vec<String> {
+        let shown = |block: Block| match block.kind {
+            BlockKind::Heading { level, title } => format!("{level} {title}"),
+            BlockKind::List(items) => format!("list of {}", items.len()),
+            _ => format!("text {}", slice(text, trimmed(text, block.span))),
+        };
+        blocks(text).into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn headings_are_told_from_text() {
+        let text = "Guide\n=====\nFirst words\n\nPart one\n--------\n\nBody\nof it\n\n2.1 Install\n\n1. Do this first.\n\nGENERAL NOTES\n\nNAME\n    ls - list\n\n- a\n- b\n";
+        assert_eq!(
+            outline(text),
+            [
+                "1 Guide",
+                "text First words",
+                "2 Part one",
+                "text Body\nof it",
+                "2 2.1 Install",
+                "text 1. Do this first.",
+                "1 GENERAL NOTES",
+                "1 NAME",
+                "text ls - list",
+                "list of 2"
+            ]
+        );
+        assert_eq!(outline("a\n\n\n b "), ["text a", "text b"]);
+    }
+}

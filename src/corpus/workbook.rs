@@ -1,0 +1,195 @@
+//! XLSX: of each sheet the first row names the columns, each further row is a record.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use calamine::{DataRef, Reader as _, Xlsx};
+
+use super::Span;
+use super::archive::Archive;
+use super::delimited::{MAX_COLUMNS, Row, named_columns, record};
+use super::error::{CorpusError, slice};
+use super::piece::Input;
+use super::record::Table;
+
+const MAX_CELLS: usize = 5_000_000;
+
+pub(super) struct WorkbookTable {
+    pub(super) table: Table,
+    /// A line for each row, tabs between its cells.
+    pub(super) text: String,
+}
+
+/// The cells of a sheet that hold something, by row and column.
+type Cells = BTreeMap<u32, BTreeMap<u32, String>>;
+
+pub(super) fn read(input: Input<'_>, bytes: &[u8]) -> Result<WorkbookTable, CorpusError> {
+    Archive::open(input.file, bytes)?;
+    let file = input.file;
+    // The library may panic on a damaged file; what it had built is dropped.
+    let sheets = std::panic::catch_unwind(|| sheets(file, bytes))
+        .unwrap_or_else(|_| Err(CorpusError::Workbook { file: file.clone(), reason: "the file is damaged".into() }))?;
+    let (mut table, mut text) = (Table::default(), String::new());
+    for (name, cells) in sheets {
+        text.push_str(&format!("# {name}\n"));
+        let mut columns = Vec::new();
+        for (number, cells) in cells {
+            let last = cells.last_key_value().map_or(0, |(column, _)| *column as usize);
+            let row = written(&mut text, &cells, last, number as usize);
+            if columns.is_empty() {
+                columns = named_columns(input, &mut table, row.cells.iter().map(|cell| slice(&text, *cell)))?;
+                continue;
+            }
+            if row.cells.len() > columns.len() {
+                let (found, expected) = (row.cells.len(), columns.len());
+                return Err(CorpusError::Cells { file: file.clone(), line: row.line, found, expected });
+            }
+            table.records.push(record(&text, &row, &columns));
+        }
+    }
+    Ok(WorkbookTable { table, text })
+}
+
+fn written(text: &mut String, cells: &BTreeMap<u32, String>, last: usize, number: usize) -> Row {
+    let start = text.len();
+    let mut row = Row { span: Span::default(), line: number + 1, cells: Vec::new() };
+    for column in 0..=last {
+        if column > 0 {
+            text.push('\t');
+        }
+        let at = text.len();
+        if let Some(cell) = u32::try_from(column).ok().and_then(|column| cells.get(&column)) {
+            text.push_str(cell);
+        }
+        row.cells.push(Span { start: at, end: text.len() });
+    }
+    row.span = Span { start, end: text.len() };
+    text.push('\n');
+    row
+}
+
+fn sheets(file: &Arc<str>, bytes: &[u8]) -> Result<Vec<(String, Cells)>, CorpusError> {
+    let fault = |e: calamine::XlsxError| CorpusError::Workbook { file: file.clone(), reason: e.to_string() };
+    let mut workbook: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(fault)?;
+    let mut out = Vec::new();
+    let mut count = 0;
+    for name in workbook.sheet_names() {
+        let mut cells = Cells::new();
+        // A sheet of charts has no cells.
+        let Ok(mut reader) = workbook.worksheet_cells_reader(&name) else { continue };
+        while let Some(cell) = reader.next_cell().map_err(fault)? {
+            let (row, column) = cell.get_position();
+            let Some(text) = shown(cell.get_value()) else { continue };
+            count += 1;
+            if column as usize >= MAX_COLUMNS {
+                let (line, columns) = (row as usize + 1, column as usize + 1);
+                return Err(CorpusError::Columns { file: file.clone(), line, columns, most: MAX_COLUMNS });
+            }
+            if count > MAX_CELLS {
+                let reason = format!("it has more than {MAX_CELLS} cells");
+                return Err(CorpusError::Workbook { file: file.clone(), reason });
+            }
+            cells.entry(row).or_default().insert(column, text);
+        }
+        out.push((name, cells));
+    }
+    Ok(out)
+}
+
+/// What a cell shows, on one line.
+fn shown(cell: &DataRef<'_>) -> Option<String> {
+    let text = match cell {
+        DataRef::Int(number) => number.to_string(),
+        DataRef::Float(number) => number.to_string(),
+        DataRef::Bool(yes) => yes.to_string(),
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
+        DataRef::SharedString(text) => (*text).to_owned(),
+        DataRef::DateTime(date) if date.is_datetime() => moment(date),
+        DataRef::DateTime(duration) => duration.as_f64().to_string(),
+        DataRef::Error(_) | DataRef::Empty => return None,
+    };
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!line.is_empty()).then_some(line)
+}
+
+fn moment(date: &calamine::ExcelDateTime) -> String {
+    let (year, month, day, hour, minute, second, _) = date.to_ymd_hms_milli();
+    match (hour, minute, second) {
+        (0, 0, 0) => format!("{year:04}-{month:02}-{day:02}"),
+        _ => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::corpus::ReadOptions;
+    use crate::corpus::archive::tests::packed;
+
+    /// A workbook with one sheet of the given rows (XML).
+    pub(in crate::corpus) fn workbook(rows: &str) -> Vec<u8> {
+        let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+        let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+        let package = "http://schemas.openxmlformats.org/package/2006/relationships";
+        let book = format!(
+            "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets><sheet name=\"Apps\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
+        );
+        let root = format!(
+            "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+        );
+        let links = format!(
+            "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"rId2\" Type=\"{office}/styles\" Target=\"styles.xml\"/></Relationships>"
+        );
+        let styles = format!(
+            "<styleSheet xmlns=\"{main}\"><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/></cellXfs></styleSheet>"
+        );
+        let sheet = format!("<worksheet xmlns=\"{main}\"><sheetData>{rows}</sheetData></worksheet>");
+        packed(&[
+            ("_rels/.rels", root.as_bytes()),
+            ("xl/workbook.xml", book.as_bytes()),
+            ("xl/_rels/workbook.xml.rels", links.as_bytes()),
+            ("xl/styles.xml", styles.as_bytes()),
+            ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
+        ])
+    }
+
+    pub(in crate::corpus) fn text_cell(place: &str, text: &str) -> String {
+        format!("<c r=\"{place}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
+    }
+
+    fn read_rows(rows: &str) -> Result<WorkbookTable, CorpusError> {
+        let (file, options) = ("a.xlsx".into(), ReadOptions::default());
+        read(Input { file: &file, text: "", options: &options }, &workbook(rows))
+    }
+
+    #[test]
+    fn rows_are_records_with_places() {
+        let rows = format!(
+            "<row r=\"1\">{}{}{}</row><row r=\"3\">{}<c r=\"B3\" s=\"1\"><v>45654</v></c><c r=\"C3\"><v>12.5</v></c></row>",
+            text_cell("A1", "Name"),
+            text_cell("B1", "Date"),
+            text_cell("C1", "Users"),
+            text_cell("A3", "GIDAF"),
+        );
+        let found = read_rows(&rows).unwrap();
+        assert_eq!(found.text, "# Apps\nName\tDate\tUsers\nGIDAF\t2024-12-28\t12.5\n");
+        assert_eq!(found.table.paths, ["Name", "Date", "Users"]);
+        for value in found.table.records[0].slots.iter().flat_map(|slot| &slot.values) {
+            assert_eq!(slice(&found.text, value.span), value.text);
+        }
+    }
+
+    #[test]
+    fn a_far_cell_takes_no_memory() {
+        let rows = format!("<row r=\"1\">{}</row>", text_cell("XFD1", "far"));
+        assert!(matches!(read_rows(&rows), Err(CorpusError::Columns { columns: 16384, .. })));
+        let rows = format!(
+            "<row r=\"1\">{}</row><row r=\"1048576\">{}</row>",
+            text_cell("A1", "Name"),
+            text_cell("A1048576", "x")
+        );
+        assert_eq!(read_rows(&rows).unwrap().table.records.len(), 1);
+        assert!(matches!(read_rows("<row><c"), Err(CorpusError::Workbook { .. })));
+    }
+}
