@@ -265,7 +265,7 @@ mod tests {
         let texts = ["GIDAF gère les dossiers", "GADIF gère les congés", "six"];
         let index = Bm25::build(texts, TermSet::Both).unwrap();
         assert_eq!(index.lengths[2], 1 + 3);
-        let top: Vec<usize> = index.top("gidaff", 10).iter().map(|r| r.document).collect();
+        let top: Vec<usize> = index.top("gidaff gere", 10).iter().map(|r| r.document).collect();
         assert_eq!(top, [0, 1]);
         assert!(index.top("xyz", 10).is_empty() && index.top("", 10).is_empty());
         assert_eq!(index.top("les", 10).iter().map(|r| r.document).collect::<Vec<_>>(), [1, 0]);

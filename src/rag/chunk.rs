@@ -1,5 +1,7 @@
 //! Units to chunks: what is retrieved, shown to a model and cited.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 
@@ -61,11 +63,16 @@ fn indexed(heading: &str, text: &str) -> String {
 }
 
 /// The chunks of a corpus, in its order; `size` counts the tokens of a text. Neighbouring units with the same document, source,
-/// title and headings are merged up to [`ChunkOptions::target`]; records stay apart.
-pub fn chunks(corpus: &Corpus, options: &ChunkOptions, size: &dyn Fn(&str) -> usize) -> Vec<Chunk> {
+/// title and headings are merged up to [`ChunkOptions::target`]; records stay apart. `excluded`: sources that are left out.
+pub fn chunks(
+    corpus: &Corpus,
+    excluded: &BTreeSet<String>,
+    options: &ChunkOptions,
+    size: &dyn Fn(&str) -> usize,
+) -> Vec<Chunk> {
     let mut chunker = Chunker { corpus, options, size, chunks: Vec::new() };
     let mut group = Group::default();
-    for unit in &corpus.units {
+    for unit in corpus.units.iter().filter(|unit| !excluded.contains(&*unit.source)) {
         let tokens = size(&unit.text);
         let fits = group.tokens + tokens <= options.target;
         if !group.units.last().is_some_and(|last| fits && belong_together(last, unit)) {
@@ -214,7 +221,7 @@ mod tests {
             unit("6Tzen", &["Applications"], " "),
         ]);
         let options = ChunkOptions { target: 9, limit: 20 };
-        let chunks = chunks(&corpus, &options, &words);
+        let chunks = chunks(&corpus, &BTreeSet::new(), &options, &words);
         let shown: Vec<_> = chunks.iter().map(|c| (c.heading.as_str(), c.text.as_str(), c.units.len())).collect();
         let expected = [
             ("GIDAF › Applications", "a b c\n\nd e f", 2),
@@ -229,9 +236,18 @@ mod tests {
     fn records_are_never_merged() {
         let field = Field { entity: None, key: "k".into(), values: vec![], spans: vec![], form: FieldForm::Record };
         let record = |text: &str| Unit { fields: vec![field.clone()], ..unit("", &[], text) };
-        assert_eq!(chunks(&corpus(vec![record("a"), record("b")]), &ChunkOptions::default(), &words).len(), 2);
         assert_eq!(
-            chunks(&corpus(vec![unit("", &[], "a"), unit("", &[], "b")]), &ChunkOptions::default(), &words).len(),
+            chunks(&corpus(vec![record("a"), record("b")]), &BTreeSet::new(), &ChunkOptions::default(), &words).len(),
+            2
+        );
+        assert_eq!(
+            chunks(
+                &corpus(vec![unit("", &[], "a"), unit("", &[], "b")]),
+                &BTreeSet::new(),
+                &ChunkOptions::default(),
+                &words
+            )
+            .len(),
             1
         );
     }
@@ -244,12 +260,12 @@ mod tests {
         ) {
             let units: Vec<Unit> = texts.iter().map(|(title, text)| unit(title, &["a b c d e f g h i j"], text)).collect();
             let corpus = corpus(units);
-            let chunks = chunks(&corpus, &ChunkOptions { target: limit / 2, limit }, &words);
+            let chunks = chunks(&corpus, &BTreeSet::new(), &ChunkOptions { target: limit / 2, limit }, &words);
             prop_assert!(chunks.iter().all(|c| words(&c.indexed()) <= limit));
             let kept: Vec<&str> = chunks.iter().flat_map(|c| c.text.split_whitespace()).collect();
             let given: Vec<&str> = corpus.units.iter().flat_map(|u| u.text.split_whitespace()).collect();
             prop_assert_eq!(kept, given);
-            let ids: std::collections::BTreeSet<_> = chunks.iter().map(|c| c.id).collect();
+            let ids: BTreeSet<_> = chunks.iter().map(|c| c.id).collect();
             prop_assert_eq!(ids.len(), chunks.len());
         }
     }

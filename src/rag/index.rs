@@ -73,14 +73,11 @@ impl Index {
         embedding: Option<&mut Embedding<'_>>,
         before: Option<&Self>,
     ) -> Result<(Self, Update), RagError> {
-        let all = plan.corpus.units.iter();
-        let units: Vec<_> = all.filter(|u| !plan.excluded.contains(&*u.source)).cloned().collect();
-        let kept = units.len();
-        let corpus = Corpus { documents: plan.corpus.documents.clone(), units };
-        let chunks = chunks(&corpus, &plan.chunker, plan.size);
+        let chunks = chunks(plan.corpus, plan.excluded, &plan.chunker, plan.size);
+        let units = plan.corpus.units.len();
+        let excluded = plan.corpus.units.iter().filter(|u| plan.excluded.contains(&*u.source)).count();
         if chunks.is_empty() {
-            let units = plan.corpus.units.len();
-            return Err(RagError::Empty { units, excluded: units - kept });
+            return Err(RagError::Empty { units, excluded });
         }
         let texts: Vec<String> = chunks.iter().map(Chunk::indexed).collect();
         let bm25 = Bm25::build(texts.iter().map(String::as_str), TermSet::Both)?;
@@ -97,8 +94,9 @@ impl Index {
             let ids: BTreeSet<Digest> = chunks.iter().map(|c| c.id).collect();
             update.removed = before.chunks.iter().filter(|c| !ids.contains(&c.id)).count();
         }
-        let documents = SourceDigest::of_corpus(&corpus);
-        let counts = Counts { documents: documents.len(), units: kept, chunks: chunks.len(), terms: bm25.terms() };
+        let documents = SourceDigest::of_corpus(plan.corpus);
+        let counts =
+            Counts { documents: documents.len(), units: units - excluded, chunks: chunks.len(), terms: bm25.terms() };
         let manifest = Manifest {
             format: FORMAT.to_owned(),
             version: VERSION,

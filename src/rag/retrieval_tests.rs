@@ -1,5 +1,6 @@
 //! How often the right record is found.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -28,8 +29,10 @@ fn trigrams_find_misspelt_names_and_words_do_not() {
     let noisy: Vec<_> =
         catalogue.names.iter().enumerate().map(|(i, n)| (i, question(&misspelt(n, &mut rng), &mut rng))).collect();
     let count = |text: &str| text.split_whitespace().count();
-    let texts: Vec<String> =
-        chunks(&catalogue.corpus, &ChunkOptions::default(), &count).iter().map(|c| c.indexed()).collect();
+    let texts: Vec<String> = chunks(&catalogue.corpus, &BTreeSet::new(), &ChunkOptions::default(), &count)
+        .iter()
+        .map(|c| c.indexed())
+        .collect();
     assert_eq!(texts.len(), 200);
     let table = SETS.map(|set| {
         let index = Bm25::build(texts.iter().map(String::as_str), set).unwrap();
