@@ -26,6 +26,16 @@ pub enum EvalError {
     Questions { file: String, faults: FaultList },
     #[error("{file}: no question in it; a line is {{\"question\": …, \"answer\": …}}")]
     NoQuestions { file: String },
+    #[error("{file}: {fault}")]
+    Results { file: String, fault: ResultFault },
+    #[error("none of the {asked} questions got an answer, so there are no rates; is the model served?")]
+    NoAnswers { asked: usize },
+    #[error("a result without answers to single questions can't be compared question by question")]
+    NoRecords,
+    #[error(
+        "the results answer different questions (SHA-256 {first} and {second}); ask both arms the same question file"
+    )]
+    OtherQuestions { first: String, second: String },
     #[error("{suite}: the metric {metric} needs {needs} in every line; {missing} lack it, the first is {first:?}")]
     Metric { suite: String, metric: &'static str, needs: String, missing: usize, first: String },
     #[error("there is no suite {0:?} in the program; builtin:general is")]
@@ -41,6 +51,33 @@ pub enum EvalError {
     Stopped { model: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("writing the summary: {0}")]
     Template(String),
+}
+
+/// What is wrong with a result file.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultFault {
+    #[error(
+        "is no result file: {0}; expected {{\"metrics\": {{\"success_rate\": …, \"exact_match_rate\": …, \"avg_time_seconds\": …, \"avg_tokens\": …, \"total_tokens\": …}}}}"
+    )]
+    Json(#[from] serde_json::Error),
+    #[error("has the format version {found}, and this program reads {known}; use the program that wrote it")]
+    Version { found: u32, known: u32 },
+    #[error("{key} is {value}; rates are from 0 to 100, times and tokens not negative")]
+    OutOfRange { key: &'static str, value: f64 },
+    #[error("the id {0:?} stands in it twice; an id stands once")]
+    RepeatedId(String),
+    #[error(
+        "the seconds or tokens of {0:?} are inconsistent (tokens are prompt_tokens + answer_tokens); run the evaluation again"
+    )]
+    Cost(String),
+    #[error("lacks arm, model, digest, index or questions_sha256; run the evaluation again")]
+    Header,
+    #[error("holds no answer; run the evaluation again")]
+    NoAnswers,
+    #[error(
+        "its metrics do not follow from its results: it was changed by hand or is damaged; run the evaluation again"
+    )]
+    OtherMetrics,
 }
 
 /// Faults that are printed, at most.

@@ -28,6 +28,10 @@ mod power;
 mod question_record;
 mod questions;
 mod relevance;
+mod result_rates;
+mod result_record;
+mod result_table;
+mod results;
 mod same_json;
 mod score;
 #[cfg(test)]
@@ -38,7 +42,10 @@ mod summary;
 mod text;
 mod thought;
 
-pub use answer_metrics::{AnswerScores, Grounding, grounding, is_refusal, score_answer, texts_answer, token_f1};
+pub use answer_metrics::{
+    AnswerScores, CommonestAnswer, Grounding, commonest_answer, grounding, is_refusal, score_answer, texts_answer,
+    token_f1,
+};
 pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 pub use arm::{ArmAnswers, ArmEvent, ArmRequest, ask_arm};
 pub use ask::{Answers, Arm, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
@@ -48,7 +55,7 @@ pub use case::Case;
 pub use decision::Decision;
 pub use degenerate::{Degenerate, degenerate};
 pub use document::{Document, Metadata, document};
-pub use fault::{EvalError, Fault};
+pub use fault::{EvalError, Fault, ResultFault};
 pub use gate::{Gate, GateInput, Rules, gate};
 pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
 pub use judgement::Judgement;
@@ -59,6 +66,10 @@ pub use power::{least_fixed, margin_with_power, needed, smallest_margin};
 pub use question_record::{TestQuestion, UNANSWERABLE};
 pub use questions::{Questions, read_questions};
 pub use relevance::cosine;
+pub use result_rates::{CategoryRates, ExtendedBlock, Losses, MetricsBlock, RetrievalRates, losses};
+pub use result_record::{AnswerRecord, Citations, Retrieval};
+pub use result_table::{ResultTable, TableLanguage};
+pub use results::{AnswerArm, RecordPair, ResultExtras, ResultFile, ResultHeader, Served, pair_records, read_results};
 pub use score::{KeywordMatch, Metric};
 pub use suite::Suite;
 pub use summary::summary;
