@@ -12,6 +12,8 @@ mod dedupe_near;
 mod dedupe_text;
 mod dialogue;
 mod error;
+mod fault;
+mod grammar;
 mod journal;
 pub mod llm;
 mod minhash;
@@ -27,6 +29,8 @@ mod plan_order;
 mod plan_pick;
 mod plan_sources;
 mod plan_subjects;
+mod shapes;
+mod templates;
 
 pub use contamination::AskedQuestion;
 pub use correct::{correction, corrections};
@@ -35,12 +39,15 @@ pub use dedupe::{RejectCode, Rejected};
 pub use dedupe_near::{NearDuplicate, QuestionAnswer, near_duplicates};
 pub use dialogue::{DialogueContext, Gender, add_dialogues, dialogue};
 pub use error::{GenerateError, LineCause, LineFault, Shortage, SplitFault};
+pub use fault::{GenerateError, TemplateFault};
 pub use journal::{Journal, JournalError, JournalLine};
 pub use noise::{EntityNames, NoiseContext, add_noise, noisy};
 pub use parts::{Part, Planned, SplitBy};
 pub use parts_verify::{SplitRecord, verify};
 pub use plan::{Plan, PlanInput, plan};
 pub use plan_options::{Count, PlanOptions};
+pub use shapes::{AnswerStyle, ItemOptions, Outline, items};
+pub use templates::Templates;
 
 use std::sync::Arc;
 

@@ -1,0 +1,78 @@
+//! English number.
+
+use super::text::folded;
+
+/// Words that end with s and are singular.
+const SINGULAR: &[&str] =
+    &["news", "series", "species", "https", "dns", "sms", "gps", "os", "css", "aws", "tls", "cms", "lens"];
+/// Words of French and of neither language, which `the` cannot stand before.
+const FRENCH: &[&str] =
+    &["de", "du", "des", "d", "la", "le", "les", "l", "et", "en", "au", "aux", "par", "pour", "sur"];
+
+/// A noun phrase that an English sentence can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::generate) struct EnglishNoun {
+    pub(in crate::generate) plural: bool,
+}
+
+impl EnglishNoun {
+    /// None: the words are not English, as far as can be seen.
+    pub(in crate::generate) fn of(words: &str) -> Option<Self> {
+        let fold = folded(words);
+        if fold.is_empty() || !words.is_ascii() || fold.split(' ').any(|w| FRENCH.contains(&w)) {
+            return None;
+        }
+        // `date of creation`: the head stands before `of`.
+        let head = fold.split(" of ").next().and_then(|head| head.split(' ').next_back()).unwrap_or_default();
+        let plural = head.len() > 3
+            && head.ends_with('s')
+            && !["ss", "us", "is", "ics"].iter().any(|end| head.ends_with(end))
+            && !SINGULAR.contains(&head);
+        Some(Self { plural })
+    }
+}
+
+/// The plural of a singular noun of one word; None where it has several words or is an acronym.
+pub(in crate::generate) fn plural(noun: &str) -> Option<String> {
+    if noun.contains(' ') || noun.chars().any(char::is_uppercase) {
+        return None;
+    }
+    let vowel_y = ["ay", "ey", "oy", "uy"].iter().any(|end| noun.ends_with(end));
+    if let Some(stem) = noun.strip_suffix('y').filter(|_| !vowel_y) {
+        return Some(format!("{stem}ies"));
+    }
+    let hissing = ["s", "x", "z", "ch", "sh"].iter().any(|end| noun.ends_with(end));
+    Some(format!("{noun}{}", if hissing { "es" } else { "s" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_is_read_off_the_head() {
+        for (words, number) in [
+            ("host", Some(false)),
+            ("dependencies", Some(true)),
+            ("number of users", Some(false)),
+            ("names of owners", Some(true)),
+            ("status", Some(false)),
+            ("address", Some(false)),
+            ("topics", Some(false)),
+            ("DNS", Some(false)),
+            ("hébergeur", None),
+            ("date de creation", None),
+            ("", None),
+        ] {
+            assert_eq!(EnglishNoun::of(words).map(|n| n.plural), number, "{words}");
+        }
+    }
+
+    #[test]
+    fn plurals() {
+        for (one, many) in [("host", "hosts"), ("dependency", "dependencies"), ("key", "keys"), ("box", "boxes")] {
+            assert_eq!(plural(one).as_deref(), Some(many));
+        }
+        assert_eq!(plural("URL"), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! The grammar that wordings need: French elision, articles and gender, English number, lists, attribute names as words.
+
+mod elision;
+mod english;
+mod french;
+mod text;
+
+pub(super) use elision::{de, que};
+pub(super) use english::{EnglishNoun, plural as english_plural};
+pub use french::LexiconError;
+pub(super) use french::{Lexicon, Noun};
+pub(super) use text::{capitalised, folded, joined, lowered, shown};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Whether an attribute has a value.
+
+use std::collections::BTreeSet;
+
+use crate::corpus::{Fact, Kind};
+use crate::generate::Shape;
+use crate::generate::grammar::folded;
+use crate::generate::templates::Class;
+
+use super::groups::{Groups, Statement};
+use super::subject::{Asked, Subject};
+
+/// Other facts that a false value is looked for in.
+const TRIED: usize = 32;
+
+/// One question for each fact whose attribute has other values too: true and false in turn, so that there are as many of
+/// one as of the other.
+pub(super) fn questions(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Vec<Subject>) {
+    let mut right = true;
+    for list in &groups.attributes {
+        let mut asked: Vec<_> = groups.informative(list, facts).filter(|(_, fact)| can_be_asked(fact)).collect();
+        let values: BTreeSet<String> = asked.iter().flat_map(|(_, fact)| &fact.values).map(|v| folded(v)).collect();
+        if values.len() < 2 {
+            continue;
+        }
+        asked.sort_by_key(|(statement, _)| groups.keys.get(statement.first()).map(|key| key.draw(seed, "truth")));
+        for (statement, fact) in &asked {
+            let subject = if right {
+                right_value(groups, statement, fact, seed)
+            } else {
+                let others: Vec<_> = asked.iter().map(|(other, fact)| (other.first(), *fact)).collect();
+                wrong_value(groups, statement, fact, &Others { all: &others, seed })
+            };
+            right ^= subject.is_some();
+            out.extend(subject);
+        }
+    }
+}
+
+fn can_be_asked(fact: &Fact) -> bool {
+    let kind = !matches!(fact.kind, Kind::Boolean | Kind::Url | Kind::Contact | Kind::Definition);
+    kind && matches!(Class::of(fact), Class::Plain | Class::List)
+}
+
+fn right_value(groups: &Groups, statement: &Statement, fact: &Fact, seed: u64) -> Option<Subject> {
+    let first = statement.first();
+    let value = groups.keys.get(first)?.below(fact.values.len(), seed, "right");
+    let asked = Asked::Truth { fact: first, value, right: true };
+    Some(Subject::new(&groups.keys, Shape::Boolean, vec![first], asked))
+}
+
+/// Where a false value may come from.
+struct Others<'a> {
+    /// Index of the fact, and the fact.
+    all: &'a [(usize, &'a Fact)],
+    seed: u64,
+}
+
+fn wrong_value(groups: &Groups, statement: &Statement, fact: &Fact, others: &Others<'_>) -> Option<Subject> {
+    let first = statement.first();
+    let key = groups.keys.get(first)?;
+    let own: Vec<String> = fact.values.iter().map(|value| folded(value)).collect();
+    let from = key.below(others.all.len(), others.seed, "wrong");
+    for (other, of) in others.all.iter().cycle().skip(from).take(TRIED.min(others.all.len())) {
+        let value = key.below(of.values.len(), others.seed, "wrong value");
+        let Some(wrong) = of.values.get(value).map(|value| folded(value)) else { continue };
+        // One that holds the other may be the same in other words (`PostgreSQL`, `PostgreSQL 14`).
+        let may_be_right = |own: &String| own.contains(&wrong) || wrong.contains(own.as_str());
+        if of.measure == fact.measure && !own.iter().any(may_be_right) {
+            let asked = Asked::Truth { fact: *other, value, right: false };
+            return Some(Subject::new(&groups.keys, Shape::Boolean, vec![first, *other], asked));
+        }
+    }
+    None
+}

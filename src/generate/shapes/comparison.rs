@@ -1,0 +1,52 @@
+//! Which of two entities comes first by a date or a number.
+
+use std::collections::BTreeMap;
+
+use crate::corpus::Fact;
+use crate::generate::Shape;
+use crate::generate::templates::Frame;
+
+use super::groups::Groups;
+use super::quantity::Quantity;
+use super::subject::{Asked, Subject};
+
+struct Measured {
+    fact: usize,
+    quantity: Quantity,
+}
+
+/// The facts of an attribute in a drawn order, each with the next: every fact is in two questions at most.
+pub(super) fn questions(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Vec<Subject>) {
+    for list in &groups.attributes {
+        let mut by_measure: BTreeMap<(bool, Option<&str>), Vec<Measured>> = BTreeMap::new();
+        for (statement, fact) in groups.informative(list, facts) {
+            if let Some(quantity) = Quantity::of(fact) {
+                let is_date = matches!(quantity, Quantity::Date { .. });
+                let measured = Measured { fact: statement.first(), quantity };
+                by_measure.entry((is_date, fact.measure.as_deref())).or_default().push(measured);
+            }
+        }
+        for measured in by_measure.values_mut() {
+            measured.sort_by_key(|of| groups.keys.get(of.fact).map(|key| key.draw(seed, "pair")));
+            for pair in measured.windows(2) {
+                if let [a, b] = pair
+                    && a.quantity.differs(b.quantity)
+                {
+                    out.extend(question(groups, a, b, seed));
+                }
+            }
+        }
+    }
+}
+
+fn question(groups: &Groups, a: &Measured, b: &Measured, seed: u64) -> Option<Subject> {
+    let most = groups.keys.get(a.fact)?.below(2, seed, "direction") == 0;
+    let frame = match (a.quantity, most) {
+        (Quantity::Date { .. }, true) => Frame::Latest,
+        (Quantity::Date { .. }, false) => Frame::Earliest,
+        (Quantity::Number(_), true) => Frame::Highest,
+        (Quantity::Number(_), false) => Frame::Lowest,
+    };
+    let second = if most { b.quantity > a.quantity } else { b.quantity < a.quantity };
+    Some(Subject::new(&groups.keys, Shape::Comparison, vec![a.fact, b.fact], Asked::Order { frame, second }))
+}

@@ -1,0 +1,49 @@
+//! What items are wanted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::corpus::Language;
+use crate::generate::{Shape, Templates};
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerStyle {
+    /// `GIDAF is hosted by OVH.`
+    #[default]
+    Sentence,
+    /// `OVH`
+    Value,
+    /// Half of the wordings in one style, half in the other.
+    Mixed,
+}
+
+#[derive(Clone, Debug)]
+pub struct ItemOptions<'t> {
+    pub languages: Vec<Language>,
+    pub seed: u64,
+    /// Empty: all of them.
+    pub shapes: Vec<Shape>,
+    pub templates: &'t Templates,
+    pub answer_style: AnswerStyle,
+    /// Of an item, at most; they are drawn from all families in turn.
+    pub max_wordings: usize,
+}
+
+impl<'t> ItemOptions<'t> {
+    /// Every shape in both languages, with all wordings.
+    pub fn new(templates: &'t Templates) -> Self {
+        Self {
+            languages: Language::ALL.to_vec(),
+            seed: 0,
+            shapes: Vec::new(),
+            templates,
+            answer_style: AnswerStyle::default(),
+            max_wordings: usize::MAX,
+        }
+    }
+
+    pub(super) fn wants(&self, shape: Shape) -> bool {
+        self.shapes.is_empty() || self.shapes.contains(&shape)
+    }
+}

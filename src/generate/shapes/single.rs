@@ -1,0 +1,73 @@
+//! Questions about one entity: a value, a list, an attribute of what a value names, everything.
+
+use std::collections::BTreeMap;
+
+use crate::corpus::{Fact, Kind};
+use crate::generate::Shape;
+use crate::generate::grammar::folded;
+use crate::generate::templates::Class;
+
+use super::groups::{Groups, Statement};
+use super::options::ItemOptions;
+use super::subject::{Asked, Subject};
+
+/// Facts of one entity that are told at once, at most.
+const MAX_FACTS: usize = 6;
+/// Characters of their values together, at most.
+const MAX_TOLD: usize = 1200;
+/// Attributes of an entity that are asked over one link, at most.
+const MAX_HOPS: usize = 3;
+
+pub(super) fn values(facts: &[Fact], groups: &Groups, options: &ItemOptions<'_>, out: &mut Vec<Subject>) {
+    for statement in &groups.statements {
+        let Some(fact) = facts.get(statement.first()) else { continue };
+        let shape = if Class::of(fact) == Class::List { Shape::List } else { Shape::Value };
+        if options.wants(shape) {
+            out.push(Subject::new(&groups.keys, shape, statement.facts.clone(), Asked::Facts));
+        }
+    }
+}
+
+pub(super) fn everything(facts: &[Fact], groups: &Groups, out: &mut Vec<Subject>) {
+    for list in &groups.entities {
+        let told: Vec<(&Statement, &Fact)> = groups.informative(list, facts).collect();
+        let chars: usize = told.iter().flat_map(|(_, fact)| &fact.values).map(|value| value.chars().count()).sum();
+        if (2..=MAX_FACTS).contains(&told.len()) && chars <= MAX_TOLD {
+            let firsts = told.iter().map(|(statement, _)| statement.first()).collect();
+            out.push(Subject::new(&groups.keys, Shape::Everything, firsts, Asked::Facts));
+        }
+    }
+}
+
+/// Where the one value of an attribute names another entity, that entity's attributes are asked.
+pub(super) fn two_hops(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Vec<Subject>) {
+    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (i, list) in groups.entities.iter().enumerate() {
+        if let Some((_, fact)) = groups.informative(list, facts).next() {
+            by_name.entry(folded(&fact.entity)).or_default().push(i);
+        }
+    }
+    for (i, list) in groups.entities.iter().enumerate() {
+        for (link, from) in groups.informative(list, facts) {
+            let [value] = from.values.as_slice() else { continue };
+            // Two entities with one folded name: the value may mean either.
+            let Some(&[named]) = by_name.get(&folded(value)).map(Vec::as_slice) else { continue };
+            let Some(of_named) = groups.entities.get(named).filter(|_| named != i && can_lead(from.kind)) else {
+                continue;
+            };
+            let mut targets: Vec<_> = groups.informative(of_named, facts).filter(|(_, to)| is_short(to)).collect();
+            targets.sort_by_key(|(to, _)| groups.keys.get(to.first()).map(|key| key.draw(seed, "hop")));
+            for (to, _) in targets.into_iter().take(MAX_HOPS) {
+                out.push(Subject::new(&groups.keys, Shape::TwoHop, vec![link.first(), to.first()], Asked::Facts));
+            }
+        }
+    }
+}
+
+fn can_lead(kind: Kind) -> bool {
+    !matches!(kind, Kind::Date | Kind::Version | Kind::Number | Kind::Money | Kind::Boolean | Kind::Url | Kind::Contact)
+}
+
+fn is_short(fact: &Fact) -> bool {
+    matches!(Class::of(fact), Class::Plain | Class::List)
+}

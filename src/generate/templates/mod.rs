@@ -1,0 +1,19 @@
+//! Wordings: template files, and sentences made of them.
+//!
+//! The order: [`slot`] cuts a template into literals and slots, [`read`] reads a file of them, [`set`] holds the shipped and
+//! the user's entries and finds the one for a fact, [`write`] fills a template in.
+
+mod entry;
+mod read;
+mod set;
+mod slot;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use entry::{Class, Frame, Template};
+pub use set::Templates;
+pub(super) use set::{Speech, measured, measured_value};
+pub(super) use slot::Argument;
+pub(super) use write::Terms;

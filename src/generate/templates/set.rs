@@ -1,0 +1,313 @@
+//! The shipped and the user's templates, and which of them a fact is worded by.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::corpus::{Fact, Kind, Language};
+use crate::generate::Family;
+use crate::generate::fault::{GenerateError, TemplateFault};
+use crate::generate::grammar::{EnglishNoun, Lexicon, Noun, english_plural, folded, joined, shown};
+
+use super::entry::{Class, Entry, Frame, Template};
+use super::read::{Owner, Read, entries};
+use super::slot::Argument;
+use super::write::{Agreement, Term, Terms};
+
+const FRENCH: &str = include_str!("../../../templates/questions.fr.yaml");
+const ENGLISH: &str = include_str!("../../../templates/questions.en.yaml");
+const NOUNS: &str = include_str!("../../../templates/nouns.fr.yaml");
+
+/// Wordings that a fact has at least: where an entry has fewer, its frame's follow.
+const FEWEST_WORDINGS: usize = 6;
+const FEWEST_FAMILIES: usize = 3;
+
+/// Wordings of attributes and shapes, in every language.
+#[derive(Clone, Debug)]
+pub struct Templates {
+    lexicon: Lexicon,
+    french: Set,
+    english: Set,
+}
+
+/// Of one language. A user's entries stand before the shipped ones.
+#[derive(Clone, Debug, Default)]
+struct Set {
+    entries: Vec<Entry>,
+    /// Of those, how many are the user's.
+    users: usize,
+    /// Folded attribute name to entries, in their order.
+    by_name: BTreeMap<String, Vec<usize>>,
+    frames: BTreeMap<(Frame, Class), usize>,
+}
+
+impl Set {
+    fn new(entries: Vec<Entry>, users: usize) -> Self {
+        let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut frames = BTreeMap::new();
+        for (i, entry) in entries.iter().enumerate() {
+            for name in &entry.attributes {
+                by_name.entry(name.clone()).or_default().push(i);
+            }
+            if let Some(frame) = entry.frame {
+                frames.entry(frame).or_insert(i);
+            }
+        }
+        Self { entries, users, by_name, frames }
+    }
+}
+
+/// How a fact is worded in one language.
+#[derive(Clone, Debug)]
+pub(in crate::generate) struct Speech<'t> {
+    language: Language,
+    entry: Option<&'t Entry>,
+    /// Of attributes in general.
+    frame: Option<&'t Entry>,
+    term: Term,
+}
+
+impl Templates {
+    /// The shipped ones.
+    pub fn builtin() -> Result<Self, GenerateError> {
+        Self::with(Vec::new())
+    }
+
+    /// The shipped ones and a user's, which win. `path` names the text in errors.
+    pub fn with_user(path: &Path, text: &str) -> Result<Self, GenerateError> {
+        let place = path.display().to_string();
+        let read = entries(text, &place, Owner::User)?;
+        let mut seen = BTreeSet::new();
+        let mut faults = Vec::new();
+        for Read { language, entry, line } in &read {
+            for key in keys(entry) {
+                if !seen.insert((*language, key.clone())) {
+                    let what = format!("a second entry for {key} in {}; each has one", language.code());
+                    faults.push(TemplateFault { line: *line, what });
+                }
+            }
+        }
+        if faults.is_empty() { Self::with(read) } else { Err(GenerateError::Templates { place, faults }) }
+    }
+
+    fn with(user: Vec<Read>) -> Result<Self, GenerateError> {
+        let set = |language: Language, text, place| {
+            let user = user.iter().filter(|read| read.language == language).map(|read| read.entry.clone());
+            let mut all: Vec<Entry> = user.collect();
+            let users = all.len();
+            all.extend(entries(text, place, Owner::Shipped(language))?.into_iter().map(|read| read.entry));
+            Ok::<_, GenerateError>(Set::new(all, users))
+        };
+        Ok(Self {
+            lexicon: Lexicon::parse(NOUNS)?,
+            french: set(Language::Fr, FRENCH, "questions.fr.yaml")?,
+            english: set(Language::En, ENGLISH, "questions.en.yaml")?,
+        })
+    }
+
+    /// Tries each of the user's templates on facts that it is for, three at most. Returns the entries that are for none of
+    /// the facts.
+    pub fn check(&self, facts: &[Fact]) -> Result<Vec<String>, GenerateError> {
+        const TRIED: usize = 3;
+        let mut unused = Vec::new();
+        for language in Language::ALL {
+            let set = self.set(language);
+            let mut tried = vec![0; set.users];
+            for fact in facts {
+                if tried.iter().all(|n| *n >= TRIED) {
+                    break;
+                }
+                let Some(i) =
+                    self.entry_of(fact, &folded(&shown(&fact.attribute)), language).filter(|i| *i < set.users)
+                else {
+                    continue;
+                };
+                let (Some(entry), Some(n)) = (set.entries.get(i), tried.get_mut(i)) else { continue };
+                if *n < TRIED {
+                    *n += 1;
+                    self.try_entry(entry, fact, language)?;
+                }
+            }
+            let named = set.entries.iter().zip(&tried).filter(|(entry, n)| **n == 0 && entry.frame.is_none());
+            unused.extend(named.map(|(entry, _)| format!("{}/{}", entry.name, language.code())));
+        }
+        Ok(unused)
+    }
+
+    fn try_entry(&self, entry: &Entry, fact: &Fact, language: Language) -> Result<(), GenerateError> {
+        let speech = self.speech(fact, language);
+        let terms = speech.terms(fact);
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        for template in &entry.questions {
+            let question = template.render(&terms).unwrap_or_default();
+            if let Some(first) = seen.insert(folded(&question), &template.name) {
+                let (first, second) = (first.to_owned(), template.name.clone());
+                return Err(GenerateError::TemplateTwice { first, second, question });
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry for a fact, by its attribute's folded name.
+    pub(in crate::generate) fn entry_of(&self, fact: &Fact, name: &str, language: Language) -> Option<usize> {
+        let set = self.set(language);
+        let found = set.by_name.get(name)?;
+        found.iter().copied().find(|i| set.entries.get(*i).is_some_and(|entry| entry.takes(fact)))
+    }
+
+    /// What attributes with the same entry have in common: the entry's name. Of a folded name of an attribute.
+    pub(in crate::generate) fn group_of(&self, name: &str) -> Option<String> {
+        Language::ALL.into_iter().find_map(|language| {
+            let set = self.set(language);
+            let entry = set.entries.get(*set.by_name.get(name)?.first()?)?;
+            Some(format!("{}/{}", entry.name, language.code()))
+        })
+    }
+
+    /// How a fact is worded.
+    pub(in crate::generate) fn speech(&self, fact: &Fact, language: Language) -> Speech<'_> {
+        let entry = self.entry_of(fact, &folded(&shown(&fact.attribute)), language);
+        self.speech_by(fact, language, entry.and_then(|i| self.set(language).entries.get(i)))
+    }
+
+    /// As [`Self::speech`], of a fact whose entity has another fact that the same entry is for: both are called by their
+    /// own names.
+    pub(in crate::generate) fn own_speech(&self, fact: &Fact, language: Language) -> Speech<'_> {
+        self.speech_by(fact, language, None)
+    }
+
+    fn speech_by<'t>(&'t self, fact: &Fact, language: Language, entry: Option<&'t Entry>) -> Speech<'t> {
+        let class = Class::of(fact);
+        let term = self.term(fact, language, entry.and_then(|entry| entry.noun.as_deref()));
+        let known = term.agreement != Agreement::Unknown && class != Class::Boolean;
+        let frame = self.frame(language, if known { Frame::Noun } else { Frame::Neutral }, class);
+        Speech { language, entry, frame, term }
+    }
+
+    /// The frame for a class of values, else the one for all.
+    pub(in crate::generate) fn frame(&self, language: Language, frame: Frame, class: Class) -> Option<&Entry> {
+        let set = self.set(language);
+        let i = set.frames.get(&(frame, class)).or_else(|| set.frames.get(&(frame, Class::Plain)))?;
+        set.entries.get(*i)
+    }
+
+    /// What a fact's attribute is called. `noun`: what its entry calls it.
+    fn term(&self, fact: &Fact, language: Language, noun: Option<&str>) -> Term {
+        let words = noun.map_or_else(|| shown(&fact.attribute), str::to_owned);
+        let foreign = noun.is_none() && fact.language.is_some_and(|of| of != language);
+        let several = Class::of(fact) == Class::List;
+        let found = match language {
+            Language::Fr => {
+                let compound = noun.is_none() && is_compound(&fact.attribute) && !Lexicon::has_complement(&words);
+                let skipped = words.contains(' ') && (compound || foreign);
+                if skipped { None } else { self.french_term(&words, several) }
+            }
+            Language::En => {
+                if foreign {
+                    None
+                } else {
+                    english_term(&words, several)
+                }
+            }
+        };
+        found.unwrap_or(Term { words, agreement: Agreement::Unknown })
+    }
+
+    fn french_term(&self, words: &str, several: bool) -> Option<Term> {
+        let noun = self.lexicon.noun(words)?;
+        if !several || noun.plural {
+            return Some(Term { words: self.lexicon.spelt(words), agreement: Agreement::French(noun) });
+        }
+        let words = self.lexicon.plural(words)?;
+        Some(Term { words, agreement: Agreement::French(Noun { plural: true, ..noun }) })
+    }
+
+    fn set(&self, language: Language) -> &Set {
+        match language {
+            Language::Fr => &self.french,
+            Language::En => &self.english,
+        }
+    }
+}
+
+fn english_term(words: &str, several: bool) -> Option<Term> {
+    let noun = EnglishNoun::of(words)?;
+    if !several || noun.plural {
+        return Some(Term { words: words.to_owned(), agreement: Agreement::English(noun) });
+    }
+    Some(Term { words: english_plural(words)?, agreement: Agreement::English(EnglishNoun { plural: true }) })
+}
+
+/// Whether the words of a name are joined as keys of records join them: `date_creation`, `dateCreation`.
+fn is_compound(attribute: &str) -> bool {
+    let small_then_capital =
+        attribute.chars().zip(attribute.chars().skip(1)).any(|(a, b)| a.is_lowercase() && b.is_uppercase());
+    small_then_capital || attribute.contains(['_', '.'])
+}
+
+/// A fact's values as a sentence writes them: joined, a number with its measure.
+pub(in crate::generate) fn measured(fact: &Fact, language: Language) -> String {
+    with_measure(joined(&fact.values, language), fact)
+}
+
+/// One of a fact's values.
+pub(in crate::generate) fn measured_value(fact: &Fact, value: usize) -> Option<String> {
+    fact.values.get(value).map(|value| with_measure(value.clone(), fact))
+}
+
+fn with_measure(text: String, fact: &Fact) -> String {
+    match &fact.measure {
+        Some(measure) if !text.contains(measure.as_str()) => format!("{text} {measure}"),
+        _ => text,
+    }
+}
+
+impl<'t> Speech<'t> {
+    pub(in crate::generate) fn terms<'a>(&'a self, fact: &'a Fact) -> Terms<'a> {
+        let mut terms = Terms::new(self.language);
+        terms.attr = Some(&self.term);
+        terms.bare_end = matches!(fact.kind, Kind::Url | Kind::Contact);
+        terms.with(Argument::Entity, fact.entity.as_str()).with(Argument::Value, measured(fact, self.language))
+    }
+
+    /// Of two hops, with this attribute as the one that leads on.
+    pub(in crate::generate) fn leading<'a>(&'a self, mut terms: Terms<'a>) -> Terms<'a> {
+        terms.link = Some(&self.term);
+        terms
+    }
+
+    /// The entry's, and, where these are few, the frame's.
+    pub(in crate::generate) fn questions(&self) -> Vec<&'t Template> {
+        let mut all: Vec<&Template> = self.entry.map_or_else(Vec::new, |entry| entry.questions.iter().collect());
+        let families: BTreeSet<Family> = all.iter().map(|template| template.family).collect();
+        if all.len() < FEWEST_WORDINGS || families.len() < FEWEST_FAMILIES {
+            all.extend(self.frame.iter().flat_map(|frame| &frame.questions));
+        }
+        all
+    }
+
+    /// Answers that statements are made of: the entry's, then the frame's, for an entry that has labels alone.
+    pub(in crate::generate) fn statements(&self) -> impl Iterator<Item = &'t [Template]> {
+        self.entry.into_iter().chain(self.frame).map(|entry| entry.answers.as_slice())
+    }
+
+    /// Whether the attribute has an entry of its own.
+    pub(in crate::generate) fn has_entry(&self) -> bool {
+        self.entry.is_some()
+    }
+
+    pub(in crate::generate) fn answers(&self) -> &'t [Template] {
+        self.entry.or(self.frame).map_or(&[], |entry| &entry.answers)
+    }
+}
+
+/// What an entry is for: each may be named once in a file.
+fn keys(entry: &Entry) -> Vec<String> {
+    if entry.frame.is_some() {
+        return vec![entry.name.clone()];
+    }
+    let kinds: Vec<_> = match entry.kinds.as_slice() {
+        [] => vec![String::new()],
+        kinds => kinds.iter().map(|kind| format!(" of kind {kind:?}").to_lowercase()).collect(),
+    };
+    entry.attributes.iter().flat_map(|name| kinds.iter().map(move |kind| format!("{name:?}{kind}"))).collect()
+}

@@ -1,0 +1,190 @@
+//! Sentences made of templates.
+
+use std::borrow::Cow;
+
+use crate::corpus::Language;
+use crate::generate::Family;
+use crate::generate::grammar::{EnglishNoun, Noun, capitalised, de, lowered, que};
+
+use super::entry::Template;
+use super::slot::{Argument, Form, Piece, Slot};
+
+/// What the words of an attribute agree with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agreement {
+    French(Noun),
+    English(EnglishNoun),
+    /// No article stands before it, and sentences quote it.
+    Unknown,
+}
+
+/// An attribute, as sentences call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Term {
+    pub(super) words: String,
+    pub(super) agreement: Agreement,
+}
+
+/// What slots are filled with.
+#[derive(Clone, Debug)]
+pub(in crate::generate) struct Terms<'a> {
+    pub(super) language: Language,
+    pub(super) attr: Option<&'a Term>,
+    pub(super) link: Option<&'a Term>,
+    texts: Vec<(Argument, Cow<'a, str>)>,
+    /// No full stop behind the value: it would read as part of it (a URL).
+    pub(super) bare_end: bool,
+}
+
+impl<'a> Terms<'a> {
+    pub(super) fn new(language: Language) -> Self {
+        Self { language, attr: None, link: None, texts: Vec::new(), bare_end: false }
+    }
+
+    pub(in crate::generate) fn with(mut self, argument: Argument, text: impl Into<Cow<'a, str>>) -> Self {
+        self.texts.retain(|(known, _)| *known != argument);
+        self.texts.push((argument, text.into()));
+        self
+    }
+
+    fn text(&self, argument: Argument) -> Option<&str> {
+        self.texts.iter().find(|(known, _)| *known == argument).map(|(_, text)| text.as_ref())
+    }
+}
+
+impl Template {
+    /// None: a slot has nothing to stand in it.
+    pub(in crate::generate) fn render(&self, terms: &Terms<'_>) -> Option<String> {
+        write(&self.pieces, terms, self.family == Family::Search)
+    }
+
+    /// As a sentence without its full stop. None: it is a label with a value (`Version of GIDAF: 2`).
+    pub(in crate::generate) fn sentence(&self, terms: &Terms<'_>) -> Option<String> {
+        let mut pieces = self.clause()?;
+        without_stop(&mut pieces);
+        write(&pieces, terms, false)
+    }
+
+    /// As part of a sentence: as [`Self::sentence`], without a capital that is not a name's.
+    pub(in crate::generate) fn statement(&self, terms: &Terms<'_>) -> Option<String> {
+        let mut pieces = self.clause()?;
+        match pieces.first_mut() {
+            Some(Piece::Literal(text)) => *text = lowered(text),
+            Some(Piece::Slot(slot)) => slot.capital = false,
+            None => {}
+        }
+        without_stop(&mut pieces);
+        write(&pieces, terms, false)
+    }
+
+    /// What a statement says of its entity: `est hébergé par OVH` of `{entity} est hébergé par {value}.` None: it does not
+    /// begin with the entity, or names it again.
+    pub(in crate::generate) fn predicate(&self, terms: &Terms<'_>) -> Option<String> {
+        let mut pieces = self.clause()?;
+        if pieces.is_empty() || !is_entity(&pieces.remove(0)) || pieces.iter().any(is_entity) {
+            return None;
+        }
+        match pieces.first_mut() {
+            Some(Piece::Literal(text)) if text.starts_with(' ') => text.remove(0),
+            _ => return None,
+        };
+        without_stop(&mut pieces);
+        write(&pieces, terms, false)
+    }
+}
+
+impl Template {
+    /// None: a colon stands between a label and the value, so that no clause can be made of it.
+    fn clause(&self) -> Option<Vec<Piece>> {
+        let labelled = self.pieces.iter().any(|piece| matches!(piece, Piece::Literal(text) if text.contains(':')));
+        (!labelled).then(|| self.pieces.clone())
+    }
+}
+
+fn is_entity(piece: &Piece) -> bool {
+    matches!(piece, Piece::Slot(Slot { argument: Argument::Entity, .. }))
+}
+
+fn without_stop(pieces: &mut [Piece]) {
+    if let Some(Piece::Literal(text)) = pieces.last_mut()
+        && text.ends_with('.')
+    {
+        text.pop();
+    }
+}
+
+fn write(pieces: &[Piece], terms: &Terms<'_>, search: bool) -> Option<String> {
+    let mut out = String::new();
+    for (i, piece) in pieces.iter().enumerate() {
+        match piece {
+            Piece::Literal(text) => {
+                let ended = out.ends_with(['.', '!', '?', '…']) || (terms.bare_end && i + 1 == pieces.len());
+                let after_slot = matches!(i.checked_sub(1).and_then(|b| pieces.get(b)), Some(Piece::Slot(_)));
+                out.push_str(if ended && after_slot { text.strip_prefix('.').unwrap_or(text) } else { text });
+            }
+            Piece::Slot(slot) => {
+                let filled = fill(*slot, terms, search)?;
+                out.push_str(&if slot.capital { Cow::Owned(capitalised(&filled)) } else { filled });
+            }
+        }
+    }
+    Some(out)
+}
+
+fn fill<'t>(slot: Slot, terms: &'t Terms<'_>, search: bool) -> Option<Cow<'t, str>> {
+    let term = match slot.argument {
+        Argument::Attr => terms.attr?,
+        Argument::Link => terms.link?,
+        other => {
+            let text = terms.text(other)?;
+            return Some(match slot.form {
+                Form::De => Cow::Owned(de(text)),
+                Form::Que => Cow::Owned(que(text)),
+                _ => Cow::Borrowed(text),
+            });
+        }
+    };
+    Some(match (slot.form, term.agreement) {
+        (Form::Plain, Agreement::Unknown) if search => Cow::Borrowed(&term.words),
+        (Form::Plain, Agreement::French(_) | Agreement::English(_)) => Cow::Borrowed(&term.words),
+        (form, Agreement::French(noun)) => french(form, noun, &term.words),
+        (form, Agreement::English(noun)) => english(form, noun, &term.words),
+        (form, Agreement::Unknown) => quoted(form, &term.words, terms.language),
+    })
+}
+
+fn french(form: Form, noun: Noun, words: &str) -> Cow<'static, str> {
+    match form {
+        Form::Du => Cow::Owned(noun.du(words)),
+        Form::Quel => Cow::Owned(noun.quel(words)),
+        Form::QuelEst => Cow::Owned(noun.quel_est(words)),
+        Form::Est => Cow::Borrowed(noun.est()),
+        _ => Cow::Owned(noun.le(words)),
+    }
+}
+
+fn english(form: Form, noun: EnglishNoun, words: &str) -> Cow<'static, str> {
+    let is = if noun.plural { "are" } else { "is" };
+    match form {
+        Form::WhatIs => Cow::Owned(format!("what {is} the {words}")),
+        Form::Is => Cow::Borrowed(is),
+        _ => Cow::Owned(format!("the {words}")),
+    }
+}
+
+/// Of a noun that nothing is known of.
+fn quoted(form: Form, words: &str, language: Language) -> Cow<'static, str> {
+    let quoted = match language {
+        Language::Fr => format!("« {words} »"),
+        Language::En => format!("\"{words}\""),
+    };
+    Cow::Owned(match form {
+        Form::Du => format!("de {quoted}"),
+        Form::Quel => format!("quelle valeur de {quoted}"),
+        Form::QuelEst => format!("quelle est la valeur de {quoted}"),
+        Form::WhatIs => format!("what is the value of {quoted}"),
+        Form::Est => return Cow::Borrowed("est"),
+        Form::Is => return Cow::Borrowed("is"),
+        _ => quoted,
+    })
+}
