@@ -42,7 +42,7 @@ const ASPIRATE: &[&str] = &[
     "hanse", "hantise", "harbor", "harcelement", "hardcore", "hardware", "harddisk", "harem", "hareng", "hargne", "haricot",
     "haricots", "harnais", "harpe", "harpes", "harpie", "harpon", "harry", "hasard", "hasards", "hash", "hashes", "hashicorp",
     "hashtag", "hashtags", "haskell", "hate", "hausse", "hausses", "haut", "haute", "hautes", "hauteur", "hauteurs",
-    "hautbois", "hauts", "havre", "havane", "hawaii", "haye", "hayon", "hazelcast", "headless", "heap", "hello", "helm",
+    "hautbois", "hauts", "havre", "havane", "hawai", "hawaii", "haye", "hayon", "hazelcast", "headless", "heap", "hello", "helm",
     "helpdesk", "henne", "hennin", "hercher", "here", "heraut", "herauts", "herisson", "herissons", "hernie", "hernies",
     "heroku", "heron", "herons", "heros", "herse", "hertz", "hetre", "hetres", "heurt", "heurts", "hewlett", "hibou", "hiboux",
     "hic", "hideux", "hierarchie", "hierarchies", "hierarchique", "highlight", "hip", "hippie", "hippies", "hit", "hits",

@@ -119,6 +119,9 @@ impl Lexicon {
     /// words are English.
     pub(in crate::generate) fn noun(&self, words: &str) -> Option<Noun> {
         let fold = folded(words);
+        if let Some(whole) = self.forms.get(&fold) {
+            return Some(whole.noun);
+        }
         let mut parts = fold.split(' ');
         let first = self.forms.get(parts.next()?)?;
         (!parts.any(|word| ENGLISH.contains(&word))).then_some(first.noun)
@@ -143,6 +146,9 @@ impl Lexicon {
     /// The plural of a singular that is known, with its complement: `langages de programmation`. None: adjectives would
     /// have to agree.
     pub(in crate::generate) fn plural(&self, words: &str) -> Option<String> {
+        if let Some(whole) = self.forms.get(&folded(words)) {
+            return whole.plural.clone();
+        }
         let (head, rest) = words.split_once([' ', '\u{a0}']).map_or((words, None), |(head, rest)| (head, Some(rest)));
         let plural = self.forms.get(&folded(head))?.plural.as_deref()?;
         match rest {

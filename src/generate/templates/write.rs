@@ -118,9 +118,10 @@ fn write(pieces: &[Piece], terms: &Terms<'_>, search: bool) -> Option<String> {
     for (i, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Literal(text) => {
-                let ended = out.ends_with(['.', '!', '?', '…']) || (terms.bare_end && i + 1 == pieces.len());
-                let after_slot = matches!(i.checked_sub(1).and_then(|b| pieces.get(b)), Some(Piece::Slot(_)));
-                out.push_str(if ended && after_slot { text.strip_prefix('.').unwrap_or(text) } else { text });
+                let before = i.checked_sub(1).and_then(|before| pieces.get(before));
+                let text =
+                    if needs_no_stop(before, &out, terms) { text.strip_prefix('.').unwrap_or(text) } else { text };
+                out.push_str(text);
             }
             Piece::Slot(slot) => {
                 let filled = fill(*slot, terms, search)?;
@@ -129,6 +130,13 @@ fn write(pieces: &[Piece], terms: &Terms<'_>, search: bool) -> Option<String> {
         }
     }
     Some(out)
+}
+
+/// Whether a full stop behind this piece is left out: the text ends with one, or it would read as part of a URL.
+fn needs_no_stop(before: Option<&Piece>, out: &str, terms: &Terms<'_>) -> bool {
+    let Some(Piece::Slot(slot)) = before else { return false };
+    out.ends_with(['.', '!', '?', '…'])
+        || (terms.bare_end && matches!(slot.argument, Argument::Value | Argument::Right | Argument::Statement))
 }
 
 fn fill<'t>(slot: Slot, terms: &'t Terms<'_>, search: bool) -> Option<Cow<'t, str>> {
