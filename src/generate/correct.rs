@@ -74,7 +74,10 @@ mod tests {
             let clean = &of.turns[0].content;
             assert_eq!(draft.turns[1], Message::new(Role::Assistant, clean.as_str()));
             assert_ne!(&draft.turns[0].content, clean);
-            assert_eq!((&draft.expected, draft.group, draft.shape), (&vec![clean.clone()], of.group, Shape::Correction));
+            assert_eq!(
+                (&draft.expected, draft.group, draft.shape),
+                (&vec![clean.clone()], of.group, Shape::Correction)
+            );
             assert!(draft.facts.is_empty() && !draft.noise.is_empty() && draft.item != of.item);
             assert_eq!(correction(draft, &context, &mut seeded(1, &[])), None, "noise is not put on noise");
         }

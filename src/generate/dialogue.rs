@@ -214,8 +214,7 @@ const ASPIRATED: [&str; 10] =
 
 fn begins_with_vowel(noun: &str) -> bool {
     let folded = fold(noun);
-    folded.starts_with(['a', 'e', 'i', 'o', 'u'])
-        || folded.starts_with('h') && !ASPIRATED.iter().any(|a| folded == *a)
+    folded.starts_with(['a', 'e', 'i', 'o', 'u']) || folded.starts_with('h') && !ASPIRATED.iter().any(|a| folded == *a)
 }
 
 #[cfg(test)]

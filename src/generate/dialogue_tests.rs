@@ -180,8 +180,11 @@ fn what_cannot_be_continued_is_refused() {
     let entities = EntityNames::new(["GIDAF", "Gamma"]);
     let alone = Corpus::new("GIDAF", Language::Fr, &[("Version", Kind::Version, "1.2")]);
     assert_eq!(alone.made(0, 1, &entities), None);
-    let corpus =
-        Corpus::new("GIDAF", Language::Fr, &[("Version", Kind::Version, "1.2"), ("Statut", Kind::Enumeration, "actif")]);
+    let corpus = Corpus::new(
+        "GIDAF",
+        Language::Fr,
+        &[("Version", Kind::Version, "1.2"), ("Statut", Kind::Enumeration, "actif")],
+    );
     let context = DialogueContext { facts: &corpus.facts, entities: &entities, gender: &lexicon };
     let items: Vec<&Item> = corpus.items.iter().collect();
     let refuse = |change: &dyn Fn(&mut Draft)| {

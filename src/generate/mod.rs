@@ -31,6 +31,7 @@ mod plan_sources;
 mod plan_subjects;
 mod shapes;
 mod templates;
+mod unanswerable;
 
 pub use contamination::AskedQuestion;
 pub use correct::{correction, corrections};
@@ -48,6 +49,7 @@ pub use plan::{Plan, PlanInput, plan};
 pub use plan_options::{Count, PlanOptions};
 pub use shapes::{AnswerStyle, ItemOptions, Outline, items};
 pub use templates::Templates;
+pub use unanswerable::{QuestionWording, Questions, UnansweredCorpus, unanswerable};
 
 use std::sync::Arc;
 

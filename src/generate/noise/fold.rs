@@ -49,6 +49,11 @@ pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || is_combining_mark(c)
 }
 
+/// The words of a text, as it writes them.
+pub(crate) fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c| !is_word(c)).filter(|word| !word.is_empty())
+}
+
 /// A folded text whose places in the original are known.
 pub(crate) struct Folded {
     pub(crate) text: String,

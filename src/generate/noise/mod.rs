@@ -15,7 +15,7 @@ mod surface;
 mod typing;
 
 pub(crate) use draw::{below, choose, seeded, shuffle};
-pub(crate) use fold::fold;
+pub(crate) use fold::{fold, words_of};
 pub use names::EntityNames;
 pub use noisy::{NoiseContext, noisy};
 pub use share::add_noise;

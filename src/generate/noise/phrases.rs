@@ -89,9 +89,10 @@ pub(crate) fn shorten_as_sms(sentence: &mut Sentence, language: Language) -> boo
 pub(crate) fn abbreviate(sentence: &mut Sentence, glossary: &[(String, String)], rng: &mut ChaCha8Rng) -> bool {
     let mut order: Vec<usize> = (0..glossary.len()).collect();
     shuffle(rng, &mut order);
-    order.into_iter().filter_map(|i| glossary.get(i)).any(|(long, short)| {
-        !long.is_empty() && !short.is_empty() && sentence.replace(long, short)
-    })
+    order
+        .into_iter()
+        .filter_map(|i| glossary.get(i))
+        .any(|(long, short)| !long.is_empty() && !short.is_empty() && sentence.replace(long, short))
 }
 
 #[cfg(test)]

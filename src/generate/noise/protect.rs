@@ -34,9 +34,10 @@ fn quoted(text: &str) -> Vec<Range<usize>> {
             let end = match c {
                 // An apostrophe stands after a letter, or before one without an end.
                 '\'' if is_word(before) => None,
-                '\'' => rest.match_indices('\'').map(|(at, _)| at).find(|at| {
-                    !rest.get(at + 1..).unwrap_or_default().starts_with(is_word) && *at > 0
-                }),
+                '\'' => rest
+                    .match_indices('\'')
+                    .map(|(at, _)| at)
+                    .find(|at| !rest.get(at + 1..).unwrap_or_default().starts_with(is_word) && *at > 0),
                 '`' => code_end(rest),
                 _ => rest.find(close),
             };
@@ -126,7 +127,10 @@ mod tests {
         assert_eq!(parts(text), ["https://a.fr/x?y=1", "jean@a.fr", "`ls -l`", "/etc", "www.a.fr"]);
         assert_eq!(parts("Pour « date de fin » et “x”, \"y z\" 'w'"), ["« date de fin »", "“x”", "\"y z\"", "'w'"]);
         assert_eq!(parts("l'état qu'il a, c'est 'fini' ?"), ["'fini'"]);
-        assert_eq!(parts("version 1.2.3-4 du 2024-12-28 à 10h30, 1 024,5 Mo"), ["1.2.3-4", "2024-12-28", "10h30", "1 024,5"]);
+        assert_eq!(
+            parts("version 1.2.3-4 du 2024-12-28 à 10h30, 1 024,5 Mo"),
+            ["1.2.3-4", "2024-12-28", "10h30", "1 024,5"]
+        );
         assert_eq!(parts("6Tzen sur v2 avec --force et Node.js"), ["v2", "--force", "Node.js"]);
         assert_eq!(parts("``a ` b`` puis ```x"), ["``a ` b``", "```x"]);
         assert_eq!(parts("un \" seul et un « seul"), Vec::<&str>::new());

@@ -98,16 +98,16 @@ impl Sentence {
 
     /// Where each name stands now.
     fn spans(&self) -> Vec<Range<usize>> {
-        let mut spans: Vec<Range<usize>> = vec![usize::MAX..0; self.mentions.len()];
+        let mut spans: Vec<Option<Range<usize>>> = vec![None; self.mentions.len()];
         let mut at = 0;
         for piece in &self.pieces {
             let end = at + piece.text.len();
             if let Some(span) = piece.mention.and_then(|m| spans.get_mut(m)) {
-                *span = span.start.min(at)..end;
+                *span = Some(span.as_ref().map_or(at, |s| s.start)..end);
             }
             at = end;
         }
-        spans
+        spans.into_iter().map(Option::unwrap_or_default).collect()
     }
 
     /// Puts `short` where `long` stands as whole words, whatever its case and accents; whether that changed anything.

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use super::*;
 use crate::chat::Message;
 use crate::corpus::Language;
-use crate::generate::noise::EntityNames;
 use crate::generate::Family;
+use crate::generate::noise::EntityNames;
 use crate::store::Digest;
 
 fn draft(i: usize, language: Language) -> Draft {
@@ -42,7 +42,10 @@ fn the_share_is_exact_and_only_questions_change() {
     assert_eq!(add_noise(&mut noised, 0.1, &context, 7), 20);
     let mut changed = 0;
     for (old, new) in clean.iter().zip(&noised) {
-        assert_eq!((old.group, old.item, &old.expected, &old.turns[1]), (new.group, new.item, &new.expected, &new.turns[1]));
+        assert_eq!(
+            (old.group, old.item, &old.expected, &old.turns[1]),
+            (new.group, new.item, &new.expected, &new.turns[1])
+        );
         assert_eq!(new.noise.is_empty(), old.turns[0] == new.turns[0]);
         assert_eq!(new.method == Method::Augmented, !new.noise.is_empty());
         changed += usize::from(old != new);

@@ -50,7 +50,10 @@ fn mishear_word(piece: &mut Piece, language: Language, rng: &mut ChaCha8Rng) -> 
 fn mishear_border(sentence: &mut Sentence, rng: &mut ChaCha8Rng) -> bool {
     let mut places: Vec<usize> = (0..sentence.pieces.len()).filter(|i| is_border(sentence, *i)).collect();
     let splits = sentence.words().into_iter().filter(|i| {
-        sentence.pieces.get(*i).is_some_and(|p| p.edits == 0 && p.text.chars().filter(|c| c.is_alphabetic()).count() >= SPLIT)
+        sentence
+            .pieces
+            .get(*i)
+            .is_some_and(|p| p.edits == 0 && p.text.chars().filter(|c| c.is_alphabetic()).count() >= SPLIT)
     });
     places.extend(splits.collect::<Vec<_>>());
     let Some(piece) = choose(rng, &places).and_then(|i| sentence.pieces.get_mut(*i)) else { return false };

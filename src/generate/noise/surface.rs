@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn case_and_accents_change() {
         let all = changed("Où est GIDAF ? Voir http://A.fr", change_case);
-        let expected = ["OÙ EST GIDAF ? VOIR http://A.fr", "Où Est Gidaf ? Voir http://A.fr", "où est gidaf ? voir http://A.fr"];
+        let expected =
+            ["OÙ EST GIDAF ? VOIR http://A.fr", "Où Est Gidaf ? Voir http://A.fr", "où est gidaf ? voir http://A.fr"];
         assert_eq!(all, expected);
         assert_eq!(changed("Où ? « à »", |s, _| strip_accents(s)), ["Ou ? « à »"]);
         assert!(changed("12", change_case).is_empty());

@@ -1,0 +1,228 @@
+//! What the corpus states of which entity, so that what it lacks can be told.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::corpus::{Fact, Kind, Language, Unit};
+use crate::generate::noise::{EntityNames, fold, words_of};
+
+use super::input::{Questions, UnansweredCorpus};
+
+/// Attributes of one meaning.
+pub(super) struct Concept {
+    /// How documents write it, by their language.
+    spellings: BTreeMap<Option<Language>, String>,
+    /// Significant words of all spellings, cut so that related words are found too (`hébergeur`, `hébergé`).
+    stems: BTreeSet<String>,
+    pub(super) entities: BTreeSet<String>,
+    /// Folded, with their words.
+    pub(super) values: BTreeMap<String, Value>,
+    /// Free text, which may stand in the documents in any words.
+    is_prose: bool,
+}
+
+pub(super) struct Value {
+    pub(super) written: String,
+    words: Vec<String>,
+    /// Such as `oui`: says nothing where it stands.
+    is_common: bool,
+}
+
+pub(super) struct Entity {
+    pub(super) source: Arc<str>,
+    concepts: BTreeSet<String>,
+    /// The folded words of its facts' values, then of each unit that is about it or names it.
+    texts: Vec<Arc<BTreeSet<String>>>,
+}
+
+pub(super) struct Knowledge<'a> {
+    pub(super) facts: &'a [Fact],
+    pub(super) names: EntityNames,
+    pub(super) entities: BTreeMap<&'a str, Entity>,
+    pub(super) concepts: BTreeMap<String, Concept>,
+    /// Of each fact, the name of its concept.
+    pub(super) fact_concepts: Vec<String>,
+    /// All words of all units, folded.
+    pub(super) words: HashSet<String>,
+}
+
+/// Words of attributes that name no matter.
+const GENERIC: [&str; 18] = [
+    "date",
+    "name",
+    "nom",
+    "type",
+    "niveau",
+    "level",
+    "numero",
+    "number",
+    "nombre",
+    "liste",
+    "list",
+    "code",
+    "identifiant",
+    "identifier",
+    "principal",
+    "main",
+    "valeur",
+    "value",
+];
+/// Shorter words of an attribute (`de`, `the`) are not looked for, where longer ones are there.
+const SIGNIFICANT: usize = 4;
+/// Shorter values stand in any text.
+const TELLING: usize = 3;
+/// Letters of a stem at least, and how many are cut off at most.
+const STEM: usize = 5;
+const ENDING: usize = 4;
+
+impl<'a> Knowledge<'a> {
+    pub(super) fn new(corpus: &UnansweredCorpus<'a>, questions: &dyn Questions) -> Self {
+        let facts = &corpus.facts.facts;
+        let mut by_attribute: BTreeMap<&str, String> = BTreeMap::new();
+        let attributes = facts.iter().map(|f| &f.attribute).chain(corpus.facts.conflicts.iter().map(|c| &c.attribute));
+        for attribute in attributes {
+            by_attribute.entry(attribute).or_insert_with(|| questions.concept(attribute));
+        }
+        let concept = |attribute: &str| by_attribute.get(attribute).cloned().unwrap_or_default();
+        let mut knowledge = Self {
+            facts,
+            names: EntityNames::new(facts.iter().map(|f| f.entity.as_str())),
+            entities: BTreeMap::new(),
+            concepts: BTreeMap::new(),
+            fact_concepts: facts.iter().map(|f| concept(&f.attribute)).collect(),
+            words: HashSet::new(),
+        };
+        let mut values: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for fact in facts {
+            knowledge.take_fact(fact, concept(&fact.attribute));
+            values.entry(&fact.entity).or_default().extend(fact.values.iter().map(String::as_str));
+        }
+        for (name, entity) in &mut knowledge.entities {
+            entity.texts.push(Arc::new(words_in(values.remove(name).unwrap_or_default())));
+        }
+        // Sources that disagree state the attribute all the same.
+        for conflict in &corpus.facts.conflicts {
+            let name = concept(&conflict.attribute);
+            if let Some(entity) = knowledge.entities.get_mut(conflict.entity.as_str()) {
+                entity.concepts.insert(name);
+            }
+        }
+        knowledge.take_units(corpus.units);
+        knowledge
+    }
+
+    fn take_fact(&mut self, fact: &'a Fact, name: String) {
+        let entity = self.entities.entry(&fact.entity).or_insert_with(|| Entity {
+            source: fact.source.clone(),
+            concepts: BTreeSet::new(),
+            texts: Vec::new(),
+        });
+        entity.concepts.insert(name.clone());
+        let concept = self.concepts.entry(name).or_insert_with(|| Concept {
+            spellings: BTreeMap::new(),
+            stems: BTreeSet::new(),
+            entities: BTreeSet::new(),
+            values: BTreeMap::new(),
+            is_prose: false,
+        });
+        let known = concept.spellings.entry(fact.language).or_insert_with(|| fact.attribute.clone());
+        // The least, so that the order of the facts does not matter.
+        if fact.attribute < *known {
+            known.clone_from(&fact.attribute);
+        }
+        concept.stems.extend(stems(&fact.attribute));
+        concept.entities.insert(fact.entity.clone());
+        concept.is_prose |= matches!(fact.kind, Kind::Definition | Kind::Text);
+        for value in &fact.values {
+            let folded = fold(value);
+            let words: Vec<String> = words_of(&folded).map(str::to_owned).collect();
+            let is_common = fact.kind == Kind::Boolean || folded.chars().count() < TELLING;
+            concept.values.entry(folded).or_insert_with(|| Value { written: value.clone(), words, is_common });
+        }
+    }
+
+    fn take_units(&mut self, units: &[Unit]) {
+        let by_folded: BTreeMap<String, Vec<&'a str>> =
+            self.entities.keys().fold(BTreeMap::new(), |mut map: BTreeMap<_, Vec<_>>, name| {
+                map.entry(fold(name)).or_default().push(*name);
+                map
+            });
+        let by_unit: BTreeMap<usize, Vec<&'a str>> = self.facts.iter().fold(BTreeMap::new(), |mut map, f| {
+            map.entry(f.unit).or_insert_with(Vec::new).push(f.entity.as_str());
+            map
+        });
+        for (i, unit) in units.iter().enumerate() {
+            let words = Arc::new(words_in([unit.text.as_str()]));
+            let named = self.names.mentions(&unit.text).into_iter().filter_map(|m| unit.text.get(m.range));
+            let titles = unit.title.iter().chain(&unit.path).map(String::as_str);
+            let spelled = named.chain(titles).map(fold).filter_map(|n| by_folded.get(&n)).flatten();
+            let about: BTreeSet<&str> = spelled.chain(by_unit.get(&i).into_iter().flatten()).copied().collect();
+            for entity in about {
+                if let Some(entity) = self.entities.get_mut(entity) {
+                    entity.texts.push(words.clone());
+                }
+            }
+            self.words.extend(words.iter().cloned());
+        }
+    }
+
+    /// Whether neither the facts nor the units that are about the entity say anything of the concept.
+    pub(super) fn lacks(&self, entity: &str, name: &str) -> bool {
+        let (Some(entity), Some(concept)) = (self.entities.get(entity), self.concepts.get(name)) else { return false };
+        let is_told = |value: &Value| !value.is_common && entity.holds(value);
+        !concept.is_prose
+            && !entity.concepts.contains(name)
+            && !concept.stems.iter().any(|stem| entity.has_word_like(stem))
+            && !concept.values.values().any(is_told)
+    }
+
+    /// Whether the entity's units and facts may hold a value.
+    pub(super) fn may_hold(&self, entity: &str, value: &Value) -> bool {
+        self.entities.get(entity).is_none_or(|e| e.holds(value))
+    }
+}
+
+impl Entity {
+    /// Whether one text holds all words of a value.
+    fn holds(&self, value: &Value) -> bool {
+        self.texts.iter().any(|text| value.words.iter().all(|word| text.contains(word)))
+    }
+
+    fn has_word_like(&self, stem: &str) -> bool {
+        let from = (Bound::Included(stem), Bound::Unbounded);
+        self.texts.iter().any(|text| text.range::<str, _>(from).next().is_some_and(|word| word.starts_with(stem)))
+    }
+}
+
+impl Concept {
+    /// As a document of the language writes it, if one does.
+    pub(super) fn spelling(&self, language: Language) -> &str {
+        let own = self.spellings.get(&Some(language)).or_else(|| self.spellings.get(&None));
+        own.or_else(|| self.spellings.values().next()).map_or("", String::as_str)
+    }
+
+    pub(super) fn is_prose(&self) -> bool {
+        self.is_prose
+    }
+}
+
+/// The folded words of texts.
+fn words_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    texts.into_iter().map(fold).flat_map(|text| words_of(&text).map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// What to look for in a text that may say something of an attribute.
+fn stems(attribute: &str) -> Vec<String> {
+    let folded = fold(attribute);
+    let words: Vec<&str> = words_of(&folded).collect();
+    let long: Vec<&str> = words.iter().copied().filter(|w| w.chars().count() >= SIGNIFICANT).collect();
+    let telling: Vec<&str> = long.iter().copied().filter(|w| !GENERIC.contains(w)).collect();
+    let chosen = [telling, long, words].into_iter().find(|list| !list.is_empty()).unwrap_or_default();
+    chosen.into_iter().map(stem).collect()
+}
+
+fn stem(word: &str) -> String {
+    let length = word.chars().count();
+    word.chars().take(STEM.max(length.saturating_sub(ENDING))).collect()
+}

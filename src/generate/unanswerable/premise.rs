@@ -1,0 +1,80 @@
+//! Questions that presuppose a value that the entity does not have.
+
+use crate::corpus::{Fact, Kind, Language};
+use crate::generate::Family;
+use crate::generate::noise::{choose, fold, shuffle};
+
+use super::input::QuestionWording;
+use super::knowledge::Value;
+use super::maker::{Asked, Maker};
+use super::texts::{corrections, filled, premises};
+
+/// Characters of a value.
+const LONGEST: usize = 80;
+
+/// The facts whose value can be replaced by another, in the order that the seed decides.
+pub(super) fn candidates(maker: &Maker<'_>) -> Vec<usize> {
+    let facts = maker.knowledge.facts.iter().enumerate().filter(|(_, f)| is_suited(f));
+    let mut found: Vec<([u8; 32], usize)> = facts.map(|(i, f)| (maker.rank(&["premise", &f.id.hex()]), i)).collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, i)| i).collect()
+}
+
+fn is_suited(fact: &Fact) -> bool {
+    let kinds = [
+        Kind::Person,
+        Kind::Organisation,
+        Kind::Date,
+        Kind::Version,
+        Kind::Number,
+        Kind::Money,
+        Kind::Identifier,
+        Kind::Enumeration,
+    ];
+    let [value] = fact.values.as_slice() else { return false };
+    kinds.contains(&fact.kind) && value.chars().count() <= LONGEST
+}
+
+/// None: no other entity has a value of this attribute that this entity's documents do not hold.
+pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
+    let fact = maker.knowledge.facts.get(index)?;
+    let mut rng = maker.random(&["premise", &fact.id.hex()]);
+    let right = fact.values.first()?;
+    let concept = maker.knowledge.concepts.get(maker.knowledge.fact_concepts.get(index)?)?;
+    let mut others: Vec<&Value> = concept.values.values().collect();
+    shuffle(&mut rng, &mut others);
+    let is_wrong = |value: &&Value| {
+        let (a, b) = (fold(&value.written), fold(right));
+        let is_apart = !a.contains(&b) && !b.contains(&a);
+        is_apart && value.written.chars().count() <= LONGEST && !maker.knowledge.may_hold(&fact.entity, value)
+    };
+    let wrong = &others.into_iter().find(is_wrong)?.written;
+    let language = language_of(maker, fact, &mut rng)?;
+    let values = [
+        ("entity", fact.entity.as_str()),
+        ("attribute", fact.attribute.as_str()),
+        ("right", right.as_str()),
+        ("wrong", wrong.as_str()),
+    ];
+    let forms: Vec<(usize, &&str)> = (1..).zip(premises(language)).collect();
+    let (number, form) = choose(&mut rng, &forms)?;
+    let wording = QuestionWording {
+        family: Family::Direct,
+        template: format!("premise/{}/direct/{number}", language.code()),
+        question: filled(form, &values),
+    };
+    Some(Asked {
+        identity: ["premise", &fact.entity, &fact.attribute, wrong].map(str::to_owned).to_vec(),
+        answer: filled(choose(&mut rng, corrections(language))?, &values),
+        facts: vec![index],
+        source: fact.source.clone(),
+        language,
+        wording,
+    })
+}
+
+/// The document's, whose words the question quotes; else one of those that are asked in.
+fn language_of(maker: &Maker<'_>, fact: &Fact, rng: &mut rand_chacha::ChaCha8Rng) -> Option<Language> {
+    let own = fact.language.filter(|l| maker.languages.contains(l));
+    own.or_else(|| choose(rng, maker.languages).copied())
+}
