@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::corpus::Language;
 
-use super::text::{folded, padded, sentences};
+use super::text::{folded, padded, sentences, words};
 
 /// What begins an answer that is none: the model speaks about its answer.
 const PREAMBLES: &[&str] = &[
@@ -182,14 +182,14 @@ pub(super) fn reference(text: &str) -> Option<&'static str> {
 
 /// Whether a sentence is an instruction to an assistant.
 pub(super) fn is_directive(sentence: &str) -> bool {
-    let text = padded(sentence);
-    let holds = |word: &&str| text.contains(&format!(" {word} "));
-    DIRECTIVES.iter().any(|row| row.iter().all(holds))
-        || ANSWER_ORDERS.iter().any(|order| text.contains(&format!(" {order} ")))
+    let words = words(sentence);
+    let holds = |word: &&str| words.iter().any(|w| w == word);
+    let begins = |at: usize, order: &str| order.split(' ').zip(words.iter().skip(at)).filter(|(o, w)| o == w).count();
+    let gives = |order: &&str| (0..words.len()).any(|at| begins(at, order) == order.split(' ').count());
+    DIRECTIVES.iter().any(|row| row.iter().all(holds)) || ANSWER_ORDERS.iter().any(gives)
 }
 
-/// The sentences of a text that are instructions to an assistant; the one after such a sentence belongs to it, where it is
-/// on the same line.
+/// The sentences of a text that are instructions to an assistant.
 pub(super) fn directives(text: &str) -> Vec<Range<usize>> {
     sentences(text).into_iter().filter(|range| text.get(range.clone()).is_some_and(is_directive)).collect()
 }
@@ -220,7 +220,7 @@ const SENTENCE: usize = 8;
 pub(super) fn is_other_language(text: &str, language: Language) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let latin = text.chars().filter(|c| c.is_alphabetic() && (*c as u32) < 0x250).count();
-    let words = super::text::words(text);
+    let words = words(text);
     let (french, english) = votes(&words);
     let (own, other) = match language {
         Language::Fr => (french, english),

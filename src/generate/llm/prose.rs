@@ -55,12 +55,12 @@ pub(super) fn find(
         let [quotation, fact] = pair(read(written, &EVIDENCE)?)?;
         let span = find_evidence(&unit.text, &quotation)
             .ok_or_else(|| Rejection::new(Rejected::EvidenceNotInUnit, shortened(&quotation)))?;
-        if words(&quotation).len() < LEAST_EVIDENCE {
-            return Err(Rejection::new(Rejected::TooShort, quotation).into());
-        }
         let touches = |part: Range<usize>| part.start < span.end && span.start < part.end;
         if directives(&unit.text).into_iter().any(touches) || is_directive(&fact) {
             return Err(Rejection::new(Rejected::Directive, shortened(&quotation)).into());
+        }
+        if words(&quotation).len() < LEAST_EVIDENCE {
+            return Err(Rejection::new(Rejected::TooShort, quotation).into());
         }
         check_reply(&fact, style.language)?;
         check_values(&Stated::of(&[&stated_text(unit)]), &fact, setting)?;

@@ -68,6 +68,7 @@ fn not_json(written: &Written, text: &str) -> Rejection {
         return Rejection::new(Rejected::Preamble, phrase);
     }
     // An object that white space fills up to the limit of tokens.
+    let text = written.text.as_str();
     let padding = text.chars().filter(|c| c.is_whitespace()).count() * 2 > text.chars().count();
     let code = if written.done_reason == "length" && padding { Rejected::Loop } else { Rejected::NotJson };
     Rejection::new(code, shortened(text))

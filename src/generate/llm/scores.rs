@@ -68,7 +68,72 @@ fn likelihood(claim: &Claim<'_>, asked: &mut Asked<'_>) -> Result<Option<f64>, S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Message;
+    use crate::corpus::Language;
+    use crate::generate::Journal;
+    use crate::generate::llm::calls::{Calls, settle};
     use crate::generate::llm::tests::unit;
+    use crate::generate::llm::{Likelihood, Participants, WriteRequest, Writer, WriterError, Written};
+    use crate::store::{Digest, Interrupt};
+
+    /// With the unit -1, without it -3; no number for the reply "?".
+    struct Rates(LikelihoodMeasure);
+
+    impl Likelihood for Rates {
+        fn log_probability(&self, messages: &[Message], answer: &str) -> Result<f64, WriterError> {
+            let given = messages.iter().any(|m| m.content.contains("<document"));
+            Ok(if answer == "?" {
+                f64::NEG_INFINITY
+            } else if given {
+                -1.0
+            } else {
+                -3.0
+            })
+        }
+
+        fn measure(&self) -> LikelihoodMeasure {
+            self.0
+        }
+
+        fn identity(&self) -> String {
+            format!("{:?}", self.0)
+        }
+    }
+
+    impl Writer for Rates {
+        fn write(&self, _: &WriteRequest) -> Result<Written, WriterError> {
+            Err(WriterError::Failed { reason: "it only rates".into() })
+        }
+
+        fn identity(&self) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn likelihood_is_a_lift_where_the_engine_is_exact() {
+        let dir = tempfile::tempdir().unwrap();
+        let unit = unit("s", None, "Le serveur redémarre chaque nuit.");
+        let of = |measure, reply: &str| {
+            let (model, interrupt) = (Rates(measure), Interrupt::default());
+            let parts = Participants { writer: &model, judge: &model, likelihood: Some(&model), interrupt: &interrupt };
+            let mut journal = Journal::open(&dir.path().join("j")).unwrap();
+            let mut calls = Calls::new(parts, &mut journal, 4096);
+            let claim = Claim { unit: &unit, question: "Quand ?", reply, values: &[], language: Language::Fr };
+            let found = settle(&mut calls, 1, |_, calls| {
+                let mut asked = Asked::new(calls, Digest::of_bytes(b"x"));
+                match likelihood(&claim, &mut asked) {
+                    Ok(value) => Ok(Ok(value)),
+                    Err(Stop::Rejected(rejection)) => Ok(Err(rejection.detail)),
+                    Err(Stop::Waits(call)) => Err(call),
+                }
+            });
+            found.unwrap().remove(0)
+        };
+        assert_eq!(of(LikelihoodMeasure::Lift, "La nuit."), Ok(Some(2.0)));
+        assert_eq!(of(LikelihoodMeasure::PerByte, "La nuit."), Ok(Some(-1.0)));
+        assert!(of(LikelihoodMeasure::Lift, "?").unwrap_err().contains("-inf"));
+    }
 
     #[test]
     fn overlap_counts_content_words_that_the_document_itself_states() {

@@ -177,7 +177,20 @@ fn identifiers(chars: &[char]) -> Vec<Range<usize>> {
     found
 }
 
+/// Measures, which numbers are compared without.
+const MEASURES: &[&str] = &[
+    "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "Ko", "Mo", "Go", "To", "Kio", "Mio", "Gio", "Hz", "kHz",
+    "MHz", "GHz", "EUR", "USD", "CHF", "GBP", "Mbit", "Gbit",
+];
+
+fn is_measure(part: &[char]) -> bool {
+    MEASURES.iter().any(|m| m.chars().eq(part.iter().copied()))
+}
+
 fn is_identifier(part: &[char]) -> bool {
+    if is_measure(part) {
+        return false;
+    }
     let letters = part.iter().any(|c| c.is_alphabetic());
     let digits = part.iter().any(char::is_ascii_digit);
     let leading = part.iter().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).count();
@@ -242,7 +255,7 @@ fn name_runs(chars: &[char], names: &Names) -> Vec<ExactValue> {
             Class::Marked => true,
             Class::Capital { first } => !is_function_word(&word.folded) && (!first || names.has(&word.folded)),
         };
-        if !is_name {
+        if !is_name || is_measure(chars.get(word.place.clone()).unwrap_or_default()) {
             continue;
         }
         let joins =
