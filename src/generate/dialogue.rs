@@ -7,15 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use crate::chat::{Message, Role};
 use crate::corpus::{Fact, Kind, Language};
 
+use super::grammar::Gender;
 use super::noise::{EntityNames, below, choose, fold, key, ranked, seeded, shuffle};
 use super::{Draft, Item, Method, Shape};
-
-/// Of a French noun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gender {
-    Masculine,
-    Feminine,
-}
 
 /// What dialogues have to know of the corpus and of French.
 #[derive(Clone, Copy)]

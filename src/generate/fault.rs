@@ -12,7 +12,7 @@ pub struct TemplateFault {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum GenerateError {
+pub enum TemplateError {
     #[error("{place}: a template file may have {most} bytes, this one has {bytes}")]
     TemplatesTooLong { place: String, bytes: usize, most: usize },
     #[error("{place}: {reason}")]

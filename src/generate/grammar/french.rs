@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::elision::elides;
 use super::text::folded;
 
+/// Of a French noun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::generate) enum Gender {
+pub enum Gender {
     Masculine,
     Feminine,
 }

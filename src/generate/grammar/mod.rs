@@ -7,7 +7,7 @@ mod text;
 
 pub(super) use elision::{de, que};
 pub(super) use english::{EnglishNoun, plural as english_plural};
-pub use french::LexiconError;
+pub use french::{Gender, LexiconError};
 pub(super) use french::{Lexicon, Noun};
 pub(super) use text::{capitalised, folded, joined, lowered, shown};
 

@@ -3,6 +3,7 @@
 //! The order: [`slot`] cuts a template into literals and slots, [`read`] reads a file of them, [`set`] holds the shipped and
 //! the user's entries and finds the one for a fact, [`write`] fills a template in.
 
+mod asking;
 mod entry;
 mod read;
 mod set;
@@ -13,6 +14,7 @@ mod write;
 mod tests;
 
 pub(super) use entry::{Class, Frame, Template};
+pub use asking::TemplateQuestions;
 pub use set::Templates;
 pub(super) use set::{Speech, measured, measured_value};
 pub(super) use slot::Argument;

@@ -4,7 +4,7 @@ use serde_yaml::{Mapping, Value};
 
 use crate::corpus::{Kind, Language};
 use crate::generate::Family;
-use crate::generate::fault::{GenerateError, TemplateFault};
+use crate::generate::fault::{TemplateError, TemplateFault};
 use crate::generate::grammar::folded;
 use crate::input::{kind, nearest, parse};
 
@@ -61,11 +61,11 @@ pub(super) enum Owner {
 }
 
 /// Reads a file; `place` names it in errors.
-pub(super) fn entries(text: &str, place: &str, owner: Owner) -> Result<Vec<Read>, GenerateError> {
+pub(super) fn entries(text: &str, place: &str, owner: Owner) -> Result<Vec<Read>, TemplateError> {
     if text.len() > MAX_FILE {
-        return Err(GenerateError::TemplatesTooLong { place: place.to_owned(), bytes: text.len(), most: MAX_FILE });
+        return Err(TemplateError::TemplatesTooLong { place: place.to_owned(), bytes: text.len(), most: MAX_FILE });
     }
-    let value = parse(text).map_err(|reason| GenerateError::TemplatesSyntax { place: place.to_owned(), reason })?;
+    let value = parse(text).map_err(|reason| TemplateError::TemplatesSyntax { place: place.to_owned(), reason })?;
     let mut reader = Reader { lines: text.lines().collect(), line: 1, owner, faults: Vec::new(), read: Vec::new() };
     match &value {
         Value::Sequence(written) => {
@@ -79,7 +79,7 @@ pub(super) fn entries(text: &str, place: &str, owner: Owner) -> Result<Vec<Read>
         other => reader.fault(format!("a template file is a list of entries (`- match: …`), this is {}", kind(other))),
     }
     let Reader { faults, read, .. } = reader;
-    if faults.is_empty() { Ok(read) } else { Err(GenerateError::Templates { place: place.to_owned(), faults }) }
+    if faults.is_empty() { Ok(read) } else { Err(TemplateError::Templates { place: place.to_owned(), faults }) }
 }
 
 /// What an entry is for.

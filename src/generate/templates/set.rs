@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::corpus::{Fact, Kind, Language};
 use crate::generate::Family;
-use crate::generate::fault::{GenerateError, TemplateFault};
-use crate::generate::grammar::{EnglishNoun, Lexicon, Noun, english_plural, folded, joined, shown};
+use crate::generate::fault::{TemplateError, TemplateFault};
+use crate::generate::grammar::{EnglishNoun, Gender, Lexicon, Noun, english_plural, folded, joined, shown};
 
 use super::entry::{Class, Entry, Frame, Template};
 use super::read::{Owner, Read, entries};
@@ -68,12 +68,12 @@ pub(in crate::generate) struct Speech<'t> {
 
 impl Templates {
     /// The shipped ones.
-    pub fn builtin() -> Result<Self, GenerateError> {
+    pub fn builtin() -> Result<Self, TemplateError> {
         Self::with(Vec::new())
     }
 
     /// The shipped ones and a user's, which win. `path` names the text in errors.
-    pub fn with_user(path: &Path, text: &str) -> Result<Self, GenerateError> {
+    pub fn with_user(path: &Path, text: &str) -> Result<Self, TemplateError> {
         let place = path.display().to_string();
         let read = entries(text, &place, Owner::User)?;
         let mut seen = BTreeSet::new();
@@ -86,16 +86,16 @@ impl Templates {
                 }
             }
         }
-        if faults.is_empty() { Self::with(read) } else { Err(GenerateError::Templates { place, faults }) }
+        if faults.is_empty() { Self::with(read) } else { Err(TemplateError::Templates { place, faults }) }
     }
 
-    fn with(user: Vec<Read>) -> Result<Self, GenerateError> {
+    fn with(user: Vec<Read>) -> Result<Self, TemplateError> {
         let set = |language: Language, text, place| {
             let user = user.iter().filter(|read| read.language == language).map(|read| read.entry.clone());
             let mut all: Vec<Entry> = user.collect();
             let users = all.len();
             all.extend(entries(text, place, Owner::Shipped(language))?.into_iter().map(|read| read.entry));
-            Ok::<_, GenerateError>(Set::new(all, users))
+            Ok::<_, TemplateError>(Set::new(all, users))
         };
         Ok(Self {
             lexicon: Lexicon::parse(NOUNS)?,
@@ -106,7 +106,7 @@ impl Templates {
 
     /// Tries each of the user's templates on facts that it is for, three at most. Returns the entries that are for none of
     /// the facts.
-    pub fn check(&self, facts: &[Fact]) -> Result<Vec<String>, GenerateError> {
+    pub fn check(&self, facts: &[Fact]) -> Result<Vec<String>, TemplateError> {
         const TRIED: usize = 3;
         let mut unused = Vec::new();
         for language in Language::ALL {
@@ -133,7 +133,7 @@ impl Templates {
         Ok(unused)
     }
 
-    fn try_entry(&self, entry: &Entry, fact: &Fact, language: Language) -> Result<(), GenerateError> {
+    fn try_entry(&self, entry: &Entry, fact: &Fact, language: Language) -> Result<(), TemplateError> {
         let speech = self.speech(fact, language);
         let terms = speech.terms(fact);
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
@@ -141,7 +141,7 @@ impl Templates {
             let question = template.render(&terms).unwrap_or_default();
             if let Some(first) = seen.insert(folded(&question), &template.name) {
                 let (first, second) = (first.to_owned(), template.name.clone());
-                return Err(GenerateError::TemplateTwice { first, second, question });
+                return Err(TemplateError::TemplateTwice { first, second, question });
             }
         }
         Ok(())
@@ -152,6 +152,11 @@ impl Templates {
         let set = self.set(language);
         let found = set.by_name.get(name)?;
         found.iter().copied().find(|i| set.entries.get(*i).is_some_and(|entry| entry.takes(fact)))
+    }
+
+    /// Of a French noun of the lexicon.
+    pub fn gender(&self, noun: &str) -> Option<Gender> {
+        self.lexicon.noun(noun).map(|noun| noun.gender)
     }
 
     /// What attributes with the same entry have in common: the entry's name. Of a folded name of an attribute.
