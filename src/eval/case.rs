@@ -37,6 +37,11 @@ impl Case {
         self.asserted.get(assertion.key).map_or(&[], Vec::as_slice)
     }
 
+    /// The texts that an answer may equal.
+    pub fn expected(&self) -> &[String] {
+        self.asserted.get("expected").map_or(&[], Vec::as_slice)
+    }
+
     /// Whether `answer` meets `assertion`; None where the case does not assert it.
     pub(super) fn holds(&self, assertion: &Assertion, answer: &str) -> Option<bool> {
         let texts = self.texts(assertion);

@@ -24,6 +24,8 @@ fn keys() -> impl Iterator<Item = &'static str> {
         "cluster",
         "must_pass",
         "normalise",
+        "source",
+        "fact",
     ])
 }
 
@@ -95,6 +97,8 @@ impl Reader {
             self.fault(format!("{key:?} is an unknown key of a suite; the keys are {}", keys.join(", ")));
         }
         let normaliser = self.normaliser(&map);
+        // Where the answer stands: for people and for retrieval, not for scoring.
+        ["source", "fact"].into_iter().for_each(|key| drop(self.text(&map, key)));
         let case = Case {
             id: self.text(&map, "id").unwrap_or_else(|| format!("line-{number}")),
             messages: if bad_json { Vec::new() } else { self.messages(&map) },
@@ -236,6 +240,14 @@ mod tests {
             (b.id.as_str(), b.asserted["expected"].len(), b.normaliser, b.prompt()),
             ("line-3", 2, Normaliser::Squad, "u")
         );
+    }
+
+    #[test]
+    fn where_an_answer_stands_changes_no_case() {
+        let line = |more: &str| format!("{{\"id\": \"a\", \"prompt\": \"Who?\", \"expected\": \"DSI\"{more}}}");
+        let cases = |more: &str| Suite::parse(&line(more), "s").map(|suite| suite.cases).map_err(|e| e.to_string());
+        assert_eq!(cases(", \"source\": \"apps.md\", \"fact\": \"sha256:00\""), cases(""));
+        assert!(cases(", \"source\": 3").unwrap_err().contains("\"source\" must be a text"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The order: [`Item`]s are what can be taught (facts, and what follows from several facts), each with all its wordings; the plan
 //! chooses wordings of items and makes [`Draft`]s; drafts are changed (noise, turns), checked, assigned to a part and written.
 
+mod check;
 mod contamination;
 mod correct;
 mod coverage;
@@ -13,6 +14,8 @@ mod dedupe_text;
 mod dialogue;
 mod error;
 mod fault;
+mod files;
+mod files_write;
 mod grammar;
 mod journal;
 pub mod llm;
@@ -29,10 +32,13 @@ mod plan_order;
 mod plan_pick;
 mod plan_sources;
 mod plan_subjects;
+mod provenance;
+mod report;
 mod shapes;
 mod templates;
 mod unanswerable;
 
+pub use check::{Checked, ProvenanceFault, check_against_documents, check_provenance, sources_of};
 pub use contamination::AskedQuestion;
 pub use correct::{correction, corrections};
 pub use coverage::{Coverage, taught_test_share};
@@ -41,6 +47,8 @@ pub use dedupe_near::{NearDuplicate, QuestionAnswer, near_duplicates};
 pub use dialogue::{DialogueContext, add_dialogues, dialogue};
 pub use error::{GenerateError, LineCause, LineFault, Shortage, SplitFault};
 pub use fault::{TemplateError, TemplateFault};
+pub use files::{GeneratedSet, Written, write};
+pub use files_write::WrittenFile;
 pub use grammar::{Gender, LexiconError};
 pub use journal::{Journal, JournalError, JournalLine};
 pub use noise::{EntityNames, NoiseContext, add_noise, noisy};
@@ -48,6 +56,8 @@ pub use parts::{Part, Planned, SplitBy};
 pub use parts_verify::{SplitRecord, verify};
 pub use plan::{Plan, PlanInput, plan};
 pub use plan_options::{Count, PlanOptions};
+pub use provenance::{CorpusLine, Provenance, StatedFact};
+pub use report::{Group, Lengths, Loss, Report, Sample};
 pub use shapes::{AnswerStyle, ItemOptions, Outline, items};
 pub use templates::{TemplateQuestions, Templates};
 pub use unanswerable::{QuestionWording, Questions, UnansweredCorpus, unanswerable};
@@ -148,8 +158,21 @@ pub enum Noise {
 }
 
 /// How an example was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Method {
     RuleBased,
     LlmBased,

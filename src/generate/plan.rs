@@ -14,7 +14,7 @@ use super::error::{GenerateError, Shortage};
 use super::parts::{Part, Planned, SplitBy, hash, quotas};
 use super::plan_by_source::{SourceParts, fill_parts};
 use super::plan_drafts::{Drafting, assign};
-use super::plan_fill::{Allotment, Chosen, Proportions, fill, largest, shortage};
+use super::plan_fill::{Allotment, Chosen, Proportions, fill, largest, largest_below, shortage};
 use super::plan_options::{Count, PlanOptions};
 use super::plan_order::{Ordering, teaching_order};
 use super::plan_sources::Sources;
@@ -104,7 +104,8 @@ impl<'a> Planning<'a> {
         let by_wording = options.split_by == SplitBy::Wording && options.parts.is_some();
         let default = if by_wording && sources.names.len() >= MANY_SOURCES { UNSEEN } else { 0.0 };
         let unseen = sources.unseen(options.unseen.unwrap_or(default), options.seed);
-        let holding = Holding { hold_out: by_wording, seed: options.seed };
+        let tested = options.parts.is_some_and(|parts| parts[2] > 0);
+        let holding = Holding { hold_out: by_wording && tested, seed: options.seed };
         let subjects = subjects(input.items, &order, &screened, holding);
         let rejected = screened.rejected;
         let mut planning =
@@ -164,7 +165,7 @@ impl<'a> Planning<'a> {
         }
         let Some(allotments) = fill(order, proportions.demand(count)) else {
             let reason = shortage(order, proportions, count);
-            return Err(too_many(count, largest(order, proportions), reason));
+            return Err(too_many(count, largest_below(order, proportions, count), reason));
         };
         Ok(chosen_of(order, allotments, Part::Train))
     }

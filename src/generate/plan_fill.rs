@@ -25,6 +25,12 @@ pub(super) struct Demand {
     pub unanswerable: usize,
 }
 
+/// Whether a subject can be tested and still has `floor` training wordings.
+fn gives(subject: &Subject, floor: usize) -> bool {
+    let left = |n: &u16| *n > 0 && subject.wordings() - usize::from(*n) >= floor;
+    subject.families.iter().any(left) || (subject.new > 0 && subject.wordings() >= floor)
+}
+
 /// What one subject gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Allotment {
@@ -75,9 +81,19 @@ impl Filling<'_> {
     /// The subjects that can be tested: few enough that each of them has its least number of training wordings.
     fn testable(&self) -> impl Iterator<Item = usize> + use<'_> {
         let most = self.demand.train / self.floor;
-        let enough = |i: &usize| {
+        let mut refusals = self.demand.unanswerable / self.demand.wordings.max(self.floor);
+        let enough = move |i: &usize| {
             let subject = self.order[*i];
-            subject.stratum != Stratum::LowInformation && subject.wordings() >= self.floor
+            let may = match subject.stratum {
+                Stratum::LowInformation => false,
+                Stratum::Unanswerable => {
+                    let left = refusals > 0;
+                    refusals -= usize::from(left);
+                    left
+                }
+                Stratum::Direct | Stratum::Derived(_) => true,
+            };
+            may && gives(subject, self.floor)
         };
         (0..self.order.len()).filter(enough).take(most)
     }
@@ -151,8 +167,9 @@ impl Filling<'_> {
                     low -= train;
                 }
                 Stratum::Unanswerable => {
-                    train = train.min(unanswerable.max(self.floor_of(i)));
-                    unanswerable = unanswerable.saturating_sub(train);
+                    // No deeper where the depth was raised: so those that are tested have their share.
+                    train = train.min(self.demand.wordings.max(self.floor)).min(unanswerable);
+                    unanswerable -= train;
                 }
                 Stratum::Direct | Stratum::Derived(_) => {}
             }
@@ -230,6 +247,15 @@ pub(super) fn largest(order: &[&Subject], proportions: Proportions) -> usize {
     least(2, all, |count| !possible(count)) - 1
 }
 
+/// As [`largest`], below a count that is not possible.
+pub(super) fn largest_below(order: &[&Subject], proportions: Proportions, count: usize) -> usize {
+    let mut below = largest(order, proportions).min(count.saturating_sub(1));
+    while below > 0 && !fill_is_possible(order, proportions.demand(below)) {
+        below -= 1;
+    }
+    below
+}
+
 fn fill_is_possible(order: &[&Subject], demand: Demand) -> bool {
     let depth = deepest(order).max(demand.depth);
     allot(order, Demand { depth, ..demand }).is_some() || allot(order, demand).is_some()
@@ -241,8 +267,9 @@ pub(super) fn shortage(order: &[&Subject], proportions: Proportions, wanted: usi
     if all < wanted {
         return Shortage::Wordings;
     }
-    let free = Proportions { low_information: 1.0, unanswerable: 1.0, ..proportions };
-    if fill_is_possible(order, free.demand(wanted)) { Shortage::Shares } else { Shortage::HeldOut }
+    // Without validation and test, and with the same shares.
+    let alone = Proportions { parts: [1, 0, 0], ..proportions };
+    if fill_is_possible(order, alone.demand(wanted)) { Shortage::HeldOut } else { Shortage::Shares }
 }
 
 /// The least number from `low` to `high` for which `holds`, which holds for `high` and for all above the first.

@@ -10,6 +10,20 @@ pub enum Count {
     All,
 }
 
+impl std::str::FromStr for Count {
+    type Err = String;
+
+    fn from_str(said: &str) -> Result<Self, String> {
+        match said.trim() {
+            word if word.eq_ignore_ascii_case("all") => Ok(Self::All),
+            number => match number.parse() {
+                Ok(n) if n > 0 => Ok(Self::Number(n)),
+                _ => Err(format!("{said:?} is no number of examples; expected 1 or more, or all")),
+            },
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanOptions {
     pub count: Count,

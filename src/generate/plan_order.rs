@@ -136,7 +136,8 @@ impl Queue<'_> {
         }
         let count = |waiting: &Waiting| given[waiting.attribute as usize];
         let least = self.attributes.iter().map(count).min()?;
-        let slack = 1 + so_far / given.len().max(1) / 8;
+        let mean = so_far / given.len().max(1);
+        let slack = if mean < 2 { 0 } else { 1 + mean.isqrt() };
         self.attributes.iter().position(|waiting| count(waiting) <= least + slack)
     }
 }

@@ -13,8 +13,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(super) use entry::{Class, Frame, Template};
 pub use asking::TemplateQuestions;
+pub(super) use entry::{Class, Frame, Template};
 pub use set::Templates;
 pub(super) use set::{Speech, measured, measured_value};
 pub(super) use slot::Argument;

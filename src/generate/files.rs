@@ -1,0 +1,223 @@
+//! The files of a generated set: `X_train.jsonl` and the other parts (or `X.jsonl`), `X_suite.jsonl`, `X.provenance.jsonl`,
+//! `X.rejected.jsonl`, `X.corpus.jsonl`, `X.report.md` and `X.report.json`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::chat::{Message, Role};
+use crate::corpus::{Corpus, Fact};
+use crate::eval::Suite;
+use crate::store::{Digest, FileAction, Inputs, StoreError};
+
+use super::Shape;
+use super::check::{stem_of, with_suffix};
+use super::error::GenerateError;
+use super::files_write::{FileSet, Manifest, WrittenFile};
+use super::parts::{Part, Planned, SplitBy};
+use super::parts_verify::{SplitRecord, verify};
+use super::plan::Plan;
+use super::provenance::{Provenance, Stated, corpus_lines};
+use super::report::{Report, Reported};
+
+/// What is written.
+#[derive(Clone, Copy, Debug)]
+pub struct GeneratedSet<'a> {
+    /// Its examples may have been changed (noise, turns) since they were planned; their order is that of the files.
+    pub plan: &'a Plan,
+    pub corpus: &'a Corpus,
+    pub facts: &'a [Fact],
+    /// The system turn of every example.
+    pub system: Option<&'a str>,
+    /// None: one file.
+    pub split_by: Option<SplitBy>,
+    /// What the command was asked for, as the report keeps it.
+    pub settings: &'a Value,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    pub files: Vec<WrittenFile>,
+    /// Files of an earlier run of the same output that this run does not have.
+    pub removed: Vec<PathBuf>,
+    pub report: Report,
+}
+
+/// A line of a dataset.
+#[derive(Serialize)]
+struct ExampleLine<'a> {
+    id: &'a str,
+    messages: Vec<&'a Message>,
+    category: &'static str,
+}
+
+/// Writes the files of `output` (`X.jsonl`). A file of that name is replaced only where it has the same bytes, or is as an
+/// earlier run left it, whose report lists it.
+pub fn write(output: &Path, set: GeneratedSet<'_>, inputs: &Inputs) -> Result<Written, GenerateError> {
+    let examples = &set.plan.examples;
+    let records: Vec<SplitRecord> = examples.iter().map(SplitRecord::of).collect();
+    verify(&records, set.split_by.unwrap_or(SplitBy::Random))?;
+    drop(records);
+    let stem = output_stem(output);
+    let report_path = with_suffix(&stem, ".report.json");
+    let mut files = FileSet::new(Manifest::read(&report_path)?, inputs);
+    let ids = ids(examples);
+    add_examples(&mut files, &stem, set, &ids)?;
+    let stated = Stated { corpus: set.corpus, facts: set.facts };
+    let provenance = ids.iter().zip(examples).map(|(id, e)| serde_json::to_string(&Provenance::of(id, e, stated)));
+    files.add(with_suffix(&stem, ".provenance.jsonl"), provenance)?;
+    let rejected = set.plan.rejected.iter().map(|r| {
+        let (code, item, source) = (r.code, r.item, &*r.source);
+        Ok(json!({"code": code, "item": item, "source": source, "question": r.question, "answer": r.answer})
+            .to_string())
+    });
+    files.add(with_suffix(&stem, ".rejected.jsonl"), rejected)?;
+    let corpus = corpus_lines(set.corpus).map(|line| serde_json::to_string(&line));
+    files.add(with_suffix(&stem, ".corpus.jsonl"), corpus)?;
+    let report = report_of(set);
+    files.add(with_suffix(&stem, ".report.md"), std::iter::once(Ok(report.markdown())))?;
+    let text = report_json(&report, set.settings, &files.manifest());
+    files.add(report_path.clone(), std::iter::once(text))?;
+    let removed = files.outdated(report_path.parent().unwrap_or(Path::new("")))?;
+    let files = files.finish(&report_path)?;
+    for path in &removed {
+        let fault = |e| StoreError::new(FileAction::Removing("a file of an earlier run,"), path, e);
+        std::fs::remove_file(path).map_err(fault)?;
+    }
+    Ok(Written { files, removed, report })
+}
+
+fn add_examples(
+    files: &mut FileSet<'_>,
+    stem: &Path,
+    set: GeneratedSet<'_>,
+    ids: &[String],
+) -> Result<(), GenerateError> {
+    let system = set.system.map(|text| Message::new(Role::System, text));
+    let line = |id: &'_ String, example: &'_ Planned| {
+        let messages = system.iter().chain(&example.draft.turns).collect();
+        serde_json::to_string(&ExampleLine { id, messages, category: example.category() })
+    };
+    let all = || ids.iter().zip(&set.plan.examples);
+    let present: BTreeSet<Part> = set.plan.examples.iter().map(|example| example.part).collect();
+    for part in Part::ALL.into_iter().filter(|part| present.contains(part)) {
+        let name = match (set.split_by, part) {
+            (None, Part::Train) => ".jsonl".to_owned(),
+            _ => format!("_{}.jsonl", part.name()),
+        };
+        let lines = all().filter(|(_, example)| example.part == part).map(|(id, example)| line(id, example));
+        files.add(with_suffix(stem, &name), lines)?;
+    }
+    if !present.contains(&Part::Test) {
+        return Ok(());
+    }
+    let tests = all().filter(|(_, example)| example.part == Part::Test);
+    let lines: Vec<String> = tests.map(|(id, example)| suite_line(id, example, set)).collect();
+    // The reader of suites refuses what it would not judge: then nothing is written.
+    let path = with_suffix(stem, "_suite.jsonl");
+    Suite::parse(&lines.join("\n"), &path.display().to_string())?;
+    files.add(path, lines.into_iter().map(Ok))
+}
+
+/// The test question as a line of a suite.
+fn suite_line(id: &str, example: &Planned, set: GeneratedSet<'_>) -> String {
+    let draft = &example.draft;
+    let mut line = Map::new();
+    line.insert("id".into(), id.into());
+    let asked = draft.turns.iter().rposition(|turn| turn.role == Role::User).map_or(&[][..], |at| &draft.turns[..=at]);
+    match (asked, set.system) {
+        ([question], None) => line.insert("prompt".into(), question.content.clone().into()),
+        (_, system) => {
+            let system = system.map(|text| Message::new(Role::System, text));
+            line.insert("messages".into(), json!(system.iter().chain(asked).collect::<Vec<_>>()))
+        }
+    };
+    let (sentence, values) = draft.expected.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
+    let whole = (!values.is_empty()).then(|| values.join(", "));
+    let mut expected: Vec<&String> = whole.iter().chain(sentence).filter(|text| !text.trim().is_empty()).collect();
+    expected.dedup();
+    line.insert("expected".into(), json!(expected));
+    // `|` separates alternatives, and an answer to an unanswerable question holds no value.
+    let as_keywords = draft.shape != Shape::Unanswerable && values.iter().all(|value| is_keyword(value));
+    if as_keywords && !values.is_empty() {
+        line.insert("keywords".into(), json!(values));
+        line.remove("expected");
+        if let Some(sentence) = sentence {
+            line.insert("reference".into(), sentence.clone().into());
+        }
+    }
+    line.insert("category".into(), example.category().into());
+    let fact = draft.facts.first().and_then(|fact| set.facts.get(*fact));
+    let cluster = fact.filter(|_| draft.facts.len() == 1).map_or(draft.item, |fact| fact.id);
+    line.insert("cluster".into(), cluster.to_string().into());
+    line.insert("source".into(), draft.source.to_string().into());
+    if let Some(fact) = fact {
+        line.insert("fact".into(), fact.id.to_string().into());
+    }
+    Value::Object(line).to_string()
+}
+
+fn is_keyword(value: &str) -> bool {
+    !value.contains('|') && value.chars().any(char::is_alphanumeric)
+}
+
+fn report_of(set: GeneratedSet<'_>) -> Report {
+    let plan = set.plan;
+    let reported = Reported {
+        examples: &plan.examples,
+        facts: set.facts,
+        rejected: &plan.rejected,
+        coverage: &plan.coverage,
+        split_by: set.split_by,
+    };
+    let unseen = plan.unseen_sources.iter().map(|source| source.to_string()).collect();
+    Report::new(reported, unseen, plan.taught_test_share)
+}
+
+fn report_json(report: &Report, settings: &Value, files: &Manifest) -> serde_json::Result<String> {
+    let mut value = serde_json::to_value(report)?;
+    if let Value::Object(map) = &mut value {
+        map.insert("settings".into(), settings.clone());
+        map.insert("files".into(), serde_json::to_value(&files.files)?);
+    }
+    serde_json::to_string_pretty(&value)
+}
+
+/// Of the question's group and all turns: an example keeps its id when others are added.
+fn ids(examples: &[Planned]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut out = Vec::with_capacity(examples.len());
+    for example in examples {
+        let turns: String = example.draft.turns.iter().map(|turn| format!("\0{}", turn.content)).collect();
+        let digest = Digest::of_bytes(format!("{}{turns}", example.draft.group).as_bytes()).hex();
+        let mut id = digest[..16].to_owned();
+        for copy in 2.. {
+            if seen.insert(id.clone()) {
+                break;
+            }
+            id = format!("{}-{copy}", &digest[..16]);
+        }
+        out.push(id);
+    }
+    out
+}
+
+/// `X` of `X.jsonl`; another name stays whole.
+fn output_stem(output: &Path) -> PathBuf {
+    match output.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".jsonl")) {
+        Some(stem) if !stem.is_empty() => output.with_file_name(stem),
+        _ => output.to_path_buf(),
+    }
+}
+
+/// The files' common name and the part, of any file of a set.
+pub fn set_of(dataset: &Path) -> (PathBuf, Option<Part>) {
+    stem_of(dataset)
+}
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;
