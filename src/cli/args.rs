@@ -1,6 +1,7 @@
 //! The command line: what users type, aliases of the earlier tools included. The options of training are in the table of
 //! `config` ([`Flags`]).
 
+mod documents;
 mod models;
 mod training;
 
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use super::flags::common;
 use super::version;
+pub use documents::{Documents, EvaluateFinetuned, EvaluateRag, Generate, Questions, Rag, RagAsk, RagIndex, Retrieval};
 pub use models::{Eval, Export, Format, Merge, ModelfileArgs, Prove, Query, Register};
 pub use training::{Bases, Data, DataFiles, Demo, Plan, Run, Train};
 
@@ -79,7 +81,7 @@ pub enum Command {
     /// Show what `run` would do: tokens, disk, memory, time of a few real steps, and what the suites can prove
     #[command(after_help = "Example:\n  tunesmith plan configs/training_config.json")]
     Plan(Plan),
-    /// Check, preview or split a dataset
+    /// Check, preview, split or generate a dataset
     #[command(subcommand)]
     #[command(after_help = "Example:\n  tunesmith data check data/training/support.jsonl")]
     Data(Data),
@@ -120,8 +122,26 @@ pub enum Command {
         after_help = "Example:\n  tunesmith query 'turn up the volume' --model demo-assistant:v1\n  tunesmith query --model output/support/final --base-model smollm2:135m"
     )]
     Query(Query),
+    /// Make training data from documents: the same as `data generate`
+    #[command(
+        after_help = "Example:\n  tunesmith generate-training docs/ --method augmented --count 100 --split --output data/training/docs.jsonl"
+    )]
+    GenerateTraining(Generate),
+    /// Index documents and ask about them: the baseline that a fine-tuned model has to beat
+    #[command(subcommand)]
+    #[command(after_help = "Example:\n  tunesmith rag index docs/ --output index/")]
+    Rag(Rag),
+    /// Answer a file of questions with a model and the passages that an index finds
+    #[command(
+        after_help = "Example:\n  tunesmith evaluate-rag questions.jsonl --index index/ --model qwen2.5:1.5b --output evaluation/results_rag.json"
+    )]
+    EvaluateRag(EvaluateRag),
+    /// Answer a file of questions with a fine-tuned model; with --index, also with the passages that it finds
+    #[command(
+        after_help = "Example:\n  tunesmith evaluate-finetuned questions.jsonl --model models/m/final --base-model qwen2.5:1.5b --output evaluation/results_ft.json"
+    )]
+    EvaluateFinetuned(EvaluateFinetuned),
     /// Evaluate a model against another on suites: scorecards and a verdict
-    #[command(visible_alias = "evaluate-finetuned")]
     #[command(
         after_help = "Example:\n  tunesmith eval --role assistant --model demo-assistant:v1 --against smollm2:135m"
     )]

@@ -8,7 +8,7 @@ use super::args::{
 };
 use super::flags::Flags;
 use super::layout::Style;
-use super::{closing, output, terminal};
+use super::{closing, documents, output, terminal};
 use crate::commands::{
     Context, Failure, FileAction, Kind, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, pipeline, plan,
     promotion, prove, query, read_text, serving, training,
@@ -18,13 +18,15 @@ use crate::export::{Floor, Quant};
 
 pub(super) fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
     match command {
-        Data::Check { files, base_model } => {
-            output::checked(&data::check(context, &source(files), base_model.as_deref())?, json);
+        Data::Check { files, base_model, against } => {
+            let origin = against.as_deref().map(|corpus| data::check_origin(&files.files, corpus)).transpose()?;
+            output::checked(&data::check(context, &source(files), base_model.as_deref())?, origin.as_ref(), json);
         }
         Data::Preview { files, base_model, limit } => {
             let examples = data::preview(context, &source(files), base_model, *limit)?;
             output::preview(&examples, json, Style::of_stdout(&context.env));
         }
+        Data::Generate(args) => documents::generate(context, args, json)?,
         Data::Split { files, share, output } => {
             let seed = context.seed.unwrap_or(42);
             output::split(&data::split(&source(files), *share, seed, output)?, json);

@@ -4,6 +4,7 @@
 mod args;
 mod closing;
 mod dispatch;
+mod documents;
 #[cfg(test)]
 mod documents_tests;
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
@@ -27,7 +28,7 @@ use clap::{CommandFactory, Parser};
 use crate::commands::{Context, Failure, Interrupt, Kind, promotion, rendering};
 use crate::events::{Event, Reporter};
 use crate::input::Env;
-use args::{Cli, Command, Common};
+use args::{Cli, Command, Common, Rag};
 use progress::{BarSlot, Level, Screen};
 pub use terminal::OutputLost;
 
@@ -172,6 +173,11 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
     match &cli.command {
         Command::Init { dir } => output::init(&crate::commands::init::run(dir)?, json),
         Command::Data(data) => dispatch::data(context, data, json)?,
+        Command::GenerateTraining(args) => documents::generate(context, args, json)?,
+        Command::Rag(Rag::Index(args)) => documents::index(context, args, json)?,
+        Command::Rag(Rag::Ask(args)) => documents::ask(context, args, json)?,
+        Command::EvaluateRag(args) => documents::evaluate_rag(context, args, json)?,
+        Command::EvaluateFinetuned(args) => documents::evaluate_finetuned(context, args, json)?,
         Command::Train(train) => dispatch::train(context, train, json)?,
         Command::Merge(merge) => dispatch::merge(context, merge, json)?,
         Command::Export(export) => dispatch::export(context, export, json)?,

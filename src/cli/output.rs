@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::layout::{DIM, GREEN, Style};
 use super::terminal::{self, Text};
 use crate::commands::bases::{Listed, Shown};
-use crate::commands::data::{Checked, Previewed, SplitFiles};
+use crate::commands::data::{Checked, CheckedOrigin, Previewed, SplitFiles};
 use crate::commands::doctor::Finding;
 use crate::commands::init::InitFiles;
 use crate::commands::plan::Goal;
@@ -53,8 +53,12 @@ pub(super) fn init(files: &InitFiles, json: bool) {
 /// Warnings that are printed, at most.
 const MAX_LISTED: usize = 20;
 
-pub(super) fn checked(found: &Checked, json: bool) {
-    result(json, found, || {
+pub(super) fn checked(found: &Checked, origin: Option<&CheckedOrigin>, json: bool) {
+    let mut object = serde_json::json!(found);
+    if let (Some(map), Some(origin)) = (object.as_object_mut(), origin) {
+        map.insert("origin".to_owned(), serde_json::json!(origin));
+    }
+    result(json, &object, || {
         let mut lines =
             vec![format!("{} records: {} conversations, {} texts; no fault", found.records, found.chat, found.text)];
         lines.extend(found.notes.iter().cloned());
@@ -64,6 +68,12 @@ pub(super) fn checked(found: &Checked, json: bool) {
         }
         if let Some(t) = found.tokens {
             lines.push(format!("{} tokens, {} trained, longest example {}", t.all, t.trained, t.longest));
+        }
+        if let Some(CheckedOrigin { examples, facts, values }) = origin {
+            lines.push(format!(
+                "{examples} examples state {facts} facts; each of {values} values stands where the example says, and no \
+                 question is in two parts"
+            ));
         }
         lines.join("\n")
     });

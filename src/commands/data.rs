@@ -10,6 +10,7 @@ use crate::chat::Message;
 use crate::config::RunConfig;
 use crate::dataset::{self, Content, Dataset, ReadOptions, Record, RecordPlace, Shape};
 use crate::events::Note;
+use crate::generate;
 use crate::store::{Inputs, write_whole};
 
 /// What is read as one dataset.
@@ -100,6 +101,39 @@ pub struct Previewed {
     pub line: usize,
     pub place: String,
     pub tokens: Vec<(String, bool)>,
+}
+
+/// What was compared with the passages that examples were made from.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub struct CheckedOrigin {
+    pub examples: usize,
+    /// Different facts that these state.
+    pub facts: usize,
+    /// Found where their examples say they are.
+    pub values: usize,
+}
+
+/// Faults that are listed, at most.
+const MAX_FAULTS: usize = 20;
+
+/// Compares files of `data generate` with the corpus file that was written with them.
+pub fn check_origin(files: &[PathBuf], corpus: &Path) -> Result<CheckedOrigin, Failure> {
+    let (mut checked, mut faults) = (CheckedOrigin::default(), Vec::new());
+    for file in dataset::expand(files)? {
+        let found = generate::check_provenance(&file, corpus)?;
+        checked.examples += found.examples;
+        checked.facts += found.facts;
+        checked.values += found.values;
+        faults.extend(found.faults.iter().map(|fault| format!("{}: {fault}", file.display())));
+    }
+    if faults.is_empty() {
+        return Ok(checked);
+    }
+    let more = faults.len().saturating_sub(MAX_FAULTS);
+    let rest = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+    let shown: String = faults.iter().take(MAX_FAULTS).map(|fault| format!("\n  {fault}")).collect();
+    Err(Failure::input(format!("the examples are not what {} says:{shown}{rest}", corpus.display()))
+        .hint("generate them again, or leave --against out to check the notation alone"))
 }
 
 pub fn preview(

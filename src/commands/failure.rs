@@ -1,10 +1,14 @@
 //! Every module's error, mapped to one exit code and, where the error does not say it itself, a remedy.
 
 use crate::base::BaseError;
+use crate::corpus::CorpusError;
 use crate::export::ExportError;
+use crate::generate::llm::{LlmError, WriterError};
+use crate::generate::{GenerateError, JournalError};
 use crate::input::nearest;
 use crate::lora::LoraError;
 use crate::ollama::OllamaError;
+use crate::rag::RagError;
 use crate::store::{FileAction, OverwriteError, StoreError};
 use crate::tokenizer::TokenizerError;
 use crate::train::TrainError;
@@ -255,7 +259,60 @@ impl From<LoraError> for Failure {
     }
 }
 
+/// The error says its remedy in a line of its own, which is the hint here.
+impl From<CorpusError> for Failure {
+    fn from(e: CorpusError) -> Self {
+        let kind = if let CorpusError::Store(s) = &e { of_store(s) } else { Kind::Input };
+        if let Some(exhausted) = Exhausted::behind(&e) {
+            return Self { kind: Kind::Resources, error: anyhow::Error::new(e), hint: exhausted.hint() };
+        }
+        let said = e.to_string();
+        match said.split_once("\nhint: ") {
+            Some((what, remedy)) => Self::new(kind, what).hint(remedy),
+            None => Self { kind, error: anyhow::Error::new(e), hint: None },
+        }
+    }
+}
+
+fn of_generate(e: &GenerateError) -> Kind {
+    match e {
+        GenerateError::Store(s) => of_store(s),
+        GenerateError::Overwrite(o) => of_overwrite(o),
+        _ => Kind::Input,
+    }
+}
+
+fn of_llm(e: &LlmError) -> Kind {
+    match e {
+        LlmError::Interrupted { .. } => Kind::Interrupted,
+        LlmError::Journal(j) => of_journal(j),
+        LlmError::Writer(WriterError::Stopped(source)) => {
+            source.downcast_ref::<OllamaError>().map_or(Kind::Daemon, of_ollama)
+        }
+        LlmError::Writer(WriterError::Failed { .. }) => Kind::Daemon,
+        _ => Kind::Input,
+    }
+}
+
+fn of_journal(e: &JournalError) -> Kind {
+    if let JournalError::Store(s) = e { of_store(s) } else { Kind::Input }
+}
+
+fn of_rag(e: &RagError) -> Kind {
+    match e {
+        RagError::Store(s) => of_store(s),
+        RagError::Interrupted { .. } => Kind::Interrupted,
+        RagError::Embedder { source, .. } => source.downcast_ref::<OllamaError>().map_or(Kind::Daemon, of_ollama),
+        _ => Kind::Input,
+    }
+}
+
 failures! {
+    GenerateError => of_generate;
+    crate::generate::TemplateError => |_| Kind::Input;
+    LlmError => of_llm;
+    JournalError => of_journal;
+    RagError => of_rag;
     StoreError => of_store;
     OverwriteError => of_overwrite;
     OllamaError => of_ollama;

@@ -58,8 +58,9 @@ impl NativeModel {
         Ok(Self { base, model, adapter: Some(adapter), digest })
     }
 
-    pub(super) fn base(&self) -> &Base {
-        &self.base
+    /// Tokens of a text; of one that can't be encoded, its bytes.
+    pub(super) fn count(&self, text: &str) -> usize {
+        self.base.tokenizer.encode(text).map_or(text.len(), |tokens| tokens.len())
     }
 
     /// Answers one conversation, streaming to `on_text`.

@@ -59,7 +59,7 @@ pub use kind::{LONGEST_VALUE, normalised};
 pub use kind_fold::folded;
 pub use layout::{Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, Skipped};
 pub use mojibake::Codec;
-pub use options::{Map, MapError, Part, ReadOptions};
+pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};
 pub use read::{Reading, read};
 
 use std::sync::Arc;

@@ -99,7 +99,7 @@ impl Default for ReadOptions<'_> {
 }
 
 /// 1.3 tokens a word, where no tokenizer is at hand.
-pub(super) fn estimated_tokens(text: &str) -> usize {
+pub fn estimated_tokens(text: &str) -> usize {
     text.split_whitespace().count().saturating_mul(13).div_ceil(10)
 }
 

@@ -77,6 +77,21 @@ pub struct Generate {
     /// Share of sources that are neither taught nor counted, 0 to 1 [default: 0.1 of 20 sources and more, else 0]
     #[arg(long, value_name = "SHARE", help_heading = "Parts")]
     pub unseen: Option<f64>,
+    /// Word questions with this model of the daemon, and questions on prose where it is large enough
+    #[arg(long, value_name = "MODEL", help_heading = "Model")]
+    pub model: Option<String>,
+    /// Check the model's answers with this model [default: the same]
+    #[arg(long, value_name = "MODEL", requires = "model", help_heading = "Model")]
+    pub judge: Option<String>,
+    /// Let a model write that is too small to be relied on
+    #[arg(long, requires = "model", help_heading = "Model")]
+    pub force: bool,
+    /// Refuse to run where no check of what the model writes can be used
+    #[arg(long, requires = "model", help_heading = "Model")]
+    pub strict: bool,
+    /// Send N calls to the model at the same time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16), help_heading = "Model")]
+    pub parallel: u16,
     /// Show how documents are read, what would be made, and K examples; write nothing
     #[arg(long, value_name = "K", num_args = 0..=1, default_missing_value = "5")]
     pub dry_run: Option<usize>,

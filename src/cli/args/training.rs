@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::documents::Generate;
 use crate::cli::flags::{Flags, words};
 use crate::commands::pipeline::Step;
 use crate::dataset::Shape;
@@ -94,6 +95,9 @@ pub enum Data {
         /// Count tokens with the tokenizer of this base
         #[arg(long, value_name = "BASE")]
         base_model: Option<String>,
+        /// Compare generated examples with the passages that they were made from (X.corpus.jsonl)
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
     },
     /// Show the exact tokens, coloured by whether they are trained
     #[command(
@@ -109,6 +113,11 @@ pub enum Data {
         #[arg(long, value_name = "N", default_value_t = 3)]
         limit: usize,
     },
+    /// Make training data from documents: facts by rules, in many wordings, with the place of each
+    #[command(
+        after_help = "Example:\n  tunesmith data generate docs/ --count all --split --output data/training/docs.jsonl"
+    )]
+    Generate(Generate),
     /// Split a dataset by content into a training and a held-out part
     #[command(after_help = "Example:\n  tunesmith data split data/all.jsonl --share 0.1 --output data/")]
     Split {

@@ -42,6 +42,21 @@ pub struct CheckResult {
     pub usable: bool,
 }
 
+impl std::fmt::Display for CheckResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { check, auc, positives_kept, negatives_kept, usable, .. } = self;
+        let name = check.name();
+        let (right, wrong) = (100.0 * positives_kept, 100.0 * negatives_kept);
+        match (auc, usable) {
+            (None, _) => write!(f, "{name}: gives no score, and is not used"),
+            (Some(auc), true) => {
+                write!(f, "{name}: AUC {auc:.3}; keeps {right:.0} % of right and {wrong:.0} % of wrong replies")
+            }
+            (Some(auc), false) => write!(f, "{name}: AUC {auc:.3}, too little to be used"),
+        }
+    }
+}
+
 /// Mean and standard deviation over all samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Scale {

@@ -15,7 +15,7 @@ pub enum LlmError {
     TooSmall { parameters: u64 },
     #[error("there is nothing to ask the generator about: no prose, and no fact with a unit that states it")]
     NothingToAsk,
-    #[error("interrupted after {accepted} accepted examples; the same command with --resume goes on from here")]
+    #[error("interrupted after {accepted} accepted examples; the same command goes on from here")]
     Interrupted { accepted: usize },
     #[error(transparent)]
     Writer(#[from] WriterError),

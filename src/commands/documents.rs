@@ -1,0 +1,77 @@
+//! Documents as every command reads them: what was found is said, faults are input faults.
+
+use std::path::PathBuf;
+
+use super::{Context, Failure};
+use crate::corpus::{self, Language, Map, ReadOptions, Reading};
+use crate::events::{Note, Warning};
+
+/// What is read, and how.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentsRequest {
+    /// Files and folders.
+    pub inputs: Vec<PathBuf>,
+    /// Which keys of records hold what; the rest is guessed.
+    pub map: Map,
+    /// Undo UTF-8 that was read in another encoding.
+    pub fix_encoding: bool,
+    /// None: French and English, whichever the documents are written in.
+    pub languages: Option<Vec<Language>>,
+}
+
+/// `fr`, `en`, `fr,en` or `auto`.
+pub fn languages(said: &str) -> Result<Option<Vec<Language>>, String> {
+    if said.trim().eq_ignore_ascii_case("auto") {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    for word in said.split(',') {
+        let word = word.trim().to_ascii_lowercase();
+        let language = Language::ALL.into_iter().find(|l| l.code() == word);
+        let language = language.ok_or_else(|| format!("{word:?} is no language here; expected fr, en or auto"))?;
+        if !found.contains(&language) {
+            found.push(language);
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Reads the documents; says how each was read.
+pub(super) fn read(context: &mut Context<'_>, request: &DocumentsRequest) -> Result<Reading, Failure> {
+    let options = ReadOptions {
+        map: request.map.clone(),
+        fix_encoding: request.fix_encoding,
+        languages: request.languages.clone().unwrap_or_default(),
+        ..ReadOptions::default()
+    };
+    let reading = corpus::read(&request.inputs, &options)?;
+    let layouts = reading.layouts.iter().take(MOST_SAID);
+    layouts.for_each(|layout| context.report.note(Note::Documents { text: layout.to_string() }));
+    if let Some(more) = reading.layouts.len().checked_sub(MOST_SAID).filter(|more| *more > 0) {
+        context.report.note(Note::Documents { text: format!("and {more} more files") });
+    }
+    for note in &reading.notes {
+        context.report.warn(Warning::Documents { text: note.to_string() });
+    }
+    for dropped in reading.dropped.iter().take(MOST_SAID) {
+        context.report.note(Note::Documents {
+            text: format!("{} documents have this paragraph, which is left out: {}", dropped.documents, dropped.text),
+        });
+    }
+    Ok(reading)
+}
+
+/// Files whose layout is said.
+const MOST_SAID: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_are_named_by_their_codes() {
+        assert_eq!(languages("auto"), Ok(None));
+        assert_eq!(languages("FR, en,fr"), Ok(Some(vec![Language::Fr, Language::En])));
+        assert!(languages("de").is_err_and(|e| e.contains("\"de\"")));
+    }
+}

@@ -1,0 +1,278 @@
+//! `evaluate-rag` and `evaluate-finetuned`: a file of questions answered by one model, with or without retrieval; a result file.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::daemon::{AskOptions, DaemonAnswerer};
+use super::native::NativeAnswerer;
+use super::query::{self, Answering};
+use super::rag::{CONTEXT_TOKENS, OpenIndex, TEMPLATE_TOKENS, counter};
+use super::{Context, Failure};
+use crate::eval::{
+    self, AnswerCache, AnswerRecord, Answerer, ArmEvent, ArmRequest, Question, Questions, Reply, ResultExtras,
+    ResultHeader, Retrieval, RetrievalRates, Served, TestQuestion,
+};
+pub use crate::eval::{AnswerArm, ResultFile, ResultTable, TableLanguage};
+use crate::events::{Detail, Note, Outcome, Reporter, Stage, Unit};
+use crate::ollama::Options;
+use crate::rag::{
+    GoldSearch, Index, LabelledQuestion, PromptStyle, RagPrompt, Retrieved, Retrieving, Search, citations, mean_scores,
+    retrieval_scores,
+};
+use crate::store::{Inputs, check_replaceable, create_folder};
+
+/// Questions that are decoded together natively.
+const NATIVE_TOGETHER: usize = 8;
+
+/// Passages before each question.
+#[derive(Clone, Debug)]
+pub struct RetrievalRequest {
+    pub index: PathBuf,
+    pub passages: usize,
+    /// Give the passages that hold the answer instead of those that are found.
+    pub oracle: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct QuestionsRequest {
+    pub questions: PathBuf,
+    /// A model in the daemon, or the folder of an adapter.
+    pub model: String,
+    pub base_model: Option<String>,
+    pub output: PathBuf,
+    pub limit: Option<usize>,
+    pub max_tokens: usize,
+    pub parallel: Option<usize>,
+    pub retrieval: Option<RetrievalRequest>,
+    pub arm: AnswerArm,
+}
+
+/// Asks every question; writes the result file.
+pub fn answer(context: &mut Context<'_>, request: &QuestionsRequest) -> Result<ResultFile, Failure> {
+    let questions = read(context, request)?;
+    let opened = request.retrieval.as_ref().map(|r| OpenIndex::open(context, &r.index)).transpose()?;
+    let answering = query::open(context, &request.model, request.base_model.as_deref(), 0)?;
+    let answerer = answerer(&answering, request)?;
+    let served = served(&answering)?;
+    let asked: Vec<Question> = questions.questions.iter().map(|q| question(request, q)).collect();
+    let arm = Arm { context, request, questions: &questions, asked: &asked };
+    let answered = match (&opened, &request.retrieval) {
+        (Some(opened), Some(retrieval)) => arm.with_passages(&*answerer, opened, retrieval, &*counter(&answering))?,
+        _ => arm.alone(&*answerer)?,
+    };
+    let header = ResultHeader {
+        arm: request.arm,
+        model: request.model.clone(),
+        digest: answered.digest,
+        index: opened.as_ref().map(|opened| opened.digest.clone()),
+        questions_sha256: questions.questions_sha256.clone(),
+        served: Some(served),
+    };
+    let extras = ResultExtras {
+        commonest_answer: eval::commonest_answer(&questions.questions),
+        retrieval: answered.retrieval,
+        losses: None,
+    };
+    let results = ResultFile::new(header, answered.records, extras)?;
+    results.write(&request.output)?;
+    Ok(results)
+}
+
+/// The questions, up to the limit. Everything that the command writes to is tried before anything is asked.
+fn read(context: &mut Context<'_>, request: &QuestionsRequest) -> Result<Questions, Failure> {
+    let mut inputs = Inputs::default();
+    inputs.add("the questions", &request.questions).refuse_overwrite(&request.output)?;
+    let mut questions = eval::read_questions(&request.questions)?;
+    for (key, records) in &questions.ignored {
+        context.report.note(Note::Dataset { text: format!("{key}: nothing reads this key ({records} questions)") });
+    }
+    if let Some(limit) = request.limit {
+        questions.questions.truncate(limit);
+    }
+    if let Some(folder) = request.output.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        create_folder(folder)?;
+    }
+    check_replaceable(&request.output)?;
+    Ok(questions)
+}
+
+fn question(request: &QuestionsRequest, question: &TestQuestion) -> Question {
+    Question {
+        model: request.model.clone(),
+        messages: question.messages.clone(),
+        seed: 0,
+        max_tokens: Some(request.max_tokens as u64),
+        plain: false,
+    }
+}
+
+fn answerer<'a>(answering: &'a Answering, request: &QuestionsRequest) -> Result<Box<dyn Answerer + 'a>, Failure> {
+    Ok(match answering {
+        Answering::Native(native) => {
+            let together = request.parallel.unwrap_or(NATIVE_TOGETHER);
+            Box::new(NativeAnswerer::new(native, request.max_tokens, together))
+        }
+        Answering::Daemon { client, .. } => {
+            let options = Options::greedy(request.max_tokens as i64, CONTEXT_TOKENS as u64);
+            let asked = AskOptions { template: None, options, seed: Some(0), think: None };
+            Box::new(DaemonAnswerer::new(client, asked, Some(request.parallel.unwrap_or(1)))?)
+        }
+    })
+}
+
+fn served(answering: &Answering) -> Result<Served, Failure> {
+    Ok(match answering {
+        Answering::Native(_) => {
+            Served { daemon: format!("native {}", env!("CARGO_PKG_VERSION")), quantisation: None, num_ctx: None }
+        }
+        Answering::Daemon { client, model } => Served {
+            daemon: client.capabilities()?.version.text,
+            quantisation: client.show(model)?.map(|show| show.quantization).filter(|name| !name.is_empty()),
+            num_ctx: Some(CONTEXT_TOKENS as u64),
+        },
+    })
+}
+
+/// What one arm gave.
+struct Answered {
+    digest: String,
+    records: Vec<AnswerRecord>,
+    retrieval: Option<RetrievalRates>,
+}
+
+/// One arm, ready to be asked.
+struct Arm<'a, 'r> {
+    context: &'a mut Context<'r>,
+    request: &'a QuestionsRequest,
+    questions: &'a Questions,
+    asked: &'a [Question],
+}
+
+impl Arm<'_, '_> {
+    fn alone(self, answerer: &dyn Answerer) -> Result<Answered, Failure> {
+        let questions = &self.questions.questions;
+        let (digest, replies) = self.replies(answerer)?;
+        let records = questions.iter().zip(&replies).map(|(question, reply)| AnswerRecord::new(question, reply, None));
+        Ok(Answered { digest, records: records.collect(), retrieval: None })
+    }
+
+    fn with_passages(
+        self,
+        answerer: &dyn Answerer,
+        opened: &OpenIndex,
+        retrieval: &RetrievalRequest,
+        count: &dyn Fn(&str) -> usize,
+    ) -> Result<Answered, Failure> {
+        let questions = &self.questions.questions;
+        let index = &opened.index;
+        let labelled = labelled(index, questions);
+        let mut embedder = opened.embedder().filter(|_| !retrieval.oracle);
+        let (mut gold, mut found);
+        let search: &mut dyn Search = if retrieval.oracle {
+            gold = GoldSearch::new(index, &labelled);
+            &mut gold
+        } else {
+            found = opened.retriever(embedder.as_mut())?;
+            &mut found
+        };
+        let style = PromptStyle { k: retrieval.passages, ..PromptStyle::new(opened.language()) };
+        let budget = CONTEXT_TOKENS.saturating_sub(self.request.max_tokens + TEMPLATE_TOKENS);
+        let retrieving = Retrieving::new(answerer, search, RagPrompt { style, budget, count });
+        let (digest, replies) = self.replies(&retrieving)?;
+        let retrieved: Vec<Option<Retrieved>> = questions.iter().map(|q| retrieving.retrieved(q.asked())).collect();
+        let records = questions.iter().zip(&replies).zip(&retrieved).map(|((question, reply), retrieved)| {
+            let given = retrieved.as_ref().map(|retrieved| given(index, question, reply, retrieved));
+            AnswerRecord::new(question, reply, given.as_ref())
+        });
+        Ok(Answered { digest, records: records.collect(), retrieval: rates(index, &labelled, &retrieved) })
+    }
+
+    /// The digest of the model, and a reply to each question.
+    fn replies(self, answerer: &dyn Answerer) -> Result<(String, Vec<Reply>), Failure> {
+        let mut cache = AnswerCache::open(&kept_answers(&self.request.output))?;
+        let request = ArmRequest {
+            model: &self.request.model,
+            questions: self.asked,
+            interrupt: &self.context.interrupt,
+            answered_before: 0,
+        };
+        let mut replies = Vec::with_capacity(self.asked.len());
+        let (report, questions) = (&mut self.context.report, &self.questions.questions);
+        let answers = eval::ask_arm(&request, answerer, &mut cache, &mut |event| {
+            show(report, questions, &event);
+            if let ArmEvent::Answered { reply, .. } = event {
+                replies.push(reply.clone());
+            }
+        })?;
+        self.context.report.end(Outcome::Answered { model: self.request.model.clone() });
+        Ok((answers.digest, replies))
+    }
+}
+
+fn show(report: &mut Reporter<'_>, questions: &[TestQuestion], event: &ArmEvent<'_>) {
+    match event {
+        ArmEvent::Started { kept } => {
+            report.begin(Stage::Ask, Unit::Prompts, Some(questions.len() as u64));
+            report.advance(*kept as u64, None);
+        }
+        ArmEvent::Answered { index, .. } => {
+            let item = questions.get(*index).map(|question| Detail::Item(question.id.clone()));
+            report.advance(*index as u64 + 1, item);
+        }
+    }
+}
+
+/// Beside the result file: an interrupted evaluation asks nothing twice.
+fn kept_answers(output: &Path) -> PathBuf {
+    output.parent().unwrap_or(Path::new("")).join(".tunesmith").join("answers")
+}
+
+/// Each question with the chunks that hold its answer: of its own source where it names one.
+fn labelled(index: &Index, questions: &[TestQuestion]) -> Vec<LabelledQuestion> {
+    let relevant = |question: &TestQuestion| -> BTreeSet<usize> {
+        let of_source = |source: &str| question.source.as_deref().is_none_or(|wanted| wanted == source);
+        let chunks = index.chunks().iter().enumerate();
+        let holding = chunks
+            .filter(|(_, chunk)| of_source(&chunk.source))
+            .filter(|(_, chunk)| eval::texts_answer(question, &[chunk.indexed().as_str()]) == Some(true));
+        holding.map(|(at, _)| at).collect()
+    };
+    let label =
+        |question| LabelledQuestion { text: TestQuestion::asked(question).to_owned(), relevant: relevant(question) };
+    questions.iter().map(label).collect()
+}
+
+/// What was given with a question, as its record has it.
+fn given<'a>(index: &'a Index, question: &TestQuestion, reply: &Reply, retrieved: &Retrieved) -> Retrieval<'a> {
+    let text = |&chunk: &usize| index.chunks().get(chunk).map(|chunk| chunk.text.as_str());
+    let texts: Vec<&str> = retrieved.used.iter().rev().filter_map(text).collect();
+    let cited = citations(reply.text(), &retrieved.used);
+    let supports = |chunk: &usize| text(chunk).is_some_and(|text| eval::texts_answer(question, &[text]) == Some(true));
+    let right = cited.cited.iter().filter(|chunk| supports(chunk)).count();
+    Retrieval {
+        ids: retrieved.found.iter().map(ToString::to_string).collect(),
+        scores: retrieved.scores.iter().map(|score| f64::from(*score)).collect(),
+        texts,
+        hit: None,
+        seconds: retrieved.seconds,
+        citations: Some(eval::Citations { cited: (cited.cited.len() + cited.wrong.len()) as u64, right: right as u64 }),
+    }
+}
+
+/// Over the questions whose answer stands in a chunk.
+fn rates(index: &Index, labelled: &[LabelledQuestion], retrieved: &[Option<Retrieved>]) -> Option<RetrievalRates> {
+    let scores = labelled.iter().zip(retrieved).filter_map(|(question, retrieved)| {
+        let relevant: BTreeSet<_> =
+            question.relevant.iter().filter_map(|at| Some(index.chunks().get(*at)?.id)).collect();
+        retrieval_scores(&retrieved.as_ref()?.found, &relevant)
+    });
+    let mean = mean_scores(scores)?;
+    let seconds: Vec<f64> = retrieved.iter().flatten().map(|retrieved| retrieved.seconds).collect();
+    Some(RetrievalRates {
+        hit_at_1: mean.hit_1,
+        hit_at_4: mean.hit_4,
+        mrr_at_10: mean.mrr_10,
+        ndcg_at_10: mean.ndcg_10,
+        seconds: seconds.iter().sum::<f64>() / seconds.len().max(1) as f64,
+    })
+}

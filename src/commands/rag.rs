@@ -1,0 +1,281 @@
+//! `rag index` and `rag ask`: documents to an index, and a question answered with what it finds.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::daemon::DaemonEmbedder;
+use super::documents::{self, DocumentsRequest};
+use super::query::{self, Answering, QueryRequest};
+use super::{Context, Failure};
+use crate::corpus::{Language, estimated_tokens};
+use crate::events::{Note, Outcome, Stage, Unit};
+use crate::ollama::{Client, OllamaError};
+use crate::rag::{
+    ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, Prefixes, Progress, PromptStyle, Retriever,
+    Search, citations, prefixes_of,
+};
+use crate::store::{Digest, Inputs};
+
+/// Tokens of prompt and answer together.
+pub(super) const CONTEXT_TOKENS: usize = 4096;
+
+/// The model that embeds.
+#[derive(Clone, Debug)]
+pub struct EmbedRequest {
+    pub model: String,
+    /// None: those of the model's family.
+    pub query_prefix: Option<String>,
+    pub document_prefix: Option<String>,
+}
+
+/// What is indexed, and where to.
+#[derive(Clone, Debug)]
+pub struct IndexRequest {
+    pub documents: DocumentsRequest,
+    pub output: PathBuf,
+    /// None: words and trigrams alone.
+    pub embed: Option<EmbedRequest>,
+    /// A file of examples whose sources stay out of the index.
+    pub without: Option<PathBuf>,
+}
+
+/// What `rag index` made.
+#[derive(Clone, Debug, Serialize)]
+pub struct IndexReport {
+    pub index: PathBuf,
+    pub documents: usize,
+    pub units: usize,
+    pub chunks: usize,
+    /// Different words and trigrams.
+    pub terms: usize,
+    /// The embedding model; None: there are no vectors.
+    pub embedder: Option<String>,
+    /// Chunks that were embedded now, and those whose vectors were kept.
+    pub embedded: usize,
+    pub kept: usize,
+    /// Sources that were left out.
+    pub excluded: Vec<String>,
+}
+
+pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexReport, Failure> {
+    let mut inputs = Inputs::default();
+    request.documents.inputs.iter().for_each(|path| {
+        inputs.add("the documents", path);
+    });
+    inputs.refuse_overwrite(&request.output)?;
+    let reading = documents::read(context, &request.documents)?;
+    let excluded = request.without.as_deref().map(sources).transpose()?.unwrap_or_default();
+    let size: &dyn Fn(&str) -> usize = &estimated_tokens;
+    let plan = IndexPlan { corpus: &reading.corpus, chunker: ChunkOptions::default(), excluded: &excluded, size };
+    let before = Index::read(&request.output).ok();
+    context.report.begin(Stage::Index, Unit::Chunks, None);
+    let (index, update) = match &request.embed {
+        None => {
+            context.report.note(Note::LexicalOnly { reason: "no embedding model is named (--embed MODEL)".to_owned() });
+            (Index::build(&plan, None)?, crate::rag::Update::default())
+        }
+        Some(embed) => embedded(context, embed, &plan, before.as_ref())?,
+    };
+    index.write(&request.output)?;
+    let counts = index.manifest().counts;
+    context.report.end(Outcome::Indexed { chunks: counts.chunks, embedded: update.embedded });
+    Ok(IndexReport {
+        index: request.output.clone(),
+        documents: counts.documents,
+        units: counts.units,
+        chunks: counts.chunks,
+        terms: counts.terms,
+        embedder: index.manifest().embedder.as_ref().map(|e| e.identity.model.clone()),
+        embedded: update.embedded,
+        kept: update.kept,
+        excluded: excluded.into_iter().collect(),
+    })
+}
+
+/// The index with vectors; those of an earlier index of the same embedder are kept.
+fn embedded(
+    context: &mut Context<'_>,
+    embed: &EmbedRequest,
+    plan: &IndexPlan<'_>,
+    before: Option<&Index>,
+) -> Result<(Index, crate::rag::Update), Failure> {
+    let client = context.client()?;
+    let identity = identity(context, &client, embed)?;
+    let mut embedder = DaemonEmbedder::new(&client, &embed.model);
+    let (report, interrupt) = (&mut context.report, &context.interrupt);
+    let mut progress = |p: Progress| {
+        report.advance(p.done as u64, None);
+        !interrupt.raised()
+    };
+    let same = before.filter(|index| index.manifest().check_embedder(&identity).is_ok());
+    let mut embedding = Embedding::new(&mut embedder, identity).with_progress(&mut progress);
+    Ok(match same {
+        Some(before) => before.update(plan, Some(&mut embedding))?,
+        None => {
+            let index = Index::build(plan, Some(&mut embedding))?;
+            let embedded = index.chunks().len();
+            (index, crate::rag::Update { embedded, ..crate::rag::Update::default() })
+        }
+    })
+}
+
+/// The embedder with its digest and its prefixes.
+fn identity(context: &mut Context<'_>, client: &Client, embed: &EmbedRequest) -> Result<EmbedderIdentity, Failure> {
+    let tag = client.tag(&embed.model)?.ok_or_else(|| OllamaError::NoModel(embed.model.clone()))?;
+    let found = prefixes_of(&embed.model);
+    if found.family.is_none() && (embed.query_prefix.is_none() || embed.document_prefix.is_none()) {
+        context.report.note(Note::NoPrefixes { model: embed.model.clone() });
+    }
+    let prefixes = Prefixes {
+        query: embed.query_prefix.clone().unwrap_or(found.prefixes.query),
+        document: embed.document_prefix.clone().unwrap_or(found.prefixes.document),
+    };
+    Ok(EmbedderIdentity { model: embed.model.clone(), digest: tag.digest, prefixes })
+}
+
+/// The sources that the examples of a file come from, as the provenance beside it says.
+fn sources(examples: &Path) -> Result<BTreeSet<String>, Failure> {
+    Ok(crate::generate::sources_of(examples)?)
+}
+
+/// An index that is ready to be searched.
+pub(super) struct OpenIndex {
+    pub index: Index,
+    /// Of the manifest.
+    pub digest: String,
+    /// The embedder's client, where the index has vectors.
+    client: Option<Client>,
+}
+
+impl OpenIndex {
+    pub(super) fn open(context: &mut Context<'_>, folder: &Path) -> Result<Self, Failure> {
+        let index = Index::read(folder)?;
+        let manifest = serde_json::to_string(index.manifest()).unwrap_or_default();
+        let client = index.vectors().map(|_| context.client()).transpose()?;
+        Ok(Self { index, digest: Digest::of_bytes(manifest.as_bytes()).to_string(), client })
+    }
+
+    /// The embedder of the vectors; None: there are none.
+    pub(super) fn embedder(&self) -> Option<DaemonEmbedder<'_>> {
+        let record = self.index.manifest().embedder.as_ref()?;
+        Some(DaemonEmbedder::new(self.client.as_ref()?, &record.identity.model))
+    }
+
+    /// A search of words, trigrams and, with the embedder, vectors.
+    pub(super) fn retriever<'a>(
+        &'a self,
+        embedder: Option<&'a mut DaemonEmbedder<'a>>,
+    ) -> Result<Retriever<'a>, Failure> {
+        let (Some(embedder), Some(record), Some(client)) = (embedder, &self.index.manifest().embedder, &self.client)
+        else {
+            return Ok(Retriever::lexical(&self.index));
+        };
+        let model = &record.identity.model;
+        let tag = client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.clone()))?;
+        let identity = EmbedderIdentity { digest: tag.digest, ..record.identity.clone() };
+        Ok(Retriever::with_vectors(&self.index, Embedding::new(embedder, identity), VECTOR_WEIGHT)?)
+    }
+
+    /// The language that most chunks are written in.
+    pub(super) fn language(&self) -> Language {
+        let french = |text: &str| {
+            let folded = format!(" {} ", text.to_lowercase());
+            [" le ", " la ", " les ", " des ", " est ", " et ", " du "].iter().any(|word| folded.contains(word))
+        };
+        let chunks = self.index.chunks();
+        let count = chunks.iter().filter(|chunk| french(&chunk.text)).count();
+        if 2 * count >= chunks.len() { Language::Fr } else { Language::En }
+    }
+}
+
+/// Of the vector list against the lexical one.
+const VECTOR_WEIGHT: f64 = 0.5;
+
+/// A question to a model and an index.
+#[derive(Clone, Debug)]
+pub struct AskRequest {
+    pub question: String,
+    pub index: PathBuf,
+    pub passages: usize,
+    pub model: String,
+    pub base_model: Option<String>,
+    pub max_tokens: usize,
+}
+
+/// An extract that was put before the question.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownExtract {
+    /// Its number in the prompt.
+    pub number: usize,
+    pub document: String,
+    pub start: usize,
+    pub end: usize,
+    pub heading: String,
+    pub text: String,
+    pub score: f32,
+    /// Whether the answer cites it.
+    pub cited: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RagAnswer {
+    pub question: String,
+    pub answer: String,
+    /// In the order of their numbers; the best one is the last.
+    pub extracts: Vec<ShownExtract>,
+    /// Numbers in the answer that no extract has.
+    pub wrong_citations: Vec<u64>,
+}
+
+/// Answers one question; the answer's text is passed on as it is written.
+pub fn ask(
+    context: &mut Context<'_>,
+    request: &AskRequest,
+    on_text: &mut dyn FnMut(&str),
+) -> Result<RagAnswer, Failure> {
+    if request.question.trim().is_empty() {
+        return Err(Failure::input("the question is empty"));
+    }
+    let opened = OpenIndex::open(context, &request.index)?;
+    let answering = query::open(context, &request.model, request.base_model.as_deref(), 0)?;
+    let mut embedder = opened.embedder();
+    let mut retriever = opened.retriever(embedder.as_mut())?;
+    let style = PromptStyle { k: request.passages, ..PromptStyle::new(opened.language()) };
+    let hits = retriever.find(&request.question, request.passages)?;
+    let ranked: Vec<_> = hits.iter().filter_map(|hit| opened.index.chunks().get(hit.chunk)).collect();
+    let count = counter(&answering);
+    let budget = CONTEXT_TOKENS.saturating_sub(request.max_tokens + TEMPLATE_TOKENS);
+    let prompt = style.assemble(&request.question, &ranked, budget, &*count);
+    let mut conversation = query::opening(Some(&prompt.system));
+    conversation.push(query::user(&prompt.user));
+    let asked = QueryRequest { temperature: 0.0, top_p: None, max_tokens: request.max_tokens, seed: 0 };
+    let answer = query::answer(&answering, &mut conversation, &asked, on_text)?;
+    let Citations { cited, wrong } = citations(&answer, &prompt.used);
+    let extracts = prompt.used.iter().zip(1..).filter_map(|(&place, number)| {
+        let (chunk, hit) = (ranked.get(place)?, hits.get(place)?);
+        Some(ShownExtract {
+            number,
+            document: chunk.document.clone(),
+            start: chunk.span.start,
+            end: chunk.span.end,
+            heading: chunk.heading.clone(),
+            text: chunk.text.clone(),
+            score: hit.score,
+            cited: cited.contains(&place),
+        })
+    });
+    Ok(RagAnswer { question: request.question.clone(), answer, extracts: extracts.collect(), wrong_citations: wrong })
+}
+
+/// Of the chat template, at most.
+pub(super) const TEMPLATE_TOKENS: usize = 64;
+
+/// Counts tokens with the model's tokenizer where it is here; else an upper bound for French and English, three bytes a token.
+pub(super) fn counter(answering: &Answering) -> Box<dyn Fn(&str) -> usize + '_> {
+    match answering {
+        Answering::Native(native) => Box::new(|text| native.count(text)),
+        Answering::Daemon { .. } => Box::new(|text| text.len().div_ceil(3)),
+    }
+}
