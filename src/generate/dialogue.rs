@@ -16,7 +16,7 @@ use super::{Draft, Item, Method, Shape};
 pub struct DialogueContext<'a> {
     /// What the items' indices mean.
     pub facts: &'a [Fact],
-    /// All entities' names.
+    /// All entities' names, without the values that noise has to know of.
     pub entities: &'a EntityNames,
     /// Of a French noun in the singular and in lower case; None: not in the lexicon.
     pub gender: &'a dyn Fn(&str) -> Option<Gender>,
@@ -49,7 +49,7 @@ pub fn dialogue(
     items.dedup_by_key(|i| i.id);
     shuffle(rng, &mut items);
     // What brings in persons, organisations or other entities comes last.
-    items.sort_by_key(|i| names_antecedent(i, context));
+    items.sort_by_cached_key(|i| names_antecedent(i, context));
     let mut draft = Draft { method: Method::Augmented, ..parent.clone() };
     let is_open = parent.facts.iter().any(|i| context.facts.get(*i).is_none_or(is_actor));
     let mut is_clear = !is_open && !names_another(&answer.content, entity, context.entities);
@@ -139,8 +139,8 @@ fn names_antecedent(item: &Item, context: &DialogueContext<'_>) -> bool {
 
 /// Whether a text names an entity beside its own.
 fn names_another(text: &str, entity: &str, entities: &EntityNames) -> bool {
-    // The name's parts may be names themselves.
-    entities.mentions(&fold(text).replace(&fold(entity), "\u{1f}")).iter().any(|m| !m.range.is_empty())
+    let own = fold(entity);
+    entities.mentions(text).into_iter().filter_map(|m| text.get(m.range)).any(|name| fold(name) != own)
 }
 
 /// A question that only the conversation makes whole.

@@ -177,7 +177,7 @@ fn a_pronoun_has_one_antecedent() {
 
 #[test]
 fn what_cannot_be_continued_is_refused() {
-    let entities = EntityNames::new(["GIDAF", "Gamma"]);
+    let entities = EntityNames::new(["GIDAF", "GIDAF Mobile", "Gamma"]);
     let alone = Corpus::new("GIDAF", Language::Fr, &[("Version", Kind::Version, "1.2")]);
     assert_eq!(alone.made(0, 1, &entities), None);
     let corpus = Corpus::new(
@@ -196,6 +196,7 @@ fn what_cannot_be_continued_is_refused() {
     refuse(&|d| d.noise = vec![crate::generate::Noise::Case]);
     refuse(&|d| d.turns[0].content = "Version de gidaf ?".to_owned());
     refuse(&|d| d.turns[0].content = "GIDAF est-il comme Gamma ?".to_owned());
+    refuse(&|d| d.turns[0].content = "GIDAF remplace GIDAF Mobile ?".to_owned());
     refuse(&|d| d.facts = vec![99]);
     refuse(&|d| d.language = Language::En);
     refuse(&|d| d.source = Arc::from("b.md"));

@@ -10,7 +10,8 @@ use super::fold::{Folded, fold};
 /// Longer texts are no names.
 const LONGEST: usize = 200;
 
-/// All entities' names, and the values by which questions ask for entities.
+/// All entities' names; for noise also the values that questions hold (`Is GIDAF hosted by OVH?`), so that none turns into
+/// another.
 #[derive(Debug, Default)]
 pub struct EntityNames {
     /// Index into `names`, by the folded name.
@@ -71,10 +72,6 @@ impl EntityNames {
 
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
-    }
-
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.by_folded.contains_key(&fold(name))
     }
 
     /// The names that stand in a text as whole words, whatever their case and accents; of overlapping ones the first, and

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::chat::Message;
 use crate::corpus::Language;
@@ -82,5 +84,27 @@ fn an_invented_name_comes_near_no_real_one() {
         add_noise(std::slice::from_mut(&mut refused), 1.0, &context, seed);
         let folded = crate::generate::noise::fold(&refused.turns[0].content);
         assert!(folded.contains("gideo"), "{folded}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn answers_stay_whatever_seed_share_and_order(seed: u64, percent in 0u32..=100, by in 0usize..24) {
+        let entities = EntityNames::new(["GIDAF", "catalogue"]);
+        let context = NoiseContext { language: Language::Fr, entities: &entities, glossary: &[] };
+        let clean = drafts(24);
+        let (mut noised, mut rotated) = (clean.clone(), clean.clone());
+        let share = f64::from(percent) / 100.0;
+        prop_assert_eq!(add_noise(&mut noised, share, &context, seed), (24.0 * share).round() as usize);
+        for (old, new) in clean.iter().zip(&noised) {
+            prop_assert_eq!((&old.turns[1], &old.expected, old.group), (&new.turns[1], &new.expected, new.group));
+            prop_assert_eq!(old.turns[0] == new.turns[0], new.noise.is_empty());
+        }
+        rotated.rotate_left(by);
+        add_noise(&mut rotated, share, &context, seed);
+        rotated.rotate_right(by);
+        prop_assert_eq!(noised, rotated);
     }
 }
