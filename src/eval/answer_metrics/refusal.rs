@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::refusal_patterns::{CLASSES, CONDITION, CONTRAST, HELP, MORE, PATTERNS};
+use super::refusal_patterns::{CLASSES, CONDITION, CONTRAST, HELP, MORE, NO_SOURCE, PATTERNS};
 
 /// Characters of an answer that are read: a refusal stands at the beginning.
 const MAX_READ: usize = 4000;
@@ -22,6 +22,7 @@ pub fn is_refusal(answer: &str) -> bool {
         let Some(found) = patterns.refusals.iter().find_map(|p| p.find(words)) else { return false };
         let next = sentences.get(i + 1).map_or(&[][..], Vec::as_slice);
         !(patterns.more.iter().any(|p| p.find(words).is_some())
+            || found.start.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|w| NO_SOURCE.contains(&w.as_str()))
             || words.iter().take(found.start).any(|w| CONDITION.contains(&w.as_str()))
             || answers_after(words.get(found.end..).unwrap_or_default(), true)
             || answers_after(next, false))

@@ -51,8 +51,10 @@ pub(super) const PATTERNS: &[&str] = &[
     // French: what the speaker does not know, have, find or can't do.
     "je|nous ne|n *1 sais|savons|connais|connaissons *1 pas|rien|aucun|aucune",
     "je|j|nous|on *1 ignore|ignorons",
-    "je|nous ne|n *1 dispose|disposons|possede|possedons|ai|avons|detiens *2 @none *4 @info|trouve|acces|reponse|elements",
+    "je|nous ne|n *1 dispose|disposons|possede|possedons|ai|avons|detiens *2 @none *4 @info|trouve|acces|reponse|element|elements",
     "je|nous ne|n *1 dispose|ai|avons *1 rien",
+    "je|nous n ai|avons *1 trouve *1 aucun|aucune",
+    "je|nous ne|n dispose|disposons|ai|avons d *1 aucun|aucune *2 @info|element|elements",
     "je|nous ne|n *1 dispose|disposons|ai|avons *1 suffisamment|assez *2 @info|elements",
     "je|nous ne *1 trouve|trouvons|vois|voyons *1 @none",
     "on ne trouve *1 @none *3 @info|@source",
@@ -74,6 +76,7 @@ pub(super) const PATTERNS: &[&str] = &[
     "donnees|elements|informations|@source dont|que je|nous dispose|disposons|ai|avons ne|n *2 @states *1 @none",
     "aucun|aucune *2 @source *2 ne|n *1 @states",
     "@source|@info *1 est|sont insuffisant~",
+    "@source *1 ne|n *1 fait|font *1 @none|reference *1 reference|mention|etat|pas",
     "@source *1 est|sont|reste|restent *1 muet~|silencieu~|insuffisant~",
     "@source ne *1 se prononce~ pas",
     "rien dans *1 @source",
@@ -93,6 +96,7 @@ pub(super) const PATTERNS: &[&str] = &[
     "introuvable~ *2 @source",
     "est|sont|semble|semblent absent~ de|des|du *1 @source",
     "cette|l information|reponse *1 n est pas *1 @stated",
+    "cette|l information|reponse *1 n a pas ete *1 @stated",
     "aucun|aucune @info *8 @source",
     "aucun|aucune @info *6 disponible|trouve|trouvee|trouvees|connue",
     "aucun|aucune information~|renseignement~|indication~|precision~|detail *2 n est|a *1 @stated",
@@ -110,14 +114,18 @@ pub(super) const PATTERNS: &[&str] = &[
     "^ inconnu|inconnue|indisponible|unknown|unavailable|unclear $",
     "^ n a $",
     "impossible de|d *1 @tell",
+    "n est|sont|etait pas *1 precise~|specifie~|mentionne~|indique~|communique~|renseigne~|connu~ $",
+    "aucun|aucune *5 n est|sont|a *2 dans *2 @source",
+    "@source *6 mais|but pas|not|nothing|rien",
+    "il n est|etait pas possible de|d *1 repondre|determiner|savoir|dire|connaitre|etablir",
     "^ *4 il n est pas possible de|d *1 @tell *6 @source",
-    "^ il n est pas possible de|d repondre|determiner|savoir",
     "question ne peut *1 recevoir|trouver",
     "ne peux|peut pas repondre a cette|la|votre question",
     // English: what the speaker does not know, have, find or can't do.
     "i|we do|did|don|didn not|t *1 know",
     "i|we do|don not|t *1 have *2 @info_en|access|enough|sufficient|answer",
     "i|we have|found|find|see no *1 @info_en|idea|answer",
+    "i|we *1 found no *1 trace|sign|reference|result|results",
     "i|we cannot|can|could|couldn|am|was|were|wasn *1 not|t|unable *2 @tell_en",
     "i|we cannot *1 @tell_en",
     "i|we can|could|couldn|m|am|was|wasn not|t|unable *3 @tell_en",
@@ -162,9 +170,16 @@ pub(super) const PATTERNS: &[&str] = &[
     "^ not @stated_en",
     "^ *1 information|answer|data not|unavailable",
     "unclear|clear from *2 @source",
-    "not|t|im possible to *1 determine|say|tell|know|answer *6 @source",
+    "not|t possible to *1 determine|say|tell|know|answer *6 @source",
+    "impossible to *1 determine|say|tell|know|answer|establish",
+    "is|are|was|isn|aren|wasn not|t *1 specified|mentioned|stated|disclosed|indicated|documented $",
+    "no *5 is|are|was|were *1 described|mentioned|listed|found|named|documented in *2 @source",
+    "i|we found|see|find nothing",
     "answer|question|this|that cannot|can|could|couldn *1 be *1 found|answered|determined|inferred",
 ];
+
+/// After one of these `source` and `text` are no texts that were given.
+pub(super) const NO_SOURCE: &[&str] = &["fichier", "fichiers", "code", "codes", "champ", "champs"];
 
 /// A sentence with one of these says that there is no *more* to be told.
 pub(super) const MORE: &[&str] = &[
