@@ -28,7 +28,7 @@ ATTRIBUTES = {
     "publisher": {"fr": ("editeur", "Éditeur"), "en": ("publisher", "Publisher")},
     "host": {"fr": ("hebergeur", "Hébergeur"), "en": ("host", "Host")},
     "version": {"fr": ("version", "Version"), "en": ("version", "Version")},
-    "released": {"fr": ("date_mise_en_service", "Date de mise en service"), "en": ("go_live_date", "Go-live date")},
+    "released": {"fr": ("date_de_mise_en_service", "Date de mise en service"), "en": ("go_live_date", "Go-live date")},
     "criticality": {"fr": ("criticite", "Criticité"), "en": ("criticality", "Criticality")},
     "users": {"fr": ("utilisateurs", "Utilisateurs"), "en": ("users", "Users")},
     "budget": {"fr": ("budget_annuel", "Budget annuel"), "en": ("annual_budget", "Annual budget")},
