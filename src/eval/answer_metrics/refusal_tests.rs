@@ -9,7 +9,7 @@ struct Sentence {
 
 /// Written by hand: refusals, and as many answers that look alike. The patterns were made with these sentences, in five rounds. Of
 /// the 30 sentences of the last round 5 were told wrong before their patterns were added, all of them refusals that were missed.
-const SENTENCES: &str = include_str!("../../../tests/fixtures/refusals_eval.jsonl");
+const SENTENCES: &str = include_str!("../../../tests/fixtures/refusals.jsonl");
 
 fn errors(text: &str) -> (usize, Vec<String>) {
     let sentences: Vec<Sentence> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -28,6 +28,17 @@ pub enum Check {
     YesNo,
 }
 
+impl Check {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Overlap => "content words of the passage",
+            Self::Likelihood => "likelihood given the passage",
+            Self::Together => "words and likelihood",
+            Self::YesNo => "the judge's yes or no",
+        }
+    }
+}
+
 /// How one check did.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct CheckResult {
