@@ -18,7 +18,8 @@ pub struct FactOptions {
 }
 
 impl Fact {
-    /// Whether a question can ask for it and get its values as the answer: an identifier says nothing, free text is too long.
+    /// Whether a question can ask for it and get its values as the answer: an identifier says nothing, free text is too
+    /// long.
     pub fn is_asked(&self) -> bool {
         self.kind != Kind::Identifier && !self.values.iter().any(|v| is_long(v))
     }
