@@ -56,9 +56,10 @@ fn writer(args: &Generate) -> Result<Option<WriterRequest>, Failure> {
         (None, Method::LlmBased) => {
             Err(Failure::new(Kind::Usage, "--method llm-based needs the model that words the questions: --model NAME"))
         }
-        (Some(_), Method::RuleBased) => {
-            Err(Failure::new(Kind::Usage, "--model has no effect with --method rule-based: leave it out, or give another method"))
-        }
+        (Some(_), Method::RuleBased) => Err(Failure::new(
+            Kind::Usage,
+            "--model has no effect with --method rule-based: leave it out, or give another method",
+        )),
         (None, _) => Ok(None),
         (Some(model), _) => Ok(Some(WriterRequest {
             model: model.clone(),

@@ -239,7 +239,7 @@ fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Material
     if let Some(conflicts) = facts.conflicts.len().checked_sub(MOST_CONFLICTS).filter(|more| *more > 0) {
         context.report.warn(Warning::FactConflictsMore { conflicts });
     }
-    if facts.facts.is_empty() {
+    if facts.facts.is_empty() && request.writer.is_none() {
         let units = corpus.units.len();
         return Err(Failure::input(format!("the documents state no facts that rules can read ({units} passages were read)"))
             .hint("facts are read from fields of records, tables, lists, `key: value` lines and definitions; use --method llm-based for prose"));
@@ -322,7 +322,7 @@ fn journal(output: &Path) -> PathBuf {
 }
 
 /// Wordings of an item beyond those that are taught: for validation and test, and in place of those that are refused.
-const SPARE_WORDINGS: usize = 6;
+const SPARE_WORDINGS: usize = 4;
 
 fn items(material: &Material, request: &GenerateRequest, variations: Variations) -> Vec<Item> {
     let options = ItemOptions {

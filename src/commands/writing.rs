@@ -9,8 +9,8 @@ use super::{Context, Failure};
 use crate::corpus::{Language, Unit};
 use crate::events::{Detail, Note, Warning};
 use crate::generate::llm::{
-    Alternative, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Token, WriteRequest, Writer, WriterError, Written,
-    generate,
+    Alternative, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Token, WriteRequest, Writer, WriterError,
+    Written, generate,
 };
 use crate::generate::{Draft, Item, Journal, Wording};
 use crate::ollama::{Ask, Client, OllamaError, Options, Prompt};
@@ -63,8 +63,12 @@ pub(super) fn word(
     };
     let mut journal = Journal::open(journal)?;
     let interrupt = context.interrupt.clone();
-    let participants =
-        Participants { writer: &writer, judge: judge.as_ref().unwrap_or(&writer), likelihood: None, interrupt: &interrupt };
+    let participants = Participants {
+        writer: &writer,
+        judge: judge.as_ref().unwrap_or(&writer),
+        likelihood: None,
+        interrupt: &interrupt,
+    };
     let sources = Sources { units: to_word.units, items: to_word.items };
     let report = &mut context.report;
     let outcome = generate(&sources, &options, participants, &mut journal, &mut |event| match event {
@@ -78,7 +82,9 @@ pub(super) fn word(
             }
         }
         LlmEvent::ManyRejected { code, rejected, tried } => {
-            report.warn(Warning::Documents { text: format!("{rejected} of {tried} answers were rejected ({}): {}", code.code(), code.remedy()) });
+            report.warn(Warning::Documents {
+                text: format!("{rejected} of {tried} answers were rejected ({}): {}", code.code(), code.remedy()),
+            });
         }
     })?;
     Ok(outcome)
@@ -89,8 +95,7 @@ const WORDINGS: usize = 2;
 
 /// The items with the model's wordings, and the items of prose that only the model words.
 pub(super) fn merged(mut items: Vec<Item>, drafts: &[Draft]) -> Vec<Item> {
-    let places: BTreeMap<_, usize> =
-        items.iter().enumerate().map(|(i, item)| ((item.id, item.language), i)).collect();
+    let places: BTreeMap<_, usize> = items.iter().enumerate().map(|(i, item)| ((item.id, item.language), i)).collect();
     let mut prose: BTreeMap<_, Item> = BTreeMap::new();
     for draft in drafts {
         let [question, answer, ..] = draft.turns.as_slice() else { continue };

@@ -13,7 +13,7 @@ use crate::eval::Suite;
 use crate::store::{Digest, FileAction, Inputs, StoreError};
 
 use super::Shape;
-use super::check::{stem_of, with_suffix};
+use super::check::with_suffix;
 use super::error::GenerateError;
 use super::files_write::{FileSet, Manifest, WrittenFile};
 use super::parts::{Part, Planned, SplitBy};
@@ -211,11 +211,6 @@ fn output_stem(output: &Path) -> PathBuf {
         Some(stem) if !stem.is_empty() => output.with_file_name(stem),
         _ => output.to_path_buf(),
     }
-}
-
-/// The files' common name and the part, of any file of a set.
-pub fn set_of(dataset: &Path) -> (PathBuf, Option<Part>) {
-    stem_of(dataset)
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ impl Report {
             ("unseen sources", self.unseen_sources.len().to_string()),
         ];
         out.push_str("\n| what | value |\n|---|---|\n");
-        rows.iter().for_each(|(name, value)| drop(writeln!(out, "| {name} | {} |", cell(value))));
+        rows.iter().for_each(|(name, value)| out.push_str(&format!("| {name} | {} |\n", cell(value))));
         self.groups_markdown(&mut out);
         if !self.losses.is_empty() {
             out.push_str("\n## Left out\n\n| reason | texts | samples |\n|---|--:|---|\n");

@@ -14,6 +14,7 @@ mod deliveries;
 mod demo;
 mod events;
 mod docs;
+mod documents;
 mod exports;
 mod families;
 mod faults;

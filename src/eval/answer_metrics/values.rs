@@ -41,7 +41,8 @@ impl Forms {
 }
 
 /// Whether two values are the same value.
-pub(super) fn same(a: &str, b: &str) -> bool {
+#[cfg(test)]
+fn same(a: &str, b: &str) -> bool {
     let b = value_forms(b);
     value_forms(a).iter().any(|form| b.contains(form))
 }

@@ -13,10 +13,6 @@ use super::subject::Key;
 pub(super) struct Statement {
     /// Indices of facts, in the order of their keys; never empty.
     pub(super) facts: Vec<usize>,
-    /// Index into [`Groups::attributes`].
-    pub(super) attribute: usize,
-    /// Index into [`Groups::entities`].
-    pub(super) entity: usize,
     pub(super) low_information: bool,
 }
 
@@ -82,7 +78,7 @@ impl Groups {
         let entity = self.entities.len().saturating_sub(1);
         self.entities.last_mut().into_iter().for_each(|of| of.push(n));
         self.attributes.get_mut(attribute).into_iter().for_each(|of| of.push(n));
-        self.statements.push(Statement { facts: same, attribute, entity, low_information });
+        self.statements.push(Statement { facts: same, low_information });
     }
 
     /// Whether a fact is called by its own attribute's name in this language.

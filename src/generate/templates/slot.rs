@@ -131,6 +131,7 @@ pub(super) struct Slot {
     pub(super) capital: bool,
 }
 
+#[cfg(test)]
 impl Slot {
     /// As it is written between the braces, in lower case.
     pub(super) fn name(self) -> String {

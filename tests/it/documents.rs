@@ -1,0 +1,286 @@
+//! From documents to training data, an index and answers: the commands as users type them, on the example catalogue.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::daemon;
+use crate::program::{Ended, Place};
+
+const RECORDS: &str = include_str!("../../examples/applications_rag_optimal.jsonl");
+const MARKDOWN: &str = include_str!("../../examples/applicationsIA_mini_1-10.md");
+const QUESTIONS: &str = include_str!("../../examples/questions.jsonl");
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("applications_rag_optimal.jsonl", RECORDS);
+    place.write("examples/applicationsIA_mini_1-10.md", MARKDOWN);
+    place.write("evaluation/questions.jsonl", QUESTIONS);
+    place
+}
+
+fn lines(place: &Place, name: &str) -> Vec<Value> {
+    place.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn done(ended: &Ended) {
+    assert_eq!(ended.code, 0, "{}", ended.err);
+}
+
+/// The words of the earlier tool, and every file that they promise.
+#[test]
+fn records_become_parts_of_exact_sizes_that_are_checked_against_their_origin() {
+    let place = place();
+    let command = [
+        "generate-training",
+        "applications_rag_optimal.jsonl",
+        "--method",
+        "rule-based",
+        "--count",
+        "100",
+        "--split",
+        "--output",
+        "data/finetuning/dataset_100.jsonl",
+    ];
+    let first = place.run(&command);
+    done(&first);
+    assert!(first.out.contains("100 examples teach"), "{}", first.out);
+    assert!(first.err.contains("text = page_content"), "{}", first.err);
+    let file = |part: &str| format!("data/finetuning/dataset_100{part}.jsonl");
+    let sizes = ["_train", "_val", "_test"].map(|part| lines(&place, &file(part)).len());
+    assert_eq!(sizes, [80, 10, 10]);
+    // Every answer states a value that the documents have.
+    for line in lines(&place, &file("_train")) {
+        let turns = line["messages"].as_array().unwrap();
+        assert_eq!(turns[0]["role"], "user", "{line}");
+        assert!(!turns[1]["content"].as_str().unwrap().is_empty());
+    }
+    let before: Vec<String> = [".provenance", "_train", "_test", "_suite"].map(|part| place.read(&file(part))).into();
+    done(&place.run(&command));
+    let again: Vec<String> = [".provenance", "_train", "_test", "_suite"].map(|part| place.read(&file(part))).into();
+    assert_eq!(before, again, "the same command writes the same bytes");
+    let corpus = file(".corpus");
+    let checked = place.run(&["data", "check", &file("_train"), "--against", &corpus]);
+    done(&checked);
+    assert!(checked.out.contains("80 examples state"), "{}", checked.out);
+    // A value that the corpus does not have is found.
+    let altered = place.read(&corpus).replacen("Ferme Kellian", "Ferme Kelliam", 50);
+    let corpus = place.write("altered.jsonl", &altered);
+    let refused = place.run(&["data", "check", &file("_train"), "--against", corpus.to_str().unwrap()]);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(refused.err.contains("Ferme Kellian"), "{}", refused.err);
+}
+
+#[test]
+fn an_augmented_set_has_variations_and_keeps_its_size() {
+    let place = place();
+    let ended = place.run(&[
+        "generate-training",
+        "examples/applicationsIA_mini_1-10.md",
+        "--method",
+        "augmented",
+        "--count",
+        "100",
+        "--split",
+        "--output",
+        "data/finetuning/dataset_10apps.jsonl",
+        "--json",
+    ]);
+    done(&ended);
+    let report: Value = serde_json::from_str(&ended.out).unwrap();
+    let file = |part: &str| format!("data/finetuning/dataset_10apps_{part}.jsonl");
+    assert_eq!(["train", "val", "test"].map(|part| lines(&place, &file(part)).len()), [80, 10, 10]);
+    assert!(report["report"]["noisy"].as_u64().unwrap() >= 6, "{report}");
+    let train = lines(&place, &file("train"));
+    let several = train.iter().filter(|line| line["messages"].as_array().unwrap().len() > 2).count();
+    let refusals = train.iter().filter(|line| line["category"] == "unanswerable").count();
+    assert!((4..=12).contains(&several) && (3..=8).contains(&refusals), "{several} {refusals}");
+    // What a generated set is trained from is read as every dataset is.
+    done(&place.run(&["data", "check", &file("train")]));
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_too_many_examples_are_refused_with_the_largest_number() {
+    let place = place();
+    let generate = |more: &[&str]| {
+        let base = ["data", "generate", "applications_rag_optimal.jsonl", "--output", "out/x.jsonl"];
+        place.run(&[&base, more].concat())
+    };
+    let dry = generate(&["--dry-run", "3"]);
+    done(&dry);
+    assert!(dry.out.contains("facts") && dry.out.contains("\n> "), "{}", dry.out);
+    assert!(!place.path("out").exists());
+    let refused = generate(&["--count", "1000000"]);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(refused.err.contains("largest possible number"), "{}", refused.err);
+    assert!(!place.path("out").exists());
+    // An input is never written over.
+    let refused = place.run(&[
+        "data",
+        "generate",
+        "applications_rag_optimal.jsonl",
+        "--output",
+        "applications_rag_optimal.jsonl",
+    ]);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert_eq!(place.read("applications_rag_optimal.jsonl"), RECORDS);
+}
+
+/// What documents can be wrong in: one clear error each, and nothing is written.
+#[test]
+fn wrong_documents_are_named_with_a_remedy() {
+    let place = place();
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(place.path(name), bytes).unwrap();
+    };
+    write("empty.md", b"");
+    write("binary.md", b"\x7fELF\x02\x01\0\0\0\0\0\0\0\0");
+    write("training.jsonl", b"{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}\n");
+    write("mojibake.md", "# Cat\n\n- **Crit\u{c3}\u{a9} du serveur** : \u{c3}\u{a9}lev\u{c3}\u{a9}e\n".as_bytes());
+    write("prose.md", b"# Notes\n\nSome words about nothing in particular, which state no value of anything at all.\n");
+    write("wide.csv", format!("{}\n{}\n", vec!["c"; 20_000].join(","), vec!["1"; 20_000].join(",")).as_bytes());
+    write("entities.docx", b"PK\x03\x04 not really");
+    for (file, part) in [
+        ("empty.md", "empty"),
+        ("binary.md", "binary"),
+        ("training.jsonl", "data split"),
+        ("mojibake.md", "--fix-encoding"),
+        ("prose.md", "state no facts"),
+        ("wide.csv", "columns"),
+        ("entities.docx", "entities.docx"),
+        ("missing.md", "missing.md"),
+    ] {
+        let ended = place.run(&["data", "generate", file, "--output", "out/x.jsonl"]);
+        assert_eq!(ended.code, 3, "{file}: {}", ended.err);
+        assert!(ended.err.contains(part), "{file}: {}", ended.err);
+        assert!(!place.path("out").exists(), "{file}");
+    }
+    let fixed =
+        place.run(&["data", "generate", "mojibake.md", "--fix-encoding", "--count", "3", "--output", "out/x.jsonl"]);
+    done(&fixed);
+    assert!(place.read("out/x.jsonl").contains("élevée"));
+    let unknown = place
+        .write("wrong.yaml", "fr:\n  - match: {attribute: [hébergeur]}\n    direct: [\"Qui héberge {entité} ?\"]\n");
+    let ended = place.run(&[
+        "data",
+        "generate",
+        "applications_rag_optimal.jsonl",
+        "--templates",
+        unknown.to_str().unwrap(),
+        "--output",
+        "out/y.jsonl",
+    ]);
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    assert!(ended.err.contains("entité"), "{}", ended.err);
+}
+
+/// Without a daemon: an index of words and trigrams, refused when it is not one.
+#[test]
+fn an_index_is_made_again_whole_and_damage_is_seen() {
+    let place = place();
+    let index = || place.run(&["rag", "index", "applications_rag_optimal.jsonl", "--output", "index/", "--json"]);
+    let first = index();
+    done(&first);
+    let report: Value = serde_json::from_str(&first.out).unwrap();
+    assert_eq!(report["chunks"], 13, "{report}");
+    let manifest = place.read("index/manifest.json");
+    done(&index());
+    assert_eq!(place.read("index/manifest.json"), manifest);
+    let bytes = std::fs::read(place.path("index/bm25.bin")).unwrap();
+    std::fs::write(place.path("index/bm25.bin"), &bytes[..bytes.len() - 7]).unwrap();
+    let ask = |folder: &str| place.run(&["rag", "ask", "Qui héberge BERUN ?", "--index", folder, "--model", "m"]);
+    let damaged = ask("index/");
+    assert_eq!(damaged.code, 3, "{}", damaged.err);
+    assert!(damaged.err.contains("bm25.bin") && damaged.err.contains("rag index"), "{}", damaged.err);
+    let missing = ask("nowhere/");
+    assert_eq!(missing.code, 3, "{}", missing.err);
+    // A folder with other files is not replaced.
+    place.write("own/notes.txt", "mine");
+    let refused = place.run(&["rag", "index", "applications_rag_optimal.jsonl", "--output", "own/"]);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert_eq!(place.read("own/notes.txt"), "mine");
+}
+
+fn metrics(place: &Place, name: &str) -> Value {
+    let file: Value = serde_json::from_str(&place.read(name)).unwrap();
+    let keys: Vec<&String> = file["metrics"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["success_rate", "exact_match_rate", "avg_time_seconds", "avg_tokens", "total_tokens"]);
+    file
+}
+
+/// Through the real daemon, on SmolLM2, with MiniLM's vectors: found passages are in the prompt, nothing is asked twice.
+#[test]
+fn questions_are_answered_with_and_without_passages() {
+    let daemon = daemon::newest();
+    let _alone = daemon.alone();
+    daemon::register_smollm2(&daemon.client(), "documents:v1");
+    daemon::register_minilm("documents-minilm");
+    let host = daemon.host().to_string();
+    let place = place().with("OLLAMA_HOST", Path::new(&host));
+    let index = ["rag", "index", "applications_rag_optimal.jsonl", "--output", "index/", "--embed", "documents-minilm"];
+    let made = place.run(&index);
+    done(&made);
+    assert!(made.out.contains("13 made, 0 kept"), "{}", made.out);
+    let again = place.run(&index);
+    assert!(again.out.contains("0 made, 13 kept"), "{}", again.out);
+    let rag = [
+        "evaluate-rag",
+        "evaluation/questions.jsonl",
+        "--index",
+        "index/",
+        "--model",
+        "documents:v1",
+        "--output",
+        "evaluation/results_rag.json",
+        "--limit",
+        "6",
+        "--max-tokens",
+        "48",
+    ];
+    done(&place.run(&rag));
+    let file = metrics(&place, "evaluation/results_rag.json");
+    assert_eq!((&file["arm"], file["results"].as_array().unwrap().len()), (&"rag".into(), 6));
+    assert!(file["extended"]["retrieval"]["hit@4"].as_f64().unwrap() > 80.0, "{}", file["extended"]);
+    let first = &file["results"][0];
+    assert!(first["prompt_tokens"].as_u64().unwrap() > 200 && first["retrieval_seconds"].as_f64().is_some(), "{first}");
+    let kept = place.run(&rag);
+    done(&kept);
+    assert_eq!(
+        metrics(&place, "evaluation/results_rag.json")["results"],
+        file["results"],
+        "kept answers, not asked again"
+    );
+    done(&place.run(&[
+        "evaluate-finetuned",
+        "evaluation/questions.jsonl",
+        "--model",
+        "documents:v1",
+        "--base",
+        "--output",
+        "evaluation/results_base.json",
+        "--limit",
+        "6",
+        "--max-tokens",
+        "48",
+        "--verbose",
+    ]));
+    let base = metrics(&place, "evaluation/results_base.json");
+    assert_eq!(base["arm"], "base");
+    assert_eq!(base["questions_sha256"], file["questions_sha256"]);
+    assert!(base["metrics"]["avg_tokens"].as_f64().unwrap() < file["metrics"]["avg_tokens"].as_f64().unwrap());
+    let ask = place.run(&[
+        "rag",
+        "ask",
+        "Qui héberge 5Trymbe ?",
+        "--index",
+        "index/",
+        "--model",
+        "documents:v1",
+        "--max-tokens",
+        "32",
+        "--json",
+    ]);
+    done(&ask);
+    let answer: Value = serde_json::from_str(&ask.out).unwrap();
+    assert!(answer["extracts"].as_array().unwrap().iter().any(|e| e["heading"] == "5Trymbe"), "{answer}");
+}
