@@ -218,6 +218,7 @@ impl<'a> Planning<'a> {
             seed: self.options.seed,
             unanswerable: self.options.unanswerable,
             low_information: self.options.low_information,
+            wordings: self.options.wordings,
         };
         let order = teaching_order(&self.subjects.list, of, ordering);
         order.into_iter().map(|index| &self.subjects.list[index as usize]).collect()

@@ -26,6 +26,8 @@ pub(super) struct Ordering<'a> {
     pub unanswerable: f64,
     /// Of facts whose value can be guessed, of all.
     pub low_information: f64,
+    /// Training wordings of a subject, at most.
+    pub wordings: usize,
 }
 
 /// Indices of `subjects` (those of `chosen`) in the order of teaching.
@@ -49,7 +51,7 @@ pub(super) fn teaching_order(subjects: &[Subject], chosen: &[u32], ordering: Ord
             Stratum::Unanswerable | Stratum::LowInformation => *list = stratified(subjects, list, ordering),
         }
     }
-    merged(&strata, ordering)
+    merged(subjects, &strata, ordering)
 }
 
 /// Those whose facts are all taught early come first.
@@ -62,10 +64,14 @@ fn by_facts(subjects: &[Subject], list: &mut [u32], ranks: &[u32], ordering: Ord
     });
 }
 
-fn merged(strata: &BTreeMap<Stratum, Vec<u32>>, ordering: Ordering<'_>) -> Vec<u32> {
+fn merged(subjects: &[Subject], strata: &BTreeMap<Stratum, Vec<u32>>, ordering: Ordering<'_>) -> Vec<u32> {
     let mut all: Vec<(f64, Stratum, u32)> = Vec::new();
     for (stratum, list) in strata {
-        let weight = weight(*stratum, ordering).max(f64::MIN_POSITIVE);
+        let examples = |index: &u32| subjects[*index as usize].wordings().min(ordering.wordings);
+        let mean = list.iter().map(examples).sum::<usize>() as f64 / list.len().max(1) as f64;
+        // A subject with fewer wordings makes fewer examples.
+        let scale = if mean > 0.0 { ordering.wordings as f64 / mean } else { 1.0 };
+        let weight = (scale * weight(*stratum, ordering)).max(f64::MIN_POSITIVE);
         all.extend(list.iter().enumerate().map(|(i, index)| ((i as f64 + 0.5) / weight, *stratum, *index)));
     }
     // Within a stratum places rise, and a stable sort keeps equal ones in their order.

@@ -75,7 +75,6 @@ impl Groups {
     fn push(&mut self, same: Vec<usize>, attribute: usize, facts: &[Fact]) {
         let low_information = same.iter().filter_map(|i| facts.get(*i)).any(|fact| fact.low_information);
         let n = self.statements.len();
-        let entity = self.entities.len().saturating_sub(1);
         self.entities.last_mut().into_iter().for_each(|of| of.push(n));
         self.attributes.get_mut(attribute).into_iter().for_each(|of| of.push(n));
         self.statements.push(Statement { facts: same, low_information });
