@@ -101,7 +101,7 @@ pub(super) fn stated_numbers(text: &str) -> BTreeSet<String> {
     let mut stated = BTreeSet::new();
     for number in numbers(&chars, true) {
         let run: String = chars.get(number.place.clone()).unwrap_or_default().iter().collect();
-        stated.extend(run.split(is_space).map(|part| decimal_of_part(part)));
+        stated.extend(run.split(is_space).map(decimal_of_part));
         stated.extend(number.readings);
     }
     let spoken = |word: String| NUMBER_WORDS.iter().find(|(w, _)| *w == word).map(|(_, n)| n.to_string());

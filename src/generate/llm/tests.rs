@@ -1,6 +1,7 @@
 //! Whole runs with models that answer from tables.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 use crate::chat::Message;
 use crate::corpus::{Language, Span, Unit};
@@ -257,7 +258,7 @@ fn planted_values_and_unsupported_sentences_are_rejected() {
     let answer = |r: &Request<'_>| {
         let wrong = host(r.app + 3);
         let reply = match (r.kind, r.app % 20) {
-            (Kind::Question, 0) if r.app % 40 == 0 => {
+            (Kind::Question, 0) if r.app.is_multiple_of(40) => {
                 format!("L'application {} est hébergée par {wrong}.", name(r.app))
             }
             (Kind::Question, 0) => format!("{wrong} héberge l'application {}.", name(r.app)),
@@ -351,7 +352,7 @@ fn first_seed(bench: &Bench, app: usize) -> u32 {
 #[test]
 fn the_count_is_exact_and_no_matter_how_many_calls_are_in_flight() {
     let answer = |r: &Request<'_>| {
-        if r.kind == Kind::Question && r.app % 3 == 0 { written("{}".into()) } else { written(right(r)) }
+        if r.kind == Kind::Question && r.app.is_multiple_of(3) { written("{}".into()) } else { written(right(r)) }
     };
     let of = |count, parallel| {
         let mut bench = Bench::new(apps(40), items(40));
@@ -401,8 +402,8 @@ fn a_run_that_is_killed_at_any_moment_ends_as_an_unbroken_one() {
         let rest = Model::new(answer);
         assert_eq!(bench.outcome(&rest), expected);
         assert!(rest.calls.get() <= model.calls.get());
-        // Failures that were asked again stand in the journal twice.
-        let answers = |bytes: &[u8]| -> Vec<String> {
+        // Failures that were asked again stand in the journal twice, and of the calls in flight another may be the first.
+        let answers = |bytes: &[u8]| -> BTreeSet<String> {
             let text = String::from_utf8(bytes.to_vec()).unwrap();
             text.lines().filter(|l| !l.contains("\"failed\"")).map(str::to_owned).collect()
         };
