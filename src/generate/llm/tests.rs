@@ -379,8 +379,8 @@ fn a_run_that_is_killed_at_any_moment_ends_as_an_unbroken_one() {
         _ => written(right(r)),
     };
     let bench = || {
-        let mut bench = Bench::new(apps(10), items(10));
-        bench.options.checks = CheckOptions { self_consistency: true, ..CheckOptions::default() };
+        let mut bench = Bench::new(apps(6), items(6));
+        bench.options.checks = CheckOptions::default();
         bench.options.wordings_per_item = 1;
         bench.options.parallel = 2;
         bench
