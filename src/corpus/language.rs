@@ -1,11 +1,11 @@
 //! The language of each unit.
 
-use super::{Corpus, Language};
+use super::{Corpus, Language, Unit};
 
 /// Fewer letters do not tell.
 const MIN_LETTERS: usize = 60;
 /// Characters of a unit that are looked at.
-const MAX_CHARS: usize = 600;
+const MAX_CHARS: usize = 300;
 
 /// Sets the language of every unit: its own, or its document's commonest where it is too short to tell.
 pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
@@ -14,10 +14,9 @@ pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
         corpus.units.iter_mut().for_each(|unit| unit.language = Some(*only));
         return;
     }
-    let detector = whatlang::Detector::with_allowlist(candidates.iter().map(|language| code(*language)).collect());
+    detect_all(&mut corpus.units, candidates);
     let mut counts = vec![[0_usize; Language::ALL.len()]; corpus.documents.len()];
-    for unit in &mut corpus.units {
-        unit.language = detect(&detector, &unit.text);
+    for unit in &corpus.units {
         if let (Some(language), Some(counts)) = (unit.language, counts.get_mut(unit.document)) {
             for (count, of) in counts.iter_mut().zip(Language::ALL) {
                 *count += usize::from(of == language);
@@ -29,6 +28,19 @@ pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
         let commonest = counts.zip(Language::ALL).filter(|(count, _)| **count > 0).max_by_key(|(count, _)| **count);
         unit.language = commonest.map(|(_, language)| language);
     }
+}
+
+/// Each unit's own language, on all cores: this takes a third of a reading's time.
+fn detect_all(units: &mut [Unit], candidates: &[Language]) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = units.len().div_ceil(threads).max(1);
+    let allowed: Vec<whatlang::Lang> = candidates.iter().map(|language| code(*language)).collect();
+    std::thread::scope(|scope| {
+        for units in units.chunks_mut(share) {
+            let detector = whatlang::Detector::with_allowlist(allowed.clone());
+            scope.spawn(move || units.iter_mut().for_each(|unit| unit.language = detect(&detector, &unit.text)));
+        }
+    });
 }
 
 fn code(language: Language) -> whatlang::Lang {

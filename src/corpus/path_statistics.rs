@@ -36,10 +36,12 @@ impl PathStatistics {
     }
 }
 
-/// The records of the sample.
+/// The records of the sample: one of each of equal runs, at a place in it that changes from run to run, so that values
+/// that alternate are seen.
 pub(super) fn sample(table: &Table) -> Vec<&Record> {
-    let step = table.records.len().div_ceil(SAMPLE).max(1);
-    table.records.iter().step_by(step).collect()
+    let run = table.records.len().div_ceil(SAMPLE).max(1);
+    let place = |i: usize| (i.wrapping_mul(0x9e37_79b9) >> 7) % run;
+    table.records.chunks(run).enumerate().filter_map(|(i, records)| records.get(place(i)).or(records.last())).collect()
 }
 
 pub(super) fn statistics(table: &Table, sample: &[&Record]) -> Vec<PathStatistics> {
@@ -78,6 +80,17 @@ fn of_path(path: &str, values: &[(&str, bool)], size: Size) -> PathStatistics {
         constant: size.lists == 0 && size.records >= MIN_FOR_CONSTANT && share(commonest, size.records) >= 0.99,
         encoded: encoded * 2 > present,
     }
+}
+
+/// Whether the commonest value of a path that is constant in the sample is that of nearly all records.
+pub(super) fn is_constant(table: &Table, path: usize) -> bool {
+    let values: Vec<(&str, bool)> = table
+        .records
+        .iter()
+        .filter_map(|record| record.single(path))
+        .map(|value| (value.text.as_str(), true))
+        .collect();
+    commonest(&values) * 100 >= table.records.len() * 99
 }
 
 fn commonest(values: &[(&str, bool)]) -> usize {

@@ -360,6 +360,20 @@ fn ids_are_stable_and_different() {
 }
 
 #[test]
+fn values_that_alternate_are_not_constant() {
+    let line = |i: usize| {
+        format!("{{\"name\": \"App {i}\", \"critical\": {}, \"lang\": \"fr\", \"rare\": {}}}\n", i % 2 == 0, i / 990)
+    };
+    let text: String = (0..1000).map(line).collect();
+    let found = reading("a.jsonl", &text);
+    let records = found.layouts[0].records.clone().unwrap();
+    let paths = |paths: Vec<&str>| paths.join(" ");
+    assert_eq!(paths(records.fields.iter().map(|field| field.path.as_str()).collect()), "critical");
+    let ignored: Vec<_> = records.ignored.iter().map(|ignored| format!("{}: {}", ignored.path, ignored.why)).collect();
+    assert_eq!(ignored, ["lang: the same value in every record", "rare: the same value in every record"]);
+}
+
+#[test]
 fn a_map_decides() {
     let line = |i: usize| format!("{{\"a\": \"{i} {LONG}\", \"b\": \"{LONG} {i}\", \"c\": \"T{i}\"}}\n");
     let text: String = (0..5).map(line).collect();

@@ -6,7 +6,7 @@ use super::error::CorpusError;
 use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout};
 use super::names::{Names, folded};
 use super::options::Part;
-use super::path_statistics::{PathStatistics, median, sample, statistics};
+use super::path_statistics::{PathStatistics, is_constant, median, sample, statistics};
 use super::piece::Input;
 use super::record::{Record, Table};
 
@@ -218,7 +218,7 @@ impl Finder<'_> {
                 Some(Ignored::Technical)
             }
             () if of.encoded => Some(Ignored::Encoded),
-            () if of.constant => Some(Ignored::Constant),
+            () if of.constant && is_constant(self.table, path) => Some(Ignored::Constant),
             () => None,
         }
     }
