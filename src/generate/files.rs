@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::chat::{Message, Role};
 use crate::corpus::{Corpus, Fact};
-use crate::eval::Suite;
+use crate::eval::{Suite, fold};
 use crate::store::{Digest, FileAction, Inputs, StoreError};
 
 use super::Shape;
@@ -137,17 +137,13 @@ fn suite_line(id: &str, example: &Planned, set: GeneratedSet<'_>) -> String {
     };
     let (sentence, values) = draft.expected.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
     let whole = (!values.is_empty()).then(|| values.join(", "));
-    let mut expected: Vec<&String> = whole.iter().chain(sentence).filter(|text| !text.trim().is_empty()).collect();
+    let mut expected: Vec<&String> = whole.iter().chain(sentence).filter(|text| !fold(text).is_empty()).collect();
     expected.dedup();
     line.insert("expected".into(), json!(expected));
-    // `|` separates alternatives, and an answer to an unanswerable question holds no value.
-    let as_keywords = draft.shape != Shape::Unanswerable && values.iter().all(|value| is_keyword(value));
-    if as_keywords && !values.is_empty() {
-        line.insert("keywords".into(), json!(values));
-        line.remove("expected");
-        if let Some(sentence) = sentence {
-            line.insert("reference".into(), sentence.clone().into());
-        }
+    // An answer to an unanswerable question holds no value.
+    let keywords: Vec<&String> = values.iter().filter(|value| is_keyword(value)).collect();
+    if draft.shape != Shape::Unanswerable && !keywords.is_empty() {
+        line.insert("keywords".into(), json!(keywords));
     }
     line.insert("category".into(), example.category().into());
     let fact = draft.facts.first().and_then(|fact| set.facts.get(*fact));
@@ -160,6 +156,7 @@ fn suite_line(id: &str, example: &Planned, set: GeneratedSet<'_>) -> String {
     Value::Object(line).to_string()
 }
 
+/// `|` would separate alternatives, and signs alone are no word.
 fn is_keyword(value: &str) -> bool {
     !value.contains('|') && value.chars().any(char::is_alphanumeric)
 }

@@ -188,3 +188,11 @@ fn held_out(items: &[Item], seed: u64) -> HashSet<FamilyKey<'_>> {
     candidates.sort_unstable();
     candidates.into_iter().take(all / HELD_OUT).map(|(_, key)| key).collect()
 }
+
+#[cfg(test)]
+impl Subject {
+    pub(super) fn for_test(id: Digest, families: [u16; FAMILIES], new: u16) -> Self {
+        let (stratum, preference) = (Stratum::Direct, [0, 1, 2, 3]);
+        Self { id, item: 0, stratum, first: 0, count: 0, families, new, preference }
+    }
+}

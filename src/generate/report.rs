@@ -139,7 +139,9 @@ impl Report {
             ("unseen sources", self.unseen_sources.len().to_string()),
         ];
         out.push_str("\n| what | value |\n|---|---|\n");
-        rows.iter().for_each(|(name, value)| out.push_str(&format!("| {name} | {} |\n", cell(value))));
+        for (name, value) in &rows {
+            let _ = writeln!(out, "| {name} | {} |", cell(value));
+        }
         self.groups_markdown(&mut out);
         if !self.losses.is_empty() {
             out.push_str("\n## Left out\n\n| reason | texts | samples |\n|---|--:|---|\n");
