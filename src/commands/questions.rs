@@ -1,6 +1,6 @@
 //! `evaluate-rag` and `evaluate-finetuned`: a file of questions answered by one model, with or without retrieval; a result file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::daemon::{AskOptions, DaemonAnswerer};
@@ -16,8 +16,8 @@ pub use crate::eval::{AnswerArm, ResultFile, ResultTable, TableLanguage};
 use crate::events::{Detail, Note, Outcome, Reporter, Stage, Unit};
 use crate::ollama::Options;
 use crate::rag::{
-    GoldSearch, Index, LabelledQuestion, PromptStyle, RagPrompt, Retrieved, Retrieving, Search, citations, mean_scores,
-    retrieval_scores,
+    Chunk, GoldSearch, Index, LabelledQuestion, PromptStyle, RagPrompt, Retrieved, Retrieving, Search, citations,
+    mean_scores, retrieval_scores,
 };
 use crate::store::{Inputs, check_replaceable, create_folder};
 
@@ -227,19 +227,32 @@ fn kept_answers(output: &Path) -> PathBuf {
     output.parent().unwrap_or(Path::new("")).join(".tunesmith").join("answers")
 }
 
-/// Each question with the chunks that hold its answer: of its own source where it names one.
+/// Each question with the chunks that hold its answer: of its own source where it names one, else of those that the words of
+/// question and answer find.
 fn labelled(index: &Index, questions: &[TestQuestion]) -> Vec<LabelledQuestion> {
-    let relevant = |question: &TestQuestion| -> BTreeSet<usize> {
-        let of_source = |source: &str| question.source.as_deref().is_none_or(|wanted| wanted == source);
-        let chunks = index.chunks().iter().enumerate();
-        let holding = chunks
-            .filter(|(_, chunk)| of_source(&chunk.source))
-            .filter(|(_, chunk)| eval::texts_answer(question, &[chunk.indexed().as_str()]) == Some(true));
-        holding.map(|(at, _)| at).collect()
+    let mut by_source: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, chunk) in index.chunks().iter().enumerate() {
+        by_source.entry(&chunk.source).or_default().push(at);
+    }
+    let holds = |question: &TestQuestion, at: usize| {
+        let chunk = index.chunks().get(at).map(Chunk::indexed).unwrap_or_default();
+        eval::texts_answer(question, &[chunk.as_str()]) == Some(true)
     };
-    let label =
-        |question| LabelledQuestion { text: TestQuestion::asked(question).to_owned(), relevant: relevant(question) };
+    let label = |question: &TestQuestion| {
+        let of_source = question.source.as_deref().and_then(|source| by_source.get(source));
+        let candidates = of_source.cloned().unwrap_or_else(|| likely(index, question));
+        let relevant = candidates.into_iter().filter(|at| holds(question, *at)).collect();
+        LabelledQuestion { text: question.asked().to_owned(), relevant }
+    };
     questions.iter().map(label).collect()
+}
+
+/// Chunks that are looked at for the answer of a question without a source.
+const LIKELY: usize = 50;
+
+fn likely(index: &Index, question: &TestQuestion) -> Vec<usize> {
+    let text = format!("{} {}", question.asked(), question.expected.join(" "));
+    index.bm25().top(&text, LIKELY).into_iter().map(|ranked| ranked.document).collect()
 }
 
 /// What was given with a question, as its record has it.

@@ -141,6 +141,13 @@ fn checked(
 }
 
 /// The provenance of the whole set, whose split is verified, and the examples of one file of it.
+/// The sources of the examples of a part's file, as the provenance that was written with it says.
+pub fn sources_of(dataset: &Path) -> Result<BTreeSet<String>, GenerateError> {
+    let (records, examples) = read(dataset)?;
+    let sources = examples.iter().filter_map(|example| records.get(&example.id));
+    Ok(sources.map(|record| record.split.source.clone()).collect())
+}
+
 fn read(dataset: &Path) -> Result<(BTreeMap<String, Provenance>, Vec<Example>), GenerateError> {
     let (stem, part) = stem_of(dataset);
     let provenance = with_suffix(&stem, ".provenance.jsonl");
