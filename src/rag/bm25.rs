@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::error::RagError;
 use super::postings::{Postings, PostingsBuilder};
 use super::ranked::{Ranked, best};
-use super::terms::{TermSet, for_each_word};
+use super::terms::{TermSet, for_each_word, trigram_term, trigrams};
 
 pub(super) const K1: f64 = 1.2;
 pub(super) const B: f64 = 0.75;
@@ -53,7 +53,7 @@ impl Bm25 {
     /// The index of `texts`; their order gives the documents' numbers.
     pub fn build<'t>(texts: impl IntoIterator<Item = &'t str>, set: TermSet) -> Result<Self, RagError> {
         let mut builder =
-            Builder { set, words: HashMap::new(), ids: HashMap::new(), of_words: Vec::new(), terms: Vec::new() };
+            Builder { set, words: HashMap::new(), trigrams: HashMap::new(), of_words: Vec::new(), terms: Vec::new() };
         let mut counts = Counts::default();
         let mut lengths = Vec::new();
         for text in texts {
@@ -145,13 +145,18 @@ impl Bm25 {
 /// Collects postings. Terms have numbers in the order in which they come; a word's terms are made once.
 struct Builder {
     set: TermSet,
-    /// Into `of_words`.
-    words: HashMap<String, u32>,
-    /// The terms of each word.
-    of_words: Vec<Vec<u32>>,
-    /// Into `terms`.
-    ids: HashMap<String, u32>,
+    words: HashMap<String, Place>,
+    trigrams: HashMap<[char; 3], u32>,
+    /// The terms of each word, one word after the other; the word itself is the first.
+    of_words: Vec<u32>,
     terms: Vec<PostingsBuilder>,
+}
+
+/// Of a word's terms in [`Builder::of_words`].
+#[derive(Clone, Copy)]
+struct Place {
+    start: usize,
+    end: usize,
 }
 
 /// How often each term is in the present document.
@@ -167,9 +172,9 @@ impl Builder {
     fn add(&mut self, document: u32, text: &str, counts: &mut Counts) -> u32 {
         let mut length = 0u32;
         for_each_word(text, &mut |word| {
-            let word = self.word(word);
+            let place = self.word(word);
             counts.of.resize(self.terms.len(), 0);
-            for &term in &self.of_words[word as usize] {
+            for &term in &self.of_words[place.start..place.end] {
                 let count = &mut counts.of[term as usize];
                 if *count == 0 {
                     counts.present.push(term);
@@ -185,27 +190,35 @@ impl Builder {
         length
     }
 
-    fn word(&mut self, word: &str) -> u32 {
+    fn word(&mut self, word: &str) -> Place {
         if let Some(&known) = self.words.get(word) {
             return known;
         }
-        let mut terms = Vec::new();
-        for term in self.set.of_word(word) {
-            let next = self.terms.len() as u32;
-            let id = *self.ids.entry(term).or_insert(next);
-            if id == next {
-                self.terms.push(PostingsBuilder::default());
-            }
-            terms.push(id);
+        let start = self.of_words.len();
+        if self.set.has_words() {
+            self.of_words.push(self.terms.len() as u32);
+            self.terms.push(PostingsBuilder::default());
         }
-        let number = self.of_words.len() as u32;
-        self.of_words.push(terms);
-        self.words.insert(word.to_owned(), number);
-        number
+        if self.set.has_trigrams() {
+            for trigram in trigrams(word) {
+                let next = self.terms.len() as u32;
+                let id = *self.trigrams.entry(trigram).or_insert(next);
+                if id == next {
+                    self.terms.push(PostingsBuilder::default());
+                }
+                self.of_words.push(id);
+            }
+        }
+        let place = Place { start, end: self.of_words.len() };
+        self.words.insert(word.to_owned(), place);
+        place
     }
 
     fn finish(self, lengths: Vec<u32>) -> Result<Bm25, RagError> {
-        let mut sorted: Vec<(String, u32)> = self.ids.into_iter().collect();
+        let mut sorted: Vec<(String, u32)> = self.trigrams.into_iter().map(|(t, id)| (trigram_term(t), id)).collect();
+        if self.set.has_words() {
+            sorted.extend(self.words.into_iter().map(|(word, place)| (word, self.of_words[place.start])));
+        }
         sorted.sort_unstable();
         let (mut terms, mut entries, mut postings) = (Vec::new(), Vec::with_capacity(sorted.len()), Vec::new());
         for (term, id) in sorted {

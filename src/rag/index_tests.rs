@@ -182,7 +182,7 @@ fn a_manifest_that_lies_is_one_clear_error() {
     ] {
         let e = refused(&|v| *v.pointer_mut(pointer).unwrap() = value.clone());
         assert!(e.contains(expected), "{pointer}: {e}");
-        assert_eq!(e.contains("make the index again with `tunesmith rag index`"), true, "{e}");
+        assert!(e.contains("make the index again with `tunesmith rag index`"), "{e}");
     }
     index.write(&folder).unwrap();
     std::fs::remove_file(folder.join("bm25.bin")).unwrap();

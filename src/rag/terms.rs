@@ -38,7 +38,7 @@ impl TermSet {
             terms.push(word.to_owned());
         }
         if self.has_trigrams() {
-            terms.extend(trigrams(word));
+            terms.extend(trigrams(word).map(trigram_term));
         }
         terms
     }
@@ -55,12 +55,16 @@ pub(super) fn for_each_word(text: &str, each: &mut dyn FnMut(&str)) {
             word.clear();
         }
     };
-    if text.is_ascii() {
-        text.chars().for_each(|c| take(c.to_ascii_lowercase(), &mut word));
-    } else {
-        for c in text.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase).filter(|c| !is_accent(*c)) {
+    for c in text.chars() {
+        if c.is_ascii() {
+            take(c.to_ascii_lowercase(), &mut word);
+            continue;
+        }
+        // One character at a time: the order of accents does not matter where they are left out.
+        let folded = std::iter::once(c).nfkd().flat_map(char::to_lowercase).filter(|c| !is_accent(*c));
+        for c in folded {
             match written_out(c) {
-                Some(letters) => letters.chars().for_each(|c| take(c, &mut word)),
+                Some(letters) => word.push_str(letters),
                 None => take(c, &mut word),
             }
         }
@@ -86,9 +90,19 @@ fn written_out(c: char) -> Option<&'static str> {
     })
 }
 
-fn trigrams(word: &str) -> Vec<String> {
-    let marked: Vec<char> = ['^'].into_iter().chain(word.chars()).chain(['$']).collect();
-    marked.windows(3).map(|three| [TRIGRAM].iter().chain(three).collect()).collect()
+/// Of a word with a mark before and after it.
+pub(super) fn trigrams(word: &str) -> impl Iterator<Item = [char; 3]> {
+    let mut before = ['^'; 2];
+    word.chars().chain(['$']).enumerate().filter_map(move |(at, c)| {
+        let trigram = [before[0], before[1], c];
+        before = [before[1], c];
+        (at > 0).then_some(trigram)
+    })
+}
+
+/// A trigram as a term.
+pub(super) fn trigram_term(trigram: [char; 3]) -> String {
+    [TRIGRAM].iter().chain(&trigram).collect()
 }
 
 #[cfg(test)]
