@@ -462,7 +462,8 @@ def questions(apps, options):
     for app in apps:
         stated = [a for a in order[app.number % 3 :: 3] if app.values[a] != []]
         for attribute in stated:
-            asked.append((question(app, attribute, options.language), answer(app, attribute, options.language)))
+            values = written(app, attribute, options.language)
+            asked.append((question(app, attribute, options.language), answer(app, attribute, options.language), values))
     return asked
 
 
@@ -488,7 +489,7 @@ def question_table(asked):
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(("question", "answer"))
-    rows.writerows(asked)
+    rows.writerows((question, answer) for question, answer, _ in asked)
     return out.getvalue()
 
 
@@ -524,7 +525,7 @@ def main():
     files = {
         options.jsonl: lambda: jsonl(records),
         options.markdown: lambda: markdown(apps, options),
-        options.questions: lambda: jsonl({"question": q, "answer": a} for q, a in asked),
+        options.questions: lambda: jsonl({"question": q, "answer": a, "keywords": v} for q, a, v in asked),
         options.questions_csv: lambda: question_table(asked),
         options.truth: lambda: jsonl(truth(apps, options)),
     }
