@@ -7,19 +7,28 @@ use crate::corpus::Language;
 /// Lower case, without accents; runs of what is neither letter nor digit become one space.
 pub(in crate::generate) fn folded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
-        match c {
-            'œ' => out.push_str("oe"),
-            'æ' => out.push_str("ae"),
-            'ø' => out.push('o'),
-            'ß' => out.push_str("ss"),
-            c if c.is_alphanumeric() => out.push(c),
-            _ if out.is_empty() || out.ends_with(' ') => {}
-            _ => out.push(' '),
+    for c in text.chars() {
+        if c.is_ascii() {
+            push_folded(c.to_ascii_lowercase(), &mut out);
+        } else {
+            let letters = std::iter::once(c).nfkd().filter(|c| !is_combining_mark(*c));
+            letters.flat_map(char::to_lowercase).for_each(|c| push_folded(c, &mut out));
         }
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+fn push_folded(c: char, out: &mut String) {
+    match c {
+        'œ' => out.push_str("oe"),
+        'æ' => out.push_str("ae"),
+        'ø' => out.push('o'),
+        'ß' => out.push_str("ss"),
+        c if c.is_alphanumeric() => out.push(c),
+        _ if out.is_empty() || out.ends_with(' ') => {}
+        _ => out.push(' '),
+    }
 }
 
 /// An attribute's name as words of a sentence: `dateCreation` → `date creation`, `Hébergeur` → `hébergeur`; acronyms stay.

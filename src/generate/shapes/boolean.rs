@@ -24,12 +24,13 @@ pub(super) fn questions(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Ve
             continue;
         }
         asked.sort_by_key(|(statement, _)| groups.keys.get(statement.first()).map(|key| key.draw(seed, "truth")));
+        let all: Vec<_> = asked.iter().map(|(statement, fact)| (statement.first(), *fact)).collect();
+        let others = Others { all: &all, seed };
         for (statement, fact) in &asked {
             let subject = if right {
                 right_value(groups, statement, fact, seed)
             } else {
-                let others: Vec<_> = asked.iter().map(|(other, fact)| (other.first(), *fact)).collect();
-                wrong_value(groups, statement, fact, &Others { all: &others, seed })
+                wrong_value(groups, statement, fact, &others)
             };
             right ^= subject.is_some();
             out.extend(subject);

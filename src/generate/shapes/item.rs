@@ -20,12 +20,6 @@ pub(super) struct Writer<'a> {
     pub(super) language: Language,
 }
 
-/// A question before its answer is chosen.
-struct Asking<'t> {
-    template: &'t Template,
-    question: String,
-}
-
 impl Writer<'_> {
     /// None: a fact is missing, or the templates have no frame for the shape.
     pub(super) fn item(&self, subject: &Subject) -> Option<Item> {
@@ -38,8 +32,9 @@ impl Writer<'_> {
         };
         let named = subject.facts.iter().zip(&facts).take(worded);
         let speeches: Vec<Speech<'_>> = named.map(|(i, fact)| self.speech(*i, fact)).collect();
-        let (templates, seed) = (self.options.templates, self.options.seed);
-        let said = Said { subject, facts: &facts, speeches: &speeches, templates, language: self.language, seed };
+        let drawn = subject.key.draw(self.options.seed, "statement");
+        let templates = self.options.templates;
+        let said = Said { subject, facts: &facts, speeches: &speeches, templates, language: self.language, drawn };
         let parts = said.parts()?;
         let entity = match subject.asked {
             Asked::Holders { value } => first.values.get(value)?.clone(),
@@ -70,59 +65,75 @@ impl Writer<'_> {
 
     /// Wordings differ in more than case and punctuation.
     fn wordings(&self, key: &Key, parts: &Parts<'_>) -> Vec<Wording> {
-        let mut seen = BTreeSet::new();
-        let mut asked: Vec<Asking<'_>> = Vec::with_capacity(parts.questions.len());
-        for template in &parts.questions {
-            if let Some(question) = template.render(&parts.terms)
-                && seen.insert(folded(&question))
-            {
-                asked.push(Asking { template, question });
-            }
+        let mut asking = Asking { parts, seen: BTreeSet::new(), most: self.options.max_wordings, asked: Vec::new() };
+        if asking.most < parts.questions.len() {
+            self.draw_questions(key, &mut asking);
+        } else {
+            parts.questions.iter().for_each(|template| _ = asking.ask(template));
         }
-        if self.options.max_wordings < asked.len() {
-            asked = self.drawn(key, asked);
-        }
-        let worded = asked.into_iter().filter_map(|Asking { template, question }| {
+        let worded = asking.asked.into_iter().filter_map(|(template, question)| {
             let answer = self.answer(key, parts, template)?;
             Some(Wording { family: template.family, template: template.name.clone(), question, answer })
         });
-        worded.take(self.options.max_wordings).collect()
+        worded.collect()
     }
 
-    /// The questions in a drawn order, one of each family in turn.
-    fn drawn<'t>(&self, key: &Key, asked: Vec<Asking<'t>>) -> Vec<Asking<'t>> {
+    /// One question of each family in turn, from a drawn family and a drawn question on.
+    fn draw_questions(&self, key: &Key, asking: &mut Asking<'_, '_>) {
         let mut families = [Family::Direct, Family::Polite, Family::Search, Family::Indirect];
-        families.sort_by_cached_key(|family| key.draw(self.options.seed, &format!("{family:?}")));
-        let n = asked.len();
-        let mut queues = families.map(|_| Vec::new());
-        for asking in asked {
-            let queue = families.iter().zip(&mut queues).find(|(family, _)| **family == asking.template.family);
-            if let Some((_, queue)) = queue {
-                queue.push(asking);
+        let from = key.below(families.len(), self.options.seed, "family");
+        families.rotate_left(from);
+        let mut drawn = key.draw(self.options.seed, "question");
+        let questions = &asking.parts.questions;
+        let mut queues = families.map(|family| {
+            let mut of: Vec<_> = questions.iter().copied().filter(|template| template.family == family).collect();
+            let n = u64::try_from(of.len()).unwrap_or(1).max(1);
+            of.rotate_left(usize::try_from(drawn % n).unwrap_or(0));
+            drawn /= n;
+            of.into_iter()
+        });
+        while queues.iter().any(|queue| queue.len() > 0) {
+            for queue in &mut queues {
+                // The next that can be written.
+                let _ = queue.find(|template| asking.ask(template));
             }
         }
-        let mut queues = queues.map(|mut queue| {
-            queue.sort_by_cached_key(|asking| key.draw(self.options.seed, &asking.template.name));
-            queue.into_iter()
-        });
-        let mut drawn = Vec::with_capacity(n);
-        while drawn.len() < n {
-            drawn.extend(queues.iter_mut().filter_map(Iterator::next));
-        }
-        drawn
     }
 
     fn answer(&self, key: &Key, parts: &Parts<'_>, template: &Template) -> Option<String> {
-        let seed = self.options.seed;
+        let drawn = key.draw(self.options.seed, &template.name);
         let short = match self.options.answer_style {
             AnswerStyle::Sentence => false,
             AnswerStyle::Value => true,
-            AnswerStyle::Mixed => key.below(2, seed, &format!("style {}", template.name)) == 0,
+            AnswerStyle::Mixed => drawn & 1 == 0,
         };
         if let (true, Some(short)) = (short, &parts.short) {
             return Some(short.clone());
         }
-        let purpose = format!("answer {}", template.name);
-        rotated(parts.answers, key, seed, &purpose).iter().find_map(|answer| answer.render(&parts.terms))
+        rotated(parts.answers, drawn >> 1).find_map(|answer| answer.render(&parts.terms))
+    }
+}
+
+/// Questions that are chosen, before their answers are.
+struct Asking<'a, 'p> {
+    parts: &'a Parts<'p>,
+    /// Folded.
+    seen: BTreeSet<String>,
+    most: usize,
+    asked: Vec<(&'p Template, String)>,
+}
+
+impl<'p> Asking<'_, 'p> {
+    /// Adds the template's question; false: it can't be written, is there already, or there are enough.
+    fn ask(&mut self, template: &'p Template) -> bool {
+        if self.asked.len() >= self.most {
+            return false;
+        }
+        let Some(question) = template.render(&self.parts.terms) else { return false };
+        let new = self.seen.insert(folded(&question));
+        if new {
+            self.asked.push((template, question));
+        }
+        new
     }
 }

@@ -7,7 +7,7 @@ use crate::generate::templates::{
     Argument, Class, Frame, Speech, Template, Templates, Terms, measured, measured_value,
 };
 
-use super::subject::{Asked, Key, Subject};
+use super::subject::{Asked, Subject};
 
 /// An item's templates, what fills them, and what an answer has to hold.
 pub(super) struct Parts<'a> {
@@ -28,7 +28,8 @@ pub(super) struct Said<'a> {
     pub(super) speeches: &'a [Speech<'a>],
     pub(super) templates: &'a Templates,
     pub(super) language: Language,
-    pub(super) seed: u64,
+    /// Chooses statements.
+    pub(super) drawn: u64,
 }
 
 impl<'a> Said<'a> {
@@ -167,7 +168,7 @@ impl<'a> Said<'a> {
 
     /// The templates, from a drawn one on.
     fn rotated(&self, templates: &'a [Template]) -> Vec<&'a Template> {
-        rotated(templates, &self.subject.key, self.seed, "statement")
+        rotated(templates, self.drawn).collect()
     }
 }
 
@@ -179,7 +180,7 @@ struct Filled<'a> {
 }
 
 /// The templates, from a drawn one on.
-pub(super) fn rotated<'a>(templates: &'a [Template], key: &Key, seed: u64, purpose: &str) -> Vec<&'a Template> {
-    let from = key.below(templates.len(), seed, purpose);
-    templates.iter().cycle().skip(from).take(templates.len()).collect()
+pub(super) fn rotated(templates: &[Template], drawn: u64) -> impl Iterator<Item = &Template> {
+    let n = u64::try_from(templates.len()).unwrap_or(1).max(1);
+    templates.iter().cycle().skip(usize::try_from(drawn % n).unwrap_or(0)).take(templates.len())
 }
