@@ -128,9 +128,8 @@ fn pieces(input: Input<'_>, format: Format) -> Result<Pieces, CorpusError> {
             record_pieces::pieces(input, &text_records::read(input)?, kind)
         }
         Format::Markdown | Format::Html | Format::Docx => Ok(plain(markdown::pieces(input))),
-        Format::Text | Format::Pdf | Format::Xlsx => {
-            Ok(plain(markdown::packed(input, &plain_text::blocks(input.text), None)))
-        }
+        Format::Pdf => Ok(plain(markdown::packed(input, &plain_text::without_lists(input.text), None))),
+        Format::Text | Format::Xlsx => Ok(plain(markdown::packed(input, &plain_text::blocks(input.text), None))),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct PathStatistics {
     pub(super) distinct: f64,
     pub(super) constant: bool,
     pub(super) encoded: bool,
+    /// Most values consist of words, not of names, numbers and signs.
+    pub(super) prose: bool,
 }
 
 impl PathStatistics {
@@ -79,6 +81,7 @@ fn of_path(path: &str, values: &[(&str, bool)], size: Size) -> PathStatistics {
         distinct: share(distinct.len(), values.len()),
         constant: size.lists == 0 && size.records >= MIN_FOR_CONSTANT && share(commonest, size.records) >= 0.99,
         encoded: encoded * 2 > present,
+        prose: values.iter().filter(|(text, _)| is_prose(text)).count() * 2 > present,
     }
 }
 
@@ -105,6 +108,19 @@ pub(super) fn median(mut numbers: Vec<usize>) -> usize {
         return 0;
     }
     *numbers.select_nth_unstable(middle).1
+}
+
+/// Whether seven of ten words are letters only, but for the punctuation around them.
+fn is_prose(text: &str) -> bool {
+    let (mut words, mut plain) = (0, 0);
+    for word in text.split_whitespace() {
+        let inner = word
+            .trim_matches(|c: char| matches!(c, '.' | ',' | ';' | ':' | '!' | '?' | '(' | ')' | '"' | '«' | '»' | '*'));
+        words += 1;
+        plain +=
+            usize::from(!inner.is_empty() && inner.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-')));
+    }
+    plain * 10 >= words * 7
 }
 
 /// Base64 or a hash.

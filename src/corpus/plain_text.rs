@@ -23,6 +23,15 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
     out
 }
 
+/// As [`blocks`], of a text whose items may go on in another paragraph: they are no values of a list.
+pub(super) fn without_lists(text: &str) -> Vec<Block> {
+    let prose = |block: Block| match block.kind {
+        BlockKind::List(_) => Block { kind: BlockKind::Prose, ..block },
+        _ => block,
+    };
+    blocks(text).into_iter().map(prose).collect()
+}
+
 /// Makes blocks of a paragraph's lines, and empties it.
 fn close(text: &str, paragraph: &mut Vec<Span>, out: &mut Vec<Block>) {
     let mut rest = paragraph.as_slice();

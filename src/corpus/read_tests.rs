@@ -276,6 +276,14 @@ fn text_tables_and_packages_give_records() {
             "vim | Depends | libc6 (>= 2.34),\n libx | Record"
         ]
     );
+    // Names and versions are no text, however many.
+    let field = |i: usize| {
+        format!(
+            "Package: p{i}\nDepends: libc6 (>= 2.{i}), libx11-6 (>= 2:1.4), libgtk-3-0t64 (>= 3.{i}), p{i}-data, perl:any\nSize: {i}\n\n"
+        )
+    };
+    let lists: String = (0..5).map(field).collect();
+    assert_eq!(reading("avail", &lists).layouts[0].records.as_ref().unwrap().text, None);
     assert_eq!(
         packages.corpus.units[0].text,
         "the vim package of many words\n that goes on here with even more words."
@@ -320,6 +328,18 @@ fn pdf_is_text() {
     .unwrap();
     assert_places(&found);
     assert_eq!(found.corpus.units[0].text, "The host of GIDAF is the ministry.");
+}
+
+#[cfg(feature = "pdf")]
+#[test]
+fn items_of_a_pdf_are_no_values() {
+    let line = |y: usize, text: &str| format!("BT /F 12 Tf 50 {y} Td ({text}) Tj ET\n");
+    let content =
+        [line(700, "The parts are:"), line(600, "- the first part that goes"), line(500, "on in a line of its own")]
+            .concat();
+    let found = read_one("a.pdf", &pdf::tests::document(&content, false)).unwrap();
+    assert!(found.corpus.units[0].text.contains("- the first part"), "{}", found.corpus.units[0].text);
+    assert_eq!(fields(&found), Vec::<String>::new());
 }
 
 #[test]

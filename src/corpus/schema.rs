@@ -145,7 +145,9 @@ impl Finder<'_> {
         scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let named = |path: usize| self.table.paths.get(path).cloned().unwrap_or_default();
         match scores.as_slice() {
-            [(first, best), (second, next), ..] if *next >= best * AS_LIKELY && !self.is_known_shape(*first) => {
+            [(first, best), (second, next), ..]
+                if *next >= best * AS_LIKELY && !self.is_known_shape(*first) && self.table.records.len() > 1 =>
+            {
                 let (first, second) = (named(*first), named(*second));
                 Err(CorpusError::TwoTexts { file: self.input.file.clone(), first, second })
             }
@@ -257,6 +259,7 @@ fn text_score(of: &PathStatistics, texts: Texts) -> Option<f64> {
     }
     let named = Names::Text.has(of.name()) && (of.share >= 0.5 || only_wrapped(of));
     let long = of.median >= MIN_TEXT_CHARS && of.median_words >= MIN_TEXT_WORDS && of.share >= 0.5;
+    let long = long && of.prose;
     if !named && (!long || texts == Texts::Named) {
         return None;
     }
