@@ -17,7 +17,7 @@ use crate::generate::{
     self, AskedQuestion, DialogueContext, Draft, EntityNames, GeneratedSet, Item, ItemOptions, NoiseContext, Part,
     Plan, PlanInput, PlanOptions, Planned, TemplateQuestions, Templates, UnansweredCorpus, Wording,
 };
-pub use crate::generate::{AnswerStyle, Count, Method, Report, SplitBy};
+pub use crate::generate::{AnswerStyle, ExampleCount, Method, Report, SplitBy};
 use crate::store::Inputs;
 
 /// What examples teach.
@@ -60,7 +60,7 @@ pub struct GenerateRequest {
     pub documents: DocumentsRequest,
     pub output: PathBuf,
     pub method: Method,
-    pub count: Count,
+    pub count: ExampleCount,
     /// Training wordings of a fact before the next fact is taught.
     pub wordings: usize,
     pub answer_style: AnswerStyle,
@@ -302,8 +302,8 @@ fn worded(
 ) -> Result<Vec<Item>, Failure> {
     let Some(writer) = &request.writer else { return Ok(items) };
     let count = match request.count {
-        Count::Number(n) => n,
-        Count::All => items.len(),
+        ExampleCount::Number(n) => n,
+        ExampleCount::All => items.len(),
     };
     let to_word = ToWord {
         units: &material.corpus.units,
@@ -341,8 +341,8 @@ fn items(material: &Material, request: &GenerateRequest, variations: Variations)
             seed: request.seed,
         };
         let wanted = match request.count {
-            Count::Number(n) => n,
-            Count::All => items.iter().map(|item| item.wordings.len().min(request.wordings)).sum(),
+            ExampleCount::Number(n) => n,
+            ExampleCount::All => items.iter().map(|item| item.wordings.len().min(request.wordings)).sum(),
         };
         // Twice the share: some are refused as near to others, and each part takes its own.
         let wanted = (2.0 * variations.refusals * wanted as f64).ceil() as usize + 1;
@@ -426,8 +426,8 @@ fn correct(plan: &mut Plan, material: &Material, seed: u64) -> Result<(), Failur
 /// What the command was asked for, as the report keeps it.
 fn settings(request: &GenerateRequest) -> Result<serde_json::Value, Failure> {
     let count = match request.count {
-        Count::Number(n) => json!(n),
-        Count::All => json!("all"),
+        ExampleCount::Number(n) => json!(n),
+        ExampleCount::All => json!("all"),
     };
     Ok(json!({
         "inputs": request.documents.inputs,

@@ -6,7 +6,7 @@ use super::*;
 use crate::corpus::{Document, Field, FieldForm, Kind, Language, Span, Unit};
 use crate::generate::check::{ProvenanceFault, check_against_documents, check_provenance, stem_of};
 use crate::generate::plan::{PlanInput, plan};
-use crate::generate::plan_options::{Count, PlanOptions};
+use crate::generate::plan_options::{ExampleCount, PlanOptions};
 use crate::generate::{Family, Item, Wording};
 
 struct Made {
@@ -125,7 +125,8 @@ impl Made {
         let input = PlanInput { items: &self.items, facts: &self.facts, units: &self.corpus.units, asked: &[] };
         let parts = split_by.map(|_| [80, 10, 10]);
         let split_by = split_by.unwrap_or_default();
-        plan(input, &PlanOptions { count: Count::Number(count), split_by, parts, ..PlanOptions::default() }).unwrap()
+        plan(input, &PlanOptions { count: ExampleCount::Number(count), split_by, parts, ..PlanOptions::default() })
+            .unwrap()
     }
 
     fn write(&self, output: &Path, plan: &Plan, split_by: Option<SplitBy>) -> Result<Written, GenerateError> {

@@ -55,7 +55,7 @@ pub use noise::{EntityNames, NoiseContext, add_noise, noisy};
 pub use parts::{Part, Planned, SplitBy};
 pub use parts_verify::{SplitRecord, verify};
 pub use plan::{Plan, PlanInput, plan};
-pub use plan_options::{Count, PlanOptions};
+pub use plan_options::{ExampleCount, PlanOptions};
 pub use provenance::{CorpusLine, Provenance, StatedFact};
 pub use report::{Group, Lengths, Loss, Report, Sample};
 pub use shapes::{AnswerStyle, ItemOptions, Outline, items};

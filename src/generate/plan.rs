@@ -15,7 +15,7 @@ use super::parts::{Part, Planned, SplitBy, hash, quotas};
 use super::plan_by_source::{SourceParts, fill_parts};
 use super::plan_drafts::{Drafting, assign};
 use super::plan_fill::{Allotment, Chosen, Proportions, fill, largest, largest_below, shortage};
-use super::plan_options::{Count, PlanOptions};
+use super::plan_options::{ExampleCount, PlanOptions};
 use super::plan_order::{Ordering, teaching_order};
 use super::plan_sources::Sources;
 use super::plan_subjects::{Holding, Subject, Subjects, canonical_order, subjects};
@@ -157,8 +157,8 @@ impl<'a> Planning<'a> {
     fn filled<'s>(&self, order: &[&'s Subject], parts: [u32; 3]) -> Result<Vec<Chosen<'s>>, GenerateError> {
         let proportions = self.proportions(parts);
         let count = match self.options.count {
-            Count::Number(count) => count,
-            Count::All => largest(order, proportions),
+            ExampleCount::Number(count) => count,
+            ExampleCount::All => largest(order, proportions),
         };
         if count == 0 {
             return Err(GenerateError::NothingToTeach);
@@ -181,8 +181,8 @@ impl<'a> Planning<'a> {
         let split = SourceParts::new(order, groups, parts, &number);
         let proportions = self.proportions(parts);
         let (count, filled) = match self.options.count {
-            Count::Number(count) => (count, fill_parts(&split, proportions, count)),
-            Count::All => {
+            ExampleCount::Number(count) => (count, fill_parts(&split, proportions, count)),
+            ExampleCount::All => {
                 let count = split.largest(proportions);
                 (count, fill_parts(&split, proportions, count))
             }
@@ -202,9 +202,9 @@ impl<'a> Planning<'a> {
         let order = self.order(&self.aside);
         let proportions = Proportions { wordings: 1, ..self.proportions([1, 0, 0]) };
         let test = match (self.options.count, self.options.parts) {
-            (Count::Number(count), Some(parts)) => quotas(count, parts).map_or(0, |sizes| sizes[2]),
-            (Count::Number(_), None) => 0,
-            (Count::All, _) => order.len(),
+            (ExampleCount::Number(count), Some(parts)) => quotas(count, parts).map_or(0, |sizes| sizes[2]),
+            (ExampleCount::Number(_), None) => 0,
+            (ExampleCount::All, _) => order.len(),
         };
         let count = test.max(UNSEEN_QUESTIONS).min(largest(&order, proportions));
         let allotments = fill(&order, proportions.demand(count)).unwrap_or_default();

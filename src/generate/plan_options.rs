@@ -4,13 +4,13 @@ use super::parts::SplitBy;
 
 /// How many examples, those of unseen sources left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
+pub enum ExampleCount {
     Number(usize),
     /// As many as the parts and shares let there be.
     All,
 }
 
-impl std::str::FromStr for Count {
+impl std::str::FromStr for ExampleCount {
     type Err = String;
 
     fn from_str(said: &str) -> Result<Self, String> {
@@ -26,7 +26,7 @@ impl std::str::FromStr for Count {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanOptions {
-    pub count: Count,
+    pub count: ExampleCount,
     /// Training wordings of a fact before the next fact is taught.
     pub wordings: usize,
     pub seed: u64,
@@ -44,7 +44,7 @@ pub struct PlanOptions {
 impl Default for PlanOptions {
     fn default() -> Self {
         Self {
-            count: Count::All,
+            count: ExampleCount::All,
             wordings: 4,
             seed: 42,
             unseen: None,

@@ -94,7 +94,7 @@ fn catalogue(of: Catalogue) -> Made {
 }
 
 fn options(count: usize, seed: u64) -> PlanOptions {
-    PlanOptions { count: Count::Number(count), seed, unseen: Some(0.0), ..PlanOptions::default() }
+    PlanOptions { count: ExampleCount::Number(count), seed, unseen: Some(0.0), ..PlanOptions::default() }
 }
 
 fn sizes(plan: &Plan) -> [usize; 4] {
@@ -224,7 +224,8 @@ fn a_random_plan_has_the_known_coverage() {
     for Measured { sources, count, covered, known } in measured {
         let made = catalogue(Catalogue { sources, ..PHASE_3 });
         let parts = Some([1, 0, 0]);
-        let all = plan(made.input(), &PlanOptions { parts, count: Count::All, ..options(1, 0) }).unwrap().examples;
+        let all =
+            plan(made.input(), &PlanOptions { parts, count: ExampleCount::All, ..options(1, 0) }).unwrap().examples;
         assert_eq!(all.len(), made.facts.len() * 5);
         let (mut coverage, mut share, runs) = (0.0, 0.0, if count > 5000 { 2 } else { 20 });
         for seed in 0..runs {
@@ -275,9 +276,9 @@ fn what_is_too_much_is_refused_with_the_most_that_is_possible() {
     for split_by in [SplitBy::Wording, SplitBy::Source, SplitBy::Random] {
         let wanted = PlanOptions { split_by, ..options(5000, 1) };
         let Err(GenerateError::TooMany { wanted: 5000, largest, .. }) = plan(made.input(), &wanted) else { panic!() };
-        let most = plan(made.input(), &PlanOptions { count: Count::Number(largest), ..wanted.clone() }).unwrap();
+        let most = plan(made.input(), &PlanOptions { count: ExampleCount::Number(largest), ..wanted.clone() }).unwrap();
         verified(&most, split_by);
-        let all = plan(made.input(), &PlanOptions { count: Count::All, ..wanted }).unwrap();
+        let all = plan(made.input(), &PlanOptions { count: ExampleCount::All, ..wanted }).unwrap();
         assert_eq!((all.coverage.examples, &all), (largest, &most));
         assert!(largest >= 200, "{split_by:?}: {largest} of 300");
     }
@@ -365,7 +366,7 @@ fn what_a_suite_asks_is_not_generated() {
     let made = catalogue(Catalogue { sources: 30, attributes: 6, wordings: 6 });
     let asked = [AskedQuestion { text: "tell me, who is the host of APP0003 ?".into(), expected: vec!["v21".into()] }];
     let with = PlanInput { asked: &asked, ..made.input() };
-    let plan = plan(with, &PlanOptions { count: Count::All, parts: None, ..options(1, 1) }).unwrap();
+    let plan = plan(with, &PlanOptions { count: ExampleCount::All, parts: None, ..options(1, 1) }).unwrap();
     let fact = made.facts.iter().position(|fact| &*fact.source == "app0003" && fact.values[0] == "v21").unwrap();
     assert!(plan.examples.iter().all(|example| !example.draft.facts.contains(&fact)));
     assert_eq!(plan.rejected.iter().filter(|rejected| rejected.code == "contaminated").count(), 6);
@@ -426,7 +427,7 @@ proptest! {
             Err(GenerateError::TooMany { largest, .. }) => {
                 prop_assert!(largest < count);
                 if largest > 0 {
-                    let most = plan(made.input(), &PlanOptions { count: Count::Number(largest), ..options });
+                    let most = plan(made.input(), &PlanOptions { count: ExampleCount::Number(largest), ..options });
                     prop_assert_eq!(most.unwrap().coverage.examples, largest);
                 }
             }

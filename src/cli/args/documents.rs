@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::cli::flags::words;
-use crate::commands::generating::{AnswerStyle, Count, LayoutMap, Method, Shares, SplitBy, Task};
+use crate::commands::generating::{AnswerStyle, ExampleCount, LayoutMap, Method, Shares, SplitBy, Task};
 
 /// Documents, and how they are read.
 #[derive(Clone, Debug, Args)]
@@ -37,7 +37,7 @@ pub struct Generate {
     pub method: Method,
     /// Make N examples; `all`: every fact at --wordings wordings
     #[arg(long, value_name = "N", default_value = "100", help_heading = "Examples")]
-    pub count: Count,
+    pub count: ExampleCount,
     /// Put N questions to each fact before the next fact is taught
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=20), help_heading = "Examples")]
     pub wordings: u8,
