@@ -1,16 +1,20 @@
 //! A model of the daemon that words questions: new wordings of what rules ask, and questions on prose.
 
+mod likelihood;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
 
+use likelihood::NativeLikelihood;
+
 use super::{Context, Failure};
 use crate::corpus::{Language, Unit};
 use crate::events::{Detail, Note, Warning};
 use crate::generate::llm::{
-    Alternative, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Token, WriteRequest, Writer, WriterError,
-    Written, generate,
+    Alternative, Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Token, WriteRequest, Writer,
+    WriterError, Written, generate,
 };
 use crate::generate::{Draft, Item, Journal, Wording};
 use crate::ollama::{Ask, Client, OllamaError, Options, Prompt};
@@ -61,12 +65,13 @@ pub(super) fn word(
         parallel: request.parallel,
         ..LlmOptions::default()
     };
+    let likelihood = NativeLikelihood::open(context, request.judge.as_deref().unwrap_or(&request.model));
     let mut journal = Journal::open(journal)?;
     let interrupt = context.interrupt.clone();
     let participants = Participants {
         writer: &writer,
         judge: judge.as_ref().unwrap_or(&writer),
-        likelihood: None,
+        likelihood: likelihood.as_ref().map(|native| native as &dyn Likelihood),
         interrupt: &interrupt,
     };
     let sources = Sources { units: to_word.units, items: to_word.items };
