@@ -185,11 +185,31 @@ fn reply(answered: Result<Answer, OllamaError>) -> Result<Reply, Cause> {
 pub(super) struct DaemonEmbedder<'a> {
     client: &'a Client,
     model: String,
+    /// Bytes of the longest text that is known to be embedded whole.
+    whole: usize,
 }
+
+/// Bytes of a text that no embedding model cuts.
+const SHORT: usize = 800;
 
 impl<'a> DaemonEmbedder<'a> {
     pub(super) fn new(client: &'a Client, model: &str) -> Self {
-        Self { client, model: model.to_owned() }
+        Self { client, model: model.to_owned(), whole: SHORT }
+    }
+
+    /// Whether the daemon feeds the whole text: with more words at its end it has more tokens, or is refused as too long.
+    fn check_whole(&mut self, text: &str, tokens: u64) -> Result<(), Cause> {
+        let longer = format!("{text} one two three four five six seven eight");
+        match self.client.embed_counted(&self.model, &[longer]) {
+            Ok(fed) if tokens > 0 && fed.tokens <= tokens => {
+                let bytes = text.len();
+                Err(format!("{} cuts texts: of {bytes} bytes it reads {tokens} tokens and no more", self.model).into())
+            }
+            _ => {
+                self.whole = text.len();
+                Ok(())
+            }
+        }
     }
 }
 
@@ -199,7 +219,13 @@ impl Embedder for DaemonEmbedder<'_> {
     }
 
     fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Cause> {
-        Ok(self.client.embed(&self.model, texts)?)
+        let embedded = self.client.embed_counted(&self.model, texts)?;
+        if let [text] = texts
+            && text.len() > self.whole
+        {
+            self.check_whole(text, embedded.tokens)?;
+        }
+        Ok(embedded.vectors)
     }
 }
 

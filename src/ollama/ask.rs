@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::transport::{Outgoing, Patience};
 use super::wire::{ChatRequest, EmbedRequest, EmbedResponse, GenerateRequest, Logprob, Reply, keep_alive};
-use super::{Answer, Ask, Client, ModelName, OllamaError, Options, Prompt, TokenLogprob};
+use super::{Answer, Ask, Client, Embedded, ModelName, OllamaError, Options, Prompt, TokenLogprob};
 
 impl Options {
     /// Always the likeliest token, nothing penalised: one answer for one prompt.
@@ -150,14 +150,20 @@ impl Client {
         Ok(debug.rendered_template)
     }
 
-    /// One vector per text, of length 1; a text too long for the model is an error, never cut.
+    /// One vector per text, of length 1. A text too long for the model is an error; some versions cut it all the same
+    /// (ollama#14186).
     pub fn embed(&self, model: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, OllamaError> {
+        Ok(self.embed_counted(model, texts)?.vectors)
+    }
+
+    /// As [`Self::embed`], with the number of tokens that the daemon fed.
+    pub fn embed_counted(&self, model: &str, texts: &[String]) -> Result<Embedded, OllamaError> {
         ModelName::parse(model)?;
         if let Some(at) = texts.iter().position(String::is_empty) {
             return Err(OllamaError::Other(format!("text {} of those to embed by {model} is empty", at + 1)));
         }
         if texts.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Embedded::default());
         }
         let body =
             EmbedRequest { model: model.into(), input: texts.to_vec(), truncate: Some(false), options: Map::new() };
@@ -167,7 +173,7 @@ impl Client {
             let reason = format!("{} embeddings came for {} texts", reply.embeddings.len(), texts.len());
             return Err(OllamaError::Torn { request: out.name, reason });
         }
-        Ok(reply.embeddings)
+        Ok(Embedded { vectors: reply.embeddings, tokens: reply.prompt_eval_count })
     }
 }
 

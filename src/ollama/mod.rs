@@ -83,6 +83,15 @@ pub struct Ask {
     pub think: Option<bool>,
 }
 
+/// Vectors of texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embedded {
+    /// One per text, of length 1.
+    pub vectors: Vec<Vec<f32>>,
+    /// That were fed, of all texts together; 0 where the daemon does not say.
+    pub tokens: u64,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenLogprob {
     pub token: String,
