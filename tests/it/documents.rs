@@ -64,11 +64,12 @@ fn records_become_parts_of_exact_sizes_that_are_checked_against_their_origin() {
     done(&checked);
     assert!(checked.out.contains("80 examples state"), "{}", checked.out);
     // A value that the corpus does not have is found.
-    let altered = place.read(&corpus).replacen("Ferme Kellian", "Ferme Kelliam", 50);
+    let stated = lines(&place, &file(".provenance"))[0]["facts"][0]["values"][0].as_str().unwrap().to_owned();
+    let altered = place.read(&corpus).replace(&stated, "something else");
     let corpus = place.write("altered.jsonl", &altered);
     let refused = place.run(&["data", "check", &file("_train"), "--against", corpus.to_str().unwrap()]);
     assert_eq!(refused.code, 3, "{}", refused.err);
-    assert!(refused.err.contains("Ferme Kellian"), "{}", refused.err);
+    assert!(refused.err.contains(&stated), "{}", refused.err);
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn wrong_documents_are_named_with_a_remedy() {
     done(&fixed);
     assert!(place.read("out/x.jsonl").contains("élevée"));
     let unknown = place
-        .write("wrong.yaml", "fr:\n  - match: {attribute: [hébergeur]}\n    direct: [\"Qui héberge {entité} ?\"]\n");
+        .write("wrong.yaml", "- match: {attribute: [hébergeur]}\n  fr: {direct: [\"Qui héberge {entité} ?\"], answer: [\"{entity} : {value}.\"]}\n");
     let ended = place.run(&[
         "data",
         "generate",
@@ -240,16 +241,17 @@ fn questions_are_answered_with_and_without_passages() {
     done(&place.run(&rag));
     let file = metrics(&place, "evaluation/results_rag.json");
     assert_eq!((&file["arm"], file["results"].as_array().unwrap().len()), (&"rag".into(), 6));
-    assert!(file["extended"]["retrieval"]["hit@4"].as_f64().unwrap() > 80.0, "{}", file["extended"]);
+    assert!(file["extended"]["retrieval"]["hit@4"].as_f64().unwrap() > 0.8, "{}", file["extended"]);
     let first = &file["results"][0];
     assert!(first["prompt_tokens"].as_u64().unwrap() > 200 && first["retrieval_seconds"].as_f64().is_some(), "{first}");
     let kept = place.run(&rag);
     done(&kept);
-    assert_eq!(
-        metrics(&place, "evaluation/results_rag.json")["results"],
-        file["results"],
-        "kept answers, not asked again"
-    );
+    let again = metrics(&place, "evaluation/results_rag.json");
+    let given = |file: &Value| -> Vec<Value> {
+        let of = |r: &Value| serde_json::json!([r["answer"], r["answer_tokens"], r["seconds"]]);
+        file["results"].as_array().unwrap().iter().map(of).collect()
+    };
+    assert_eq!(given(&again), given(&file), "kept answers with their times, not asked again");
     done(&place.run(&[
         "evaluate-finetuned",
         "evaluation/questions.jsonl",
