@@ -91,8 +91,11 @@ pub(super) fn word(
                 text: format!("{rejected} of {tried} answers were rejected ({}): {}", code.code(), code.remedy()),
             });
         }
-    })?;
-    Ok(outcome)
+    });
+    if outcome.is_err() && interrupt.raised() {
+        return Err(Failure::interrupted().hint("the same command goes on from here"));
+    }
+    Ok(outcome?)
 }
 
 /// New wordings of each item.

@@ -117,7 +117,7 @@ pub enum Data {
     #[command(
         after_help = "Example:\n  tunesmith data generate docs/ --count all --split --output data/training/docs.jsonl"
     )]
-    Generate(Generate),
+    Generate(Box<Generate>),
     /// Split a dataset by content into a training and a held-out part
     #[command(after_help = "Example:\n  tunesmith data split data/all.jsonl --share 0.1 --output data/")]
     Split {

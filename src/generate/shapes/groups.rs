@@ -8,6 +8,9 @@ use crate::generate::grammar::{folded, shown};
 
 use super::subject::Key;
 
+/// Indices of facts, by their folded values.
+type FactsByValue = BTreeMap<Vec<String>, Vec<usize>>;
+
 /// Facts with one entity, attribute and value.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
@@ -45,7 +48,7 @@ impl Groups {
         let keys: Vec<Key> = facts.iter().map(|fact| Key::new(fact.id.to_string().as_bytes())).collect();
         let names = Names::new(facts);
         let own = names.clashes(facts, templates);
-        let mut said: BTreeMap<(&str, &str), BTreeMap<Vec<String>, Vec<usize>>> = BTreeMap::new();
+        let mut said: BTreeMap<(&str, &str), FactsByValue> = BTreeMap::new();
         for (i, fact) in facts.iter().enumerate() {
             let values = fact.values.iter().map(|value| folded(value)).collect();
             let of_attribute = said.entry((fact.entity.as_str(), names.of(fact))).or_default();
