@@ -1,6 +1,5 @@
 //! `rag index` and `rag ask`: documents to an index, and a question answered with what it finds.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -11,6 +10,7 @@ use super::query::{self, Answering, QueryRequest};
 use super::{Context, Failure};
 use crate::corpus::{Language, estimated_tokens};
 use crate::events::{Note, Outcome, Stage, Unit};
+use crate::generate;
 use crate::ollama::{Client, OllamaError};
 use crate::rag::{
     ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, Prefixes, Progress, PromptStyle, Retriever,
@@ -66,7 +66,7 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
     });
     inputs.refuse_overwrite(&request.output)?;
     let reading = documents::read(context, &request.documents)?;
-    let excluded = request.without.as_deref().map(sources).transpose()?.unwrap_or_default();
+    let excluded = request.without.as_deref().map(generate::unseen_sources).transpose()?.unwrap_or_default();
     let size: &dyn Fn(&str) -> usize = &estimated_tokens;
     let plan = IndexPlan { corpus: &reading.corpus, chunker: ChunkOptions::default(), excluded: &excluded, size };
     let before = Index::read(&request.output).ok();
@@ -133,11 +133,6 @@ fn identity(context: &mut Context<'_>, client: &Client, embed: &EmbedRequest) ->
         document: embed.document_prefix.clone().unwrap_or(found.prefixes.document),
     };
     Ok(EmbedderIdentity { model: embed.model.clone(), digest: tag.digest, prefixes })
-}
-
-/// The sources that the examples of a file come from, as the provenance beside it says.
-fn sources(examples: &Path) -> Result<BTreeSet<String>, Failure> {
-    Ok(crate::generate::sources_of(examples)?)
 }
 
 /// An index that is ready to be searched.

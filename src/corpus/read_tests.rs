@@ -382,7 +382,11 @@ fn ids_are_stable_and_different() {
 #[test]
 fn values_that_alternate_are_not_constant() {
     let line = |i: usize| {
-        format!("{{\"name\": \"App {i}\", \"critical\": {}, \"lang\": \"fr\", \"rare\": {}}}\n", i.is_multiple_of(2), i / 990)
+        format!(
+            "{{\"name\": \"App {i}\", \"critical\": {}, \"lang\": \"fr\", \"rare\": {}}}\n",
+            i.is_multiple_of(2),
+            i / 990
+        )
     };
     let text: String = (0..1000).map(line).collect();
     let found = reading("a.jsonl", &text);

@@ -141,11 +141,19 @@ fn checked(
 }
 
 /// The provenance of the whole set, whose split is verified, and the examples of one file of it.
-/// The sources of the examples of a part's file, as the provenance that was written with it says.
-pub fn sources_of(dataset: &Path) -> Result<BTreeSet<String>, GenerateError> {
-    let (records, examples) = read(dataset)?;
-    let sources = examples.iter().filter_map(|example| records.get(&example.id));
-    Ok(sources.map(|record| record.split.source.clone()).collect())
+/// The sources that were set aside when a set was generated, those included that no question is about; of any file of the set.
+pub fn unseen_sources(dataset: &Path) -> Result<BTreeSet<String>, GenerateError> {
+    #[derive(serde::Deserialize)]
+    struct Aside {
+        unseen_sources: BTreeSet<String>,
+    }
+    let path = with_suffix(&stem_of(dataset).0, ".report.json");
+    let text = read_text(FileAction::READING, &path, MAX_FILE)?;
+    let aside: Aside = serde_json::from_str(&text).map_err(|e| {
+        let fault = LineFault { line: e.line(), cause: LineCause::Json(e.to_string()) };
+        GenerateError::Line { path, fault }
+    })?;
+    Ok(aside.unseen_sources)
 }
 
 fn read(dataset: &Path) -> Result<(BTreeMap<String, Provenance>, Vec<Example>), GenerateError> {

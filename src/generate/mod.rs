@@ -38,7 +38,7 @@ mod shapes;
 mod templates;
 mod unanswerable;
 
-pub use check::{Checked, ProvenanceFault, check_against_documents, check_provenance, sources_of};
+pub use check::{Checked, ProvenanceFault, check_against_documents, check_provenance, unseen_sources};
 pub use contamination::AskedQuestion;
 pub use correct::{correction, corrections};
 pub use coverage::{Coverage, taught_test_share};

@@ -175,6 +175,26 @@ fn wrong_documents_are_named_with_a_remedy() {
     assert!(ended.err.contains("entité"), "{}", ended.err);
 }
 
+/// What was set aside is in the index no more than in the training, whether a question is about it or not.
+#[test]
+fn unseen_sources_are_left_out_of_the_index() {
+    let place = place();
+    let base = ["data", "generate", "applications_rag_optimal.jsonl", "--output", "out/x.jsonl", "--split"];
+    done(&place.run(&[&base[..], &["--count", "60", "--unseen", "0.3"]].concat()));
+    let report: Value = serde_json::from_str(&place.read("out/x.report.json")).unwrap();
+    let aside = report["unseen_sources"].as_array().unwrap().len();
+    assert!((3..=5).contains(&aside), "{report}");
+    for line in lines(&place, "out/x.provenance.jsonl") {
+        let is_aside = report["unseen_sources"].as_array().unwrap().contains(&line["source"]);
+        assert_eq!(is_aside, line["part"] == "unseen", "{line}");
+    }
+    let index = ["rag", "index", "applications_rag_optimal.jsonl", "--output", "index/", "--json"];
+    let made = place.run(&[&index[..], &["--without", "out/x_unseen.jsonl"]].concat());
+    done(&made);
+    let made: Value = serde_json::from_str(&made.out).unwrap();
+    assert_eq!((made["chunks"].as_u64().unwrap(), &made["excluded"]), (13 - aside as u64, &report["unseen_sources"]));
+}
+
 /// Without a daemon: an index of words and trigrams, refused when it is not one.
 #[test]
 fn an_index_is_made_again_whole_and_damage_is_seen() {

@@ -123,7 +123,7 @@ pub struct RagIndex {
     /// Put this before a passage that is embedded [default: what the model was trained with]
     #[arg(long, value_name = "TEXT")]
     pub doc_prefix: Option<String>,
-    /// Leave out the sources of this file of `data generate` (X_unseen.jsonl)
+    /// Leave out the sources that `data generate` set aside, of this file's set (X_unseen.jsonl)
     #[arg(long, value_name = "FILE")]
     pub without: Option<PathBuf>,
 }
