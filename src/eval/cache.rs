@@ -5,11 +5,11 @@
 //! read (a kill while writing, another tool's) is skipped. A cloned project may contain the folder: links are not followed.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::store::{Digest, FileAction, StoreError, write_whole};
+use crate::store::{Digest, FileAction, OpenFor, StoreError, open_nofollow, write_whole};
 
 use super::answerer::Answered;
 
@@ -66,7 +66,7 @@ impl AnswerCache {
         let name = format!("{}.jsonl", Digest::of_bytes(model_digest.as_bytes()).hex());
         let path = self.folder.join(name);
         let fault = |e| StoreError::new(FileAction::Opening("the kept answers"), &path, e);
-        let mut file = open_own(&path).map_err(fault)?;
+        let mut file = open_nofollow(&path, OpenFor::Append)?;
         if file.metadata().map_err(fault)?.len() > MAX_FILE {
             file.set_len(0).map_err(fault)?;
         }
@@ -125,23 +125,6 @@ fn refuse_link(path: &Path) -> Result<(), StoreError> {
         }
         _ => Ok(()),
     }
-}
-
-/// A regular file, created if absent, for reading and appending; a link is not followed, a FIFO does not block.
-fn open_own(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        options.custom_flags(flags.bits() as i32);
-    }
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file; delete it"));
-    }
-    Ok(file)
 }
 
 /// Only files that have the name of such a file; what can't be removed stays.

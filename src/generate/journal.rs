@@ -5,14 +5,14 @@
 //! is cut off when the file is opened.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Digest, FileAction, StoreError};
+use crate::store::{Digest, FileAction, OpenFor, StoreError, open_nofollow};
 
 const MAX_LINE: u64 = 4 << 20;
 const MAX_FILE: u64 = 2 << 30;
@@ -62,7 +62,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     /// Opens or creates the file and reads it.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let fault = |e| StoreError::new(FileAction::Opening("the journal"), path, e);
-        let file = open_regular_file(path).map_err(fault)?;
+        let file = open_nofollow(path, OpenFor::Append)?;
         if file.metadata().map_err(fault)?.len() > MAX_FILE {
             return Err(JournalError::TooLarge { path: path.to_path_buf() });
         }
@@ -111,23 +111,6 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         self.file.sync_data().map_err(fault)?;
         Ok(())
     }
-}
-
-/// A regular file for reading and appending; a link is not followed, a FIFO does not block.
-fn open_regular_file(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        options.custom_flags(flags.bits() as i32);
-    }
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    Ok(file)
 }
 
 /// The answers, and how many bytes of the file are whole lines.
