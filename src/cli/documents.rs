@@ -11,7 +11,7 @@ use crate::commands::questions::{
     self, AnswerArm, QuestionsRequest, ResultFile, ResultTable, RetrievalRequest, TableLanguage,
 };
 use crate::commands::rag::{self, AskRequest, EmbedRequest, IndexReport, IndexRequest, RagAnswer};
-use crate::commands::writing::WriterRequest;
+use crate::commands::writing::{Estimate, ModelUse, WriterRequest};
 use crate::commands::{Context, Failure, Kind};
 
 fn documents(args: &Documents) -> Result<DocumentsRequest, Failure> {
@@ -75,6 +75,10 @@ fn generated(made: &Generated, json: bool) {
     result(json, made, || {
         let parts = made.report.parts.iter().map(|(part, examples)| format!("{part} {examples}"));
         let mut lines = vec![made.report.summary.clone(), parts.collect::<Vec<_>>().join(", ")];
+        lines.extend(made.model.as_ref().map(|model| {
+            let ModelUse { model, calls, tried, accepted, seconds, .. } = model;
+            format!("{model}: {accepted} wordings from {tried} places were taken; {calls} calls in {seconds:.0} s")
+        }));
         lines.extend(made.files.iter().map(|path| format!("wrote {}", path.display())));
         lines.join("\n")
     });
@@ -87,6 +91,11 @@ fn would_generate(dry: &DryRun, json: bool) {
             dry.coverage.clone(),
             dry.parts.iter().map(|(part, examples)| format!("{part} {examples}")).collect::<Vec<_>>().join(", "),
         ];
+        lines.extend(dry.model.map(|estimate| {
+            let Estimate { seconds, tokens, rejects } = estimate;
+            let minutes = (seconds / 60.0).ceil();
+            format!("the model's wordings would take about {minutes:.0} min and {tokens:.0} tokens; {rejects:.0} would be rejected")
+        }));
         for example in &dry.examples {
             lines.push(format!("\n{} {}", example.part, example.category));
             let marks = ["> ", "  "].into_iter().cycle();

@@ -99,30 +99,11 @@ impl Answerer for DaemonAnswerer<'_> {
     }
 
     fn ask_many(&self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
-        let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let (sender, replies) = mpsc::channel();
-        std::thread::scope(|scope| {
-            for _ in 0..self.parallel.min(questions.len()) {
-                let sender = sender.clone();
-                scope.spawn(|| {
-                    let sender = sender;
-                    while !stopped.load(Ordering::Relaxed) {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(question) = questions.get(index) else { return };
-                        let ask = self.question(question);
-                        let reply = ask.and_then(|ask| reply(self.client.ask(&ask, &mut |_| {})));
-                        // The receiver is read until every thread has ended.
-                        drop(sender.send((index, reply)));
-                    }
-                });
-            }
-            drop(sender);
-            for (index, reply) in replies {
-                if !stopped.load(Ordering::Relaxed) && !on(index, reply) {
-                    stopped.store(true, Ordering::Relaxed);
-                }
-            }
-        });
+        let ask = |question: &&Question| {
+            let ask = self.question(question);
+            ask.and_then(|ask| reply(self.client.ask(&ask, &mut |_| {})))
+        };
+        for_each_parallel(questions, self.parallel, &ask, on);
     }
 
     fn served_system(&self, model: &str) -> Result<Option<String>, Cause> {
@@ -158,6 +139,38 @@ impl Answerer for DaemonAnswerer<'_> {
         let request = json!({"version": self.version, "ask": prompt, "options": ask.options, "think": ask.think});
         Ok(request.to_string())
     }
+}
+
+/// Calls `ask` for each of `questions`, `parallel` at a time, and `on` with the index and the result, in the order in which the
+/// results arrive. Once `on` returns false, no further question is begun.
+pub(super) fn for_each_parallel<Q: Sync, T: Send>(
+    questions: &[Q],
+    parallel: usize,
+    ask: &(dyn Fn(&Q) -> T + Sync),
+    on: &mut dyn FnMut(usize, T) -> bool,
+) {
+    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (sender, results) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..parallel.min(questions.len()) {
+            let sender = sender.clone();
+            scope.spawn(|| {
+                let sender = sender;
+                while !stopped.load(Ordering::Relaxed) {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(question) = questions.get(index) else { return };
+                    // The receiver is read until every thread has ended.
+                    drop(sender.send((index, ask(question))));
+                }
+            });
+        }
+        drop(sender);
+        for (index, result) in results {
+            if !stopped.load(Ordering::Relaxed) && !on(index, result) {
+                stopped.store(true, Ordering::Relaxed);
+            }
+        }
+    });
 }
 
 /// A fault of this one answer is a reply; one that the next question would meet too (503: overloaded) is an error.

@@ -1,4 +1,8 @@
-//! `data generate`: documents to training examples, with the files that say where each comes from.
+//! `data generate`: documents to training examples, with the files that name the place of each in the documents.
+
+mod items;
+mod material;
+mod vary;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -6,19 +10,17 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde_json::json;
 
-use super::documents::{self, DocumentsRequest};
-use super::writing::{self, ToWord, WriterRequest};
-use super::{Context, Failure, FileAction, MAX_TEXT, read_text};
+use super::documents::DocumentsRequest;
+use super::writing::{self, ModelUse, ToWord, WriterRequest};
+use super::{Context, Failure, FileAction, Kind, MAX_TEXT, read_text};
 pub use crate::corpus::Map as LayoutMap;
-use crate::corpus::{self, Corpus, FactOptions, Facts, Language, Reading};
 use crate::eval::Suite;
-use crate::events::{Outcome, Stage, Unit, Warning};
-use crate::generate::{
-    self, AskedQuestion, DialogueContext, Draft, EntityNames, GeneratedSet, Item, ItemOptions, NoiseContext, Part,
-    Plan, PlanInput, PlanOptions, Planned, TemplateQuestions, Templates, UnansweredCorpus, Wording,
-};
+use crate::events::{Outcome, Stage, Unit};
+use crate::generate::llm::Estimate;
+use crate::generate::{self, AskedQuestion, GeneratedSet, Item, Part, Plan, PlanInput, PlanOptions, Planned};
 pub use crate::generate::{AnswerStyle, ExampleCount, Method, Report, SplitBy};
 use crate::store::Inputs;
+use material::Material;
 
 /// What examples teach.
 #[derive(
@@ -76,11 +78,27 @@ pub struct GenerateRequest {
     /// Suites whose questions are not generated.
     pub suites: Vec<PathBuf>,
     pub parts: Option<Shares>,
-    pub split_by: SplitBy,
+    /// None: the task's own.
+    pub split_by: Option<SplitBy>,
     pub unseen: Option<f64>,
     pub seed: u64,
     /// Who words questions; None: the templates alone.
     pub writer: Option<WriterRequest>,
+}
+
+impl GenerateRequest {
+    /// By wording for answers. Corrections teach no fact, so they are split by source.
+    fn split_by(&self) -> Result<SplitBy, Failure> {
+        match (self.task, self.split_by) {
+            (Task::Answer, said) => Ok(said.unwrap_or_default()),
+            (Task::Correct, None) => Ok(SplitBy::Source),
+            (Task::Correct, Some(SplitBy::Wording)) => {
+                let what = "--split-by wording is about facts, and --task correct teaches none: give source or random";
+                Err(Failure::new(Kind::Usage, what))
+            }
+            (Task::Correct, Some(said)) => Ok(said),
+        }
+    }
 }
 
 /// Shares of what is varied.
@@ -114,6 +132,8 @@ impl Variations {
 pub struct Generated {
     pub files: Vec<PathBuf>,
     pub report: Report,
+    /// None: no model was asked.
+    pub model: Option<ModelUse>,
 }
 
 /// What would be generated.
@@ -125,7 +145,10 @@ pub struct DryRun {
     /// Of [`generate::Coverage::sentence`].
     pub coverage: String,
     pub parts: Vec<(&'static str, usize)>,
+    /// Of the rules' wordings.
     pub examples: Vec<ShownExample>,
+    /// What the model's wordings would take; None: no model is asked, or it gave nothing to time.
+    pub model: Option<Estimate>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -136,29 +159,27 @@ pub struct ShownExample {
     pub turns: Vec<String>,
 }
 
-/// Documents, read, with what they state.
-struct Material {
-    corpus: Corpus,
-    facts: Facts,
-    languages: Vec<Language>,
-    templates: Templates,
+/// A plan, and what the model did for it.
+struct Made {
+    plan: Plan,
+    model: Option<ModelUse>,
 }
 
 /// Makes the examples and writes their files.
 pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Generated, Failure> {
     let inputs = inputs(request);
     inputs.refuse_overwrite(&request.output)?;
-    let system = system(request)?;
-    let material = read(context, request)?;
+    let (system, split_by) = (system(request)?, request.split_by()?);
+    let material = material::read(context, request)?;
     context.report.begin(Stage::Generate, Unit::Examples, None);
-    let plan = planned(context, &material, request)?;
-    let settings = settings(request)?;
+    let Made { plan, model } = made(context, &material, request)?;
+    let settings = settings(request, model.as_ref())?;
     let set = GeneratedSet {
         plan: &plan,
         corpus: &material.corpus,
         facts: &material.facts.facts,
         system: system.as_deref(),
-        split_by: request.parts.map(|_| request.split_by),
+        split_by: request.parts.map(|_| split_by),
         settings: &settings,
     };
     context.check_interrupt()?;
@@ -166,14 +187,18 @@ pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Gener
     let examples = plan.examples.iter().filter(|example| example.part != Part::Unseen).count();
     context.report.end(Outcome::Generated { examples, rejected: plan.rejected.len() });
     let files = written.files.into_iter().map(|file| file.path).collect();
-    Ok(Generated { files, report: written.report })
+    Ok(Generated { files, report: written.report, model })
 }
 
-/// What [`run`] would make, with some of its examples; nothing is written.
+/// What [`run`] would make by rules, with some of its examples, and what a model's wordings would take. Nothing is written.
 pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usize) -> Result<DryRun, Failure> {
-    let material = read(context, request)?;
-    let rules = GenerateRequest { writer: None, ..request.clone() };
-    let plan = planned(context, &material, &rules)?;
+    let material = material::read(context, request)?;
+    let items = items::items(&material, request, Variations::of(request)?);
+    let model = match &request.writer {
+        Some(writer) => writing::estimated(context, writer, &to_word(&material, request, &items))?,
+        None => None,
+    };
+    let plan = planned(&material, request, &items)?;
     let parts = Part::ALL.into_iter().map(|part| {
         let examples = plan.examples.iter().filter(|example| example.part == part).count();
         (part.name(), examples)
@@ -190,6 +215,7 @@ pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usiz
         coverage: plan.coverage.sentence(),
         parts: parts.filter(|(_, examples)| *examples > 0).collect(),
         examples: spread(&plan.examples, shown).map(example).collect(),
+        model,
     })
 }
 
@@ -223,157 +249,52 @@ fn system(request: &GenerateRequest) -> Result<Option<String>, Failure> {
     }
 }
 
-/// Conflicts that are warned of one by one.
-const MOST_CONFLICTS: usize = 5;
-
-fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Material, Failure> {
-    let Reading { corpus, .. } = documents::read(context, &request.documents)?;
-    let facts = corpus::facts(&corpus, &FactOptions { contacts: request.contacts });
-    for conflict in facts.conflicts.iter().take(MOST_CONFLICTS) {
-        context.report.warn(Warning::FactConflict {
-            entity: conflict.entity.clone(),
-            attribute: conflict.attribute.clone(),
-            stated: conflict.stated.iter().map(|(source, value)| format!("{value} ({source})")).collect(),
-        });
-    }
-    if let Some(conflicts) = facts.conflicts.len().checked_sub(MOST_CONFLICTS).filter(|more| *more > 0) {
-        context.report.warn(Warning::FactConflictsMore { conflicts });
-    }
-    if facts.facts.is_empty() && request.writer.is_none() {
-        let units = corpus.units.len();
-        return Err(Failure::input(format!("the documents state no facts that rules can read ({units} passages were read)"))
-            .hint("facts are read from fields of records, tables, lists, `key: value` lines and definitions; use --method llm-based for prose"));
-    }
-    let languages = languages(&corpus, request);
-    let templates = match &request.templates {
-        Some(path) => Templates::with_user(path, &read_text(FileAction::READING, path, MAX_TEXT)?)?,
-        None => Templates::builtin()?,
+/// The plan over the items, which the model words too where one is asked.
+fn made(context: &mut Context<'_>, material: &Material, request: &GenerateRequest) -> Result<Made, Failure> {
+    let items = items::items(material, request, Variations::of(request)?);
+    let Some(writer) = &request.writer else {
+        return Ok(Made { plan: planned(material, request, &items)?, model: None });
     };
-    for unused in templates.check(&facts.facts)? {
-        let text = format!("{unused}: no fact of the documents has this attribute; the template is not used");
-        context.report.warn(Warning::Documents { text });
-    }
-    Ok(Material { corpus, facts, languages, templates })
+    let worded = writing::word(context, writer, &to_word(material, request, &items), &journal(&request.output))?;
+    let items = writing::merged(items, &worded.drafts);
+    let mut plan = planned(material, request, &items)?;
+    plan.rejected.extend(worded.rejected);
+    Ok(Made { plan, model: Some(worded.model) })
 }
 
-/// Of the questions: what was said, else what most units are written in.
-fn languages(corpus: &Corpus, request: &GenerateRequest) -> Vec<Language> {
-    if let Some(said) = &request.documents.languages {
-        return said.clone();
-    }
-    let units = |language| corpus.units.iter().filter(|unit| unit.language == Some(language)).count();
-    let known: usize = Language::ALL.into_iter().map(units).sum();
-    let written = Language::ALL.into_iter().filter(|language| 5 * units(*language) >= known.max(1));
-    let found: Vec<Language> = written.collect();
-    if found.is_empty() { vec![Language::En] } else { found }
+fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [Item]) -> ToWord<'a> {
+    let count = match request.count {
+        ExampleCount::Number(n) => n,
+        ExampleCount::All => items.len(),
+    };
+    ToWord { units: &material.corpus.units, items, languages: &material.languages, seed: request.seed, count }
 }
 
-fn planned(context: &mut Context<'_>, material: &Material, request: &GenerateRequest) -> Result<Plan, Failure> {
+fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Result<Plan, Failure> {
     let variations = Variations::of(request)?;
-    let items = items(material, request, variations);
-    let items = worded(context, material, request, items)?;
     let asked = asked(&request.suites)?;
-    let input = PlanInput { items: &items, facts: &material.facts.facts, units: &material.corpus.units, asked: &asked };
+    let input = PlanInput { items, facts: &material.facts.facts, units: &material.corpus.units, asked: &asked };
     let options = PlanOptions {
         count: request.count,
         wordings: request.wordings,
         seed: request.seed,
         unseen: request.unseen,
-        split_by: request.split_by,
+        split_by: request.split_by()?,
         parts: request.parts.map(|shares| shares.0),
         unanswerable: variations.refusals,
         ..PlanOptions::default()
     };
     let mut plan = generate::plan(input, &options)?;
-    vary(&mut plan, material, &items, request.seed, variations);
+    vary::vary(&mut plan, material, items, request.seed, variations);
     if request.task == Task::Correct {
-        correct(&mut plan, material, request.seed)?;
+        vary::correct(&mut plan, material, request.seed)?;
     }
-    plan.examples.iter_mut().for_each(|example| example.draft.method = request.method);
     Ok(plan)
-}
-
-/// The items with the wordings of the model, where one is asked.
-fn worded(
-    context: &mut Context<'_>,
-    material: &Material,
-    request: &GenerateRequest,
-    items: Vec<Item>,
-) -> Result<Vec<Item>, Failure> {
-    let Some(writer) = &request.writer else { return Ok(items) };
-    let count = match request.count {
-        ExampleCount::Number(n) => n,
-        ExampleCount::All => items.len(),
-    };
-    let to_word = ToWord {
-        units: &material.corpus.units,
-        items: &items,
-        languages: &material.languages,
-        seed: request.seed,
-        count,
-    };
-    let drafts = writing::word(context, writer, &to_word, &journal(&request.output))?.drafts;
-    Ok(writing::merged(items, &drafts))
 }
 
 /// `X.journal.jsonl` of `X.jsonl`: every call of the model with its answer, so that none is made twice.
 fn journal(output: &Path) -> PathBuf {
     output.with_extension("journal.jsonl")
-}
-
-/// Wordings of an item beyond those that are taught: for validation and test, and in place of those that are refused.
-const SPARE_WORDINGS: usize = 4;
-
-fn items(material: &Material, request: &GenerateRequest, variations: Variations) -> Vec<Item> {
-    let options = ItemOptions {
-        languages: material.languages.clone(),
-        seed: request.seed,
-        answer_style: request.answer_style,
-        max_wordings: request.wordings + SPARE_WORDINGS,
-        ..ItemOptions::new(&material.templates)
-    };
-    let mut items = generate::items(&material.facts.facts, &options);
-    if variations.refusals > 0.0 {
-        let corpus = UnansweredCorpus {
-            facts: &material.facts,
-            units: &material.corpus.units,
-            languages: &material.languages,
-            seed: request.seed,
-        };
-        let wanted = match request.count {
-            ExampleCount::Number(n) => n,
-            ExampleCount::All => items.iter().map(|item| item.wordings.len().min(request.wordings)).sum(),
-        };
-        // Twice the share: some are refused as near to others, and each part takes its own.
-        let wanted = (2.0 * variations.refusals * wanted as f64).ceil() as usize + 1;
-        let questions = TemplateQuestions::new(&material.templates, &material.facts.facts);
-        let drafts = generate::unanswerable(&corpus, wanted, &questions);
-        items.extend(drafts.into_iter().filter_map(|draft| unanswerable_item(&draft, &material.facts)));
-    }
-    items
-}
-
-/// A question that can't be answered, as an item of one wording.
-fn unanswerable_item(draft: &Draft, facts: &Facts) -> Option<Item> {
-    let [question, answer] = draft.turns.as_slice() else { return None };
-    let fact = draft.facts.first().and_then(|fact| facts.facts.get(*fact));
-    Some(Item {
-        id: draft.item,
-        shape: draft.shape,
-        facts: draft.facts.clone(),
-        entity: fact.map(|fact| fact.entity.clone()).unwrap_or_default(),
-        attribute: fact.map(|fact| fact.attribute.clone()).unwrap_or_default(),
-        source: draft.source.clone(),
-        language: draft.language,
-        values: draft.expected.clone(),
-        wordings: vec![Wording {
-            family: draft.family,
-            template: draft.template.clone(),
-            question: question.content.clone(),
-            answer: answer.content.clone(),
-        }],
-        low_information: false,
-    })
 }
 
 /// The questions of suites, which are not generated.
@@ -388,47 +309,13 @@ fn asked(suites: &[PathBuf]) -> Result<Vec<AskedQuestion>, Failure> {
     Ok(asked)
 }
 
-/// Further turns and noise, in training examples alone: what tests ask stays as it was planned.
-fn vary(plan: &mut Plan, material: &Material, items: &[Item], seed: u64, variations: Variations) {
-    let facts = &material.facts.facts;
-    let names: Vec<&str> = facts.iter().map(|fact| fact.entity.as_str()).collect();
-    let entities = EntityNames::new(names);
-    let gender = |noun: &str| material.templates.gender(noun);
-    let dialogues = DialogueContext { facts, entities: &entities, gender: &gender };
-    let noise = NoiseContext { language: Language::En, entities: &entities, glossary: &[] };
-    let taught: Vec<usize> = (0..plan.examples.len()).filter(|i| plan.examples[*i].part == Part::Train).collect();
-    let mut drafts: Vec<Draft> = taught.iter().map(|i| plan.examples[*i].draft.clone()).collect();
-    generate::add_dialogues(&mut drafts, variations.multi_turn, items, &dialogues, seed);
-    generate::add_noise(&mut drafts, variations.noise, &noise, seed);
-    for (i, draft) in taught.into_iter().zip(drafts) {
-        plan.examples[i].draft = draft;
-    }
-}
-
-/// Each example becomes the correction of its noised question; what noise can't change is left out.
-fn correct(plan: &mut Plan, material: &Material, seed: u64) -> Result<(), Failure> {
-    let facts = &material.facts.facts;
-    let entities = EntityNames::new(facts.iter().map(|fact| fact.entity.as_str()));
-    let noise = NoiseContext { language: Language::En, entities: &entities, glossary: &[] };
-    let mut corrected = Vec::with_capacity(plan.examples.len());
-    for example in &plan.examples {
-        if let [draft] = generate::corrections(std::slice::from_ref(&example.draft), &noise, seed).as_slice() {
-            corrected.push(Planned { draft: draft.clone(), ..example.clone() });
-        }
-    }
-    if corrected.is_empty() {
-        return Err(Failure::input("no question could be changed by typing and hearing mistakes"));
-    }
-    plan.examples = corrected;
-    Ok(())
-}
-
 /// What the command was asked for, as the report keeps it.
-fn settings(request: &GenerateRequest) -> Result<serde_json::Value, Failure> {
+fn settings(request: &GenerateRequest, model: Option<&ModelUse>) -> Result<serde_json::Value, Failure> {
     let count = match request.count {
         ExampleCount::Number(n) => json!(n),
         ExampleCount::All => json!("all"),
     };
+    let split_by = request.split_by()?;
     Ok(json!({
         "inputs": request.documents.inputs,
         "method": request.method,
@@ -438,9 +325,10 @@ fn settings(request: &GenerateRequest) -> Result<serde_json::Value, Failure> {
         "task": request.task,
         "variations": Variations::of(request)?,
         "split": request.parts,
-        "split_by": request.parts.map(|_| request.split_by),
+        "split_by": request.parts.map(|_| split_by),
         "unseen": request.unseen,
         "seed": request.seed,
+        "generator": model,
         "version": env!("CARGO_PKG_VERSION"),
     }))
 }

@@ -1,23 +1,25 @@
 //! A model of the daemon that words questions: new wordings of what rules ask, and questions on prose.
 
 mod likelihood;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde::Serialize;
 
 use likelihood::NativeLikelihood;
+use writer::DaemonWriter;
 
 use super::{Context, Failure};
 use crate::corpus::{Language, Unit};
 use crate::events::{Detail, Note, Warning};
+pub use crate::generate::llm::Estimate;
 use crate::generate::llm::{
-    Alternative, Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Token, WriteRequest, Writer,
-    WriterError, Written, generate,
+    Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Writer, estimate, generate,
 };
-use crate::generate::{Draft, Item, Journal, Wording};
-use crate::ollama::{Ask, Client, OllamaError, Options, Prompt};
+use crate::generate::{Draft, Item, Journal, Rejected, Wording};
 
 /// The generator.
 #[derive(Clone, Debug)]
@@ -44,16 +46,103 @@ pub(super) struct ToWord<'a> {
     pub count: usize,
 }
 
-/// Adds the model's wordings to the items, and items of prose.
+/// What the model did.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelUse {
+    pub model: String,
+    /// Digest and daemon.
+    pub identity: String,
+    pub calls: usize,
+    pub prompt_tokens: u64,
+    pub tokens: u64,
+    pub seconds: f64,
+    /// Places that the model was asked about, and those that gave an example.
+    pub tried: usize,
+    pub accepted: usize,
+    /// Examples whose answer the judge knows without the documents.
+    pub known: usize,
+    /// Sources with instructions to an assistant, which the model was not shown.
+    pub instructed: Vec<String>,
+}
+
+/// What the model wrote.
+pub(super) struct Worded {
+    pub(super) drafts: Vec<Draft>,
+    pub(super) rejected: Vec<Rejected>,
+    pub(super) model: ModelUse,
+}
+
+/// Entries that are tried to see how long a run takes.
+const TIMED: usize = 3;
+
+/// What wording all of it would take, by three entries that are tried; None: nothing could be timed.
+pub(super) fn estimated(
+    context: &mut Context<'_>,
+    request: &WriterRequest,
+    to_word: &ToWord<'_>,
+) -> Result<Option<Estimate>, Failure> {
+    let folder = tempfile::tempdir().map_err(|e| Failure::input(format!("no temporary folder can be made: {e}")))?;
+    let journal = folder.path().join("journal.jsonl");
+    let Asked { outcome, .. } = ask(context, request, to_word, Trial { journal: &journal, most_entries: Some(TIMED) })?;
+    Ok(estimate(&outcome.timed, to_word.count, request.parallel))
+}
+
+/// New wordings of the items, and questions on prose.
 pub(super) fn word(
     context: &mut Context<'_>,
     request: &WriterRequest,
     to_word: &ToWord<'_>,
     journal: &Path,
-) -> Result<LlmOutcome, Failure> {
+) -> Result<Worded, Failure> {
+    let Asked { outcome, identity } = ask(context, request, to_word, Trial { journal, most_entries: None })?;
+    let rejected = outcome.rejected.into_iter().map(|draft| Rejected {
+        code: draft.code.code(),
+        item: draft.item,
+        source: Arc::from(draft.source),
+        question: draft.detail,
+        answer: draft.reply,
+    });
+    Ok(Worded {
+        rejected: rejected.collect(),
+        model: ModelUse {
+            model: request.model.clone(),
+            identity,
+            calls: outcome.cost.calls,
+            prompt_tokens: outcome.cost.prompt_tokens,
+            tokens: outcome.cost.tokens,
+            seconds: outcome.cost.seconds,
+            tried: outcome.tried,
+            accepted: outcome.drafts.len(),
+            known: outcome.known,
+            instructed: outcome.instructed.into_iter().collect(),
+        },
+        drafts: outcome.drafts,
+    })
+}
+
+/// How far the model is asked.
+struct Trial<'a> {
+    journal: &'a Path,
+    /// None: until there are as many examples as are wanted.
+    most_entries: Option<usize>,
+}
+
+struct Asked {
+    outcome: LlmOutcome,
+    /// Of the writer.
+    identity: String,
+}
+
+fn ask(
+    context: &mut Context<'_>,
+    request: &WriterRequest,
+    to_word: &ToWord<'_>,
+    trial: Trial<'_>,
+) -> Result<Asked, Failure> {
     let client = context.client()?;
-    let writer = DaemonWriter::new(&client, &request.model)?;
-    let judge = request.judge.as_deref().map(|model| DaemonWriter::new(&client, model)).transpose()?;
+    let writer = DaemonWriter::new(&client, &request.model, request.parallel)?;
+    let judge =
+        request.judge.as_deref().map(|model| DaemonWriter::new(&client, model, request.parallel)).transpose()?;
     let options = LlmOptions {
         seed: to_word.seed,
         count: Some(to_word.count),
@@ -63,10 +152,20 @@ pub(super) fn word(
         force: request.force,
         strict: request.strict,
         parallel: request.parallel,
+        most_entries: trial.most_entries,
         ..LlmOptions::default()
     };
-    let likelihood = NativeLikelihood::open(context, request.judge.as_deref().unwrap_or(&request.model));
-    let mut journal = Journal::open(journal)?;
+    let rates = request.judge.as_deref().unwrap_or(&request.model);
+    let likelihood = match NativeLikelihood::open(context, rates) {
+        Ok(native) => Some(native),
+        Err(failure) => {
+            let text =
+                format!("{rates} is not computed here, so no check by likelihood is made: {}", failure.message());
+            context.report.note(Note::Documents { text });
+            None
+        }
+    };
+    let mut journal = Journal::open(trial.journal)?;
     let interrupt = context.interrupt.clone();
     let participants = Participants {
         writer: &writer,
@@ -75,27 +174,30 @@ pub(super) fn word(
         interrupt: &interrupt,
     };
     let sources = Sources { units: to_word.units, items: to_word.items };
-    let report = &mut context.report;
-    let outcome = generate(&sources, &options, participants, &mut journal, &mut |event| match event {
-        LlmEvent::Progress(progress) => {
-            let item = progress.rejected.map(|code| Detail::Item(format!("rejected: {}", code.code())));
-            report.advance(progress.accepted as u64, item);
-        }
-        LlmEvent::Calibrated(calibration) => {
-            for check in &calibration.checks {
-                report.note(Note::Documents { text: format!("check {check}") });
-            }
-        }
-        LlmEvent::ManyRejected { code, rejected, tried } => {
-            report.warn(Warning::Documents {
-                text: format!("{rejected} of {tried} answers were rejected ({}): {}", code.code(), code.remedy()),
-            });
-        }
-    });
+    let outcome = generate(&sources, &options, participants, &mut journal, &mut |event| show(context, event));
     if outcome.is_err() && interrupt.raised() {
         return Err(Failure::interrupted().hint("the same command goes on from here"));
     }
-    Ok(outcome?)
+    Ok(Asked { outcome: outcome?, identity: writer.identity() })
+}
+
+fn show(context: &mut Context<'_>, event: &LlmEvent<'_>) {
+    match event {
+        LlmEvent::Progress(progress) => {
+            let item = progress.rejected.map(|code| Detail::Item(format!("rejected: {}", code.code())));
+            context.report.advance(progress.accepted as u64, item);
+        }
+        LlmEvent::Calibrated(calibration) => {
+            for check in &calibration.checks {
+                context.report.note(Note::Documents { text: format!("check {check}") });
+            }
+        }
+        LlmEvent::ManyRejected { code, rejected, tried } => {
+            context.report.warn(Warning::Documents {
+                text: format!("{rejected} of {tried} answers were rejected ({}): {}", code.code(), code.remedy()),
+            });
+        }
+    }
 }
 
 /// New wordings of each item.
@@ -112,6 +214,7 @@ pub(super) fn merged(mut items: Vec<Item>, drafts: &[Draft]) -> Vec<Item> {
             template: draft.template.clone(),
             question: question.content.clone(),
             answer: answer.content.clone(),
+            method: draft.method,
         };
         match places.get(&(draft.item, draft.language)).and_then(|i| items.get_mut(*i)) {
             Some(item) => item.wordings.push(wording),
@@ -134,69 +237,5 @@ fn of_prose(draft: &Draft) -> Item {
         values: draft.expected.clone(),
         wordings: Vec::new(),
         low_information: false,
-    }
-}
-
-/// Writes through `/api/chat` with a schema.
-struct DaemonWriter<'a> {
-    client: &'a Client,
-    model: String,
-    digest: String,
-    version: String,
-    /// The model can think, and is told not to.
-    thinks: bool,
-    /// None: the daemon does not say.
-    parameters: Option<u64>,
-}
-
-impl<'a> DaemonWriter<'a> {
-    fn new(client: &'a Client, model: &str) -> Result<Self, Failure> {
-        let missing = || OllamaError::NoModel(model.to_owned());
-        let show = client.show(model)?.ok_or_else(missing)?;
-        Ok(Self {
-            client,
-            model: model.to_owned(),
-            digest: client.tag(model)?.ok_or_else(missing)?.digest,
-            version: client.capabilities()?.version.text,
-            thinks: show.capabilities.iter().any(|capability| capability == "thinking"),
-            parameters: show.model_info.get("general.parameter_count").and_then(Value::as_u64),
-        })
-    }
-}
-
-impl Writer for DaemonWriter<'_> {
-    fn write(&self, request: &WriteRequest) -> Result<Written, WriterError> {
-        let options = Options {
-            temperature: request.temperature,
-            seed: i64::from(request.seed & 0x7fff_ffff),
-            ..Options::greedy(request.max_tokens as i64, request.num_ctx)
-        };
-        let mut ask = Ask::new(self.model.clone(), Prompt::Chat(request.messages.clone()), options);
-        ask.format = Some(request.schema.clone());
-        ask.think = self.thinks.then_some(false);
-        ask.top_logprobs = request.top_logprobs;
-        let answer = self.client.ask(&ask, &mut |_| {}).map_err(|e| match e {
-            OllamaError::Said { status: 400 | 500, message, .. } => WriterError::Failed { reason: message },
-            e => WriterError::Stopped(e.into()),
-        })?;
-        let alternatives = |top: Vec<(Vec<u8>, f64)>| {
-            top.into_iter()
-                .map(|(bytes, logprob)| Alternative { token: String::from_utf8_lossy(&bytes).into_owned(), logprob })
-                .collect()
-        };
-        let tokens = answer.logprobs.into_iter();
-        Ok(Written {
-            text: answer.text,
-            done: answer.done,
-            done_reason: answer.done_reason,
-            prompt_tokens: answer.prompt_eval_count,
-            tokens: answer.eval_count,
-            seconds: answer.total.saturating_sub(answer.load).as_secs_f64(),
-            logprobs: tokens.map(|l| Token { token: l.token, alternatives: alternatives(l.top) }).collect(),
-        })
-    }
-
-    fn identity(&self) -> String {
-        format!("{} Ollama {}", self.digest, self.version)
     }
 }

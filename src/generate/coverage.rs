@@ -64,6 +64,11 @@ impl Coverage {
         }
     }
 
+    /// Of the same examples when they teach to correct text, and no fact.
+    pub fn of_corrections(&self) -> Self {
+        Self { train_facts: 0, facts_taught: 0, ..self.clone() }
+    }
+
     /// Of the corpus' facts, in percent.
     pub fn percent(&self) -> f64 {
         percent(self.facts_taught, self.facts_all)
@@ -74,6 +79,9 @@ impl Coverage {
         let examples = grouped(self.examples);
         if self.facts_all == 0 {
             return format!("{examples} examples; the documents state no facts whose coverage could be counted");
+        }
+        if self.train_facts == 0 {
+            return format!("{examples} examples, none of which teaches one of the {} facts", grouped(self.facts_all));
         }
         let (taught, all) = (grouped(self.facts_taught), grouped(self.facts_all));
         let mean = self.train_facts as f64 / self.facts_taught.max(1) as f64;

@@ -221,7 +221,7 @@ pub(super) fn with_texts(items: &[Item], rejected: &[Rejection]) -> Vec<Rejected
 mod tests {
     use super::*;
     use crate::corpus::Language;
-    use crate::generate::{Family, Wording};
+    use crate::generate::{Family, Method, Wording};
 
     fn item(name: &str, value: &str, questions: &[&str]) -> Item {
         let wording = |question: &&str| Wording {
@@ -229,6 +229,7 @@ mod tests {
             template: "t".into(),
             question: (*question).into(),
             answer: format!("It is {value}."),
+            method: Method::RuleBased,
         };
         Item {
             id: Digest::of_bytes(name.as_bytes()),

@@ -41,6 +41,7 @@ impl Corpus {
                 template: "x".to_owned(),
                 question: format!("{attribute} : {entity} ?"),
                 answer: format!("{entity} : {value}."),
+                method: Method::RuleBased,
             };
             corpus.items.push(Item {
                 id,

@@ -7,7 +7,7 @@ use crate::corpus::{Document, Field, FieldForm, Kind, Language, Span, Unit};
 use crate::generate::check::{ProvenanceFault, check_against_documents, check_provenance, stem_of};
 use crate::generate::plan::{PlanInput, plan};
 use crate::generate::plan_options::{ExampleCount, PlanOptions};
-use crate::generate::{Family, Item, Wording};
+use crate::generate::{Family, Item, Method, Wording};
 
 struct Made {
     corpus: Corpus,
@@ -93,6 +93,7 @@ impl Made {
             template: format!("{key}/en/{family:?}/{i}"),
             question,
             answer: format!("The {key} of {entity} is {}.", values.join(", ")),
+            method: Method::RuleBased,
         };
         self.items.push(Item {
             id,

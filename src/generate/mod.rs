@@ -119,6 +119,8 @@ pub struct Wording {
     pub question: String,
     /// A sentence.
     pub answer: String,
+    /// Who worded it.
+    pub method: Method,
 }
 
 /// What can be taught, with all its wordings.

@@ -10,7 +10,7 @@ use super::plan_fill::Chosen;
 use super::plan_options::PlanOptions;
 use super::plan_pick::{Pick, Picked, pick};
 use super::plan_subjects::{Choice, Subjects};
-use super::{Draft, Item, Method};
+use super::{Draft, Item};
 
 /// What examples are made of.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Drafting<'a> {
 /// The examples by part, within a part in the order of their groups' hashes.
 pub(super) fn assign(drafting: Drafting<'_>, chosen: &[Chosen<'_>], options: &PlanOptions) -> Vec<Planned> {
     let mut out = Vec::new();
-    // By number, then by id: what is held out of one subject stays together as far as the sizes allow.
+    // Sorted by number, then by id, so that the held-out wordings of one subject are in one part where the sizes allow it.
     let mut held: Vec<(u64, Digest, Choice)> = Vec::new();
     for Chosen { subject, allotment, part } in chosen.iter().filter(|chosen| !is_empty(chosen)) {
         let what = Pick { allotment: *allotment, seed: drafting.seed };
@@ -96,7 +96,7 @@ impl Drafting<'_> {
             turns,
             expected: item.values.iter().chain([&wording.answer]).cloned().collect(),
             noise: Vec::new(),
-            method: Method::RuleBased,
+            method: wording.method,
         }
     }
 }

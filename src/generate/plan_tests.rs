@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::corpus::{Kind, Language};
 use crate::generate::parts_verify::{SplitRecord, verify};
-use crate::generate::{Family, Shape, Wording};
+use crate::generate::{Family, Method, Shape, Wording};
 use crate::store::Digest;
 
 const ATTRIBUTES: [&str; 12] =
@@ -61,6 +61,7 @@ fn wording(i: usize, attribute: &str, entity: &str, value: &str) -> Wording {
         template: format!("{attribute}/en/{family:?}/{}", i / 4),
         question: format!("{}{ask}{}?", openings[i % 4], if i >= 12 { " today" } else { "" }),
         answer: format!("The {attribute} of {entity} is {value}."),
+        method: Method::RuleBased,
     }
 }
 

@@ -71,9 +71,9 @@ pub struct Generate {
     /// Write training, validation and test parts, in these shares
     #[arg(long, value_name = "SHARES", num_args = 0..=1, default_missing_value = "80/10/10", help_heading = "Parts")]
     pub split: Option<Shares>,
-    /// What a test question shares with none of the training: its wording, its source, or nothing on purpose
-    #[arg(long, ignore_case = true, value_parser = words::<SplitBy>(), default_value = "wording", help_heading = "Parts")]
-    pub split_by: SplitBy,
+    /// Keep the wordings of a fact, or the sources, of the test part out of the training part; `random`: neither [default: wording; source with --task correct]
+    #[arg(long, ignore_case = true, value_parser = words::<SplitBy>(), help_heading = "Parts")]
+    pub split_by: Option<SplitBy>,
     /// Share of sources that are neither taught nor counted, 0 to 1 [default: 0.1 of 20 sources and more, else 0]
     #[arg(long, value_name = "SHARE", help_heading = "Parts")]
     pub unseen: Option<f64>,

@@ -15,11 +15,11 @@ pub(super) struct NativeLikelihood {
 }
 
 impl NativeLikelihood {
-    /// None: the model is of a family, or in a place, that this program can't compute; then no likelihood is used.
-    pub(super) fn open(context: &mut Context<'_>, model: &str) -> Option<Self> {
-        let base = context.open_base(model).ok()?;
-        let model = Model::new(&base.weights, 0).ok()?;
-        Some(Self { base, model })
+    /// Fails where the model is of a family, or in a place, that this program can't compute.
+    pub(super) fn open(context: &mut Context<'_>, model: &str) -> Result<Self, Failure> {
+        let base = context.open_base(model)?;
+        let model = Model::new(&base.weights, 0)?;
+        Ok(Self { base, model })
     }
 
     /// Sum of log P over the tokens of `answer`, its end of turn included, and their number.

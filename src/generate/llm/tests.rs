@@ -57,6 +57,7 @@ fn item(i: usize) -> Item {
         template: "host/fr/direct/0".into(),
         question: format!("Qui héberge {} ?", name(i)),
         answer: format!("{} est hébergée par {}.", name(i), host(i)),
+        method: Method::RuleBased,
     };
     Item {
         id: Digest::of_bytes(format!("item {i}").as_bytes()),
@@ -481,7 +482,7 @@ fn small_models_do_not_write_and_middle_ones_only_word_facts() {
     assert!(matches!(bench.run(&model, &mut |_| {}), Err(LlmError::NothingToAsk)));
     bench.options.wordings_per_item = 1;
     let outcome = bench.outcome(&model);
-    assert_eq!((outcome.calibration, outcome.drafts[3].method), (None, Method::Augmented));
+    assert_eq!((outcome.calibration, outcome.drafts[3].method), (None, Method::LlmBased));
     assert_eq!(outcome.drafts.len(), 12);
 }
 

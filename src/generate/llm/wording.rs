@@ -125,6 +125,6 @@ fn draft(item: &Item, base: &Wording, family: Family, question: String) -> Draft
         turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, base.answer.clone())],
         expected,
         noise: Vec::new(),
-        method: Method::Augmented,
+        method: Method::LlmBased,
     }
 }

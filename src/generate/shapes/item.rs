@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::corpus::{Fact, Language};
 use crate::generate::grammar::folded;
 use crate::generate::templates::{Speech, Template};
-use crate::generate::{Family, Item, Shape, Wording};
+use crate::generate::{Family, Item, Method, Shape, Wording};
 
 use super::groups::Groups;
 use super::options::{AnswerStyle, ItemOptions};
@@ -73,7 +73,13 @@ impl Writer<'_> {
         }
         let worded = asking.asked.into_iter().filter_map(|(template, question)| {
             let answer = self.answer(key, parts, template)?;
-            Some(Wording { family: template.family, template: template.name.clone(), question, answer })
+            Some(Wording {
+                family: template.family,
+                template: template.name.clone(),
+                question,
+                answer,
+                method: Method::RuleBased,
+            })
         });
         worded.collect()
     }

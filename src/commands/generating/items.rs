@@ -1,0 +1,63 @@
+//! What can be taught: questions on facts, and questions that the documents do not answer.
+
+use super::material::Material;
+use super::{ExampleCount, GenerateRequest, Variations};
+use crate::corpus::Facts;
+use crate::generate::{self, Draft, Item, ItemOptions, TemplateQuestions, UnansweredCorpus, Wording};
+
+/// Wordings of an item beyond those that are taught: for validation and test, and in place of those that are refused.
+const SPARE_WORDINGS: usize = 4;
+
+/// Every item, with the wordings of the templates.
+pub(super) fn items(material: &Material, request: &GenerateRequest, variations: Variations) -> Vec<Item> {
+    let options = ItemOptions {
+        languages: material.languages.clone(),
+        seed: request.seed,
+        answer_style: request.answer_style,
+        max_wordings: request.wordings + SPARE_WORDINGS,
+        ..ItemOptions::new(&material.templates)
+    };
+    let mut items = generate::items(&material.facts.facts, &options);
+    if variations.refusals > 0.0 {
+        let corpus = UnansweredCorpus {
+            facts: &material.facts,
+            units: &material.corpus.units,
+            languages: &material.languages,
+            seed: request.seed,
+        };
+        let wanted = match request.count {
+            ExampleCount::Number(n) => n,
+            ExampleCount::All => items.iter().map(|item| item.wordings.len().min(request.wordings)).sum(),
+        };
+        // Twice the share: some are refused as near to others, and each part takes its own.
+        let wanted = (2.0 * variations.refusals * wanted as f64).ceil() as usize + 1;
+        let questions = TemplateQuestions::new(&material.templates, &material.facts.facts);
+        let drafts = generate::unanswerable(&corpus, wanted, &questions);
+        items.extend(drafts.into_iter().filter_map(|draft| unanswerable_item(&draft, &material.facts)));
+    }
+    items
+}
+
+/// A question that can't be answered, as an item of one wording.
+fn unanswerable_item(draft: &Draft, facts: &Facts) -> Option<Item> {
+    let [question, answer] = draft.turns.as_slice() else { return None };
+    let fact = draft.facts.first().and_then(|fact| facts.facts.get(*fact));
+    Some(Item {
+        id: draft.item,
+        shape: draft.shape,
+        facts: draft.facts.clone(),
+        entity: fact.map(|fact| fact.entity.clone()).unwrap_or_default(),
+        attribute: fact.map(|fact| fact.attribute.clone()).unwrap_or_default(),
+        source: draft.source.clone(),
+        language: draft.language,
+        values: draft.expected.clone(),
+        wordings: vec![Wording {
+            family: draft.family,
+            template: draft.template.clone(),
+            question: question.content.clone(),
+            answer: answer.content.clone(),
+            method: draft.method,
+        }],
+        low_information: false,
+    })
+}
