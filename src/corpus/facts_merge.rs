@@ -79,9 +79,10 @@ fn is_quantity(kind: Kind) -> bool {
 
 /// Whether the quantities have one number and one measure, which some places may leave out.
 fn one_quantity(group: &[&Statement]) -> bool {
-    let parts = group.iter().flat_map(|s| &s.normal).map(|n| n.split_once(' ').unwrap_or((n, "")));
-    let (numbers, measures): (BTreeSet<&str>, BTreeSet<&str>) = parts.unzip();
-    numbers.len() == 1 && measures.iter().filter(|m| !m.is_empty()).count() == 1
+    let parts = || group.iter().flat_map(|s| &s.normal).map(|n| n.split_once(' ').unwrap_or((n, "")));
+    let numbers: BTreeSet<&str> = parts().map(|(number, _)| number).collect();
+    let measures: BTreeSet<&str> = parts().map(|(_, measure)| measure).filter(|measure| !measure.is_empty()).collect();
+    numbers.len() == 1 && measures.len() == 1
 }
 
 /// The first statement for each key.

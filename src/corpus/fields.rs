@@ -156,11 +156,11 @@ fn table_fields(text: &str, rows: &[Row]) -> Vec<Field> {
 fn cells(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
     let Some((entity, rest)) = row.cells.split_first() else { return Vec::new() };
     let Some(entity) = plain(text, *entity).map(|span| slice(text, span).to_owned()) else { return Vec::new() };
-    let cell = |(cell, head): (&Span, &Option<&str>)| {
-        let found = field(text, (*head)?, vec![plain(text, *cell)?], FieldForm::Cell)?;
+    let of = |cell: Span, head: &str| {
+        let found = field(text, head, vec![plain(text, cell)?], FieldForm::Cell)?;
         Some(Field { entity: Some(entity.clone()), ..found })
     };
-    rest.iter().zip(heads.iter().skip(1)).filter_map(cell).collect()
+    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, (*head)?)).collect()
 }
 
 fn pair_row(text: &str, row: &Row) -> Option<Field> {

@@ -22,7 +22,8 @@ impl Corpus {
         let mut corpus = Self { facts: Vec::new(), items: Vec::new() };
         for (i, (attribute, kind, value)) in attributes.iter().enumerate() {
             let id = Digest::of_bytes(format!("{entity}{attribute}").as_bytes());
-            let (source, values): (Arc<str>, _) = (Arc::from("a.md"), vec![(*value).to_owned()]);
+            let source: Arc<str> = Arc::from("a.md");
+            let values = vec![(*value).to_owned()];
             corpus.facts.push(Fact {
                 id,
                 entity: entity.to_owned(),

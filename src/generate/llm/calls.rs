@@ -138,10 +138,9 @@ impl<'a> Calls<'a> {
     pub(super) fn make(&mut self, mut calls: Vec<Call>) -> Result<(), LlmError> {
         let mut seen = BTreeSet::new();
         calls.retain(|call| seen.insert(call.key));
-        let (rates, writes): (Vec<Call>, Vec<Call>) =
-            calls.into_iter().partition(|c| matches!(c.ask, Ask::Rate { .. }));
-        let (judged, written): (Vec<Call>, Vec<Call>) = writes.into_iter().partition(|c| c.stage.is_judges());
-        self.write(&written)?;
+        let rates: Vec<Call> = calls.extract_if(.., |call| matches!(call.ask, Ask::Rate { .. })).collect();
+        let judged: Vec<Call> = calls.extract_if(.., |call| call.stage.is_judges()).collect();
+        self.write(&calls)?;
         self.write(&judged)?;
         rates.iter().try_for_each(|call| self.rate(call))
     }

@@ -155,7 +155,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_aligned_part_has_as_few_edits_as_any(text in "[ab]{1,14}", pattern in "[ab]{1,6}") {
-            let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
+            let text: Vec<char> = text.chars().collect();
+            let pattern: Vec<char> = pattern.chars().collect();
             let mut whole: Vec<char> = pattern.repeat(4);
             whole.truncate(24);
             if let Some(range) = aligned(&text, &pattern) {

@@ -1,0 +1,138 @@
+//! What a map decides, what is refused, and inputs of any bytes.
+
+use super::*;
+
+#[test]
+fn values_that_alternate_are_not_constant() {
+    let line = |i: usize| {
+        format!(
+            "{{\"name\": \"App {i}\", \"critical\": {}, \"lang\": \"fr\", \"rare\": {}}}\n",
+            i.is_multiple_of(2),
+            i / 990
+        )
+    };
+    let text: String = (0..1000).map(line).collect();
+    let found = reading("a.jsonl", &text);
+    let records = found.layouts[0].records.clone().unwrap();
+    let paths = |paths: Vec<&str>| paths.join(" ");
+    assert_eq!(paths(records.fields.iter().map(|field| field.path.as_str()).collect()), "critical");
+    let ignored: Vec<_> = records.ignored.iter().map(|ignored| format!("{}: {}", ignored.path, ignored.why)).collect();
+    assert_eq!(ignored, ["lang: the same value in every record", "rare: the same value in every record"]);
+}
+
+#[test]
+fn a_map_decides() {
+    let line = |i: usize| format!("{{\"a\": \"{i} {LONG}\", \"b\": \"{LONG} {i}\", \"c\": \"T{i}\"}}\n");
+    let text: String = (0..5).map(line).collect();
+    let e = read_one("a.jsonl", text.as_bytes()).unwrap_err().to_string();
+    assert!(e.contains("a and b") && e.contains("--map text=a") && e.contains("--map text=b"), "{e}");
+    let folder = Folder::new(&[("a.jsonl", text.as_bytes())]);
+    let map = |given: &str| ReadOptions { map: given.parse().unwrap(), ..ReadOptions::default() };
+    let found = folder.read(&map("text=b,title=c")).unwrap();
+    assert_places(&found);
+    assert_eq!(fields(&found)[0], format!("T0 | a | 0 {LONG} | Record"));
+    let e = folder.read(&map("text=body")).unwrap_err().to_string();
+    assert!(e.contains("\"body\"") && e.contains("the paths are a, b, c"), "{e}");
+}
+
+fn fault(name: &str, bytes: &[u8]) -> String {
+    read_one(name, bytes).unwrap_err().to_string().replace('\n', " ")
+}
+
+#[test]
+fn training_data_are_no_documents() {
+    for text in [
+        r#"{"messages": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]}"#,
+        r#"{"conversations": [{"from": "human", "value": "u"}]}"#,
+        r#"{"instruction": "do", "input": "", "output": "done"}"#,
+        r#"{"prompt": "p", "completion": "c"}"#,
+    ] {
+        let e = fault("a.jsonl", text.as_bytes());
+        assert!(e.contains("already training data") && e.contains("data split"), "{e}");
+    }
+    assert!(fault("a.csv", b"instruction,output\ndo,done\n").contains("already training data"));
+}
+
+#[test]
+fn each_fault_is_named() {
+    let mut long = b"{\"text\": \"".to_vec();
+    long.extend(vec![b'x'; 17 << 20]);
+    long.extend(b"\"}");
+    let mut wide = "a,".repeat(10_001).into_bytes();
+    wide.push(b'\n');
+    for (name, bytes, part) in [
+        ("a.jsonl", &long[..], "the line has"),
+        ("a.md", &vec![b'x'; 17 << 20], "the line has"),
+        ("a.csv", &wide, "10001 columns"),
+        ("a.txt", b"", "empty"),
+        ("a.txt", b"  \n", "empty"),
+        ("a.txt", b"\x00\x01\x02", "binary"),
+        ("a.png", b"\x89PNG\r\n", "a picture"),
+        ("a.zip", b"PK\x03\x04....", "unzip it"),
+        ("a.jsonl", b"{\"a\": 1}\n{\"a\": }\n", "line 2 column 7"),
+        ("a.jsonl", b"{\"a\": 1}\n[1]\n", "no JSON object"),
+        ("a.json", b"[]", "no text"),
+        ("a.csv", b"a,b\n", "no text"),
+        ("a.csv", b"a,b\n1,2,3\n", "line 2: 3 cells"),
+        ("a.csv", b"a,b\n1,\"2\n3,4\n", "line 2: a quotation mark"),
+        ("a.md", b"# Only a heading\n", "no text"),
+        ("a.txt", "l\u{221a}\u{a9}gal".as_bytes(), "MACINTOSH"),
+        ("a.txt", "l\u{c3}\u{a9}gal".as_bytes(), "WINDOWS-1252"),
+        ("a.html", "<div>".repeat(9999).as_bytes(), "deep"),
+    ] {
+        let e = fault(name, bytes);
+        assert!(e.contains(part) && e.contains(name), "{name}: {e}");
+        assert!(e.len() < 600, "{e}");
+    }
+    let many: String = (0..10_001).map(|i| format!("{{\"k{i}\": 1}}\n")).collect();
+    assert!(fault("a.jsonl", many.as_bytes()).contains("different fields"));
+}
+
+#[test]
+fn a_folder_leaves_out_what_is_no_document() {
+    let folder = Folder::new(&[
+        ("a.md", b"# A\n\nText of it."),
+        ("b.png", b"\x89PNG"),
+        ("c.py", b"print(1)"),
+        ("d.txt", b""),
+        ("e.bin", b"\0\0"),
+        ("f.json", b"[]"),
+    ]);
+    let reading = folder.read(&ReadOptions::default()).unwrap();
+    assert_eq!(reading.corpus.documents.len(), 1);
+    let notes: Vec<String> = reading.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "b.png: skipped: it is not a document",
+            "c.py: skipped: it is not a document",
+            "d.txt: skipped: it is empty",
+            "e.bin: skipped: it is not a document",
+            "f.json: skipped: it holds no text"
+        ]
+    );
+    let none = Folder::new(&[("b.png", b"\x89PNG")]).read(&ReadOptions::default());
+    assert!(matches!(none, Err(CorpusError::NoDocument(_))));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_markdown_panics_and_places_hold(text in "([#*`|:>\\-\\[\\]()_ \n\té]|a|Key|1\\.|\\*\\*K\\*\\* : v\n|\\| a \\| b \\|\n|\\|-\\|-\\|\n){1,60}") {
+        if let Ok(reading) = read_one("a.md", text.as_bytes()) {
+            for unit in &reading.corpus.units {
+                let document = &reading.corpus.documents[0];
+                proptest::prop_assert_eq!(document.slice(unit.span), Some(unit.text.clone()));
+                for (value, span) in unit.fields.iter().flat_map(|f| f.values.iter().zip(&f.spans)) {
+                    proptest::prop_assert_eq!(document.slice(*span), Some(value.clone()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        for name in ["a.txt", "a.json", "a.csv", "a.md", "a.html"] {
+            let _ = read_one(name, &bytes);
+        }
+    }
+}
