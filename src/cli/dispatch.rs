@@ -19,7 +19,8 @@ use crate::export::{Floor, Quant};
 pub(super) fn data(context: &mut Context<'_>, command: &Data, json: bool) -> Result<(), Failure> {
     match command {
         Data::Check { files, base_model, against } => {
-            let origin = against.as_deref().map(|corpus| data::check_origin(&files.files, corpus)).transpose()?;
+            let origin =
+                against.as_deref().map(|corpus| data::check_origin(context, &files.files, corpus)).transpose()?;
             output::checked(&data::check(context, &source(files), base_model.as_deref())?, origin.as_ref(), json);
         }
         Data::Preview { files, base_model, limit } => {

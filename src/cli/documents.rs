@@ -80,6 +80,8 @@ fn generated(made: &Generated, json: bool) {
             format!("{model}: {accepted} wordings from {tried} places were taken; {calls} calls in {seconds:.0} s")
         }));
         lines.extend(made.files.iter().map(|path| format!("wrote {}", path.display())));
+        let removed = made.removed.iter();
+        lines.extend(removed.map(|path| format!("removed {}, which an earlier run wrote", path.display())));
         lines.join("\n")
     });
 }

@@ -69,11 +69,14 @@ pub(super) fn checked(found: &Checked, origin: Option<&CheckedOrigin>, json: boo
         if let Some(t) = found.tokens {
             lines.push(format!("{} tokens, {} trained, longest example {}", t.all, t.trained, t.longest));
         }
-        if let Some(CheckedOrigin { examples, facts, values }) = origin {
+        if let Some(CheckedOrigin { examples, facts, values, quotations }) = origin {
             lines.push(format!(
                 "{examples} examples state {facts} facts; each of {values} values stands where the example says, and no \
                  question is in two parts"
             ));
+            if *quotations > 0 {
+                lines.push(format!("{quotations} examples of a model ask about a text that stands where they say"));
+            }
         }
         lines.join("\n")
     });

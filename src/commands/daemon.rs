@@ -218,12 +218,22 @@ impl<'a> DaemonEmbedder<'a> {
                 let bytes = text.len();
                 Err(format!("{} cuts texts: of {bytes} bytes it reads {tokens} tokens and no more", self.model).into())
             }
+            Err(e) if !is_too_long(&e) => Err(e.into()),
             _ => {
                 self.whole = text.len();
                 Ok(())
             }
         }
     }
+}
+
+/// Whether the daemon refused a text for its length.
+fn is_too_long(fault: &OllamaError) -> bool {
+    let OllamaError::Said { message, .. } = fault else { return false };
+    let message = message.to_ascii_lowercase();
+    ["context length", "context size", "too large", "too long", "batch size"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 impl Embedder for DaemonEmbedder<'_> {

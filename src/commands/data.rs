@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::documents::{self, DocumentsRequest};
 use super::{Context, Failure};
 use crate::base::Base;
 use crate::batch::{self, Encoded, Example};
@@ -111,19 +112,35 @@ pub struct CheckedOrigin {
     pub facts: usize,
     /// Found where their examples say they are.
     pub values: usize,
+    /// Texts that a model asked about, found where their examples say they are.
+    pub quotations: usize,
 }
 
 /// Faults that are listed, at most.
 const MAX_FAULTS: usize = 20;
 
-/// Compares files of `data generate` with the corpus file that was written with them.
-pub fn check_origin(files: &[PathBuf], corpus: &Path) -> Result<CheckedOrigin, Failure> {
+/// The end of the name of the corpus file that `data generate` writes.
+const CORPUS_FILE: &str = ".corpus.jsonl";
+
+/// Compares files of `data generate` with the corpus file that was written with them, or with the documents themselves.
+pub fn check_origin(context: &mut Context<'_>, files: &[PathBuf], against: &Path) -> Result<CheckedOrigin, Failure> {
+    let is_corpus_file = against.to_string_lossy().ends_with(CORPUS_FILE);
+    let read = (!is_corpus_file).then(|| {
+        // Examples are made of documents whose encoding is right or was made so.
+        let inputs = vec![against.to_path_buf()];
+        documents::read(context, &DocumentsRequest { inputs, fix_encoding: true, ..DocumentsRequest::default() })
+    });
+    let reading = read.transpose()?;
     let (mut checked, mut faults) = (CheckedOrigin::default(), Vec::new());
     for file in dataset::expand(files)? {
-        let found = generate::check_provenance(&file, corpus)?;
+        let found = match &reading {
+            Some(reading) => generate::check_against_documents(&file, &reading.corpus)?,
+            None => generate::check_provenance(&file, against)?,
+        };
         checked.examples += found.examples;
         checked.facts += found.facts;
         checked.values += found.values;
+        checked.quotations += found.quotations;
         faults.extend(found.faults.iter().map(|fault| format!("{}: {fault}", file.display())));
     }
     if faults.is_empty() {
@@ -132,7 +149,7 @@ pub fn check_origin(files: &[PathBuf], corpus: &Path) -> Result<CheckedOrigin, F
     let more = faults.len().saturating_sub(MAX_FAULTS);
     let rest = if more > 0 { format!("\n  and {more} more") } else { String::new() };
     let shown: String = faults.iter().take(MAX_FAULTS).map(|fault| format!("\n  {fault}")).collect();
-    Err(Failure::input(format!("the examples are not what {} says:{shown}{rest}", corpus.display()))
+    Err(Failure::input(format!("the examples are not what {} says:{shown}{rest}", against.display()))
         .hint("generate them again, or leave --against out to check the notation alone"))
 }
 

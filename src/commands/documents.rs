@@ -1,6 +1,6 @@
 //! Documents as every command reads them: what was found is said, faults are input faults.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
 use crate::corpus::{self, Language, Map, ReadOptions, Reading};
@@ -34,6 +34,23 @@ pub fn languages(said: &str) -> Result<Option<Vec<Language>>, String> {
         }
     }
     Ok(Some(found))
+}
+
+/// Refuses an output inside a folder of documents, where the next run would read it as one of them.
+pub(super) fn refuse_among(request: &DocumentsRequest, output: &Path) -> Result<(), Failure> {
+    let whole = |path: &Path| std::path::absolute(path).ok().map(|path| std::fs::canonicalize(&path).unwrap_or(path));
+    let parent = output.parent().unwrap_or(Path::new(""));
+    let Some(folder) = whole(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }) else {
+        return Ok(());
+    };
+    let holds = |input: &&PathBuf| input.is_dir() && whole(input).is_some_and(|input| folder.starts_with(input));
+    match request.inputs.iter().find(holds) {
+        None => Ok(()),
+        Some(input) => {
+            let what = format!("{} lies in {}, whose files are read as documents", output.display(), input.display());
+            Err(Failure::input(what).hint("write to another folder, or name the folders and files that hold documents"))
+        }
+    }
 }
 
 /// Reads the documents; says how each was read.

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde_json::json;
 
-use super::documents::DocumentsRequest;
+use super::documents::{self, DocumentsRequest};
 use super::writing::{self, ModelUse, ToWord, WriterRequest};
 use super::{Context, Failure, FileAction, Kind, MAX_TEXT, read_text};
 pub use crate::corpus::Map as LayoutMap;
@@ -131,6 +131,8 @@ impl Variations {
 #[derive(Clone, Debug, Serialize)]
 pub struct Generated {
     pub files: Vec<PathBuf>,
+    /// Files of an earlier run of the same output, which this run does not have.
+    pub removed: Vec<PathBuf>,
     pub report: Report,
     /// None: no model was asked.
     pub model: Option<ModelUse>,
@@ -169,6 +171,8 @@ struct Made {
 pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Generated, Failure> {
     let inputs = inputs(request);
     inputs.refuse_overwrite(&request.output)?;
+    inputs.refuse_overwrite(&generate::journal_path(&request.output))?;
+    documents::refuse_among(&request.documents, &request.output)?;
     let (system, split_by) = (system(request)?, request.split_by()?);
     let material = material::read(context, request)?;
     context.report.begin(Stage::Generate, Unit::Examples, None);
@@ -187,7 +191,7 @@ pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Gener
     let examples = plan.examples.iter().filter(|example| example.part != Part::Unseen).count();
     context.report.end(Outcome::Generated { examples, rejected: plan.rejected.len() });
     let files = written.files.into_iter().map(|file| file.path).collect();
-    Ok(Generated { files, report: written.report, model })
+    Ok(Generated { files, removed: written.removed, report: written.report, model })
 }
 
 /// What [`run`] would make by rules, with some of its examples, and what a model's wordings would take. Nothing is written.
@@ -198,7 +202,13 @@ pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usiz
         Some(writer) => writing::estimated(context, writer, &to_word(&material, request, &items))?,
         None => None,
     };
-    let plan = planned(&material, request, &items)?;
+    let plan = match planned(&material, request, &items) {
+        // The model's wordings are not made here, and without them there may be fewer than are wanted.
+        Err(_) if request.writer.is_some() => {
+            planned(&material, &GenerateRequest { count: ExampleCount::All, ..request.clone() }, &items)?
+        }
+        plan => plan?,
+    };
     let parts = Part::ALL.into_iter().map(|part| {
         let examples = plan.examples.iter().filter(|example| example.part == part).count();
         (part.name(), examples)
@@ -236,17 +246,25 @@ fn inputs(request: &GenerateRequest) -> Inputs {
     request.templates.iter().for_each(|path| {
         inputs.add("the templates", path);
     });
+    if let Some(path) = request.system.as_deref().and_then(system_file) {
+        inputs.add("the system turn", path);
+    }
     inputs
 }
 
 fn system(request: &GenerateRequest) -> Result<Option<String>, Failure> {
     match request.system.as_deref() {
-        Some(said) => match said.strip_prefix('@') {
-            Some(path) => Ok(Some(read_text(FileAction::READING, Path::new(path), MAX_TEXT)?.trim_end().to_owned())),
+        Some(said) => match system_file(said) {
+            Some(path) => Ok(Some(read_text(FileAction::READING, path, MAX_TEXT)?.trim_end().to_owned())),
             None => Ok(Some(said.to_owned())),
         },
         None => Ok(None),
     }
+}
+
+/// The file of `@FILE`.
+fn system_file(said: &str) -> Option<&Path> {
+    said.strip_prefix('@').map(Path::new)
 }
 
 /// The plan over the items, which the model words too where one is asked.
@@ -255,7 +273,8 @@ fn made(context: &mut Context<'_>, material: &Material, request: &GenerateReques
     let Some(writer) = &request.writer else {
         return Ok(Made { plan: planned(material, request, &items)?, model: None });
     };
-    let worded = writing::word(context, writer, &to_word(material, request, &items), &journal(&request.output))?;
+    let worded =
+        writing::word(context, writer, &to_word(material, request, &items), &generate::journal_path(&request.output))?;
     let items = writing::merged(items, &worded.drafts);
     let mut plan = planned(material, request, &items)?;
     plan.rejected.extend(worded.rejected);
@@ -264,8 +283,8 @@ fn made(context: &mut Context<'_>, material: &Material, request: &GenerateReques
 
 fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [Item]) -> ToWord<'a> {
     let count = match request.count {
-        ExampleCount::Number(n) => n,
-        ExampleCount::All => items.len(),
+        ExampleCount::Number(n) => Some(n),
+        ExampleCount::All => None,
     };
     ToWord { units: &material.corpus.units, items, languages: &material.languages, seed: request.seed, count }
 }
@@ -285,16 +304,11 @@ fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Re
         ..PlanOptions::default()
     };
     let mut plan = generate::plan(input, &options)?;
-    vary::vary(&mut plan, material, items, request.seed, variations);
-    if request.task == Task::Correct {
-        vary::correct(&mut plan, material, request.seed)?;
+    match request.task {
+        Task::Answer => vary::vary(&mut plan, material, items, request.seed, variations),
+        Task::Correct => vary::correct(&mut plan, material, request.seed)?,
     }
     Ok(plan)
-}
-
-/// `X.journal.jsonl` of `X.jsonl`: every call of the model with its answer, so that none is made twice.
-fn journal(output: &Path) -> PathBuf {
-    output.with_extension("journal.jsonl")
 }
 
 /// The questions of suites, which are not generated.

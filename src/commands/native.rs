@@ -58,6 +58,11 @@ impl NativeModel {
         Ok(Self { base, model, adapter: Some(adapter), digest })
     }
 
+    /// Tokens of prompt and answer together, at most.
+    pub(super) fn context(&self) -> usize {
+        self.base.weights.config().context
+    }
+
     /// Tokens of a text; of one that can't be encoded, its bytes.
     pub(super) fn count(&self, text: &str) -> usize {
         self.base.tokenizer.encode(text).map_or(text.len(), |tokens| tokens.len())

@@ -15,6 +15,19 @@ pub enum Answering {
     Daemon { client: Box<Client>, model: String },
 }
 
+/// Tokens of prompt and answer together that a model is given, where it has so many.
+pub(super) const CONTEXT_TOKENS: usize = 4096;
+
+impl Answering {
+    /// Tokens of prompt and answer together.
+    pub(super) fn context_tokens(&self) -> usize {
+        match self {
+            Self::Native(native) => native.context().min(CONTEXT_TOKENS),
+            Self::Daemon { .. } => CONTEXT_TOKENS,
+        }
+    }
+}
+
 impl std::fmt::Debug for Answering {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -78,7 +91,7 @@ pub fn answer(
                 seed: request.seed as i64,
                 top_k: if request.temperature == 0.0 { 1 } else { 0 },
                 top_p: request.top_p.unwrap_or(1.0),
-                ..Options::greedy(request.max_tokens as i64, 4096)
+                ..Options::greedy(request.max_tokens as i64, CONTEXT_TOKENS as u64)
             };
             let ask = Ask {
                 model: model.clone(),

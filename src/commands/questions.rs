@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::daemon::{AskOptions, DaemonAnswerer};
 use super::native::NativeAnswerer;
-use super::query::{self, Answering};
-use super::rag::{CONTEXT_TOKENS, OpenIndex, TEMPLATE_TOKENS, counter};
+use super::query::{self, Answering, CONTEXT_TOKENS};
+use super::rag::{OpenIndex, counter, prompt_budget};
 use super::{Context, Failure};
 use crate::eval::{
     self, AnswerCache, AnswerRecord, Answerer, ArmEvent, ArmRequest, Question, Questions, Reply, ResultExtras,
@@ -17,7 +17,7 @@ use crate::events::{Detail, Note, Outcome, Reporter, Stage, Unit};
 use crate::ollama::Options;
 use crate::rag::{
     Chunk, GoldSearch, Index, LabelledQuestion, PromptStyle, RagPrompt, Retrieved, Retrieving, Search, citations,
-    mean_scores, retrieval_scores,
+    mean_scores, retrieval_scores, search_text,
 };
 use crate::store::{Inputs, check_replaceable, create_folder};
 
@@ -57,7 +57,11 @@ pub fn answer(context: &mut Context<'_>, request: &QuestionsRequest) -> Result<R
     let asked: Vec<Question> = questions.questions.iter().map(|q| question(request, q)).collect();
     let arm = Arm { context, request, questions: &questions, asked: &asked };
     let answered = match (&opened, &request.retrieval) {
-        (Some(opened), Some(retrieval)) => arm.with_passages(&*answerer, opened, retrieval, &*counter(&answering))?,
+        (Some(opened), Some(retrieval)) => {
+            let budget = prompt_budget(&answering, request.max_tokens)?;
+            let prompt = PromptRoom { budget, count: &*counter(&answering) };
+            arm.with_passages(&*answerer, opened, retrieval, prompt)?
+        }
         _ => arm.alone(&*answerer)?,
     };
     let header = ResultHeader {
@@ -140,6 +144,14 @@ struct Answered {
     retrieval: Option<RetrievalRates>,
 }
 
+/// What fits before a question.
+#[derive(Clone, Copy)]
+struct PromptRoom<'a> {
+    /// Tokens of extracts and question.
+    budget: usize,
+    count: &'a dyn Fn(&str) -> usize,
+}
+
 /// One arm, ready to be asked.
 struct Arm<'a, 'r> {
     context: &'a mut Context<'r>,
@@ -161,7 +173,7 @@ impl Arm<'_, '_> {
         answerer: &dyn Answerer,
         opened: &OpenIndex,
         retrieval: &RetrievalRequest,
-        count: &dyn Fn(&str) -> usize,
+        room: PromptRoom<'_>,
     ) -> Result<Answered, Failure> {
         let questions = &self.questions.questions;
         let index = &opened.index;
@@ -176,10 +188,10 @@ impl Arm<'_, '_> {
             &mut found
         };
         let style = PromptStyle { k: retrieval.passages, ..PromptStyle::new(opened.language()) };
-        let budget = CONTEXT_TOKENS.saturating_sub(self.request.max_tokens + TEMPLATE_TOKENS);
+        let PromptRoom { budget, count } = room;
         let retrieving = Retrieving::new(answerer, search, RagPrompt { style, budget, count });
         let (digest, replies) = self.replies(&retrieving)?;
-        let retrieved: Vec<Option<Retrieved>> = questions.iter().map(|q| retrieving.retrieved(q.asked())).collect();
+        let retrieved: Vec<Option<Retrieved>> = questions.iter().map(|q| retrieving.retrieved(&q.messages)).collect();
         let records = questions.iter().zip(&replies).zip(&retrieved).map(|((question, reply), retrieved)| {
             let given = retrieved.as_ref().map(|retrieved| given(index, question, reply, retrieved));
             AnswerRecord::new(question, reply, given.as_ref())
@@ -242,7 +254,7 @@ fn labelled(index: &Index, questions: &[TestQuestion]) -> Vec<LabelledQuestion> 
         let of_source = question.source.as_deref().and_then(|source| by_source.get(source));
         let candidates = of_source.cloned().unwrap_or_else(|| likely(index, question));
         let relevant = candidates.into_iter().filter(|at| holds(question, *at)).collect();
-        LabelledQuestion { text: question.asked().to_owned(), relevant }
+        LabelledQuestion { text: search_text(&question.messages), relevant }
     };
     questions.iter().map(label).collect()
 }
@@ -251,7 +263,7 @@ fn labelled(index: &Index, questions: &[TestQuestion]) -> Vec<LabelledQuestion> 
 const LIKELY: usize = 50;
 
 fn likely(index: &Index, question: &TestQuestion) -> Vec<usize> {
-    let text = format!("{} {}", question.asked(), question.expected.join(" "));
+    let text = format!("{} {}", search_text(&question.messages), question.expected.join(" "));
     index.bm25().top(&text, LIKELY).into_iter().map(|ranked| ranked.document).collect()
 }
 
@@ -268,6 +280,7 @@ fn given<'a>(index: &'a Index, question: &TestQuestion, reply: &Reply, retrieved
         texts,
         hit: None,
         seconds: retrieved.seconds,
+        left_out: retrieved.left_out,
         citations: Some(eval::Citations { cited: (cited.cited.len() + cited.wrong.len()) as u64, right: right as u64 }),
     }
 }

@@ -8,18 +8,15 @@ use super::daemon::DaemonEmbedder;
 use super::documents::{self, DocumentsRequest};
 use super::query::{self, Answering, QueryRequest};
 use super::{Context, Failure};
-use crate::corpus::{Language, estimated_tokens};
-use crate::events::{Note, Outcome, Stage, Unit};
+use crate::corpus::{self, Language, estimated_tokens};
+use crate::events::{Note, Outcome, Stage, Unit, Warning};
 use crate::generate;
 use crate::ollama::{Client, OllamaError};
 use crate::rag::{
-    ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, Prefixes, Progress, PromptStyle, Retriever,
-    Search, citations, prefixes_of,
+    ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, MANIFEST, Prefixes, Progress, PromptStyle,
+    RagError, Retriever, Search, citations, prefixes_of,
 };
 use crate::store::{Digest, Inputs};
-
-/// Tokens of prompt and answer together.
-pub(super) const CONTEXT_TOKENS: usize = 4096;
 
 /// The model that embeds.
 #[derive(Clone, Debug)]
@@ -64,19 +61,25 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
     request.documents.inputs.iter().for_each(|path| {
         inputs.add("the documents", path);
     });
+    request.without.iter().for_each(|path| {
+        inputs.add("the generated examples", path);
+    });
     inputs.refuse_overwrite(&request.output)?;
+    documents::refuse_among(&request.documents, &request.output)?;
     let reading = documents::read(context, &request.documents)?;
     let excluded = request.without.as_deref().map(generate::unseen_sources).transpose()?.unwrap_or_default();
     let size: &dyn Fn(&str) -> usize = &estimated_tokens;
     let plan = IndexPlan { corpus: &reading.corpus, chunker: ChunkOptions::default(), excluded: &excluded, size };
-    let before = Index::read(&request.output).ok();
     context.report.begin(Stage::Index, Unit::Chunks, None);
     let (index, update) = match &request.embed {
         None => {
             context.report.note(Note::LexicalOnly { reason: "no embedding model is named (--embed MODEL)".to_owned() });
             (Index::build(&plan, None)?, crate::rag::Update::default())
         }
-        Some(embed) => embedded(context, embed, &plan, before.as_ref())?,
+        Some(embed) => {
+            let before = earlier(context, &request.output)?;
+            embedded(context, embed, &plan, before.as_ref())?
+        }
     };
     index.write(&request.output)?;
     let counts = index.manifest().counts;
@@ -92,6 +95,20 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
         kept: update.kept,
         excluded: excluded.into_iter().collect(),
     })
+}
+
+/// The index that is there, whose vectors may be kept; None: there is none that can be read.
+fn earlier(context: &mut Context<'_>, folder: &Path) -> Result<Option<Index>, Failure> {
+    match Index::read(folder) {
+        Ok(index) => Ok(Some(index)),
+        Err(RagError::NoIndex { .. }) => Ok(None),
+        Err(fault @ RagError::Damaged { .. }) => {
+            let text = format!("no vector of the earlier index is kept: {fault}");
+            context.report.warn(Warning::Documents { text });
+            Ok(None)
+        }
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 /// The index with vectors; those of an earlier index of the same embedder are kept.
@@ -147,9 +164,8 @@ pub(super) struct OpenIndex {
 impl OpenIndex {
     pub(super) fn open(context: &mut Context<'_>, folder: &Path) -> Result<Self, Failure> {
         let index = Index::read(folder)?;
-        let manifest = serde_json::to_string(index.manifest()).unwrap_or_default();
         let client = index.vectors().map(|_| context.client()).transpose()?;
-        Ok(Self { index, digest: Digest::of_bytes(manifest.as_bytes()).to_string(), client })
+        Ok(Self { index, digest: Digest::of_file(folder.join(MANIFEST))?.to_string(), client })
     }
 
     /// The embedder of the vectors; None: there are none.
@@ -175,15 +191,15 @@ impl OpenIndex {
 
     /// The language that most chunks are written in.
     pub(super) fn language(&self) -> Language {
-        let french = |text: &str| {
-            let folded = format!(" {} ", text.to_lowercase());
-            [" le ", " la ", " les ", " des ", " est ", " et ", " du "].iter().any(|word| folded.contains(word))
-        };
         let chunks = self.index.chunks();
-        let count = chunks.iter().filter(|chunk| french(&chunk.text)).count();
-        if 2 * count >= chunks.len() { Language::Fr } else { Language::En }
+        let every = chunks.len().div_ceil(LANGUAGE_SAMPLE).max(1);
+        corpus::commonest_language(chunks.iter().step_by(every).map(|chunk| chunk.text.as_str()))
+            .unwrap_or(Language::En)
     }
 }
+
+/// Chunks whose language is looked at.
+const LANGUAGE_SAMPLE: usize = 200;
 
 /// Of the vector list against the lexical one.
 const VECTOR_WEIGHT: f64 = 0.5;
@@ -241,7 +257,7 @@ pub fn ask(
     let hits = retriever.find(&request.question, request.passages)?;
     let ranked: Vec<_> = hits.iter().filter_map(|hit| opened.index.chunks().get(hit.chunk)).collect();
     let count = counter(&answering);
-    let budget = CONTEXT_TOKENS.saturating_sub(request.max_tokens + TEMPLATE_TOKENS);
+    let budget = prompt_budget(&answering, request.max_tokens)?;
     let prompt = style.assemble(&request.question, &ranked, budget, &*count);
     let mut conversation = query::opening(Some(&prompt.system));
     conversation.push(query::user(&prompt.user));
@@ -265,7 +281,16 @@ pub fn ask(
 }
 
 /// Of the chat template, at most.
-pub(super) const TEMPLATE_TOKENS: usize = 64;
+const TEMPLATE_TOKENS: usize = 64;
+
+/// Tokens that extracts and question may have, so that an answer of `max_tokens` fits the context too.
+pub(super) fn prompt_budget(answering: &Answering, max_tokens: usize) -> Result<usize, Failure> {
+    let context = answering.context_tokens();
+    context.checked_sub(max_tokens + TEMPLATE_TOKENS).filter(|budget| *budget > 0).ok_or_else(|| {
+        let what = format!("--max-tokens {max_tokens} leaves no room for a question in a context of {context} tokens");
+        Failure::input(what).hint("give a smaller number")
+    })
+}
 
 /// Counts tokens with the model's tokenizer where it is here; else an upper bound for French and English, three bytes a token.
 pub(super) fn counter(answering: &Answering) -> Box<dyn Fn(&str) -> usize + '_> {

@@ -42,8 +42,8 @@ pub(super) struct ToWord<'a> {
     pub items: &'a [Item],
     pub languages: &'a [Language],
     pub seed: u64,
-    /// Examples that are wanted.
-    pub count: usize,
+    /// Examples that are wanted; None: as many as can be made.
+    pub count: Option<usize>,
 }
 
 /// What the model did.
@@ -84,7 +84,7 @@ pub(super) fn estimated(
     let folder = tempfile::tempdir().map_err(|e| Failure::input(format!("no temporary folder can be made: {e}")))?;
     let journal = folder.path().join("journal.jsonl");
     let Asked { outcome, .. } = ask(context, request, to_word, Trial { journal: &journal, most_entries: Some(TIMED) })?;
-    Ok(estimate(&outcome.timed, to_word.count, request.parallel))
+    Ok(estimate(&outcome.timed, to_word.count.unwrap_or(outcome.possible), request.parallel))
 }
 
 /// New wordings of the items, and questions on prose.
@@ -99,8 +99,9 @@ pub(super) fn word(
         code: draft.code.code(),
         item: draft.item,
         source: Arc::from(draft.source),
-        question: draft.detail,
+        question: String::new(),
         answer: draft.reply,
+        detail: draft.detail,
     });
     Ok(Worded {
         rejected: rejected.collect(),
@@ -145,7 +146,7 @@ fn ask(
         request.judge.as_deref().map(|model| DaemonWriter::new(&client, model, request.parallel)).transpose()?;
     let options = LlmOptions {
         seed: to_word.seed,
-        count: Some(to_word.count),
+        count: to_word.count,
         languages: to_word.languages.to_vec(),
         wordings_per_item: WORDINGS,
         parameters: writer.parameters,
@@ -208,34 +209,15 @@ pub(super) fn merged(mut items: Vec<Item>, drafts: &[Draft]) -> Vec<Item> {
     let places: BTreeMap<_, usize> = items.iter().enumerate().map(|(i, item)| ((item.id, item.language), i)).collect();
     let mut prose: BTreeMap<_, Item> = BTreeMap::new();
     for draft in drafts {
-        let [question, answer, ..] = draft.turns.as_slice() else { continue };
-        let wording = Wording {
-            family: draft.family,
-            template: draft.template.clone(),
-            question: question.content.clone(),
-            answer: answer.content.clone(),
-            method: draft.method,
-        };
+        let Some(wording) = Wording::of(draft) else { continue };
         match places.get(&(draft.item, draft.language)).and_then(|i| items.get_mut(*i)) {
             Some(item) => item.wordings.push(wording),
-            None => prose.entry((draft.item, draft.language)).or_insert_with(|| of_prose(draft)).wordings.push(wording),
+            None => {
+                let item = prose.entry((draft.item, draft.language)).or_insert_with(|| Item::of(draft, &[]));
+                item.wordings.push(wording);
+            }
         }
     }
     items.extend(prose.into_values());
     items
-}
-
-fn of_prose(draft: &Draft) -> Item {
-    Item {
-        id: draft.item,
-        shape: draft.shape,
-        facts: draft.facts.clone(),
-        entity: String::new(),
-        attribute: String::new(),
-        source: draft.source.clone(),
-        language: draft.language,
-        values: draft.expected.clone(),
-        wordings: Vec::new(),
-        low_information: false,
-    }
 }

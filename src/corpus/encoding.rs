@@ -36,6 +36,8 @@ fn utf8(file: &Arc<str>, bytes: Vec<u8>, notes: &mut Vec<Note>) -> Result<String
         if lost { Err(CorpusError::Encoding(file.clone())) } else { Ok(text.into_owned()) }
     };
     match bytes.as_slice() {
+        // UTF-32, which no text file has in practice, begins as UTF-16 does.
+        [0xff, 0xfe, 0, 0, ..] => return Err(CorpusError::Encoding(file.clone())),
         [0xff, 0xfe, rest @ ..] => return marked(rest, encoding_rs::UTF_16LE),
         [0xfe, 0xff, rest @ ..] => return marked(rest, encoding_rs::UTF_16BE),
         _ => {}
@@ -139,6 +141,8 @@ mod tests {
             assert_eq!((read.text.as_str(), read.notes), (text, vec![]));
         }
         assert!(matches!(read(&[0xff, 0xfe, 0x00, 0xd8], false), Err(CorpusError::Encoding(_))));
+        let utf32: Vec<u8> = "\u{feff}été".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        assert!(matches!(read(&utf32, false), Err(CorpusError::Encoding(_))));
     }
 
     #[test]

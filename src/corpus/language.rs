@@ -43,6 +43,17 @@ fn detect_all(units: &mut [Unit], candidates: &[Language]) {
     });
 }
 
+/// The language that most of the texts are written in; None: none of them tells.
+pub fn commonest_language<'t>(texts: impl Iterator<Item = &'t str>) -> Option<Language> {
+    let detector = whatlang::Detector::with_allowlist(Language::ALL.map(code).to_vec());
+    let mut counts = Language::ALL.map(|_| 0_usize);
+    for language in texts.filter_map(|text| detect(&detector, text)) {
+        counts.iter_mut().zip(Language::ALL).filter(|(_, of)| *of == language).for_each(|(count, _)| *count += 1);
+    }
+    let counted = counts.into_iter().zip(Language::ALL).filter(|(count, _)| *count > 0);
+    counted.rev().max_by_key(|(count, _)| *count).map(|(_, language)| language)
+}
+
 fn code(language: Language) -> whatlang::Lang {
     match language {
         Language::Fr => whatlang::Lang::Fra,

@@ -57,6 +57,7 @@ pub use facts::{FactOptions, facts};
 pub use json_walk::JsonWhat;
 pub use kind::{LONGEST_VALUE, normalised};
 pub use kind_fold::folded;
+pub use language::commonest_language;
 pub use layout::{Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, Skipped};
 pub use mojibake::Codec;
 pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};

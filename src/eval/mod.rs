@@ -11,6 +11,7 @@ mod assertion;
 mod bootstrap;
 mod cache;
 mod case;
+mod citation;
 mod decision;
 mod degenerate;
 mod document;
@@ -52,6 +53,7 @@ pub use ask::{Answers, Arm, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_a
 pub use bootstrap::{Confidence, bootstrap_t};
 pub use cache::AnswerCache;
 pub use case::Case;
+pub use citation::{CitedNumbers, cited_numbers};
 pub use decision::Decision;
 pub use degenerate::{Degenerate, degenerate};
 pub use document::{Document, Metadata, document};

@@ -23,8 +23,10 @@ pub struct Retrieval<'a> {
     pub texts: Vec<&'a str>,
     /// Whether the unit that answers is among them; None: it is told by the texts.
     pub hit: Option<bool>,
-    /// Of retrieval and embedding: a part of the reply's seconds.
+    /// Of retrieval and embedding; no part of the reply's seconds.
     pub seconds: f64,
+    /// Texts that did not fit the prompt.
+    pub left_out: usize,
     pub citations: Option<Citations>,
 }
 
@@ -61,6 +63,9 @@ pub struct AnswerRecord {
     pub seconds: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retrieval_seconds: Option<f64>,
+    /// Texts among the first k that did not fit the prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<usize>,
     /// Prompt and answer.
     pub tokens: u64,
     pub prompt_tokens: u64,
@@ -68,7 +73,7 @@ pub struct AnswerRecord {
 }
 
 impl AnswerRecord {
-    /// Scores `reply`, whose seconds include those of `retrieval`.
+    /// Scores `reply`.
     pub fn new(question: &TestQuestion, reply: &Reply, retrieval: Option<&Retrieval<'_>>) -> Self {
         let measures = score_answer(question, reply);
         let (cost, error) = match reply {
@@ -95,8 +100,9 @@ impl AnswerRecord {
             citations: retrieval.and_then(|r| r.citations),
             ids: retrieval.map(|r| r.ids.clone()).unwrap_or_default(),
             scores: retrieval.map(|r| r.scores.clone()).unwrap_or_default(),
-            seconds: cost.map_or(0.0, |c| c.seconds),
+            seconds: cost.map_or(0.0, |c| c.seconds + retrieval.map_or(0.0, |r| r.seconds)),
             retrieval_seconds: retrieval.map(|r| r.seconds),
+            left_out: retrieval.map(|r| r.left_out).filter(|left_out| *left_out > 0),
             tokens: prompt_tokens.saturating_add(answer_tokens),
             prompt_tokens,
             answer_tokens,

@@ -62,6 +62,7 @@ fn sample() -> ResultFile {
     let questions = questions();
     let records = questions.iter().zip(&replies).zip(texts).map(|((question, reply), texts)| {
         let retrieval = Retrieval {
+            left_out: 0,
             ids: vec!["u1".into()],
             scores: vec![1.25],
             texts: texts.to_vec(),
@@ -81,7 +82,7 @@ fn rates_are_what_they_say() {
     let expected = MetricsBlock {
         success_rate: 80.0,
         exact_match_rate: Some(33.3333),
-        avg_time_seconds: 1.0,
+        avg_time_seconds: 1.25,
         avg_tokens: 105.75,
         total_tokens: 423,
     };

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use crate::corpus::Corpus;
+use crate::chat::{Message, Role};
+use crate::corpus::{Corpus, Document, Span};
 use crate::store::{Digest, FileAction, read_text};
 
 use super::dedupe_text::question_key;
 use super::error::{GenerateError, LineCause, LineFault};
 use super::parts::{Part, SplitBy};
 use super::parts_verify::{SplitRecord, verify};
-use super::provenance::{CorpusLine, Provenance, StatedFact};
+use super::provenance::{CorpusLine, Provenance, Quotation, StatedFact};
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 30;
@@ -28,6 +29,8 @@ pub enum ProvenanceFault {
     NoUnit { id: String, document: String, start: usize, end: usize },
     #[error("{id}: the value {value:?} is not where the example says it is, in {document:?}")]
     Value { id: String, document: String, value: String },
+    #[error("{id}: the text that it asks about is not where the example says it is, in {document:?}: {text:?}")]
+    Quotation { id: String, document: String, text: String },
     #[error("{id}: the question is not the one that its provenance has: {question:?}")]
     Question { id: String, question: String },
 }
@@ -41,13 +44,15 @@ pub struct Checked {
     pub facts: usize,
     /// Values that were found where their examples say they are.
     pub values: usize,
+    /// Examples of a model whose quotation was found where they say it is.
+    pub quotations: usize,
     pub faults: Vec<ProvenanceFault>,
 }
 
 #[derive(serde::Deserialize)]
 struct Example {
     id: String,
-    messages: Vec<crate::chat::Message>,
+    messages: Vec<Message>,
 }
 
 #[derive(serde::Deserialize)]
@@ -60,52 +65,121 @@ struct Settings {
 pub fn check_provenance(dataset: &Path, corpus: &Path) -> Result<Checked, GenerateError> {
     let (records, examples) = read(dataset)?;
     let lines: Vec<CorpusLine> = read_lines(corpus)?;
-    let mut units: HashMap<(&str, usize, usize), &CorpusLine> = HashMap::new();
-    let mut documents: BTreeMap<&str, Digest> = BTreeMap::new();
+    let mut origin = CorpusFile { units: HashMap::new(), documents: BTreeMap::new() };
     for line in &lines {
-        units.insert((&line.document, line.start, line.end), line);
-        documents.insert(&line.document, line.sha256);
+        origin.units.insert(PlaceOfUnit { document: &line.document, unit: [line.start, line.end] }, line);
+        origin.documents.insert(&line.document, line.sha256);
     }
-    let of_fact = |id: &str, fact: &StatedFact| -> Result<usize, ProvenanceFault> {
-        document_fault(id, fact, documents.get(fact.document.as_str()).copied())?;
-        let (start, end) = (fact.unit.start, fact.unit.end);
-        let no_unit = || ProvenanceFault::NoUnit { id: id.into(), document: fact.document.clone(), start, end };
-        let unit = units.get(&(fact.document.as_str(), start, end)).ok_or_else(no_unit)?;
-        match fact.values.iter().find(|value| !holds(unit, value)) {
-            Some(value) => Err(value_fault(id, fact, value)),
-            None => Ok(fact.values.len()),
-        }
-    };
-    Ok(checked(&records, &examples, of_fact))
+    Ok(checked(&records, &examples, &origin))
 }
 
 /// As [`check_provenance`], against the documents themselves: each value is compared with the bytes of its span.
 pub fn check_against_documents(dataset: &Path, corpus: &Corpus) -> Result<Checked, GenerateError> {
     let (records, examples) = read(dataset)?;
-    let documents: BTreeMap<&str, _> = corpus.documents.iter().map(|document| (&*document.path, document)).collect();
-    let of_fact = |id: &str, fact: &StatedFact| -> Result<usize, ProvenanceFault> {
-        let document = documents.get(fact.document.as_str());
-        document_fault(id, fact, document.map(|document| document.digest))?;
-        let found = |(value, span): &(&String, _)| document.and_then(|d| d.slice(*span)).as_ref() == Some(*value);
-        match fact.values.iter().zip(fact.spans.iter().copied()).find(|pair| !found(pair)) {
+    let documents = corpus.documents.iter().map(|document| (&*document.path, document)).collect();
+    Ok(checked(&records, &examples, &Documents { documents, corpus }))
+}
+
+/// What says whether an example's origin is as the example has it.
+trait Origin {
+    /// The digest of a document that is there.
+    fn digest(&self, document: &str) -> Option<Digest>;
+    /// The values that are found where `fact` says they are; the first that is not.
+    fn fact(&self, id: &str, fact: &StatedFact) -> Result<usize, ProvenanceFault>;
+    /// Whether the quotation is in its unit.
+    fn quotation(&self, id: &str, quotation: &Quotation) -> Result<(), ProvenanceFault>;
+
+    fn check_document(&self, id: &str, document: &str, expected: Digest) -> Result<(), ProvenanceFault> {
+        let (id, name) = (id.to_owned(), document.to_owned());
+        match self.digest(document) {
+            None => Err(ProvenanceFault::NoDocument { id, document: name }),
+            Some(digest) if digest != expected => Err(ProvenanceFault::Changed { id, document: name }),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct PlaceOfUnit<'a> {
+    document: &'a str,
+    /// First and last byte.
+    unit: [usize; 2],
+}
+
+/// `X.corpus.jsonl`.
+struct CorpusFile<'a> {
+    units: HashMap<PlaceOfUnit<'a>, &'a CorpusLine>,
+    documents: BTreeMap<&'a str, Digest>,
+}
+
+impl CorpusFile<'_> {
+    fn unit(&self, id: &str, document: &str, unit: Span) -> Result<&CorpusLine, ProvenanceFault> {
+        let Span { start, end } = unit;
+        let missing = || ProvenanceFault::NoUnit { id: id.into(), document: document.to_owned(), start, end };
+        self.units.get(&PlaceOfUnit { document, unit: [start, end] }).copied().ok_or_else(missing)
+    }
+}
+
+impl Origin for CorpusFile<'_> {
+    fn digest(&self, document: &str) -> Option<Digest> {
+        self.documents.get(document).copied()
+    }
+
+    fn fact(&self, id: &str, fact: &StatedFact) -> Result<usize, ProvenanceFault> {
+        let unit = self.unit(id, &fact.document, fact.unit)?;
+        match fact.values.iter().find(|value| !holds(unit, value)) {
+            Some(value) => Err(value_fault(id, fact, value)),
+            None => Ok(fact.values.len()),
+        }
+    }
+
+    fn quotation(&self, id: &str, quotation: &Quotation) -> Result<(), ProvenanceFault> {
+        match self.unit(id, &quotation.document, quotation.unit)?.text.contains(&quotation.text) {
+            true => Ok(()),
+            false => Err(quotation_fault(id, quotation)),
+        }
+    }
+}
+
+/// The documents, read again.
+struct Documents<'a> {
+    documents: BTreeMap<&'a str, &'a Document>,
+    corpus: &'a Corpus,
+}
+
+impl Origin for Documents<'_> {
+    fn digest(&self, document: &str) -> Option<Digest> {
+        self.documents.get(document).map(|document| document.digest)
+    }
+
+    fn fact(&self, id: &str, fact: &StatedFact) -> Result<usize, ProvenanceFault> {
+        let document = self.documents.get(fact.document.as_str());
+        let is_there = |value: &String, span: Span| document.and_then(|d| d.slice(span)).as_ref() == Some(value);
+        let mut pairs = fact.values.iter().zip(fact.spans.iter().copied());
+        match pairs.find(|(value, span)| !is_there(value, *span)) {
             Some((value, _)) => Err(value_fault(id, fact, value)),
             None => Ok(fact.spans.len().min(fact.values.len())),
         }
-    };
-    Ok(checked(&records, &examples, of_fact))
-}
+    }
 
-fn document_fault(id: &str, fact: &StatedFact, found: Option<Digest>) -> Result<(), ProvenanceFault> {
-    let (id, document) = (id.to_owned(), fact.document.clone());
-    match found {
-        None => Err(ProvenanceFault::NoDocument { id, document }),
-        Some(digest) if digest != fact.sha256 => Err(ProvenanceFault::Changed { id, document }),
-        Some(_) => Ok(()),
+    fn quotation(&self, id: &str, quotation: &Quotation) -> Result<(), ProvenanceFault> {
+        let of_document = |unit: usize| self.corpus.documents.get(unit).is_some_and(|d| *d.path == *quotation.document);
+        let mut units =
+            self.corpus.units.iter().filter(|unit| unit.span == quotation.unit && of_document(unit.document));
+        match units.any(|unit| unit.text.contains(&quotation.text)) {
+            true => Ok(()),
+            false => Err(quotation_fault(id, quotation)),
+        }
     }
 }
 
 fn value_fault(id: &str, fact: &StatedFact, value: &str) -> ProvenanceFault {
     ProvenanceFault::Value { id: id.into(), document: fact.document.clone(), value: value.into() }
+}
+
+fn quotation_fault(id: &str, quotation: &Quotation) -> ProvenanceFault {
+    let Quotation { document, text, .. } = quotation.clone();
+    ProvenanceFault::Quotation { id: id.into(), document, text }
 }
 
 fn holds(unit: &CorpusLine, value: &str) -> bool {
@@ -114,33 +188,38 @@ fn holds(unit: &CorpusLine, value: &str) -> bool {
     unit.text.contains(value) || unit.title.as_deref() == Some(value) || unit.fields.values().any(in_field)
 }
 
-fn checked(
-    records: &BTreeMap<String, Provenance>,
-    examples: &[Example],
-    of_fact: impl Fn(&str, &StatedFact) -> Result<usize, ProvenanceFault>,
-) -> Checked {
+fn checked(records: &BTreeMap<String, Provenance>, examples: &[Example], origin: &dyn Origin) -> Checked {
     let mut out = Checked { examples: examples.len(), ..Checked::default() };
     let mut facts = BTreeSet::new();
     for example in examples {
         let Some(record) = records.get(&example.id) else { continue };
-        let first = example.messages.iter().find(|message| message.role == crate::chat::Role::User);
+        let id = &example.id;
+        let first = example.messages.iter().find(|message| message.role == Role::User);
         let question = first.map(|message| message.content.clone()).unwrap_or_default();
         if question_key(&question) != record.split.question {
-            out.faults.push(ProvenanceFault::Question { id: example.id.clone(), question });
+            out.faults.push(ProvenanceFault::Question { id: id.clone(), question });
         }
         for fact in &record.facts {
             facts.insert(fact.id);
-            match of_fact(&example.id, fact) {
+            match origin.check_document(id, &fact.document, fact.sha256).and_then(|()| origin.fact(id, fact)) {
                 Ok(values) => out.values += values,
                 Err(fault) => out.faults.push(fault),
             }
+        }
+        let of_quotation = |quotation: &Quotation| {
+            origin.check_document(id, &quotation.document, quotation.sha256)?;
+            origin.quotation(id, quotation)
+        };
+        match record.quotation.as_ref().map(of_quotation) {
+            Some(Ok(())) => out.quotations += 1,
+            Some(Err(fault)) => out.faults.push(fault),
+            None => {}
         }
     }
     out.facts = facts.len();
     out
 }
 
-/// The provenance of the whole set, whose split is verified, and the examples of one file of it.
 /// The sources that were set aside when a set was generated, those included that no question is about; of any file of the set.
 pub fn unseen_sources(dataset: &Path) -> Result<BTreeSet<String>, GenerateError> {
     #[derive(serde::Deserialize)]
@@ -156,6 +235,7 @@ pub fn unseen_sources(dataset: &Path) -> Result<BTreeSet<String>, GenerateError>
     Ok(aside.unseen_sources)
 }
 
+/// The provenance of the whole set, whose split is verified, and the examples of one file of it.
 fn read(dataset: &Path) -> Result<(BTreeMap<String, Provenance>, Vec<Example>), GenerateError> {
     let (stem, part) = stem_of(dataset);
     let provenance = with_suffix(&stem, ".provenance.jsonl");

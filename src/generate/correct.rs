@@ -66,6 +66,7 @@ mod tests {
             expected: vec!["Oui.".to_owned()],
             noise: Vec::new(),
             method: Method::RuleBased,
+            record: None,
         };
         let drafts = [draft("ouvre chrome"), draft("12 `x`"), draft("ferme la fenêtre")];
         let made = corrections(&drafts, &context, 3);

@@ -53,6 +53,8 @@ pub struct Rejected {
     pub source: Arc<str>,
     pub question: String,
     pub answer: String,
+    /// What the check found; empty: the code says it all.
+    pub detail: String,
 }
 
 /// Index of an item and of one of its wordings.
@@ -211,6 +213,7 @@ pub(super) fn with_texts(items: &[Item], rejected: &[Rejection]) -> Vec<Rejected
             source: item.source.clone(),
             question: wording.question.clone(),
             answer: wording.answer.clone(),
+            detail: String::new(),
         };
         out.insert((*code, item.id, &wording.question, &wording.template), rejected);
     }
@@ -230,6 +233,7 @@ mod tests {
             question: (*question).into(),
             answer: format!("It is {value}."),
             method: Method::RuleBased,
+            record: None,
         };
         Item {
             id: Digest::of_bytes(name.as_bytes()),

@@ -43,6 +43,7 @@ impl Corpus {
                 question: format!("{attribute} : {entity} ?"),
                 answer: format!("{entity} : {value}."),
                 method: Method::RuleBased,
+                record: None,
             };
             corpus.items.push(Item {
                 id,
@@ -79,6 +80,7 @@ impl Corpus {
             expected: vec![item.values[0].clone(), wording.answer.clone()],
             noise: Vec::new(),
             method: Method::RuleBased,
+            record: None,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::store::{Digest, FileAction, Inputs, StoreError};
 
 use super::Shape;
 use super::check::with_suffix;
+use super::dedupe::Rejected;
 use super::error::GenerateError;
 use super::files_write::{FileSet, Manifest, WrittenFile};
 use super::parts::{Part, Planned, SplitBy};
@@ -69,10 +70,13 @@ pub fn write(output: &Path, set: GeneratedSet<'_>, inputs: &Inputs) -> Result<Wr
     let stated = Stated { corpus: set.corpus, facts: set.facts };
     let provenance = ids.iter().zip(examples).map(|(id, e)| serde_json::to_string(&Provenance::of(id, e, stated)));
     files.add(with_suffix(&stem, ".provenance.jsonl"), provenance)?;
-    let rejected = set.plan.rejected.iter().map(|r| {
-        let (code, item, source) = (r.code, r.item, &*r.source);
-        Ok(json!({"code": code, "item": item, "source": source, "question": r.question, "answer": r.answer})
-            .to_string())
+    let rejected = set.plan.rejected.iter().map(|rejected| {
+        let Rejected { code, item, source, question, answer, detail } = rejected;
+        let mut line = json!({"code": code, "item": item, "source": &**source, "question": question, "answer": answer});
+        if let (Some(line), false) = (line.as_object_mut(), detail.is_empty()) {
+            line.insert("detail".to_owned(), json!(detail));
+        }
+        Ok(line.to_string())
     });
     files.add(with_suffix(&stem, ".rejected.jsonl"), rejected)?;
     let corpus = corpus_lines(set.corpus).map(|line| serde_json::to_string(&line));
@@ -200,6 +204,11 @@ fn ids(examples: &[Planned]) -> Vec<String> {
         out.push(id);
     }
     out
+}
+
+/// `X.journal.jsonl` of `X.jsonl`: every call of a model with its answer, so that none is made twice.
+pub fn journal_path(output: &Path) -> PathBuf {
+    with_suffix(&output_stem(output), ".journal.jsonl")
 }
 
 /// `X` of `X.jsonl`; another name stays whole.

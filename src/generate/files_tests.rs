@@ -94,6 +94,7 @@ impl Made {
             question,
             answer: format!("The {key} of {entity} is {}.", values.join(", ")),
             method: Method::RuleBased,
+            record: None,
         };
         self.items.push(Item {
             id,

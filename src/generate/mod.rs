@@ -47,7 +47,7 @@ pub use dedupe_near::{NearDuplicate, QuestionAnswer, near_duplicates};
 pub use dialogue::{DialogueContext, add_dialogues, dialogue};
 pub use error::{GenerateError, LineCause, LineFault, Shortage, SplitFault};
 pub use fault::{TemplateError, TemplateFault};
-pub use files::{GeneratedSet, Written, write};
+pub use files::{GeneratedSet, Written, journal_path, write};
 pub use files_write::WrittenFile;
 pub use grammar::{Gender, LexiconError};
 pub use journal::{Journal, JournalError, JournalLine};
@@ -67,7 +67,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::Message;
-use crate::corpus::Language;
+use crate::corpus::{Fact, Language};
 use crate::store::Digest;
 
 /// What is asked about facts; the category of an example.
@@ -121,6 +121,23 @@ pub struct Wording {
     pub answer: String,
     /// Who worded it.
     pub method: Method,
+    /// Of a model's wording; None: a rule's.
+    pub record: Option<Arc<llm::ModelRecord>>,
+}
+
+impl Wording {
+    /// Of a draft's first question and answer; None: it has no answer.
+    pub fn of(draft: &Draft) -> Option<Self> {
+        let [question, answer, ..] = draft.turns.as_slice() else { return None };
+        Some(Self {
+            family: draft.family,
+            template: draft.template.clone(),
+            question: question.content.clone(),
+            answer: answer.content.clone(),
+            method: draft.method,
+            record: draft.record.clone(),
+        })
+    }
 }
 
 /// What can be taught, with all its wordings.
@@ -139,6 +156,25 @@ pub struct Item {
     pub values: Vec<String>,
     pub wordings: Vec<Wording>,
     pub low_information: bool,
+}
+
+impl Item {
+    /// What a draft teaches, without wordings; `facts` are the corpus' facts.
+    pub fn of(draft: &Draft, facts: &[Fact]) -> Self {
+        let fact = draft.facts.first().and_then(|fact| facts.get(*fact));
+        Self {
+            id: draft.item,
+            shape: draft.shape,
+            facts: draft.facts.clone(),
+            entity: fact.map(|fact| fact.entity.clone()).unwrap_or_default(),
+            attribute: fact.map(|fact| fact.attribute.clone()).unwrap_or_default(),
+            source: draft.source.clone(),
+            language: draft.language,
+            values: draft.expected.clone(),
+            wordings: Vec::new(),
+            low_information: false,
+        }
+    }
 }
 
 /// What was done to a user's turn.
@@ -200,4 +236,6 @@ pub struct Draft {
     pub expected: Vec<String>,
     pub noise: Vec<Noise>,
     pub method: Method,
+    /// Of a model's wording; None: a rule's.
+    pub record: Option<Arc<llm::ModelRecord>>,
 }

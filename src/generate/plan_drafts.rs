@@ -97,6 +97,7 @@ impl Drafting<'_> {
             expected: item.values.iter().chain([&wording.answer]).cloned().collect(),
             noise: Vec::new(),
             method: wording.method,
+            record: wording.record.clone(),
         }
     }
 }

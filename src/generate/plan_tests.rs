@@ -62,6 +62,7 @@ fn wording(i: usize, attribute: &str, entity: &str, value: &str) -> Wording {
         question: format!("{}{ask}{}?", openings[i % 4], if i >= 12 { " today" } else { "" }),
         answer: format!("The {attribute} of {entity} is {value}."),
         method: Method::RuleBased,
+        record: None,
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::{Corpus, Fact, Span};
 use crate::store::Digest;
 
+use super::llm::ModelRecord;
 use super::parts::Planned;
 use super::parts_verify::SplitRecord;
 use super::{Method, Noise};
@@ -26,13 +27,26 @@ pub struct StatedFact {
     pub spans: Vec<Span>,
 }
 
+/// A part of a unit that a model's question is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quotation {
+    /// Path of the document.
+    pub document: String,
+    /// Of the document's bytes.
+    pub sha256: Digest,
+    /// In the document's text.
+    pub unit: Span,
+    /// As the unit has it.
+    pub text: String,
+}
+
 /// A line of `X.provenance.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     pub id: String,
     #[serde(flatten)]
     pub split: SplitRecord,
-    /// Of the document that states the first fact; None where an example states none.
+    /// Of the document that states the first fact, or holds the quotation; None where an example has neither.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub source_sha256: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -45,8 +59,13 @@ pub struct Provenance {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fact: Option<Digest>,
     pub facts: Vec<StatedFact>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quotation: Option<Quotation>,
     pub method: Method,
     pub noise: Vec<Noise>,
+    /// Of a model's wording.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<ModelRecord>,
 }
 
 /// What facts lie in.
@@ -60,21 +79,37 @@ impl Provenance {
     pub(super) fn of(id: &str, example: &Planned, stated: Stated<'_>) -> Self {
         let draft = &example.draft;
         let facts: Vec<&Fact> = draft.facts.iter().filter_map(|fact| stated.facts.get(*fact)).collect();
-        let unit = facts.first().and_then(|fact| stated.corpus.units.get(fact.unit));
+        let record = draft.record.as_deref();
+        let place = facts.first().map(|fact| fact.unit).or(record.map(|record| record.unit));
+        let unit = place.and_then(|unit| stated.corpus.units.get(unit));
+        let quotation = record.and_then(|record| quotation(record, stated.corpus));
         let facts: Vec<StatedFact> = facts.into_iter().filter_map(|fact| stated_fact(fact, stated.corpus)).collect();
         Self {
             id: id.to_owned(),
             split: SplitRecord::of(example),
-            source_sha256: facts.first().map(|fact| fact.sha256),
+            source_sha256: facts.first().map(|fact| fact.sha256).or(quotation.as_ref().map(|q| q.sha256)),
             start: unit.map(|unit| unit.span.start),
             end: unit.map(|unit| unit.span.end),
             path: unit.map(|unit| unit.path.clone()).unwrap_or_default(),
             fact: facts.first().map(|fact| fact.id),
             facts,
+            quotation,
             method: draft.method,
             noise: draft.noise.clone(),
+            model: record.cloned(),
         }
     }
+}
+
+fn quotation(record: &ModelRecord, corpus: &Corpus) -> Option<Quotation> {
+    let unit = corpus.units.get(record.unit)?;
+    let document = corpus.documents.get(unit.document)?;
+    Some(Quotation {
+        document: document.path.to_string(),
+        sha256: document.digest,
+        unit: unit.span,
+        text: record.quotation.clone()?,
+    })
 }
 
 fn stated_fact(fact: &Fact, corpus: &Corpus) -> Option<StatedFact> {

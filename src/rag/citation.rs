@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::eval::cited_numbers;
+
 /// The citations of one answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Citations {
@@ -11,49 +13,19 @@ pub struct Citations {
     pub wrong: Vec<u64>,
 }
 
-/// Longest range (`[1-4]`) that is read as one.
-const MAX_RANGE: u64 = 100;
-
-/// Reads `[1]`, `[1][2]`, `[1, 2]`, `[1; 2]`, `[1 et 2]`, `[1 and 2]`, `[1-3]`. `used`: what the extracts are, in the order of their
-/// numbers from 1 ([`Assembled::used`](super::Assembled::used)).
+/// Reads what [`cited_numbers`] finds. `used`: what the extracts are, in the order of their numbers from 1
+/// ([`Assembled::used`](super::Assembled::used)).
 pub fn citations(answer: &str, used: &[usize]) -> Citations {
     let mut found = Citations::default();
-    for part in answer.split('[').skip(1) {
-        let Some((inside, _)) = part.split_once(']') else { continue };
-        for number in numbers(inside).unwrap_or_default() {
-            let place = number.checked_sub(1).and_then(|n| usize::try_from(n).ok());
-            match place.and_then(|place| used.get(place)) {
-                Some(chunk) if !found.cited.contains(chunk) => found.cited.push(*chunk),
-                None if !found.wrong.contains(&number) => found.wrong.push(number),
-                _ => {}
-            }
+    for number in cited_numbers(answer).into_iter().flat_map(|cited| cited.numbers) {
+        let place = number.checked_sub(1).and_then(|n| usize::try_from(n).ok());
+        match place.and_then(|place| used.get(place)) {
+            Some(chunk) if !found.cited.contains(chunk) => found.cited.push(*chunk),
+            None if !found.wrong.contains(&number) => found.wrong.push(number),
+            _ => {}
         }
     }
     found
-}
-
-/// None: what stands between the brackets is not a list of numbers.
-fn numbers(inside: &str) -> Option<Vec<u64>> {
-    let inside = inside.replace(" et ", ",").replace(" and ", ",").replace(['–', '—'], "-");
-    let mut numbers = Vec::new();
-    for item in inside.split([',', ';', '&']) {
-        match item.split_once('-') {
-            None => numbers.push(number(item)?),
-            Some((first, last)) => {
-                let (first, last) = (number(first)?, number(last)?);
-                if last < first || last - first > MAX_RANGE {
-                    return None;
-                }
-                numbers.extend(first..=last);
-            }
-        }
-    }
-    Some(numbers)
-}
-
-fn number(text: &str) -> Option<u64> {
-    let text = text.trim();
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) { None } else { text.parse().ok() }
 }
 
 #[cfg(test)]

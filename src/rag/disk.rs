@@ -12,10 +12,9 @@ use super::bm25::Bm25;
 use super::chunk::Chunk;
 use super::error::{Damage, RagError};
 use super::index::Index;
-use super::manifest::{FileRecord, Manifest};
+use super::manifest::{FileRecord, MANIFEST, Manifest};
 use super::vectors::Vectors;
 
-const MANIFEST: &str = "manifest.json";
 const CHUNKS: &str = "chunks.jsonl";
 const BM25: &str = "bm25.bin";
 const VECTORS: &str = "vectors.f32";

@@ -157,19 +157,15 @@ fn embedded(
     let new: Vec<String> = new.into_iter().cloned().collect();
     let dims = known.values().next().map(|row| row.len());
     let made = embedding.documents(&new, dims)?;
-    let mut vectors = Vectors::new(made.dims());
-    for text in &texts {
-        let row = match known.get(text) {
-            Some(row) => {
-                update.kept += 1;
-                Some(*row)
-            }
-            None => {
-                update.embedded += 1;
-                new.binary_search(text).ok().and_then(|at| made.row(at))
-            }
-        };
-        vectors.push(row.unwrap_or_default());
+    update.kept = texts.iter().filter(|text| known.contains_key(*text)).count();
+    update.embedded = texts.len() - update.kept;
+    known.extend(new.iter().enumerate().filter_map(|(at, text)| Some((text.clone(), made.row(at)?))));
+    let rows: Vec<&[f32]> = texts.iter().filter_map(|text| known.get(text).copied()).collect();
+    if rows.len() != texts.len() {
+        let model = embedding.identity().model.clone();
+        return Err(RagError::VectorCount { model, found: rows.len(), expected: texts.len() });
     }
+    let mut vectors = Vectors::new(made.dims());
+    rows.into_iter().for_each(|row| vectors.push(row));
     Ok(vectors)
 }

@@ -12,6 +12,8 @@ use super::embed::EmbedderIdentity;
 use super::error::{Damage, RagError};
 use super::terms::TOKENIZER;
 
+/// The name of the file, which lists and names all others by their digests.
+pub const MANIFEST: &str = "manifest.json";
 pub(super) const FORMAT: &str = "tunesmith-rag-index";
 pub(super) const VERSION: u32 = 1;
 

@@ -43,6 +43,7 @@ struct VectorSearch<'a> {
 /// A question whose relevant chunks are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledQuestion {
+    /// What is searched.
     pub text: String,
     pub relevant: BTreeSet<usize>,
 }
@@ -129,7 +130,11 @@ pub struct GoldSearch<'a> {
 
 impl<'a> GoldSearch<'a> {
     pub fn new(index: &'a Index, questions: &[LabelledQuestion]) -> Self {
-        Self { index, relevant: questions.iter().map(|q| (q.text.clone(), q.relevant.clone())).collect() }
+        let mut relevant: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        for question in questions {
+            relevant.entry(question.text.clone()).or_default().extend(&question.relevant);
+        }
+        Self { index, relevant }
     }
 }
 

@@ -25,10 +25,8 @@ pub struct Retrieved {
     pub used: Vec<usize>,
     /// Found among the first k, but too long for the budget.
     pub left_out: usize,
-    /// Of the search, the embedder's time included.
+    /// Of the search, the embedder's time included; no part of the answer's seconds.
     pub seconds: f64,
-    /// Of the system and the user text, without the chat template: a daemon that counts fewer tokens of a prompt has cut it.
-    pub prompt_tokens: usize,
     system: String,
     user: String,
 }
@@ -36,16 +34,26 @@ pub struct Retrieved {
 /// How many chunks are found for each question, for the retrieval metrics; the prompt takes the first k of them.
 const FOUND: usize = 10;
 
-/// Asks `answerer` with what `search` finds for the last user turn.
+/// What is searched for a conversation: its last two user turns, because `And its version?` asks about what the turn before
+/// names. Empty: there is no user turn.
+pub fn search_text(messages: &[Message]) -> String {
+    let mut turns: Vec<&str> =
+        messages.iter().rev().filter(|m| m.role == Role::User).take(2).map(|m| m.content.as_str()).collect();
+    turns.reverse();
+    turns.join("\n")
+}
+
+/// Asks `answerer` with what `search` finds for the last user turns ([`search_text`]).
 ///
-/// The turn becomes the extracts and the question; the instructions follow the system turn, or are one of their own. An answer's
-/// `seconds` hold the time of the search; its `prompt_tokens` hold the extracts, because the answerer counts the prompt as it is
-/// sent. Each question is searched once, however often it is asked, so that all models get the same prompt.
+/// The last turn becomes the extracts and the question; the instructions follow the system turn, or are one of their own. An
+/// answer's `prompt_tokens` hold the extracts, because the answerer counts the prompt as it is sent. Each text is searched once,
+/// however often it is asked, so that all models get the same prompt.
 pub struct Retrieving<'a> {
     answerer: &'a dyn Answerer,
     search: RefCell<&'a mut dyn Search>,
     prompt: RagPrompt<'a>,
-    retrieved: RefCell<BTreeMap<String, Retrieved>>,
+    /// By [`messages_key`].
+    retrieved: RefCell<BTreeMap<Digest, Retrieved>>,
 }
 
 /// How prompts are made.
@@ -74,23 +82,24 @@ impl<'a> Retrieving<'a> {
         Self { answerer, search: RefCell::new(search), prompt, retrieved: RefCell::default() }
     }
 
-    /// What was retrieved for the last user turn `question`; None: it was not asked.
-    pub fn retrieved(&self, question: &str) -> Option<Retrieved> {
-        self.retrieved.borrow().get(question).cloned()
+    /// What was retrieved for a conversation; None: it was not asked.
+    pub fn retrieved(&self, messages: &[Message]) -> Option<Retrieved> {
+        self.retrieved.borrow().get(&messages_key(messages)).cloned()
     }
 
-    fn retrieve(&self, question: &str) -> Result<Retrieved, RagError> {
-        if let Some(known) = self.retrieved(question) {
+    fn retrieve(&self, messages: &[Message], question: &str) -> Result<Retrieved, RagError> {
+        if let Some(known) = self.retrieved(messages) {
             return Ok(known);
         }
+        let searched = search_text(messages);
         let mut search = self.search.borrow_mut();
         let k = FOUND.max(self.prompt.style.k);
         if self.retrieved.borrow().is_empty() {
             // The first search may load the embedder, which is no part of any question's time.
-            search.find(question, k)?;
+            search.find(&searched, k)?;
         }
         let start = Instant::now();
-        let hits = search.find(question, k)?;
+        let hits = search.find(&searched, k)?;
         let seconds = start.elapsed().as_secs_f64();
         let chunks = search.chunks();
         let hits: Vec<_> = hits.iter().filter_map(|hit| Some((hit, chunks.get(hit.chunk)?))).collect();
@@ -103,43 +112,30 @@ impl<'a> Retrieving<'a> {
             used: prompt.used.iter().filter_map(|place| Some(hits.get(*place)?.0.chunk)).collect(),
             left_out: prompt.left_out,
             seconds,
-            prompt_tokens: prompt.tokens,
             system: prompt.system,
             user: prompt.user,
         };
-        self.retrieved.borrow_mut().insert(question.to_owned(), retrieved.clone());
+        self.retrieved.borrow_mut().insert(messages_key(messages), retrieved.clone());
         Ok(retrieved)
     }
 
-    /// The question as it is sent, and the seconds that its search took.
-    fn rewritten(&self, question: &Question) -> Result<Rewritten, RagError> {
-        let mut question = question.clone();
-        let last = question.messages.iter_mut().rfind(|m| m.role == Role::User).ok_or(RagError::NoQuestion)?;
-        let retrieved = self.retrieve(&last.content)?;
+    /// The question as it is sent.
+    fn rewritten(&self, question: &Question) -> Result<Question, RagError> {
+        let mut rewritten = question.clone();
+        let last = rewritten.messages.iter_mut().rfind(|m| m.role == Role::User).ok_or(RagError::NoQuestion)?;
+        let retrieved = self.retrieve(&question.messages, &last.content)?;
         last.content = retrieved.user;
-        match question.messages.first_mut().filter(|m| m.role == Role::System) {
+        match rewritten.messages.first_mut().filter(|m| m.role == Role::System) {
             Some(system) => system.content = format!("{}\n\n{}", system.content.trim_end(), retrieved.system),
-            None => question.messages.insert(0, Message::new(Role::System, retrieved.system)),
+            None => rewritten.messages.insert(0, Message::new(Role::System, retrieved.system)),
         }
-        Ok(Rewritten { question, seconds: retrieved.seconds })
+        Ok(rewritten)
     }
 }
 
-struct Rewritten {
-    question: Question,
-    seconds: f64,
-}
-
-impl Rewritten {
-    fn timed(&self, reply: Reply) -> Reply {
-        match reply {
-            Reply::Answer(mut answer) => {
-                answer.seconds += self.seconds;
-                Reply::Answer(answer)
-            }
-            failed => failed,
-        }
-    }
+/// Two conversations with one key are one.
+fn messages_key(messages: &[Message]) -> Digest {
+    Digest::of_bytes(serde_json::json!(messages).to_string().as_bytes())
 }
 
 impl Answerer for Retrieving<'_> {
@@ -148,8 +144,7 @@ impl Answerer for Retrieving<'_> {
     }
 
     fn ask(&self, question: &Question) -> Result<Reply, Cause> {
-        let rewritten = self.rewritten(question)?;
-        Ok(rewritten.timed(self.answerer.ask(&rewritten.question)?))
+        self.answerer.ask(&self.rewritten(question)?)
     }
 
     fn ask_many(&self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
@@ -163,14 +158,7 @@ impl Answerer for Retrieving<'_> {
                 }
             }
         }
-        let sent: Vec<&Question> = rewritten.iter().map(|r| &r.question).collect();
-        self.answerer.ask_many(&sent, &mut |index, reply| {
-            let reply = match rewritten.get(index) {
-                Some(question) => reply.map(|reply| question.timed(reply)),
-                None => reply,
-            };
-            on(index, reply)
-        });
+        self.answerer.ask_many(&rewritten.iter().collect::<Vec<_>>(), on);
     }
 
     fn served_system(&self, model: &str) -> Result<Option<String>, Cause> {
@@ -183,6 +171,6 @@ impl Answerer for Retrieving<'_> {
 
     /// Of the question with its extracts, so that an answer to other extracts is not taken for one to these.
     fn request(&self, question: &Question) -> Result<String, Cause> {
-        self.answerer.request(&self.rewritten(question)?.question)
+        self.answerer.request(&self.rewritten(question)?)
     }
 }

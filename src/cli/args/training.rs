@@ -95,8 +95,9 @@ pub enum Data {
         /// Count tokens with the tokenizer of this base
         #[arg(long, value_name = "BASE")]
         base_model: Option<String>,
-        /// Compare generated examples with the passages that they were made from (X.corpus.jsonl)
-        #[arg(long, value_name = "FILE")]
+        /// Compare generated examples with what they were made from: the passages (X.corpus.jsonl), or the documents, named as
+        /// when they were generated
+        #[arg(long, value_name = "PATH")]
         against: Option<PathBuf>,
     },
     /// Show the exact tokens, coloured by whether they are trained

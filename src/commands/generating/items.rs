@@ -40,24 +40,5 @@ pub(super) fn items(material: &Material, request: &GenerateRequest, variations: 
 
 /// A question that can't be answered, as an item of one wording.
 fn unanswerable_item(draft: &Draft, facts: &Facts) -> Option<Item> {
-    let [question, answer] = draft.turns.as_slice() else { return None };
-    let fact = draft.facts.first().and_then(|fact| facts.facts.get(*fact));
-    Some(Item {
-        id: draft.item,
-        shape: draft.shape,
-        facts: draft.facts.clone(),
-        entity: fact.map(|fact| fact.entity.clone()).unwrap_or_default(),
-        attribute: fact.map(|fact| fact.attribute.clone()).unwrap_or_default(),
-        source: draft.source.clone(),
-        language: draft.language,
-        values: draft.expected.clone(),
-        wordings: vec![Wording {
-            family: draft.family,
-            template: draft.template.clone(),
-            question: question.content.clone(),
-            answer: answer.content.clone(),
-            method: draft.method,
-        }],
-        low_information: false,
-    })
+    Some(Item { wordings: vec![Wording::of(draft)?], ..Item::of(draft, &facts.facts) })
 }

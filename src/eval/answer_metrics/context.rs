@@ -6,6 +6,7 @@ use super::expectation::Expectation;
 use super::refusal::unaccented;
 use super::values::Forms;
 use crate::eval::TestQuestion;
+use crate::eval::citation::cited_numbers;
 use crate::eval::text::words;
 
 /// Shorter words say nothing of the subject.
@@ -53,22 +54,12 @@ pub fn texts_answer(question: &TestQuestion, texts: &[&str]) -> Option<bool> {
 /// Without `[1]` and `[1, 2]`.
 fn without_citations(answer: &str) -> String {
     let mut out = String::with_capacity(answer.len());
-    let mut rest = answer;
-    while let Some((before, after)) = rest.split_once('[') {
-        out.push_str(before);
-        match after.split_once(']') {
-            Some((inside, after)) if is_citation(inside) => rest = after,
-            _ => {
-                out.push('[');
-                rest = after;
-            }
-        }
+    let mut after = 0;
+    for cited in cited_numbers(answer) {
+        out.push_str(answer.get(after..cited.place.start).unwrap_or_default());
+        after = cited.place.end;
     }
-    out + rest
-}
-
-fn is_citation(inside: &str) -> bool {
-    inside.split(',').all(|n| !n.trim().is_empty() && n.trim().chars().all(|c| c.is_ascii_digit()))
+    out + answer.get(after..).unwrap_or_default()
 }
 
 fn content_words(text: &str) -> BTreeSet<String> {
@@ -151,6 +142,6 @@ mod tests {
 
     #[test]
     fn brackets_that_cite_nothing_stay() {
-        assert_eq!(without_citations("a [1] [x] [2,3] [ [4]"), "a  [x]  [ ");
+        assert_eq!(without_citations("a [1] [x] [2,3] [1 et 2] [1-3] [ [4]"), "a  [x]    [ ");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::corpus::{Span, Unit};
+use crate::corpus::Unit;
 use crate::generate::{Draft, Item};
 use crate::store::Digest;
 
@@ -18,14 +18,16 @@ use super::text::shortened;
 use super::values::Names;
 
 /// How an example was made and what its checks found, for its line of provenance.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DraftRecord {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelRecord {
     /// Index of the unit that supports it.
+    #[serde(skip)]
     pub unit: usize,
-    /// Bytes of the unit's text that were quoted as evidence.
-    pub evidence: Option<Span>,
+    /// The part of the unit's text that it asks about; None: a wording of a given fact.
+    #[serde(skip)]
+    pub quotation: Option<String>,
     /// SHA-256 of the messages that the question was written to.
-    pub prompt: Digest,
+    pub prompt_sha256: Digest,
     pub seed: u32,
     pub attempt: u32,
     /// None: a wording of a given fact, whose reply is a rule's.
@@ -34,17 +36,10 @@ pub struct DraftRecord {
     pub known: Option<bool>,
 }
 
-/// An accepted example.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Made {
-    pub(super) draft: Draft,
-    pub(super) record: DraftRecord,
-}
-
 /// What one entry of the plan gave.
 #[derive(Debug)]
 pub(super) struct EntryResult {
-    pub(super) made: Option<Made>,
+    pub(super) made: Option<Draft>,
     /// In the order of the attempts; the last one is why there is no example.
     pub(super) rejected: Vec<RejectedDraft>,
     pub(super) cost: CallCost,
@@ -98,7 +93,7 @@ impl Attempts {
         Ok(None)
     }
 
-    pub(super) fn finish(self, made: Option<Made>, cost: CallCost) -> EntryResult {
+    pub(super) fn finish(self, made: Option<Draft>, cost: CallCost) -> EntryResult {
         EntryResult { made, rejected: self.rejected, cost }
     }
 }

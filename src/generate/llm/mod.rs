@@ -38,7 +38,7 @@ pub use calls::{CallAnswer, CallCost};
 pub use error::LlmError;
 pub use estimate::{Estimate, TimedEntry, estimate};
 pub use judging::yes_share;
-pub use made::DraftRecord;
+pub use made::ModelRecord;
 pub use options::{CheckOptions, LlmOptions, Tier, tier};
 pub use rejected::{Rejected, RejectedDraft};
 pub use run::{LlmEvent, LlmOutcome, Progress, Sources, generate};

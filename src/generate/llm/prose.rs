@@ -1,9 +1,10 @@
 //! A question about a unit of prose: evidence first, then the question that it answers.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::chat::{Message, Role};
-use crate::corpus::{Language, Span, Unit};
+use crate::corpus::{Language, Unit};
 use crate::generate::{Draft, Method, Shape};
 use crate::store::Digest;
 
@@ -12,7 +13,7 @@ use super::calls::{Asked, Calls, Pause, Sampling, Stage, Stop};
 use super::evidence::find_evidence;
 use super::form::{Form, check_question, check_reply, question_key, standalone};
 use super::judging::Claim;
-use super::made::{Attempts, DraftRecord, EntryResult, Made, Setting};
+use super::made::{Attempts, EntryResult, ModelRecord, Setting};
 use super::options::{QuestionStyle, QuestionType, call_seed};
 use super::phrases::{directives, is_directive};
 use super::plan::PlanEntry;
@@ -110,16 +111,16 @@ pub(super) fn make(
         let written = asked.write(Stage::Question, prompt, sampling)?;
         reply.clone_from(&written.text);
         let accepted = check(unit, pair(read(written, &QUESTION)?)?, style, setting, asked)?;
-        let record = DraftRecord {
+        let record = ModelRecord {
             unit: index,
-            evidence: Some(Span { start: evidence.span.start, end: evidence.span.end }),
-            prompt: digest,
+            quotation: Some(quoted.to_owned()),
+            prompt_sha256: digest,
             seed: call_seed(&entry.key, attempt),
             attempt,
             scores: Some(accepted.scores),
             known: accepted.known,
         };
-        Ok(Made { draft: draft(unit, &evidence, style, accepted), record })
+        Ok(Draft { record: Some(Arc::new(record)), ..draft(unit, &evidence, style, accepted) })
     })?;
     Ok(attempts.finish(made, asked.cost))
 }
@@ -172,6 +173,7 @@ fn draft(unit: &Unit, evidence: &Evidence, style: QuestionStyle, accepted: Accep
         expected: vec![reply],
         noise: Vec::new(),
         method: Method::LlmBased,
+        record: None,
     }
 }
 

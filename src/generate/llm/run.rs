@@ -12,7 +12,7 @@ use super::calls::{CallAnswer, CallCost, Calls, settle};
 use super::error::LlmError;
 use super::estimate::TimedEntry;
 use super::form::question_key;
-use super::made::{DraftRecord, EntryResult, Made, Setting};
+use super::made::{EntryResult, Setting};
 use super::options::{LlmOptions, Tier, tier};
 use super::phrases::directives;
 use super::plan::{PlanEntry, Task, plan};
@@ -52,8 +52,6 @@ pub struct Progress {
 pub struct LlmOutcome {
     #[serde(skip)]
     pub drafts: Vec<Draft>,
-    /// Of each draft, in the same order.
-    pub records: Vec<DraftRecord>,
     /// Of all attempts.
     pub rejected: Vec<RejectedDraft>,
     /// Entries without an example, by the reason of their last attempt.
@@ -61,6 +59,8 @@ pub struct LlmOutcome {
     /// None: no prose was asked about.
     pub calibration: Option<Calibration>,
     pub planned: usize,
+    /// Entries of the whole plan, of which [`LlmOptions::most_entries`] may leave some out.
+    pub possible: usize,
     pub tried: usize,
     pub cost: CallCost,
     /// Of each entry, in the order of the plan.
@@ -97,12 +97,14 @@ pub fn generate(
     if entries.is_empty() {
         return Err(LlmError::NothingToAsk);
     }
+    let possible = entries.len();
     entries.truncate(options.most_entries.unwrap_or(usize::MAX));
     let names = Names::of(sources.units);
     let mut setting = Setting { units: sources.units, items: sources.items, options, names, calibration: None };
     let mut calls = Calls::new(parts, journal, options.num_ctx);
     let mut run = Run { outcome: LlmOutcome::default(), asked: BTreeSet::new(), hinted: BTreeSet::new(), on_event };
     run.outcome.planned = entries.len();
+    run.outcome.possible = possible;
     run.outcome.instructed = instructed(sources.units);
     run.go(&entries, &mut setting, &mut calls).map_err(|fault| match fault {
         LlmError::Interrupted { .. } => LlmError::Interrupted { accepted: run.outcome.drafts.len() },
@@ -165,14 +167,13 @@ impl Run<'_> {
         outcome.rejected.extend(rejected);
         let accepted = match made {
             None => false,
-            Some(made) if self.asked.insert(key(&made)) => {
-                outcome.known += usize::from(made.record.known == Some(true));
-                outcome.drafts.push(made.draft);
-                outcome.records.push(made.record);
+            Some(draft) if self.asked.insert(question_key(question(&draft))) => {
+                outcome.known += usize::from(draft.record.as_ref().is_some_and(|record| record.known == Some(true)));
+                outcome.drafts.push(draft);
                 true
             }
-            Some(made) => {
-                outcome.rejected.push(duplicate(entry, &made));
+            Some(draft) => {
+                outcome.rejected.push(duplicate(entry, &draft));
                 lost = Some(Rejected::Duplicate);
                 false
             }
@@ -226,22 +227,18 @@ fn made(
     Ok(Some(result))
 }
 
-fn question(made: &Made) -> &str {
-    made.draft.turns.first().map_or("", |turn| &turn.content)
+fn question(draft: &Draft) -> &str {
+    draft.turns.first().map_or("", |turn| &turn.content)
 }
 
-fn key(made: &Made) -> String {
-    question_key(question(made))
-}
-
-fn duplicate(entry: &PlanEntry, made: &Made) -> RejectedDraft {
+fn duplicate(entry: &PlanEntry, draft: &Draft) -> RejectedDraft {
     RejectedDraft {
         item: entry.key,
         source: entry.source.to_string(),
         code: Rejected::Duplicate,
         detail: String::new(),
-        reply: question(made).to_owned(),
-        attempt: made.record.attempt,
+        reply: question(draft).to_owned(),
+        attempt: draft.record.as_ref().map_or(0, |record| record.attempt),
     }
 }
 

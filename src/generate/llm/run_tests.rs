@@ -196,6 +196,9 @@ fn a_dry_run_is_no_waste_and_known_answers_are_flagged() {
     bench.options.most_entries = None;
     let model = Model::new(answer);
     let outcome = bench.outcome(&model);
-    assert_eq!((outcome.known, outcome.records[1].known, outcome.drafts.len()), (1, Some(true), 12));
+    assert_eq!(
+        (outcome.known, outcome.drafts[1].record.as_ref().unwrap().known, outcome.drafts.len()),
+        (1, Some(true), 12)
+    );
     assert_eq!(model.calls.get(), 4 * 9);
 }

@@ -13,7 +13,7 @@ use super::text::{content_words, words};
 use super::writer::LikelihoodMeasure;
 
 /// What the checks with a threshold found; None: the check is not wanted or not possible.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Scores {
     /// c4: share of the reply's content words that are in the unit.
     pub overlap: f64,

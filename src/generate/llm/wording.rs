@@ -1,5 +1,7 @@
 //! A new wording of a given fact: the question in other words, the answer as the rule has it.
 
+use std::sync::Arc;
+
 use crate::chat::{Message, Role};
 use crate::corpus::Unit;
 use crate::generate::{Draft, Family, Item, Method, Wording};
@@ -8,7 +10,7 @@ use crate::store::Digest;
 use super::calls::{Asked, Calls, Pause, Sampling, Stage, Stop};
 use super::form::{check_question, question_key};
 use super::judging::Claim;
-use super::made::{Attempts, DraftRecord, EntryResult, Made, Setting};
+use super::made::{Attempts, EntryResult, ModelRecord, Setting};
 use super::options::{Draw, FAMILIES, call_seed, family_name};
 use super::plan::PlanEntry;
 use super::prompt::{PARAPHRASE, paraphrase};
@@ -51,16 +53,16 @@ pub(super) fn make(
         check_question(&question, family, item.language)?;
         check_kept(&question, base, item, &setting.names)?;
         let known = judge(&question, base, item, unit, Judge { setting, asked })?;
-        let record = DraftRecord {
+        let record = ModelRecord {
             unit: place.unit,
-            evidence: None,
-            prompt: digest,
+            quotation: None,
+            prompt_sha256: digest,
             seed: call_seed(&entry.key, attempt),
             attempt,
             scores: None,
             known,
         };
-        Ok(Made { draft: draft(item, base, family, question), record })
+        Ok(Draft { record: Some(Arc::new(record)), ..draft(item, base, family, question) })
     })?;
     Ok(attempts.finish(made, asked.cost))
 }
@@ -126,5 +128,6 @@ fn draft(item: &Item, base: &Wording, family: Family, question: String) -> Draft
         expected,
         noise: Vec::new(),
         method: Method::LlmBased,
+        record: None,
     }
 }

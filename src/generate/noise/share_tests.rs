@@ -28,6 +28,7 @@ fn draft(i: usize, language: Language) -> Draft {
         expected: vec![format!("1.{i}")],
         noise: Vec::new(),
         method: Method::RuleBased,
+        record: None,
     }
 }
 

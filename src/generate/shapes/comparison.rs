@@ -7,7 +7,7 @@ use crate::generate::Shape;
 use crate::generate::templates::Frame;
 
 use super::groups::Groups;
-use super::quantity::Quantity;
+use super::quantity::{Measure, Quantity};
 use super::subject::{Asked, Subject};
 
 struct Measured {
@@ -18,15 +18,14 @@ struct Measured {
 /// The facts of an attribute in a drawn order, each with the next: every fact is in two questions at most.
 pub(super) fn questions(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Vec<Subject>) {
     for list in &groups.attributes {
-        let mut by_measure: BTreeMap<(bool, Option<&str>), Vec<Measured>> = BTreeMap::new();
+        let mut by_unit: BTreeMap<(bool, String), Vec<Measured>> = BTreeMap::new();
         for (statement, fact) in groups.informative(list, facts) {
-            if let Some(quantity) = Quantity::of(fact) {
+            if let Some(Measure { quantity, unit }) = Measure::of(fact) {
                 let is_date = matches!(quantity, Quantity::Date { .. });
-                let measured = Measured { fact: statement.first(), quantity };
-                by_measure.entry((is_date, fact.measure.as_deref())).or_default().push(measured);
+                by_unit.entry((is_date, unit)).or_default().push(Measured { fact: statement.first(), quantity });
             }
         }
-        for measured in by_measure.values_mut() {
+        for measured in by_unit.values_mut() {
             measured.sort_by_key(|of| groups.keys.get(of.fact).map(|key| key.draw(seed, "pair")));
             for pair in measured.windows(2) {
                 if let [a, b] = pair

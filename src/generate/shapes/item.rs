@@ -79,6 +79,7 @@ impl Writer<'_> {
                 question,
                 answer,
                 method: Method::RuleBased,
+                record: None,
             })
         });
         worded.collect()

@@ -65,6 +65,7 @@ fn draft(asked: Asked) -> Draft {
         expected: vec![answer],
         noise: Vec::new(),
         method: Method::RuleBased,
+        record: None,
     }
 }
 
