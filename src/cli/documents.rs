@@ -10,7 +10,7 @@ use crate::commands::generating::{self, DryRun, GenerateRequest, Generated, Meth
 use crate::commands::questions::{
     self, AnswerArm, QuestionsRequest, ResultFile, ResultTable, RetrievalRequest, TableLanguage,
 };
-use crate::commands::rag::{self, AskRequest, EmbedRequest, IndexReport, IndexRequest, RagAnswer};
+use crate::commands::rag::{self, AskRequest, EmbedRequest, IndexReport, IndexRequest, RagAnswer, ShownExtract};
 use crate::commands::writing::{Estimate, ModelUse, WriterRequest};
 use crate::commands::{Context, Failure, Kind};
 
@@ -36,6 +36,7 @@ pub(super) fn generate(context: &mut Context<'_>, args: &Generate, json: bool) -
         refusals: args.refusals,
         noise: args.noise,
         multi_turn: args.multi_turn,
+        open_book: args.open_book,
         contacts: args.contacts,
         suites: args.suite.clone(),
         parts: args.split,
@@ -160,12 +161,13 @@ pub(super) fn ask(context: &mut Context<'_>, args: &RagAsk, json: bool) -> Resul
 fn answered(answer: &RagAnswer, json: bool) {
     result(json, answer, || {
         let mut lines = vec![String::new()];
+        if !answer.extracts.is_empty() {
+            lines.push("extracts, the best last; * is cited:".to_owned());
+        }
         for extract in &answer.extracts {
-            let mark = if extract.cited { "*" } else { " " };
-            lines.push(format!(
-                "{mark}[{}] {} {}..{} {}",
-                extract.number, extract.document, extract.start, extract.end, extract.heading
-            ));
+            let ShownExtract { number, document, start, end, heading, score, cited, .. } = extract;
+            let mark = if *cited { "*" } else { " " };
+            lines.push(format!("{mark}[{number}] {score:.2} {document} {start}..{end} {heading}"));
         }
         if !answer.wrong_citations.is_empty() {
             let wrong: Vec<String> = answer.wrong_citations.iter().map(|n| format!("[{n}]")).collect();

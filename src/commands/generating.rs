@@ -2,6 +2,7 @@
 
 mod items;
 mod material;
+mod open_book;
 mod vary;
 
 use std::path::{Path, PathBuf};
@@ -15,9 +16,9 @@ use super::writing::{self, ModelUse, ToWord, WriterRequest};
 use super::{Context, Failure, FileAction, Kind, MAX_TEXT, read_text};
 pub use crate::corpus::Map as LayoutMap;
 use crate::eval::Suite;
-use crate::events::{Outcome, Stage, Unit};
+use crate::events::{Outcome, Stage, Unit, Warning};
 use crate::generate::llm::Estimate;
-use crate::generate::{self, AskedQuestion, GeneratedSet, Item, Part, Plan, PlanInput, PlanOptions, Planned};
+use crate::generate::{self, AskedQuestion, GeneratedSet, Item, Part, Plan, PlanInput, PlanOptions, Planned, Shape};
 pub use crate::generate::{AnswerStyle, ExampleCount, Method, Report, SplitBy};
 use crate::store::Inputs;
 use material::Material;
@@ -36,7 +37,7 @@ pub enum Task {
     Correct,
 }
 
-/// Shares of training, validation and test: `80/10/10`.
+/// Shares of training, validation and test, in percent: `80/10/10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Shares(pub [u32; 3]);
 
@@ -44,11 +45,12 @@ impl FromStr for Shares {
     type Err = String;
 
     fn from_str(said: &str) -> Result<Self, String> {
-        let fault = || format!("{said:?} are no shares; expected three whole numbers such as 80/10/10");
+        let fault =
+            || format!("{said:?} are no shares; expected three whole numbers whose sum is 100, such as 80/10/10");
         let numbers: Vec<u32> =
             said.split('/').map(|part| part.trim().parse()).collect::<Result<_, _>>().map_err(|_| fault())?;
         match numbers.as_slice() {
-            [train, val, test] if *train > 0 && [train, val, test].iter().all(|n| **n <= 1000) => {
+            [train, val, test] if *train > 0 && numbers.iter().map(|n| u64::from(*n)).sum::<u64>() == 100 => {
                 Ok(Self([*train, *val, *test]))
             }
             _ => Err(fault()),
@@ -74,6 +76,8 @@ pub struct GenerateRequest {
     pub refusals: Option<f64>,
     pub noise: Option<f64>,
     pub multi_turn: Option<f64>,
+    /// Share of training examples with extracts before the question.
+    pub open_book: f64,
     pub contacts: bool,
     /// Suites whose questions are not generated.
     pub suites: Vec<PathBuf>,
@@ -107,6 +111,7 @@ struct Variations {
     refusals: f64,
     noise: f64,
     multi_turn: f64,
+    open_book: f64,
 }
 
 impl Variations {
@@ -123,6 +128,7 @@ impl Variations {
             refusals: share("refusals", request.refusals, 0.08)?,
             noise: share("noise", request.noise, 0.10)?,
             multi_turn: share("multi-turn", request.multi_turn, 0.10)?,
+            open_book: share("open-book", Some(request.open_book), 0.0)?,
         })
     }
 }
@@ -170,6 +176,7 @@ struct Made {
 /// Makes the examples and writes their files.
 pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Generated, Failure> {
     let inputs = inputs(request);
+    check_name(&request.output)?;
     inputs.refuse_overwrite(&request.output)?;
     inputs.refuse_overwrite(&generate::journal_path(&request.output))?;
     documents::refuse_among(&request.documents, &request.output)?;
@@ -182,16 +189,46 @@ pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Gener
         plan: &plan,
         corpus: &material.corpus,
         facts: &material.facts.facts,
+        conflicts: &material.facts.conflicts,
         system: system.as_deref(),
         split_by: request.parts.map(|_| split_by),
         settings: &settings,
     };
     context.check_interrupt()?;
+    warn_of_refusals(context, &plan, request)?;
     let written = generate::write(&request.output, set, &inputs)?;
     let examples = plan.examples.iter().filter(|example| example.part != Part::Unseen).count();
     context.report.end(Outcome::Generated { examples, rejected: plan.rejected.len() });
     let files = written.files.into_iter().map(|file| file.path).collect();
     Ok(Generated { files, removed: written.removed, report: written.report, model })
+}
+
+/// Says where the documents give fewer unanswerable questions than are wanted.
+fn warn_of_refusals(context: &mut Context<'_>, plan: &Plan, request: &GenerateRequest) -> Result<(), Failure> {
+    let share = Variations::of(request)?.refusals;
+    let made = plan.examples.iter().filter(|example| example.draft.shape == Shape::Unanswerable).count();
+    let wanted = (share * plan.coverage.examples as f64).floor() as usize;
+    if request.task == Task::Answer && made < wanted {
+        let text =
+            format!("--refusals {share}: the documents give {made} unanswerable questions of {wanted} that are wanted");
+        context.report.warn(Warning::Documents { text });
+    }
+    Ok(())
+}
+
+/// Refuses a folder, a device and the names of other formats: the files of a set are named after `X.jsonl`.
+fn check_name(output: &Path) -> Result<(), Failure> {
+    let name = output.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str());
+    let is_file = std::fs::metadata(output).is_ok_and(|found| found.is_file());
+    let fault = match ending {
+        _ if name.is_empty() || name == "-" => "is no name of a file",
+        _ if output.exists() && !is_file => "is a folder or a device",
+        None | Some("jsonl") => return Ok(()),
+        Some(_) => "has the ending of another format",
+    };
+    Err(Failure::input(format!("--output {}: {fault}", output.display()))
+        .hint("name a file such as data/examples.jsonl"))
 }
 
 /// What [`run`] would make by rules, with some of its examples, and what a model's wordings would take. Nothing is written.
@@ -305,7 +342,10 @@ fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Re
     };
     let mut plan = generate::plan(input, &options)?;
     match request.task {
-        Task::Answer => vary::vary(&mut plan, material, items, request.seed, variations),
+        Task::Answer => {
+            vary::vary(&mut plan, material, items, request.seed, variations);
+            open_book::open_book(&mut plan, material, variations.open_book, request.seed)?;
+        }
         Task::Correct => vary::correct(&mut plan, material, request.seed)?,
     }
     Ok(plan)
@@ -354,7 +394,7 @@ mod tests {
     #[test]
     fn shares_are_three_numbers() {
         assert_eq!("80/10/10".parse(), Ok(Shares([80, 10, 10])));
-        for wrong in ["80/20", "a/b/c", "0/50/50", "80/10/10/0", "80/10/-10", "99999999/1/1"] {
+        for wrong in ["80/20", "a/b/c", "0/50/50", "80/10/10/0", "80/10/-10", "99999999/1/1", "70/20/20"] {
             assert!(wrong.parse::<Shares>().is_err(), "{wrong}");
         }
     }

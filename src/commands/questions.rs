@@ -86,6 +86,12 @@ pub fn answer(context: &mut Context<'_>, request: &QuestionsRequest) -> Result<R
 fn read(context: &mut Context<'_>, request: &QuestionsRequest) -> Result<Questions, Failure> {
     let mut inputs = Inputs::default();
     inputs.add("the questions", &request.questions).refuse_overwrite(&request.output)?;
+    if let Some(index) = request.retrieval.as_ref().map(|retrieval| &retrieval.index)
+        && is_inside(&request.output, index)
+    {
+        let what = format!("--output {} lies in the index {}", request.output.display(), index.display());
+        return Err(Failure::input(what).hint("write the results elsewhere"));
+    }
     let mut questions = eval::read_questions(&request.questions)?;
     for (key, records) in &questions.ignored {
         context.report.note(Note::Dataset { text: format!("{key}: nothing reads this key ({records} questions)") });
@@ -98,6 +104,12 @@ fn read(context: &mut Context<'_>, request: &QuestionsRequest) -> Result<Questio
     }
     check_replaceable(&request.output)?;
     Ok(questions)
+}
+
+fn is_inside(file: &Path, folder: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    matches!((whole(parent), whole(folder)), (Some(parent), Some(folder)) if parent.starts_with(&folder))
 }
 
 fn question(request: &QuestionsRequest, question: &TestQuestion) -> Question {

@@ -14,7 +14,7 @@ use crate::generate;
 use crate::ollama::{Client, OllamaError};
 use crate::rag::{
     ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, MANIFEST, Prefixes, Progress, PromptStyle,
-    RagError, Retriever, Search, citations, prefixes_of,
+    RagError, Retriever, Search, SourceRoot, check_replaceable, citations, prefixes_of,
 };
 use crate::store::{Digest, Inputs};
 
@@ -66,6 +66,7 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
     });
     inputs.refuse_overwrite(&request.output)?;
     documents::refuse_among(&request.documents, &request.output)?;
+    check_replaceable(&request.output)?;
     let reading = documents::read(context, &request.documents)?;
     let excluded = request.without.as_deref().map(generate::unseen_sources).transpose()?.unwrap_or_default();
     let size: &dyn Fn(&str) -> usize = &estimated_tokens;
@@ -81,6 +82,7 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
             embedded(context, embed, &plan, before.as_ref())?
         }
     };
+    let index = index.with_roots(roots(&request.documents));
     index.write(&request.output)?;
     let counts = index.manifest().counts;
     context.report.end(Outcome::Indexed { chunks: counts.chunks, embedded: update.embedded });
@@ -95,6 +97,14 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
         kept: update.kept,
         excluded: excluded.into_iter().collect(),
     })
+}
+
+fn roots(documents: &DocumentsRequest) -> Vec<SourceRoot> {
+    let root = |path: &PathBuf| {
+        let named = path.to_string_lossy().into_owned();
+        std::path::absolute(path).ok().map(|path| SourceRoot { named, path })
+    };
+    documents.inputs.iter().filter_map(root).collect()
 }
 
 /// The index that is there, whose vectors may be kept; None: there is none that can be read.
@@ -164,6 +174,13 @@ pub(super) struct OpenIndex {
 impl OpenIndex {
     pub(super) fn open(context: &mut Context<'_>, folder: &Path) -> Result<Self, Failure> {
         let index = Index::read(folder)?;
+        let named: Vec<&str> = index.manifest().roots.iter().map(|root| root.named.as_str()).collect();
+        let command = format!("tunesmith rag index {} --output {}", named.join(" "), folder.display());
+        if !index.manifest().check_sources(&command)? {
+            let text =
+                format!("the documents of {} are not here: whether they have changed is not known", folder.display());
+            context.report.note(Note::Documents { text });
+        }
         let client = index.vectors().map(|_| context.client()).transpose()?;
         Ok(Self { index, digest: Digest::of_file(folder.join(MANIFEST))?.to_string(), client })
     }

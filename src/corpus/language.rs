@@ -4,7 +4,7 @@ use super::{Corpus, Language, Unit};
 
 /// Fewer letters do not tell.
 const MIN_LETTERS: usize = 60;
-/// Characters of a unit that are looked at.
+/// Characters of a unit or a document that are looked at.
 const MAX_CHARS: usize = 300;
 
 /// Sets the language of every unit: its own, or its document's commonest where it is too short to tell.
@@ -23,11 +23,24 @@ pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
             }
         }
     }
+    let whole = whole_documents(corpus, candidates, &counts);
     for unit in corpus.units.iter_mut().filter(|unit| unit.language.is_none()) {
         let counts = counts.get(unit.document).into_iter().flatten();
         let commonest = counts.zip(Language::ALL).filter(|(count, _)| **count > 0).max_by_key(|(count, _)| **count);
-        unit.language = commonest.map(|(_, language)| language);
+        unit.language = commonest.map(|(_, language)| language).or(whole.get(unit.document).copied().flatten());
     }
+}
+
+/// Of each document whose units are all too short to tell, such as a table: the language of its beginning as one text.
+fn whole_documents(
+    corpus: &Corpus,
+    candidates: &[Language],
+    counts: &[[usize; Language::ALL.len()]],
+) -> Vec<Option<Language>> {
+    let detector = whatlang::Detector::with_allowlist(candidates.iter().map(|language| code(*language)).collect());
+    let is_open = |counts: &[usize; Language::ALL.len()]| counts.iter().all(|count| *count == 0);
+    let documents = corpus.documents.iter().zip(counts);
+    documents.map(|(document, counts)| is_open(counts).then(|| detect(&detector, &document.text))?).collect()
 }
 
 /// Each unit's own language, on all cores: this takes a third of a reading's time.

@@ -80,6 +80,14 @@ pub enum Language {
 impl Language {
     pub const ALL: [Self; 2] = [Self::Fr, Self::En];
 
+    /// In English.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fr => "French",
+            Self::En => "English",
+        }
+    }
+
     /// ISO 639-1.
     pub fn code(self) -> &'static str {
         match self {

@@ -19,13 +19,13 @@ pub struct ResultTable<'a> {
     pub language: TableLanguage,
 }
 
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 9;
 
 impl TableLanguage {
     fn header(self) -> [&'static str; COLUMNS] {
         match self {
-            Self::English => ["arm", "n", "success", "exact", "coverage", "refusal", "seconds", "tokens"],
-            Self::French => ["variante", "n", "réussite", "exact", "couverture", "refus", "secondes", "jetons"],
+            Self::English => ["arm", "n", "finished", "pass", "exact", "coverage", "refusal", "seconds", "tokens"],
+            Self::French => ["variante", "n", "terminé", "juste", "exact", "couverture", "refus", "secondes", "jetons"],
         }
     }
 
@@ -61,6 +61,7 @@ impl ResultTable<'_> {
             file.header.as_ref().map_or(NONE, |header| language.arm(header.arm)).to_owned(),
             extended.map_or_else(|| NONE.to_owned(), |e| e.n.to_string()),
             language.percent(Some(file.metrics.success_rate)),
+            language.percent(extended.and_then(|e| e.pass_rate)),
             language.percent(file.metrics.exact_match_rate),
             language.percent(extended.and_then(|e| e.fact_coverage)),
             language.percent(extended.and_then(|e| e.refusal_unanswerable)),

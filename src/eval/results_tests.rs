@@ -118,7 +118,7 @@ fn a_file_comes_back_as_it_was_written() {
     let record = &json["results"][0];
     assert_eq!(
         (record["id"].as_str(), record["tokens"].as_u64(), record["seconds"].as_f64()),
-        (Some("a"), Some(110), Some(1.0))
+        (Some("a"), Some(110), Some(1.25))
     );
     assert_eq!(
         (record["pass"].as_bool(), record["ids"][0].as_str(), record["hit"].as_bool()),
@@ -215,16 +215,16 @@ fn the_table_is_bilingual() {
     let results = [sample(), arm(AnswerArm::Finetuned, ["OFB", "2.1", "OFB"]), bare.unwrap()];
     let table = |language| ResultTable { results: &results, language }.to_string();
     insta::assert_snapshot!(table(TableLanguage::English), @r"
-    arm        n  success    exact  coverage  refusal  seconds  tokens
-    rag        5   80.0 %   33.3 %    66.7 %   50.0 %     1.00     106
-    finetuned  3  100.0 %  100.0 %   100.0 %        –     0.50      11
-    –          –   98.0 %        –         –        –     2.15     487
+    arm        n  finished     pass    exact  coverage  refusal  seconds  tokens
+    rag        5    80.0 %   66.7 %   33.3 %    66.7 %   50.0 %     1.25     106
+    finetuned  3   100.0 %  100.0 %  100.0 %   100.0 %        –     0.50      11
+    –          –    98.0 %        –        –         –        –     2.15     487
     ");
     insta::assert_snapshot!(table(TableLanguage::French), @r"
-    variante  n  réussite    exact  couverture   refus  secondes  jetons
-    RAG       5    80,0 %   33,3 %      66,7 %  50,0 %      1,00     106
-    affiné    3   100,0 %  100,0 %     100,0 %       –      0,50      11
-    –         –    98,0 %        –           –       –      2,15     487
+    variante  n  terminé    juste    exact  couverture   refus  secondes  jetons
+    RAG       5   80,0 %   66,7 %   33,3 %      66,7 %  50,0 %      1,25     106
+    affiné    3  100,0 %  100,0 %  100,0 %     100,0 %       –      0,50      11
+    –         –   98,0 %        –        –           –       –      2,15     487
     ");
 }
 

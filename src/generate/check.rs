@@ -31,6 +31,8 @@ pub enum ProvenanceFault {
     Value { id: String, document: String, value: String },
     #[error("{id}: the text that it asks about is not where the example says it is, in {document:?}: {text:?}")]
     Quotation { id: String, document: String, text: String },
+    #[error("{id}: an answer is not the one that was generated: {answer:?}")]
+    Answer { id: String, answer: String },
     #[error("{id}: the question is not the one that its provenance has: {question:?}")]
     Question { id: String, question: String },
 }
@@ -198,6 +200,8 @@ fn checked(records: &BTreeMap<String, Provenance>, examples: &[Example], origin:
         let question = first.map(|message| message.content.clone()).unwrap_or_default();
         if question_key(&question) != record.split.question {
             out.faults.push(ProvenanceFault::Question { id: id.clone(), question });
+        } else if let Some(answer) = other_answer(example, record) {
+            out.faults.push(ProvenanceFault::Answer { id: id.clone(), answer });
         }
         for fact in &record.facts {
             facts.insert(fact.id);
@@ -218,6 +222,21 @@ fn checked(records: &BTreeMap<String, Provenance>, examples: &[Example], origin:
     }
     out.facts = facts.len();
     out
+}
+
+/// The last answer of an example whose turns are not those that its id was made of.
+fn other_answer(example: &Example, record: &Provenance) -> Option<String> {
+    let name = text_id(record.split.group, &example.messages);
+    let same = example.id == name || example.id.strip_prefix(&name).is_some_and(|rest| rest.starts_with('-'));
+    let answer = example.messages.last().map(|turn| turn.content.clone()).unwrap_or_default();
+    (!same).then_some(answer)
+}
+
+/// Of the question's group and the text of all turns, system turns left out: copies of one get a number behind it.
+pub(super) fn text_id(group: Digest, turns: &[Message]) -> String {
+    let said = turns.iter().filter(|turn| turn.role != Role::System);
+    let texts: String = said.map(|turn| format!("\0{}", turn.content)).collect();
+    Digest::of_bytes(format!("{group}{texts}").as_bytes()).hex()[..16].to_owned()
 }
 
 /// The sources that were set aside when a set was generated, those included that no question is about; of any file of the set.

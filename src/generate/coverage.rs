@@ -24,10 +24,8 @@ pub struct Coverage {
     pub facts_teachable: usize,
     /// Training wordings of a fact that were wanted.
     pub wordings: usize,
-    /// Training examples that teach all teachable facts at that many wordings.
-    pub needed_for_all: usize,
-    /// The count, over all parts, that has so many training examples.
-    pub count_for_all: usize,
+    /// The count, over all parts, whose training examples teach all teachable facts; None: no count does.
+    pub count_for_all: Option<usize>,
 }
 
 /// What could be taught.
@@ -36,10 +34,8 @@ pub(super) struct Teachable {
     pub facts_all: usize,
     pub facts_unseen: usize,
     pub facts_teachable: usize,
-    pub needed_for_all: usize,
+    pub count_for_all: Option<usize>,
     pub wordings: usize,
-    /// Shares of train, validation and test.
-    pub parts: [u32; 3],
 }
 
 impl Coverage {
@@ -48,8 +44,6 @@ impl Coverage {
         let train = examples.iter().filter(|example| example.part == Part::Train);
         let facts = || train.clone().filter(|example| is_direct(example.draft.shape));
         let taught: BTreeSet<usize> = facts().flat_map(|example| &example.draft.facts).copied().collect();
-        let [share, val, test] = teachable.parts.map(|part| part as usize);
-        let needed = teachable.needed_for_all;
         Self {
             examples: counted,
             train: train.clone().count(),
@@ -59,9 +53,20 @@ impl Coverage {
             facts_unseen: teachable.facts_unseen,
             facts_teachable: teachable.facts_teachable,
             wordings: teachable.wordings,
-            needed_for_all: needed,
-            count_for_all: (needed * (share + val + test)).div_ceil(share.max(1)),
+            count_for_all: teachable.count_for_all,
         }
+    }
+
+    /// Of examples that were changed since they were planned.
+    pub fn measured_again(&self, examples: &[Planned]) -> Self {
+        let teachable = Teachable {
+            facts_all: self.facts_all,
+            facts_unseen: self.facts_unseen,
+            facts_teachable: self.facts_teachable,
+            count_for_all: self.count_for_all,
+            wordings: self.wordings,
+        };
+        Self::measure(examples, teachable)
     }
 
     /// Of the same examples when they teach to correct text, and no fact.
@@ -99,8 +104,9 @@ impl Coverage {
                 let at_one = format!(", or {} at one ({share} %, hardly learnable; `--wordings 1`)", grouped(single));
                 sentence.push_str(&at_one);
             }
-            let (needed, count) = (grouped(self.needed_for_all), self.count_for_all);
-            sentence.push_str(&format!("; all at {}: {needed} training examples (`--count {count}`)", self.wordings));
+            if let Some(count) = self.count_for_all {
+                sentence.push_str(&format!("; `--count {count}` teaches all that have a question of their own"));
+            }
         }
         if self.facts_unseen > 0 {
             sentence.push_str(&format!("; {} facts are of sources set aside as unseen", grouped(self.facts_unseen)));
@@ -159,13 +165,12 @@ mod tests {
             facts_unseen: 0,
             facts_teachable: 6048,
             wordings: 4,
-            needed_for_all: 24_192,
-            count_for_all: 30_240,
+            count_for_all: Some(35_240),
         };
         assert_eq!(
             coverage.sentence(),
             "1,000 examples teach 200 of 6,048 facts at 4 wordings (3 %), or 800 at one (13 %, hardly learnable; \
-             `--wordings 1`); all at 4: 24,192 training examples (`--count 30240`)"
+             `--wordings 1`); `--count 35240` teaches all that have a question of their own"
         );
         let all = Coverage { train_facts: 26_000, facts_taught: 6048, ..coverage.clone() };
         assert_eq!(all.sentence(), "1,000 examples teach 6,048 of 6,048 facts at 4.3 wordings on average (100 %)");

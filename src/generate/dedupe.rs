@@ -11,7 +11,8 @@ use super::dedupe_text::{jaccard, question_key, shingles};
 use super::{Item, Shape};
 
 /// Why a wording is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum RejectCode {
     /// A suite asks it, or asks for its fact.
     Contaminated,
@@ -32,14 +33,19 @@ pub enum RejectCode {
 impl RejectCode {
     /// As the files have it.
     pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// For people.
+    pub fn meaning(self) -> &'static str {
         match self {
-            Self::Contaminated => "contaminated",
-            Self::Duplicate => "duplicate",
-            Self::OtherAnswer => "other-answer",
-            Self::NearWording => "near-wording",
-            Self::NearText => "near-text",
-            Self::SeveralParts => "several-parts",
-            Self::EntitySeen => "entity-seen",
+            Self::Contaminated => "a suite asks it, or asks for its fact",
+            Self::Duplicate => "an earlier question is the same",
+            Self::OtherAnswer => "the same question has several answers",
+            Self::NearWording => "another wording of the same question has nearly the same words",
+            Self::NearText => "another text has nearly the same words",
+            Self::SeveralParts => "its facts are of sources in different parts",
+            Self::EntitySeen => "it is about an unseen source, and its entity is in another source too",
         }
     }
 }

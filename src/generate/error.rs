@@ -54,10 +54,14 @@ pub enum GenerateError {
     #[error("item {item} names fact {fact}, and there are {facts} facts")]
     FactIndex { item: String, fact: usize, facts: usize },
     #[error(
-        "{} exists and was not made by an earlier run of this command; move it away or name another output",
+        "{} exists and is not what an earlier run of this command left (it was changed since, or made by something else); move it away or name another output",
         path.display()
     )]
     Exists { path: PathBuf },
+    #[error(
+        "a split by source needs a source for each of {parts} parts, and there are {sources} that are apart from each other"
+    )]
+    FewSources { sources: usize, parts: usize },
     #[error("{}: {fault}", path.display())]
     Line { path: PathBuf, fault: LineFault },
     #[error("{count} faults in the split, the first: {first}")]

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::chat::{Message, Role};
-use crate::corpus::{Corpus, Fact};
+use crate::corpus::{Conflict, Corpus, Fact};
 use crate::eval::{Suite, fold};
-use crate::store::{Digest, FileAction, Inputs, StoreError};
+use crate::store::{FileAction, Inputs, StoreError};
 
 use super::Shape;
-use super::check::with_suffix;
+use super::check::{text_id, with_suffix};
 use super::dedupe::Rejected;
 use super::error::GenerateError;
 use super::files_write::{FileSet, Manifest, WrittenFile};
@@ -30,6 +30,8 @@ pub struct GeneratedSet<'a> {
     pub plan: &'a Plan,
     pub corpus: &'a Corpus,
     pub facts: &'a [Fact],
+    /// What the documents do not agree on.
+    pub conflicts: &'a [Conflict],
     /// The system turn of every example.
     pub system: Option<&'a str>,
     /// None: one file.
@@ -51,8 +53,11 @@ pub struct Written {
 #[derive(Serialize)]
 struct ExampleLine<'a> {
     id: &'a str,
-    messages: Vec<&'a Message>,
+    messages: Vec<Message>,
     category: &'static str,
+    /// False of unseen sources: a model that was not taught them is right to refuse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answerable: Option<bool>,
 }
 
 /// Writes the files of `output` (`X.jsonl`). A file of that name is replaced only where it has the same bytes, or is as an
@@ -100,10 +105,10 @@ fn add_examples(
     set: GeneratedSet<'_>,
     ids: &[String],
 ) -> Result<(), GenerateError> {
-    let system = set.system.map(|text| Message::new(Role::System, text));
     let line = |id: &'_ String, example: &'_ Planned| {
-        let messages = system.iter().chain(&example.draft.turns).collect();
-        serde_json::to_string(&ExampleLine { id, messages, category: example.category() })
+        let messages = messages(set.system, &example.draft.turns);
+        let answerable = (example.part == Part::Unseen).then_some(false);
+        serde_json::to_string(&ExampleLine { id, messages, category: example.category(), answerable })
     };
     let all = || ids.iter().zip(&set.plan.examples);
     let present: BTreeSet<Part> = set.plan.examples.iter().map(|example| example.part).collect();
@@ -124,6 +129,20 @@ fn add_examples(
     let path = with_suffix(stem, "_suite.jsonl");
     Suite::parse(&lines.join("\n"), &path.display().to_string())?;
     files.add(path, lines.into_iter().map(Ok))
+}
+
+/// The turns with the set's system turn; an example's own one follows it in the same turn.
+fn messages(system: Option<&str>, turns: &[Message]) -> Vec<Message> {
+    match (system, turns) {
+        (Some(system), [own, rest @ ..]) if own.role == Role::System => {
+            let text = format!("{}\n\n{}", system.trim_end(), own.content);
+            std::iter::once(Message::new(Role::System, text)).chain(rest.iter().cloned()).collect()
+        }
+        (Some(system), turns) => {
+            std::iter::once(Message::new(Role::System, system)).chain(turns.iter().cloned()).collect()
+        }
+        (None, turns) => turns.to_vec(),
+    }
 }
 
 /// The test question as a line of a suite.
@@ -172,6 +191,7 @@ fn report_of(set: GeneratedSet<'_>) -> Report {
         facts: set.facts,
         rejected: &plan.rejected,
         coverage: &plan.coverage,
+        conflicts: set.conflicts,
         split_by: set.split_by,
     };
     let unseen = plan.unseen_sources.iter().map(|source| source.to_string()).collect();
@@ -192,14 +212,13 @@ fn ids(examples: &[Planned]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut out = Vec::with_capacity(examples.len());
     for example in examples {
-        let turns: String = example.draft.turns.iter().map(|turn| format!("\0{}", turn.content)).collect();
-        let digest = Digest::of_bytes(format!("{}{turns}", example.draft.group).as_bytes()).hex();
-        let mut id = digest[..16].to_owned();
+        let name = text_id(example.draft.group, &example.draft.turns);
+        let mut id = name.clone();
         for copy in 2.. {
             if seen.insert(id.clone()) {
                 break;
             }
-            id = format!("{}-{copy}", &digest[..16]);
+            id = format!("{name}-{copy}");
         }
         out.push(id);
     }

@@ -8,6 +8,7 @@ use crate::generate::check::{ProvenanceFault, check_against_documents, check_pro
 use crate::generate::plan::{PlanInput, plan};
 use crate::generate::plan_options::{ExampleCount, PlanOptions};
 use crate::generate::{Family, Item, Method, Wording};
+use crate::store::Digest;
 
 struct Made {
     corpus: Corpus,
@@ -137,6 +138,7 @@ impl Made {
             plan,
             corpus: &self.corpus,
             facts: &self.facts,
+            conflicts: &[],
             system: Some("You are an assistant."),
             split_by,
             settings: &settings,
@@ -218,7 +220,7 @@ fn the_same_run_writes_the_same_bytes_and_no_others_file_is_replaced() {
     std::fs::write(&output, "mine\n").unwrap();
     let before = names(dir.path());
     let e = made.write(&output, &plan, None).unwrap_err().to_string();
-    assert!(e.contains("a.jsonl exists and was not made by an earlier run"), "{e}");
+    assert!(e.contains("a.jsonl exists and is not what an earlier run"), "{e}");
     assert_eq!((names(dir.path()), std::fs::read_to_string(&output).unwrap()), (before, "mine\n".to_owned()));
     let other = dir.path().join("b.jsonl");
     std::fs::write(dir.path().join("b_train.jsonl"), "x").unwrap();
@@ -237,7 +239,8 @@ fn an_input_is_never_an_output() {
     let plan = made.plan(20, None);
     let settings = Value::Null;
     let (corpus, facts) = (&made.corpus, made.facts.as_slice());
-    let set = GeneratedSet { plan: &plan, corpus, facts, system: None, split_by: None, settings: &settings };
+    let set =
+        GeneratedSet { plan: &plan, corpus, facts, conflicts: &[], system: None, split_by: None, settings: &settings };
     let e = write(&dir.path().join("c.jsonl"), set, &inputs).unwrap_err().to_string();
     assert!(e.contains("which this command reads"), "{e}");
     assert_eq!(names(dir.path()), ["c.corpus.jsonl"]);
@@ -275,6 +278,10 @@ fn provenance_is_checked_against_the_corpus_and_the_documents() {
     let faults = check_provenance(&train, &corpus).unwrap().faults;
     assert!(faults.iter().any(|fault| fault.to_string().contains("is not where the example says it is")), "{faults:?}");
     let data = std::fs::read_to_string(&train).unwrap();
+    std::fs::write(&train, data.replacen("\"assistant\",\"content\":\"", "\"assistant\",\"content\":\"Not ", 1))
+        .unwrap();
+    let faults = check_provenance(&train, &corpus).unwrap().faults;
+    assert!(faults.iter().any(|fault| matches!(fault, ProvenanceFault::Answer { .. })), "{faults:?}");
     std::fs::write(&train, data.replacen("\"user\",\"content\":\"", "\"user\",\"content\":\"Oh, ", 1)).unwrap();
     let faults = check_provenance(&train, &corpus).unwrap().faults;
     assert!(faults.iter().any(|fault| matches!(fault, ProvenanceFault::Question { .. })), "{faults:?}");

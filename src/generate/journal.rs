@@ -5,7 +5,7 @@
 //! is cut off when the file is opened.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ pub enum JournalError {
     Store(#[from] StoreError),
     #[error("{} line {line}: is no entry of a journal: {reason}; delete the file to ask everything again", path.display())]
     Line { path: PathBuf, line: usize, reason: String },
+    #[error("{}: another run is writing it; wait until it has ended, or name another output", path.display())]
+    Busy { path: PathBuf },
     #[error("{}: is larger than {MAX_FILE} bytes; delete the file to ask everything again", path.display())]
     TooLarge { path: PathBuf },
 }
@@ -63,6 +65,10 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let fault = |e| StoreError::new(FileAction::Opening("the journal"), path, e);
         let file = open_nofollow(path, OpenFor::Append)?;
+        // Released when the file is closed, however the process ends. A file system without locks has none.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(JournalError::Busy { path: path.to_path_buf() });
+        }
         if file.metadata().map_err(fault)?.len() > MAX_FILE {
             return Err(JournalError::TooLarge { path: path.to_path_buf() });
         }
@@ -158,10 +164,14 @@ mod tests {
         let mut journal = Journal::<String>::open(&path).unwrap();
         journal.put_failure(line("a"), "HTTP 500").unwrap();
         journal.put(line("b"), "answer".into()).unwrap();
-        for journal in [journal, Journal::open(&path).unwrap()] {
+        let check = |journal: &Journal<String>| {
             assert_eq!((journal.get(&key("a")), journal.get(&key("b")).map(String::as_str)), (None, Some("answer")));
             assert_eq!(journal.len(), 1);
-        }
+        };
+        check(&journal);
+        assert!(matches!(Journal::<String>::open(&path), Err(JournalError::Busy { .. })));
+        drop(journal);
+        check(&Journal::open(&path).unwrap());
     }
 
     #[test]
@@ -172,6 +182,7 @@ mod tests {
         for (i, name) in ["a", "b", "c"].iter().enumerate() {
             journal.put(line(name), i as f64 / 3.0).unwrap();
         }
+        drop(journal);
         let bytes = std::fs::read(&path).unwrap();
         for cut in 0..=bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();

@@ -51,7 +51,7 @@ pub use files::{GeneratedSet, Written, journal_path, write};
 pub use files_write::WrittenFile;
 pub use grammar::{Gender, LexiconError};
 pub use journal::{Journal, JournalError, JournalLine};
-pub use noise::{EntityNames, NoiseContext, add_noise, noisy};
+pub use noise::{EntityNames, NoiseContext, add_noise, noisy, ranked};
 pub use parts::{Part, Planned, SplitBy};
 pub use parts_verify::{SplitRecord, verify};
 pub use plan::{Plan, PlanInput, plan};
@@ -94,6 +94,8 @@ pub enum Shape {
     Unanswerable,
     /// What a noisy text says without its errors.
     Correction,
+    /// A question with extracts of the documents before it.
+    OpenBook,
 }
 
 /// How a question is put; a whole family can be held out.
@@ -230,7 +232,7 @@ pub struct Draft {
     pub language: Language,
     pub family: Family,
     pub template: String,
-    /// User and assistant in turn, without the system turn.
+    /// User and assistant in turn, without the set's system turn; one of its own may stand first.
     pub turns: Vec<Message>,
     /// What an answer is compared with: the values, then the sentence.
     pub expected: Vec<String>,

@@ -87,6 +87,7 @@ pub(super) fn shape_name(shape: Shape) -> &'static str {
         Shape::Everything => "everything",
         Shape::Unanswerable => "unanswerable",
         Shape::Correction => "correction",
+        Shape::OpenBook => "open_book",
     }
 }
 

@@ -54,7 +54,7 @@ impl SplitRecord {
 }
 
 /// That no wording and no group is in two parts, that no unseen source is in another part; of a split by wording, that what is
-/// validated and tested is taught in other families of wordings; of one by source, that no source is in two parts.
+/// validated and tested (refusals aside) is taught in other families of wordings; of one by source, that no source is in two parts.
 pub fn verify(records: &[SplitRecord], split_by: SplitBy) -> Result<(), GenerateError> {
     let mut faults = Vec::new();
     once(records, &mut faults);
@@ -95,7 +95,10 @@ fn taught(records: &[SplitRecord], faults: &mut Vec<SplitFault>) {
         families.entry(record.item).or_default().insert(record.family);
         keys.insert(FamilyKey::of(&record.template, record.family));
     }
-    for record in records.iter().filter(|record| matches!(record.part, Part::Val | Part::Test)) {
+    // A refusal teaches no fact, so those that are tested are new ones.
+    let tested =
+        |record: &&SplitRecord| matches!(record.part, Part::Val | Part::Test) && record.shape != Shape::Unanswerable;
+    for record in records.iter().filter(tested) {
         let (part, item, wording) = (record.part.name(), record.item_name(), record.question.clone());
         let new = !record.new_family || !keys.contains(&FamilyKey::of(&record.template, record.family));
         match families.get(&record.item) {
@@ -166,6 +169,8 @@ mod tests {
         assert!(fault(&[train.clone(), family], SplitBy::Wording).contains("that train has for it"));
         let other = SplitRecord { item: Digest::of_bytes(b"y"), ..test.clone() };
         assert!(fault(&[train.clone(), other], SplitBy::Wording).contains("no training example states"));
+        let refusal = SplitRecord { item: Digest::of_bytes(b"y"), shape: Shape::Unanswerable, ..test.clone() };
+        verify(&[train.clone(), refusal], SplitBy::Wording).unwrap();
         let new = SplitRecord { new_family: true, family: Family::Direct, ..test.clone() };
         assert!(fault(&[train.clone(), new], SplitBy::Wording).contains("1 faults"));
         assert!(fault(&[train.clone(), test.clone()], SplitBy::Source).contains("\"a\" is in train and in test"));

@@ -14,11 +14,11 @@ use super::error::{GenerateError, Shortage};
 use super::parts::{Part, Planned, SplitBy, hash, quotas};
 use super::plan_by_source::{SourceParts, fill_parts};
 use super::plan_drafts::{Drafting, assign};
-use super::plan_fill::{Allotment, Chosen, Proportions, fill, largest, largest_below, shortage};
+use super::plan_fill::{Allotment, Chosen, Demand, Proportions, fill, fill_is_possible, largest, shortage};
 use super::plan_options::{ExampleCount, PlanOptions};
 use super::plan_order::{Ordering, teaching_order};
 use super::plan_sources::Sources;
-use super::plan_subjects::{Holding, Subject, Subjects, canonical_order, subjects};
+use super::plan_subjects::{Holding, Stratum, Subject, Subjects, canonical_order, subjects};
 
 /// What a plan is made of.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,8 @@ pub struct Plan {
 /// Sources from which a share is set aside by default.
 const MANY_SOURCES: usize = 20;
 const UNSEEN: f64 = 0.1;
+/// The count that teaches all facts is looked for in steps of this part of it.
+const COUNT_STEP: usize = 50;
 /// Questions of unseen sources, at least, where there are so many.
 const UNSEEN_QUESTIONS: usize = 30;
 
@@ -155,19 +157,57 @@ impl<'a> Planning<'a> {
     }
 
     fn filled<'s>(&self, order: &[&'s Subject], parts: [u32; 3]) -> Result<Vec<Chosen<'s>>, GenerateError> {
-        let proportions = self.proportions(parts);
+        let (refusals, rest): (Vec<&Subject>, Vec<&Subject>) = order.iter().copied().partition(is_refusal);
+        let sizing = self.sizing(&rest, refusals.len(), parts);
         let count = match self.options.count {
             ExampleCount::Number(count) => count,
-            ExampleCount::All => largest(order, proportions),
+            ExampleCount::All => sizing.largest(),
         };
         if count == 0 {
             return Err(GenerateError::NothingToTeach);
         }
-        let Some(allotments) = fill(order, proportions.demand(count)) else {
-            let reason = shortage(order, proportions, count);
-            return Err(too_many(count, largest_below(order, proportions, count), reason));
+        let Some(allotments) = fill(&rest, sizing.demand(count)) else {
+            let refused: usize = sizing.refusals_of(count).iter().sum();
+            let reason = shortage(&rest, sizing.proportions, count.saturating_sub(refused));
+            return Err(too_many(count, sizing.largest_below(count), reason));
         };
-        Ok(chosen_of(order, allotments, Part::Train))
+        let mut chosen = chosen_of(&rest, allotments, Part::Train);
+        let mut refusals = refusals.into_iter();
+        for (part, size) in [Part::Train, Part::Val, Part::Test].into_iter().zip(sizing.refusals_of(count)) {
+            let allotment = Allotment { train: 1, ..Allotment::default() };
+            chosen.extend(refusals.by_ref().take(size).map(|subject| Chosen { subject, allotment, part }));
+        }
+        Ok(chosen)
+    }
+
+    fn sizing<'s>(&self, taught: &'s [&'s Subject], refusals: usize, parts: [u32; 3]) -> Sizing<'s> {
+        let proportions = Proportions { unanswerable: 0.0, ..self.proportions(parts) };
+        Sizing { order: taught, proportions, share: self.options.unanswerable, refusals }
+    }
+
+    /// The least count, found to some percents, whose training examples teach every fact that has a question of its own. None:
+    /// the split is by source, where the facts of some sources are only tested, or no count does.
+    fn count_for_all(&self) -> Option<usize> {
+        if self.options.split_by == SplitBy::Source && self.options.parts.is_some() {
+            return None;
+        }
+        let parts = self.options.parts.filter(|_| self.options.split_by == SplitBy::Wording).unwrap_or([1, 0, 0]);
+        let order = self.order(&self.open);
+        let (refusals, rest): (Vec<&Subject>, Vec<&Subject>) = order.iter().copied().partition(is_refusal);
+        let last = rest.iter().rposition(|subject| subject.is_direct())?;
+        let taught: usize = rest[..=last].iter().map(|subject| subject.wordings().min(self.options.wordings)).sum();
+        let sizing = self.sizing(&rest, refusals.len(), parts);
+        let all_are_taught = |count: usize| {
+            let allotments = fill(&rest, sizing.demand(count)).unwrap_or_default();
+            allotments.len() > last
+                && rest.iter().zip(&allotments).all(|(subject, given)| !subject.is_direct() || given.train > 0)
+        };
+        let most = sizing.largest();
+        let mut count = taught.min(most);
+        while count < most && !all_are_taught(count) {
+            count = (count + count / COUNT_STEP + 1).min(most);
+        }
+        all_are_taught(count).then_some(count)
     }
 
     fn by_source<'s>(&self, order: &[&'s Subject], parts: [u32; 3]) -> Result<Vec<Chosen<'s>>, GenerateError> {
@@ -176,7 +216,12 @@ impl<'a> Planning<'a> {
             let sources = self.sources.of_item(&self.input.items[subject.item as usize]);
             sources.into_iter().map(|source| groups[source as usize]).collect()
         };
-        let groups = order.iter().map(of_subject).collect();
+        let groups: Vec<BTreeSet<u32>> = order.iter().map(of_subject).collect();
+        let apart: BTreeSet<u32> = groups.iter().filter(|of| of.len() == 1).flatten().copied().collect();
+        let wanted = parts.iter().filter(|part| **part > 0).count();
+        if self.options.count == ExampleCount::All && apart.len() < wanted {
+            return Err(GenerateError::FewSources { sources: apart.len(), parts: wanted });
+        }
         let number = |group: u32| hash(self.options.seed, &[b"group", self.sources.names[group as usize].as_bytes()]);
         let split = SourceParts::new(order, groups, parts, &number);
         let proportions = self.proportions(parts);
@@ -237,16 +282,65 @@ impl<'a> Planning<'a> {
         let direct = self.open.iter().map(|i| &self.subjects.list[*i as usize]).filter(|subject| subject.is_direct());
         let is_unseen = |fact: &&Fact| self.sources.of_name(&fact.source).is_some_and(|s| self.unseen[s as usize]);
         let facts = |subject: &Subject| self.input.items[subject.item as usize].facts.clone();
-        let teachable: BTreeSet<usize> = direct.clone().flat_map(facts).collect();
+        let teachable: BTreeSet<usize> = direct.flat_map(facts).collect();
         Teachable {
             facts_all: self.input.facts.len(),
             facts_unseen: self.input.facts.iter().filter(is_unseen).count(),
             facts_teachable: teachable.len(),
-            needed_for_all: direct.map(|subject| subject.wordings().min(self.options.wordings)).sum(),
+            count_for_all: self.count_for_all(),
             wordings: self.options.wordings,
-            parts: self.options.parts.unwrap_or([1, 0, 0]),
         }
     }
+}
+
+/// How many examples the subjects can give where some are refusals. These teach nothing, so they need no wording of their own
+/// in training: each is in one part, and every part has its share.
+struct Sizing<'a> {
+    /// What is taught.
+    order: &'a [&'a Subject],
+    proportions: Proportions,
+    /// Of refusals, of all examples.
+    share: f64,
+    /// That there are.
+    refusals: usize,
+}
+
+impl Sizing<'_> {
+    /// Refusals of training, validation and test.
+    fn refusals_of(&self, count: usize) -> [usize; 3] {
+        let wanted = (self.share * count as f64).floor() as usize;
+        quotas(wanted.min(self.refusals), self.proportions.parts).unwrap_or_default()
+    }
+
+    /// What is taught of a count.
+    fn demand(&self, count: usize) -> Demand {
+        let [train, val, test] = self.refusals_of(count);
+        let demand = self.proportions.demand(count);
+        Demand {
+            train: demand.train.saturating_sub(train),
+            val: demand.val.saturating_sub(val),
+            test: demand.test.saturating_sub(test),
+            ..demand
+        }
+    }
+
+    fn largest(&self) -> usize {
+        self.largest_below(usize::MAX)
+    }
+
+    fn largest_below(&self, count: usize) -> usize {
+        let taught = largest(self.order, self.proportions);
+        let refusals = (self.share * taught as f64 / (1.0 - self.share).max(f64::EPSILON)).floor() as usize;
+        let mut below = (taught + refusals.min(self.refusals)).min(count.saturating_sub(1));
+        while below > 0 && !fill_is_possible(self.order, self.demand(below)) {
+            below -= 1;
+        }
+        below
+    }
+}
+
+fn is_refusal(subject: &&Subject) -> bool {
+    subject.stratum == Stratum::Unanswerable
 }
 
 fn too_many(wanted: usize, largest: usize, reason: Shortage) -> GenerateError {

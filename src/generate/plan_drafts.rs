@@ -37,7 +37,8 @@ pub(super) fn assign(drafting: Drafting<'_>, chosen: &[Chosen<'_>], options: &Pl
     let val = match options.parts {
         Some(parts) if options.split_by == SplitBy::Wording => {
             let counted = held.len() + out.iter().filter(|example| example.part != Part::Unseen).count();
-            quotas(counted, parts).map_or(0, |sizes| sizes[1])
+            let chosen = out.iter().filter(|example| example.part == Part::Val).count();
+            quotas(counted, parts).map_or(0, |sizes| sizes[1].saturating_sub(chosen))
         }
         _ => 0,
     };

@@ -247,16 +247,7 @@ pub(super) fn largest(order: &[&Subject], proportions: Proportions) -> usize {
     least(2, all, |count| !possible(count)) - 1
 }
 
-/// As [`largest`], below a count that is not possible.
-pub(super) fn largest_below(order: &[&Subject], proportions: Proportions, count: usize) -> usize {
-    let mut below = largest(order, proportions).min(count.saturating_sub(1));
-    while below > 0 && !fill_is_possible(order, proportions.demand(below)) {
-        below -= 1;
-    }
-    below
-}
-
-fn fill_is_possible(order: &[&Subject], demand: Demand) -> bool {
+pub(super) fn fill_is_possible(order: &[&Subject], demand: Demand) -> bool {
     let depth = deepest(order).max(demand.depth);
     allot(order, Demand { depth, ..demand }).is_some() || allot(order, demand).is_some()
 }

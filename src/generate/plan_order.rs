@@ -47,7 +47,12 @@ pub(super) fn teaching_order(subjects: &[Subject], chosen: &[u32], ordering: Ord
     for (stratum, list) in &mut strata {
         match stratum {
             Stratum::Direct => {}
-            Stratum::Derived(_) => by_facts(subjects, list, &ranks, ordering),
+            Stratum::Derived(shape) => {
+                by_facts(subjects, list, &ranks, ordering);
+                if *shape == Shape::Boolean {
+                    *list = in_turn(subjects, list, ordering.items);
+                }
+            }
             Stratum::Unanswerable | Stratum::LowInformation => *list = stratified(subjects, list, ordering),
         }
     }
@@ -62,6 +67,15 @@ fn by_facts(subjects: &[Subject], list: &mut [u32], ranks: &[u32], ordering: Ord
         let last = facts.iter().map(|fact| ranks[*fact]).max().unwrap_or(u32::MAX);
         (last, hash(ordering.seed, &[b"derived", subject.id.hex().as_bytes()]), subject.id)
     });
+}
+
+/// True and false statements in turn, so that any beginning has as many of one as of the other: a false one is of two facts,
+/// the one that is asked about and the one whose value is named.
+fn in_turn(subjects: &[Subject], list: &[u32], items: &[Item]) -> Vec<u32> {
+    let is_true = |index: &u32| items[subjects[*index as usize].item as usize].facts.len() == 1;
+    let (right, wrong): (Vec<u32>, Vec<u32>) = list.iter().copied().partition(is_true);
+    let longest = right.len().max(wrong.len());
+    (0..longest).flat_map(|i| right.get(i).into_iter().chain(wrong.get(i))).copied().collect()
 }
 
 fn merged(subjects: &[Subject], strata: &BTreeMap<Stratum, Vec<u32>>, ordering: Ordering<'_>) -> Vec<u32> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::corpus::{Fact, Unit};
 
-use super::Item;
 use super::dedupe_near::{QUESTION, alike};
 use super::dedupe_text::{question_key, shingles};
 use super::parts::hash;
+use super::{Item, Shape};
 
 /// Every source of the items and their facts, sorted by name.
 #[derive(Debug)]
@@ -34,8 +34,10 @@ impl<'a> Sources<'a> {
     /// The item's own source and those of its facts, rising.
     pub(super) fn of_item(&self, item: &Item) -> BTreeSet<u32> {
         let facts = item.facts.iter().filter_map(|fact| self.of_facts.get(*fact)).copied();
-        // A question over many facts belongs to these; its own source is where it was first seen.
-        let own = if item.facts.is_empty() { self.of_name(&item.source) } else { None };
+        // A question over many facts belongs to these; its own source is where it was first seen. A refusal's own source is
+        // that of the entity which it is about.
+        let is_own = item.facts.is_empty() || item.shape == Shape::Unanswerable;
+        let own = if is_own { self.of_name(&item.source) } else { None };
         facts.chain(own).collect()
     }
 

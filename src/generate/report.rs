@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::chat::Role;
-use crate::corpus::Fact;
+use crate::corpus::{Conflict, Fact};
 
 use super::coverage::Coverage;
-use super::dedupe::Rejected;
+use super::dedupe::{RejectCode, Rejected};
 use super::dedupe_text::question_key;
 use super::parts::{Part, Planned, SplitBy, hash, is_direct};
 
@@ -49,8 +49,33 @@ pub struct Sample {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Loss {
     pub texts: usize,
+    /// Of the code.
+    pub meaning: &'static str,
     /// Questions of a few of them.
     pub samples: Vec<String>,
+}
+
+/// Values of one attribute of one entity that sources do not agree on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Disagreement {
+    pub entity: String,
+    pub attribute: String,
+    pub stated: Vec<StatedValue>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatedValue {
+    pub source: String,
+    pub value: String,
+}
+
+impl Disagreement {
+    fn of(conflict: &Conflict) -> Self {
+        let stated = conflict.stated.iter();
+        let stated = stated.map(|(source, value)| StatedValue { source: source.to_string(), value: value.clone() });
+        let (entity, attribute) = (conflict.entity.clone(), conflict.attribute.clone());
+        Self { entity, attribute, stated: stated.collect() }
+    }
 }
 
 /// `X.report.json`, without the files.
@@ -69,6 +94,7 @@ pub struct Report {
     pub answers: Lengths,
     /// Share of test questions about one fact that the commonest training value of their attribute answers.
     pub commonest_answer: Option<f64>,
+    pub conflicts: Vec<Disagreement>,
     pub losses: BTreeMap<&'static str, Loss>,
     pub unseen_sources: Vec<String>,
     pub attributes: BTreeMap<String, Group>,
@@ -83,6 +109,7 @@ pub(super) struct Reported<'a> {
     pub facts: &'a [Fact],
     pub rejected: &'a [Rejected],
     pub coverage: &'a Coverage,
+    pub conflicts: &'a [Conflict],
     pub split_by: Option<SplitBy>,
 }
 
@@ -108,6 +135,7 @@ impl Report {
             questions: lengths(of.examples, Role::User),
             answers: lengths(of.examples, Role::Assistant),
             commonest_answer: commonest_answer(of),
+            conflicts: of.conflicts.iter().map(Disagreement::of).collect(),
             losses: losses(of.rejected),
             unseen_sources,
             attributes: groups(of, |fact| fact.attribute.clone()),
@@ -135,7 +163,10 @@ impl Report {
             ("with noise", self.noisy.to_string()),
             ("characters of questions", of(&self.questions)),
             ("characters of answers", of(&self.answers)),
-            ("commonest answer right", self.commonest_answer.map_or("–".into(), |s| format!("{:.1} %", 100.0 * s))),
+            (
+                "test answers right by guessing the commonest value of each attribute",
+                self.commonest_answer.map_or("–".into(), |s| format!("{:.1} %", 100.0 * s)),
+            ),
             ("unseen sources", self.unseen_sources.len().to_string()),
         ];
         out.push_str("\n| what | value |\n|---|---|\n");
@@ -143,18 +174,32 @@ impl Report {
             let _ = writeln!(out, "| {name} | {} |", cell(value));
         }
         self.groups_markdown(&mut out);
-        if !self.losses.is_empty() {
-            out.push_str("\n## Left out\n\n| reason | texts | samples |\n|---|--:|---|\n");
-            for (code, loss) in &self.losses {
-                let _ = writeln!(out, "| {code} | {} | {} |", loss.texts, cell(&loss.samples.join(" · ")));
-            }
-        }
+        self.losses_markdown(&mut out);
         out.push_str("\n## Samples\n\n| part | category | question | answer |\n|---|---|---|---|\n");
         for sample in &self.samples {
             let (question, answer) = (cell(&sample.question), cell(&sample.answer));
             let _ = writeln!(out, "| {} | {} | {question} | {answer} |", sample.part.name(), sample.category);
         }
         out
+    }
+
+    fn losses_markdown(&self, out: &mut String) {
+        if !self.conflicts.is_empty() {
+            out.push_str(
+                "\n## Conflicts\n\nNo value of these is taught.\n\n| entity | attribute | stated |\n|---|---|---|\n",
+            );
+            for Disagreement { entity, attribute, stated } in &self.conflicts {
+                let stated: Vec<String> = stated.iter().map(|s| format!("{} ({})", s.value, s.source)).collect();
+                let _ = writeln!(out, "| {} | {} | {} |", cell(entity), cell(attribute), cell(&stated.join(" · ")));
+            }
+        }
+        if !self.losses.is_empty() {
+            out.push_str("\n## Left out\n\n| reason | texts | what it means | samples |\n|---|--:|---|---|\n");
+            for (code, loss) in &self.losses {
+                let (texts, samples) = (loss.texts, cell(&loss.samples.join(" · ")));
+                let _ = writeln!(out, "| {code} | {texts} | {} | {samples} |", loss.meaning);
+            }
+        }
     }
 
     fn groups_markdown(&self, out: &mut String) {
@@ -190,6 +235,7 @@ fn losses(rejected: &[Rejected]) -> BTreeMap<&'static str, Loss> {
     for text in rejected {
         let loss = out.entry(text.code).or_default();
         loss.texts += 1;
+        loss.meaning = text.code.parse().map_or("a check of what the model wrote", RejectCode::meaning);
         if loss.samples.len() < REJECTED {
             loss.samples.push(text.question.clone());
         }

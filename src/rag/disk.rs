@@ -93,7 +93,7 @@ impl Folder<'_> {
     fn manifest(&self) -> Result<Manifest, RagError> {
         let path = self.path.join(MANIFEST);
         let bytes = match read_regular(FileAction::Reading("the index's manifest"), &path, MAX_TEXT) {
-            Err(e) if e.source.kind() == ErrorKind::NotFound => {
+            Err(e) if matches!(e.source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(RagError::NoIndex { folder: self.path.to_path_buf() });
             }
             read => read?,
@@ -145,8 +145,8 @@ fn decode_chunks(bytes: &[u8], manifest: &Manifest) -> Result<Vec<Chunk>, Damage
     Ok(chunks)
 }
 
-/// An absent or empty folder, or one that holds an index and nothing else.
-fn check_replaceable(folder: &Path) -> Result<(), RagError> {
+/// Refuses anything but an absent or empty folder, and one that holds an index and nothing else.
+pub fn check_replaceable(folder: &Path) -> Result<(), RagError> {
     check_inside(folder)?;
     let entries = match std::fs::read_dir(folder) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),

@@ -9,7 +9,7 @@ use super::bm25::Bm25;
 use super::chunk::{Chunk, ChunkOptions, chunks};
 use super::embed::Embedding;
 use super::error::RagError;
-use super::manifest::{Counts, EmbedderRecord, FORMAT, Manifest, SourceDigest, VERSION};
+use super::manifest::{Counts, EmbedderRecord, FORMAT, Manifest, SourceDigest, SourceRoot, VERSION};
 use super::terms::{TOKENIZER, TermSet};
 use super::vectors::Vectors;
 
@@ -101,6 +101,7 @@ impl Index {
             format: FORMAT.to_owned(),
             version: VERSION,
             documents,
+            roots: Vec::new(),
             excluded: plan.excluded.iter().cloned().collect(),
             chunker: plan.chunker,
             tokenizer: TOKENIZER.to_owned(),
@@ -109,6 +110,12 @@ impl Index {
             files: BTreeMap::new(),
         };
         Ok((Self { manifest, chunks, bm25, vectors }, update))
+    }
+
+    /// With what was named, so that it can be seen later whether the documents have changed.
+    pub fn with_roots(mut self, roots: Vec<SourceRoot>) -> Self {
+        self.manifest.roots = roots;
+        self
     }
 
     pub fn manifest(&self) -> &Manifest {

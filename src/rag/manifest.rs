@@ -1,6 +1,7 @@
 //! `manifest.json`: what an index was made of and what its files have to be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,30 @@ impl SourceDigest {
     pub fn of_corpus(corpus: &Corpus) -> Vec<Self> {
         let all = corpus.documents.iter().map(|d| Self { path: d.path.to_string(), digest: d.digest });
         all.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// A file or folder that was named, so that its documents can be found again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceRoot {
+    /// As it was named.
+    pub named: String,
+    /// The same, from the root of the file system.
+    pub path: PathBuf,
+}
+
+impl SourceRoot {
+    /// The file of a document, by the path that the corpus has for it. `is_only`: no other root was named, so that paths begin
+    /// below this one where it is a folder.
+    fn file(&self, document: &str, is_only: bool) -> Option<PathBuf> {
+        let folder = self.named.trim_end_matches('/');
+        match document.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
+            _ if document == self.named => Some(self.path.clone()),
+            Some(below) if !is_only => Some(self.path.join(below)),
+            _ if is_only && self.path.is_dir() => Some(self.path.join(document)),
+            _ => None,
+        }
     }
 }
 
@@ -73,6 +98,9 @@ pub struct Manifest {
     pub version: u32,
     /// Every document of the corpus, excluded ones too, by path.
     pub documents: Vec<SourceDigest>,
+    /// What was named.
+    #[serde(default)]
+    pub roots: Vec<SourceRoot>,
     /// Sources that were left out.
     pub excluded: Vec<String>,
     pub chunker: ChunkOptions,
@@ -100,24 +128,25 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Refuses an index whose documents have other digests than those of `present`, or that was made of other documents.
-    /// `command` makes the index again.
-    pub fn check_sources(&self, present: &[SourceDigest], command: &str) -> Result<(), RagError> {
-        let by_path = |list: &[SourceDigest]| -> BTreeMap<String, Digest> {
-            list.iter().map(|d| (d.path.clone(), d.digest)).collect()
-        };
-        let [indexed, present] = [by_path(&self.documents), by_path(present)];
+    /// Refuses an index whose documents have changed or are gone. Returns whether they could be looked at: the folders or files
+    /// that were named may be on another machine. `command` makes the index again.
+    pub fn check_sources(&self, command: &str) -> Result<bool, RagError> {
+        let roots: Vec<&SourceRoot> = self.roots.iter().filter(|root| root.path.exists()).collect();
+        if roots.is_empty() || roots.len() < self.roots.len() {
+            return Ok(false);
+        }
         let mut differences = Vec::new();
-        for path in indexed.keys().chain(present.keys()).collect::<BTreeSet<_>>() {
-            match [indexed.get(path), present.get(path)] {
-                [Some(a), Some(b)] if a != b => differences.push(format!("{path} has changed")),
-                [Some(_), None] => differences.push(format!("{path} is gone")),
-                [None, Some(_)] => differences.push(format!("{path} is new")),
-                _ => {}
+        for SourceDigest { path, digest } in &self.documents {
+            let Some(file) = roots.iter().find_map(|root| root.file(path, roots.len() == 1)) else { return Ok(false) };
+            match Digest::of_file(&file) {
+                Ok(found) if found == *digest => {}
+                Ok(_) => differences.push(format!("{path} has changed")),
+                Err(_) if !file.exists() => differences.push(format!("{path} is gone")),
+                Err(fault) => return Err(fault.into()),
             }
         }
         if differences.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         Err(RagError::Stale { differences, command: command.to_owned() })
     }

@@ -1,10 +1,10 @@
 //! The prompt of a question with the extracts that were retrieved for it.
 
+use crate::chat::escape_chat_tokens;
 use crate::corpus::Language;
 use crate::store::Digest;
 
 use super::chunk::Chunk;
-use super::escape::escape_chat_tokens;
 
 /// How the prompt is written: equal for all models that are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,12 +49,21 @@ fn records_become_parts_of_exact_sizes_that_are_checked_against_their_origin() {
     let file = |part: &str| format!("data/finetuning/dataset_100{part}.jsonl");
     let sizes = ["_train", "_val", "_test"].map(|part| lines(&place, &file(part)).len());
     assert_eq!(sizes, [80, 10, 10]);
-    // Every answer states a value that the documents have.
-    for line in lines(&place, &file("_train")) {
+    // Every answer about one fact states a value of it, as the provenance has it.
+    let provenance: std::collections::BTreeMap<String, Value> = lines(&place, &file(".provenance"))
+        .into_iter()
+        .map(|line| (line["id"].as_str().unwrap().to_owned(), line))
+        .collect();
+    let mut stated = 0;
+    for line in lines(&place, &file("_train")).iter().filter(|line| line["category"] == "value") {
         let turns = line["messages"].as_array().unwrap();
         assert_eq!(turns[0]["role"], "user", "{line}");
-        assert!(!turns[1]["content"].as_str().unwrap().is_empty());
+        let answer = turns[1]["content"].as_str().unwrap();
+        let values = provenance[line["id"].as_str().unwrap()]["facts"][0]["values"].as_array().unwrap();
+        assert!(values.iter().all(|value| answer.contains(value.as_str().unwrap())), "{answer} {values:?}");
+        stated += 1;
     }
+    assert!(stated > 30, "{stated}");
     let before: Vec<String> = [".provenance", "_train", "_test", "_suite"].map(|part| place.read(&file(part))).into();
     done(&place.run(&command));
     let again: Vec<String> = [".provenance", "_train", "_test", "_suite"].map(|part| place.read(&file(part))).into();
@@ -63,13 +72,26 @@ fn records_become_parts_of_exact_sizes_that_are_checked_against_their_origin() {
     let checked = place.run(&["data", "check", &file("_train"), "--against", &corpus]);
     done(&checked);
     assert!(checked.out.contains("80 examples state"), "{}", checked.out);
+    let against = |path: &str| place.run(&["data", "check", &file("_train"), "--against", path]);
+    done(&against("applications_rag_optimal.jsonl"));
     // A value that the corpus does not have is found.
     let stated = lines(&place, &file(".provenance"))[0]["facts"][0]["values"][0].as_str().unwrap().to_owned();
     let altered = place.read(&corpus).replace(&stated, "something else");
-    let corpus = place.write("altered.jsonl", &altered);
-    let refused = place.run(&["data", "check", &file("_train"), "--against", corpus.to_str().unwrap()]);
+    let altered = place.write("altered.corpus.jsonl", &altered);
+    let refused = against(altered.to_str().unwrap());
     assert_eq!(refused.code, 3, "{}", refused.err);
     assert!(refused.err.contains(&stated), "{}", refused.err);
+    // So is a document that has changed since, and an answer that was edited.
+    place.write("applications_rag_optimal.jsonl", &format!("{RECORDS}\n"));
+    let refused = against("applications_rag_optimal.jsonl");
+    assert!(refused.code == 3 && refused.err.contains("another SHA-256"), "{}", refused.err);
+    let train = place.read(&file("_train"));
+    place.write(
+        &file("_train"),
+        &train.replacen("\"assistant\",\"content\":\"", "\"assistant\",\"content\":\"Non. ", 1),
+    );
+    let refused = against(&corpus);
+    assert!(refused.code == 3 && refused.err.contains("an answer is not the one"), "{}", refused.err);
 }
 
 #[test]
@@ -96,8 +118,58 @@ fn an_augmented_set_has_variations_and_keeps_its_size() {
     let several = train.iter().filter(|line| line["messages"].as_array().unwrap().len() > 2).count();
     let refusals = train.iter().filter(|line| line["category"] == "unanswerable").count();
     assert!((4..=12).contains(&several) && (3..=8).contains(&refusals), "{several} {refusals}");
+    // Those that are tested are new ones.
+    let tested = ["val", "test"]
+        .map(|part| lines(&place, &file(part)).iter().filter(|line| line["category"] == "unanswerable").count());
+    assert_eq!(tested, [1, 1]);
     // What a generated set is trained from is read as every dataset is.
     done(&place.run(&["data", "check", &file("train")]));
+}
+
+/// Corrections, in parts of whole sources, and passages before questions.
+#[test]
+fn other_tasks_are_taught_from_the_same_documents() {
+    let place = place();
+    let generate = |more: &[&str]| {
+        let base = ["data", "generate", "applications_rag_optimal.jsonl", "--method", "augmented", "--split"];
+        place.run(&[&base[..], more].concat())
+    };
+    done(&generate(&["--task", "correct", "--count", "60", "--output", "out/correct.jsonl"]));
+    let corrections = lines(&place, "out/correct_train.jsonl");
+    assert_eq!(corrections.len(), 48);
+    for line in &corrections {
+        assert_eq!(line["category"], "correction");
+        assert_ne!(line["messages"][0]["content"], line["messages"][1]["content"], "{line}");
+    }
+    done(&generate(&["--open-book", "0.25", "--count", "100", "--output", "out/open.jsonl"]));
+    let opened: Vec<Value> =
+        lines(&place, "out/open_train.jsonl").into_iter().filter(|line| line["category"] == "open_book").collect();
+    assert_eq!(opened.len(), 20);
+    let text = |line: &Value, turn: usize| line["messages"][turn]["content"].as_str().unwrap().to_owned();
+    let cited = opened.iter().filter(|line| text(line, 2).contains(['[', ']'])).count();
+    assert!((12..=16).contains(&cited), "{cited}");
+    for line in &opened {
+        assert!(text(line, 0).contains("extraits") && text(line, 1).contains("Question :"), "{line}");
+        assert_eq!(text(line, 1).matches("\n\n[").count(), 4, "{line}");
+    }
+    done(&place.run(&["data", "check", "out/open_train.jsonl", "--against", "out/open.corpus.jsonl"]));
+}
+
+/// The questions of a role's suite are not taught.
+#[test]
+fn what_a_suite_asks_is_not_generated() {
+    let place = place();
+    let generate = |output: &str, more: &[&str]| {
+        let base = ["data", "generate", "applications_rag_optimal.jsonl", "--count", "all", "--output", output];
+        done(&place.run(&[&base[..], more].concat()));
+    };
+    generate("out/a.jsonl", &[]);
+    let asked = lines(&place, "out/a.jsonl").into_iter().find(|line| line["category"] == "value").unwrap();
+    let [question, answer] = [0, 1].map(|turn| asked["messages"][turn]["content"].clone());
+    place.write("suite.jsonl", &(serde_json::json!({"prompt": question, "expected": [answer]}).to_string() + "\n"));
+    generate("out/b.jsonl", &["--suite", "suite.jsonl"]);
+    assert!(lines(&place, "out/b.jsonl").iter().all(|line| line["messages"][0]["content"] != question));
+    assert!(lines(&place, "out/b.rejected.jsonl").iter().any(|line| line["code"] == "contaminated"));
 }
 
 #[test]
@@ -115,6 +187,14 @@ fn a_dry_run_writes_nothing_and_too_many_examples_are_refused_with_the_largest_n
     assert_eq!(refused.code, 3, "{}", refused.err);
     assert!(refused.err.contains("largest possible number"), "{}", refused.err);
     assert!(!place.path("out").exists());
+    // Nor is anything written among the documents, where the next run would read it, or to what is no file.
+    for (output, part) in
+        [("docs/x.jsonl", "read as documents"), ("docs", "a folder"), ("x.jsonl.gz", "another format")]
+    {
+        place.write("docs/a.md", MARKDOWN);
+        let refused = place.run(&["data", "generate", "docs", "--output", output]);
+        assert!(refused.code == 3 && refused.err.contains(part), "{output}: {}", refused.err);
+    }
     // An input is never written over.
     let refused = place.run(&[
         "data",
@@ -215,6 +295,11 @@ fn an_index_is_made_again_whole_and_damage_is_seen() {
     assert!(damaged.err.contains("bm25.bin") && damaged.err.contains("rag index"), "{}", damaged.err);
     let missing = ask("nowhere/");
     assert_eq!(missing.code, 3, "{}", missing.err);
+    // Nor is an index used whose documents have changed since.
+    done(&index());
+    place.write("applications_rag_optimal.jsonl", &RECORDS.replacen("BERUN", "BERUNE", 1));
+    let stale = ask("index/");
+    assert!(stale.code == 3 && stale.err.contains("applications_rag_optimal.jsonl has changed"), "{}", stale.err);
     // A folder with other files is not replaced.
     place.write("own/notes.txt", "mine");
     let refused = place.run(&["rag", "index", "applications_rag_optimal.jsonl", "--output", "own/"]);
@@ -268,7 +353,8 @@ fn questions_are_answered_with_and_without_passages() {
     done(&kept);
     let again = metrics(&place, "evaluation/results_rag.json");
     let given = |file: &Value| -> Vec<Value> {
-        let of = |r: &Value| serde_json::json!([r["answer"], r["answer_tokens"], r["seconds"]]);
+        let seconds = |r: &Value| r["seconds"].as_f64().unwrap() - r["retrieval_seconds"].as_f64().unwrap();
+        let of = |r: &Value| serde_json::json!([r["answer"], r["answer_tokens"], (seconds(r) * 1e3).round()]);
         file["results"].as_array().unwrap().iter().map(of).collect()
     };
     assert_eq!(given(&again), given(&file), "kept answers with their times, not asked again");
@@ -290,6 +376,18 @@ fn questions_are_answered_with_and_without_passages() {
     assert_eq!(base["arm"], "base");
     assert_eq!(base["questions_sha256"], file["questions_sha256"]);
     assert!(base["metrics"]["avg_tokens"].as_f64().unwrap() < file["metrics"]["avg_tokens"].as_f64().unwrap());
+    let limits = ["--limit", "3", "--max-tokens", "32"];
+    let oracle = ["--index", "index/", "--model", "documents:v1", "--output", "evaluation/oracle.json", "--oracle"];
+    done(&place.run(&[&["evaluate-rag", "evaluation/questions.jsonl"], &oracle[..], &limits[..]].concat()));
+    let oracle = metrics(&place, "evaluation/oracle.json");
+    assert_eq!((&oracle["arm"], &oracle["extended"]["retrieval"]["hit@1"]), (&"oracle".into(), &1.0.into()));
+    let hybrid = ["--index", "index/", "--model", "documents:v1", "--output", "evaluation/hybrid.json"];
+    done(&place.run(&[&["evaluate-finetuned", "evaluation/questions.jsonl"], &hybrid[..], &limits[..]].concat()));
+    assert_eq!(metrics(&place, "evaluation/hybrid.json")["arm"], "hybrid");
+    // A model of this size writes no training data.
+    let writes = ["--method", "llm-based", "--model", "documents:v1", "--output", "out/w.jsonl"];
+    let refused = place.run(&[&["generate-training", "applications_rag_optimal.jsonl"], &writes[..]].concat());
+    assert!(refused.code == 3 && refused.err.contains("--force"), "{} {}", refused.code, refused.err);
     let ask = place.run(&[
         "rag",
         "ask",

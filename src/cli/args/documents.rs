@@ -29,13 +29,13 @@ pub struct Documents {
 pub struct Generate {
     #[command(flatten)]
     pub documents: Documents,
-    /// Write the examples to this file; parts, suite, provenance and report get names beside it
+    /// Write the examples to this .jsonl file; parts, suite, provenance and report get names beside it
     #[arg(long, short, value_name = "FILE", help_heading = "Examples")]
     pub output: PathBuf,
     /// Make examples by rules from facts, with a model, or by rules with variations
     #[arg(long, ignore_case = true, value_parser = words::<Method>(), default_value = "rule-based", help_heading = "Examples")]
     pub method: Method,
-    /// Make N examples; `all`: every fact at --wordings wordings
+    /// Make N examples; `all`: everything that can be asked
     #[arg(long, value_name = "N", default_value = "100", help_heading = "Examples")]
     pub count: ExampleCount,
     /// Put N questions to each fact before the next fact is taught
@@ -62,13 +62,16 @@ pub struct Generate {
     /// Share of examples with several turns, 0 to 1 [default: 0.1 with `augmented`, else 0]
     #[arg(long, value_name = "SHARE", help_heading = "Examples")]
     pub multi_turn: Option<f64>,
+    /// Share of training examples with passages before the question, as `rag` puts them there, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Examples")]
+    pub open_book: f64,
     /// Teach e-mail addresses and telephone numbers too
     #[arg(long, help_heading = "Examples")]
     pub contacts: bool,
     /// Never make what this suite asks; may repeat
     #[arg(long, value_name = "FILE", help_heading = "Examples")]
     pub suite: Vec<PathBuf>,
-    /// Write training, validation and test parts, in these shares
+    /// Write training, validation and test parts, in these shares in percent; alone: 80/10/10
     #[arg(long, value_name = "SHARES", num_args = 0..=1, default_missing_value = "80/10/10", help_heading = "Parts")]
     pub split: Option<Shares>,
     /// Keep the wordings of a fact, or the sources, of the test part out of the training part; `random`: neither [default: wording; source with --task correct]

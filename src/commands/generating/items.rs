@@ -14,6 +14,7 @@ pub(super) fn items(material: &Material, request: &GenerateRequest, variations: 
         languages: material.languages.clone(),
         seed: request.seed,
         answer_style: request.answer_style,
+        disputed: material.facts.conflicts.iter().map(|conflict| conflict.attribute.clone()).collect(),
         max_wordings: request.wordings + SPARE_WORDINGS,
         ..ItemOptions::new(&material.templates)
     };
@@ -25,9 +26,10 @@ pub(super) fn items(material: &Material, request: &GenerateRequest, variations: 
             languages: &material.languages,
             seed: request.seed,
         };
+        let possible: usize = items.iter().map(|item| item.wordings.len()).sum();
         let wanted = match request.count {
-            ExampleCount::Number(n) => n,
-            ExampleCount::All => items.iter().map(|item| item.wordings.len().min(request.wordings)).sum(),
+            ExampleCount::Number(n) => n.min(possible),
+            ExampleCount::All => possible,
         };
         // Twice the share: some are refused as near to others, and each part takes its own.
         let wanted = (2.0 * variations.refusals * wanted as f64).ceil() as usize + 1;

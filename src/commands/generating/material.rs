@@ -3,7 +3,7 @@
 use super::GenerateRequest;
 use crate::commands::{Context, Failure, FileAction, MAX_TEXT, documents, read_text};
 use crate::corpus::{self, Corpus, FactOptions, Facts, Language, Reading};
-use crate::events::Warning;
+use crate::events::{Note, Warning};
 use crate::generate::Templates;
 
 /// What examples are made of.
@@ -37,6 +37,8 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
             .hint("facts are read from fields of records, tables, lists, `key: value` lines and definitions; use --method llm-based for prose"));
     }
     let languages = languages(&corpus, request);
+    let named: Vec<&str> = languages.iter().map(|language| language.name()).collect();
+    context.report.note(Note::Documents { text: format!("questions are asked in {} (--lang)", named.join(" and ")) });
     let templates = match &request.templates {
         Some(path) => Templates::with_user(path, &read_text(FileAction::READING, path, MAX_TEXT)?)?,
         None => Templates::builtin()?,

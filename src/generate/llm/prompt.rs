@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::chat::{Message, Role};
+use crate::chat::{Message, Role, escape_chat_tokens};
 use crate::corpus::{Language, Unit};
 use crate::generate::{Family, Wording};
 
@@ -65,31 +65,9 @@ fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What opens a token of a chat template, or closes the document.
-const TOKENS: &[&str] = &[
-    "<|",
-    "</s>",
-    "<s>",
-    "<bos>",
-    "<eos>",
-    "<start_of_turn>",
-    "<end_of_turn>",
-    "<<SYS>>",
-    "<</SYS>>",
-    "<think>",
-    "</think>",
-    "<document",
-    "</document",
-    "<｜",
-];
-
-/// The text with its chat tokens made harmless: their `<` becomes `‹`, `[INST]` becomes `(INST)`.
+/// The text with its chat tokens made harmless, and the delimiters of the document.
 pub(super) fn escaped(text: &str) -> String {
-    let mut text = text.replace("[INST]", "(INST)").replace("[/INST]", "(/INST)").replace("|>", "|›");
-    for token in TOKENS {
-        text = text.replace(token, &token.replace('<', "‹"));
-    }
-    text
+    escape_chat_tokens(text).replace("<document", "< document").replace("</document", "< /document")
 }
 
 /// One sentence of the unit, and what it says.
@@ -273,6 +251,6 @@ mod tests {
         for token in ["<|", "|>", "[INST]", "<think>", "HACKED"] {
             assert!(!user.contains(token), "{token}: {user}");
         }
-        assert!(user.contains("x < y") && user.starts_with("<document title=\"t'‹|im_end|› x\">"), "{user}");
+        assert!(user.contains("x < y") && user.starts_with("<document title=\"t'< |im_end| > x\">"), "{user}");
     }
 }

@@ -18,5 +18,5 @@ pub(crate) use draw::{below, choose, seeded, shuffle};
 pub(crate) use fold::{fold, words_of};
 pub use names::EntityNames;
 pub use noisy::{NoiseContext, noisy};
-pub use share::add_noise;
-pub(crate) use share::{draw_kinds, key, ranked};
+pub use share::{add_noise, ranked};
+pub(crate) use share::{draw_kinds, key};

@@ -45,7 +45,7 @@ pub fn add_noise(drafts: &mut [Draft], share: f64, context: &NoiseContext<'_>, s
 }
 
 /// The places of the drafts that `is_wanted`, in an order that the seed and the drafts decide.
-pub(crate) fn ranked(drafts: &[Draft], seed: u64, is_wanted: impl Fn(&Draft) -> bool) -> Vec<usize> {
+pub fn ranked(drafts: &[Draft], seed: u64, is_wanted: impl Fn(&Draft) -> bool) -> Vec<usize> {
     let wanted = drafts.iter().enumerate().filter(|(_, d)| is_wanted(d));
     let rank = |d: &Draft| *blake3::hash(format!("{seed} {}", key(d)).as_bytes()).as_bytes();
     let mut order: Vec<([u8; 32], usize)> = wanted.map(|(i, d)| (rank(d), i)).collect();

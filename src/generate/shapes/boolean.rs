@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::corpus::{Fact, Kind};
+use crate::corpus::{Fact, Kind, normalised};
 use crate::generate::Shape;
 use crate::generate::grammar::folded;
 use crate::generate::templates::Class;
@@ -57,20 +57,74 @@ struct Others<'a> {
     seed: u64,
 }
 
+/// A value in the notations by which two of them are compared.
+struct Said {
+    /// `10 EUR` and `EUR 10` are one.
+    normal: String,
+    /// Letters and digits alone: `O.V.H.` is `ovh`.
+    letters: String,
+}
+
+impl Said {
+    fn of(value: &str, fact: &Fact) -> Self {
+        Self { normal: normalised(value, fact.kind), letters: folded(value).replace(' ', "") }
+    }
+
+    /// One that holds the other may be the same in other words (`PostgreSQL`, `PostgreSQL 14`).
+    fn may_be(&self, other: &Self) -> bool {
+        self.normal == other.normal || self.letters.contains(&other.letters) || other.letters.contains(&self.letters)
+    }
+}
+
 fn wrong_value(groups: &Groups, statement: &Statement, fact: &Fact, others: &Others<'_>) -> Option<Subject> {
     let first = statement.first();
     let key = groups.keys.get(first)?;
-    let own: Vec<String> = fact.values.iter().map(|value| folded(value)).collect();
+    let own: Vec<Said> = fact.values.iter().map(|value| Said::of(value, fact)).collect();
     let from = key.below(others.all.len(), others.seed, "wrong");
     for (other, of) in others.all.iter().cycle().skip(from).take(TRIED.min(others.all.len())) {
         let value = key.below(of.values.len(), others.seed, "wrong value");
-        let Some(wrong) = of.values.get(value).map(|value| folded(value)) else { continue };
-        // One that holds the other may be the same in other words (`PostgreSQL`, `PostgreSQL 14`).
-        let may_be_right = |own: &String| own.contains(&wrong) || wrong.contains(own.as_str());
-        if of.measure == fact.measure && !own.iter().any(may_be_right) {
+        let Some(wrong) = of.values.get(value).map(|value| Said::of(value, of)) else { continue };
+        if of.measure == fact.measure && !own.iter().any(|own| own.may_be(&wrong)) {
             let asked = Asked::Truth { fact: *other, value, right: false };
             return Some(Subject::new(&groups.keys, Shape::Boolean, vec![first, *other], asked));
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::{ItemOptions, Templates, items};
+    use crate::store::Digest;
+
+    #[test]
+    fn no_value_is_denied_in_another_notation() {
+        let fact = |(entity, attribute, kind, value): &(&str, &str, Kind, &str)| Fact {
+            id: Digest::of_bytes(format!("{entity}{attribute}").as_bytes()),
+            entity: (*entity).to_owned(),
+            attribute: (*attribute).to_owned(),
+            values: vec![(*value).to_owned()],
+            kind: *kind,
+            measure: None,
+            language: None,
+            unit: 0,
+            source: "a.md".into(),
+            spans: Vec::new(),
+            low_information: false,
+        };
+        let stated = [
+            ("Cero", "Price", Kind::Money, "EUR 10"),
+            ("Dolo", "Price", Kind::Money, "10 EUR"),
+            ("Cero", "Released", Kind::Date, "2020-01-05"),
+            ("Dolo", "Released", Kind::Date, "5 January 2020"),
+            ("Cero", "Host", Kind::Organisation, "O.V.H."),
+            ("Dolo", "Host", Kind::Organisation, "OVH"),
+        ];
+        let facts: Vec<Fact> = stated.iter().map(fact).collect();
+        let templates = Templates::builtin().unwrap();
+        let options = ItemOptions { shapes: vec![Shape::Boolean], ..ItemOptions::new(&templates) };
+        let denied = |item: &crate::generate::Item| item.facts.len() > 1;
+        assert!(!items(&facts, &options).iter().any(denied));
+    }
 }

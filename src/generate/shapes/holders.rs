@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::corpus::{Fact, Kind};
+use crate::corpus::{Fact, Kind, normalised};
 use crate::generate::Shape;
-use crate::generate::grammar::folded;
 use crate::generate::templates::Class;
 
 use super::groups::Groups;
@@ -24,12 +23,14 @@ struct Held {
 }
 
 pub(super) fn questions(facts: &[Fact], groups: &Groups, options: &ItemOptions<'_>, out: &mut Vec<Subject>) {
-    for list in &groups.attributes {
+    let disputed =
+        |list: &[usize]| groups.informative(list, facts).any(|(_, f)| options.disputed.contains(&f.attribute));
+    for list in groups.attributes.iter().filter(|list| !disputed(list)) {
         // A number is the same only with the same measure.
         let mut holders: BTreeMap<(String, Option<&str>), Vec<Held>> = BTreeMap::new();
         for (statement, fact) in groups.informative(list, facts).filter(|(_, fact)| can_be_held(fact)) {
             for (value, text) in fact.values.iter().enumerate() {
-                let of_value = holders.entry((folded(text), fact.measure.as_deref())).or_default();
+                let of_value = holders.entry((normalised(text, fact.kind), fact.measure.as_deref())).or_default();
                 // A list may name a value twice.
                 if text.chars().count() <= MAX_CHARS
                     && of_value.last().is_none_or(|held| held.fact != statement.first())

@@ -1,5 +1,7 @@
 //! What items are wanted.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::corpus::Language;
@@ -39,6 +41,8 @@ pub struct ItemOptions<'t> {
     pub shapes: Vec<Shape>,
     pub templates: &'t Templates,
     pub answer_style: AnswerStyle,
+    /// Attributes, as documents write them, some of whose facts are in conflict: who has a value, and how many, is not known.
+    pub disputed: BTreeSet<String>,
     /// Of an item, at most; they are drawn from all families in turn.
     pub max_wordings: usize,
 }
@@ -52,6 +56,7 @@ impl<'t> ItemOptions<'t> {
             shapes: Vec::new(),
             templates,
             answer_style: AnswerStyle::default(),
+            disputed: BTreeSet::new(),
             max_wordings: usize::MAX,
         }
     }

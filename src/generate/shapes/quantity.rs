@@ -62,8 +62,8 @@ fn date(iso: &str) -> Option<Quantity> {
     real.then_some(Quantity::Date { year, month, day })
 }
 
-/// Whether a number's only separator may stand between thousands or before decimals. English writes `1,024` and `1.024`
-/// for two numbers; elsewhere either may be either.
+/// Whether a number's only separator may stand between thousands or before decimals: `1.100` may be either wherever it
+/// stands; a comma is one of thousands in English alone.
 fn thousands_or_decimals(value: &str, language: Option<Language>) -> bool {
     let number: String = value
         .chars()
@@ -74,7 +74,8 @@ fn thousands_or_decimals(value: &str, language: Option<Language>) -> bool {
     let mut parts = number.split(['.', ',']);
     let first = parts.next().unwrap_or_default();
     let (Some(second), None) = (parts.next(), parts.next()) else { return false };
-    language != Some(Language::En) && second.len() == 3 && (1..=3).contains(&first.len()) && first != "0"
+    let is_comma = number.contains(',');
+    !(is_comma && language == Some(Language::En)) && second.len() == 3 && (1..=3).contains(&first.len()) && first != "0"
 }
 
 /// Whether the day and the month of `03/04/2021` may be either: French has the day first.
@@ -151,9 +152,16 @@ mod tests {
         ] {
             assert_eq!(number(text, kind, language).as_deref(), Some(expected), "{text}");
         }
-        for (text, language) in
-            [("2,750", fr), ("2,750", None), ("2.750 kg", fr), ("12a", en), ("", en), ("1.2.3", en), ("1,02,4", en)]
-        {
+        for (text, language) in [
+            ("2,750", fr),
+            ("2,750", None),
+            ("2.750 kg", fr),
+            ("1.100", en),
+            ("12a", en),
+            ("", en),
+            ("1.2.3", en),
+            ("1,02,4", en),
+        ] {
             assert_eq!(number(text, Kind::Number, language), None, "{text}");
         }
     }

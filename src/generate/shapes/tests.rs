@@ -158,6 +158,10 @@ fn holders_are_listed_and_counted() {
     let reverse = one(&items, Shape::Reverse, "OVH", "Hébergeur");
     assert_eq!(reverse.values, ["6Tzen", "GIDAF"]);
     assert!(asks(reverse, "Qu'est-ce qui est hébergé par OVH ?").contains("6Tzen et GIDAF"));
+    let templates = Templates::builtin().unwrap();
+    let disputed = BTreeSet::from(["Technologies".to_owned()]);
+    let partly = super::super::items(&catalogue(), &ItemOptions { disputed, ..ItemOptions::new(&templates) });
+    assert!(of(&partly, Shape::Count, "PostgreSQL", "Technologies").is_empty());
     let count = one(&items, Shape::Count, "PostgreSQL", "Technologies");
     assert_eq!(count.values, ["2"]);
     asks(count, "Combien d'éléments ont PostgreSQL parmi leurs technologies ?");

@@ -1,0 +1,137 @@
+//! Training examples with extracts before the question, as `rag` puts them there: they teach to answer from what is retrieved,
+//! and to say so where it does not hold the answer (RAFT, arXiv 2403.10131).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::material::Material;
+use crate::chat::{Message, Role};
+use crate::commands::Failure;
+use crate::commands::query::CONTEXT_TOKENS;
+use crate::corpus::estimated_tokens;
+use crate::generate::{self, Draft, Method, Part, Plan, Shape};
+use crate::rag::{ChunkOptions, Index, IndexPlan, PromptStyle, Retriever, Search};
+use crate::store::Digest;
+
+/// Of ten open-book examples, those whose extracts hold the answer.
+const WITH_ANSWER: usize = 8;
+/// Tokens of an answer that the prompt leaves room for.
+const ANSWER_TOKENS: usize = 256;
+
+/// Puts extracts before the question of a share (0 to 1) of the training examples. Every item keeps one example without them,
+/// so that what is tested without extracts is taught without them.
+pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: u64) -> Result<(), Failure> {
+    let taught: Vec<usize> = (0..plan.examples.len()).filter(|i| plan.examples[*i].part == Part::Train).collect();
+    let wanted = (share * taught.len() as f64).round() as usize;
+    if wanted == 0 {
+        return Ok(());
+    }
+    let excluded: BTreeSet<String> = plan.unseen_sources.iter().map(|source| source.to_string()).collect();
+    let index_plan = IndexPlan {
+        corpus: &material.corpus,
+        chunker: ChunkOptions::default(),
+        excluded: &excluded,
+        size: &estimated_tokens,
+    };
+    let index = Index::build(&index_plan, None)?;
+    let mut closed: BTreeMap<Digest, usize> = BTreeMap::new();
+    taught.iter().for_each(|i| *closed.entry(plan.examples[*i].draft.item).or_default() += 1);
+    let drafts: Vec<Draft> = taught.iter().map(|i| plan.examples[*i].draft.clone()).collect();
+    let mut book = Book { retriever: Retriever::lexical(&index), index: &index, material };
+    let mut made = 0;
+    for place in generate::ranked(&drafts, seed, |draft| draft.turns.len() == 2) {
+        if made == wanted {
+            break;
+        }
+        let (Some(draft), Some(example)) = (drafts.get(place), taught.get(place)) else { continue };
+        let Some(left) = closed.get_mut(&draft.item).filter(|left| **left > 1 || draft.shape == Shape::Unanswerable)
+        else {
+            continue;
+        };
+        if let Some(opened) = book.opened(draft, made % 10 < WITH_ANSWER)? {
+            plan.examples[*example].draft = opened;
+            *left -= 1;
+            made += 1;
+        }
+    }
+    plan.coverage = plan.coverage.measured_again(&plan.examples);
+    Ok(())
+}
+
+struct Book<'a> {
+    retriever: Retriever<'a>,
+    index: &'a Index,
+    material: &'a Material,
+}
+
+impl Book<'_> {
+    /// The draft with extracts, with or without those that state its facts; None: these do not fit.
+    fn opened(&mut self, draft: &Draft, with_answer: bool) -> Result<Option<Draft>, Failure> {
+        let [question, answer] = draft.turns.as_slice() else { return Ok(None) };
+        let style = PromptStyle::new(draft.language);
+        let gold = self.stating(draft);
+        let is_refusal = draft.shape == Shape::Unanswerable;
+        if !is_refusal && (gold.is_empty() || gold.len() > style.k) {
+            return Ok(None);
+        }
+        let with_answer = with_answer && !is_refusal;
+        let hits = self.retriever.find(&question.content, style.k + gold.len())?;
+        let found: Vec<usize> = hits.into_iter().map(|hit| hit.chunk).collect();
+        let others = found.iter().copied().filter(|chunk| !gold.contains(chunk));
+        let mut ranked: Vec<usize> = if with_answer {
+            let first: BTreeSet<usize> = others.take(style.k - gold.len()).chain(gold.iter().copied()).collect();
+            // In the order of the search; what it did not find comes last.
+            let found_first = found.iter().copied().filter(|chunk| first.contains(chunk));
+            found_first.chain(gold.iter().copied().filter(|chunk| !found.contains(chunk))).collect()
+        } else {
+            others.collect()
+        };
+        ranked.truncate(style.k);
+        let chunks: Vec<_> = ranked.iter().filter_map(|chunk| self.index.chunks().get(*chunk)).collect();
+        let prompt = style.assemble(&question.content, &chunks, CONTEXT_TOKENS - ANSWER_TOKENS, &estimated_tokens);
+        let numbers: Vec<String> = (1..)
+            .zip(&prompt.used)
+            .filter(|(_, place)| ranked.get(**place).is_some_and(|chunk| gold.contains(chunk)))
+            .map(|(number, _): (usize, _)| format!("[{number}]"))
+            .collect();
+        if with_answer && numbers.len() != gold.len() {
+            return Ok(None);
+        }
+        let answer = if with_answer { cited(&answer.content, &numbers.concat()) } else { style.refusal.clone() };
+        let turns = vec![
+            Message::new(Role::System, prompt.system),
+            Message::new(Role::User, prompt.user),
+            Message::new(Role::Assistant, answer.as_str()),
+        ];
+        let expected = vec![answer];
+        Ok(Some(Draft { turns, expected, shape: Shape::OpenBook, method: Method::Augmented, ..draft.clone() }))
+    }
+
+    /// Chunks with the units that state the draft's facts, or that a model asked about.
+    fn stating(&self, draft: &Draft) -> BTreeSet<usize> {
+        let of_facts = draft.facts.iter().filter_map(|fact| self.material.facts.facts.get(*fact)).map(|fact| fact.unit);
+        let of_model = draft.record.iter().map(|record| record.unit);
+        let units = of_facts.chain(of_model).filter_map(|unit| self.material.corpus.units.get(unit));
+        let ids: BTreeSet<Digest> = units.map(|unit| unit.id).collect();
+        let holds = |i: &usize| self.index.chunks().get(*i).is_some_and(|c| c.units.iter().any(|id| ids.contains(id)));
+        (0..self.index.chunks().len()).filter(holds).collect()
+    }
+}
+
+/// `It is hosted by OVH [2].`
+fn cited(answer: &str, numbers: &str) -> String {
+    match answer.strip_suffix('.') {
+        Some(sentence) => format!("{sentence} {numbers}."),
+        None => format!("{answer} {numbers}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_citation_stands_before_the_full_stop() {
+        assert_eq!(cited("It is hosted by OVH.", "[2]"), "It is hosted by OVH [2].");
+        assert_eq!(cited("OVH", "[1][3]"), "OVH [1][3]");
+    }
+}
