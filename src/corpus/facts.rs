@@ -42,7 +42,7 @@ const ENUMERATION_LENGTH: usize = 40;
 pub fn facts(corpus: &Corpus, options: &FactOptions) -> Facts {
     let mut stated = statements(corpus);
     stated.extend(definitions(corpus));
-    let names = names(&stated);
+    let names = names(corpus, &stated);
     let named = || stated.iter().zip(&names).map(|(statement, entity)| Named { entity, statement });
     let is_contact = |n: &Named<'_>| n.statement.kind == Kind::Contact;
     let mut merged_facts = merged(corpus, named().filter(|n| options.contacts || !is_contact(n)));

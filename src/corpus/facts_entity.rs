@@ -1,11 +1,12 @@
-//! Unique names of entities: a title that several things have is written with what stands above it.
+//! Unique names of entities: a title that several things have, or that is no name, is written with what stands above it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Kind;
+use super::facts_common::CommonTitles;
 use super::facts_place::Place;
 use super::facts_statement::Statement;
 use super::kind_fold::folded;
+use super::{Corpus, Kind};
 
 /// Places of one title that are compared with each other; beyond, equal headings alone make them one entity.
 const MOST_COMPARED: usize = 32;
@@ -29,8 +30,33 @@ impl Site<'_> {
     }
 }
 
+/// The sites of one title.
+struct Sites<'a> {
+    all: Vec<Site<'a>>,
+    /// Whether the title is no name, so that equal titles in two places are hardly one entity.
+    common: bool,
+}
+
+/// What titles of a corpus are.
+struct Titles<'a> {
+    common: CommonTitles,
+    /// Folded, of all entities.
+    known: BTreeSet<&'a str>,
+}
+
+impl Titles<'_> {
+    /// How many headings a common title is written with: up to the nearest that names an entity, else all of them.
+    fn telling(&self, place: &Place) -> usize {
+        if !self.common.has(&place.title) {
+            return 0;
+        }
+        let names = |heading: &String| self.known.contains(folded(heading).as_str()) && !self.common.has(heading);
+        place.parents.iter().rev().position(names).map_or(place.parents.len(), |nearest| nearest + 1)
+    }
+}
+
 /// The name of each statement's entity.
-pub(super) fn names(statements: &[Statement]) -> Vec<String> {
+pub(super) fn names(corpus: &Corpus, statements: &[Statement]) -> Vec<String> {
     let mut titles: BTreeMap<&str, BTreeMap<(&str, Vec<String>), Site<'_>>> = BTreeMap::new();
     for (at, statement) in statements.iter().enumerate() {
         let place = &statement.place;
@@ -40,18 +66,26 @@ pub(super) fn names(statements: &[Statement]) -> Vec<String> {
             sites.entry((&place.source, above.clone())).or_insert_with(|| Site { place, above, statements: vec![] });
         site.statements.push(at);
     }
+    let places = || statements.iter().map(|statement| &statement.place);
+    let below = places().filter(|place| !place.parents.is_empty()).flat_map(|p| p.parents.iter().chain([&p.title]));
+    let about = Titles {
+        common: CommonTitles::new(corpus, below.map(String::as_str)),
+        known: places().map(|place| place.title_key.as_str()).collect(),
+    };
     let mut names = vec![String::new(); statements.len()];
     for sites in titles.into_values() {
-        let sites: Vec<Site<'_>> = sites.into_values().collect();
+        let all: Vec<Site<'_>> = sites.into_values().collect();
+        let common = all.iter().any(|site| about.telling(site.place) > 0);
+        let sites = Sites { all, common };
         let mut name_of = BTreeMap::new();
-        let titles = sites.iter().flat_map(|s| &s.statements).filter_map(|at| statements.get(*at));
+        let titles = sites.all.iter().flat_map(|s| &s.statements).filter_map(|at| statements.get(*at));
         // One of several spellings, whatever the order of the units.
         let title = titles.map(|s| s.place.title.as_str()).min().unwrap_or_default();
         let groups = groups(&sites, statements);
-        for (label, group) in labels(&sites, &groups).into_iter().zip(0..) {
+        for (label, group) in labels(&sites.all, &groups, &about).into_iter().zip(0..) {
             name_of.insert(group, label.map_or_else(|| title.to_owned(), |l| format!("{l}{SEPARATOR}{title}")));
         }
-        for (site, group) in sites.iter().zip(&groups) {
+        for (site, group) in sites.all.iter().zip(&groups) {
             for at in &site.statements {
                 if let (Some(name), Some(unique)) = (names.get_mut(*at), name_of.get(group)) {
                     name.clone_from(unique);
@@ -66,7 +100,9 @@ pub(super) fn names(statements: &[Statement]) -> Vec<String> {
 ///
 /// 1. Sites with equal headings above, or with mostly equal values, are one entity.
 /// 2. A site with fewer headings joins those with more that it fits, if these are one entity: the most headings first.
-fn groups(sites: &[Site<'_>], statements: &[Statement]) -> Vec<usize> {
+///
+/// Of a common title, only equal headings make sites of several sources one entity.
+fn groups(Sites { all: sites, common }: &Sites<'_>, statements: &[Statement]) -> Vec<usize> {
     let mut parent: Vec<usize> = (0..sites.len()).collect();
     if sites.len() > MOST_COMPARED {
         let mut first: BTreeMap<&[String], usize> = BTreeMap::new();
@@ -80,7 +116,7 @@ fn groups(sites: &[Site<'_>], statements: &[Statement]) -> Vec<usize> {
                 let (a, b) = (&stated[i], &stated[j]);
                 let equal = sites[i].above == sites[j].above && !a.contradicts(b);
                 let other_source = sites[i].place.source != sites[j].place.source;
-                if equal || (other_source && a.mostly_equals(b)) {
+                if equal || (other_source && !common && a.mostly_equals(b)) {
                     unite(&mut parent, i, j);
                 }
             }
@@ -88,7 +124,10 @@ fn groups(sites: &[Site<'_>], statements: &[Statement]) -> Vec<usize> {
         let mut deepest_first: Vec<usize> = (0..sites.len()).collect();
         deepest_first.sort_by_key(|i| std::cmp::Reverse(sites[*i].above.len()));
         for i in deepest_first {
-            let fits = |j: &usize| sites[i].fits(&sites[*j]) && !stated[i].contradicts(&stated[*j]);
+            let one_page = |j: usize| sites[i].place.source == sites[j].place.source && !sites[i].above.is_empty();
+            let fits = |j: &usize| {
+                sites[i].fits(&sites[*j]) && (!common || one_page(*j)) && !stated[i].contradicts(&stated[*j])
+            };
             let fitting: BTreeSet<usize> = (0..sites.len()).filter(fits).map(|j| root(&parent, j)).collect();
             if let (1, Some(j)) = (fitting.len(), fitting.first()) {
                 unite(&mut parent, i, *j);
@@ -147,24 +186,24 @@ impl<'a> Stated<'a> {
     }
 }
 
-/// What stands before the title in each group's name: as many headings as tell the groups apart, or the source where there
-/// is no heading; None: the title is enough.
-fn labels(sites: &[Site<'_>], groups: &[usize]) -> Vec<Option<String>> {
+/// What stands before the title in each group's name: as many headings as tell the groups apart and as a title that is no
+/// name needs, or the source where there is no heading; None: the title is enough.
+fn labels(sites: &[Site<'_>], groups: &[usize], titles: &Titles<'_>) -> Vec<Option<String>> {
     let count = groups.iter().max().map_or(0, |last| last + 1);
-    if count < 2 {
-        return vec![None; count];
-    }
     // With a heading, where one of the group's sites has one.
     let with_heading = |group: usize| {
         let mut of = sites.iter().zip(groups).filter(|(_, g)| **g == group).map(|(site, _)| site.place);
         of.clone().find(|p| !p.parents.is_empty()).or_else(|| of.next())
     };
     let places: Vec<&Place> = (0..count).filter_map(with_heading).collect();
-    let deepest = places.iter().map(|p| p.parents.len()).max().unwrap_or(0).max(1);
-    let label = |place: &Place, depth: usize| match place.nearest(depth) {
+    let label = |place: &Place, depth: usize| match place.nearest(depth.max(titles.telling(place))) {
         [] => place.source.to_string(),
         above => above.join(SEPARATOR),
     };
+    if let [only] = places.as_slice() {
+        return vec![(titles.telling(only) > 0).then(|| label(only, 0))];
+    }
+    let deepest = places.iter().map(|p| p.parents.len()).max().unwrap_or(0).max(1);
     for depth in 1..=deepest {
         let labels: Vec<String> = places.iter().map(|p| label(p, depth)).collect();
         let distinct: BTreeSet<String> = labels.iter().map(|l| folded(l)).collect();

@@ -67,8 +67,10 @@ impl Place {
     pub(super) fn of(unit: &Unit, entity: Option<&str>, is_lone: bool) -> Option<Self> {
         let mut chain: Vec<String> = unit.path.iter().map(|h| clean(h)).filter(|h| !h.is_empty()).collect();
         for name in unit.title.as_deref().into_iter().chain(entity).map(clean).filter(|n| !n.is_empty()) {
-            if chain.last().is_none_or(|last| folded(last) != folded(&name)) {
-                chain.push(name);
+            // One of the headings may be what the unit, or a list in it, is about: nothing below it stands above it.
+            match chain.iter().position(|heading| folded(heading) == folded(&name)) {
+                Some(heading) => chain.truncate(heading + 1),
+                None => chain.push(name),
             }
         }
         if chain.is_empty() && is_lone {

@@ -115,7 +115,11 @@ pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
         let is_lone = lone.get(&*unit.source) == Some(&1);
         let mut of_unit = Vec::with_capacity(unit.fields.len());
         for field in &unit.fields {
-            let Some(place) = Place::of(unit, field.entity.as_deref(), is_lone) else { continue };
+            let Some(mut place) = Place::of(unit, field.entity.as_deref(), is_lone) else { continue };
+            if field.entity.is_some() && field.form == FieldForm::Record {
+                // The title of the document, in its metadata: it stands above all headings.
+                place.parents.clear();
+            }
             let key = keys.entry(&field.key).or_insert_with(|| attribute_key(&field.key));
             of_unit.extend(statement(corpus, at, field, Subject { place, key: key.clone() }));
         }

@@ -11,6 +11,7 @@ mod encoding;
 mod error;
 mod fact;
 mod facts;
+mod facts_common;
 mod facts_definition;
 mod facts_entity;
 mod facts_merge;
@@ -184,5 +185,7 @@ pub struct Corpus {
     pub units: Vec<Unit>,
 }
 
+#[cfg(test)]
+mod facts_read_tests;
 #[cfg(test)]
 mod read_tests;

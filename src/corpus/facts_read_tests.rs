@@ -1,0 +1,50 @@
+//! From files to facts: what a page says of what.
+
+use super::*;
+
+/// `entity | attribute | values | kind | measure` of the facts that files state.
+fn facts_of(files: &[(&str, &str)]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let corpus = read(&[dir.path().to_path_buf()], &ReadOptions::default()).unwrap().corpus;
+    let shown = |fact: &Fact| {
+        let document = &corpus.documents[corpus.units[fact.unit].document];
+        let sliced: Vec<_> = fact.spans.iter().map(|span| document.slice(*span).unwrap()).collect();
+        assert_eq!(sliced, fact.values, "{} {}", fact.entity, fact.attribute);
+        let measure = fact.measure.iter().map(|measure| format!(" | {measure}")).collect::<String>();
+        format!("{} | {} | {} | {:?}{measure}", fact.entity, fact.attribute, fact.values.join("; "), fact.kind)
+    };
+    let facts = facts(&corpus, &FactOptions::default());
+    assert_eq!(facts.conflicts, []);
+    facts.facts.iter().map(shown).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn titles_that_are_no_names_are_written_with_the_page_they_stand_on() {
+    let passport = "# Passeport biométrique\n\n## Présentation\n\n**Délai** : 3 semaines\n\n## Durée et prix\n\n\
+        | Demandeur | Durée de validité |\n|---|---|\n| Majeur | 10 ans |\n| Mineur de moins de 15 ans | 5 ans |\n";
+    let card = "# Carte d'identité\n\nLe majeur vient seul.\n\n\
+        | Demandeur | Durée de validité |\n|---|---|\n| Majeur | 15 ans |\n| Mineur de moins de 15 ans | 10 ans |\n";
+    let school = "# Restauration scolaire\n\n## Inscription\n\n**Date limite** : 12 juin 2025\n\n\
+        L'inscription est gratuite.\n\n## Quotient\n\n| Quotient familial | Tarif |\n|---|---|\n| 400 à 799 | 2,10 € |\n";
+    let pool = "<html><body><h1>Piscine</h1><h2>Tarifs</h2><p>Un adulte accompagne les enfants.</p><table>\
+        <tr><th>Public</th><th>Prix</th></tr><tr><td>Adulte</td><td>4 €</td></tr></table></body></html>";
+    let catalogue = "# Catalogue des applications\n\n## GIDAF\n\n**Version** : 3.2\n\n### Accès en ligne\n\n\
+        **URL** : https://mirabrume.example\n\n## Mirabrume\n\n**Version** : 7.1\n";
+    let files = [("a.md", passport), ("b.md", card), ("c.md", school), ("d.html", pool), ("e.md", catalogue)];
+    insta::assert_snapshot!(facts_of(&files), @r"
+    Passeport biométrique | Délai | 3 semaines | Number | semaines
+    Passeport biométrique › Durée et prix › Majeur | Durée de validité | 10 ans | Number | ans
+    Passeport biométrique › Durée et prix › Mineur de moins de 15 ans | Durée de validité | 5 ans | Number | ans
+    Carte d'identité › Majeur | Durée de validité | 15 ans | Number | ans
+    Carte d'identité › Mineur de moins de 15 ans | Durée de validité | 10 ans | Number | ans
+    Restauration scolaire › Inscription | Date limite | 12 juin 2025 | Date
+    Restauration scolaire › Quotient › 400 à 799 | Tarif | 2,10 € | Money | €
+    Piscine › Tarifs › Adulte | Prix | 4 € | Money | €
+    GIDAF | Version | 3.2 | Version
+    GIDAF › Accès en ligne | URL | https://mirabrume.example | Url
+    Mirabrume | Version | 7.1 | Version
+    ");
+}
