@@ -48,3 +48,22 @@ fn titles_that_are_no_names_are_written_with_the_page_they_stand_on() {
     Mirabrume | Version | 7.1 | Version
     ");
 }
+
+#[test]
+fn keys_of_objects_within_objects_say_what_they_are_keys_of() {
+    let ticket = |i: usize| {
+        format!(
+            "{{\"title\": \"Ticket {i}\", \"opened\": {{\"by\": \"Agathe Quildognac\", \"on\": \"2024-05-0{}\"}}, \
+             \"metadata\": {{\"hébergeur\": \"Corvidal\"}}}}\n",
+            i % 9 + 1
+        )
+    };
+    insta::assert_snapshot!(facts_of(&[("a.jsonl", &[ticket(4000), ticket(4001)].concat())]), @r"
+    Ticket 4000 | opened by | Agathe Quildognac | Person
+    Ticket 4000 | opened on | 2024-05-05 | Date
+    Ticket 4000 | hébergeur | Corvidal | Organisation
+    Ticket 4001 | opened by | Agathe Quildognac | Person
+    Ticket 4001 | opened on | 2024-05-06 | Date
+    Ticket 4001 | hébergeur | Corvidal | Organisation
+    ");
+}

@@ -40,6 +40,7 @@ mod mojibake;
 mod names;
 mod options;
 mod outline;
+mod path_keys;
 mod path_statistics;
 mod pdf;
 mod piece;

@@ -18,8 +18,14 @@ pub(super) enum Names {
     Wrapper,
     /// Bookkeeping of the programs that write records.
     Technical,
-    /// Keys that name nothing without the key above them.
+    /// Objects that group keys, and whose own key says nothing about these.
+    Container,
+    /// Keys that name nothing without the key above them, which is enough.
     General,
+    /// Keys that say little without the key above them.
+    Weak,
+    /// Keys that say nothing without the key above them.
+    Preposition,
     /// Headings of a part of a description.
     Part,
     /// Heads of a column of keys.
@@ -48,7 +54,10 @@ impl Names {
             Self::Id => ID,
             Self::Wrapper => WRAPPER,
             Self::Technical => TECHNICAL,
+            Self::Container => CONTAINER,
             Self::General => GENERAL,
+            Self::Weak => WEAK,
+            Self::Preposition => PREPOSITION,
             Self::Part => PART,
             Self::Key => KEY,
             Self::Value => VALUE,
@@ -199,6 +208,23 @@ const TECHNICAL: &[&str] = &[
     "loc",
 ];
 const GENERAL: &[&str] = &["name", "nom", "value", "valeur", "label", "libelle", "text", "texte", "title", "titre"];
+const CONTAINER: &[&str] = &[
+    "attributes",
+    "attributs",
+    "informations",
+    "information",
+    "infos",
+    "info",
+    "details",
+    "detail",
+    "proprietes",
+    "champs",
+    "metadonnees",
+    "donnees",
+];
+const WEAK: &[&str] = &["id", "date", "type", "status", "statut"];
+const PREPOSITION: &[&str] =
+    &["by", "on", "at", "in", "of", "to", "from", "for", "with", "par", "le", "la", "de", "du", "a", "en", "pour"];
 const PART: &[&str] = &[
     "caracteristiques",
     "informations",
@@ -314,7 +340,22 @@ mod tests {
 
     #[test]
     fn listed_names_are_folded() {
-        for names in [TEXT, TITLE, SOURCE, ID, WRAPPER, TECHNICAL, GENERAL, PART, KEY, VALUE, ATTRIBUTE] {
+        for names in [
+            TEXT,
+            TITLE,
+            SOURCE,
+            ID,
+            WRAPPER,
+            TECHNICAL,
+            CONTAINER,
+            GENERAL,
+            WEAK,
+            PREPOSITION,
+            PART,
+            KEY,
+            VALUE,
+            ATTRIBUTE,
+        ] {
             assert!(names.iter().all(|name| folded(name) == *name), "{names:?}");
         }
     }

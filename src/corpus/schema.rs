@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use super::error::CorpusError;
 use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout};
-use super::names::{Names, folded};
+use super::names::Names;
 use super::options::Part;
+use super::path_keys::keys_of;
 use super::path_statistics::{PathStatistics, is_constant, median, sample, statistics};
 use super::piece::Input;
 use super::record::{Record, Table};
@@ -205,9 +206,9 @@ impl Finder<'_> {
             }
         }
         let mut keys = vec![None; self.table.paths.len()];
-        for path in &kept {
+        for (path, key) in kept.iter().zip(keys_of(&self.table.paths, &kept)) {
             if let Some(place) = keys.get_mut(*path) {
-                *place = Some(self.key(*path, &kept));
+                *place = Some(key);
             }
         }
         keys
@@ -229,27 +230,6 @@ impl Finder<'_> {
     fn only_technical_wrapper(&self, of: &PathStatistics) -> bool {
         let mut technical = of.parts.iter().filter(|part| Names::Technical.has(part));
         technical.all(|part| Names::Wrapper.has(part)) && of.parts.iter().any(|part| part == "metadata")
-    }
-
-    /// The last part of a path, with the one before it where it is not the only one.
-    fn key(&self, path: usize, kept: &[usize]) -> String {
-        let parts = |path: usize| -> Vec<&str> {
-            self.table.paths.get(path).map_or(Vec::new(), |path| path.split('.').collect())
-        };
-        let own = parts(path);
-        let last = own.last().copied().unwrap_or_default();
-        let above = own.len().checked_sub(2).and_then(|i| own.get(i)).copied();
-        let Some(above) = above.filter(|above| !Names::Wrapper.has(&folded(above))) else { return last.to_owned() };
-        let alone = kept
-            .iter()
-            .filter(|other| parts(**other).last().is_some_and(|other| folded(other) == folded(last)))
-            .count()
-            == 1;
-        match (Names::General.has(&folded(last)), alone) {
-            (true, _) => above.to_owned(),
-            (false, true) => last.to_owned(),
-            (false, false) => format!("{above} {last}"),
-        }
     }
 }
 
