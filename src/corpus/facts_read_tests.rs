@@ -67,3 +67,17 @@ fn keys_of_objects_within_objects_say_what_they_are_keys_of() {
     Ticket 4001 | hébergeur | Corvidal | Organisation
     ");
 }
+
+#[test]
+fn questions_as_keys_and_definition_lists_of_a_page_are_read() {
+    let card = "# Carte d'identité\n\n**Délai** : 10 jours\n**Qui peut demander ?** : toute personne française\n";
+    let pool = "<html><body><h1>Piscine</h1><dl>\n<dt>Adresse postale :</dt>\n<dd>2 rue du Lac</dd>\n<dt>Bassins</dt><dd><p>deux</p></dd>\
+        <dt>Profondeur</dt>\n<dd>1,2 m</dd></dl><p>Fin.</p></body></html>";
+    insta::assert_snapshot!(facts_of(&[("a.md", card), ("b.html", pool)]), @r"
+    Carte d'identité | Délai | 10 jours | Number | jours
+    Carte d'identité | Qui peut demander | toute personne française | Text
+    Piscine | Adresse postale | 2 rue du Lac | Text
+    Piscine | Bassins | deux | Text
+    Piscine | Profondeur | 1,2 m | Number | m
+    ");
+}

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use htmd::Element;
+use htmd::element_handler::{HandlerResult, Handlers};
+
 use super::error::CorpusError;
 
 /// Elements within each other, at most: the parser's tree is walked recursively.
@@ -27,11 +30,27 @@ pub(super) fn markdown(file: &Arc<str>, html: &str) -> Result<String, CorpusErro
     let damaged = || CorpusError::Html(file.clone());
     // The converter recurses over the tree: with a stack of its own, the depth that is allowed cannot exhaust it.
     let converted = std::thread::scope(|scope| {
-        let convert = || htmd::HtmlToMarkdown::builder().skip_tags(SKIPPED.to_vec()).build().convert(html);
+        let convert = || {
+            let builder = htmd::HtmlToMarkdown::builder().skip_tags(SKIPPED.to_vec());
+            builder.add_handler(vec!["dt"], term).add_handler(vec!["dd"], meaning).build().convert(html)
+        };
         let worker = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, convert);
         worker.ok().and_then(|worker| worker.join().ok()).and_then(Result::ok)
     });
     Ok(unescaped(&converted.ok_or_else(damaged)?))
+}
+
+/// A term of a definition list, in a line of its own: the converter would write it as a paragraph.
+fn term(handlers: &dyn Handlers, element: Element<'_>) -> Option<HandlerResult> {
+    let words = handlers.walk_children(element.node).content;
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(format!("\n\n{}", words.trim_end_matches([':', ' ', '\u{a0}', '\u{202f}'])).into())
+}
+
+/// What a term means: its further lines are indented, as Markdown has them.
+fn meaning(handlers: &dyn Handlers, element: Element<'_>) -> Option<HandlerResult> {
+    let content = handlers.walk_children(element.node).content;
+    Some(format!("\n: {}\n", content.trim().replace('\n', "\n  ")).into())
 }
 
 /// Start tags within each other, at most.

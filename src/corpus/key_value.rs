@@ -49,14 +49,20 @@ pub(super) struct Pair {
 pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
     let mut found: Vec<Pair> = Vec::new();
     let mut at = span.start;
+    // Whether lines can go on with the last value.
+    let mut open = false;
     for line in slice(text, span).split_inclusive('\n') {
         match pair(text, at..at + line.len()) {
-            Some(pair) => found.push(pair),
+            Some(pair) => {
+                found.push(pair);
+                open = true;
+            }
+            // The value before ends here, or its mark would make it one that is not plain.
+            None if marked(line.trim()).is_some() => open = false,
             None => {
                 let end = at + line.trim_end().len();
-                if let Some(last) = found.last_mut().filter(|last| last.value.start < last.value.end && end > at) {
-                    last.value.end = end;
-                }
+                let last = found.last_mut().filter(|last| open && last.value.start < last.value.end && end > at);
+                last.into_iter().for_each(|last| last.value.end = end);
             }
         }
         at += line.len();
@@ -69,30 +75,41 @@ pub(super) fn pair(text: &str, line: Range<usize>) -> Option<Pair> {
     let raw = text.get(line.clone())?;
     let start = line.start + (raw.len() - raw.trim_start().len());
     let raw = raw.trim();
-    let (key, rest, marked) =
-        match raw.strip_prefix("**").map(|r| (r, "**")).or(raw.strip_prefix("__").map(|r| (r, "__"))) {
-            Some((inner, mark)) => {
-                let (key, rest) = inner.split_once(mark)?;
-                match key.trim_end().strip_suffix(':') {
-                    Some(key) => (key, rest, true),
-                    None => (key, rest.trim_start().strip_prefix(':')?, true),
-                }
+    let (key, rest, marked) = match marked(raw) {
+        Some(Marked { key, rest }) => (key, rest, true),
+        None => {
+            let (key, rest) = raw.split_once(':')?;
+            if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
+                return None;
             }
-            None => {
-                let (key, rest) = raw.split_once(':')?;
-                if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
-                    return None;
-                }
-                (key, rest, false)
-            }
-        };
-    let key = key.trim();
+            (key, rest, false)
+        }
+    };
+    // `**Qui peut demander ?**`
+    let key = if marked { key.trim().trim_end_matches('?') } else { key }.trim();
     if !is_key(key) || (!marked && (INTRODUCTIONS.contains(&key.to_lowercase().as_str()) || key.contains("**"))) {
         return None;
     }
     let value = rest.trim();
     let begin = start + (raw.len() - rest.len()) + (rest.len() - rest.trim_start().len());
     Some(Pair { key: key.to_owned(), value: Span { start: begin, end: begin + value.len() }, marked })
+}
+
+/// A line whose beginning is marked as a key.
+struct Marked<'a> {
+    key: &'a str,
+    /// What follows the colon.
+    rest: &'a str,
+}
+
+/// `**Key** : rest`, `**Key :** rest`
+fn marked(line: &str) -> Option<Marked<'_>> {
+    let (inner, mark) = ["**", "__"].iter().find_map(|mark| Some((line.strip_prefix(mark)?, mark)))?;
+    let (key, rest) = inner.split_once(mark)?;
+    match key.trim_end().strip_suffix(':') {
+        Some(key) => Some(Marked { key, rest }),
+        None => Some(Marked { key, rest: rest.trim_start().strip_prefix(':')? }),
+    }
 }
 
 fn is_key(key: &str) -> bool {
@@ -152,6 +169,9 @@ mod tests {
         let text = "**A** : one\n  and more\n**B** : two\n";
         assert_eq!(found(text), [("A".into(), "one\n  and more".into(), true), ("B".into(), "two".into(), true)]);
         assert_eq!(found("Key :\nmore"), [("Key".into(), String::new(), false)]);
+        let text = "**Délai** : 10 jours\n**Qui peut demander ?** : tous\n**Pièces, copies** : deux\nde plus\n";
+        let two = [("Délai".into(), "10 jours".into(), true), ("Qui peut demander".into(), "tous".into(), true)];
+        assert_eq!(found(text), two);
     }
 
     #[test]
