@@ -81,3 +81,16 @@ fn questions_as_keys_and_definition_lists_of_a_page_are_read() {
     Piscine | Profondeur | 1,2 m | Number | m
     ");
 }
+
+#[test]
+fn placeholders_and_what_metadata_say_of_the_page_are_no_facts() {
+    let text = "---\ntitle: GIDAF\nauthor: Paul Merle\ntags: [a, b]\ndate: 2024-01-02\nmots-clés: x\nlang: fr\n\
+        categories: [c]\nmise_en_service: 2023\n---\n# GIDAF\n\n- **Responsable** : à désigner\n- **Hébergeur** : À venir.\n\
+        - **Budget** : (à préciser)\n- **Domaine** : TBC\n- **Éditeur** : en attente\n- **Statut** : en attente\n\
+        - **Site** : to be determined\n- **Versions** : non renseignées\n- **Criticité** : haute\n";
+    insta::assert_snapshot!(facts_of(&[("a.md", text)]), @r"
+    GIDAF | mise_en_service | 2023 | Number
+    GIDAF | Statut | en attente | Text
+    GIDAF | Criticité | haute | Text
+    ");
+}

@@ -75,18 +75,41 @@ const PLACEHOLDERS: &[&str] = &[
     "todo",
     "inconnu",
     "inconnue",
+    "inconnus",
+    "inconnues",
     "unknown",
     "non renseigne",
     "non renseignee",
+    "non renseignes",
+    "non renseignees",
     "a completer",
+    "a confirmer",
     "a definir",
+    "a designer",
+    "a determiner",
+    "a preciser",
+    "a renseigner",
+    "a venir",
+    "en attente",
     "non defini",
     "non definie",
+    "non definis",
+    "non definies",
+    "to be announced",
+    "to be confirmed",
+    "to be defined",
+    "to be determined",
+    "tba",
+    "tbc",
     "not available",
     "not applicable",
     "non applicable",
     "undefined",
 ];
+/// What is waited for, which is the value of an attribute that says how far something is.
+const WAITING: &str = "en attente";
+/// Words of the keys of such attributes.
+const STATES: &[&str] = &["statut", "status", "etat", "state", "situation", "avancement"];
 /// Keys whose value is the text of the record itself, when it is long.
 const TEXTS: &[&str] = &[
     "text",
@@ -157,7 +180,7 @@ fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject) -> Opt
         (Some(document), [value], [span]) if is_list_attribute(&key) => parts(document, value, *span),
         _ => written.collect(),
     };
-    values.retain(|part| !is_placeholder(&part.value));
+    values.retain(|part| !is_placeholder(&key, &part.value));
     let (kind, measure) = kind_of(&key, &values, field.form, &place)?;
     let normal = values.iter().map(|part| normalised(&part.value, kind)).collect();
     let spans = values.iter().map(|part| part.span).collect();
@@ -172,8 +195,18 @@ fn is_text(key: &str, values: &[String]) -> bool {
     TEXTS.contains(&key) && values.iter().any(long)
 }
 
-fn is_placeholder(value: &str) -> bool {
-    value.len() <= 20 && PLACEHOLDERS.contains(&folded(value).as_str())
+/// In bytes: no placeholder with its brackets is longer.
+const LONGEST_PLACEHOLDER: usize = 24;
+
+fn is_placeholder(key: &str, value: &str) -> bool {
+    if value.len() > LONGEST_PLACEHOLDER {
+        return false;
+    }
+    let folded = folded(value);
+    // `(à préciser)`, `à venir…`, `TBD.`
+    let bare = folded.trim_matches(|c: char| matches!(c, '(' | ')' | '[' | ']' | '.' | '…' | '!') || c.is_whitespace());
+    let is_state = bare == WAITING && key.split(' ').any(|word| STATES.contains(&word));
+    !is_state && [folded.as_str(), bare].iter().any(|form| PLACEHOLDERS.contains(form))
 }
 
 /// The kind of all values together, and the measure of one; None: there is no value.

@@ -5,7 +5,7 @@ use super::names::{Names, folded};
 use super::outline::trimmed;
 use super::{Field, FieldForm, Span};
 
-/// Keys for the program that makes pages out of the files.
+/// Keys about the page, and for the program that makes pages out of the files: they say nothing about the page's subject.
 const IGNORED: &[&str] = &[
     "layout",
     "draft",
@@ -15,10 +15,33 @@ const IGNORED: &[&str] = &[
     "toc",
     "template",
     "lang",
+    "locale",
     "aliases",
     "sidebar",
     "sidebarposition",
     "id",
+    "author",
+    "authors",
+    "auteur",
+    "auteurs",
+    "auteure",
+    "autrice",
+    "tag",
+    "tags",
+    "etiquettes",
+    "keyword",
+    "keywords",
+    "motcle",
+    "motscles",
+    "category",
+    "categories",
+    "categorie",
+    "date",
+    "lastmod",
+    "lastmodified",
+    "lastupdated",
+    "publishdate",
+    "published",
 ];
 
 #[derive(Debug)]
@@ -117,12 +140,12 @@ mod tests {
 
     #[test]
     fn keys_lists_and_the_title_are_read() {
-        let text = "---\ntitle: \"GIDAF : guide\"\nlayout: page\nowner: Jean Petit\ntags: [a, 'b c']\nhosts:\n  - one\n  - two\nx: |\n  y: z\n---\nBody\n";
+        let text = "---\ntitle: \"GIDAF : guide\"\nlayout: page\nowner: Jean Petit\nauteur: A\ntags: [x]\nMots-clés: y\ndate: 2024-01-02\nparts: [a, 'b c']\nhosts:\n  - one\n  - two\nx: |\n  y: z\n---\nBody\n";
         let front = read(text).unwrap();
         assert_eq!(front.title.as_deref(), Some("GIDAF : guide"));
         assert_eq!(&text[front.end..], "Body\n");
         let found: Vec<_> = front.fields.iter().map(|f| (f.key.as_str(), f.values.join("|"))).collect();
-        assert_eq!(found, [("owner", "Jean Petit".into()), ("tags", "a|b c".into()), ("hosts", "one|two".into())]);
+        assert_eq!(found, [("owner", "Jean Petit".into()), ("parts", "a|b c".into()), ("hosts", "one|two".into())]);
         for field in &front.fields {
             assert_eq!(field.entity, front.title);
             for (span, value) in field.spans.iter().zip(&field.values) {

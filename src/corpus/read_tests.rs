@@ -192,12 +192,12 @@ fn chunks_of_a_source_lose_their_overlap_and_repeats() {
 
 #[test]
 fn markdown_gives_units_and_fields_of_every_form() {
-    let text = "---\ntitle: Catalogue\nauteur: DSI\n---\n# GIDAF\n\nGIDAF est une application de gestion.\n\n**Responsable** : Jean Petit\n**Hébergeur :** `DSI`\n\n## Technologies\n\n- Java\n- PostgreSQL\n\n## Contact\n\n- **Courriel** : a@b.fr\n- **Site** : [GIDAF](http://gidaf)\n\n# 6Tzen\n\nVersion : 2.1\nCriticité : haute\n\n## Contact\n\nDomaine\n: Agriculture\n\nFonctions :\n\n1. Déclarer\n2. Suivre\n\n# Tableau\n\n| Application | Hébergeur | Version |\n|---|---|---|\n| GIDAF | DSI | 3 |\n| **6Tzen** | Nuage | `2.1` |\n\n| Champ | Valeur |\n|---|---|\n| Propriétaire | Équipe A |\n\n```\nCle: pas un fait\nAutre: non plus\n```\n";
+    let text = "---\ntitle: Catalogue\nresponsable: DSI\n---\n# GIDAF\n\nGIDAF est une application de gestion.\n\n**Responsable** : Jean Petit\n**Hébergeur :** `DSI`\n\n## Technologies\n\n- Java\n- PostgreSQL\n\n## Contact\n\n- **Courriel** : a@b.fr\n- **Site** : [GIDAF](http://gidaf)\n\n# 6Tzen\n\nVersion : 2.1\nCriticité : haute\n\n## Contact\n\nDomaine\n: Agriculture\n\nFonctions :\n\n1. Déclarer\n2. Suivre\n\n# Tableau\n\n| Application | Hébergeur | Version |\n|---|---|---|\n| GIDAF | DSI | 3 |\n| **6Tzen** | Nuage | `2.1` |\n\n| Champ | Valeur |\n|---|---|\n| Propriétaire | Équipe A |\n\n```\nCle: pas un fait\nAutre: non plus\n```\n";
     let reading = reading("guide.md", text);
     assert_eq!(
         fields(&reading),
         [
-            "Catalogue | auteur | DSI | Record",
+            "Catalogue | responsable | DSI | Record",
             "GIDAF | Responsable | Jean Petit | KeyValue",
             "GIDAF | Hébergeur | DSI | KeyValue",
             "GIDAF | Technologies | Java / PostgreSQL | List",
