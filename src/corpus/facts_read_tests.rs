@@ -94,3 +94,24 @@ fn placeholders_and_what_metadata_say_of_the_page_are_no_facts() {
     GIDAF | Criticité | haute | Text
     ");
 }
+
+#[test]
+fn units_in_names_of_attributes_are_measures_of_bare_numbers() {
+    let table = "Nom;poids (kg);prix TTC (€);price_usd;taille_mb;note (m)\n\
+        Lampe Zora;2,9;111,86;384.35;12;bleue\nLampe Nimo;3,1 kg;sur devis;90;7;2 m\n";
+    let two = "name,cost_usd,cost_eur\nBraude,10,9\n";
+    insta::assert_snapshot!(facts_of(&[("a.csv", table), ("b.csv", two)]), @r"
+    Lampe Nimo | poids | 3,1 kg | Number | kg
+    Lampe Nimo | prix TTC (€) | sur devis | Text
+    Lampe Nimo | price | 90 | Money | USD
+    Lampe Nimo | taille | 7 | Number | MB
+    Lampe Nimo | note | 2 m | Number | m
+    Lampe Zora | poids | 2,9 | Number | kg
+    Lampe Zora | prix TTC | 111,86 | Money | €
+    Lampe Zora | price | 384.35 | Money | USD
+    Lampe Zora | taille | 12 | Number | MB
+    Lampe Zora | note (m) | bleue | Text
+    Braude | cost_usd | 10 | Number
+    Braude | cost_eur | 9 | Number
+    ");
+}

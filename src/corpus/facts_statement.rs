@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::facts_place::Place;
 use super::facts_split::{Part, is_list_attribute, parts};
+use super::facts_unit::{UnitName, UnitNames};
 use super::kind::{is_long, normalised, typed};
 use super::kind_fold::{attribute_key, folded};
 use super::{Corpus, Field, FieldForm, Kind, Language, Span, Unit};
@@ -132,6 +133,7 @@ const NONE: &[&str] = &["aucun", "aucune", "none", "neant"];
 /// All that the units' fields state, in the units' order.
 pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
     let lone = lone_units(corpus);
+    let unit_names = UnitNames::new(corpus);
     let mut keys: HashMap<&str, String> = HashMap::new();
     let mut statements = Vec::new();
     for (at, unit) in corpus.units.iter().enumerate() {
@@ -144,7 +146,8 @@ pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
                 place.parents.clear();
             }
             let key = keys.entry(&field.key).or_insert_with(|| attribute_key(&field.key));
-            of_unit.extend(statement(corpus, at, field, Subject { place, key: key.clone() }));
+            let unit_name = unit_names.get(unit.document, &field.key);
+            of_unit.extend(statement(corpus, at, field, Subject { place, key: key.clone(), unit_name }));
         }
         statements.extend(joined(of_unit));
     }
@@ -162,15 +165,17 @@ fn lone_units(corpus: &Corpus) -> BTreeMap<&str, usize> {
 }
 
 /// What a field is about.
-struct Subject {
+struct Subject<'a> {
     place: Place,
     /// The attribute, folded.
     key: String,
+    /// Where the attribute is written with a unit.
+    unit_name: Option<&'a UnitName>,
 }
 
-fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject) -> Option<Statement> {
+fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject<'_>) -> Option<Statement> {
     let unit = corpus.units.get(at)?;
-    let Subject { place, key } = subject;
+    let Subject { place, key, unit_name } = subject;
     if key.is_empty() || field.values.len() != field.spans.len() || is_text(&key, &field.values) {
         return None;
     }
@@ -182,10 +187,24 @@ fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject) -> Opt
     };
     values.retain(|part| !is_placeholder(&key, &part.value));
     let (kind, measure) = kind_of(&key, &values, field.form, &place)?;
-    let normal = values.iter().map(|part| normalised(&part.value, kind)).collect();
+    let named = unit_name.filter(|_| values.len() == 1 && matches!(kind, Kind::Number | Kind::Money));
+    let written = field.key.trim().trim_end_matches([':', '*']).trim();
+    let (attribute, key) = match named {
+        Some(named) => (named.attribute.clone(), attribute_key(&named.attribute)),
+        None => (written.to_owned(), key),
+    };
+    let bare = named.filter(|_| measure.is_none());
+    let said = |value: &str| bare.map_or_else(|| value.to_owned(), |unit| format!("{value} {}", unit.measure));
+    let (kind, measure) = match bare {
+        Some(unit) if values.iter().all(|part| typed(&key, &said(&part.value)).kind == Kind::Money) => {
+            (Kind::Money, Some(unit.measure.clone()))
+        }
+        Some(unit) => (kind, Some(unit.measure.clone())),
+        None => (kind, measure),
+    };
+    let normal = values.iter().map(|part| normalised(&said(&part.value), kind)).collect();
     let spans = values.iter().map(|part| part.span).collect();
     let values = values.into_iter().map(|part| part.value).collect();
-    let attribute = field.key.trim().trim_end_matches([':', '*']).trim().to_owned();
     let (language, source) = (unit.language, unit.source.clone());
     Some(Statement { place, attribute, key, values, spans, normal, kind, measure, language, unit: at, source })
 }

@@ -66,6 +66,13 @@ const JOINED: &[&str] = &[
     "°c", "°", "k",
 ];
 
+/// Folded units that stand in brackets behind a name, besides [`JOINED`].
+const BRACKETED: &[&str] = &[
+    "jours", "jour", "days", "day", "heures", "hours", "minutes", "secondes", "seconds", "ans", "annees", "years",
+    "mois", "months", "semaines", "weeks", "m2", "m²", "m3", "m³", "cm2", "cm3", "ha", "cl", "hl", "v", "a", "mah",
+    "wh", "mwh", "kj", "kcal", "db", "nm", "bar", "dpi", "lumens", "khz", "fps", "pixels", "n", "kn",
+];
+
 /// Words of a unit at most: `fois par semaine`.
 const MEASURE_WORDS: usize = 3;
 
@@ -103,6 +110,18 @@ fn is_measure(text: &str) -> bool {
     // `24 Avenue Foch` is no number, `512 MiB` is.
     let is_unit = |w: &&str| w.chars().next().is_some_and(|c| !c.is_uppercase()) || w.chars().count() <= 4;
     words.len() <= MEASURE_WORDS && words.iter().all(is_word) && words.iter().all(is_unit)
+}
+
+/// Whether a word is a unit or a currency, with a power of ten or without: `kg`, `k€`.
+pub(super) fn is_unit(word: &str) -> bool {
+    let name = lower(word);
+    let money = || quantity(&format!("1 {word}")).is_some_and(|quantity| quantity.currency.is_some());
+    !name.is_empty() && (JOINED.contains(&name.as_str()) || BRACKETED.contains(&folded(word).as_str()) || money())
+}
+
+/// Whether a word is a currency's name, in lower case.
+pub(super) fn is_currency(word: &str) -> bool {
+    currency(word).is_some()
 }
 
 fn lower(text: &str) -> String {

@@ -18,6 +18,7 @@ mod facts_merge;
 mod facts_place;
 mod facts_split;
 mod facts_statement;
+mod facts_unit;
 mod fields;
 mod files;
 mod format;

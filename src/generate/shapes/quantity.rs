@@ -1,6 +1,7 @@
 //! Dates and numbers that can be compared.
 
 use crate::corpus::{Fact, Kind, Language, normalised};
+use crate::generate::templates::measured_value;
 
 /// What two values are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -25,7 +26,8 @@ impl Measure {
     /// None: not a quantity, or one that can be read in two ways (`1,024` in a text of no known language, `03/04/2021`).
     pub(super) fn of(fact: &Fact) -> Option<Self> {
         let [value] = fact.values.as_slice() else { return None };
-        let normal = normalised(value, fact.kind);
+        // A number whose measure another text gives is compared with it.
+        let normal = normalised(&measured_value(fact, 0)?, fact.kind);
         match fact.kind {
             Kind::Date if !day_or_month(value, fact.language) => {
                 Some(Self { quantity: date(&normal)?, unit: String::new() })

@@ -261,9 +261,15 @@ pub(in crate::generate) fn measured_value(fact: &Fact, value: usize) -> Option<S
 
 fn with_measure(text: String, fact: &Fact) -> String {
     match &fact.measure {
-        Some(measure) if !text.contains(measure.as_str()) => format!("{text} {measure}"),
+        Some(measure) if is_bare_number(&text) => format!("{text} {measure}"),
         _ => text,
     }
+}
+
+/// Whether a value is a number without its measure, which another text gives: `2,9`. `$800k` holds its own.
+fn is_bare_number(text: &str) -> bool {
+    let sign = |c: char| c.is_whitespace() || matches!(c, '.' | ',' | '\'' | '’' | '-' | '−' | '–' | '+');
+    text.contains(|c: char| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || sign(c))
 }
 
 impl<'t> Speech<'t> {
