@@ -115,3 +115,19 @@ fn units_in_names_of_attributes_are_measures_of_bare_numbers() {
     Braude | cost_eur | 9 | Number
     ");
 }
+
+#[test]
+fn a_name_that_tells_records_apart_is_their_title_and_not_their_code() {
+    let unique = "Référence;Désignation;Couleur\nR-1003;Lampe Zora;bleue\nR-1004;Lampe Nimo;verte\n";
+    let repeated = "Référence;Désignation;Couleur\nR-2003;Chaise;noire\nR-2004;Chaise;blanche\n";
+    insta::assert_snapshot!(facts_of(&[("a.csv", unique), ("b.csv", repeated)]), @r"
+    Lampe Nimo | Référence | R-1004 | Text
+    Lampe Nimo | Couleur | verte | Text
+    Lampe Zora | Référence | R-1003 | Text
+    Lampe Zora | Couleur | bleue | Text
+    R-2003 | Désignation | Chaise | Text
+    R-2003 | Couleur | noire | Text
+    R-2004 | Désignation | Chaise | Text
+    R-2004 | Couleur | blanche | Text
+    ");
+}

@@ -12,6 +12,8 @@ pub(super) fn folded(name: &str) -> String {
 pub(super) enum Names {
     Text,
     Title,
+    /// Titles that are names, not codes.
+    Naming,
     Source,
     Id,
     /// Objects that only hold what a record says.
@@ -50,6 +52,7 @@ impl Names {
         match self {
             Self::Text => TEXT,
             Self::Title => TITLE,
+            Self::Naming => NAMING,
             Self::Source => SOURCE,
             Self::Id => ID,
             Self::Wrapper => WRAPPER,
@@ -105,6 +108,8 @@ const TITLE: &[&str] = &[
     "intitule",
     "key",
 ];
+const NAMING: &[&str] =
+    &["designation", "nom", "name", "titre", "title", "libelle", "label", "intitule", "product", "produit"];
 const SOURCE: &[&str] = &[
     "source",
     "file",
@@ -343,6 +348,7 @@ mod tests {
         for names in [
             TEXT,
             TITLE,
+            NAMING,
             SOURCE,
             ID,
             WRAPPER,

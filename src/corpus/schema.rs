@@ -182,7 +182,39 @@ impl Finder<'_> {
                 best = Some((path, score));
             }
         }
-        best.map(|(path, _)| path).or_else(|| self.first_as_title(part))
+        let found = best.map(|(path, _)| path).or_else(|| self.first_as_title(part));
+        let naming = (part == Part::Title).then(|| self.naming_title(found)).flatten();
+        naming.or(found)
+    }
+
+    /// Where the title that was found is a code or there is none, the path whose key says that it names things, if it names
+    /// each record differently.
+    fn naming_title(&self, found: Option<usize>) -> Option<usize> {
+        let names = |path: usize| self.statistics.get(path).is_some_and(|of| Names::Naming.has(of.name()));
+        if found.is_some_and(|path| names(path) || !self.holds_codes(path)) {
+            return None;
+        }
+        let can_name = |path: &usize| {
+            let fits = self.statistics.get(*path).is_some_and(|of| fits(Part::Title, of) && only_wrapped(of));
+            fits && names(*path) && !self.holds_codes(*path) && self.tells_all_apart(*path)
+        };
+        (0..self.table.paths.len()).filter(|path| self.is_free(*path)).find(can_name)
+    }
+
+    /// Whether nearly all values are like `R-1003`: a word with a digit.
+    fn holds_codes(&self, path: usize) -> bool {
+        let values: Vec<&str> = self.sample.iter().filter_map(|r| r.single(path)).map(|v| v.text.trim()).collect();
+        let codes = values.iter().filter(|value| {
+            value.contains(|c: char| c.is_ascii_digit())
+                && value.chars().all(|c| c.is_alphanumeric() || "-_./#".contains(c))
+        });
+        !values.is_empty() && codes.count() * 10 >= values.len() * 9
+    }
+
+    fn tells_all_apart(&self, path: usize) -> bool {
+        let values = self.table.records.iter().filter_map(|record| record.single(path)).map(|value| value.text.trim());
+        let (count, distinct) = (values.clone().count(), values.collect::<HashSet<_>>().len());
+        count == distinct && count * 100 >= self.table.records.len() * 98
     }
 
     /// Without a title's name, the first path that tells records apart.
