@@ -88,7 +88,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chardetng", &["corpus"]),
     ("csv::", &["dataset", "corpus"]),
     ("fancy_regex", &["lora"]),
-    ("flate2", &["dataset"]),
+    ("flate2", &["corpus", "dataset"]),
     ("gemm::", &["ops"]),
     ("gguf_rs_lib", &["gguf"]),
     ("htmd", &["corpus"]),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Span;
 use super::json_walk::JsonWhat;
 use super::options::Part;
+use super::pdf_limits::PdfExcess;
 use crate::store::StoreError;
 
 /// The file that a fault is in.
@@ -87,6 +88,8 @@ pub enum CorpusError {
     Workbook { file: File, reason: String },
     #[error("{file}: the PDF cannot be read: {reason}\nhint: convert it: pdftotext IN OUT.txt")]
     Pdf { file: File, reason: String },
+    #[error("{file}: the PDF's streams have {what}\nhint: it may be a bomb; divide the document if it is not")]
+    PdfExcess { file: File, what: PdfExcess },
     #[error(
         "{file}: page {page} is scanned: it has pictures and almost no letters\nhint: recognise its text: ocrmypdf IN OUT"
     )]

@@ -44,6 +44,7 @@ mod outline;
 mod path_keys;
 mod path_statistics;
 mod pdf;
+mod pdf_limits;
 mod piece;
 mod plain_text;
 mod read;
@@ -64,6 +65,7 @@ pub use language::commonest_language;
 pub use layout::{Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, Skipped};
 pub use mojibake::Codec;
 pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};
+pub use pdf_limits::PdfExcess;
 pub use read::{Reading, read};
 
 use std::sync::Arc;

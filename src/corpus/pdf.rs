@@ -5,6 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::error::CorpusError;
+use super::pdf_limits::{PdfExcess, PdfLimits, check_document, check_file};
 
 /// The library walks the file recursively, and loops on some damaged files: it gets a thread with a stack and a time of
 /// its own. A thread that does not end is left behind.
@@ -20,19 +21,39 @@ struct Page {
     pictures: usize,
 }
 
+/// Why a PDF has no pages.
+#[derive(Debug)]
+enum Fault {
+    Damaged(String),
+    Excess(PdfExcess),
+}
+
+impl From<PdfExcess> for Fault {
+    fn from(excess: PdfExcess) -> Self {
+        Self::Excess(excess)
+    }
+}
+
 /// The text of all pages, an empty line between them.
 pub(super) fn text(file: &Arc<str>, bytes: Vec<u8>) -> Result<String, CorpusError> {
+    text_within(file, bytes, PdfLimits::default())
+}
+
+fn text_within(file: &Arc<str>, bytes: Vec<u8>, limits: PdfLimits) -> Result<String, CorpusError> {
     let fault = |reason: String| CorpusError::Pdf { file: file.clone(), reason };
     let (sender, receiver) = channel();
     let work = move || {
-        let pages = std::panic::catch_unwind(|| pages(&bytes)).unwrap_or_else(|_| Err("the file is damaged".into()));
+        let pages = std::panic::catch_unwind(|| pages(&bytes, &limits));
+        let pages = pages.unwrap_or_else(|_| Err(Fault::Damaged("the file is damaged".into())));
         // The receiver is gone where the time was over.
         sender.send(pages).ok();
     };
     let spawned = std::thread::Builder::new().name("pdf".into()).stack_size(STACK).spawn(work);
     spawned.map_err(|e| fault(e.to_string()))?;
     let pages = match receiver.recv_timeout(MAX_TIME) {
-        Ok(pages) => pages.map_err(fault)?,
+        Ok(Ok(pages)) => pages,
+        Ok(Err(Fault::Damaged(reason))) => return Err(fault(reason)),
+        Ok(Err(Fault::Excess(what))) => return Err(CorpusError::PdfExcess { file: file.clone(), what }),
         Err(RecvTimeoutError::Timeout) => return Err(fault(format!("it takes more than {} s", MAX_TIME.as_secs()))),
         Err(RecvTimeoutError::Disconnected) => return Err(fault("the file is damaged".into())),
     };
@@ -51,20 +72,23 @@ pub(super) fn text(file: &Arc<str>, bytes: Vec<u8>) -> Result<String, CorpusErro
     Ok(out)
 }
 
-fn pages(bytes: &[u8]) -> Result<Vec<Page>, String> {
-    let mut document = pdf_extract::Document::load_mem(bytes).map_err(|e| e.to_string())?;
+fn pages(bytes: &[u8], limits: &PdfLimits) -> Result<Vec<Page>, Fault> {
+    check_file(bytes, limits)?;
+    let mut document = pdf_extract::Document::load_mem(bytes).map_err(|e| Fault::Damaged(e.to_string()))?;
     if document.is_encrypted() {
-        document.decrypt("").map_err(|_| "it is encrypted".to_owned())?;
+        document.decrypt("").map_err(|_| Fault::Damaged("it is encrypted".to_owned()))?;
     }
+    check_document(&mut document, bytes.len(), limits)?;
     let numbers = document.get_pages();
     if numbers.len() > MAX_PAGES {
-        return Err(format!("it has more than {MAX_PAGES} pages"));
+        return Err(Fault::Damaged(format!("it has more than {MAX_PAGES} pages")));
     }
     let mut out = Vec::new();
     for (number, id) in numbers {
         let mut text = String::new();
         let mut output = pdf_extract::PlainTextOutput::new(&mut text);
-        pdf_extract::output_doc_page(&document, &mut output, number).map_err(|e| format!("page {number}: {e}"))?;
+        pdf_extract::output_doc_page(&document, &mut output, number)
+            .map_err(|e| Fault::Damaged(format!("page {number}: {e}")))?;
         let pictures = document.get_page_images(id).map_or(0, |pictures| pictures.len());
         out.push(Page { text, pictures });
     }
@@ -85,23 +109,43 @@ fn tidied(text: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::io::Write;
+
     use super::*;
 
     /// A PDF with one page of the given content, with or without a picture.
     pub(in crate::corpus) fn document(content: &str, picture: bool) -> Vec<u8> {
+        let stream = format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len());
+        with_content(stream.as_bytes(), picture)
+    }
+
+    /// As [`document`], with the content's stream packed.
+    fn packed(content: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(content.as_bytes()).unwrap();
+        let data = encoder.finish().unwrap();
+        let mut stream = format!("<< /Filter /FlateDecode /Length {} >>\nstream\n", data.len()).into_bytes();
+        stream.extend(data);
+        stream.extend(b"\nendstream");
+        with_content(&stream, false)
+    }
+
+    fn with_content(stream: &[u8], picture: bool) -> Vec<u8> {
         let resources = if picture { "/XObject << /I 6 0 R >>" } else { "" };
-        let objects = [
-            "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
-            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
-            format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> {resources} >> >>"),
-            format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()),
-            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned(),
-            "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\nstream\nx\nendstream".to_owned(),
+        let objects: [Vec<u8>; 6] = [
+            "<< /Type /Catalog /Pages 2 0 R >>".into(),
+            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".into(),
+            format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> {resources} >> >>").into(),
+            stream.to_vec(),
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".into(),
+            "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\nstream\nx\nendstream".into(),
         ];
         let (mut out, mut offsets) = (b"%PDF-1.4\n".to_vec(), Vec::new());
         for (i, object) in objects.iter().enumerate() {
             offsets.push(out.len());
-            out.extend(format!("{} 0 obj\n{object}\nendobj\n", i + 1).bytes());
+            out.extend(format!("{} 0 obj\n", i + 1).bytes());
+            out.extend(object);
+            out.extend(b"\nendobj\n");
         }
         let xref = out.len();
         out.extend(format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1).bytes());
@@ -135,5 +179,28 @@ pub(super) mod tests {
             // An error or a text, but an end.
             let _ = text(&file, whole[..length].to_vec());
         }
+    }
+
+    #[test]
+    fn a_pdf_that_unpacks_to_too_much_is_refused() {
+        let file: Arc<str> = "a.pdf".into();
+        let limits = PdfLimits { small: 64 << 10, tokens: 2000, states: 100, ..PdfLimits::default() };
+        let excess = |content: &str| match text_within(&file, packed(content), limits) {
+            Err(CorpusError::PdfExcess { what, .. }) => Some(what),
+            other => {
+                assert!(other.is_ok(), "{other:?}");
+                None
+            }
+        };
+        assert_eq!(excess(&"q ".repeat(500)), Some(PdfExcess::States { most: 100 }));
+        assert_eq!(excess(&"q Q ".repeat(500)), None);
+        assert_eq!(excess(&"0 w ".repeat(1500)), Some(PdfExcess::Tokens { most: 2000 }));
+        let bomb = packed(&"q ".repeat(5 << 20));
+        assert!(bomb.len() < 20_000);
+        let most = bomb.len() * 100;
+        let refused = text(&file, bomb);
+        assert!(matches!(refused, Err(CorpusError::PdfExcess { what: PdfExcess::Bytes { most: m }, .. }) if m == most));
+        let words = "BT /F 12 Tf 50 700 Td (The host of GIDAF is the ministry.) Tj ET";
+        assert!(text(&file, packed(words)).unwrap().contains("GIDAF"));
     }
 }
