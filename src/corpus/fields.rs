@@ -7,6 +7,7 @@ use super::key_value::{pair, pairs, stated};
 use super::markup::plain;
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
+use super::table_form::{Entities, entities};
 use super::{Field, FieldForm, Span};
 
 /// Items of a list that is a value, at most.
@@ -141,7 +142,8 @@ fn defined(text: &str, one: &Definition) -> Option<Field> {
     field(text, &term, values?, FieldForm::KeyValue)
 }
 
-/// Of two columns of keys and values, pairs; of others, each cell with its row's and column's head.
+/// Of two columns of keys and values, pairs; of others, each cell with its row's and column's head, where it can be told which
+/// of both is the entity.
 fn table_fields(text: &str, rows: &[Row]) -> Vec<Field> {
     let Some((head, body)) = rows.split_first() else { return Vec::new() };
     if let Some(skip) = pairs_table(text, rows) {
@@ -150,7 +152,23 @@ fn table_fields(text: &str, rows: &[Row]) -> Vec<Field> {
     }
     let heads: Vec<Option<&str>> =
         head.cells.iter().map(|cell| plain(text, *cell).map(|span| slice(text, span))).collect();
-    body.iter().flat_map(|row| cells(text, row, &heads)).collect()
+    let entities = if heads.len() > 2 { entities(text, rows) } else { Entities::InRows };
+    match entities {
+        Entities::InRows => body.iter().flat_map(|row| cells(text, row, &heads)).collect(),
+        Entities::InColumns => body.iter().flat_map(|row| compared(text, row, &heads)).collect(),
+        Entities::Unknown => Vec::new(),
+    }
+}
+
+/// The cells of a row whose first cell is the attribute and whose columns are entities.
+fn compared(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
+    let Some((key, rest)) = row.cells.split_first() else { return Vec::new() };
+    let Some(key) = plain(text, *key).map(|span| slice(text, span)) else { return Vec::new() };
+    let of = |cell: Span, entity: &str| {
+        let found = field(text, key, vec![plain(text, cell)?], FieldForm::Cell)?;
+        (!entity.is_empty()).then(|| Field { entity: Some(entity.to_owned()), ..found })
+    };
+    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, (*head)?)).collect()
 }
 
 fn cells(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {

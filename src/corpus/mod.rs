@@ -51,6 +51,7 @@ mod read;
 mod record;
 mod record_pieces;
 mod schema;
+mod table_form;
 mod text_records;
 mod walk;
 mod workbook;

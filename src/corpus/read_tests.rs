@@ -381,3 +381,6 @@ fn ids_are_stable_and_different() {
 
 #[path = "read_fault_tests.rs"]
 mod faults;
+
+#[path = "read_entity_tests.rs"]
+mod entities;
