@@ -6,6 +6,7 @@ use htmd::Element;
 use htmd::element_handler::{HandlerResult, Handlers};
 
 use super::error::CorpusError;
+use super::html_table::regular;
 
 /// Elements within each other, at most: the parser's tree is walked recursively.
 const MAX_DEPTH: usize = 500;
@@ -28,11 +29,12 @@ pub(super) fn markdown(file: &Arc<str>, html: &str) -> Result<String, CorpusErro
         return Err(CorpusError::Nesting { file: file.clone(), most: MAX_DEPTH });
     }
     let damaged = || CorpusError::Html(file.clone());
+    let html = regular(html);
     // The converter recurses over the tree: with a stack of its own, the depth that is allowed cannot exhaust it.
     let converted = std::thread::scope(|scope| {
         let convert = || {
             let builder = htmd::HtmlToMarkdown::builder().skip_tags(SKIPPED.to_vec());
-            builder.add_handler(vec!["dt"], term).add_handler(vec!["dd"], meaning).build().convert(html)
+            builder.add_handler(vec!["dt"], term).add_handler(vec!["dd"], meaning).build().convert(&html)
         };
         let worker = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, convert);
         worker.ok().and_then(|worker| worker.join().ok()).and_then(Result::ok)

@@ -24,6 +24,7 @@ mod files;
 mod format;
 mod front_matter;
 mod html;
+mod html_table;
 mod json_records;
 mod json_walk;
 mod key_value;

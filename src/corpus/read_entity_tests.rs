@@ -19,3 +19,23 @@ fn a_comparison_is_read_by_columns() {
     let unknown = "# Trees\n\n| | Pomona | Ceres |\n|---|---|---|\n| Wood | oak | elm |\n| Bark | grey | brown |\n";
     assert_eq!(fields(&reading("a.md", unknown)), Vec::<String>::new());
 }
+
+#[test]
+fn spans_of_html_tables_shift_no_cell() {
+    let html = "<h1>Hosts</h1><table><tr><th>App</th><th>Host</th><th>Version</th></tr>\
+        <tr><td>A</td><td rowspan=2>OVH</td><td>1</td></tr><tr><td>B</td><td>2</td></tr>\
+        <tr><th>C</th><td></td><td>3</td></tr></table>";
+    assert_eq!(
+        fields(&reading("a.html", html)),
+        [
+            "A | Host | OVH | Cell",
+            "A | Version | 1 | Cell",
+            "B | Host | OVH | Cell",
+            "B | Version | 2 | Cell",
+            "C | Version | 3 | Cell"
+        ]
+    );
+    let two = "<h1>Sizes</h1><table><tr><th rowspan=2>App</th><th colspan=2>Sizes</th></tr><tr><th>Min</th><th>Max</th></tr>\
+        <tr><td>A</td><td>3</td><td>4</td></tr></table>";
+    assert_eq!(fields(&reading("a.html", two)), Vec::<String>::new());
+}
