@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::slice;
-use super::key_value::{pair, pairs, stated};
+use super::fields_records::{Group, Owner, groups};
+use super::key_value::{all_plain, pair, pairs, stated};
 use super::markup::plain;
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
@@ -54,18 +55,15 @@ impl Naming {
 pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Vec<Field> {
     let mut out = Vec::new();
     let mut before: Option<&Block> = None;
-    for block in section.blocks {
+    for (block, groups) in section.blocks.iter().zip(groups(text, section.blocks)) {
         match &block.kind {
-            BlockKind::Prose => out.extend(stated_pairs(text, &[block.span])),
+            BlockKind::Prose => out.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group))),
             BlockKind::List(items) => {
                 let key = before.and_then(|before| key_before(text, before));
                 match (key, list_below(text, section, naming)) {
                     (Some(key), _) => out.extend(list_field(text, items, key)),
                     (None, Some(heading)) => out.extend(list_field(text, items, heading)),
-                    (None, None) => {
-                        let spans: Vec<Span> = items.iter().map(|item| item.span).collect();
-                        out.extend(stated_pairs(text, &spans));
-                    }
+                    (None, None) => out.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group))),
                 }
             }
             BlockKind::Table(rows) => out.extend(table_fields(text, rows)),
@@ -77,11 +75,20 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Vec<
     out
 }
 
-/// The pairs of several pieces of text that belong together, as one run.
-fn stated_pairs(text: &str, spans: &[Span]) -> Vec<Field> {
-    let found = spans.iter().flat_map(|span| pairs(text, *span)).collect();
-    let stated = stated(text, found).into_iter();
-    stated.filter_map(|pair| field(text, &pair.key, vec![pair.value], FieldForm::KeyValue)).collect()
+/// The pairs of a group that belong together, as one run.
+fn stated_pairs(text: &str, group: Group) -> Vec<Field> {
+    let entity = match group.owner {
+        Owner::Unit => None,
+        Owner::Record(name) => Some(name),
+        Owner::Unknown => return Vec::new(),
+    };
+    // The key that names a record is one of its run.
+    let stated = match entity.is_some() {
+        true => all_plain(text, group.pairs),
+        false => stated(text, group.pairs),
+    };
+    let fields = stated.into_iter().filter_map(|pair| field(text, &pair.key, vec![pair.value], FieldForm::KeyValue));
+    fields.map(|field| Field { entity: entity.clone(), ..field }).collect()
 }
 
 fn field(text: &str, key: &str, spans: Vec<Span>, form: FieldForm) -> Option<Field> {

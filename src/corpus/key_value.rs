@@ -45,24 +45,26 @@ pub(super) struct Pair {
     pub(super) marked: bool,
 }
 
-/// The pairs that the lines of `span` are; a line that is none goes on with the value before it.
+/// The pairs that the lines of `span` are; a line that is none goes on with the value before it, unless it is a remark
+/// (`Warning: …`) or comes after one.
 pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
     let mut found: Vec<Pair> = Vec::new();
-    let mut at = span.start;
     // Whether lines can go on with the last value.
     let mut open = false;
+    let mut at = span.start;
     for line in slice(text, span).split_inclusive('\n') {
         match pair(text, at..at + line.len()) {
             Some(pair) => {
+                open = pair.value.start < pair.value.end;
                 found.push(pair);
-                open = true;
             }
-            // The value before ends here, or its mark would make it one that is not plain.
-            None if marked(line.trim()).is_some() => open = false,
+            // The value before ends here, or the mark would make it one that is not plain.
+            None if is_remark(line) || marked(line.trim()).is_some() => open = false,
             None => {
                 let end = at + line.trim_end().len();
-                let last = found.last_mut().filter(|last| open && last.value.start < last.value.end && end > at);
-                last.into_iter().for_each(|last| last.value.end = end);
+                if let Some(last) = found.last_mut().filter(|_| open && end > at) {
+                    last.value.end = end;
+                }
             }
         }
         at += line.len();
@@ -112,6 +114,15 @@ fn marked(line: &str) -> Option<Marked<'_>> {
     }
 }
 
+/// A line that a word such as `Warning:` introduces.
+fn is_remark(line: &str) -> bool {
+    let line = line.trim_start_matches(['*', '_', ' ', '\t']);
+    line.split_once(':').is_some_and(|(key, rest)| {
+        let key = key.trim_end_matches(['*', '_', ' ', '\u{a0}', '\u{202f}']).to_lowercase();
+        INTRODUCTIONS.contains(&key.as_str()) && rest.starts_with(|c: char| c.is_whitespace() || c == '*')
+    })
+}
+
 fn is_key(key: &str) -> bool {
     key.starts_with(char::is_alphabetic)
         && key.chars().count() <= MAX_KEY
@@ -123,8 +134,12 @@ fn is_key(key: &str) -> bool {
 /// The values that stand for a fact, out of a block's pairs: marked ones, and runs of two or more.
 pub(super) fn stated(text: &str, pairs: Vec<Pair>) -> Vec<Pair> {
     let run = pairs.len() >= 2;
-    let kept = pairs.into_iter().filter(|pair| pair.marked || run);
-    kept.filter_map(|pair| Some(Pair { value: plain(text, pair.value)?, ..pair })).collect()
+    all_plain(text, pairs.into_iter().filter(|pair| pair.marked || run).collect())
+}
+
+/// The pairs whose value is text without marks.
+pub(super) fn all_plain(text: &str, pairs: Vec<Pair>) -> Vec<Pair> {
+    pairs.into_iter().filter_map(|pair| Some(Pair { value: plain(text, pair.value)?, ..pair })).collect()
 }
 
 #[cfg(test)]
@@ -172,6 +187,8 @@ mod tests {
         let text = "**Délai** : 10 jours\n**Qui peut demander ?** : tous\n**Pièces, copies** : deux\nde plus\n";
         let two = [("Délai".into(), "10 jours".into(), true), ("Qui peut demander".into(), "tous".into(), true)];
         assert_eq!(found(text), two);
+        let text = "Time: 12:30\nWarning: do not touch\nat all\n**Note** : none\n";
+        assert_eq!(found(text)[0], ("Time".into(), "12:30".into(), false));
     }
 
     #[test]

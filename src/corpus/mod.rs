@@ -20,6 +20,7 @@ mod facts_split;
 mod facts_statement;
 mod facts_unit;
 mod fields;
+mod fields_records;
 mod files;
 mod format;
 mod front_matter;

@@ -39,3 +39,26 @@ fn spans_of_html_tables_shift_no_cell() {
         <tr><td>A</td><td>3</td><td>4</td></tr></table>";
     assert_eq!(fields(&reading("a.html", two)), Vec::<String>::new());
 }
+
+#[test]
+fn paragraphs_that_repeat_keys_are_records() {
+    let text = "Name: Falcon\nStatus: active\nCrew: 0\n\nName: Soyuz\nStatus: retired\nCrew: 3\n";
+    let expected = [
+        "Falcon | Status | active | KeyValue",
+        "Falcon | Crew | 0 | KeyValue",
+        "Soyuz | Status | retired | KeyValue",
+        "Soyuz | Crew | 3 | KeyValue",
+    ];
+    assert_eq!(fields(&reading("rockets.txt", text)), expected);
+    assert_eq!(fields(&reading("rockets.txt", &text.replace("\n\n", "\n"))), expected, "without an empty line");
+    assert_eq!(fields(&reading("rockets.md", &format!("# Rockets\n\n{text}"))), expected);
+    // Without a name the first key names them, where it tells them apart; else nothing does.
+    let first = text.replace("Name", "Rocket");
+    assert_eq!(fields(&reading("rockets.txt", &first)), expected);
+    let unnamed = "Status: active\nCrew: 0\n\nStatus: retired\nCrew: 3\n";
+    assert_eq!(fields(&reading("rockets.txt", unnamed)), Vec::<String>::new());
+    let one = "Status: active\nCrew: 0\n\nHeight: 70 m\nMass: 549 t\n";
+    assert_eq!(fields(&reading("falcon.txt", one)).len(), 4, "other keys go on with the same thing");
+    let remark = "Host: OVH\nTime: 12:30\nWarning: do not touch\n";
+    assert_eq!(fields(&reading("a.txt", remark)), ["a | Host | OVH | KeyValue", "a | Time | 12:30 | KeyValue"]);
+}
