@@ -109,11 +109,13 @@ fn without<'a>(owned: Owned<'a>, common: &BTreeMap<String, usize>) -> Vec<Owned<
             span: Span { start: base + offsets.raw(start), end: base + offsets.raw(end) },
             text: owned.piece.text.get(start..end).unwrap_or_default().to_owned(),
             fields: Vec::new(),
+            doubtful: Vec::new(),
             ..owned.piece.clone()
         });
     }
     let Owned { file, text, json, piece } = owned;
-    for field in piece.fields {
+    let certain = piece.fields.into_iter().map(|field| (field, true));
+    for (field, is_certain) in certain.chain(piece.doubtful.into_iter().map(|field| (field, false))) {
         let start = field.spans.first().map_or(0, |span| span.start);
         let inside = piece.span.start <= start && start < piece.span.end;
         let holder = match inside {
@@ -121,7 +123,10 @@ fn without<'a>(owned: Owned<'a>, common: &BTreeMap<String, usize>) -> Vec<Owned<
             false => runs.first_mut(),
         };
         if let Some(run) = holder {
-            run.fields.push(field);
+            match is_certain {
+                true => run.fields.push(field),
+                false => run.doubtful.push(field),
+            }
         }
     }
     runs.into_iter().map(|piece| Owned { file, text, json, piece }).collect()

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::slice;
 use super::fields_records::{Group, Owner, groups};
-use super::key_value::{all_plain, pair, pairs, stated};
+use super::key_value::{all_plain, pair, pairs, single, stated};
 use super::markup::plain;
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
+use super::piece::Stated;
 use super::table_form::{Entities, entities};
 use super::{Field, FieldForm, Span};
 
@@ -52,27 +53,42 @@ impl Naming {
 }
 
 /// All fields of a section, in the order of their places.
-pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Vec<Field> {
-    let mut out = Vec::new();
+pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stated {
+    let mut out = Stated::default();
     let mut before: Option<&Block> = None;
     for (block, groups) in section.blocks.iter().zip(groups(text, section.blocks)) {
         match &block.kind {
-            BlockKind::Prose => out.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group))),
+            BlockKind::Prose => {
+                let alone = !slice(text, block.span).trim().contains('\n');
+                out.doubtful.extend(groups.iter().filter(|_| alone).filter_map(|group| single_field(text, group)));
+                out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
+            }
             BlockKind::List(items) => {
                 let key = before.and_then(|before| key_before(text, before));
+                let lone = groups.iter().find_map(|group| single_field(text, group));
+                match items.len() {
+                    1 => out.fields.extend(lone),
+                    _ => out.doubtful.extend(lone),
+                }
                 match (key, list_below(text, section, naming)) {
-                    (Some(key), _) => out.extend(list_field(text, items, key)),
-                    (None, Some(heading)) => out.extend(list_field(text, items, heading)),
-                    (None, None) => out.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group))),
+                    (Some(key), _) => out.fields.extend(list_field(text, items, key)),
+                    (None, Some(heading)) => out.fields.extend(list_field(text, items, heading)),
+                    (None, None) => out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group))),
                 }
             }
-            BlockKind::Table(rows) => out.extend(table_fields(text, rows)),
-            BlockKind::Definitions(all) => out.extend(all.iter().filter_map(|one| defined(text, one))),
+            BlockKind::Table(rows) => out.fields.extend(table_fields(text, rows)),
+            BlockKind::Definitions(all) => out.fields.extend(all.iter().filter_map(|one| defined(text, one))),
             BlockKind::Heading { .. } | BlockKind::Whole => {}
         }
         before = Some(block);
     }
     out
+}
+
+/// The field that a single line states, where it is one.
+fn single_field(text: &str, group: &Group) -> Option<Field> {
+    let pair = single(text, &group.pairs).filter(|_| group.owner == Owner::Unit)?;
+    field(text, &pair.key, vec![pair.value], FieldForm::KeyValue)
 }
 
 /// The pairs of a group that belong together, as one run.

@@ -8,6 +8,9 @@ use super::markup::plain;
 
 const MAX_KEY: usize = 60;
 const MAX_KEY_WORDS: usize = 6;
+/// Words of the key and of the value of a single line, at most.
+const MAX_SINGLE_KEY: usize = 4;
+const MAX_SINGLE_VALUE: usize = 12;
 /// Words that introduce a sentence and name no attribute.
 const INTRODUCTIONS: &[&str] = &[
     "attention",
@@ -135,6 +138,17 @@ fn is_key(key: &str) -> bool {
 pub(super) fn stated(text: &str, pairs: Vec<Pair>) -> Vec<Pair> {
     let run = pairs.len() >= 2;
     all_plain(text, pairs.into_iter().filter(|pair| pair.marked || run).collect())
+}
+
+/// The only pair of a block, where it may stand for a fact: a short key, and a value that is no sentence.
+pub(super) fn single(text: &str, pairs: &[Pair]) -> Option<Pair> {
+    let [pair] = pairs else { return None };
+    let span = plain(text, pair.value).filter(|_| !pair.marked)?;
+    let value = slice(text, span);
+    let short =
+        pair.key.split_whitespace().count() <= MAX_SINGLE_KEY && value.split_whitespace().count() <= MAX_SINGLE_VALUE;
+    let sentence = value.contains('\n') || value.ends_with(['.', '!', '?', '…', ';', ',']);
+    (short && !sentence).then(|| Pair { value: span, ..pair.clone() })
 }
 
 /// The pairs whose value is text without marks.

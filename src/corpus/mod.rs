@@ -21,6 +21,7 @@ mod facts_statement;
 mod facts_unit;
 mod fields;
 mod fields_records;
+mod fields_single;
 mod files;
 mod format;
 mod front_matter;

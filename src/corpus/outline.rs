@@ -1,7 +1,7 @@
 //! The blocks of a text, whatever its format, and the units that they are packed into.
 
 use super::error::slice;
-use super::piece::{Input, Piece};
+use super::piece::{Input, Piece, Stated};
 use super::{Field, Span};
 use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 
@@ -80,7 +80,7 @@ pub(super) fn sections(blocks: &[Block]) -> Vec<Section<'_>> {
 }
 
 /// Units of at most the wanted size out of a section's blocks; only what cannot be cut is larger.
-pub(super) fn pack(input: Input<'_>, section: &Section<'_>, title: Option<&String>, fields: Vec<Field>) -> Vec<Piece> {
+pub(super) fn pack(input: Input<'_>, section: &Section<'_>, title: Option<&String>, stated: Stated) -> Vec<Piece> {
     let mut spans: Vec<Span> = Vec::new();
     for block in section.blocks {
         for atom in atoms(input, block) {
@@ -92,11 +92,20 @@ pub(super) fn pack(input: Input<'_>, section: &Section<'_>, title: Option<&Strin
         }
     }
     let mut pieces: Vec<Piece> = spans.into_iter().map(|span| piece(input.text, span, section, title)).collect();
-    for field in fields {
+    let holder = |pieces: &[Piece], field: &Field| {
         let start = field.spans.first().map_or(0, |span| span.start);
-        let holder = pieces.partition_point(|piece| piece.span.start <= start).saturating_sub(1);
-        if let Some(piece) = pieces.get_mut(holder) {
+        pieces.partition_point(|piece| piece.span.start <= start).saturating_sub(1)
+    };
+    for field in stated.fields {
+        let at = holder(&pieces, &field);
+        if let Some(piece) = pieces.get_mut(at) {
             piece.fields.push(field);
+        }
+    }
+    for field in stated.doubtful {
+        let at = holder(&pieces, &field);
+        if let Some(piece) = pieces.get_mut(at) {
+            piece.doubtful.push(field);
         }
     }
     pieces
@@ -104,12 +113,11 @@ pub(super) fn pack(input: Input<'_>, section: &Section<'_>, title: Option<&Strin
 
 fn piece(text: &str, span: Span, section: &Section<'_>, title: Option<&String>) -> Piece {
     Piece {
-        source: None,
         title: title.cloned(),
         path: section.path.clone(),
         span,
         text: slice(text, span).to_owned(),
-        fields: Vec::new(),
+        ..Piece::default()
     }
 }
 

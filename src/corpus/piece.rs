@@ -15,6 +15,16 @@ pub(super) struct Piece {
     pub(super) span: Span,
     pub(super) text: String,
     pub(super) fields: Vec<Field>,
+    /// Fields only where another piece has their key.
+    pub(super) doubtful: Vec<Field>,
+}
+
+/// What a section states.
+#[derive(Debug, Default)]
+pub(super) struct Stated {
+    pub(super) fields: Vec<Field>,
+    /// Single lines, which are fields only where another section has their key.
+    pub(super) doubtful: Vec<Field>,
 }
 
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use super::error::CorpusError;
 use super::files::{FileReading, read_file};
 use super::layout::{Boilerplate, Layout, Note};
 use super::options::ReadOptions;
-use super::{Corpus, Unit, language, walk};
+use super::{Corpus, Unit, fields_single, language, walk};
 use crate::store::Digest;
 
 /// A corpus, and how it was read.
@@ -45,6 +45,7 @@ fn assembled(mut readings: Vec<FileReading>, options: &ReadOptions<'_>, notes: V
         pieces.into_iter().map(move |piece| Owned { file, text: &document.text, json: document.json, piece })
     });
     let (kept, dropped) = boilerplate::drop(owned.collect());
+    let kept = fields_single::decided(kept);
     let units: Vec<Unit> = kept.into_iter().map(|owned| unit(&readings, owned)).collect();
     let mut layouts: Vec<Layout> = readings.iter().map(|file| file.layout.clone()).collect();
     for unit in &units {

@@ -62,3 +62,15 @@ fn paragraphs_that_repeat_keys_are_records() {
     let remark = "Host: OVH\nTime: 12:30\nWarning: do not touch\n";
     assert_eq!(fields(&reading("a.txt", remark)), ["a | Host | OVH | KeyValue", "a | Time | 12:30 | KeyValue"]);
 }
+
+#[test]
+fn single_lines_are_read_where_they_are_items_or_their_key_is_known() {
+    let text = "# A\n\n- Host: OVH\n\n# B\n\nHost: AWS\n\n# C\n\nThe host is known.\n\n**Host** : DSI\n\n# D\n\nRemark on it: fine\n\n\
+        # E\n\nHost: it is not known yet.\n\n# F\n\n- one\n- Step: two\n";
+    let expected = ["A | Host | OVH | KeyValue", "B | Host | AWS | KeyValue", "C | Host | DSI | KeyValue"];
+    assert_eq!(fields(&reading("a.md", text)), expected);
+    let folder = Folder::new(&[("a.md", b"# A\n\nHost: OVH\n"), ("b.txt", b"Host: AWS\n"), ("c.txt", b"Zone: x\n")]);
+    let found = folder.read(&ReadOptions::default()).unwrap();
+    assert_places(&found);
+    assert_eq!(fields(&found), ["A | Host | OVH | KeyValue", "b | Host | AWS | KeyValue"]);
+}

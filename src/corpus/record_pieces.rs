@@ -9,7 +9,7 @@ use super::json_walk::Offsets;
 use super::markdown;
 use super::names::folded;
 use super::outline::{Block, sections, trimmed};
-use super::piece::{Input, Piece, Pieces};
+use super::piece::{Input, Piece, Pieces, Stated};
 use super::record::{Record, Table, Value};
 use super::schema::{Schema, Texts, layout, schema};
 use super::{Field, FieldForm, Span};
@@ -122,7 +122,7 @@ impl<'a> Maker<'a> {
         let lines = fields.iter().map(|field| format!("{}: {}", field.key, field.values.join(", ")));
         let text = head.title.iter().cloned().chain(lines).collect::<Vec<_>>().join("\n");
         let Head { title, source } = head;
-        Piece { source: Some(source), title, path: Vec::new(), span: record.span, text, fields }
+        Piece { source: Some(source), title, path: Vec::new(), span: record.span, text, fields, doubtful: Vec::new() }
     }
 
     /// The units of a record's text from byte `from` on.
@@ -135,7 +135,14 @@ impl<'a> Maker<'a> {
             true => {
                 let said = said(inner.text, &blocks, chunk.head.title.as_deref());
                 let text = slice(inner.text, rest).to_owned();
-                vec![Piece { span: rest, text, title: said.title, fields: said.fields, ..Piece::default() }]
+                vec![Piece {
+                    span: rest,
+                    text,
+                    title: said.title,
+                    fields: said.stated.fields,
+                    doubtful: said.stated.doubtful,
+                    ..Piece::default()
+                }]
             }
             false => markdown::packed(inner, &blocks, chunk.head.title.clone()),
         };
@@ -143,8 +150,10 @@ impl<'a> Maker<'a> {
         let offsets = if self.json { Offsets::new(raw) } else { Offsets::new("") };
         let known: HashSet<String> = chunk.fields.iter().map(|field| folded(&field.key)).collect();
         for piece in &mut pieces {
-            piece.fields.retain(|field| field.entity.is_some() || !known.contains(&folded(&field.key)));
-            let places = piece.fields.iter_mut().flat_map(|field| &mut field.spans);
+            let is_new = |field: &Field| field.entity.is_some() || !known.contains(&folded(&field.key));
+            piece.fields.retain(is_new);
+            piece.doubtful.retain(is_new);
+            let places = piece.fields.iter_mut().chain(&mut piece.doubtful).flat_map(|field| &mut field.spans);
             for span in places.chain([&mut piece.span]) {
                 *span = Span {
                     start: text.span.start + offsets.raw(span.start),
@@ -177,21 +186,22 @@ struct Chunk {
 struct Said {
     /// Of the first section.
     title: Option<String>,
-    fields: Vec<Field>,
+    stated: Stated,
 }
 
 fn said(text: &str, blocks: &[Block], title: Option<&str>) -> Said {
     let sections = sections(blocks);
     let naming = Naming::new(&sections, title.map(str::to_owned));
-    let all = sections.iter().flat_map(|section| {
+    let mut stated = Stated::default();
+    for section in &sections {
         // Below a heading that names another entity, the fields are that entity's.
         let about = naming.title(section).filter(|about| Some(about.as_str()) != title && section.path.len() > 1);
-        fields(text, section, &naming)
-            .into_iter()
-            .map(move |field| Field { entity: field.entity.or(about.cloned()), ..field })
-    });
-    let fields = all.collect();
-    Said { title: sections.first().and_then(|first| naming.title(first)).cloned(), fields }
+        let of_about = |field: Field| Field { entity: field.entity.or(about.cloned()), ..field };
+        let found = fields(text, section, &naming);
+        stated.fields.extend(found.fields.into_iter().map(of_about));
+        stated.doubtful.extend(found.doubtful.into_iter().map(of_about));
+    }
+    Said { title: sections.first().and_then(|first| naming.title(first)).cloned(), stated }
 }
 
 /// Bytes at the start of `next` that are the end of `before`; 0 where they are few.
