@@ -77,6 +77,7 @@ fn fields_are_facts_with_places() {
     b.unit("a.md", &["Catalogue"], "GIDAF").field("Responsable :", &["Jeanne Dorval"]);
     b.field("Utilisateurs", &["12 500 agents"]).field("Technologies", &["Java, PostgreSQL (15, 16) ; Angular"]);
     b.field("Nom", &["Gidaf"]).field("Note", &["n/a"]).field("Contenu", &["x".repeat(200).as_str()]);
+    b.field("Langues", &["français, anglais et breton"]);
     b.unit("a.md", &["Catalogue"], "6Tzen").field("Technologies", &["Rust"]).cell(
         Some("Recette"),
         "URL",
@@ -87,6 +88,7 @@ fn fields_are_facts_with_places() {
     GIDAF | Utilisateurs | 12 500 agents | Number
     GIDAF | Technologies | Java; PostgreSQL (15, 16); Angular | List
     GIDAF | Nom | Gidaf | Identifier
+    GIDAF | Langues | français; anglais; breton | List
     6Tzen | Technologies | Rust | List
     Recette | URL | https://r.example | Url
     ");
