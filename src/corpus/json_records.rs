@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::error::{CorpusError, column_of, line_of, slice};
+use super::json_grid::Grid;
 use super::json_walk::{JsonFault, Member, Node, NodeKind, next, unescaped};
 use super::names::{Names, folded};
 use super::piece::Input;
@@ -124,6 +125,9 @@ impl Reader<'_> {
         if let Some(columns) = Columns::of(node) {
             return self.columns(&columns);
         }
+        if let Some(grid) = Grid::of(node, self.input.text) {
+            return self.grid(&grid);
+        }
         // A record's own list of objects takes the smaller part of it.
         let size = |node: &Node| node.span.end - node.span.start;
         let largest = node.members().iter().max_by_key(|member| size(&member.value));
@@ -133,6 +137,7 @@ impl Reader<'_> {
                 .is_some_and(|items| items.iter().all(|item| !item.members().is_empty()) && !items.is_empty());
             let deeper = level < MAX_WRAPPERS
                 && (Columns::of(inner).is_some()
+                    || Grid::of(inner, self.input.text).is_some()
                     || inner
                         .members()
                         .iter()
@@ -165,6 +170,28 @@ impl Reader<'_> {
             if let Some(metadata) = columns.metadatas.get(i) {
                 "metadatas".clone_into(&mut place.path);
                 self.flatten(metadata, &mut place, &mut record)?;
+            }
+            self.table.records.push(record);
+        }
+        Ok(())
+    }
+
+    fn grid(&mut self, grid: &Grid<'_>) -> Result<(), CorpusError> {
+        for (i, row) in grid.rows.iter().enumerate() {
+            let cells = row.items().unwrap_or_default();
+            let (found, expected) = (cells.len(), grid.columns.len());
+            if found > expected {
+                let line = line_of(self.input.text, row.span.start);
+                return Err(CorpusError::Cells { file: self.input.file.clone(), line, found, expected });
+            }
+            let mut record = Record { span: row.span, slots: Vec::new() };
+            let mut place = Place { path: "key".to_owned(), depth: 1 };
+            if let Some(name) = grid.names.get(i) {
+                self.flatten(name, &mut place, &mut record)?;
+            }
+            for (column, cell) in grid.columns.iter().zip(cells) {
+                place.path.clone_from(column);
+                self.flatten(cell, &mut place, &mut record)?;
             }
             self.table.records.push(record);
         }
@@ -282,10 +309,20 @@ fn is_conversation(node: &Node) -> bool {
     ["messages", "conversations"].iter().any(|key| node.get(key).is_some_and(|turns| turns.items().is_some()))
 }
 
-/// Whether an object's keys name records: several objects with a key in common.
+/// Whether an object's keys name records: several objects with a key in common, or two that have half of their keys in
+/// common and are not called as the parts of one record are.
 fn by_name(node: &Node) -> bool {
     let members = node.members();
-    let Some(first) = members.first().filter(|_| members.len() >= 3) else { return false };
-    let common = first.value.members().iter().map(|member| &member.key);
-    common.into_iter().any(|key| members.iter().all(|member| member.value.get(key).is_some()))
+    let Some(first) = members.first() else { return false };
+    let keys = first.value.members().iter().map(|member| &member.key);
+    let common = keys.filter(|key| members.iter().all(|member| member.value.get(key).is_some())).count();
+    match members {
+        [a, b] => {
+            let is_part =
+                |name: &str| [Names::Wrapper, Names::Technical, Names::Part, Names::Text].iter().any(|of| of.has(name));
+            let most = a.value.members().len().max(b.value.members().len());
+            common > 0 && common * 2 >= most && !is_part(&folded(&a.key)) && !is_part(&folded(&b.key))
+        }
+        _ => members.len() >= 3 && common > 0,
+    }
 }

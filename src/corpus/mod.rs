@@ -27,6 +27,7 @@ mod format;
 mod front_matter;
 mod html;
 mod html_table;
+mod json_grid;
 mod json_records;
 mod json_walk;
 mod key_value;

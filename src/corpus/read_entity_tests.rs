@@ -74,3 +74,25 @@ fn single_lines_are_read_where_they_are_items_or_their_key_is_known() {
     assert_places(&found);
     assert_eq!(fields(&found), ["A | Host | OVH | KeyValue", "b | Host | AWS | KeyValue"]);
 }
+
+#[test]
+fn two_named_objects_and_tables_with_columns_are_records() {
+    let two = r#"{"Alpha": {"host": "OVH", "price": 10}, "Beta": {"host": "AWS", "price": 20}}"#;
+    let expected = [
+        "Alpha | host | OVH | Record",
+        "Alpha | price | 10 | Record",
+        "Beta | host | AWS | Record",
+        "Beta | price | 20 | Record",
+    ];
+    assert_eq!(fields(&reading("a.json", two)), expected);
+    let rows = r#"{"columns": ["name", "host", "price"], "data": [["Alpha", "OVH", 10], ["Beta", "AWS", 20]]}"#;
+    assert_eq!(fields(&reading("a.json", rows)), expected);
+    assert_eq!(fields(&reading("a.json", &format!(r#"{{"result": {rows}, "status": "ok"}}"#))), expected);
+    let index = r#"{"columns": ["host", "price"], "index": ["Alpha", "Beta"], "data": [["OVH", 10], ["AWS", 20]]}"#;
+    assert_eq!(fields(&reading("a.json", index)), expected);
+    let long = r#"{"columns": ["name", "host"], "data": [["Alpha", "OVH", 10]]}"#;
+    assert!(matches!(read_one("a.json", long.as_bytes()), Err(CorpusError::Cells { found: 3, expected: 2, .. })));
+    // The parts of one record are no records.
+    let parts = r#"{"metadata": {"name": "Alpha", "host": "OVH"}, "details": {"name": "Alpha", "price": 10}}"#;
+    assert!(reading("a.json", parts).corpus.units.len() == 1);
+}
