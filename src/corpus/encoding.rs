@@ -9,7 +9,7 @@ use super::mojibake;
 /// One damaged character in so many is noted; more are refused.
 const TOLERATED: usize = 10_000;
 /// Times that a text may have been misread.
-const MAX_LAYERS: usize = 2;
+const MAX_LAYERS: usize = 3;
 
 pub(super) struct Decoded {
     pub(super) text: String,
@@ -85,7 +85,10 @@ fn undamaged(file: &Arc<str>, mut text: String, repair: Repair<'_>) -> Result<St
     let mut damaged = 0;
     for layer in 0..=MAX_LAYERS {
         let Some(found) = mojibake::find(&text) else { break };
-        if !repair.fix || layer == MAX_LAYERS {
+        if repair.fix && layer == MAX_LAYERS {
+            return Err(still_misread(file, &text, found.at));
+        }
+        if !repair.fix {
             if !few(found.count, &text) {
                 let line = line_of(&text, found.at);
                 let codec = found.codec.into();
@@ -105,6 +108,9 @@ fn undamaged(file: &Arc<str>, mut text: String, repair: Repair<'_>) -> Result<St
         text = mojibake::fix(&text, found.codec);
         repair.notes.push(Note::Undone { file: file.clone(), codec: found.codec, count: found.count });
     }
+    if let (true, Some(at)) = (repair.fix, mojibake::left(&text)) {
+        return Err(still_misread(file, &text, at));
+    }
     let lost = text.matches('\u{fffd}').count();
     if lost > 0 && !few(lost, &text) {
         let line = line_of(&text, text.find('\u{fffd}').unwrap_or_default());
@@ -114,6 +120,11 @@ fn undamaged(file: &Arc<str>, mut text: String, repair: Repair<'_>) -> Result<St
         repair.notes.push(Note::Damaged { file: file.clone(), count: damaged + lost });
     }
     Ok(text)
+}
+
+fn still_misread(file: &Arc<str>, text: &str, at: usize) -> CorpusError {
+    let wrong = text.get(at..).unwrap_or_default().chars().take(4).collect();
+    CorpusError::StillMisread { file: file.clone(), line: line_of(text, at), wrong }
 }
 
 #[cfg(test)]
@@ -184,5 +195,19 @@ mod tests {
         assert!(matches!(lost, Err(CorpusError::Lost { line: 1, count: 1, .. })));
         let few = format!("{}h\u{fffd}berge", "mot ".repeat(5000));
         assert_eq!(read(few.as_bytes(), false).unwrap().notes, [Note::Damaged { file: "a.txt".into(), count: 1 }]);
+    }
+
+    #[test]
+    fn what_is_misread_after_all_repairs_is_refused() {
+        assert_eq!(read("Ã\u{83}Â\u{89}vry".as_bytes(), true).unwrap().text, "Évry");
+        let mixed = format!("{} Ã\u{83}Â\u{89}vry dÃ©jÃ\u{a0}", "mot ".repeat(20_000));
+        assert!(read(mixed.as_bytes(), true).unwrap().text.ends_with("Évry déjà"));
+        let mut wrong = "Évry".to_owned();
+        for _ in 0..=MAX_LAYERS {
+            wrong = wrong.bytes().map(char::from).collect();
+        }
+        // However long the rest is.
+        let e = read(format!("{}{wrong}", "mot ".repeat(200_000)).as_bytes(), true).err().unwrap();
+        assert!(matches!(e, CorpusError::StillMisread { line: 1, .. }), "{e}");
     }
 }

@@ -42,6 +42,11 @@ pub enum CorpusError {
         "{file} line {line}: {count} characters are lost (U+FFFD)\nhint: read the original again in its own encoding"
     )]
     Lost { file: File, line: usize, count: usize },
+    #[error(
+        "{file} line {line}: {wrong:?} is still UTF-8 that was read in another encoding, after all repairs\nhint: read the \
+         original again in its own encoding"
+    )]
+    StillMisread { file: File, line: usize, wrong: String },
     #[error("{file} line {line}: the line has {bytes} bytes, more than {most}\nhint: divide it")]
     LongLine { file: File, line: usize, bytes: usize, most: usize },
     #[error("{file} line {line} column {column}: {what}")]

@@ -41,17 +41,37 @@ impl Codec {
         let place = found.get_mut(..width)?;
         let (head, tail) = place.split_first_mut()?;
         *head = lead;
+        let mut last = first;
         for byte in tail {
-            *byte = bytes.get(&chars.next()?.1).copied()?;
+            last = chars.next()?.1;
+            *byte = bytes.get(&last).copied()?;
         }
-        let right = std::str::from_utf8(place).ok()?.chars().next().filter(|c| plausible(*c))?;
+        // Of a text that was misread twice as Latin-1 the first undoing leaves control characters.
+        let between = |c: char| is_control(c) && is_control(last);
+        let right = std::str::from_utf8(place).ok()?.chars().next().filter(|c| plausible(*c) || between(*c))?;
         Some(Undone { right, length: chars.next().map_or(text.len(), |(at, _)| at) })
     }
 }
 
 fn table(encoding: &'static encoding_rs::Encoding) -> HashMap<char, u8> {
     let of = |byte: u8| encoding.decode_without_bom_handling(&[byte]).0.chars().next().map(|c| (c, byte));
-    (0x80..=0xff).filter_map(of).collect()
+    let mut table: HashMap<char, u8> = (0x80..=0xff).filter_map(of).collect();
+    if encoding == encoding_rs::WINDOWS_1252 {
+        // Latin-1 proper has control characters where Windows-1252 has signs.
+        table.extend((0x80..=0x9f_u8).map(|byte| (char::from(byte), byte)));
+    }
+    table
+}
+
+fn is_control(c: char) -> bool {
+    matches!(c, '\u{80}'..='\u{9f}')
+}
+
+/// The first place where a character of misread UTF-8 stands before a control character, which no text has.
+pub(super) fn left(text: &str) -> Option<usize> {
+    let mut places = text.char_indices().zip(text.chars().skip(1));
+    let found = places.find(|((_, c), next)| matches!(c, 'Â' | 'Ã' | 'â') && is_control(*next));
+    found.map(|((at, _), _)| at)
 }
 
 /// Characters of French and English texts, so that `É»` is not taken for one of another script.
@@ -157,6 +177,17 @@ mod tests {
         ] {
             assert_eq!(find(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn latin_1_is_undone_layer_by_layer() {
+        let twice = "Ã\u{83}Â\u{89}vry";
+        assert_eq!(left(twice), Some(0));
+        let once = fix(twice, Codec::Windows1252);
+        assert_eq!(once, "Ã\u{89}vry");
+        assert_eq!(fix(&once, Codec::Windows1252), "Évry");
+        assert_eq!(left("Évry, São Paulo"), None);
+        assert_eq!(fix("\u{89} Â‰", Codec::Windows1252), "\u{89} Â‰");
     }
 
     #[test]
