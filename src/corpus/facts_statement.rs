@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::facts_absent::is_absent;
 use super::facts_place::Place;
 use super::facts_split::{Part, is_list_attribute, parts};
 use super::facts_unit::{UnitName, UnitNames};
@@ -185,7 +186,7 @@ fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject<'_>) ->
         (Some(document), [value], [span]) if is_list_attribute(&key) => parts(document, value, *span),
         _ => written.collect(),
     };
-    values.retain(|part| !is_placeholder(&key, &part.value));
+    values.retain(|part| !is_placeholder(&key, &part.value) && !is_absent(&key, &part.value));
     let (kind, measure) = kind_of(&key, &values, field.form, &place)?;
     let named = unit_name.filter(|_| values.len() == 1 && matches!(kind, Kind::Number | Kind::Money));
     let written = field.key.trim().trim_end_matches([':', '*']).trim();

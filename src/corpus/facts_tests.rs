@@ -77,7 +77,9 @@ fn fields_are_facts_with_places() {
     b.unit("a.md", &["Catalogue"], "GIDAF").field("Responsable :", &["Jeanne Dorval"]);
     b.field("Utilisateurs", &["12 500 agents"]).field("Technologies", &["Java, PostgreSQL (15, 16) ; Angular"]);
     b.field("Nom", &["Gidaf"]).field("Note", &["n/a"]).field("Contenu", &["x".repeat(200).as_str()]);
-    b.field("Langues", &["français, anglais et breton"]);
+    b.field("Langues", &["français, anglais et breton"])
+        .field("Hôte", &["voir annexe"])
+        .field("Date de fin", &["aucune"]);
     b.unit("a.md", &["Catalogue"], "6Tzen").field("Technologies", &["Rust"]).cell(
         Some("Recette"),
         "URL",

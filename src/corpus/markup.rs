@@ -5,12 +5,14 @@ use super::error::slice;
 use super::outline::trimmed;
 
 /// Marks that may enclose a value as a whole.
-const PAIRS: &[(&str, &str)] =
-    &[("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ("<", ">"), ("~~", "~~")];
+const PAIRS: &[(&str, &str)] = &[("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ("<", ">")];
+/// Around text that is struck out.
+const STRUCK: &str = "~~";
 
-/// The part of `span` that is text without marks; None where marks lie within it or nothing is left.
+/// The part of `span` that is text without marks; None where marks lie within it or nothing is left. What is struck out at its
+/// start or end is left out.
 pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
-    let mut span = trimmed(text, span);
+    let mut span = unstruck(text, trimmed(text, span))?;
     if let Some(rest) = slice(text, span).strip_suffix('\\') {
         span = trimmed(text, Span { start: span.start, end: span.start + rest.len() });
     }
@@ -27,6 +29,20 @@ pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
 fn is_emphasised(value: &str) -> bool {
     let opens = |word: &str| word.len() > 1 && word.starts_with('*');
     value.split_whitespace().any(opens) || (value.starts_with('_') && value.contains("_ "))
+}
+
+/// What is left of a value without what is struck out; None where that is nothing or stands in several pieces.
+fn unstruck(text: &str, span: Span) -> Option<Span> {
+    let value = slice(text, span);
+    let parts: Vec<&str> = value.split(STRUCK).collect();
+    let (start, end) = match parts.as_slice() {
+        [_] => (0, value.len()),
+        ["", struck, _] => (struck.len() + 2 * STRUCK.len(), value.len()),
+        [rest, _, ""] => (0, rest.len()),
+        _ => return None,
+    };
+    let left = trimmed(text, Span { start: span.start + start, end: span.start + end });
+    (left.start < left.end).then_some(left)
 }
 
 fn unwrapped(text: &str, span: Span) -> Option<Span> {
@@ -62,6 +78,8 @@ mod tests {
             ("a * b", "a * b"),
             ("snake_case", "snake_case"),
             ("_x_", "x"),
+            ("~~1.0~~ 2.0", "2.0"),
+            ("**2.0** ~~1.0~~", "2.0"),
         ] {
             assert_eq!(of(text).as_deref(), Some(value), "{text}");
         }
@@ -76,6 +94,9 @@ mod tests {
             "*a* and *b*",
             "_a_ and b",
             "a *b* c",
+            "~~1.0~~",
+            "1 ~~2~~ 3",
+            "~~1~~ 2 ~~3~~",
         ] {
             assert_eq!(of(text), None, "{text}");
         }

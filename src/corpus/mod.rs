@@ -11,6 +11,7 @@ mod encoding;
 mod error;
 mod fact;
 mod facts;
+mod facts_absent;
 mod facts_common;
 mod facts_definition;
 mod facts_entity;

@@ -96,3 +96,10 @@ fn two_named_objects_and_tables_with_columns_are_records() {
     let parts = r#"{"metadata": {"name": "Alpha", "host": "OVH"}, "details": {"name": "Alpha", "price": 10}}"#;
     assert!(reading("a.json", parts).corpus.units.len() == 1);
 }
+
+#[test]
+fn what_is_struck_out_is_no_value() {
+    let text = "# A\n\nVersion: ~~1.0~~ 2.0\nHost: ~~OVH~~\nZone: x\n\n| App | Host | Version |\n|---|---|---|\n| B | ~~OVH~~ AWS | ~~1~~ |\n";
+    let expected = ["A | Version | 2.0 | KeyValue", "A | Zone | x | KeyValue", "B | Host | AWS | Cell"];
+    assert_eq!(fields(&reading("a.md", text)), expected);
+}
