@@ -59,7 +59,7 @@ pub use plan_options::{ExampleCount, PlanOptions};
 pub use provenance::{CorpusLine, Provenance, StatedFact};
 pub use report::{Group, Lengths, Loss, Report, Sample};
 pub use shapes::{AnswerStyle, ItemOptions, Outline, items};
-pub use templates::{TemplateQuestions, Templates};
+pub use templates::{TemplateQuestions, Templates, UnusedCause, UnusedEntry};
 pub use unanswerable::{QuestionWording, Questions, UnansweredCorpus, unanswerable};
 
 use std::sync::Arc;

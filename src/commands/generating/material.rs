@@ -44,8 +44,7 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
         None => Templates::builtin()?,
     };
     for unused in templates.check(&facts.facts)? {
-        let text = format!("{unused}: no fact of the documents has this attribute; the template is not used");
-        context.report.warn(Warning::Documents { text });
+        context.report.warn(Warning::Documents { text: unused.to_string() });
     }
     Ok(Material { corpus, facts, languages, templates })
 }

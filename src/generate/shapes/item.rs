@@ -12,6 +12,8 @@ use super::options::{AnswerStyle, ItemOptions};
 use super::parts::{Parts, Said, rotated};
 use super::subject::{Asked, Key, Subject};
 
+const FAMILIES: [Family; 4] = [Family::Direct, Family::Polite, Family::Search, Family::Indirect];
+
 /// What wordings are made of.
 pub(super) struct Writer<'a> {
     pub(super) facts: &'a [Fact],
@@ -66,8 +68,12 @@ impl Writer<'_> {
     /// Wordings differ in more than case and punctuation.
     fn wordings(&self, key: &Key, parts: &Parts<'_>) -> Vec<Wording> {
         let mut asking = Asking { parts, seen: BTreeSet::new(), most: self.options.max_wordings, asked: Vec::new() };
-        if asking.most < parts.questions.len() {
-            self.draw_questions(key, &mut asking);
+        let (users, shipped): (Vec<_>, Vec<_>) = parts.questions.iter().copied().partition(|t| t.is_users);
+        if !users.is_empty() && !shipped.is_empty() {
+            self.draw_questions(key, &users, &mut asking);
+            self.fill_families(key, &shipped, &mut asking);
+        } else if asking.most < parts.questions.len() {
+            self.draw_questions(key, &parts.questions, &mut asking);
         } else {
             parts.questions.iter().for_each(|template| _ = asking.ask(template));
         }
@@ -86,12 +92,11 @@ impl Writer<'_> {
     }
 
     /// One question of each family in turn, from a drawn family and a drawn question on.
-    fn draw_questions(&self, key: &Key, asking: &mut Asking<'_, '_>) {
-        let mut families = [Family::Direct, Family::Polite, Family::Search, Family::Indirect];
+    fn draw_questions<'p>(&self, key: &Key, questions: &[&'p Template], asking: &mut Asking<'_, 'p>) {
+        let mut families = FAMILIES;
         let from = key.below(families.len(), self.options.seed, "family");
         families.rotate_left(from);
         let mut drawn = key.draw(self.options.seed, "question");
-        let questions = &asking.parts.questions;
         let mut queues = families.map(|family| {
             let mut of: Vec<_> = questions.iter().copied().filter(|template| template.family == family).collect();
             let n = u64::try_from(of.len()).unwrap_or(1).max(1);
@@ -104,6 +109,19 @@ impl Writer<'_> {
                 // The next that can be written.
                 let _ = queue.find(|template| asking.ask(template));
             }
+        }
+    }
+
+    /// One shipped question of each family that has none, behind a user's: so a user's are most of those that are taught,
+    /// and validation and test still have families of their own.
+    fn fill_families<'p>(&self, key: &Key, shipped: &[&'p Template], asking: &mut Asking<'_, 'p>) {
+        let drawn = key.draw(self.options.seed, "filling");
+        for family in FAMILIES {
+            let of: Vec<_> = shipped.iter().copied().filter(|template| template.family == family).collect();
+            let n = u64::try_from(of.len()).unwrap_or(1).max(1);
+            let from = usize::try_from(drawn % n).unwrap_or(0);
+            // The next that can be written.
+            let _ = of.iter().cycle().skip(from).take(of.len()).find(|template| asking.ask(template));
         }
     }
 

@@ -19,6 +19,8 @@ mod subject;
 mod scale_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wording_tests;
 
 pub use options::{AnswerStyle, ItemOptions};
 pub use outline::{Outline, items};

@@ -9,7 +9,7 @@ use crate::generate::{AnswerStyle, Item, ItemOptions, Outline, Shape, Templates,
 use crate::store::Digest;
 
 /// `entity | attribute | kind | values, joined by ;`
-fn facts(text: &str) -> Vec<Fact> {
+pub(super) fn facts(text: &str) -> Vec<Fact> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(fact).collect()
 }
 
@@ -57,12 +57,12 @@ fn catalogue() -> Vec<Fact> {
     )
 }
 
-fn all(facts: &[Fact]) -> Vec<Item> {
+pub(super) fn all(facts: &[Fact]) -> Vec<Item> {
     let templates = Templates::builtin().unwrap();
     items(facts, &ItemOptions::new(&templates))
 }
 
-fn of<'i>(items: &'i [Item], shape: Shape, entity: &str, attribute: &str) -> Vec<&'i Item> {
+pub(super) fn of<'i>(items: &'i [Item], shape: Shape, entity: &str, attribute: &str) -> Vec<&'i Item> {
     items
         .iter()
         .filter(|item| item.language == Language::Fr && item.shape == shape)
@@ -70,13 +70,13 @@ fn of<'i>(items: &'i [Item], shape: Shape, entity: &str, attribute: &str) -> Vec
         .collect()
 }
 
-fn one<'i>(items: &'i [Item], shape: Shape, entity: &str, attribute: &str) -> &'i Item {
+pub(super) fn one<'i>(items: &'i [Item], shape: Shape, entity: &str, attribute: &str) -> &'i Item {
     let found = of(items, shape, entity, attribute);
     assert_eq!(found.len(), 1, "{shape:?} {entity} {attribute}");
     found[0]
 }
 
-fn asks(item: &Item, question: &str) -> String {
+pub(super) fn asks(item: &Item, question: &str) -> String {
     let found = item.wordings.iter().find(|wording| wording.question == question);
     found.unwrap_or_else(|| panic!("{question} not in {:#?}", item.wordings)).answer.clone()
 }

@@ -31,7 +31,11 @@ impl Questions for TemplateQuestions<'_> {
         let fact = Fact { entity: entity.to_owned(), ..(*known).clone() };
         let speech = self.templates.speech(&fact, language);
         let terms = speech.terms(&fact);
-        let questions = speech.questions().into_iter().filter_map(|template| {
+        let mut templates = speech.questions();
+        if templates.iter().any(|template| template.is_users) {
+            templates.retain(|template| template.is_users);
+        }
+        let questions = templates.into_iter().filter_map(|template| {
             let question = template.render(&terms)?;
             Some(QuestionWording { family: template.family, template: template.name.clone(), question })
         });

@@ -121,6 +121,8 @@ pub(in crate::generate) struct Template {
     /// `hebergeur/fr/direct/2`
     pub(in crate::generate) name: String,
     pub(in crate::generate) family: Family,
+    /// From a user's file.
+    pub(in crate::generate) is_users: bool,
     pub(super) pieces: Vec<Piece>,
 }
 

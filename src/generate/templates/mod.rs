@@ -1,13 +1,14 @@
 //! Wordings: template files, and sentences made of them.
 //!
 //! The order: [`slot`] cuts a template into literals and slots, [`read`] reads a file of them, [`set`] holds the shipped and
-//! the user's entries and finds the one for a fact, [`write`] fills a template in.
+//! the user's entries and finds the one for a fact, [`unused`] tells which of the user's entries are for none, [`write`] fills a template in.
 
 mod asking;
 mod entry;
 mod read;
 mod set;
 mod slot;
+mod unused;
 mod write;
 
 #[cfg(test)]
@@ -18,4 +19,5 @@ pub(super) use entry::{Class, Frame, Template};
 pub use set::Templates;
 pub(super) use set::{Speech, measured, measured_value};
 pub(super) use slot::Argument;
+pub use unused::{UnusedCause, UnusedEntry};
 pub(super) use write::Terms;

@@ -248,22 +248,19 @@ impl Reader<'_> {
         let question = matches.frame.map_or(Frame::Noun, |(frame, _)| frame).question();
         let answer = matches.frame.map_or(Frame::Noun, |(frame, _)| frame).answer();
         let name = self.name(matches);
+        let is_users = self.owner == Owner::User;
         let mut questions = Vec::new();
         for (key, family) in FAMILIES {
             for (i, text) in self.texts(map.get(key), key).iter().enumerate() {
                 let name = format!("{name}/{}/{key}/{}", language.code(), i + 1);
-                questions.extend(self.template(
-                    text,
-                    language,
-                    &question,
-                    Template { name, family, pieces: Vec::new() },
-                ));
+                let template = Template { name, family, is_users, pieces: Vec::new() };
+                questions.extend(self.template(text, language, &question, template));
             }
         }
         let mut answers = Vec::new();
         for (i, text) in self.texts(map.get("answer"), "answer").iter().enumerate() {
             let name = format!("{name}/{}/answer/{}", language.code(), i + 1);
-            let template = Template { name, family: Family::Direct, pieces: Vec::new() };
+            let template = Template { name, family: Family::Direct, is_users, pieces: Vec::new() };
             answers.extend(self.template(text, language, &answer, template));
         }
         if !map.contains_key("answer") || FAMILIES.iter().all(|(key, _)| !map.contains_key(key)) {
@@ -291,7 +288,7 @@ impl Reader<'_> {
     }
 
     fn template(&mut self, text: &str, language: Language, allowed: &Allowed, into: Template) -> Option<Template> {
-        let Template { name, family, .. } = into;
+        let Template { name, family, is_users, .. } = into;
         if text.chars().count() > MAX_TEMPLATE {
             self.fault(format!("{name}: a template may have {MAX_TEMPLATE} characters"));
             return None;
@@ -309,7 +306,7 @@ impl Reader<'_> {
             self.fault_at(text, format!("{name}: {text:?} has to hold {}", needed.join(" or ")));
             return None;
         }
-        Some(Template { name, family, pieces })
+        Some(Template { name, family, is_users, pieces })
     }
 
     fn slot_fault(&mut self, name: &str, fault: SlotFault, known: &[String]) {

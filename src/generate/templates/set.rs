@@ -31,10 +31,10 @@ pub struct Templates {
 
 /// Of one language. A user's entries stand before the shipped ones.
 #[derive(Clone, Debug, Default)]
-struct Set {
-    entries: Vec<Entry>,
+pub(super) struct Set {
+    pub(super) entries: Vec<Entry>,
     /// Of those, how many are the user's.
-    users: usize,
+    pub(super) users: usize,
     /// Folded attribute name to entries, in their order.
     by_name: BTreeMap<String, Vec<usize>>,
     frames: BTreeMap<(Frame, Class), usize>,
@@ -104,36 +104,8 @@ impl Templates {
         })
     }
 
-    /// Tries each of the user's templates on facts that it is for, three at most. Returns the entries that are for none of
-    /// the facts.
-    pub fn check(&self, facts: &[Fact]) -> Result<Vec<String>, TemplateError> {
-        const TRIED: usize = 3;
-        let mut unused = Vec::new();
-        for language in Language::ALL {
-            let set = self.set(language);
-            let mut tried = vec![0; set.users];
-            for fact in facts {
-                if tried.iter().all(|n| *n >= TRIED) {
-                    break;
-                }
-                let Some(i) =
-                    self.entry_of(fact, &folded(&shown(&fact.attribute)), language).filter(|i| *i < set.users)
-                else {
-                    continue;
-                };
-                let (Some(entry), Some(n)) = (set.entries.get(i), tried.get_mut(i)) else { continue };
-                if *n < TRIED {
-                    *n += 1;
-                    self.try_entry(entry, fact, language)?;
-                }
-            }
-            let named = set.entries.iter().zip(&tried).filter(|(entry, n)| **n == 0 && entry.frame.is_none());
-            unused.extend(named.map(|(entry, _)| format!("{}/{}", entry.name, language.code())));
-        }
-        Ok(unused)
-    }
-
-    fn try_entry(&self, entry: &Entry, fact: &Fact, language: Language) -> Result<(), TemplateError> {
+    /// Writes each question of an entry on a fact that it is for.
+    pub(super) fn try_entry(&self, entry: &Entry, fact: &Fact, language: Language) -> Result<(), TemplateError> {
         let speech = self.speech(fact, language);
         let terms = speech.terms(fact);
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
@@ -226,7 +198,7 @@ impl Templates {
         Some(Term { words, agreement: Agreement::French(Noun { plural: true, ..noun }) })
     }
 
-    fn set(&self, language: Language) -> &Set {
+    pub(super) fn set(&self, language: Language) -> &Set {
         match language {
             Language::Fr => &self.french,
             Language::En => &self.english,
@@ -286,12 +258,16 @@ impl<'t> Speech<'t> {
         terms
     }
 
-    /// The entry's, and, where these are few, the frame's.
+    /// The entry's, and, where these are few, the frame's. Behind a user's entry the frame has only families that the user
+    /// gives no question for.
     pub(in crate::generate) fn questions(&self) -> Vec<&'t Template> {
         let mut all: Vec<&Template> = self.entry.map_or_else(Vec::new, |entry| entry.questions.iter().collect());
         let families: BTreeSet<Family> = all.iter().map(|template| template.family).collect();
-        if all.len() < FEWEST_WORDINGS || families.len() < FEWEST_FAMILIES {
-            all.extend(self.frame.iter().flat_map(|frame| &frame.questions));
+        let frame = self.frame.iter().flat_map(|frame| &frame.questions);
+        if all.iter().any(|template| template.is_users) {
+            all.extend(frame.filter(|template| !families.contains(&template.family)));
+        } else if all.len() < FEWEST_WORDINGS || families.len() < FEWEST_FAMILIES {
+            all.extend(frame);
         }
         all
     }

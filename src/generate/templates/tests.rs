@@ -156,8 +156,14 @@ fn a_users_entries_win() {
         speech.questions().iter().map(|t| (t.name.as_str(), t.render(&speech.terms(&host)).unwrap())).collect();
     assert_eq!(asked[0], ("user-hebergeur/fr/direct/1", "Chez qui loge Orion ?".to_owned()));
     assert_eq!(asked[1].1, "logis d'Orion");
-    // Too few for parts of their own: the frame's follow, with the user's answers.
-    assert!(asked.len() >= 6 && asked[2].0.starts_with("frame-noun/"));
+    // The frame's follow in the families that the user gives none for, with the user's answers.
+    let others: Vec<_> = asked[2..].iter().map(|(name, _)| *name).collect();
+    assert!(!others.is_empty());
+    assert!(
+        others
+            .iter()
+            .all(|name| ["polite", "indirect"].iter().any(|f| name.starts_with(&format!("frame-noun/fr/{f}/"))))
+    );
     assert!(speech.answers().iter().all(|t| t.name.starts_with("user-")));
     assert_eq!(templates.speech(&host, Language::En).answers()[0].name, "user-hebergeur/en/answer/1");
     let person = fact("Orion", "Zorglub", Kind::Person, &["Bob"]);
@@ -174,7 +180,19 @@ fn a_users_entries_win() {
 fn templates_are_tried_on_facts() {
     let templates = Templates::with_user(Path::new("mine.yaml"), USER).unwrap();
     let host = fact("Orion", "Hébergeur", Kind::Organisation, &["OVH"]);
-    assert_eq!(templates.check(std::slice::from_ref(&host)).unwrap(), ["user-zorglub-person-organisation/fr"]);
+    let unused =
+        |facts: &[Fact]| -> Vec<String> { templates.check(facts).unwrap().iter().map(ToString::to_string).collect() };
+    let name = "user-zorglub-person-organisation/fr: ";
+    let end = "; the template is not used";
+    assert_eq!(
+        unused(std::slice::from_ref(&host)),
+        [format!("{name}no fact of the documents has this attribute{end}")]
+    );
+    let other =
+        [host.clone(), fact("Orion", "Zorglub", Kind::Date, &["2020"]), fact("A1", "zorglub", Kind::Text, &["x"])];
+    let kinds = "the entry is for kind person or organisation, but the documents' values of this attribute are of kind date or text";
+    assert_eq!(unused(&other), [format!("{name}{kinds}{end}")]);
+    assert!(unused(&[host.clone(), fact("Orion", "Zorglub", Kind::Person, &["Bob"])]).is_empty());
     let twice = USER.replace("logis {de entity}", "chez qui loge {entity}");
     let templates = Templates::with_user(Path::new("mine.yaml"), &twice).unwrap();
     let e = templates.check(&[host]).unwrap_err().to_string();
