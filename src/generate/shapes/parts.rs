@@ -102,6 +102,7 @@ impl<'a> Said<'a> {
         let mut entities: Vec<String> = self.facts.iter().map(|fact| fact.entity.clone()).collect();
         entities.sort_by_cached_key(|name| (folded(name), name.clone()));
         let short = joined(&entities, self.language);
+        terms.is_single = entities.len() == 1;
         let terms = terms.with(Argument::Entities, short.clone());
         self.framed(Frame::Reverse, class, Filled { terms, values: entities, short })
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::tests::{facts, one};
+use super::tests::{all, facts, one};
+use crate::corpus::Language;
 use crate::generate::{Family, ItemOptions, Shape, Templates, items};
 
 const COST: &str = "
@@ -38,4 +39,59 @@ fn a_users_questions_stand_before_shipped_ones() {
     }
     let polite: BTreeSet<String> = (0..8).map(|seed| wordings(9, seed)[4].question.clone()).collect();
     assert_eq!(polite.len(), 2, "the shipped one is drawn");
+}
+
+#[test]
+fn french_days_have_their_article_in_sentences() {
+    let of = |value: &str| {
+        let items = all(&facts(&format!(
+            "Trymbe | Date de mise en service | date | {value}\nOrion | Date de mise en service | date | 1er mars 1999"
+        )));
+        let told = one(&items, Shape::Value, "Trymbe", "Date de mise en service").clone();
+        let answers: BTreeSet<String> = told.wordings.into_iter().map(|w| w.answer).collect();
+        let held = one(&items, Shape::Reverse, value, "Date de mise en service").clone();
+        (answers, held.wordings.into_iter().map(|w| w.answer).collect::<BTreeSet<String>>())
+    };
+    for value in ["9 janvier 2017", "09/01/2017"] {
+        let (answers, held) = of(value);
+        let expected = [
+            format!("Date de mise en service de Trymbe : {value}."),
+            format!("La date de mise en service de Trymbe est le {value}."),
+        ];
+        assert_eq!(answers, BTreeSet::from(expected));
+        assert!(held.contains(&format!("A pour date de mise en service le {value} : Trymbe.")), "{held:#?}");
+    }
+    for value in ["2017", "janvier 2017", "2017-01-09"] {
+        let (answers, held) = of(value);
+        assert!(answers.contains(&format!("La date de mise en service de Trymbe est {value}.")), "{answers:#?}");
+        assert!(held.contains(&format!("A pour date de mise en service {value} : Trymbe.")), "{held:#?}");
+    }
+}
+
+#[test]
+fn holders_are_one_or_several() {
+    let items = all(&facts(
+        "A1 | Hébergeur | organisation | OVH
+         B1 | Hébergeur | organisation | OVH
+         C1 | Hébergeur | organisation | Azure
+         A1 | Technologies | list | Java; Rust
+         B1 | Technologies | list | Rust; Go",
+    ));
+    let answers = |language: Language, value: &str| -> BTreeSet<String> {
+        let of_value =
+            items.iter().filter(|i| i.shape == Shape::Reverse && i.language == language && i.entity == value);
+        of_value.flat_map(|item| &item.wordings).map(|wording| wording.answer.clone()).collect()
+    };
+    for (language, value, expected) in [
+        (Language::Fr, "OVH", "Ont pour hébergeur OVH : A1 et B1."),
+        (Language::Fr, "Azure", "A pour hébergeur Azure : C1."),
+        (Language::Fr, "Rust", "Ont Rust parmi leurs technologies : A1 et B1."),
+        (Language::Fr, "Java", "A Java parmi ses technologies : A1."),
+        (Language::En, "OVH", "These have OVH as their host: A1 and B1."),
+        (Language::En, "Azure", "This has Azure as its host: C1."),
+        (Language::En, "Java", "This has Java among its technologies: A1."),
+    ] {
+        let found = answers(language, value);
+        assert!(found.contains(expected), "{found:#?}");
+    }
 }

@@ -9,7 +9,7 @@ use crate::generate::grammar::folded;
 use crate::input::{kind, nearest, parse};
 
 use super::entry::{Allowed, Class, Entry, Frame, Template};
-use super::slot::{Piece, SlotFault, known, pieces};
+use super::slot::{Piece, Slot, SlotFault, known, pieces};
 
 /// Bytes of a template file, at most.
 const MAX_FILE: usize = 1 << 20;
@@ -300,7 +300,8 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let holds = |a| pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.argument == a));
+        let is_written = |slot: &Slot, a| slot.argument == a && slot.form.writes_argument();
+        let holds = |a| pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if is_written(slot, a)));
         if !allowed.needed.iter().any(|argument| holds(*argument)) {
             let needed: Vec<_> = allowed.needed.iter().map(|a| format!("{{{}}}", a.name())).collect();
             self.fault_at(text, format!("{name}: {text:?} has to hold {}", needed.join(" or ")));

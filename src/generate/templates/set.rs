@@ -249,6 +249,7 @@ impl<'t> Speech<'t> {
         let mut terms = Terms::new(self.language);
         terms.attr = Some(&self.term);
         terms.bare_end = matches!(fact.kind, Kind::Url | Kind::Contact);
+        terms.is_date = fact.kind == Kind::Date && Class::of(fact) == Class::Plain;
         terms.with(Argument::Entity, fact.entity.as_str()).with(Argument::Value, measured(fact, self.language))
     }
 

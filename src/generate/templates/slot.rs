@@ -89,6 +89,14 @@ pub(super) enum Form {
     WhatIs,
     /// `are`; the noun itself is not written.
     Is,
+    /// `a` or `ont`, by how many entities there are; they themselves are not written.
+    Ont,
+    /// `ses` or `leurs`
+    Leurs,
+    /// `this has` or `these have`
+    TheseHave,
+    /// `its` or `their`
+    Their,
 }
 
 impl Form {
@@ -100,8 +108,16 @@ impl Form {
         ("quel", Self::Quel),
         ("quel est le", Self::QuelEst),
         ("est", Self::Est),
+        ("ont", Self::Ont),
+        ("leurs", Self::Leurs),
     ];
-    const ENGLISH: &[(&str, Self)] = &[("the", Self::The), ("what is the", Self::WhatIs), ("is", Self::Is)];
+    const ENGLISH: &[(&str, Self)] = &[
+        ("the", Self::The),
+        ("what is the", Self::WhatIs),
+        ("is", Self::Is),
+        ("these have", Self::TheseHave),
+        ("their", Self::Their),
+    ];
 
     fn of(language: Language) -> &'static [(&'static str, Self)] {
         match language {
@@ -118,8 +134,14 @@ impl Form {
         match self {
             Self::Plain => true,
             Self::De | Self::Que => !argument.is_noun(),
+            Self::Ont | Self::Leurs | Self::TheseHave | Self::Their => argument == Argument::Entities,
             _ => argument.is_noun(),
         }
+    }
+
+    /// Whether the argument itself is written.
+    pub(super) fn writes_argument(self) -> bool {
+        !matches!(self, Self::Est | Self::Is | Self::Ont | Self::Leurs | Self::TheseHave | Self::Their)
     }
 }
 

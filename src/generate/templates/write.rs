@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::corpus::Language;
 use crate::generate::Family;
-use crate::generate::grammar::{EnglishNoun, Noun, capitalised, de, lowered, que};
+use crate::generate::grammar::{EnglishNoun, Noun, capitalised, de, is_day, lowered, que};
 
 use super::entry::Template;
 use super::slot::{Argument, Form, Piece, Slot};
@@ -34,11 +34,15 @@ pub(in crate::generate) struct Terms<'a> {
     texts: Vec<(Argument, Cow<'a, str>)>,
     /// No full stop behind the value: it would read as part of it (a URL).
     pub(super) bare_end: bool,
+    /// The value is a date: French writes `le` before a day.
+    pub(super) is_date: bool,
+    /// There is one entity in [`Argument::Entities`].
+    pub(in crate::generate) is_single: bool,
 }
 
 impl<'a> Terms<'a> {
     pub(super) fn new(language: Language) -> Self {
-        Self { language, attr: None, link: None, texts: Vec::new(), bare_end: false }
+        Self { language, attr: None, link: None, texts: Vec::new(), bare_end: false, is_date: false, is_single: false }
     }
 
     pub(in crate::generate) fn with(mut self, argument: Argument, text: impl Into<Cow<'a, str>>) -> Self {
@@ -125,6 +129,9 @@ fn write(pieces: &[Piece], terms: &Terms<'_>, search: bool) -> Option<String> {
             }
             Piece::Slot(slot) => {
                 let filled = fill(*slot, terms, search)?;
+                if !search && takes_le(*slot, &filled, terms) && is_behind_verb_or_noun(pieces, i) {
+                    out.push_str("le ");
+                }
                 out.push_str(&if slot.capital { Cow::Owned(capitalised(&filled)) } else { filled });
             }
         }
@@ -139,6 +146,31 @@ fn needs_no_stop(before: Option<&Piece>, out: &str, terms: &Terms<'_>) -> bool {
         || (terms.bare_end && matches!(slot.argument, Argument::Value | Argument::Right | Argument::Statement))
 }
 
+/// Whether French writes `le` before this in a sentence: a day, not a month or a year.
+fn takes_le(slot: Slot, filled: &str, terms: &Terms<'_>) -> bool {
+    terms.language == Language::Fr
+        && terms.is_date
+        && slot.argument == Argument::Value
+        && slot.form == Form::Plain
+        && is_day(filled)
+}
+
+/// Whether a slot follows a form of `être` (`la date est le 9 janvier 2017`) or the attribute (`a pour date de fin le 9
+/// janvier 2017`), and is no label's (`Date de fin : 9 janvier 2017`).
+fn is_behind_verb_or_noun(pieces: &[Piece], slot: usize) -> bool {
+    let before = |n: usize| slot.checked_sub(n).and_then(|at| pieces.get(at));
+    match before(1) {
+        Some(Piece::Literal(text)) if text == " " => {
+            matches!(before(2), Some(Piece::Slot(Slot { argument: Argument::Attr, .. })))
+        }
+        Some(Piece::Literal(text)) => {
+            let last = text.strip_suffix(' ').and_then(|text| text.rsplit([' ', '\u{a0}']).next());
+            matches!(last, Some("est" | "était" | "sera"))
+        }
+        _ => false,
+    }
+}
+
 fn fill<'t>(slot: Slot, terms: &'t Terms<'_>, search: bool) -> Option<Cow<'t, str>> {
     let term = match slot.argument {
         Argument::Attr => terms.attr?,
@@ -148,6 +180,10 @@ fn fill<'t>(slot: Slot, terms: &'t Terms<'_>, search: bool) -> Option<Cow<'t, st
             return Some(match slot.form {
                 Form::De => Cow::Owned(de(text)),
                 Form::Que => Cow::Owned(que(text)),
+                Form::Ont => Cow::Borrowed(if terms.is_single { "a" } else { "ont" }),
+                Form::Leurs => Cow::Borrowed(if terms.is_single { "ses" } else { "leurs" }),
+                Form::TheseHave => Cow::Borrowed(if terms.is_single { "this has" } else { "these have" }),
+                Form::Their => Cow::Borrowed(if terms.is_single { "its" } else { "their" }),
                 _ => Cow::Borrowed(text),
             });
         }
