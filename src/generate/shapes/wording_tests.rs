@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::tests::{all, facts, one};
 use crate::corpus::Language;
-use crate::generate::{Family, ItemOptions, Shape, Templates, items};
+use crate::generate::{Family, Item, ItemOptions, Shape, Templates, items};
 
 const COST: &str = "
 - match: {attribute: [coût]}
@@ -93,5 +93,40 @@ fn holders_are_one_or_several() {
     ] {
         let found = answers(language, value);
         assert!(found.contains(expected), "{found:#?}");
+    }
+}
+
+#[test]
+fn only_a_quantity_is_worded_as_one() {
+    let items = all(&facts(
+        "Acte | Coût | enumeration | gratuit
+         Permis | Coût | text | gratuit (25 € en cas de perte)
+         Passeport | Coût | money | 86 €
+         Passeport | Durée | number | 10 ans
+         Acte | Durée | enumeration | illimitée",
+    ));
+    let answers = |language: Language, entity: &str, attribute: &str| -> BTreeSet<String> {
+        let found = |i: &&Item| {
+            (i.shape, i.language, i.entity.as_str(), i.attribute.as_str())
+                == (Shape::Value, language, entity, attribute)
+        };
+        items.iter().find(found).unwrap().wordings.iter().map(|wording| wording.answer.clone()).collect()
+    };
+    let (fr, en) = (Language::Fr, Language::En);
+    for (language, entity, attribute, expected) in [
+        (fr, "Acte", "Coût", ["Coût d'Acte : gratuit.", "Pour Acte, coût : gratuit."]),
+        (en, "Acte", "Coût", ["Cost of Acte: gratuit.", "For Acte, cost: gratuit."]),
+        (fr, "Passeport", "Coût", ["Passeport a un coût de 86 €.", "Le coût de Passeport est de 86 €."]),
+        (en, "Passeport", "Coût", ["Passeport costs 86 €.", "The cost of Passeport is 86 €."]),
+        (fr, "Acte", "Durée", ["Durée d'Acte : illimitée.", "Pour Acte, durée : illimitée."]),
+        (fr, "Passeport", "Durée", ["La durée de Passeport est de 10 ans.", "Passeport a pour durée 10 ans."]),
+    ] {
+        assert_eq!(answers(language, entity, attribute), BTreeSet::from(expected.map(str::to_owned)));
+    }
+    let permis = answers(fr, "Permis", "Coût");
+    assert!(permis.contains("Coût de Permis : gratuit (25 € en cas de perte)."), "{permis:#?}");
+    let truths = items.iter().filter(|item| item.shape == Shape::Boolean).flat_map(|item| &item.wordings);
+    for text in truths.flat_map(|wording| [&wording.question, &wording.answer]) {
+        assert!(!text.contains("de gratuit") && !text.contains("costs gratuit"), "{text}");
     }
 }

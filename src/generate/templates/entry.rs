@@ -140,9 +140,16 @@ pub(in crate::generate) struct Entry {
     pub(super) noun: Option<String>,
     pub(in crate::generate) questions: Vec<Template>,
     pub(in crate::generate) answers: Vec<Template>,
+    /// Of a number or an amount of money, in place of `answers`; empty: as these.
+    pub(in crate::generate) quantities: Vec<Template>,
 }
 
 impl Entry {
+    pub(super) fn answers_for(&self, fact: &Fact) -> &[Template] {
+        let is_quantity = matches!(fact.kind, Kind::Number | Kind::Money) && fact.values.len() == 1;
+        if is_quantity && !self.quantities.is_empty() { &self.quantities } else { &self.answers }
+    }
+
     pub(super) fn takes(&self, fact: &Fact) -> bool {
         if self.kinds.is_empty() {
             matches!(Class::of(fact), Class::Plain | Class::List)

@@ -22,9 +22,9 @@ const FAMILIES: [(&str, Family); 4] = [
     ("search", Family::Search),
     ("indirect", Family::Indirect),
 ];
-const BLOCK_KEYS: [&str; 6] = ["direct", "polite", "search", "indirect", "answer", "noun"];
-const ENTRY_KEYS: [&str; 10] =
-    ["match", "language", "fr", "en", "direct", "polite", "search", "indirect", "answer", "noun"];
+const BLOCK_KEYS: [&str; 7] = ["direct", "polite", "search", "indirect", "answer", "quantity", "noun"];
+const ENTRY_KEYS: [&str; 11] =
+    ["match", "language", "fr", "en", "direct", "polite", "search", "indirect", "answer", "quantity", "noun"];
 const MATCH_KEYS: [&str; 3] = ["attribute", "kind", "frame"];
 const KINDS: [&str; 14] = [
     "person",
@@ -257,19 +257,23 @@ impl Reader<'_> {
                 questions.extend(self.template(text, language, &question, template));
             }
         }
-        let mut answers = Vec::new();
-        for (i, text) in self.texts(map.get("answer"), "answer").iter().enumerate() {
-            let name = format!("{name}/{}/answer/{}", language.code(), i + 1);
-            let template = Template { name, family: Family::Direct, is_users, pieces: Vec::new() };
-            answers.extend(self.template(text, language, &answer, template));
-        }
+        let mut answers_of = |key: &str| {
+            let mut answers = Vec::new();
+            for (i, text) in self.texts(map.get(key), key).iter().enumerate() {
+                let name = format!("{name}/{}/{key}/{}", language.code(), i + 1);
+                let template = Template { name, family: Family::Direct, is_users, pieces: Vec::new() };
+                answers.extend(self.template(text, language, &answer, template));
+            }
+            answers
+        };
+        let (answers, quantities) = (answers_of("answer"), answers_of("quantity"));
         if !map.contains_key("answer") || FAMILIES.iter().all(|(key, _)| !map.contains_key(key)) {
             self.fault(format!("{}: give `answer` and one of direct, polite, search, indirect", language.code()));
         }
         let noun = self.texts(map.get("noun"), "noun").into_iter().next();
         let Match { attributes, kinds, frame } = matches;
         let (attributes, kinds, frame) = (attributes.clone(), kinds.clone(), *frame);
-        let entry = Entry { name, attributes, kinds, frame, noun, questions, answers };
+        let entry = Entry { name, attributes, kinds, frame, noun, questions, answers, quantities };
         self.read.push(Read { language, entry, line: self.line });
     }
 

@@ -63,6 +63,8 @@ pub(in crate::generate) struct Speech<'t> {
     entry: Option<&'t Entry>,
     /// Of attributes in general.
     frame: Option<&'t Entry>,
+    /// Of the entry, for values of this kind.
+    answers: &'t [Template],
     term: Term,
 }
 
@@ -157,7 +159,8 @@ impl Templates {
         let term = self.term(fact, language, entry.and_then(|entry| entry.noun.as_deref()));
         let known = term.agreement != Agreement::Unknown && class != Class::Boolean;
         let frame = self.frame(language, if known { Frame::Noun } else { Frame::Neutral }, class);
-        Speech { language, entry, frame, term }
+        let answers = entry.map_or(&[][..], |entry| entry.answers_for(fact));
+        Speech { language, entry, frame, answers, term }
     }
 
     /// The frame for a class of values, else the one for all.
@@ -275,7 +278,7 @@ impl<'t> Speech<'t> {
 
     /// Answers that statements are made of: the entry's, then the frame's, for an entry that has labels alone.
     pub(in crate::generate) fn statements(&self) -> impl Iterator<Item = &'t [Template]> {
-        self.entry.into_iter().chain(self.frame).map(|entry| entry.answers.as_slice())
+        [self.answers].into_iter().chain(self.frame.map(|frame| frame.answers.as_slice()))
     }
 
     /// Whether the attribute has an entry of its own.
@@ -284,7 +287,7 @@ impl<'t> Speech<'t> {
     }
 
     pub(in crate::generate) fn answers(&self) -> &'t [Template] {
-        self.entry.or(self.frame).map_or(&[], |entry| &entry.answers)
+        if self.entry.is_some() { self.answers } else { self.frame.map_or(&[], |frame| &frame.answers) }
     }
 }
 

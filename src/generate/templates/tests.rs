@@ -60,15 +60,12 @@ fn every_shipped_template_writes_a_sentence() {
                 assert!(!question.contains(['{', '}']) && !question.contains("  "), "{question}");
                 assert!(!question.contains(" de Orion") && !question.contains(" que Orion"), "{question}");
             }
-            for template in &entry.answers {
+            for template in entry.answers.iter().chain(&entry.quantities) {
                 assert!(template.render(&terms).unwrap().contains("Azur"), "{}", template.name);
             }
+            let answers = || entry.answers.iter().chain(&entry.quantities);
             let is_text = Class::of(&Fact { values: vec!["x.".into()], ..fact.clone() }) == Class::Text;
-            assert!(
-                is_text || entry.answers.iter().any(|t| t.statement(&terms).is_some()),
-                "{} has no clause",
-                entry.name
-            );
+            assert!(is_text || answers().any(|t| t.statement(&terms).is_some()), "{} has no clause", entry.name);
             assert_ne!(terms.attr.unwrap().agreement, Agreement::Unknown, "the noun of {} is not known", entry.name);
         }
     }
