@@ -135,6 +135,9 @@ impl Writer<'_> {
         if let (true, Some(short)) = (short, &parts.short) {
             return Some(short.clone());
         }
+        if parts.sentence.is_some() {
+            return parts.sentence.clone();
+        }
         rotated(parts.answers, drawn >> 1).find_map(|answer| answer.render(&parts.terms))
     }
 }

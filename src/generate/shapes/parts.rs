@@ -17,6 +17,8 @@ pub(super) struct Parts<'a> {
     pub(super) values: Vec<String>,
     /// The answer without a sentence; None: it takes sentences.
     pub(super) short: Option<String>,
+    /// The answer, where the value is a sentence of its own.
+    pub(super) sentence: Option<String>,
 }
 
 /// A subject with its facts and how they are worded.
@@ -54,6 +56,7 @@ impl<'a> Said<'a> {
             terms: speech.terms(fact),
             values: fact.values.clone(),
             short: Some(measured(fact, self.language)),
+            sentence: speech.own_sentence(fact).map(|sentence| sentence.text),
         })
     }
 
@@ -138,6 +141,10 @@ impl<'a> Said<'a> {
         let (fact, speech) = self.nth(0)?;
         let mut told = Vec::new();
         for (fact, speech) in self.facts.iter().zip(self.speeches) {
+            if let Some(sentence) = speech.own_sentence(fact).filter(|sentence| sentence.names_entity) {
+                told.push(sentence.text);
+                continue;
+            }
             let terms = speech.terms(fact);
             told.push(self.rotated(speech.answers()).iter().find_map(|answer| answer.render(&terms))?);
         }
@@ -156,6 +163,7 @@ impl<'a> Said<'a> {
             terms,
             values,
             short: Some(short),
+            sentence: None,
         })
     }
 

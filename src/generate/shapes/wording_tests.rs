@@ -130,3 +130,36 @@ fn only_a_quantity_is_worded_as_one() {
         assert!(!text.contains("de gratuit") && !text.contains("costs gratuit"), "{text}");
     }
 }
+
+#[test]
+fn a_value_that_is_a_sentence_is_the_answer() {
+    let items = all(&facts(
+        "Trymbe | Description | text | Trymbe est une application de suivi
+         Trymbe | Remarque | text | Fermé le lundi.
+         Trymbe | Version | version | 3.2
+         Permis | définition | definition | Le permis est une autorisation.
+         Permis | Résumé | text | autorisation de construire, délivrée par la mairie après un examen du dossier",
+    ));
+    let answers = |shape: Shape, entity: &str, attribute: &str| -> BTreeSet<String> {
+        one(&items, shape, entity, attribute).wordings.iter().map(|wording| wording.answer.clone()).collect()
+    };
+    let sentence = "Trymbe est une application de suivi.";
+    assert_eq!(answers(Shape::Value, "Trymbe", "Description"), BTreeSet::from([sentence.to_owned()]));
+    assert_eq!(answers(Shape::Value, "Trymbe", "Remarque"), BTreeSet::from(["Fermé le lundi.".to_owned()]));
+    let definition = BTreeSet::from(["Le permis est une autorisation.".to_owned()]);
+    assert_eq!(answers(Shape::Value, "Permis", "définition"), definition);
+    assert!(answers(Shape::Value, "Permis", "Résumé").iter().all(|answer| answer.contains(" : autorisation")));
+    let told = items.iter().find(|item| item.shape == Shape::Everything && item.entity == "Trymbe").unwrap();
+    for wording in &told.wordings {
+        assert!(wording.answer.contains(sentence), "{}", wording.answer);
+        assert!(!wording.answer.contains(": Trymbe est"), "{}", wording.answer);
+        // It does not say whom it is about.
+        assert!(wording.answer.contains("emarque"), "{}", wording.answer);
+    }
+    let mine = "- match: {attribute: description, kind: text}\n  fr: {direct: \"Dis, {entity} ?\", answer: \"On dit : {value}.\"}";
+    let templates = Templates::with_user(Path::new("mine.yaml"), mine).unwrap();
+    let facts = facts("Trymbe | Description | text | Trymbe est une application.");
+    let items = crate::generate::items(&facts, &ItemOptions::new(&templates));
+    let own = one(&items, Shape::Value, "Trymbe", "Description");
+    assert!(own.wordings.iter().all(|wording| wording.answer == "On dit : Trymbe est une application."));
+}

@@ -5,6 +5,7 @@
 
 mod asking;
 mod entry;
+mod own_sentence;
 mod read;
 mod set;
 mod slot;
