@@ -8,7 +8,7 @@ use crate::generate::{Draft, Method, Shape};
 use crate::store::Digest;
 
 use super::input::{Questions, UnansweredCorpus};
-use super::invented::{self, Chain};
+use super::invented::{self, Models};
 use super::knowledge::Knowledge;
 use super::maker::{Asked, Maker};
 use super::{missing, premise};
@@ -25,10 +25,10 @@ pub fn unanswerable<'a>(corpus: &UnansweredCorpus<'a>, count: usize, questions: 
     let knowledge = Knowledge::new(corpus, questions);
     let maker = Maker { knowledge, questions, languages: corpus.languages, seed: corpus.seed };
     let lacking = missing::candidates(&maker);
-    let chain = Chain::new(maker.knowledge.entities.keys().copied());
+    let models = Models::new(&maker.knowledge);
     let mut kinds: [Box<dyn Iterator<Item = Asked> + '_>; 3] = [
         Box::new(lacking.iter().filter_map(|c| missing::ask(&maker, c))),
-        Box::new((0..count.saturating_mul(TRIES)).filter_map(|k| invented::ask(&maker, &chain, k))),
+        Box::new((0..count.saturating_mul(TRIES)).filter_map(|k| invented::ask(&maker, &models, k))),
         Box::new(premise::candidates(&maker).into_iter().filter_map(|i| premise::ask(&maker, i))),
     ];
     let mut seen = BTreeSet::new();

@@ -143,6 +143,45 @@ fn invented_entities_are_far_from_all_others() {
     }
 }
 
+/// Names of entities in questions on the attribute `inscrits`, which no fact or false premise is behind.
+fn invented_names(entities: &[&str]) -> (usize, Vec<String>) {
+    let mut facts = Facts::default();
+    let mut units = Vec::new();
+    for (i, entity) in entities.iter().enumerate() {
+        facts.facts.push(fact(entity, "Inscrits", &format!("{} électeurs", 2000 + i), i));
+        units.push(unit(entity, &format!("{entity} compte {} électeurs.", 2000 + i)));
+    }
+    let input = UnansweredCorpus { facts: &facts, units: &units, languages: &[Language::Fr], seed: 3 };
+    let all = unanswerable(&input, 60, &Words);
+    let drafts = all.iter().filter(|d| d.facts.is_empty());
+    let named = drafts.map(|d| match d.template.as_str() {
+        "value/fr/direct/1" => d.turns[0].content.trim_start_matches("Pour ").split(',').next().unwrap().to_owned(),
+        _ => d.turns[0].content.split(" : ").next().unwrap().to_owned(),
+    });
+    (all.len(), named.collect())
+}
+
+#[test]
+fn invented_names_have_the_shape_of_real_ones() {
+    let entities = ["Bureau n° 11", "Bureau n° 12", "R-1010102039", "Ticket 40200407", "Carte nationale d'identité"];
+    let (_, names) = invented_names(&entities);
+    assert!(names.len() >= 10, "{names:?}");
+    let shape = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "0");
+    let shapes: BTreeSet<String> = entities[..4].iter().map(|name| shape(name)).collect();
+    for name in &names {
+        assert!(shapes.contains(&shape(name)) && !entities.contains(&name.as_str()), "{name}");
+    }
+    assert_eq!(names.iter().map(|name| shape(name)).collect::<BTreeSet<_>>(), shapes);
+    // Made-up names are made from proper names alone.
+    let proper = ["Gidaria", "Sixtizen", "Norvalis", "Opalia", "Trimetal", "Mention très bien", "Permis de construire"];
+    let (_, names) = invented_names(&proper);
+    assert!(!names.is_empty());
+    assert!(names.iter().all(|name| name.chars().count() <= 8 && !name.contains(' ')), "{names:?}");
+    // Nothing to imitate: the other kinds alone.
+    let (all, names) = invented_names(&["Carte nationale d'identité", "Permis de construire", "Acte de naissance"]);
+    assert!(names.is_empty() && all > 0, "{names:?}");
+}
+
 #[test]
 fn a_false_premise_is_false_and_its_answer_right() {
     let (facts, _) = corpus();

@@ -1,23 +1,106 @@
 //! Entities that do not exist, with names like those that do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha8Rng;
 
 use crate::generate::noise::{below, choose, fold, words_of};
 
+use super::knowledge::Knowledge;
 use super::maker::{Asked, Maker};
 use super::texts::refusals;
 
-/// Edits between an invented name and every real one, at least.
+/// Edits between a made-up name and every real one, at least.
 const DISTANCE: usize = 3;
-/// Attempts to draw a name that is far from all others.
+/// Attempts to draw a name that does not exist.
 const ATTEMPTS: usize = 60;
-/// Letters of an invented name.
-const LENGTHS: std::ops::RangeInclusive<usize> = 4..=40;
+/// Letters of a made-up name, at least.
+const SHORTEST: usize = 4;
+/// Proper names that others are made up from, at least: fewer give pieces of themselves.
+const FEWEST_NAMES: usize = 4;
+
+/// What names of entities that do not exist are made from.
+pub(super) struct Models {
+    chain: Chain,
+    /// Indices of the facts whose entity's name can be imitated.
+    facts: Vec<usize>,
+    /// Letters of the longest name in `chain`.
+    longest: usize,
+}
+
+impl Models {
+    pub(super) fn new(knowledge: &Knowledge<'_>) -> Self {
+        let proper: BTreeSet<&str> = knowledge.entities.keys().copied().filter(|name| is_proper(name)).collect();
+        let proper = if proper.len() < FEWEST_NAMES { BTreeSet::new() } else { proper };
+        let is_model = |name: &str| is_coded(name) || proper.contains(name);
+        let facts = knowledge.facts.iter().enumerate().filter(|(_, fact)| is_model(&fact.entity));
+        Self {
+            facts: facts.map(|(i, _)| i).collect(),
+            longest: proper.iter().map(|name| name.chars().count()).max().unwrap_or(0),
+            chain: Chain::new(proper),
+        }
+    }
+
+    /// A name as one that exists, of an entity that does not exist.
+    fn name(&self, like: &str, maker: &Maker<'_>, rng: &mut ChaCha8Rng) -> Option<String> {
+        if is_coded(like) {
+            return (0..ATTEMPTS).map(|_| with_other_digits(like, rng)).find(|name| is_free(maker, name, like));
+        }
+        let names = (0..ATTEMPTS).map(|i| self.chain.name(i >= ATTEMPTS / 2, self.longest, rng));
+        names.into_iter().find(|name| is_new(maker, name))
+    }
+}
+
+/// Whether a name's last word is a number or a code: `Bureau n° 17`, `R-1010`, `A12B`.
+fn is_coded(name: &str) -> bool {
+    let last = last_word(name);
+    let is_code = !last.chars().any(char::is_lowercase) || last.ends_with(|c: char| c.is_ascii_digit());
+    is_code && last.chars().any(|c| c.is_ascii_digit())
+}
+
+fn last_word(name: &str) -> &str {
+    name.rsplit(char::is_whitespace).next().unwrap_or_default()
+}
+
+/// The name with other digits in its last word, as many as before; a first digit that is not 0 stays so.
+fn with_other_digits(name: &str, rng: &mut ChaCha8Rng) -> String {
+    let last = last_word(name);
+    let mut out = name.strip_suffix(last).unwrap_or_default().to_owned();
+    let mut is_behind_digit = false;
+    for c in last.chars() {
+        let is_digit = c.is_ascii_digit();
+        let least = usize::from(!is_behind_digit && c != '0');
+        match is_digit.then(|| u32::try_from(least + below(rng, 10 - least)).ok()).flatten() {
+            Some(digit) => out.extend(char::from_digit(digit, 10)),
+            None => out.push(c),
+        }
+        is_behind_digit = is_digit;
+    }
+    out
+}
+
+/// Whether no entity has the name, and no document a number or code of its last word that the imitated one has not.
+fn is_free(maker: &Maker<'_>, name: &str, like: &str) -> bool {
+    let (name, like) = (fold(name), fold(like));
+    let own: BTreeSet<&str> = words_of(&like).collect();
+    let mut new = words_of(&name).filter(|word| !own.contains(word)).peekable();
+    new.peek().is_some()
+        && new.all(|word| !maker.knowledge.words.contains(word))
+        && !maker.knowledge.names.is_near(&name, 0)
+}
+
+/// Whether a name is one word that is written as proper names are: `Gidaria`, `GIDAF`, `6Tzen`.
+fn is_proper(name: &str) -> bool {
+    let letters = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    let mut chars = letters.chars();
+    let is_upper = chars.next().is_some_and(char::is_uppercase);
+    let rest = chars.as_str();
+    let is_even = rest.chars().all(char::is_lowercase) || rest.chars().all(char::is_uppercase);
+    is_upper && is_even && name.chars().count() >= SHORTEST
+}
 
 /// Which character follows two others in the names, and which one; the end is None.
-pub(super) struct Chain {
+struct Chain {
     /// By two characters before, and by one.
     pairs: BTreeMap<[char; 2], Vec<Option<char>>>,
     singles: BTreeMap<char, Vec<Option<char>>>,
@@ -27,7 +110,7 @@ pub(super) struct Chain {
 const START: char = '\u{0}';
 
 impl Chain {
-    pub(super) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut chain = Self { pairs: BTreeMap::new(), singles: BTreeMap::new() };
         for name in names {
             let mut before = [START, START];
@@ -40,46 +123,97 @@ impl Chain {
         chain
     }
 
-    /// With `loose`, only one character decides the next: few names are enough for new ones.
-    fn name(&self, loose: bool, rng: &mut ChaCha8Rng) -> String {
+    /// With `loose`, only one character decides the next: few names are enough for new ones. Empty: it would be longer than
+    /// `longest`.
+    fn name(&self, loose: bool, longest: usize, rng: &mut ChaCha8Rng) -> String {
         let mut name = String::new();
         let mut before = [START, START];
-        for _ in 0..*LENGTHS.end() {
+        for _ in 0..=longest {
             let pairs = self.pairs.get(&before).filter(|_| !loose);
             let next = pairs.or_else(|| self.singles.get(&before[1])).and_then(|all| choose(rng, all));
-            let Some(Some(next)) = next else { break };
+            let Some(Some(next)) = next else { return name };
             name.push(*next);
             before = [before[1], *next];
         }
-        name.trim().to_owned()
+        String::new()
     }
 }
 
 /// The question number `k` on an entity that does not exist; None: no name was found, or nothing words the question.
-pub(super) fn ask(maker: &Maker<'_>, chain: &Chain, k: usize) -> Option<Asked> {
+pub(super) fn ask(maker: &Maker<'_>, models: &Models, k: usize) -> Option<Asked> {
     let mut rng = maker.random(&["invented", &k.to_string()]);
-    let entity = (0..ATTEMPTS).map(|i| chain.name(i >= ATTEMPTS / 2, &mut rng)).find(|name| is_new(maker, name))?;
-    let language = *choose(&mut rng, maker.languages)?;
     // Facts of all attributes are drawn as often as they occur; the question belongs where the attribute comes from.
-    let fact = below(&mut rng, maker.knowledge.facts.len());
-    let concept = maker.knowledge.concepts.get(maker.knowledge.fact_concepts.get(fact)?)?;
+    let index = *models.facts.get(below(&mut rng, models.facts.len()))?;
+    let fact = maker.knowledge.facts.get(index)?;
+    let entity = models.name(&fact.entity, maker, &mut rng)?;
+    let language = *choose(&mut rng, maker.languages)?;
+    let concept = maker.knowledge.concepts.get(maker.knowledge.fact_concepts.get(index)?)?;
     let wordings = maker.questions.wordings(&entity, concept.spelling(language), language);
     let wording = choose(&mut rng, &wordings)?.clone();
     Some(Asked {
         identity: vec!["invented".to_owned(), entity],
         answer: (*choose(&mut rng, refusals(language))?).to_owned(),
         facts: Vec::new(),
-        source: maker.knowledge.facts.get(fact)?.source.clone(),
+        source: fact.source.clone(),
         language,
         wording,
     })
 }
 
-/// Whether a name is far from every real one and holds a word that no document holds.
+/// Whether a made-up name looks like a proper name, is far from every real one and holds a word that no document holds.
 fn is_new(maker: &Maker<'_>, name: &str) -> bool {
     let folded = fold(name);
     let is_unknown = |word: &str| word.chars().count() >= DISTANCE && !maker.knowledge.words.contains(word);
-    LENGTHS.contains(&name.chars().count())
-        && words_of(&folded).any(is_unknown)
-        && !maker.knowledge.names.is_near(name, DISTANCE - 1)
+    is_proper(name) && words_of(&folded).any(is_unknown) && !maker.knowledge.names.is_near(name, DISTANCE - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::noise::seeded;
+
+    #[test]
+    fn codes_and_proper_names_are_told_from_other_names() {
+        for (name, coded, proper) in [
+            ("Bureau n° 17", true, false),
+            ("Ticket 40200407", true, false),
+            ("R-1010102039", true, false),
+            ("A12B", true, false),
+            ("Appli12", true, false),
+            ("Gidaria", false, true),
+            ("GIDAF", false, true),
+            ("6Tzen", false, true),
+            ("Mineur", false, true),
+            ("Permis de construire", false, false),
+            ("Carte nationale", false, false),
+            ("4e étage", false, false),
+            ("OpenLDAP", false, false),
+            ("npm", false, false),
+        ] {
+            assert_eq!((is_coded(name), is_proper(name)), (coded, proper), "{name}");
+        }
+    }
+
+    #[test]
+    fn digits_change_and_nothing_else_does() {
+        let mut rng = seeded(1, &["digits"]);
+        let shape = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
+        for name in ["Bureau n° 17", "R-1010102039", "Porte 2 A12B", "Appli07"] {
+            for _ in 0..50 {
+                let other = with_other_digits(name, &mut rng);
+                assert_eq!(shape(&other), shape(name));
+                assert!(!other.contains("n° 0") && !other.contains("R-0"), "{other}");
+            }
+        }
+        assert!((0..50).all(|_| with_other_digits("Porte 2 A12B", &mut rng).starts_with("Porte 2 A")));
+    }
+
+    #[test]
+    fn made_up_names_are_no_longer_than_real_ones() {
+        let names = ["Gidaria", "Sixtizen", "Norvalis", "Opalia", "Trimetal"];
+        let chain = Chain::new(names);
+        let mut rng = seeded(1, &["names"]);
+        let made: BTreeSet<String> = (0..200).map(|i| chain.name(i % 2 == 0, 8, &mut rng)).collect();
+        assert!(made.len() > 20 && made.iter().all(|name| name.chars().count() <= 8), "{made:?}");
+    }
 }
