@@ -23,7 +23,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// None: a fact is missing, or the templates have no frame for the shape.
+    /// None: a fact is missing, the templates have no frame for the shape, or the wordings would mix languages.
     pub(super) fn item(&self, subject: &Subject) -> Option<Item> {
         let facts: Vec<&Fact> = subject.facts.iter().map(|i| self.facts.get(*i)).collect::<Option<_>>()?;
         let first = *facts.first()?;
@@ -34,6 +34,9 @@ impl Writer<'_> {
         };
         let named = subject.facts.iter().zip(&facts).take(worded);
         let speeches: Vec<Speech<'_>> = named.map(|(i, fact)| self.speech(*i, fact)).collect();
+        if facts.iter().zip(&speeches).any(|(fact, speech)| speech.mixes_languages(fact)) {
+            return None;
+        }
         let drawn = subject.key.draw(self.options.seed, "statement");
         let templates = self.options.templates;
         let said = Said { subject, facts: &facts, speeches: &speeches, templates, language: self.language, drawn };

@@ -44,7 +44,7 @@ impl<'f> Outline<'f> {
         Self { facts, options, groups, subjects, languages }
     }
 
-    /// Items, each language's counted.
+    /// Items, each language's counted; those that would mix languages are no items, but are counted too.
     pub fn len(&self) -> usize {
         self.subjects.len().saturating_mul(self.languages.len())
     }
@@ -53,7 +53,7 @@ impl<'f> Outline<'f> {
         self.len() == 0
     }
 
-    /// The item at `index`, with its wordings; items are ordered by id, then by language.
+    /// The item at `index`, with its wordings; None: it would mix languages. Items are ordered by id, then by language.
     pub fn item(&self, index: usize) -> Option<Item> {
         let n = self.languages.len();
         let subject = self.subjects.get(index.checked_div(n)?)?;

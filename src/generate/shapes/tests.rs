@@ -101,7 +101,10 @@ fn a_value_and_a_list_are_asked_with_all_wordings() {
                 let value = matches!(item.shape, Shape::Value | Shape::List);
                 value && item.language == language && item.entity == fact.entity && item.attribute == fact.attribute
             });
-            let item = found.unwrap();
+            let is_left_out = ["Description", "Indice de santé", "Open source", "date_creation_fiche", "Foo-Bar"]
+                .contains(&fact.attribute.as_str());
+            assert_eq!(found.is_some(), language == Language::Fr || !is_left_out, "{} {language:?}", fact.attribute);
+            let Some(item) = found else { continue };
             assert!(item.wordings.iter().all(|w| fact.values.iter().all(|value| w.answer.contains(value))));
             assert!(item.wordings.iter().all(|w| w.question.contains(&fact.entity)));
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::tests::{all, facts, one};
-use crate::corpus::Language;
-use crate::generate::{Family, Item, ItemOptions, Shape, Templates, items};
+use crate::corpus::{Fact, Language};
+use crate::generate::{Family, Item, ItemOptions, Questions, Shape, TemplateQuestions, Templates, items};
 
 const COST: &str = "
 - match: {attribute: [coût]}
@@ -162,4 +162,38 @@ fn a_value_that_is_a_sentence_is_the_answer() {
     let items = crate::generate::items(&facts, &ItemOptions::new(&templates));
     let own = one(&items, Shape::Value, "Trymbe", "Description");
     assert!(own.wordings.iter().all(|wording| wording.answer == "On dit : Trymbe est une application."));
+}
+
+#[test]
+fn a_question_is_in_one_language() {
+    let facts = facts(
+        "Musée | Description | text | Le musée est ouvert toute la semaine.
+         Musée | définition | definition | Le musée est un lieu.
+         Musée | Hébergeur | organisation | OVH
+         Musée | Inscrits | number | 857
+         Musée | Date de création | date | 2012-04-01
+         Mairie | Hébergeur | organisation | Azure
+         Mairie | Inscrits | number | 12
+         Mairie | Ouvert | boolean | oui",
+    );
+    let items = all(&facts);
+    let attributes = |language: Language| -> BTreeSet<&str> {
+        items.iter().filter(|item| item.language == language).map(|item| item.attribute.as_str()).collect()
+    };
+    assert_eq!(attributes(Language::En), BTreeSet::from(["Hébergeur", "Date de création"]));
+    assert_eq!(attributes(Language::Fr).len(), 6);
+    assert!(items.iter().all(|item| item.language == Language::Fr || item.shape != Shape::Everything));
+    // As long as the document's language is not known, nothing is left out.
+    let unknown: Vec<Fact> = facts.iter().cloned().map(|fact| Fact { language: None, ..fact }).collect();
+    assert!(all(&unknown).iter().any(|item| item.language == Language::En && item.attribute == "Inscrits"));
+    let templates = Templates::builtin().unwrap();
+    let questions = TemplateQuestions::new(&templates, &facts);
+    for (attribute, language, asked) in [
+        ("Inscrits", Language::Fr, true),
+        ("Inscrits", Language::En, false),
+        ("Hébergeur", Language::En, true),
+        ("Description", Language::En, false),
+    ] {
+        assert_eq!(!questions.wordings("Gare", attribute, language).is_empty(), asked, "{attribute} {language:?}");
+    }
 }

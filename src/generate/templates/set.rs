@@ -281,6 +281,13 @@ impl<'t> Speech<'t> {
         [self.answers].into_iter().chain(self.frame.map(|frame| frame.answers.as_slice()))
     }
 
+    /// Whether a question on a fact of a document in another language would hold words of both: a text, or the name of an
+    /// attribute that no entry translates. Names, numbers and dates are the same in both.
+    pub(in crate::generate) fn mixes_languages(&self, fact: &Fact) -> bool {
+        let is_foreign = fact.language.is_some_and(|language| language != self.language);
+        is_foreign && (self.entry.is_none() || matches!(fact.kind, Kind::Definition | Kind::Text))
+    }
+
     /// Whether the attribute has an entry of its own.
     pub(in crate::generate) fn has_entry(&self) -> bool {
         self.entry.is_some()

@@ -206,6 +206,17 @@ fn a_false_premise_is_false_and_its_answer_right() {
 }
 
 #[test]
+fn a_premise_is_asked_in_the_language_of_its_document() {
+    let (facts, units) = corpus();
+    let input = UnansweredCorpus { facts: &facts, units: &units, languages: &[Language::En], seed: 3 };
+    // One fact alone is of a document in English.
+    let all = unanswerable(&input, 90, &Words);
+    let stated: BTreeSet<&str> =
+        all.iter().flat_map(|d| &d.facts).map(|i| facts.facts[*i].attribute.as_str()).collect();
+    assert!(stated.iter().all(|attribute| *attribute == "host"), "{stated:?}");
+}
+
+#[test]
 fn the_kinds_are_balanced_and_the_texts_many() {
     let all = made(12, 4);
     assert_eq!(all.len(), 12);

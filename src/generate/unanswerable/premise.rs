@@ -35,7 +35,8 @@ fn is_suited(fact: &Fact) -> bool {
     kinds.contains(&fact.kind) && value.chars().count() <= LONGEST
 }
 
-/// None: no other entity has a value of this attribute that this entity's documents do not hold.
+/// None: no other entity has a value of this attribute that this entity's documents do not hold, or the document is in a
+/// language that is not asked in.
 pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
     let fact = maker.knowledge.facts.get(index)?;
     let mut rng = maker.random(&["premise", &fact.id.hex()]);
@@ -73,8 +74,10 @@ pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
     })
 }
 
-/// The document's, whose words the question quotes; else one of those that are asked in.
+/// The document's, whose words the question quotes: None where it is not asked in. Where it is not known, any.
 fn language_of(maker: &Maker<'_>, fact: &Fact, rng: &mut rand_chacha::ChaCha8Rng) -> Option<Language> {
-    let own = fact.language.filter(|l| maker.languages.contains(l));
-    own.or_else(|| choose(rng, maker.languages).copied())
+    match fact.language {
+        Some(own) => maker.languages.contains(&own).then_some(own),
+        None => choose(rng, maker.languages).copied(),
+    }
 }
