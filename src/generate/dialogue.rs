@@ -149,7 +149,8 @@ fn names_another(text: &str, entity: &str, entities: &EntityNames) -> bool {
 /// A question that only the conversation makes whole.
 fn elliptic(item: &Item, context: &DialogueContext<'_>, rng: &mut ChaCha8Rng) -> String {
     let attribute = item.attribute.trim();
-    let noun = noun(attribute).filter(|_| is_written_in(item, context.facts));
+    let is_known = item.language == Language::Fr || has_entry(item);
+    let noun = noun(attribute).filter(|_| is_known && is_written_in(item, context.facts));
     let (forms, filled) = match (item.language, noun) {
         (Language::Fr, Some(noun)) => match possessive(&noun, context.gender) {
             Some(word) => (&["Et {} ?", "Qu'en est-il de {} ?", "Quid de {} ?"][..], format!("{word} {noun}")),
@@ -160,6 +161,13 @@ fn elliptic(item: &Item, context: &DialogueContext<'_>, rng: &mut ChaCha8Rng) ->
         (Language::En, None) => (&["And for “{}”?"][..], attribute.to_owned()),
     };
     choose(rng, forms).map_or_else(String::new, |form| form.replace("{}", &filled))
+}
+
+/// Whether the templates have an entry for the attribute, which is a noun then. There is no English lexicon: `discontinued`
+/// may not stand behind `its`.
+fn has_entry(item: &Item) -> bool {
+    let is_frame = |name: &str| name.strip_prefix("user-").unwrap_or(name).starts_with("frame-");
+    item.wordings.iter().any(|wording| wording.method == Method::RuleBased && !is_frame(&wording.template))
 }
 
 /// A short question that names the entity.

@@ -180,6 +180,22 @@ fn a_pronoun_has_one_antecedent() {
 }
 
 #[test]
+fn an_english_attribute_without_an_entry_is_quoted() {
+    let attributes = [("Version", Kind::Version, "1.2"), ("Discontinued", Kind::Boolean, "no")];
+    let mut corpus = Corpus::new("C49", Language::En, &attributes);
+    let entities = EntityNames::new(["C49"]);
+    let asked = |corpus: &Corpus| -> Vec<String> {
+        let drafts: Vec<Draft> = (0..20).map(|seed| corpus.made(0, seed, &entities).unwrap()).collect();
+        drafts.iter().flat_map(|draft| further(draft).into_iter().map(str::to_owned).collect::<Vec<_>>()).collect()
+    };
+    assert!(asked(&corpus).iter().all(|question| question.contains("its discontinued")));
+    for template in ["frame-neutral-boolean/en/direct/1", "user-frame-neutral/en/direct/1"] {
+        corpus.items[1].wordings[0].template = template.to_owned();
+        assert!(asked(&corpus).iter().all(|question| question == "And for “Discontinued”?"));
+    }
+}
+
+#[test]
 fn what_cannot_be_continued_is_refused() {
     let entities = EntityNames::new(["GIDAF", "GIDAF Mobile", "Gamma"]);
     let alone = Corpus::new("GIDAF", Language::Fr, &[("Version", Kind::Version, "1.2")]);

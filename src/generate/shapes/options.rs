@@ -27,7 +27,7 @@ pub enum AnswerStyle {
     /// `GIDAF is hosted by OVH.`
     #[default]
     Sentence,
-    /// `OVH`
+    /// `OVH`; nothing is asked whose answer has to be sentences.
     Value,
     /// Half of the wordings in one style, half in the other.
     Mixed,

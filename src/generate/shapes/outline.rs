@@ -5,7 +5,7 @@ use crate::generate::{Item, Shape};
 
 use super::groups::Groups;
 use super::item::Writer;
-use super::options::ItemOptions;
+use super::options::{AnswerStyle, ItemOptions};
 use super::subject::Subject;
 use super::{boolean, comparison, holders, single};
 
@@ -34,7 +34,8 @@ impl<'f> Outline<'f> {
         if options.wants(Shape::TwoHop) {
             single::two_hops(facts, &groups, options.seed, &mut subjects);
         }
-        if options.wants(Shape::Everything) {
+        // All values without their attributes would be no answer.
+        if options.wants(Shape::Everything) && options.answer_style != AnswerStyle::Value {
             single::everything(facts, &groups, &mut subjects);
         }
         subjects.sort_by_key(|subject| subject.id);

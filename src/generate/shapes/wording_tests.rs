@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::tests::{all, facts, one};
 use crate::corpus::{Fact, Language};
-use crate::generate::{Family, Item, ItemOptions, Questions, Shape, TemplateQuestions, Templates, items};
+use crate::generate::{AnswerStyle, Family, Item, ItemOptions, Questions, Shape, TemplateQuestions, Templates, items};
 
 const COST: &str = "
 - match: {attribute: [coût]}
@@ -196,4 +196,46 @@ fn a_question_is_in_one_language() {
     ] {
         assert_eq!(!questions.wordings("Gare", attribute, language).is_empty(), asked, "{attribute} {language:?}");
     }
+}
+
+#[test]
+fn english_attributes_without_an_entry_have_neutral_frames() {
+    let mut facts = facts(
+        "Paint C49 | price usd | number | 12.5
+         Paint C49 | discontinued | boolean | no
+         Paint C49 | unit | enumeration | litre
+         Paint C49 | price group | identifier | G7
+         G7 | discount | number | 5",
+    );
+    facts.iter_mut().for_each(|fact| fact.language = Some(Language::En));
+    let items = all(&facts);
+    let english: Vec<&Item> = items.iter().filter(|item| item.language == Language::En).collect();
+    let questions = |attribute: &str| -> BTreeSet<&str> {
+        let of = english.iter().filter(|item| item.shape == Shape::Value && item.attribute == attribute);
+        of.flat_map(|item| &item.wordings).map(|wording| wording.question.as_str()).collect()
+    };
+    let price = questions("price usd");
+    assert!(
+        price.contains("Paint C49: price usd?") && price.contains("What is the price usd of Paint C49?"),
+        "{price:?}"
+    );
+    let unit = questions("unit");
+    assert!(unit.contains("Paint C49: unit?"), "{unit:?}");
+    assert!(english.iter().any(|item| item.shape == Shape::TwoHop));
+    for wording in english.iter().flat_map(|item| &item.wordings) {
+        assert!(!wording.question.contains(" does ") && !wording.question.contains("belong"), "{}", wording.question);
+    }
+}
+
+#[test]
+fn answers_that_are_values_alone_tell_no_everything() {
+    let templates = Templates::builtin().unwrap();
+    let facts = facts("Orion | Version | version | 3.2\nOrion | Hébergeur | organisation | OVH");
+    let shapes = |answer_style: AnswerStyle| -> BTreeSet<Shape> {
+        let options = ItemOptions { answer_style, ..ItemOptions::new(&templates) };
+        items(&facts, &options).iter().map(|item| item.shape).collect()
+    };
+    assert!(shapes(AnswerStyle::Sentence).contains(&Shape::Everything));
+    assert!(shapes(AnswerStyle::Mixed).contains(&Shape::Everything));
+    assert!(!shapes(AnswerStyle::Value).contains(&Shape::Everything));
 }
