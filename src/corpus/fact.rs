@@ -34,14 +34,14 @@ pub enum Kind {
 pub struct Fact {
     /// Of source, entity, attribute and normalised values.
     pub id: Digest,
-    /// Unique in the corpus: the title, with its parent heading before it where the title alone is not.
+    /// Unique in the corpus: the title, with headings above it before it where the title alone is not, or is no name.
     pub entity: String,
-    /// As the document writes it.
+    /// As the document writes it, without the unit of its numbers.
     pub attribute: String,
     /// One, or the items of a list.
     pub values: Vec<String>,
     pub kind: Kind,
-    /// Of a number, as written (`MiB`, `users`).
+    /// Of a number, as its value or the attribute's name has it (`MiB`, `users`).
     pub measure: Option<String>,
     /// Of the document that states it; questions may be asked in another.
     pub language: Option<Language>,

@@ -158,7 +158,7 @@ pub enum FieldForm {
 pub struct Field {
     /// What the value belongs to; None: to the unit's title.
     pub entity: Option<String>,
-    /// The last part of the key's path, as written.
+    /// The parts of the key's path that say what it is, as written.
     pub key: String,
     /// One, or the items of a list.
     pub values: Vec<String>,

@@ -137,6 +137,6 @@ mod tests {
         assert_eq!(found, ["status", "opened by", "owner", "first owner"]);
         assert_eq!(keys(&["opened.by", "opened.on"]), ["opened by", "opened on"]);
         assert_eq!(keys(&["metadata.owner", "data.owner"]), ["owner", "owner"]);
-        assert_eq!(keys(&["owner.name", "owner.label"]), ["owner", "owner"]);
+        assert_eq!(keys(&["owner.name", "owner.label"]), ["name", "label"]);
     }
 }

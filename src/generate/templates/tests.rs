@@ -28,6 +28,20 @@ fn fact(entity: &str, attribute: &str, kind: Kind, values: &[&str]) -> Fact {
     }
 }
 
+#[test]
+fn a_bare_number_is_said_with_its_measure() {
+    for (value, measure, said) in [
+        ("2,9", "kg", "2,9 kg"),
+        ("111,86", "€", "111,86 €"),
+        ("384.35", "USD", "384.35 USD"),
+        ("3,1 kg", "kg", "3,1 kg"),
+        ("$800k", "$ k", "$800k"),
+    ] {
+        let fact = Fact { measure: Some(measure.to_owned()), ..fact("Zora", "poids", Kind::Number, &[value]) };
+        assert_eq!(measured_value(&fact, 0).as_deref(), Some(said));
+    }
+}
+
 const SHIPPED: [(Language, &str); 2] = [
     (Language::Fr, include_str!("../../../templates/questions.fr.yaml")),
     (Language::En, include_str!("../../../templates/questions.en.yaml")),
