@@ -84,7 +84,10 @@ fn wrong_value(groups: &Groups, statement: &Statement, fact: &Fact, others: &Oth
     for (other, of) in others.all.iter().cycle().skip(from).take(TRIED.min(others.all.len())) {
         let value = key.below(of.values.len(), others.seed, "wrong value");
         let Some(wrong) = of.values.get(value).map(|value| Said::of(value, of)) else { continue };
-        if of.measure == fact.measure && !own.iter().any(|own| own.may_be(&wrong)) {
+        // What is no quantity would not fit the sentence (`has a cost of free`).
+        let is_quantity = |fact: &Fact| matches!(fact.kind, Kind::Number | Kind::Money);
+        let is_alike = of.measure == fact.measure && is_quantity(of) == is_quantity(fact);
+        if is_alike && !own.iter().any(|own| own.may_be(&wrong)) {
             let asked = Asked::Truth { fact: *other, value, right: false };
             return Some(Subject::new(&groups.keys, Shape::Boolean, vec![first, *other], asked));
         }
