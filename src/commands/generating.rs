@@ -3,135 +3,26 @@
 mod items;
 mod material;
 mod open_book;
+mod request;
 mod vary;
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::documents::{self, DocumentsRequest};
-use super::writing::{self, ModelUse, ToWord, WriterRequest};
-use super::{Context, Failure, FileAction, Kind, MAX_TEXT, read_text};
+use super::documents;
+use super::writing::{self, ModelUse, ToWord};
+use super::{Context, Failure};
 pub use crate::corpus::Map as LayoutMap;
 use crate::eval::Suite;
 use crate::events::{Outcome, Stage, Unit, Warning};
 use crate::generate::llm::Estimate;
 use crate::generate::{self, AskedQuestion, GeneratedSet, Item, Part, Plan, PlanInput, PlanOptions, Planned, Shape};
 pub use crate::generate::{AnswerStyle, ExampleCount, Method, Report, SplitBy};
-use crate::store::Inputs;
 use material::Material;
-
-/// What examples teach.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, strum::Display, strum::EnumString, strum::VariantNames,
-)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Task {
-    /// To answer questions on the documents.
-    #[default]
-    Answer,
-    /// To write a noised text without its mistakes.
-    Correct,
-}
-
-/// Shares of training, validation and test, in percent: `80/10/10`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Shares(pub [u32; 3]);
-
-impl FromStr for Shares {
-    type Err = String;
-
-    fn from_str(said: &str) -> Result<Self, String> {
-        let fault =
-            || format!("{said:?} are no shares; expected three whole numbers whose sum is 100, such as 80/10/10");
-        let numbers: Vec<u32> =
-            said.split('/').map(|part| part.trim().parse()).collect::<Result<_, _>>().map_err(|_| fault())?;
-        match numbers.as_slice() {
-            [train, val, test] if *train > 0 && numbers.iter().map(|n| u64::from(*n)).sum::<u64>() == 100 => {
-                Ok(Self([*train, *val, *test]))
-            }
-            _ => Err(fault()),
-        }
-    }
-}
-
-/// What is generated, and where to.
-#[derive(Clone, Debug)]
-pub struct GenerateRequest {
-    pub documents: DocumentsRequest,
-    pub output: PathBuf,
-    pub method: Method,
-    pub count: ExampleCount,
-    /// Training wordings of a fact before the next fact is taught.
-    pub wordings: usize,
-    pub answer_style: AnswerStyle,
-    pub task: Task,
-    /// `@FILE` reads it from a file.
-    pub system: Option<String>,
-    pub templates: Option<PathBuf>,
-    /// Shares of the examples, from 0 to 1; None: the method's own.
-    pub refusals: Option<f64>,
-    pub noise: Option<f64>,
-    pub multi_turn: Option<f64>,
-    /// Share of training examples with extracts before the question.
-    pub open_book: f64,
-    pub contacts: bool,
-    /// Suites whose questions are not generated.
-    pub suites: Vec<PathBuf>,
-    pub parts: Option<Shares>,
-    /// None: the task's own.
-    pub split_by: Option<SplitBy>,
-    pub unseen: Option<f64>,
-    pub seed: u64,
-    /// Who words questions; None: the templates alone.
-    pub writer: Option<WriterRequest>,
-}
-
-impl GenerateRequest {
-    /// By wording for answers. Corrections teach no fact, so they are split by source.
-    fn split_by(&self) -> Result<SplitBy, Failure> {
-        match (self.task, self.split_by) {
-            (Task::Answer, said) => Ok(said.unwrap_or_default()),
-            (Task::Correct, None) => Ok(SplitBy::Source),
-            (Task::Correct, Some(SplitBy::Wording)) => {
-                let what = "--split-by wording is about facts, and --task correct teaches none: give source or random";
-                Err(Failure::new(Kind::Usage, what))
-            }
-            (Task::Correct, Some(said)) => Ok(said),
-        }
-    }
-}
-
-/// Shares of what is varied.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Variations {
-    refusals: f64,
-    noise: f64,
-    multi_turn: f64,
-    open_book: f64,
-}
-
-impl Variations {
-    fn of(request: &GenerateRequest) -> Result<Self, Failure> {
-        let augmented = request.method == Method::Augmented;
-        let share = |flag: &str, said: Option<f64>, default: f64| match said {
-            Some(share) if !(0.0..=1.0).contains(&share) => {
-                Err(Failure::input(format!("--{flag} {share}: expected a share from 0 to 1")))
-            }
-            Some(share) => Ok(share),
-            None => Ok(if augmented { default } else { 0.0 }),
-        };
-        Ok(Self {
-            refusals: share("refusals", request.refusals, 0.08)?,
-            noise: share("noise", request.noise, 0.10)?,
-            multi_turn: share("multi-turn", request.multi_turn, 0.10)?,
-            open_book: share("open-book", Some(request.open_book), 0.0)?,
-        })
-    }
-}
+use request::Variations;
+pub use request::{GenerateRequest, Shares, Task};
 
 /// What was generated.
 #[derive(Clone, Debug, Serialize)]
@@ -175,12 +66,12 @@ struct Made {
 
 /// Makes the examples and writes their files.
 pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Generated, Failure> {
-    let inputs = inputs(request);
+    let inputs = request.inputs();
     check_name(&request.output)?;
     inputs.refuse_overwrite(&request.output)?;
     inputs.refuse_overwrite(&generate::journal_path(&request.output))?;
     documents::refuse_among(&request.documents, &request.output)?;
-    let (system, split_by) = (system(request)?, request.split_by()?);
+    let (system, split_by) = (request.system()?, request.split_by()?);
     let material = material::read(context, request)?;
     context.report.begin(Stage::Generate, Unit::Examples, None);
     let Made { plan, model } = made(context, &material, request)?;
@@ -272,38 +163,6 @@ fn spread(examples: &[Planned], count: usize) -> impl Iterator<Item = &Planned> 
     (0..count).filter_map(move |i| examples.get(i * examples.len() / count.max(1)))
 }
 
-fn inputs(request: &GenerateRequest) -> Inputs {
-    let mut inputs = Inputs::default();
-    request.documents.inputs.iter().for_each(|path| {
-        inputs.add("the documents", path);
-    });
-    request.suites.iter().for_each(|path| {
-        inputs.add("a suite", path);
-    });
-    request.templates.iter().for_each(|path| {
-        inputs.add("the templates", path);
-    });
-    if let Some(path) = request.system.as_deref().and_then(system_file) {
-        inputs.add("the system turn", path);
-    }
-    inputs
-}
-
-fn system(request: &GenerateRequest) -> Result<Option<String>, Failure> {
-    match request.system.as_deref() {
-        Some(said) => match system_file(said) {
-            Some(path) => Ok(Some(read_text(FileAction::READING, path, MAX_TEXT)?.trim_end().to_owned())),
-            None => Ok(Some(said.to_owned())),
-        },
-        None => Ok(None),
-    }
-}
-
-/// The file of `@FILE`.
-fn system_file(said: &str) -> Option<&Path> {
-    said.strip_prefix('@').map(Path::new)
-}
-
 /// The plan over the items, which the model words too where one is asked.
 fn made(context: &mut Context<'_>, material: &Material, request: &GenerateRequest) -> Result<Made, Failure> {
     let items = items::items(material, request, Variations::of(request)?);
@@ -385,17 +244,4 @@ fn settings(request: &GenerateRequest, model: Option<&ModelUse>) -> Result<serde
         "generator": model,
         "version": env!("CARGO_PKG_VERSION"),
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_three_numbers() {
-        assert_eq!("80/10/10".parse(), Ok(Shares([80, 10, 10])));
-        for wrong in ["80/20", "a/b/c", "0/50/50", "80/10/10/0", "80/10/-10", "99999999/1/1", "70/20/20"] {
-            assert!(wrong.parse::<Shares>().is_err(), "{wrong}");
-        }
-    }
 }

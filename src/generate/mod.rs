@@ -20,6 +20,7 @@ mod grammar;
 mod journal;
 pub mod llm;
 mod minhash;
+mod model_record;
 mod noise;
 mod parts;
 mod parts_verify;
@@ -51,6 +52,7 @@ pub use files::{GeneratedSet, Written, journal_path, write};
 pub use files_write::WrittenFile;
 pub use grammar::{Gender, LexiconError};
 pub use journal::{Journal, JournalError, JournalLine};
+pub use model_record::{ModelRecord, Scores};
 pub use noise::{EntityNames, NoiseContext, add_noise, noisy, ranked};
 pub use parts::{Part, Planned, SplitBy};
 pub use parts_verify::{SplitRecord, verify};
@@ -124,7 +126,7 @@ pub struct Wording {
     /// Who worded it.
     pub method: Method,
     /// Of a model's wording; None: a rule's.
-    pub record: Option<Arc<llm::ModelRecord>>,
+    pub record: Option<Arc<ModelRecord>>,
 }
 
 impl Wording {
@@ -239,5 +241,5 @@ pub struct Draft {
     pub noise: Vec<Noise>,
     pub method: Method,
     /// Of a model's wording; None: a rule's.
-    pub record: Option<Arc<llm::ModelRecord>>,
+    pub record: Option<Arc<ModelRecord>>,
 }

@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::{Corpus, Fact, Span};
 use crate::store::Digest;
 
-use super::llm::ModelRecord;
 use super::parts::Planned;
 use super::parts_verify::SplitRecord;
-use super::{Method, Noise};
+use super::{Method, ModelRecord, Noise};
 
 /// A fact and the place that states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

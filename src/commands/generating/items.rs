@@ -1,8 +1,9 @@
 //! What can be taught: questions on facts, and questions that the documents do not answer.
 
 use super::material::Material;
-use super::{ExampleCount, GenerateRequest, Variations};
+use super::request::{GenerateRequest, Variations};
 use crate::corpus::Facts;
+use crate::generate::ExampleCount;
 use crate::generate::{self, Draft, Item, ItemOptions, TemplateQuestions, UnansweredCorpus, Wording};
 
 /// Wordings of an item beyond those that are taught: for validation and test, and in place of those that are refused.

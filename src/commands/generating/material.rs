@@ -1,6 +1,6 @@
 //! The documents, read, with what they state and how questions on it are worded.
 
-use super::GenerateRequest;
+use super::request::GenerateRequest;
 use crate::commands::{Context, Failure, FileAction, MAX_TEXT, documents, read_text};
 use crate::corpus::{self, Corpus, FactOptions, Facts, Language, Reading};
 use crate::events::{Note, Warning};

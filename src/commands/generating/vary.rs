@@ -1,7 +1,7 @@
 //! Planned examples, varied: further turns and noise, or corrections instead of answers.
 
-use super::Variations;
 use super::material::Material;
+use super::request::Variations;
 use crate::commands::Failure;
 use crate::corpus::Language;
 use crate::generate::{self, DialogueContext, Draft, EntityNames, Item, NoiseContext, Part, Plan, Planned};

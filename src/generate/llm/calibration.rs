@@ -3,9 +3,11 @@
 
 use serde::Serialize;
 
+use crate::generate::Scores;
+
 use super::auc::{auc, threshold};
 use super::rejected::{Rejected, Rejection};
-use super::scores::{Scores, WantedScores};
+use super::scores::WantedScores;
 
 /// Replies of each class that are made.
 pub(super) const SAMPLES: usize = 24;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::corpus::Unit;
 use crate::generate::{Draft, Item};
 use crate::store::Digest;
@@ -13,28 +11,8 @@ use super::calls::{Asked, CallCost, Pause, Stop};
 use super::options::LlmOptions;
 use super::plan::PlanEntry;
 use super::rejected::RejectedDraft;
-use super::scores::Scores;
 use super::text::shortened;
 use super::values::Names;
-
-/// How an example was made and what its checks found, for its line of provenance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ModelRecord {
-    /// Index of the unit that supports it.
-    #[serde(skip)]
-    pub unit: usize,
-    /// The part of the unit's text that it asks about; None: a wording of a given fact.
-    #[serde(skip)]
-    pub quotation: Option<String>,
-    /// SHA-256 of the messages that the question was written to.
-    pub prompt_sha256: Digest,
-    pub seed: u32,
-    pub attempt: u32,
-    /// None: a wording of a given fact, whose reply is a rule's.
-    pub scores: Option<Scores>,
-    /// The judge answers it without the unit; None: not asked.
-    pub known: Option<bool>,
-}
 
 /// What one entry of the plan gave.
 #[derive(Debug)]

@@ -38,11 +38,9 @@ pub use calls::{CallAnswer, CallCost};
 pub use error::LlmError;
 pub use estimate::{Estimate, TimedEntry, estimate};
 pub use judging::yes_share;
-pub use made::ModelRecord;
 pub use options::{CheckOptions, LlmOptions, Tier, tier};
 pub use rejected::{Rejected, RejectedDraft};
 pub use run::{LlmEvent, LlmOutcome, Progress, Sources, generate};
-pub use scores::Scores;
 pub use writer::{
     Alternative, Likelihood, LikelihoodMeasure, Participants, Token, WriteRequest, Writer, WriterError, Written,
 };

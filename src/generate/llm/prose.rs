@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::chat::{Message, Role};
 use crate::corpus::{Language, Unit};
-use crate::generate::{Draft, Method, Shape};
+use crate::generate::{Draft, Method, ModelRecord, Scores, Shape};
 use crate::store::Digest;
 
 use super::calibration::Calibration;
@@ -13,14 +13,14 @@ use super::calls::{Asked, Calls, Pause, Sampling, Stage, Stop};
 use super::evidence::find_evidence;
 use super::form::{Form, check_question, check_reply, question_key, standalone};
 use super::judging::Claim;
-use super::made::{Attempts, EntryResult, ModelRecord, Setting};
+use super::made::{Attempts, EntryResult, Setting};
 use super::options::{QuestionStyle, QuestionType, call_seed};
 use super::phrases::{directives, is_directive};
 use super::plan::PlanEntry;
 use super::prompt::{EVIDENCE, QUESTION, evidence, question};
 use super::rejected::{Rejected, Rejection};
 use super::reply::read;
-use super::scores::{Scores, WantedScores, scores, stated_text};
+use super::scores::{WantedScores, scores, stated_text};
 use super::text::{shortened, words};
 use super::values::Stated;
 

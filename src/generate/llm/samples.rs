@@ -1,7 +1,7 @@
 //! Replies that are known to be right or wrong, to calibrate the checks with.
 
 use crate::corpus::{Language, Unit};
-use crate::generate::{Item, Shape};
+use crate::generate::{Item, Scores, Shape};
 use crate::store::Digest;
 
 use super::calibration::{Calibration, SAMPLES};
@@ -11,7 +11,7 @@ use super::judging::Claim;
 use super::made::{Attempts, Setting};
 use super::plan::{PlanEntry, Task, stating_units};
 use super::prose::{find, style_of};
-use super::scores::{Scores, WantedScores, scores};
+use super::scores::{WantedScores, scores};
 use super::text::padded;
 
 /// A reply to a question about a unit.

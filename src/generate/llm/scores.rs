@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::corpus::Unit;
+use crate::generate::Scores;
 
 use super::calls::{Asked, Stage, Stop};
 use super::form::subject;
@@ -11,17 +12,6 @@ use super::phrases::without_directives;
 use super::prompt::rated;
 use super::text::{content_words, words};
 use super::writer::LikelihoodMeasure;
-
-/// What the checks with a threshold found; None: the check is not wanted or not possible.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Scores {
-    /// c4: share of the reply's content words that are in the unit.
-    pub overlap: f64,
-    /// c5: per token or per byte, see [`LikelihoodMeasure`].
-    pub likelihood: Option<f64>,
-    /// c9: P(yes) / (P(yes) + P(no)).
-    pub yes: Option<f64>,
-}
 
 /// What a unit states: its text without instructions to an assistant, its subject and the headings above it.
 pub(super) fn stated_text(unit: &Unit) -> String {

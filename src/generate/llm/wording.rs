@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::chat::{Message, Role};
 use crate::corpus::Unit;
-use crate::generate::{Draft, Family, Item, Method, Wording};
+use crate::generate::{Draft, Family, Item, Method, ModelRecord, Wording};
 use crate::store::Digest;
 
 use super::calls::{Asked, Calls, Pause, Sampling, Stage, Stop};
 use super::form::{check_question, question_key};
 use super::judging::Claim;
-use super::made::{Attempts, EntryResult, ModelRecord, Setting};
+use super::made::{Attempts, EntryResult, Setting};
 use super::options::{Draw, FAMILIES, call_seed, family_name};
 use super::plan::PlanEntry;
 use super::prompt::{PARAPHRASE, paraphrase};
