@@ -17,7 +17,7 @@ use crate::corpus::{Language, Unit};
 use crate::events::{Detail, Note, Warning};
 pub use crate::generate::llm::Estimate;
 use crate::generate::llm::{
-    Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Writer, estimate, generate,
+    Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Writer, check_writer, estimate, generate,
 };
 use crate::generate::{Draft, Item, Journal, Rejected, Wording};
 
@@ -156,6 +156,7 @@ fn ask(
         most_entries: trial.most_entries,
         ..LlmOptions::default()
     };
+    check_writer(&options)?;
     let rates = request.judge.as_deref().unwrap_or(&request.model);
     let likelihood = match NativeLikelihood::open(context, rates) {
         Ok(native) => Some(native),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Digest, FileAction, OpenFor, StoreError, open_nofollow};
+use crate::store::{Digest, FileAction, OpenFor, StoreError, create_folder, open_nofollow};
 
 const MAX_LINE: u64 = 4 << 20;
 const MAX_FILE: u64 = 2 << 30;
@@ -61,8 +61,11 @@ pub struct Journal<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Journal<T> {
-    /// Opens or creates the file and reads it.
+    /// Opens or creates the file, and its folder, and reads it.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            create_folder(folder)?;
+        }
         let fault = |e| StoreError::new(FileAction::Opening("the journal"), path, e);
         let file = open_nofollow(path, OpenFor::Append)?;
         // Released when the file is closed, however the process ends. A file system without locks has none.

@@ -388,6 +388,7 @@ fn questions_are_answered_with_and_without_passages() {
     let writes = ["--method", "llm-based", "--model", "documents:v1", "--output", "out/w.jsonl"];
     let refused = place.run(&[&["generate-training", "applications_rag_optimal.jsonl"], &writes[..]].concat());
     assert!(refused.code == 3 && refused.err.contains("--force"), "{} {}", refused.code, refused.err);
+    assert!(!place.path("out/w.journal.jsonl").exists());
     let ask = place.run(&[
         "rag",
         "ask",

@@ -40,7 +40,7 @@ pub use estimate::{Estimate, TimedEntry, estimate};
 pub use judging::yes_share;
 pub use options::{CheckOptions, LlmOptions, Tier, tier};
 pub use rejected::{Rejected, RejectedDraft};
-pub use run::{LlmEvent, LlmOutcome, Progress, Sources, generate};
+pub use run::{LlmEvent, LlmOutcome, Progress, Sources, check_writer, generate};
 pub use writer::{
     Alternative, Likelihood, LikelihoodMeasure, Participants, Token, WriteRequest, Writer, WriterError, Written,
 };

@@ -78,6 +78,14 @@ const STOP_SHARE: f64 = 0.9;
 /// Rejected answers that the error shows.
 const SHOWN: usize = 3;
 
+/// What the writer can do; refuses one that is too small to write, unless it is forced.
+pub fn check_writer(options: &LlmOptions) -> Result<Tier, LlmError> {
+    match (options.parameters.map_or(Tier::FindsFacts, tier), options.parameters) {
+        (Tier::RatesOnly, Some(parameters)) if !options.force => Err(LlmError::TooSmall { parameters }),
+        (tier, _) => Ok(tier),
+    }
+}
+
 /// Asks the writer about units of prose and for new wordings of items, and keeps what passes the checks.
 pub fn generate(
     sources: &Sources<'_>,
@@ -86,10 +94,7 @@ pub fn generate(
     journal: &mut Journal<CallAnswer>,
     on_event: &mut dyn FnMut(&LlmEvent<'_>),
 ) -> Result<LlmOutcome, LlmError> {
-    let tier = options.parameters.map_or(Tier::FindsFacts, tier);
-    if let (Tier::RatesOnly, false, Some(parameters)) = (tier, options.force, options.parameters) {
-        return Err(LlmError::TooSmall { parameters });
-    }
+    let tier = check_writer(options)?;
     let mut entries = plan(sources.units, sources.items, options);
     if tier == Tier::WordsFacts && !options.force {
         entries.retain(|entry| matches!(entry.task, Task::Wording { .. }));
