@@ -54,6 +54,8 @@ fn glossary_and_kinds_are_told() {
     let context = context(Language::Fr, &entities, &glossary);
     let made = noisy("La base de données de GIDAF ?", &[Noise::Abbreviation], &context, &mut seeded(1, &[]));
     assert_eq!(made, Some(("La BDD de GIDAF ?".to_owned(), vec![Noise::Abbreviation])));
+    let numeral = noisy("Ⅰꩀ𞹑À", &[Noise::Case], &context, &mut seeded(1, &[]));
+    assert!(numeral.is_none_or(|(text, _)| text.starts_with('Ⅰ')));
     let none = noisy("1.2 « a »", &ALL, &context, &mut seeded(1, &[]));
     assert_eq!(none, None, "nothing in it may be changed");
     assert_eq!(noisy("GIDAF ?", &[], &context, &mut seeded(1, &[])), None);

@@ -27,8 +27,12 @@ fn change_words(sentence: &mut Sentence, change: impl Fn(&str) -> String) -> boo
     let mut changed = false;
     for piece in sentence.pieces.iter_mut().filter(|p| p.is_word()) {
         let new = change(&piece.text);
-        changed |= new != piece.text;
-        piece.text = new;
+        // A Roman numeral has a case, and an encircled digit is a plain one with an ornament: numbers stay.
+        let numbers = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
+        if new != piece.text && numbers(&new) == numbers(&piece.text) {
+            changed = true;
+            piece.text = new;
+        }
     }
     changed
 }

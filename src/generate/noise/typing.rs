@@ -60,7 +60,7 @@ fn mistype_word(piece: &mut Piece, kind: Noise, language: Language, rng: &mut Ch
 /// Every result of one error of a kind.
 pub(crate) fn mistyped(word: &[char], kind: Noise, language: Language) -> Vec<String> {
     let mut found = Vec::new();
-    for (i, c) in word.iter().enumerate().filter(|(_, c)| c.is_alphabetic()) {
+    for (i, c) in word.iter().enumerate().filter(|(_, c)| is_letter(**c)) {
         let mut put = |letters: &[char], behind: usize| {
             let start = word.iter().take(i).chain(letters);
             found.push(start.chain(word.iter().skip(behind)).collect::<String>());
@@ -70,7 +70,7 @@ pub(crate) fn mistyped(word: &[char], kind: Noise, language: Language) -> Vec<St
             Noise::Drop => put(&[], i + 1),
             Noise::Double => put(&[*c, letter_like(*word.last().unwrap_or(c), *c)], i + 1),
             Noise::Swap => {
-                if let Some(next) = word.get(i + 1).filter(|n| n.is_alphabetic()) {
+                if let Some(next) = word.get(i + 1).filter(|n| is_letter(**n)) {
                     put(&[letter_like(*c, *next), letter_like(*next, *c)], i + 2);
                 }
             }
@@ -107,6 +107,11 @@ fn neighbours(letter: char, language: Language) -> Vec<char> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// A Roman numeral (`Ⅳ`) is alphabetic, and a number.
+fn is_letter(c: char) -> bool {
+    c.is_alphabetic() && !c.is_numeric()
 }
 
 #[cfg(test)]
