@@ -119,14 +119,17 @@ fn written(text: &str) -> Option<String> {
     let words = folded.split_whitespace().map(|w| w.trim_end_matches('.')).skip_while(|w| LEADING.contains(w));
     let words = words.filter(|w| !matches!(*w, "de" | "of")).collect::<Vec<_>>();
     match words.as_slice() {
-        [day, month, year] if named(month).is_some() => date(long_year(year)?, named(month)?, ordinal(day)?),
-        [month, day, year] => date(long_year(year)?, named(month)?, ordinal(day)?),
-        [month, year] => month_of(long_year(year)?, named(month)?),
+        [day, month, year] if month_named(month).is_some() => {
+            date(long_year(year)?, month_named(month)?, ordinal(day)?)
+        }
+        [month, day, year] => date(long_year(year)?, month_named(month)?, ordinal(day)?),
+        [month, year] => month_of(long_year(year)?, month_named(month)?),
         _ => None,
     }
 }
 
-fn named(word: &str) -> Option<u32> {
+/// The number of a month by its folded name, French or English, full or short.
+pub fn month_named(word: &str) -> Option<u32> {
     MONTHS.iter().find(|(name, _)| *name == word).map(|(_, month)| *month)
 }
 

@@ -66,6 +66,7 @@ pub use fact::{Conflict, Fact, Facts, Kind};
 pub use facts::{FactOptions, facts};
 pub use json_walk::JsonWhat;
 pub use kind::{LONGEST_VALUE, normalised};
+pub use kind_date::month_named;
 pub use kind_fold::folded;
 pub use language::commonest_language;
 pub use layout::{Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, Skipped};

@@ -1,21 +1,9 @@
 //! French dates in sentences.
 
+use crate::corpus::month_named;
+
 use super::text::folded;
 
-const MONTHS: [&str; 12] = [
-    "janvier",
-    "fevrier",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "aout",
-    "septembre",
-    "octobre",
-    "novembre",
-    "decembre",
-];
 const DAYS: [&str; 7] = ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"];
 
 /// Whether a text begins with a day as French writes it: `9 janvier 2017`, `lundi 1er mars`, `09/01/2017`. Not a month or a
@@ -33,7 +21,7 @@ pub(in crate::generate) fn is_day(text: &str) -> bool {
         words.next();
     }
     let (Some(day), Some(month)) = (words.next(), words.next()) else { return false };
-    (day == "1er" || is_number(day, 31)) && MONTHS.contains(&month)
+    (day == "1er" || is_number(day, 31)) && month_named(month).is_some()
 }
 
 fn is_number(text: &str, most: u32) -> bool {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use crate::corpus::month_named;
+
 use super::text::words;
 
 /// A number's place in the text and its readings: `1,024` is 1024 or 1.024.
@@ -141,49 +143,6 @@ const NUMBER_WORDS: &[(&str, u32)] = &[
     ("douze", 12),
 ];
 
-const MONTHS: &[(&str, u32)] = &[
-    ("janvier", 1),
-    ("january", 1),
-    ("jan", 1),
-    ("janv", 1),
-    ("fevrier", 2),
-    ("february", 2),
-    ("feb", 2),
-    ("fevr", 2),
-    ("mars", 3),
-    ("march", 3),
-    ("mar", 3),
-    ("avril", 4),
-    ("april", 4),
-    ("apr", 4),
-    ("avr", 4),
-    ("mai", 5),
-    ("may", 5),
-    ("juin", 6),
-    ("june", 6),
-    ("jun", 6),
-    ("juillet", 7),
-    ("july", 7),
-    ("jul", 7),
-    ("juil", 7),
-    ("aout", 8),
-    ("august", 8),
-    ("aug", 8),
-    ("septembre", 9),
-    ("september", 9),
-    ("sep", 9),
-    ("sept", 9),
-    ("octobre", 10),
-    ("october", 10),
-    ("oct", 10),
-    ("novembre", 11),
-    ("november", 11),
-    ("nov", 11),
-    ("decembre", 12),
-    ("december", 12),
-    ("dec", 12),
-];
-
 /// A date's place in the text and its readings, `2024-12-28`: `3/4/2024` is the 3rd of April or the 4th of March.
 #[derive(Debug)]
 pub(super) struct FoundDate {
@@ -238,10 +197,7 @@ fn date_readings(chars: &[char], parts: [&Range<usize>; 3]) -> Vec<String> {
     let between = |x: &Range<usize>, y: &Range<usize>| chars.get(x.end..y.start).unwrap_or_default();
     let (first, second) = (between(parts[0], parts[1]), between(parts[1], parts[2]));
     let number = |s: &str| s.trim_end_matches(|c: char| c.is_alphabetic()).parse::<u32>().ok();
-    let month = |s: &str| {
-        let word = words(s).concat();
-        MONTHS.iter().find(|(name, _)| *name == word).map(|(_, n)| *n)
-    };
+    let month = |s: &str| month_named(&words(s).concat());
     let spaced = |gap: &[char]| !gap.is_empty() && gap.iter().all(|c| c.is_whitespace() || matches!(c, ',' | '.'));
     let candidates: Vec<[Option<u32>; 3]> = if first == second && matches!(first, ['-' | '/' | '.']) {
         if a.len() == 4 {
