@@ -157,7 +157,7 @@ impl<'a> Planning<'a> {
     }
 
     fn filled<'s>(&self, order: &[&'s Subject], parts: [u32; 3]) -> Result<Vec<Chosen<'s>>, GenerateError> {
-        let (refusals, rest): (Vec<&Subject>, Vec<&Subject>) = order.iter().copied().partition(is_refusal);
+        let Divided { refusals, taught: rest } = Divided::of(order);
         let sizing = self.sizing(&rest, refusals.len(), parts);
         let count = match self.options.count {
             ExampleCount::Number(count) => count,
@@ -193,7 +193,7 @@ impl<'a> Planning<'a> {
         }
         let parts = self.options.parts.filter(|_| self.options.split_by == SplitBy::Wording).unwrap_or([1, 0, 0]);
         let order = self.order(&self.open);
-        let (refusals, rest): (Vec<&Subject>, Vec<&Subject>) = order.iter().copied().partition(is_refusal);
+        let Divided { refusals, taught: rest } = Divided::of(&order);
         let last = rest.iter().rposition(|subject| subject.is_direct())?;
         let taught: usize = rest[..=last].iter().map(|subject| subject.wordings().min(self.options.wordings)).sum();
         let sizing = self.sizing(&rest, refusals.len(), parts);
@@ -339,8 +339,20 @@ impl Sizing<'_> {
     }
 }
 
-fn is_refusal(subject: &&Subject) -> bool {
-    subject.stratum == Stratum::Unanswerable
+/// What is taught, and what is refused, each in the order of teaching.
+struct Divided<'s> {
+    taught: Vec<&'s Subject>,
+    refusals: Vec<&'s Subject>,
+}
+
+impl<'s> Divided<'s> {
+    fn of(order: &[&'s Subject]) -> Self {
+        let is_refusal = |subject: &&Subject| subject.stratum == Stratum::Unanswerable;
+        Self {
+            taught: order.iter().copied().filter(|subject| !is_refusal(subject)).collect(),
+            refusals: order.iter().copied().filter(is_refusal).collect(),
+        }
+    }
 }
 
 fn too_many(wanted: usize, largest: usize, reason: Shortage) -> GenerateError {

@@ -73,7 +73,8 @@ fn by_facts(subjects: &[Subject], list: &mut [u32], ranks: &[u32], ordering: Ord
 /// the one that is asked about and the one whose value is named.
 fn in_turn(subjects: &[Subject], list: &[u32], items: &[Item]) -> Vec<u32> {
     let is_true = |index: &u32| items[subjects[*index as usize].item as usize].facts.len() == 1;
-    let (right, wrong): (Vec<u32>, Vec<u32>) = list.iter().copied().partition(is_true);
+    let right: Vec<u32> = list.iter().copied().filter(is_true).collect();
+    let wrong: Vec<u32> = list.iter().copied().filter(|index| !is_true(index)).collect();
     let longest = right.len().max(wrong.len());
     (0..longest).flat_map(|i| right.get(i).into_iter().chain(wrong.get(i))).copied().collect()
 }

@@ -71,7 +71,8 @@ impl Writer<'_> {
     /// Wordings differ in more than case and punctuation.
     fn wordings(&self, key: &Key, parts: &Parts<'_>) -> Vec<Wording> {
         let mut asking = Asking { parts, seen: BTreeSet::new(), most: self.options.max_wordings, asked: Vec::new() };
-        let (users, shipped): (Vec<_>, Vec<_>) = parts.questions.iter().copied().partition(|t| t.is_users);
+        let users: Vec<_> = parts.questions.iter().copied().filter(|template| template.is_users).collect();
+        let shipped: Vec<_> = parts.questions.iter().copied().filter(|template| !template.is_users).collect();
         if !users.is_empty() && !shipped.is_empty() {
             self.draw_questions(key, &users, &mut asking);
             self.fill_families(key, &shipped, &mut asking);
