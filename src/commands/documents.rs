@@ -38,19 +38,20 @@ pub fn languages(said: &str) -> Result<Option<Vec<Language>>, String> {
 
 /// Refuses an output inside a folder of documents, where the next run would read it as one of them.
 pub(super) fn refuse_among(request: &DocumentsRequest, output: &Path) -> Result<(), Failure> {
-    let whole = |path: &Path| std::path::absolute(path).ok().map(|path| std::fs::canonicalize(&path).unwrap_or(path));
-    let parent = output.parent().unwrap_or(Path::new(""));
-    let Some(folder) = whole(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }) else {
-        return Ok(());
-    };
-    let holds = |input: &&PathBuf| input.is_dir() && whole(input).is_some_and(|input| folder.starts_with(input));
-    match request.inputs.iter().find(holds) {
+    match request.inputs.iter().find(|input| input.is_dir() && is_inside(output, input)) {
         None => Ok(()),
         Some(input) => {
             let what = format!("{} lies in {}, whose files are read as documents", output.display(), input.display());
             Err(Failure::input(what).hint("write to another folder, or name the folders and files that hold documents"))
         }
     }
+}
+
+/// Whether a file that may not be there yet lies in a folder, links followed as far as there are any.
+pub(super) fn is_inside(file: &Path, folder: &Path) -> bool {
+    let whole = |path: &Path| std::path::absolute(path).ok().map(|path| std::fs::canonicalize(&path).unwrap_or(path));
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    matches!((whole(parent), whole(folder)), (Some(parent), Some(folder)) if parent.starts_with(&folder))
 }
 
 /// Reads the documents; says how each was read.

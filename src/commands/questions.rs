@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::daemon::{AskOptions, DaemonAnswerer};
+use super::documents::is_inside;
 use super::native::NativeAnswerer;
 use super::query::{self, Answering, CONTEXT_TOKENS};
 use super::rag::{OpenIndex, counter, prompt_budget};
@@ -104,12 +105,6 @@ fn read(context: &mut Context<'_>, request: &QuestionsRequest) -> Result<Questio
     }
     check_replaceable(&request.output)?;
     Ok(questions)
-}
-
-fn is_inside(file: &Path, folder: &Path) -> bool {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let whole = |path: &Path| std::fs::canonicalize(path).ok();
-    matches!((whole(parent), whole(folder)), (Some(parent), Some(folder)) if parent.starts_with(&folder))
 }
 
 fn question(request: &QuestionsRequest, question: &TestQuestion) -> Question {
