@@ -21,6 +21,7 @@ use crate::generate::llm::Estimate;
 use crate::generate::{self, AskedQuestion, GeneratedSet, Item, Part, Plan, PlanInput, PlanOptions, Planned, Shape};
 pub use crate::generate::{AnswerStyle, ExampleCount, Method, Report, SplitBy};
 use material::Material;
+use open_book::Opened;
 use request::Variations;
 pub use request::{GenerateRequest, Shares, Task};
 
@@ -58,9 +59,16 @@ pub struct ShownExample {
     pub turns: Vec<String>,
 }
 
+/// A plan with its variations.
+struct VariedPlan {
+    plan: Plan,
+    /// What is less than was asked for, and why.
+    shortfalls: Vec<String>,
+}
+
 /// A plan, and what the model did for it.
 struct Made {
-    plan: Plan,
+    varied: VariedPlan,
     model: Option<ModelUse>,
 }
 
@@ -74,7 +82,8 @@ pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Gener
     let (system, split_by) = (request.system()?, request.split_by()?);
     let material = material::read(context, request)?;
     context.report.begin(Stage::Generate, Unit::Examples, None);
-    let Made { plan, model } = made(context, &material, request)?;
+    let Made { varied: VariedPlan { plan, shortfalls }, model } = made(context, &material, request)?;
+    shortfalls.into_iter().for_each(|text| context.report.warn(Warning::Documents { text }));
     let settings = settings(request, model.as_ref())?;
     let set = GeneratedSet {
         plan: &plan,
@@ -86,25 +95,11 @@ pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Gener
         settings: &settings,
     };
     context.check_interrupt()?;
-    warn_of_refusals(context, &plan, request)?;
     let written = generate::write(&request.output, set, &inputs)?;
     let examples = plan.examples.iter().filter(|example| example.part != Part::Unseen).count();
     context.report.end(Outcome::Generated { examples, rejected: plan.rejected.len() });
     let files = written.files.into_iter().map(|file| file.path).collect();
     Ok(Generated { files, removed: written.removed, report: written.report, model })
-}
-
-/// Says where the documents give fewer unanswerable questions than are wanted.
-fn warn_of_refusals(context: &mut Context<'_>, plan: &Plan, request: &GenerateRequest) -> Result<(), Failure> {
-    let share = Variations::of(request)?.refusals;
-    let made = plan.examples.iter().filter(|example| example.draft.shape == Shape::Unanswerable).count();
-    let wanted = (share * plan.coverage.examples as f64).floor() as usize;
-    if request.task == Task::Answer && made < wanted {
-        let text =
-            format!("--refusals {share}: the documents give {made} unanswerable questions of {wanted} that are wanted");
-        context.report.warn(Warning::Documents { text });
-    }
-    Ok(())
 }
 
 /// Refuses a folder, a device and the names of other formats: the files of a set are named after `X.jsonl`.
@@ -130,13 +125,14 @@ pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usiz
         Some(writer) => writing::estimated(context, writer, &to_word(&material, request, &items))?,
         None => None,
     };
-    let plan = match planned(&material, request, &items) {
+    let VariedPlan { plan, shortfalls } = match planned(&material, request, &items) {
         // The model's wordings are not made here, and without them there may be fewer than are wanted.
         Err(_) if request.writer.is_some() => {
             planned(&material, &GenerateRequest { count: ExampleCount::All, ..request.clone() }, &items)?
         }
-        plan => plan?,
+        varied => varied?,
     };
+    shortfalls.into_iter().for_each(|text| context.report.warn(Warning::Documents { text }));
     let parts = Part::ALL.into_iter().map(|part| {
         let examples = plan.examples.iter().filter(|example| example.part == part).count();
         (part.name(), examples)
@@ -167,14 +163,14 @@ fn spread(examples: &[Planned], count: usize) -> impl Iterator<Item = &Planned> 
 fn made(context: &mut Context<'_>, material: &Material, request: &GenerateRequest) -> Result<Made, Failure> {
     let items = items::items(material, request, Variations::of(request)?);
     let Some(writer) = &request.writer else {
-        return Ok(Made { plan: planned(material, request, &items)?, model: None });
+        return Ok(Made { varied: planned(material, request, &items)?, model: None });
     };
     let worded =
         writing::word(context, writer, &to_word(material, request, &items), &generate::journal_path(&request.output))?;
     let items = writing::merged(items, &worded.drafts);
-    let mut plan = planned(material, request, &items)?;
-    plan.rejected.extend(worded.rejected);
-    Ok(Made { plan, model: Some(worded.model) })
+    let mut varied = planned(material, request, &items)?;
+    varied.plan.rejected.extend(worded.rejected);
+    Ok(Made { varied, model: Some(worded.model) })
 }
 
 fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [Item]) -> ToWord<'a> {
@@ -185,7 +181,7 @@ fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [It
     ToWord { units: &material.corpus.units, items, languages: &material.languages, seed: request.seed, count }
 }
 
-fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Result<Plan, Failure> {
+fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Result<VariedPlan, Failure> {
     let variations = Variations::of(request)?;
     let asked = asked(&request.suites)?;
     let input = PlanInput { items, facts: &material.facts.facts, units: &material.corpus.units, asked: &asked };
@@ -200,14 +196,30 @@ fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Re
         ..PlanOptions::default()
     };
     let mut plan = generate::plan(input, &options)?;
+    let mut shortfalls = Vec::new();
     match request.task {
         Task::Answer => {
+            let share = variations.refusals;
+            let made = plan.examples.iter().filter(|example| example.draft.shape == Shape::Unanswerable).count();
+            let wanted = (share * plan.coverage.examples as f64).floor() as usize;
+            if made < wanted {
+                shortfalls.push(format!(
+                    "--refusals {share}: the documents give {made} unanswerable questions of {wanted} that are wanted"
+                ));
+            }
             vary::vary(&mut plan, material, items, request.seed, variations);
-            open_book::open_book(&mut plan, material, variations.open_book, request.seed)?;
+            let share = variations.open_book;
+            let Opened { wanted, made } = open_book::open_book(&mut plan, material, share, request.seed)?;
+            if made < wanted {
+                shortfalls.push(format!(
+                    "--open-book {share}: {made} of {wanted} examples have passages; the others are needed without them, have \
+                     several turns, or are about more passages than fit"
+                ));
+            }
         }
         Task::Correct => vary::correct(&mut plan, material, request.seed)?,
     }
-    Ok(plan)
+    Ok(VariedPlan { plan, shortfalls })
 }
 
 /// The questions of suites, which are not generated.

@@ -141,17 +141,27 @@ fn other_tasks_are_taught_from_the_same_documents() {
         assert_eq!(line["category"], "correction");
         assert_ne!(line["messages"][0]["content"], line["messages"][1]["content"], "{line}");
     }
-    done(&generate(&["--open-book", "0.25", "--count", "100", "--output", "out/open.jsonl"]));
+    let open_book = ["--open-book", "0.25", "--refusals", "0", "--count", "100", "--output", "out/open.jsonl"];
+    done(&generate(&open_book));
     let opened: Vec<Value> =
         lines(&place, "out/open_train.jsonl").into_iter().filter(|line| line["category"] == "open_book").collect();
     assert_eq!(opened.len(), 20);
+    let provenance = lines(&place, "out/open.provenance.jsonl");
     let text = |line: &Value, turn: usize| line["messages"][turn]["content"].as_str().unwrap().to_owned();
-    let cited = opened.iter().filter(|line| text(line, 2).contains(['[', ']'])).count();
-    assert!((12..=16).contains(&cited), "{cited}");
+    let mut refused = 0;
     for line in &opened {
-        assert!(text(line, 0).contains("extraits") && text(line, 1).contains("Question :"), "{line}");
-        assert_eq!(text(line, 1).matches("\n\n[").count(), 4, "{line}");
+        let (passages, question) =
+            text(line, 1).split_once("Question :").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        assert!(text(line, 0).contains("extraits") && !question.trim().is_empty(), "{line}");
+        let facts = &provenance.iter().find(|of| of["id"] == line["id"]).unwrap()["facts"];
+        let values = facts[0]["values"].as_array().unwrap();
+        let are_there = values.iter().all(|value| passages.contains(value.as_str().unwrap()));
+        let is_cited = text(line, 2).contains('[');
+        // What the passages hold is not refused, and what is answered stands in them.
+        assert_eq!(are_there, is_cited, "{line}");
+        refused += usize::from(!is_cited);
     }
+    assert_eq!(refused, 4);
     done(&place.run(&["data", "check", "out/open_train.jsonl", "--against", "out/open.corpus.jsonl"]));
 }
 

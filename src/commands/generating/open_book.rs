@@ -7,23 +7,32 @@ use super::material::Material;
 use crate::chat::{Message, Role};
 use crate::commands::Failure;
 use crate::commands::query::CONTEXT_TOKENS;
-use crate::corpus::estimated_tokens;
+use crate::corpus::{Fact, Unit, estimated_tokens, folded};
 use crate::generate::{self, Draft, Method, Part, Plan, Shape};
 use crate::rag::{ChunkOptions, Index, IndexPlan, PromptStyle, Retriever, Search};
 use crate::store::Digest;
 
 /// Of ten open-book examples, those whose extracts hold the answer.
 const WITH_ANSWER: usize = 8;
+/// Chunks that are found for a question, besides those with its answer; the first of them that may be shown are.
+const FOUND: usize = 12;
 /// Tokens of an answer that the prompt leaves room for.
 const ANSWER_TOKENS: usize = 256;
 
+/// How many examples were to get extracts, and how many did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Opened {
+    pub(super) wanted: usize,
+    pub(super) made: usize,
+}
+
 /// Puts extracts before the question of a share (0 to 1) of the training examples. Every item keeps one example without them,
 /// so that what is tested without extracts is taught without them.
-pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: u64) -> Result<(), Failure> {
+pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: u64) -> Result<Opened, Failure> {
     let taught: Vec<usize> = (0..plan.examples.len()).filter(|i| plan.examples[*i].part == Part::Train).collect();
-    let wanted = (share * taught.len() as f64).round() as usize;
-    if wanted == 0 {
-        return Ok(());
+    let mut count = Opened { wanted: (share * taught.len() as f64).round() as usize, made: 0 };
+    if count.wanted == 0 {
+        return Ok(count);
     }
     let excluded: BTreeSet<String> = plan.unseen_sources.iter().map(|source| source.to_string()).collect();
     let index_plan = IndexPlan {
@@ -36,10 +45,15 @@ pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: 
     let mut closed: BTreeMap<Digest, usize> = BTreeMap::new();
     taught.iter().for_each(|i| *closed.entry(plan.examples[*i].draft.item).or_default() += 1);
     let drafts: Vec<Draft> = taught.iter().map(|i| plan.examples[*i].draft.clone()).collect();
-    let mut book = Book { retriever: Retriever::lexical(&index), index: &index, material };
-    let mut made = 0;
+    let mut book = Book {
+        retriever: Retriever::lexical(&index),
+        index: &index,
+        by_unit: index.chunks_by_unit(),
+        facts: &material.facts.facts,
+        units: &material.corpus.units,
+    };
     for place in generate::ranked(&drafts, seed, |draft| draft.turns.len() == 2) {
-        if made == wanted {
+        if count.made == count.wanted {
             break;
         }
         let (Some(draft), Some(example)) = (drafts.get(place), taught.get(place)) else { continue };
@@ -47,20 +61,22 @@ pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: 
         else {
             continue;
         };
-        if let Some(opened) = book.opened(draft, made % 10 < WITH_ANSWER)? {
+        if let Some(opened) = book.opened(draft, count.made % 10 < WITH_ANSWER)? {
             plan.examples[*example].draft = opened;
             *left -= 1;
-            made += 1;
+            count.made += 1;
         }
     }
     plan.coverage = plan.coverage.measured_again(&plan.examples);
-    Ok(())
+    Ok(count)
 }
 
 struct Book<'a> {
     retriever: Retriever<'a>,
     index: &'a Index,
-    material: &'a Material,
+    by_unit: BTreeMap<Digest, BTreeSet<usize>>,
+    facts: &'a [Fact],
+    units: &'a [Unit],
 }
 
 impl Book<'_> {
@@ -74,9 +90,11 @@ impl Book<'_> {
             return Ok(None);
         }
         let with_answer = with_answer && !is_refusal;
-        let hits = self.retriever.find(&question.content, style.k + gold.len())?;
+        let hits = self.retriever.find(&question.content, FOUND + gold.len())?;
         let found: Vec<usize> = hits.into_iter().map(|hit| hit.chunk).collect();
-        let others = found.iter().copied().filter(|chunk| !gold.contains(chunk));
+        // What is refused must not stand in another extract.
+        let may_answer = |chunk: &usize| !with_answer && !is_refusal && self.may_answer(draft, *chunk);
+        let others = found.iter().copied().filter(|chunk| !gold.contains(chunk) && !may_answer(chunk));
         let mut ranked: Vec<usize> = if with_answer {
             let first: BTreeSet<usize> = others.take(style.k - gold.len()).chain(gold.iter().copied()).collect();
             // In the order of the search; what it did not find comes last.
@@ -88,11 +106,12 @@ impl Book<'_> {
         ranked.truncate(style.k);
         let chunks: Vec<_> = ranked.iter().filter_map(|chunk| self.index.chunks().get(*chunk)).collect();
         let prompt = style.assemble(&question.content, &chunks, CONTEXT_TOKENS - ANSWER_TOKENS, &estimated_tokens);
-        let numbers: Vec<String> = (1..)
-            .zip(&prompt.used)
-            .filter(|(_, place)| ranked.get(**place).is_some_and(|chunk| gold.contains(chunk)))
-            .map(|(number, _): (usize, _)| format!("[{number}]"))
-            .collect();
+        let mut numbers = Vec::new();
+        for (at, place) in prompt.used.iter().enumerate() {
+            if ranked.get(*place).is_some_and(|chunk| gold.contains(chunk)) {
+                numbers.push(format!("[{}]", at + 1));
+            }
+        }
         if with_answer && numbers.len() != gold.len() {
             return Ok(None);
         }
@@ -108,12 +127,19 @@ impl Book<'_> {
 
     /// Chunks with the units that state the draft's facts, or that a model asked about.
     fn stating(&self, draft: &Draft) -> BTreeSet<usize> {
-        let of_facts = draft.facts.iter().filter_map(|fact| self.material.facts.facts.get(*fact)).map(|fact| fact.unit);
+        let of_facts = draft.facts.iter().filter_map(|fact| self.facts.get(*fact)).map(|fact| fact.unit);
         let of_model = draft.record.iter().map(|record| record.unit);
-        let units = of_facts.chain(of_model).filter_map(|unit| self.material.corpus.units.get(unit));
-        let ids: BTreeSet<Digest> = units.map(|unit| unit.id).collect();
-        let holds = |i: &usize| self.index.chunks().get(*i).is_some_and(|c| c.units.iter().any(|id| ids.contains(id)));
-        (0..self.index.chunks().len()).filter(holds).collect()
+        let units = of_facts.chain(of_model).filter_map(|unit| self.units.get(unit));
+        units.filter_map(|unit| self.by_unit.get(&unit.id)).flatten().copied().collect()
+    }
+
+    /// Whether a chunk holds all values of one of the draft's facts, or a model's answer, whatever it says of them.
+    fn may_answer(&self, draft: &Draft, chunk: usize) -> bool {
+        let Some(chunk) = self.index.chunks().get(chunk) else { return false };
+        let text = folded(&chunk.indexed());
+        let holds = |values: &[String]| !values.is_empty() && values.iter().all(|value| text.contains(&folded(value)));
+        let mut facts = draft.facts.iter().filter_map(|fact| self.facts.get(*fact));
+        facts.any(|fact| holds(&fact.values)) || (draft.facts.is_empty() && holds(&draft.expected))
     }
 }
 
