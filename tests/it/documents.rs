@@ -154,8 +154,8 @@ fn other_tasks_are_taught_from_the_same_documents() {
             text(line, 1).split_once("Question :").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         assert!(text(line, 0).contains("extraits") && !question.trim().is_empty(), "{line}");
         let facts = &provenance.iter().find(|of| of["id"] == line["id"]).unwrap()["facts"];
-        let values = facts[0]["values"].as_array().unwrap();
-        let are_there = values.iter().all(|value| passages.contains(value.as_str().unwrap()));
+        let states = |fact: &Value| passages.contains(&format!("] {}\n", fact["entity"].as_str().unwrap()));
+        let are_there = facts.as_array().unwrap().iter().all(states);
         let is_cited = text(line, 2).contains('[');
         // What the passages hold is not refused, and what is answered stands in them.
         assert_eq!(are_there, is_cited, "{line}");

@@ -7,9 +7,10 @@ use super::material::Material;
 use crate::chat::{Message, Role};
 use crate::commands::Failure;
 use crate::commands::query::CONTEXT_TOKENS;
-use crate::corpus::{Fact, Unit, estimated_tokens, folded};
+use crate::corpus::{Fact, Unit, estimated_tokens};
+use crate::eval;
 use crate::generate::{self, Draft, Method, Part, Plan, Shape};
-use crate::rag::{ChunkOptions, Index, IndexPlan, PromptStyle, Retriever, Search};
+use crate::rag::{Chunk, ChunkOptions, Index, IndexPlan, PromptStyle, Retriever, Search};
 use crate::store::Digest;
 
 /// Of ten open-book examples, those whose extracts hold the answer.
@@ -133,13 +134,16 @@ impl Book<'_> {
         units.filter_map(|unit| self.by_unit.get(&unit.id)).flatten().copied().collect()
     }
 
-    /// Whether a chunk holds all values of one of the draft's facts, or a model's answer, whatever it says of them.
+    /// Whether a chunk holds all values of one of the draft's facts, or a model's answer, in any notation and whatever it says
+    /// of them.
     fn may_answer(&self, draft: &Draft, chunk: usize) -> bool {
-        let Some(chunk) = self.index.chunks().get(chunk) else { return false };
-        let text = folded(&chunk.indexed());
-        let holds = |values: &[String]| !values.is_empty() && values.iter().all(|value| text.contains(&folded(value)));
-        let mut facts = draft.facts.iter().filter_map(|fact| self.facts.get(*fact));
-        facts.any(|fact| holds(&fact.values)) || (draft.facts.is_empty() && holds(&draft.expected))
+        let Some(text) = self.index.chunks().get(chunk).map(Chunk::indexed) else { return false };
+        let facts = draft.facts.iter().filter_map(|fact| self.facts.get(*fact));
+        let values: Vec<&[String]> = match draft.facts.is_empty() {
+            true => vec![&draft.expected],
+            false => facts.map(|fact| fact.values.as_slice()).collect(),
+        };
+        values.into_iter().any(|values| eval::holds_all(&text, values))
     }
 }
 

@@ -51,6 +51,12 @@ pub fn texts_answer(question: &TestQuestion, texts: &[&str]) -> Option<bool> {
     question.answerable.then(|| Expectation::of(question).coverage(&Forms::of(&texts.join("\n"))) >= 1.0)
 }
 
+/// Whether a text holds all values, each in any notation (`2650` and `2 650`).
+pub fn holds_all(text: &str, values: &[String]) -> bool {
+    let forms = Forms::of(text);
+    !values.is_empty() && values.iter().all(|value| forms.holds(value))
+}
+
 /// Without `[1]` and `[1, 2]`.
 fn without_citations(answer: &str) -> String {
     let mut out = String::with_capacity(answer.len());
@@ -138,6 +144,14 @@ mod tests {
         assert_eq!(texts_answer(&question(), &texts), Some(true));
         assert_eq!(texts_answer(&question(), &["BRGM"]), Some(false));
         assert_eq!(texts_answer(&TestQuestion { answerable: false, ..question() }, &texts), None);
+    }
+
+    #[test]
+    fn values_are_found_in_any_notation() {
+        let text = "Trani compte 2 650 utilisateurs depuis le 2 juin 2016.";
+        let holds = |values: &[&str]| holds_all(text, &values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>());
+        assert!(holds(&["2650"]) && holds(&["2016-06-02", "2650"]));
+        assert!(!holds(&["2651"]) && !holds(&["2650", "IMEZEN"]) && !holds(&[]));
     }
 
     #[test]
