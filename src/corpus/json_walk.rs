@@ -1,5 +1,7 @@
 //! JSON with the place of every value: the grammar of RFC 8259, as `serde_json` accepts it.
 
+use std::collections::HashSet;
+
 use super::Span;
 
 /// Lists and objects within each other, at most.
@@ -88,6 +90,8 @@ pub enum JsonWhat {
     Key,
     #[error("the colon after a key is missing")]
     Colon,
+    #[error("a key is given twice in one object: which of its values is meant is not known")]
+    KeyTwice,
     #[error("lists and objects lie more than {MAX_DEPTH} deep")]
     Depth,
 }
@@ -276,15 +280,18 @@ impl Walker<'_> {
         Ok(Node { span: Span { start, end: self.at }, kind: NodeKind::List(items) })
     }
 
-    /// A key that is given twice has its last value.
     fn object(&mut self, depth: usize) -> Result<Node, JsonFault> {
         let start = self.enter(depth)?;
         let mut members: Vec<Member> = Vec::new();
+        let mut keys = HashSet::new();
         self.white();
         if self.peek() != Some(b'}') {
             loop {
                 self.white();
                 let member = self.member(depth)?;
+                if !keys.insert(member.key.clone()) {
+                    return Err(JsonFault { at: member.key_span.start, what: JsonWhat::KeyTwice });
+                }
                 members.push(member);
                 if self.closes(b'}')? {
                     break;
@@ -292,7 +299,7 @@ impl Walker<'_> {
             }
         }
         self.at += 1;
-        Ok(Node { span: Span { start, end: self.at }, kind: NodeKind::Object(without_duplicates(members)) })
+        Ok(Node { span: Span { start, end: self.at }, kind: NodeKind::Object(members) })
     }
 
     fn member(&mut self, depth: usize) -> Result<Member, JsonFault> {
@@ -331,26 +338,6 @@ impl Walker<'_> {
             _ => self.fault(JsonWhat::Comma),
         }
     }
-}
-
-fn without_duplicates(mut members: Vec<Member>) -> Vec<Member> {
-    let mut seen = std::collections::HashSet::new();
-    let unique = members.iter().all(|m| seen.insert(m.key.as_str()));
-    if unique {
-        return members;
-    }
-    let mut kept: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
-    let mut out: Vec<Member> = Vec::with_capacity(members.len());
-    for member in members.drain(..) {
-        match kept.get(&member.key).and_then(|i| out.get_mut(*i)) {
-            Some(place) => place.value = member.value,
-            None => {
-                kept.insert(member.key.clone(), out.len());
-                out.push(member);
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -393,12 +380,14 @@ mod tests {
         }
     }
 
-    /// Both accept the text with the same values, or both refuse it. A number too large for 64 bits is none for us.
+    /// Both accept the text with the same values, or both refuse it. A number too large for 64 bits is none for us, and a key
+    /// that is given twice is refused by us alone.
     fn agrees(text: &str) {
         match (whole(text), serde_json::from_str::<Value>(text)) {
             (Ok(node), Ok(value)) => assert!(same(&node, &value, text), "{text:?}"),
             (Err(_), Err(_)) => {}
             (Ok(_), Err(e)) => assert!(e.to_string().contains("out of range"), "{text:?}: {e}"),
+            (Err(JsonFault { what: JsonWhat::KeyTwice, .. }), Ok(_)) => {}
             (Err(e), Ok(_)) => panic!("{text:?}: {e:?}"),
         }
     }
@@ -447,6 +436,13 @@ mod tests {
         for depth in [126, 127, 128, 129, 5000] {
             agrees(&format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
         }
+    }
+
+    #[test]
+    fn a_key_that_is_given_twice_is_refused_where_it_stands() {
+        let text = "{\"a\": {\"b\": 1, \"c\": 2, \"b\": 1}}";
+        assert_eq!(whole(text), Err(JsonFault { at: text.rfind('b').unwrap(), what: JsonWhat::KeyTwice }));
+        assert!(whole("{\"a\": {\"b\": 1}, \"b\": {\"b\": 2}}").is_ok());
     }
 
     fn value() -> impl Strategy<Value = Value> {
