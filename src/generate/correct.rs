@@ -61,7 +61,7 @@ mod tests {
             shape: Shape::Value,
             language: Language::Fr,
             family: Family::Direct,
-            template: "open/1".to_owned(),
+            template: "open/1".into(),
             turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, "Oui.")],
             expected: vec!["Oui.".to_owned()],
             noise: Vec::new(),

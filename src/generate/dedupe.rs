@@ -218,7 +218,7 @@ pub(super) fn with_texts(items: &[Item], rejected: &[Rejection]) -> Vec<Rejected
             item: item.id,
             source: item.source.clone(),
             question: wording.question.clone(),
-            answer: wording.answer.clone(),
+            answer: wording.answer.to_string(),
             detail: String::new(),
         };
         out.insert((*code, item.id, &wording.question, &wording.template), rejected);
@@ -237,7 +237,7 @@ mod tests {
             family: Family::Direct,
             template: "t".into(),
             question: (*question).into(),
-            answer: format!("It is {value}."),
+            answer: format!("It is {value}.").into(),
             method: Method::RuleBased,
             record: None,
         };

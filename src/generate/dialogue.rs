@@ -1,5 +1,6 @@
 //! Several questions on one entity in one conversation: those after the first say a pronoun, or leave the entity out.
 
+use std::borrow::BorrowMut;
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
@@ -62,9 +63,9 @@ pub fn dialogue(
         let Some(wording) = choose(rng, &item.wordings) else { continue };
         let question = if is_clear { elliptic(item, context, rng) } else { named(item) };
         draft.turns.push(Message::new(Role::User, question));
-        draft.turns.push(Message::new(Role::Assistant, wording.answer.as_str()));
+        draft.turns.push(Message::new(Role::Assistant, wording.answer.as_ref()));
         draft.facts.extend(&item.facts);
-        draft.expected = item.values.iter().chain([&wording.answer]).cloned().collect();
+        draft.expected = item.expected(wording);
         draft.shape = item.shape;
         is_clear &= !names_antecedent(item, context);
         done += 1;
@@ -77,8 +78,8 @@ pub fn dialogue(
 
 /// Makes dialogues of a share (0 to 1) of the drafts that ask one fact, and returns of how many. Which drafts depends on the
 /// seed and the drafts, not on their order.
-pub fn add_dialogues(
-    drafts: &mut [Draft],
+pub fn add_dialogues<D: BorrowMut<Draft>>(
+    drafts: &mut [D],
     share: f64,
     items: &[Item],
     context: &DialogueContext<'_>,
@@ -93,7 +94,7 @@ pub fn add_dialogues(
         if done == wanted {
             break;
         }
-        let Some(draft) = drafts.get_mut(i) else { continue };
+        let Some(draft) = drafts.get_mut(i).map(BorrowMut::borrow_mut) else { continue };
         let mut rng = seeded(seed, &["dialogue", &key(draft)]);
         let Some(entity) = entity_of(draft, context.facts) else { continue };
         let further = by_entity.get(&(entity, draft.language)).map_or(&[][..], Vec::as_slice);

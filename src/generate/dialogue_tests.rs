@@ -39,9 +39,9 @@ impl Corpus {
             });
             let wording = Wording {
                 family: Family::Direct,
-                template: "x".to_owned(),
+                template: "x".into(),
                 question: format!("{attribute} : {entity} ?"),
-                answer: format!("{entity} : {value}."),
+                answer: format!("{entity} : {value}.").into(),
                 method: Method::RuleBased,
                 record: None,
             };
@@ -75,9 +75,9 @@ impl Corpus {
             template: wording.template.clone(),
             turns: vec![
                 Message::new(Role::User, wording.question.as_str()),
-                Message::new(Role::Assistant, wording.answer.as_str()),
+                Message::new(Role::Assistant, wording.answer.as_ref()),
             ],
-            expected: vec![item.values[0].clone(), wording.answer.clone()],
+            expected: item.expected(wording),
             noise: Vec::new(),
             method: Method::RuleBased,
             record: None,
@@ -190,7 +190,7 @@ fn an_english_attribute_without_an_entry_is_quoted() {
     };
     assert!(asked(&corpus).iter().all(|question| question.contains("its discontinued")));
     for template in ["frame-neutral-boolean/en/direct/1", "user-frame-neutral/en/direct/1"] {
-        corpus.items[1].wordings[0].template = template.to_owned();
+        corpus.items[1].wordings[0].template = template.into();
         assert!(asked(&corpus).iter().all(|question| question == "And for “Discontinued”?"));
     }
 }

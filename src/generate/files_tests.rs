@@ -91,9 +91,9 @@ impl Made {
         ];
         let wording = |(i, (family, question)): (usize, (Family, String))| Wording {
             family,
-            template: format!("{key}/en/{family:?}/{i}"),
+            template: format!("{key}/en/{family:?}/{i}").into(),
             question,
-            answer: format!("The {key} of {entity} is {}.", values.join(", ")),
+            answer: format!("The {key} of {entity} is {}.", values.join(", ")).into(),
             method: Method::RuleBased,
             record: None,
         };

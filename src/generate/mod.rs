@@ -119,10 +119,10 @@ pub enum Family {
 pub struct Wording {
     pub family: Family,
     /// Names the template: `host/fr/direct/2`.
-    pub template: String,
+    pub template: Arc<str>,
     pub question: String,
-    /// A sentence.
-    pub answer: String,
+    /// A sentence; an item's wordings share it where it is the same.
+    pub answer: Arc<str>,
     /// Who worded it.
     pub method: Method,
     /// Of a model's wording; None: a rule's.
@@ -137,7 +137,7 @@ impl Wording {
             family: draft.family,
             template: draft.template.clone(),
             question: question.content.clone(),
-            answer: answer.content.clone(),
+            answer: Arc::from(answer.content.as_str()),
             method: draft.method,
             record: draft.record.clone(),
         })
@@ -163,6 +163,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// What an answer to one of the wordings is compared with: the values, then the sentence.
+    pub fn expected(&self, wording: &Wording) -> Vec<String> {
+        self.values.iter().cloned().chain([wording.answer.to_string()]).collect()
+    }
+
     /// What a draft teaches, without wordings; `facts` are the corpus' facts.
     pub fn of(draft: &Draft, facts: &[Fact]) -> Self {
         let fact = draft.facts.first().and_then(|fact| facts.get(*fact));
@@ -233,7 +238,7 @@ pub struct Draft {
     pub shape: Shape,
     pub language: Language,
     pub family: Family,
-    pub template: String,
+    pub template: Arc<str>,
     /// User and assistant in turn, without the set's system turn; one of its own may stand first.
     pub turns: Vec<Message>,
     /// What an answer is compared with: the values, then the sentence.

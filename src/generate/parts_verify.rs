@@ -42,7 +42,7 @@ impl SplitRecord {
             shape: draft.shape,
             language: draft.language,
             family: draft.family,
-            template: draft.template.clone(),
+            template: draft.template.to_string(),
             new_family: example.new_family,
             question: first.map(|turn| question_key(&turn.content)).unwrap_or_default(),
         }

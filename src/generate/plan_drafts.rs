@@ -83,7 +83,7 @@ impl Drafting<'_> {
         let wording = &item.wordings[choice.place.wording as usize];
         let turns = vec![
             Message::new(Role::User, wording.question.clone()),
-            Message::new(Role::Assistant, wording.answer.clone()),
+            Message::new(Role::Assistant, wording.answer.as_ref()),
         ];
         Draft {
             item: item.id,
@@ -95,7 +95,7 @@ impl Drafting<'_> {
             family: wording.family,
             template: wording.template.clone(),
             turns,
-            expected: item.values.iter().chain([&wording.answer]).cloned().collect(),
+            expected: item.expected(wording),
             noise: Vec::new(),
             method: wording.method,
             record: wording.record.clone(),

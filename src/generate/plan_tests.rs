@@ -58,9 +58,9 @@ fn wording(i: usize, attribute: &str, entity: &str, value: &str) -> Wording {
     let ask = asks[i / 4 % 3].replace('X', attribute).replace('Y', entity);
     Wording {
         family,
-        template: format!("{attribute}/en/{family:?}/{}", i / 4),
+        template: format!("{attribute}/en/{family:?}/{}", i / 4).into(),
         question: format!("{}{ask}{}?", openings[i % 4], if i >= 12 { " today" } else { "" }),
-        answer: format!("The {attribute} of {entity} is {value}."),
+        answer: format!("The {attribute} of {entity} is {value}.").into(),
         method: Method::RuleBased,
         record: None,
     }

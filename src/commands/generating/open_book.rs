@@ -45,7 +45,8 @@ pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: 
     let index = Index::build(&index_plan, None)?;
     let mut closed: BTreeMap<Digest, usize> = BTreeMap::new();
     taught.iter().for_each(|i| *closed.entry(plan.examples[*i].draft.item).or_default() += 1);
-    let drafts: Vec<Draft> = taught.iter().map(|i| plan.examples[*i].draft.clone()).collect();
+    let drafts: Vec<&Draft> = taught.iter().map(|i| &plan.examples[*i].draft).collect();
+    let order = generate::ranked(&drafts, seed, |draft| draft.turns.len() == 2);
     let mut book = Book {
         retriever: Retriever::lexical(&index),
         index: &index,
@@ -53,17 +54,18 @@ pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: 
         facts: &material.facts.facts,
         units: &material.corpus.units,
     };
-    for place in generate::ranked(&drafts, seed, |draft| draft.turns.len() == 2) {
+    for place in order {
         if count.made == count.wanted {
             break;
         }
-        let (Some(draft), Some(example)) = (drafts.get(place), taught.get(place)) else { continue };
+        let Some(planned) = taught.get(place).and_then(|i| plan.examples.get_mut(*i)) else { continue };
+        let draft = &mut planned.draft;
         let Some(left) = closed.get_mut(&draft.item).filter(|left| **left > 1 || draft.shape == Shape::Unanswerable)
         else {
             continue;
         };
         if let Some(opened) = book.opened(draft, count.made % 10 < WITH_ANSWER)? {
-            plan.examples[*example].draft = opened;
+            *draft = opened;
             *left -= 1;
             count.made += 1;
         }

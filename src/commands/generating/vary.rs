@@ -14,13 +14,10 @@ pub(super) fn vary(plan: &mut Plan, material: &Material, items: &[Item], seed: u
     let gender = |noun: &str| material.templates.gender(noun);
     let dialogues = DialogueContext { facts, entities: &entities, gender: &gender };
     let noise = NoiseContext { language: Language::En, entities: &entities, glossary: &[] };
-    let taught: Vec<usize> = (0..plan.examples.len()).filter(|i| plan.examples[*i].part == Part::Train).collect();
-    let mut drafts: Vec<Draft> = taught.iter().map(|i| plan.examples[*i].draft.clone()).collect();
+    let taught = plan.examples.iter_mut().filter(|example| example.part == Part::Train);
+    let mut drafts: Vec<&mut Draft> = taught.map(|example| &mut example.draft).collect();
     generate::add_dialogues(&mut drafts, variations.multi_turn, items, &dialogues, seed);
     generate::add_noise(&mut drafts, variations.noise, &noise, seed);
-    for (i, draft) in taught.into_iter().zip(drafts) {
-        plan.examples[i].draft = draft;
-    }
 }
 
 /// Draws of noise for a question, until one of them changes it.

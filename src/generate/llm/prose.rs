@@ -168,7 +168,7 @@ fn draft(unit: &Unit, evidence: &Evidence, style: QuestionStyle, accepted: Accep
         shape: shape(style.kind),
         language: style.language,
         family: style.family,
-        template: style.name(),
+        template: style.name().into(),
         turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, reply.clone())],
         expected: vec![reply],
         noise: Vec::new(),

@@ -91,13 +91,13 @@ fn of_items(units: &[Unit], items: &[Item], seed: u64) -> Samples {
         let swapped = || others().find_map(|other| swapped(item, other, &text));
         let foreign = || {
             let other = others().find(|o| o.source != item.source && o.language == item.language)?;
-            other.wordings.first().map(|w| w.answer.clone())
+            other.wordings.first().map(|w| w.answer.to_string())
         };
         let wrong = if i % 2 == 0 { swapped().or_else(foreign) } else { foreign().or_else(swapped) };
         let Some(wrong) = wrong else { continue };
         let sample =
             |reply: String| Sample { unit: *unit, question: wording.question.clone(), reply, language: item.language };
-        samples.right.push(sample(wording.answer.clone()));
+        samples.right.push(sample(wording.answer.to_string()));
         samples.wrong.push(sample(wrong));
     }
     samples
@@ -113,7 +113,7 @@ fn swapped(item: &Item, other: &Item, text: &str) -> Option<String> {
     }
     let sentence = &item.wordings.first()?.answer;
     let changed = sentence.replace(own.as_str(), foreign);
-    (changed != *sentence).then_some(changed)
+    (changed != **sentence).then_some(changed)
 }
 
 /// What evidence states in the model's words; wrong: what another source's evidence states.

@@ -56,7 +56,7 @@ fn item(i: usize) -> Item {
         family: Family::Direct,
         template: "host/fr/direct/0".into(),
         question: format!("Qui héberge {} ?", name(i)),
-        answer: format!("{} est hébergée par {}.", name(i), host(i)),
+        answer: format!("{} est hébergée par {}.", name(i), host(i)).into(),
         method: Method::RuleBased,
         record: None,
     };

@@ -114,7 +114,6 @@ fn judge(
 }
 
 fn draft(item: &Item, base: &Wording, family: Family, question: String) -> Draft {
-    let expected = item.values.iter().chain([&base.answer]).cloned().collect();
     Draft {
         item: item.id,
         group: Digest::of_bytes(format!("llm question v1\n{}", question_key(&question)).as_bytes()),
@@ -123,9 +122,9 @@ fn draft(item: &Item, base: &Wording, family: Family, question: String) -> Draft
         shape: item.shape,
         language: item.language,
         family,
-        template: format!("paraphrase/{}/{}/{}", item.language.code(), family_name(family), base.template),
-        turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, base.answer.clone())],
-        expected,
+        template: format!("paraphrase/{}/{}/{}", item.language.code(), family_name(family), base.template).into(),
+        turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, base.answer.as_ref())],
+        expected: item.expected(base),
         noise: Vec::new(),
         method: Method::LlmBased,
         record: None,

@@ -1,5 +1,7 @@
 //! Noise in a share of the examples.
 
+use std::borrow::{Borrow, BorrowMut};
+
 use rand_chacha::ChaCha8Rng;
 
 use crate::chat::Role;
@@ -29,7 +31,7 @@ const ATTEMPTS: usize = 4;
 ///
 /// Which drafts and what noise depends on the seed and the drafts, not on their order. The language of `context` is replaced
 /// by each draft's.
-pub fn add_noise(drafts: &mut [Draft], share: f64, context: &NoiseContext<'_>, seed: u64) -> usize {
+pub fn add_noise<D: BorrowMut<Draft>>(drafts: &mut [D], share: f64, context: &NoiseContext<'_>, seed: u64) -> usize {
     let order = ranked(drafts, seed, |d| d.noise.is_empty());
     let wanted = (order.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
     let mut done = 0;
@@ -37,7 +39,7 @@ pub fn add_noise(drafts: &mut [Draft], share: f64, context: &NoiseContext<'_>, s
         if done == wanted {
             break;
         }
-        let Some(draft) = drafts.get_mut(i) else { continue };
+        let Some(draft) = drafts.get_mut(i).map(BorrowMut::borrow_mut) else { continue };
         let mut rng = seeded(seed, &["noise", &key(draft)]);
         done += usize::from(add_to(draft, context, &mut rng));
     }
@@ -45,8 +47,8 @@ pub fn add_noise(drafts: &mut [Draft], share: f64, context: &NoiseContext<'_>, s
 }
 
 /// The places of the drafts that `is_wanted`, in an order that the seed and the drafts decide.
-pub fn ranked(drafts: &[Draft], seed: u64, is_wanted: impl Fn(&Draft) -> bool) -> Vec<usize> {
-    let wanted = drafts.iter().enumerate().filter(|(_, d)| is_wanted(d));
+pub fn ranked<D: Borrow<Draft>>(drafts: &[D], seed: u64, is_wanted: impl Fn(&Draft) -> bool) -> Vec<usize> {
+    let wanted = drafts.iter().map(Borrow::borrow).enumerate().filter(|(_, d)| is_wanted(d));
     let rank = |d: &Draft| *blake3::hash(format!("{seed} {}", key(d)).as_bytes()).as_bytes();
     let mut order: Vec<([u8; 32], usize)> = wanted.map(|(i, d)| (rank(d), i)).collect();
     order.sort_unstable();
@@ -56,7 +58,7 @@ pub fn ranked(drafts: &[Draft], seed: u64, is_wanted: impl Fn(&Draft) -> bool) -
 /// What tells a draft from all others.
 pub(crate) fn key(draft: &Draft) -> String {
     let turns: Vec<&str> = draft.turns.iter().map(|t| t.content.as_str()).collect();
-    let parts = [draft.group.to_string(), draft.item.to_string(), draft.template.clone(), turns.join("\u{1f}")];
+    let parts = [draft.group.to_string(), draft.item.to_string(), draft.template.to_string(), turns.join("\u{1f}")];
     blake3::hash(parts.join("\u{1e}").as_bytes()).to_string()
 }
 

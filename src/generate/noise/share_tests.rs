@@ -23,7 +23,7 @@ fn draft(i: usize, language: Language) -> Draft {
         shape: Shape::Value,
         language,
         family: Family::Direct,
-        template: "version/direct/1".to_owned(),
+        template: "version/direct/1".into(),
         turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, answer)],
         expected: vec![format!("1.{i}")],
         noise: Vec::new(),

@@ -1,6 +1,7 @@
 //! An item with its questions and answers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::corpus::{Fact, Language};
 use crate::generate::grammar::folded;
@@ -81,18 +82,15 @@ impl Writer<'_> {
         } else {
             parts.questions.iter().for_each(|template| _ = asking.ask(template));
         }
-        let worded = asking.asked.into_iter().filter_map(|(template, question)| {
-            let answer = self.answer(key, parts, template)?;
-            Some(Wording {
-                family: template.family,
-                template: template.name.clone(),
-                question,
-                answer,
-                method: Method::RuleBased,
-                record: None,
-            })
-        });
-        worded.collect()
+        let mut wordings: Vec<Wording> = Vec::with_capacity(asking.asked.len());
+        for (template, question) in asking.asked {
+            let Some(answer) = self.answer(key, parts, template) else { continue };
+            let same = wordings.iter().find(|wording| *wording.answer == *answer);
+            let answer = same.map_or_else(|| Arc::from(answer), |wording| wording.answer.clone());
+            let (family, template) = (template.family, template.name.clone());
+            wordings.push(Wording { family, template, question, answer, method: Method::RuleBased, record: None });
+        }
+        wordings
     }
 
     /// One question of each family in turn, from a drawn family and a drawn question on.

@@ -34,7 +34,7 @@ fn a_users_questions_stand_before_shipped_ones() {
             assert!(all[..4].iter().all(|w| w.template.starts_with("user-cout/")), "{all:#?}");
             let others: Vec<Family> = all[4..].iter().map(|w| w.family).collect();
             assert_eq!(others, [Family::Polite, Family::Indirect]);
-            assert!(all.iter().all(|w| w.answer == "Pour Passeport, il faut payer 86 €."));
+            assert!(all.iter().all(|w| *w.answer == *"Pour Passeport, il faut payer 86 €."));
         }
     }
     let polite: BTreeSet<String> = (0..8).map(|seed| wordings(9, seed)[4].question.clone()).collect();
@@ -48,9 +48,9 @@ fn french_days_have_their_article_in_sentences() {
             "Trymbe | Date de mise en service | date | {value}\nOrion | Date de mise en service | date | 1er mars 1999"
         )));
         let told = one(&items, Shape::Value, "Trymbe", "Date de mise en service").clone();
-        let answers: BTreeSet<String> = told.wordings.into_iter().map(|w| w.answer).collect();
+        let answers: BTreeSet<String> = told.wordings.into_iter().map(|w| w.answer.to_string()).collect();
         let held = one(&items, Shape::Reverse, value, "Date de mise en service").clone();
-        (answers, held.wordings.into_iter().map(|w| w.answer).collect::<BTreeSet<String>>())
+        (answers, held.wordings.into_iter().map(|w| w.answer.to_string()).collect::<BTreeSet<String>>())
     };
     for value in ["9 janvier 2017", "09/01/2017"] {
         let (answers, held) = of(value);
@@ -80,7 +80,7 @@ fn holders_are_one_or_several() {
     let answers = |language: Language, value: &str| -> BTreeSet<String> {
         let of_value =
             items.iter().filter(|i| i.shape == Shape::Reverse && i.language == language && i.entity == value);
-        of_value.flat_map(|item| &item.wordings).map(|wording| wording.answer.clone()).collect()
+        of_value.flat_map(|item| &item.wordings).map(|wording| wording.answer.to_string()).collect()
     };
     for (language, value, expected) in [
         (Language::Fr, "OVH", "Ont pour hébergeur OVH : A1 et B1."),
@@ -110,7 +110,7 @@ fn only_a_quantity_is_worded_as_one() {
             (i.shape, i.language, i.entity.as_str(), i.attribute.as_str())
                 == (Shape::Value, language, entity, attribute)
         };
-        items.iter().find(found).unwrap().wordings.iter().map(|wording| wording.answer.clone()).collect()
+        items.iter().find(found).unwrap().wordings.iter().map(|wording| wording.answer.to_string()).collect()
     };
     let (fr, en) = (Language::Fr, Language::En);
     for (language, entity, attribute, expected) in [
@@ -126,7 +126,7 @@ fn only_a_quantity_is_worded_as_one() {
     let permis = answers(fr, "Permis", "Coût");
     assert!(permis.contains("Coût de Permis : gratuit (25 € en cas de perte)."), "{permis:#?}");
     let truths = items.iter().filter(|item| item.shape == Shape::Boolean).flat_map(|item| &item.wordings);
-    for text in truths.flat_map(|wording| [&wording.question, &wording.answer]) {
+    for text in truths.flat_map(|wording| [wording.question.as_str(), &wording.answer]) {
         assert!(!text.contains("de gratuit") && !text.contains("costs gratuit"), "{text}");
     }
 }
@@ -141,7 +141,7 @@ fn a_value_that_is_a_sentence_is_the_answer() {
          Permis | Résumé | text | autorisation de construire, délivrée par la mairie après un examen du dossier",
     ));
     let answers = |shape: Shape, entity: &str, attribute: &str| -> BTreeSet<String> {
-        one(&items, shape, entity, attribute).wordings.iter().map(|wording| wording.answer.clone()).collect()
+        one(&items, shape, entity, attribute).wordings.iter().map(|wording| wording.answer.to_string()).collect()
     };
     let sentence = "Trymbe est une application de suivi.";
     assert_eq!(answers(Shape::Value, "Trymbe", "Description"), BTreeSet::from([sentence.to_owned()]));
@@ -161,7 +161,7 @@ fn a_value_that_is_a_sentence_is_the_answer() {
     let facts = facts("Trymbe | Description | text | Trymbe est une application.");
     let items = crate::generate::items(&facts, &ItemOptions::new(&templates));
     let own = one(&items, Shape::Value, "Trymbe", "Description");
-    assert!(own.wordings.iter().all(|wording| wording.answer == "On dit : Trymbe est une application."));
+    assert!(own.wordings.iter().all(|wording| *wording.answer == *"On dit : Trymbe est une application."));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a template file holds.
 
+use std::sync::Arc;
+
 use crate::corpus::{Fact, Kind};
 use crate::generate::Family;
 
@@ -119,7 +121,7 @@ fn is_sentence(value: &str) -> bool {
 #[derive(Clone, Debug)]
 pub(in crate::generate) struct Template {
     /// `hebergeur/fr/direct/2`
-    pub(in crate::generate) name: String,
+    pub(in crate::generate) name: Arc<str>,
     pub(in crate::generate) family: Family,
     /// From a user's file.
     pub(in crate::generate) is_users: bool,

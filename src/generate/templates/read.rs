@@ -253,7 +253,7 @@ impl Reader<'_> {
         for (key, family) in FAMILIES {
             for (i, text) in self.texts(map.get(key), key).iter().enumerate() {
                 let name = format!("{name}/{}/{key}/{}", language.code(), i + 1);
-                let template = Template { name, family, is_users, pieces: Vec::new() };
+                let template = Template { name: name.into(), family, is_users, pieces: Vec::new() };
                 questions.extend(self.template(text, language, &question, template));
             }
         }
@@ -261,7 +261,7 @@ impl Reader<'_> {
             let mut answers = Vec::new();
             for (i, text) in self.texts(map.get(key), key).iter().enumerate() {
                 let name = format!("{name}/{}/{key}/{}", language.code(), i + 1);
-                let template = Template { name, family: Family::Direct, is_users, pieces: Vec::new() };
+                let template = Template { name: name.into(), family: Family::Direct, is_users, pieces: Vec::new() };
                 answers.extend(self.template(text, language, &answer, template));
             }
             answers

@@ -114,7 +114,7 @@ impl Templates {
         for template in &entry.questions {
             let question = template.render(&terms).unwrap_or_default();
             if let Some(first) = seen.insert(folded(&question), &template.name) {
-                let (first, second) = (first.to_owned(), template.name.clone());
+                let (first, second) = (first.to_owned(), template.name.to_string());
                 return Err(TemplateError::TemplateTwice { first, second, question });
             }
         }

@@ -164,7 +164,7 @@ fn a_users_entries_win() {
     let host = fact("Orion", "Hébergeur", Kind::Organisation, &["OVH"]);
     let speech = templates.speech(&host, Language::Fr);
     let asked: Vec<_> =
-        speech.questions().iter().map(|t| (t.name.as_str(), t.render(&speech.terms(&host)).unwrap())).collect();
+        speech.questions().iter().map(|t| (&*t.name, t.render(&speech.terms(&host)).unwrap())).collect();
     assert_eq!(asked[0], ("user-hebergeur/fr/direct/1", "Chez qui loge Orion ?".to_owned()));
     assert_eq!(asked[1].1, "logis d'Orion");
     // The frame's follow in the families that the user gives none for, with the user's answers.
@@ -176,7 +176,7 @@ fn a_users_entries_win() {
             .all(|name| ["polite", "indirect"].iter().any(|f| name.starts_with(&format!("frame-noun/fr/{f}/"))))
     );
     assert!(speech.answers().iter().all(|t| t.name.starts_with("user-")));
-    assert_eq!(templates.speech(&host, Language::En).answers()[0].name, "user-hebergeur/en/answer/1");
+    assert_eq!(templates.speech(&host, Language::En).answers()[0].name.as_ref(), "user-hebergeur/en/answer/1");
     let person = fact("Orion", "Zorglub", Kind::Person, &["Bob"]);
     let speech = templates.speech(&person, Language::Fr);
     assert_eq!(

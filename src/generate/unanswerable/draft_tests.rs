@@ -13,7 +13,7 @@ impl Questions for Words {
     fn wordings(&self, entity: &str, attribute: &str, language: Language) -> Vec<QuestionWording> {
         let wording = |n: usize, question: String| QuestionWording {
             family: Family::Direct,
-            template: format!("value/{}/direct/{n}", language.code()),
+            template: format!("value/{}/direct/{n}", language.code()).into(),
             question,
         };
         match language {
@@ -131,7 +131,7 @@ fn invented_entities_are_far_from_all_others() {
     assert!(invented.len() > 20, "{}", invented.len());
     for draft in invented {
         let question = &draft.turns[0].content;
-        let name = match draft.template.as_str() {
+        let name = match &*draft.template {
             "value/fr/direct/1" => question.trim_start_matches("Pour ").split(',').next(),
             "value/fr/direct/2" => question.split(" : ").next(),
             _ => question.rsplit(" of ").next().map(|end| end.trim_end_matches('?')),
@@ -154,7 +154,7 @@ fn invented_names(entities: &[&str]) -> (usize, Vec<String>) {
     let input = UnansweredCorpus { facts: &facts, units: &units, languages: &[Language::Fr], seed: 3 };
     let all = unanswerable(&input, 60, &Words);
     let drafts = all.iter().filter(|d| d.facts.is_empty());
-    let named = drafts.map(|d| match d.template.as_str() {
+    let named = drafts.map(|d| match &*d.template {
         "value/fr/direct/1" => d.turns[0].content.trim_start_matches("Pour ").split(',').next().unwrap().to_owned(),
         _ => d.turns[0].content.split(" : ").next().unwrap().to_owned(),
     });

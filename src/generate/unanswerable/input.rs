@@ -1,5 +1,7 @@
 //! What unanswerable questions are made of.
 
+use std::sync::Arc;
+
 use crate::corpus::{Facts, Language, Unit};
 use crate::generate::Family;
 use crate::generate::noise::fold;
@@ -9,7 +11,7 @@ use crate::generate::noise::fold;
 pub struct QuestionWording {
     pub family: Family,
     /// Names the template.
-    pub template: String,
+    pub template: Arc<str>,
     pub question: String,
 }
 

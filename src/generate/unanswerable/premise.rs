@@ -61,7 +61,7 @@ pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
     let (number, form) = choose(&mut rng, &forms)?;
     let wording = QuestionWording {
         family: Family::Direct,
-        template: format!("premise/{}/direct/{number}", language.code()),
+        template: format!("premise/{}/direct/{number}", language.code()).into(),
         question: filled(form, &values),
     };
     Some(Asked {
