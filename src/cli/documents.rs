@@ -68,6 +68,7 @@ fn writer(args: &Generate) -> Result<Option<WriterRequest>, Failure> {
             force: args.force,
             strict: args.strict,
             parallel: usize::from(args.parallel),
+            also_ask: args.also_ask.clone(),
         })),
     }
 }

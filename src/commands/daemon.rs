@@ -99,7 +99,7 @@ impl Answerer for DaemonAnswerer<'_> {
     }
 
     fn ask_many(&self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
-        let ask = |question: &&Question| {
+        let ask = |_, question: &&Question| {
             let ask = self.question(question);
             ask.and_then(|ask| reply(self.client.ask(&ask, &mut |_| {})))
         };
@@ -141,26 +141,25 @@ impl Answerer for DaemonAnswerer<'_> {
     }
 }
 
-/// Calls `ask` for each of `questions`, `parallel` at a time, and `on` with the index and the result, in the order in which the
-/// results arrive. Once `on` returns false, no further question is begun.
+/// Calls `ask` for each of `questions` from `parallel` threads, with the number of the thread, and `on` with the index and the
+/// result, in the order in which the results arrive. Once `on` returns false, no further question is begun.
 pub(super) fn for_each_parallel<Q: Sync, T: Send>(
     questions: &[Q],
     parallel: usize,
-    ask: &(dyn Fn(&Q) -> T + Sync),
+    ask: &(dyn Fn(usize, &Q) -> T + Sync),
     on: &mut dyn FnMut(usize, T) -> bool,
 ) {
     let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (sender, results) = mpsc::channel();
     std::thread::scope(|scope| {
-        for _ in 0..parallel.min(questions.len()) {
-            let sender = sender.clone();
-            scope.spawn(|| {
-                let sender = sender;
+        for thread in 0..parallel.min(questions.len()) {
+            let (sender, next, stopped) = (sender.clone(), &next, &stopped);
+            scope.spawn(move || {
                 while !stopped.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(question) = questions.get(index) else { return };
                     // The receiver is read until every thread has ended.
-                    drop(sender.send((index, ask(question))));
+                    drop(sender.send((index, ask(thread, question))));
                 }
             });
         }
@@ -254,43 +253,11 @@ impl Embedder for DaemonEmbedder<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Read, Write};
-    use std::net::TcpListener;
-
-    use serde_json::Value;
-
     use super::*;
     use crate::chat::SpecialTokens;
+    use crate::commands::test_daemon::daemon;
     use crate::eval::degenerate;
-    use crate::ollama::Host;
     use crate::store::Interrupt;
-
-    /// A daemon that answers one connection after the other; gives back what it was asked.
-    fn daemon(replies: Vec<(u16, String)>) -> (Client, std::thread::JoinHandle<Vec<Value>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let host = Host::parse(&listener.local_addr().unwrap().to_string()).unwrap();
-        let asked = std::thread::spawn(move || {
-            let answer = |(status, body): &(u16, String)| {
-                let (stream, _) = listener.accept().unwrap();
-                let mut reader = BufReader::new(&stream);
-                let (mut line, mut length) = (String::new(), 0);
-                while reader.read_line(&mut line).unwrap() > 2 {
-                    if let Some(said) = line.to_lowercase().strip_prefix("content-length:") {
-                        length = said.trim().parse().unwrap();
-                    }
-                    line.clear();
-                }
-                let mut request = vec![0; length];
-                reader.read_exact(&mut request).unwrap();
-                let head =
-                    format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-                (&stream).write_all(format!("{head}{body}").as_bytes()).unwrap();
-                serde_json::from_slice(&request).unwrap_or_default()
-            };
-            replies.iter().map(answer).collect()
-        });
-        (Client::new(host, Interrupt::default()).unwrap(), asked)
-    }
 
     fn answerer<'a>(client: &'a Client, template: Option<&'a ChatTemplate>, think: Option<bool>) -> DaemonAnswerer<'a> {
         let mut options = Options::greedy(8, 512);

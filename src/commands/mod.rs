@@ -33,6 +33,8 @@ pub mod serving;
 mod setup;
 #[cfg(test)]
 mod report;
+#[cfg(test)]
+mod test_daemon;
 pub mod training;
 pub mod writing;
 pub mod pipeline;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use likelihood::NativeLikelihood;
-use writer::DaemonWriter;
+use writer::{DaemonWriter, Daemons};
 
 use super::{Context, Failure};
 use crate::corpus::{Language, Unit};
@@ -20,6 +20,7 @@ use crate::generate::llm::{
     Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Writer, check_writer, estimate, generate,
 };
 use crate::generate::{Draft, Item, Journal, Rejected, Wording};
+use crate::ollama::{Client, Host};
 
 /// The generator.
 #[derive(Clone, Debug)]
@@ -32,8 +33,17 @@ pub struct WriterRequest {
     pub force: bool,
     /// Refuses to run where no check of grounding can be used.
     pub strict: bool,
-    /// Calls at the same time.
+    /// Calls to a daemon at the same time.
     pub parallel: usize,
+    /// Further daemons that share the calls.
+    pub also_ask: Vec<String>,
+}
+
+impl WriterRequest {
+    /// Calls at the same time to all daemons together.
+    fn calls_at_once(&self) -> usize {
+        self.parallel * (1 + self.also_ask.len())
+    }
 }
 
 /// What is worded by the model.
@@ -84,7 +94,7 @@ pub(super) fn estimated(
     let folder = tempfile::tempdir().map_err(|e| Failure::input(format!("no temporary folder can be made: {e}")))?;
     let journal = folder.path().join("journal.jsonl");
     let Asked { outcome, .. } = ask(context, request, to_word, Trial { journal: &journal, most_entries: Some(TIMED) })?;
-    Ok(estimate(&outcome.timed, to_word.count.unwrap_or(outcome.possible), request.parallel))
+    Ok(estimate(&outcome.timed, to_word.count.unwrap_or(outcome.possible), request.calls_at_once()))
 }
 
 /// New wordings of the items, and questions on prose.
@@ -140,10 +150,13 @@ fn ask(
     to_word: &ToWord<'_>,
     trial: Trial<'_>,
 ) -> Result<Asked, Failure> {
-    let client = context.client()?;
-    let writer = DaemonWriter::new(&client, &request.model, request.parallel)?;
+    let mut daemons = Daemons { first: context.client()?, others: Vec::new() };
+    for host in &request.also_ask {
+        daemons.others.push(Client::new(Host::parse(host)?, context.interrupt.clone())?);
+    }
+    let writer = DaemonWriter::new(&daemons, &request.model, request.parallel)?;
     let judge =
-        request.judge.as_deref().map(|model| DaemonWriter::new(&client, model, request.parallel)).transpose()?;
+        request.judge.as_deref().map(|model| DaemonWriter::new(&daemons, model, request.parallel)).transpose()?;
     let options = LlmOptions {
         seed: to_word.seed,
         count: to_word.count,
@@ -152,7 +165,7 @@ fn ask(
         parameters: writer.parameters,
         force: request.force,
         strict: request.strict,
-        parallel: request.parallel,
+        parallel: request.calls_at_once(),
         most_entries: trial.most_entries,
         ..LlmOptions::default()
     };

@@ -95,6 +95,9 @@ pub struct Generate {
     /// Send N calls to the model at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16), help_heading = "Model")]
     pub parallel: u16,
+    /// Another daemon with the same model, which takes its part of the calls; --parallel holds for each (repeatable)
+    #[arg(long, value_name = "HOST", requires = "model", help_heading = "Model")]
+    pub also_ask: Vec<String>,
     /// Show how documents are read, what would be made, and K examples; write nothing
     #[arg(long, value_name = "K", num_args = 0..=1, default_missing_value = "5")]
     pub dry_run: Option<usize>,
