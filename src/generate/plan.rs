@@ -127,7 +127,7 @@ impl<'a> Planning<'a> {
         let open_entities: HashSet<String> = open_facts.map(|fact| question_key(&fact.entity)).collect();
         for (subject, index) in self.subjects.list.iter().zip(0..) {
             let item = &self.input.items[subject.item as usize];
-            let mut unseen = self.sources.of_item(item).into_iter().map(|source| self.unseen[source as usize]);
+            let mut unseen = self.sources_of(subject).into_iter().map(|source| self.unseen[source as usize]);
             let first = unseen.next().unwrap_or(false);
             let code = if unseen.any(|other| other != first) {
                 RejectCode::SeveralParts
@@ -143,6 +143,13 @@ impl<'a> Planning<'a> {
             let places = self.subjects.choices(subject).iter().map(|choice| choice.place);
             self.rejected.extend(places.map(|place| Rejection { code, place }));
         }
+    }
+
+    /// Of all items that the subject's wordings are of: two refusals about one invented name are one subject, and may be made
+    /// after facts of two sources.
+    fn sources_of(&self, subject: &Subject) -> BTreeSet<u32> {
+        let items: BTreeSet<u32> = self.subjects.choices(subject).iter().map(|choice| choice.place.item).collect();
+        items.into_iter().flat_map(|item| self.sources.of_item(&self.input.items[item as usize])).collect()
     }
 
     fn chosen(&self) -> Result<Vec<Chosen<'_>>, GenerateError> {
@@ -213,7 +220,7 @@ impl<'a> Planning<'a> {
     fn by_source<'s>(&self, order: &[&'s Subject], parts: [u32; 3]) -> Result<Vec<Chosen<'s>>, GenerateError> {
         let groups = self.sources.groups(self.input.facts, self.input.units);
         let of_subject = |subject: &&'s Subject| -> BTreeSet<u32> {
-            let sources = self.sources.of_item(&self.input.items[subject.item as usize]);
+            let sources = self.sources_of(subject);
             sources.into_iter().map(|source| groups[source as usize]).collect()
         };
         let groups: Vec<BTreeSet<u32>> = order.iter().map(of_subject).collect();

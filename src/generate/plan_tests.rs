@@ -351,6 +351,31 @@ fn unseen_sources_are_nowhere_else() {
 }
 
 #[test]
+fn refusals_on_one_invented_name_are_on_one_side() {
+    let mut made = catalogue(Catalogue { sources: 20, attributes: 6, wordings: 6 });
+    for name in 0..40 {
+        // A name that was invented after facts of two sources.
+        for of in [name % 20, (name * 3 + 1) % 20] {
+            let entity = format!("INVENTED{name}");
+            made.items.push(Item {
+                id: Digest::of_bytes(entity.as_bytes()),
+                facts: Vec::new(),
+                source: format!("app{of:04}").into(),
+                wordings: vec![wording(of % 12, "owner", &entity, "not known")],
+                entity,
+                ..item(Shape::Unanswerable, &[0], &made.facts, 0)
+            });
+        }
+    }
+    for seed in 0..10 {
+        let plan = plan(made.input(), &PlanOptions { unseen: Some(0.3), ..options(150, seed) }).unwrap();
+        verified(&plan, SplitBy::Wording);
+        assert!(plan.examples.iter().any(|example| example.draft.shape == Shape::Unanswerable));
+        assert!(plan.rejected.iter().any(|rejected| rejected.code == RejectCode::SeveralParts.name()));
+    }
+}
+
+#[test]
 fn an_entity_of_two_sources_is_not_unseen() {
     let mut made = catalogue(Catalogue { sources: 20, attributes: 2, wordings: 6 });
     made.facts.iter_mut().for_each(|fact| fact.entity = "GIDAF".into());
