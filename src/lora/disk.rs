@@ -133,9 +133,10 @@ impl View for Floats<'_> {
         &self.shape
     }
     fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = vec![0; self.data_len()];
-        bytes.chunks_exact_mut(4).zip(&*self.values).for_each(|(to, v)| to.copy_from_slice(&v.to_le_bytes()));
-        bytes.into()
+        if cfg!(target_endian = "little") {
+            return bytemuck::cast_slice(&self.values).into();
+        }
+        self.values.iter().flat_map(|value| value.to_le_bytes()).collect()
     }
     fn data_len(&self) -> usize {
         4 * self.values.len()
