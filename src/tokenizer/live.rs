@@ -190,7 +190,7 @@ impl Tokenizer {
     pub fn to_json(&self) -> Result<String, TokenizerError> {
         match &self.0.json {
             Some(own) => Ok(own.clone()),
-            None => Ok(metadata::tokenizer_json(&self.0.vocab, &self.0.source)?.to_string()),
+            None => metadata::tokenizer_json(&self.0.vocab, &self.0.source),
         }
     }
 

@@ -1,7 +1,9 @@
 //! A vocabulary as the `tokenizer.json` that behaves as llama.cpp does with it, and as a tokenizer at work.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json, json};
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::{self, BPE};
@@ -20,30 +22,65 @@ struct Parts<'v> {
     unknown: Option<&'v str>,
 }
 
-/// `tokenizer.json` of a vocabulary.
-pub(super) fn tokenizer_json(vocab: &Vocab, source: &str) -> Result<Json, TokenizerError> {
-    let parts = parts(vocab, source)?;
-    let mut ids = Map::new();
-    for (i, token) in vocab.tokens.iter().enumerate() {
-        ids.entry(token.clone()).or_insert(json!(i));
+/// `tokenizer.json` around its model.
+#[derive(Serialize)]
+struct Around<'p, M> {
+    version: &'static str,
+    truncation: (),
+    padding: (),
+    added_tokens: Vec<Json>,
+    normalizer: &'p Json,
+    pre_tokenizer: &'p Json,
+    post_processor: Json,
+    decoder: &'p Json,
+    model: M,
+}
+
+/// The model of `tokenizer.json`, written without a copy of its tokens.
+#[derive(Serialize)]
+struct Bpe<'p> {
+    r#type: &'static str,
+    dropout: (),
+    unk_token: Option<&'p str>,
+    continuing_subword_prefix: (),
+    end_of_word_suffix: (),
+    fuse_unk: bool,
+    byte_fallback: bool,
+    ignore_merges: bool,
+    vocab: Ids<'p>,
+    merges: &'p [(String, String)],
+}
+
+/// Each token's first id.
+struct Ids<'p>(&'p [String]);
+
+impl Serialize for Ids<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut seen = HashSet::with_capacity(self.0.len());
+        serializer.collect_map(self.0.iter().zip(0_u32..).filter(|(token, _)| seen.insert(token.as_str())))
     }
+}
+
+/// `tokenizer.json` of a vocabulary.
+pub(super) fn tokenizer_json(vocab: &Vocab, source: &str) -> Result<String, TokenizerError> {
+    let parts = parts(vocab, source)?;
     let added = added(vocab).map(|(id, text, special)| {
         json!({"id": id, "content": text, "single_word": false, "lstrip": false, "rstrip": false,
                "normalized": false, "special": special})
     });
-    let bpe = json!({
-        "type": "BPE",
-        "dropout": null,
-        "unk_token": parts.unknown,
-        "continuing_subword_prefix": null,
-        "end_of_word_suffix": null,
-        "fuse_unk": parts.unknown.is_some(),
-        "byte_fallback": parts.unknown.is_some(),
-        "ignore_merges": parts.ignore_merges,
-        "vocab": ids,
-        "merges": parts.merges,
-    });
-    Ok(around(vocab, &parts, added.collect(), bpe))
+    let bpe = Bpe {
+        r#type: "BPE",
+        dropout: (),
+        unk_token: parts.unknown,
+        continuing_subword_prefix: (),
+        end_of_word_suffix: (),
+        fuse_unk: parts.unknown.is_some(),
+        byte_fallback: parts.unknown.is_some(),
+        ignore_merges: parts.ignore_merges,
+        vocab: Ids(&vocab.tokens),
+        merges: &parts.merges,
+    };
+    around(vocab, &parts, added.collect(), bpe).map_err(|e| TokenizerError::Bad(source.to_owned(), e.to_string()))
 }
 
 /// What the library makes of [`tokenizer_json`], built without it: reading the tokens as JSON takes it longer than all
@@ -52,7 +89,7 @@ pub(super) fn engine(vocab: &Vocab, source: &str) -> Result<tokenizers::Tokenize
     let bad = |e: tokenizers::Error| TokenizerError::Bad(source.to_owned(), e.to_string());
     let parts = parts(vocab, source)?;
     let none = json!({"type": "BPE", "vocab": {}, "merges": []});
-    let shell = around(vocab, &parts, Vec::new(), none).to_string();
+    let shell = around(vocab, &parts, Vec::new(), none).map_err(|e| bad(e.into()))?;
     let mut engine = tokenizers::Tokenizer::from_bytes(shell).map_err(bad)?;
     let mut ids = bpe::Vocab::default();
     for (i, token) in vocab.tokens.iter().enumerate() {
@@ -72,17 +109,17 @@ pub(super) fn engine(vocab: &Vocab, source: &str) -> Result<tokenizers::Tokenize
     Ok(engine)
 }
 
-fn around(vocab: &Vocab, parts: &Parts<'_>, added: Vec<Json>, model: Json) -> Json {
-    json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": added,
-        "normalizer": parts.normalizer,
-        "pre_tokenizer": parts.pre_tokenizer,
-        "post_processor": post_processor(vocab),
-        "decoder": parts.decoder,
-        "model": model,
+fn around<M: Serialize>(vocab: &Vocab, parts: &Parts<'_>, added: Vec<Json>, model: M) -> serde_json::Result<String> {
+    serde_json::to_string(&Around {
+        version: "1.0",
+        truncation: (),
+        padding: (),
+        added_tokens: added,
+        normalizer: &parts.normalizer,
+        pre_tokenizer: &parts.pre_tokenizer,
+        post_processor: post_processor(vocab),
+        decoder: &parts.decoder,
+        model,
     })
 }
 
