@@ -27,10 +27,10 @@ def features() -> set[str]:
 
 
 def fewer_bits() -> str | None:
-    """What tunesmith offers on this CPU beside f32."""
+    """What `compute: auto` is on this CPU, where it is not f32."""
     here = features()
-    int8 = {"avx512f", "avx512bw", "avx512_vnni"} <= here or "avx_vnni" in here
-    return "bf16" if "amx_bf16" in here else "int8" if int8 else None
+    int8 = {"avx512f", "avx512bw", "avx512_vnni"} <= here or here & {"avx_vnni", "amx_int8"}
+    return "int8" if int8 else None
 
 
 def machine() -> str:
