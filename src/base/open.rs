@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use super::opened::begin_digest;
 use super::resolve::{Found, untrainable};
 use super::template::{self, Template};
 use super::{Base, BaseError, Resolver, Source, identity};
@@ -18,59 +19,62 @@ impl Resolver {
     pub fn open(&self, name: &str) -> Result<Base, BaseError> {
         let began = std::time::Instant::now();
         let base = match self.find(name)? {
-            Found::Folder(path) => folder(name, &path),
-            Found::File(path) => gguf(name, Source::GgufFile(path.clone()), &path, None, None),
-            Found::Stored(model) => stored(*model),
-            Found::Snapshot { id, path } => Ok(Base { hub_id: Some(id), ..folder(name, &path)? }),
+            Found::Folder(path) => self.folder(name, &path),
+            Found::File(path) => self.gguf(name, Source::GgufFile(path.clone()), &path, None),
+            Found::Stored(model) => self.of_store(*model),
+            Found::Snapshot { id, path } => Ok(Base { hub_id: Some(id), ..self.folder(name, &path)? }),
         }?;
         let (family, parameters) = (base.weights.config().family.gguf, base.weights.parameters());
         tracing::info!(name, source = ?base.source, family, parameters, ms = began.elapsed().as_millis() as u64, "base opened");
         Ok(base)
     }
-}
 
-fn stored(model: StoredModel) -> Result<Base, BaseError> {
-    // The store names its blobs by their digest, and the daemon checks them when they come in.
-    let digest = model.gguf_digest;
-    let source = Source::Ollama { name: model.name.clone(), gguf: model.gguf.clone() };
-    let base = gguf(&model.name, source, &model.gguf, digest, Some(&model))?;
-    let license = if model.license.is_empty() { base.license } else { model.license };
-    Ok(Base {
-        go_template: model.template,
-        parameters: model.parameters,
-        system: model.system,
-        license,
-        renderer: model.renderer,
-        parser: model.parser,
-        messages: model.messages,
-        ..base
-    })
-}
+    fn of_store(&self, model: StoredModel) -> Result<Base, BaseError> {
+        let source = Source::Ollama { name: model.name.clone(), gguf: model.gguf.clone() };
+        let base = self.gguf(&model.name, source, &model.gguf, Some(&model))?;
+        let license = if model.license.is_empty() { base.license } else { model.license };
+        Ok(Base {
+            go_template: model.template,
+            parameters: model.parameters,
+            system: model.system,
+            license,
+            renderer: model.renderer,
+            parser: model.parser,
+            messages: model.messages,
+            ..base
+        })
+    }
 
-fn gguf(
-    name: &str,
-    source: Source,
-    path: &Path,
-    digest: Option<Digest>,
-    stored: Option<&StoredModel>,
-) -> Result<Base, BaseError> {
-    let file = Gguf::open(path)?;
-    let weights = trainable(name, Weights::from_gguf(file.clone()))?;
-    let license = file.metadata().get("general.license").and_then(Value::as_str).map(str::to_owned);
-    let base = assemble(name, source, weights, digest, || {
-        Ok((Tokenizer::from_gguf(&file)?, template::of_gguf(&file, name, stored)?))
-    })?;
-    Ok(Base { license: license.into_iter().collect(), files: identity::of_gguf(&file), ..base })
-}
+    fn gguf(&self, name: &str, source: Source, path: &Path, stored: Option<&StoredModel>) -> Result<Base, BaseError> {
+        let file = Gguf::open(path)?;
+        let weights = trainable(name, Weights::from_gguf(file.clone()))?;
+        let license = file.metadata().get("general.license").and_then(Value::as_str).map(str::to_owned);
+        // The store names its blobs by their digest, and the daemon checks them when they come in.
+        let digest = self.digest(&weights, stored.and_then(|model| model.gguf_digest));
+        let base = assemble(name, source, weights, digest, || {
+            Ok((Tokenizer::from_gguf(&file)?, template::of_gguf(&file, name, stored)?))
+        })?;
+        Ok(Base { license: license.into_iter().collect(), files: identity::of_gguf(&file), ..base })
+    }
 
-fn folder(name: &str, path: &Path) -> Result<Base, BaseError> {
-    let weights = trainable(name, Weights::from_hf(path))?;
-    let license = template::text(&path.join("LICENSE"))?;
-    let rows = weights.config().vocab;
-    let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, None, || {
-        Ok((Tokenizer::from_folder_for(path, rows)?, template::of_folder(path)?))
-    })?;
-    Ok(Base { license: license.into_iter().collect(), files: identity::of_folder(path)?, ..base })
+    fn folder(&self, name: &str, path: &Path) -> Result<Base, BaseError> {
+        let weights = trainable(name, Weights::from_hf(path))?;
+        let license = template::text(&path.join("LICENSE"))?;
+        let (rows, digest) = (weights.config().vocab, self.digest(&weights, None));
+        let base = assemble(name, Source::HfFolder(path.to_path_buf()), weights, digest, || {
+            Ok((Tokenizer::from_folder_for(path, rows)?, template::of_folder(path)?))
+        })?;
+        Ok(Base { license: license.into_iter().collect(), files: identity::of_folder(path)?, ..base })
+    }
+
+    /// The digest of the weights: the known one, or the place where it will be.
+    fn digest(&self, weights: &Weights, known: Option<Digest>) -> Arc<OnceLock<Digest>> {
+        let digest = Arc::new(known.map_or_else(OnceLock::new, OnceLock::from));
+        if self.begins_digest {
+            begin_digest(&digest, weights);
+        }
+        digest
+    }
 }
 
 /// An architecture that can't be trained, said with the model's name instead of a blob's.
@@ -86,7 +90,7 @@ fn assemble(
     name: &str,
     source: Source,
     weights: Weights,
-    digest: Option<Digest>,
+    weights_digest: Arc<OnceLock<Digest>>,
     rest: impl FnOnce() -> Result<(Tokenizer, Template), BaseError>,
 ) -> Result<Base, BaseError> {
     let (tokenizer, template) = rest()?;
@@ -110,7 +114,7 @@ fn assemble(
         weights,
         tokenizer,
         template,
-        weights_digest: Arc::new(digest.map_or_else(OnceLock::new, OnceLock::from)),
+        weights_digest,
         files: Identity::default(),
         go_template: None,
         parameters: Vec::new(),

@@ -133,7 +133,7 @@ fn a_name_in_the_store_brings_what_the_store_says_and_an_adapter_is_refused() {
     store(&root, "mine", &path, &extras);
     store(&root, "tuned", &path, &[("adapter", "an adapter")]);
     // Ollama's own host is what a bare name means; the test's store must not spell it, so the name is given in full.
-    let resolver = Resolver { store_roots: vec![root.clone()], cache: dir.path().join("cache"), hub_cache: None };
+    let resolver = Resolver { store_roots: vec![root.clone()], cache: dir.path().join("cache"), ..Resolver::default() };
     let base = resolver.open("registry.example/library/mine").unwrap();
     let Source::Ollama { name, gguf } = &base.source else { panic!("{:?}", base.source) };
     assert!(name.contains("mine") && gguf.starts_with(&root));

@@ -93,17 +93,17 @@ impl Base {
     pub fn weights_digest(&self) -> Digest {
         *self.weights_digest.get_or_init(|| files_digest(&self.weights))
     }
+}
 
-    /// Starts to compute [`Base::weights_digest`] on a thread of its own.
-    pub fn begin_digest(&self) {
-        if self.weights_digest.get().is_none() {
-            let (digest, weights) = (self.weights_digest.clone(), self.weights.clone());
-            let compute = move || {
-                digest.get_or_init(|| files_digest(&weights));
-            };
-            // Where no thread can be started it is computed when it is asked for.
-            drop(std::thread::Builder::new().name("digest".to_owned()).spawn(compute));
-        }
+/// Starts to compute the digest on a thread of its own.
+pub(super) fn begin_digest(digest: &Arc<OnceLock<Digest>>, weights: &Weights) {
+    if digest.get().is_none() {
+        let (digest, weights) = (digest.clone(), weights.clone());
+        let compute = move || {
+            digest.get_or_init(|| files_digest(&weights));
+        };
+        // Where no thread can be started it is computed when it is asked for.
+        drop(std::thread::Builder::new().name("digest".to_owned()).spawn(compute));
     }
 }
 

@@ -16,6 +16,10 @@ pub struct Resolver {
     pub cache: PathBuf,
     /// The Hugging Face hub's cache on this machine.
     pub hub_cache: Option<PathBuf>,
+    /// [`Base::weights_digest`] of what is opened is computed on a thread of its own, from before its tokenizer is read.
+    ///
+    /// [`Base::weights_digest`]: super::Base::weights_digest
+    pub begins_digest: bool,
 }
 
 /// What a name means.

@@ -76,6 +76,7 @@ impl Context<'_> {
             store_roots: crate::ollama::store_roots(self.env.ollama_models.as_deref(), self.env.home.as_deref()),
             cache: self.env.cache_dir(),
             hub_cache: self.env.hub_cache(),
+            begins_digest: false,
         }
     }
 
@@ -109,8 +110,18 @@ impl Context<'_> {
 
     /// Path · role · model in the store · Hugging Face id · shortcut; says what it found, and whose template counts.
     pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
+        let resolver = self.resolver();
+        self.opened(name, resolver)
+    }
+
+    /// As [`Self::open_base`], for what is trained: the digest of its weights, which adapters record, is computed meanwhile.
+    pub fn open_base_to_train(&mut self, name: &str) -> Result<Base, Failure> {
+        let resolver = Resolver { begins_digest: true, ..self.resolver() };
+        self.opened(name, resolver)
+    }
+
+    fn opened(&mut self, name: &str, mut resolver: Resolver) -> Result<Base, Failure> {
         let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
-        let mut resolver = self.resolver();
         let served = self.served(resolver.to_pull(&named).unwrap_or(&named))?;
         resolver.store_roots.splice(0..0, served.as_deref().and_then(store_of));
         if let Some(package) = resolver.to_fetch(&named) {

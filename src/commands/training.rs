@@ -276,9 +276,8 @@ pub fn alone(
     output: &Path,
     start: Start,
 ) -> Result<(PathBuf, Summary), Failure> {
-    let base = context.open_base(&config.model_to_fine_tune)?;
+    let base = context.open_base_to_train(&config.model_to_fine_tune)?;
     setup::check(config, &base)?;
-    base.begin_digest();
     base.weights.check_finite()?;
     let dataset = data::read(config)?;
     data::say_notes(context, &dataset);

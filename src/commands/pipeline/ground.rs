@@ -25,10 +25,9 @@ pub(super) fn open<'a>(
     let dataset = data::read(config)?;
     let client = context.client()?;
     let embedded = client.capabilities()?.version.is_embedded_server();
-    let base = context.open_base(&config.model_to_fine_tune)?;
+    let base = context.open_base_to_train(&config.model_to_fine_tune)?;
     check_delivery(&client, config, &base)?;
     setup::check(config, &base)?;
-    base.begin_digest();
     base.weights.check_finite()?;
     delivery::check_name(&client, &config.output_model_name, options.force)?;
     let (role, why_no_role) = find_role(context, config)?;
