@@ -95,8 +95,7 @@ fn a_plan_counts_what_the_training_then_does() {
     let limited = [&said[..], &["--max-memory", &limited]].concat();
     let within = place.run(&[&["train", "--json", "--output", "within"], &limited[..]].concat()).json();
     let peak = within["summary"]["peak_memory_bytes"].as_u64().unwrap();
-    // The system rounds what is held up to pages of 2 MiB, where it has such: 1.4 to 2.2 % were seen on a Xeon.
-    assert!(peak as f64 <= 1.03 * (most << 20) as f64, "{peak} of {held}, within {most} MiB");
+    assert!(peak <= most << 20, "{peak} of {held}, within {most} MiB");
     let adapter =
         |output: &str| std::fs::read(place.path(&format!("{output}/final/adapter_model.safetensors"))).unwrap();
     assert!(adapter("o") == adapter("within"));
