@@ -143,7 +143,7 @@ impl Block<'_> {
         let count = m.div_ceil(unit);
         self.places.push((start, k, compute));
         self.used += count * words;
-        let parts = Parts::new(&mut self.a.at_least(self.used)[start..]);
+        let parts = Parts::new(&mut self.a.at_least(self.used, start)[start..]);
         let share = count.div_ceil(8).max(1);
         let pack = |task: usize| {
             for i in task * share..((task + 1) * share).min(count) {
@@ -238,7 +238,7 @@ impl Block<'_> {
         let (first, last) = (units.start, units.end);
         let (kernel, pieces) = (self.kernel, &w.stages[stage]);
         let unit = kernel.unit();
-        let made = made.at_least(pieces.iter().map(|p| p.b.scratch(p.k, w.group)).sum());
+        let made = made.at_least(pieces.iter().map(|p| p.b.scratch(p.k, w.group)).sum(), 0);
         let mut at = 0;
         for p in pieces {
             let len = p.b.scratch(p.k, w.group);
