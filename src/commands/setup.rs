@@ -8,10 +8,12 @@ use crate::batch::Example;
 use crate::config::{Choice, Numbers, Replay, RunConfig};
 use crate::dataset::Record;
 use crate::events::{ComputeChoice, Note};
-use crate::lora::{Adapter, Hf, LoraConfig, Pattern};
+use crate::lora::{Adapter, Hf, LoraConfig, Pattern, Ranks};
 use crate::model::{DeviceKind, LEAST_WIDTH, MemoryLimit, Model, TEACHER_STATES_BYTES};
-use crate::ops::Compute;
+use crate::ops::{Compute, RowOrder};
+use crate::store::DIGEST_BUFFER;
 use crate::train::{self, TrainConfig};
+use crate::weights::Weights;
 
 /// The adapter in PEFT's words.
 fn lora_config(config: &RunConfig) -> Result<LoraConfig, Failure> {
@@ -66,23 +68,35 @@ pub(super) fn check_evaluation(config: &RunConfig, held_out: &[Record]) -> Resul
 }
 
 /// Bytes of the adapter, its gradient, its two moments, a copy of the trained one, and the one that was begun from; of what
-/// the base says of replayed examples.
+/// the base says of replayed examples; of what saving takes.
 fn reserved(config: &RunConfig, base: &Base, given: Option<&Adapter<Hf>>) -> Result<u64, Failure> {
-    let lora = train_config(config)?.lora;
     let spec = base.weights.spec();
-    let (params, copies) = match given {
-        Some(given) => (given.trainable_params(), 6),
-        None => {
-            let ranks = lora.ranks(spec)?;
-            let params = spec.linears().map(|(id, linear)| {
-                let rank = ranks.get(&id).copied().unwrap_or(0);
-                (rank * (linear.rows + linear.cols)) as u64
-            });
-            (params.sum(), 5)
-        }
+    let (ranks, copies) = match given {
+        Some(given) => (given.ranks(), 6),
+        None => (train_config(config)?.lora.ranks(spec)?, 5),
     };
     let teacher_states = if config.replay == Replay::Off { 0 } else { TEACHER_STATES_BYTES as u64 };
-    Ok(4 * copies * params + teacher_states)
+    Ok(copies * adapter_bytes(&base.weights, &ranks) + teacher_states + saving_bytes(config, &base.weights, &ranks))
+}
+
+/// Bytes of an adapter's values.
+fn adapter_bytes(weights: &Weights, ranks: &Ranks) -> u64 {
+    let values = ranks.iter().filter_map(|(id, rank)| {
+        let linear = weights.spec().linear(*id)?;
+        Some(rank * (linear.rows + linear.cols))
+    });
+    (size_of::<f32>() * values.sum::<usize>()) as u64
+}
+
+/// Bytes that saving takes beside what a step leaves in memory: B of the linears whose rows lie permuted, put in Hugging Face's
+/// order, of the adapter and of its two moments, or the best adapter, read again at the end; and the buffers through which
+/// two files are read for their digests.
+pub(super) fn saving_bytes(config: &RunConfig, weights: &Weights, ranks: &Ranks) -> u64 {
+    let permuted = ranks.iter().filter(|(id, _)| weights.linear(**id).row_order == RowOrder::Ggml);
+    let moved = permuted.filter_map(|(id, rank)| Some(3 * rank * weights.spec().linear(*id)?.rows));
+    let moved = (size_of::<f32>() * moved.sum::<usize>()) as u64;
+    let best = if config.load_best_model_at_end { adapter_bytes(weights, ranks) } else { 0 };
+    best.max(moved) + 2 * DIGEST_BUFFER as u64
 }
 
 /// The model that leaves room for these, training and held-out examples: their ids, masks and targets, twice.

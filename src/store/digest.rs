@@ -9,6 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{FileAction, StoreError, open_regular};
 
+/// Bytes of the buffer through which a file is read for its digest.
+pub const DIGEST_BUFFER: usize = 1 << 20;
+
 /// A SHA-256 digest; `Display` gives `sha256:<hex>`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
@@ -24,7 +27,7 @@ impl Digest {
         let fault = |e| StoreError::new(FileAction::READING, path, e);
         let mut file = open_regular(FileAction::READING, path)?;
         let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
+        let mut buffer = vec![0; DIGEST_BUFFER];
         loop {
             match file.read(&mut buffer).map_err(fault)? {
                 0 => return Ok(Self(hasher.finalize().into())),

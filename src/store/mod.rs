@@ -16,7 +16,7 @@ mod temp;
 
 pub use action::FileAction;
 pub use atomic::{WholeFile, write_cached, write_whole};
-pub use digest::{Digest, HashingWriter};
+pub use digest::{DIGEST_BUFFER, Digest, HashingWriter};
 pub use files::{
     OpenFor, check_cache_writable, check_inside, check_read_inside, check_replaceable, check_state_file,
     check_state_folder, check_writable, create_folder, create_state_folder, is_inner, open_nofollow, project_of,

@@ -7,7 +7,6 @@ use crate::events::{Outcome, Stage, Unit};
 use crate::lora::{Adapter, Hf};
 use crate::machine::peak_memory;
 use crate::model::Model;
-use crate::ops::RowOrder;
 use crate::train::{Course, Examples, TrialSteps, Tried, seconds};
 use crate::weights::Weights;
 
@@ -61,7 +60,7 @@ pub(super) fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Resul
     }
     let smallest = trial.shortest()?;
     context.report.advance(1, None);
-    let saving = saving(subject);
+    let saving = setup::saving_bytes(subject.config, subject.weights, &subject.adapter.ranks());
     trial.step(course.largest)?;
     context.report.advance(2, None);
     let mut timed = Vec::new();
@@ -78,16 +77,6 @@ pub(super) fn measure(context: &mut Context<'_>, subject: &Subject<'_>) -> Resul
     let on_device = (!subject.model.on_cpu()).then(|| subject.model.resident_bytes() + needed);
     let peak = on_device.or_else(|| peak_memory().map(|peak| peak + saving));
     Ok(Measured { fixed: peak.map(|peak| peak.saturating_sub(needed)), course, peak, recomputed, fits, first, time })
-}
-
-/// Bytes that saving takes beside what a step leaves in memory: B of the linears whose rows lie permuted, put in Hugging Face's
-/// order, of the adapter and of its two moments; the best adapter, read again at the end.
-fn saving(subject: &Subject<'_>) -> u64 {
-    let pairs = subject.adapter.pairs.iter();
-    let permuted = pairs.filter(|(id, _)| subject.weights.linear(**id).row_order == RowOrder::Ggml);
-    let moved: usize = permuted.map(|(_, pair)| 3 * pair.b.len()).sum();
-    let best = if subject.config.load_best_model_at_end { subject.adapter.trainable_params() } else { 0 };
-    size_of::<f32>() as u64 * best.max(moved as u64)
 }
 
 fn time(course: &Course, timed: &[Tried], evaluation: Option<Tried>) -> Time {
