@@ -13,7 +13,7 @@ use crate::generate::{self, Draft, Method, Part, Plan, Shape};
 use crate::rag::{Chunk, ChunkOptions, Index, IndexPlan, PromptStyle, Retriever, Search};
 use crate::store::Digest;
 
-/// Of ten open-book examples, those whose extracts hold the answer.
+/// Of ten open-book examples whose question the documents answer, those whose extracts hold the answer.
 const WITH_ANSWER: usize = 8;
 /// Chunks that are found for a question, besides those with its answer; the first of them that may be shown are.
 const FOUND: usize = 12;
@@ -54,6 +54,7 @@ pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: 
         facts: &material.facts.facts,
         units: &material.corpus.units,
     };
+    let mut answerable = 0;
     for place in order {
         if count.made == count.wanted {
             break;
@@ -64,13 +65,13 @@ pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: 
         else {
             continue;
         };
-        if let Some(opened) = book.opened(draft, count.made % 10 < WITH_ANSWER)? {
+        if let Some(opened) = book.opened(draft, answerable % 10 < WITH_ANSWER)? {
+            answerable += usize::from(draft.shape != Shape::Unanswerable);
             *draft = opened;
             *left -= 1;
             count.made += 1;
         }
     }
-    plan.coverage = plan.coverage.measured_again(&plan.examples);
     Ok(count)
 }
 
