@@ -9,8 +9,8 @@ use crate::chat::{Message, Role};
 use crate::corpus::{Corpus, Document, Span};
 use crate::store::{Digest, FileAction, read_text};
 
-use super::dedupe_text::question_key;
 use super::error::{GenerateError, LineCause, LineFault};
+use super::identity_key::identity_key;
 use super::parts::{Part, SplitBy};
 use super::parts_verify::{SplitRecord, verify};
 use super::provenance::{CorpusLine, Provenance, Quotation, StatedFact};
@@ -198,7 +198,7 @@ fn checked(records: &BTreeMap<String, Provenance>, examples: &[Example], origin:
         let id = &example.id;
         let first = example.messages.iter().find(|message| message.role == Role::User);
         let question = first.map(|message| message.content.clone()).unwrap_or_default();
-        if question_key(&question) != record.split.question {
+        if identity_key(&question) != record.split.question {
             out.faults.push(ProvenanceFault::Question { id: id.clone(), question });
         } else if let Some(answer) = other_answer(example, record) {
             out.faults.push(ProvenanceFault::Answer { id: id.clone(), answer });
@@ -303,14 +303,18 @@ fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, GenerateError>
     parsed.collect()
 }
 
-/// `X` and the part, of `X_train.jsonl`; `X` alone, of `X.jsonl`.
+/// `X` and the part, of `X_train.jsonl`; `X` alone, of `X.jsonl`, which may end like the name of a part.
 pub(super) fn stem_of(path: &Path) -> (PathBuf, Option<Part>) {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let whole = name.strip_suffix(".jsonl").unwrap_or(&name);
     let of_part = |part: &Part| whole.strip_suffix(part.name())?.strip_suffix('_').filter(|stem| !stem.is_empty());
+    let alone = path.with_file_name(whole);
+    if with_suffix(&alone, ".provenance.jsonl").exists() {
+        return (alone, None);
+    }
     match Part::ALL.iter().find_map(|part| of_part(part).map(|stem| (stem, *part))) {
         Some((stem, part)) => (path.with_file_name(stem), Some(part)),
-        None => (path.with_file_name(whole), None),
+        None => (alone, None),
     }
 }
 
