@@ -20,20 +20,21 @@ pub(super) fn items(material: &Material, request: &GenerateRequest, variations: 
         ..ItemOptions::new(&material.templates)
     };
     let mut items = generate::items(&material.facts.facts, &options);
-    if variations.refusals > 0.0 {
+    let possible: usize = items.iter().map(|item| item.wordings.len()).sum();
+    let wanted = match request.count {
+        ExampleCount::Number(n) => n.min(possible),
+        ExampleCount::All => possible,
+    };
+    let refusals = variations.refusals * wanted as f64;
+    if refusals >= 1.0 {
         let corpus = UnansweredCorpus {
             facts: &material.facts,
             units: &material.corpus.units,
             languages: &material.languages,
             seed: request.seed,
         };
-        let possible: usize = items.iter().map(|item| item.wordings.len()).sum();
-        let wanted = match request.count {
-            ExampleCount::Number(n) => n.min(possible),
-            ExampleCount::All => possible,
-        };
         // Twice the share: some are refused as near to others, and each part takes its own.
-        let wanted = (2.0 * variations.refusals * wanted as f64).ceil() as usize + 1;
+        let wanted = (2.0 * refusals).ceil() as usize + 1;
         let questions = TemplateQuestions::new(&material.templates, &material.facts.facts);
         let drafts = generate::unanswerable(&corpus, wanted, &questions);
         items.extend(drafts.into_iter().filter_map(|draft| unanswerable_item(&draft, &material.facts)));

@@ -24,10 +24,9 @@ pub fn unanswerable<'a>(corpus: &UnansweredCorpus<'a>, count: usize, questions: 
     }
     let knowledge = Knowledge::new(corpus, questions);
     let maker = Maker { knowledge, questions, languages: corpus.languages, seed: corpus.seed };
-    let lacking = missing::candidates(&maker);
     let models = Models::new(&maker.knowledge);
     let mut kinds: [Box<dyn Iterator<Item = Asked> + '_>; 3] = [
-        Box::new(lacking.iter().filter_map(|c| missing::ask(&maker, c))),
+        Box::new(missing::candidates(&maker, count).filter_map(|c| missing::ask(&maker, &c))),
         Box::new((0..count.saturating_mul(TRIES)).filter_map(|k| invented::ask(&maker, &models, k))),
         Box::new(premise::candidates(&maker).into_iter().filter_map(|i| premise::ask(&maker, i))),
     ];

@@ -1,7 +1,9 @@
 //! Attributes that other entities have and one lacks.
 
+use rand_chacha::ChaCha8Rng;
+
 use crate::corpus::Language;
-use crate::generate::noise::choose;
+use crate::generate::noise::{below, choose};
 
 use super::maker::{Asked, Maker};
 use super::texts::refusals;
@@ -9,29 +11,63 @@ use super::texts::refusals;
 /// So many other entities must have the attribute.
 const LEAST_HOLDERS: usize = 2;
 
+/// So many pairs are all looked at, however few questions are wanted.
+const FEW: usize = 100_000;
+/// Beyond that, pairs that are looked at for each question that is wanted.
+const TRIES: usize = 64;
+
 /// Entity and concept, with the language to ask in.
 pub(super) struct Candidate<'k> {
-    rank: [u8; 32],
     entity: &'k str,
     concept: &'k str,
     language: Language,
 }
 
-/// All pairs that the facts do not join, in the order that the seed decides.
-pub(super) fn candidates<'k>(maker: &'k Maker<'_>) -> Vec<Candidate<'k>> {
-    let mut found = Vec::new();
+/// Pairs that the facts do not join, in an order that the seed decides; of very many, as many as `count` questions may need.
+/// None is kept, so that a corpus of many entities with many rare attributes takes no more memory than one of few.
+pub(super) fn candidates<'k>(maker: &'k Maker<'_>, count: usize) -> impl Iterator<Item = Candidate<'k>> {
+    let entities: Vec<&str> = maker.knowledge.entities.keys().copied().collect();
     let concepts = maker.knowledge.concepts.iter().filter(|(_, c)| c.entities.len() >= LEAST_HOLDERS && !c.is_prose());
-    for (concept, known) in concepts {
-        let others = maker.knowledge.entities.keys().filter(|e| !known.entities.contains(**e));
-        for entity in others {
-            for language in maker.languages {
-                let rank = maker.rank(&["missing", entity, concept, language.code()]);
-                found.push(Candidate { rank, entity, concept, language: *language });
-            }
-        }
+    let concepts: Vec<_> = concepts.collect();
+    let languages = maker.languages;
+    let pairs = entities.len() * concepts.len() * languages.len();
+    let most = pairs.min(count.saturating_mul(TRIES).max(FEW));
+    let mut rng = maker.random(&["missing"]);
+    let order = Shuffled::new(pairs, &mut rng);
+    (0..most).filter_map(move |k| {
+        let place = order.place(k);
+        let language = *languages.get(place % languages.len())?;
+        let place = place / languages.len();
+        let entity = *entities.get(place % entities.len())?;
+        let (concept, known) = *concepts.get(place / entities.len())?;
+        (!known.entities.contains(entity)).then_some(Candidate { entity, concept, language })
+    })
+}
+
+/// The numbers below a bound, each once, in an order that looks drawn: `k × step + from`, with a step that has no divisor in
+/// common with the bound.
+struct Shuffled {
+    bound: usize,
+    step: usize,
+    from: usize,
+}
+
+impl Shuffled {
+    fn new(bound: usize, rng: &mut ChaCha8Rng) -> Self {
+        let from = below(rng, bound.max(1));
+        let first = below(rng, bound.max(1));
+        let step = (first..first + bound).find(|step| common_divisor(*step, bound) == 1).unwrap_or(1);
+        Self { bound, step, from }
     }
-    found.sort_by_key(|c| c.rank);
-    found
+
+    fn place(&self, k: usize) -> usize {
+        let product = k as u128 * self.step as u128 + self.from as u128;
+        (product % self.bound.max(1) as u128) as usize
+    }
+}
+
+fn common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 /// None: the corpus may state it, or nothing words the question.
@@ -51,4 +87,20 @@ pub(super) fn ask(maker: &Maker<'_>, candidate: &Candidate<'_>) -> Option<Asked>
         language,
         wording,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::noise::seeded;
+
+    #[test]
+    fn a_shuffled_order_holds_every_number_once() {
+        for bound in [0, 1, 2, 12, 97, 1000] {
+            let order = Shuffled::new(bound, &mut seeded(1, &["order"]));
+            let mut places: Vec<usize> = (0..bound).map(|k| order.place(k)).collect();
+            places.sort_unstable();
+            assert!(places.into_iter().eq(0..bound), "{bound}");
+        }
+    }
 }
