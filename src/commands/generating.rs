@@ -6,6 +6,8 @@ mod open_book;
 mod request;
 mod vary;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -18,8 +20,11 @@ pub use crate::corpus::Map as LayoutMap;
 use crate::eval::Suite;
 use crate::events::{Outcome, Stage, Unit, Warning};
 use crate::generate::llm::Estimate;
-use crate::generate::{self, AskedQuestion, GeneratedSet, Item, Part, Plan, PlanInput, PlanOptions, Planned, Shape};
+use crate::generate::{
+    self, AskedQuestion, GenerateError, GeneratedSet, Item, Part, Plan, PlanInput, PlanOptions, Planned, Shape,
+};
 pub use crate::generate::{AnswerStyle, ExampleCount, Method, Report, SplitBy};
+use crate::store::Digest;
 use material::Material;
 use open_book::Opened;
 use request::Variations;
@@ -122,7 +127,10 @@ pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usiz
     let material = material::read(context, request)?;
     let items = items::items(&material, request, Variations::of(request)?);
     let model = match &request.writer {
-        Some(writer) => writing::estimated(context, writer, &to_word(&material, request, &items))?,
+        Some(writer) => {
+            let wanted = wanted(&material, request, &items)?;
+            writing::estimated(context, writer, &to_word(&material, request, &wanted))?
+        }
         None => None,
     };
     let VariedPlan { plan, shortfalls } = match planned(&material, request, &items) {
@@ -146,7 +154,7 @@ pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usiz
         units: material.corpus.units.len(),
         facts: material.facts.facts.len(),
         conflicts: material.facts.conflicts.len(),
-        coverage: plan.coverage.sentence(),
+        coverage: plan.coverage().sentence(),
         parts: parts.filter(|(_, examples)| *examples > 0).collect(),
         examples: spread(&plan.examples, shown).map(example).collect(),
         model,
@@ -165,12 +173,42 @@ fn made(context: &mut Context<'_>, material: &Material, request: &GenerateReques
     let Some(writer) = &request.writer else {
         return Ok(Made { varied: planned(material, request, &items)?, model: None });
     };
-    let worded =
-        writing::word(context, writer, &to_word(material, request, &items), &generate::journal_path(&request.output))?;
+    let journal = generate::journal_path(&request.output);
+    let wanted = wanted(material, request, &items)?;
+    let worded = writing::word(context, writer, &to_word(material, request, &wanted), &journal)?;
     let items = writing::merged(items, &worded.drafts);
     let mut varied = planned(material, request, &items)?;
     varied.plan.rejected.extend(worded.rejected);
     Ok(Made { varied, model: Some(worded.model) })
+}
+
+/// The items that the model words: those of which the plan takes examples, so that no call is made for a wording that is not
+/// used. All of them where the rules' wordings alone are too few.
+fn wanted<'a>(material: &Material, request: &GenerateRequest, items: &'a [Item]) -> Result<Cow<'a, [Item]>, Failure> {
+    let asked = asked(&request.suites)?;
+    let plan = match generate::plan(plan_input(material, items, &asked), &plan_options(request)?) {
+        Err(GenerateError::TooMany { .. } | GenerateError::NothingToTeach) => return Ok(Cow::Borrowed(items)),
+        plan => plan?,
+    };
+    let chosen: BTreeSet<Digest> = plan.examples.iter().map(|example| example.draft.item).collect();
+    Ok(items.iter().filter(|item| chosen.contains(&item.id)).cloned().collect())
+}
+
+fn plan_input<'a>(material: &'a Material, items: &'a [Item], asked: &'a [AskedQuestion]) -> PlanInput<'a> {
+    PlanInput { items, facts: &material.facts.facts, units: &material.corpus.units, asked }
+}
+
+fn plan_options(request: &GenerateRequest) -> Result<PlanOptions, Failure> {
+    Ok(PlanOptions {
+        count: request.count,
+        wordings: request.wordings,
+        seed: request.seed,
+        unseen: request.unseen,
+        split_by: request.split_by()?,
+        parts: request.parts.map(|shares| shares.0),
+        unanswerable: Variations::of(request)?.refusals,
+        ..PlanOptions::default()
+    })
 }
 
 fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [Item]) -> ToWord<'a> {
@@ -184,24 +222,13 @@ fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [It
 fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Result<VariedPlan, Failure> {
     let variations = Variations::of(request)?;
     let asked = asked(&request.suites)?;
-    let input = PlanInput { items, facts: &material.facts.facts, units: &material.corpus.units, asked: &asked };
-    let options = PlanOptions {
-        count: request.count,
-        wordings: request.wordings,
-        seed: request.seed,
-        unseen: request.unseen,
-        split_by: request.split_by()?,
-        parts: request.parts.map(|shares| shares.0),
-        unanswerable: variations.refusals,
-        ..PlanOptions::default()
-    };
-    let mut plan = generate::plan(input, &options)?;
+    let mut plan = generate::plan(plan_input(material, items, &asked), &plan_options(request)?)?;
     let mut shortfalls = Vec::new();
     match request.task {
         Task::Answer => {
             let share = variations.refusals;
             let made = plan.examples.iter().filter(|example| example.draft.shape == Shape::Unanswerable).count();
-            let wanted = (share * plan.coverage.examples as f64).floor() as usize;
+            let wanted = (share * plan.coverage().examples as f64).floor() as usize;
             if made < wanted {
                 shortfalls.push(format!(
                     "--refusals {share}: the documents give {made} unanswerable questions of {wanted} that are wanted"
@@ -228,7 +255,7 @@ fn asked(suites: &[PathBuf]) -> Result<Vec<AskedQuestion>, Failure> {
     for path in suites {
         for case in Suite::read(path)?.cases {
             let text = case.messages.last().map(|message| message.content.clone()).unwrap_or_default();
-            asked.push(AskedQuestion { text, expected: case.expected().to_vec() });
+            asked.push(AskedQuestion { text, expected: case.expected().to_vec(), keywords: case.keywords() });
         }
     }
     Ok(asked)

@@ -1,6 +1,6 @@
 //! One prompt of a suite, and what is asserted of its answer.
 
-use super::assertion::{Asserted, Assertion, Wanted};
+use super::assertion::{Asserted, Assertion, KEYWORDS, Wanted};
 use super::text::Normaliser;
 use crate::chat::{Message, Role};
 
@@ -40,6 +40,12 @@ impl Case {
     /// The texts that an answer may equal.
     pub fn expected(&self) -> &[String] {
         self.asserted.get("expected").map_or(&[], Vec::as_slice)
+    }
+
+    /// The texts that an answer has to hold, every alternative of its own.
+    pub fn keywords(&self) -> Vec<String> {
+        let alternatives = self.texts(&KEYWORDS).iter().flat_map(|keyword| keyword.split('|'));
+        alternatives.map(str::to_owned).collect()
     }
 
     /// Whether `answer` meets `assertion`; None where the case does not assert it.

@@ -1,9 +1,10 @@
 //! Questions of evaluation suites: what they ask is not generated.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::dedupe_text::question_key;
-use super::{Item, Shape};
+use super::Item;
+use super::identity_key::identity_key;
+use super::parts::is_direct;
 
 /// Words of a run.
 const GRAM: usize = 8;
@@ -17,6 +18,8 @@ pub struct AskedQuestion {
     pub text: String,
     /// What an answer has to equal or hold.
     pub expected: Vec<String>,
+    /// Texts of which an answer has to hold at least one.
+    pub keywords: Vec<String>,
 }
 
 /// Suites' questions, to be looked up.
@@ -27,6 +30,7 @@ pub(super) struct Asked {
     phrases: HashMap<String, Vec<u32>>,
     /// Folded, with a space at both ends.
     expected: Vec<Vec<String>>,
+    keywords: Vec<Vec<String>>,
     grams: HashMap<String, Vec<u32>>,
     /// Different runs of eight words of each question.
     sizes: Vec<usize>,
@@ -36,7 +40,7 @@ impl Asked {
     pub(super) fn new(questions: &[AskedQuestion]) -> Self {
         let mut asked = Self::default();
         for (i, question) in (0u32..).zip(questions) {
-            let key = question_key(&question.text);
+            let key = identity_key(&question.text);
             let words: Vec<&str> = key.split(' ').collect();
             for length in 1..=ENTITY_WORDS.min(words.len()) {
                 for phrase in words.windows(length) {
@@ -49,7 +53,9 @@ impl Asked {
             let grams = grams(&key);
             asked.sizes.push(grams.len());
             grams.into_iter().for_each(|gram| asked.grams.entry(gram).or_default().push(i));
-            asked.expected.push(question.expected.iter().map(|text| padded(&question_key(text))).collect());
+            let folded = |texts: &[String]| texts.iter().map(|text| padded(&identity_key(text))).collect();
+            asked.expected.push(folded(&question.expected));
+            asked.keywords.push(folded(&question.keywords));
             asked.keys.insert(key);
         }
         asked
@@ -59,16 +65,25 @@ impl Asked {
         self.keys.is_empty()
     }
 
-    /// Whether a suite asks for the item's fact: a question holds the entity, and what it expects holds a value.
-    pub(super) fn asks_fact(&self, item: &Item) -> bool {
-        if item.shape == Shape::Unanswerable {
-            return false;
-        }
-        let Some(questions) = self.phrases.get(&question_key(&item.entity)) else { return false };
-        let values: Vec<String> = item.values.iter().map(|value| padded(&question_key(value))).collect();
+    /// The facts that a suite asks for, of those that an item asks for alone. Nothing that states one of them is taught, whatever
+    /// its shape.
+    pub(super) fn facts(&self, items: &[Item]) -> BTreeSet<usize> {
+        let asked = items.iter().filter(|item| !self.is_empty() && is_direct(item.shape) && self.asks_value(item));
+        asked.flat_map(|item| &item.facts).copied().collect()
+    }
+
+    /// Whether a suite asks for what the item states: a question holds the entity, and what it expects holds a value.
+    pub(super) fn asks_value(&self, item: &Item) -> bool {
+        let Some(questions) = self.phrases.get(&identity_key(&item.entity)) else { return false };
+        let values: Vec<String> = item.values.iter().map(|value| padded(&identity_key(value))).collect();
         let values = || values.iter().filter(|value| !value.trim().is_empty());
         let holds = |expected: &String| values().any(|value| expected.contains(value.as_str()));
-        questions.iter().any(|i| self.expected[*i as usize].iter().any(holds))
+        // A keyword may be a part of the value.
+        let has = |keyword: &String| {
+            values().any(|value| keyword.contains(value.as_str()) || value.contains(keyword.as_str()))
+        };
+        let is_asked = |i: usize| self.expected[i].iter().any(holds) || self.keywords[i].iter().any(has);
+        questions.iter().any(|i| is_asked(*i as usize))
     }
 
     /// Whether a suite has this question (folded), or one whose runs of eight words are more than 0.7 alike.
@@ -96,6 +111,7 @@ fn grams(key: &str) -> HashSet<String> {
 mod tests {
     use super::*;
     use crate::corpus::Language;
+    use crate::generate::Shape;
     use crate::store::Digest;
 
     fn item(entity: &str, value: &str) -> Item {
@@ -116,20 +132,27 @@ mod tests {
     #[test]
     fn what_a_suite_asks_is_found_by_its_words_and_by_its_fact() {
         let long = "please look at the attached report of the third quarter and tell me which region lost most money";
-        let question =
-            |text: &str, expected: &str| AskedQuestion { text: text.into(), expected: vec![expected.into()] };
-        let asked =
-            Asked::new(&[question("Qui héberge GIDAF ?", "GIDAF est hébergé par la DSI."), question(long, "North")]);
+        let question = |text: &str, expected: &[&str], keywords: &[&str]| {
+            let texts = |of: &[&str]| of.iter().map(|text| (*text).to_owned()).collect();
+            AskedQuestion { text: text.into(), expected: texts(expected), keywords: texts(keywords) }
+        };
+        let asked = Asked::new(&[
+            question("Qui héberge GIDAF ?", &["GIDAF est hébergé par la DSI."], &[]),
+            question(long, &["North"], &[]),
+            question("Qui pilote Adatir ?", &[], &["dupont", "martin"]),
+        ]);
         assert!(asked.asks("qui heberge gidaf") && !asked.asks("qui administre gidaf"));
-        assert!(asked.asks(&format!("{} now", question_key(long))));
-        assert!(!asked.asks(&question_key(&long[..60])));
-        assert!(asked.asks_fact(&item("GIDAF", "DSI")));
+        assert!(asked.asks(&format!("{} now", identity_key(long))));
+        assert!(!asked.asks(&identity_key(&long[..60])));
+        assert!(asked.asks_value(&item("GIDAF", "DSI")));
         // Another value, a part of a word, another entity, a part of the entity's name.
         for (entity, value) in
             [("GIDAF", "PostgreSQL"), ("GIDAF", "DS"), ("6Tzen", "DSI"), ("GID", "DSI"), ("GIDAF", "")]
         {
-            assert!(!asked.asks_fact(&item(entity, value)), "{entity} {value}");
+            assert!(!asked.asks_value(&item(entity, value)), "{entity} {value}");
         }
+        // Of keywords one is enough, and a part of the value.
+        assert!(asked.asks_value(&item("Adatir", "Jeanne Martin")) && !asked.asks_value(&item("Adatir", "Jeanne")));
         assert!(Asked::new(&[]).is_empty() && !asked.is_empty());
     }
 }

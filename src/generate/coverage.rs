@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::parts::{Part, Planned, is_direct};
+use super::parts::{Part, Planned};
 
 /// What the examples teach.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,7 +29,7 @@ pub struct Coverage {
 }
 
 /// What could be taught.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Teachable {
     pub facts_all: usize,
     pub facts_unseen: usize,
@@ -42,7 +42,7 @@ impl Coverage {
     pub(super) fn measure(examples: &[Planned], teachable: Teachable) -> Self {
         let counted = examples.iter().filter(|example| example.part != Part::Unseen).count();
         let train = examples.iter().filter(|example| example.part == Part::Train);
-        let facts = || train.clone().filter(|example| is_direct(example.draft.shape));
+        let facts = || train.clone().filter(|example| example.draft.teaches());
         let taught: BTreeSet<usize> = facts().flat_map(|example| &example.draft.facts).copied().collect();
         Self {
             examples: counted,
@@ -55,23 +55,6 @@ impl Coverage {
             wordings: teachable.wordings,
             count_for_all: teachable.count_for_all,
         }
-    }
-
-    /// Of examples that were changed since they were planned.
-    pub fn measured_again(&self, examples: &[Planned]) -> Self {
-        let teachable = Teachable {
-            facts_all: self.facts_all,
-            facts_unseen: self.facts_unseen,
-            facts_teachable: self.facts_teachable,
-            count_for_all: self.count_for_all,
-            wordings: self.wordings,
-        };
-        Self::measure(examples, teachable)
-    }
-
-    /// Of the same examples when they teach to correct text, and no fact.
-    pub fn of_corrections(&self) -> Self {
-        Self { train_facts: 0, facts_taught: 0, ..self.clone() }
     }
 
     /// Of the corpus' facts, in percent.
@@ -116,8 +99,8 @@ impl Coverage {
 }
 
 /// Of the test questions about one fact, the share whose fact a training example states; None without such questions.
-pub fn taught_test_share(examples: &[Planned]) -> Option<f64> {
-    let of = |part: Part| examples.iter().filter(move |e| e.part == part && is_direct(e.draft.shape));
+pub(super) fn taught_test_share(examples: &[Planned]) -> Option<f64> {
+    let of = |part: Part| examples.iter().filter(move |e| e.part == part && e.draft.teaches());
     let taught: BTreeSet<usize> = of(Part::Train).flat_map(|example| &example.draft.facts).copied().collect();
     let known = of(Part::Test).filter(|example| example.draft.facts.iter().all(|fact| taught.contains(fact))).count();
     let all = of(Part::Test).count();

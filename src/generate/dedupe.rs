@@ -1,13 +1,14 @@
 //! Wordings that are left out before anything is planned: what suites ask, equal and nearly equal questions, contradictions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::store::Digest;
 
 use super::contamination::Asked;
 use super::dedupe_near::{QUESTION, QuestionAnswer, near_duplicates};
-use super::dedupe_text::{jaccard, question_key, shingles};
+use super::dedupe_text::{jaccard, shingles};
+use super::identity_key::identity_key;
 use super::{Item, Shape};
 
 /// Why a wording is left out.
@@ -84,6 +85,8 @@ pub(super) struct Screened {
     starts: Vec<usize>,
     usable: Vec<bool>,
     pub rejected: Vec<Rejection>,
+    /// Facts that a suite asks for.
+    pub asked_facts: BTreeSet<usize>,
 }
 
 impl Screened {
@@ -112,12 +115,21 @@ struct Entry {
 pub(super) fn screen(items: &[Item], order: &[u32], asked: &Asked) -> Screened {
     let starts = items.iter().scan(0, |next, item| Some(std::mem::replace(next, *next + item.wordings.len())));
     let total = items.iter().map(|item| item.wordings.len()).sum();
-    let mut screened = Screened { starts: starts.collect(), usable: vec![true; total], rejected: Vec::new() };
+    let starts = starts.collect();
+    let asked_facts = asked.facts(items);
+    let mut screened = Screened { starts, usable: vec![true; total], rejected: Vec::new(), asked_facts };
     let mut entries = Vec::with_capacity(total);
     for (position, index) in (0u32..).zip(order) {
         let item = &items[*index as usize];
-        let keys: Vec<String> = item.wordings.iter().map(|wording| question_key(&wording.question)).collect();
-        let codes = within_item(item, &keys, asked);
+        let keys: Vec<String> = item.wordings.iter().map(|wording| identity_key(&wording.question)).collect();
+        let is_asked = match item.facts.is_empty() {
+            true => item.shape != Shape::Unanswerable && !asked.is_empty() && asked.asks_value(item),
+            false => item.facts.iter().any(|fact| screened.asked_facts.contains(fact)),
+        };
+        let codes = match is_asked {
+            true => vec![Some(RejectCode::Contaminated); keys.len()],
+            false => within_item(item, &keys, asked),
+        };
         for ((wording, key), code) in (0u32..).zip(&keys).zip(codes) {
             let place = Place { item: *index, wording };
             match code {
@@ -136,10 +148,7 @@ pub(super) fn screen(items: &[Item], order: &[u32], asked: &Asked) -> Screened {
 
 /// What speaks against each wording, seen with its item alone.
 fn within_item(item: &Item, keys: &[String], asked: &Asked) -> Vec<Option<RejectCode>> {
-    if !asked.is_empty() && asked.asks_fact(item) {
-        return vec![Some(RejectCode::Contaminated); keys.len()];
-    }
-    let entity = question_key(&item.entity);
+    let entity = identity_key(&item.entity);
     // The name is in every wording: a long one would make any two wordings alike.
     let masked = |key: &String| match entity.is_empty() {
         true => shingles(key),
@@ -176,7 +185,7 @@ fn hash_of(key: &str) -> [u8; 16] {
 fn reject_equal(items: &[Item], run: &[Entry], screened: &mut Screened) {
     let values = |entry: &Entry| {
         let mut values: Vec<String> =
-            items[entry.place.item as usize].values.iter().map(|value| question_key(value)).collect();
+            items[entry.place.item as usize].values.iter().map(|value| identity_key(value)).collect();
         values.sort();
         values
     };

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::dedupe_text::{jaccard, question_key, shingles};
+use super::dedupe_text::{jaccard, shingles};
+use super::identity_key::identity_key;
 use super::minhash::{Bands, MinHasher};
 
 /// Least likeness of two questions.
@@ -29,8 +30,8 @@ pub struct NearDuplicate {
 /// Texts whose question is at least 0.85 alike (Jaccard of runs of five characters) to that of an earlier text that is
 /// kept, and whose answers are at least 0.6 alike.
 pub fn near_duplicates(texts: &[QuestionAnswer<'_>]) -> Vec<NearDuplicate> {
-    let sets: Vec<Vec<u128>> = texts.iter().map(|text| shingles(&question_key(text.question))).collect();
-    let answer = |i: usize| shingles(&question_key(texts[i].answer));
+    let sets: Vec<Vec<u128>> = texts.iter().map(|text| shingles(&identity_key(text.question))).collect();
+    let answer = |i: usize| shingles(&identity_key(texts[i].answer));
     let same =
         |i: usize, j: usize| jaccard(&sets[i], &sets[j]) >= QUESTION && jaccard(&answer(i), &answer(j)) >= ANSWER;
     if sets.len() <= EXACT { exact(&sets, same) } else { banded(&sets, same) }
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn both_methods_find_the_pairs_that_all_comparisons_find() {
         let texts = texts(300);
-        let sets: Vec<Vec<u128>> = texts.iter().map(|t| shingles(&question_key(t))).collect();
+        let sets: Vec<Vec<u128>> = texts.iter().map(|t| shingles(&identity_key(t))).collect();
         let same = |i: usize, j: usize| jaccard(&sets[i], &sets[j]) >= QUESTION;
         let mut kept: Vec<usize> = Vec::new();
         let mut expected = Vec::new();

@@ -81,7 +81,7 @@ pub fn dialogue(
 pub fn add_dialogues<D: BorrowMut<Draft>>(
     drafts: &mut [D],
     share: f64,
-    items: &[Item],
+    items: &[&Item],
     context: &DialogueContext<'_>,
     seed: u64,
 ) -> usize {

@@ -237,9 +237,9 @@ fn a_share_of_drafts_whatever_their_order() {
         })
         .collect();
     let mut backwards: Vec<Draft> = drafts.iter().rev().cloned().collect();
-    assert_eq!(add_dialogues(&mut drafts, 0.25, &corpus.items, &context, 5), 10);
+    assert_eq!(add_dialogues(&mut drafts, 0.25, &corpus.items.iter().collect::<Vec<_>>(), &context, 5), 10);
     assert_eq!(drafts.iter().filter(|d| d.turns.len() > 2).count(), 10);
-    add_dialogues(&mut backwards, 0.25, &corpus.items, &context, 5);
+    add_dialogues(&mut backwards, 0.25, &corpus.items.iter().collect::<Vec<_>>(), &context, 5);
     backwards.reverse();
     assert_eq!(drafts, backwards);
 }

@@ -190,12 +190,12 @@ fn report_of(set: GeneratedSet<'_>) -> Report {
         examples: &plan.examples,
         facts: set.facts,
         rejected: &plan.rejected,
-        coverage: &plan.coverage,
+        coverage: &plan.coverage(),
         conflicts: set.conflicts,
         split_by: set.split_by,
     };
     let unseen = plan.unseen_sources.iter().map(|source| source.to_string()).collect();
-    Report::new(reported, unseen, plan.taught_test_share)
+    Report::new(reported, unseen, plan.taught_test_share())
 }
 
 fn report_json(report: &Report, settings: &Value, files: &Manifest) -> serde_json::Result<String> {

@@ -1,4 +1,5 @@
-use super::super::dedupe_text::{jaccard, question_key, shingles};
+use super::super::dedupe_text::{jaccard, shingles};
+use super::super::identity_key::identity_key;
 use super::*;
 
 /// `tests/oracles/minhash.py`: pairs of texts with their exact likeness and the estimate of datasketch.
@@ -29,7 +30,7 @@ fn estimates_are_as_good_as_those_of_datasketch() {
     let oracle = oracle();
     let (mut ours, mut theirs, mut bias) = (0.0, 0.0, 0.0);
     for pair in &oracle.pairs {
-        let sets = [&pair.a, &pair.b].map(|text| shingles(&question_key(text)));
+        let sets = [&pair.a, &pair.b].map(|text| shingles(&identity_key(text)));
         let exact = jaccard(&sets[0], &sets[1]);
         assert!((exact - pair.jaccard).abs() < 1e-12, "{} {}", pair.a, pair.b);
         let estimate = estimate(&hasher.signature(&sets[0]), &hasher.signature(&sets[1]));

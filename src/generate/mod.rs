@@ -17,11 +17,13 @@ mod fault;
 mod files;
 mod files_write;
 mod grammar;
+mod identity_key;
 mod journal;
 pub mod llm;
 mod minhash;
 mod model_record;
 mod noise;
+mod notation;
 mod parts;
 mod parts_verify;
 mod plan;
@@ -42,7 +44,7 @@ mod unanswerable;
 pub use check::{Checked, ProvenanceFault, check_against_documents, check_provenance, unseen_sources};
 pub use contamination::AskedQuestion;
 pub use correct::{correction, corrections};
-pub use coverage::{Coverage, taught_test_share};
+pub use coverage::Coverage;
 pub use dedupe::{RejectCode, Rejected};
 pub use dedupe_near::{NearDuplicate, QuestionAnswer, near_duplicates};
 pub use dialogue::{DialogueContext, add_dialogues, dialogue};
@@ -247,4 +249,11 @@ pub struct Draft {
     pub method: Method,
     /// Of a model's wording; None: a rule's.
     pub record: Option<Arc<ModelRecord>>,
+}
+
+impl Draft {
+    /// Whether it teaches facts: its answer states their values, and nothing but these is asked.
+    pub fn teaches(&self) -> bool {
+        parts::is_direct(self.shape) && !self.facts.is_empty()
+    }
 }

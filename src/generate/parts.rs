@@ -91,7 +91,7 @@ pub(super) fn shape_name(shape: Shape) -> &'static str {
     }
 }
 
-/// Whether a training example of this shape teaches its fact: its answer states the value, and nothing but that is asked.
+/// Whether this shape asks for one fact: its answer states the value, and nothing but that is asked.
 pub(super) fn is_direct(shape: Shape) -> bool {
     matches!(shape, Shape::Value | Shape::List)
 }

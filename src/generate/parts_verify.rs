@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::Language;
 use crate::store::Digest;
 
-use super::dedupe_text::question_key;
 use super::error::{GenerateError, SplitFault};
+use super::identity_key::identity_key;
 use super::parts::{Part, Planned, SplitBy};
 use super::plan_subjects::FamilyKey;
 use super::{Family, Shape};
@@ -44,7 +44,7 @@ impl SplitRecord {
             family: draft.family,
             template: draft.template.to_string(),
             new_family: example.new_family,
-            question: first.map(|turn| question_key(&turn.content)).unwrap_or_default(),
+            question: first.map(|turn| identity_key(&turn.content)).unwrap_or_default(),
         }
     }
 

@@ -8,9 +8,9 @@ use crate::corpus::{Fact, Unit};
 use super::Item;
 use super::contamination::{Asked, AskedQuestion};
 use super::coverage::{Coverage, Teachable, taught_test_share};
-use super::dedupe::{RejectCode, Rejected, Rejection, screen, with_texts};
-use super::dedupe_text::question_key;
+use super::dedupe::{RejectCode, Rejected, Rejection, Screened, screen, with_texts};
 use super::error::{GenerateError, Shortage};
+use super::identity_key::identity_key;
 use super::parts::{Part, Planned, SplitBy, hash, quotas};
 use super::plan_by_source::{SourceParts, fill_parts};
 use super::plan_drafts::{Drafting, assign};
@@ -36,13 +36,13 @@ pub struct PlanInput<'a> {
 pub struct Plan {
     /// By part, then in an order that depends on the seed.
     pub examples: Vec<Planned>,
-    pub coverage: Coverage,
     /// Wordings that could not be used.
     pub rejected: Vec<Rejected>,
+    /// Facts that a suite asks for: nothing that is taught may state them.
+    pub asked_facts: BTreeSet<usize>,
     /// Sources that are neither taught nor to be indexed.
     pub unseen_sources: Vec<Arc<str>>,
-    /// Share of test questions about one fact whose fact is taught.
-    pub taught_test_share: Option<f64>,
+    pub(super) teachable: Teachable,
 }
 
 /// Sources from which a share is set aside by default.
@@ -62,12 +62,24 @@ pub fn plan(input: PlanInput<'_>, options: &PlanOptions) -> Result<Plan, Generat
     let examples = assign(drafting, &chosen, options);
     let unseen_sources = planning.sources.names.iter().zip(&planning.unseen).filter(|(_, unseen)| **unseen);
     Ok(Plan {
-        coverage: Coverage::measure(&examples, planning.teachable()),
+        teachable: planning.teachable(),
         rejected: with_texts(input.items, &planning.rejected),
         unseen_sources: unseen_sources.map(|(name, _)| Arc::from(*name)).collect(),
-        taught_test_share: taught_test_share(&examples),
+        asked_facts: planning.asked_facts,
         examples,
     })
+}
+
+impl Plan {
+    /// Of the examples as they are now.
+    pub fn coverage(&self) -> Coverage {
+        Coverage::measure(&self.examples, self.teachable)
+    }
+
+    /// Share of test questions about one fact whose fact is taught, as the examples are now.
+    pub fn taught_test_share(&self) -> Option<f64> {
+        taught_test_share(&self.examples)
+    }
 }
 
 fn check(input: PlanInput<'_>, options: &PlanOptions) -> Result<(), GenerateError> {
@@ -96,6 +108,7 @@ struct Planning<'a> {
     open: Vec<u32>,
     aside: Vec<u32>,
     rejected: Vec<Rejection>,
+    asked_facts: BTreeSet<usize>,
 }
 
 impl<'a> Planning<'a> {
@@ -109,9 +122,18 @@ impl<'a> Planning<'a> {
         let tested = options.parts.is_some_and(|parts| parts[2] > 0);
         let holding = Holding { hold_out: by_wording && tested, seed: options.seed };
         let subjects = subjects(input.items, &order, &screened, holding);
-        let rejected = screened.rejected;
-        let mut planning =
-            Self { input, options, sources, unseen, subjects, open: Vec::new(), aside: Vec::new(), rejected };
+        let Screened { rejected, asked_facts, .. } = screened;
+        let mut planning = Self {
+            input,
+            options,
+            sources,
+            unseen,
+            subjects,
+            open: Vec::new(),
+            aside: Vec::new(),
+            rejected,
+            asked_facts,
+        };
         planning.set_aside();
         planning
     }
@@ -124,7 +146,7 @@ impl<'a> Planning<'a> {
         }
         let is_unseen = |fact: &&Fact| self.sources.of_name(&fact.source).is_some_and(|s| self.unseen[s as usize]);
         let open_facts = self.input.facts.iter().filter(|fact| !is_unseen(fact));
-        let open_entities: HashSet<String> = open_facts.map(|fact| question_key(&fact.entity)).collect();
+        let open_entities: HashSet<String> = open_facts.map(|fact| identity_key(&fact.entity)).collect();
         for (subject, index) in self.subjects.list.iter().zip(0..) {
             let item = &self.input.items[subject.item as usize];
             let mut unseen = self.sources_of(subject).into_iter().map(|source| self.unseen[source as usize]);
@@ -134,7 +156,7 @@ impl<'a> Planning<'a> {
             } else if !first {
                 self.open.push(index);
                 continue;
-            } else if open_entities.contains(&question_key(&item.entity)) {
+            } else if open_entities.contains(&identity_key(&item.entity)) {
                 RejectCode::EntitySeen
             } else {
                 self.aside.push(index);

@@ -4,7 +4,7 @@ use crate::chat::{Message, Role};
 use crate::corpus::Language;
 use crate::store::Digest;
 
-use super::dedupe_text::question_key;
+use super::identity_key::identity_key;
 use super::parts::{Part, Planned, SplitBy, group_of, hash, quotas};
 use super::plan_fill::Chosen;
 use super::plan_options::PlanOptions;
@@ -87,7 +87,7 @@ impl Drafting<'_> {
         ];
         Draft {
             item: item.id,
-            group: group_of(item.id, Language::code(item.language), &question_key(&wording.question)),
+            group: group_of(item.id, Language::code(item.language), &identity_key(&wording.question)),
             facts: item.facts.clone(),
             source: item.source.clone(),
             shape: item.shape,

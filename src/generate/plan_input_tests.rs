@@ -1,16 +1,28 @@
 //! Suites, questions over several facts, options, and plans of any items.
 
 use super::*;
+use crate::generate::ModelRecord;
 
 #[test]
 fn what_a_suite_asks_is_not_generated() {
-    let made = catalogue(Catalogue { sources: 30, attributes: 6, wordings: 6 });
-    let asked = [AskedQuestion { text: "tell me, who is the host of APP0003 ?".into(), expected: vec!["v21".into()] }];
+    let mut made = catalogue(Catalogue { sources: 30, attributes: 6, wordings: 6 });
+    let fact = made.facts.iter().position(|fact| &*fact.source == "app0003" && fact.values[0] == "v21").unwrap();
+    // Questions of other shapes that would tell it: who has the value, whether it has, and a false premise that is put right.
+    let reverse = item(Shape::Reverse, &[fact], &made.facts, 6);
+    made.items.push(Item { entity: "v21".into(), values: vec!["APP0003".into()], ..reverse });
+    let boolean = item(Shape::Boolean, &[fact], &made.facts, 6);
+    made.items.push(Item { values: vec!["Yes".into()], ..boolean });
+    made.items.push(item(Shape::Unanswerable, &[fact], &made.facts, 6));
+    let asked = [AskedQuestion {
+        text: "tell me, who is the host of APP0003 ?".into(),
+        expected: vec!["v21".into()],
+        keywords: Vec::new(),
+    }];
     let with = PlanInput { asked: &asked, ..made.input() };
     let plan = plan(with, &PlanOptions { count: ExampleCount::All, parts: None, ..options(1, 1) }).unwrap();
-    let fact = made.facts.iter().position(|fact| &*fact.source == "app0003" && fact.values[0] == "v21").unwrap();
+    assert_eq!(plan.asked_facts, BTreeSet::from([fact]));
     assert!(plan.examples.iter().all(|example| !example.draft.facts.contains(&fact)));
-    assert_eq!(plan.rejected.iter().filter(|rejected| rejected.code == "contaminated").count(), 6);
+    assert_eq!(plan.rejected.iter().filter(|rejected| rejected.code == "contaminated").count(), 24);
 }
 
 #[test]
@@ -24,6 +36,41 @@ fn questions_over_facts_follow_the_facts_that_are_taught() {
     };
     let (values, booleans) = (of(Shape::Value), of(Shape::Boolean));
     assert!(booleans.len() >= 10 && booleans.is_subset(&values), "{} {}", booleans.len(), values.len());
+}
+
+/// A set of rules' and of a model's wordings, and of questions on prose.
+#[test]
+fn wordings_of_a_model_come_before_those_of_rules_and_prose_teaches_no_fact() {
+    let mut made = catalogue(Catalogue { sources: 30, attributes: 6, wordings: 6 });
+    let record = ModelRecord {
+        unit: 0,
+        quotation: None,
+        prompt_sha256: Digest::of_bytes(b"prompt"),
+        seed: 1,
+        attempt: 0,
+        scores: None,
+        known: None,
+    };
+    for item in &mut made.items {
+        let mut worded = wording(12, &item.attribute, &item.entity, &item.values[0]);
+        worded.template = format!("paraphrase/en/{}", item.id.short()).into();
+        worded.record = Some(Arc::new(record.clone()));
+        item.wordings.push(worded);
+    }
+    for i in 0..20 {
+        let prose = item(Shape::Value, &[i], &made.facts, 1);
+        let id = Digest::of_bytes(format!("prose {i}").as_bytes());
+        let mut prose = Item { id, facts: Vec::new(), ..prose };
+        prose.wordings[0].question = format!("how do I archive mailbox {i} of the year {}", 1900 + 7 * i);
+        made.items.push(prose);
+    }
+    let plan = plan(made.input(), &PlanOptions { parts: None, ..options(100, 1) }).unwrap();
+    let (prose, of_facts): (Vec<_>, Vec<_>) = plan.examples.iter().partition(|e| e.draft.facts.is_empty());
+    let facts: BTreeSet<usize> = of_facts.iter().flat_map(|example| example.draft.facts.clone()).collect();
+    let worded = of_facts.iter().filter(|example| example.draft.record.is_some()).count();
+    assert!(!prose.is_empty() && worded == facts.len(), "{} {worded} of {}", prose.len(), facts.len());
+    let coverage = plan.coverage();
+    assert_eq!((coverage.train_facts, coverage.facts_taught), (of_facts.len(), facts.len()));
 }
 
 #[test]
@@ -69,7 +116,7 @@ proptest! {
                 prop_assert!(largest < count);
                 if largest > 0 {
                     let most = plan(made.input(), &PlanOptions { count: ExampleCount::Number(largest), ..options });
-                    prop_assert_eq!(most.unwrap().coverage.examples, largest);
+                    prop_assert_eq!(most.unwrap().coverage().examples, largest);
                 }
             }
             Err(e) => prop_assert!(false, "{e}"),

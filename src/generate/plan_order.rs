@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::Item;
 use super::Shape;
+use super::identity_key::identity_key;
 use super::parts::hash;
 use super::plan_sources::Sources;
 use super::plan_subjects::{Stratum, Subject};
@@ -69,14 +70,19 @@ fn by_facts(subjects: &[Subject], list: &mut [u32], ranks: &[u32], ordering: Ord
     });
 }
 
-/// True and false statements in turn, so that any beginning has as many of one as of the other: a false one is of two facts,
-/// the one that is asked about and the one whose value is named.
+/// True and false statements in turn, so that any beginning has as many of one as of the other.
 fn in_turn(subjects: &[Subject], list: &[u32], items: &[Item]) -> Vec<u32> {
-    let is_true = |index: &u32| items[subjects[*index as usize].item as usize].facts.len() == 1;
+    let is_true = |index: &u32| is_affirmed(&items[subjects[*index as usize].item as usize]);
     let right: Vec<u32> = list.iter().copied().filter(is_true).collect();
     let wrong: Vec<u32> = list.iter().copied().filter(|index| !is_true(index)).collect();
     let longest = right.len().max(wrong.len());
     (0..longest).flat_map(|i| right.get(i).into_iter().chain(wrong.get(i))).copied().collect()
+}
+
+/// Whether the answer to a question for yes or no begins with yes.
+fn is_affirmed(item: &Item) -> bool {
+    let answer = item.values.first().map(|value| identity_key(value)).unwrap_or_default();
+    matches!(answer.split(' ').next(), Some("oui" | "yes"))
 }
 
 fn merged(subjects: &[Subject], strata: &BTreeMap<Stratum, Vec<u32>>, ordering: Ordering<'_>) -> Vec<u32> {

@@ -1,9 +1,9 @@
 //! Which wordings of a subject are taught and which are held out.
 
-use super::Item;
 use super::parts::hash;
 use super::plan_fill::Allotment;
 use super::plan_subjects::{Choice, FAMILIES, Subject};
+use super::{Item, Wording};
 
 /// The wordings of one subject.
 #[derive(Debug, Default)]
@@ -18,7 +18,9 @@ pub(super) fn pick(items: &[Item], subject: &Subject, choices: &[Choice], what: 
     let Pick { allotment, seed } = what;
     let mut numbered: Vec<(u64, &Choice)> =
         choices.iter().map(|choice| (number(items, choice, seed), choice)).collect();
-    numbered.sort_by_key(|(number, choice)| (*number, choice.place));
+    // A model was asked for its wordings: they come before the rules'.
+    let is_rule = |choice: &Choice| wording(items, choice).record.is_none();
+    numbered.sort_by_key(|(number, choice)| (is_rule(choice), *number, choice.place));
     let held = |choice: &Choice| allotment.families >> choice.family as u8 & 1 == 1;
     let of = |wanted: &dyn Fn(&Choice) -> bool, n: usize| {
         let list: Vec<Choice> = numbered.iter().filter(|(_, c)| wanted(c)).map(|(_, c)| **c).collect();
@@ -40,10 +42,13 @@ pub(super) struct Pick {
 }
 
 fn number(items: &[Item], choice: &Choice, seed: u64) -> u64 {
-    let item = &items[choice.place.item as usize];
-    let wording = &item.wordings[choice.place.wording as usize];
-    let id = item.id.hex();
+    let wording = wording(items, choice);
+    let id = items[choice.place.item as usize].id.hex();
     hash(seed, &[b"wording", id.as_bytes(), wording.template.as_bytes(), wording.question.as_bytes()])
+}
+
+fn wording<'a>(items: &'a [Item], choice: &Choice) -> &'a Wording {
+    &items[choice.place.item as usize].wordings[choice.place.wording as usize]
 }
 
 /// Each time the choice whose language and family were taken least.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::corpus::{Fact, Unit};
 
 use super::dedupe_near::{QUESTION, alike};
-use super::dedupe_text::{question_key, shingles};
+use super::dedupe_text::shingles;
+use super::identity_key::identity_key;
 use super::parts::hash;
 use super::{Item, Shape};
 
@@ -58,10 +59,10 @@ impl<'a> Sources<'a> {
         let mut forest = Forest::new(self.names.len());
         let mut of_entity: HashMap<String, u32> = HashMap::new();
         for (fact, source) in facts.iter().zip(&self.of_facts) {
-            let first = *of_entity.entry(question_key(&fact.entity)).or_insert(*source);
+            let first = *of_entity.entry(identity_key(&fact.entity)).or_insert(*source);
             forest.join(first, *source);
         }
-        let sets: Vec<Vec<u128>> = units.iter().map(|unit| shingles(&question_key(&unit.text))).collect();
+        let sets: Vec<Vec<u128>> = units.iter().map(|unit| shingles(&identity_key(&unit.text))).collect();
         for near in alike(&sets, QUESTION) {
             if let (Some(a), Some(b)) = (self.of_name(&units[near.text].source), self.of_name(&units[near.kept].source))
             {

@@ -48,6 +48,8 @@ pub(super) struct Subject {
     pub families: [u16; FAMILIES],
     /// Usable wordings of families that are held out for all facts.
     pub new: u16,
+    /// Whether it has facts: a question on prose has none.
+    has_facts: bool,
     /// The families in the order in which they are held out for this item.
     pub preference: [u8; FAMILIES],
 }
@@ -58,8 +60,9 @@ impl Subject {
         self.families.iter().map(|n| usize::from(*n)).sum()
     }
 
+    /// Whether it asks for one fact.
     pub(super) fn is_direct(&self) -> bool {
-        self.stratum == Stratum::Direct
+        self.stratum == Stratum::Direct && self.has_facts
     }
 }
 
@@ -148,7 +151,19 @@ fn subject_of(items: &[Item], run: &[u32], choices: &[Choice]) -> Option<Subject
     };
     let taught = families.iter().any(|n| *n > 0);
     let count = choices.len() as u32;
-    taught.then_some(Subject { id: item.id, item: index, stratum, first: 0, count, families, new, preference: [0; 4] })
+    let preference = [0; 4];
+    let has_facts = !item.facts.is_empty();
+    taught.then_some(Subject {
+        id: item.id,
+        item: index,
+        stratum,
+        first: 0,
+        count,
+        families,
+        new,
+        has_facts,
+        preference,
+    })
 }
 
 fn preference(seed: u64, id: &Digest) -> [u8; FAMILIES] {
@@ -193,6 +208,6 @@ fn held_out(items: &[Item], seed: u64) -> HashSet<FamilyKey<'_>> {
 impl Subject {
     pub(super) fn for_test(id: Digest, families: [u16; FAMILIES], new: u16) -> Self {
         let (stratum, preference) = (Stratum::Direct, [0, 1, 2, 3]);
-        Self { id, item: 0, stratum, first: 0, count: 0, families, new, preference }
+        Self { id, item: 0, stratum, first: 0, count: 0, families, new, has_facts: true, preference }
     }
 }

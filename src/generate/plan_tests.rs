@@ -160,17 +160,17 @@ fn added_sources_move_few_examples() {
 fn facts_are_taught_in_depth_and_the_coverage_is_said() {
     let made = catalogue(PHASE_3);
     let plan = plan(made.input(), &options(1000, 42)).unwrap();
-    let coverage = &plan.coverage;
+    let coverage = &plan.coverage();
     assert_eq!((coverage.train, coverage.facts_all), (800, 6048));
     // The count that is named teaches every fact, and one a good deal smaller does not.
     let count = coverage.count_for_all.unwrap();
-    let taught = |count: usize| super::plan(made.input(), &options(count, 42)).unwrap().coverage.facts_taught;
+    let taught = |count: usize| super::plan(made.input(), &options(count, 42)).unwrap().coverage().facts_taught;
     assert!(taught(count) == coverage.facts_teachable && taught(count * 9 / 10) < coverage.facts_teachable, "{count}");
     // Facts of attributes with a family that is held out for all have three or four wordings left.
     assert!((200..=240).contains(&coverage.facts_taught), "{}", coverage.facts_taught);
     let sentence = coverage.sentence();
     assert!(sentence.starts_with("1,000 examples teach 2") && sentence.contains("or 800 at one (13 %"), "{sentence}");
-    assert_eq!(plan.taught_test_share, Some(1.0));
+    assert_eq!(plan.taught_test_share(), Some(1.0));
     let new = plan.examples.iter().filter(|example| example.category() == "new-family");
     assert!(new.clone().count() >= 8 && new.clone().all(|example| example.part == Part::Test), "{}", new.count());
 }
@@ -260,7 +260,7 @@ fn a_random_plan_has_the_known_coverage() {
 fn a_random_split_measures_its_leak() {
     let made = catalogue(PHASE_3);
     let plan = plan(made.input(), &PlanOptions { split_by: SplitBy::Random, ..options(1000, 2) }).unwrap();
-    let share = plan.taught_test_share.unwrap();
+    let share = plan.taught_test_share().unwrap();
     // Facts in depth: nearly every test question has another wording of its fact in train.
     assert!(share > 0.95, "{share}");
 }
@@ -274,7 +274,7 @@ fn what_is_too_much_is_refused_with_the_most_that_is_possible() {
         let most = plan(made.input(), &PlanOptions { count: ExampleCount::Number(largest), ..wanted.clone() }).unwrap();
         verified(&most, split_by);
         let all = plan(made.input(), &PlanOptions { count: ExampleCount::All, ..wanted }).unwrap();
-        assert_eq!((all.coverage.examples, &all), (largest, &most));
+        assert_eq!((all.coverage().examples, &all), (largest, &most));
         assert!(largest >= 200, "{split_by:?}: {largest} of 300");
     }
     let one = catalogue(Catalogue { sources: 1, attributes: 6, wordings: 5 });
@@ -340,7 +340,7 @@ fn unseen_sources_are_nowhere_else() {
         assert_eq!(inside, if example.part == Part::Unseen { sources.len() } else { 0 });
     }
     assert!(plan.rejected.iter().any(|rejected| rejected.code == RejectCode::SeveralParts.name()));
-    assert_eq!(plan.coverage.facts_unseen, 24);
+    assert_eq!(plan.coverage().facts_unseen, 24);
     verified(&plan, SplitBy::Wording);
     // A tenth is set aside of twenty sources or more, for a split by wording.
     let few = catalogue(Catalogue { sources: 19, attributes: 6, wordings: 6 });

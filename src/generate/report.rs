@@ -10,8 +10,8 @@ use crate::corpus::{Conflict, Fact};
 
 use super::coverage::Coverage;
 use super::dedupe::{RejectCode, Rejected};
-use super::dedupe_text::question_key;
-use super::parts::{Part, Planned, SplitBy, hash, is_direct};
+use super::identity_key::identity_key;
+use super::parts::{Part, Planned, SplitBy, hash};
 
 /// Samples that the report shows.
 const SAMPLES: usize = 20;
@@ -246,7 +246,7 @@ fn losses(rejected: &[Rejected]) -> BTreeMap<&'static str, Loss> {
 fn groups(of: Reported<'_>, key: impl Fn(&Fact) -> String) -> BTreeMap<String, Group> {
     let mut taught = vec![false; of.facts.len()];
     let mut out: BTreeMap<String, Group> = BTreeMap::new();
-    for example in of.examples.iter().filter(|example| is_direct(example.draft.shape)) {
+    for example in of.examples.iter().filter(|example| example.draft.teaches()) {
         for index in &example.draft.facts {
             let Some(fact) = of.facts.get(*index) else { continue };
             let group = out.entry(key(fact)).or_default();
@@ -270,10 +270,10 @@ fn groups(of: Reported<'_>, key: impl Fn(&Fact) -> String) -> BTreeMap<String, G
 
 fn commonest_answer(of: Reported<'_>) -> Option<f64> {
     let direct = |part: Part| {
-        let examples = of.examples.iter().filter(move |e| e.part == part && is_direct(e.draft.shape));
+        let examples = of.examples.iter().filter(move |e| e.part == part && e.draft.teaches());
         examples.filter_map(|example| of.facts.get(*example.draft.facts.first()?))
     };
-    let value = |fact: &Fact| fact.values.iter().map(|value| question_key(value)).collect::<Vec<_>>().join("\n");
+    let value = |fact: &Fact| fact.values.iter().map(|value| identity_key(value)).collect::<Vec<_>>().join("\n");
     let mut counts: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
     for fact in direct(Part::Train) {
         *counts.entry(&fact.attribute).or_default().entry(value(fact)).or_default() += 1;

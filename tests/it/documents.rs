@@ -141,19 +141,26 @@ fn other_tasks_are_taught_from_the_same_documents() {
         assert_eq!(line["category"], "correction");
         assert_ne!(line["messages"][0]["content"], line["messages"][1]["content"], "{line}");
     }
-    let open_book = ["--open-book", "0.25", "--refusals", "0", "--count", "100", "--output", "out/open.jsonl"];
+    let open_book = ["--open-book", "0.25", "--count", "100", "--output", "out/open.jsonl"];
     done(&generate(&open_book));
     let opened: Vec<Value> =
         lines(&place, "out/open_train.jsonl").into_iter().filter(|line| line["category"] == "open_book").collect();
     assert_eq!(opened.len(), 20);
     let provenance = lines(&place, "out/open.provenance.jsonl");
     let text = |line: &Value, turn: usize| line["messages"][turn]["content"].as_str().unwrap().to_owned();
-    let mut refused = 0;
+    let (mut refused, mut answerable) = (0, 0);
     for line in &opened {
         let (passages, question) =
             text(line, 1).split_once("Question :").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         assert!(text(line, 0).contains("extraits") && !question.trim().is_empty(), "{line}");
-        let facts = &provenance.iter().find(|of| of["id"] == line["id"]).unwrap()["facts"];
+        let of = provenance.iter().find(|of| of["id"] == line["id"]).unwrap();
+        let facts = &of["facts"];
+        // Refusals of what the documents do not answer teach to refuse with passages too.
+        if facts.as_array().unwrap().is_empty() {
+            assert!(!text(line, 2).contains('['), "{line}");
+            continue;
+        }
+        answerable += 1;
         let states = |fact: &Value| passages.contains(&format!("] {}\n", fact["entity"].as_str().unwrap()));
         let are_there = facts.as_array().unwrap().iter().all(states);
         let is_cited = text(line, 2).contains('[');
@@ -161,7 +168,8 @@ fn other_tasks_are_taught_from_the_same_documents() {
         assert_eq!(are_there, is_cited, "{line}");
         refused += usize::from(!is_cited);
     }
-    assert_eq!(refused, 4);
+    // Of what the documents answer, one in five.
+    assert!(refused >= 3 && (4 * refused).abs_diff(answerable - refused) <= 4, "{refused} of {answerable}");
     done(&place.run(&["data", "check", "out/open_train.jsonl", "--against", "out/open.corpus.jsonl"]));
 }
 
@@ -180,6 +188,16 @@ fn what_a_suite_asks_is_not_generated() {
     generate("out/b.jsonl", &["--suite", "suite.jsonl"]);
     assert!(lines(&place, "out/b.jsonl").iter().all(|line| line["messages"][0]["content"] != question));
     assert!(lines(&place, "out/b.rejected.jsonl").iter().any(|line| line["code"] == "contaminated"));
+    // Nor is its fact told in another shape, in a later turn, or where a false premise is put right.
+    generate("out/c.jsonl", &["--suite", "suite.jsonl", "--method", "augmented", "--multi-turn", "1"]);
+    let fact = |file: &str| {
+        let facts =
+            lines(&place, file).into_iter().flat_map(|line| line["facts"].as_array().cloned().unwrap_or_default());
+        facts.map(|fact| fact["id"].clone()).collect::<Vec<Value>>()
+    };
+    let id = lines(&place, "out/a.provenance.jsonl").into_iter().find(|line| line["id"] == asked["id"]).unwrap();
+    let id = &id["facts"][0]["id"];
+    assert!(fact("out/a.provenance.jsonl").contains(id) && !fact("out/c.provenance.jsonl").contains(id), "{id}");
 }
 
 #[test]

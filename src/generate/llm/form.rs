@@ -5,7 +5,7 @@ use crate::generate::Family;
 
 use super::phrases::{is_directive, is_other_language, preamble, reference};
 use super::rejected::{Rejected, Rejection};
-use super::text::{folded, padded, shortened, words};
+use super::text::{padded, shortened, words};
 
 /// Words of a search phrase.
 const MOST_SEARCH_WORDS: usize = 12;
@@ -93,11 +93,6 @@ fn names_subject(question: &str, subject: &str) -> bool {
     }
     let long: Vec<String> = words(subject).into_iter().filter(|w| w.chars().count() > 3).collect();
     long.len() >= 2 && long.iter().all(|word| question.contains(&format!(" {word} ")))
-}
-
-/// A text in which only letters and digits count: two questions with the same are the same question.
-pub(super) fn question_key(question: &str) -> String {
-    words(&folded(question)).join(" ")
 }
 
 #[cfg(test)]

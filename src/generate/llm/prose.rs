@@ -11,7 +11,7 @@ use crate::store::Digest;
 use super::calibration::Calibration;
 use super::calls::{Asked, Calls, Pause, Sampling, Stage, Stop};
 use super::evidence::find_evidence;
-use super::form::{Form, check_question, check_reply, question_key, standalone};
+use super::form::{Form, check_question, check_reply, standalone};
 use super::judging::Claim;
 use super::made::{Attempts, EntryResult, Setting};
 use super::options::{QuestionStyle, QuestionType, call_seed};
@@ -23,6 +23,7 @@ use super::reply::read;
 use super::scores::{WantedScores, scores, stated_text};
 use super::text::{shortened, words};
 use super::values::Stated;
+use crate::generate::identity_key::identity_key;
 
 /// A part of a unit, and what it states in the model's words.
 #[derive(Clone, Debug)]
@@ -162,7 +163,7 @@ fn draft(unit: &Unit, evidence: &Evidence, style: QuestionStyle, accepted: Accep
     let Accepted { question, reply, .. } = accepted;
     Draft {
         item: Digest::of_bytes(format!("llm prose v1\n{}\n{start}\n{end}", unit.id).as_bytes()),
-        group: Digest::of_bytes(format!("llm question v1\n{}", question_key(&question)).as_bytes()),
+        group: Digest::of_bytes(format!("llm question v1\n{}", identity_key(&question)).as_bytes()),
         facts: Vec::new(),
         source: unit.source.clone(),
         shape: shape(style.kind),

@@ -11,7 +11,6 @@ use super::calibration::Calibration;
 use super::calls::{CallAnswer, CallCost, Calls, settle};
 use super::error::LlmError;
 use super::estimate::TimedEntry;
-use super::form::question_key;
 use super::made::{EntryResult, Setting};
 use super::options::{LlmOptions, Tier, tier};
 use super::phrases::directives;
@@ -22,6 +21,7 @@ use super::values::Names;
 use super::wording::Place;
 use super::writer::Participants;
 use super::{prose, wording};
+use crate::generate::identity_key::identity_key;
 
 /// What happens while the run goes on.
 #[derive(Clone, Debug)]
@@ -172,7 +172,7 @@ impl Run<'_> {
         outcome.rejected.extend(rejected);
         let accepted = match made {
             None => false,
-            Some(draft) if self.asked.insert(question_key(question(&draft))) => {
+            Some(draft) if self.asked.insert(identity_key(question(&draft))) => {
                 outcome.known += usize::from(draft.record.as_ref().is_some_and(|record| record.known == Some(true)));
                 outcome.drafts.push(draft);
                 true

@@ -8,7 +8,7 @@ use crate::generate::{Draft, Family, Item, Method, ModelRecord, Wording};
 use crate::store::Digest;
 
 use super::calls::{Asked, Calls, Pause, Sampling, Stage, Stop};
-use super::form::{check_question, question_key};
+use super::form::check_question;
 use super::judging::Claim;
 use super::made::{Attempts, EntryResult, Setting};
 use super::options::{Draw, FAMILIES, call_seed, family_name};
@@ -18,6 +18,7 @@ use super::rejected::{Rejected, Rejection};
 use super::reply::read;
 use super::text::{padded, shortened};
 use super::values::{Names, Stated};
+use crate::generate::identity_key::identity_key;
 
 /// Indices of an item and of the unit that states it.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,8 @@ pub(super) fn make(
             scores: None,
             known,
         };
-        Ok(Draft { record: Some(Arc::new(record)), ..draft(item, base, family, question) })
+        let draft = draft(item, Based { wording: base, entry: &entry.key }, family, question);
+        Ok(Draft { record: Some(Arc::new(record)), ..draft })
     })?;
     Ok(attempts.finish(made, asked.cost))
 }
@@ -80,8 +82,8 @@ fn check_kept(question: &str, base: &Wording, item: &Item, names: &Names) -> Res
     if let Some(value) = gains.or(losses) {
         return Err(Rejection::new(Rejected::ValueChanged, value.text));
     }
-    let key = question_key(question);
-    if item.wordings.iter().any(|w| question_key(&w.question) == key) {
+    let key = identity_key(question);
+    if item.wordings.iter().any(|w| identity_key(&w.question) == key) {
         return Err(Rejection::new(Rejected::SameWording, shortened(question)));
     }
     Ok(())
@@ -113,16 +115,25 @@ fn judge(
     if wanted.closed_book { claim.is_known(asked, &setting.names).map(Some) } else { Ok(None) }
 }
 
-fn draft(item: &Item, base: &Wording, family: Family, question: String) -> Draft {
+/// What a question is a new wording of, and for which entry of the plan.
+struct Based<'a> {
+    wording: &'a Wording,
+    entry: &'a Digest,
+}
+
+fn draft(item: &Item, based: Based<'_>, family: Family, question: String) -> Draft {
+    let base = based.wording;
+    // With the entry, two wordings of one family after one template have two names: they may be in two parts.
+    let (language, entry) = (item.language.code(), based.entry.short());
     Draft {
         item: item.id,
-        group: Digest::of_bytes(format!("llm question v1\n{}", question_key(&question)).as_bytes()),
+        group: Digest::of_bytes(format!("llm question v1\n{}", identity_key(&question)).as_bytes()),
         facts: item.facts.clone(),
         source: item.source.clone(),
         shape: item.shape,
         language: item.language,
         family,
-        template: format!("paraphrase/{}/{}/{}", item.language.code(), family_name(family), base.template).into(),
+        template: format!("paraphrase/{language}/{}/{}/{entry}", family_name(family), base.template).into(),
         turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, base.answer.as_ref())],
         expected: item.expected(base),
         noise: Vec::new(),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::corpus::{Fact, Kind, normalised};
+use crate::corpus::{Fact, Kind};
 use crate::generate::Shape;
-use crate::generate::grammar::folded;
+use crate::generate::identity_key::identity_key;
+use crate::generate::notation::Notation;
 use crate::generate::templates::Class;
 
 use super::groups::{Groups, Statement};
@@ -19,7 +20,8 @@ pub(super) fn questions(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Ve
     let mut right = true;
     for list in &groups.attributes {
         let mut asked: Vec<_> = groups.informative(list, facts).filter(|(_, fact)| can_be_asked(fact)).collect();
-        let values: BTreeSet<String> = asked.iter().flat_map(|(_, fact)| &fact.values).map(|v| folded(v)).collect();
+        let values: BTreeSet<String> =
+            asked.iter().flat_map(|(_, fact)| &fact.values).map(|v| identity_key(v)).collect();
         if values.len() < 2 {
             continue;
         }
@@ -57,33 +59,14 @@ struct Others<'a> {
     seed: u64,
 }
 
-/// A value in the notations by which two of them are compared.
-struct Said {
-    /// `10 EUR` and `EUR 10` are one.
-    normal: String,
-    /// Letters and digits alone: `O.V.H.` is `ovh`.
-    letters: String,
-}
-
-impl Said {
-    fn of(value: &str, fact: &Fact) -> Self {
-        Self { normal: normalised(value, fact.kind), letters: folded(value).replace(' ', "") }
-    }
-
-    /// One that holds the other may be the same in other words (`PostgreSQL`, `PostgreSQL 14`).
-    fn may_be(&self, other: &Self) -> bool {
-        self.normal == other.normal || self.letters.contains(&other.letters) || other.letters.contains(&self.letters)
-    }
-}
-
 fn wrong_value(groups: &Groups, statement: &Statement, fact: &Fact, others: &Others<'_>) -> Option<Subject> {
     let first = statement.first();
     let key = groups.keys.get(first)?;
-    let own: Vec<Said> = fact.values.iter().map(|value| Said::of(value, fact)).collect();
+    let own: Vec<Notation> = fact.values.iter().map(|value| Notation::of(value, fact.kind)).collect();
     let from = key.below(others.all.len(), others.seed, "wrong");
     for (other, of) in others.all.iter().cycle().skip(from).take(TRIED.min(others.all.len())) {
         let value = key.below(of.values.len(), others.seed, "wrong value");
-        let Some(wrong) = of.values.get(value).map(|value| Said::of(value, of)) else { continue };
+        let Some(wrong) = of.values.get(value).map(|value| Notation::of(value, of.kind)) else { continue };
         // What is no quantity would not fit the sentence (`has a cost of free`).
         let is_quantity = |fact: &Fact| matches!(fact.kind, Kind::Number | Kind::Money);
         let is_alike = of.measure == fact.measure && is_quantity(of) == is_quantity(fact);

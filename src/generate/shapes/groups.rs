@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::corpus::{Fact, Language};
 use crate::generate::Templates;
 use crate::generate::grammar::{folded, shown};
+use crate::generate::identity_key::identity_key;
 
 use super::subject::Key;
 
-/// Indices of facts, by their folded values.
+/// Indices of facts, by the keys of their values.
 type FactsByValue = BTreeMap<Vec<String>, Vec<usize>>;
 
 /// Facts with one entity, attribute and value.
@@ -50,7 +51,7 @@ impl Groups {
         let own = names.clashes(facts, templates);
         let mut said: BTreeMap<(&str, &str), FactsByValue> = BTreeMap::new();
         for (i, fact) in facts.iter().enumerate() {
-            let values = fact.values.iter().map(|value| folded(value)).collect();
+            let values = fact.values.iter().map(|value| identity_key(value)).collect();
             let of_attribute = said.entry((fact.entity.as_str(), names.of(fact))).or_default();
             of_attribute.entry(values).or_default().push(i);
         }

@@ -1,6 +1,6 @@
 //! Which entities, and how many, have a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::corpus::{Fact, Kind, normalised};
 use crate::generate::Shape;
@@ -23,8 +23,11 @@ struct Held {
 }
 
 pub(super) fn questions(facts: &[Fact], groups: &Groups, options: &ItemOptions<'_>, out: &mut Vec<Subject>) {
-    let disputed =
-        |list: &[usize]| groups.informative(list, facts).any(|(_, f)| options.disputed.contains(&f.attribute));
+    let concepts = options.disputed.iter().map(|attribute| options.templates.concept(attribute));
+    let disputed: BTreeSet<String> = concepts.collect();
+    let disputed = |list: &[usize]| {
+        groups.informative(list, facts).any(|(_, f)| disputed.contains(&options.templates.concept(&f.attribute)))
+    };
     for list in groups.attributes.iter().filter(|list| !disputed(list)) {
         // A number is the same only with the same measure.
         let mut holders: BTreeMap<(String, Option<&str>), Vec<Held>> = BTreeMap::new();

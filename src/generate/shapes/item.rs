@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::corpus::{Fact, Language};
-use crate::generate::grammar::folded;
+use crate::generate::identity_key::identity_key;
 use crate::generate::templates::{Speech, Template};
 use crate::generate::{Family, Item, Method, Shape, Wording};
 
@@ -147,7 +147,7 @@ impl Writer<'_> {
 /// Questions that are chosen, before their answers are.
 struct Asking<'a, 'p> {
     parts: &'a Parts<'p>,
-    /// Folded.
+    /// Their keys.
     seen: BTreeSet<String>,
     most: usize,
     asked: Vec<(&'p Template, String)>,
@@ -160,7 +160,7 @@ impl<'p> Asking<'_, 'p> {
             return false;
         }
         let Some(question) = template.render(&self.parts.terms) else { return false };
-        let new = self.seen.insert(folded(&question));
+        let new = self.seen.insert(identity_key(&question));
         if new {
             self.asked.push((template, question));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::corpus::{Fact, Kind};
 use crate::generate::Shape;
-use crate::generate::grammar::folded;
+use crate::generate::identity_key::identity_key;
 use crate::generate::templates::Class;
 
 use super::groups::{Groups, Statement};
@@ -44,14 +44,14 @@ pub(super) fn two_hops(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Vec
     let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (i, list) in groups.entities.iter().enumerate() {
         if let Some((_, fact)) = groups.informative(list, facts).next() {
-            by_name.entry(folded(&fact.entity)).or_default().push(i);
+            by_name.entry(identity_key(&fact.entity)).or_default().push(i);
         }
     }
     for (i, list) in groups.entities.iter().enumerate() {
         for (link, from) in groups.informative(list, facts) {
             let [value] = from.values.as_slice() else { continue };
-            // Two entities with one folded name: the value may mean either.
-            let Some(&[named]) = by_name.get(&folded(value)).map(Vec::as_slice) else { continue };
+            // Two entities with one key: the value may mean either.
+            let Some(&[named]) = by_name.get(&identity_key(value)).map(Vec::as_slice) else { continue };
             let Some(of_named) = groups.entities.get(named).filter(|_| named != i && can_lead(from.kind)) else {
                 continue;
             };

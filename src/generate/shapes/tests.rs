@@ -165,6 +165,17 @@ fn holders_are_listed_and_counted() {
     let disputed = BTreeSet::from(["Technologies".to_owned()]);
     let partly = super::super::items(&catalogue(), &ItemOptions { disputed, ..ItemOptions::new(&templates) });
     assert!(of(&partly, Shape::Count, "PostgreSQL", "Technologies").is_empty());
+    // As another document writes it, and under another name.
+    for attribute in ["technologies", "host"] {
+        let disputed = BTreeSet::from([attribute.to_owned()]);
+        let partly = super::super::items(&catalogue(), &ItemOptions { disputed, ..ItemOptions::new(&templates) });
+        let left = |entity: &str, of_attribute: &str| !of(&partly, Shape::Reverse, entity, of_attribute).is_empty();
+        assert_eq!(
+            (left("PostgreSQL", "Technologies"), left("OVH", "Hébergeur")),
+            (attribute == "host", attribute != "host"),
+            "{attribute}"
+        );
+    }
     let count = one(&items, Shape::Count, "PostgreSQL", "Technologies");
     assert_eq!(count.values, ["2"]);
     asks(count, "Combien d'éléments ont PostgreSQL parmi leurs technologies ?");
@@ -174,6 +185,22 @@ fn holders_are_listed_and_counted() {
     let items = all(&facts(&many));
     assert_eq!(one(&items, Shape::Count, "Lyon", "Ville").values, ["13"]);
     assert!(of(&items, Shape::Reverse, "Lyon", "Ville").is_empty());
+}
+
+#[test]
+fn signs_tell_names_and_values_apart() {
+    let items = all(&facts(
+        "GIDAF | Langage | enumeration | C++
+         Orion | Langage | enumeration | C#
+         6Tzen | Langage | enumeration | C
+         C | Auteur | person | Dennis Ritchie",
+    ));
+    let hops: Vec<&str> =
+        items.iter().filter(|item| item.shape == Shape::TwoHop).map(|item| item.entity.as_str()).collect();
+    assert!(!hops.is_empty() && hops.iter().all(|entity| *entity == "6Tzen"), "{hops:?}");
+    for (language, holder) in [("C++", "GIDAF"), ("C#", "Orion"), ("C", "6Tzen")] {
+        assert_eq!(one(&items, Shape::Reverse, language, "Langage").values, [holder]);
+    }
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::corpus::{Fact, Language};
-use crate::generate::grammar::{folded, shown};
 use crate::generate::unanswerable::{QuestionWording, Questions};
 
 use super::set::Templates;
@@ -48,7 +47,6 @@ impl Questions for TemplateQuestions<'_> {
     }
 
     fn concept(&self, attribute: &str) -> String {
-        let name = folded(&shown(attribute));
-        self.templates.group_of(&name).unwrap_or(name)
+        self.templates.concept(attribute)
     }
 }

@@ -142,6 +142,12 @@ impl Templates {
         })
     }
 
+    /// What the attribute means: equal for synonyms, also of two languages.
+    pub(in crate::generate) fn concept(&self, attribute: &str) -> String {
+        let name = folded(&shown(attribute));
+        self.group_of(&name).unwrap_or(name)
+    }
+
     /// How a fact is worded.
     pub(in crate::generate) fn speech(&self, fact: &Fact, language: Language) -> Speech<'_> {
         let entry = self.entry_of(fact, &folded(&shown(&fact.attribute)), language);

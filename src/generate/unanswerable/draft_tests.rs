@@ -206,6 +206,25 @@ fn a_false_premise_is_false_and_its_answer_right() {
 }
 
 #[test]
+fn no_premise_denies_a_value_in_another_notation() {
+    let mut facts = Facts::default();
+    for (i, (entity, attribute, kind, value)) in [
+        ("Gidaria", "Sortie", Kind::Date, "2020-01-05"),
+        ("Sixtizen", "Sortie", Kind::Date, "5 janvier 2020"),
+        ("Gidaria", "Hébergeur", Kind::Organisation, "O.V.H."),
+        ("Sixtizen", "Hébergeur", Kind::Organisation, "OVH"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        facts.facts.push(Fact { kind, ..fact(entity, attribute, value, i) });
+    }
+    let input = UnansweredCorpus { facts: &facts, units: &[], languages: &[Language::Fr], seed: 3 };
+    let denied: Vec<Draft> = unanswerable(&input, 90, &Words).into_iter().filter(|d| !d.facts.is_empty()).collect();
+    assert!(denied.is_empty(), "{denied:?}");
+}
+
+#[test]
 fn a_premise_is_asked_in_the_language_of_its_document() {
     let (facts, units) = corpus();
     let input = UnansweredCorpus { facts: &facts, units: &units, languages: &[Language::En], seed: 3 };

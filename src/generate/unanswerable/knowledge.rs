@@ -24,6 +24,7 @@ pub(super) struct Concept {
 
 pub(super) struct Value {
     pub(super) written: String,
+    pub(super) kind: Kind,
     words: Vec<String>,
     /// Such as `oui`: says nothing where it stands.
     is_common: bool,
@@ -138,7 +139,12 @@ impl<'a> Knowledge<'a> {
             let folded = fold(value);
             let words: Vec<String> = words_of(&folded).map(str::to_owned).collect();
             let is_common = fact.kind == Kind::Boolean || folded.chars().count() < TELLING;
-            concept.values.entry(folded).or_insert_with(|| Value { written: value.clone(), words, is_common });
+            concept.values.entry(folded).or_insert_with(|| Value {
+                written: value.clone(),
+                kind: fact.kind,
+                words,
+                is_common,
+            });
         }
     }
 

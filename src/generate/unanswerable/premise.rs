@@ -2,7 +2,8 @@
 
 use crate::corpus::{Fact, Kind, Language};
 use crate::generate::Family;
-use crate::generate::noise::{choose, fold, shuffle};
+use crate::generate::noise::{choose, shuffle};
+use crate::generate::notation::Notation;
 
 use super::input::QuestionWording;
 use super::knowledge::Value;
@@ -44,9 +45,9 @@ pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
     let concept = maker.knowledge.concepts.get(maker.knowledge.fact_concepts.get(index)?)?;
     let mut others: Vec<&Value> = concept.values.values().collect();
     shuffle(&mut rng, &mut others);
+    let right_notation = Notation::of(right, fact.kind);
     let is_wrong = |value: &&Value| {
-        let (a, b) = (fold(&value.written), fold(right));
-        let is_apart = !a.contains(&b) && !b.contains(&a);
+        let is_apart = !Notation::of(&value.written, value.kind).may_be(&right_notation);
         is_apart && value.written.chars().count() <= LONGEST && !maker.knowledge.may_hold(&fact.entity, value)
     };
     let wrong = &others.into_iter().find(is_wrong)?.written;
