@@ -166,6 +166,15 @@ impl<F: Fn(&Request<'_>) -> Written> Writer for Model<F> {
         Ok((self.answer)(&read(request)))
     }
 
+    /// The last request is answered first.
+    fn write_many(&self, requests: &[&WriteRequest], on: &mut dyn FnMut(usize, Result<Written, WriterError>) -> bool) {
+        for (index, request) in requests.iter().enumerate().rev() {
+            if !on(index, self.write(request)) {
+                return;
+            }
+        }
+    }
+
     fn identity(&self) -> String {
         "table v1".into()
     }
