@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::chat::{Message, Role};
 use crate::corpus::{Fact, Kind, Language};
 
-use super::grammar::Gender;
+use super::grammar::{Gender, elides};
 use super::noise::{EntityNames, below, choose, fold, key, ranked, seeded, shuffle};
 use super::{Draft, Item, Method, Shape};
 
@@ -209,18 +209,9 @@ fn possessive(noun: &str, gender: &dyn Fn(&str) -> Option<Gender>) -> Option<&'s
         return Some("ses");
     }
     Some(match gender(&head)? {
-        Gender::Feminine if !begins_with_vowel(&head) => "sa",
+        Gender::Feminine if !elides(&head) => "sa",
         _ => "son",
     })
-}
-
-/// French feminine nouns before whose `h` there is no elision.
-const ASPIRATED: [&str; 10] =
-    ["hache", "haie", "haine", "halte", "hanche", "hausse", "hauteur", "hierarchie", "honte", "housse"];
-
-fn begins_with_vowel(noun: &str) -> bool {
-    let folded = fold(noun);
-    folded.starts_with(['a', 'e', 'i', 'o', 'u']) || folded.starts_with('h') && !ASPIRATED.iter().any(|a| folded == *a)
 }
 
 #[cfg(test)]

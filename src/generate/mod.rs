@@ -75,8 +75,9 @@ use crate::corpus::{Fact, Language};
 use crate::store::Digest;
 
 /// What is asked about facts; the category of an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Shape {
     /// One attribute of one entity, with one value.
     Value,
@@ -103,8 +104,9 @@ pub enum Shape {
 }
 
 /// How a question is put; a whole family can be held out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Family {
     /// `Who hosts GIDAF?`
     Direct,
@@ -114,6 +116,15 @@ pub enum Family {
     Search,
     /// `I would like to know who hosts GIDAF.`
     Indirect,
+}
+
+impl Family {
+    pub const ALL: [Self; 4] = [Self::Direct, Self::Polite, Self::Search, Self::Indirect];
+
+    /// As template files have it.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// A question with its answer.

@@ -70,24 +70,7 @@ pub struct Planned {
 impl Planned {
     /// As the files have it: the shape, or `new-family`.
     pub fn category(&self) -> &'static str {
-        if self.new_family { "new-family" } else { shape_name(self.draft.shape) }
-    }
-}
-
-/// As JSON has it.
-pub(super) fn shape_name(shape: Shape) -> &'static str {
-    match shape {
-        Shape::Value => "value",
-        Shape::List => "list",
-        Shape::Boolean => "boolean",
-        Shape::Reverse => "reverse",
-        Shape::Count => "count",
-        Shape::Comparison => "comparison",
-        Shape::TwoHop => "two_hop",
-        Shape::Everything => "everything",
-        Shape::Unanswerable => "unanswerable",
-        Shape::Correction => "correction",
-        Shape::OpenBook => "open_book",
+        if self.new_family { "new-family" } else { self.draft.shape.into() }
     }
 }
 

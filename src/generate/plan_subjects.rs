@@ -10,7 +10,7 @@ use super::parts::hash;
 use super::{Family, Item, Shape};
 
 /// The four families.
-pub(super) const FAMILIES: usize = 4;
+pub(super) const FAMILIES: usize = Family::ALL.len();
 /// Of so many families of wordings one is held out for all facts.
 const HELD_OUT: usize = 10;
 

@@ -13,7 +13,6 @@ use crate::store::Digest;
 
 const ATTRIBUTES: [&str; 12] =
     ["host", "owner", "version", "licence", "users", "language", "domain", "date", "url", "status", "team", "database"];
-const FAMILIES: [Family; 4] = [Family::Direct, Family::Polite, Family::Search, Family::Indirect];
 
 /// A catalogue of applications.
 #[derive(Clone, Copy)]
@@ -52,7 +51,7 @@ fn fact(source: &str, attribute: &str, value: &str) -> Fact {
 }
 
 fn wording(i: usize, attribute: &str, entity: &str, value: &str) -> Wording {
-    let family = FAMILIES[i % 4];
+    let family = Family::ALL[i % 4];
     let openings = ["", "please tell me ", "show me now ", "i need to know "];
     let asks = ["which X has Y", "the X of Y", "Y and its X"];
     let ask = asks[i / 4 % 3].replace('X', attribute).replace('Y', entity);

@@ -7,7 +7,7 @@ mod french;
 mod text;
 
 pub(super) use dates::is_day;
-pub(super) use elision::{de, que};
+pub(super) use elision::{de, elides, que};
 pub(super) use english::{EnglishNoun, plural as english_plural};
 pub use french::{Gender, LexiconError};
 pub(super) use french::{Lexicon, Noun};

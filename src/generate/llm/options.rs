@@ -130,8 +130,6 @@ pub(super) struct QuestionStyle {
     pub(super) family: Family,
 }
 
-pub(super) const FAMILIES: [Family; 4] = [Family::Direct, Family::Polite, Family::Search, Family::Indirect];
-
 impl QuestionStyle {
     /// Drawn for an item, independent of all others.
     pub(super) fn draw(item: &Digest, languages: &[Language]) -> Self {
@@ -141,23 +139,14 @@ impl QuestionStyle {
             kind: draw.one_of(QuestionType::VARIANTS, QuestionType::Factual),
             audience: draw.one_of(Audience::VARIANTS, Audience::User),
             language: draw.one_of(languages, Language::En),
-            family: draw.one_of(&FAMILIES, Family::Direct),
+            family: draw.one_of(&Family::ALL, Family::Direct),
         }
     }
 
     /// `prose/reason/expert/fr/direct`.
     pub(super) fn name(self) -> String {
         let (kind, audience): (&str, &str) = (self.kind.into(), self.audience.into());
-        format!("prose/{kind}/{audience}/{}/{}", self.language.code(), family_name(self.family))
-    }
-}
-
-pub(super) fn family_name(family: Family) -> &'static str {
-    match family {
-        Family::Direct => "direct",
-        Family::Polite => "polite",
-        Family::Search => "search",
-        Family::Indirect => "indirect",
+        format!("prose/{kind}/{audience}/{}/{}", self.language.code(), self.family.name())
     }
 }
 

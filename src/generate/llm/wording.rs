@@ -11,7 +11,7 @@ use super::calls::{Asked, Calls, Pause, Sampling, Stage, Stop};
 use super::form::check_question;
 use super::judging::Claim;
 use super::made::{Attempts, EntryResult, Setting};
-use super::options::{Draw, FAMILIES, call_seed, family_name};
+use super::options::{Draw, call_seed};
 use super::plan::PlanEntry;
 use super::prompt::{PARAPHRASE, paraphrase};
 use super::rejected::{Rejected, Rejection};
@@ -40,7 +40,7 @@ pub(super) fn make(
         return Ok(attempts.finish(None, asked.cost));
     };
     let mut draw = Draw::of(&entry.key, "wording");
-    let family = draw.one_of(&FAMILIES, Family::Direct);
+    let family = draw.one_of(&Family::ALL, Family::Direct);
     let choices: Vec<&Wording> = item.wordings.iter().collect();
     let Some(first) = choices.first() else { return Ok(attempts.finish(None, asked.cost)) };
     let base = draw.one_of(&choices, first);
@@ -133,7 +133,7 @@ fn draft(item: &Item, based: Based<'_>, family: Family, question: String) -> Dra
         shape: item.shape,
         language: item.language,
         family,
-        template: format!("paraphrase/{language}/{}/{}/{entry}", family_name(family), base.template).into(),
+        template: format!("paraphrase/{language}/{}/{}/{entry}", family.name(), base.template).into(),
         turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, base.answer.as_ref())],
         expected: item.expected(base),
         noise: Vec::new(),

@@ -1,5 +1,7 @@
 //! The case of replaced letters.
 
+use crate::generate::grammar::capitalised;
+
 /// `new` in the case of what it replaces: capitals for capitals, a capital first for a capital first.
 pub(crate) fn like(old: &[char], new: &str) -> String {
     let capitals = old.iter().filter(|c| c.is_uppercase()).count();
@@ -9,12 +11,6 @@ pub(crate) fn like(old: &[char], new: &str) -> String {
         true => capitalised(new),
         false => new.to_owned(),
     }
-}
-
-/// The first letter in upper case.
-pub(crate) fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 /// A single letter in the case of another.

@@ -2,10 +2,10 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::casing::capitalised;
 use super::draw::{below, one_in};
 use super::fold::without_accents;
 use super::sentence::{Class, Sentence};
+use crate::generate::grammar::capitalised;
 
 /// Sentence marks, which many leave out.
 const MARKS: &str = "?!.,;:…¿¡";

@@ -13,8 +13,6 @@ use super::options::{AnswerStyle, ItemOptions};
 use super::parts::{Parts, Said, rotated};
 use super::subject::{Asked, Key, Subject};
 
-const FAMILIES: [Family; 4] = [Family::Direct, Family::Polite, Family::Search, Family::Indirect];
-
 /// What wordings are made of.
 pub(super) struct Writer<'a> {
     pub(super) facts: &'a [Fact],
@@ -95,7 +93,7 @@ impl Writer<'_> {
 
     /// One question of each family in turn, from a drawn family and a drawn question on.
     fn draw_questions<'p>(&self, key: &Key, questions: &[&'p Template], asking: &mut Asking<'_, 'p>) {
-        let mut families = FAMILIES;
+        let mut families = Family::ALL;
         let from = key.below(families.len(), self.options.seed, "family");
         families.rotate_left(from);
         let mut drawn = key.draw(self.options.seed, "question");
@@ -118,7 +116,7 @@ impl Writer<'_> {
     /// and validation and test still have families of their own.
     fn fill_families<'p>(&self, key: &Key, shipped: &[&'p Template], asking: &mut Asking<'_, 'p>) {
         let drawn = key.draw(self.options.seed, "filling");
-        for family in FAMILIES {
+        for family in Family::ALL {
             let of: Vec<_> = shipped.iter().copied().filter(|template| template.family == family).collect();
             let n = u64::try_from(of.len()).unwrap_or(1).max(1);
             let from = usize::try_from(drawn % n).unwrap_or(0);

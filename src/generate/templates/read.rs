@@ -16,12 +16,6 @@ const MAX_FILE: usize = 1 << 20;
 /// Characters of a template, at most.
 const MAX_TEMPLATE: usize = 500;
 
-const FAMILIES: [(&str, Family); 4] = [
-    ("direct", Family::Direct),
-    ("polite", Family::Polite),
-    ("search", Family::Search),
-    ("indirect", Family::Indirect),
-];
 const BLOCK_KEYS: [&str; 7] = ["direct", "polite", "search", "indirect", "answer", "quantity", "noun"];
 const ENTRY_KEYS: [&str; 11] =
     ["match", "language", "fr", "en", "direct", "polite", "search", "indirect", "answer", "quantity", "noun"];
@@ -250,7 +244,8 @@ impl Reader<'_> {
         let name = self.name(matches);
         let is_users = self.owner == Owner::User;
         let mut questions = Vec::new();
-        for (key, family) in FAMILIES {
+        for family in Family::ALL {
+            let key = family.name();
             for (i, text) in self.texts(map.get(key), key).iter().enumerate() {
                 let name = format!("{name}/{}/{key}/{}", language.code(), i + 1);
                 let template = Template { name: name.into(), family, is_users, pieces: Vec::new() };
@@ -267,7 +262,7 @@ impl Reader<'_> {
             answers
         };
         let (answers, quantities) = (answers_of("answer"), answers_of("quantity"));
-        if !map.contains_key("answer") || FAMILIES.iter().all(|(key, _)| !map.contains_key(key)) {
+        if !map.contains_key("answer") || Family::ALL.iter().all(|family| !map.contains_key(family.name())) {
             self.fault(format!("{}: give `answer` and one of direct, polite, search, indirect", language.code()));
         }
         let noun = self.texts(map.get("noun"), "noun").into_iter().next();
