@@ -87,8 +87,13 @@ pub enum CorpusError {
     Entities { file: File, part: String },
     #[error("{file}: the XML of {part} is damaged: {reason}")]
     Xml { file: File, part: String, reason: String },
-    #[error("{file}: elements lie more than {most} deep within each other")]
+    #[error(
+        "{file}: elements lie more than {most} deep within each other, or are not closed\nhint: close them, or save the page \
+         as text"
+    )]
     Nesting { file: File, most: usize },
+    #[error("{file}: converting the HTML takes more than {seconds} s\nhint: divide the page, or save it as text")]
+    Slow { file: File, seconds: u64 },
     #[error("{file}: the workbook cannot be read: {reason}\nhint: save the sheets as CSV")]
     Workbook { file: File, reason: String },
     #[error("{file}: the PDF cannot be read: {reason}\nhint: convert it: pdftotext IN OUT.txt")]

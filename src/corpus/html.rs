@@ -1,45 +1,90 @@
 //! HTML to Markdown.
 
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
-use htmd::Element;
 use htmd::element_handler::{HandlerResult, Handlers};
+use htmd::{Element, Node};
 
 use super::error::CorpusError;
 use super::html_table::regular;
 
 /// Elements within each other, at most: the parser's tree is walked recursively.
 const MAX_DEPTH: usize = 500;
+/// The document, `html`, `body` and a text are nodes too.
+const MAX_NODES: usize = MAX_DEPTH + 4;
+/// Elements that are not closed, at most: for each tag the parser may walk over all of them.
+const MAX_OPEN: usize = 5000;
 const STACK: usize = 64 << 20;
 const MAX_BYTES: usize = 64 << 20;
+/// Time for any page, and for each MiB of one: several times what an ordinary page takes. A thread that does not end is left
+/// behind.
+const MIN_TIME: Duration = Duration::from_secs(5);
+const TIME_FOR_MIB: Duration = Duration::from_secs(1);
 /// Elements that say nothing to a reader.
 const SKIPPED: [&str; 8] = ["script", "style", "noscript", "template", "svg", "iframe", "nav", "head"];
-/// Elements that have no end, or whose end is implied.
+/// Elements that have no end, or that the next one of their kind closes: they lie in each other only where an element that is
+/// counted lies between them.
 const FLAT: &[&str] = &[
     "br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr", "param", "p",
-    "li", "td", "th", "tr", "dt", "dd", "option", "optgroup", "tbody", "thead", "tfoot", "colgroup", "rp", "rt",
-    "html", "head", "body",
+    "li", "td", "th", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot", "colgroup", "html", "head", "body", "a",
 ];
 
 pub(super) fn markdown(file: &Arc<str>, html: &str) -> Result<String, CorpusError> {
     if html.len() > MAX_BYTES {
         return Err(CorpusError::TooLarge { file: file.clone(), most: MAX_BYTES });
     }
-    if depth(html) > MAX_DEPTH {
-        return Err(CorpusError::Nesting { file: file.clone(), most: MAX_DEPTH });
+    if most_open(html) > MAX_OPEN {
+        return Err(CorpusError::Nesting { file: file.clone(), most: MAX_OPEN });
     }
-    let damaged = || CorpusError::Html(file.clone());
-    let html = regular(html);
+    let time = MIN_TIME + TIME_FOR_MIB * u32::try_from(html.len() >> 20).unwrap_or(u32::MAX);
+    let (sender, receiver) = channel();
+    let html = html.to_owned();
     // The converter recurses over the tree: with a stack of its own, the depth that is allowed cannot exhaust it.
-    let converted = std::thread::scope(|scope| {
-        let convert = || {
-            let builder = htmd::HtmlToMarkdown::builder().skip_tags(SKIPPED.to_vec());
-            builder.add_handler(vec!["dt"], term).add_handler(vec!["dd"], meaning).build().convert(&html)
-        };
-        let worker = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, convert);
-        worker.ok().and_then(|worker| worker.join().ok()).and_then(Result::ok)
-    });
-    Ok(unescaped(&converted.ok_or_else(damaged)?))
+    let work = move || {
+        // The receiver is gone where the time was over.
+        sender.send(converted(&html)).ok();
+    };
+    let spawned = std::thread::Builder::new().name("html".into()).stack_size(STACK).spawn(work);
+    spawned.map_err(|_| CorpusError::Html(file.clone()))?;
+    match receiver.recv_timeout(time) {
+        Ok(Ok(markdown)) => Ok(unescaped(&markdown)),
+        Ok(Err(Fault::Deep)) => Err(CorpusError::Nesting { file: file.clone(), most: MAX_DEPTH }),
+        Ok(Err(Fault::Damaged)) | Err(RecvTimeoutError::Disconnected) => Err(CorpusError::Html(file.clone())),
+        Err(RecvTimeoutError::Timeout) => Err(CorpusError::Slow { file: file.clone(), seconds: time.as_secs() }),
+    }
+}
+
+/// Why a page has no Markdown.
+enum Fault {
+    Deep,
+    Damaged,
+}
+
+fn converted(html: &str) -> Result<String, Fault> {
+    let builder = htmd::HtmlToMarkdown::builder().skip_tags(SKIPPED.to_vec());
+    let converter = builder.add_handler(vec!["dt"], term).add_handler(vec!["dd"], meaning).build();
+    let tree = converter.html_to_tree(&regular(html)).map_err(|_| Fault::Damaged)?;
+    match is_deeper(&tree, MAX_NODES) {
+        true => Err(Fault::Deep),
+        false => Ok(converter.tree_to_markdown(&tree)),
+    }
+}
+
+/// Whether nodes lie more than `most` deep within the tree. Only the tree itself says so: which tags nest depends on all that
+/// stand before them.
+fn is_deeper(tree: &Rc<Node>, most: usize) -> bool {
+    let mut level = vec![tree.clone()];
+    for _ in 0..most {
+        level = level.iter().flat_map(|node| node.children.borrow().clone()).collect();
+        if level.is_empty() {
+            return false;
+        }
+    }
+    true
 }
 
 /// A term of a definition list, in a line of its own: the converter would write it as a paragraph.
@@ -55,19 +100,30 @@ fn meaning(handlers: &dyn Handlers, element: Element<'_>) -> Option<HandlerResul
     Some(format!("\n: {}\n", content.trim().replace('\n', "\n  ")).into())
 }
 
-/// Start tags within each other, at most.
-fn depth(html: &str) -> usize {
-    let (mut depth, mut most) = (0_usize, 0);
+/// Elements that are open at a time, estimated at most: start tags less end tags of the same name. It bounds the parser's time;
+/// the depth is that of the tree.
+fn most_open(html: &str) -> usize {
+    let mut open: HashMap<String, usize> = HashMap::new();
+    let (mut sum, mut most) = (0_usize, 0);
     for part in html.split('<').skip(1) {
         let closing = part.starts_with('/');
         let name: String = part.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
         let name = name.to_ascii_lowercase();
+        let is_open = |name: &str| open.get(name).is_some_and(|n| *n > 0);
+        let implied = matches!(name.as_str(), "rt" | "rp") && is_open("ruby");
+        // HTML's own elements are opened by `<div/>` too.
         let empty = part.split('>').next().is_some_and(|tag| tag.ends_with('/'));
-        if name.is_empty() || empty || FLAT.contains(&name.as_str()) {
+        let empty = empty && (is_open("svg") || is_open("math"));
+        if name.is_empty() || empty || implied || FLAT.contains(&name.as_str()) {
             continue;
         }
-        depth = if closing { depth.saturating_sub(1) } else { depth + 1 };
-        most = most.max(depth);
+        let of_name = open.entry(name).or_default();
+        match closing {
+            true if *of_name > 0 => (*of_name, sum) = (*of_name - 1, sum - 1),
+            true => {}
+            false => (*of_name, sum) = (*of_name + 1, sum + 1),
+        }
+        most = most.max(sum);
     }
     most
 }
@@ -118,5 +174,44 @@ mod tests {
         assert!(markdown(&"a".into(), &bold).unwrap().contains("text"));
         let flat = "<p>text<br><li>x".repeat(2000);
         assert!(markdown(&"a".into(), &flat).is_ok());
+    }
+
+    #[test]
+    fn pages_that_nest_by_other_tags_are_refused_soon() {
+        let began = std::time::Instant::now();
+        for (part, count) in [
+            ("<div></span>", 20_000),
+            ("<div></span>", 100_000),
+            ("<div/>", 20_000),
+            ("<div/>", 100_000),
+            ("<rt>", 100_000),
+            ("<optgroup>", 100_000),
+            ("<b><div></b>", 100_000),
+            // The estimate finds none of these open: `</span>` closes nothing across a `div`, and drawings have cells that nest.
+            ("<span><div></span></div>", 600),
+            ("<span><div></span></div>", 20_000),
+            ("<svg><td>", 600),
+        ] {
+            let found = markdown(&"a".into(), &part.repeat(count));
+            assert!(matches!(found, Err(CorpusError::Nesting { .. })), "{part}: {found:?}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn long_pages_whose_end_tags_are_implied_are_read() {
+        for (before, part) in [
+            ("", "<p>text"),
+            ("<ul>", "<li>text"),
+            ("<table>", "<tr><td>text<td>more"),
+            ("", "<a name=x>text"),
+            ("", "<ruby>x<rt>text</ruby>"),
+            ("", "<div>text</div>"),
+        ] {
+            let found = markdown(&"a".into(), &format!("{before}{}", part.repeat(10_000)));
+            assert_eq!(found.map(|found| found.matches("text").count()).ok(), Some(10_000), "{part}");
+        }
+        let drawing = format!("<p>text<svg>{}</svg>", "<path d=''/>".repeat(10_000));
+        assert_eq!(markdown(&"a".into(), &drawing).unwrap(), "text");
     }
 }
