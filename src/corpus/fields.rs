@@ -78,7 +78,10 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stat
             }
             BlockKind::Table(rows) => out.fields.extend(table_fields(text, rows)),
             BlockKind::Definitions(all) => out.fields.extend(all.iter().filter_map(|one| defined(text, one))),
-            BlockKind::Heading { .. } | BlockKind::Whole => {}
+            BlockKind::Heading { .. } => {
+                out.doubtful.extend(groups.iter().filter_map(|group| single_field(text, group)))
+            }
+            BlockKind::Whole => {}
         }
         before = Some(block);
     }

@@ -6,7 +6,7 @@ use super::error::slice;
 use super::key_value::{Pair, pairs};
 use super::markup::plain;
 use super::names::{Names, folded};
-use super::outline::{Block, BlockKind};
+use super::outline::{Block, BlockKind, heading_text};
 
 /// Folded keys that name a record.
 const TITLES: &[&str] = &["name", "nom", "title", "titre", "package"];
@@ -83,6 +83,7 @@ fn counts(keys: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
 fn block_pairs(text: &str, block: &Block) -> Vec<Pair> {
     match &block.kind {
         BlockKind::Prose => pairs(text, block.span),
+        BlockKind::Heading { .. } => pairs(text, heading_text(text, block.span)),
         BlockKind::List(items) => items.iter().flat_map(|item| pairs(text, item.span)).collect(),
         _ => Vec::new(),
     }

@@ -47,36 +47,76 @@ pub(super) struct Definition {
     pub(super) meanings: Vec<Span>,
 }
 
+impl Block {
+    /// Of a heading.
+    fn level(&self) -> Option<usize> {
+        match self.kind {
+            BlockKind::Heading { level, .. } => Some(level),
+            _ => None,
+        }
+    }
+}
+
 /// What stands between two headings.
 #[derive(Debug)]
 pub(super) struct Section<'a> {
     /// Headings above it, outermost first.
     pub(super) path: Vec<String>,
+    /// A heading among them has nothing below it: it is text of the section.
     pub(super) blocks: &'a [Block],
 }
 
-/// The blocks divided by their headings; sections without a block are left out.
+impl Section<'_> {
+    /// Whether it holds more than headings.
+    pub(super) fn has_body(&self) -> bool {
+        self.blocks.iter().any(|block| block.level().is_none())
+    }
+}
+
+/// The blocks divided by their headings. A heading that neither a block nor a deeper heading follows is text of the section
+/// that it would divide.
 pub(super) fn sections(blocks: &[Block]) -> Vec<Section<'_>> {
     let mut levels: Vec<usize> = Vec::new();
     let mut path: Vec<String> = Vec::new();
-    let mut out = Vec::new();
-    for run in blocks.chunk_by(|_, next| !matches!(next.kind, BlockKind::Heading { .. })) {
-        let rest = match run.split_first() {
-            Some((Block { kind: BlockKind::Heading { level, title }, .. }, rest)) => {
-                let kept = levels.iter().position(|above| above >= level).unwrap_or(levels.len());
-                levels.truncate(kept);
-                path.truncate(kept);
-                levels.push(*level);
-                path.push(title.clone());
-                rest
-            }
-            _ => run,
+    let mut out: Vec<Section<'_>> = Vec::new();
+    // Blocks up to the end of the run, and of the last section.
+    let (mut end, mut divided) = (0, 0);
+    for run in blocks.chunk_by(|_, next| next.level().is_none()) {
+        let start = end;
+        end += run.len();
+        let Some((Block { kind: BlockKind::Heading { level, title }, .. }, rest)) = run.split_first() else {
+            out.push(Section { path: path.clone(), blocks: run });
+            divided = end;
+            continue;
         };
+        let kept = levels.iter().position(|above| above >= level).unwrap_or(levels.len());
+        levels.truncate(kept);
+        path.truncate(kept);
+        let next = blocks.get(end).and_then(Block::level);
+        if rest.is_empty() && next.is_none_or(|next| next <= *level) {
+            match out.last_mut().filter(|last| divided == start && last.path == path) {
+                Some(last) => last.blocks = blocks.get(start - last.blocks.len()..end).unwrap_or_default(),
+                None => out.push(Section { path: path.clone(), blocks: run }),
+            }
+            divided = end;
+            continue;
+        }
+        levels.push(*level);
+        path.push(title.clone());
         if !rest.is_empty() {
             out.push(Section { path: path.clone(), blocks: rest });
+            divided = end;
         }
     }
     out
+}
+
+/// The text of a heading, without the marks of Markdown.
+pub(super) fn heading_text(text: &str, heading: Span) -> Span {
+    let line = slice(text, heading).lines().next().unwrap_or_default();
+    let rest = line.trim_start_matches('#');
+    let start = heading.start + (line.len() - rest.len());
+    trimmed(text, Span { start, end: start + rest.trim_end().trim_end_matches('#').len() })
 }
 
 /// Units of at most the wanted size out of a section's blocks; only what cannot be cut is larger.

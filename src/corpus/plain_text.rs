@@ -20,7 +20,42 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
         }
     }
     close(text, &mut paragraph, &mut out);
+    steps(text, out)
+}
+
+/// The blocks with each run of numbered lines, which nothing stands between, as a list: headings have something below them.
+fn steps(text: &str, blocks: Vec<Block>) -> Vec<Block> {
+    let follows = |block: &Block, next: &Block| match (step(text, block), step(text, next)) {
+        (Some(step), Some(next)) => next.number == step.number + 1,
+        _ => false,
+    };
+    let mut out = Vec::with_capacity(blocks.len());
+    for run in blocks.chunk_by(follows) {
+        match run {
+            [first, .., last] => {
+                let items = run.iter().filter_map(|block| step(text, block)).map(|step| step.item).collect();
+                let span = Span { start: first.span.start, end: last.span.end };
+                out.push(Block { span, kind: BlockKind::List(items) });
+            }
+            _ => out.extend_from_slice(run),
+        }
+    }
     out
+}
+
+/// A heading that may be an item of a list: `1. Do this`.
+struct Step {
+    number: usize,
+    item: Item,
+}
+
+fn step(text: &str, block: &Block) -> Option<Step> {
+    let BlockKind::Heading { title, .. } = &block.kind else { return None };
+    let (number, _) = title.split_once(' ')?;
+    let number = number.strip_suffix(['.', ')']).unwrap_or(number).parse().ok()?;
+    let rest = slice(text, block.span).split_once(char::is_whitespace)?.1;
+    let span = trimmed(text, Span { start: block.span.end - rest.len(), end: block.span.end });
+    Some(Step { number, item: Item { span, nested: false } })
 }
 
 /// As [`blocks`], of a text whose items may go on in another paragraph: they are no values of a list.
@@ -35,7 +70,8 @@ pub(super) fn without_lists(text: &str) -> Vec<Block> {
 /// Makes blocks of a paragraph's lines, and empties it.
 fn close(text: &str, paragraph: &mut Vec<Span>, out: &mut Vec<Block>) {
     let mut rest = paragraph.as_slice();
-    if let Some(heading) = heading(text, rest) {
+    let introduced = out.last().is_some_and(|block| slice(text, block.span).trim_end().ends_with(':'));
+    if let Some(heading) = heading(text, rest).filter(|heading| !(introduced && heading.is_shouted)) {
         rest = rest.get(heading.lines..).unwrap_or_default();
         out.push(heading.block);
     }
@@ -72,6 +108,8 @@ struct Heading {
     block: Block,
     /// Of the paragraph, that it takes.
     lines: usize,
+    /// A paragraph that is a heading for its capitals alone: it may be what the line before it announces.
+    is_shouted: bool,
 }
 
 fn heading_block(text: &str, line: Span, level: usize) -> Block {
@@ -86,13 +124,14 @@ fn heading(text: &str, lines: &[Span]) -> Option<Heading> {
     let alone = rest.is_empty();
     let above =
         rest.first().is_some_and(|next| slice(text, *next).starts_with([' ', '\t'])) && !line.starts_with([' ', '\t']);
+    let number = numbered(line.trim()).filter(|_| alone);
     let level = match () {
         () if line.chars().count() > MAX_HEADING => None,
-        () if alone => numbered(line.trim()).or(capitals(line.trim())),
+        () if alone => number.or(capitals(line.trim())),
         () if above => capitals(line.trim()),
         () => None,
     };
-    Some(Heading { block: heading_block(text, *first, level?), lines: 1 })
+    Some(Heading { block: heading_block(text, *first, level?), lines: 1, is_shouted: alone && number.is_none() })
 }
 
 /// `2.1 Title`: as deep as it has numbers.
@@ -160,5 +199,15 @@ mod tests {
             ]
         );
         assert_eq!(outline("a\n\n\n b "), ["text a", "text b"]);
+    }
+
+    #[test]
+    fn numbered_lines_that_follow_each_other_are_a_list() {
+        let text = "1. Vérifier le câble\n\n2. Redémarrer la box\n\nIl faut prévenir :\n\nAPPELER LE 18\n";
+        assert_eq!(outline(text), ["list of 2", "text Il faut prévenir :", "text APPELER LE 18"]);
+        let text = "1. Install\n\n1.1 Debian\n\n1.2 Fedora\n\nBody\n\n2. Use\n\nBody\n\n4. End\n";
+        let expected =
+            ["1 1. Install", "2 1.1 Debian", "2 1.2 Fedora", "text Body", "1 2. Use", "text Body", "1 4. End"];
+        assert_eq!(outline(text), expected);
     }
 }

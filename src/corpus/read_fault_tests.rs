@@ -75,7 +75,7 @@ fn each_fault_is_named() {
         ("a.csv", b"a,b\n", "no text"),
         ("a.csv", b"a,b\n1,2,3\n", "line 2: 3 cells"),
         ("a.csv", b"a,b\n1,\"2\n3,4\n", "line 2: a quotation mark"),
-        ("a.md", b"# Only a heading\n", "no text"),
+        ("a.md", b"---\ntitle: Only a title\n---\n", "no text"),
         ("a.txt", "l\u{221a}\u{a9}gal".as_bytes(), "MACINTOSH"),
         ("a.txt", "l\u{c3}\u{a9}gal".as_bytes(), "WINDOWS-1252"),
         ("a.html", "<div>".repeat(9999).as_bytes(), "deep"),

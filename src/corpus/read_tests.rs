@@ -225,7 +225,8 @@ fn long_sections_are_cut_between_rows_items_and_sentences() {
     let items: String = (0..300).map(|i| format!("- item number {i} of the list\n")).collect();
     let prose = "Une phrase de dix mots exactement dans ce long paragraphe. ".repeat(200);
     let code = format!("```\n{}```\n", "let x = some_call(a, b);\n".repeat(300));
-    let text = format!("# T\n\n| Application | Host |\n|---|---|\n{rows}\n{items}\n{prose}\n\n{code}");
+    let leaves = "\n## Hébergeur : OVH\n\n## Vide ##\n\nFin\n---\n";
+    let text = format!("# T\n\n| Application | Host |\n|---|---|\n{rows}\n{items}\n{prose}\n\n{code}{leaves}");
     let reading = reading("a.md", &text);
     let count = |text: &str| options::estimated_tokens(text);
     for unit in &reading.corpus.units {
@@ -243,6 +244,34 @@ fn long_sections_are_cut_between_rows_items_and_sentences() {
             assert!(unit.span.start <= field.spans[0].start && field.spans[0].end <= unit.span.end);
         }
     }
+}
+
+#[test]
+fn headings_without_a_body_are_text() {
+    let units = |found: &Reading| {
+        let shown = |unit: &Unit| format!("{} | {}", unit.path.join(" > "), unit.text.replace("\n\n", " / "));
+        found.corpus.units.iter().map(shown).collect::<Vec<_>>()
+    };
+    let text = "1. Vérifier le câble orange\n\n2. Redémarrer la box\n\nEn cas d'incendie, il faut prévenir :\n\nAPPELER LE 18\n";
+    assert_eq!(units(&reading("a.txt", text)), [format!(" | {}", text.trim_end().replace("\n\n", " / "))]);
+    let text = "GUIDE\n\nLIRE AVANT TOUT\n\nDu texte.\n\n2.1 Sans suite\n\nFIN DU GUIDE\n";
+    assert_eq!(
+        units(&reading("a.txt", text)),
+        [" | GUIDE", "LIRE AVANT TOUT | Du texte. / 2.1 Sans suite", " | FIN DU GUIDE"]
+    );
+    let text = "# GIDAF\n\n## Hébergeur : OVH\n\n## Version : 3\n\n# 6Tzen\n\n## Note\n\nTexte.\n\n## Hébergeur : DSI ##\n\n# GIDAF\n\nTexte.\n\n# GIDAF\n\n## Fin\n";
+    let found = reading("a.md", text);
+    assert_eq!(
+        units(&found),
+        [
+            "GIDAF | ## Hébergeur : OVH / ## Version : 3",
+            "6Tzen > Note | Texte.",
+            "6Tzen | ## Hébergeur : DSI ##",
+            "GIDAF | Texte.",
+            "GIDAF | ## Fin",
+        ]
+    );
+    assert_eq!(fields(&found), ["GIDAF | Hébergeur | OVH | KeyValue", "6Tzen | Hébergeur | DSI | KeyValue"]);
 }
 
 #[test]

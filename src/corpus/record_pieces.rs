@@ -184,7 +184,7 @@ struct Chunk {
 
 /// What the text of a record says in all its sections.
 struct Said {
-    /// Of the first section.
+    /// Of the first section that is more than a heading.
     title: Option<String>,
     stated: Stated,
 }
@@ -201,7 +201,8 @@ fn said(text: &str, blocks: &[Block], title: Option<&str>) -> Said {
         stated.fields.extend(found.fields.into_iter().map(of_about));
         stated.doubtful.extend(found.doubtful.into_iter().map(of_about));
     }
-    Said { title: sections.first().and_then(|first| naming.title(first)).cloned(), stated }
+    let first = sections.iter().find(|section| section.has_body()).or(sections.first());
+    Said { title: first.and_then(|first| naming.title(first)).cloned(), stated }
 }
 
 /// Bytes at the start of `next` that are the end of `before`; 0 where they are few.
