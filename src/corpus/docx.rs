@@ -123,6 +123,10 @@ struct Paragraph {
     runs: Vec<Run>,
     level: Option<usize>,
     is_item: bool,
+    /// Whether the run that is read is bold.
+    bold: bool,
+    /// Its place in [`Writer::boxed`], where it stands in a text box.
+    place: usize,
 }
 
 #[derive(Debug, Default)]
@@ -134,19 +138,34 @@ struct Run {
 #[derive(Debug, Default)]
 struct TableRows {
     rows: Vec<Vec<String>>,
+    /// Paragraphs that the table lies within: it stands in a text box of theirs.
+    within: usize,
+    /// Its place in [`Writer::boxed`], where it stands in a text box.
+    place: usize,
+}
+
+/// What a text box holds, which is written after the paragraph that the box is in.
+#[derive(Debug)]
+enum Boxed {
+    Paragraph(Paragraph),
+    Table(String),
 }
 
 #[derive(Default)]
 struct Writer {
     levels: BTreeMap<String, usize>,
     out: String,
-    paragraph: Option<Paragraph>,
+    /// Those that are open: a text box of a paragraph holds paragraphs.
+    paragraphs: Vec<Paragraph>,
+    /// In the order in which they begin.
+    boxed: Vec<Option<Boxed>>,
     tables: Vec<TableRows>,
-    bold: bool,
     /// Within `w:t`.
     in_text: bool,
-    /// Elements of `mc:Fallback`, which repeats what stands before it.
-    fallback: usize,
+    /// Of each `mc:AlternateContent` that is open, whether one of its forms was read: the others repeat it.
+    alternates: Vec<bool>,
+    /// Elements that are open within a form that is left out, with itself.
+    left_out: usize,
     /// Whether the block before is a line that another may follow without an empty one: an item or a pair.
     line_before: Option<LineKind>,
 }
@@ -169,26 +188,44 @@ impl Writer {
                 self.end(start.local_name().as_ref());
             }
             Token::End(name) => self.end(name),
-            Token::Text(text) if self.in_text && self.fallback == 0 => self.text(text),
+            Token::Text(text) if self.in_text && self.left_out == 0 => self.text(text),
             Token::Text(_) => {}
         }
     }
 
     fn start(&mut self, start: &BytesStart<'_>) {
+        if self.left_out > 0 {
+            self.left_out += 1;
+            return;
+        }
         let name = start.local_name();
         match name.as_ref() {
-            "Fallback" => self.fallback += 1,
-            "p" if self.fallback == 0 => self.paragraph = Some(Paragraph::default()),
+            "AlternateContent" => self.alternates.push(false),
+            "Choice" | "Fallback" => match self.alternates.last_mut() {
+                Some(read) if *read => self.left_out = 1,
+                Some(read) => *read = true,
+                None => {}
+            },
+            "p" => {
+                let place = self.place();
+                self.paragraphs.push(Paragraph { place, ..Paragraph::default() });
+            }
             "pStyle" => {
                 let level = attribute(start, "val").and_then(|style| self.levels.get(&style).copied());
-                self.paragraph.iter_mut().for_each(|paragraph| paragraph.level = level);
+                self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.level = level);
             }
-            "numPr" => self.paragraph.iter_mut().for_each(|paragraph| paragraph.is_item = true),
-            "r" => self.bold = false,
-            "b" => self.bold = !matches!(attribute(start, "val").as_deref(), Some("0" | "false")),
+            "numPr" => self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.is_item = true),
+            "r" => self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.bold = false),
+            "b" => {
+                let bold = !matches!(attribute(start, "val").as_deref(), Some("0" | "false"));
+                self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.bold = bold);
+            }
             "t" => self.in_text = true,
-            "tab" | "br" if self.fallback == 0 => self.text(" "),
-            "tbl" if self.tables.len() < MAX_TABLES => self.tables.push(TableRows::default()),
+            "tab" | "br" => self.text(" "),
+            "tbl" if self.tables.len() < MAX_TABLES => {
+                let place = self.place();
+                self.tables.push(TableRows { rows: Vec::new(), within: self.paragraphs.len(), place });
+            }
             "tr" => self.tables.last_mut().into_iter().for_each(|table| table.rows.push(Vec::new())),
             "tc" => {
                 let row = self.tables.last_mut().and_then(|table| table.rows.last_mut());
@@ -199,26 +236,59 @@ impl Writer {
     }
 
     fn end(&mut self, name: &str) {
+        if self.left_out > 0 {
+            self.left_out -= 1;
+            return;
+        }
         match name {
-            "Fallback" => self.fallback = self.fallback.saturating_sub(1),
+            "AlternateContent" => {
+                self.alternates.pop();
+            }
             "t" => self.in_text = false,
-            "p" if self.fallback == 0 => self.close_paragraph(),
+            "p" => self.close_paragraph(),
             "tbl" => self.close_table(),
             _ => {}
         }
     }
 
+    /// The place of what begins in a text box.
+    fn place(&mut self) -> usize {
+        if !self.paragraphs.is_empty() {
+            self.boxed.push(None);
+        }
+        self.boxed.len().saturating_sub(1)
+    }
+
     fn text(&mut self, text: &str) {
-        let bold = self.bold;
-        let Some(paragraph) = &mut self.paragraph else { return };
+        let Some(paragraph) = self.paragraphs.last_mut() else { return };
         match paragraph.runs.last_mut() {
-            Some(run) if run.bold == bold => run.text.push_str(text),
-            _ => paragraph.runs.push(Run { text: text.to_owned(), bold }),
+            Some(run) if run.bold == paragraph.bold => run.text.push_str(text),
+            _ => paragraph.runs.push(Run { text: text.to_owned(), bold: paragraph.bold }),
         }
     }
 
     fn close_paragraph(&mut self) {
-        let Some(paragraph) = self.paragraph.take() else { return };
+        let Some(paragraph) = self.paragraphs.pop() else { return };
+        let within = self.tables.last().map_or(0, |table| table.within);
+        if self.paragraphs.len() > within {
+            if let Some(place) = self.boxed.get_mut(paragraph.place) {
+                *place = Some(Boxed::Paragraph(paragraph));
+            }
+            return;
+        }
+        self.write(&paragraph);
+        if self.paragraphs.is_empty() {
+            for boxed in std::mem::take(&mut self.boxed).into_iter().flatten() {
+                match boxed {
+                    Boxed::Paragraph(paragraph) => self.write(&paragraph),
+                    Boxed::Table(text) => self.block(&text, None),
+                }
+            }
+        }
+    }
+
+    /// Writes a paragraph into the cell that is open, or as a block.
+    fn write(&mut self, paragraph: &Paragraph) {
         if let Some(cell) =
             self.tables.last_mut().and_then(|table| table.rows.last_mut()).and_then(|row| row.last_mut())
         {
@@ -229,7 +299,7 @@ impl Writer {
             cell.push_str(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str());
             return;
         }
-        let text = marked(&paragraph);
+        let text = marked(paragraph);
         if text.is_empty() {
             return;
         }
@@ -275,7 +345,11 @@ impl Writer {
         }
         let mut lines: Vec<String> = table.rows.iter().map(line).collect();
         lines.insert(1.min(lines.len()), format!("|{}", " --- |".repeat(columns)));
-        self.block(&lines.join("\n"), None);
+        let text = lines.join("\n");
+        match self.boxed.get_mut(table.place).filter(|_| !self.paragraphs.is_empty()) {
+            Some(place) => *place = Some(Boxed::Table(text)),
+            None => self.block(&text, None),
+        }
     }
 }
 
@@ -330,6 +404,34 @@ mod tests {
             read(&body).unwrap(),
             "# GIDAF\n\n**Responsable** : Jean\n**Hébergeur** : R&D é\n\nSome <words>.\n\n- one\n- two\n\n| App | Host |\n| --- | --- |\n| X | Y |"
         );
+    }
+
+    #[test]
+    fn text_boxes_follow_their_paragraph_once() {
+        let p = |text: &str| format!("<w:p><w:r><w:t>{text}</w:t></w:r></w:p>");
+        let shape = |held: &str| format!("<wps:txbx><w:txbxContent>{held}</w:txbxContent></wps:txbx>");
+        let both = |held: &str| {
+            let (choice, fallback) = (shape(held), format!("<w:pict>{}</w:pict>", shape(held)));
+            format!(
+                "<mc:AlternateContent><mc:Choice>{choice}</mc:Choice><mc:Fallback>{fallback}</mc:Fallback></mc:AlternateContent>"
+            )
+        };
+        let heading =
+            "<w:p><w:pPr><w:pStyle w:val=\"Titre1\"/></w:pPr><w:r><w:rPr><w:b/></w:rPr><w:t>Box</w:t></w:r></w:p>";
+        let table = format!("<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>", p("cell"));
+        let held = format!("{heading}{}{table}", p(&format!("inner{}", both(&p("innermost")))));
+        let around = |held: &str| {
+            format!("<w:p><w:r><w:t>before</w:t>{}</w:r><w:r><w:t> and after</w:t></w:r></w:p>", both(held))
+        };
+        assert_eq!(
+            read(&around(&held)).unwrap(),
+            "before and after\n\n# Box\n\ninner\n\ninnermost\n\n| cell |\n| --- |"
+        );
+        let in_cell = format!("<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>", around(&p("inner")));
+        assert_eq!(read(&in_cell).unwrap(), "| before and after inner |\n| --- |");
+        let deep = "<w:p><w:r><w:t>x".repeat(20_000);
+        let ends = "</w:t></w:r></w:p>".repeat(20_000);
+        assert_eq!(read(&format!("{deep}{ends}")).unwrap().matches('x').count(), 20_000);
     }
 
     #[test]
