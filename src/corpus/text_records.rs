@@ -8,15 +8,21 @@ use super::record::{MAX_PATHS, Record, Slot, Table, Value};
 
 /// Fewer paragraphs are read as text.
 const MIN_RECORDS: usize = 3;
-/// Paragraphs that tell whether a text is one of records.
-const SAMPLE: usize = 100;
 
-/// Whether nearly all of the first paragraphs are records that begin with the same key.
+/// Whether nearly all paragraphs are records that begin with the same key, and all begin with some key: what stands before a
+/// paragraph's first key would belong to no value.
 pub(super) fn are_records(text: &str) -> bool {
-    let firsts: Vec<Option<&str>> = paragraphs(text).take(SAMPLE).map(|span| first_key(slice(text, span))).collect();
-    let Some(Some(key)) = firsts.first() else { return false };
-    let equal = firsts.iter().filter(|first| first.as_ref() == Some(key)).count();
-    firsts.len() >= MIN_RECORDS && equal * 10 >= firsts.len() * 9
+    let first = paragraphs(text).next().and_then(|span| first_key(slice(text, span)));
+    let Some(first) = first else { return false };
+    let (mut all, mut equal) = (0, 0);
+    for paragraph in paragraphs(text).map(|span| slice(text, span)) {
+        if paragraph.lines().next().and_then(key).is_none() {
+            return false;
+        }
+        all += 1;
+        equal += usize::from(first_key(paragraph) == Some(first));
+    }
+    all >= MIN_RECORDS && equal * 10 >= all * 9
 }
 
 pub(super) fn read(input: Input<'_>) -> Result<Table, CorpusError> {
@@ -88,4 +94,21 @@ fn key(line: &str) -> Option<&str> {
         && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ' | '\'' | '’'));
     let value = rest.trim_end().is_empty() || rest.starts_with([' ', '\t']);
     (named && value).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_with_a_paragraph_of_prose_is_no_table() {
+        let records: String = (0..150).map(|i| format!("Package: p{i}\nVersion: {i}\nNotes:\n  of it\n\n")).collect();
+        assert!(are_records(&records));
+        assert!(are_records(&format!("{records}Package: last\n\n{records}")), "a record with one key");
+        for prose in ["Prose without a key.\n\n", "# A remark\nPackage: p\nVersion: 1\n\n", "- an item\n\n"] {
+            assert!(!are_records(&format!("{prose}{records}")), "{prose}");
+            assert!(!are_records(&format!("{records}{prose}{records}")), "{prose}");
+            assert!(!are_records(&format!("{records}{prose}")), "{prose}");
+        }
+    }
 }
