@@ -67,7 +67,10 @@ pub(super) fn read(text: &str) -> Option<FrontMatter> {
             return Some(finished(at, fields));
         }
         match (content.strip_prefix("- "), &mut open) {
-            (Some(item), Some(field)) => push(text, field, Span { start: span.end - item.len(), end: span.end }),
+            (Some(item), Some(field)) => {
+                let scalar = parts(item, false);
+                push(text, field, Span { start: span.end - item.len(), end: span.end - item.len() + scalar.end });
+            }
             (Some(_), None) => {}
             (None, _) => {
                 fields.extend(open.take().filter(|field| !field.values.is_empty()));
@@ -101,18 +104,56 @@ fn key_line(text: &str, span: Span) -> Option<Field> {
         spans: Vec::new(),
         form: FieldForm::Record,
     };
-    let value = trimmed(text, Span { start: span.end - value.len(), end: span.end });
-    match slice(text, value).strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
-        Some(list) => {
+    let start = span.end - value.len();
+    let is_list = value.trim_start().starts_with('[');
+    let Parts { commas, end } = parts(value, is_list);
+    let value = trimmed(text, Span { start, end: start + end });
+    match is_list && slice(text, value).ends_with(']') {
+        true => {
             let mut at = value.start + 1;
-            for item in list.split(',') {
-                push(text, &mut field, Span { start: at, end: at + item.len() });
-                at += item.len() + 1;
+            for end in commas.into_iter().map(|comma| start + comma).chain([value.end - 1]) {
+                push(text, &mut field, Span { start: at, end });
+                at = end + 1;
             }
         }
-        None => push(text, &mut field, value),
+        false => push(text, &mut field, value),
     }
     Some(field)
+}
+
+/// Where a value ends before a comment, and the commas of a list; both outside of quotes.
+struct Parts {
+    commas: Vec<usize>,
+    end: usize,
+}
+
+fn parts(value: &str, is_list: bool) -> Parts {
+    let mut commas = Vec::new();
+    let mut quote: Option<char> = None;
+    // A quotation mark within a word is no quotation.
+    let mut begins = true;
+    let mut before = ' ';
+    let mut chars = value.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        match quote {
+            // `\"` and `''` stand for the mark itself.
+            Some('"') if c == '\\' => {
+                chars.next();
+            }
+            Some('\'') if c == '\'' && chars.peek().is_some_and(|(_, next)| *next == '\'') => {
+                chars.next();
+            }
+            Some(mark) if c == mark => quote = None,
+            Some(_) => {}
+            None if begins && matches!(c, '"' | '\'') => quote = Some(c),
+            None if c == '#' && before.is_whitespace() => return Parts { commas, end: at },
+            None if c == ',' && is_list => commas.push(at),
+            None => {}
+        }
+        begins = (begins && c.is_whitespace()) || (quote.is_none() && is_list && matches!(c, '[' | ','));
+        before = c;
+    }
+    Parts { commas, end: value.len() }
 }
 
 /// A value without its quotation marks; one with escapes is left out.
@@ -152,6 +193,20 @@ mod tests {
                 assert_eq!(slice(text, *span), value);
             }
         }
+        let text = "---\nowner: Jean Petit  # depuis 2020\nhosts: [\"Lyon, FR\", Brest, 'l''île, là'] # two\nrefs: [a#1, 'b # c', \"d \\\" , # e\"]\n\
+            places:\n  - \"Caen # nord\" # new\n  - l'île, # x\nempty: # nothing\nname: l'équipe \"A, # b\n---\n";
+        let found: Vec<_> =
+            read(text).unwrap().fields.iter().map(|f| format!("{}: {}", f.key, f.values.join("|"))).collect();
+        assert_eq!(
+            found,
+            [
+                "owner: Jean Petit",
+                "hosts: Lyon, FR|Brest",
+                "refs: a#1|b # c",
+                "places: Caen # nord|l'île,",
+                "name: l'équipe \"A,",
+            ]
+        );
         assert!(read("--- x\n").is_none() && read("---\na: b\n").is_none() && read("text").is_none());
     }
 }
