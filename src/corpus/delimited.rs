@@ -180,13 +180,13 @@ impl Parser<'_> {
 
     fn quoted(&mut self) -> Result<Span, CorpusError> {
         let line = self.line;
+        let unclosed = || CorpusError::Quote { file: self.input.file.clone(), line };
+        let opening = self.out.len();
         self.copy_to(self.at + 1);
         let start = self.out.len();
         loop {
             let rest = self.input.text.as_bytes().get(self.at..).unwrap_or_default();
-            let Some(quote) = rest.iter().position(|b| *b == b'"') else {
-                return Err(CorpusError::Quote { file: self.input.file.clone(), line });
-            };
+            let quote = rest.iter().position(|b| *b == b'"').ok_or_else(unclosed)?;
             self.line += rest.iter().take(quote).filter(|b| **b == b'\n').count();
             self.copy_to(self.at + quote);
             if rest.get(quote + 1) != Some(&b'"') {
@@ -197,9 +197,15 @@ impl Parser<'_> {
         }
         let end = self.out.len();
         self.copy_to(self.at + 1);
-        // What stands between the closing quotation mark and the delimiter belongs to no cell.
-        self.copy_to(self.end_of_cell());
-        Ok(Span { start, end })
+        let rest = self.input.text.get(self.at..self.end_of_cell()).unwrap_or_default();
+        // A mark that is left open may hold the delimiter.
+        if !rest.matches('"').count().is_multiple_of(2) {
+            return Err(unclosed());
+        }
+        let is_whole = rest.trim().is_empty();
+        self.copy_to(self.at + rest.len());
+        // `"GIDAF" is its name`: the marks are part of the text.
+        Ok(if is_whole { Span { start, end } } else { Span { start: opening, end: self.out.len() } })
     }
 }
 
@@ -234,6 +240,17 @@ mod tests {
             assert!(cells(name, text, None).iter().all(|row| row.len() == 2), "{text}");
         }
         assert_eq!(cells("a.csv", "one\ntwo\n", None), [["one"], ["two"]]);
+    }
+
+    #[test]
+    fn what_follows_a_quotation_stays_in_the_cell() {
+        let text = "nom\ttexte\nA\t\"GIDAF\" est le nom court\nB\t\"x, y\" \n\"C\"\t\"a\tb\" et \"c\"\n";
+        let expected =
+            [["nom", "texte"], ["A", "\"GIDAF\" est le nom court"], ["B", "x, y"], ["C", "\"a\tb\" et \"c\""]];
+        assert_eq!(cells("a.tsv", text, None), expected);
+        let (file, options) = ("a.csv".into(), ReadOptions::default());
+        let found = read(Input { file: &file, text: "a,b\n1,2\n\"x\" or \"y, z\",2\n", options: &options });
+        assert!(matches!(found, Err(CorpusError::Quote { line: 3, .. })));
     }
 
     proptest! {
