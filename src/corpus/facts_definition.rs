@@ -2,6 +2,7 @@
 
 use super::facts_place::Place;
 use super::facts_statement::Statement;
+use super::json_walk::{Node, NodeKind, Offsets, next, unescaped};
 use super::kind::normalised;
 use super::kind_fold::{collapsed, folded};
 use super::{Corpus, Document, Kind, Language, Span, Unit};
@@ -161,29 +162,35 @@ fn unmarked(sentence: &str) -> String {
 /// Where the sentence stands in its document, within `unit`.
 fn find(document: &Document, unit: Span, sentence: &str) -> Option<Span> {
     let text = document.text.get(unit.start..unit.end)?;
-    let within = |needle: &str| {
-        let start = unit.start + text.find(needle)?;
-        Some(Span { start, end: start + needle.len() })
-    };
-    if !document.json {
-        return within(sentence);
+    if document.json {
+        return find_in_json(&document.text, unit, sentence);
     }
-    // JSON writers differ in what they escape.
-    let quoted = serde_json::to_string(sentence).ok()?;
-    let escaped = quoted.get(1..quoted.len().checked_sub(1)?)?;
-    within(escaped).or_else(|| within(&ascii_escaped(escaped)))
+    let start = unit.start + text.find(sentence)?;
+    Some(Span { start, end: start + sentence.len() })
 }
 
-/// As writers do that write ASCII only: `é` is `\u00e9`.
-fn ascii_escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut units = [0; 2];
-    for c in text.chars() {
-        if c.is_ascii() {
-            out.push(c);
-        } else {
-            out.extend(c.encode_utf16(&mut units).iter().map(|u| format!("\\u{u:04x}")));
-        }
+/// As [`find`], of a unit that is a part of a JSON string, or a record with its strings. Writers differ in what they escape, so
+/// the sentence is looked for in what the strings say.
+fn find_in_json(text: &str, unit: Span, sentence: &str) -> Option<Span> {
+    let within = |span: Span| {
+        let raw = text.get(span.start..span.end)?;
+        let start = unescaped(raw)?.find(sentence)?;
+        let offsets = Offsets::new(raw);
+        let place = |at: usize| span.start + offsets.raw(at);
+        Some(Span { start: place(start), end: place(start + sentence.len()) })
+    };
+    within(unit).or_else(|| {
+        let (record, _) = next(text, unit.start).ok()??;
+        strings(&record).into_iter().filter(|span| span.end <= unit.end).find_map(within)
+    })
+}
+
+/// The places of all strings of a value but keys.
+fn strings(node: &Node) -> Vec<Span> {
+    match &node.kind {
+        NodeKind::Text { .. } => vec![node.span],
+        NodeKind::List(items) => items.iter().flat_map(strings).collect(),
+        NodeKind::Object(members) => members.iter().flat_map(|member| strings(&member.value)).collect(),
+        NodeKind::Null | NodeKind::Bool | NodeKind::Number => Vec::new(),
     }
-    out
 }

@@ -34,15 +34,23 @@ fn the_first_sentence_that_says_what_an_entity_is_is_a_definition() {
 
 #[test]
 fn a_definition_in_a_json_string_has_its_place() {
-    for escaped in
-        ["GIDAF est une \\\"application\\\" d\\u00e9di\\u00e9e.", "GIDAF est une \\\"application\\\" dédiée."]
-    {
+    for escaped in [
+        "GIDAF est une \\\"application\\\" client/serveur d\\u00e9di\\u00e9e.",
+        "GIDAF est une \\\"application\\\" client/serveur dédiée.",
+        // As PHP writes it.
+        "GIDAF est une \\\"application\\\" client\\/serveur d\\u00E9di\\u00e9e.",
+    ] {
+        let record = format!("{{\"id\": [1, null], \"text\": \"Suite. {escaped}\"}}");
         let mut b = Builder::default();
-        b.unit("a.jsonl", &[], "GIDAF").text(&format!("{{\"text\": \"{escaped}\"}}"));
+        b.unit("a.jsonl", &[], "GIDAF").text(&record);
         b.corpus.documents[0].json = true;
-        b.corpus.units[0].text = "GIDAF est une \"application\" dédiée.".to_owned();
-        let facts = b.facts().facts;
-        assert_eq!(b.corpus.documents[0].slice(facts[0].spans[0]).unwrap(), facts[0].values[0]);
+        b.corpus.units[0].text = "GIDAF est une \"application\" client/serveur dédiée.".to_owned();
+        let part = Span { start: record.find("GIDAF").unwrap(), end: record.len() - 2 };
+        for span in [b.corpus.units[0].span, part] {
+            b.corpus.units[0].span = span;
+            let facts = b.facts().facts;
+            assert_eq!(b.corpus.documents[0].slice(facts[0].spans[0]).unwrap(), facts[0].values[0]);
+        }
     }
 }
 
