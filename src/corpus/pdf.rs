@@ -176,8 +176,11 @@ pub(super) mod tests {
         let whole = document("BT /F 12 Tf (text) Tj ET", false);
         assert!(matches!(text(&file, b"%PDF-1.7 nothing".to_vec()), Err(CorpusError::Pdf { .. })));
         for length in (20..whole.len()).step_by(97) {
-            // An error or a text, but an end.
-            let _ = text(&file, whole[..length].to_vec());
+            match text(&file, whole[..length].to_vec()) {
+                Ok(found) => assert!(["", "text"].contains(&found.as_str()), "{length}: {found:?}"),
+                Err(CorpusError::Pdf { reason, .. }) => assert!(!reason.is_empty(), "{length}"),
+                Err(other) => panic!("{length}: {other}"),
+            }
         }
     }
 
