@@ -52,18 +52,22 @@ pub struct IgnoredPath {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 pub enum Ignored {
-    #[strum(to_string = "numbers of an embedding")]
+    /// Numbers of an embedding.
     Embedding,
-    #[strum(to_string = "encoded bytes or a hash")]
+    /// Encoded bytes or a hash.
     Encoded,
-    #[strum(to_string = "the same value in every record")]
+    /// The same value in every record. It is no fact, but stays in the text of records that have no other.
     Constant,
-    #[strum(to_string = "bookkeeping of a program")]
+    /// Bookkeeping of a program.
     Technical,
-    #[strum(to_string = "the same values as another path")]
+    /// The same values as another path.
     Copy,
 }
+
+/// Paths that are not used and said by name.
+const MOST_IGNORED: usize = 8;
 
 /// How the records of a file were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,7 +107,25 @@ impl fmt::Display for Layout {
                 write!(f, ", {name} = {} ({})", part.path, part.distinct)?;
             }
         }
-        write!(f, ", {}", counted(records.fields.len(), "field"))
+        write!(f, ", {}", counted(records.fields.len(), "field"))?;
+        records.write_ignored(f)
+    }
+}
+
+impl RecordLayout {
+    /// `, not used: score (technical), lang (constant)`
+    fn write_ignored(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, IgnoredPath { path, why }) in self.ignored.iter().take(MOST_IGNORED).enumerate() {
+            let before = if i == 0 { "not used: " } else { "" };
+            match (why, &self.text) {
+                (Ignored::Constant, None) => write!(f, ", {before}{path} (constant: in the text only)")?,
+                _ => write!(f, ", {before}{path} ({why})")?,
+            }
+        }
+        match self.ignored.len().saturating_sub(MOST_IGNORED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 

@@ -18,8 +18,14 @@ pub(super) enum Names {
     Id,
     /// Objects that only hold what a record says.
     Wrapper,
+    /// Those of them that programs write beside a text.
+    Metadata,
     /// Bookkeeping of the programs that write records.
     Technical,
+    /// Bookkeeping where programs write it, and attributes of things where people do.
+    Ambiguous,
+    /// Numbers of an embedding.
+    Vector,
     /// Objects that group keys, and whose own key says nothing about these.
     Container,
     /// Keys that name nothing without the key above them, which is enough.
@@ -56,7 +62,10 @@ impl Names {
             Self::Source => SOURCE,
             Self::Id => ID,
             Self::Wrapper => WRAPPER,
+            Self::Metadata => METADATA,
             Self::Technical => TECHNICAL,
+            Self::Ambiguous => AMBIGUOUS,
+            Self::Vector => VECTOR,
             Self::Container => CONTAINER,
             Self::General => GENERAL,
             Self::Weak => WEAK,
@@ -158,10 +167,10 @@ const WRAPPER: &[&str] = &[
     "content",
     "contenu",
 ];
+const METADATA: &[&str] = &["metadata", "metadatas", "meta", "node", "nodecontent"];
 const TECHNICAL: &[&str] = &[
     "excludedembedmetadatakeys",
     "excludedllmmetadatakeys",
-    "relationships",
     "startcharidx",
     "endcharidx",
     "startindex",
@@ -169,21 +178,8 @@ const TECHNICAL: &[&str] = &[
     "metadatatemplate",
     "metadataseperator",
     "metadataseparator",
-    "classname",
-    "mimetype",
     "nodetype",
     "nodecontent",
-    "hash",
-    "checksum",
-    "sha256",
-    "md5",
-    "embedding",
-    "embeddings",
-    "vector",
-    "vectors",
-    "sparsevector",
-    "score",
-    "distance",
     "chunkindex",
     "chunknumber",
     "totalchunks",
@@ -194,9 +190,6 @@ const TECHNICAL: &[&str] = &[
     "seqnum",
     "splitid",
     "splitidxstart",
-    "page",
-    "pagelabel",
-    "pagenumber",
     "id",
     "ids",
     "uuid",
@@ -210,8 +203,23 @@ const TECHNICAL: &[&str] = &[
     "recordid",
     "parentid",
     "sourceid",
+];
+const AMBIGUOUS: &[&str] = &[
+    "relationships",
+    "classname",
+    "mimetype",
+    "hash",
+    "checksum",
+    "sha256",
+    "md5",
+    "score",
+    "distance",
+    "page",
+    "pagelabel",
+    "pagenumber",
     "loc",
 ];
+const VECTOR: &[&str] = &["embedding", "embeddings", "vector", "vectors", "sparsevector"];
 const GENERAL: &[&str] = &["name", "nom", "value", "valeur", "label", "libelle", "text", "texte", "title", "titre"];
 const CONTAINER: &[&str] = &[
     "attributes",
@@ -352,7 +360,10 @@ mod tests {
             SOURCE,
             ID,
             WRAPPER,
+            METADATA,
             TECHNICAL,
+            AMBIGUOUS,
+            VECTOR,
             CONTAINER,
             GENERAL,
             WEAK,
@@ -364,5 +375,6 @@ mod tests {
         ] {
             assert!(names.iter().all(|name| folded(name) == *name), "{names:?}");
         }
+        assert!(METADATA.iter().all(|name| Names::Wrapper.has(name)));
     }
 }

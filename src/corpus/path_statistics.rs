@@ -1,6 +1,6 @@
 //! What the values of each path of a table are like, in a sample of its records.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::names::folded;
 use super::record::{Record, Table};
@@ -85,15 +85,31 @@ fn of_path(path: &str, values: &[(&str, bool)], size: Size) -> PathStatistics {
     }
 }
 
-/// Whether the commonest value of a path that is constant in the sample is that of nearly all records.
-pub(super) fn is_constant(table: &Table, path: usize) -> bool {
-    let values: Vec<(&str, bool)> = table
-        .records
-        .iter()
-        .filter_map(|record| record.single(path))
-        .map(|value| (value.text.as_str(), true))
-        .collect();
-    commonest(&values) * 100 >= table.records.len() * 99
+/// The paths, constant in the sample, that have one value in all records that have them, which are nearly all. A value that
+/// deviates tells its record apart, so that the path is a field.
+pub(super) fn constants(table: &Table, statistics: &[PathStatistics]) -> HashSet<usize> {
+    struct Held<'a> {
+        value: Option<&'a str>,
+        records: usize,
+    }
+    let mut held: HashMap<usize, Held<'_>> = HashMap::new();
+    for path in (0..table.paths.len()).filter(|path| statistics.get(*path).is_some_and(|of| of.constant)) {
+        held.insert(path, Held { value: None, records: 0 });
+    }
+    for slot in table.records.iter().flat_map(|record| &record.slots) {
+        let Some(of) = held.get_mut(&slot.path) else { continue };
+        match slot.values.as_slice() {
+            [only] if of.value.is_none_or(|value| value == only.text) => {
+                of.value = Some(&only.text);
+                of.records += 1;
+            }
+            _ => {
+                held.remove(&slot.path);
+            }
+        }
+    }
+    held.retain(|_, held| held.records * 100 >= table.records.len() * 99);
+    held.into_keys().collect()
 }
 
 fn commonest(values: &[(&str, bool)]) -> usize {

@@ -15,9 +15,48 @@ fn values_that_alternate_are_not_constant() {
     let found = reading("a.jsonl", &text);
     let records = found.layouts[0].records.clone().unwrap();
     let paths = |paths: Vec<&str>| paths.join(" ");
-    assert_eq!(paths(records.fields.iter().map(|field| field.path.as_str()).collect()), "critical");
+    assert_eq!(paths(records.fields.iter().map(|field| field.path.as_str()).collect()), "critical rare");
     let ignored: Vec<_> = records.ignored.iter().map(|ignored| format!("{}: {}", ignored.path, ignored.why)).collect();
-    assert_eq!(ignored, ["lang: the same value in every record", "rare: the same value in every record"]);
+    assert_eq!(ignored, ["lang: constant"]);
+}
+
+/// The part of the line about a reading that says which paths are not used.
+fn not_used(reading: &Reading) -> String {
+    let line = reading.layouts[0].to_string();
+    line.split_once(", not used: ").map(|(_, paths)| paths.to_owned()).unwrap_or_default()
+}
+
+#[test]
+fn what_people_measure_is_bookkeeping_only_where_programs_write_it() {
+    let found = reading("a.csv", "name,distance,score,altitude\nMont Aré,12 km,3,1024\nPic Zu,9 km,4,987\n");
+    assert_eq!(found.corpus.units[0].text, "Mont Aré\ndistance: 12 km\nscore: 3\naltitude: 1024");
+    assert_eq!(fields(&found).len(), 6);
+    assert_eq!(not_used(&found), "");
+    let csv = format!("name,score,text\nA,1,\"un {LONG}\"\nB,2,\"deux {LONG}\"\n");
+    assert_eq!(not_used(&reading("a.csv", &csv)), "score (technical)");
+    let csv = "name,score,vector\nA,1,\"[0.5, 0.5]\"\nB,2,\"[0.1, 0.2]\"\n";
+    assert_eq!(not_used(&reading("a.csv", csv)), "score (technical), vector (embedding)");
+    let lines = "{\"name\": \"A\", \"score\": 3, \"metadata\": {\"page\": 1}}\n{\"name\": \"B\", \"score\": 4, \"metadata\": {\"page\": 2}}\n";
+    assert_eq!(not_used(&reading("a.jsonl", lines)), "metadata.page (technical)");
+}
+
+#[test]
+fn a_constant_stays_in_the_text_and_what_deviates_is_a_fact() {
+    let rows = |host: &dyn Fn(usize) -> &'static str| -> String {
+        let row = |i: usize| format!("App {i},{},{}\n", host(i), i * 7);
+        ["name,host,users\n".to_owned()].into_iter().chain((0..150).map(row)).collect()
+    };
+    let one = reading("a.csv", &rows(&|i| if i == 70 { "AWS" } else { "OVH" }));
+    assert!(fields(&one).contains(&"App 70 | host | AWS | Record".to_owned()));
+    assert_eq!(one.corpus.units[0].text, "App 0\nhost: OVH\nusers: 0");
+    assert_eq!(not_used(&one), "");
+    let all = reading("a.csv", &rows(&|_| "OVH"));
+    assert_eq!(all.corpus.units[0].text, "App 0\nhost: OVH\nusers: 0");
+    assert_eq!(fields(&all).len(), 150);
+    assert_eq!(not_used(&all), "host (constant: in the text only)");
+    let keys: Vec<String> = (0..12).map(|i| format!("\"k{i:02}\": \"x\"")).collect();
+    let lines: String = (0..25).map(|i| format!("{{\"name\": \"App {i}\", {}}}\n", keys.join(", "))).collect();
+    assert!(not_used(&reading("a.jsonl", &lines)).ends_with("k07 (constant: in the text only) and 4 more"));
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn the_reading_is_shown_on_a_line() {
     let line = shown.rsplit('/').next().unwrap();
     assert_eq!(
         line,
-        "apps.jsonl: text = page_content (median 132 chars), title = metadata.title (30), source = metadata.source (10), 4 fields"
+        "apps.jsonl: text = page_content (median 132 chars), title = metadata.title (30), source = metadata.source (10), 4 fields, not used: type (constant)"
     );
 }
 

@@ -10,7 +10,7 @@ use super::markdown;
 use super::names::folded;
 use super::outline::{Block, sections, trimmed};
 use super::piece::{Input, Piece, Pieces, Stated};
-use super::record::{Record, Table, Value};
+use super::record::{Record, Slot, Table, Value};
 use super::schema::{Schema, Texts, layout, schema};
 use super::{Field, FieldForm, Span};
 
@@ -93,7 +93,7 @@ impl<'a> Maker<'a> {
     }
 
     fn is_read(&self, path: usize) -> bool {
-        self.schema.keys.get(path).is_some_and(Option::is_some) || self.schema.title == Some(path)
+        self.schema.key(path).is_some() || self.schema.title == Some(path)
     }
 
     /// What the record belongs to when sources are held out: its own source, else its title or id in the file.
@@ -108,8 +108,8 @@ impl<'a> Maker<'a> {
 
     fn fields(&self, record: &Record) -> Vec<Field> {
         let slots = record.slots.iter();
-        let field = |slot: &super::record::Slot| {
-            let key = self.schema.keys.get(slot.path)?.clone()?;
+        let field = |slot: &Slot| {
+            let key = self.schema.field(slot.path)?.clone();
             let values = slot.values.iter().map(|value| value.text.clone()).collect();
             let spans = slot.values.iter().map(|value| value.span).collect();
             Some(Field { entity: None, key, values, spans, form: FieldForm::Record })
@@ -117,9 +117,13 @@ impl<'a> Maker<'a> {
         slots.filter_map(field).collect()
     }
 
-    /// A record without a text: its fields, a line each.
+    /// A record without a text: its fields, a line each, and the values that every record has.
     fn composed(&self, record: &Record, head: Head, fields: Vec<Field>) -> Piece {
-        let lines = fields.iter().map(|field| format!("{}: {}", field.key, field.values.join(", ")));
+        let line = |slot: &Slot| {
+            let values: Vec<&str> = slot.values.iter().map(|value| value.text.as_str()).collect();
+            Some(format!("{}: {}", self.schema.key(slot.path)?, values.join(", ")))
+        };
+        let lines = record.slots.iter().filter_map(line);
         let text = head.title.iter().cloned().chain(lines).collect::<Vec<_>>().join("\n");
         let Head { title, source } = head;
         Piece { source: Some(source), title, path: Vec::new(), span: record.span, text, fields, doubtful: Vec::new() }

@@ -7,7 +7,7 @@ use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout};
 use super::names::Names;
 use super::options::Part;
 use super::path_keys::keys_of;
-use super::path_statistics::{PathStatistics, is_constant, median, sample, statistics};
+use super::path_statistics::{PathStatistics, constants, median, sample, statistics};
 use super::piece::Input;
 use super::record::{Record, Table};
 
@@ -28,9 +28,21 @@ pub(super) struct Schema {
     pub(super) title: Option<usize>,
     pub(super) source: Option<usize>,
     pub(super) id: Option<usize>,
-    /// Of each path that is a field, its key.
-    pub(super) keys: Vec<Option<String>>,
+    /// Of each path that is a field or constant, its key.
+    keys: Vec<Option<String>>,
     ignored: Vec<(usize, Ignored)>,
+}
+
+impl Schema {
+    /// The key of a path that is a field, or that has the same value in every record.
+    pub(super) fn key(&self, path: usize) -> Option<&String> {
+        self.keys.get(path)?.as_ref()
+    }
+
+    /// The key of a path that is a field.
+    pub(super) fn field(&self, path: usize) -> Option<&String> {
+        self.key(path).filter(|_| !self.ignored.contains(&(path, Ignored::Constant)))
+    }
 }
 
 /// How likely the paths of a kind of records are to be texts.
@@ -48,13 +60,15 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
     if input.options.map.text.is_none() {
         refuse_training_data(input, table, &statistics)?;
     }
-    let mut finder = Finder { input, table, sample, statistics, taken: HashSet::new(), ignored: Vec::new() };
+    let mut finder =
+        Finder { input, table, sample, statistics, taken: HashSet::new(), has_text: false, ignored: Vec::new() };
     finder.find_copies();
     let text = match finder.mapped(Part::Text)? {
         Some(path) => Some(path),
         None => finder.text(texts)?,
     };
     finder.taken.extend(text);
+    finder.has_text = text.is_some();
     let mut schema = Schema { text, ..Schema::default() };
     for (part, place) in
         [(Part::Source, &mut schema.source), (Part::Title, &mut schema.title), (Part::Id, &mut schema.id)]
@@ -67,6 +81,7 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
     }
     schema.keys = finder.keys();
     schema.ignored = finder.ignored;
+    schema.ignored.sort_unstable();
     Ok(schema)
 }
 
@@ -95,6 +110,7 @@ struct Finder<'a> {
     sample: Vec<&'a Record>,
     statistics: Vec<PathStatistics>,
     taken: HashSet<usize>,
+    has_text: bool,
     ignored: Vec<(usize, Ignored)>,
 }
 
@@ -220,7 +236,7 @@ impl Finder<'_> {
     /// Without a title's name, the first path that tells records apart.
     fn first_as_title(&self, part: Part) -> Option<usize> {
         let technical =
-            |of: &PathStatistics| of.parts.iter().any(|part| Names::Technical.has(part) || Names::Source.has(part));
+            |of: &PathStatistics| of.parts.iter().any(|part| is_bookkeeping(part) || Names::Source.has(part));
         let first = (0..self.table.paths.len())
             .find(|path| self.is_free(*path) && !self.statistics.get(*path).is_some_and(technical))?;
         let of = self.statistics.get(first).filter(|_| part == Part::Title)?;
@@ -228,15 +244,25 @@ impl Finder<'_> {
             .then_some(first)
     }
 
-    /// The keys of all paths that are fields.
+    /// The keys of all paths that are fields or constant.
     fn keys(&mut self) -> Vec<Option<String>> {
-        let mut kept: Vec<usize> = Vec::new();
-        for path in (0..self.table.paths.len()).filter(|path| self.is_free(*path)).collect::<Vec<_>>() {
-            match self.statistics.get(path).and_then(|of| self.why_ignored(path, of)) {
-                Some(why) => self.ignored.push((path, why)),
-                None => kept.push(path),
-            }
-        }
+        let paths = 0..self.table.paths.len();
+        let vectors: HashSet<usize> = paths.clone().filter(|path| self.holds_vectors(*path)).collect();
+        let constants = constants(self.table, &self.statistics);
+        // A program wrote the records, to find their texts with.
+        let is_written = self.has_text || !vectors.is_empty();
+        let why = |path: usize| match self.statistics.get(path)? {
+            _ if vectors.contains(&path) => Some(Ignored::Embedding),
+            of if is_technical(of, is_written) => Some(Ignored::Technical),
+            of if of.encoded => Some(Ignored::Encoded),
+            _ if constants.contains(&path) => Some(Ignored::Constant),
+            _ => None,
+        };
+        let found: Vec<(usize, Option<Ignored>)> =
+            paths.filter(|path| self.is_free(*path)).map(|path| (path, why(path))).collect();
+        let has_key = |why: Option<Ignored>| matches!(why, None | Some(Ignored::Constant));
+        let kept: Vec<usize> = found.iter().filter(|(_, why)| has_key(*why)).map(|(path, _)| *path).collect();
+        self.ignored.extend(found.into_iter().filter_map(|(path, why)| Some((path, why?))));
         let mut keys = vec![None; self.table.paths.len()];
         for (path, key) in kept.iter().zip(keys_of(&self.table.paths, &kept)) {
             if let Some(place) = keys.get_mut(*path) {
@@ -246,23 +272,30 @@ impl Finder<'_> {
         keys
     }
 
-    fn why_ignored(&self, path: usize, of: &PathStatistics) -> Option<Ignored> {
-        match () {
-            () if self.table.embeddings.contains(&path) => Some(Ignored::Embedding),
-            () if of.parts.iter().any(|part| Names::Technical.has(part)) && !self.only_technical_wrapper(of) => {
-                Some(Ignored::Technical)
-            }
-            () if of.encoded => Some(Ignored::Encoded),
-            () if of.constant && is_constant(self.table, path) => Some(Ignored::Constant),
-            () => None,
-        }
+    /// Lists of numbers, in JSON or, in a cell, as text.
+    fn holds_vectors(&self, path: usize) -> bool {
+        let named = self.statistics.get(path).is_some_and(|of| Names::Vector.has(of.name()));
+        let mut values = self.sample.iter().filter_map(|record| record.single(path));
+        self.table.embeddings.contains(&path) || (named && values.any(|value| value.text.starts_with(['[', '{'])))
     }
+}
 
-    /// `_node_content` is bookkeeping, the metadata in it are not.
-    fn only_technical_wrapper(&self, of: &PathStatistics) -> bool {
-        let mut technical = of.parts.iter().filter(|part| Names::Technical.has(part));
-        technical.all(|part| Names::Wrapper.has(part)) && of.parts.iter().any(|part| part == "metadata")
-    }
+fn is_bookkeeping(part: &str) -> bool {
+    [Names::Technical, Names::Ambiguous, Names::Vector].iter().any(|names| names.has(part))
+}
+
+/// Whether a path is bookkeeping of the program that wrote the records: in records that have a text or vectors too, or below
+/// metadata. A table of things may well have a distance, a score or a page.
+fn is_technical(of: &PathStatistics, is_written: bool) -> bool {
+    let Some(last) = of.parts.iter().rposition(|part| is_bookkeeping(part)) else { return false };
+    let below = of.parts.iter().take(last).any(|part| Names::Metadata.has(part));
+    (is_written || below) && !only_technical_wrapper(of)
+}
+
+/// `_node_content` is bookkeeping, the metadata in it are not.
+fn only_technical_wrapper(of: &PathStatistics) -> bool {
+    let mut technical = of.parts.iter().filter(|part| is_bookkeeping(part));
+    technical.all(|part| Names::Wrapper.has(part)) && of.parts.iter().any(|part| part == "metadata")
 }
 
 fn text_score(of: &PathStatistics, texts: Texts) -> Option<f64> {
@@ -313,18 +346,21 @@ pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
             *count += 1;
         }
     }
-    let paths = table.paths.iter().zip(&schema.keys).zip(counts);
-    let field = |((path, key), records): ((&String, &Option<String>), usize)| {
-        Some(FieldPath { path: path.clone(), key: key.clone()?, records })
-    };
-    let ignored = schema.ignored.iter();
+    let paths = table.paths.iter().zip(counts).enumerate();
+    let used = [schema.text, schema.title, schema.source, schema.id];
+    // A path that a map names is used, whatever it holds.
+    let ignored = schema.ignored.iter().filter(|(path, _)| !used.contains(&Some(*path)));
     RecordLayout {
         records: table.records.len(),
         text: path_use(schema.text),
         title: path_use(schema.title),
         source: path_use(schema.source),
         id: path_use(schema.id),
-        fields: paths.filter_map(field).collect(),
+        fields: paths
+            .filter_map(|(at, (path, records))| {
+                Some(FieldPath { path: path.clone(), key: schema.field(at)?.clone(), records })
+            })
+            .collect(),
         ignored: ignored
             .filter_map(|(path, why)| Some(IgnoredPath { path: table.paths.get(*path)?.clone(), why: *why }))
             .collect(),
