@@ -2,8 +2,11 @@
 
 use super::Span;
 use super::error::{CorpusError, column_of, line_of, slice};
+use super::json_columns::Columns;
+use super::json_container::{Container, Records};
 use super::json_grid::Grid;
 use super::json_walk::{JsonFault, Member, Node, NodeKind, next, unescaped};
+use super::layout::Ignored;
 use super::names::{Names, folded};
 use super::piece::Input;
 use super::record::{MAX_PATHS, Record, Slot, Table, Value};
@@ -14,8 +17,6 @@ const MAX_RECORD: usize = 16 << 20;
 const MAX_DEPTH: usize = 4;
 /// A longer list of numbers is an embedding.
 const MAX_NUMBERS: usize = 16;
-/// Levels of objects that are searched for the list of records.
-const MAX_WRAPPERS: usize = 3;
 
 pub(super) struct JsonTable {
     pub(super) table: Table,
@@ -107,7 +108,7 @@ impl Reader<'_> {
         };
         let mut following = next(self.input.text, end).map_err(fault)?;
         if following.is_none() && !is_conversation(&first) {
-            return self.container(&first, 0);
+            return self.container(&first);
         }
         self.record(&first, &[])?;
         while let Some((node, end)) = following {
@@ -118,43 +119,28 @@ impl Reader<'_> {
     }
 
     /// The records in a single JSON value.
-    fn container(&mut self, node: &Node, level: usize) -> Result<(), CorpusError> {
+    fn container(&mut self, node: &Node) -> Result<(), CorpusError> {
         if let Some(items) = node.items() {
             return items.iter().try_for_each(|item| self.record(item, &[]));
         }
-        if let Some(columns) = Columns::of(node) {
-            return self.columns(&columns);
-        }
-        if let Some(grid) = Grid::of(node, self.input.text) {
-            return self.grid(&grid);
-        }
-        // A record's own list of objects takes the smaller part of it.
-        let size = |node: &Node| node.span.end - node.span.start;
-        let largest = node.members().iter().max_by_key(|member| size(&member.value));
-        if let Some(inner) = largest.map(|member| &member.value).filter(|inner| size(inner) * 2 > size(node)) {
-            let list = inner
-                .items()
-                .is_some_and(|items| items.iter().all(|item| !item.members().is_empty()) && !items.is_empty());
-            let deeper = level < MAX_WRAPPERS
-                && (Columns::of(inner).is_some()
-                    || Grid::of(inner, self.input.text).is_some()
-                    || inner
-                        .members()
-                        .iter()
-                        .any(|m| m.value.items().is_some_and(|i| i.iter().any(|n| !n.members().is_empty()))));
-            if list || (deeper && !inner.members().is_empty()) {
-                return self.container(inner, level + 1);
+        let Container { records, skipped } = Container::of(node, self.input.text);
+        skipped.into_iter().for_each(|path| self.table.skip(path, Ignored::Beside));
+        match records {
+            Records::Columns(columns) => self.columns(&columns),
+            Records::Grid(grid) => self.grid(&grid),
+            Records::Lists { lists, beside } => {
+                beside.iter().try_for_each(|object| self.record(object, &[]))?;
+                let items = lists.into_iter().filter_map(Node::items).flatten();
+                items.into_iter().try_for_each(|item| self.record(item, &[]))
             }
-        }
-        match by_name(node) {
-            true => node.members().iter().try_for_each(|member| {
+            Records::ByName(members) => members.iter().try_for_each(|member| {
                 let name = Slot {
                     path: 0,
                     values: vec![Value { text: member.key.clone(), span: member.key_span, is_text: true }],
                 };
                 self.record(&member.value, &[Named { path: "key", slot: name }])
             }),
-            false => self.record(node, &[]),
+            Records::One(node) => self.record(node, &[]),
         }
     }
 
@@ -238,17 +224,19 @@ impl Reader<'_> {
                     place.path.truncate(length);
                 }
             }
+            NodeKind::Object(members) if !members.is_empty() => {
+                self.table.skip(place.path.clone(), Ignored::Deep);
+            }
             NodeKind::Object(_) | NodeKind::Null => {}
             NodeKind::List(items) => {
-                let numbers = items.iter().filter(|item| item.kind == NodeKind::Number).count();
-                if numbers == items.len() && numbers > MAX_NUMBERS {
+                if numbers(node).is_some_and(|count| count > MAX_NUMBERS) {
                     let path = self.path(&place.path)?;
                     if !self.table.embeddings.contains(&path) {
                         self.table.embeddings.push(path);
                     }
                     return Ok(());
                 }
-                for item in items.iter().filter(|item| item.items().is_none()) {
+                for item in items {
                     self.flatten(item, place, record)?;
                 }
             }
@@ -269,6 +257,15 @@ impl Reader<'_> {
     }
 }
 
+/// How many numbers a list holds, those of lists in it too; None: other values too.
+fn numbers(node: &Node) -> Option<usize> {
+    match &node.kind {
+        NodeKind::Number => Some(1),
+        NodeKind::List(items) => items.iter().map(numbers).sum(),
+        _ => None,
+    }
+}
+
 #[derive(Default)]
 struct Place {
     path: String,
@@ -281,48 +278,7 @@ struct Named<'a> {
     slot: Slot,
 }
 
-/// Chroma's parallel lists; those of a query lie within one list more.
-struct Columns<'a> {
-    ids: Vec<&'a Node>,
-    documents: Vec<&'a Node>,
-    metadatas: Vec<&'a Node>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(node: &'a Node) -> Option<Self> {
-        let column = |key: &str| -> Vec<&'a Node> {
-            let items = node.get(key).and_then(Node::items).unwrap_or_default();
-            items
-                .iter()
-                .flat_map(|item| item.items().map_or_else(|| vec![item], |inner| inner.iter().collect()))
-                .collect()
-        };
-        let found = Self { ids: column("ids"), documents: column("documents"), metadatas: column("metadatas") };
-        let texts = found.documents.iter().all(|one| matches!(one.kind, NodeKind::Text { .. } | NodeKind::Null));
-        let aligned = |other: &[&Node]| other.is_empty() || other.len() == found.documents.len();
-        (!found.documents.is_empty() && texts && aligned(&found.ids) && aligned(&found.metadatas)).then_some(found)
-    }
-}
-
 /// Whether a single object holds turns, which are not records.
 fn is_conversation(node: &Node) -> bool {
     ["messages", "conversations"].iter().any(|key| node.get(key).is_some_and(|turns| turns.items().is_some()))
-}
-
-/// Whether an object's keys name records: several objects with a key in common, or two that have half of their keys in
-/// common and are not called as the parts of one record are.
-fn by_name(node: &Node) -> bool {
-    let members = node.members();
-    let Some(first) = members.first() else { return false };
-    let keys = first.value.members().iter().map(|member| &member.key);
-    let common = keys.filter(|key| members.iter().all(|member| member.value.get(key).is_some())).count();
-    match members {
-        [a, b] => {
-            let is_part =
-                |name: &str| [Names::Wrapper, Names::Technical, Names::Part, Names::Text].iter().any(|of| of.has(name));
-            let most = a.value.members().len().max(b.value.members().len());
-            common > 0 && common * 2 >= most && !is_part(&folded(&a.key)) && !is_part(&folded(&b.key))
-        }
-        _ => members.len() >= 3 && common > 0,
-    }
 }

@@ -64,6 +64,12 @@ pub enum Ignored {
     Technical,
     /// The same values as another path.
     Copy,
+    /// About the list of the records, beside it in the file.
+    #[strum(to_string = "beside the records")]
+    Beside,
+    /// An object within too many others.
+    #[strum(to_string = "too deep")]
+    Deep,
 }
 
 /// Paths that are not used and said by name.

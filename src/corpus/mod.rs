@@ -28,6 +28,8 @@ mod format;
 mod front_matter;
 mod html;
 mod html_table;
+mod json_columns;
+mod json_container;
 mod json_grid;
 mod json_records;
 mod json_walk;

@@ -74,6 +74,54 @@ fn a_map_decides() {
     assert!(e.contains("\"body\"") && e.contains("the paths are a, b, c"), "{e}");
 }
 
+#[test]
+fn a_text_in_a_list_is_read_whole() {
+    let line = |i: usize| {
+        format!(
+            "{{\"name\": \"App {i}\", \"owner\": \"O{i}\", \"paragraphs\": [\"A{i} \\n {LONG}\", \"B{i} {LONG}\\nOwner: X\\nHost: Y\"]}}\n"
+        )
+    };
+    let folder = Folder::new(&[("a.jsonl", (0..3).map(line).collect::<String>().as_bytes())]);
+    let options = ReadOptions { map: "text=paragraphs".parse().unwrap(), ..ReadOptions::default() };
+    let found = folder.read(&options).unwrap();
+    assert_places(&found);
+    let units: Vec<_> = found.corpus.units.iter().map(|u| (u.title.as_deref().unwrap(), &u.text[..2])).collect();
+    assert_eq!(
+        units,
+        [("App 0", "A0"), ("App 0", "B0"), ("App 1", "A1"), ("App 1", "B1"), ("App 2", "A2"), ("App 2", "B2")]
+    );
+    assert_eq!(fields(&found)[..2], ["App 0 | owner | O0 | Record", "App 0 | Host | Y | KeyValue"]);
+    assert!(found.layouts[0].to_string().contains("text = paragraphs (median 1"), "{}", found.layouts[0]);
+}
+
+#[test]
+fn an_object_with_a_list_is_one_record_unless_it_only_counts_them() {
+    let one = r#"{"name": "GIDAF", "owner": "Jean Petit", "modules": [{"name": "A"}, {"name": "B"}]}"#;
+    let expected = ["GIDAF | owner | Jean Petit | Record", "GIDAF | modules | A / B | Record"];
+    assert_eq!(fields(&reading("a.json", one)), expected);
+    let exported = r#"{"exported_at": "2024-01-02", "page": {"number": 1, "size": 20}, "next": null, "apps": [{"name": "A", "host": "x"}, {"name": "B", "host": "y"}]}"#;
+    let found = reading("a.json", exported);
+    assert_eq!(fields(&found), ["A | host | x | Record", "B | host | y | Record"]);
+    assert_eq!(not_used(&found), "exported_at (beside the records), page (beside the records)");
+    // A long list is one of records; what stands beside it is a record too.
+    let apps: Vec<String> = (0..10).map(|i| format!(r#"{{"name": "App {i}", "host": "h{i}"}}"#)).collect();
+    let catalogue = format!(r#"{{"name": "Catalogue", "owner": "DSI", "apps": [{}]}}"#, apps.join(", "));
+    let found = reading("a.json", &catalogue);
+    assert_eq!(found.corpus.units.len(), 11);
+    assert_eq!(fields(&found)[..2], ["Catalogue | owner | DSI | Record", "App 0 | host | h0 | Record"]);
+    let two = format!(r#"{{"version": 1, "apps": [{0}], "tools": [{0}]}}"#, apps.join(", "));
+    let found = reading("a.json", &two);
+    assert_eq!((found.corpus.units.len(), not_used(&found).as_str()), (20, "version (beside the records)"));
+}
+
+#[test]
+fn lists_in_lists_are_read_and_what_is_too_deep_is_said() {
+    let deep = r#"{"name": "A", "tags": [["x", "y"], ["z"]], "a": {"b": {"c": {"d": {"e": 1}, "f": 2}}}, "shape": [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 4, 5, 6, 7, 8, 9]]}"#;
+    let found = reading("a.jsonl", &format!("{deep}\n{}\n", deep.replace("\"A\"", "\"B\"")));
+    assert_eq!(fields(&found)[..2], ["A | tags | x / y / z | Record", "A | f | 2 | Record"]);
+    assert_eq!(not_used(&found), "shape (embedding), a.b.c.d (too deep)");
+}
+
 fn fault(name: &str, bytes: &[u8]) -> String {
     read_one(name, bytes).unwrap_err().to_string().replace('\n', " ")
 }

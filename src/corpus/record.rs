@@ -1,8 +1,9 @@
 //! Records of keys and values with their places, from JSON, CSV, workbooks and `Key: value` paragraphs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Span;
+use super::layout::Ignored;
 
 /// Different paths of one file, at most.
 pub(super) const MAX_PATHS: usize = 10_000;
@@ -52,10 +53,19 @@ pub(super) struct Table {
     pub(super) records: Vec<Record>,
     /// Paths of long lists of numbers, which are not kept.
     pub(super) embeddings: Vec<usize>,
+    /// Paths that the reader leaves out, which are none of `paths`.
+    pub(super) skipped: BTreeMap<String, Ignored>,
     known: HashMap<String, usize>,
 }
 
 impl Table {
+    /// Keeps the name of a path that is not read.
+    pub(super) fn skip(&mut self, path: String, why: Ignored) {
+        if self.skipped.len() < MAX_PATHS {
+            self.skipped.insert(path, why);
+        }
+    }
+
     /// The number of a path, which is new or known; None when there are too many.
     pub(super) fn path(&mut self, path: &str) -> Option<usize> {
         if let Some(known) = self.known.get(path) {

@@ -51,36 +51,49 @@ struct Maker<'a> {
 
 struct Before<'a> {
     source: Arc<str>,
-    text: &'a str,
+    texts: &'a [Value],
     record: &'a Record,
 }
 
 impl<'a> Maker<'a> {
     /// None: it says what the record before it says.
     fn record(&mut self, record: &'a Record) -> Option<Vec<Piece>> {
-        let single = |path: Option<usize>| path.and_then(|path| record.values(path).first());
-        let title = single(self.schema.title).map(|value| value.text.trim().to_owned());
-        let source = self.source(record, title.as_deref());
+        let title = joined(record, self.schema.title);
+        let head = Head { source: self.source(record, title.as_deref()), title };
         let own = self.fields(record);
-        let text = single(self.schema.text).filter(|value| value.is_text);
-        let Some(text) = text else {
-            self.before = None;
-            return Some(vec![self.composed(record, Head { title, source }, own)]);
-        };
-        let shared = match &self.before {
-            Some(before) if before.source == source => overlap(before.text, &text.text),
-            _ => 0,
-        };
-        let mut from = shared;
-        if shared == text.text.len() {
-            let repeats = self.before.as_ref().is_some_and(|before| self.same_fields(before.record, record));
-            if repeats {
-                return None;
-            }
-            from = 0;
+        let texts = self.schema.text.map_or(&[][..], |path| record.values(path));
+        let before = self.before.take().filter(|before| before.source == head.source);
+        if before.as_ref().is_some_and(|before| !texts.is_empty() && self.repeats(before, texts, record)) {
+            self.before = before;
+            return None;
         }
-        self.before = Some(Before { source: source.clone(), text: &text.text, record });
-        Some(self.chunk(text, from, Chunk { head: Head { title, source }, fields: own }))
+        let mut last = before.and_then(|before| before.texts.last());
+        // A list of texts has a piece for each, so that each is found in the document.
+        let mut pieces: Vec<Piece> = Vec::new();
+        for text in texts {
+            let shared = last.map_or(0, |last| overlap(&last.text, &text.text));
+            let from = if shared == text.text.len() { 0 } else { shared };
+            pieces.extend(self.chunk(text, from, Chunk { head: &head, fields: &own }));
+            last = Some(text);
+        }
+        if !texts.is_empty() {
+            self.before = Some(Before { source: head.source.clone(), texts, record });
+        }
+        match pieces.first_mut() {
+            Some(first) => first.fields = own.into_iter().chain(std::mem::take(&mut first.fields)).collect(),
+            None => pieces.push(self.composed(record, head, own)),
+        }
+        Some(pieces)
+    }
+
+    /// Whether a record has the text of the one before it, or the end of that, and the same fields.
+    fn repeats(&self, before: &Before<'_>, texts: &[Value], record: &Record) -> bool {
+        let said = |a: &[Value]| a.iter().map(|value| value.text.clone()).collect::<Vec<_>>();
+        let is_end = match (before.texts.last(), texts) {
+            (Some(last), [only]) => overlap(&last.text, &only.text) == only.text.len(),
+            _ => false,
+        };
+        (is_end || said(before.texts) == said(texts)) && self.same_fields(before.record, record)
     }
 
     fn same_fields(&self, a: &Record, b: &Record) -> bool {
@@ -98,8 +111,8 @@ impl<'a> Maker<'a> {
 
     /// What the record belongs to when sources are held out: its own source, else its title or id in the file.
     fn source(&self, record: &Record, title: Option<&str>) -> Arc<str> {
-        let of = |path: Option<usize>| path.and_then(|path| record.values(path).first()).map(|value| value.text.trim());
-        match (of(self.schema.source), title.or(of(self.schema.id))) {
+        let id = joined(record, self.schema.id);
+        match (joined(record, self.schema.source), title.or(id.as_deref())) {
             (Some(source), _) => source.into(),
             (None, Some(name)) => format!("{}#{name}", self.input.file).into(),
             (None, None) => self.input.file.clone(),
@@ -129,8 +142,8 @@ impl<'a> Maker<'a> {
         Piece { source: Some(source), title, path: Vec::new(), span: record.span, text, fields, doubtful: Vec::new() }
     }
 
-    /// The units of a record's text from byte `from` on.
-    fn chunk(&self, text: &Value, from: usize, chunk: Chunk) -> Vec<Piece> {
+    /// The units of a record's text from byte `from` on, without the record's own fields.
+    fn chunk(&self, text: &Value, from: usize, chunk: Chunk<'_>) -> Vec<Piece> {
         let inner = Input { text: &text.text, ..self.input };
         let rest = trimmed(inner.text, Span { start: from, end: inner.text.len() });
         let blocks = markdown::blocks(inner.text, rest.start);
@@ -169,11 +182,14 @@ impl<'a> Maker<'a> {
                 piece.title.clone_from(&chunk.head.title);
             }
         }
-        if let Some(first) = pieces.first_mut() {
-            first.fields.splice(0..0, chunk.fields);
-        }
         pieces
     }
+}
+
+/// The values of a path, which are several where it holds a list.
+fn joined(record: &Record, path: Option<usize>) -> Option<String> {
+    let values: Vec<&str> = record.values(path?).iter().map(|value| value.text.trim()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
 }
 
 struct Head {
@@ -181,9 +197,10 @@ struct Head {
     source: Arc<str>,
 }
 
-struct Chunk {
-    head: Head,
-    fields: Vec<Field>,
+struct Chunk<'a> {
+    head: &'a Head,
+    /// The record's own, before which those of its text do not count.
+    fields: &'a [Field],
 }
 
 /// What the text of a record says in all its sections.

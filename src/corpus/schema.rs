@@ -335,7 +335,8 @@ fn fits(part: Part, of: &PathStatistics) -> bool {
 pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
     let path_use = |path: Option<usize>| {
         let path = path?;
-        let values: Vec<&str> = table.records.iter().filter_map(|r| r.single(path)).map(|v| v.text.as_str()).collect();
+        let values: Vec<&str> =
+            table.records.iter().flat_map(|record| record.values(path)).map(|value| value.text.as_str()).collect();
         let distinct = values.iter().collect::<HashSet<_>>().len();
         let median = median(values.iter().map(|text| text.chars().count()).collect());
         Some(PathUse { path: table.paths.get(path)?.clone(), median, distinct })
@@ -363,6 +364,7 @@ pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
             .collect(),
         ignored: ignored
             .filter_map(|(path, why)| Some(IgnoredPath { path: table.paths.get(*path)?.clone(), why: *why }))
+            .chain(table.skipped.iter().map(|(path, why)| IgnoredPath { path: path.clone(), why: *why }))
             .collect(),
     }
 }
