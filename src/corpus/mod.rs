@@ -5,6 +5,7 @@
 
 mod archive;
 mod boilerplate;
+mod copies;
 mod delimited;
 mod docx;
 mod encoding;

@@ -122,6 +122,29 @@ fn lists_in_lists_are_read_and_what_is_too_deep_is_said() {
     assert_eq!(not_used(&found), "shape (embedding), a.b.c.d (too deep)");
 }
 
+#[test]
+fn a_rare_field_is_no_copy_of_another() {
+    let line = |i: usize| match i {
+        4 => "{\"name\": \"App 4\", \"owner\": \"Alpha\"}\n".to_owned(),
+        1504 => "{\"name\": \"App 1504\", \"extra\": {\"owner\": \"Bravo\"}}\n".to_owned(),
+        _ => format!("{{\"name\": \"App {i}\", \"users\": {i}}}\n"),
+    };
+    let found = reading("a.jsonl", &(0..2000).map(line).collect::<String>());
+    assert_eq!(not_used(&found), "");
+    for fact in ["App 4 | owner | Alpha | Record", "App 1504 | extra owner | Bravo | Record"] {
+        assert!(fields(&found).contains(&fact.to_owned()), "{fact}");
+    }
+    // Values that are equal in the sample and differ elsewhere are no copies either.
+    let twice = |i: usize| {
+        let other = if i == 1504 { "Bravo" } else { "Alpha" };
+        format!("{{\"name\": \"App {i}\", \"owner\": \"Alpha\", \"meta\": {{\"owner\": \"{other}\"}}}}\n")
+    };
+    let found = reading("a.jsonl", &(0..2000).map(twice).collect::<String>());
+    assert!(found.corpus.units[1504].text.contains("Bravo"), "{}", found.corpus.units[1504].text);
+    let found = reading("a.jsonl", &(0..1500).map(twice).collect::<String>());
+    assert!(not_used(&found).ends_with("meta.owner (copy)"), "{}", not_used(&found));
+}
+
 fn fault(name: &str, bytes: &[u8]) -> String {
     read_one(name, bytes).unwrap_err().to_string().replace('\n', " ")
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::copies::copies;
 use super::error::CorpusError;
 use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout};
 use super::names::Names;
@@ -62,7 +63,8 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
     }
     let mut finder =
         Finder { input, table, sample, statistics, taken: HashSet::new(), has_text: false, ignored: Vec::new() };
-    finder.find_copies();
+    let copies = copies(table, &finder.sample, &finder.statistics);
+    finder.ignored.extend(copies.into_iter().map(|path| (path, Ignored::Copy)));
     let text = match finder.mapped(Part::Text)? {
         Some(path) => Some(path),
         None => finder.text(texts)?,
@@ -131,27 +133,6 @@ impl Finder<'_> {
 
     fn is_free(&self, path: usize) -> bool {
         !self.taken.contains(&path) && !self.ignored.iter().any(|(ignored, _)| *ignored == path)
-    }
-
-    /// Some programs write the metadata twice. Of two paths with the same last part and the same values the longer one is
-    /// a copy.
-    fn find_copies(&mut self) {
-        for path in 0..self.table.paths.len() {
-            let copy = (0..self.table.paths.len()).any(|other| other != path && self.is_copy(path, other));
-            if copy {
-                self.ignored.push((path, Ignored::Copy));
-            }
-        }
-    }
-
-    fn is_copy(&self, path: usize, of: usize) -> bool {
-        let (Some(a), Some(b)) = (self.statistics.get(path), self.statistics.get(of)) else { return false };
-        if a.name() != b.name() || a.parts.len() <= b.parts.len() {
-            return false;
-        }
-        let texts = |record: &Record, path| record.values(path).iter().map(|v| v.text.clone()).collect::<Vec<_>>();
-        let mut both = self.sample.iter().map(|record| (texts(record, path), texts(record, of)));
-        both.all(|(a, b)| a == b)
     }
 
     fn text(&mut self, texts: Texts) -> Result<Option<usize>, CorpusError> {
