@@ -1,6 +1,6 @@
-//! Paragraphs that many documents have (footers, navigation, licences) are left out of the units.
+//! Paragraphs that many documents have (footers, navigation, licences) are left out of the units, unless they state a field.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Span;
 use super::json_walk::Offsets;
@@ -24,6 +24,16 @@ pub(super) struct Owned<'a> {
 struct Paragraph<'a> {
     at: usize,
     text: &'a str,
+    /// In the file's text.
+    span: Span,
+    /// A field is read from it: `**Version** : 3` is true of each document that has it.
+    is_fact: bool,
+}
+
+impl Paragraph<'_> {
+    fn is_dropped(&self, common: &BTreeMap<String, usize>) -> bool {
+        !self.is_fact && common.contains_key(self.text)
+    }
 }
 
 /// Leaves out what 30 of 100 documents have; a document is a file, or a record's own source.
@@ -34,7 +44,7 @@ pub(super) fn drop<'a>(pieces: Vec<Owned<'a>>) -> (Vec<Owned<'a>>, Vec<Boilerpla
     }
     let mut holders: HashMap<&str, HashSet<(usize, Option<&str>)>> = HashMap::new();
     for owned in pieces.iter().filter(|owned| is_sliced(owned)) {
-        for paragraph in paragraphs(&owned.piece.text) {
+        for paragraph in paragraphs(owned).into_iter().filter(|paragraph| !paragraph.is_fact) {
             holders.entry(paragraph.text).or_default().insert(document(owned));
         }
     }
@@ -64,13 +74,21 @@ fn is_sliced(owned: &Owned<'_>) -> bool {
     }
 }
 
-/// Blocks between empty lines.
-fn paragraphs(text: &str) -> Vec<Paragraph<'_>> {
+/// Blocks between empty lines of a unit whose text stands in the document.
+fn paragraphs<'b>(owned: &'b Owned<'_>) -> Vec<Paragraph<'b>> {
+    let text = owned.piece.text.as_str();
+    let raw = owned.text.get(owned.piece.span.start..owned.piece.span.end).unwrap_or_default();
+    let offsets = Offsets::new(if owned.json { raw } else { "" });
+    let base = owned.piece.span.start;
+    let fields = owned.piece.fields.iter().chain(&owned.piece.doubtful);
+    let stated: BTreeSet<usize> = fields.flat_map(|field| &field.spans).map(|span| span.start).collect();
     let mut out: Vec<Paragraph<'_>> = Vec::new();
     let (mut at, mut start) = (0, None);
     let mut push = |from: usize, to: usize| {
         let text = text.get(from..to).unwrap_or_default().trim_end();
-        out.push(Paragraph { at: from, text });
+        let span = Span { start: base + offsets.raw(from), end: base + offsets.raw(from + text.len()) };
+        let is_fact = stated.range(span.start..span.end).next().is_some();
+        out.push(Paragraph { at: from, text, span, is_fact });
     };
     for line in text.split_inclusive('\n') {
         match (line.trim().is_empty(), start) {
@@ -91,22 +109,22 @@ fn paragraphs(text: &str) -> Vec<Paragraph<'_>> {
 
 /// The runs of a piece's paragraphs that stay.
 fn without<'a>(owned: Owned<'a>, common: &BTreeMap<String, usize>) -> Vec<Owned<'a>> {
-    let paragraphs = paragraphs(&owned.piece.text);
-    if !is_sliced(&owned) || paragraphs.iter().all(|p| !common.contains_key(p.text)) {
+    if !is_sliced(&owned) {
         return vec![owned];
     }
-    let raw = owned.text.get(owned.piece.span.start..owned.piece.span.end).unwrap_or_default();
-    let offsets = Offsets::new(if owned.json { raw } else { "" });
-    let base = owned.piece.span.start;
+    let paragraphs = paragraphs(&owned);
+    if paragraphs.iter().all(|paragraph| !paragraph.is_dropped(common)) {
+        return vec![owned];
+    }
     let mut runs: Vec<Piece> = Vec::new();
-    for run in paragraphs.chunk_by(|a, b| common.contains_key(a.text) == common.contains_key(b.text)) {
+    for run in paragraphs.chunk_by(|a, b| a.is_dropped(common) == b.is_dropped(common)) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
-        if common.contains_key(first.text) {
+        if first.is_dropped(common) {
             continue;
         }
         let (start, end) = (first.at, last.at + last.text.len());
         runs.push(Piece {
-            span: Span { start: base + offsets.raw(start), end: base + offsets.raw(end) },
+            span: Span { start: first.span.start, end: last.span.end },
             text: owned.piece.text.get(start..end).unwrap_or_default().to_owned(),
             fields: Vec::new(),
             doubtful: Vec::new(),

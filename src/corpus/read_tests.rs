@@ -388,6 +388,32 @@ fn boilerplate_is_dropped_and_listed() {
 }
 
 #[test]
+fn a_paragraph_that_states_a_field_is_no_boilerplate() {
+    let page = |i: usize| {
+        let level = ["haute", "basse", "moyenne"][i % 3];
+        format!(
+            "# App {i}\n\nMenu\n\n**Criticité** : {level}\n\n**Version** : {}\n\n- Éditeur : DSI\n\nTexte {i}.\n",
+            i % 2
+        )
+    };
+    let pages: Vec<(String, String)> = (0..25).map(|i| (format!("{i:02}.md"), page(i))).collect();
+    let files: Vec<(&str, &[u8])> = pages.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    let reading = Folder::new(&files).read(&ReadOptions::default()).unwrap();
+    assert_places(&reading);
+    assert_eq!(reading.dropped.iter().map(|b| b.text.as_str()).collect::<Vec<_>>(), ["Menu"]);
+    assert_eq!(
+        fields(&reading)[3..6],
+        ["App 1 | Criticité | basse | KeyValue", "App 1 | Version | 1 | KeyValue", "App 1 | Éditeur | DSI | KeyValue"]
+    );
+    assert_eq!(reading.corpus.units[1].text, "**Criticité** : basse\n\n**Version** : 1\n\n- Éditeur : DSI\n\nTexte 1.");
+    // The same in the texts of records, whose escapes are undone.
+    let record = |i: usize| serde_json::json!({"text": page(i), "source": format!("{i}.md")}).to_string();
+    let records = self::reading("a.jsonl", &(0..25).map(record).collect::<Vec<_>>().join("\n"));
+    assert_eq!(records.dropped.iter().map(|b| b.text.as_str()).collect::<Vec<_>>(), ["Menu"]);
+    assert_eq!(fields(&records).iter().filter(|field| field.contains("Criticité")).count(), 25);
+}
+
+#[test]
 fn languages_are_the_units_own_or_the_documents() {
     let text = "# A\n\nThe application is hosted by the ministry, and its users are the agents of the departments.\n\n# B\n\nShort.\n\n# C\n\nCette application est hébergée par le ministère et ses utilisateurs sont les agents des directions.\n\n# D\n\nThe owners of the second application are all the members of the team that has built it.\n";
     let found = reading("a.md", text);
