@@ -60,7 +60,7 @@ pub(super) fn definitions(corpus: &Corpus) -> Vec<Statement> {
 }
 
 fn definition(corpus: &Corpus, at: usize, unit: &Unit) -> Option<Statement> {
-    let place = Place::of(unit, None, false)?;
+    let place = Place::of(unit, None)?;
     let sentence = first_sentence(unit)?;
     let plain = folded(&unmarked(sentence));
     // `GIDAF (gestion des dossiers)` may be called GIDAF.

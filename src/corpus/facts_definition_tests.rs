@@ -54,14 +54,6 @@ fn a_definition_in_a_json_string_has_its_place() {
     }
 }
 
-#[test]
-fn records_without_a_title_are_named_by_their_source_if_it_has_one_such_record() {
-    let mut b = Builder::default();
-    b.unit("docs/gidaf.txt", &[], "").field("Version", &["3"]);
-    b.unit("rows.csv", &[], "").field("Version", &["4"]).unit("rows.csv", &[], "").field("Version", &["5"]);
-    insta::assert_snapshot!(b.lines().join("\n"), @"gidaf | Version | 3 | Version");
-}
-
 /// Whether `fields` has a fault that a reader could make; nothing panics, and what has no place is left out.
 #[test]
 fn spans_that_do_not_fit_are_no_facts() {

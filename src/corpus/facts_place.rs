@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Unit;
-use super::kind_fold::{attribute_key, collapsed, folded};
+use super::kind_fold::{collapsed, folded};
+use super::names::{self, Names};
 
 /// An entity's title with what stands above it.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,55 +17,9 @@ pub(super) struct Place {
     pub(super) source: Arc<str>,
 }
 
-/// Folded headings that hold the attributes of the heading above them.
-const SECTIONS: &[&str] = &[
-    "informations",
-    "information",
-    "informations generales",
-    "general information",
-    "details",
-    "detail",
-    "general",
-    "generalites",
-    "fiche",
-    "fiche technique",
-    "fiche d'identite",
-    "identite",
-    "identity",
-    "presentation",
-    "overview",
-    "resume",
-    "summary",
-    "description",
-    "caracteristiques",
-    "characteristics",
-    "caracteristiques techniques",
-    "informations techniques",
-    "technical information",
-    "technical details",
-    "donnees techniques",
-    "metadonnees",
-    "metadata",
-    "proprietes",
-    "properties",
-    "attributs",
-    "attributes",
-    "donnees",
-    "data",
-    "contexte",
-    "context",
-    "introduction",
-    "en bref",
-    "at a glance",
-    "key facts",
-    "facts",
-    "carte d'identite",
-];
-
 impl Place {
-    /// Of a field with `entity` in a unit; `is_lone`: the unit is the only one of its source that has fields and no title,
-    /// so that the source's name stands for it. None: nothing says what the field belongs to.
-    pub(super) fn of(unit: &Unit, entity: Option<&str>, is_lone: bool) -> Option<Self> {
+    /// Of a field with `entity` in a unit; None: nothing says what the field belongs to.
+    pub(super) fn of(unit: &Unit, entity: Option<&str>) -> Option<Self> {
         let mut chain: Vec<String> = unit.path.iter().map(|h| clean(h)).filter(|h| !h.is_empty()).collect();
         for name in unit.title.as_deref().into_iter().chain(entity).map(clean).filter(|n| !n.is_empty()) {
             // One of the headings may be what the unit, or a list in it, is about: nothing below it stands above it.
@@ -73,11 +28,8 @@ impl Place {
                 None => chain.push(name),
             }
         }
-        if chain.is_empty() && is_lone {
-            chain.push(stem(&unit.source).to_owned());
-        }
         let named = entity.is_some_and(|e| !e.trim().is_empty());
-        while !named && chain.len() > 1 && chain.last().is_some_and(|h| SECTIONS.contains(&attribute_key(h).as_str())) {
+        while !named && chain.len() > 1 && chain.last().is_some_and(|h| Names::Part.has(&names::folded(h))) {
             chain.pop();
         }
         let title = chain.pop()?;
@@ -100,10 +52,4 @@ fn clean(heading: &str) -> String {
     let rest = rest.strip_prefix(')').unwrap_or(rest);
     let is_numbered = digits > 0 && ends && rest.starts_with(char::is_whitespace) && !rest.trim().is_empty();
     collapsed(if is_numbered { rest } else { text }.trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']))
-}
-
-/// `docs/gidaf.txt` → `gidaf`
-fn stem(source: &str) -> &str {
-    let name = source.rsplit(['/', '\\']).next().unwrap_or(source);
-    name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem })
 }

@@ -140,3 +140,47 @@ fn a_name_that_tells_records_apart_is_their_title_and_not_their_code() {
     R-2004 | Couleur | blanche | Text
     ");
 }
+
+#[test]
+fn records_without_a_title_are_named_by_their_source_if_it_has_one_such_record() {
+    let chunk = |i: usize| {
+        format!(
+            "{{\"text\": \"Le texte numéro {i} de cette fiche est assez long.\", \"source\": \"docs/zed.md\", \"version\": \"2.1\"}}\n"
+        )
+    };
+    let chunks = [chunk(1), chunk(2)].concat();
+    let files = [
+        ("chunks.jsonl", chunks.as_str()),
+        ("gidaf.txt", "Version: 3\nHost: DSI\n"),
+        ("rows.csv", "version,host\n4,OVH\n5,AWS\n"),
+        ("ids.csv", "id,version\n1,4\n2,5\n"),
+        ("zora.jsonl", "{\"version\": 6}\n"),
+        (
+            "mine.jsonl",
+            "{\"source\": \"docs/nimo.md\", \"version\": 7}\n{\"source\": \"a\", \"version\": 8}\n{\"source\": \"a\", \"version\": 9}\n",
+        ),
+    ];
+    insta::assert_snapshot!(facts_of(&files), @r"
+    nimo | version | 7 | Version
+    zed | version | 2.1 | Version
+    gidaf | Version | 3 | Version
+    gidaf | Host | DSI | Organisation
+    zora | version | 6 | Version
+    ");
+}
+
+#[test]
+fn a_heading_that_names_a_part_names_it_for_facts_and_passages() {
+    let page = "# GIDAF\n\n## Contexte\n\n**Version** : 3\n**Criticité** : haute\n\n## Spécifications\n\n\
+        **Poids** : 3 kg\n**Score** : 12\n\n## Contact\n\n**Hébergeur** : DSI\n**Distance** : 12 km\n";
+    insta::assert_snapshot!(facts_of(&[("a.md", page)]), @r"
+    GIDAF | Version | 3 | Version
+    GIDAF | Criticité | haute | Text
+    GIDAF | Poids | 3 kg | Number | kg
+    GIDAF | Score | 12 | Number
+    GIDAF | Hébergeur | DSI | Organisation
+    GIDAF | Distance | 12 km | Number | km
+    ");
+    let corpus = read_tests::reading("a.md", page).corpus;
+    assert!(corpus.units.iter().all(|unit| unit.title.as_deref() == Some("GIDAF")));
+}

@@ -10,7 +10,8 @@ use super::facts_split::{Part, is_list_attribute, parts};
 use super::facts_unit::{UnitName, UnitNames};
 use super::kind::{is_long, normalised, typed};
 use super::kind_fold::{attribute_key, folded};
-use super::{Corpus, Field, FieldForm, Kind, Language, Span, Unit};
+use super::names::{self, Names};
+use super::{Corpus, Field, FieldForm, Kind, Language, Span};
 
 /// A field of a unit, before entities have unique names.
 #[derive(Clone, Debug)]
@@ -112,36 +113,20 @@ const PLACEHOLDERS: &[&str] = &[
 const WAITING: &str = "en attente";
 /// Words of the keys of such attributes.
 const STATES: &[&str] = &["statut", "status", "etat", "state", "situation", "avancement"];
-/// Keys whose value is the text of the record itself, when it is long.
-const TEXTS: &[&str] = &[
-    "text",
-    "texte",
-    "content",
-    "contenu",
-    "page content",
-    "body",
-    "corps",
-    "chunk",
-    "passage",
-    "document",
-    "chunk text",
-];
-/// In characters; a shorter field of such a name is a field.
+/// In characters; a shorter value of a key that names texts is a field.
 const LONGEST_FIELD: usize = 120;
 /// Folded words for the empty list.
 const NONE: &[&str] = &["aucun", "aucune", "none", "neant"];
 
 /// All that the units' fields state, in the units' order.
 pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
-    let lone = lone_units(corpus);
     let unit_names = UnitNames::new(corpus);
     let mut keys: HashMap<&str, String> = HashMap::new();
     let mut statements = Vec::new();
     for (at, unit) in corpus.units.iter().enumerate() {
-        let is_lone = lone.get(&*unit.source) == Some(&1);
         let mut of_unit = Vec::with_capacity(unit.fields.len());
         for field in &unit.fields {
-            let Some(mut place) = Place::of(unit, field.entity.as_deref(), is_lone) else { continue };
+            let Some(mut place) = Place::of(unit, field.entity.as_deref()) else { continue };
             if field.entity.is_some() && field.form == FieldForm::Record {
                 // The title of the document, in its metadata: it stands above all headings.
                 place.parents.clear();
@@ -153,16 +138,6 @@ pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
         statements.extend(joined(of_unit));
     }
     statements
-}
-
-/// How many units of a source have fields but neither title nor heading.
-fn lone_units(corpus: &Corpus) -> BTreeMap<&str, usize> {
-    let mut lone = BTreeMap::new();
-    let untitled = |u: &&Unit| u.title.is_none() && u.path.is_empty() && !u.fields.is_empty();
-    for unit in corpus.units.iter().filter(untitled) {
-        *lone.entry(&*unit.source).or_insert(0) += 1;
-    }
-    lone
 }
 
 /// What a field is about.
@@ -212,7 +187,7 @@ fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject<'_>) ->
 
 fn is_text(key: &str, values: &[String]) -> bool {
     let long = |v: &String| v.contains('\n') || v.chars().nth(LONGEST_FIELD).is_some();
-    TEXTS.contains(&key) && values.iter().any(long)
+    values.iter().any(long) && Names::Text.has(&names::folded(key))
 }
 
 /// In bytes: no placeholder with its brackets is longer.

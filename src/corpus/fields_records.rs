@@ -8,8 +8,6 @@ use super::markup::plain;
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, heading_text};
 
-/// Folded keys that name a record.
-const TITLES: &[&str] = &["name", "nom", "title", "titre", "package"];
 /// Keys that two records have in common, where their first keys differ.
 const COMMON: usize = 2;
 
@@ -105,15 +103,21 @@ fn divided(pairs: Vec<Pair>) -> Vec<Group> {
     groups
 }
 
-/// The folded key that names the records: one that says so, or the first of each, where it tells them apart and is no
-/// attribute.
+/// The folded key that names the records: the first that says so, best one that tells them apart; or the first of each, where
+/// it tells them apart and is no attribute.
 fn title(text: &str, records: &[&Group]) -> Option<String> {
-    let named = |key: &str| records.iter().all(|record| record.value(text, key).is_some());
-    if let Some(title) = TITLES.iter().find(|key| named(key)) {
-        return Some((*title).to_owned());
+    let tells = |key: &str| {
+        let values: BTreeSet<String> =
+            records.iter().filter_map(|record| record.value(text, key)).map(folded).collect();
+        values.len() == records.len()
+    };
+    let named = |key: &String| Names::Title.has(key) && records.iter().all(|record| record.value(text, key).is_some());
+    let keys: Vec<String> = records.first()?.pairs.iter().map(|pair| folded(&pair.key)).collect();
+    let titles: Vec<&String> = keys.iter().filter(|key| named(key)).collect();
+    if let Some(title) = titles.iter().find(|key| tells(key)).or(titles.first()) {
+        return Some((*title).clone());
     }
-    let first = records.first()?.first();
-    let values: BTreeSet<String> = records.iter().filter_map(|record| record.value(text, &first)).map(folded).collect();
-    let tells = values.len() == records.len() && records.iter().all(|record| record.first() == first);
-    (tells && !Names::Attribute.has(&first)).then_some(first)
+    let first = keys.into_iter().next()?;
+    let is_first = records.iter().all(|record| record.first() == first);
+    (is_first && tells(&first) && !Names::Attribute.has(&first)).then_some(first)
 }

@@ -10,6 +10,107 @@ use super::names::{Names, folded};
 const MAX_WRAPPERS: usize = 3;
 /// A record's own list of objects is shorter, what else the record says.
 const LONG_LIST: usize = 10;
+/// Folded keys that say something of the list of records beside them.
+const LISTING: &[&str] = &[
+    "version",
+    "apiversion",
+    "schemaversion",
+    "formatversion",
+    "schema",
+    "format",
+    "encoding",
+    "type",
+    "resourcetype",
+    "kind",
+    "context",
+    "crs",
+    "status",
+    "statut",
+    "state",
+    "code",
+    "ok",
+    "success",
+    "error",
+    "errors",
+    "message",
+    "warnings",
+    "count",
+    "counts",
+    "total",
+    "totals",
+    "totalcount",
+    "totalresults",
+    "totalhits",
+    "totalelements",
+    "totalpages",
+    "nombre",
+    "nb",
+    "nbresultats",
+    "nombreresultats",
+    "size",
+    "taille",
+    "length",
+    "page",
+    "pages",
+    "perpage",
+    "pagesize",
+    "pagecount",
+    "pagination",
+    "paging",
+    "currentpage",
+    "itemsperpage",
+    "limit",
+    "offset",
+    "start",
+    "skip",
+    "rows",
+    "first",
+    "last",
+    "next",
+    "nextpage",
+    "nextcursor",
+    "nextpagetoken",
+    "prev",
+    "previous",
+    "previouspage",
+    "precedent",
+    "suivant",
+    "self",
+    "link",
+    "links",
+    "cursor",
+    "more",
+    "hasmore",
+    "hasnext",
+    "relation",
+    "date",
+    "time",
+    "timestamp",
+    "generated",
+    "generatedat",
+    "exported",
+    "exportedat",
+    "exportedon",
+    "exportdate",
+    "dateexport",
+    "datedexport",
+    "created",
+    "createdat",
+    "updated",
+    "updatedat",
+    "modified",
+    "lastmodified",
+    "lastupdated",
+    "lastupdate",
+    "datemaj",
+    "datedemiseajour",
+    "took",
+    "timedout",
+    "shards",
+    "maxscore",
+    "requestid",
+    "etag",
+];
 /// Members of an object that is a table.
 const OF_COLUMNS: &[&str] = &["ids", "documents", "metadatas"];
 const OF_GRID: &[&str] = &["columns", "data", "rows", "index"];
@@ -128,7 +229,7 @@ fn is_empty(node: &Node) -> bool {
 /// Whether a member of an object says something of the list beside it (its length, its page, when it was written), and
 /// nothing of a thing.
 fn is_bookkeeping(member: &Member) -> bool {
-    let named = Names::Listing.has(&folded(&member.key));
+    let named = LISTING.contains(&folded(&member.key).as_str());
     match &member.value.kind {
         _ if is_empty(&member.value) => true,
         NodeKind::Null | NodeKind::Bool | NodeKind::Number | NodeKind::Text { .. } => named,
@@ -155,5 +256,15 @@ fn by_name(node: &Node) -> bool {
             common > 0 && common * 2 >= most && !is_part(&folded(&a.key)) && !is_part(&folded(&b.key))
         }
         _ => members.len() >= 3 && common > 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listed_names_are_folded() {
+        assert!(LISTING.iter().all(|name| folded(name) == *name));
     }
 }

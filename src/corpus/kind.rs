@@ -6,6 +6,7 @@ use super::kind_date::{is_year, iso_date};
 use super::kind_fold::folded;
 use super::kind_name::{is_organisation, is_person};
 use super::kind_number::{normalised_quantity, quantity};
+use super::names::{self, Names};
 
 /// In characters; what is longer is free text.
 pub const LONGEST_VALUE: usize = 300;
@@ -24,28 +25,6 @@ const DATE: &[&str] = &["date", "annee", "year", "depuis", "since", "created", "
 /// Words of a key whose value identifies the record, not what it describes.
 const IDENTIFIER: &[&str] =
     &["id", "ids", "uuid", "guid", "hash", "sha", "sha1", "sha256", "md5", "md5sum", "checksum", "digest", "etag"];
-/// Whole keys of the same sort.
-const TECHNICAL: &[&str] = &[
-    "identifiant",
-    "identifier",
-    "chunk",
-    "chunk index",
-    "chunk number",
-    "chunk no",
-    "total chunks",
-    "source",
-    "file",
-    "file path",
-    "filepath",
-    "filename",
-    "file name",
-    "path",
-    "fichier",
-    "nom du fichier",
-    "offset",
-    "embedding",
-    "score",
-];
 
 /// What one value is.
 #[derive(Debug, PartialEq)]
@@ -96,14 +75,22 @@ fn by_form(key: &str, value: &str) -> Option<Kind> {
     if is_contact {
         return Some(Kind::Contact);
     }
-    let is_identifier = has(IDENTIFIER) || TECHNICAL.contains(&key) || is_hash(value);
-    if is_url(value, has(URL)) && !TECHNICAL.contains(&key) {
+    let names_record = names_record(key);
+    let is_identifier = has(IDENTIFIER) || names_record || is_hash(value);
+    if is_url(value, has(URL)) && !names_record {
         return Some(Kind::Url);
     }
     if is_identifier {
         return Some(Kind::Identifier);
     }
     truth(value).map(|_| Kind::Boolean)
+}
+
+/// Whether a whole key says which record it is, or where it comes from.
+fn names_record(key: &str) -> bool {
+    let key = names::folded(key);
+    let is_address = URL.contains(&key.as_str());
+    !is_address && [Names::Id, Names::Source, Names::Technical, Names::Vector].iter().any(|names| names.has(&key))
 }
 
 /// Whether a value is free text by its length, so that it is not asked as a single value.

@@ -181,7 +181,8 @@ pub struct Unit {
     /// What it belongs to when sources are held out: the record's own source; else the document's path, of a record with its
     /// title or id after `#`.
     pub source: Arc<str>,
-    /// The entity that it is about: a record's title, else the last heading.
+    /// The entity that it is about: a record's title, else the last heading, else the name of the source. None: a record
+    /// without a title, in a source of several.
     pub title: Option<String>,
     /// Headings above it, outermost first.
     pub path: Vec<String>,

@@ -1,5 +1,6 @@
 //! Files and folders to a corpus.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use super::error::CorpusError;
 use super::files::{FileReading, read_file};
 use super::layout::{Boilerplate, Layout, Note};
 use super::options::ReadOptions;
-use super::{Corpus, Unit, fields_single, language, walk};
+use super::piece::Piece;
+use super::{Corpus, FieldForm, Unit, fields_single, language, walk};
 use crate::store::Digest;
 
 /// A corpus, and how it was read.
@@ -46,7 +48,8 @@ fn assembled(mut readings: Vec<FileReading>, options: &ReadOptions<'_>, notes: V
     });
     let (kept, dropped) = boilerplate::drop(owned.collect());
     let kept = fields_single::decided(kept);
-    let units: Vec<Unit> = kept.into_iter().map(|owned| unit(&readings, owned)).collect();
+    let untitled = untitled(&readings, &kept);
+    let units: Vec<Unit> = kept.into_iter().map(|owned| unit(&readings, owned, &untitled)).collect();
     let mut layouts: Vec<Layout> = readings.iter().map(|file| file.layout.clone()).collect();
     for unit in &units {
         if let Some(layout) = layouts.get_mut(unit.document) {
@@ -60,15 +63,45 @@ fn assembled(mut readings: Vec<FileReading>, options: &ReadOptions<'_>, notes: V
     Reading { corpus, layouts, dropped, notes }
 }
 
-fn unit(readings: &[FileReading], owned: Owned<'_>) -> Unit {
-    let path: Arc<str> = readings.get(owned.file).map_or_else(|| "".into(), |file| file.document.path.clone());
+/// How many records without a title, which have fields of their own, each source has. The texts of a source are about the
+/// source, however many there are.
+fn untitled(readings: &[FileReading], pieces: &[Owned<'_>]) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for Owned { file, piece, .. } in pieces.iter().filter(|owned| owned.piece.title.is_none()) {
+        let Some(file) = readings.get(*file) else { continue };
+        let (source, records) = (named_source(file, piece), file.layout.records.as_ref());
+        let is_text = source != &*file.document.path && records.is_some_and(|records| records.text.is_some());
+        if !is_text && piece.fields.iter().any(|field| field.form == FieldForm::Record) {
+            *counts.entry(source.to_owned()).or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
+/// A record's own source, else the file; nothing is named by a record's id.
+fn named_source<'a>(file: &'a FileReading, piece: &'a Piece) -> &'a str {
+    let path = &*file.document.path;
+    match &piece.source {
+        Some(source) if !source.strip_prefix(path).is_some_and(|rest| rest.starts_with('#')) => source,
+        _ => path,
+    }
+}
+
+fn unit(readings: &[FileReading], owned: Owned<'_>, untitled: &HashMap<String, usize>) -> Unit {
+    let file = readings.get(owned.file);
+    let path: Arc<str> = file.map_or_else(|| "".into(), |file| file.document.path.clone());
     let piece = owned.piece;
     let place = format!("{path}\n{}..{}\n{}", piece.span.start, piece.span.end, piece.text);
+    // The name of a source stands for the title that is missing, but not for those of several records.
+    let named = file.and_then(|file| {
+        let source = named_source(file, &piece);
+        untitled.get(source).is_none_or(|records| *records == 1).then(|| stem(source).to_owned())
+    });
     Unit {
         id: Digest::of_bytes(place.as_bytes()),
         document: owned.file,
+        title: piece.title.clone().or(named),
         source: piece.source.unwrap_or_else(|| path.clone()),
-        title: piece.title.or_else(|| stem(&path)),
         path: piece.path,
         span: piece.span,
         text: piece.text,
@@ -77,9 +110,13 @@ fn unit(readings: &[FileReading], owned: Owned<'_>) -> Unit {
     }
 }
 
-/// The name of a file without folders and ending.
-fn stem(path: &str) -> Option<String> {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    (!stem.is_empty()).then(|| stem.to_owned())
+/// `docs/gidaf.txt` → `gidaf`; what follows the full stop of `Guide 2.0` is no ending.
+fn stem(source: &str) -> &str {
+    let source = source.trim_end_matches('/');
+    let name = source.rsplit(['/', '\\']).next().unwrap_or(source);
+    let is_ending = |end: &str| end.chars().all(char::is_alphanumeric) && end.contains(char::is_alphabetic);
+    match name.rsplit_once('.') {
+        Some((stem, end)) if !stem.is_empty() && is_ending(end) => stem,
+        _ => name,
+    }
 }

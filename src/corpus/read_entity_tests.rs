@@ -55,6 +55,9 @@ fn paragraphs_that_repeat_keys_are_records() {
     // Without a name the first key names them, where it tells them apart; else nothing does.
     let first = text.replace("Name", "Rocket");
     assert_eq!(fields(&reading("rockets.txt", &first)), expected);
+    // What names records in JSON names them here.
+    let product = "Status: active\nProduit: Falcon\nCrew: 0\n\nStatus: active\nProduit: Soyuz\nCrew: 3\n";
+    assert_eq!(fields(&reading("rockets.txt", product))[1], "Falcon | Crew | 0 | KeyValue");
     let unnamed = "Status: active\nCrew: 0\n\nStatus: retired\nCrew: 3\n";
     assert_eq!(fields(&reading("rockets.txt", unnamed)), Vec::<String>::new());
     let one = "Status: active\nCrew: 0\n\nHeight: 70 m\nMass: 549 t\n";

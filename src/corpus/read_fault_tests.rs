@@ -34,7 +34,7 @@ fn what_people_measure_is_bookkeeping_only_where_programs_write_it() {
     assert_eq!(not_used(&found), "");
     let csv = format!("name,score,text\nA,1,\"un {LONG}\"\nB,2,\"deux {LONG}\"\n");
     assert_eq!(not_used(&reading("a.csv", &csv)), "score (technical)");
-    let csv = "name,score,vector\nA,1,\"[0.5, 0.5]\"\nB,2,\"[0.1, 0.2]\"\n";
+    let csv = "name,host,score,vector\nA,x,1,\"[0.5, 0.5]\"\nB,y,2,\"[0.1, 0.2]\"\n";
     assert_eq!(not_used(&reading("a.csv", csv)), "score (technical), vector (embedding)");
     let lines = "{\"name\": \"A\", \"score\": 3, \"metadata\": {\"page\": 1}}\n{\"name\": \"B\", \"score\": 4, \"metadata\": {\"page\": 2}}\n";
     assert_eq!(not_used(&reading("a.jsonl", lines)), "metadata.page (technical)");

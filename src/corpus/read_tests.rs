@@ -28,7 +28,7 @@ fn read_one(name: &str, bytes: &[u8]) -> Result<Reading, CorpusError> {
     read(&[path], &ReadOptions::default())
 }
 
-fn reading(name: &str, text: &str) -> Reading {
+pub(super) fn reading(name: &str, text: &str) -> Reading {
     let reading = read_one(name, text.as_bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
     assert_places(&reading);
     reading
