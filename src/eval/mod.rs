@@ -44,8 +44,8 @@ mod text;
 mod thought;
 
 pub use answer_metrics::{
-    AnswerScores, CommonestAnswer, Grounding, commonest_answer, grounding, holds_all, is_refusal, score_answer,
-    texts_answer, token_f1,
+    AnswerScores, CommonestAnswer, Grounding, commonest_answer, grounding, holds_all, holds_each, is_refusal,
+    score_answer, texts_answer, token_f1,
 };
 pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 pub use arm::{ArmAnswers, ArmEvent, ArmRequest, ask_arm};

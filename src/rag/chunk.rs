@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 
-use crate::corpus::{Corpus, FieldForm, Span, Unit};
+use crate::corpus::{Corpus, Field, FieldForm, Kind, Span, Unit, normalised};
+use crate::eval;
 use crate::store::Digest;
 
 /// Between the parts of a heading.
 const HEADING_SEPARATOR: &str = " › ";
-/// Between the texts of merged units.
+/// Between the texts of merged units, and between a text and the fields beside it.
 const UNIT_SEPARATOR: &str = "\n\n";
 
 /// Sizes of chunks, in the tokens that the caller counts.
@@ -45,7 +46,8 @@ pub struct Chunk {
     pub title: Option<String>,
     /// The title, then the headings above it: `title › path`. May be empty.
     pub heading: String,
-    /// What is shown.
+    /// What is shown: of each unit its text, then a `key: value` line for each field of its record, or of its document's
+    /// front matter, whose value the text does not hold.
     pub text: String,
     /// Ids of the units.
     pub units: Vec<Digest>,
@@ -73,7 +75,8 @@ pub fn chunks(
     let mut chunker = Chunker { corpus, options, size, chunks: Vec::new() };
     let mut group = Group::default();
     for unit in corpus.units.iter().filter(|unit| !excluded.contains(&*unit.source)) {
-        let tokens = size(&unit.text);
+        let text = shown(unit);
+        let tokens = size(&text);
         let fits = group.tokens + tokens <= options.target;
         if !group.units.last().is_some_and(|last| fits && belong_together(last, unit)) {
             chunker.close(std::mem::take(&mut group));
@@ -81,6 +84,7 @@ pub fn chunks(
         }
         group.tokens += tokens;
         group.units.push(unit);
+        group.texts.push(text);
     }
     chunker.close(group);
     chunker.chunks
@@ -90,6 +94,8 @@ pub fn chunks(
 #[derive(Default)]
 struct Group<'a> {
     units: Vec<&'a Unit>,
+    /// What is shown of each.
+    texts: Vec<String>,
     /// Heading included.
     tokens: usize,
 }
@@ -112,6 +118,49 @@ fn heading_of(unit: &Unit) -> String {
     parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(HEADING_SEPARATOR)
 }
 
+/// The text of a unit, and what its fields say beyond it.
+fn shown(unit: &Unit) -> String {
+    let text = unit.text.trim();
+    let lines = lines_beside(unit);
+    let beside = lines.join("\n");
+    let parts = [text, &beside];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(UNIT_SEPARATOR)
+}
+
+/// A line for each field that stands beside the text (in a record's other keys or in front matter) and whose values the text
+/// does not hold: facts are made of these fields too, so that a search has to find them.
+fn lines_beside(unit: &Unit) -> Vec<String> {
+    let text = format!("\n{}\n", unit.text);
+    let is_said = |field: &Field| text.contains(&format!("\n{}\n", line(unit, field)));
+    let is_beside = |field: &Field| field.form == FieldForm::Record && !field.values.is_empty() && !is_said(field);
+    let fields: Vec<&Field> = unit.fields.iter().filter(|field| is_beside(field)).collect();
+    if fields.is_empty() {
+        return Vec::new();
+    }
+    let values: Vec<&[String]> = fields.iter().map(|field| field.values.as_slice()).collect();
+    let held = eval::holds_each(&text, &values);
+    let missing = fields.iter().zip(held).filter(|(field, held)| !held || !field.values.iter().all(|v| is_telling(v)));
+    missing.map(|(field, _)| line(unit, field)).collect()
+}
+
+/// `key: value`, below the name of what the field is about where that is not the unit's title.
+fn line(unit: &Unit, field: &Field) -> String {
+    let said = format!("{}: {}", field.key, field.values.join(", "));
+    match field.entity.as_ref().filter(|entity| unit.title.as_ref() != Some(*entity)) {
+        Some(entity) => format!("{entity}{HEADING_SEPARATOR}{said}"),
+        None => said,
+    }
+}
+
+/// Characters of a value that stands in a text for a reason, at least.
+const TELLING: usize = 3;
+
+/// Whether a value that stands in a text says what the field says: yes, no and short numbers may stand there of something else.
+fn is_telling(value: &str) -> bool {
+    let value = normalised(value, Kind::Boolean);
+    !matches!(value.as_str(), "true" | "false") && value.chars().filter(|c| c.is_alphanumeric()).count() >= TELLING
+}
+
 struct Chunker<'a> {
     corpus: &'a Corpus,
     options: &'a ChunkOptions,
@@ -123,8 +172,7 @@ impl Chunker<'_> {
     fn close(&mut self, group: Group<'_>) {
         let [Some(first), Some(last)] = [group.units.first(), group.units.last()] else { return };
         let heading = self.shortened(heading_of(first));
-        let texts: Vec<&str> =
-            group.units.iter().map(|unit| unit.text.trim()).filter(|text| !text.is_empty()).collect();
+        let texts: Vec<&str> = group.texts.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
         let text = texts.join(UNIT_SEPARATOR);
         for (at, piece) in self.pieces(&heading, &text).into_iter().enumerate() {
             let document = self.corpus.documents.get(first.document).map_or("", |d| &d.path);
@@ -250,6 +298,52 @@ mod tests {
             .len(),
             1
         );
+    }
+
+    fn record(text: &str, fields: &[(&str, &[&str])]) -> Unit {
+        let field = |(key, values): &(&str, &[&str])| Field {
+            entity: None,
+            key: (*key).to_owned(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            spans: Vec::new(),
+            form: FieldForm::Record,
+        };
+        Unit { fields: fields.iter().map(field).collect(), ..unit("Adatir", &[], text) }
+    }
+
+    #[test]
+    fn fields_that_the_text_lacks_are_lines_of_the_chunk() {
+        let text = "Adatir est hébergé par OVH depuis le 2 juin 2016 ; 2 650 agents, 3 sites, aucun, non, lent.";
+        let stated: &[(&str, &[&str])] = &[("hebergeur", &["OVH"]), ("depuis", &["2016-06-02"]), ("agents", &["2650"])];
+        let lacking: &[(&str, &[&str])] =
+            &[("langages", &["Java", "Go"]), ("éditeur", &["Corvidal"]), ("critique", &["non"]), ("version", &["3"])];
+        let lines = "langages: Java, Go\néditeur: Corvidal\ncritique: non\nversion: 3";
+        let shown = |unit: Unit, limit: usize| -> Vec<String> {
+            let options = ChunkOptions { target: limit, limit };
+            chunks(&corpus(vec![unit]), &BTreeSet::new(), &options, &words).into_iter().map(|c| c.text).collect()
+        };
+        assert_eq!(shown(record(text, &[stated, lacking].concat()), 99), [format!("{text}\n\n{lines}")]);
+        assert_eq!(shown(record(text, stated), 99), [text]);
+        // A record without a text is composed of its fields, which are not said twice.
+        let composed = format!("Adatir\n{lines}");
+        assert_eq!(shown(record(&composed, lacking), 99), [composed.as_str()]);
+        assert_eq!(shown(record("", lacking), 99), [lines]);
+        // Of what is split, the last chunk has them; the limit holds.
+        assert_eq!(shown(record(text, lacking), 20), [text.to_owned(), lines.to_owned()]);
+    }
+
+    #[test]
+    fn fields_of_front_matter_name_what_they_are_about() {
+        let of = |entity: &str| {
+            let mut unit = record("Words.", &[("owner", &["Jean Petit"])]);
+            unit.fields[0].entity = Some(entity.to_owned());
+            chunks(&corpus(vec![unit]), &BTreeSet::new(), &ChunkOptions::default(), &words)[0].indexed()
+        };
+        assert_eq!(of("Adatir"), "Adatir\nWords.\n\nowner: Jean Petit");
+        assert_eq!(of("The guide"), "Adatir\nWords.\n\nThe guide › owner: Jean Petit");
+        let field = Field { form: FieldForm::List, ..record("", &[("hosts", &["a", "b"])]).fields.remove(0) };
+        let cut = Unit { fields: vec![field], ..unit("T", &[], "- a") };
+        assert_eq!(shown(&cut), "- a", "what a document's own text says stands in one of its units");
     }
 
     proptest! {

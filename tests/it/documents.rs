@@ -164,13 +164,49 @@ fn other_tasks_are_taught_from_the_same_documents() {
         let states = |fact: &Value| passages.contains(&format!("] {}\n", fact["entity"].as_str().unwrap()));
         let are_there = facts.as_array().unwrap().iter().all(states);
         let is_cited = text(line, 2).contains('[');
-        // What the passages hold is not refused, and what is answered stands in them.
+        // What the passages hold is not refused.
         assert_eq!(are_there, is_cited, "{line}");
         refused += usize::from(!is_cited);
     }
     // Of what the documents answer, one in five.
     assert!(refused >= 3 && (4 * refused).abs_diff(answerable - refused) <= 4, "{refused} of {answerable}");
     done(&place.run(&["data", "check", "out/open_train.jsonl", "--against", "out/open.corpus.jsonl"]));
+}
+
+/// What is answered with passages stands in them, also where only the metadata and the front matter say it.
+#[test]
+fn values_beside_the_text_stand_in_the_passages() {
+    let place = place();
+    let names = ["Adatir", "Belom", "Cirux", "Dorval", "Elmis", "Fanor", "Gidaf", "Hulot", "Imezen", "Jarvil", "Kobra"];
+    let mut records = String::new();
+    for (i, name) in names.into_iter().enumerate() {
+        let said = format!("{name} est une application du ministère, ouverte à tous les agents depuis des années.");
+        let host = ["OVH", "Datavelle", "Ferme Kellian"][i % 3];
+        let metadata = serde_json::json!({"title": name, "hebergeur": host, "utilisateurs": 1210 + 37 * i});
+        records += &(serde_json::json!({"page_content": said, "metadata": metadata}).to_string() + "\n");
+    }
+    place.write("docs/records.jsonl", &records);
+    place.write("docs/lumen.md", "---\ntitle: Lumen\nowner: Jean Petit\n---\n\nLumen gère les demandes des agents.\n");
+    let more =
+        ["--method", "augmented", "--open-book", "0.5", "--refusals", "0", "--count", "all", "--output", "out/x.jsonl"];
+    done(&place.run(&[&["data", "generate", "docs"], &more[..]].concat()));
+    let provenance = lines(&place, "out/x.provenance.jsonl");
+    let mut answered = 0;
+    for line in lines(&place, "out/x.jsonl").iter().filter(|line| line["category"] == "open_book") {
+        let [passages, answer] = [1, 2].map(|turn| line["messages"][turn]["content"].as_str().unwrap());
+        let facts = &provenance.iter().find(|of| of["id"] == line["id"]).unwrap()["facts"];
+        let values = facts.as_array().unwrap().iter().flat_map(|fact| fact["values"].as_array().unwrap());
+        if answer.contains('[') {
+            answered += 1;
+            values.for_each(|value| assert!(passages.contains(value.as_str().unwrap()), "{value}: {passages}"));
+        }
+    }
+    assert!(answered >= 10, "{answered}");
+    done(&place.run(&["rag", "index", "docs", "--output", "index/"]));
+    let chunks = lines(&place, "index/chunks.jsonl");
+    let of = |title: &str| chunks.iter().find(|chunk| chunk["title"] == title).unwrap()["text"].as_str().unwrap();
+    assert!(of("Adatir").ends_with("\n\nhebergeur: OVH\nutilisateurs: 1210"), "{}", of("Adatir"));
+    assert!(of("Lumen").ends_with("\n\nowner: Jean Petit"), "{}", of("Lumen"));
 }
 
 /// The questions of a role's suite are not taught.

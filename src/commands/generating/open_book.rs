@@ -84,12 +84,17 @@ struct Book<'a> {
 }
 
 impl Book<'_> {
-    /// The draft with extracts, with or without those that state its facts; None: these do not fit.
+    /// The draft with extracts, with or without those that state its facts; None: these do not fit, or no extract holds what
+    /// the answer says.
     fn opened(&mut self, draft: &Draft, with_answer: bool) -> Result<Option<Draft>, Failure> {
         let [question, answer] = draft.turns.as_slice() else { return Ok(None) };
         let style = PromptStyle::new(draft.language);
-        let gold = self.stating(draft);
         let is_refusal = draft.shape == Shape::Unanswerable;
+        let gold = match self.stating(draft) {
+            Some(gold) => gold,
+            None if is_refusal => BTreeSet::new(),
+            None => return Ok(None),
+        };
         if !is_refusal && (gold.is_empty() || gold.len() > style.k) {
             return Ok(None);
         }
@@ -129,12 +134,33 @@ impl Book<'_> {
         Ok(Some(Draft { turns, expected, shape: Shape::OpenBook, method: Method::Augmented, ..draft.clone() }))
     }
 
-    /// Chunks with the units that state the draft's facts, or that a model asked about.
-    fn stating(&self, draft: &Draft) -> BTreeSet<usize> {
-        let of_facts = draft.facts.iter().filter_map(|fact| self.facts.get(*fact)).map(|fact| fact.unit);
-        let of_model = draft.record.iter().map(|record| record.unit);
-        let units = of_facts.chain(of_model).filter_map(|unit| self.units.get(unit));
-        units.filter_map(|unit| self.by_unit.get(&unit.id)).flatten().copied().collect()
+    /// Chunks that hold the values of the draft's facts, and those with the unit that a model asked about. None: a value stands
+    /// in no chunk.
+    fn stating(&self, draft: &Draft) -> Option<BTreeSet<usize>> {
+        let facts = draft.facts.iter().filter_map(|fact| self.facts.get(*fact));
+        let of_facts: Vec<Vec<usize>> = facts.map(|fact| self.holding(fact)).collect::<Option<_>>()?;
+        let of_model = draft.record.iter().flat_map(|record| self.chunks_of(record.unit));
+        Some(of_facts.into_iter().flatten().chain(of_model).collect())
+    }
+
+    /// Of the chunks with a fact's unit, those that hold its values; where none does alone, all of them.
+    fn holding(&self, fact: &Fact) -> Option<Vec<usize>> {
+        let chunks = self.chunks_of(fact.unit);
+        let alone: Vec<usize> = chunks.iter().copied().filter(|chunk| self.hold(&[*chunk], &fact.values)).collect();
+        if alone.is_empty() { self.hold(&chunks, &fact.values).then_some(chunks) } else { Some(alone) }
+    }
+
+    fn chunks_of(&self, unit: usize) -> Vec<usize> {
+        let chunks = self.units.get(unit).and_then(|unit| self.by_unit.get(&unit.id));
+        chunks.into_iter().flatten().copied().collect()
+    }
+
+    /// Whether the chunks together hold all values, as written or in another notation.
+    fn hold(&self, chunks: &[usize], values: &[String]) -> bool {
+        let texts: Vec<String> =
+            chunks.iter().filter_map(|at| self.index.chunks().get(*at)).map(Chunk::indexed).collect();
+        let text = texts.join("\n");
+        values.iter().all(|value| text.contains(value.as_str())) || eval::holds_all(&text, values)
     }
 
     /// Whether a chunk holds all values of one of the draft's facts, or a model's answer, in any notation and whatever it says
@@ -161,6 +187,71 @@ fn cited(answer: &str, numbers: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::corpus::{self, FactOptions, Language, ReadOptions};
+    use crate::generate::{ItemOptions, PlanInput, PlanOptions, Templates};
+
+    /// Twelve records whose text repeats nothing of their metadata.
+    fn material() -> Material {
+        let names = [
+            "Adatir", "Belom", "Cirux", "Dorval", "Elmis", "Fanor", "Gidaf", "Hulot", "Imezen", "Jarvil", "Kobra",
+            "Lumen",
+        ];
+        let mut text = String::new();
+        for (i, name) in names.into_iter().enumerate() {
+            let host = ["OVH", "Datavelle", "Ferme Kellian"][i % 3];
+            let metadata = serde_json::json!({
+                "title": name, "hebergeur": host, "version": format!("{i}.7"), "utilisateurs": 1210 + 37 * i, "critique": i % 2 == 0,
+            });
+            let said = format!("{name} est une application du ministère, ouverte à tous les agents depuis des années.");
+            text.push_str(&serde_json::json!({"page_content": said, "metadata": metadata}).to_string());
+            text.push('\n');
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let corpus = corpus::read(&[path], &ReadOptions::default()).unwrap().corpus;
+        let facts = corpus::facts(&corpus, &FactOptions::default());
+        Material { corpus, facts, languages: vec![Language::Fr], templates: Templates::builtin().unwrap() }
+    }
+
+    fn planned(material: &Material) -> Plan {
+        let options = ItemOptions { languages: vec![Language::Fr], ..ItemOptions::new(&material.templates) };
+        let (facts, units) = (&material.facts.facts, &material.corpus.units);
+        let items = generate::items(facts, &options);
+        generate::plan(PlanInput { items: &items, facts, units, asked: &[] }, &PlanOptions::default()).unwrap()
+    }
+
+    /// The number of answers with citations, all of whose values stand in the extracts.
+    fn cited_answers(plan: &Plan, material: &Material) -> usize {
+        let mut cited = 0;
+        for planned in plan.examples.iter().filter(|example| example.draft.shape == Shape::OpenBook) {
+            let [_, extracts, answer] = planned.draft.turns.as_slice() else { panic!("{:?}", planned.draft) };
+            if !answer.content.contains('[') {
+                continue;
+            }
+            cited += 1;
+            for fact in planned.draft.facts.iter().map(|fact| &material.facts.facts[*fact]) {
+                let held = fact.values.iter().all(|value| extracts.content.contains(value.as_str()));
+                assert!(held, "{fact:?}\n{}", extracts.content);
+            }
+        }
+        cited
+    }
+
+    #[test]
+    fn what_is_answered_stands_in_the_extracts() {
+        let mut material = material();
+        let mut plan = planned(&material);
+        let opened = open_book(&mut plan, &material, 0.5, 42).unwrap();
+        assert!(opened.made >= 40, "{opened:?}");
+        let cited = cited_answers(&plan, &material);
+        assert_eq!(cited, (0..opened.made).filter(|made| made % 10 < WITH_ANSWER).count());
+        // Facts whose values are in no extract are not answered from one.
+        let mut plan = planned(&material);
+        material.corpus.units.iter_mut().for_each(|unit| unit.fields.clear());
+        open_book(&mut plan, &material, 0.5, 42).unwrap();
+        assert!(cited_answers(&plan, &material) < cited / 2);
+    }
 
     #[test]
     fn a_citation_stands_before_the_full_stop() {

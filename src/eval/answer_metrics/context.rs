@@ -53,8 +53,13 @@ pub fn texts_answer(question: &TestQuestion, texts: &[&str]) -> Option<bool> {
 
 /// Whether a text holds all values, each in any notation (`2650` and `2 650`).
 pub fn holds_all(text: &str, values: &[String]) -> bool {
+    holds_each(text, &[values]) == [true]
+}
+
+/// Of each of these lists of values, whether a text holds all of it, as [`holds_all`] says of one.
+pub fn holds_each(text: &str, lists: &[&[String]]) -> Vec<bool> {
     let forms = Forms::of(text);
-    !values.is_empty() && values.iter().all(|value| forms.holds(value))
+    lists.iter().map(|values| !values.is_empty() && values.iter().all(|value| forms.holds(value))).collect()
 }
 
 /// Without `[1]` and `[1, 2]`.

@@ -12,6 +12,6 @@ mod values;
 
 pub use answer::{AnswerScores, score_answer};
 pub use baseline::{CommonestAnswer, commonest_answer};
-pub use context::{Grounding, grounding, holds_all, texts_answer};
+pub use context::{Grounding, grounding, holds_all, holds_each, texts_answer};
 pub use f1::token_f1;
 pub use refusal::is_refusal;
