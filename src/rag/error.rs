@@ -45,6 +45,11 @@ pub enum RagError {
     NotAnIndex { folder: PathBuf, name: String },
     #[error("the corpus has no text to index ({units} units, {excluded} of them excluded)")]
     Empty { units: usize, excluded: usize },
+    #[error(
+        "sources that are to be left out are in none of the documents: {}; name the documents as they were named for `data generate`",
+        listed(sources)
+    )]
+    NotExcluded { sources: Vec<String> },
     #[error("the corpus has more than {limit} {what}, the most that an index holds")]
     TooLarge { what: &'static str, limit: u64 },
     #[error("the index does not fit its sources: {}; run: {command}", listed(differences))]
@@ -75,13 +80,13 @@ pub enum RagError {
     NoQuestion,
 }
 
-/// Differences that are printed, at most.
+/// Differences and sources that are printed, at most.
 const MAX_LISTED: usize = 5;
 
-fn listed(differences: &[String]) -> String {
-    let mut text = differences.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join(", ");
-    if differences.len() > MAX_LISTED {
-        text.push_str(&format!(" and {} more", differences.len() - MAX_LISTED));
+fn listed(all: &[String]) -> String {
+    let mut text = all.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join(", ");
+    if all.len() > MAX_LISTED {
+        text.push_str(&format!(" and {} more", all.len() - MAX_LISTED));
     }
     text
 }

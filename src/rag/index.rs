@@ -17,7 +17,8 @@ use super::vectors::Vectors;
 pub struct IndexPlan<'a> {
     pub corpus: &'a Corpus,
     pub chunker: ChunkOptions,
-    /// Sources that stay out, such as those whose questions are to be unanswerable.
+    /// Sources that stay out, such as those whose questions are to be unanswerable. Each has to be in the corpus: what is named
+    /// otherwise would be indexed all the same.
     pub excluded: &'a BTreeSet<String>,
     /// Counts the tokens of a text, at best with the embedder's tokenizer.
     pub size: &'a dyn Fn(&str) -> usize,
@@ -73,6 +74,11 @@ impl Index {
         embedding: Option<&mut Embedding<'_>>,
         before: Option<&Self>,
     ) -> Result<(Self, Update), RagError> {
+        let known: BTreeSet<&str> = plan.corpus.units.iter().map(|u| &*u.source).collect();
+        let sources: Vec<String> = plan.excluded.iter().filter(|s| !known.contains(s.as_str())).cloned().collect();
+        if !sources.is_empty() {
+            return Err(RagError::NotExcluded { sources });
+        }
         let chunks = chunks(plan.corpus, plan.excluded, &plan.chunker, plan.size);
         let units = plan.corpus.units.len();
         let excluded = plan.corpus.units.iter().filter(|u| plan.excluded.contains(&*u.source)).count();

@@ -68,6 +68,12 @@ fn excluded_sources_are_not_indexed() {
     let e = Index::build(&plan(&catalogue.corpus, &all), None).unwrap_err().to_string();
     assert_eq!(e, "the corpus has no text to index (10 units, 10 of them excluded)");
     assert_eq!(index.chunks_by_unit()[&catalogue.corpus.units[9].id], BTreeSet::from([8]));
+    // What the documents are not named is not said to be left out.
+    let named_otherwise = (0..7).map(|i| format!("docs/a{i}.md")).chain([catalogue.names[3].clone()]).collect();
+    let e = Index::build(&plan(&catalogue.corpus, &named_otherwise), None).unwrap_err().to_string();
+    let expected = "sources that are to be left out are in none of the documents: docs/a0.md, docs/a1.md, docs/a2.md, \
+        docs/a3.md, docs/a4.md and 2 more; name the documents as they were named for `data generate`";
+    assert_eq!(e, expected);
 }
 
 #[test]

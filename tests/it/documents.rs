@@ -337,6 +337,29 @@ fn unseen_sources_are_left_out_of_the_index() {
     done(&made);
     let made: Value = serde_json::from_str(&made.out).unwrap();
     assert_eq!((made["chunks"].as_u64().unwrap(), &made["excluded"]), (13 - aside as u64, &report["unseen_sources"]));
+    // Documents are found by their names: under other names none would be left out.
+    for i in 0..4 {
+        place.write(&format!("docs/a{i}.md"), &format!("# App {i}\n\n- **Host** : Server {i}\n"));
+    }
+    done(&place.run(&[
+        "data",
+        "generate",
+        "docs",
+        "--output",
+        "out/y.jsonl",
+        "--split",
+        "--count",
+        "all",
+        "--unseen",
+        "0.5",
+    ]));
+    let without = ["--output", "named/", "--without", "out/y_unseen.jsonl"];
+    let files = ["docs/a0.md", "docs/a1.md", "docs/a2.md", "docs/a3.md"];
+    let refused = place.run(&[&["rag", "index"], &files[..], &without[..]].concat());
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(refused.err.contains("name the documents as they were named"), "{}", refused.err);
+    assert!(!place.path("named").exists());
+    done(&place.run(&[&["rag", "index", "docs"], &without[..]].concat()));
 }
 
 /// Without a daemon: an index of words and trigrams, refused when it is not one.
