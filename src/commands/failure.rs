@@ -300,7 +300,7 @@ fn of_journal(e: &JournalError) -> Kind {
 
 fn of_rag(e: &RagError) -> Kind {
     match e {
-        RagError::Store(s) => of_store(s),
+        RagError::Store(s) | RagError::Documents(CorpusError::Store(s)) => of_store(s),
         RagError::Interrupted { .. } => Kind::Interrupted,
         RagError::Embedder { source, .. } => source.downcast_ref::<OllamaError>().map_or(Kind::Daemon, of_ollama),
         _ => Kind::Input,

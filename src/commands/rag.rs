@@ -8,13 +8,13 @@ use super::daemon::DaemonEmbedder;
 use super::documents::{self, DocumentsRequest};
 use super::query::{self, Answering, QueryRequest};
 use super::{Context, Failure};
-use crate::corpus::{self, Language, estimated_tokens};
+use crate::corpus::{self, Language, Map, estimated_tokens};
 use crate::events::{Note, Outcome, Stage, Unit, Warning};
 use crate::generate;
 use crate::ollama::{Client, OllamaError};
 use crate::rag::{
-    ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, MANIFEST, Prefixes, Progress, PromptStyle,
-    RagError, Retriever, Search, SourceRoot, check_replaceable, citations, prefixes_of,
+    ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, MANIFEST, Origin, Prefixes, Progress,
+    PromptStyle, RagError, Retriever, Search, SourceRoot, check_replaceable, citations, prefixes_of,
 };
 use crate::store::{Digest, Inputs};
 
@@ -67,6 +67,8 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
     inputs.refuse_overwrite(&request.output)?;
     documents::refuse_among(&request.documents, &request.output)?;
     check_replaceable(&request.output)?;
+    // Before the documents are read: a file that comes meanwhile is new.
+    let origin = Origin::new(roots(&request.documents), options(request))?;
     let reading = documents::read(context, &request.documents)?;
     let excluded = request.without.as_deref().map(generate::unseen_sources).transpose()?.unwrap_or_default();
     let size: &dyn Fn(&str) -> usize = &estimated_tokens;
@@ -82,7 +84,7 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
             embedded(context, embed, &plan, before.as_ref())?
         }
     };
-    let index = index.with_roots(roots(&request.documents));
+    let index = index.with_origin(origin);
     index.write(&request.output)?;
     let counts = index.manifest().counts;
     context.report.end(Outcome::Indexed { chunks: counts.chunks, embedded: update.embedded });
@@ -105,6 +107,30 @@ fn roots(documents: &DocumentsRequest) -> Vec<SourceRoot> {
         std::path::absolute(path).ok().map(|path| SourceRoot { named, path })
     };
     documents.inputs.iter().filter_map(root).collect()
+}
+
+/// The options that were given, as they are given again to make the same index.
+fn options(request: &IndexRequest) -> Vec<String> {
+    let DocumentsRequest { inputs: _, map, fix_encoding, languages } = &request.documents;
+    let mut options = Vec::new();
+    let mut add = |name: &str, value: String| options.extend([name.to_owned(), value]);
+    if *map != Map::default() {
+        add("--map", map.to_string());
+    }
+    if let Some(languages) = languages {
+        let codes: Vec<&str> = languages.iter().map(|language| language.code()).collect();
+        add("--lang", codes.join(","));
+    }
+    if let Some(EmbedRequest { model, query_prefix, document_prefix }) = &request.embed {
+        add("--embed", model.clone());
+        query_prefix.iter().for_each(|prefix| add("--query-prefix", prefix.clone()));
+        document_prefix.iter().for_each(|prefix| add("--doc-prefix", prefix.clone()));
+    }
+    request.without.iter().for_each(|path| add("--without", path.to_string_lossy().into_owned()));
+    if *fix_encoding {
+        options.push("--fix-encoding".to_owned());
+    }
+    options
 }
 
 /// The index that is there, whose vectors may be kept; None: there is none that can be read.
@@ -174,8 +200,7 @@ pub(super) struct OpenIndex {
 impl OpenIndex {
     pub(super) fn open(context: &mut Context<'_>, folder: &Path) -> Result<Self, Failure> {
         let index = Index::read(folder)?;
-        let named: Vec<&str> = index.manifest().roots.iter().map(|root| root.named.as_str()).collect();
-        let command = format!("tunesmith rag index {} --output {}", named.join(" "), folder.display());
+        let command = index.manifest().origin.command(folder);
         if !index.manifest().check_sources(&command)? {
             let text =
                 format!("the documents of {} are not here: whether they have changed is not known", folder.display());
@@ -314,5 +339,29 @@ pub(super) fn counter(answering: &Answering) -> Box<dyn Fn(&str) -> usize + '_> 
     match answering {
         Answering::Native(native) => Box::new(|text| native.count(text)),
         Answering::Daemon { .. } => Box::new(|text| text.len().div_ceil(3)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_a_request_are_given_again() {
+        let documents = DocumentsRequest { inputs: vec!["dd".into()], ..DocumentsRequest::default() };
+        let plain = IndexRequest { documents, output: "st".into(), embed: None, without: None };
+        assert!(options(&plain).is_empty());
+        let documents = DocumentsRequest {
+            map: "text=body".parse().unwrap(),
+            fix_encoding: true,
+            languages: Some(vec![Language::Fr, Language::En]),
+            ..plain.documents.clone()
+        };
+        let embed = EmbedRequest { model: "bge-m3".into(), query_prefix: Some(String::new()), document_prefix: None };
+        let full = IndexRequest { documents, embed: Some(embed), without: Some("x_unseen.jsonl".into()), ..plain };
+        let command = Origin { options: options(&full), ..Origin::default() }.command(&full.output);
+        let expected = "tunesmith rag index --map text=body --lang fr,en --embed bge-m3 --query-prefix '' --without \
+            x_unseen.jsonl --fix-encoding --output st";
+        assert_eq!(command, expected);
     }
 }

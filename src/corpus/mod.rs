@@ -77,6 +77,7 @@ pub use mojibake::Codec;
 pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};
 pub use pdf_limits::PdfExcess;
 pub use read::{Reading, read};
+pub use walk::{NamedPath, named_files};
 
 use std::sync::Arc;
 

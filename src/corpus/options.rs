@@ -47,6 +47,15 @@ pub enum MapError {
     Twice(Part),
 }
 
+/// As [`Map::from_str`] reads it.
+impl std::fmt::Display for Map {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [Part::Text, Part::Title, Part::Source, Part::Id];
+        let pairs = parts.into_iter().filter_map(|part| Some(format!("{part}={}", self.get(part)?)));
+        f.write_str(&pairs.collect::<Vec<_>>().join(","))
+    }
+}
+
 impl FromStr for Map {
     type Err = MapError;
 
@@ -111,6 +120,7 @@ mod tests {
     fn maps_are_read_and_wrong_ones_named() {
         let map: Map = "text=body, title=meta.name".parse().unwrap();
         assert_eq!((map.text.as_deref(), map.title.as_deref()), (Some("body"), Some("meta.name")));
+        assert_eq!(map.to_string(), "text=body,title=meta.name");
         assert_eq!("text".parse::<Map>(), Err(MapError::NotAPair("text".into())));
         assert_eq!("text=".parse::<Map>(), Err(MapError::NotAPair("text=".into())));
         assert_eq!("body=x".parse::<Map>(), Err(MapError::UnknownPart("body".into())));

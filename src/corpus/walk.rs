@@ -1,9 +1,11 @@
 //! The files that the inputs name, in an order that is the same on every machine.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::CorpusError;
+use super::format::is_code;
 use super::layout::{Note, Skipped};
 use crate::store::{FileAction, StoreError};
 
@@ -26,30 +28,51 @@ pub(super) struct Found {
     pub(super) notes: Vec<Note>,
 }
 
+/// A file or folder, and the name that names of documents begin with.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedPath<'a> {
+    pub named: &'a str,
+    pub path: &'a Path,
+}
+
 /// The inputs' files; a file that is named twice is read once.
 pub(super) fn files(inputs: &[PathBuf]) -> Result<Found, CorpusError> {
     if inputs.is_empty() {
         return Err(CorpusError::NoInput);
     }
     let mut found = Found::default();
-    for input in inputs {
-        let named = utf8(input)?;
-        if !input.is_dir() {
-            found.files.push(Named { path: input.clone(), shown: named.into(), in_folder: false });
-            continue;
-        }
-        // Files of several folders can have one name.
-        let prefix = if inputs.len() == 1 { String::new() } else { format!("{}/", named.trim_end_matches('/')) };
+    for path in inputs {
         let before = found.files.len();
-        let mut folder = Folder { root: input, prefix, found: &mut found };
-        folder.walk(&mut Vec::new())?;
+        let input = NamedPath { named: utf8(path)?, path };
+        add(&mut found, input, inputs.len() == 1)?;
         if found.files.len() == before {
-            return Err(CorpusError::NoDocument(named.to_owned()));
+            return Err(CorpusError::NoDocument(input.named.to_owned()));
         }
     }
     let mut seen = std::collections::HashSet::new();
     found.files.retain(|file| seen.insert(std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone())));
     Ok(found)
+}
+
+/// The files of the inputs, by the names that they have where they are read as documents; code, which never is, is left out.
+pub fn named_files(inputs: &[NamedPath<'_>]) -> Result<BTreeMap<String, PathBuf>, CorpusError> {
+    let mut found = Found::default();
+    for input in inputs {
+        add(&mut found, *input, inputs.len() == 1)?;
+    }
+    let files = found.files.into_iter().filter(|file| !(file.in_folder && is_code(&file.shown)));
+    Ok(files.map(|file| (file.shown.to_string(), file.path)).collect())
+}
+
+/// Adds an input's files. `is_only`: there is no other one, with files of the same names.
+fn add(found: &mut Found, input: NamedPath<'_>, is_only: bool) -> Result<(), CorpusError> {
+    let NamedPath { named, path } = input;
+    if !path.is_dir() {
+        found.files.push(Named { path: path.to_path_buf(), shown: named.into(), in_folder: false });
+        return Ok(());
+    }
+    let prefix = if is_only { String::new() } else { format!("{}/", named.trim_end_matches('/')) };
+    Folder { root: path, prefix, found }.walk(&mut Vec::new())
 }
 
 fn utf8(path: &Path) -> Result<&str, CorpusError> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::corpus::CorpusError;
 use crate::store::StoreError;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -37,6 +38,8 @@ pub enum Damage {
 pub enum RagError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Documents(#[from] CorpusError),
     #[error("there is no index in {}; make one with `tunesmith rag index`", folder.display())]
     NoIndex { folder: PathBuf },
     #[error("{}: {damage}; make the index again with `tunesmith rag index`", path.display())]

@@ -9,7 +9,8 @@ use super::bm25::Bm25;
 use super::chunk::{Chunk, ChunkOptions, chunks};
 use super::embed::Embedding;
 use super::error::RagError;
-use super::manifest::{Counts, EmbedderRecord, FORMAT, Manifest, SourceDigest, SourceRoot, VERSION};
+use super::manifest::{Counts, EmbedderRecord, FORMAT, Manifest, SourceDigest, VERSION};
+use super::origin::Origin;
 use super::terms::{TOKENIZER, TermSet};
 use super::vectors::Vectors;
 
@@ -107,7 +108,7 @@ impl Index {
             format: FORMAT.to_owned(),
             version: VERSION,
             documents,
-            roots: Vec::new(),
+            origin: Origin::default(),
             excluded: plan.excluded.iter().cloned().collect(),
             chunker: plan.chunker,
             tokenizer: TOKENIZER.to_owned(),
@@ -118,9 +119,9 @@ impl Index {
         Ok((Self { manifest, chunks, bm25, vectors }, update))
     }
 
-    /// With what was named, so that it can be seen later whether the documents have changed.
-    pub fn with_roots(mut self, roots: Vec<SourceRoot>) -> Self {
-        self.manifest.roots = roots;
+    /// With what was asked for, so that it can be seen later whether the documents have changed.
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.manifest.origin = origin;
         self
     }
 

@@ -111,8 +111,8 @@ fn stale_sources_and_other_embedders_are_refused() {
     std::fs::create_dir(dir.path().join("docs")).unwrap();
     for (named, path) in [("docs/", dir.path().join("docs")), ("applications.jsonl", file.clone())] {
         let root = SourceRoot { named: named.to_owned(), path };
-        let mut index = index.clone().with_roots(vec![root]);
         std::fs::write(&file, "text").unwrap();
+        let mut index = index.clone().with_origin(Origin::new(vec![root], Vec::new()).unwrap());
         index.manifest.documents[0].digest = Digest::of_bytes(b"text");
         assert!(index.manifest().check_sources("x").unwrap());
         std::fs::write(&file, "other").unwrap();
@@ -120,6 +120,16 @@ fn stale_sources_and_other_embedders_are_refused() {
         let expected =
             "the index does not fit its sources: applications.jsonl has changed; run: tunesmith rag index data -o i";
         assert_eq!(e, expected);
+        // In a folder, what was there before is known, a document or not; what is new is seen, but for code.
+        let beside = ["notes.md", "tool.py"].map(|name| dir.path().join("docs").join(name));
+        beside.iter().for_each(|path| std::fs::write(path, "x").unwrap());
+        let e = index.manifest().check_sources("x").unwrap_err().to_string();
+        assert_eq!(e.contains("applications.jsonl has changed, notes.md is new; run: x"), named == "docs/", "{e}");
+        assert!(!e.contains("tool.py"), "{e}");
+        let roots = index.manifest().origin.roots.clone();
+        index.manifest.origin = Origin::new(roots, Vec::new()).unwrap();
+        assert!(!index.manifest().check_sources("x").unwrap_err().to_string().contains("is new"));
+        beside.iter().for_each(|path| std::fs::remove_file(path).unwrap());
         std::fs::remove_file(&file).unwrap();
         let found = index.manifest().check_sources("x").map_err(|e| e.to_string());
         // Where the very file that was named is not there, the index may be on another machine.
@@ -187,7 +197,8 @@ fn a_manifest_that_lies_is_one_clear_error() {
     };
     for (pointer, value, expected) in [
         ("/format", serde_json::json!("x"), "manifest.json: it is not the manifest of an index"),
-        ("/version", serde_json::json!(9), "it has format version 9; this program reads version 1"),
+        ("/version", serde_json::json!(9), "it has format version 9; this program reads version 2"),
+        ("/version", serde_json::json!(1), "it has format version 1; this program reads version 2"),
         ("/tokenizer", serde_json::json!("x"), "its terms were made by \"x\""),
         ("/counts/chunks", serde_json::json!(6), "chunks.jsonl: it holds 5 chunks; the manifest says 6"),
         ("/counts/terms", serde_json::json!(1), "bm25.bin: it holds"),

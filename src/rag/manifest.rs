@@ -1,7 +1,6 @@
 //! `manifest.json`: what an index was made of and what its files have to be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +10,13 @@ use crate::store::Digest;
 use super::chunk::ChunkOptions;
 use super::embed::EmbedderIdentity;
 use super::error::{Damage, RagError};
+use super::origin::Origin;
 use super::terms::TOKENIZER;
 
 /// The name of the file, which lists and names all others by their digests.
 pub const MANIFEST: &str = "manifest.json";
 pub(super) const FORMAT: &str = "tunesmith-rag-index";
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// A document of the corpus, as it was when it was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,30 +31,6 @@ impl SourceDigest {
     pub fn of_corpus(corpus: &Corpus) -> Vec<Self> {
         let all = corpus.documents.iter().map(|d| Self { path: d.path.to_string(), digest: d.digest });
         all.collect::<BTreeSet<_>>().into_iter().collect()
-    }
-}
-
-/// A file or folder that was named, so that its documents can be found again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceRoot {
-    /// As it was named.
-    pub named: String,
-    /// The same, from the root of the file system.
-    pub path: PathBuf,
-}
-
-impl SourceRoot {
-    /// The file of a document, by the path that the corpus has for it. `is_only`: no other root was named, so that paths begin
-    /// below this one where it is a folder.
-    fn file(&self, document: &str, is_only: bool) -> Option<PathBuf> {
-        let folder = self.named.trim_end_matches('/');
-        match document.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
-            _ if document == self.named => Some(self.path.clone()),
-            Some(below) if !is_only => Some(self.path.join(below)),
-            _ if is_only && self.path.is_dir() => Some(self.path.join(document)),
-            _ => None,
-        }
     }
 }
 
@@ -98,9 +74,7 @@ pub struct Manifest {
     pub version: u32,
     /// Every document of the corpus, excluded ones too, by path.
     pub documents: Vec<SourceDigest>,
-    /// What was named.
-    #[serde(default)]
-    pub roots: Vec<SourceRoot>,
+    pub origin: Origin,
     /// Sources that were left out.
     pub excluded: Vec<String>,
     pub chunker: ChunkOptions,
@@ -128,23 +102,25 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Refuses an index whose documents have changed or are gone. Returns whether they could be looked at: the folders or files
-    /// that were named may be on another machine. `command` makes the index again.
+    /// Refuses an index whose documents have changed or are gone, or that lacks new ones. Returns whether they could be looked
+    /// at: the folders or files that were named may be on another machine. `command` makes the index again.
     pub fn check_sources(&self, command: &str) -> Result<bool, RagError> {
-        let roots: Vec<&SourceRoot> = self.roots.iter().filter(|root| root.path.exists()).collect();
-        if roots.is_empty() || roots.len() < self.roots.len() {
+        let roots = &self.origin.roots;
+        if roots.is_empty() || !roots.iter().all(|root| root.path.exists()) {
             return Ok(false);
         }
+        let mut present = self.origin.present()?;
         let mut differences = Vec::new();
         for SourceDigest { path, digest } in &self.documents {
-            let Some(file) = roots.iter().find_map(|root| root.file(path, roots.len() == 1)) else { return Ok(false) };
-            match Digest::of_file(&file) {
-                Ok(found) if found == *digest => {}
-                Ok(_) => differences.push(format!("{path} has changed")),
-                Err(_) if !file.exists() => differences.push(format!("{path} is gone")),
-                Err(fault) => return Err(fault.into()),
+            match present.remove(path).map(Digest::of_file) {
+                Some(Ok(found)) if found == *digest => {}
+                Some(Ok(_)) => differences.push(format!("{path} has changed")),
+                Some(Err(fault)) => return Err(fault.into()),
+                None => differences.push(format!("{path} is gone")),
             }
         }
+        let new = present.keys().filter(|file| !self.origin.files.contains(*file));
+        differences.extend(new.map(|file| format!("{file} is new")));
         if differences.is_empty() {
             return Ok(true);
         }

@@ -387,6 +387,13 @@ fn an_index_is_made_again_whole_and_damage_is_seen() {
     place.write("applications_rag_optimal.jsonl", &RECORDS.replacen("BERUN", "BERUNE", 1));
     let stale = ask("index/");
     assert!(stale.code == 3 && stale.err.contains("applications_rag_optimal.jsonl has changed"), "{}", stale.err);
+    // The message has the whole command; of a folder, a new file is seen.
+    place.write("my docs/a.md", "# App\n\n- **Host** : Server\n");
+    done(&place.run(&["rag", "index", "my docs", "--output", "index/", "--lang", "en", "--fix-encoding"]));
+    place.write("my docs/b.md", "# Other\n\n- **Host** : Server\n");
+    let stale = ask("index/");
+    let command = "b.md is new; run: tunesmith rag index 'my docs' --lang en --fix-encoding --output index/";
+    assert!(stale.code == 3 && stale.err.contains(command), "{}", stale.err);
     // A folder with other files is not replaced.
     place.write("own/notes.txt", "mine");
     let refused = place.run(&["rag", "index", "applications_rag_optimal.jsonl", "--output", "own/"]);
