@@ -13,8 +13,8 @@ use crate::events::{Note, Outcome, Stage, Unit, Warning};
 use crate::generate;
 use crate::ollama::{Client, OllamaError};
 use crate::rag::{
-    ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, MANIFEST, Origin, Prefixes, Progress,
-    PromptStyle, RagError, Retriever, Search, SourceRoot, check_replaceable, citations, prefixes_of,
+    Assembled, ChunkOptions, Citations, EmbedderIdentity, Embedding, Index, IndexPlan, MANIFEST, Origin, Prefixes,
+    Progress, PromptStyle, RagError, Retriever, Search, SourceRoot, check_replaceable, citations, prefixes_of,
 };
 use crate::store::{Digest, Inputs};
 
@@ -278,6 +278,8 @@ pub struct RagAnswer {
     pub answer: String,
     /// In the order of their numbers; the best one is the last.
     pub extracts: Vec<ShownExtract>,
+    /// Passages among those that were asked for that did not fit the model's context.
+    pub left_out: usize,
     /// Numbers in the answer that no extract has.
     pub wrong_citations: Vec<u64>,
 }
@@ -301,6 +303,9 @@ pub fn ask(
     let count = counter(&answering);
     let budget = prompt_budget(&answering, request.max_tokens)?;
     let prompt = style.assemble(&request.question, &ranked, budget, &*count);
+    if let Some(text) = not_shown(&prompt) {
+        context.report.warn(Warning::Documents { text });
+    }
     let mut conversation = query::opening(Some(&prompt.system));
     conversation.push(query::user(&prompt.user));
     let asked = QueryRequest { temperature: 0.0, top_p: None, max_tokens: request.max_tokens, seed: 0 };
@@ -319,7 +324,23 @@ pub fn ask(
             cited: cited.contains(&place),
         })
     });
-    Ok(RagAnswer { question: request.question.clone(), answer, extracts: extracts.collect(), wrong_citations: wrong })
+    Ok(RagAnswer {
+        question: request.question.clone(),
+        answer,
+        extracts: extracts.collect(),
+        left_out: prompt.left_out,
+        wrong_citations: wrong,
+    })
+}
+
+/// What is said of passages that were found and are not in the prompt; None: all of them are.
+fn not_shown(prompt: &Assembled) -> Option<String> {
+    let found = prompt.left_out + prompt.used.len();
+    let said = format!(
+        "{} of the {found} passages that were found do not fit the model's context and are left out",
+        prompt.left_out
+    );
+    (prompt.left_out > 0).then_some(said)
 }
 
 /// Of the chat template, at most.
@@ -344,7 +365,32 @@ pub(super) fn counter(answering: &Answering) -> Box<dyn Fn(&str) -> usize + '_> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::rag::Chunk;
+
+    /// A table whose cells have no spaces between them was one chunk that never fitted.
+    #[test]
+    fn a_table_without_spaces_fits_and_what_does_not_is_said() {
+        let row =
+            |i| format!("|application-{i}|https://application-{i}.intranet.example/a/rather/long/path?x={i}|Ferme|\n");
+        let rows: String = (0..300).map(row).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.md");
+        std::fs::write(&path, format!("# Applications\n\n|Name|Address|Host|\n|---|---|---|\n{rows}")).unwrap();
+        let corpus = corpus::read(&[path], &corpus::ReadOptions::default()).unwrap().corpus;
+        let chunker = ChunkOptions::default();
+        let plan = IndexPlan { corpus: &corpus, chunker, excluded: &BTreeSet::new(), size: &estimated_tokens };
+        let index = Index::build(&plan, None).unwrap();
+        let ranked: Vec<&Chunk> = index.chunks().iter().collect();
+        assert!(ranked.len() > 10 && ranked.iter().all(|chunk| chunk.indexed().len() <= 4 * chunker.limit));
+        let upper_bound = |text: &str| text.len().div_ceil(3);
+        let prompt = |budget| PromptStyle::new(Language::En).assemble("q", &ranked, budget, &upper_bound);
+        assert_eq!(not_shown(&prompt(query::CONTEXT_TOKENS - 512)), None);
+        let said = "3 of the 4 passages that were found do not fit the model's context and are left out";
+        assert_eq!(not_shown(&prompt(1000)).as_deref(), Some(said));
+    }
 
     #[test]
     fn the_options_of_a_request_are_given_again() {

@@ -107,9 +107,11 @@ impl Default for ReadOptions<'_> {
     }
 }
 
-/// 1.3 tokens a word, where no tokenizer is at hand.
+/// Where no tokenizer is at hand: 1.3 tokens a word, or a token for four bytes where that is more, as in tables, addresses and
+/// languages that write without spaces.
 pub fn estimated_tokens(text: &str) -> usize {
-    text.split_whitespace().count().saturating_mul(13).div_ceil(10)
+    let of_words = text.split_whitespace().count().saturating_mul(13).div_ceil(10);
+    of_words.max(text.len().div_ceil(4))
 }
 
 #[cfg(test)]
@@ -128,8 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_estimated_by_words() {
+    fn tokens_are_estimated_by_words_and_bytes() {
         assert_eq!(estimated_tokens("one two three four five six seven eight nine ten"), 13);
         assert_eq!(estimated_tokens(""), 0);
+        assert_eq!(estimated_tokens("|https://example.org/a|https://example.org/b|"), 12);
     }
 }

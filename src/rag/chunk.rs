@@ -233,7 +233,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::corpus::{Document, Field};
+    use crate::corpus::{Document, Field, estimated_tokens};
 
     fn words(text: &str) -> usize {
         text.split_whitespace().count()
@@ -361,6 +361,21 @@ mod tests {
             prop_assert_eq!(kept, given);
             let ids: BTreeSet<_> = chunks.iter().map(|c| c.id).collect();
             prop_assert_eq!(ids.len(), chunks.len());
+        }
+
+        /// As above, where words can be longer than a chunk: they are cut, and every letter is kept.
+        #[test]
+        fn no_chunk_of_long_words_is_over_the_limit_and_no_letter_is_lost(
+            texts in prop::collection::vec("([a-zé|]{1,300}[ .\n]{1,3}){0,8}", 0..8),
+            limit in 8usize..80,
+        ) {
+            let corpus = corpus(texts.iter().map(|text| unit("a", &["b"], text)).collect());
+            let options = ChunkOptions { target: limit / 2, limit };
+            let chunks = chunks(&corpus, &BTreeSet::new(), &options, &estimated_tokens);
+            prop_assert!(chunks.iter().all(|c| estimated_tokens(&c.indexed()) <= limit));
+            let letters = |texts: Vec<&str>| -> String { texts.concat().split_whitespace().collect() };
+            let kept = letters(chunks.iter().map(|c| c.text.as_str()).collect());
+            prop_assert_eq!(kept, letters(corpus.units.iter().map(|u| u.text.as_str()).collect()));
         }
     }
 }

@@ -498,4 +498,5 @@ fn questions_are_answered_with_and_without_passages() {
     done(&ask);
     let answer: Value = serde_json::from_str(&ask.out).unwrap();
     assert!(answer["extracts"].as_array().unwrap().iter().any(|e| e["heading"] == "5Trymbe"), "{answer}");
+    assert_eq!(answer["left_out"], 0);
 }
