@@ -200,8 +200,9 @@ impl Arm<'_, '_> {
         let (digest, replies) = self.replies(&retrieving)?;
         let retrieved: Vec<Option<Retrieved>> = questions.iter().map(|q| retrieving.retrieved(&q.messages)).collect();
         let records = questions.iter().zip(&replies).zip(&retrieved).map(|((question, reply), retrieved)| {
-            let given = retrieved.as_ref().map(|retrieved| given(index, question, reply, retrieved));
-            AnswerRecord::new(question, reply, given.as_ref())
+            let Some(retrieved) = retrieved else { return AnswerRecord::new(question, reply, None) };
+            let shown = shown(index, retrieved);
+            AnswerRecord::new(question, reply, Some(&given(question, reply, Given { retrieved, shown: &shown })))
         });
         Ok(Answered { digest, records: records.collect(), retrieval: rates(index, &labelled, &retrieved) })
     }
@@ -274,9 +275,23 @@ fn likely(index: &Index, question: &TestQuestion) -> Vec<usize> {
     index.bm25().top(&text, LIKELY).into_iter().map(|ranked| ranked.document).collect()
 }
 
+/// The extracts of a prompt with their headings, as the model reads them, by their places among the chunks.
+fn shown(index: &Index, retrieved: &Retrieved) -> BTreeMap<usize, String> {
+    let chunk = |&at: &usize| Some((at, index.chunks().get(at)?.indexed()));
+    retrieved.used.iter().filter_map(chunk).collect()
+}
+
+/// What was retrieved for a question, and what of it the model was shown.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    retrieved: &'a Retrieved,
+    shown: &'a BTreeMap<usize, String>,
+}
+
 /// What was given with a question, as its record has it.
-fn given<'a>(index: &'a Index, question: &TestQuestion, reply: &Reply, retrieved: &Retrieved) -> Retrieval<'a> {
-    let text = |&chunk: &usize| index.chunks().get(chunk).map(|chunk| chunk.text.as_str());
+fn given<'a>(question: &TestQuestion, reply: &Reply, given: Given<'a>) -> Retrieval<'a> {
+    let Given { retrieved, shown } = given;
+    let text = |chunk: &usize| shown.get(chunk).map(String::as_str);
     let texts: Vec<&str> = retrieved.used.iter().rev().filter_map(text).collect();
     let cited = citations(reply.text(), &retrieved.used);
     let supports = |chunk: &usize| text(chunk).is_some_and(|text| eval::texts_answer(question, &[text]) == Some(true));
@@ -308,4 +323,85 @@ fn rates(index: &Index, labelled: &[LabelledQuestion], retrieved: &[Option<Retri
         ndcg_at_10: mean.ndcg_10,
         seconds: seconds.iter().sum::<f64>() / seconds.len().max(1) as f64,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Message, Role};
+    use crate::corpus::{self, Language, ReadOptions, estimated_tokens};
+    use crate::eval::Answered;
+    use crate::rag::{ChunkOptions, IndexPlan, Retriever};
+
+    type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+    /// Gives one answer to everything.
+    struct Says(&'static str);
+
+    impl Answerer for Says {
+        fn warm_up(&self, _: &str) -> Result<(), Cause> {
+            Ok(())
+        }
+        fn ask(&self, _: &Question) -> Result<Reply, Cause> {
+            Ok(Reply::Answer(Answered { text: self.0.to_owned(), done: true, ..Answered::default() }))
+        }
+        fn served_system(&self, _: &str) -> Result<Option<String>, Cause> {
+            Ok(None)
+        }
+        fn digest(&self, _: &str) -> Result<String, Cause> {
+            Ok(String::new())
+        }
+        fn request(&self, _: &Question) -> Result<String, Cause> {
+            Ok(String::new())
+        }
+    }
+
+    /// The name of an application stands in the heading of its passage alone.
+    #[test]
+    fn a_heading_supports_an_answer_as_its_text_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("apps.md");
+        std::fs::write(&path, "# GIDAF\n\nHosted by OVH.\n\n# Trani\n\nHosted by Datavelle.\n").unwrap();
+        let corpus = corpus::read(&[path], &ReadOptions::default()).unwrap().corpus;
+        let excluded = BTreeSet::new();
+        let plan = IndexPlan {
+            corpus: &corpus,
+            chunker: ChunkOptions::default(),
+            excluded: &excluded,
+            size: &estimated_tokens,
+        };
+        let index = Index::build(&plan, None).unwrap();
+        let messages = vec![Message::new(Role::User, "Which application is hosted by OVH?")];
+        let question = TestQuestion {
+            id: "q".into(),
+            messages: messages.clone(),
+            expected: vec!["GIDAF".into()],
+            keywords: Vec::new(),
+            category: "c".into(),
+            cluster: "c".into(),
+            source: None,
+            fact: None,
+            answerable: true,
+        };
+        let record = |answer: &'static str| {
+            let (says, mut search) = (Says(answer), Retriever::lexical(&index));
+            let prompt = RagPrompt { style: PromptStyle::new(Language::En), budget: 1000, count: &estimated_tokens };
+            let retrieving = Retrieving::new(&says, &mut search, prompt);
+            let asked =
+                Question { model: "m".into(), messages: messages.clone(), seed: 0, max_tokens: None, plain: false };
+            let reply = retrieving.ask(&asked).unwrap();
+            let retrieved = retrieving.retrieved(&messages).unwrap();
+            assert_eq!(retrieved.used, [1, 0], "the best one is the last");
+            let shown = shown(&index, &retrieved);
+            AnswerRecord::new(
+                &question,
+                &reply,
+                Some(&given(&question, &reply, Given { retrieved: &retrieved, shown: &shown })),
+            )
+        };
+        let right = record("It is GIDAF [2].");
+        assert_eq!(right.citations, Some(eval::Citations { cited: 1, right: 1 }));
+        assert_eq!((right.hit, right.grounded), (Some(true), Some(true)));
+        assert_eq!(record("It is GIDAF [1].").citations, Some(eval::Citations { cited: 1, right: 0 }));
+    }
 }
