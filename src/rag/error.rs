@@ -61,7 +61,7 @@ pub enum RagError {
         "the index was made with the embedder {index}, and the present one is {present}; make the index again with it"
     )]
     EmbedderDiffers { index: String, present: String },
-    #[error("the index holds no vectors; make it again with an embedder, or search with weight 0")]
+    #[error("the index holds no vectors; make it again with an embedder")]
     NoVectors,
     #[error("the weight of the vector list is {0}; expected 0 to 1")]
     Weight(f64),

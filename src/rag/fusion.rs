@@ -2,15 +2,12 @@
 //!
 //! Reciprocal ranks are not used: a list that finds nothing useful would count as much as one that does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::metrics::{RetrievalScores, mean_scores, retrieval_scores};
 use super::ranked::{Ranked, best};
 
 /// Documents of each list that are fused.
 pub const CANDIDATES: usize = 100;
-/// Weights of the vector list that [`choose_weight`] tries.
-pub const WEIGHTS: [f64; 4] = [0.0, 0.25, 0.5, 0.75];
 
 /// The two lists, best first, as one. `weight`: of the vector list, 0 to 1; at 0 and 1 only one list counts. A document that is
 /// missing in a list has 0 there, as its last one has.
@@ -36,50 +33,10 @@ fn min_max(list: &[Ranked]) -> Vec<f64> {
     scores().map(|score| if high > low { (score - low) / (high - low) } else { 1.0 }).collect()
 }
 
-/// A question whose relevant chunks are known, with what each list found.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Labelled {
-    pub lexical: Vec<Ranked>,
-    pub vector: Vec<Ranked>,
-    pub relevant: BTreeSet<usize>,
-}
-
-/// What one weight gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WeightScore {
-    pub weight: f64,
-    pub scores: RetrievalScores,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct WeightChoice {
-    pub weight: f64,
-    /// Of each of [`WEIGHTS`].
-    pub tried: Vec<WeightScore>,
-}
-
-/// The weight with the best nDCG@10 over the questions; of equal ones the smallest, so that vectors are used only where they
-/// help. None: no question has a relevant chunk.
-pub fn choose_weight(questions: &[Labelled]) -> Option<WeightChoice> {
-    let mut tried: Vec<WeightScore> = Vec::new();
-    for weight in WEIGHTS {
-        let scores = questions.iter().filter_map(|q| {
-            let ranked: Vec<usize> = fuse(&q.lexical, &q.vector, weight).iter().map(|r| r.document).collect();
-            retrieval_scores(&ranked, &q.relevant)
-        });
-        tried.push(WeightScore { weight, scores: mean_scores(scores)? });
-    }
-    let mut chosen = *tried.first()?;
-    for candidate in &tried {
-        if candidate.scores.ndcg_10 > chosen.scores.ndcg_10 {
-            chosen = *candidate;
-        }
-    }
-    Some(WeightChoice { weight: chosen.weight, tried })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -97,23 +54,6 @@ mod tests {
         assert_eq!(fuse(&lexical, &vector, 1.0), list(&[(8, 1.0), (5, 0.5), (7, 0.0)]));
         assert_eq!(fuse(&list(&[(1, 3.0)]), &[], 0.25), list(&[(1, 0.75)]));
         assert!(fuse(&[], &[], 0.5).is_empty());
-    }
-
-    #[test]
-    fn the_weight_is_0_unless_vectors_help() {
-        let right = list(&[(1, 2.0), (2, 1.0)]);
-        let wrong = list(&[(2, 2.0), (1, 1.0)]);
-        let question = |lexical: &[Ranked], vector: &[Ranked]| Labelled {
-            lexical: lexical.to_vec(),
-            vector: vector.to_vec(),
-            relevant: BTreeSet::from([1]),
-        };
-        let chosen = |questions: &[Labelled]| choose_weight(questions).map(|c| c.weight);
-        assert_eq!(chosen(&[question(&right, &right)]), Some(0.0));
-        assert_eq!(chosen(&[question(&right, &wrong)]), Some(0.0));
-        assert_eq!(chosen(&[question(&wrong, &right)]), Some(0.5));
-        assert_eq!(chosen(&[Labelled { relevant: BTreeSet::new(), ..question(&right, &right) }]), None);
-        assert_eq!(chosen(&[]), None);
     }
 
     proptest! {

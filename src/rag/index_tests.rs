@@ -149,11 +149,13 @@ fn stale_sources_and_other_embedders_are_refused() {
     assert!(e.contains("with the prefixes \"\" and \"\""), "{e}");
     let weight = Retriever::with_vectors(&index, Embedding::new(&mut embedder, identity()), 1.5).unwrap_err();
     assert_eq!(weight.to_string(), "the weight of the vector list is 1.5; expected 0 to 1");
-    assert!(matches!(Retriever::lexical(&index).set_weight(0.5).unwrap_err(), RagError::NoVectors));
+    let lexical = Index::build(&plan(&catalogue.corpus, &BTreeSet::new()), None).unwrap();
+    let none = Retriever::with_vectors(&lexical, Embedding::new(&mut embedder, identity()), 0.5).unwrap_err();
+    assert!(matches!(none, RagError::NoVectors));
 }
 
 #[test]
-fn both_lists_are_searched_and_the_weight_is_chosen() {
+fn the_lists_are_searched_that_have_a_weight() {
     let catalogue = catalogue(60, 5);
     let dir = tempfile::tempdir().unwrap();
     let index = written(&catalogue, &dir.path().join("i"));
@@ -164,19 +166,22 @@ fn both_lists_are_searched_and_the_weight_is_chosen() {
         })
         .collect();
     let mut embedder = WordEmbedder { sent: 0 };
-    let mut retriever = Retriever::with_vectors(&index, Embedding::new(&mut embedder, identity()), 1.0).unwrap();
-    let choice = retriever.choose_weight(&questions).unwrap().unwrap();
-    assert_eq!((choice.weight, choice.tried.len(), retriever.weight()), (0.0, 4, 0.0));
-    assert_eq!(choice.tried[0].scores.hit_1, 1.0);
-    let hits = retriever.find(&questions[7].text, 3).unwrap();
-    assert!(hits[0].chunk == 7 && hits[0].score == 1.0 && hits.len() == 3);
-    retriever.set_weight(1.0).unwrap();
-    assert!(retriever.find(&questions[7].text, 10).unwrap().iter().any(|h| h.chunk == 7));
-    drop(retriever);
-    assert_eq!(embedder.sent, 21);
+    let mut found = |weight: f64, question: usize| {
+        let embedding = Embedding::new(&mut embedder, identity());
+        let mut retriever = Retriever::with_vectors(&index, embedding, weight).unwrap();
+        assert_eq!(retriever.weight(), weight);
+        retriever.find(&questions[question].text, 10).unwrap()
+    };
+    for question in 0..20 {
+        let hits = found(0.0, question);
+        assert!(hits[0].chunk == question && hits[0].score == 1.0 && hits.len() == 10);
+    }
+    let hits = found(0.0, 7);
+    assert!(found(1.0, 7).iter().any(|h| h.chunk == 7) && found(0.5, 7).iter().any(|h| h.chunk == 7));
+    // Without weight the embedder is not asked.
+    assert_eq!(embedder.sent, 2);
     let mut lexical = Retriever::lexical(&index);
-    assert_eq!(lexical.choose_weight(&questions).unwrap(), None);
-    assert_eq!(lexical.find(&questions[7].text, 3).unwrap(), hits);
+    assert_eq!(lexical.find(&questions[7].text, 10).unwrap(), hits);
     let mut gold = GoldSearch::new(&index, &questions);
     assert_eq!(gold.find(&questions[7].text, 3).unwrap(), [Hit { chunk: 7, score: 1.0 }]);
     assert!(gold.find("?", 3).unwrap().is_empty());

@@ -40,7 +40,7 @@ pub use citation::{Citations, citations};
 pub use disk::check_replaceable;
 pub use embed::{EmbedderIdentity, Embedding, Progress};
 pub use error::{Damage, RagError};
-pub use fusion::{CANDIDATES, Labelled, WEIGHTS, WeightChoice, WeightScore, choose_weight, fuse};
+pub use fusion::{CANDIDATES, fuse};
 pub use index::{Index, IndexPlan, Update};
 pub use manifest::{Counts, EmbedderRecord, FileRecord, MANIFEST, Manifest, SourceDigest};
 pub use metrics::{RetrievalScores, hit_at, mean_scores, ndcg_at, reciprocal_rank_at, retrieval_scores};

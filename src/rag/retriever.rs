@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chunk::Chunk;
 use super::embed::Embedding;
 use super::error::RagError;
-use super::fusion::{CANDIDATES, Labelled, WeightChoice, choose_weight, fuse};
+use super::fusion::{CANDIDATES, fuse};
 use super::index::Index;
 use super::ranked::Ranked;
 
@@ -57,7 +57,9 @@ impl<'a> Retriever<'a> {
     /// Searches vectors too; `weight`: of their list, 0 to 1. The embedder has to be the one that the index was made with.
     pub fn with_vectors(index: &'a Index, embedding: Embedding<'a>, weight: f64) -> Result<Self, RagError> {
         index.manifest().check_embedder(embedding.identity())?;
-        check_weight(weight)?;
+        if !(0.0..=1.0).contains(&weight) {
+            return Err(RagError::Weight(weight));
+        }
         let dims = index.vectors().ok_or(RagError::NoVectors)?.dims();
         Ok(Self { index, vectors: Some(VectorSearch { embedding, dims, weight }) })
     }
@@ -67,44 +69,11 @@ impl<'a> Retriever<'a> {
         self.vectors.as_ref().map_or(0.0, |v| v.weight)
     }
 
-    pub fn set_weight(&mut self, weight: f64) -> Result<(), RagError> {
-        check_weight(weight)?;
-        match &mut self.vectors {
-            Some(vectors) => vectors.weight = weight,
-            None if weight > 0.0 => return Err(RagError::NoVectors),
-            None => {}
-        }
-        Ok(())
-    }
-
-    /// Takes the weight that is best for these questions, none of which may be asked later to compare models. None: no question
-    /// has a relevant chunk, or there is no embedder; the weight stays.
-    pub fn choose_weight(&mut self, questions: &[LabelledQuestion]) -> Result<Option<WeightChoice>, RagError> {
-        if self.vectors.is_none() {
-            return Ok(None);
-        }
-        let mut labelled = Vec::with_capacity(questions.len());
-        for question in questions {
-            let lexical = self.index.bm25().top(&question.text, CANDIDATES);
-            let vector = self.vector_list(&question.text)?;
-            labelled.push(Labelled { lexical, vector, relevant: question.relevant.clone() });
-        }
-        let choice = choose_weight(&labelled);
-        if let Some(choice) = &choice {
-            self.set_weight(choice.weight)?;
-        }
-        Ok(choice)
-    }
-
     fn vector_list(&mut self, question: &str) -> Result<Vec<Ranked>, RagError> {
         let (Some(search), Some(vectors)) = (&mut self.vectors, self.index.vectors()) else { return Ok(Vec::new()) };
         let query = search.embedding.query(question, search.dims)?;
         Ok(vectors.top(&query, CANDIDATES))
     }
-}
-
-fn check_weight(weight: f64) -> Result<(), RagError> {
-    if (0.0..=1.0).contains(&weight) { Ok(()) } else { Err(RagError::Weight(weight)) }
 }
 
 impl Search for Retriever<'_> {
