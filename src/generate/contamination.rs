@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Item;
 use super::identity_key::identity_key;
-use super::parts::is_direct;
 
 /// Words of a run.
 const GRAM: usize = 8;
@@ -68,7 +67,7 @@ impl Asked {
     /// The facts that a suite asks for, of those that an item asks for alone. Nothing that states one of them is taught, whatever
     /// its shape.
     pub(super) fn facts(&self, items: &[Item]) -> BTreeSet<usize> {
-        let asked = items.iter().filter(|item| !self.is_empty() && is_direct(item.shape) && self.asks_value(item));
+        let asked = items.iter().filter(|item| !self.is_empty() && item.shape.is_direct() && self.asks_value(item));
         asked.flat_map(|item| &item.facts).copied().collect()
     }
 

@@ -103,6 +103,13 @@ pub enum Shape {
     OpenBook,
 }
 
+impl Shape {
+    /// Whether it asks for one fact: its answer states the value, and nothing but that is asked.
+    pub fn is_direct(self) -> bool {
+        matches!(self, Self::Value | Self::List)
+    }
+}
+
 /// How a question is put; a whole family can be held out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
@@ -265,6 +272,6 @@ pub struct Draft {
 impl Draft {
     /// Whether it teaches facts: its answer states their values, and nothing but these is asked.
     pub fn teaches(&self) -> bool {
-        parts::is_direct(self.shape) && !self.facts.is_empty()
+        self.shape.is_direct() && !self.facts.is_empty()
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Digest;
 
-use super::{Draft, Shape};
+use super::Draft;
 
 /// What an example is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,11 +72,6 @@ impl Planned {
     pub fn category(&self) -> &'static str {
         if self.new_family { "new-family" } else { self.draft.shape.into() }
     }
-}
-
-/// Whether this shape asks for one fact: its answer states the value, and nothing but that is asked.
-pub(super) fn is_direct(shape: Shape) -> bool {
-    matches!(shape, Shape::Value | Shape::List)
 }
 
 /// `total` divided by `shares`, by largest remainders: the sum is `total`. None where the shares sum to 0.
