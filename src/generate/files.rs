@@ -58,6 +58,10 @@ struct ExampleLine<'a> {
     /// False of unseen sources: a model that was not taught them is right to refuse.
     #[serde(skip_serializing_if = "Option::is_none")]
     answerable: Option<bool>,
+    /// The values and then the sentence, so that an answer in other words than the file's is judged by its values. None: a
+    /// training example, which nothing is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<&'a [String]>,
 }
 
 /// Writes the files of `output` (`X.jsonl`). A file of that name is replaced only where it has the same bytes, or is as an
@@ -108,7 +112,8 @@ fn add_examples(
     let line = |id: &'_ String, example: &'_ Planned| {
         let messages = messages(set.system, &example.draft.turns);
         let answerable = (example.part == Part::Unseen).then_some(false);
-        serde_json::to_string(&ExampleLine { id, messages, category: example.category(), answerable })
+        let expected = (example.part != Part::Train).then_some(example.draft.expected.as_slice());
+        serde_json::to_string(&ExampleLine { id, messages, category: example.category(), answerable, expected })
     };
     let all = || ids.iter().zip(&set.plan.examples);
     let present: BTreeSet<Part> = set.plan.examples.iter().map(|example| example.part).collect();

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::corpus::{Document, Field, FieldForm, Kind, Language, Span, Unit};
+use crate::eval;
 use crate::generate::check::{ProvenanceFault, check_against_documents, check_provenance, stem_of};
 use crate::generate::plan::{PlanInput, plan};
 use crate::generate::plan_options::{ExampleCount, PlanOptions};
@@ -156,6 +157,34 @@ fn names(folder: &Path) -> Vec<String> {
 
 fn lines(path: &Path) -> Vec<Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The sentence of the file is one way to say it.
+#[test]
+fn an_answer_to_a_test_question_is_judged_by_its_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = made(60);
+    let plan = made.plan(300, Some(SplitBy::Wording));
+    made.write(&dir.path().join("apps.jsonl"), &plan, Some(SplitBy::Wording)).unwrap();
+    let questions = eval::read_questions(&dir.path().join("apps_test.jsonl")).unwrap().questions;
+    let tests = plan.examples.iter().filter(|example| example.part == Part::Test);
+    assert_eq!(questions.len(), 30);
+    for (question, test) in questions.iter().zip(tests) {
+        assert_eq!(question.expected, test.draft.expected);
+        let (_, values) = test.draft.expected.split_last().unwrap();
+        let answer = |text: String| {
+            let answered = eval::Answered { text, done: true, done_reason: "stop".into(), ..eval::Answered::default() };
+            eval::score_answer(question, &eval::Reply::Answer(answered)).pass
+        };
+        assert_eq!(
+            answer(format!("The documents say: {}, of course.", values.join(" and "))),
+            Some(true),
+            "{values:?}"
+        );
+        assert_eq!(answer("The documents say something else.".to_owned()), Some(false));
+    }
+    // A training example has its answer alone.
+    assert!(lines(&dir.path().join("apps_train.jsonl")).iter().all(|line| line["expected"].is_null()));
 }
 
 #[test]
