@@ -328,7 +328,6 @@ fn rates(index: &Index, labelled: &[LabelledQuestion], retrieved: &[Option<Retri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Message, Role};
     use crate::corpus::{self, Language, ReadOptions, estimated_tokens};
     use crate::eval::Answered;
     use crate::rag::{ChunkOptions, IndexPlan, Retriever};
@@ -371,18 +370,8 @@ mod tests {
             size: &estimated_tokens,
         };
         let index = Index::build(&plan, None).unwrap();
-        let messages = vec![Message::new(Role::User, "Which application is hosted by OVH?")];
-        let question = TestQuestion {
-            id: "q".into(),
-            messages: messages.clone(),
-            expected: vec!["GIDAF".into()],
-            keywords: Vec::new(),
-            category: "c".into(),
-            cluster: "c".into(),
-            source: None,
-            fact: None,
-            answerable: true,
-        };
+        let question = TestQuestion::for_test("Which application is hosted by OVH?", &["GIDAF"]);
+        let messages = &question.messages;
         let record = |answer: &'static str| {
             let (says, mut search) = (Says(answer), Retriever::lexical(&index));
             let prompt = RagPrompt { style: PromptStyle::new(Language::En), budget: 1000, count: &estimated_tokens };
@@ -390,7 +379,7 @@ mod tests {
             let asked =
                 Question { model: "m".into(), messages: messages.clone(), seed: 0, max_tokens: None, plain: false };
             let reply = retrieving.ask(&asked).unwrap();
-            let retrieved = retrieving.retrieved(&messages).unwrap();
+            let retrieved = retrieving.retrieved(messages).unwrap();
             assert_eq!(retrieved.used, [1, 0], "the best one is the last");
             let shown = shown(&index, &retrieved);
             AnswerRecord::new(

@@ -34,6 +34,22 @@ pub struct TestQuestion {
 }
 
 impl TestQuestion {
+    /// An answerable question of one turn.
+    #[cfg(test)]
+    pub(crate) fn for_test(asked: &str, expected: &[&str]) -> Self {
+        Self {
+            id: "q".into(),
+            messages: vec![Message::new(Role::User, asked)],
+            expected: expected.iter().map(|text| (*text).to_owned()).collect(),
+            keywords: Vec::new(),
+            category: "c".into(),
+            cluster: "c".into(),
+            source: None,
+            fact: None,
+            answerable: true,
+        }
+    }
+
     /// The last turn.
     pub fn asked(&self) -> &str {
         self.messages.last().map_or("", |m| &m.content)

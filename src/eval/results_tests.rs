@@ -1,18 +1,13 @@
 use super::*;
-use crate::chat::{Message, Role};
 use crate::eval::{Answered, Citations, Reply, ResultTable, Retrieval, TableLanguage, TestQuestion, commonest_answer};
 
 fn question(id: &str, expected: &[&str], answerable: bool) -> TestQuestion {
     TestQuestion {
         id: id.into(),
-        messages: vec![Message::new(Role::User, format!("Question {id} ?"))],
-        expected: expected.iter().map(|t| (*t).to_owned()).collect(),
-        keywords: Vec::new(),
         category: if answerable { "value" } else { "unanswerable" }.into(),
         cluster: format!("fact-{id}"),
-        source: None,
-        fact: None,
         answerable,
+        ..TestQuestion::for_test(&format!("Question {id} ?"), expected)
     }
 }
 

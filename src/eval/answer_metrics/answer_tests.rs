@@ -1,20 +1,9 @@
 use super::*;
-use crate::chat::{Message, Role};
 use crate::eval::Answered;
 
 fn question(expected: &[&str], keywords: &[&str], answerable: bool) -> TestQuestion {
-    let texts = |list: &[&str]| list.iter().map(|t| (*t).to_owned()).collect();
-    TestQuestion {
-        id: "q".into(),
-        messages: vec![Message::new(Role::User, "q")],
-        expected: texts(expected),
-        keywords: texts(keywords),
-        category: "c".into(),
-        cluster: "c".into(),
-        source: None,
-        fact: None,
-        answerable,
-    }
+    let keywords = keywords.iter().map(|text| (*text).to_owned()).collect();
+    TestQuestion { keywords, answerable, ..TestQuestion::for_test("q", expected) }
 }
 
 fn said(text: &str) -> Reply {

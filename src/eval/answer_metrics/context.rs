@@ -109,20 +109,9 @@ fn quotations(answer: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Message, Role};
 
     fn question() -> TestQuestion {
-        TestQuestion {
-            id: "q".into(),
-            messages: vec![Message::new(Role::User, "Qui héberge GIDAF ?")],
-            expected: vec!["OFB".into(), "GIDAF est hébergé par l'OFB.".into()],
-            keywords: Vec::new(),
-            category: "c".into(),
-            cluster: "c".into(),
-            source: None,
-            fact: None,
-            answerable: true,
-        }
+        TestQuestion::for_test("Qui héberge GIDAF ?", &["OFB", "GIDAF est hébergé par l'OFB."])
     }
 
     #[test]
