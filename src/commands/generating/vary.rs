@@ -9,17 +9,21 @@ use crate::generate::{self, DialogueContext, Draft, EntityNames, Item, NoiseCont
 /// Further turns and noise, in training examples alone: what tests ask stays as it was planned.
 pub(super) fn vary(plan: &mut Plan, material: &Material, items: &[Item], seed: u64, variations: Variations) {
     let facts = &material.facts.facts;
-    let is_asked = |item: &&Item| item.facts.iter().any(|fact| plan.asked_facts.contains(fact));
-    let items: Vec<&Item> = items.iter().filter(|item| !is_asked(item)).collect();
-    let entities = EntityNames::new(facts.iter().map(|fact| fact.entity.as_str()));
-    let said = said_names(facts);
-    let gender = |noun: &str| material.templates.gender(noun);
-    let dialogues = DialogueContext { facts, entities: &entities, gender: &gender };
-    let noise = NoiseContext { language: Language::En, entities: &said, glossary: &[] };
     let taught = plan.examples.iter_mut().filter(|example| example.part == Part::Train);
     let mut drafts: Vec<&mut Draft> = taught.map(|example| &mut example.draft).collect();
-    generate::add_dialogues(&mut drafts, variations.multi_turn, &items, &dialogues, seed);
-    generate::add_noise(&mut drafts, variations.noise, &noise, seed);
+    if variations.multi_turn > 0.0 {
+        let is_asked = |item: &&Item| item.facts.iter().any(|fact| plan.asked_facts.contains(fact));
+        let items: Vec<&Item> = items.iter().filter(|item| !is_asked(item)).collect();
+        let entities = EntityNames::new(facts.iter().map(|fact| fact.entity.as_str()));
+        let gender = |noun: &str| material.templates.gender(noun);
+        let context = DialogueContext { facts, entities: &entities, gender: &gender };
+        generate::add_dialogues(&mut drafts, variations.multi_turn, &items, &context, seed);
+    }
+    if variations.noise > 0.0 {
+        let said = said_names(facts);
+        let context = NoiseContext { language: Language::En, entities: &said, glossary: &[] };
+        generate::add_noise(&mut drafts, variations.noise, &context, seed);
+    }
 }
 
 /// Characters of a value that a question says, at most.

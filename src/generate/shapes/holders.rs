@@ -25,9 +25,9 @@ struct Held {
 pub(super) fn questions(facts: &[Fact], groups: &Groups, options: &ItemOptions<'_>, out: &mut Vec<Subject>) {
     let concepts = options.disputed.iter().map(|attribute| options.templates.concept(attribute));
     let disputed: BTreeSet<String> = concepts.collect();
-    let disputed = |list: &[usize]| {
-        groups.informative(list, facts).any(|(_, f)| disputed.contains(&options.templates.concept(&f.attribute)))
-    };
+    let is_disputed = |fact: &Fact| disputed.contains(&options.templates.concept(&fact.attribute));
+    let disputed =
+        |list: &[usize]| !disputed.is_empty() && groups.informative(list, facts).any(|(_, fact)| is_disputed(fact));
     for list in groups.attributes.iter().filter(|list| !disputed(list)) {
         // A number is the same only with the same measure.
         let mut holders: BTreeMap<(String, Option<&str>), Vec<Held>> = BTreeMap::new();
