@@ -215,12 +215,12 @@ impl<'a> Planning<'a> {
     }
 
     /// The least count, found to some percents, whose training examples teach every fact that has a question of its own. None:
-    /// the split is by source, where the facts of some sources are only tested, or no count does.
+    /// the split is by source or at random, where some facts are only tested, or no count does.
     fn count_for_all(&self) -> Option<usize> {
-        if self.options.split_by == SplitBy::Source && self.options.parts.is_some() {
+        if self.options.split_by != SplitBy::Wording && self.options.parts.is_some() {
             return None;
         }
-        let parts = self.options.parts.filter(|_| self.options.split_by == SplitBy::Wording).unwrap_or([1, 0, 0]);
+        let parts = self.options.parts.unwrap_or([1, 0, 0]);
         let order = self.order(&self.open);
         let Divided { refusals, taught: rest } = Divided::of(&order);
         let last = rest.iter().rposition(|subject| subject.is_direct())?;
