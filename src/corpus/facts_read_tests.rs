@@ -184,3 +184,50 @@ fn a_heading_that_names_a_part_names_it_for_facts_and_passages() {
     let corpus = read_tests::reading("a.md", page).corpus;
     assert!(corpus.units.iter().all(|unit| unit.title.as_deref() == Some("GIDAF")));
 }
+
+#[test]
+fn facts_below_a_numbered_title_are_of_that_part() {
+    let minutes = "Minutes of the meeting of 14 March 2025\n\nChair: Ann Li\nRoom: 4.12\n\n1. Budget\n\
+        The budget for 2025 is 120,000 euros.\n\n2. Next meeting\nDate: 11 April 2025\nRoom: 2.01\n";
+    let stated = facts_of(&[("mm.txt", minutes)]);
+    let of = |value: &str| stated.lines().find(|line| line.contains(value)).unwrap_or_default().to_owned();
+    assert!(of("11 April 2025").contains("Next meeting | Date"), "{stated}");
+    assert!(of("2.01").contains("Next meeting | Room"), "{stated}");
+}
+
+#[test]
+fn a_question_and_its_answer_are_no_attributes() {
+    let faq = "# FAQ\n\n## How long does delivery take?\n\nDelivery takes 3 days.\n\n\
+        Q: Where is your office?\nA: Our office is in Lyon.\n";
+    assert_eq!(facts_of(&[("faq.md", faq)]), "");
+}
+
+#[test]
+fn a_table_is_in_the_language_of_its_columns() {
+    let language = |text: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.csv"), text).unwrap();
+        let corpus = read(&[dir.path().to_path_buf()], &ReadOptions::default()).unwrap().corpus;
+        let found: std::collections::BTreeSet<_> = corpus.units.iter().map(|unit| unit.language).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.into_iter().next().flatten()
+    };
+    let english = "Name,Price,Colour\nLamp,10 €,red\nChair,12 €,blue\nTable,80 €,white\nDesk,90 €,white\n";
+    assert_eq!(language(english), Some(Language::En));
+    assert_eq!(
+        language("Nom,Prix,Couleur\nLampe,10 €,rouge\nChaise,12 €,bleu\nTable,80 €,blanc\n"),
+        Some(Language::Fr)
+    );
+}
+
+/// Such as minified code: the splitter's time would grow with its square.
+#[test]
+fn a_word_of_any_length_is_split() {
+    let text = "a".repeat(300_000) + " end";
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.txt"), &text).unwrap();
+    let corpus = read(&[dir.path().to_path_buf()], &ReadOptions::default()).unwrap().corpus;
+    let whole: String = corpus.units.iter().map(|unit| unit.text.as_str()).collect();
+    assert_eq!(whole, text);
+    assert!(corpus.units.len() > 10);
+}

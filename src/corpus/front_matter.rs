@@ -44,6 +44,11 @@ const IGNORED: &[&str] = &[
     "published",
 ];
 
+/// Whether a key of front matter is left out, because it is about the page.
+pub fn describes_page(key: &str) -> bool {
+    IGNORED.contains(&folded(key).as_str())
+}
+
 #[derive(Debug)]
 pub(super) struct FrontMatter {
     /// The byte after it.

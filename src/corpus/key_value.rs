@@ -37,7 +37,13 @@ const INTRODUCTIONS: &[&str] = &[
     "astuce",
     "file",
     "ftp",
+    "q",
+    "question",
+    "answer",
+    "réponse",
 ];
+/// What the answer below a question is marked with.
+const ANSWERS: &[&str] = &["a", "r"];
 
 /// A key with the place of its value, which may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +60,11 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
     let mut found: Vec<Pair> = Vec::new();
     // Whether lines can go on with the last value.
     let mut open = false;
+    let mut is_asked = false;
     let mut at = span.start;
     for line in slice(text, span).split_inclusive('\n') {
         match pair(text, at..at + line.len()) {
+            Some(pair) if is_asked && ANSWERS.contains(&pair.key.to_lowercase().as_str()) => open = false,
             Some(pair) => {
                 open = pair.value.start < pair.value.end;
                 found.push(pair);
@@ -70,6 +78,7 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
                 }
             }
         }
+        is_asked = ["Q:", "Q :", "Question"].iter().any(|mark| line.trim_start().starts_with(mark)) && is_remark(line);
         at += line.len();
     }
     found

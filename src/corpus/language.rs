@@ -1,5 +1,8 @@
 //! The language of each unit.
 
+use std::collections::BTreeSet;
+
+use super::names::folded;
 use super::{Corpus, Language, Unit};
 
 /// Fewer letters do not tell.
@@ -7,7 +10,130 @@ const MIN_LETTERS: usize = 60;
 /// Characters of a unit or a document that are looked at.
 const MAX_CHARS: usize = 300;
 
-/// Sets the language of every unit: its own, or its document's commonest where it is too short to tell.
+/// Names of fields, folded, that one language alone has.
+const FRENCH: [&str; 58] = [
+    "nom",
+    "prenom",
+    "prix",
+    "couleur",
+    "poids",
+    "taille",
+    "ville",
+    "pays",
+    "adresse",
+    "telephone",
+    "courriel",
+    "fonction",
+    "poste",
+    "bureau",
+    "salle",
+    "editeur",
+    "hebergeur",
+    "hebergement",
+    "responsable",
+    "utilisateurs",
+    "domaine",
+    "statut",
+    "etat",
+    "langage",
+    "technologie",
+    "technologies",
+    "criticite",
+    "dependances",
+    "proprietaire",
+    "equipe",
+    "licence",
+    "libelle",
+    "intitule",
+    "quantite",
+    "montant",
+    "cout",
+    "tarif",
+    "debut",
+    "fin",
+    "echeance",
+    "horaires",
+    "ouverture",
+    "fermeture",
+    "jour",
+    "mois",
+    "annee",
+    "categorie",
+    "marque",
+    "modele",
+    "garantie",
+    "fournisseur",
+    "directeur",
+    "auteur",
+    "langue",
+    "duree",
+    "lieu",
+    "effectif",
+    "capitale",
+];
+const ENGLISH: [&str; 58] = [
+    "name",
+    "firstname",
+    "lastname",
+    "price",
+    "colour",
+    "color",
+    "weight",
+    "size",
+    "city",
+    "country",
+    "address",
+    "phone",
+    "role",
+    "office",
+    "room",
+    "publisher",
+    "host",
+    "hosting",
+    "owner",
+    "users",
+    "domain",
+    "status",
+    "state",
+    "language",
+    "technology",
+    "criticality",
+    "dependencies",
+    "team",
+    "license",
+    "label",
+    "title",
+    "quantity",
+    "amount",
+    "cost",
+    "fee",
+    "start",
+    "end",
+    "deadline",
+    "hours",
+    "opens",
+    "closes",
+    "day",
+    "month",
+    "year",
+    "category",
+    "brand",
+    "model",
+    "warranty",
+    "guarantee",
+    "vendor",
+    "supplier",
+    "manager",
+    "author",
+    "department",
+    "duration",
+    "location",
+    "staff",
+    "capital",
+];
+
+/// Sets the language of every unit: its own, or its document's commonest where it is too short to tell. Records are in the
+/// language of their fields' names, where these tell: names and numbers in cells do not.
 pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
     let candidates = if candidates.is_empty() { &Language::ALL } else { candidates };
     if let [only] = candidates {
@@ -15,6 +141,7 @@ pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
         return;
     }
     detect_all(&mut corpus.units, candidates);
+    of_records(corpus, candidates);
     let mut counts = vec![[0_usize; Language::ALL.len()]; corpus.documents.len()];
     for unit in &corpus.units {
         if let (Some(language), Some(counts)) = (unit.language, counts.get_mut(unit.document)) {
@@ -28,6 +155,36 @@ pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
         let counts = counts.get(unit.document).into_iter().flatten();
         let commonest = counts.zip(Language::ALL).filter(|(count, _)| **count > 0).max_by_key(|(count, _)| **count);
         unit.language = commonest.map(|(_, language)| language).or(whole.get(unit.document).copied().flatten());
+    }
+}
+
+/// Records whose text does not tell reliably: in the language of the names of their document's fields.
+fn of_records(corpus: &mut Corpus, candidates: &[Language]) {
+    let detector = whatlang::Detector::with_allowlist(candidates.iter().map(|language| code(*language)).collect());
+    let mut keys = vec![BTreeSet::new(); corpus.documents.len()];
+    for unit in &corpus.units {
+        if let Some(keys) = keys.get_mut(unit.document) {
+            keys.extend(unit.fields.iter().map(|field| folded(&field.key)));
+        }
+    }
+    let told: Vec<Option<Language>> = keys.iter().map(language_of_keys).collect();
+    for unit in corpus.units.iter_mut().filter(|unit| !unit.fields.is_empty()) {
+        let Some(language) = told.get(unit.document).copied().flatten() else { continue };
+        let is_certain =
+            || beginning(&unit.text).and_then(|text| detector.detect(text)).is_some_and(|i| i.is_reliable());
+        if unit.language.is_none() || (unit.language != Some(language) && !is_certain()) {
+            unit.language = Some(language);
+        }
+    }
+}
+
+/// None: the names are of both languages, or of neither.
+fn language_of_keys(keys: &BTreeSet<String>) -> Option<Language> {
+    let count = |words: &[&str]| keys.iter().filter(|key| words.contains(&key.as_str())).count();
+    match (count(&FRENCH), count(&ENGLISH)) {
+        (french, english) if french > 2 * english => Some(Language::Fr),
+        (french, english) if english > 2 * french => Some(Language::En),
+        _ => None,
     }
 }
 
@@ -74,9 +231,13 @@ fn code(language: Language) -> whatlang::Lang {
     }
 }
 
+/// What is looked at of a text.
+fn beginning(text: &str) -> Option<&str> {
+    text.get(..text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(at, _)| at))
+}
+
 fn detect(detector: &whatlang::Detector, text: &str) -> Option<Language> {
-    let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(at, _)| at);
-    let text = text.get(..end)?;
+    let text = beginning(text)?;
     if text.chars().filter(|c| c.is_alphabetic()).count() < MIN_LETTERS {
         return None;
     }

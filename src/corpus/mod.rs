@@ -67,6 +67,7 @@ mod workbook;
 pub use error::{CorpusError, Mojibake};
 pub use fact::{Conflict, Fact, Facts, Kind};
 pub use facts::{FactOptions, facts};
+pub use front_matter::describes_page;
 pub use json_walk::JsonWhat;
 pub use kind::{LONGEST_VALUE, normalised};
 pub use kind_date::month_named;

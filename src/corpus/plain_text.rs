@@ -124,14 +124,27 @@ fn heading(text: &str, lines: &[Span]) -> Option<Heading> {
     let alone = rest.is_empty();
     let above =
         rest.first().is_some_and(|next| slice(text, *next).starts_with([' ', '\t'])) && !line.starts_with([' ', '\t']);
-    let number = numbered(line.trim()).filter(|_| alone);
+    let titled = rest.first().is_none_or(|next| is_title_of(line.trim(), slice(text, *next)));
+    let number = numbered(line.trim()).filter(|_| titled);
     let level = match () {
         () if line.chars().count() > MAX_HEADING => None,
-        () if alone => number.or(capitals(line.trim())),
+        () if number.is_some() => number,
+        () if alone => capitals(line.trim()),
         () if above => capitals(line.trim()),
         () => None,
     };
     Some(Heading { block: heading_block(text, *first, level?), lines: 1, is_shouted: alone && number.is_none() })
+}
+
+/// Words of a numbered title right above its text, at most.
+const MAX_TITLE_WORDS: usize = 6;
+
+/// Whether a numbered line is the title of the line below it, and no item of a list: a short one, above one that begins anew
+/// and has no number.
+fn is_title_of(line: &str, next: &str) -> bool {
+    line.split_whitespace().count() <= 1 + MAX_TITLE_WORDS
+        && next.starts_with(char::is_uppercase)
+        && numbered(next.trim()).is_none()
 }
 
 /// `2.1 Title`: as deep as it has numbers.

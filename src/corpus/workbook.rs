@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use calamine::{DataRef, Reader as _, Xlsx};
+use calamine::{DataRef, Dimensions, Reader as _, SheetVisible, Xlsx};
 
 use super::Span;
 use super::archive::Archive;
@@ -74,7 +74,9 @@ fn sheets(file: &Arc<str>, bytes: &[u8]) -> Result<Vec<(String, Cells)>, CorpusE
     let mut workbook: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(fault)?;
     let mut out = Vec::new();
     let mut count = 0;
-    for name in workbook.sheet_names() {
+    let sheets: Vec<_> = workbook.sheets_metadata().to_vec();
+    // What a workbook hides is not meant to be read.
+    for name in sheets.into_iter().filter(|sheet| sheet.visible == SheetVisible::Visible).map(|sheet| sheet.name) {
         let mut cells = Cells::new();
         // A sheet of charts has no cells.
         let Ok(mut reader) = workbook.worksheet_cells_reader(&name) else { continue };
@@ -92,9 +94,24 @@ fn sheets(file: &Arc<str>, bytes: &[u8]) -> Result<Vec<(String, Cells)>, CorpusE
             }
             cells.entry(row).or_default().insert(column, text);
         }
+        drop(reader);
+        let merged = workbook.merge_cells_by_sheet_name(&name).map_err(fault)?;
+        count += merged.iter().map(|region| repeat(&mut cells, region)).sum::<usize>();
         out.push((name, cells));
     }
     Ok(out)
+}
+
+/// Gives each row of a merged region that holds something the region's value, in the region's first column; the number of cells.
+fn repeat(cells: &mut Cells, region: &Dimensions) -> usize {
+    let ((first, column), (last, _)) = (region.start, region.end);
+    let Some(value) = cells.get(&first).and_then(|row| row.get(&column)).cloned() else { return 0 };
+    let mut count = 0;
+    for (_, row) in cells.range_mut(first..=last.max(first)).skip(1) {
+        row.insert(column, value.clone());
+        count += 1;
+    }
+    count
 }
 
 /// What a cell shows, on one line.
@@ -105,12 +122,19 @@ fn shown(cell: &DataRef<'_>) -> Option<String> {
         DataRef::Bool(yes) => yes.to_string(),
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
         DataRef::SharedString(text) => (*text).to_owned(),
+        // A time of day is the part of a day, and has no date.
+        DataRef::DateTime(time) if (0.0..1.0).contains(&time.as_f64()) => time_of_day(time),
         DataRef::DateTime(date) if date.is_datetime() => moment(date),
         DataRef::DateTime(duration) => duration.as_f64().to_string(),
         DataRef::Error(_) | DataRef::Empty => return None,
     };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     (!line.is_empty()).then_some(line)
+}
+
+fn time_of_day(time: &calamine::ExcelDateTime) -> String {
+    let (.., hour, minute, second, _) = time.to_ymd_hms_milli();
+    if second == 0 { format!("{hour:02}:{minute:02}") } else { format!("{hour:02}:{minute:02}:{second:02}") }
 }
 
 fn moment(date: &calamine::ExcelDateTime) -> String {
@@ -129,11 +153,16 @@ pub(super) mod tests {
 
     /// A workbook with one sheet of the given rows (XML).
     pub(in crate::corpus) fn workbook(rows: &str) -> Vec<u8> {
+        workbook_of(&format!("<sheetData>{rows}</sheetData>"), "")
+    }
+
+    /// A workbook with one sheet of the given content and attributes (XML).
+    fn workbook_of(content: &str, attributes: &str) -> Vec<u8> {
         let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
         let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
         let package = "http://schemas.openxmlformats.org/package/2006/relationships";
         let book = format!(
-            "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets><sheet name=\"Apps\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
+            "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets><sheet name=\"Apps\" sheetId=\"1\" {attributes} r:id=\"rId1\"/></sheets></workbook>"
         );
         let root = format!(
             "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
@@ -142,9 +171,9 @@ pub(super) mod tests {
             "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"rId2\" Type=\"{office}/styles\" Target=\"styles.xml\"/></Relationships>"
         );
         let styles = format!(
-            "<styleSheet xmlns=\"{main}\"><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/></cellXfs></styleSheet>"
+            "<styleSheet xmlns=\"{main}\"><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"20\"/></cellXfs></styleSheet>"
         );
-        let sheet = format!("<worksheet xmlns=\"{main}\"><sheetData>{rows}</sheetData></worksheet>");
+        let sheet = format!("<worksheet xmlns=\"{main}\">{content}</worksheet>");
         packed(&[
             ("_rels/.rels", root.as_bytes()),
             ("xl/workbook.xml", book.as_bytes()),
@@ -159,8 +188,35 @@ pub(super) mod tests {
     }
 
     fn read_rows(rows: &str) -> Result<WorkbookTable, CorpusError> {
+        read_bytes(&workbook(rows))
+    }
+
+    fn read_bytes(bytes: &[u8]) -> Result<WorkbookTable, CorpusError> {
         let (file, options) = ("a.xlsx".into(), ReadOptions::default());
-        read(Input { file: &file, text: "", options: &options }, &workbook(rows))
+        read(Input { file: &file, text: "", options: &options }, bytes)
+    }
+
+    #[test]
+    fn a_merged_cell_holds_for_all_its_rows_and_a_time_has_no_date() {
+        let row = |number: usize, department: &str, name: &str| {
+            let department =
+                if department.is_empty() { String::new() } else { text_cell(&format!("A{number}"), department) };
+            let time = format!("<c r=\"C{number}\" s=\"2\"><v>0.375</v></c>");
+            format!("<row r=\"{number}\">{department}{}{time}</row>", text_cell(&format!("B{number}"), name))
+        };
+        let head = format!(
+            "<row r=\"1\">{}{}{}</row>",
+            text_cell("A1", "Department"),
+            text_cell("B1", "Name"),
+            text_cell("C1", "Opens")
+        );
+        let rows = [head, row(2, "Sales", "Ann"), row(3, "", "Bob"), row(4, "IT", "Cy"), row(5, "", "Dan")].concat();
+        let content =
+            format!("<sheetData>{rows}</sheetData><mergeCells count=\"1\"><mergeCell ref=\"A2:A3\"/></mergeCells>");
+        let table = read_bytes(&workbook_of(&content, "")).unwrap();
+        let lines: Vec<&str> = table.text.lines().skip(2).collect();
+        assert_eq!(lines, ["Sales\tAnn\t09:00", "Sales\tBob\t09:00", "IT\tCy\t09:00", "\tDan\t09:00"]);
+        assert!(read_bytes(&workbook_of(&content, "state=\"hidden\"")).unwrap().table.records.is_empty());
     }
 
     #[test]
