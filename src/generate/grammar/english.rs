@@ -9,6 +9,13 @@ const SINGULAR: &[&str] =
 const FRENCH: &[&str] =
     &["de", "du", "des", "d", "la", "le", "les", "l", "et", "en", "au", "aux", "par", "pour", "sur"];
 
+/// Last words of names that are no nouns: `made in`, `opens`.
+const NO_NOUNS: &[&str] = &[
+    "in", "on", "at", "by", "to", "from", "for", "with", "since", "until", "up", "out", "off", "opens", "closes",
+    "opened", "closed", "starts", "ends", "begins", "made", "built", "written", "sold", "used", "required", "needed",
+    "included", "works", "runs", "is", "has", "can", "breaking",
+];
+
 /// A noun phrase that an English sentence can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::generate) struct EnglishNoun {
@@ -19,7 +26,8 @@ impl EnglishNoun {
     /// None: the words are not English, as far as can be seen.
     pub(in crate::generate) fn of(words: &str) -> Option<Self> {
         let fold = folded(words);
-        if fold.is_empty() || !words.is_ascii() || fold.split(' ').any(|w| FRENCH.contains(&w)) {
+        let is_no_noun = fold.split(' ').next_back().is_some_and(|last| NO_NOUNS.contains(&last));
+        if fold.is_empty() || is_no_noun || !words.is_ascii() || fold.split(' ').any(|w| FRENCH.contains(&w)) {
             return None;
         }
         // `date of creation`: the head stands before `of`.
@@ -61,6 +69,10 @@ mod tests {
             ("topics", Some(false)),
             ("DNS", Some(false)),
             ("hébergeur", None),
+            ("made in", None),
+            ("available since", None),
+            ("opens", None),
+            ("opening hours", Some(true)),
             ("date de creation", None),
             ("", None),
         ] {
