@@ -169,6 +169,15 @@ impl Queue<'_> {
     }
 }
 
+/// Of what all kinds are taught equally often: the attribute; without an answer, false premises and refusals.
+fn balanced(item: &Item) -> &str {
+    match item.shape {
+        Shape::Unanswerable if item.facts.is_empty() => "refusal",
+        Shape::Unanswerable => "premise",
+        _ => &item.attribute,
+    }
+}
+
 /// The queue of each source, and how many attributes there are.
 fn queues<'a>(subjects: &[Subject], list: &[u32], ordering: Ordering<'a>) -> (Vec<Queue<'a>>, usize) {
     let mut attributes: BTreeMap<&str, u32> = BTreeMap::new();
@@ -176,7 +185,7 @@ fn queues<'a>(subjects: &[Subject], list: &[u32], ordering: Ordering<'a>) -> (Ve
     for index in list {
         let item = &ordering.items[subjects[*index as usize].item as usize];
         let next = attributes.len() as u32;
-        let attribute = *attributes.entry(&item.attribute).or_insert(next);
+        let attribute = *attributes.entry(balanced(item)).or_insert(next);
         let source = ordering.sources.of_name(&item.source).unwrap_or_default();
         of_sources.entry(source).or_default().entry(attribute).or_default().push(*index);
     }

@@ -328,6 +328,30 @@ fn guessable_facts_and_refusals_keep_to_their_shares() {
 }
 
 #[test]
+fn refusals_are_as_many_as_corrections() {
+    let mut made = catalogue(Catalogue { sources: 60, attributes: 6, wordings: 6 });
+    let premises: Vec<Item> = (0..made.facts.len()).map(|i| item(Shape::Unanswerable, &[i], &made.facts, 1)).collect();
+    let refusals = premises.iter().enumerate().map(|(i, premise)| Item {
+        id: Digest::of_bytes(format!("refusal {i}").as_bytes()),
+        facts: Vec::new(),
+        attribute: String::new(),
+        entity: format!("INVENTED{i}"),
+        wordings: vec![wording(i % 12, "owner", &format!("INVENTED{i}"), "not known")],
+        ..premise.clone()
+    });
+    made.items.extend(refusals.collect::<Vec<_>>());
+    made.items.extend(premises);
+    for seed in 0..5 {
+        let plan = plan(made.input(), &options(600, seed)).unwrap();
+        let unanswerable: Vec<_> =
+            plan.examples.iter().filter(|e| e.draft.shape == Shape::Unanswerable && e.part == Part::Train).collect();
+        let refusals = unanswerable.iter().filter(|e| e.draft.facts.is_empty()).count();
+        assert!(unanswerable.len() >= 24, "{}", unanswerable.len());
+        assert!(refusals * 10 >= unanswerable.len() * 4 && refusals * 10 <= unanswerable.len() * 6, "{refusals}");
+    }
+}
+
+#[test]
 fn unseen_sources_are_nowhere_else() {
     let mut made = catalogue(Catalogue { sources: 40, attributes: 6, wordings: 6 });
     // Questions over two sources, and a source that repeats another's entity.

@@ -49,4 +49,8 @@ impl Questions for TemplateQuestions<'_> {
     fn concept(&self, attribute: &str) -> String {
         self.templates.concept(attribute)
     }
+
+    fn names(&self, attribute: &str) -> Vec<String> {
+        self.templates.names(attribute)
+    }
 }

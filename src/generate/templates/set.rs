@@ -148,6 +148,16 @@ impl Templates {
         self.group_of(&name).unwrap_or(name)
     }
 
+    /// The folded names of attributes that have an entry with this one.
+    pub(in crate::generate) fn names(&self, attribute: &str) -> Vec<String> {
+        let name = folded(&shown(attribute));
+        let entries = Language::ALL.into_iter().filter_map(|language| {
+            let set = self.set(language);
+            set.entries.get(*set.by_name.get(&name)?.first()?)
+        });
+        entries.flat_map(|entry| entry.attributes.iter().cloned()).collect()
+    }
+
     /// How a fact is worded.
     pub(in crate::generate) fn speech(&self, fact: &Fact, language: Language) -> Speech<'_> {
         let entry = self.entry_of(fact, &folded(&shown(&fact.attribute)), language);

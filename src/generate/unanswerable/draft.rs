@@ -13,9 +13,6 @@ use super::knowledge::Knowledge;
 use super::maker::{Asked, Maker};
 use super::{missing, premise};
 
-/// Invented entities that are tried for each that is wanted.
-const TRIES: usize = 4;
-
 /// `count` questions that the corpus does not answer, or as many as there are: in turn an attribute that the entity lacks, an
 /// entity that does not exist, and a false premise. No question is asked twice.
 pub fn unanswerable<'a>(corpus: &UnansweredCorpus<'a>, count: usize, questions: &'a dyn Questions) -> Vec<Draft> {
@@ -27,7 +24,7 @@ pub fn unanswerable<'a>(corpus: &UnansweredCorpus<'a>, count: usize, questions: 
     let models = Models::new(&maker.knowledge);
     let mut kinds: [Box<dyn Iterator<Item = Asked> + '_>; 3] = [
         Box::new(missing::candidates(&maker, count).filter_map(|c| missing::ask(&maker, &c))),
-        Box::new((0..count.saturating_mul(TRIES)).filter_map(|k| invented::ask(&maker, &models, k))),
+        Box::new(invented::questions(&maker, &models, count)),
         Box::new(premise::candidates(&maker).into_iter().filter_map(|i| premise::ask(&maker, i))),
     ];
     let mut seen = BTreeSet::new();

@@ -177,6 +177,17 @@ fn invented_names_have_the_shape_of_real_ones() {
     let (_, names) = invented_names(&proper);
     assert!(!names.is_empty());
     assert!(names.iter().all(|name| name.chars().count() <= 8 && !name.contains(' ')), "{names:?}");
+    // Few names of several styles, as a catalogue has them, are enough for one made-up name in two refusals.
+    let catalogue =
+        ["3Bofisdel", "7Symisdel", "6Labekzen", "IMEZEN", "DYGO", "BERUN", "PROXTORK", "Trani", "Zagorf", "Propif"];
+    let (all, names) = invented_names(&catalogue);
+    assert!(names.len() * 2 >= all, "{names:?} of {all}");
+    assert!(names.iter().collect::<BTreeSet<_>>().len() * 10 >= names.len() * 9, "{names:?}");
+    assert!(names.iter().any(|name| !name.chars().any(char::is_lowercase)), "{names:?}");
+    for (name, real) in names.iter().flat_map(|name| catalogue.map(|real| (noise::fold(name), noise::fold(real)))) {
+        let [name, real] = [&name, &real].map(|n| n.trim_start_matches(|c: char| c.is_ascii_digit()));
+        assert!(!real.starts_with(name) && !name.starts_with(real), "{name} may be short for {real}, or the other way");
+    }
     // Nothing to imitate: the other kinds alone.
     let (all, names) = invented_names(&["Carte nationale d'identité", "Permis de construire", "Acte de naissance"]);
     assert!(names.is_empty() && all > 0, "{names:?}");
@@ -203,6 +214,48 @@ fn a_false_premise_is_false_and_its_answer_right() {
         assert!(wrong.is_some_and(|w| answer.contains(w)), "{question}");
         assert_eq!(draft.source, fact.source);
     }
+}
+
+/// Of `entity | attribute | value` facts, each with a unit of `text`: whether a question on what the entity lacks is asked.
+fn asks_missing(stated: &[(&str, &str, &str)], text: &str, entity: &str, attribute: &str) -> bool {
+    let mut facts = Facts::default();
+    let mut units = Vec::new();
+    for (i, (of, attribute, value)) in stated.iter().enumerate() {
+        let kind = if value.starts_with("20") { Kind::Date } else { Kind::Enumeration };
+        facts.facts.push(Fact { kind, ..fact(of, attribute, value, i) });
+        units.push(unit(of, if *of == entity { text } else { "" }));
+    }
+    let input = UnansweredCorpus { facts: &facts, units: &units, languages: &[Language::Fr], seed: 3 };
+    let asked = [format!("Pour {entity}, « {attribute} » ?"), format!("{entity} : {attribute} ?")];
+    unanswerable(&input, 300, &Words).iter().any(|draft| asked.contains(&draft.turns[0].content))
+}
+
+#[test]
+fn nothing_is_called_missing_that_the_documents_say_in_another_way() {
+    let prices = [("Zephyr", "Price", "cheap"), ("Mistral", "Price", "dear"), ("Bora", "Colour", "grey")];
+    assert!(asks_missing(&prices, "Bora is a fan.", "Bora", "Price"));
+    assert!(!asks_missing(&prices, "Bora has a cost of its own.", "Bora", "Price"), "a related word");
+    let births =
+        [("Bob Roe", "Birthday", "2001-02-03"), ("Cy Fox", "Birthday", "2002-02-03"), ("Ann Lee", "Room", "west")];
+    assert!(asks_missing(&births, "Ann likes tea.", "Ann Lee", "Birthday"));
+    assert!(
+        !asks_missing(&births, "Ann came on 3 May 1980.", "Ann Lee", "Birthday"),
+        "a date of which it is not known what it dates"
+    );
+    let authors = [("VPN", "Version", "new"), ("Mail", "Author", "Sue Bel"), ("Wiki", "Author", "Tom Fox")];
+    assert!(!asks_missing(&authors, "", "VPN", "Author"), "front matter, which no fact is read from, may say it");
+    let short = [
+        ("Système géographique (SIG)", "Version", "new"),
+        ("Annuaire", "Version", "old"),
+        ("SIG", "Propriétaire", "Flo"),
+    ];
+    assert!(!asks_missing(&short, "", "SIG", "Version"), "its long name has one");
+    let sections = [
+        ("Lyon › Contact", "Étage", "bas"),
+        ("Nice › Contact", "Étage", "haut"),
+        ("Lyon › Matériel", "Écrans", "deux"),
+    ];
+    assert!(!asks_missing(&sections, "", "Lyon › Matériel", "Étage"), "another section of the page has it");
 }
 
 #[test]

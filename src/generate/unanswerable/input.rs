@@ -25,6 +25,11 @@ pub trait Questions {
     fn concept(&self, attribute: &str) -> String {
         fold(attribute)
     }
+
+    /// Other names of the attribute, which a text may state it under.
+    fn names(&self, _attribute: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

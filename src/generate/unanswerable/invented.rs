@@ -1,6 +1,7 @@
 //! Entities that do not exist, with names like those that do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, Range};
 
 use rand_chacha::ChaCha8Rng;
 
@@ -12,6 +13,8 @@ use super::texts::refusals;
 
 /// Edits between a made-up name and every real one, at least.
 const DISTANCE: usize = 3;
+/// Questions that are tried for each that is wanted.
+const TRIES: usize = 4;
 /// Attempts to draw a name that does not exist.
 const ATTEMPTS: usize = 60;
 /// Letters of a made-up name, at least.
@@ -26,6 +29,8 @@ pub(super) struct Models {
     facts: Vec<usize>,
     /// Letters of the longest name in `chain`.
     longest: usize,
+    /// The folded names of all entities, as they are shortened.
+    shortened: BTreeSet<String>,
 }
 
 impl Models {
@@ -37,7 +42,8 @@ impl Models {
         Self {
             facts: facts.map(|(i, _)| i).collect(),
             longest: proper.iter().map(|name| name.chars().count()).max().unwrap_or(0),
-            chain: Chain::new(proper),
+            chain: Chain::new(&proper),
+            shortened: knowledge.entities.keys().map(|name| without_number(name)).collect(),
         }
     }
 
@@ -46,17 +52,93 @@ impl Models {
         if is_coded(like) {
             return (0..ATTEMPTS).map(|_| with_other_digits(like, rng)).find(|name| is_free(maker, name, like));
         }
-        let names = (0..ATTEMPTS).map(|i| self.chain.name(i >= ATTEMPTS / 2, self.longest, rng));
-        names.into_iter().find(|name| is_new(maker, name))
+        // Two letters before the next make the better names; of few real names they make a handful of new ones.
+        let names = (0..ATTEMPTS).map(|_| cased(&self.chain.name(below(rng, 2) == 0, self.longest, rng), like));
+        names.into_iter().find(|name| is_new(maker, name) && !self.is_abbreviation(name))
     }
+
+    /// Whether a name begins with a real one, or a real one with it: one may be short for the other.
+    fn is_abbreviation(&self, name: &str) -> bool {
+        let name = without_number(name);
+        let longer = self.shortened.range::<str, _>((Bound::Included(name.as_str()), Bound::Unbounded)).next();
+        let shorter = name.char_indices().skip(SHORTEST).filter_map(|(end, _)| name.get(..end));
+        longer.is_some_and(|real| real.starts_with(&name))
+            || shorter.into_iter().any(|start| self.shortened.contains(start))
+    }
+}
+
+/// A folded name without the digits that it begins with.
+fn without_number(name: &str) -> String {
+    fold(name.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+/// A name in lower case, in that of another one: `GIDAF`, `Gidaria` or `6Tzen`.
+fn cased(name: &str, like: &str) -> String {
+    if !like.chars().any(char::is_lowercase) {
+        return name.to_uppercase();
+    }
+    let letters = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = name.strip_suffix(letters).unwrap_or_default();
+    let mut chars = letters.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    number.chars().chain(first).chain(chars.as_str().chars()).collect()
 }
 
 /// Whether a name's last word is a number or a code: `Bureau n° 17`, `R-1010`, `A12B`.
 fn is_coded(name: &str) -> bool {
     let last = last_word(name);
     let is_code = !last.chars().any(char::is_lowercase) || last.ends_with(|c: char| c.is_ascii_digit());
-    is_code && last.chars().any(|c| c.is_ascii_digit())
+    let is_date = last.split(['-', '/', '.']).filter(|part| part.chars().all(|c| c.is_ascii_digit())).count() > 2;
+    let is_bare = last.chars().all(|c| c.is_alphanumeric() || "-_./#".contains(c));
+    is_code && is_bare && !is_date && !name.contains('›') && last.chars().any(|c| c.is_ascii_digit())
 }
+
+/// Days and months, whole and short: what looks like one is no name.
+const CALENDAR: [&str; 43] = [
+    "lundi",
+    "mardi",
+    "mercredi",
+    "jeudi",
+    "vendredi",
+    "samedi",
+    "dimanche",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "janvier",
+    "fevrier",
+    "mars",
+    "avril",
+    "juin",
+    "juillet",
+    "aout",
+    "septembre",
+    "octobre",
+    "novembre",
+    "decembre",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "tues",
+    "wednes",
+    "thurs",
+    "satur",
+    "mond",
+    "sept",
+    "weekend",
+];
 
 fn last_word(name: &str) -> &str {
     name.rsplit(char::is_whitespace).next().unwrap_or_default()
@@ -96,10 +178,11 @@ fn is_proper(name: &str) -> bool {
     let is_upper = chars.next().is_some_and(char::is_uppercase);
     let rest = chars.as_str();
     let is_even = rest.chars().all(char::is_lowercase) || rest.chars().all(char::is_uppercase);
-    is_upper && is_even && name.chars().count() >= SHORTEST
+    let is_date = CALENDAR.contains(&fold(name).as_str());
+    is_upper && is_even && !is_date && name.chars().count() >= SHORTEST
 }
 
-/// Which character follows two others in the names, and which one; the end is None.
+/// Which character follows two others in the names in lower case, and which one; the end is None.
 struct Chain {
     /// By two characters before, and by one.
     pairs: BTreeMap<[char; 2], Vec<Option<char>>>,
@@ -110,11 +193,11 @@ struct Chain {
 const START: char = '\u{0}';
 
 impl Chain {
-    fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    fn new(names: &BTreeSet<&str>) -> Self {
         let mut chain = Self { pairs: BTreeMap::new(), singles: BTreeMap::new() };
         for name in names {
             let mut before = [START, START];
-            for next in name.chars().map(Some).chain([None]) {
+            for next in name.to_lowercase().chars().map(Some).chain([None]) {
                 chain.pairs.entry(before).or_default().push(next);
                 chain.singles.entry(before[1]).or_default().push(next);
                 before = [before[1], next.unwrap_or(START)];
@@ -139,8 +222,21 @@ impl Chain {
     }
 }
 
-/// The question number `k` on an entity that does not exist; None: no name was found, or nothing words the question.
-pub(super) fn ask(maker: &Maker<'_>, models: &Models, k: usize) -> Option<Asked> {
+/// `count` questions on entities that do not exist, or as many as can be made. A name comes twice only where there are too few.
+pub(super) fn questions<'k>(
+    maker: &'k Maker<'_>,
+    models: &'k Models,
+    count: usize,
+) -> impl Iterator<Item = Asked> + 'k {
+    let tries = count.saturating_mul(TRIES);
+    let asked = move |range: Range<usize>| range.filter_map(move |k| ask(maker, models, k));
+    let mut names = BTreeSet::new();
+    let distinct = asked(0..tries).filter(move |asked| names.insert(asked.identity.clone()));
+    distinct.chain(asked(tries..tries.saturating_mul(2)))
+}
+
+/// The question number `k`; None: no name was found, or nothing words the question.
+fn ask(maker: &Maker<'_>, models: &Models, k: usize) -> Option<Asked> {
     let mut rng = maker.random(&["invented", &k.to_string()]);
     // Facts of all attributes are drawn as often as they occur; the question belongs where the attribute comes from.
     let index = *models.facts.get(below(&mut rng, models.facts.len()))?;
@@ -189,8 +285,24 @@ mod tests {
             ("4e étage", false, false),
             ("OpenLDAP", false, false),
             ("npm", false, false),
+            ("Mardi", false, false),
+            ("3.0.0 (2024-06-01)", false, false),
+            ("Version 2024-06-01", false, false),
+            ("Notes › 12", false, false),
         ] {
             assert_eq!((is_coded(name), is_proper(name)), (coded, proper), "{name}");
+        }
+    }
+
+    #[test]
+    fn made_up_names_are_written_as_real_ones_are() {
+        for (name, like, written) in [
+            ("bemal", "GIDAF", "BEMAL"),
+            ("bemal", "Gidaria", "Bemal"),
+            ("6bemal", "3Bofisdel", "6Bemal"),
+            ("élan", "6Tzen", "Élan"),
+        ] {
+            assert_eq!(cased(name, like), written);
         }
     }
 
@@ -210,8 +322,7 @@ mod tests {
 
     #[test]
     fn made_up_names_are_no_longer_than_real_ones() {
-        let names = ["Gidaria", "Sixtizen", "Norvalis", "Opalia", "Trimetal"];
-        let chain = Chain::new(names);
+        let chain = Chain::new(&BTreeSet::from(["Gidaria", "Sixtizen", "Norvalis", "Opalia", "Trimetal"]));
         let mut rng = seeded(1, &["names"]);
         let made: BTreeSet<String> = (0..200).map(|i| chain.name(i % 2 == 0, 8, &mut rng)).collect();
         assert!(made.len() > 20 && made.iter().all(|name| name.chars().count() <= 8), "{made:?}");

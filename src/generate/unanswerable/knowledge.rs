@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::corpus::{Fact, Kind, Language, Unit};
+use crate::corpus::{Fact, Kind, Language, Unit, describes_page};
 use crate::generate::noise::{EntityNames, fold, words_of};
 
 use super::input::{Questions, UnansweredCorpus};
@@ -20,6 +20,10 @@ pub(super) struct Concept {
     pub(super) values: BTreeMap<String, Value>,
     /// Free text, which may stand in the documents in any words.
     is_prose: bool,
+    /// Of its values.
+    kinds: BTreeSet<Kind>,
+    /// About a page rather than its subject; documents state it where no fact is read from.
+    is_of_page: bool,
 }
 
 pub(super) struct Value {
@@ -33,8 +37,10 @@ pub(super) struct Value {
 pub(super) struct Entity {
     pub(super) source: Arc<str>,
     concepts: BTreeSet<String>,
-    /// The folded words of its facts' values, then of each unit that is about it or names it.
+    /// The folded words of its facts' attributes and values, then of each unit that is about it or names it.
     texts: Vec<Arc<BTreeSet<String>>>,
+    /// Kinds of values that stand in those units and in no fact of it: of which attribute is not known.
+    unread: BTreeSet<Kind>,
 }
 
 pub(super) struct Knowledge<'a> {
@@ -44,9 +50,50 @@ pub(super) struct Knowledge<'a> {
     pub(super) concepts: BTreeMap<String, Concept>,
     /// Of each fact, the name of its concept.
     pub(super) fact_concepts: Vec<String>,
+    /// Of a name that is short for another, or has a short form: the other (`SIG` of `Système … (SIG)`).
+    other_names: BTreeMap<&'a str, Vec<&'a str>>,
     /// All words of all units, folded.
     pub(super) words: HashSet<String>,
 }
+
+/// Words for one matter: a text that has one of them may state an attribute that is called by another.
+const RELATED: [&[&str]; 8] = [
+    &["prix", "price", "cost", "cout", "tarif", "fee", "fees", "montant", "amount"],
+    &["garantie", "warranty", "guarantee", "guaranty"],
+    &["naissance", "anniversaire", "birthday", "birth", "born", "nee"],
+    &["auteur", "autrice", "author", "writer", "written", "ecrit", "redige"],
+    &["adresse", "address", "siege", "headquarters", "located", "situe", "situee"],
+    &["couleur", "colour", "color", "coloris"],
+    &["effectif", "headcount", "staff", "employees", "salaries"],
+    &["responsable", "manager", "owner", "directeur", "directrice", "director", "head"],
+];
+/// Words of amounts of money, and months, folded.
+const MONEY: [&str; 9] = ["euro", "euros", "eur", "dollar", "dollars", "usd", "pounds", "gbp", "chf"];
+const MONTHS: [&str; 23] = [
+    "janvier",
+    "fevrier",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "aout",
+    "septembre",
+    "octobre",
+    "novembre",
+    "decembre",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+];
 
 /// Words of attributes that name no matter.
 const GENERIC: [&str; 18] = [
@@ -92,16 +139,26 @@ impl<'a> Knowledge<'a> {
             entities: BTreeMap::new(),
             concepts: BTreeMap::new(),
             fact_concepts: facts.iter().map(|f| concept(&f.attribute)).collect(),
+            other_names: BTreeMap::new(),
             words: HashSet::new(),
         };
-        let mut values: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut said: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for fact in facts {
             knowledge.take_fact(fact, concept(&fact.attribute));
-            values.entry(&fact.entity).or_default().extend(fact.values.iter().map(String::as_str));
+            let said = said.entry(&fact.entity).or_default();
+            said.push(&fact.attribute);
+            said.extend(fact.values.iter().map(String::as_str));
+        }
+        for (attribute, name) in &by_attribute {
+            if let Some(concept) = knowledge.concepts.get_mut(name) {
+                concept.stems.extend(questions.names(attribute).iter().flat_map(|name| stems(name)));
+                concept.is_of_page |= describes_page(attribute);
+            }
         }
         for (name, entity) in &mut knowledge.entities {
-            entity.texts.push(Arc::new(words_in(values.remove(name).unwrap_or_default())));
+            entity.texts.push(Arc::new(words_in(said.remove(name).unwrap_or_default())));
         }
+        knowledge.other_names = other_names(knowledge.entities.keys().copied());
         // Sources that disagree state the attribute all the same.
         for conflict in &corpus.facts.conflicts {
             let name = concept(&conflict.attribute);
@@ -118,6 +175,7 @@ impl<'a> Knowledge<'a> {
             source: fact.source.clone(),
             concepts: BTreeSet::new(),
             texts: Vec::new(),
+            unread: BTreeSet::new(),
         });
         entity.concepts.insert(name.clone());
         let concept = self.concepts.entry(name).or_insert_with(|| Concept {
@@ -126,7 +184,10 @@ impl<'a> Knowledge<'a> {
             entities: BTreeSet::new(),
             values: BTreeMap::new(),
             is_prose: false,
+            kinds: BTreeSet::new(),
+            is_of_page: false,
         });
+        concept.kinds.insert(fact.kind);
         let known = concept.spellings.entry(fact.language).or_insert_with(|| fact.attribute.clone());
         // The least, so that the order of the facts does not matter.
         if fact.attribute < *known {
@@ -166,19 +227,26 @@ impl<'a> Knowledge<'a> {
             let about: BTreeSet<&str> = spelled.chain(by_unit.get(&i).into_iter().flatten()).copied().collect();
             for entity in about {
                 if let Some(entity) = self.entities.get_mut(entity) {
-                    entity.texts.push(words.clone());
+                    entity.take_text(&unit.text, words.clone());
                 }
             }
             self.words.extend(words.iter().cloned());
         }
     }
 
-    /// Whether neither the facts nor the units that are about the entity say anything of the concept.
+    /// Whether neither the facts nor the units that are about the entity say anything of the concept, under any name of it.
     pub(super) fn lacks(&self, entity: &str, name: &str) -> bool {
+        let others = self.other_names.get(entity).into_iter().flatten();
+        std::iter::once(&entity).chain(others).all(|entity| self.lacks_itself(entity, name))
+    }
+
+    fn lacks_itself(&self, entity: &str, name: &str) -> bool {
         let (Some(entity), Some(concept)) = (self.entities.get(entity), self.concepts.get(name)) else { return false };
         let is_told = |value: &Value| !value.is_common && entity.holds(value);
         !concept.is_prose
+            && !concept.is_of_page
             && !entity.concepts.contains(name)
+            && concept.kinds.is_disjoint(&entity.unread)
             && !concept.stems.iter().any(|stem| entity.has_word_like(stem))
             && !concept.values.values().any(is_told)
     }
@@ -190,6 +258,24 @@ impl<'a> Knowledge<'a> {
 }
 
 impl Entity {
+    /// A unit that is about it or names it.
+    fn take_text(&mut self, text: &str, words: Arc<BTreeSet<String>>) {
+        let read = self.texts.first().cloned().unwrap_or_default();
+        let is_year = |word: &&String| word.len() == 4 && (word.starts_with("19") || word.starts_with("20"));
+        let unread = |word: &&String| !read.contains(*word);
+        if words.iter().filter(unread).any(|word| MONTHS.contains(&word.as_str()) || is_year(&word) && is_number(word))
+        {
+            self.unread.insert(Kind::Date);
+        }
+        let is_amount = |word: &&String| is_number(word);
+        if (text.contains(['€', '$', '£']) || words.iter().any(|word| MONEY.contains(&word.as_str())))
+            && words.iter().filter(unread).any(|word| is_amount(&word))
+        {
+            self.unread.insert(Kind::Money);
+        }
+        self.texts.push(words);
+    }
+
     /// Whether one text holds all words of a value.
     fn holds(&self, value: &Value) -> bool {
         self.texts.iter().any(|text| value.words.iter().all(|word| text.contains(word)))
@@ -218,14 +304,35 @@ fn words_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     texts.into_iter().map(fold).flat_map(|text| words_of(&text).map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_digit())
+}
+
+/// Of names such as `Système d'Information (SIG)`: where another entity is called by what stands before the brackets, or in
+/// them, each has the other's name too.
+fn other_names<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let by_folded: BTreeMap<String, &str> = names.map(|name| (fold(name), name)).collect();
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (folded, name) in &by_folded {
+        let Some((long, short)) = folded.strip_suffix(')').and_then(|inner| inner.rsplit_once('(')) else { continue };
+        for other in [long.trim(), short.trim()].into_iter().filter_map(|form| by_folded.get(form)) {
+            found.entry(*name).or_default().push(other);
+            found.entry(*other).or_default().push(name);
+        }
+    }
+    found
+}
+
 /// What to look for in a text that may say something of an attribute.
 fn stems(attribute: &str) -> Vec<String> {
     let folded = fold(attribute);
     let words: Vec<&str> = words_of(&folded).collect();
+    let related = RELATED.into_iter().filter(|group| words.iter().any(|word| group.contains(word))).flatten();
+    let related: Vec<String> = related.map(|word| stem(word)).collect();
     let long: Vec<&str> = words.iter().copied().filter(|w| w.chars().count() >= SIGNIFICANT).collect();
     let telling: Vec<&str> = long.iter().copied().filter(|w| !GENERIC.contains(w)).collect();
     let chosen = [telling, long, words].into_iter().find(|list| !list.is_empty()).unwrap_or_default();
-    chosen.into_iter().map(stem).collect()
+    chosen.into_iter().map(stem).chain(related).collect()
 }
 
 fn stem(word: &str) -> String {

@@ -26,7 +26,8 @@ pub(super) struct Candidate<'k> {
 /// Pairs that the facts do not join, in an order that the seed decides; of very many, as many as `count` questions may need.
 /// None is kept, so that a corpus of many entities with many rare attributes takes no more memory than one of few.
 pub(super) fn candidates<'k>(maker: &'k Maker<'_>, count: usize) -> impl Iterator<Item = Candidate<'k>> {
-    let entities: Vec<&str> = maker.knowledge.entities.keys().copied().collect();
+    // What a section lacks, its page may have.
+    let entities: Vec<&str> = maker.knowledge.entities.keys().copied().filter(|name| !name.contains('›')).collect();
     let concepts = maker.knowledge.concepts.iter().filter(|(_, c)| c.entities.len() >= LEAST_HOLDERS && !c.is_prose());
     let concepts: Vec<_> = concepts.collect();
     let languages = maker.languages;
