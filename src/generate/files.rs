@@ -12,7 +12,6 @@ use crate::corpus::{Conflict, Corpus, Fact};
 use crate::eval::{Suite, fold};
 use crate::store::{FileAction, Inputs, StoreError};
 
-use super::Shape;
 use super::check::{text_id, with_suffix};
 use super::dedupe::Rejected;
 use super::error::GenerateError;
@@ -22,6 +21,7 @@ use super::parts_verify::{SplitRecord, verify};
 use super::plan::Plan;
 use super::provenance::{Provenance, Stated, corpus_lines};
 use super::report::{Report, Reported};
+use super::{Draft, Shape};
 
 /// What is written.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +62,9 @@ struct ExampleLine<'a> {
     /// training example, which nothing is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     expected: Option<&'a [String]>,
+    /// Answers to questions on one fact are not independent. None as above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<String>,
 }
 
 /// Writes the files of `output` (`X.jsonl`). A file of that name is replaced only where it has the same bytes, or is as an
@@ -112,8 +115,11 @@ fn add_examples(
     let line = |id: &'_ String, example: &'_ Planned| {
         let messages = messages(set.system, &example.draft.turns);
         let answerable = (example.part == Part::Unseen).then_some(false);
-        let expected = (example.part != Part::Train).then_some(example.draft.expected.as_slice());
-        serde_json::to_string(&ExampleLine { id, messages, category: example.category(), answerable, expected })
+        let is_asked = example.part != Part::Train;
+        let expected = is_asked.then_some(example.draft.expected.as_slice());
+        let cluster = is_asked.then(|| cluster(&example.draft, set.facts));
+        let category = example.category();
+        serde_json::to_string(&ExampleLine { id, messages, category, answerable, expected, cluster })
     };
     let all = || ids.iter().zip(&set.plan.examples);
     let present: BTreeSet<Part> = set.plan.examples.iter().map(|example| example.part).collect();
@@ -175,13 +181,22 @@ fn suite_line(id: &str, example: &Planned, set: GeneratedSet<'_>) -> String {
     }
     line.insert("category".into(), example.category().into());
     let fact = draft.facts.first().and_then(|fact| set.facts.get(*fact));
-    let cluster = fact.filter(|_| draft.facts.len() == 1).map_or(draft.item, |fact| fact.id);
-    line.insert("cluster".into(), cluster.to_string().into());
+    line.insert("cluster".into(), cluster(draft, set.facts).into());
     line.insert("source".into(), draft.source.to_string().into());
     if let Some(fact) = fact {
         line.insert("fact".into(), fact.id.to_string().into());
     }
     Value::Object(line).to_string()
+}
+
+/// What questions have in common whose answers are not independent: the fact that they ask for; of questions on several facts
+/// or none, what is asked.
+fn cluster(draft: &Draft, facts: &[Fact]) -> String {
+    let fact = match draft.facts[..] {
+        [fact] => facts.get(fact),
+        _ => None,
+    };
+    fact.map_or(draft.item, |fact| fact.id).to_string()
 }
 
 /// `|` would separate alternatives, and signs alone are no word.

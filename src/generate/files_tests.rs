@@ -183,8 +183,14 @@ fn an_answer_to_a_test_question_is_judged_by_its_values() {
         );
         assert_eq!(answer("The documents say something else.".to_owned()), Some(false));
     }
+    // Two questions on one fact are in one cluster, in this file as in the suite.
+    let suite = lines(&dir.path().join("apps_suite.jsonl"));
+    let clusters = |of: &[Value]| of.iter().map(|line| line["cluster"].clone()).collect::<Vec<_>>();
+    assert_eq!(clusters(&lines(&dir.path().join("apps_test.jsonl"))), clusters(&suite));
+    assert!(clusters(&suite).iter().all(Value::is_string));
     // A training example has its answer alone.
-    assert!(lines(&dir.path().join("apps_train.jsonl")).iter().all(|line| line["expected"].is_null()));
+    let train = lines(&dir.path().join("apps_train.jsonl"));
+    assert!(train.iter().all(|line| line["expected"].is_null() && line["cluster"].is_null()));
 }
 
 #[test]
