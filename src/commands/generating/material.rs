@@ -18,6 +18,9 @@ pub(super) struct Material {
 /// Conflicts that are warned of one by one.
 const MOST_CONFLICTS: usize = 5;
 
+/// Each takes some 8 kB while questions are made of it.
+const MOST_FACTS: usize = 200_000;
+
 pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Material, Failure> {
     let Reading { corpus, .. } = documents::read(context, &request.documents)?;
     let facts = corpus::facts(&corpus, &FactOptions { contacts: request.contacts });
@@ -35,6 +38,13 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
         let units = corpus.units.len();
         return Err(Failure::input(format!("the documents state no facts that rules can read ({units} passages were read)"))
             .hint("facts are read from fields of records, tables, lists, `key: value` lines and definitions; use --method llm-based for prose"));
+    }
+    if facts.facts.len() > MOST_FACTS {
+        let found = facts.facts.len();
+        return Err(Failure::input(format!(
+            "the documents state {found} facts; at most {MOST_FACTS} are taken at once"
+        ))
+        .hint("give fewer documents, or a part of the table: a model learns some thousands of facts"));
     }
     let languages = languages(&corpus, request);
     let named: Vec<&str> = languages.iter().map(|language| language.name()).collect();
