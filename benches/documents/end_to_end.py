@@ -43,20 +43,25 @@ def main() -> None:
         tuned = trained(args, variant, folder)
         for part in ["test", "unseen"]:
             questions = folder / f"data_{part}.jsonl"
-            arms = ARMS if variant == "augmented" else ["finetuned"]
-            for arm in arms:
+            for arm in ARMS.get(variant, ["finetuned"]):
                 rows.append((variant, part, arm, evaluated(args, questions, index, arm, folder, tuned)))
     print_table(rows)
 
 
-# Four wordings of a fact against one at the same count; with and without refusals; with passages before some questions.
+# Four wordings of a fact against one at the same count; without refusals, with the default share of them, with more; with
+# passages before some questions.
 VARIANTS = {
     "augmented": ["--method", "augmented"],
     "one-wording": ["--method", "augmented", "--wordings", "1"],
     "no-refusals": ["--method", "augmented", "--refusals", "0"],
-    "open-book": ["--method", "augmented", "--open-book", "0.3"],
+    "more-refusals": ["--method", "augmented", "--refusals", "0.25"],
+    "open-book": ["--method", "augmented", "--open-book", "0.5", "--refusals", "0.25"],
 }
-ARMS = ["base", "finetuned", "rag", "hybrid", "oracle"]
+# The tuned model alone where none are named.
+ARMS = {
+    "augmented": ["base", "finetuned", "rag", "hybrid", "oracle"],
+    "open-book": ["finetuned", "hybrid"],
+}
 
 
 def arguments() -> argparse.Namespace:
