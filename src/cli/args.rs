@@ -1,6 +1,7 @@
 //! The command line: what users type, aliases of the earlier tools included. The options of training are in the table of
 //! `config` ([`Flags`]).
 
+mod compare;
 mod documents;
 mod models;
 mod training;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use super::flags::common;
 use super::version;
+pub use compare::{Compare, ComparisonFormat, Need};
 pub use documents::{Documents, EvaluateFinetuned, EvaluateRag, Generate, Questions, Rag, RagAsk, RagIndex, Retrieval};
 pub use models::{Eval, Export, Format, Merge, ModelfileArgs, Prove, Query, Register};
 pub use training::{Bases, Data, DataFiles, Demo, Plan, Run, Train};
@@ -141,6 +143,12 @@ pub enum Command {
         after_help = "Example:\n  tunesmith evaluate-finetuned questions.jsonl --model models/m/final --base-model qwen2.5:1.5b --output evaluation/results_ft.json"
     )]
     EvaluateFinetuned(EvaluateFinetuned),
+    /// Compare result files of base, RAG, fine-tuned and hybrid model on the same questions: who is better in what, and which to use
+    #[command(visible_alias = "compare-models")]
+    #[command(
+        after_help = "Example:\n  tunesmith compare-models --rag-results evaluation/results_rag.json --finetuned-results evaluation/results_ft.json --output evaluation/comparison --format both"
+    )]
+    Compare(Compare),
     /// Evaluate a model against another on suites: scorecards and a verdict
     #[command(
         after_help = "Example:\n  tunesmith eval --role assistant --model demo-assistant:v1 --against smollm2:135m"

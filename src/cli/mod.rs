@@ -3,6 +3,7 @@
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod args;
 mod closing;
+mod compare;
 mod dispatch;
 mod documents;
 #[cfg(test)]
@@ -104,6 +105,7 @@ fn forced(command: &Command) -> bool {
         Command::Merge(merge) => merge.force,
         Command::Export(export) => export.force,
         Command::Query(query) => query.force,
+        Command::Compare(compare) => compare.force,
         _ => false,
     }
 }
@@ -178,6 +180,7 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Rag(Rag::Ask(args)) => documents::ask(context, args, json)?,
         Command::EvaluateRag(args) => documents::evaluate_rag(context, args, json)?,
         Command::EvaluateFinetuned(args) => documents::evaluate_finetuned(context, args, json)?,
+        Command::Compare(args) => compare::compare(context, args, json)?,
         Command::Train(train) => dispatch::train(context, train, json)?,
         Command::Merge(merge) => dispatch::merge(context, merge, json)?,
         Command::Export(export) => dispatch::export(context, export, json)?,

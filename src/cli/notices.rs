@@ -124,6 +124,7 @@ pub(super) fn note(note: &Note) -> String {
         Note::ServedWithOtherPrompt { model } => format!(
             "{model} is served with another prompt than its base's template writes: both are asked with the latter"
         ),
+        Note::ServedOtherwise { reason } => reason.clone(),
         Note::AnswersKeptApart { path, reason } => {
             format!("answers are kept in {} for this run alone: {reason}", path.display())
         }

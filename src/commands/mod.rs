@@ -3,6 +3,7 @@
 mod adapter;
 pub mod bases;
 pub mod clean;
+pub mod compare;
 mod context;
 mod curves;
 mod cuts;

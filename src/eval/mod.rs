@@ -12,6 +12,7 @@ mod bootstrap;
 mod cache;
 mod case;
 mod citation;
+mod compare;
 mod decision;
 mod degenerate;
 mod document;
@@ -54,6 +55,10 @@ pub use bootstrap::{Confidence, bootstrap_t};
 pub use cache::AnswerCache;
 pub use case::Case;
 pub use citation::{CitedNumbers, cited_numbers};
+pub use compare::{
+    ArmComparison, ArmResults, BuildCosts, CompareInput, Needs, TaughtQuestions, compare_arms, comparison_markdown,
+    comparison_overview,
+};
 pub use decision::Decision;
 pub use degenerate::{Degenerate, degenerate};
 pub use document::{Document, Metadata, document};

@@ -181,6 +181,8 @@ notices! {
         AskedByChat { suites: Vec<String> },
         /// the model is served with another prompt than its base's template writes; both are asked with the latter
         ServedWithOtherPrompt { model: String },
+        /// results were made with other daemons, contexts or types
+        ServedOtherwise { reason: String },
         /// answers are kept in the run's folder, because the project's can't be written
         AnswersKeptApart { path: PathBuf, reason: String },
         /// the base's chat template can't be read here, so models are asked through /api/chat

@@ -291,7 +291,7 @@ fn split_of(stem: &Path) -> Result<Option<SplitBy>, GenerateError> {
     })
 }
 
-fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, GenerateError> {
+pub(super) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, GenerateError> {
     let text = read_text(FileAction::READING, path, MAX_FILE)?;
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
     let parsed = lines.map(|(text, line)| {

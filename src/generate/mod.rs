@@ -38,6 +38,7 @@ mod plan_subjects;
 mod provenance;
 mod report;
 mod shapes;
+mod taught;
 mod templates;
 mod unanswerable;
 
@@ -63,6 +64,7 @@ pub use plan_options::{ExampleCount, PlanOptions};
 pub use provenance::{CorpusLine, Provenance, StatedFact};
 pub use report::{Group, Lengths, Loss, Report, Sample};
 pub use shapes::{AnswerStyle, ItemOptions, Outline, items};
+pub use taught::taught_questions;
 pub use templates::{TemplateQuestions, Templates, UnusedCause, UnusedEntry};
 pub use unanswerable::{QuestionWording, Questions, UnansweredCorpus, unanswerable};
 

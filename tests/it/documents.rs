@@ -408,6 +408,31 @@ fn metrics(place: &Place, name: &str) -> Value {
     file
 }
 
+/// The results of retrieval and of the base, as `compare-models` takes them.
+fn are_compared(place: &Place) {
+    let compare = |rag: &str, base: &str, output: &str| {
+        place.run(&["compare-models", "--rag-results", rag, "--base-results", base, "--output", output])
+    };
+    let (rag, base) = ("evaluation/results_rag.json", "evaluation/results_base.json");
+    let compared = compare(rag, base, "evaluation/comparison");
+    done(&compared);
+    assert!(compared.out.contains("6 questions; fewer than 30 decide nothing"), "{}", compared.out);
+    let file: Value = serde_json::from_str(&place.read("evaluation/comparison.json")).unwrap();
+    assert_eq!(
+        (&file["questions"], &file["recommendation"], &file["is_tested"]),
+        (&6.into(), &Value::Null, &true.into())
+    );
+    let tokens = file["pairs"][0]["metrics"].as_array().unwrap().iter().find(|m| m["metric"] == "avg_tokens").unwrap();
+    assert!(tokens["test"]["difference"].as_f64().unwrap() > 100.0, "passages are tokens: {tokens}");
+    assert!(place.read("evaluation/comparison.md").contains("## rag against base"));
+    let swapped = compare(base, rag, "evaluation/swapped");
+    assert!(swapped.code == 3 && swapped.err.contains("--base-results"), "{} {}", swapped.code, swapped.err);
+    let onto_input = compare(rag, base, "evaluation/results_rag");
+    assert!(onto_input.code != 0 && !metrics(place, rag)["results"].is_null(), "{}", onto_input.err);
+    let missing = compare(rag, "evaluation/none.json", "evaluation/swapped");
+    assert!(missing.code == 3 && missing.err.contains("none.json"), "{} {}", missing.code, missing.err);
+}
+
 /// Through the real daemon, on SmolLM2, with MiniLM's vectors: found passages are in the prompt, nothing is asked twice.
 #[test]
 fn questions_are_answered_with_and_without_passages() {
@@ -470,6 +495,7 @@ fn questions_are_answered_with_and_without_passages() {
     assert_eq!(base["arm"], "base");
     assert_eq!(base["questions_sha256"], file["questions_sha256"]);
     assert!(base["metrics"]["avg_tokens"].as_f64().unwrap() < file["metrics"]["avg_tokens"].as_f64().unwrap());
+    are_compared(&place);
     let limits = ["--limit", "3", "--max-tokens", "32"];
     let oracle = ["--index", "index/", "--model", "documents:v1", "--output", "evaluation/oracle.json", "--oracle"];
     done(&place.run(&[&["evaluate-rag", "evaluation/questions.jsonl"], &oracle[..], &limits[..]].concat()));

@@ -1,0 +1,27 @@
+//! Which questions of a generated set ask for what its training examples teach.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::eval::TaughtQuestions;
+use crate::store::Digest;
+
+use super::Shape;
+use super::check::{read_lines, stem_of, with_suffix};
+use super::error::GenerateError;
+use super::parts::Part;
+use super::provenance::Provenance;
+
+/// Of the set that a file belongs to, by its `X.provenance.jsonl`.
+pub fn taught_questions(dataset: &Path) -> Result<TaughtQuestions, GenerateError> {
+    let records: Vec<Provenance> = read_lines(&with_suffix(&stem_of(dataset).0, ".provenance.jsonl"))?;
+    let train = || records.iter().filter(|record| record.split.part == Part::Train);
+    let is_refusal = |record: &&Provenance| record.split.shape == Shape::Unanswerable;
+    let taught: BTreeSet<Digest> = train().flat_map(|record| &record.facts).map(|fact| fact.id).collect();
+    let is_taught =
+        |record: &&Provenance| !record.facts.is_empty() && record.facts.iter().all(|fact| taught.contains(&fact.id));
+    Ok(TaughtQuestions {
+        ids: records.iter().filter(is_taught).map(|record| record.id.clone()).collect(),
+        refusals: 100.0 * train().filter(is_refusal).count() as f64 / train().count().max(1) as f64,
+    })
+}
