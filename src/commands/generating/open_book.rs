@@ -13,8 +13,8 @@ use crate::generate::{self, Draft, Method, Part, Plan, Shape};
 use crate::rag::{Chunk, ChunkOptions, Index, IndexPlan, PromptStyle, Retriever, Search};
 use crate::store::Digest;
 
-/// Of ten open-book examples whose question the documents answer, those whose extracts hold the answer.
-const WITH_ANSWER: usize = 8;
+/// Of five open-book examples whose question the documents answer, those whose extracts hold the answer.
+const WITH_ANSWER: usize = 4;
 /// Chunks that are found for a question, besides those with its answer; the first of them that may be shown are.
 const FOUND: usize = 12;
 /// Tokens of an answer that the prompt leaves room for.
@@ -65,7 +65,7 @@ pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: 
         else {
             continue;
         };
-        if let Some(opened) = book.opened(draft, answerable % 10 < WITH_ANSWER)? {
+        if let Some(opened) = book.opened(draft, answerable % 5 < WITH_ANSWER)? {
             answerable += usize::from(draft.shape != Shape::Unanswerable);
             *draft = opened;
             *left -= 1;
@@ -245,7 +245,7 @@ mod tests {
         let opened = open_book(&mut plan, &material, 0.5, 42).unwrap();
         assert!(opened.made >= 40, "{opened:?}");
         let cited = cited_answers(&plan, &material);
-        assert_eq!(cited, (0..opened.made).filter(|made| made % 10 < WITH_ANSWER).count());
+        assert_eq!(cited, (0..opened.made).filter(|made| made % 5 < WITH_ANSWER).count());
         // Facts whose values are in no extract are not answered from one.
         let mut plan = planned(&material);
         material.corpus.units.iter_mut().for_each(|unit| unit.fields.clear());
