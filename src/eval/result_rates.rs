@@ -23,7 +23,7 @@ pub struct MetricsBlock {
     pub total_tokens: u64,
 }
 
-/// What the retriever reached: hits in percent, `mrr` and `ndcg` from 0 to 1.
+/// What the retriever reached, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalRates {
     #[serde(rename = "hit@1")]

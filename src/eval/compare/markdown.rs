@@ -54,7 +54,8 @@ fn arms(page: &mut String, comparison: &ArmComparison) {
     for winner in &comparison.winners {
         let cell = |value: Option<&f64>| value.map_or_else(|| NONE.to_owned(), |value| winner.metric.shown(*value));
         let values = comparison.arms.iter().map(|summary| cell(summary.values.get(winner.metric.as_str())));
-        let best = winner.winner.map_or("tie", |arm| arm.as_str());
+        let is_measured = comparison.arms.iter().any(|summary| summary.values.contains_key(winner.metric.as_str()));
+        let best = winner.winner.map_or(if is_measured { "tie" } else { NONE }, |arm| arm.as_str());
         let _ = writeln!(page, "| {} | {} | {best} |", winner.metric.as_str(), values.collect::<Vec<_>>().join(" | "));
     }
     let seconds = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |s| ArmMetric::AvgTimeSeconds.shown(s));
@@ -82,8 +83,7 @@ fn tests(page: &mut String, pair: &ArmPair, on: &str) {
 
 fn test_row(row: &MetricPair) -> String {
     let shown = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |value| row.metric.shown(value));
-    let signed =
-        |value: f64| if value > 0.0 { format!("+{}", row.metric.shown(value)) } else { row.metric.shown(value) };
+    let signed = |value: f64| row.metric.shown_difference(value);
     let better = row.winner.map_or("tie", |arm| arm.as_str());
     let test = row.test.map_or_else(
         || format!("{NONE} | {NONE} | {NONE}"),

@@ -77,6 +77,15 @@ impl ArmMetric {
         }
     }
 
+    /// A difference of two values, for people; of rates in points.
+    pub(super) fn shown_difference(self, value: f64) -> String {
+        match self.unit() {
+            MetricUnit::Percent => format!("{value:+.1} points"),
+            MetricUnit::Seconds => format!("{value:+.2} s"),
+            MetricUnit::Tokens => format!("{value:+.0}"),
+        }
+    }
+
     /// As the file states it; None where it doesn't.
     pub fn of_file(self, file: &ResultFile) -> Option<f64> {
         let extended = file.extended.as_ref();

@@ -151,7 +151,7 @@ impl Rules<'_> {
         let Some(d) = self.difference(Rag, Oracle, metric) else {
             return unmeasured(Rule::RetrievalLoses, "oracle and rag, question by question");
         };
-        let hit = self.file(Rag).and_then(|file| file.extended.as_ref()?.retrieval).map(|r| r.hit_at_4);
+        let hit = self.file(Rag).and_then(|file| file.extended.as_ref()?.retrieval).map(|r| 100.0 * r.hit_at_4);
         let hit = hit.map_or_else(String::new, |hit| format!("; the passage is among the first four in {hit:.0} %"));
         let applies = d.test.difference > RETRIEVAL_LOSS;
         let advice =
@@ -214,7 +214,8 @@ impl Rules<'_> {
         let metric = self.knowledge();
         let usable = |arm: AnswerArm| arm != Oracle && arm != Base;
         let pairs: Vec<_> = self.comparison.pairs.iter().filter(|p| usable(p.first) && usable(p.second)).collect();
-        if pairs.is_empty() || !self.comparison.is_tested {
+        let is_tested = pairs.iter().any(|pair| pair.of(metric).is_some_and(|row| row.test.is_some()));
+        if !is_tested || !self.comparison.is_tested {
             return unmeasured(Rule::AllTies, "two usable arms, question by question");
         }
         let applies = pairs.iter().all(|pair| pair.of(metric).is_none_or(|row| row.winner.is_none()));
@@ -245,13 +246,13 @@ impl Rules<'_> {
         first.iter().filter(|record| record.answerable).map(|record| record.id.as_str()).collect()
     }
 
-    /// The metric that says most of what is known, of those that all arms have.
+    /// The metric that says most of what is known, of those that all arms have; where there is none, one that they lack too.
     fn knowledge(&self) -> ArmMetric {
         let all_have = |metric: &ArmMetric| {
             self.comparison.arms.iter().all(|summary| summary.values.contains_key(metric.as_str()))
         };
         let metrics = [ArmMetric::FactCoverage, ArmMetric::PassRate, ArmMetric::ExactMatchRate];
-        metrics.into_iter().find(all_have).unwrap_or(ArmMetric::SuccessRate)
+        metrics.into_iter().find(all_have).unwrap_or(ArmMetric::FactCoverage)
     }
 
     /// `second` minus `first`; None where it was not tested.

@@ -161,6 +161,21 @@ fn a_model_that_invents_is_not_recommended_alone() {
     assert_ne!(comparison.recommendation, Some(AnswerArm::Finetuned));
 }
 
+/// As the questions of unseen sources are.
+#[test]
+fn questions_without_an_answer_say_nothing_of_knowledge() {
+    let arms = [(AnswerArm::Rag, 4.0, 30), (AnswerArm::Finetuned, 1.0, 5)]
+        .map(|(arm, seconds, refused)| results(arm, 0, 40, |i| Given { right: i < refused, seconds, tokens: 50 }));
+    let comparison = compared(&arms);
+    for rule in [finding::Rule::TunedAsGoodAndCheaper, finding::Rule::RetrievalBest, finding::Rule::AllTies] {
+        assert_eq!(applies(&comparison, rule), None, "{rule:?}");
+    }
+    assert_eq!(applies(&comparison, finding::Rule::TunedInvents), Some(true));
+    assert_eq!(comparison.recommendation, None);
+    let page = comparison_markdown(&comparison);
+    assert!(page.contains("| pass_rate | – | – | – |") && page.contains("| +62.5 points |"), "{page}");
+}
+
 #[test]
 fn what_was_not_taught_is_told_apart() {
     let arms = two(40, 40, 15);
