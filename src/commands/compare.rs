@@ -49,6 +49,9 @@ pub fn run(context: &mut Context<'_>, request: &CompareRequest) -> Result<Compar
     request.results.iter().for_each(|(_, path)| {
         read.add("a result file", path);
     });
+    request.dataset.iter().for_each(|path| {
+        read.add("a file of the set", path);
+    });
     for (path, _) in &outputs {
         read.refuse_overwrite(path)?;
         check_replaceable(path)?;

@@ -193,6 +193,9 @@ fn facts_below_a_numbered_title_are_of_that_part() {
     let of = |value: &str| stated.lines().find(|line| line.contains(value)).unwrap_or_default().to_owned();
     assert!(of("11 April 2025").contains("Next meeting | Date"), "{stated}");
     assert!(of("2.01").contains("Next meeting | Room"), "{stated}");
+    // A street's number is no title's.
+    let address = "Office\n\n12 Main Street\nPhone: none\nFloor: 3rd\n";
+    assert!(!facts_of(&[("a.txt", address)]).contains("Main Street"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::names::{Names, folded};
 use super::outline::trimmed;
 use super::{Field, FieldForm, Span};
 
-/// Keys about the page, and for the program that makes pages out of the files: they say nothing about the page's subject.
+/// Keys for the program that makes pages out of the files, and about the page: they say nothing about the page's subject.
 const IGNORED: &[&str] = &[
     "layout",
     "draft",
@@ -20,12 +20,6 @@ const IGNORED: &[&str] = &[
     "sidebar",
     "sidebarposition",
     "id",
-    "author",
-    "authors",
-    "auteur",
-    "auteurs",
-    "auteure",
-    "autrice",
     "tag",
     "tags",
     "etiquettes",
@@ -36,6 +30,15 @@ const IGNORED: &[&str] = &[
     "category",
     "categories",
     "categorie",
+];
+/// Who wrote the page, and when: left out as well.
+const PUBLISHING: &[&str] = &[
+    "author",
+    "authors",
+    "auteur",
+    "auteurs",
+    "auteure",
+    "autrice",
     "date",
     "lastmod",
     "lastmodified",
@@ -44,9 +47,9 @@ const IGNORED: &[&str] = &[
     "published",
 ];
 
-/// Whether a key of front matter is left out, because it is about the page.
-pub fn describes_page(key: &str) -> bool {
-    IGNORED.contains(&folded(key).as_str())
+/// Whether a key says who wrote a page, or when: front matter may state it, and no fact is made of that.
+pub fn is_of_publishing(key: &str) -> bool {
+    PUBLISHING.contains(&folded(key).as_str())
 }
 
 #[derive(Debug)]
@@ -90,8 +93,10 @@ pub(super) fn read(text: &str) -> Option<FrontMatter> {
 fn finished(end: usize, fields: Vec<Field>) -> FrontMatter {
     let (titles, mut fields): (Vec<_>, Vec<_>) =
         fields.into_iter().partition(|field| matches!(folded(&field.key).as_str(), "title" | "titre"));
-    fields
-        .retain(|field| !IGNORED.contains(&folded(&field.key).as_str()) && !Names::Technical.has(&folded(&field.key)));
+    fields.retain(|field| {
+        let key = folded(&field.key);
+        !IGNORED.contains(&key.as_str()) && !is_of_publishing(&key) && !Names::Technical.has(&key)
+    });
     let title = titles.into_iter().next().and_then(|title| title.values.into_iter().next());
     fields.iter_mut().for_each(|field| field.entity.clone_from(&title));
     FrontMatter { end, title, fields }

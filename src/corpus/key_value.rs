@@ -37,12 +37,13 @@ const INTRODUCTIONS: &[&str] = &[
     "astuce",
     "file",
     "ftp",
-    "q",
-    "question",
     "answer",
     "réponse",
+    "q",
+    "question",
 ];
-/// What the answer below a question is marked with.
+/// What marks a question, and the answer below it.
+const QUESTIONS: &[&str] = &["q", "question"];
 const ANSWERS: &[&str] = &["a", "r"];
 
 /// A key with the place of its value, which may be empty.
@@ -70,7 +71,7 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
                 found.push(pair);
             }
             // The value before ends here, or the mark would make it one that is not plain.
-            None if is_remark(line) || marked(line.trim()).is_some() => open = false,
+            None if remark(line).is_some() || marked(line.trim()).is_some() => open = false,
             None => {
                 let end = at + line.trim_end().len();
                 if let Some(last) = found.last_mut().filter(|_| open && end > at) {
@@ -78,7 +79,7 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
                 }
             }
         }
-        is_asked = ["Q:", "Q :", "Question"].iter().any(|mark| line.trim_start().starts_with(mark)) && is_remark(line);
+        is_asked = remark(line).is_some_and(|word| QUESTIONS.contains(&word.as_str()));
         at += line.len();
     }
     found
@@ -126,13 +127,13 @@ fn marked(line: &str) -> Option<Marked<'_>> {
     }
 }
 
-/// A line that a word such as `Warning:` introduces.
-fn is_remark(line: &str) -> bool {
-    let line = line.trim_start_matches(['*', '_', ' ', '\t']);
-    line.split_once(':').is_some_and(|(key, rest)| {
-        let key = key.trim_end_matches(['*', '_', ' ', '\u{a0}', '\u{202f}']).to_lowercase();
-        INTRODUCTIONS.contains(&key.as_str()) && rest.starts_with(|c: char| c.is_whitespace() || c == '*')
-    })
+/// The word that introduces a line, such as `Warning:`.
+fn remark(line: &str) -> Option<String> {
+    let (key, rest) = line.trim_start_matches(['*', '_', ' ', '\t']).split_once(':')?;
+    let key = key.trim_end_matches(['*', '_', ' ', '\u{a0}', '\u{202f}']).to_lowercase();
+    let is_introduction =
+        INTRODUCTIONS.contains(&key.as_str()) && rest.starts_with(|c: char| c.is_whitespace() || c == '*');
+    is_introduction.then_some(key)
 }
 
 fn is_key(key: &str) -> bool {

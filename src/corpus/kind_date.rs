@@ -47,15 +47,8 @@ const MONTHS: &[(&str, u32)] = &[
     ("dec", 12),
 ];
 
-/// Folded words that may stand before a date.
-const LEADING: &[&str] = &[
-    "le",
-    "on",
-    "the",
-    "depuis",
-    "since",
-    "en",
-    "in",
+/// Folded names of the days of the week, French and English.
+const WEEKDAYS: &[&str] = &[
     "lundi",
     "mardi",
     "mercredi",
@@ -72,6 +65,14 @@ const LEADING: &[&str] = &[
     "sunday",
 ];
 
+/// Folded words that may stand before a date, besides days of the week.
+const LEADING: &[&str] = &["le", "on", "the", "depuis", "since", "en", "in"];
+
+/// Whether a folded word is the name of a day of the week.
+pub fn is_weekday(word: &str) -> bool {
+    WEEKDAYS.contains(&word)
+}
+
 /// No date is longer, in bytes.
 const LONGEST: usize = 48;
 
@@ -87,7 +88,7 @@ pub(super) fn iso_date(text: &str) -> Option<String> {
 }
 
 /// A year alone: a date only where the attribute says so.
-pub(super) fn is_year(text: &str) -> bool {
+pub fn is_year(text: &str) -> bool {
     text.len() == 4 && text.parse::<u32>().is_ok_and(|y| (1800..2200).contains(&y))
 }
 
@@ -116,7 +117,8 @@ fn numeric(text: &str) -> Option<String> {
 
 fn written(text: &str) -> Option<String> {
     let folded = folded(text).replace(',', " ");
-    let words = folded.split_whitespace().map(|w| w.trim_end_matches('.')).skip_while(|w| LEADING.contains(w));
+    let words =
+        folded.split_whitespace().map(|w| w.trim_end_matches('.')).skip_while(|w| LEADING.contains(w) || is_weekday(w));
     let words = words.filter(|w| !matches!(*w, "de" | "of")).collect::<Vec<_>>();
     match words.as_slice() {
         [day, month, year] if month_named(month).is_some() => {

@@ -167,6 +167,13 @@ fn money(text: &str) -> Option<Quantity> {
     })
 }
 
+/// Whether a text names a currency in a word or by its sign.
+pub fn has_currency(text: &str) -> bool {
+    let signs = CURRENCIES.iter().filter(|(name, _)| !name.contains(char::is_alphanumeric));
+    signs.into_iter().any(|(sign, _)| text.contains(sign))
+        || text.split_whitespace().any(|word| currency(word).is_some())
+}
+
 fn currency(name: &str) -> Option<&'static str> {
     let name = name.trim_end_matches(['.', ',']).to_lowercase();
     CURRENCIES.iter().find(|(n, _)| *n == name).map(|(_, code)| *code)

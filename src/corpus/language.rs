@@ -2,135 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::names::folded;
+use super::names::{Names, folded};
 use super::{Corpus, Language, Unit};
 
 /// Fewer letters do not tell.
 const MIN_LETTERS: usize = 60;
 /// Characters of a unit or a document that are looked at.
 const MAX_CHARS: usize = 300;
-
-/// Names of fields, folded, that one language alone has.
-const FRENCH: [&str; 58] = [
-    "nom",
-    "prenom",
-    "prix",
-    "couleur",
-    "poids",
-    "taille",
-    "ville",
-    "pays",
-    "adresse",
-    "telephone",
-    "courriel",
-    "fonction",
-    "poste",
-    "bureau",
-    "salle",
-    "editeur",
-    "hebergeur",
-    "hebergement",
-    "responsable",
-    "utilisateurs",
-    "domaine",
-    "statut",
-    "etat",
-    "langage",
-    "technologie",
-    "technologies",
-    "criticite",
-    "dependances",
-    "proprietaire",
-    "equipe",
-    "licence",
-    "libelle",
-    "intitule",
-    "quantite",
-    "montant",
-    "cout",
-    "tarif",
-    "debut",
-    "fin",
-    "echeance",
-    "horaires",
-    "ouverture",
-    "fermeture",
-    "jour",
-    "mois",
-    "annee",
-    "categorie",
-    "marque",
-    "modele",
-    "garantie",
-    "fournisseur",
-    "directeur",
-    "auteur",
-    "langue",
-    "duree",
-    "lieu",
-    "effectif",
-    "capitale",
-];
-const ENGLISH: [&str; 58] = [
-    "name",
-    "firstname",
-    "lastname",
-    "price",
-    "colour",
-    "color",
-    "weight",
-    "size",
-    "city",
-    "country",
-    "address",
-    "phone",
-    "role",
-    "office",
-    "room",
-    "publisher",
-    "host",
-    "hosting",
-    "owner",
-    "users",
-    "domain",
-    "status",
-    "state",
-    "language",
-    "technology",
-    "criticality",
-    "dependencies",
-    "team",
-    "license",
-    "label",
-    "title",
-    "quantity",
-    "amount",
-    "cost",
-    "fee",
-    "start",
-    "end",
-    "deadline",
-    "hours",
-    "opens",
-    "closes",
-    "day",
-    "month",
-    "year",
-    "category",
-    "brand",
-    "model",
-    "warranty",
-    "guarantee",
-    "vendor",
-    "supplier",
-    "manager",
-    "author",
-    "department",
-    "duration",
-    "location",
-    "staff",
-    "capital",
-];
 
 /// Sets the language of every unit: its own, or its document's commonest where it is too short to tell. Records are in the
 /// language of their fields' names, where these tell: names and numbers in cells do not.
@@ -158,7 +36,7 @@ pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
     }
 }
 
-/// Records whose text does not tell reliably: in the language of the names of their document's fields.
+/// Units with fields whose text does not tell reliably: in the language of the names of their document's fields.
 fn of_records(corpus: &mut Corpus, candidates: &[Language]) {
     let detector = whatlang::Detector::with_allowlist(candidates.iter().map(|language| code(*language)).collect());
     let mut keys = vec![BTreeSet::new(); corpus.documents.len()];
@@ -180,8 +58,8 @@ fn of_records(corpus: &mut Corpus, candidates: &[Language]) {
 
 /// None: the names are of both languages, or of neither.
 fn language_of_keys(keys: &BTreeSet<String>) -> Option<Language> {
-    let count = |words: &[&str]| keys.iter().filter(|key| words.contains(&key.as_str())).count();
-    match (count(&FRENCH), count(&ENGLISH)) {
+    let count = |names: Names| keys.iter().filter(|key| names.has(key)).count();
+    match (count(Names::French), count(Names::English)) {
         (french, english) if french > 2 * english => Some(Language::Fr),
         (french, english) if english > 2 * french => Some(Language::En),
         _ => None,

@@ -2,6 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::names_of_languages::{ENGLISH, FRENCH};
+
 /// Letters and digits only, in lower case and without accents.
 pub(super) fn folded(name: &str) -> String {
     name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -42,6 +44,10 @@ pub(super) enum Names {
     Value,
     /// Common attributes.
     Attribute,
+    /// Attributes that French alone calls so.
+    French,
+    /// Attributes that English alone calls so.
+    English,
 }
 
 impl Names {
@@ -74,6 +80,8 @@ impl Names {
             Self::Key => KEY,
             Self::Value => VALUE,
             Self::Attribute => ATTRIBUTE,
+            Self::French => FRENCH,
+            Self::English => ENGLISH,
         }
     }
 }

@@ -139,10 +139,11 @@ fn heading(text: &str, lines: &[Span]) -> Option<Heading> {
 /// Words of a numbered title right above its text, at most.
 const MAX_TITLE_WORDS: usize = 6;
 
-/// Whether a numbered line is the title of the line below it, and no item of a list: a short one, above one that begins anew
-/// and has no number.
+/// Whether a numbered line is a title and no item of a list: it is short, the mark of its number is not that of an address
+/// (`12 Main Street`), and the line below it begins with a capital and has no number.
 fn is_title_of(line: &str, next: &str) -> bool {
-    line.split_whitespace().count() <= 1 + MAX_TITLE_WORDS
+    line.split_whitespace().next().is_some_and(|number| number.contains(['.', ')']))
+        && line.split_whitespace().count() <= 1 + MAX_TITLE_WORDS
         && next.starts_with(char::is_uppercase)
         && numbered(next.trim()).is_none()
 }

@@ -88,18 +88,24 @@ fn sheets(file: &Arc<str>, bytes: &[u8]) -> Result<Vec<(String, Cells)>, CorpusE
                 let (line, columns) = (row as usize + 1, column as usize + 1);
                 return Err(CorpusError::Columns { file: file.clone(), line, columns, most: MAX_COLUMNS });
             }
-            if count > MAX_CELLS {
-                let reason = format!("it has more than {MAX_CELLS} cells");
-                return Err(CorpusError::Workbook { file: file.clone(), reason });
-            }
+            check_count(file, count)?;
             cells.entry(row).or_default().insert(column, text);
         }
         drop(reader);
-        let merged = workbook.merge_cells_by_sheet_name(&name).map_err(fault)?;
-        count += merged.iter().map(|region| repeat(&mut cells, region)).sum::<usize>();
+        for region in workbook.merge_cells_by_sheet_name(&name).map_err(fault)? {
+            count += repeat(&mut cells, &region);
+            check_count(file, count)?;
+        }
         out.push((name, cells));
     }
     Ok(out)
+}
+
+fn check_count(file: &Arc<str>, cells: usize) -> Result<(), CorpusError> {
+    if cells <= MAX_CELLS {
+        return Ok(());
+    }
+    Err(CorpusError::Workbook { file: file.clone(), reason: format!("it has more than {MAX_CELLS} cells") })
 }
 
 /// Gives each row of a merged region that holds something the region's value, in the region's first column; the number of cells.

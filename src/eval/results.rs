@@ -42,7 +42,7 @@ impl AnswerArm {
     }
 }
 
-/// How the model was served; two results compare only where it is the same.
+/// How the model was served; results compare only where daemon and context are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Served {

@@ -188,6 +188,18 @@ fn an_answer_to_a_test_question_is_judged_by_its_values() {
     let clusters = |of: &[Value]| of.iter().map(|line| line["cluster"].clone()).collect::<Vec<_>>();
     assert_eq!(clusters(&lines(&dir.path().join("apps_test.jsonl"))), clusters(&suite));
     assert!(clusters(&suite).iter().all(Value::is_string));
+    // A set split by wording tests what it teaches.
+    let taught = crate::generate::taught_questions(&dir.path().join("apps_test.jsonl")).unwrap();
+    assert!(questions.iter().all(|question| taught.ids.contains(&question.id)) && taught.refusals == 0.0);
+    let provenance = dir.path().join("apps.provenance.jsonl");
+    let untrained: Vec<String> = std::fs::read_to_string(&provenance)
+        .unwrap()
+        .lines()
+        .filter(|line| !line.contains(r#""part":"train""#))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    std::fs::write(&provenance, untrained.concat()).unwrap();
+    assert!(crate::generate::taught_questions(&dir.path().join("apps_test.jsonl")).unwrap().ids.is_empty());
     // A training example has its answer alone.
     let train = lines(&dir.path().join("apps_train.jsonl"));
     assert!(train.iter().all(|line| line["expected"].is_null() && line["cluster"].is_null()));

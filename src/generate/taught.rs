@@ -12,12 +12,15 @@ use super::error::GenerateError;
 use super::parts::Part;
 use super::provenance::Provenance;
 
-/// Of the set that a file belongs to, by its `X.provenance.jsonl`.
+/// Of the set that a file belongs to, by its `X.provenance.jsonl`. A fact is taught where an example asks for it directly, as
+/// in the set's coverage; refusals are those without passages.
 pub fn taught_questions(dataset: &Path) -> Result<TaughtQuestions, GenerateError> {
     let records: Vec<Provenance> = read_lines(&with_suffix(&stem_of(dataset).0, ".provenance.jsonl"))?;
     let train = || records.iter().filter(|record| record.split.part == Part::Train);
+    let teaches = |record: &&Provenance| record.split.shape.is_direct();
     let is_refusal = |record: &&Provenance| record.split.shape == Shape::Unanswerable;
-    let taught: BTreeSet<Digest> = train().flat_map(|record| &record.facts).map(|fact| fact.id).collect();
+    let taught: BTreeSet<Digest> =
+        train().filter(teaches).flat_map(|record| &record.facts).map(|fact| fact.id).collect();
     let is_taught =
         |record: &&Provenance| !record.facts.is_empty() && record.facts.iter().all(|fact| taught.contains(&fact.id));
     Ok(TaughtQuestions {

@@ -429,6 +429,17 @@ fn are_compared(place: &Place) {
     assert!(swapped.code == 3 && swapped.err.contains("--base-results"), "{} {}", swapped.code, swapped.err);
     let onto_input = compare(rag, base, "evaluation/results_rag");
     assert!(onto_input.code != 0 && !metrics(place, rag)["results"].is_null(), "{}", onto_input.err);
+    // Of another daemon.
+    let mut other: Value = serde_json::from_str(&place.read(base)).unwrap();
+    other["served"]["daemon"] = "0.1.2".into();
+    std::fs::write(place.path("evaluation/other.json"), other.to_string()).unwrap();
+    let refused = compare(rag, "evaluation/other.json", "evaluation/other_comparison");
+    assert!(refused.code == 3 && refused.err.contains("were served otherwise"), "{} {}", refused.code, refused.err);
+    let forced =
+        ["--rag-results", rag, "--base-results", "evaluation/other.json", "--output", "evaluation/forced", "--force"];
+    let forced = place.run(&[&["compare"], &forced[..]].concat());
+    done(&forced);
+    assert!(forced.err.contains("were served otherwise"), "{}", forced.err);
     let missing = compare(rag, "evaluation/none.json", "evaluation/swapped");
     assert!(missing.code == 3 && missing.err.contains("none.json"), "{} {}", missing.code, missing.err);
 }

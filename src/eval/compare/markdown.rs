@@ -73,7 +73,7 @@ fn arms(page: &mut String, comparison: &ArmComparison) {
 fn tests(page: &mut String, pair: &ArmPair, on: &str) {
     let (first, second) = (pair.first.as_str(), pair.second.as_str());
     let _ = writeln!(page, "## {second} against {first}{on}\n");
-    let _ = writeln!(page, "| metric | n | {first} | {second} | difference | 95 % bounds | p | better |");
+    let _ = writeln!(page, "| metric | n | {first} | {second} | difference | 90 % interval | p | better |");
     let _ = writeln!(page, "|---|--:|--:|--:|--:|--:|--:|---|");
     for row in pair.metrics.iter().filter(|row| row.test.is_some()) {
         let _ = writeln!(page, "{}", test_row(row));

@@ -28,7 +28,7 @@ pub struct PairedTest {
     /// Of questions whose answers are independent.
     pub clusters: usize,
     pub difference: f64,
-    /// Bounds, each at 95 %.
+    /// Bounds of the 90 % interval: each holds with 95 %.
     pub low: f64,
     pub high: f64,
     /// Two-sided, adjusted for the metrics of this pair.

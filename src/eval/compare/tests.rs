@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::eval::result_record::AnswerRecord;
 use crate::eval::results::{ResultHeader, read_results};
-use crate::eval::{Answered, Reply, TestQuestion};
+use crate::eval::{Answered, Reply, RetrievalRates, TestQuestion};
 
 /// What an arm answers to a question.
 struct Given {
@@ -141,8 +141,13 @@ fn each_rule_applies_where_its_numbers_say_so() {
 
     // Perfect retrieval would gain 20 points: retrieval is the loss, and no reason for retrieval.
     let oracle = results(AnswerArm::Oracle, 40, 0, |i| Given { right: i < 38, seconds: 1.0, tokens: 300 });
-    let lossy = compared(&[two(40, 30, 10), vec![oracle]].concat());
+    let mut with_oracle = [two(40, 30, 10), vec![oracle]].concat();
+    let rates = RetrievalRates { hit_at_1: 0.5, hit_at_4: 0.95, mrr_at_10: 0.6, ndcg_at_10: 0.7, seconds: 0.1 };
+    with_oracle[0].file.extended.as_mut().unwrap().retrieval = Some(rates);
+    let lossy = compared(&with_oracle);
     assert_eq!(applies(&lossy, Rule::RetrievalLoses), Some(true));
+    let found = lossy.rules.iter().find(|finding| finding.rule == Rule::RetrievalLoses).unwrap();
+    assert!(found.says.contains("among the first four in 95 %"), "{}", found.says);
     assert_eq!(applies(&lossy, Rule::RetrievalBest), Some(false));
 
     let base = results(AnswerArm::Base, 40, 0, |i| Given { right: i < 20, seconds: 1.0, tokens: 60 });

@@ -242,6 +242,9 @@ fn nothing_is_called_missing_that_the_documents_say_in_another_way() {
         !asks_missing(&births, "Ann came on 3 May 1980.", "Ann Lee", "Birthday"),
         "a date of which it is not known what it dates"
     );
+    assert!(!asks_missing(&births, "Ann came in December 1980.", "Ann Lee", "Birthday"));
+    assert!(asks_missing(&births, "Ann may need tea.", "Ann Lee", "Birthday"), "neither a month nor a birth");
+    assert!(!asks_missing(&births, "Ann, née Low, likes tea.", "Ann Lee", "Birthday"));
     let authors = [("VPN", "Version", "new"), ("Mail", "Author", "Sue Bel"), ("Wiki", "Author", "Tom Fox")];
     assert!(!asks_missing(&authors, "", "VPN", "Author"), "front matter, which no fact is read from, may say it");
     let short = [

@@ -5,6 +5,7 @@ use std::ops::{Bound, Range};
 
 use rand_chacha::ChaCha8Rng;
 
+use crate::corpus::{is_weekday, month_named};
 use crate::generate::noise::{below, choose, fold, words_of};
 
 use super::knowledge::Knowledge;
@@ -88,57 +89,11 @@ fn cased(name: &str, like: &str) -> String {
 fn is_coded(name: &str) -> bool {
     let last = last_word(name);
     let is_code = !last.chars().any(char::is_lowercase) || last.ends_with(|c: char| c.is_ascii_digit());
+    // A date, or the number of a version: others may exist.
     let is_date = last.split(['-', '/', '.']).filter(|part| part.chars().all(|c| c.is_ascii_digit())).count() > 2;
     let is_bare = last.chars().all(|c| c.is_alphanumeric() || "-_./#".contains(c));
     is_code && is_bare && !is_date && !name.contains('›') && last.chars().any(|c| c.is_ascii_digit())
 }
-
-/// Days and months, whole and short: what looks like one is no name.
-const CALENDAR: [&str; 43] = [
-    "lundi",
-    "mardi",
-    "mercredi",
-    "jeudi",
-    "vendredi",
-    "samedi",
-    "dimanche",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "janvier",
-    "fevrier",
-    "mars",
-    "avril",
-    "juin",
-    "juillet",
-    "aout",
-    "septembre",
-    "octobre",
-    "novembre",
-    "decembre",
-    "january",
-    "february",
-    "march",
-    "april",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "tues",
-    "wednes",
-    "thurs",
-    "satur",
-    "mond",
-    "sept",
-    "weekend",
-];
 
 fn last_word(name: &str) -> &str {
     name.rsplit(char::is_whitespace).next().unwrap_or_default()
@@ -178,7 +133,8 @@ fn is_proper(name: &str) -> bool {
     let is_upper = chars.next().is_some_and(char::is_uppercase);
     let rest = chars.as_str();
     let is_even = rest.chars().all(char::is_lowercase) || rest.chars().all(char::is_uppercase);
-    let is_date = CALENDAR.contains(&fold(name).as_str());
+    let folded = fold(name);
+    let is_date = is_weekday(&folded) || month_named(&folded).is_some();
     is_upper && is_even && !is_date && name.chars().count() >= SHORTEST
 }
 

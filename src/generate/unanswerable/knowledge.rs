@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::corpus::{Fact, Kind, Language, Unit, describes_page};
+use crate::corpus::{Fact, Kind, Language, Unit, has_currency, is_of_publishing, is_year, month_named};
 use crate::generate::noise::{EntityNames, fold, words_of};
 
 use super::input::{Questions, UnansweredCorpus};
@@ -18,12 +18,14 @@ pub(super) struct Concept {
     pub(super) entities: BTreeSet<String>,
     /// Folded, with their words.
     pub(super) values: BTreeMap<String, Value>,
+    /// Of [`RELATED`] to its spellings.
+    related: BTreeSet<&'static str>,
     /// Free text, which may stand in the documents in any words.
     is_prose: bool,
     /// Of its values.
     kinds: BTreeSet<Kind>,
-    /// About a page rather than its subject; documents state it where no fact is read from.
-    is_of_page: bool,
+    /// Who wrote it, or when: front matter may state it, and no fact is read from there.
+    is_of_publishing: bool,
 }
 
 pub(super) struct Value {
@@ -56,45 +58,17 @@ pub(super) struct Knowledge<'a> {
     pub(super) words: HashSet<String>,
 }
 
-/// Words for one matter: a text that has one of them may state an attribute that is called by another.
+/// Folded words for one matter: a text that has one of them may state an attribute that is called by another.
 const RELATED: [&[&str]; 8] = [
     &["prix", "price", "cost", "cout", "tarif", "fee", "fees", "montant", "amount"],
     &["garantie", "warranty", "guarantee", "guaranty"],
-    &["naissance", "anniversaire", "birthday", "birth", "born", "nee"],
+    &["naissance", "anniversaire", "birthday", "birth", "born", "ne", "nee"],
     &["auteur", "autrice", "author", "writer", "written", "ecrit", "redige"],
     &["adresse", "address", "siege", "headquarters", "located", "situe", "situee"],
     &["couleur", "colour", "color", "coloris"],
     &["effectif", "headcount", "staff", "employees", "salaries"],
     &["responsable", "manager", "owner", "directeur", "directrice", "director", "head"],
 ];
-/// Words of amounts of money, and months, folded.
-const MONEY: [&str; 9] = ["euro", "euros", "eur", "dollar", "dollars", "usd", "pounds", "gbp", "chf"];
-const MONTHS: [&str; 23] = [
-    "janvier",
-    "fevrier",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "aout",
-    "septembre",
-    "octobre",
-    "novembre",
-    "decembre",
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-];
-
 /// Words of attributes that name no matter.
 const GENERIC: [&str; 18] = [
     "date",
@@ -152,7 +126,7 @@ impl<'a> Knowledge<'a> {
         for (attribute, name) in &by_attribute {
             if let Some(concept) = knowledge.concepts.get_mut(name) {
                 concept.stems.extend(questions.names(attribute).iter().flat_map(|name| stems(name)));
-                concept.is_of_page |= describes_page(attribute);
+                concept.is_of_publishing |= is_of_publishing(attribute);
             }
         }
         for (name, entity) in &mut knowledge.entities {
@@ -183,9 +157,10 @@ impl<'a> Knowledge<'a> {
             stems: BTreeSet::new(),
             entities: BTreeSet::new(),
             values: BTreeMap::new(),
+            related: BTreeSet::new(),
             is_prose: false,
             kinds: BTreeSet::new(),
-            is_of_page: false,
+            is_of_publishing: false,
         });
         concept.kinds.insert(fact.kind);
         let known = concept.spellings.entry(fact.language).or_insert_with(|| fact.attribute.clone());
@@ -194,6 +169,7 @@ impl<'a> Knowledge<'a> {
             known.clone_from(&fact.attribute);
         }
         concept.stems.extend(stems(&fact.attribute));
+        concept.related.extend(related(&fact.attribute));
         concept.entities.insert(fact.entity.clone());
         concept.is_prose |= matches!(fact.kind, Kind::Definition | Kind::Text);
         for value in &fact.values {
@@ -244,10 +220,11 @@ impl<'a> Knowledge<'a> {
         let (Some(entity), Some(concept)) = (self.entities.get(entity), self.concepts.get(name)) else { return false };
         let is_told = |value: &Value| !value.is_common && entity.holds(value);
         !concept.is_prose
-            && !concept.is_of_page
+            && !concept.is_of_publishing
             && !entity.concepts.contains(name)
             && concept.kinds.is_disjoint(&entity.unread)
             && !concept.stems.iter().any(|stem| entity.has_word_like(stem))
+            && !concept.related.iter().any(|word| entity.has_word(word))
             && !concept.values.values().any(is_told)
     }
 
@@ -261,16 +238,13 @@ impl Entity {
     /// A unit that is about it or names it.
     fn take_text(&mut self, text: &str, words: Arc<BTreeSet<String>>) {
         let read = self.texts.first().cloned().unwrap_or_default();
-        let is_year = |word: &&String| word.len() == 4 && (word.starts_with("19") || word.starts_with("20"));
-        let unread = |word: &&String| !read.contains(*word);
-        if words.iter().filter(unread).any(|word| MONTHS.contains(&word.as_str()) || is_year(&word) && is_number(word))
-        {
+        let mut unread = words.iter().map(String::as_str).filter(|word| !read.contains(*word));
+        let numbers: Vec<&str> = unread.clone().filter(|word| word.chars().all(|c| c.is_ascii_digit())).collect();
+        let has_month = unread.any(|word| month_named(word).is_some());
+        if numbers.iter().any(|number| has_month || is_year(number)) {
             self.unread.insert(Kind::Date);
         }
-        let is_amount = |word: &&String| is_number(word);
-        if (text.contains(['€', '$', '£']) || words.iter().any(|word| MONEY.contains(&word.as_str())))
-            && words.iter().filter(unread).any(|word| is_amount(&word))
-        {
+        if !numbers.is_empty() && has_currency(text) {
             self.unread.insert(Kind::Money);
         }
         self.texts.push(words);
@@ -279,6 +253,10 @@ impl Entity {
     /// Whether one text holds all words of a value.
     fn holds(&self, value: &Value) -> bool {
         self.texts.iter().any(|text| value.words.iter().all(|word| text.contains(word)))
+    }
+
+    fn has_word(&self, word: &str) -> bool {
+        self.texts.iter().any(|text| text.contains(word))
     }
 
     fn has_word_like(&self, stem: &str) -> bool {
@@ -304,10 +282,6 @@ fn words_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     texts.into_iter().map(fold).flat_map(|text| words_of(&text).map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
-fn is_number(word: &str) -> bool {
-    !word.is_empty() && word.chars().all(|c| c.is_ascii_digit())
-}
-
 /// Of names such as `Système d'Information (SIG)`: where another entity is called by what stands before the brackets, or in
 /// them, each has the other's name too.
 fn other_names<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<&'a str>> {
@@ -323,16 +297,21 @@ fn other_names<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Ve
     found
 }
 
+/// Words that a text may state an attribute by, besides its own.
+fn related(attribute: &str) -> impl Iterator<Item = &'static str> {
+    let folded = fold(attribute);
+    let groups = RELATED.into_iter().filter(move |group| words_of(&folded).any(|word| group.contains(&word)));
+    groups.flatten().copied()
+}
+
 /// What to look for in a text that may say something of an attribute.
 fn stems(attribute: &str) -> Vec<String> {
     let folded = fold(attribute);
     let words: Vec<&str> = words_of(&folded).collect();
-    let related = RELATED.into_iter().filter(|group| words.iter().any(|word| group.contains(word))).flatten();
-    let related: Vec<String> = related.map(|word| stem(word)).collect();
     let long: Vec<&str> = words.iter().copied().filter(|w| w.chars().count() >= SIGNIFICANT).collect();
     let telling: Vec<&str> = long.iter().copied().filter(|w| !GENERIC.contains(w)).collect();
     let chosen = [telling, long, words].into_iter().find(|list| !list.is_empty()).unwrap_or_default();
-    chosen.into_iter().map(stem).chain(related).collect()
+    chosen.into_iter().map(stem).collect()
 }
 
 fn stem(word: &str) -> String {
