@@ -23,8 +23,11 @@ pub fn taught_questions(dataset: &Path) -> Result<TaughtQuestions, GenerateError
         train().filter(teaches).flat_map(|record| &record.facts).map(|fact| fact.id).collect();
     let is_taught =
         |record: &&Provenance| !record.facts.is_empty() && record.facts.iter().all(|fact| taught.contains(&fact.id));
+    let (ids, others): (Vec<_>, Vec<_>) = records.iter().partition(is_taught);
+    let named = |records: Vec<&Provenance>| records.into_iter().map(|record| record.id.clone()).collect();
     Ok(TaughtQuestions {
-        ids: records.iter().filter(is_taught).map(|record| record.id.clone()).collect(),
+        ids: named(ids),
+        others: named(others),
         refusals: 100.0 * train().filter(is_refusal).count() as f64 / train().count().max(1) as f64,
     })
 }

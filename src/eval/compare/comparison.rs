@@ -35,6 +35,8 @@ pub struct BuildCosts {
 pub struct TaughtQuestions {
     /// Ids of the questions all of whose facts were taught.
     pub ids: BTreeSet<String>,
+    /// Of the set's other questions.
+    pub others: BTreeSet<String>,
     /// Refusals among the training examples, in percent.
     pub refusals: f64,
 }

@@ -85,8 +85,14 @@ impl Rules<'_> {
     fn taught_too_little(&self) -> RuleFinding {
         let asked = self.answerable();
         let Some(taught) = self.input.taught.filter(|_| !asked.is_empty()) else {
-            return unmeasured(Rule::TaughtTooLittle, "what was taught (--data-provenance)");
+            return unmeasured(Rule::TaughtTooLittle, "what was taught (--dataset)");
         };
+        let foreign = asked.iter().filter(|id| !taught.ids.contains(**id) && !taught.others.contains(**id)).count();
+        if foreign > 0 {
+            let what =
+                format!("what was taught: {foreign} of {} questions are not of the set of --dataset", asked.len());
+            return unmeasured(Rule::TaughtTooLittle, &what);
+        }
         let known = asked.iter().filter(|id| taught.ids.contains(**id)).count();
         let share = 100.0 * known as f64 / asked.len() as f64;
         let says = format!(

@@ -184,16 +184,22 @@ fn questions_without_an_answer_say_nothing_of_knowledge() {
 #[test]
 fn what_was_not_taught_is_told_apart() {
     let arms = two(40, 40, 15);
-    let taught = TaughtQuestions { ids: (0..15).map(|i| format!("q{i}")).collect(), refusals: 8.0 };
+    let named = |range: std::ops::Range<usize>| range.map(|i| format!("q{i}")).collect::<BTreeSet<_>>();
+    let taught = TaughtQuestions { ids: named(0..15), others: named(15..40), refusals: 8.0 };
     let comparison = compare_arms(&CompareInput { taught: Some(&taught), ..input(&arms) }).unwrap();
     assert_eq!(applies(&comparison, finding::Rule::TaughtTooLittle), Some(true));
     assert_eq!(comparison.recommendation, None);
     let on_taught = comparison.on_taught.unwrap();
     let pass = on_taught[0].of(ArmMetric::PassRate).unwrap();
     assert_eq!((pass.first, pass.second, pass.test.unwrap().n), (Some(100.0), Some(100.0), 15));
-    let all = TaughtQuestions { ids: (0..40).map(|i| format!("q{i}")).collect::<BTreeSet<_>>(), refusals: 8.0 };
+    let all = TaughtQuestions { ids: named(0..40), ..taught.clone() };
     let comparison = compare_arms(&CompareInput { taught: Some(&all), ..input(&arms) }).unwrap();
     assert!(comparison.on_taught.is_none() && applies(&comparison, finding::Rule::TaughtTooLittle) == Some(false));
+    // Questions of the user's own say nothing of what the set taught.
+    let foreign = TaughtQuestions { others: named(15..39), ..taught.clone() };
+    let comparison = compare_arms(&CompareInput { taught: Some(&foreign), ..input(&arms) }).unwrap();
+    assert_eq!(applies(&comparison, finding::Rule::TaughtTooLittle), None);
+    assert_eq!(comparison.recommendation, Some(AnswerArm::Rag));
 }
 
 #[test]
