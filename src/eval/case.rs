@@ -1,6 +1,6 @@
 //! One prompt of a suite, and what is asserted of its answer.
 
-use super::assertion::{Asserted, Assertion, KEYWORDS, Wanted};
+use super::assertion::{Asserted, Assertion, AssertionKey, KEYWORDS, Wanted};
 use super::text::Normaliser;
 use crate::chat::{Message, Role};
 
@@ -13,6 +13,8 @@ pub struct Case {
     pub messages: Vec<Message>,
     #[serde(flatten)]
     pub(super) asserted: Asserted,
+    #[serde(rename = "assert", skip_serializing_if = "Vec::is_empty")]
+    pub(super) assertions: Vec<Assertion>,
     /// A good answer to compare with, not asserted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -32,8 +34,13 @@ fn is_default(normaliser: &Normaliser) -> bool {
 }
 
 impl Case {
+    /// Whether anything is demanded of an answer.
+    pub(super) fn asserts(&self) -> bool {
+        !self.asserted.is_empty() || self.assertions.iter().any(|assertion| assertion.weight() > 0.0)
+    }
+
     /// The texts of `assertion`; none where the case does not assert it.
-    pub(super) fn texts(&self, assertion: &Assertion) -> &[String] {
+    pub(super) fn texts(&self, assertion: &AssertionKey) -> &[String] {
         self.asserted.get(assertion.key).map_or(&[], Vec::as_slice)
     }
 
@@ -49,7 +56,7 @@ impl Case {
     }
 
     /// Whether `answer` meets `assertion`; None where the case does not assert it.
-    pub(super) fn holds(&self, assertion: &Assertion, answer: &str) -> Option<bool> {
+    pub(super) fn holds(&self, assertion: &AssertionKey, answer: &str) -> Option<bool> {
         let texts = self.texts(assertion);
         (!texts.is_empty()).then(|| (assertion.holds)(&Wanted { texts, normaliser: self.normaliser }, answer))
     }

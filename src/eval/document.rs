@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::decision::Decision;
 use super::judge::Judged;
-use super::measure::{ArmScores, CaseScores, Measured};
+use super::measured::{ArmScores, CaseScores, Measured};
 use super::score::KeywordMatch;
 
 /// What was compared, where and when; the caller knows.
@@ -63,6 +63,9 @@ pub fn document(metadata: &Metadata, measured: &Measured, judged: &Judged, decis
     })));
     let all: Vec<&CaseScores> = measured.cases.iter().collect();
     let mut statistics = statistics(&all);
+    if !measured.likeness.is_empty() {
+        statistics.insert("reference_scores".into(), serde_json::to_value(&measured.likeness).unwrap_or_default());
+    }
     statistics.insert("verdict".into(), judged.verdict.name().into());
     statistics.insert("gate".into(), decision.map(Decision::name).into());
     statistics.insert("judged".into(), serde_json::to_value(judged).unwrap_or_default());
@@ -98,6 +101,7 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
     ] {
         map.extend(mean);
     }
+    map.extend(named_scores(cases));
     let arms: [(&str, Vec<&ArmScores>); 2] =
         [("base", cases.iter().map(|c| &c.base).collect()), ("finetuned", cases.iter().map(|c| &c.tuned).collect())];
     for (arm, scores) in arms {
@@ -115,6 +119,19 @@ fn statistics(cases: &[&CaseScores]) -> Map<String, Value> {
         map.extend(entries.into_iter().map(|(k, v)| (format!("{k}_{arm}"), v)));
     }
     map
+}
+
+/// The means of the assertions that have a `metric`, by its name; absent where no line names one.
+fn named_scores(cases: &[&CaseScores]) -> Option<(String, Value)> {
+    let mut names: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for name in cases.iter().flat_map(|c| &c.tuned.named_scores).map(|named| named.name.as_str()) {
+        let of = |arm: &ArmScores| {
+            let scores = arm.named_scores.iter().filter(|named| named.name == name).map(|named| named.score);
+            mean(scores)
+        };
+        names.entry(name).or_insert_with(|| paired("avg_score", cases, of));
+    }
+    (!names.is_empty()).then(|| ("named_scores".to_owned(), json!(names)))
 }
 
 /// The means of both arms over the cases where both have a value, under `NAME_base` and `NAME_finetuned`.
@@ -142,6 +159,7 @@ fn result(case: &CaseScores) -> Map<String, Value> {
             ("jarvis_relevance", json!(s.relevance)),
             ("exact_match", json!(s.exact)),
             ("pass", json!(s.pass)),
+            ("unmet", json!(s.unmet)),
             ("score", json!(s.score)),
             ("success", json!(s.success())),
             ("degenerate", json!(s.degenerate)),

@@ -5,7 +5,7 @@ use super::decision::Decision;
 use super::harm::harms;
 use super::judge::{Goal, Judged, Verdict};
 use super::judgement::{Judgement, listed, points};
-use super::measure::{ArmScores, CaseScores};
+use super::measured::{ArmScores, CaseScores};
 use super::paired::{Pairs, mcnemar_worse};
 
 /// A role's own limits.
@@ -232,7 +232,7 @@ mod tests {
     use crate::eval::degenerate::Degenerate;
     use crate::eval::judge::tests::measured;
     use crate::eval::judge::{Demand, judge};
-    use crate::eval::measure::Measured;
+    use crate::eval::measured::Measured;
     use crate::eval::overlap::Overlap;
     use crate::eval::score::Metric;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::judgement::{Judgement, listed, points};
-use super::measure::ArmScores;
+use super::measured::ArmScores;
 use super::paired::{Pairs, mcnemar_worse};
 
 /// A kind of bad answer. Their levels add up to one-sided 5 %, so that the two tests together accuse an equal model no

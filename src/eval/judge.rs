@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bootstrap::{Confidence, bootstrap_t};
-use super::measure::{CaseScores, Measured};
+use super::measured::{CaseScores, Measured};
 use super::paired::{Pairs, mcnemar_midp, tango_interval};
 use super::power::{needed, smallest_margin};
 use super::score::Metric;
@@ -187,7 +187,7 @@ fn clusters(scores: &[(&CaseScores, f64, f64)]) -> Vec<Vec<f64>> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::eval::measure::ArmScores;
+    use crate::eval::measured::ArmScores;
 
     /// `kinds`: how many prompts go base → tuned (0/1 each).
     pub(crate) fn measured(kinds: &[(f64, f64, usize)]) -> Measured {

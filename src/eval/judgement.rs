@@ -1,7 +1,7 @@
 //! A suite's verdict beside what it rests on, and how both are put into sentences.
 
 use super::judge::Judged;
-use super::measure::Measured;
+use super::measured::Measured;
 use super::overlap::Overlap;
 
 /// One suite with its verdict, and what of it stands in the training data.

@@ -2,85 +2,16 @@
 
 use super::answerer::{Embedder, Reply};
 use super::ask::{Arm, CaseAnswers};
-use super::assertion::{EXPECTED, KEYWORDS};
+use super::assertion::{EXPECTED, Given, KEYWORDS};
 use super::case::Case;
 use super::degenerate::{Degenerate, degenerate};
 use super::fault::EvalError;
+use super::likeness::likeness;
+use super::measured::{ArmScores, CaseScores, Measured};
 use super::relevance::{Domain, cosine, embed};
-use super::score::{KeywordMatch, Metric, exact, keywords};
+use super::score::{KeywordMatch, Metric, exact, keywords, named_scores, unmet};
 use super::suite::Suite;
 use super::thought::without_thoughts;
-
-/// One arm's answer(s) to one case.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ArmScores {
-    /// Of the suite's metric, mean over samples.
-    pub score: Option<f64>,
-    /// The first sample's.
-    pub text: String,
-    pub exact: Option<bool>,
-    pub pass: Option<bool>,
-    pub keywords: Option<KeywordMatch>,
-    /// 0–1; see [`Measured::relevance_signature`].
-    pub relevance: Option<f64>,
-    pub degenerate: Option<Degenerate>,
-    /// What failed, when the request did.
-    pub error: Option<String>,
-    /// Ended by the token limit, not by itself.
-    pub cut: bool,
-    pub seconds: Option<f64>,
-    pub prompt_tokens: u64,
-    pub tokens: u64,
-    pub tokens_per_second: Option<f64>,
-}
-
-impl ArmScores {
-    /// Ended by itself with a proper answer; not correctness.
-    pub fn success(&self) -> bool {
-        self.degenerate.is_none() && !self.cut
-    }
-
-    /// The request failed, or its stream ended without `done`: this says nothing of what the model knows.
-    pub fn failed(&self) -> bool {
-        self.degenerate.is_some_and(Degenerate::is_failure)
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CaseScores {
-    pub id: String,
-    pub category: String,
-    pub prompt: String,
-    pub keywords_expected: Vec<String>,
-    pub cluster: Option<String>,
-    pub must_pass: bool,
-    pub base: ArmScores,
-    pub tuned: ArmScores,
-    /// Of the two answers' embeddings.
-    pub cosine: Option<f64>,
-    /// Every sample of both arms is the same text.
-    pub identical: bool,
-}
-
-/// A suite, scored.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Measured {
-    pub suite: String,
-    pub digest: String,
-    pub samples: usize,
-    pub cases: Vec<CaseScores>,
-    /// How `relevance` was computed.
-    pub relevance_signature: String,
-    /// How `cosine` was computed, or why it is null.
-    pub cosine_signature: String,
-}
-
-impl Measured {
-    /// Prompts that v1 gave no answer to: they have no score of v1's, and no part in the comparison.
-    pub fn base_failed(&self) -> Vec<&str> {
-        self.cases.iter().filter(|c| c.base.failed()).map(|c| c.id.as_str()).collect()
-    }
-}
 
 /// Scores a suite's answers. `outside`: general answers of the base, for the embedder's notion of what is off the domain.
 pub fn measure(
@@ -91,11 +22,12 @@ pub fn measure(
     outside: &[String],
 ) -> Result<Measured, EvalError> {
     suite.check_metric(metric)?;
-    let cases = suite.cases.iter().zip(answers).map(|(case, a)| case_scores(case, metric, a)).collect();
+    let cases: Vec<_> = suite.cases.iter().zip(answers).map(|(case, a)| case_scores(case, metric, a)).collect();
     let mut measured = Measured {
         suite: suite.name.clone(),
         digest: suite.digest.to_string(),
         samples: answers.first().map_or(1, |a| a.base.len().max(1)),
+        likeness: likeness(suite, &cases),
         cases,
         relevance_signature: "keyword_coverage (no embedding model)".into(),
         cosine_signature: "null: no embedding model (a role names one with `embedding:`)".into(),
@@ -156,12 +88,29 @@ impl Scoring<'_> {
             .iter()
             .map(|reply| if failed { String::new() } else { without_thoughts(reply.text()).text })
             .collect();
-        let scores: Vec<f64> = spoken.iter().filter_map(|text| self.metric.score(self.case, text)).collect();
+        let given: Vec<Given<'_>> = replies.iter().zip(&spoken).map(|(reply, text)| given(reply, text)).collect();
+        let scores: Vec<f64> = given.iter().filter_map(|given| self.metric.score(self.case, given)).collect();
         arm.score = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64);
-        arm.exact = exact(self.case, &spoken[0]);
-        arm.pass = Metric::Pass.score(self.case, &spoken[0]).map(|s| s > 0.5);
-        arm.keywords = keywords(self.case, &spoken[0]);
+        let first = given[0];
+        arm.exact = exact(self.case, first.text);
+        arm.pass = Metric::Pass.score(self.case, &first).map(|s| s > 0.5);
+        arm.unmet = unmet(self.case, &first);
+        arm.named_scores = named_scores(self.case, &first);
+        arm.keywords = keywords(self.case, first.text);
         arm
+    }
+}
+
+/// What is judged of a reply: `spoken` is its text without thoughts.
+fn given<'a>(reply: &'a Reply, spoken: &'a str) -> Given<'a> {
+    match reply {
+        Reply::Failed(_) => Given::text(spoken),
+        Reply::Answer(answer) => Given {
+            text: spoken,
+            finish_reason: Some(&answer.done_reason),
+            seconds: Some(answer.seconds),
+            tokens: Some(answer.tokens),
+        },
     }
 }
 

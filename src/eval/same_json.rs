@@ -21,17 +21,31 @@ pub(super) fn of_answer(answer: &str) -> Option<Value> {
 
 /// Keys and structure are exact, numbers equal as numbers, texts after `normalise`.
 pub(super) fn equal(a: &Value, b: &Value, normalise: &dyn Fn(&str) -> String) -> bool {
+    distance(a, b, normalise) == Some(0.0)
+}
+
+/// The largest difference of two numbers that stand in the same place; None where something else differs.
+pub(super) fn distance(a: &Value, b: &Value, normalise: &dyn Fn(&str) -> String) -> Option<f64> {
+    let same = |same: bool| same.then_some(0.0);
     match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, x)| b.get(key).is_some_and(|y| equal(x, y, normalise)))
+        (Value::Object(a), Value::Object(b)) if a.len() == b.len() => {
+            largest(a.iter().map(|(key, x)| distance(x, b.get(key)?, normalise)))
         }
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(x, y)| equal(x, y, normalise))
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            largest(a.iter().zip(b).map(|(x, y)| distance(x, y, normalise)))
         }
-        (Value::Number(a), Value::Number(b)) => a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64(),
-        (Value::String(a), Value::String(b)) => a == b || normalise(a) == normalise(b),
-        (a, b) => a == b,
+        (Value::Number(a), Value::Number(b)) => match (a.as_i128(), b.as_i128()) {
+            (Some(a), Some(b)) => Some(a.abs_diff(b) as f64),
+            _ => Some((a.as_f64()? - b.as_f64()?).abs()),
+        },
+        (Value::String(a), Value::String(b)) => same(a == b || normalise(a) == normalise(b)),
+        (a, b) => same(a == b),
     }
+}
+
+/// None where one of them is none.
+fn largest(mut distances: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    distances.try_fold(0.0, |most: f64, distance| distance.map(|distance| most.max(distance)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One answer scored against one case; every metric has a signature that says how.
 
-use super::assertion::{ASSERTIONS, EXPECTED, KEYWORDS, found, spoken};
+use super::assertion::{ASSERTION_KEYS, EXPECTED, Given, KEYWORDS, found, spoken};
 use super::case::Case;
 use super::text::{fold, words};
 pub use crate::roles::Metric;
@@ -12,6 +12,7 @@ impl Metric {
             Self::ExactMatch => "exact_match",
             Self::KeywordMatch => "keyword_match",
             Self::TokenF1 => "token_f1",
+            Self::AssertionScore => "assertion_score",
         }
     }
 
@@ -19,12 +20,13 @@ impl Metric {
     pub fn signature(self) -> String {
         let of = match self {
             Self::Pass => {
-                let all: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.signature_name).collect();
-                return format!("pass:all_of({}),v3", all.join(","));
+                let all: Vec<_> = ASSERTION_KEYS.iter().map(|assertion| assertion.signature_name).collect();
+                return format!("pass:all_of({},assert),v4", all.join(","));
             }
             Self::ExactMatch => "em:norm=per_case(default nfkc_casefold_ws)|numbers|json,v3",
             Self::KeywordMatch => "kw:norm=nfkc_casefold_ws|numbers|boundary=word|alt=pipe,v2",
             Self::TokenF1 => "f1:norm=nfkc_casefold|numbers|tok=alnum_runs|refs=max,v2",
+            Self::AssertionScore => "assertion_score:weighted_mean(em,kw,not_kw,assert),v1",
         };
         of.to_owned()
     }
@@ -35,15 +37,17 @@ impl Metric {
     }
 
     /// The score of one answer, its thoughts taken off ([`super::without_thoughts`]); None where the case lacks what the metric needs.
-    pub fn score(self, case: &Case, answer: &str) -> Option<f64> {
+    pub fn score(self, case: &Case, given: &Given<'_>) -> Option<f64> {
+        let answer = given.text;
         match self {
-            Self::Pass => pass(case, answer).map(|b| f64::from(u8::from(b))),
+            Self::Pass => pass(case, given).map(|b| f64::from(u8::from(b))),
             Self::ExactMatch => exact(case, answer).map(|b| f64::from(u8::from(b))),
             Self::KeywordMatch => keywords(case, answer).map(|k| k.ratio()),
             Self::TokenF1 => {
                 let references = case.texts(&EXPECTED).iter().chain(&case.reference);
                 references.map(|r| token_f1(answer, &spoken(r))).reduce(f64::max)
             }
+            Self::AssertionScore => assertion_score(case, given),
         }
     }
 }
@@ -71,11 +75,58 @@ pub(super) fn keywords(case: &Case, answer: &str) -> Option<KeywordMatch> {
     (!wanted.is_empty()).then(|| KeywordMatch { found: found(wanted, answer), total: wanted.len() })
 }
 
-fn pass(case: &Case, answer: &str) -> Option<bool> {
-    // Silence avoids every forbidden word.
-    let answered = !fold(answer).is_empty();
-    let held = ASSERTIONS.iter().filter_map(|assertion| case.holds(assertion, answer));
-    held.reduce(|all, one| all && one).map(|all| answered && all)
+fn pass(case: &Case, given: &Given<'_>) -> Option<bool> {
+    case.asserts().then(|| answered(given) && unmet(case, given).is_empty())
+}
+
+/// Silence avoids every forbidden word, and meets nothing.
+fn answered(given: &Given<'_>) -> bool {
+    !fold(given.text).is_empty()
+}
+
+/// What the answer does not meet of all that is demanded, for people.
+pub(super) fn unmet(case: &Case, given: &Given<'_>) -> Vec<String> {
+    let keys = ASSERTION_KEYS.iter().filter(|key| case.holds(key, given.text) == Some(false));
+    let demanded = case.assertions.iter().filter(|assertion| assertion.weight() > 0.0);
+    let entries = demanded.filter(|assertion| !assertion.outcome(given, case.normaliser).met);
+    keys.map(|key| key.key.to_owned()).chain(entries.map(|assertion| assertion.described())).collect()
+}
+
+/// The mean of the scores of all that is asserted, by their weights; each key of the line weighs 1.
+fn assertion_score(case: &Case, given: &Given<'_>) -> Option<f64> {
+    let keys = ASSERTION_KEYS.iter().filter_map(|key| case.holds(key, given.text));
+    let mut scores: Vec<Weighted> = keys.map(|met| Weighted { score: f64::from(u8::from(met)), weight: 1.0 }).collect();
+    scores.extend(case.assertions.iter().map(|assertion| Weighted {
+        score: assertion.outcome(given, case.normaliser).score,
+        weight: assertion.weight(),
+    }));
+    let weight: f64 = scores.iter().map(|one| one.weight).sum();
+    let sum: f64 = scores.iter().map(|one| one.score * one.weight).sum();
+    (weight > 0.0).then(|| if answered(given) { sum / weight } else { 0.0 })
+}
+
+struct Weighted {
+    score: f64,
+    weight: f64,
+}
+
+/// The scores of the case's assertions that have a name to be reported under.
+pub(super) fn named_scores(case: &Case, given: &Given<'_>) -> Vec<NamedScore> {
+    let named = case.assertions.iter().filter_map(|assertion| Some((assertion, assertion.metric()?)));
+    named
+        .map(|(assertion, name)| NamedScore {
+            name: name.to_owned(),
+            score: if answered(given) { assertion.outcome(given, case.normaliser).score } else { 0.0 },
+        })
+        .collect()
+}
+
+/// The score of an assertion under the name that its `metric` gives.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct NamedScore {
+    pub name: String,
+    /// From 0 to 1.
+    pub score: f64,
 }
 
 fn token_f1(answer: &str, reference: &str) -> f64 {
@@ -114,7 +165,7 @@ mod tests {
     fn json_is_compared_as_json_where_it_is_expected() {
         let exact = |expected: &str, answer: &str, normalise: &str| {
             let line = serde_json::json!({"prompt": "p", "expected": expected, "normalise": normalise});
-            Metric::ExactMatch.score(&case(&line.to_string()), answer) == Some(1.0)
+            Metric::ExactMatch.score(&case(&line.to_string()), &Given::text(answer)) == Some(1.0)
         };
         let (wanted, given) = (r#"{"a": 1, "b": "x"}"#, "```json\n{\"b\":\"x\",\"a\":1}\n```");
         assert!(exact(wanted, given, "nfkc_casefold_ws") && exact(wanted, given, "squad"));
@@ -127,7 +178,7 @@ mod tests {
     #[test]
     fn a_forbidden_word_alone_is_a_check_that_silence_fails() {
         let c = case(r#"{"prompt": "Say something nice", "not_keywords": ["sorry"]}"#);
-        let pass = |answer| Metric::Pass.score(&c, answer);
+        let pass = |answer| Metric::Pass.score(&c, &Given::text(answer));
         assert_eq!((pass("You shine."), pass("Sorry, no."), pass(" ")), (Some(1.0), Some(0.0), Some(0.0)));
     }
 
@@ -136,22 +187,29 @@ mod tests {
         let c = case(
             r#"{"prompt": "p", "expected": ["volume_up()"], "keywords": ["volume_up"], "not_keywords": ["down"]}"#,
         );
-        assert_eq!(Metric::Pass.score(&c, " Volume_Up() "), Some(1.0));
-        assert_eq!(Metric::Pass.score(&c, "volume_up() ok"), Some(0.0));
+        assert_eq!(Metric::Pass.score(&c, &Given::text(" Volume_Up() ")), Some(1.0));
+        assert_eq!(Metric::Pass.score(&c, &Given::text("volume_up() ok")), Some(0.0));
         let c = case(r#"{"prompt": "p", "keywords": ["a", "b|c"], "not_keywords": ["d"]}"#);
         assert_eq!(
-            (Metric::Pass.score(&c, "a c"), Metric::Pass.score(&c, "a c d"), Metric::Pass.score(&c, "a")),
+            (
+                Metric::Pass.score(&c, &Given::text("a c")),
+                Metric::Pass.score(&c, &Given::text("a c d")),
+                Metric::Pass.score(&c, &Given::text("a"))
+            ),
             (Some(1.0), Some(0.0), Some(0.0))
         );
-        assert_eq!((Metric::KeywordMatch.score(&c, "a"), Metric::ExactMatch.score(&c, "a")), (Some(0.5), None));
+        assert_eq!(
+            (Metric::KeywordMatch.score(&c, &Given::text("a")), Metric::ExactMatch.score(&c, &Given::text("a"))),
+            (Some(0.5), None)
+        );
     }
 
     #[test]
     fn overlap_of_words() {
         let c = case(r#"{"prompt": "p", "reference": "the cat sat on the mat"}"#);
-        assert_eq!(Metric::TokenF1.score(&c, "The cat sat on the mat!"), Some(1.0));
+        assert_eq!(Metric::TokenF1.score(&c, &Given::text("The cat sat on the mat!")), Some(1.0));
         // SQuAD's F1: 4 common of 5 and 6.
-        assert!((Metric::TokenF1.score(&c, "a cat on the mat").unwrap() - 8.0 / 11.0).abs() < 1e-12);
-        assert_eq!(Metric::TokenF1.score(&c, ""), Some(0.0));
+        assert!((Metric::TokenF1.score(&c, &Given::text("a cat on the mat")).unwrap() - 8.0 / 11.0).abs() < 1e-12);
+        assert_eq!(Metric::TokenF1.score(&c, &Given::text("")), Some(0.0));
     }
 }

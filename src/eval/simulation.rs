@@ -8,7 +8,7 @@ use super::degenerate::Degenerate;
 use super::gate::{GateInput, Rules, gate};
 use super::judge::{Demand, Goal, judge};
 use super::judgement::Judgement;
-use super::measure::{ArmScores, CaseScores, Measured};
+use super::measured::{ArmScores, CaseScores, Measured};
 use super::score::Metric;
 
 /// How v2 differs from v1. A prompt flips with `flips`, in either direction with the same chance: between right and wrong,

@@ -4,7 +4,7 @@ use crate::chat::Role;
 use crate::dataset::{Content, Record};
 use crate::store::Digest;
 
-use super::assertion::{ASSERTIONS, EXPECTED, KEYWORDS, listed};
+use super::assertion::{ASSERTION_KEYS, EXPECTED, KEYWORDS, listed};
 use super::case::Case;
 use super::fault::EvalError;
 use super::score::Metric;
@@ -56,7 +56,9 @@ impl Suite {
     /// longer than an answer that is met exactly, or not asserted; else `pass`.
     pub fn natural_metric(&self) -> Metric {
         let short = |c: &Case| c.texts(&EXPECTED).iter().any(|e| words(e).len() <= SHORT_ANSWER_WORDS);
-        let asserted = |c: &Case| if c.texts(&EXPECTED).is_empty() { !c.asserted.is_empty() } else { short(c) };
+        let asserted = |c: &Case| {
+            if c.texts(&EXPECTED).is_empty() { c.asserts() } else { short(c) || !c.assertions.is_empty() }
+        };
         let has_text = |c: &Case| !c.texts(&EXPECTED).is_empty() || c.reference.is_some();
         let compared = self.cases.iter().all(has_text) && !self.cases.iter().all(asserted);
         if compared { Metric::TokenF1 } else { Metric::Pass }
@@ -64,9 +66,9 @@ impl Suite {
 
     /// Whether every case has what `metric` needs.
     pub fn check_metric(&self, metric: Metric) -> Result<(), EvalError> {
-        let every: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.key).collect();
+        let every: Vec<_> = ASSERTION_KEYS.iter().map(|assertion| assertion.key).chain(["assert"]).collect();
         let (needs, lacks): (_, fn(&Case) -> bool) = match metric {
-            Metric::Pass => (&every[..], |c| c.asserted.is_empty()),
+            Metric::Pass | Metric::AssertionScore => (&every[..], |c| !c.asserts()),
             Metric::ExactMatch => (&[EXPECTED.key], |c| c.texts(&EXPECTED).is_empty()),
             Metric::KeywordMatch => (&[KEYWORDS.key], |c| c.texts(&KEYWORDS).is_empty()),
             Metric::TokenF1 => {
@@ -108,6 +110,7 @@ fn case_of_record(record: &Record) -> Option<Case> {
         id: record.place.to_string().replace(' ', "-"),
         messages: before,
         asserted: [(EXPECTED.key, vec![expected])].into(),
+        assertions: Vec::new(),
         reference: None,
         category: record.category.clone().unwrap_or_else(|| "held-out".into()),
         cluster: None,

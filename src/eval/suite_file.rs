@@ -9,7 +9,7 @@ use crate::chat::{Message, Role};
 use crate::dataset::parse_json;
 use crate::store::{Digest, FileAction, MAX_TEXT, read_text};
 
-use super::assertion::{ASSERTIONS, Asserted, Assertion, listed};
+use super::assertion::{ASSERTION_KEYS, Asserted, Assertion, AssertionKey, listed};
 use super::case::Case;
 use super::fault::{EvalError, Fault};
 use super::suite::Suite;
@@ -17,8 +17,9 @@ use super::text::{Normaliser, fold};
 
 /// The keys of a line, in the order of the documents.
 fn keys() -> impl Iterator<Item = &'static str> {
-    let asserted = ASSERTIONS.iter().map(|assertion| assertion.key);
+    let asserted = ASSERTION_KEYS.iter().map(|assertion| assertion.key);
     ["id", "prompt", "messages"].into_iter().chain(asserted).chain([
+        "assert",
         "reference",
         "category",
         "cluster",
@@ -103,14 +104,16 @@ impl Reader {
             id: self.text(&map, "id").unwrap_or_else(|| format!("line-{number}")),
             messages: if bad_json { Vec::new() } else { self.messages(&map) },
             asserted: self.asserted(&map, normaliser),
+            assertions: self.assertions(&map),
             reference: self.text(&map, "reference"),
             category: self.text(&map, "category").unwrap_or_else(|| "uncategorised".into()),
             cluster: self.text(&map, "cluster"),
             must_pass: self.flag(&map, "must_pass"),
             normaliser,
         };
-        if !bad_json && case.asserted.is_empty() && case.reference.is_none() {
-            let keys: Vec<_> = ASSERTIONS.iter().map(|assertion| assertion.key).chain(["reference"]).collect();
+        if !bad_json && !case.asserts() && case.reference.is_none() && !map.contains_key("assert") {
+            let keys: Vec<_> =
+                ASSERTION_KEYS.iter().map(|assertion| assertion.key).chain(["assert", "reference"]).collect();
             self.fault(format!("nothing to judge an answer by: give {}", listed(&keys)));
         }
         case
@@ -118,7 +121,7 @@ impl Reader {
 
     fn asserted(&mut self, map: &Map<String, Value>, normaliser: Normaliser) -> Asserted {
         let mut asserted = Asserted::new();
-        for Assertion { key, fault, .. } in ASSERTIONS {
+        for AssertionKey { key, fault, .. } in ASSERTION_KEYS {
             let texts = self.texts(map, key);
             texts.iter().filter_map(|text| fault(text, normaliser)).for_each(|what| self.fault(what));
             if !texts.is_empty() {
@@ -126,6 +129,30 @@ impl Reader {
             }
         }
         asserted
+    }
+
+    fn assertions(&mut self, map: &Map<String, Value>) -> Vec<Assertion> {
+        let entries = match map.get("assert") {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Array(entries)) if !entries.is_empty() => entries,
+            Some(_) => {
+                self.fault(
+                    "\"assert\" must be a list of assertions, like [{\"type\": \"contains\", \"value\": \"…\"}]",
+                );
+                return Vec::new();
+            }
+        };
+        let mut assertions = Vec::new();
+        for entry in entries {
+            match Assertion::read(entry) {
+                Ok(assertion) => assertions.push(assertion),
+                Err(faults) => faults.into_iter().for_each(|what| self.fault(what)),
+            }
+        }
+        if self.faults.is_empty() && assertions.iter().all(|assertion| assertion.weight() == 0.0) {
+            self.fault("every assertion of the line has weight 0, so none is demanded");
+        }
+        assertions
     }
 
     fn messages(&mut self, map: &Map<String, Value>) -> Vec<Message> {

@@ -10,7 +10,7 @@ use super::fault::EvalError;
 use super::gate::Gate;
 use super::judge::Judged;
 use super::judgement::points;
-use super::measure::Measured;
+use super::measured::Measured;
 
 const TEMPLATE: &str = include_str!("../../templates/summary.md.tera");
 

@@ -36,4 +36,6 @@ pub enum Metric {
     KeywordMatch,
     /// Overlap of words with the best expected (or reference) text: F1 over multisets of folded words.
     TokenF1,
+    /// The weighted mean of the scores of all that the case asserts.
+    AssertionScore,
 }

@@ -92,6 +92,39 @@ fn equal_models_are_without_effect_and_a_damaged_one_fails() {
     assert!(document["results"][0]["tokens_base"].as_u64().unwrap() > 0);
 }
 
+/// Assertions whose outcome no answer changes: the reasons, names and reference scores of the results.
+#[test]
+fn the_results_say_what_an_answer_does_not_meet() {
+    let daemon = daemon::newest();
+    let _alone = daemon.alone();
+    let client = daemon.client();
+    daemon::register_smollm2(&client, "gate:v1");
+    derived(&client, "gate:same", &json!({"num_keep": 5}));
+    let (dir, models_yaml) = project();
+    let roles = std::fs::read_to_string(&models_yaml).unwrap();
+    std::fs::write(&models_yaml, roles.replace("goal: hold,", "goal: hold, metric: assertion_score,")).unwrap();
+    let suite = [
+        json!({"id": "met", "prompt": "Write one sentence about the sea.", "reference": "The sea is deep and blue.", "assert": [
+            {"type": "tokens", "threshold": 16, "metric": "size"}, {"type": "latency", "threshold": 6e5}, {"type": "regex", "value": "(?s)."}]}),
+        json!({"id": "unmet", "prompt": "Write one sentence about the moon.", "assert": [
+            {"type": "tokens", "threshold": 0, "metric": "size"}, {"type": "not-regex", "value": "(?s).", "weight": 0}]}),
+    ];
+    std::fs::write(dir.path().join("forty.jsonl"), suite.map(|line| line.to_string()).join("\n")).unwrap();
+    judged(&models_yaml, "gate:same");
+    let mut written = std::fs::read_dir(models_yaml.with_file_name("eval")).unwrap().map(|e| e.unwrap().path());
+    let document = written.find(|p| p.extension().is_some_and(|e| e == "json")).unwrap();
+    let document: Value = serde_json::from_slice(&std::fs::read(document).unwrap()).unwrap();
+    let [met, unmet] = document["results"].as_array().unwrap().as_slice() else { panic!("{document}") };
+    assert_eq!(
+        (&met["pass_base"], &met["unmet_base"], &met["score_finetuned"]),
+        (&json!(true), &json!([]), &json!(1.0))
+    );
+    assert_eq!((&unmet["pass_base"], &unmet["unmet_finetuned"]), (&json!(false), &json!(["tokens (threshold 0)"])));
+    assert_eq!(document["statistics"]["named_scores"]["size"]["avg_score_base"], 0.5);
+    let chrf = &document["statistics"]["reference_scores"]["chrf"];
+    assert!(chrf["prompts"] == 1 && chrf["base"].as_f64().unwrap() > 0.0, "{chrf}");
+}
+
 /// A role with an `embedding` model: the two answers' cosine by MiniLM through `/api/embed`.
 #[test]
 fn answers_are_compared_by_the_roles_embedding_model() {

@@ -45,8 +45,9 @@ pub(super) struct CorpusScore {
 }
 
 /// What the numbers of a score mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scale {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
     /// From 0 to 1, which is best.
     Fraction,
     /// From 0 to 100, which is best.
@@ -55,14 +56,60 @@ pub(super) enum Scale {
     Edits,
 }
 
+impl ReferenceScore {
+    /// The score as a share of the best one; edits as they are.
+    pub(super) fn share(&self, answer: &str, references: &[&str]) -> f64 {
+        let score = (self.of)(answer, references);
+        match self.scale {
+            Scale::Percent => score / 100.0,
+            Scale::Fraction | Scale::Edits => score,
+        }
+    }
+}
+
+/// BLEU of a sentence, as sacreBLEU tokenizes it by default.
+pub(super) const BLEU: ReferenceScore = ReferenceScore {
+    name: "bleu",
+    signature: "bleu:nrefs:var|case:mixed|eff:yes|tok:13a|smooth:exp|version:2.6.0",
+    of: |answer, references| sentence_bleu(BleuTokenizer::Mteval13a, answer, references),
+    scale: Scale::Percent,
+};
+
+/// chrF2.
+pub(super) const CHRF: ReferenceScore = ReferenceScore {
+    name: "chrf",
+    signature: "chrf2:nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0",
+    of: sentence_chrf,
+    scale: Scale::Percent,
+};
+
+/// ROUGE-1 of words in any script.
+pub(super) const ROUGE_1_UNICODE: ReferenceScore = ReferenceScore {
+    name: "rouge1_unicode",
+    signature: "rouge1:tok=unicode|uax29=17.0|norm=fold|stem=no|f1|refs=max,v1",
+    of: |answer, references| rouge_n(1, RougeTokenizer::Unicode, answer, references),
+    scale: Scale::Fraction,
+};
+
+/// ROUGE-L of words in any script.
+pub(super) const ROUGE_L_UNICODE: ReferenceScore = ReferenceScore {
+    name: "rougeL_unicode",
+    signature: "rougeL:tok=unicode|uax29=17.0|norm=fold|stem=no|f1|refs=max,v1",
+    of: |answer, references| rouge_l(RougeTokenizer::Unicode, answer, references),
+    scale: Scale::Fraction,
+};
+
+/// Edits of grapheme clusters.
+pub(super) const LEVENSHTEIN: ReferenceScore = ReferenceScore {
+    name: "levenshtein",
+    signature: "levenshtein:unit=grapheme|uax29=17.0|refs=min,v1",
+    of: levenshtein,
+    scale: Scale::Edits,
+};
+
 /// Signatures of BLEU and chrF are sacreBLEU's own, with `nrefs:var` because the number of references differs by case.
 pub(super) const REFERENCE_SCORES: &[ReferenceScore] = &[
-    ReferenceScore {
-        name: "bleu",
-        signature: "bleu:nrefs:var|case:mixed|eff:yes|tok:13a|smooth:exp|version:2.6.0",
-        of: |answer, references| sentence_bleu(BleuTokenizer::Mteval13a, answer, references),
-        scale: Scale::Percent,
-    },
+    BLEU,
     ReferenceScore {
         name: "bleu_char",
         signature: "bleu:nrefs:var|case:mixed|eff:yes|tok:char|smooth:exp|version:2.6.0",
@@ -75,12 +122,7 @@ pub(super) const REFERENCE_SCORES: &[ReferenceScore] = &[
         of: |answer, references| sentence_bleu(BleuTokenizer::None, answer, references),
         scale: Scale::Percent,
     },
-    ReferenceScore {
-        name: "chrf",
-        signature: "chrf2:nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0",
-        of: sentence_chrf,
-        scale: Scale::Percent,
-    },
+    CHRF,
     ReferenceScore {
         name: "rouge1",
         signature: "rouge1:tok=ascii|stem=no|f1|refs=max|rouge_score=0.1.2",
@@ -105,36 +147,21 @@ pub(super) const REFERENCE_SCORES: &[ReferenceScore] = &[
         of: |answer, references| rouge_lsum(RougeTokenizer::Ascii, answer, references),
         scale: Scale::Fraction,
     },
-    ReferenceScore {
-        name: "rouge1_unicode",
-        signature: "rouge1:tok=unicode|uax29=17.0|norm=fold|stem=no|f1|refs=max,v1",
-        of: |answer, references| rouge_n(1, RougeTokenizer::Unicode, answer, references),
-        scale: Scale::Fraction,
-    },
+    ROUGE_1_UNICODE,
     ReferenceScore {
         name: "rouge2_unicode",
         signature: "rouge2:tok=unicode|uax29=17.0|norm=fold|stem=no|f1|refs=max,v1",
         of: |answer, references| rouge_n(2, RougeTokenizer::Unicode, answer, references),
         scale: Scale::Fraction,
     },
-    ReferenceScore {
-        name: "rougeL_unicode",
-        signature: "rougeL:tok=unicode|uax29=17.0|norm=fold|stem=no|f1|refs=max,v1",
-        of: |answer, references| rouge_l(RougeTokenizer::Unicode, answer, references),
-        scale: Scale::Fraction,
-    },
+    ROUGE_L_UNICODE,
     ReferenceScore {
         name: "rougeLsum_unicode",
         signature: "rougeLsum:tok=unicode|uax29=17.0|norm=fold|stem=no|f1|refs=max,v1",
         of: |answer, references| rouge_lsum(RougeTokenizer::Unicode, answer, references),
         scale: Scale::Fraction,
     },
-    ReferenceScore {
-        name: "levenshtein",
-        signature: "levenshtein:unit=grapheme|uax29=17.0|refs=min,v1",
-        of: levenshtein,
-        scale: Scale::Edits,
-    },
+    LEVENSHTEIN,
     ReferenceScore {
         name: "levenshtein_similarity",
         signature: "levenshtein_similarity:1-d/max_len|unit=grapheme|uax29=17.0|refs=max,v1",

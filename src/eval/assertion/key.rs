@@ -1,15 +1,15 @@
-//! What a line of a suite asserts of an answer. Each assertion is declared here once: the reader of suites, the score `pass` and
-//! its signature are made from [`ASSERTIONS`], and docs/reference/suite-format.md is compared with it.
+//! What a line of a suite asserts by a key of its own. Each key is declared here once: the reader of suites, the score `pass` and
+//! its signature are made from [`ASSERTION_KEYS`], and docs/reference/suite-format.md is compared with it.
 
 use std::collections::BTreeMap;
 
-use super::number::spaced;
-use super::same_json;
-use super::text::{Normaliser, comparables, fold};
-use super::thought::without_thoughts;
+use crate::eval::number::spaced;
+use crate::eval::same_json;
+use crate::eval::text::{Normaliser, comparables, fold};
+use crate::eval::thought::without_thoughts;
 
-/// One kind of assertion. A line gives it a text or a list of texts.
-pub(super) struct Assertion {
+/// A key of a line that asserts something. A line gives it a text or a list of texts.
+pub(in crate::eval) struct AssertionKey {
     /// Its key in a suite.
     pub key: &'static str,
     /// Its name in the signature of `pass`.
@@ -21,17 +21,17 @@ pub(super) struct Assertion {
 }
 
 /// The texts of one assertion of a line, and how the line has them compared.
-pub(super) struct Wanted<'a> {
+pub(in crate::eval) struct Wanted<'a> {
     pub texts: &'a [String],
     pub normaliser: Normaliser,
 }
 
 /// The answer equals one of the texts, after the line's normalisation.
-pub(super) const EXPECTED: Assertion =
-    Assertion { key: "expected", signature_name: "em", fault: expected_fault, holds: is_expected };
+pub(in crate::eval) const EXPECTED: AssertionKey =
+    AssertionKey { key: "expected", signature_name: "em", fault: expected_fault, holds: is_expected };
 
 /// The answer contains each of them; `a|b` is a list of alternatives.
-pub(super) const KEYWORDS: Assertion = Assertion {
+pub(in crate::eval) const KEYWORDS: AssertionKey = AssertionKey {
     key: "keywords",
     signature_name: "kw",
     fault: keyword_fault,
@@ -39,21 +39,21 @@ pub(super) const KEYWORDS: Assertion = Assertion {
 };
 
 /// The answer contains none of them.
-const NOT_KEYWORDS: Assertion = Assertion {
+const NOT_KEYWORDS: AssertionKey = AssertionKey {
     key: "not_keywords",
     signature_name: "not_kw",
     fault: keyword_fault,
     holds: |wanted, answer| found(wanted.texts, answer) == 0,
 };
 
-/// Every assertion, in the order of the documents.
-pub(super) const ASSERTIONS: &[Assertion] = &[EXPECTED, KEYWORDS, NOT_KEYWORDS];
+/// Every key, in the order of the documents.
+pub(in crate::eval) const ASSERTION_KEYS: &[AssertionKey] = &[EXPECTED, KEYWORDS, NOT_KEYWORDS];
 
 /// The texts that a line gives, by the key of their assertion; none is empty.
-pub(super) type Asserted = BTreeMap<&'static str, Vec<String>>;
+pub(in crate::eval) type Asserted = BTreeMap<&'static str, Vec<String>>;
 
 /// `"a", "b" or "c"`.
-pub(super) fn listed(keys: &[&str]) -> String {
+pub(in crate::eval) fn listed(keys: &[&str]) -> String {
     let quoted: Vec<_> = keys.iter().map(|key| format!("{key:?}")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),
@@ -63,12 +63,12 @@ pub(super) fn listed(keys: &[&str]) -> String {
 }
 
 /// An expected answer may be written with its thought: the answer itself is what is compared.
-pub(super) fn spoken(expected: &str) -> String {
+pub(in crate::eval) fn spoken(expected: &str) -> String {
     let spoken = without_thoughts(expected);
     if spoken.unclosed || spoken.text.is_empty() { expected.to_owned() } else { spoken.text }
 }
 
-fn is_expected(wanted: &Wanted<'_>, answer: &str) -> bool {
+pub(super) fn is_expected(wanted: &Wanted<'_>, answer: &str) -> bool {
     let given = wanted.normaliser.readings(answer);
     wanted.texts.iter().any(|text| {
         let text = spoken(text);
@@ -99,7 +99,7 @@ fn keyword_fault(keyword: &str, _: Normaliser) -> Option<&'static str> {
 }
 
 /// How many of the keywords are in the answer.
-pub(super) fn found(keywords: &[String], answer: &str) -> usize {
+pub(in crate::eval) fn found(keywords: &[String], answer: &str) -> usize {
     let texts = comparables(answer);
     keywords.iter().filter(|keyword| contains(&texts, keyword)).count()
 }
@@ -112,7 +112,7 @@ fn contains(texts: &[String], keyword: &str) -> bool {
 }
 
 /// Whether `text[start..end]` is no part of a longer word or number.
-pub(super) fn bounded(text: &str, start: usize, end: usize) -> bool {
+pub(in crate::eval) fn bounded(text: &str, start: usize, end: usize) -> bool {
     let inside = &text[start..end];
     let free = |edge: Option<char>, mut outward: Box<dyn Iterator<Item = char> + '_>| {
         let (Some(edge), Some(next)) = (edge, outward.next()) else { return true };
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn the_reference_has_every_assertion() {
-        const PAGE: &str = include_str!("../../docs/reference/suite-format.md");
-        for Assertion { key, .. } in ASSERTIONS {
+        const PAGE: &str = include_str!("../../../docs/reference/suite-format.md");
+        for AssertionKey { key, .. } in ASSERTION_KEYS {
             let row = format!("\n| `{key}` | text or list of texts | – | ");
             assert!(PAGE.contains(&row), "docs/reference/suite-format.md lacks a row of {key}");
             assert!(
