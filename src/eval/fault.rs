@@ -5,11 +5,31 @@ use std::fmt::Write as _;
 use crate::dataset::FaultList;
 use crate::store::StoreError;
 
-/// One fault of a suite file; `line` from 1.
+/// One fault of a suite file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    pub line: usize,
+    pub place: SuitePlace,
     pub what: String,
+}
+
+/// Where in a suite file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuitePlace {
+    /// From 1, of a JSONL file.
+    Line(usize),
+    /// From 1, of the `tests` of a promptfoo file.
+    Test(usize),
+    File,
+}
+
+impl std::fmt::Display for SuitePlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line(number) => write!(f, "line {number}: "),
+            Self::Test(number) => write!(f, "test {number}: "),
+            Self::File => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +41,9 @@ pub enum EvalError {
     Suite { suite: String, faults: Vec<Fault> },
     #[error("{suite}: no prompt in it; a line is {{\"prompt\": …, \"expected\": …}} or has \"keywords\"")]
     Empty { suite: String },
+    /// Training data that is read as a suite.
+    #[error("{suite}: {source}")]
+    HeldOut { suite: String, source: crate::dataset::DatasetError },
     /// Every fault of a question file, with its place.
     #[error("{file}: {} fault{}:{faults}", faults.total(), if faults.total() == 1 { "" } else { "s" })]
     Questions { file: String, faults: FaultList },
@@ -86,7 +109,7 @@ const MAX_LISTED: usize = 20;
 fn listed(faults: &[Fault]) -> String {
     let mut text = format!("{} fault{}", faults.len(), if faults.len() == 1 { "" } else { "s" });
     for fault in faults.iter().take(MAX_LISTED) {
-        let _ = write!(text, "\n  line {}: {}", fault.line, fault.what);
+        let _ = write!(text, "\n  {}{}", fault.place, fault.what);
     }
     if faults.len() > MAX_LISTED {
         let _ = write!(text, "\n  and {} more", faults.len() - MAX_LISTED);

@@ -1,17 +1,16 @@
-//! A suite file, JSONL: one prompt a line; every fault is listed with its line.
+//! A suite in JSONL: one prompt a line; every fault is listed with its place.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use crate::chat::{Message, Role};
 use crate::dataset::parse_json;
-use crate::store::{Digest, FileAction, MAX_TEXT, read_text};
+use crate::store::Digest;
 
 use super::assertion::{ASSERTION_KEYS, Asserted, Assertion, AssertionKey, listed};
 use super::case::Case;
-use super::fault::{EvalError, Fault};
+use super::fault::{EvalError, Fault, SuitePlace};
 use super::suite::Suite;
 use super::text::{Normaliser, fold};
 
@@ -31,39 +30,66 @@ fn keys() -> impl Iterator<Item = &'static str> {
 }
 
 impl Suite {
-    pub fn read(path: &Path) -> Result<Self, EvalError> {
-        let text = read_text(FileAction::Reading("the suite"), path, MAX_TEXT)?;
-        Self::parse(&text, &path.display().to_string())
-    }
-
     /// `name` is what the suite is called in results and errors.
     pub fn parse(text: &str, name: &str) -> Result<Self, EvalError> {
-        let mut cases: Vec<Case> = Vec::new();
-        let mut faults = Vec::new();
-        let mut seen: HashMap<(&str, String), usize> = HashMap::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        for (i, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-            let line_number = i + 1;
-            let mut reader = Reader { faults: Vec::new() };
-            let case = reader.case(line, line_number);
-            if reader.faults.is_empty() {
-                let talk: Vec<_> = case.messages.iter().map(|m| format!("{:?} {}", m.role, fold(&m.content))).collect();
-                for (what, value) in [("id", case.id.clone()), ("prompt", talk.join("\n"))] {
-                    if let Some(first) = seen.insert((what, value), line_number) {
-                        reader.fault(format!("the same {what} as line {first}; each counts once"));
-                    }
+        let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+        let entries = lines.map(|(i, line)| {
+            let (map, faults) = object(line);
+            Entry { place: SuitePlace::Line(i + 1), default_id: format!("line-{}", i + 1), map, faults }
+        });
+        of_entries(entries, name, Digest::of_bytes(text.as_bytes()))
+    }
+}
+
+/// What a suite file says of one prompt.
+pub(super) struct Entry {
+    pub place: SuitePlace,
+    pub default_id: String,
+    /// None where the file could not be read there.
+    pub map: Option<Map<String, Value>>,
+    pub faults: Vec<String>,
+}
+
+/// The suite of the entries; every fault of them at once.
+pub(super) fn of_entries(entries: impl Iterator<Item = Entry>, name: &str, digest: Digest) -> Result<Suite, EvalError> {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut faults = Vec::new();
+    let mut seen: HashMap<(&str, String), SuitePlace> = HashMap::new();
+    for entry in entries {
+        let place = entry.place;
+        let mut reader = Reader { faults: entry.faults };
+        let case = entry.map.map(|map| reader.case(&map, entry.default_id));
+        if let Some(case) = case.filter(|_| reader.faults.is_empty()) {
+            let talk: Vec<_> = case.messages.iter().map(|m| format!("{:?} {}", m.role, fold(&m.content))).collect();
+            for (what, value) in [("id", case.id.clone()), ("prompt", talk.join("\n"))] {
+                if let Some(first) = seen.insert((what, value), place) {
+                    let first = first.to_string();
+                    reader.fault(format!("the same {what} as {}; each counts once", first.trim_end_matches(": ")));
                 }
             }
-            faults.extend(reader.faults.into_iter().map(|what| Fault { line: line_number, what }));
             cases.push(case);
         }
-        if !faults.is_empty() {
-            return Err(EvalError::Suite { suite: name.to_owned(), faults });
-        }
-        if cases.is_empty() {
-            return Err(EvalError::Empty { suite: name.to_owned() });
-        }
-        Ok(Self { name: name.to_owned(), cases, digest: Digest::of_bytes(text.as_bytes()) })
+        faults.extend(reader.faults.into_iter().map(|what| Fault { place, what }));
+    }
+    if !faults.is_empty() {
+        return Err(EvalError::Suite { suite: name.to_owned(), faults });
+    }
+    if cases.is_empty() {
+        return Err(EvalError::Empty { suite: name.to_owned() });
+    }
+    Ok(Suite { name: name.to_owned(), cases, digest })
+}
+
+/// The object of a line, and what is wrong with the line.
+fn object(line: &str) -> (Option<Map<String, Value>>, Vec<String>) {
+    let parsed = match parse_json(line) {
+        Ok(parsed) => parsed,
+        Err(e) => return (None, vec![e]),
+    };
+    match parsed.value {
+        Value::Object(map) => (Some(map), parsed.duplicates),
+        _ => (None, vec!["expected a JSON object, like {\"prompt\": \"…\", \"expected\": \"…\"}".to_owned()]),
     }
 }
 
@@ -76,42 +102,26 @@ impl Reader {
         self.faults.push(what.into());
     }
 
-    fn case(&mut self, line: &str, number: usize) -> Case {
-        let parsed = parse_json(line);
-        if let Ok(parsed) = &parsed {
-            parsed.duplicates.iter().for_each(|what| self.fault(what));
-        }
-        let map = match parsed.map(|parsed| parsed.value) {
-            Ok(Value::Object(map)) => map,
-            Ok(_) => {
-                self.fault("expected a JSON object, like {\"prompt\": \"…\", \"expected\": \"…\"}");
-                Map::new()
-            }
-            Err(e) => {
-                self.fault(e);
-                Map::new()
-            }
-        };
-        let bad_json = !self.faults.is_empty();
+    fn case(&mut self, map: &Map<String, Value>, default_id: String) -> Case {
         for key in map.keys().filter(|key| keys().all(|known| known != *key)) {
             let keys: Vec<_> = keys().collect();
             self.fault(format!("{key:?} is an unknown key of a suite; the keys are {}", keys.join(", ")));
         }
-        let normaliser = self.normaliser(&map);
+        let normaliser = self.normaliser(map);
         // Where the answer stands: for people and for retrieval, not for scoring.
-        ["source", "fact"].into_iter().for_each(|key| drop(self.text(&map, key)));
+        ["source", "fact"].into_iter().for_each(|key| drop(self.text(map, key)));
         let case = Case {
-            id: self.text(&map, "id").unwrap_or_else(|| format!("line-{number}")),
-            messages: if bad_json { Vec::new() } else { self.messages(&map) },
-            asserted: self.asserted(&map, normaliser),
-            assertions: self.assertions(&map),
-            reference: self.text(&map, "reference"),
-            category: self.text(&map, "category").unwrap_or_else(|| "uncategorised".into()),
-            cluster: self.text(&map, "cluster"),
-            must_pass: self.flag(&map, "must_pass"),
+            id: self.text(map, "id").unwrap_or(default_id),
+            messages: self.messages(map),
+            asserted: self.asserted(map, normaliser),
+            assertions: self.assertions(map),
+            reference: self.text(map, "reference"),
+            category: self.text(map, "category").unwrap_or_else(|| "uncategorised".into()),
+            cluster: self.text(map, "cluster"),
+            must_pass: self.flag(map, "must_pass"),
             normaliser,
         };
-        if !bad_json && !case.asserts() && case.reference.is_none() && !map.contains_key("assert") {
+        if !case.asserts() && case.reference.is_none() && !map.contains_key("assert") {
             let keys: Vec<_> =
                 ASSERTION_KEYS.iter().map(|assertion| assertion.key).chain(["assert", "reference"]).collect();
             self.fault(format!("nothing to judge an answer by: give {}", listed(&keys)));
@@ -239,21 +249,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_suite_that_is_no_text_is_refused_with_its_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s.jsonl");
-        std::fs::write(&path, b"{\"prompt\": \"a\", \"expected\": \"b\"}\n{\"prompt\": \"\xff\"}\n").unwrap();
-        let e = Suite::read(&path).unwrap_err().to_string();
-        assert!(e.contains("s.jsonl") && e.contains("line 2 is not UTF-8"), "{e}");
-        if cfg!(target_os = "linux") {
-            let e = Suite::read(Path::new("/dev/zero")).unwrap_err().to_string();
-            assert!(e.contains("expected a regular file"), "{e}");
-        }
-        let e = Suite::parse(&"x\n".repeat(1000), "s").unwrap_err().to_string();
-        assert!(e.contains("1000 faults") && e.ends_with("and 980 more"), "{e}");
-    }
-
-    #[test]
     fn both_shapes_are_read() {
         let text = "\u{feff}{\"id\": 7, \"prompt\": \"Capital of France?\", \"keywords\": [\"paris\"], \"category\": \"geo\", \"must_pass\": true}\r\n\n\
                     {\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u\"}], \"expected\": [\"x\", \"b\"], \"normalise\": \"squad\", \"cluster\": \"k\"}\n";
@@ -282,8 +277,8 @@ mod tests {
         let text = "{\"prompt\": \"a\", \"expected\": \"x\"}\n{\"prompt\": \"A \", \"keyword\": \"x\"}\n[]\n{bad\n{\"prompt\": 3, \"expected\": [1]}\n\
                     {\"messages\": [{\"role\": \"assistant\", \"content\": \"u\"}], \"keywords\": [\"a||b\"], \"must_pass\": 1}\n{\"prompt\": \"A\", \"expected\": \"y\"}\n";
         let EvalError::Suite { faults, .. } = Suite::parse(text, "s").unwrap_err() else { panic!() };
-        let lines: Vec<usize> = faults.iter().map(|f| f.line).collect();
-        assert_eq!(lines, [2, 2, 3, 4, 5, 5, 5, 6, 6, 6, 7], "{faults:#?}");
+        let lines: Vec<_> = faults.iter().map(|f| f.place).collect();
+        assert_eq!(lines, [2, 2, 3, 4, 5, 5, 5, 6, 6, 6, 7].map(SuitePlace::Line), "{faults:#?}");
         assert!(faults[10].what.contains("the same prompt as line 1"));
         assert!(matches!(Suite::parse("\n", "s"), Err(EvalError::Empty { .. })));
     }

@@ -22,6 +22,7 @@ const fn row(text: &'static str) -> Given<'static> {
 /// Types of promptfoo that do not exist here: they ask another model, run code, or look at what is not there.
 pub(super) const UNSUPPORTED: &[&str] = &[
     "answer-relevance",
+    "assert-set",
     "classifier",
     "contains-html",
     "contains-json",

@@ -49,10 +49,12 @@ pub(super) fn decide(comparison: &ArmComparison, input: &CompareInput<'_>) -> De
         Some(Hybrid)
     } else if holds(Rule::NeedsSources) || holds(Rule::RetrievalBest) {
         Some(Rag).filter(|_| comparison.has(Rag)).or(Some(Hybrid).filter(|_| comparison.has(Hybrid)))
-    } else if holds(Rule::TunedAsGoodAndCheaper) && !holds(Rule::TunedInvents) {
+    } else if holds(Rule::TunedAsGoodAndCheaper) && !rules.tuned_may_invent() {
         Some(Finetuned)
     } else if holds(Rule::AllTies) {
-        rules.cheapest(|arm| arm != Finetuned || !holds(Rule::TunedInvents))
+        let cheapest = rules.cheapest(|arm| arm != Finetuned || !holds(Rule::TunedInvents));
+        // A suspicion recommends neither the model nor another arm in its place.
+        cheapest.filter(|arm| *arm != Finetuned || !rules.tuned_may_invent())
     } else {
         None
     };
@@ -197,11 +199,24 @@ impl Rules<'_> {
         let Some(d) = self.difference(Rag, Finetuned, metric) else {
             return unmeasured(Rule::TunedInvents, "rag and finetuned on questions without an answer");
         };
-        let applies = d.test.difference > FABRICATION;
         let now = self.input.taught.map_or_else(String::new, |taught| format!(" (now {:.0} %)", taught.refusals));
-        let advice =
-            if applies { format!("; do not use it alone, or train it with more refusals{now}") } else { String::new() };
-        finding(Rule::TunedInvents, Some(applies), self.compared(Rag, Finetuned, metric, &d) + &advice)
+        let (applies, advice) = match (d.test.difference > FABRICATION, d.is_shown) {
+            (true, true) => (Some(true), format!("; do not use it alone, or train it with more refusals{now}")),
+            (true, false) => (
+                None,
+                format!(
+                    "; not shown by {} questions without an answer: ask more of them before it is used alone",
+                    d.test.n
+                ),
+            ),
+            (false, _) => (Some(false), String::new()),
+        };
+        finding(Rule::TunedInvents, applies, self.compared(Rag, Finetuned, metric, &d) + &advice)
+    }
+
+    /// Whether the tuned model invented more often, be it shown or not.
+    fn tuned_may_invent(&self) -> bool {
+        self.difference(Rag, Finetuned, ArmMetric::FabricationRate).is_some_and(|d| d.test.difference > FABRICATION)
     }
 
     fn base_knows(&self) -> RuleFinding {

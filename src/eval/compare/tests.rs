@@ -166,6 +166,19 @@ fn a_model_that_invents_is_not_recommended_alone() {
     assert_ne!(comparison.recommendation, Some(AnswerArm::Finetuned));
 }
 
+#[test]
+fn three_questions_without_an_answer_show_nothing_and_recommend_nothing() {
+    let arms = [(AnswerArm::Rag, 4.0), (AnswerArm::Finetuned, 1.0)].map(|(arm, seconds)| {
+        let invents = arm == AnswerArm::Finetuned;
+        results(arm, 40, 3, |i| Given { right: i < 30 || (i >= 40 && !invents), seconds, tokens: 50 })
+    });
+    let comparison = compared(&arms);
+    assert_eq!(applies(&comparison, finding::Rule::TunedInvents), None);
+    assert_eq!((applies(&comparison, finding::Rule::AllTies), comparison.recommendation), (Some(true), None));
+    let page = comparison_markdown(&comparison);
+    assert!(page.contains("not shown by 3 questions without an answer"), "{page}");
+}
+
 /// As the questions of unseen sources are.
 #[test]
 fn questions_without_an_answer_say_nothing_of_knowledge() {
