@@ -79,6 +79,7 @@ struct Made {
 
 /// Makes the examples and writes their files.
 pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Generated, Failure> {
+    request.check_options()?;
     let inputs = request.inputs();
     check_name(&request.output)?;
     inputs.refuse_overwrite(&request.output)?;
@@ -124,6 +125,7 @@ fn check_name(output: &Path) -> Result<(), Failure> {
 
 /// What [`run`] would make by rules, with some of its examples, and what a model's wordings would take. Nothing is written.
 pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usize) -> Result<DryRun, Failure> {
+    request.check_options()?;
     let material = material::read(context, request)?;
     let items = items::items(&material, request, Variations::of(request)?);
     let model = match &request.writer {
@@ -223,7 +225,7 @@ fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Re
     let variations = Variations::of(request)?;
     let asked = asked(&request.suites)?;
     let mut plan = generate::plan(plan_input(material, items, &asked), &plan_options(request)?)?;
-    let mut shortfalls = Vec::new();
+    let mut shortfalls: Vec<String> = unasked(&plan, request).into_iter().collect();
     match request.task {
         Task::Answer => {
             let share = variations.refusals;
@@ -247,6 +249,19 @@ fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Re
         Task::Correct => vary::correct(&mut plan, material, request.seed)?,
     }
     Ok(VariedPlan { plan, shortfalls })
+}
+
+/// What is said where sources are set aside in vain.
+fn unasked(plan: &Plan, request: &GenerateRequest) -> Option<String> {
+    let share = request.unseen.filter(|share| *share > 0.0)?;
+    let is_asked = plan.examples.iter().any(|example| example.part == Part::Unseen);
+    (!is_asked).then(|| {
+        let sources = plan.unseen_sources.len();
+        format!(
+            "--unseen {share}: no question can be asked about the sources that are set aside ({sources}), because the others \
+             are about the same things"
+        )
+    })
 }
 
 /// The questions of suites, which are not generated.

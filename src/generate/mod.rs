@@ -57,7 +57,7 @@ pub use grammar::{Gender, LexiconError};
 pub use journal::{Journal, JournalError, JournalLine};
 pub use model_record::{ModelRecord, Scores};
 pub use noise::{EntityNames, NoiseContext, add_noise, noisy, ranked};
-pub use parts::{Part, Planned, SplitBy};
+pub use parts::{Part, Planned, SplitBy, least_count};
 pub use parts_verify::{SplitRecord, verify};
 pub use plan::{Plan, PlanInput, plan};
 pub use plan_options::{ExampleCount, PlanOptions};

@@ -57,6 +57,9 @@ const UNSEEN_QUESTIONS: usize = 30;
 pub fn plan(input: PlanInput<'_>, options: &PlanOptions) -> Result<Plan, GenerateError> {
     check(input, options)?;
     let planning = Planning::new(input, options);
+    if let (Some(share), 1) = (options.unseen.filter(|share| *share > 0.0), planning.sources.names.len()) {
+        return Err(GenerateError::OneSource(share));
+    }
     let chosen = planning.chosen()?;
     let drafting = Drafting { items: input.items, subjects: &planning.subjects, seed: options.seed };
     let examples = assign(drafting, &chosen, options);

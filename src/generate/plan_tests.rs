@@ -320,6 +320,15 @@ fn unseen_sources_are_nowhere_else() {
 }
 
 #[test]
+fn a_single_source_cannot_be_set_aside() {
+    let made = catalogue(Catalogue { sources: 1, attributes: 6, wordings: 6 });
+    let wanted = PlanOptions { unseen: Some(0.2), ..options(10, 9) };
+    let e = plan(made.input(), &wanted).unwrap_err().to_string();
+    assert!(e.starts_with("--unseen 0.2 ") && e.contains("single source"), "{e}");
+    plan(made.input(), &PlanOptions { unseen: Some(0.0), ..wanted }).unwrap();
+}
+
+#[test]
 fn an_entity_of_two_sources_is_not_unseen() {
     let mut made = catalogue(Catalogue { sources: 20, attributes: 2, wordings: 6 });
     made.facts.iter_mut().for_each(|fact| fact.entity = "GIDAF".into());
