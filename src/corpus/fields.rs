@@ -63,6 +63,9 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stat
                 out.doubtful.extend(groups.iter().filter(|_| alone).filter_map(|group| single_field(text, group)));
                 out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
             }
+            BlockKind::List(_) if groups.iter().any(|group| matches!(group.owner, Owner::Record(_))) => {
+                out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
+            }
             BlockKind::List(items) => {
                 let key = before.and_then(|before| key_before(text, before));
                 let lone = groups.iter().find_map(|group| single_field(text, group));

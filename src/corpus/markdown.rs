@@ -8,6 +8,7 @@ use super::Span;
 use super::error::slice;
 use super::fields::{Naming, fields};
 use super::front_matter::{self, FrontMatter};
+use super::markup::without_marker;
 use super::outline::{Block, BlockKind, Definition, Item, Row, pack, sections, trimmed};
 use super::piece::{Input, Piece};
 
@@ -127,19 +128,6 @@ fn kind(tag: &Tag<'_>) -> BlockKind {
         Tag::DefinitionList => BlockKind::Definitions(Vec::new()),
         _ => BlockKind::Prose,
     }
-}
-
-/// A list item without `- `, `* `, `1. ` and the box of a task.
-fn without_marker(text: &str, span: Span) -> Span {
-    let item = slice(text, span);
-    let digits = item.trim_start_matches(|c: char| c.is_ascii_digit());
-    let rest = match digits.len() < item.len() {
-        true => digits.strip_prefix(['.', ')']).unwrap_or(item),
-        false => item.strip_prefix(['-', '*', '+']).unwrap_or(item),
-    };
-    let rest = rest.trim_start();
-    let rest = ["[ ] ", "[x] ", "[X] "].iter().find_map(|task| rest.strip_prefix(task)).unwrap_or(rest);
-    trimmed(text, Span { start: span.end - rest.len(), end: span.end })
 }
 
 /// A definition without its colon.

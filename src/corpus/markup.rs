@@ -1,4 +1,4 @@
-//! Values in Markdown without the marks around them.
+//! Values and items in Markdown without the marks around them.
 
 use super::Span;
 use super::error::slice;
@@ -23,6 +23,19 @@ pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
     let marked =
         ["**", "__", "`", "](", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#"].iter().any(|m| value.contains(m));
     (!value.is_empty() && !marked && !is_emphasised(value)).then_some(span)
+}
+
+/// A list item without `- `, `* `, `1. ` and the box of a task.
+pub(super) fn without_marker(text: &str, span: Span) -> Span {
+    let item = slice(text, span);
+    let digits = item.trim_start_matches(|c: char| c.is_ascii_digit());
+    let rest = match digits.len() < item.len() {
+        true => digits.strip_prefix(['.', ')']).unwrap_or(item),
+        false => item.strip_prefix(['-', '*', '+']).unwrap_or(item),
+    };
+    let rest = rest.trim_start();
+    let rest = ["[ ] ", "[x] ", "[X] "].iter().find_map(|task| rest.strip_prefix(task)).unwrap_or(rest);
+    trimmed(text, Span { start: span.end - rest.len(), end: span.end })
 }
 
 /// Whether a word of the value begins with a star, or the value with a line that ends at another word.
