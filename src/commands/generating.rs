@@ -127,7 +127,7 @@ fn check_name(output: &Path) -> Result<(), Failure> {
 pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usize) -> Result<DryRun, Failure> {
     request.check_options()?;
     let material = material::read(context, request)?;
-    let items = items::items(&material, request, Variations::of(request)?);
+    let items = items::items(&material, request, Variations::of(request)?)?;
     let model = match &request.writer {
         Some(writer) => {
             let wanted = wanted(&material, request, &items)?;
@@ -171,7 +171,7 @@ fn spread(examples: &[Planned], count: usize) -> impl Iterator<Item = &Planned> 
 
 /// The plan over the items, which the model words too where one is asked.
 fn made(context: &mut Context<'_>, material: &Material, request: &GenerateRequest) -> Result<Made, Failure> {
-    let items = items::items(material, request, Variations::of(request)?);
+    let items = items::items(material, request, Variations::of(request)?)?;
     let Some(writer) = &request.writer else {
         return Ok(Made { varied: planned(material, request, &items)?, model: None });
     };
@@ -197,7 +197,8 @@ fn wanted<'a>(material: &Material, request: &GenerateRequest, items: &'a [Item])
 }
 
 fn plan_input<'a>(material: &'a Material, items: &'a [Item], asked: &'a [AskedQuestion]) -> PlanInput<'a> {
-    PlanInput { items, facts: &material.facts.facts, units: &material.corpus.units, asked }
+    let (facts, units) = (&material.facts.facts, &material.corpus.units);
+    PlanInput { items, facts, units, asked, interrupt: &material.interrupt }
 }
 
 fn plan_options(request: &GenerateRequest) -> Result<PlanOptions, Failure> {

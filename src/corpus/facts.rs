@@ -8,14 +8,16 @@ use super::facts_merge::{Named, merged};
 use super::facts_statement::{Statement, statements};
 use super::kind::is_long;
 use super::{Corpus, Fact, Facts, Kind};
-use crate::store::Digest;
+use crate::store::{Digest, Interrupt};
 
 /// What is taken for a fact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct FactOptions {
     /// E-mail addresses and telephone numbers too.
     pub contacts: bool,
 }
+    /// Ends the work early: what is found then is to be dropped.
+    pub interrupt: Interrupt,
 
 impl Fact {
     /// Whether a question can ask for it and get its values as the answer: an identifier says nothing, free text is too
@@ -40,7 +42,7 @@ const ENUMERATION_LENGTH: usize = 40;
 /// that is first by source, document and position. An attribute of an entity with several values is no fact but a conflict,
 /// in one source or in several: a question about it has no one answer.
 pub fn facts(corpus: &Corpus, options: &FactOptions) -> Facts {
-    let mut stated = statements(corpus);
+    let mut stated = statements(corpus, &options.interrupt);
     stated.extend(definitions(corpus));
     let names = names(corpus, &stated);
     let named = || stated.iter().zip(&names).map(|(statement, entity)| Named { entity, statement });

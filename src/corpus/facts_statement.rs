@@ -12,6 +12,7 @@ use super::kind::{is_long, normalised, typed};
 use super::kind_fold::{attribute_key, folded};
 use super::names::{self, Names};
 use super::{Corpus, Field, FieldForm, Kind, Language, Span};
+use crate::store::Interrupt;
 
 /// A field of a unit, before entities have unique names.
 #[derive(Clone, Debug)]
@@ -118,12 +119,12 @@ const LONGEST_FIELD: usize = 120;
 /// Folded words for the empty list.
 const NONE: &[&str] = &["aucun", "aucune", "none", "neant"];
 
-/// All that the units' fields state, in the units' order.
-pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
+/// All that the units' fields state, in the units' order; an interruption leaves out the rest.
+pub(super) fn statements(corpus: &Corpus, interrupt: &Interrupt) -> Vec<Statement> {
     let unit_names = UnitNames::new(corpus);
     let mut keys: HashMap<&str, String> = HashMap::new();
     let mut statements = Vec::new();
-    for (at, unit) in corpus.units.iter().enumerate() {
+    for (at, unit) in corpus.units.iter().enumerate().take_while(|_| !interrupt.raised()) {
         let mut of_unit = Vec::with_capacity(unit.fields.len());
         for field in &unit.fields {
             let Some(mut place) = Place::of(unit, field.entity.as_deref()) else { continue };

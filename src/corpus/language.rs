@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::names::{Names, folded};
 use super::{Corpus, Language, Unit};
+use crate::store::Interrupt;
 
 /// Fewer letters do not tell.
 const MIN_LETTERS: usize = 60;
@@ -12,13 +13,13 @@ const MAX_CHARS: usize = 300;
 
 /// Sets the language of every unit: its own, or its document's commonest where it is too short to tell. Records are in the
 /// language of their fields' names, where these tell: names and numbers in cells do not.
-pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
+pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language], interrupt: &Interrupt) {
     let candidates = if candidates.is_empty() { &Language::ALL } else { candidates };
     if let [only] = candidates {
         corpus.units.iter_mut().for_each(|unit| unit.language = Some(*only));
         return;
     }
-    detect_all(&mut corpus.units, candidates);
+    detect_all(&mut corpus.units, candidates, interrupt);
     of_records(corpus, candidates);
     let mut counts = vec![[0_usize; Language::ALL.len()]; corpus.documents.len()];
     for unit in &corpus.units {
@@ -78,15 +79,18 @@ fn whole_documents(
     documents.map(|(document, counts)| is_open(counts).then(|| detect(&detector, &document.text))?).collect()
 }
 
-/// Each unit's own language, on all cores: this takes a third of a reading's time.
-fn detect_all(units: &mut [Unit], candidates: &[Language]) {
+/// Each unit's own language, on all cores: this takes a third of a reading's time. An interruption leaves some without.
+fn detect_all(units: &mut [Unit], candidates: &[Language], interrupt: &Interrupt) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = units.len().div_ceil(threads).max(1);
     let allowed: Vec<whatlang::Lang> = candidates.iter().map(|language| code(*language)).collect();
     std::thread::scope(|scope| {
         for units in units.chunks_mut(share) {
             let detector = whatlang::Detector::with_allowlist(allowed.clone());
-            scope.spawn(move || units.iter_mut().for_each(|unit| unit.language = detect(&detector, &unit.text)));
+            scope.spawn(move || {
+                let units = units.iter_mut().take_while(|_| !interrupt.raised());
+                units.for_each(|unit| unit.language = detect(&detector, &unit.text));
+            });
         }
     });
 }

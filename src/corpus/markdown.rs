@@ -23,12 +23,12 @@ pub(super) fn pieces(input: Input<'_>) -> Vec<Piece> {
     pieces
 }
 
-/// The units of blocks; `title` is the document's own.
+/// The units of blocks; `title` is the document's own. An interruption leaves out the rest.
 pub(super) fn packed(input: Input<'_>, blocks: &[Block], title: Option<String>) -> Vec<Piece> {
     let sections = sections(blocks);
     let naming = Naming::new(&sections, title);
     let units = |section| pack(input, section, naming.title(section), fields(input.text, section, &naming));
-    sections.iter().flat_map(units).collect()
+    sections.iter().take_while(|_| input.check_interrupt().is_ok()).flat_map(units).collect()
 }
 
 /// The blocks of the text from byte `from` on.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::store::Digest;
+use crate::store::{Digest, Interrupt};
 
 use super::contamination::Asked;
 use super::dedupe_near::{QUESTION, QuestionAnswer, near_duplicates};
@@ -111,15 +111,24 @@ struct Entry {
     place: Place,
 }
 
-/// `order`: the items' indices, in an order that does not depend on the order in which they were given.
-pub(super) fn screen(items: &[Item], order: &[u32], asked: &Asked) -> Screened {
+/// What is screened.
+#[derive(Clone, Copy)]
+pub(super) struct Screening<'a> {
+    pub items: &'a [Item],
+    /// The items' indices, in an order that does not depend on the order in which they were given.
+    pub order: &'a [u32],
+    /// Ends the work early: what is found then is to be dropped.
+    pub interrupt: &'a Interrupt,
+}
+
+pub(super) fn screen(Screening { items, order, interrupt }: Screening<'_>, asked: &Asked) -> Screened {
     let starts = items.iter().scan(0, |next, item| Some(std::mem::replace(next, *next + item.wordings.len())));
     let total = items.iter().map(|item| item.wordings.len()).sum();
     let starts = starts.collect();
     let asked_facts = asked.facts(items);
     let mut screened = Screened { starts, usable: vec![true; total], rejected: Vec::new(), asked_facts };
     let mut entries = Vec::with_capacity(total);
-    for (position, index) in (0u32..).zip(order) {
+    for (position, index) in (0u32..).zip(order).take_while(|_| !interrupt.raised()) {
         let item = &items[*index as usize];
         let keys: Vec<String> = item.wordings.iter().map(|wording| identity_key(&wording.question)).collect();
         let is_asked = match item.facts.is_empty() {
@@ -266,7 +275,8 @@ mod tests {
 
     fn codes(items: &[Item]) -> Vec<(RejectCode, u32, u32)> {
         let order: Vec<u32> = (0..items.len() as u32).collect();
-        let screened = screen(items, &order, &Asked::new(&[]));
+        let screening = Screening { items, order: &order, interrupt: &Interrupt::default() };
+        let screened = screen(screening, &Asked::new(&[]));
         let mut codes: Vec<_> = screened.rejected.iter().map(|r| (r.code, r.place.item, r.place.wording)).collect();
         codes.sort();
         codes

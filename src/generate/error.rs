@@ -37,6 +37,8 @@ impl std::fmt::Display for Shortage {
 pub enum GenerateError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("interrupted")]
+    Interrupted,
     #[error(transparent)]
     Overwrite(#[from] OverwriteError),
     #[error("the test questions make no suite: {0}")]

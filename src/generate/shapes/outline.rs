@@ -27,7 +27,9 @@ impl<'f> Outline<'f> {
         if options.wants(Shape::Boolean) {
             boolean::questions(facts, &groups, options.seed, &mut subjects);
         }
-        holders::questions(facts, &groups, options, &mut subjects);
+        if !options.interrupt.raised() {
+            holders::questions(facts, &groups, options, &mut subjects);
+        }
         if options.wants(Shape::Comparison) {
             comparison::questions(facts, &groups, options.seed, &mut subjects);
         }
@@ -63,7 +65,7 @@ impl<'f> Outline<'f> {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Item> + '_ {
-        (0..self.len()).filter_map(|i| self.item(i))
+        (0..self.len()).take_while(|_| !self.options.interrupt.raised()).filter_map(|i| self.item(i))
     }
 }
 
