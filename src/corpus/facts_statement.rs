@@ -232,7 +232,8 @@ fn joined(statements: Vec<Statement>) -> Vec<Statement> {
     let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut out: Vec<Statement> = Vec::with_capacity(statements.len());
     for statement in statements {
-        let group = (statement.place.title_key.clone(), statement.key.clone());
+    // By the title as it is written: names that differ in case alone may be two things.
+        let group = (statement.place.title.clone(), statement.key.clone());
         let earlier = places.get(&group).and_then(|at| out.get_mut(*at));
         match earlier.filter(|e| can_be_several(e.kind) && can_be_several(statement.kind)) {
             Some(earlier) => append(earlier, statement),
