@@ -6,6 +6,7 @@ use super::facts_definition::definitions;
 use super::facts_entity::names;
 use super::facts_merge::{Named, merged};
 use super::facts_statement::{Statement, statements};
+use super::facts_table::tell_apart;
 use super::kind::is_long;
 use super::{Corpus, Fact, Facts, Kind};
 use crate::store::{Digest, Interrupt};
@@ -15,9 +16,9 @@ use crate::store::{Digest, Interrupt};
 pub struct FactOptions {
     /// E-mail addresses and telephone numbers too.
     pub contacts: bool,
-}
     /// Ends the work early: what is found then is to be dropped.
     pub interrupt: Interrupt,
+}
 
 impl Fact {
     /// Whether a question can ask for it and get its values as the answer: an identifier says nothing, free text is too
@@ -44,8 +45,9 @@ const ENUMERATION_LENGTH: usize = 40;
 pub fn facts(corpus: &Corpus, options: &FactOptions) -> Facts {
     let mut stated = statements(corpus, &options.interrupt);
     stated.extend(definitions(corpus));
-    let names = names(corpus, &stated);
-    let named = || stated.iter().zip(&names).map(|(statement, entity)| Named { entity, statement });
+    let mut names = names(corpus, &stated);
+    tell_apart(corpus, &stated, &mut names.of);
+    let named = || stated.iter().zip(&names.of).map(|(statement, entity)| Named { entity, statement });
     let is_contact = |n: &Named<'_>| n.statement.kind == Kind::Contact;
     let mut merged_facts = merged(corpus, named().filter(|n| options.contacts || !is_contact(n)));
     let contacts = if options.contacts {
@@ -57,7 +59,7 @@ pub fn facts(corpus: &Corpus, options: &FactOptions) -> Facts {
     let mut facts: Vec<Fact> = merged_facts.kept.iter().map(|n| fact(n.entity, n.statement)).collect();
     mark(&mut facts, &merged_facts.kept);
     merged_facts.conflicts.sort_by(|a, b| (&a.entity, &a.attribute).cmp(&(&b.entity, &b.attribute)));
-    Facts { facts, conflicts: merged_facts.conflicts, contacts }
+    Facts { facts, conflicts: merged_facts.conflicts, contacts, spellings: names.spellings }
 }
 
 fn fact(entity: &str, statement: &Statement) -> Fact {

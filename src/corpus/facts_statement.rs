@@ -26,6 +26,8 @@ pub(super) struct Statement {
     /// Of each value.
     pub(super) normal: Vec<String>,
     pub(super) kind: Kind,
+    /// How the field was written.
+    pub(super) form: FieldForm,
     pub(super) measure: Option<String>,
     pub(super) language: Option<Language>,
     pub(super) unit: usize,
@@ -183,7 +185,8 @@ fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject<'_>) ->
     let spans = values.iter().map(|part| part.span).collect();
     let values = values.into_iter().map(|part| part.value).collect();
     let (language, source) = (unit.language, unit.source.clone());
-    Some(Statement { place, attribute, key, values, spans, normal, kind, measure, language, unit: at, source })
+    let form = field.form;
+    Some(Statement { place, attribute, key, values, spans, normal, kind, form, measure, language, unit: at, source })
 }
 
 fn is_text(key: &str, values: &[String]) -> bool {
@@ -229,10 +232,10 @@ fn kind_of(key: &str, values: &[Part], form: FieldForm, place: &Place) -> Option
 
 /// A key that a unit states several times of one entity has a list of values, where several can be true.
 fn joined(statements: Vec<Statement>) -> Vec<Statement> {
+    // By the title as it is written: names that differ in case alone may be two things.
     let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut out: Vec<Statement> = Vec::with_capacity(statements.len());
     for statement in statements {
-    // By the title as it is written: names that differ in case alone may be two things.
         let group = (statement.place.title.clone(), statement.key.clone());
         let earlier = places.get(&group).and_then(|at| out.get_mut(*at));
         match earlier.filter(|e| can_be_several(e.kind) && can_be_several(statement.kind)) {

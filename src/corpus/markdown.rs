@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::Span;
+use super::captions;
 use super::error::slice;
 use super::fields::{Naming, fields};
 use super::front_matter::{self, FrontMatter};
@@ -25,7 +26,8 @@ pub(super) fn pieces(input: Input<'_>) -> Vec<Piece> {
 
 /// The units of blocks; `title` is the document's own. An interruption leaves out the rest.
 pub(super) fn packed(input: Input<'_>, blocks: &[Block], title: Option<String>) -> Vec<Piece> {
-    let sections = sections(blocks);
+    let blocks = captions::as_headings(input.text, blocks);
+    let sections = sections(&blocks);
     let naming = Naming::new(&sections, title);
     let units = |section| pack(input, section, naming.title(section), fields(input.text, section, &naming));
     sections.iter().take_while(|_| input.check_interrupt().is_ok()).flat_map(units).collect()

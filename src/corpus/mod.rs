@@ -5,6 +5,7 @@
 
 mod archive;
 mod boilerplate;
+mod captions;
 mod copies;
 mod delimited;
 mod docx;
@@ -20,6 +21,7 @@ mod facts_merge;
 mod facts_place;
 mod facts_split;
 mod facts_statement;
+mod facts_table;
 mod facts_unit;
 mod fields;
 mod fields_records;
