@@ -9,7 +9,7 @@ use super::captions;
 use super::error::slice;
 use super::fields::{Naming, fields};
 use super::front_matter::{self, FrontMatter};
-use super::markup::without_marker;
+use super::markup::{without_marker, without_note_marks};
 use super::outline::{Block, BlockKind, Definition, Item, Row, pack, sections, trimmed};
 use super::piece::{Input, Piece};
 
@@ -114,7 +114,7 @@ impl Builder<'_> {
         }
         if let Some(mut block) = self.open.take() {
             if let BlockKind::Heading { title, .. } = &mut block.kind {
-                *title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+                *title = without_note_marks(title).split_whitespace().collect::<Vec<_>>().join(" ");
             }
             self.out.push(block);
         }
