@@ -260,7 +260,13 @@ fn tables_below_different_headings_do_not_contradict_each_other() {
     assert_eq!(facts_of(&[("a.md", &below)]), apart);
     // A heading that names one of the things, and headings of parts.
     let parts = format!("# GIDAF\n\n**Version** : 3.2\n\n## Configuration\n\n{live}\n## Installation\n\n{test}");
-    insta::assert_snapshot!(facts_of(&[("a.md", &parts)]), @"");
+    insta::assert_snapshot!(facts_of(&[("a.md", &parts)]), @r"
+    GIDAF | Version | 3.2 | Version
+    Configuration › GIDAF | Server | srv-1 | Text
+    Configuration › Zora | Server | srv-2 | Text
+    Installation › GIDAF | Server | tst-1 | Text
+    Installation › Zora | Server | tst-2 | Text
+    ");
     // Where the tables agree on the other things, a difference is a contradiction.
     let rows = "| Zora | srv-2 |\n| Braude | srv-3 |\n";
     let table = |server: &str| format!("| App | Server |\n|---|---|\n| GIDAF | {server} |\n{rows}");
