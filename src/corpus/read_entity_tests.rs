@@ -143,3 +143,20 @@ fn items_above_pairs_name_what_the_pairs_are_about() {
     let steps = "# Pump\n\n1. Open the valve, and wait.\n   Location: Hall A\n2. Close it.\n   Power: 15 kW\n";
     assert!(fields(&reading("a.md", steps)).iter().all(|field| field.starts_with("Pump |")), "sentences are no names");
 }
+
+#[test]
+fn links_and_footnotes_leave_plain_values() {
+    let text = "# Apps\n\n## GIDAF[^1]\n\n- Wiki: [wiki](https://wiki.example.org/x)\n- Host: [OVH](https://ovh.example)[^2]\n\n\
+        | App | Server | Manual |\n|---|---|---|\n| Zora[^1] | srv-1[^2] | [here](https://m.example/z) |\n\n\
+        [^1]: since 2020\n[^2]: in Roubaix\n";
+    let expected = [
+        "GIDAF | Wiki | https://wiki.example.org/x | KeyValue",
+        "GIDAF | Host | OVH | KeyValue",
+        "Zora | Server | srv-1 | Cell",
+        "Zora | Manual | https://m.example/z | Cell",
+    ];
+    assert_eq!(fields(&reading("a.md", text)), expected);
+    let html = "<h1>GIDAF</h1><ul><li>Wiki: <a href='https://wiki.example.org/x'>wiki</a></li>\
+        <li>Host: <a href='https://ovh.example'>OVH</a></li></ul>";
+    assert_eq!(fields(&reading("a.html", html)), expected[..2]);
+}

@@ -202,7 +202,7 @@ fn markdown_gives_units_and_fields_of_every_form() {
             "GIDAF | Hébergeur | DSI | KeyValue",
             "GIDAF | Technologies | Java / PostgreSQL | List",
             "GIDAF | Courriel | a@b.fr | KeyValue",
-            "GIDAF | Site | GIDAF | KeyValue",
+            "GIDAF | Site | http://gidaf | KeyValue",
             "6Tzen | Version | 2.1 | KeyValue",
             "6Tzen | Criticité | haute | KeyValue",
             "6Tzen | Domaine | Agriculture | KeyValue",
