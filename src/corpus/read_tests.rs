@@ -328,6 +328,16 @@ fn languages_are_the_units_own_or_the_documents() {
 }
 
 #[test]
+fn a_table_is_in_the_language_of_most_of_its_columns() {
+    let table = "Name,Host,Responsable,Status\nGIDAF,OVH,Jean Petit,live\nZora,AWS,Anne Roux,test\nBraude,Azure,Luc Blanc,live\n";
+    let found = reading("a.csv", table);
+    assert!(found.corpus.units.iter().all(|unit| unit.language == Some(Language::En)), "{:?}", found.corpus.units);
+    let table = table.replace("Host", "Hébergeur").replace("Status", "Statut");
+    let found = reading("a.csv", &table.replace("Responsable", "Owner"));
+    assert!(found.corpus.units.iter().all(|unit| unit.language == Some(Language::Fr)), "{:?}", found.corpus.units);
+}
+
+#[test]
 fn ids_are_stable_and_different() {
     let text = "# A\n\nSame.\n\n# B\n\nSame.\n";
     let folder = Folder::new(&[("a.md", text.as_bytes()), ("b.md", text.as_bytes())]);
