@@ -3,6 +3,7 @@
 mod items;
 mod material;
 mod open_book;
+mod remarks;
 mod request;
 mod vary;
 

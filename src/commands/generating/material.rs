@@ -1,5 +1,6 @@
 //! The documents, read, with what they state and how questions on it are worded.
 
+use super::remarks;
 use super::request::GenerateRequest;
 use crate::commands::{Context, Failure, FileAction, MAX_TEXT, documents, read_text};
 use crate::corpus::{self, Corpus, FactOptions, Facts, Language, Reading};
@@ -38,7 +39,6 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
     if let Some(conflicts) = facts.conflicts.len().checked_sub(MOST_CONFLICTS).filter(|more| *more > 0) {
         context.report.warn(Warning::FactConflictsMore { conflicts });
     }
-    say_spellings(context, &facts.spellings);
     if facts.facts.is_empty() && request.writer.is_none() {
         let units = corpus.units.len();
         return Err(Failure::input(format!("the documents state no facts that rules can read ({units} passages were read)"))
@@ -52,6 +52,7 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
         .hint("give fewer documents, or a part of the table: a model learns some thousands of facts"));
     }
     let languages = languages(&corpus, request);
+    remarks::say(context, &corpus, &facts, &languages);
     let named: Vec<&str> = languages.iter().map(|language| language.name()).collect();
     context.report.note(Note::Documents { text: format!("questions are asked in {} (--lang)", named.join(" and ")) });
     let templates = match &request.templates {
@@ -62,20 +63,6 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
         context.report.warn(Warning::Documents { text: unused.to_string() });
     }
     Ok(Material { corpus, facts, languages, templates, interrupt: context.interrupt.clone() })
-}
-
-/// Names that are compared without case and accents, and so are read as one.
-fn say_spellings(context: &mut Context<'_>, spellings: &[Vec<String>]) {
-    let mut said = |text: String| context.report.warn(Warning::Documents { text });
-    for names in spellings.iter().take(MOST_CONFLICTS) {
-        let names = names.join(" and ");
-        said(format!(
-            "{names} are read as one thing, because case and accents do not tell names apart; rename one where they are two"
-        ));
-    }
-    if let Some(more) = spellings.len().checked_sub(MOST_CONFLICTS).filter(|more| *more > 0) {
-        said(format!("and {more} more names are read as one with names that differ in case or accents alone"));
-    }
 }
 
 /// Of the questions: those of `--lang`, else those that at least a fifth of the units are written in.
