@@ -66,6 +66,7 @@ mod table_form;
 mod text_records;
 mod walk;
 mod workbook;
+mod workbook_format;
 
 pub use error::{CorpusError, Mojibake};
 pub use fact::{Conflict, Fact, Facts, Kind};
