@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::store::{Digest, Interrupt};
 
+use super::concurrent::each;
 use super::contamination::Asked;
 use super::dedupe_near::{QUESTION, QuestionAnswer, near_duplicates};
-use super::dedupe_text::{jaccard, shingles};
+use super::dedupe_text::{is_alike, shingles};
 use super::identity_key::identity_key;
 use super::{Item, Shape};
 
@@ -128,22 +129,15 @@ pub(super) fn screen(Screening { items, order, interrupt }: Screening<'_>, asked
     let asked_facts = asked.facts(items);
     let mut screened = Screened { starts, usable: vec![true; total], rejected: Vec::new(), asked_facts };
     let mut entries = Vec::with_capacity(total);
-    for (position, index) in (0u32..).zip(order).take_while(|_| !interrupt.raised()) {
-        let item = &items[*index as usize];
-        let keys: Vec<String> = item.wordings.iter().map(|wording| identity_key(&wording.question)).collect();
-        let is_asked = match item.facts.is_empty() {
-            true => item.shape != Shape::Unanswerable && !asked.is_empty() && asked.asks_value(item),
-            false => item.facts.iter().any(|fact| screened.asked_facts.contains(fact)),
-        };
-        let codes = match is_asked {
-            true => vec![Some(RejectCode::Contaminated); keys.len()],
-            false => within_item(item, &keys, asked),
-        };
-        for ((wording, key), code) in (0u32..).zip(&keys).zip(codes) {
+    let asked_facts = &screened.asked_facts;
+    let seen =
+        each(order.len(), interrupt, |position| seen_alone(&items[order[position] as usize], asked, asked_facts));
+    for ((position, index), found) in (0u32..).zip(order).zip(seen) {
+        for (wording, found) in (0u32..).zip(found) {
             let place = Place { item: *index, wording };
-            match code {
-                Some(code) => screened.reject(code, place),
-                None => entries.push(Entry { hash: hash_of(key), position, place }),
+            match found {
+                Err(code) => screened.reject(code, place),
+                Ok(hash) => entries.push(Entry { hash, position, place }),
             }
         }
     }
@@ -153,6 +147,20 @@ pub(super) fn screen(Screening { items, order, interrupt }: Screening<'_>, asked
     }
     reject_near_texts(items, order, &mut screened);
     screened
+}
+
+/// Of each wording the hash of its question, or what speaks against it, seen with its item alone.
+fn seen_alone(item: &Item, asked: &Asked, asked_facts: &BTreeSet<usize>) -> Vec<Result<[u8; 16], RejectCode>> {
+    let keys: Vec<String> = item.wordings.iter().map(|wording| identity_key(&wording.question)).collect();
+    let is_asked = match item.facts.is_empty() {
+        true => item.shape != Shape::Unanswerable && !asked.is_empty() && asked.asks_value(item),
+        false => item.facts.iter().any(|fact| asked_facts.contains(fact)),
+    };
+    if is_asked {
+        return vec![Err(RejectCode::Contaminated); keys.len()];
+    }
+    let codes = within_item(item, &keys, asked);
+    keys.iter().zip(codes).map(|(key, code)| code.map_or_else(|| Ok(hash_of(key)), Err)).collect()
 }
 
 /// What speaks against each wording, seen with its item alone.
@@ -171,7 +179,7 @@ fn within_item(item: &Item, keys: &[String], asked: &Asked) -> Vec<Option<Reject
             continue;
         }
         let set = masked(key);
-        let near = |(other, of): &&(&String, Vec<u128>)| *other == key || jaccard(of, &set) >= QUESTION;
+        let near = |(other, of): &&(&String, Vec<u128>)| *other == key || is_alike(of, &set, QUESTION);
         match kept.iter().find(near) {
             Some((other, _)) if *other == key => codes.push(Some(RejectCode::Duplicate)),
             Some(_) => codes.push(Some(RejectCode::NearWording)),

@@ -4,6 +4,7 @@
 //! chooses wordings of items and makes [`Draft`]s; drafts are changed (noise, turns), checked, assigned to a part and written.
 
 mod check;
+mod concurrent;
 mod contamination;
 mod correct;
 mod coverage;

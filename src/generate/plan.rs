@@ -121,6 +121,8 @@ struct Planning<'a> {
     /// Indices of subjects that are taught or tested, and of those of unseen sources.
     open: Vec<u32>,
     aside: Vec<u32>,
+    /// Indices of open subjects in the order of teaching.
+    open_order: Vec<u32>,
     rejected: Vec<Rejection>,
     asked_facts: BTreeSet<usize>,
 }
@@ -149,10 +151,12 @@ impl<'a> Planning<'a> {
             subjects,
             open: Vec::new(),
             aside: Vec::new(),
+            open_order: Vec::new(),
             rejected,
             asked_facts,
         };
         planning.set_aside();
+        planning.open_order = planning.order(&planning.open);
         planning.input.check_interrupt()?;
         Ok(planning)
     }
@@ -194,8 +198,7 @@ impl<'a> Planning<'a> {
     }
 
     fn chosen(&self) -> Result<Vec<Chosen<'_>>, GenerateError> {
-        let order = self.order(&self.open);
-        self.input.check_interrupt()?;
+        let order = self.listed(&self.open_order);
         let mut chosen = match (self.options.split_by, self.options.parts) {
             (SplitBy::Source, Some(parts)) => self.by_source(&order, parts)?,
             (SplitBy::Wording, Some(parts)) => self.filled(&order, parts)?,
@@ -245,7 +248,7 @@ impl<'a> Planning<'a> {
             return None;
         }
         let parts = self.options.parts.unwrap_or([1, 0, 0]);
-        let order = self.order(&self.open);
+        let order = self.listed(&self.open_order);
         let Divided { refusals, taught: rest } = Divided::of(&order);
         let last = rest.iter().rposition(|subject| subject.is_direct())?;
         let taught: usize = rest[..=last].iter().map(|subject| subject.wordings().min(self.options.wordings)).sum();
@@ -298,6 +301,7 @@ impl<'a> Planning<'a> {
     /// Questions of the sources that are set aside, one of each fact before a second.
     fn unseen_questions(&self) -> Vec<Chosen<'_>> {
         let order = self.order(&self.aside);
+        let order = self.listed(&order);
         let proportions = Proportions { wordings: 1, ..self.proportions([1, 0, 0]) };
         let test = match (self.options.count, self.options.parts) {
             (ExampleCount::Number(count), Some(parts)) => quotas(count, parts).map_or(0, |sizes| sizes[2]),
@@ -309,7 +313,12 @@ impl<'a> Planning<'a> {
         chosen_of(&order, allotments, Part::Unseen)
     }
 
-    fn order(&self, of: &[u32]) -> Vec<&Subject> {
+    fn listed(&self, order: &[u32]) -> Vec<&Subject> {
+        order.iter().map(|index| &self.subjects.list[*index as usize]).collect()
+    }
+
+    /// Indices of subjects in the order of teaching.
+    fn order(&self, of: &[u32]) -> Vec<u32> {
         let ordering = Ordering {
             items: self.input.items,
             sources: &self.sources,
@@ -318,8 +327,7 @@ impl<'a> Planning<'a> {
             low_information: self.options.low_information,
             wordings: self.options.wordings,
         };
-        let order = teaching_order(&self.subjects.list, of, ordering);
-        order.into_iter().map(|index| &self.subjects.list[index as usize]).collect()
+        teaching_order(&self.subjects.list, of, ordering)
     }
 
     fn proportions(&self, parts: [u32; 3]) -> Proportions {

@@ -1,6 +1,7 @@
 //! The list of what can be taught; items are worded when they are asked for.
 
 use crate::corpus::{Fact, Language};
+use crate::generate::concurrent::each;
 use crate::generate::{Item, Shape};
 
 use super::groups::Groups;
@@ -72,5 +73,6 @@ impl<'f> Outline<'f> {
 /// Every item that can be taught, with its wordings (`max_wordings` of them), ordered by id, then by language. Depends on
 /// the facts and the options alone, not on the facts' order.
 pub fn items(facts: &[Fact], options: &ItemOptions<'_>) -> Vec<Item> {
-    Outline::new(facts, options).iter().collect()
+    let outline = Outline::new(facts, options);
+    each(outline.len(), &options.interrupt, |i| outline.item(i)).into_iter().flatten().collect()
 }
