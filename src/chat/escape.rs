@@ -46,6 +46,29 @@ pub fn escape_chat_tokens(text: &str) -> String {
     escaped
 }
 
+/// Pairs of ends of a token.
+const ENDS: &[(&str, &str)] = &[("<|", "|>"), ("<｜", "｜>")];
+/// Bytes of a token between its ends, at most.
+const MAX_NAME: usize = 40;
+/// Of the tokens, those that documents have for other reasons: `<s>` is struck out in HTML.
+const COMMON: &[&str] = &["<s>", "</s>"];
+
+/// The first token in a text, whole: `<|im_end|>`, `[INST]`.
+pub fn chat_token(text: &str) -> Option<&str> {
+    let named = || TOKENS.iter().filter(|token| token.ends_with(['>', ']']) && !token.starts_with(['|', '｜']));
+    text.match_indices(['<', '[']).find_map(|(at, _)| {
+        let rest = text.get(at..)?;
+        let paired = ENDS.iter().find_map(|(open, close)| {
+            let name = rest.strip_prefix(open)?;
+            let length = name.find(close).filter(|length| (1..=MAX_NAME).contains(length))?;
+            let is_name = !name.get(..length)?.contains(char::is_whitespace);
+            rest.get(..open.len() + length + close.len()).filter(|_| is_name)
+        });
+        let known = || named().find(|token| rest.starts_with(**token) && !COMMON.contains(token));
+        paired.or_else(|| known().and_then(|token| rest.get(..token.len())))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -58,6 +81,21 @@ mod tests {
         assert_eq!(escape_chat_tokens("<</SYS>>[/INST]</s>"), "< </SYS>>[ /INST]< /s>");
         for text in ["<b>x</b> [1] a | b <3 [lien](x)", "x < y | z > w", ""] {
             assert_eq!(escape_chat_tokens(text), text);
+        }
+    }
+
+    #[test]
+    fn whole_tokens_are_found() {
+        for (text, token) in [
+            ("a<|im_end|>\nb", "<|im_end|>"),
+            ("x [INST] y", "[INST]"),
+            ("<｜User｜>", "<｜User｜>"),
+            ("a <s>b</s> <think>", "<think>"),
+        ] {
+            assert_eq!(chat_token(text), Some(token));
+        }
+        for text in ["a |> b <| c |> d", "<s>old</s>", "[x](y) <br>", "<||>", ""] {
+            assert_eq!(chat_token(text), None, "{text}");
         }
     }
 

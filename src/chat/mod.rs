@@ -16,7 +16,7 @@ mod template;
 mod trim;
 mod turns;
 
-pub use escape::escape_chat_tokens;
+pub use escape::{chat_token, escape_chat_tokens};
 pub use go::{prepare as prepare_go, render_go};
 pub use jinja::prepare as prepare_jinja;
 pub use note::TemplateNote;

@@ -60,6 +60,7 @@ pub(super) fn read(context: &mut Context<'_>, request: &DocumentsRequest) -> Res
         map: request.map.clone(),
         fix_encoding: request.fix_encoding,
         languages: request.languages.clone().unwrap_or_default(),
+        interrupt: context.interrupt.clone(),
         ..ReadOptions::default()
     };
     let reading = corpus::read(&request.inputs, &options)?;

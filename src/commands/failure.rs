@@ -262,7 +262,7 @@ impl From<LoraError> for Failure {
 /// The error says its remedy in a line of its own, which is the hint here.
 impl From<CorpusError> for Failure {
     fn from(e: CorpusError) -> Self {
-        let kind = if let CorpusError::Store(s) = &e { of_store(s) } else { Kind::Input };
+        let kind = of_corpus(&e);
         if let Some(exhausted) = Exhausted::behind(&e) {
             return Self { kind: Kind::Resources, error: anyhow::Error::new(e), hint: exhausted.hint() };
         }
@@ -274,10 +274,19 @@ impl From<CorpusError> for Failure {
     }
 }
 
+fn of_corpus(e: &CorpusError) -> Kind {
+    match e {
+        CorpusError::Store(s) => of_store(s),
+        CorpusError::Interrupted => Kind::Interrupted,
+        _ => Kind::Input,
+    }
+}
+
 fn of_generate(e: &GenerateError) -> Kind {
     match e {
         GenerateError::Store(s) => of_store(s),
         GenerateError::Overwrite(o) => of_overwrite(o),
+        GenerateError::Interrupted => Kind::Interrupted,
         _ => Kind::Input,
     }
 }
@@ -300,7 +309,8 @@ fn of_journal(e: &JournalError) -> Kind {
 
 fn of_rag(e: &RagError) -> Kind {
     match e {
-        RagError::Store(s) | RagError::Documents(CorpusError::Store(s)) => of_store(s),
+        RagError::Store(s) => of_store(s),
+        RagError::Documents(documents) => of_corpus(documents),
         RagError::Interrupted { .. } => Kind::Interrupted,
         RagError::Embedder { source, .. } => source.downcast_ref::<OllamaError>().map_or(Kind::Daemon, of_ollama),
         _ => Kind::Input,
@@ -448,6 +458,9 @@ mod tests {
             ),
             (store(FileAction::WRITING, std::io::ErrorKind::InvalidInput).into(), Kind::Error),
             (store(FileAction::READING, std::io::ErrorKind::PermissionDenied).into(), Kind::Error),
+            (CorpusError::Interrupted.into(), Kind::Interrupted),
+            (GenerateError::Interrupted.into(), Kind::Interrupted),
+            (RagError::Documents(CorpusError::Interrupted).into(), Kind::Interrupted),
             (bad_name().into(), Kind::Input),
             (stopped(bad_name()).into(), Kind::Input),
             (OllamaError::Other("x".into()).into(), Kind::Daemon),

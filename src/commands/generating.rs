@@ -3,6 +3,7 @@
 mod items;
 mod material;
 mod open_book;
+mod remarks;
 mod request;
 mod vary;
 
@@ -79,6 +80,7 @@ struct Made {
 
 /// Makes the examples and writes their files.
 pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Generated, Failure> {
+    request.check_options()?;
     let inputs = request.inputs();
     check_name(&request.output)?;
     inputs.refuse_overwrite(&request.output)?;
@@ -124,8 +126,9 @@ fn check_name(output: &Path) -> Result<(), Failure> {
 
 /// What [`run`] would make by rules, with some of its examples, and what a model's wordings would take. Nothing is written.
 pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usize) -> Result<DryRun, Failure> {
+    request.check_options()?;
     let material = material::read(context, request)?;
-    let items = items::items(&material, request, Variations::of(request)?);
+    let items = items::items(&material, request, Variations::of(request)?)?;
     let model = match &request.writer {
         Some(writer) => {
             let wanted = wanted(&material, request, &items)?;
@@ -169,7 +172,7 @@ fn spread(examples: &[Planned], count: usize) -> impl Iterator<Item = &Planned> 
 
 /// The plan over the items, which the model words too where one is asked.
 fn made(context: &mut Context<'_>, material: &Material, request: &GenerateRequest) -> Result<Made, Failure> {
-    let items = items::items(material, request, Variations::of(request)?);
+    let items = items::items(material, request, Variations::of(request)?)?;
     let Some(writer) = &request.writer else {
         return Ok(Made { varied: planned(material, request, &items)?, model: None });
     };
@@ -195,7 +198,8 @@ fn wanted<'a>(material: &Material, request: &GenerateRequest, items: &'a [Item])
 }
 
 fn plan_input<'a>(material: &'a Material, items: &'a [Item], asked: &'a [AskedQuestion]) -> PlanInput<'a> {
-    PlanInput { items, facts: &material.facts.facts, units: &material.corpus.units, asked }
+    let (facts, units) = (&material.facts.facts, &material.corpus.units);
+    PlanInput { items, facts, units, asked, interrupt: &material.interrupt }
 }
 
 fn plan_options(request: &GenerateRequest) -> Result<PlanOptions, Failure> {
@@ -223,7 +227,7 @@ fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Re
     let variations = Variations::of(request)?;
     let asked = asked(&request.suites)?;
     let mut plan = generate::plan(plan_input(material, items, &asked), &plan_options(request)?)?;
-    let mut shortfalls = Vec::new();
+    let mut shortfalls: Vec<String> = unasked(&plan, request).into_iter().collect();
     match request.task {
         Task::Answer => {
             let share = variations.refusals;
@@ -247,6 +251,19 @@ fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Re
         Task::Correct => vary::correct(&mut plan, material, request.seed)?,
     }
     Ok(VariedPlan { plan, shortfalls })
+}
+
+/// What is said where sources are set aside in vain.
+fn unasked(plan: &Plan, request: &GenerateRequest) -> Option<String> {
+    let share = request.unseen.filter(|share| *share > 0.0)?;
+    let is_asked = plan.examples.iter().any(|example| example.part == Part::Unseen);
+    (!is_asked).then(|| {
+        let sources = plan.unseen_sources.len();
+        format!(
+            "--unseen {share}: no question can be asked about the sources that are set aside ({sources}), because the others \
+             are about the same things"
+        )
+    })
 }
 
 /// The questions of suites, which are not generated.

@@ -25,6 +25,7 @@ pub(super) fn read(input: Input<'_>) -> Result<DelimitedTable, CorpusError> {
     let mut table = Table::default();
     let mut columns: Vec<usize> = Vec::new();
     while let Some(row) = parser.row()? {
+        input.check_interrupt()?;
         if row.cells.iter().all(|cell| cell.start == cell.end) {
             continue;
         }

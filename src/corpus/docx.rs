@@ -1,6 +1,7 @@
 //! DOCX to Markdown: paragraphs with their styles, lists, tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -12,6 +13,7 @@ use super::key_value::pair;
 
 const DOCUMENT: &str = "word/document.xml";
 const STYLES: &str = "word/styles.xml";
+const RELATIONS: &str = "word/_rels/document.xml.rels";
 /// Levels of headings that Markdown has.
 const MAX_LEVEL: usize = 6;
 /// Tables within tables that are kept.
@@ -26,18 +28,22 @@ pub(super) fn markdown(file: &Arc<str>, bytes: &[u8]) -> Result<String, CorpusEr
     let Some(xml) = archive.text(DOCUMENT)? else {
         return Err(CorpusError::Archive { file: file.clone(), reason: format!("it has no {DOCUMENT}") });
     };
-    let mut writer = Writer { levels: styles.levels, ..Writer::default() };
+    let mut links = BTreeMap::new();
+    if let Some(xml) = archive.text(RELATIONS)? {
+        each_event(Part { file, name: RELATIONS }, &xml, &mut |token| links.extend(link(token)))?;
+    }
+    let mut writer = Writer { levels: styles.levels, hidden: styles.hidden, links, ..Writer::default() };
     each_event(Part { file, name: DOCUMENT }, &xml, &mut |token| writer.token(token))?;
     Ok(writer.out)
 }
 
 #[derive(Clone, Copy)]
-struct Part<'a> {
-    file: &'a Arc<str>,
-    name: &'static str,
+pub(super) struct Part<'a> {
+    pub(super) file: &'a Arc<str>,
+    pub(super) name: &'static str,
 }
 
-enum Token<'a> {
+pub(super) enum Token<'a> {
     Start(&'a BytesStart<'a>),
     /// Without content; it has no end.
     Empty(&'a BytesStart<'a>),
@@ -45,7 +51,7 @@ enum Token<'a> {
     Text(&'a str),
 }
 
-fn each_event(part: Part<'_>, xml: &str, each: &mut dyn FnMut(Token<'_>)) -> Result<(), CorpusError> {
+pub(super) fn each_event(part: Part<'_>, xml: &str, each: &mut dyn FnMut(Token<'_>)) -> Result<(), CorpusError> {
     let fault = |reason: String| CorpusError::Xml { file: part.file.clone(), part: part.name.to_owned(), reason };
     let mut reader = Reader::from_str(xml);
     loop {
@@ -81,15 +87,31 @@ fn character(reference: &BytesRef<'_>) -> Option<char> {
     }
 }
 
-fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     let found = start.attributes().flatten().find(|attribute| attribute.key.local_name().as_ref() == name)?;
     found.normalized_value(XmlVersion::Implicit1_0).ok().map(|value| value.into_owned())
 }
 
-/// Which paragraph styles are headings, by their names: their ids are translated.
+/// Whether a property of a run is on, which it is without a value.
+fn is_on(start: &BytesStart<'_>) -> bool {
+    !matches!(attribute(start, "val").as_deref(), Some("0" | "false"))
+}
+
+/// A link by its id. Only an address that Markdown needs no escapes for is kept.
+fn link(token: Token<'_>) -> Option<(String, Rc<str>)> {
+    let (Token::Start(start) | Token::Empty(start)) = token else { return None };
+    let target =
+        attribute(start, "Target").filter(|_| attribute(start, "TargetMode").as_deref() == Some("External"))?;
+    let is_plain =
+        target.starts_with("http") && !target.contains(['(', ')', '|']) && !target.contains(char::is_whitespace);
+    Some((attribute(start, "Id").filter(|_| is_plain)?, target.into()))
+}
+
+/// Which paragraph styles are headings, by their names: their ids are translated. Which styles hide text.
 #[derive(Default)]
 struct Styles {
     levels: BTreeMap<String, usize>,
+    hidden: BTreeSet<String>,
     style: Option<String>,
 }
 
@@ -98,6 +120,7 @@ impl Styles {
         let (Token::Start(start) | Token::Empty(start)) = token else { return };
         match start.local_name().as_ref() {
             "style" => self.style = attribute(start, "styleId"),
+            "vanish" if is_on(start) => self.hidden.extend(self.style.clone()),
             "name" => {
                 let name = attribute(start, "val").unwrap_or_default().to_lowercase();
                 if let (Some(level), Some(style)) = (heading_level(&name), self.style.clone()) {
@@ -125,6 +148,10 @@ struct Paragraph {
     is_item: bool,
     /// Whether the run that is read is bold.
     bold: bool,
+    /// Whether it is hidden, or the mark of a footnote.
+    left_out: bool,
+    /// The address that it is a link to.
+    link: Option<Rc<str>>,
     /// Its place in [`Writer::boxed`], where it stands in a text box.
     place: usize,
 }
@@ -133,6 +160,7 @@ struct Paragraph {
 struct Run {
     text: String,
     bold: bool,
+    link: Option<Rc<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -154,6 +182,10 @@ enum Boxed {
 #[derive(Default)]
 struct Writer {
     levels: BTreeMap<String, usize>,
+    /// Styles whose text is hidden.
+    hidden: BTreeSet<String>,
+    /// Addresses by their ids.
+    links: BTreeMap<String, Rc<str>>,
     out: String,
     /// Those that are open: a text box of a paragraph holds paragraphs.
     paragraphs: Vec<Paragraph>,
@@ -215,11 +247,16 @@ impl Writer {
                 self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.level = level);
             }
             "numPr" => self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.is_item = true),
-            "r" => self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.bold = false),
-            "b" => {
-                let bold = !matches!(attribute(start, "val").as_deref(), Some("0" | "false"));
-                self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.bold = bold);
+            "hyperlink" => {
+                let link = attribute(start, "id").and_then(|id| self.links.get(&id).cloned());
+                self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.link.clone_from(&link));
             }
+            "r" => self.paragraphs.last_mut().into_iter().for_each(|paragraph| {
+                (paragraph.bold, paragraph.left_out) = (false, false);
+            }),
+            "b" => self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.bold = is_on(start)),
+            "vanish" | "footnoteReference" | "endnoteReference" if is_on(start) => self.leave_out(),
+            "rStyle" if attribute(start, "val").is_some_and(|style| self.hidden.contains(&style)) => self.leave_out(),
             "t" => self.in_text = true,
             "tab" | "br" => self.text(" "),
             "tbl" if self.tables.len() < MAX_TABLES => {
@@ -245,6 +282,7 @@ impl Writer {
                 self.alternates.pop();
             }
             "t" => self.in_text = false,
+            "hyperlink" => self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.link = None),
             "p" => self.close_paragraph(),
             "tbl" => self.close_table(),
             _ => {}
@@ -260,15 +298,24 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str) {
-        let Some(paragraph) = self.paragraphs.last_mut() else { return };
+        let Some(paragraph) = self.paragraphs.last_mut().filter(|paragraph| !paragraph.left_out) else { return };
         match paragraph.runs.last_mut() {
-            Some(run) if run.bold == paragraph.bold => run.text.push_str(text),
-            _ => paragraph.runs.push(Run { text: text.to_owned(), bold: paragraph.bold }),
+            Some(run) if run.bold == paragraph.bold && run.link == paragraph.link => run.text.push_str(text),
+            _ => {
+                let (bold, link) = (paragraph.bold, paragraph.link.clone());
+                paragraph.runs.push(Run { text: text.to_owned(), bold, link });
+            }
         }
     }
 
+    /// The run that is read says nothing from here on.
+    fn leave_out(&mut self) {
+        self.paragraphs.last_mut().into_iter().for_each(|paragraph| paragraph.left_out = true);
+    }
+
     fn close_paragraph(&mut self) {
-        let Some(paragraph) = self.paragraphs.pop() else { return };
+        let Some(mut paragraph) = self.paragraphs.pop() else { return };
+        write_link(&mut paragraph);
         let within = self.tables.last().map_or(0, |table| table.within);
         if self.paragraphs.len() > within {
             if let Some(place) = self.boxed.get_mut(paragraph.place) {
@@ -353,6 +400,22 @@ impl Writer {
     }
 }
 
+/// Writes a link with its address where it is all that the paragraph says, or all behind a colon: it is a value then. Within a
+/// sentence it is text.
+fn write_link(paragraph: &mut Paragraph) {
+    paragraph.runs.retain(|run| !run.text.is_empty());
+    let is_blank = |runs: &[Run]| runs.iter().all(|run| run.text.trim().is_empty());
+    let Some(at) = paragraph.runs.iter().position(|run| run.link.is_some()) else { return };
+    let Some((before, [run, after @ ..])) = paragraph.runs.split_at_mut_checked(at) else { return };
+    let introduced = before.iter().rev().find(|run| !run.text.trim().is_empty());
+    let is_value = introduced.is_none_or(|run| run.text.trim_end().ends_with(':')) && is_blank(after);
+    let label = run.text.trim();
+    let is_text = !label.is_empty() && !label.contains(['[', ']', '|']) && run.link.as_deref() != Some(label);
+    if let Some(link) = run.link.as_deref().filter(|_| is_value && is_text) {
+        run.text = run.text.replacen(label, &format!("[{label}]({link})"), 1);
+    }
+}
+
 /// The paragraph's text; parts of it that are bold are marked, unless all of it is.
 fn marked(paragraph: &Paragraph) -> String {
     let some = paragraph.runs.iter().any(|run| !run.bold && !run.text.trim().is_empty());
@@ -373,9 +436,10 @@ mod tests {
     use crate::corpus::archive::tests::packed;
 
     fn docx(body: &str) -> Vec<u8> {
-        let styles = r#"<w:styles xmlns:w="w"><w:style w:type="paragraph" w:styleId="Titre1"><w:name w:val="heading 1"/></w:style></w:styles>"#;
+        let styles = r#"<w:styles xmlns:w="w"><w:style w:type="paragraph" w:styleId="Titre1"><w:name w:val="heading 1"/></w:style><w:style w:type="character" w:styleId="Masque"><w:name w:val="masque"/><w:rPr><w:vanish/></w:rPr></w:style></w:styles>"#;
         let document = format!(r#"<?xml version="1.0"?><w:document xmlns:w="w"><w:body>{body}</w:body></w:document>"#);
-        packed(&[(DOCUMENT, document.as_bytes()), (STYLES, styles.as_bytes())])
+        let relations = r#"<Relationships><Relationship Id="rId1" Type="t/hyperlink" Target="https://wiki.example/x" TargetMode="External"/></Relationships>"#;
+        packed(&[(DOCUMENT, document.as_bytes()), (STYLES, styles.as_bytes()), (RELATIONS, relations.as_bytes())])
     }
 
     fn read(body: &str) -> Result<String, CorpusError> {
@@ -404,6 +468,39 @@ mod tests {
             read(&body).unwrap(),
             "# GIDAF\n\n**Responsable** : Jean\n**Hébergeur** : R&D é\n\nSome <words>.\n\n- one\n- two\n\n| App | Host |\n| --- | --- |\n| X | Y |"
         );
+    }
+
+    #[test]
+    fn hidden_text_and_marks_of_notes_are_left_out() {
+        let run = |properties: &str, text: &str| {
+            format!("<w:r><w:rPr>{properties}</w:rPr><w:t xml:space=\"preserve\">{text}</w:t></w:r>")
+        };
+        let hidden = [
+            run("", "Host: OVH"),
+            run("<w:vanish/>", " secret"),
+            run("<w:rStyle w:val=\"Masque\"/>", " secret"),
+            run("<w:vanish w:val=\"0\"/>", " Cloud"),
+            "<w:r><w:footnoteReference w:id=\"2\"/></w:r>".to_owned(),
+            "<w:r><w:footnoteReference w:customMarkFollows=\"1\" w:id=\"3\"/><w:t>*</w:t></w:r>".to_owned(),
+        ];
+        assert_eq!(read(&format!("<w:p>{}</w:p>", hidden.concat())).unwrap(), "Host: OVH Cloud");
+        // The mark of the paragraph's end is hidden, its text is not.
+        let shown = format!("<w:p><w:pPr><w:rPr><w:vanish/></w:rPr></w:pPr>{}</w:p>", run("", "shown"));
+        assert_eq!(read(&shown).unwrap(), "shown");
+    }
+
+    #[test]
+    fn a_link_that_is_a_value_keeps_its_address() {
+        let link = |text: &str| format!("<w:hyperlink r:id=\"rId1\"><w:r><w:t>{text}</w:t></w:r></w:hyperlink>");
+        let run = |text: &str| format!("<w:r><w:t xml:space=\"preserve\">{text}</w:t></w:r>");
+        for (body, expected) in [
+            (format!("{}{}", run("Wiki : "), link("wiki")), "Wiki : [wiki](https://wiki.example/x)"),
+            (format!("{}{}", run("Wiki : "), link("https://wiki.example/x")), "Wiki : https://wiki.example/x"),
+            (link("wiki"), "[wiki](https://wiki.example/x)"),
+            (format!("{}{}{}", run("See the "), link("wiki"), run(" for more.")), "See the wiki for more."),
+        ] {
+            assert_eq!(read(&format!("<w:p>{body}</w:p>")).unwrap(), expected);
+        }
     }
 
     #[test]

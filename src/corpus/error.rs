@@ -16,6 +16,8 @@ type File = Arc<str>;
 pub enum CorpusError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("interrupted")]
+    Interrupted,
     #[error("no document was named\nhint: name files or folders")]
     NoInput,
     #[error("{0}: the folder holds no document that is read (JSONL, Markdown, text, CSV, HTML, DOCX, XLSX, PDF)")]

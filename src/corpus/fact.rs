@@ -70,4 +70,6 @@ pub struct Facts {
     pub conflicts: Vec<Conflict>,
     /// Facts whose value is a [`Kind::Contact`], which were left out.
     pub contacts: usize,
+    /// Spellings of one name, whose case or accents differ, that a document has side by side; they are read as one entity.
+    pub spellings: Vec<Vec<String>>,
 }

@@ -6,15 +6,18 @@ use super::facts_definition::definitions;
 use super::facts_entity::names;
 use super::facts_merge::{Named, merged};
 use super::facts_statement::{Statement, statements};
+use super::facts_table::tell_apart;
 use super::kind::is_long;
 use super::{Corpus, Fact, Facts, Kind};
-use crate::store::Digest;
+use crate::store::{Digest, Interrupt};
 
 /// What is taken for a fact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct FactOptions {
     /// E-mail addresses and telephone numbers too.
     pub contacts: bool,
+    /// Ends the work early: what is found then is to be dropped.
+    pub interrupt: Interrupt,
 }
 
 impl Fact {
@@ -40,10 +43,11 @@ const ENUMERATION_LENGTH: usize = 40;
 /// that is first by source, document and position. An attribute of an entity with several values is no fact but a conflict,
 /// in one source or in several: a question about it has no one answer.
 pub fn facts(corpus: &Corpus, options: &FactOptions) -> Facts {
-    let mut stated = statements(corpus);
+    let mut stated = statements(corpus, &options.interrupt);
     stated.extend(definitions(corpus));
-    let names = names(corpus, &stated);
-    let named = || stated.iter().zip(&names).map(|(statement, entity)| Named { entity, statement });
+    let mut names = names(corpus, &stated);
+    tell_apart(corpus, &stated, &mut names.of);
+    let named = || stated.iter().zip(&names.of).map(|(statement, entity)| Named { entity, statement });
     let is_contact = |n: &Named<'_>| n.statement.kind == Kind::Contact;
     let mut merged_facts = merged(corpus, named().filter(|n| options.contacts || !is_contact(n)));
     let contacts = if options.contacts {
@@ -55,7 +59,7 @@ pub fn facts(corpus: &Corpus, options: &FactOptions) -> Facts {
     let mut facts: Vec<Fact> = merged_facts.kept.iter().map(|n| fact(n.entity, n.statement)).collect();
     mark(&mut facts, &merged_facts.kept);
     merged_facts.conflicts.sort_by(|a, b| (&a.entity, &a.attribute).cmp(&(&b.entity, &b.attribute)));
-    Facts { facts, conflicts: merged_facts.conflicts, contacts }
+    Facts { facts, conflicts: merged_facts.conflicts, contacts, spellings: names.spellings }
 }
 
 fn fact(entity: &str, statement: &Statement) -> Fact {

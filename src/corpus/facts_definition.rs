@@ -5,7 +5,7 @@ use super::facts_statement::Statement;
 use super::json_walk::{Node, NodeKind, Offsets, next, unescaped};
 use super::kind::normalised;
 use super::kind_fold::{collapsed, folded};
-use super::{Corpus, Document, Kind, Language, Span, Unit};
+use super::{Corpus, Document, FieldForm, Kind, Language, Span, Unit};
 
 /// In characters, of a definition.
 const LONGEST: usize = 400;
@@ -80,6 +80,7 @@ fn definition(corpus: &Corpus, at: usize, unit: &Unit) -> Option<Statement> {
         values: vec![value],
         spans: vec![span],
         kind: Kind::Definition,
+        form: FieldForm::KeyValue,
         measure: None,
         language: Some(language),
         unit: at,

@@ -12,7 +12,7 @@ use super::{Corpus, Kind};
 const MOST_COMPARED: usize = 32;
 /// Attributes that two places must state differently to be two entities; fewer may be errors, which are listed.
 const FEWEST_CONTRADICTIONS: usize = 3;
-const SEPARATOR: &str = " › ";
+pub(super) const SEPARATOR: &str = " › ";
 
 /// The places of one title that have the same source and the same headings above.
 struct Site<'a> {
@@ -55,8 +55,17 @@ impl Titles<'_> {
     }
 }
 
+/// Names of entities.
+#[derive(Debug, Default)]
+pub(super) struct EntityNames {
+    /// Of each statement.
+    pub(super) of: Vec<String>,
+    /// Spellings of one name, whose case or accents differ, that a document has side by side: both state one attribute.
+    pub(super) spellings: Vec<Vec<String>>,
+}
+
 /// The name of each statement's entity.
-pub(super) fn names(corpus: &Corpus, statements: &[Statement]) -> Vec<String> {
+pub(super) fn names(corpus: &Corpus, statements: &[Statement]) -> EntityNames {
     let mut titles: BTreeMap<&str, BTreeMap<(&str, Vec<String>), Site<'_>>> = BTreeMap::new();
     for (at, statement) in statements.iter().enumerate() {
         let place = &statement.place;
@@ -73,6 +82,7 @@ pub(super) fn names(corpus: &Corpus, statements: &[Statement]) -> Vec<String> {
         known: places().map(|place| place.title_key.as_str()).collect(),
     };
     let mut names = vec![String::new(); statements.len()];
+    let mut spellings: Vec<Vec<String>> = Vec::new();
     for sites in titles.into_values() {
         let all: Vec<Site<'_>> = sites.into_values().collect();
         let common = all.iter().any(|site| about.telling(site.place) > 0);
@@ -85,6 +95,7 @@ pub(super) fn names(corpus: &Corpus, statements: &[Statement]) -> Vec<String> {
         for (label, group) in labels(&sites.all, &groups, &about).into_iter().zip(0..) {
             name_of.insert(group, label.map_or_else(|| title.to_owned(), |l| format!("{l}{SEPARATOR}{title}")));
         }
+        spellings.extend(side_by_side(corpus, statements, sites.all.iter().flat_map(|site| &site.statements)));
         for (site, group) in sites.all.iter().zip(&groups) {
             for at in &site.statements {
                 if let (Some(name), Some(unique)) = (names.get_mut(*at), name_of.get(group)) {
@@ -93,7 +104,22 @@ pub(super) fn names(corpus: &Corpus, statements: &[Statement]) -> Vec<String> {
             }
         }
     }
-    names
+    EntityNames { of: names, spellings }
+}
+
+/// The spellings of one title with which a document states an attribute twice.
+fn side_by_side<'a>(
+    corpus: &Corpus,
+    statements: &[Statement],
+    of_title: impl Iterator<Item = &'a usize>,
+) -> Option<Vec<String>> {
+    let mut written: BTreeMap<(usize, &str), BTreeSet<&str>> = BTreeMap::new();
+    for statement in of_title.filter_map(|at| statements.get(*at)) {
+        let Some(unit) = corpus.units.get(statement.unit) else { continue };
+        written.entry((unit.document, &statement.key)).or_default().insert(&statement.place.title);
+    }
+    let several: BTreeSet<&str> = written.into_values().filter(|titles| titles.len() > 1).flatten().collect();
+    (!several.is_empty()).then(|| several.into_iter().map(str::to_owned).collect())
 }
 
 /// Which entity each site is about: numbers from 0 in the order of first sites.

@@ -43,7 +43,7 @@ impl Place {
 }
 
 /// A heading without emphasis, numbering (`3.`, `2.1)`) and a last colon.
-fn clean(heading: &str) -> String {
+pub(super) fn clean(heading: &str) -> String {
     let text = heading.trim().trim_matches(|c: char| matches!(c, '*' | '_' | '`' | '#') || c.is_whitespace());
     let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(0);
     let numbering = text.get(..digits).unwrap_or_default();

@@ -21,6 +21,16 @@ fn facts_of(files: &[(&str, &str)]) -> String {
     facts.facts.iter().map(shown).collect::<Vec<_>>().join("\n")
 }
 
+/// What files state, conflicts too.
+fn all_of(files: &[(&str, &str)]) -> Facts {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let corpus = read(&[dir.path().to_path_buf()], &ReadOptions::default()).unwrap().corpus;
+    facts(&corpus, &FactOptions::default())
+}
+
 #[test]
 fn names_of_the_example_documents_stay_as_they_are() {
     let text = include_str!("../../examples/applicationsIA_mini_1-10.md");
@@ -233,4 +243,52 @@ fn a_word_of_any_length_is_split() {
     let whole: String = corpus.units.iter().map(|unit| unit.text.as_str()).collect();
     assert_eq!(whole, text);
     assert!(corpus.units.len() > 10);
+}
+
+#[test]
+fn tables_below_different_headings_do_not_contradict_each_other() {
+    let table = |server: &str| format!("| App | Server |\n|---|---|\n| GIDAF | {server}-1 |\n| Zora | {server}-2 |\n");
+    let (live, test) = (table("srv"), table("tst"));
+    let apart = "Production › GIDAF | Server | srv-1 | Text\nProduction › Zora | Server | srv-2 | Text\n\
+        Test › GIDAF | Server | tst-1 | Text\nTest › Zora | Server | tst-2 | Text";
+    let headed = |level: &str| format!("# Apps\n\n{level}Production\n\n{live}\n{level}Test\n\n{test}");
+    assert_eq!(facts_of(&[("a.md", &headed("## "))]), apart);
+    let captions = format!("# Apps\n\n**Production**\n\n{live}\n**Test**\n\n{test}");
+    assert_eq!(facts_of(&[("a.md", &captions)]), apart);
+    // The second heading lies below the first.
+    let below = format!("# Production\n\n{live}\n## Test\n\n{test}");
+    assert_eq!(facts_of(&[("a.md", &below)]), apart);
+    // A heading that names one of the things, and headings of parts.
+    let parts = format!("# GIDAF\n\n**Version** : 3.2\n\n## Configuration\n\n{live}\n## Installation\n\n{test}");
+    insta::assert_snapshot!(facts_of(&[("a.md", &parts)]), @r"
+    GIDAF | Version | 3.2 | Version
+    Configuration › GIDAF | Server | srv-1 | Text
+    Configuration › Zora | Server | srv-2 | Text
+    Installation › GIDAF | Server | tst-1 | Text
+    Installation › Zora | Server | tst-2 | Text
+    ");
+    // Where the tables agree on the other things, a difference is a contradiction.
+    let rows = "| Zora | srv-2 |\n| Braude | srv-3 |\n";
+    let table = |server: &str| format!("| App | Server |\n|---|---|\n| GIDAF | {server} |\n{rows}");
+    let agreeing = format!("# Apps\n\n## Overview\n\n{}\n### List\n\n{}", table("srv-1"), table("srv-9"));
+    let facts = all_of(&[("a.md", &agreeing)]);
+    let conflicts: Vec<_> = facts.conflicts.iter().map(|c| (c.entity.as_str(), c.attribute.as_str())).collect();
+    assert_eq!((conflicts, facts.facts.len()), (vec![("GIDAF", "Server")], 2));
+}
+
+#[test]
+fn names_that_differ_in_case_are_said_and_make_no_list() {
+    let table = "| Name | Host | Version |\n|---|---|---|\n| GIDAF | OVH | 1.0 |\n| Gidaf | AWS | 2.0 |\n| Zora | Azure | 3.0 |\n";
+    let csv = "Name,Host,Version\nGIDAF,OVH,1.0\nGidaf,AWS,2.0\nZora,Azure,3.0\n";
+    for file in [("a.md", table), ("a.csv", csv)] {
+        let facts = all_of(&[file]);
+        assert_eq!(facts.spellings, [["GIDAF", "Gidaf"]], "{}", file.0);
+        let conflicts: Vec<_> = facts.conflicts.iter().map(|c| (c.entity.as_str(), c.attribute.as_str())).collect();
+        assert_eq!(conflicts, [("GIDAF", "Host"), ("GIDAF", "Version")], "{}", file.0);
+        assert!(facts.facts.iter().all(|fact| fact.entity == "Zora"), "{}", file.0);
+    }
+    // Two documents may write one thing differently.
+    let other = ("b.md", "# gidaf\n\n**Version** : 1.0\n\n**Owner** : Ann\n");
+    let facts = all_of(&[("a.md", "# GIDAF\n\n**Version** : 1.0\n\n**Host** : OVH\n"), other]);
+    assert_eq!((facts.spellings.len(), facts.conflicts.len(), facts.facts.len()), (0, 0, 3));
 }

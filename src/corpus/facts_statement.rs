@@ -12,6 +12,7 @@ use super::kind::{is_long, normalised, typed};
 use super::kind_fold::{attribute_key, folded};
 use super::names::{self, Names};
 use super::{Corpus, Field, FieldForm, Kind, Language, Span};
+use crate::store::Interrupt;
 
 /// A field of a unit, before entities have unique names.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Statement {
     /// Of each value.
     pub(super) normal: Vec<String>,
     pub(super) kind: Kind,
+    /// How the field was written.
+    pub(super) form: FieldForm,
     pub(super) measure: Option<String>,
     pub(super) language: Option<Language>,
     pub(super) unit: usize,
@@ -118,12 +121,12 @@ const LONGEST_FIELD: usize = 120;
 /// Folded words for the empty list.
 const NONE: &[&str] = &["aucun", "aucune", "none", "neant"];
 
-/// All that the units' fields state, in the units' order.
-pub(super) fn statements(corpus: &Corpus) -> Vec<Statement> {
+/// All that the units' fields state, in the units' order; an interruption leaves out the rest.
+pub(super) fn statements(corpus: &Corpus, interrupt: &Interrupt) -> Vec<Statement> {
     let unit_names = UnitNames::new(corpus);
     let mut keys: HashMap<&str, String> = HashMap::new();
     let mut statements = Vec::new();
-    for (at, unit) in corpus.units.iter().enumerate() {
+    for (at, unit) in corpus.units.iter().enumerate().take_while(|_| !interrupt.raised()) {
         let mut of_unit = Vec::with_capacity(unit.fields.len());
         for field in &unit.fields {
             let Some(mut place) = Place::of(unit, field.entity.as_deref()) else { continue };
@@ -182,7 +185,8 @@ fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject<'_>) ->
     let spans = values.iter().map(|part| part.span).collect();
     let values = values.into_iter().map(|part| part.value).collect();
     let (language, source) = (unit.language, unit.source.clone());
-    Some(Statement { place, attribute, key, values, spans, normal, kind, measure, language, unit: at, source })
+    let form = field.form;
+    Some(Statement { place, attribute, key, values, spans, normal, kind, form, measure, language, unit: at, source })
 }
 
 fn is_text(key: &str, values: &[String]) -> bool {
@@ -228,10 +232,11 @@ fn kind_of(key: &str, values: &[Part], form: FieldForm, place: &Place) -> Option
 
 /// A key that a unit states several times of one entity has a list of values, where several can be true.
 fn joined(statements: Vec<Statement>) -> Vec<Statement> {
+    // By the title as it is written: names that differ in case alone may be two things.
     let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut out: Vec<Statement> = Vec::with_capacity(statements.len());
     for statement in statements {
-        let group = (statement.place.title_key.clone(), statement.key.clone());
+        let group = (statement.place.title.clone(), statement.key.clone());
         let earlier = places.get(&group).and_then(|at| out.get_mut(*at));
         match earlier.filter(|e| can_be_several(e.kind) && can_be_several(statement.kind)) {
             Some(earlier) => append(earlier, statement),

@@ -238,7 +238,7 @@ fn contacts_are_counted_and_left_out_unless_wanted() {
     b.unit("b.md", &[], "GIDAF").field("Courriel", &["j@example.fr"]);
     let without = b.facts();
     assert_eq!((without.facts.len(), without.contacts), (1, 3));
-    let with = facts(&b.corpus, &FactOptions { contacts: true });
+    let with = facts(&b.corpus, &FactOptions { contacts: true, ..FactOptions::default() });
     assert_eq!((with.facts.len(), with.contacts), (4, 0));
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::slice;
 use super::fields_records::{Group, Owner, groups};
 use super::key_value::{all_plain, pair, pairs, single, stated};
-use super::markup::plain;
+use super::markup::{plain, value};
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
 use super::piece::Stated;
@@ -61,6 +61,9 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stat
             BlockKind::Prose => {
                 let alone = !slice(text, block.span).trim().contains('\n');
                 out.doubtful.extend(groups.iter().filter(|_| alone).filter_map(|group| single_field(text, group)));
+                out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
+            }
+            BlockKind::List(_) if groups.iter().any(|group| matches!(group.owner, Owner::Record(_))) => {
                 out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
             }
             BlockKind::List(items) => {
@@ -164,7 +167,7 @@ fn list_field(text: &str, items: &[Item], key: ListKey) -> Vec<Field> {
 
 fn defined(text: &str, one: &Definition) -> Option<Field> {
     let term = slice(text, plain(text, one.term)?).to_owned();
-    let values: Option<Vec<Span>> = one.meanings.iter().map(|meaning| plain(text, *meaning)).collect();
+    let values: Option<Vec<Span>> = one.meanings.iter().map(|meaning| value(text, &term, *meaning)).collect();
     field(text, &term, values?, FieldForm::KeyValue)
 }
 
@@ -191,7 +194,7 @@ fn compared(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
     let Some((key, rest)) = row.cells.split_first() else { return Vec::new() };
     let Some(key) = plain(text, *key).map(|span| slice(text, span)) else { return Vec::new() };
     let of = |cell: Span, entity: &str| {
-        let found = field(text, key, vec![plain(text, cell)?], FieldForm::Cell)?;
+        let found = field(text, key, vec![value(text, key, cell)?], FieldForm::Cell)?;
         (!entity.is_empty()).then(|| Field { entity: Some(entity.to_owned()), ..found })
     };
     rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, (*head)?)).collect()
@@ -201,16 +204,16 @@ fn cells(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
     let Some((entity, rest)) = row.cells.split_first() else { return Vec::new() };
     let Some(entity) = plain(text, *entity).map(|span| slice(text, span).to_owned()) else { return Vec::new() };
     let of = |cell: Span, head: &str| {
-        let found = field(text, head, vec![plain(text, cell)?], FieldForm::Cell)?;
+        let found = field(text, head, vec![value(text, head, cell)?], FieldForm::Cell)?;
         Some(Field { entity: Some(entity.clone()), ..found })
     };
     rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, (*head)?)).collect()
 }
 
 fn pair_row(text: &str, row: &Row) -> Option<Field> {
-    let [key, value] = row.cells.as_slice() else { return None };
+    let [key, cell] = row.cells.as_slice() else { return None };
     let key = slice(text, plain(text, *key)?).trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
-    field(text, key, vec![plain(text, *value)?], FieldForm::KeyValue)
+    field(text, key, vec![value(text, key, *cell)?], FieldForm::KeyValue)
 }
 
 /// Whether a table of two columns lists keys with their values, and the rows to leave out: the header, where it says

@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Span;
 use super::error::slice;
 use super::key_value::{Pair, pairs};
-use super::markup::plain;
+use super::markup::{plain, without_marker};
 use super::names::{Names, folded};
-use super::outline::{Block, BlockKind, heading_text};
+use super::outline::{Block, BlockKind, Item, heading_text, trimmed};
 
 /// Keys that two records have in common, where their first keys differ.
 const COMMON: usize = 2;
+/// Of the line that names an item of a list, at most.
+const MAX_NAME: usize = 60;
+const MAX_NAME_WORDS: usize = 8;
 
 /// What the pairs of a paragraph belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +49,10 @@ impl Group {
 
 /// The pairs of each block, one group for each record.
 pub(super) fn groups(text: &str, blocks: &[Block]) -> Vec<Vec<Group>> {
-    let mut all: Vec<Vec<Group>> = blocks.iter().map(|block| divided(block_pairs(text, block))).collect();
-    let candidates: Vec<&Group> = all.iter().flatten().filter(|group| group.pairs.len() >= 2).collect();
+    let of_block = |block| named_items(text, block).unwrap_or_else(|| divided(block_pairs(text, block)));
+    let mut all: Vec<Vec<Group>> = blocks.iter().map(of_block).collect();
+    let is_candidate = |group: &&Group| group.pairs.len() >= 2 && group.owner == Owner::Unit;
+    let candidates: Vec<&Group> = all.iter().flatten().filter(is_candidate).collect();
     let firsts = counts(candidates.iter().map(|group| group.first()));
     let keys = counts(candidates.iter().flat_map(|group| group.keys()));
     let repeats = |group: &&Group| {
@@ -59,7 +65,7 @@ pub(super) fn groups(text: &str, blocks: &[Block]) -> Vec<Vec<Group>> {
     }
     let title = title(text, &records);
     let places: BTreeSet<usize> = records.iter().filter_map(|group| Some(group.pairs.first()?.value.start)).collect();
-    for group in all.iter_mut().flatten() {
+    for group in all.iter_mut().flatten().filter(|group| group.owner == Owner::Unit) {
         let is_record = group.pairs.first().is_some_and(|pair| places.contains(&pair.value.start));
         if is_record {
             let named = title.as_deref().and_then(|title| group.value(text, title));
@@ -68,6 +74,54 @@ pub(super) fn groups(text: &str, blocks: &[Block]) -> Vec<Vec<Group>> {
         }
     }
     all
+}
+
+/// The items of a list that are records, each named by its first line: `1. Pump P-101` above `Location: Hall A`. None: an item
+/// is another thing.
+fn named_items(text: &str, block: &Block) -> Option<Vec<Group>> {
+    let BlockKind::List(items) = &block.kind else { return None };
+    let groups: Option<Vec<Group>> = items.iter().map(|item| named_item(text, item)).collect();
+    groups.filter(|groups| !groups.is_empty())
+}
+
+/// The record that an item of a list is.
+fn named_item(text: &str, item: &Item) -> Option<Group> {
+    let first = slice(text, item.span).lines().next()?;
+    let end = item.span.start + first.len();
+    // `Pump P-101:` names what is below it, `Location: Hall A` is a pair.
+    let name = first.trim_end().trim_end_matches(':');
+    let name = plain(text, Span { start: item.span.start, end: item.span.start + name.len() })?;
+    let name = slice(text, name).trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
+    let is_name = name.starts_with(char::is_alphanumeric)
+        && !name.ends_with(['.', ';', ',', '!', '?', '…'])
+        && !name.contains(": ")
+        && name.chars().count() <= MAX_NAME
+        && name.split_whitespace().count() <= MAX_NAME_WORDS;
+    let pairs = pairs_below(text, Span { start: end, end: item.span.end }).filter(|_| is_name)?;
+    Some(Group { pairs, owner: Owner::Record(name.to_owned()) })
+}
+
+/// The pairs that the lines are, which may be items of a list themselves. None: the first of them is no pair.
+fn pairs_below(text: &str, span: Span) -> Option<Vec<Pair>> {
+    let span = trimmed(text, span);
+    let mut starts: Vec<usize> = vec![span.start];
+    let mut at = span.start;
+    for line in slice(text, span).split_inclusive('\n') {
+        if at > span.start && line.trim_start().starts_with(['-', '*', '+']) {
+            starts.push(at);
+        }
+        at += line.len();
+    }
+    let ends = starts.iter().skip(1).copied().chain([span.end]);
+    let mut pairs_of = starts.iter().zip(ends).map(|(start, end)| {
+        let line = trimmed(text, Span { start: *start, end });
+        // `**Key** : value` begins with no mark of an item.
+        let marked = slice(text, line).starts_with("**");
+        pairs(text, if marked { line } else { without_marker(text, line) })
+    });
+    let mut found = pairs_of.next().filter(|pairs| !pairs.is_empty())?;
+    found.extend(pairs_of.flatten());
+    Some(found)
 }
 
 fn counts(keys: impl Iterator<Item = String>) -> BTreeMap<String, usize> {

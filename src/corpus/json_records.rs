@@ -51,6 +51,7 @@ fn opened(input: Input<'_>) -> Result<Option<String>, CorpusError> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some((node, end)) = next(input.text, at).map_err(|fault| json_fault(input, fault))? {
+        input.check_interrupt()?;
         nested(input.text, &node, &mut found);
         at = end;
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Span;
 use super::error::slice;
-use super::markup::plain;
+use super::markup::value;
 
 const MAX_KEY: usize = 60;
 const MAX_KEY_WORDS: usize = 6;
@@ -71,7 +71,10 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
                 found.push(pair);
             }
             // The value before ends here, or the mark would make it one that is not plain.
-            None if remark(line).is_some() || marked(line.trim()).is_some() => open = false,
+            // What a footnote says is no part of the value either.
+            None if line.trim_start().starts_with("[^") || remark(line).is_some() || marked(line.trim()).is_some() => {
+                open = false
+            }
             None => {
                 let end = at + line.trim_end().len();
                 if let Some(last) = found.last_mut().filter(|_| open && end > at) {
@@ -153,7 +156,7 @@ pub(super) fn stated(text: &str, pairs: Vec<Pair>) -> Vec<Pair> {
 /// The only pair of a block, where it may stand for a fact: a short key, and a value that is no sentence.
 pub(super) fn single(text: &str, pairs: &[Pair]) -> Option<Pair> {
     let [pair] = pairs else { return None };
-    let span = plain(text, pair.value).filter(|_| !pair.marked)?;
+    let span = value(text, &pair.key, pair.value).filter(|_| !pair.marked)?;
     let value = slice(text, span);
     let short =
         pair.key.split_whitespace().count() <= MAX_SINGLE_KEY && value.split_whitespace().count() <= MAX_SINGLE_VALUE;
@@ -163,7 +166,7 @@ pub(super) fn single(text: &str, pairs: &[Pair]) -> Option<Pair> {
 
 /// The pairs whose value is text without marks.
 pub(super) fn all_plain(text: &str, pairs: Vec<Pair>) -> Vec<Pair> {
-    pairs.into_iter().filter_map(|pair| Some(Pair { value: plain(text, pair.value)?, ..pair })).collect()
+    pairs.into_iter().filter_map(|pair| Some(Pair { value: value(text, &pair.key, pair.value)?, ..pair })).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::names::{Names, folded};
 use super::{Corpus, Language, Unit};
+use crate::store::Interrupt;
 
 /// Fewer letters do not tell.
 const MIN_LETTERS: usize = 60;
@@ -12,13 +13,13 @@ const MAX_CHARS: usize = 300;
 
 /// Sets the language of every unit: its own, or its document's commonest where it is too short to tell. Records are in the
 /// language of their fields' names, where these tell: names and numbers in cells do not.
-pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language]) {
+pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language], interrupt: &Interrupt) {
     let candidates = if candidates.is_empty() { &Language::ALL } else { candidates };
     if let [only] = candidates {
         corpus.units.iter_mut().for_each(|unit| unit.language = Some(*only));
         return;
     }
-    detect_all(&mut corpus.units, candidates);
+    detect_all(&mut corpus.units, candidates, interrupt);
     of_records(corpus, candidates);
     let mut counts = vec![[0_usize; Language::ALL.len()]; corpus.documents.len()];
     for unit in &corpus.units {
@@ -56,12 +57,12 @@ fn of_records(corpus: &mut Corpus, candidates: &[Language]) {
     }
 }
 
-/// None: the names are of both languages, or of neither.
+/// None: the names are of both languages alike, or of neither.
 fn language_of_keys(keys: &BTreeSet<String>) -> Option<Language> {
     let count = |names: Names| keys.iter().filter(|key| names.has(key)).count();
     match (count(Names::French), count(Names::English)) {
-        (french, english) if french > 2 * english => Some(Language::Fr),
-        (french, english) if english > 2 * french => Some(Language::En),
+        (french, english) if french > english => Some(Language::Fr),
+        (french, english) if english > french => Some(Language::En),
         _ => None,
     }
 }
@@ -78,15 +79,18 @@ fn whole_documents(
     documents.map(|(document, counts)| is_open(counts).then(|| detect(&detector, &document.text))?).collect()
 }
 
-/// Each unit's own language, on all cores: this takes a third of a reading's time.
-fn detect_all(units: &mut [Unit], candidates: &[Language]) {
+/// Each unit's own language, on all cores: this takes a third of a reading's time. An interruption leaves some without.
+fn detect_all(units: &mut [Unit], candidates: &[Language], interrupt: &Interrupt) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = units.len().div_ceil(threads).max(1);
     let allowed: Vec<whatlang::Lang> = candidates.iter().map(|language| code(*language)).collect();
     std::thread::scope(|scope| {
         for units in units.chunks_mut(share) {
             let detector = whatlang::Detector::with_allowlist(allowed.clone());
-            scope.spawn(move || units.iter_mut().for_each(|unit| unit.language = detect(&detector, &unit.text)));
+            scope.spawn(move || {
+                let units = units.iter_mut().take_while(|_| !interrupt.raised());
+                units.for_each(|unit| unit.language = detect(&detector, &unit.text));
+            });
         }
     });
 }
@@ -100,6 +104,49 @@ pub fn commonest_language<'t>(texts: impl Iterator<Item = &'t str>) -> Option<La
     }
     let counted = counts.into_iter().zip(Language::ALL).filter(|(count, _)| *count > 0);
     counted.rev().max_by_key(|(count, _)| *count).map(|(_, language)| language)
+}
+
+/// Names that both languages have, or that one has from the other.
+const COMMON: &[&str] = &["role", "office", "label", "staff"];
+
+/// The language that alone has the name of an attribute; None: both or neither are known to have it.
+pub fn language_of_name(name: &str) -> Option<Language> {
+    let name = folded(name);
+    if COMMON.contains(&name.as_str()) {
+        return None;
+    }
+    match (Names::French.has(&name), Names::English.has(&name)) {
+        (true, false) => Some(Language::Fr),
+        (false, true) => Some(Language::En),
+        _ => None,
+    }
+}
+
+/// Characters of a document by which a language is told that is neither French nor English, and letters at least.
+const SAMPLE: usize = 2000;
+const SAMPLE_LETTERS: usize = 100;
+
+/// Of each document the language that its text is surely written in, in English, where it is neither French nor English.
+pub fn other_languages(corpus: &Corpus) -> Vec<Option<&'static str>> {
+    let mut samples = vec![(String::new(), BTreeSet::new()); corpus.documents.len()];
+    for unit in &corpus.units {
+        let Some((text, keys)) = samples.get_mut(unit.document) else { continue };
+        if text.len() < SAMPLE {
+            text.push_str(beginning(&unit.text).unwrap_or_default());
+            text.push('\n');
+            keys.extend(unit.fields.iter().map(|field| folded(&field.key)));
+        }
+    }
+    let detector = whatlang::Detector::new();
+    let other = |(text, keys): &(String, BTreeSet<String>)| {
+        let is_long = text.chars().filter(|c| c.is_alphabetic()).count() >= SAMPLE_LETTERS;
+        // A table of names looks like any language.
+        let is_known = || keys.iter().any(|key| Names::French.has(key) || Names::English.has(key));
+        let found = detector.detect(text).filter(|found| is_long && found.is_reliable() && !is_known())?;
+        let is_other = !matches!(found.lang(), whatlang::Lang::Fra | whatlang::Lang::Eng);
+        is_other.then(|| found.lang().eng_name())
+    };
+    samples.iter().map(other).collect()
 }
 
 fn code(language: Language) -> whatlang::Lang {

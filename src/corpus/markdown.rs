@@ -5,9 +5,11 @@ use std::ops::Range;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::Span;
+use super::captions;
 use super::error::slice;
 use super::fields::{Naming, fields};
 use super::front_matter::{self, FrontMatter};
+use super::markup::{without_marker, without_note_marks};
 use super::outline::{Block, BlockKind, Definition, Item, Row, pack, sections, trimmed};
 use super::piece::{Input, Piece};
 
@@ -22,12 +24,13 @@ pub(super) fn pieces(input: Input<'_>) -> Vec<Piece> {
     pieces
 }
 
-/// The units of blocks; `title` is the document's own.
+/// The units of blocks; `title` is the document's own. An interruption leaves out the rest.
 pub(super) fn packed(input: Input<'_>, blocks: &[Block], title: Option<String>) -> Vec<Piece> {
-    let sections = sections(blocks);
+    let blocks = captions::as_headings(input.text, blocks);
+    let sections = sections(&blocks);
     let naming = Naming::new(&sections, title);
     let units = |section| pack(input, section, naming.title(section), fields(input.text, section, &naming));
-    sections.iter().flat_map(units).collect()
+    sections.iter().take_while(|_| input.check_interrupt().is_ok()).flat_map(units).collect()
 }
 
 /// The blocks of the text from byte `from` on.
@@ -111,7 +114,7 @@ impl Builder<'_> {
         }
         if let Some(mut block) = self.open.take() {
             if let BlockKind::Heading { title, .. } = &mut block.kind {
-                *title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+                *title = without_note_marks(title).split_whitespace().collect::<Vec<_>>().join(" ");
             }
             self.out.push(block);
         }
@@ -127,19 +130,6 @@ fn kind(tag: &Tag<'_>) -> BlockKind {
         Tag::DefinitionList => BlockKind::Definitions(Vec::new()),
         _ => BlockKind::Prose,
     }
-}
-
-/// A list item without `- `, `* `, `1. ` and the box of a task.
-fn without_marker(text: &str, span: Span) -> Span {
-    let item = slice(text, span);
-    let digits = item.trim_start_matches(|c: char| c.is_ascii_digit());
-    let rest = match digits.len() < item.len() {
-        true => digits.strip_prefix(['.', ')']).unwrap_or(item),
-        false => item.strip_prefix(['-', '*', '+']).unwrap_or(item),
-    };
-    let rest = rest.trim_start();
-    let rest = ["[ ] ", "[x] ", "[X] "].iter().find_map(|task| rest.strip_prefix(task)).unwrap_or(rest);
-    trimmed(text, Span { start: span.end - rest.len(), end: span.end })
 }
 
 /// A definition without its colon.

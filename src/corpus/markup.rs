@@ -1,28 +1,91 @@
-//! Values in Markdown without the marks around them.
+//! Values and items in Markdown without the marks around them.
 
 use super::Span;
 use super::error::slice;
+use super::names::{Names, folded};
 use super::outline::trimmed;
 
 /// Marks that may enclose a value as a whole.
 const PAIRS: &[(&str, &str)] = &[("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ("<", ">")];
 /// Around text that is struck out.
 const STRUCK: &str = "~~";
+/// Begins a mark of a footnote.
+const NOTE: &str = "[^";
+
+/// As [`plain`], of the value of `key`. Of a link it is the address where the key asks for one or the link's text says nothing
+/// (`Wiki: [wiki](https://…)`): text and address together do not stand in the document as one piece.
+pub(super) fn value(text: &str, key: &str, span: Span) -> Option<Span> {
+    let label = plain(text, span)?;
+    let Some(target) = target(text, span) else { return Some(label) };
+    let (key, said) = (folded(key), folded(slice(text, label)));
+    let is_address = said == key || Names::Address.has(&key) || Names::Linking.has(&said);
+    Some(if is_address { target } else { label })
+}
+
+/// The address of a value that is a link as a whole.
+fn target(text: &str, span: Span) -> Option<Span> {
+    let span = trimmed(text, span);
+    let (open, inner) = match unwrapped(text, span) {
+        // Emphasis around the link.
+        Some(inner) if !slice(text, span).starts_with('[') => return target(text, inner),
+        Some(label) => (label, slice(text, Span { start: label.end, end: span.end })),
+        None => return None,
+    };
+    let address = inner.strip_prefix("](")?.strip_suffix(')')?;
+    let start = open.end + 2;
+    let is_whole = ["http://", "https://", "ftp://"].iter().any(|scheme| address.starts_with(scheme));
+    is_whole.then(|| Span { start, end: start + address.len() })
+}
 
 /// The part of `span` that is text without marks; None where marks lie within it or nothing is left. What is struck out at its
-/// start or end is left out.
+/// start or end is left out, and so are footnote marks (`[^1]`) at its end.
 pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
-    let mut span = unstruck(text, trimmed(text, span))?;
+    let mut span = without_notes(text, unstruck(text, trimmed(text, span))?);
     if let Some(rest) = slice(text, span).strip_suffix('\\') {
         span = trimmed(text, Span { start: span.start, end: span.start + rest.len() });
     }
     while let Some(inner) = unwrapped(text, span) {
-        span = trimmed(text, inner);
+        span = without_notes(text, trimmed(text, inner));
     }
     let value = slice(text, span);
-    let marked =
-        ["**", "__", "`", "](", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#"].iter().any(|m| value.contains(m));
+    let marked = ["**", "__", "`", "](", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#", NOTE]
+        .iter()
+        .any(|m| value.contains(m));
     (!value.is_empty() && !marked && !is_emphasised(value)).then_some(span)
+}
+
+/// A list item without `- `, `* `, `1. ` and the box of a task.
+pub(super) fn without_marker(text: &str, span: Span) -> Span {
+    let item = slice(text, span);
+    let digits = item.trim_start_matches(|c: char| c.is_ascii_digit());
+    let rest = match digits.len() < item.len() {
+        true => digits.strip_prefix(['.', ')']).unwrap_or(item),
+        false => item.strip_prefix(['-', '*', '+']).unwrap_or(item),
+    };
+    let rest = rest.trim_start();
+    let rest = ["[ ] ", "[x] ", "[X] "].iter().find_map(|task| rest.strip_prefix(task)).unwrap_or(rest);
+    trimmed(text, Span { start: span.end - rest.len(), end: span.end })
+}
+
+/// The span without the footnote marks at its end.
+fn without_notes(text: &str, mut span: Span) -> Span {
+    while let Some(note) = slice(text, span).strip_suffix(']').and_then(|value| value.rfind(NOTE)) {
+        if slice(text, span).get(note..).is_some_and(|mark| mark.contains(char::is_whitespace)) {
+            break;
+        }
+        span = trimmed(text, Span { start: span.start, end: span.start + note });
+    }
+    span
+}
+
+/// A title without its footnote marks.
+pub(super) fn without_note_marks(title: &str) -> String {
+    let mut parts = title.split(NOTE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |out, part| match part.split_once(']') {
+        Some((mark, rest)) if !mark.contains(char::is_whitespace) => out + rest,
+        _ => out + NOTE + part,
+    })
 }
 
 /// Whether a word of the value begins with a star, or the value with a line that ends at another word.
@@ -49,8 +112,10 @@ fn unwrapped(text: &str, span: Span) -> Option<Span> {
     let value = slice(text, span);
     for (open, close) in PAIRS {
         let inner = value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-        if let Some(inner) = inner.filter(|inner| !inner.is_empty() && !inner.contains(open) && !inner.contains(close))
-        {
+        let is_whole = |inner: &&str| !inner.is_empty() && !inner.contains(open) && !inner.contains(close);
+        // `<https://a.example>` is an address, `<|im_start|>` is not.
+        let is_marked = |inner: &&str| *open != "<" || inner.contains([':', '@']);
+        if let Some(inner) = inner.filter(is_whole).filter(is_marked) {
             let start = span.start + open.len();
             return Some(Span { start, end: start + inner.len() });
         }
@@ -63,6 +128,25 @@ fn unwrapped(text: &str, span: Span) -> Option<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_that_says_nothing_is_its_address() {
+        let of = |key: &str, text: &str| {
+            value(text, key, Span { start: 0, end: text.len() }).map(|s| text[s.start..s.end].to_owned())
+        };
+        for (key, text, expected) in [
+            ("Wiki", "[wiki](https://wiki.example.org/x)", "https://wiki.example.org/x"),
+            ("Manual", "**[here](https://wiki.example.org/x)**", "https://wiki.example.org/x"),
+            ("Site", "[GIDAF](https://gidaf.example)", "https://gidaf.example"),
+            ("Host", "[OVH](https://ovh.example)", "OVH"),
+            ("Wiki", "[wiki](/x)", "wiki"),
+            ("Wiki", "[https://wiki.example](https://wiki.example)", "https://wiki.example"),
+            ("Site", "https://gidaf.example", "https://gidaf.example"),
+        ] {
+            assert_eq!(of(key, text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(of("Wiki", "see [wiki](https://wiki.example)"), None);
+    }
 
     #[test]
     fn marks_around_a_value_are_left_out() {
@@ -80,6 +164,10 @@ mod tests {
             ("_x_", "x"),
             ("~~1.0~~ 2.0", "2.0"),
             ("**2.0** ~~1.0~~", "2.0"),
+            ("OVH[^1]", "OVH"),
+            ("**OVH**[^1] [^note]", "OVH"),
+            ("**OVH[^1]**", "OVH"),
+            ("<|im_start|>", "<|im_start|>"),
         ] {
             assert_eq!(of(text).as_deref(), Some(value), "{text}");
         }
@@ -97,6 +185,8 @@ mod tests {
             "~~1.0~~",
             "1 ~~2~~ 3",
             "~~1~~ 2 ~~3~~",
+            "OVH[^1] and AWS",
+            "[^1]",
         ] {
             assert_eq!(of(text), None, "{text}");
         }

@@ -5,6 +5,7 @@
 
 mod archive;
 mod boilerplate;
+mod captions;
 mod copies;
 mod delimited;
 mod docx;
@@ -20,6 +21,7 @@ mod facts_merge;
 mod facts_place;
 mod facts_split;
 mod facts_statement;
+mod facts_table;
 mod facts_unit;
 mod fields;
 mod fields_records;
@@ -64,6 +66,7 @@ mod table_form;
 mod text_records;
 mod walk;
 mod workbook;
+mod workbook_format;
 
 pub use error::{CorpusError, Mojibake};
 pub use fact::{Conflict, Fact, Facts, Kind};
@@ -74,7 +77,7 @@ pub use kind::{LONGEST_VALUE, normalised};
 pub use kind_date::{is_weekday, is_year, month_named};
 pub use kind_fold::folded;
 pub use kind_number::has_currency;
-pub use language::commonest_language;
+pub use language::{commonest_language, language_of_name, other_languages};
 pub use layout::{Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, Skipped};
 pub use mojibake::Codec;
 pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};

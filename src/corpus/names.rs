@@ -44,6 +44,10 @@ pub(super) enum Names {
     Value,
     /// Common attributes.
     Attribute,
+    /// Attributes whose value is an address of the web.
+    Address,
+    /// Texts of links that say nothing without the address.
+    Linking,
     /// Attributes that French alone calls so.
     French,
     /// Attributes that English alone calls so.
@@ -80,6 +84,8 @@ impl Names {
             Self::Key => KEY,
             Self::Value => VALUE,
             Self::Attribute => ATTRIBUTE,
+            Self::Address => ADDRESS,
+            Self::Linking => LINKING,
             Self::French => FRENCH,
             Self::English => ENGLISH,
         }
@@ -394,6 +400,35 @@ const ATTRIBUTE: &[&str] = &[
     "category",
 ];
 
+const ADDRESS: &[&str] =
+    &["url", "uri", "link", "lien", "site", "siteweb", "website", "homepage", "web", "pageweb", "webpage"];
+const LINKING: &[&str] = &[
+    "here",
+    "ici",
+    "clickhere",
+    "cliquezici",
+    "link",
+    "lien",
+    "url",
+    "web",
+    "site",
+    "website",
+    "siteweb",
+    "page",
+    "open",
+    "ouvrir",
+    "see",
+    "voir",
+    "more",
+    "plus",
+    "wiki",
+    "doc",
+    "docs",
+    "documentation",
+    "homepage",
+    "accueil",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -427,6 +462,8 @@ mod tests {
             KEY,
             VALUE,
             ATTRIBUTE,
+            ADDRESS,
+            LINKING,
         ] {
             assert!(names.iter().all(|name| folded(name) == *name), "{names:?}");
         }

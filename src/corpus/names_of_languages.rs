@@ -56,6 +56,10 @@ pub(super) const FRENCH: &[&str] = &[
     "lieu",
     "effectif",
     "capitale",
+    "serveur",
+    "logiciel",
+    "emplacement",
+    "puissance",
 ];
 pub(super) const ENGLISH: &[&str] = &[
     "name",
@@ -114,4 +118,7 @@ pub(super) const ENGLISH: &[&str] = &[
     "department",
     "duration",
     "staff",
+    "server",
+    "software",
+    "power",
 ];

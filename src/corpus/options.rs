@@ -3,6 +3,8 @@
 use std::str::FromStr;
 
 use super::Language;
+use super::error::CorpusError;
+use crate::store::Interrupt;
 
 /// Tokens of a unit, at most, where the caller says nothing else.
 const MAX_UNIT: usize = 400;
@@ -93,6 +95,14 @@ pub struct ReadOptions<'a> {
     pub count: &'a dyn Fn(&str) -> usize,
     /// Tokens of a unit, at most.
     pub max_unit: usize,
+    /// Ends the reading with [`super::CorpusError::Interrupted`].
+    pub interrupt: Interrupt,
+}
+
+impl ReadOptions<'_> {
+    pub(super) fn check_interrupt(&self) -> Result<(), CorpusError> {
+        if self.interrupt.raised() { Err(CorpusError::Interrupted) } else { Ok(()) }
+    }
 }
 
 impl Default for ReadOptions<'_> {
@@ -103,6 +113,7 @@ impl Default for ReadOptions<'_> {
             languages: Vec::new(),
             count: &estimated_tokens,
             max_unit: MAX_UNIT,
+            interrupt: Interrupt::default(),
         }
     }
 }

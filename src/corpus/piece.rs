@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::error::CorpusError;
 use super::options::ReadOptions;
 use super::{Field, RecordLayout, Span};
 
@@ -48,6 +49,10 @@ pub(super) struct Input<'a> {
 }
 
 impl Input<'_> {
+    pub(super) fn check_interrupt(&self) -> Result<(), CorpusError> {
+        self.options.check_interrupt()
+    }
+
     pub(super) fn fits(&self, text: &str) -> bool {
         // A token has at least one byte.
         text.len() <= self.options.max_unit || (self.options.count)(text) <= self.options.max_unit

@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::error::slice;
+use super::key_value::pair;
 use super::outline::{Block, BlockKind, Item, trimmed};
 
 /// Characters of a heading, at most.
@@ -69,7 +70,27 @@ pub(super) fn without_lists(text: &str) -> Vec<Block> {
 
 /// Makes blocks of a paragraph's lines, and empties it.
 fn close(text: &str, paragraph: &mut Vec<Span>, out: &mut Vec<Block>) {
-    let mut rest = paragraph.as_slice();
+    let cut = |_: &Span, next: &Span| !begins_record(text, paragraph, *next);
+    match paragraph.first().is_some_and(|first| begins_record(text, paragraph, *first)) {
+        true => paragraph.chunk_by(cut).for_each(|lines| close_lines(text, lines, out)),
+        false => close_lines(text, paragraph, out),
+    }
+    paragraph.clear();
+}
+
+/// Whether a line is a numbered title right above a pair: `1. Pump P-101` above `Location: Hall A`.
+fn begins_record(text: &str, lines: &[Span], line: Span) -> bool {
+    let below = lines.get(lines.partition_point(|other| other.start < line.end)).map(|below| slice(text, *below));
+    let line = slice(text, line).trim();
+    below.is_some_and(|below| numbered(line).is_some() && is_pair(below) && is_title_of(line, below))
+}
+
+fn is_pair(line: &str) -> bool {
+    pair(line, 0..line.len()).is_some()
+}
+
+fn close_lines(text: &str, lines: &[Span], out: &mut Vec<Block>) {
+    let mut rest = lines;
     let introduced = out.last().is_some_and(|block| slice(text, block.span).trim_end().ends_with(':'));
     if let Some(heading) = heading(text, rest).filter(|heading| !(introduced && heading.is_shouted)) {
         rest = rest.get(heading.lines..).unwrap_or_default();
@@ -86,7 +107,6 @@ fn close(text: &str, paragraph: &mut Vec<Span>, out: &mut Vec<Block>) {
         }
     }
     out.extend(body(text, rest.get(from.min(rest.len())..).unwrap_or_default()));
-    paragraph.clear();
 }
 
 fn body(text: &str, lines: &[Span]) -> Option<Block> {
@@ -140,11 +160,11 @@ fn heading(text: &str, lines: &[Span]) -> Option<Heading> {
 const MAX_TITLE_WORDS: usize = 6;
 
 /// Whether a numbered line is a title and no item of a list: it is short, the mark of its number is not that of an address
-/// (`12 Main Street`), and the line below it begins with a capital and has no number.
+/// (`12 Main Street`), and the line below it begins with a capital, or is a pair, and has no number.
 fn is_title_of(line: &str, next: &str) -> bool {
     line.split_whitespace().next().is_some_and(|number| number.contains(['.', ')']))
         && line.split_whitespace().count() <= 1 + MAX_TITLE_WORDS
-        && next.starts_with(char::is_uppercase)
+        && (next.starts_with(char::is_uppercase) || is_pair(next))
         && numbered(next.trim()).is_none()
 }
 

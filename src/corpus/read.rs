@@ -29,15 +29,20 @@ pub fn read(inputs: &[PathBuf], options: &ReadOptions<'_>) -> Result<Reading, Co
     let walk::Found { files, mut notes } = walk::files(inputs)?;
     let mut readings = Vec::with_capacity(files.len());
     for file in &files {
+        options.check_interrupt()?;
         let mut reading = read_file(file, options)?;
         notes.append(&mut reading.notes);
         readings.extend(reading.file);
     }
+    // A reader that an interruption ends early may give a part of a file.
+    options.check_interrupt()?;
     if readings.is_empty() {
         let named: Vec<String> = inputs.iter().map(|input| input.display().to_string()).collect();
         return Err(CorpusError::NoDocument(named.join(", ")));
     }
-    Ok(assembled(readings, options, notes))
+    let reading = assembled(readings, options, notes);
+    options.check_interrupt()?;
+    Ok(reading)
 }
 
 fn assembled(mut readings: Vec<FileReading>, options: &ReadOptions<'_>, notes: Vec<Note>) -> Reading {
@@ -59,7 +64,7 @@ fn assembled(mut readings: Vec<FileReading>, options: &ReadOptions<'_>, notes: V
     }
     let documents = readings.into_iter().map(|file| file.document).collect();
     let mut corpus = Corpus { documents, units };
-    language::assign(&mut corpus, &options.languages);
+    language::assign(&mut corpus, &options.languages, &options.interrupt);
     Reading { corpus, layouts, dropped, notes }
 }
 

@@ -106,3 +106,57 @@ fn what_is_struck_out_is_no_value() {
     let expected = ["A | Version | 2.0 | KeyValue", "A | Zone | x | KeyValue", "B | Host | AWS | Cell"];
     assert_eq!(fields(&reading("a.md", text)), expected);
 }
+
+#[test]
+fn items_above_pairs_name_what_the_pairs_are_about() {
+    let expected = [
+        "Pump P-101 | Location | Hall A | KeyValue",
+        "Pump P-101 | Power | 15 kW | KeyValue",
+        "Pump P-102 | Location | Hall B | KeyValue",
+        "Pump P-102 | Power | 22 kW | KeyValue",
+    ];
+    let indented =
+        "1. Pump P-101\n   Location: Hall A\n   Power: 15 kW\n2. Pump P-102\n   Location: Hall B\n   Power: 22 kW\n";
+    let flat = indented.replace("   ", "");
+    for list in [
+        indented.to_owned(),
+        flat.clone(),
+        indented.replace("1\n", "1:\n").replace("2\n", "2:\n"),
+        indented.replace("   ", "   - "),
+        indented.replace("   Loc", "\n   Loc").replace("2. ", "\n2. "),
+        indented.replace("1. ", "- ").replace("2. ", "- "),
+        indented.replace("Pump P-101", "**Pump P-101**"),
+    ] {
+        assert_eq!(fields(&reading("a.md", &format!("# Pumps\n\n{list}"))), expected, "{list}");
+        assert_eq!(fields(&reading("a.md", &format!("# Site\n\nThe pumps are:\n\n{list}"))), expected, "{list}");
+    }
+    // In plain text the items are headings.
+    for list in [flat.clone(), indented.to_owned(), flat.replace("2. ", "\n2. ")] {
+        let reading = reading("a.txt", &list);
+        let titles: Vec<_> = reading.corpus.units.iter().map(|unit| unit.title.clone().unwrap()).collect();
+        assert_eq!(titles, ["1. Pump P-101", "2. Pump P-102"], "{list}");
+        let fields: Vec<_> = reading.corpus.units.iter().flat_map(|unit| &unit.fields).map(|f| &f.values[0]).collect();
+        assert_eq!(fields, ["Hall A", "15 kW", "Hall B", "22 kW"], "{list}");
+    }
+    let one = "# Pumps\n\n1. Pump P-101\n   Location: Hall A\n   Power: 15 kW\n";
+    assert_eq!(fields(&reading("a.md", one)), expected[..2]);
+    let steps = "# Pump\n\n1. Open the valve, and wait.\n   Location: Hall A\n2. Close it.\n   Power: 15 kW\n";
+    assert!(fields(&reading("a.md", steps)).iter().all(|field| field.starts_with("Pump |")), "sentences are no names");
+}
+
+#[test]
+fn links_and_footnotes_leave_plain_values() {
+    let text = "# Apps\n\n## GIDAF[^1]\n\n- Wiki: [wiki](https://wiki.example.org/x)\n- Host: [OVH](https://ovh.example)[^2]\n\n\
+        | App | Server | Manual |\n|---|---|---|\n| Zora[^1] | srv-1[^2] | [here](https://m.example/z) |\n\n\
+        [^1]: since 2020\n[^2]: in Roubaix\n";
+    let expected = [
+        "GIDAF | Wiki | https://wiki.example.org/x | KeyValue",
+        "GIDAF | Host | OVH | KeyValue",
+        "Zora | Server | srv-1 | Cell",
+        "Zora | Manual | https://m.example/z | Cell",
+    ];
+    assert_eq!(fields(&reading("a.md", text)), expected);
+    let html = "<h1>GIDAF</h1><ul><li>Wiki: <a href='https://wiki.example.org/x'>wiki</a></li>\
+        <li>Host: <a href='https://ovh.example'>OVH</a></li></ul>";
+    assert_eq!(fields(&reading("a.html", html)), expected[..2]);
+}

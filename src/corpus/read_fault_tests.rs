@@ -3,6 +3,14 @@
 use super::*;
 
 #[test]
+fn an_interruption_ends_the_reading() {
+    let options = ReadOptions::default();
+    options.interrupt.raise();
+    let folder = Folder::new(&[("a.md", b"# A\n\nText.\n"), ("b.csv", b"Name,Host\nGIDAF,OVH\n")]);
+    assert!(matches!(folder.read(&options), Err(CorpusError::Interrupted)));
+}
+
+#[test]
 fn values_that_alternate_are_not_constant() {
     let line = |i: usize| {
         format!(

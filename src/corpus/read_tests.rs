@@ -202,7 +202,7 @@ fn markdown_gives_units_and_fields_of_every_form() {
             "GIDAF | Hébergeur | DSI | KeyValue",
             "GIDAF | Technologies | Java / PostgreSQL | List",
             "GIDAF | Courriel | a@b.fr | KeyValue",
-            "GIDAF | Site | GIDAF | KeyValue",
+            "GIDAF | Site | http://gidaf | KeyValue",
             "6Tzen | Version | 2.1 | KeyValue",
             "6Tzen | Criticité | haute | KeyValue",
             "6Tzen | Domaine | Agriculture | KeyValue",
@@ -325,6 +325,16 @@ fn languages_are_the_units_own_or_the_documents() {
     let folder = Folder::new(&[("a.md", text.as_bytes())]);
     let french = folder.read(&ReadOptions { languages: vec![Language::Fr], ..ReadOptions::default() }).unwrap();
     assert!(french.corpus.units.iter().all(|unit| unit.language == Some(Language::Fr)));
+}
+
+#[test]
+fn a_table_is_in_the_language_of_most_of_its_columns() {
+    let table = "Name,Host,Responsable,Status\nGIDAF,OVH,Jean Petit,live\nZora,AWS,Anne Roux,test\nBraude,Azure,Luc Blanc,live\n";
+    let found = reading("a.csv", table);
+    assert!(found.corpus.units.iter().all(|unit| unit.language == Some(Language::En)), "{:?}", found.corpus.units);
+    let table = table.replace("Host", "Hébergeur").replace("Status", "Statut");
+    let found = reading("a.csv", &table.replace("Responsable", "Owner"));
+    assert!(found.corpus.units.iter().all(|unit| unit.language == Some(Language::Fr)), "{:?}", found.corpus.units);
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(super) fn pieces(input: Input<'_>, table: &Table, kind: Kind) -> Result<Piec
     let mut maker = Maker { input, schema: &schema, json: kind.json, before: None };
     let mut out = Pieces { json: kind.json, records: Some(layout(table, &schema)), ..Pieces::default() };
     for record in &table.records {
+        input.check_interrupt()?;
         match maker.record(record) {
             Some(pieces) => out.pieces.extend(pieces),
             None => out.duplicates += 1,

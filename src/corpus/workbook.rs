@@ -12,6 +12,7 @@ use super::delimited::{MAX_COLUMNS, Row, named_columns, record};
 use super::error::{CorpusError, slice};
 use super::piece::Input;
 use super::record::Table;
+use super::workbook_format::Formats;
 
 const MAX_CELLS: usize = 5_000_000;
 
@@ -25,10 +26,10 @@ pub(super) struct WorkbookTable {
 type Cells = BTreeMap<u32, BTreeMap<u32, String>>;
 
 pub(super) fn read(input: Input<'_>, bytes: &[u8]) -> Result<WorkbookTable, CorpusError> {
-    Archive::open(input.file, bytes)?;
     let file = input.file;
+    let formats = Formats::read(file, &mut Archive::open(file, bytes)?);
     // The library may panic on a damaged file; what it had built is dropped.
-    let sheets = std::panic::catch_unwind(|| sheets(file, bytes))
+    let sheets = std::panic::catch_unwind(|| sheets(file, bytes, &formats))
         .unwrap_or_else(|_| Err(CorpusError::Workbook { file: file.clone(), reason: "the file is damaged".into() }))?;
     let (mut table, mut text) = (Table::default(), String::new());
     for (name, cells) in sheets {
@@ -69,7 +70,7 @@ fn written(text: &mut String, cells: &BTreeMap<u32, String>, last: usize, number
     row
 }
 
-fn sheets(file: &Arc<str>, bytes: &[u8]) -> Result<Vec<(String, Cells)>, CorpusError> {
+fn sheets(file: &Arc<str>, bytes: &[u8], formats: &Formats) -> Result<Vec<(String, Cells)>, CorpusError> {
     let fault = |e: calamine::XlsxError| CorpusError::Workbook { file: file.clone(), reason: e.to_string() };
     let mut workbook: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(fault)?;
     let mut out = Vec::new();
@@ -82,7 +83,13 @@ fn sheets(file: &Arc<str>, bytes: &[u8]) -> Result<Vec<(String, Cells)>, CorpusE
         let Ok(mut reader) = workbook.worksheet_cells_reader(&name) else { continue };
         while let Some(cell) = reader.next_cell().map_err(fault)? {
             let (row, column) = cell.get_position();
-            let Some(text) = shown(cell.get_value()) else { continue };
+            let number = match cell.get_value() {
+                DataRef::Float(number) => Some(*number),
+                DataRef::Int(number) => Some(*number as f64),
+                _ => None,
+            };
+            let formatted = number.and_then(|number| formats.shown(&name, (row, column), number));
+            let Some(text) = formatted.or_else(|| shown(cell.get_value())) else { continue };
             count += 1;
             if column as usize >= MAX_COLUMNS {
                 let (line, columns) = (row as usize + 1, column as usize + 1);
@@ -177,7 +184,7 @@ pub(super) mod tests {
             "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"rId2\" Type=\"{office}/styles\" Target=\"styles.xml\"/></Relationships>"
         );
         let styles = format!(
-            "<styleSheet xmlns=\"{main}\"><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"20\"/></cellXfs></styleSheet>"
+            "<styleSheet xmlns=\"{main}\"><numFmts><numFmt numFmtId=\"164\" formatCode=\"#,##0\\ &quot;€&quot;\"/></numFmts><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"20\"/><xf numFmtId=\"9\"/><xf numFmtId=\"164\"/></cellXfs></styleSheet>"
         );
         let sheet = format!("<worksheet xmlns=\"{main}\">{content}</worksheet>");
         packed(&[
@@ -240,6 +247,19 @@ pub(super) mod tests {
         for value in found.table.records[0].slots.iter().flat_map(|slot| &slot.values) {
             assert_eq!(slice(&found.text, value.span), value.text);
         }
+    }
+
+    #[test]
+    fn percents_and_money_are_as_the_cells_show_them() {
+        let rows = format!(
+            "<row r=\"1\">{}{}{}</row><row r=\"2\">{}<c r=\"B2\" s=\"3\"><v>0.15</v></c><c r=\"C2\" s=\"4\"><v>1200</v></c></row>",
+            text_cell("A1", "Name"),
+            text_cell("B1", "Discount"),
+            text_cell("C1", "Price"),
+            text_cell("A2", "GIDAF"),
+        );
+        let found = read_rows(&rows).unwrap();
+        assert_eq!(found.text, "# Apps\nName\tDiscount\tPrice\nGIDAF\t15%\t1200 €\n");
     }
 
     #[test]

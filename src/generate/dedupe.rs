@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::store::Digest;
+use crate::store::{Digest, Interrupt};
 
+use super::concurrent::each;
 use super::contamination::Asked;
 use super::dedupe_near::{QUESTION, QuestionAnswer, near_duplicates};
-use super::dedupe_text::{jaccard, shingles};
+use super::dedupe_text::{is_alike, shingles};
 use super::identity_key::identity_key;
 use super::{Item, Shape};
 
@@ -111,30 +112,32 @@ struct Entry {
     place: Place,
 }
 
-/// `order`: the items' indices, in an order that does not depend on the order in which they were given.
-pub(super) fn screen(items: &[Item], order: &[u32], asked: &Asked) -> Screened {
+/// What is screened.
+#[derive(Clone, Copy)]
+pub(super) struct Screening<'a> {
+    pub items: &'a [Item],
+    /// The items' indices, in an order that does not depend on the order in which they were given.
+    pub order: &'a [u32],
+    /// Ends the work early: what is found then is to be dropped.
+    pub interrupt: &'a Interrupt,
+}
+
+pub(super) fn screen(Screening { items, order, interrupt }: Screening<'_>, asked: &Asked) -> Screened {
     let starts = items.iter().scan(0, |next, item| Some(std::mem::replace(next, *next + item.wordings.len())));
     let total = items.iter().map(|item| item.wordings.len()).sum();
     let starts = starts.collect();
     let asked_facts = asked.facts(items);
     let mut screened = Screened { starts, usable: vec![true; total], rejected: Vec::new(), asked_facts };
     let mut entries = Vec::with_capacity(total);
-    for (position, index) in (0u32..).zip(order) {
-        let item = &items[*index as usize];
-        let keys: Vec<String> = item.wordings.iter().map(|wording| identity_key(&wording.question)).collect();
-        let is_asked = match item.facts.is_empty() {
-            true => item.shape != Shape::Unanswerable && !asked.is_empty() && asked.asks_value(item),
-            false => item.facts.iter().any(|fact| screened.asked_facts.contains(fact)),
-        };
-        let codes = match is_asked {
-            true => vec![Some(RejectCode::Contaminated); keys.len()],
-            false => within_item(item, &keys, asked),
-        };
-        for ((wording, key), code) in (0u32..).zip(&keys).zip(codes) {
+    let asked_facts = &screened.asked_facts;
+    let seen =
+        each(order.len(), interrupt, |position| seen_alone(&items[order[position] as usize], asked, asked_facts));
+    for ((position, index), found) in (0u32..).zip(order).zip(seen) {
+        for (wording, found) in (0u32..).zip(found) {
             let place = Place { item: *index, wording };
-            match code {
-                Some(code) => screened.reject(code, place),
-                None => entries.push(Entry { hash: hash_of(key), position, place }),
+            match found {
+                Err(code) => screened.reject(code, place),
+                Ok(hash) => entries.push(Entry { hash, position, place }),
             }
         }
     }
@@ -144,6 +147,20 @@ pub(super) fn screen(items: &[Item], order: &[u32], asked: &Asked) -> Screened {
     }
     reject_near_texts(items, order, &mut screened);
     screened
+}
+
+/// Of each wording the hash of its question, or what speaks against it, seen with its item alone.
+fn seen_alone(item: &Item, asked: &Asked, asked_facts: &BTreeSet<usize>) -> Vec<Result<[u8; 16], RejectCode>> {
+    let keys: Vec<String> = item.wordings.iter().map(|wording| identity_key(&wording.question)).collect();
+    let is_asked = match item.facts.is_empty() {
+        true => item.shape != Shape::Unanswerable && !asked.is_empty() && asked.asks_value(item),
+        false => item.facts.iter().any(|fact| asked_facts.contains(fact)),
+    };
+    if is_asked {
+        return vec![Err(RejectCode::Contaminated); keys.len()];
+    }
+    let codes = within_item(item, &keys, asked);
+    keys.iter().zip(codes).map(|(key, code)| code.map_or_else(|| Ok(hash_of(key)), Err)).collect()
 }
 
 /// What speaks against each wording, seen with its item alone.
@@ -162,7 +179,7 @@ fn within_item(item: &Item, keys: &[String], asked: &Asked) -> Vec<Option<Reject
             continue;
         }
         let set = masked(key);
-        let near = |(other, of): &&(&String, Vec<u128>)| *other == key || jaccard(of, &set) >= QUESTION;
+        let near = |(other, of): &&(&String, Vec<u128>)| *other == key || is_alike(of, &set, QUESTION);
         match kept.iter().find(near) {
             Some((other, _)) if *other == key => codes.push(Some(RejectCode::Duplicate)),
             Some(_) => codes.push(Some(RejectCode::NearWording)),
@@ -266,7 +283,8 @@ mod tests {
 
     fn codes(items: &[Item]) -> Vec<(RejectCode, u32, u32)> {
         let order: Vec<u32> = (0..items.len() as u32).collect();
-        let screened = screen(items, &order, &Asked::new(&[]));
+        let screening = Screening { items, order: &order, interrupt: &Interrupt::default() };
+        let screened = screen(screening, &Asked::new(&[]));
         let mut codes: Vec<_> = screened.rejected.iter().map(|r| (r.code, r.place.item, r.place.wording)).collect();
         codes.sort();
         codes

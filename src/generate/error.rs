@@ -37,6 +37,8 @@ impl std::fmt::Display for Shortage {
 pub enum GenerateError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("interrupted")]
+    Interrupted,
     #[error(transparent)]
     Overwrite(#[from] OverwriteError),
     #[error("the test questions make no suite: {0}")]
@@ -47,6 +49,10 @@ pub enum GenerateError {
     NothingToTeach,
     #[error("the share of unseen sources is {0}; expected 0 or more and less than 1")]
     UnseenShare(f64),
+    #[error(
+        "--unseen {0} sets whole sources aside, and the documents are a single source; leave it out, or give more documents"
+    )]
+    OneSource(f64),
     #[error("the shares of train, validation and test are {}/{}/{}; expected a training share above 0", .0[0], .0[1], .0[2])]
     PartShares([u32; 3]),
     #[error("0 wordings of a fact are asked for; expected 1 or more")]

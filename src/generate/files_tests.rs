@@ -9,7 +9,7 @@ use crate::generate::check::{ProvenanceFault, check_against_documents, check_pro
 use crate::generate::plan::{PlanInput, plan};
 use crate::generate::plan_options::{ExampleCount, PlanOptions};
 use crate::generate::{Family, Item, Method, Wording};
-use crate::store::Digest;
+use crate::store::{Digest, Interrupt};
 
 struct Made {
     corpus: Corpus,
@@ -126,7 +126,8 @@ impl Made {
     }
 
     fn plan(&self, count: usize, split_by: Option<SplitBy>) -> Plan {
-        let input = PlanInput { items: &self.items, facts: &self.facts, units: &self.corpus.units, asked: &[] };
+        let (items, facts, units) = (&self.items, &self.facts, &self.corpus.units);
+        let input = PlanInput { items, facts, units, asked: &[], interrupt: &Interrupt::default() };
         let parts = split_by.map(|_| [80, 10, 10]);
         let split_by = split_by.unwrap_or_default();
         plan(input, &PlanOptions { count: ExampleCount::Number(count), split_by, parts, ..PlanOptions::default() })

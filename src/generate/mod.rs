@@ -4,6 +4,7 @@
 //! chooses wordings of items and makes [`Draft`]s; drafts are changed (noise, turns), checked, assigned to a part and written.
 
 mod check;
+mod concurrent;
 mod contamination;
 mod correct;
 mod coverage;
@@ -57,7 +58,7 @@ pub use grammar::{Gender, LexiconError};
 pub use journal::{Journal, JournalError, JournalLine};
 pub use model_record::{ModelRecord, Scores};
 pub use noise::{EntityNames, NoiseContext, add_noise, noisy, ranked};
-pub use parts::{Part, Planned, SplitBy};
+pub use parts::{Part, Planned, SplitBy, least_count};
 pub use parts_verify::{SplitRecord, verify};
 pub use plan::{Plan, PlanInput, plan};
 pub use plan_options::{ExampleCount, PlanOptions};

@@ -89,6 +89,16 @@ pub(super) fn quotas(total: usize, shares: [u32; 3]) -> Option<[usize; 3]> {
     Some(sizes)
 }
 
+/// The least count from which on each part that has a share has an example; None where the shares sum to 0.
+pub fn least_count(shares: [u32; 3]) -> Option<usize> {
+    let is_whole = |count: usize| {
+        quotas(count, shares).is_some_and(|sizes| sizes.iter().zip(shares).all(|(size, share)| share == 0 || *size > 0))
+    };
+    let sum: u32 = shares.iter().sum();
+    // A count of the shares' sum gives each part its share.
+    (1..=sum as usize).rev().take_while(|count| is_whole(*count)).last()
+}
+
 /// A number that depends on the seed and on `parts`, and on nothing else: places and parts are chosen by it, so that an
 /// example keeps its place when others are added.
 pub(super) fn hash(seed: u64, parts: &[&[u8]]) -> u64 {
@@ -125,6 +135,15 @@ mod tests {
                 assert!((*size as f64 - total as f64 * share / 101.0).abs() < 1.0);
             }
         }
+    }
+
+    #[test]
+    fn the_least_count_leaves_no_part_empty() {
+        assert_eq!(least_count([80, 10, 10]), Some(7));
+        assert_eq!(least_count([90, 10, 0]), Some(6));
+        assert_eq!(least_count([100, 0, 0]), Some(1));
+        assert_eq!(least_count([98, 1, 1]), Some(67));
+        assert_eq!(least_count([0, 0, 0]), None);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::corpus::{Fact, Unit};
+use crate::store::Interrupt;
 
 use super::Item;
 use super::contamination::{Asked, AskedQuestion};
 use super::coverage::{Coverage, Teachable, taught_test_share};
-use super::dedupe::{RejectCode, Rejected, Rejection, Screened, screen, with_texts};
+use super::dedupe::{RejectCode, Rejected, Rejection, Screened, Screening, screen, with_texts};
 use super::error::{GenerateError, Shortage};
 use super::identity_key::identity_key;
 use super::parts::{Part, Planned, SplitBy, hash, quotas};
@@ -30,6 +31,14 @@ pub struct PlanInput<'a> {
     pub units: &'a [Unit],
     /// What suites ask: never generated.
     pub asked: &'a [AskedQuestion],
+    /// Ends the planning with [`GenerateError::Interrupted`].
+    pub interrupt: &'a Interrupt,
+}
+
+impl PlanInput<'_> {
+    fn check_interrupt(&self) -> Result<(), GenerateError> {
+        if self.interrupt.raised() { Err(GenerateError::Interrupted) } else { Ok(()) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,13 +65,18 @@ const UNSEEN_QUESTIONS: usize = 30;
 /// Chooses the wordings of a set of examples, and each example's part.
 pub fn plan(input: PlanInput<'_>, options: &PlanOptions) -> Result<Plan, GenerateError> {
     check(input, options)?;
-    let planning = Planning::new(input, options);
+    let planning = Planning::new(input, options)?;
+    if let (Some(share), 1) = (options.unseen.filter(|share| *share > 0.0), planning.sources.names.len()) {
+        return Err(GenerateError::OneSource(share));
+    }
     let chosen = planning.chosen()?;
     let drafting = Drafting { items: input.items, subjects: &planning.subjects, seed: options.seed };
     let examples = assign(drafting, &chosen, options);
+    let teachable = planning.teachable();
+    input.check_interrupt()?;
     let unseen_sources = planning.sources.names.iter().zip(&planning.unseen).filter(|(_, unseen)| **unseen);
     Ok(Plan {
-        teachable: planning.teachable(),
+        teachable,
         rejected: with_texts(input.items, &planning.rejected),
         unseen_sources: unseen_sources.map(|(name, _)| Arc::from(*name)).collect(),
         asked_facts: planning.asked_facts,
@@ -107,14 +121,20 @@ struct Planning<'a> {
     /// Indices of subjects that are taught or tested, and of those of unseen sources.
     open: Vec<u32>,
     aside: Vec<u32>,
+    /// Indices of open subjects in the order of teaching.
+    open_order: Vec<u32>,
     rejected: Vec<Rejection>,
     asked_facts: BTreeSet<usize>,
 }
 
 impl<'a> Planning<'a> {
-    fn new(input: PlanInput<'a>, options: &'a PlanOptions) -> Self {
+    fn new(input: PlanInput<'a>, options: &'a PlanOptions) -> Result<Self, GenerateError> {
         let order = canonical_order(input.items);
-        let screened = screen(input.items, &order, &Asked::new(input.asked));
+        let screened = screen(
+            Screening { items: input.items, order: &order, interrupt: input.interrupt },
+            &Asked::new(input.asked),
+        );
+        input.check_interrupt()?;
         let sources = Sources::new(input.items, input.facts);
         let by_wording = options.split_by == SplitBy::Wording && options.parts.is_some();
         let default = if by_wording && sources.names.len() >= MANY_SOURCES { UNSEEN } else { 0.0 };
@@ -131,11 +151,14 @@ impl<'a> Planning<'a> {
             subjects,
             open: Vec::new(),
             aside: Vec::new(),
+            open_order: Vec::new(),
             rejected,
             asked_facts,
         };
         planning.set_aside();
-        planning
+        planning.open_order = planning.order(&planning.open);
+        planning.input.check_interrupt()?;
+        Ok(planning)
     }
 
     /// Divides the subjects into open ones, those of unseen sources, and those that would tell of an unseen source.
@@ -175,7 +198,7 @@ impl<'a> Planning<'a> {
     }
 
     fn chosen(&self) -> Result<Vec<Chosen<'_>>, GenerateError> {
-        let order = self.order(&self.open);
+        let order = self.listed(&self.open_order);
         let mut chosen = match (self.options.split_by, self.options.parts) {
             (SplitBy::Source, Some(parts)) => self.by_source(&order, parts)?,
             (SplitBy::Wording, Some(parts)) => self.filled(&order, parts)?,
@@ -209,9 +232,13 @@ impl<'a> Planning<'a> {
         Ok(chosen)
     }
 
-    fn sizing<'s>(&self, taught: &'s [&'s Subject], refusals: usize, parts: [u32; 3]) -> Sizing<'s> {
+    fn sizing<'s>(&self, taught: &'s [&'s Subject], refusals: usize, parts: [u32; 3]) -> Sizing<'s>
+    where
+        'a: 's,
+    {
         let proportions = Proportions { unanswerable: 0.0, ..self.proportions(parts) };
-        Sizing { order: taught, proportions, share: self.options.unanswerable, refusals }
+        let interrupt = self.input.interrupt;
+        Sizing { order: taught, proportions, share: self.options.unanswerable, refusals, interrupt }
     }
 
     /// The least count, found to some percents, whose training examples teach every fact that has a question of its own. None:
@@ -221,7 +248,7 @@ impl<'a> Planning<'a> {
             return None;
         }
         let parts = self.options.parts.unwrap_or([1, 0, 0]);
-        let order = self.order(&self.open);
+        let order = self.listed(&self.open_order);
         let Divided { refusals, taught: rest } = Divided::of(&order);
         let last = rest.iter().rposition(|subject| subject.is_direct())?;
         let taught: usize = rest[..=last].iter().map(|subject| subject.wordings().min(self.options.wordings)).sum();
@@ -233,7 +260,7 @@ impl<'a> Planning<'a> {
         };
         let most = sizing.largest();
         let mut count = taught.min(most);
-        while count < most && !all_are_taught(count) {
+        while count < most && !self.input.interrupt.raised() && !all_are_taught(count) {
             count = (count + count / COUNT_STEP + 1).min(most);
         }
         all_are_taught(count).then_some(count)
@@ -274,6 +301,7 @@ impl<'a> Planning<'a> {
     /// Questions of the sources that are set aside, one of each fact before a second.
     fn unseen_questions(&self) -> Vec<Chosen<'_>> {
         let order = self.order(&self.aside);
+        let order = self.listed(&order);
         let proportions = Proportions { wordings: 1, ..self.proportions([1, 0, 0]) };
         let test = match (self.options.count, self.options.parts) {
             (ExampleCount::Number(count), Some(parts)) => quotas(count, parts).map_or(0, |sizes| sizes[2]),
@@ -285,7 +313,12 @@ impl<'a> Planning<'a> {
         chosen_of(&order, allotments, Part::Unseen)
     }
 
-    fn order(&self, of: &[u32]) -> Vec<&Subject> {
+    fn listed(&self, order: &[u32]) -> Vec<&Subject> {
+        order.iter().map(|index| &self.subjects.list[*index as usize]).collect()
+    }
+
+    /// Indices of subjects in the order of teaching.
+    fn order(&self, of: &[u32]) -> Vec<u32> {
         let ordering = Ordering {
             items: self.input.items,
             sources: &self.sources,
@@ -294,8 +327,7 @@ impl<'a> Planning<'a> {
             low_information: self.options.low_information,
             wordings: self.options.wordings,
         };
-        let order = teaching_order(&self.subjects.list, of, ordering);
-        order.into_iter().map(|index| &self.subjects.list[index as usize]).collect()
+        teaching_order(&self.subjects.list, of, ordering)
     }
 
     fn proportions(&self, parts: [u32; 3]) -> Proportions {
@@ -332,6 +364,7 @@ struct Sizing<'a> {
     share: f64,
     /// That there are.
     refusals: usize,
+    interrupt: &'a Interrupt,
 }
 
 impl Sizing<'_> {
@@ -361,7 +394,7 @@ impl Sizing<'_> {
         let taught = largest(self.order, self.proportions);
         let refusals = (self.share * taught as f64 / (1.0 - self.share).max(f64::EPSILON)).floor() as usize;
         let mut below = (taught + refusals.min(self.refusals)).min(count.saturating_sub(1));
-        while below > 0 && !fill_is_possible(self.order, self.demand(below)) {
+        while below > 0 && !self.interrupt.raised() && !fill_is_possible(self.order, self.demand(below)) {
             below -= 1;
         }
         below

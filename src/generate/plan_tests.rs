@@ -26,11 +26,12 @@ struct Catalogue {
 struct Made {
     items: Vec<Item>,
     facts: Vec<Fact>,
+    interrupt: Interrupt,
 }
 
 impl Made {
     fn input(&self) -> PlanInput<'_> {
-        PlanInput { items: &self.items, facts: &self.facts, units: &[], asked: &[] }
+        PlanInput { items: &self.items, facts: &self.facts, units: &[], asked: &[], interrupt: &self.interrupt }
     }
 }
 
@@ -91,7 +92,7 @@ fn catalogue(of: Catalogue) -> Made {
         }
     }
     let items = (0..facts.len()).map(|i| item(Shape::Value, &[i], &facts, of.wordings)).collect();
-    Made { items, facts }
+    Made { items, facts, interrupt: Interrupt::default() }
 }
 
 fn options(count: usize, seed: u64) -> PlanOptions {
@@ -131,7 +132,8 @@ fn the_same_items_in_any_order_give_the_same_plan() {
         let options = PlanOptions { split_by, unseen: Some(0.1), ..options(300, 3) };
         let first = plan(made.input(), &options).unwrap();
         assert_eq!(plan(made.input(), &options).unwrap(), first);
-        let mut shuffled = Made { items: made.items.clone(), facts: made.facts.clone() };
+        let mut shuffled =
+            Made { items: made.items.clone(), facts: made.facts.clone(), interrupt: Interrupt::default() };
         shuffled.items.shuffle(&mut ChaCha8Rng::seed_from_u64(1));
         assert_eq!(plan(shuffled.input(), &options).unwrap(), first);
         let other = plan(made.input(), &PlanOptions { seed: 4, ..options }).unwrap();
@@ -317,6 +319,23 @@ fn unseen_sources_are_nowhere_else() {
     assert_eq!(super::plan(few.input(), &by_default).unwrap().unseen_sources.len(), 0);
     let by_source = PlanOptions { split_by: SplitBy::Source, ..by_default };
     assert_eq!(super::plan(made.input(), &by_source).unwrap().unseen_sources.len(), 0);
+}
+
+#[test]
+fn an_interruption_ends_the_planning() {
+    let made = catalogue(Catalogue { sources: 10, attributes: 6, wordings: 6 });
+    made.interrupt.raise();
+    let e = plan(made.input(), &options(10, 9)).unwrap_err();
+    assert!(matches!(e, GenerateError::Interrupted), "{e}");
+}
+
+#[test]
+fn a_single_source_cannot_be_set_aside() {
+    let made = catalogue(Catalogue { sources: 1, attributes: 6, wordings: 6 });
+    let wanted = PlanOptions { unseen: Some(0.2), ..options(10, 9) };
+    let e = plan(made.input(), &wanted).unwrap_err().to_string();
+    assert!(e.starts_with("--unseen 0.2 ") && e.contains("single source"), "{e}");
+    plan(made.input(), &PlanOptions { unseen: Some(0.0), ..wanted }).unwrap();
 }
 
 #[test]

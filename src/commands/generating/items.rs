@@ -2,6 +2,7 @@
 
 use super::material::Material;
 use super::request::{GenerateRequest, Variations};
+use crate::commands::Failure;
 use crate::corpus::Facts;
 use crate::generate::ExampleCount;
 use crate::generate::{self, Draft, Item, ItemOptions, TemplateQuestions, UnansweredCorpus, Wording};
@@ -10,16 +11,24 @@ use crate::generate::{self, Draft, Item, ItemOptions, TemplateQuestions, Unanswe
 const SPARE_WORDINGS: usize = 4;
 
 /// Every item, with the wordings of the templates.
-pub(super) fn items(material: &Material, request: &GenerateRequest, variations: Variations) -> Vec<Item> {
+pub(super) fn items(
+    material: &Material,
+    request: &GenerateRequest,
+    variations: Variations,
+) -> Result<Vec<Item>, Failure> {
     let options = ItemOptions {
         languages: material.languages.clone(),
         seed: request.seed,
         answer_style: request.answer_style,
         disputed: material.facts.conflicts.iter().map(|conflict| conflict.attribute.clone()).collect(),
         max_wordings: request.wordings + SPARE_WORDINGS,
+        interrupt: material.interrupt.clone(),
         ..ItemOptions::new(&material.templates)
     };
     let mut items = generate::items(&material.facts.facts, &options);
+    if material.interrupt.raised() {
+        return Err(Failure::interrupted());
+    }
     let possible: usize = items.iter().map(|item| item.wordings.len()).sum();
     let wanted = match request.count {
         ExampleCount::Number(n) => n.min(possible),
@@ -39,7 +48,7 @@ pub(super) fn items(material: &Material, request: &GenerateRequest, variations: 
         let drafts = generate::unanswerable(&corpus, wanted, &questions);
         items.extend(drafts.into_iter().filter_map(|draft| unanswerable_item(&draft, &material.facts)));
     }
-    items
+    Ok(items)
 }
 
 /// A question that can't be answered, as an item of one wording.

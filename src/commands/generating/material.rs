@@ -1,10 +1,12 @@
 //! The documents, read, with what they state and how questions on it are worded.
 
+use super::remarks;
 use super::request::GenerateRequest;
 use crate::commands::{Context, Failure, FileAction, MAX_TEXT, documents, read_text};
 use crate::corpus::{self, Corpus, FactOptions, Facts, Language, Reading};
 use crate::events::{Note, Warning};
 use crate::generate::Templates;
+use crate::store::Interrupt;
 
 /// What examples are made of.
 pub(super) struct Material {
@@ -13,6 +15,7 @@ pub(super) struct Material {
     /// Of the questions.
     pub(super) languages: Vec<Language>,
     pub(super) templates: Templates,
+    pub(super) interrupt: Interrupt,
 }
 
 /// Conflicts that are warned of one by one.
@@ -23,7 +26,9 @@ const MOST_FACTS: usize = 200_000;
 
 pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Material, Failure> {
     let Reading { corpus, .. } = documents::read(context, &request.documents)?;
-    let facts = corpus::facts(&corpus, &FactOptions { contacts: request.contacts });
+    let facts =
+        corpus::facts(&corpus, &FactOptions { contacts: request.contacts, interrupt: context.interrupt.clone() });
+    context.check_interrupt()?;
     for conflict in facts.conflicts.iter().take(MOST_CONFLICTS) {
         context.report.warn(Warning::FactConflict {
             entity: conflict.entity.clone(),
@@ -47,6 +52,7 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
         .hint("give fewer documents, or a part of the table: a model learns some thousands of facts"));
     }
     let languages = languages(&corpus, request);
+    remarks::say(context, &corpus, &facts, &languages);
     let named: Vec<&str> = languages.iter().map(|language| language.name()).collect();
     context.report.note(Note::Documents { text: format!("questions are asked in {} (--lang)", named.join(" and ")) });
     let templates = match &request.templates {
@@ -56,7 +62,7 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
     for unused in templates.check(&facts.facts)? {
         context.report.warn(Warning::Documents { text: unused.to_string() });
     }
-    Ok(Material { corpus, facts, languages, templates })
+    Ok(Material { corpus, facts, languages, templates, interrupt: context.interrupt.clone() })
 }
 
 /// Of the questions: those of `--lang`, else those that at least a fifth of the units are written in.

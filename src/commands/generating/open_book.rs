@@ -56,7 +56,7 @@ pub(super) fn open_book(plan: &mut Plan, material: &Material, share: f64, seed: 
     };
     let mut answerable = 0;
     for place in order {
-        if count.made == count.wanted {
+        if count.made == count.wanted || material.interrupt.raised() {
             break;
         }
         let Some(planned) = taught.get(place).and_then(|i| plan.examples.get_mut(*i)) else { continue };
@@ -189,6 +189,7 @@ mod tests {
     use super::*;
     use crate::corpus::{self, FactOptions, Language, ReadOptions};
     use crate::generate::{ItemOptions, PlanInput, PlanOptions, Templates};
+    use crate::store::Interrupt;
 
     /// Twelve records whose text repeats nothing of their metadata.
     fn material() -> Material {
@@ -211,14 +212,16 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let corpus = corpus::read(&[path], &ReadOptions::default()).unwrap().corpus;
         let facts = corpus::facts(&corpus, &FactOptions::default());
-        Material { corpus, facts, languages: vec![Language::Fr], templates: Templates::builtin().unwrap() }
+        let templates = Templates::builtin().unwrap();
+        Material { corpus, facts, languages: vec![Language::Fr], templates, interrupt: Interrupt::default() }
     }
 
     fn planned(material: &Material) -> Plan {
         let options = ItemOptions { languages: vec![Language::Fr], ..ItemOptions::new(&material.templates) };
         let (facts, units) = (&material.facts.facts, &material.corpus.units);
         let items = generate::items(facts, &options);
-        generate::plan(PlanInput { items: &items, facts, units, asked: &[] }, &PlanOptions::default()).unwrap()
+        let input = PlanInput { items: &items, facts, units, asked: &[], interrupt: &material.interrupt };
+        generate::plan(input, &PlanOptions::default()).unwrap()
     }
 
     /// The number of answers with citations, all of whose values stand in the extracts.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::commands::documents::DocumentsRequest;
 use crate::commands::writing::WriterRequest;
 use crate::commands::{Failure, FileAction, Kind, MAX_TEXT, read_text};
-use crate::generate::{AnswerStyle, ExampleCount, Method, SplitBy};
+use crate::generate::{self, AnswerStyle, ExampleCount, Method, SplitBy};
 use crate::store::Inputs;
 
 /// What examples teach.
@@ -92,6 +92,31 @@ impl GenerateRequest {
         }
     }
 
+    /// Refuses options that would have no effect.
+    pub(super) fn check_options(&self) -> Result<(), Failure> {
+        let usage = |what: &str, hint: String| Err(Failure::new(Kind::Usage, what).hint(hint));
+        if self.split_by.is_some() && self.parts.is_none() {
+            return usage("--split-by has no effect without --split", "add --split, or leave --split-by out".into());
+        }
+        if let (ExampleCount::Number(count), Some(Shares(shares))) = (self.count, self.parts)
+            && let Some(least) = generate::least_count(shares).filter(|least| count < *least)
+        {
+            let [train, val, test] = shares;
+            let what =
+                format!("--count {count} with --split {train}/{val}/{test}: a part that has a share would be empty");
+            return usage(&what, format!("give --count {least} or more, or leave --split out"));
+        }
+        let shares = [("noise", self.noise), ("multi-turn", self.multi_turn), ("open-book", Some(self.open_book))];
+        let varied = shares.into_iter().find(|(_, share)| share.is_some_and(|share| share > 0.0));
+        match varied.filter(|_| self.task == Task::Correct) {
+            Some((option, _)) => usage(
+                &format!("--{option} has no effect with --task correct, whose every question has mistakes"),
+                format!("leave --{option} out"),
+            ),
+            None => Ok(()),
+        }
+    }
+
     /// Files that are read, and never written.
     pub(super) fn inputs(&self) -> Inputs {
         let mut inputs = Inputs::default();
@@ -158,6 +183,52 @@ impl Variations {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn request() -> GenerateRequest {
+        GenerateRequest {
+            documents: DocumentsRequest::default(),
+            output: "x.jsonl".into(),
+            method: Method::RuleBased,
+            count: ExampleCount::Number(100),
+            wordings: 4,
+            answer_style: AnswerStyle::Sentence,
+            task: Task::Answer,
+            system: None,
+            templates: None,
+            refusals: None,
+            noise: None,
+            multi_turn: None,
+            open_book: 0.0,
+            contacts: false,
+            suites: Vec::new(),
+            parts: None,
+            split_by: None,
+            unseen: None,
+            seed: 42,
+            writer: None,
+        }
+    }
+
+    #[test]
+    fn options_without_an_effect_are_refused() {
+        let said = |request: GenerateRequest| request.check_options().map_err(|failure| failure.to_string());
+        assert_eq!(said(request()), Ok(()));
+        let by_source = GenerateRequest { split_by: Some(SplitBy::Source), ..request() };
+        let expected = "--split-by has no effect without --split\n  add --split, or leave --split-by out";
+        assert_eq!(said(by_source.clone()), Err(expected.into()));
+        let parts = Some(Shares([80, 10, 10]));
+        assert_eq!(said(GenerateRequest { parts, ..by_source }), Ok(()));
+        let few = |count| GenerateRequest { count: ExampleCount::Number(count), parts, ..request() };
+        let expected = "--count 1 with --split 80/10/10: a part that has a share would be empty\n  \
+            give --count 7 or more, or leave --split out";
+        assert_eq!(said(few(1)), Err(expected.into()));
+        assert!(said(few(6)).is_err() && said(few(7)).is_ok());
+        assert_eq!(said(GenerateRequest { parts: Some(Shares([100, 0, 0])), ..few(1) }), Ok(()));
+        let noisy = GenerateRequest { noise: Some(0.5), ..request() };
+        assert_eq!(said(noisy.clone()), Ok(()));
+        let said = said(GenerateRequest { task: Task::Correct, ..noisy });
+        assert!(said.is_err_and(|said| said.starts_with("--noise has no effect with --task correct")));
+    }
 
     #[test]
     fn shares_are_three_numbers() {

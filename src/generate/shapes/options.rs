@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::corpus::Language;
 use crate::generate::{Shape, Templates};
+use crate::store::Interrupt;
 
 /// How an answer is written.
 #[derive(
@@ -45,6 +46,8 @@ pub struct ItemOptions<'t> {
     pub disputed: BTreeSet<String>,
     /// Of an item, at most; they are drawn from all families in turn.
     pub max_wordings: usize,
+    /// Ends the work early: what is made then is to be dropped.
+    pub interrupt: Interrupt,
 }
 
 impl<'t> ItemOptions<'t> {
@@ -58,10 +61,11 @@ impl<'t> ItemOptions<'t> {
             answer_style: AnswerStyle::default(),
             disputed: BTreeSet::new(),
             max_wordings: usize::MAX,
+            interrupt: Interrupt::default(),
         }
     }
 
     pub(super) fn wants(&self, shape: Shape) -> bool {
-        self.shapes.is_empty() || self.shapes.contains(&shape)
+        !self.interrupt.raised() && (self.shapes.is_empty() || self.shapes.contains(&shape))
     }
 }

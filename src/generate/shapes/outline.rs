@@ -1,6 +1,7 @@
 //! The list of what can be taught; items are worded when they are asked for.
 
 use crate::corpus::{Fact, Language};
+use crate::generate::concurrent::each;
 use crate::generate::{Item, Shape};
 
 use super::groups::Groups;
@@ -27,7 +28,9 @@ impl<'f> Outline<'f> {
         if options.wants(Shape::Boolean) {
             boolean::questions(facts, &groups, options.seed, &mut subjects);
         }
-        holders::questions(facts, &groups, options, &mut subjects);
+        if !options.interrupt.raised() {
+            holders::questions(facts, &groups, options, &mut subjects);
+        }
         if options.wants(Shape::Comparison) {
             comparison::questions(facts, &groups, options.seed, &mut subjects);
         }
@@ -63,12 +66,13 @@ impl<'f> Outline<'f> {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Item> + '_ {
-        (0..self.len()).filter_map(|i| self.item(i))
+        (0..self.len()).take_while(|_| !self.options.interrupt.raised()).filter_map(|i| self.item(i))
     }
 }
 
 /// Every item that can be taught, with its wordings (`max_wordings` of them), ordered by id, then by language. Depends on
 /// the facts and the options alone, not on the facts' order.
 pub fn items(facts: &[Fact], options: &ItemOptions<'_>) -> Vec<Item> {
-    Outline::new(facts, options).iter().collect()
+    let outline = Outline::new(facts, options);
+    each(outline.len(), &options.interrupt, |i| outline.item(i)).into_iter().flatten().collect()
 }

@@ -239,3 +239,25 @@ fn answers_that_are_values_alone_tell_no_everything() {
     assert!(shapes(AnswerStyle::Mixed).contains(&Shape::Everything));
     assert!(!shapes(AnswerStyle::Value).contains(&Shape::Everything));
 }
+
+#[test]
+fn a_question_does_not_mix_languages_for_a_column_in_another_one() {
+    let english = |lines: &str| -> Vec<Fact> {
+        facts(lines).into_iter().map(|fact| Fact { language: Some(Language::En), ..fact }).collect()
+    };
+    // No entry translates the name of this attribute.
+    let facts = english(
+        "GIDAF | Garantie | number | 2 ans\nGIDAF | Warranty | number | 2 ans\nGIDAF | Responsable | person | Ann Roe",
+    );
+    let templates = Templates::builtin().unwrap();
+    let made =
+        |language: Language| items(&facts, &ItemOptions { languages: vec![language], ..ItemOptions::new(&templates) });
+    let asked = |language: Language, attribute: &str| {
+        let of = made(language).into_iter().filter(|item| item.shape == Shape::Value && item.attribute == attribute);
+        of.flat_map(|item| item.wordings).map(|wording| wording.question.to_lowercase()).collect::<Vec<_>>()
+    };
+    assert_eq!((asked(Language::En, "Garantie").len(), asked(Language::Fr, "Warranty").len()), (0, 0));
+    assert!(!asked(Language::Fr, "Garantie").is_empty() && !asked(Language::En, "Warranty").is_empty());
+    let owner = asked(Language::En, "Responsable");
+    assert!(!owner.is_empty() && owner.iter().all(|question| !question.contains("responsable")), "{owner:?}");
+}

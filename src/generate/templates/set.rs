@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::corpus::{Fact, Kind, Language};
+use crate::corpus::{Fact, Kind, Language, language_of_name};
 use crate::generate::Family;
 use crate::generate::fault::{TemplateError, TemplateFault};
 use crate::generate::grammar::{EnglishNoun, Gender, Lexicon, Noun, english_plural, folded, joined, shown};
@@ -297,11 +297,14 @@ impl<'t> Speech<'t> {
         [self.answers].into_iter().chain(self.frame.map(|frame| frame.answers.as_slice()))
     }
 
-    /// Whether a question on a fact of a document in another language would hold words of both: a text, or the name of an
-    /// attribute that no entry translates. Names, numbers and dates are the same in both.
+    /// Whether a question would hold words of two languages: a text of a document in another language, or the name of an
+    /// attribute in another language that no entry translates. Names, numbers and dates are the same in both.
     pub(in crate::generate) fn mixes_languages(&self, fact: &Fact) -> bool {
-        let is_foreign = fact.language.is_some_and(|language| language != self.language);
-        is_foreign && (self.entry.is_none() || matches!(fact.kind, Kind::Definition | Kind::Text))
+        let is_foreign = |language: Option<Language>| language.is_some_and(|language| language != self.language);
+        // One column of a table may be in another language than the others.
+        let named = || language_of_name(&fact.attribute).or(fact.language);
+        (self.entry.is_none() && is_foreign(named()))
+            || (is_foreign(fact.language) && matches!(fact.kind, Kind::Definition | Kind::Text))
     }
 
     /// Whether the attribute has an entry of its own.
