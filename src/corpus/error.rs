@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Span;
 use super::json_walk::JsonWhat;
-use super::options::Part;
+use super::options::{Part, ReadOptions};
 use super::pdf_limits::PdfExcess;
 use crate::store::StoreError;
 
@@ -137,4 +137,11 @@ pub(super) fn column_of(text: &str, at: usize) -> usize {
 /// What lies at `span`; nothing where it is not a text's.
 pub(super) fn slice(text: &str, span: Span) -> &str {
     text.get(span.start..span.end).unwrap_or_default()
+}
+
+impl ReadOptions<'_> {
+    /// An error once the reading is interrupted.
+    pub(super) fn check_interrupt(&self) -> Result<(), CorpusError> {
+        if self.interrupt.raised() { Err(CorpusError::Interrupted) } else { Ok(()) }
+    }
 }

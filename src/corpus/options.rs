@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use super::Language;
-use super::error::CorpusError;
 use crate::store::Interrupt;
 
 /// Tokens of a unit, at most, where the caller says nothing else.
@@ -97,12 +96,6 @@ pub struct ReadOptions<'a> {
     pub max_unit: usize,
     /// Ends the reading with [`super::CorpusError::Interrupted`].
     pub interrupt: Interrupt,
-}
-
-impl ReadOptions<'_> {
-    pub(super) fn check_interrupt(&self) -> Result<(), CorpusError> {
-        if self.interrupt.raised() { Err(CorpusError::Interrupted) } else { Ok(()) }
-    }
 }
 
 impl Default for ReadOptions<'_> {

@@ -88,7 +88,7 @@ fn sheets(file: &Arc<str>, bytes: &[u8], formats: &Formats) -> Result<Vec<(Strin
                 DataRef::Int(number) => Some(*number as f64),
                 _ => None,
             };
-            let formatted = number.and_then(|number| formats.shown(&name, (row, column), number));
+            let formatted = number.and_then(|number| formats.shown(&name, row, column, number));
             let Some(text) = formatted.or_else(|| shown(cell.get_value())) else { continue };
             count += 1;
             if column as usize >= MAX_COLUMNS {

@@ -49,8 +49,8 @@ impl Formats {
     }
 
     /// The number as the cell shows it; None: its format is another.
-    pub(super) fn shown(&self, sheet: &str, place: (u32, u32), number: f64) -> Option<String> {
-        Some(self.sheets.get(sheet)?.get(&place)?.shown(number))
+    pub(super) fn shown(&self, sheet: &str, row: u32, column: u32, number: f64) -> Option<String> {
+        Some(self.sheets.get(sheet)?.get(&(row, column))?.shown(number))
     }
 }
 
