@@ -35,7 +35,8 @@ pub(super) fn likeness(suite: &Suite, cases: &[CaseScores]) -> BTreeMap<&'static
             texts.iter().zip(&references).map(|(one, references)| Segment { answer: arm(one), references }).collect();
         of(&segments)
     };
-    let (base, finetuned): (fn(&Texts) -> &str, fn(&Texts) -> &str) = (|one| &one.base, |one| &one.finetuned);
+    let base: fn(&Texts) -> &str = |one| &one.base;
+    let finetuned: fn(&Texts) -> &str = |one| &one.finetuned;
     let of_answers = REFERENCE_SCORES.iter().map(|score| {
         let (base, finetuned) = (mean(score.of, base), mean(score.of, finetuned));
         (score.name, Likeness { signature: score.signature, scale: score.scale, base, finetuned, prompts: texts.len() })

@@ -30,7 +30,7 @@ fn shown(given: &Given<'_>) -> String {
         given.tokens.unwrap_or_default()
     );
     let is_of_text = given.finish_reason == Some("stop") && seconds == 0.5 && given.tokens == Some(6);
-    if is_of_text { format!("`{quoted}`") } else { format!("{how}") }
+    if is_of_text { format!("`{quoted}`") } else { how }
 }
 
 #[test]
