@@ -11,8 +11,8 @@ fn facts_of(files: &[(&str, &str)]) -> String {
     let corpus = read(&[dir.path().to_path_buf()], &ReadOptions::default()).unwrap().corpus;
     let shown = |fact: &Fact| {
         let document = &corpus.documents[corpus.units[fact.unit].document];
-        let sliced: Vec<_> = fact.spans.iter().map(|span| document.slice(*span).unwrap()).collect();
-        assert_eq!(sliced, fact.values, "{} {}", fact.entity, fact.attribute);
+        let mut places = fact.values.iter().zip(&fact.spans);
+        assert!(places.all(|(value, span)| document.says(*span, value)), "{} {}", fact.entity, fact.attribute);
         let measure = fact.measure.iter().map(|measure| format!(" | {measure}")).collect::<String>();
         format!("{} | {} | {} | {:?}{measure}", fact.entity, fact.attribute, fact.values.join("; "), fact.kind)
     };
@@ -285,4 +285,33 @@ fn names_that_differ_in_case_are_said_and_make_no_list() {
     let other = ("b.md", "# gidaf\n\n**Version** : 1.0\n\n**Owner** : Ann\n");
     let facts = all_of(&[("a.md", "# GIDAF\n\n**Version** : 1.0\n\n**Host** : OVH\n"), other]);
     assert_eq!((facts.spellings.len(), facts.conflicts.len(), facts.facts.len()), (0, 0, 3));
+}
+
+#[test]
+fn marks_within_a_value_are_no_part_of_it() {
+    let page = "# Dunmere Museum\n\n- Largest object: the tug *Marigold*\n- Guide: Tom Reyes\n\n## House\n\n\
+        Architect: the *old* Orla Finn\nTags: *ships*, the **old** port\n";
+    let html = "<h1>Orla Museum</h1><ul><li>Largest object: the tug <em>Marigold</em></li>\
+        <li>Smallest object: the <b>Pin</b> of Orla</li></ul>";
+    insta::assert_snapshot!(facts_of(&[("a.md", page), ("b.html", html)]), @r"
+    Dunmere Museum | Largest object | the tug Marigold | Text
+    Dunmere Museum | Guide | Tom Reyes | Text
+    House | Architect | the old Orla Finn | Text
+    House | Tags | ships; the old port | List
+    Orla Museum | Largest object | the tug Marigold | Text
+    Orla Museum | Smallest object | the Pin of Orla | Text
+    ");
+}
+
+#[test]
+fn a_cell_with_marks_is_read_as_one_without() {
+    let table = |north: &str, south: &str| {
+        format!("# Dunmere Museum\n\n| Item | Place |\n|---|---|\n| Marigold | {north} |\n| Swallow | {south} |\n")
+    };
+    let plain = facts_of(&[("a.md", &table("the north quay", "the south quay"))]);
+    assert_eq!(facts_of(&[("a.md", &table("the *north* quay", "[the south quay](https://x.example/q)"))]), plain);
+    insta::assert_snapshot!(plain, @r"
+    Dunmere Museum | Marigold | the north quay | Text
+    Dunmere Museum | Swallow | the south quay | Text
+    ");
 }

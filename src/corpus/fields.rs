@@ -1,11 +1,12 @@
 //! The keys and values that a section of a text states: pairs, tables, lists, definitions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::slice;
 use super::fields_records::{Group, Owner, groups};
 use super::key_value::{all_plain, pair, pairs, single, stated};
-use super::markup::{plain, value};
+use super::markup::{plain, said, value};
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
 use super::piece::Stated;
@@ -114,7 +115,7 @@ fn stated_pairs(text: &str, group: Group) -> Vec<Field> {
 }
 
 fn field(text: &str, key: &str, spans: Vec<Span>, form: FieldForm) -> Option<Field> {
-    let values: Vec<String> = spans.iter().map(|span| slice(text, *span).to_owned()).collect();
+    let values: Vec<String> = spans.iter().map(|span| said(text, *span).into_owned()).collect();
     let whole = !key.is_empty() && !values.is_empty() && values.iter().all(|value| !value.is_empty());
     whole.then(|| Field { entity: None, key: key.to_owned(), values, spans, form })
 }
@@ -166,7 +167,7 @@ fn list_field(text: &str, items: &[Item], key: ListKey) -> Vec<Field> {
 }
 
 fn defined(text: &str, one: &Definition) -> Option<Field> {
-    let term = slice(text, plain(text, one.term)?).to_owned();
+    let term = said(text, plain(text, one.term)?);
     let values: Option<Vec<Span>> = one.meanings.iter().map(|meaning| value(text, &term, *meaning)).collect();
     field(text, &term, values?, FieldForm::KeyValue)
 }
@@ -179,8 +180,8 @@ fn table_fields(text: &str, rows: &[Row]) -> Vec<Field> {
         let rows = rows.iter().skip(skip);
         return rows.filter_map(|row| pair_row(text, row)).collect();
     }
-    let heads: Vec<Option<&str>> =
-        head.cells.iter().map(|cell| plain(text, *cell).map(|span| slice(text, span))).collect();
+    let heads: Vec<Option<Cow<'_, str>>> =
+        head.cells.iter().map(|cell| plain(text, *cell).map(|span| said(text, span))).collect();
     let entities = if heads.len() > 2 { entities(text, rows) } else { Entities::InRows };
     match entities {
         Entities::InRows => body.iter().flat_map(|row| cells(text, row, &heads)).collect(),
@@ -190,29 +191,30 @@ fn table_fields(text: &str, rows: &[Row]) -> Vec<Field> {
 }
 
 /// The cells of a row whose first cell is the attribute and whose columns are entities.
-fn compared(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
+fn compared(text: &str, row: &Row, heads: &[Option<Cow<'_, str>>]) -> Vec<Field> {
     let Some((key, rest)) = row.cells.split_first() else { return Vec::new() };
-    let Some(key) = plain(text, *key).map(|span| slice(text, span)) else { return Vec::new() };
+    let Some(key) = plain(text, *key).map(|span| said(text, span)) else { return Vec::new() };
     let of = |cell: Span, entity: &str| {
-        let found = field(text, key, vec![value(text, key, cell)?], FieldForm::Cell)?;
+        let found = field(text, &key, vec![value(text, &key, cell)?], FieldForm::Cell)?;
         (!entity.is_empty()).then(|| Field { entity: Some(entity.to_owned()), ..found })
     };
-    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, (*head)?)).collect()
+    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, head.as_deref()?)).collect()
 }
 
-fn cells(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
+fn cells(text: &str, row: &Row, heads: &[Option<Cow<'_, str>>]) -> Vec<Field> {
     let Some((entity, rest)) = row.cells.split_first() else { return Vec::new() };
-    let Some(entity) = plain(text, *entity).map(|span| slice(text, span).to_owned()) else { return Vec::new() };
+    let Some(entity) = plain(text, *entity).map(|span| said(text, span).into_owned()) else { return Vec::new() };
     let of = |cell: Span, head: &str| {
         let found = field(text, head, vec![value(text, head, cell)?], FieldForm::Cell)?;
         Some(Field { entity: Some(entity.clone()), ..found })
     };
-    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, (*head)?)).collect()
+    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, head.as_deref()?)).collect()
 }
 
 fn pair_row(text: &str, row: &Row) -> Option<Field> {
     let [key, cell] = row.cells.as_slice() else { return None };
-    let key = slice(text, plain(text, *key)?).trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
+    let key = said(text, plain(text, *key)?);
+    let key = key.trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
     field(text, key, vec![value(text, key, *cell)?], FieldForm::KeyValue)
 }
 
