@@ -311,7 +311,12 @@ fn a_cell_with_marks_is_read_as_one_without() {
     let plain = facts_of(&[("a.md", &table("the north quay", "the south quay"))]);
     assert_eq!(facts_of(&[("a.md", &table("the *north* quay", "[the south quay](https://x.example/q)"))]), plain);
     insta::assert_snapshot!(plain, @r"
-    Dunmere Museum | Marigold | the north quay | Text
-    Dunmere Museum | Swallow | the south quay | Text
+    Marigold | Place | the north quay | Text
+    Swallow | Place | the south quay | Text
+    ");
+    let keys = "# Dunmere Museum\n\n| Item | Details |\n|---|---|\n| Curator | Orla Finn |\n| Opened | 1962 |\n";
+    insta::assert_snapshot!(facts_of(&[("a.md", keys)]), @r"
+    Dunmere Museum | Curator | Orla Finn | Text
+    Dunmere Museum | Opened | 1962 | Number
     ");
 }

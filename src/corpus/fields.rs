@@ -17,6 +17,11 @@ use super::{Field, FieldForm, Span};
 const MAX_ITEMS: usize = 12;
 /// Characters of such an item, at most.
 const MAX_ITEM: usize = 100;
+/// Heads of a column of keys, folded, that may be said of things as well.
+const THINGS: &[&str] = &["item", "element"];
+/// Heads of a column of values, folded, beside these.
+const CONTENTS: &[&str] =
+    &["content", "contents", "contenu", "data", "detail", "details", "donnees", "information", "informations"];
 
 /// Which headings name an entity, and which a part of its description.
 pub(super) struct Naming {
@@ -224,11 +229,16 @@ fn pairs_table(text: &str, rows: &[Row]) -> Option<usize> {
     let (head, body) = rows.split_first()?;
     let [first, second] = head.cells.as_slice() else { return None };
     let (first, second) = (slice(text, *first), slice(text, *second));
-    if first.is_empty() || second.is_empty() || Names::Key.has(&folded(first)) || Names::Value.has(&folded(second)) {
+    let (first_key, second_key) = (folded(first), folded(second));
+    let known =
+        body.iter().filter_map(|row| row.cells.first()).filter(|key| Names::Attribute.has(&folded(slice(text, **key))));
+    let known = !body.is_empty() && known.count() * 2 >= body.len();
+    // `Item` and `Place` head things and an attribute of them, `Item` and `Details` keys and values.
+    let is_thing = THINGS.contains(&first_key.as_str()) && !CONTENTS.contains(&second_key.as_str()) && !known;
+    let is_key = Names::Key.has(&first_key) && !is_thing;
+    if first.is_empty() || second.is_empty() || is_key || Names::Value.has(&second_key) {
         return Some(1);
     }
     let bold = first.starts_with("**") && !second.starts_with("**");
-    let known =
-        body.iter().filter_map(|row| row.cells.first()).filter(|key| Names::Attribute.has(&folded(slice(text, **key))));
-    (bold || (!body.is_empty() && known.count() * 2 >= body.len())).then_some(0)
+    (bold || known).then_some(0)
 }
