@@ -320,3 +320,13 @@ fn a_cell_with_marks_is_read_as_one_without() {
     Dunmere Museum | Opened | 1962 | Number
     ");
 }
+
+#[test]
+fn a_paragraph_of_one_pair_below_a_heading_is_a_fact() {
+    let page = "# Ferry Astra\n\nHome port: Dunmere\n\n## Crew\n\nThe crew lives on board.\n\nCaptain: Nils Ravn\n\n\
+        Note: the ferry does not run in winter.\n\nWarning: Wet deck\n\nRemember: the doors close at nine\n";
+    insta::assert_snapshot!(facts_of(&[("a.md", page)]), @r"
+    Ferry Astra | Home port | Dunmere | Text
+    Ferry Astra › Crew | Captain | Nils Ravn | Text
+    ");
+}

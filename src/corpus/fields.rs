@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::slice;
 use super::fields_records::{Group, Owner, groups};
 use super::key_value::{all_plain, pair, pairs, single, stated};
+use super::key_value_single::is_certain;
 use super::markup::{plain, said, value};
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
@@ -66,7 +67,11 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stat
         match &block.kind {
             BlockKind::Prose => {
                 let alone = !slice(text, block.span).trim().contains('\n');
-                out.doubtful.extend(groups.iter().filter(|_| alone).filter_map(|group| single_field(text, group)));
+                let lone = groups.iter().filter(|_| alone).filter_map(|group| single_field(text, group));
+                let (certain, doubtful): (Vec<_>, Vec<_>) =
+                    lone.partition(|field| !section.path.is_empty() && is_certain(field));
+                out.fields.extend(certain);
+                out.doubtful.extend(doubtful);
                 out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
             }
             BlockKind::List(_) if groups.iter().any(|group| matches!(group.owner, Owner::Record(_))) => {

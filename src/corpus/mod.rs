@@ -38,6 +38,7 @@ mod json_grid;
 mod json_records;
 mod json_walk;
 mod key_value;
+mod key_value_single;
 mod kind;
 mod kind_contact;
 mod kind_date;
