@@ -330,3 +330,14 @@ fn a_paragraph_of_one_pair_below_a_heading_is_a_fact() {
     Ferry Astra › Crew | Captain | Nils Ravn | Text
     ");
 }
+
+#[test]
+fn the_title_of_a_text_file_names_what_it_is_about() {
+    let text = "Tidewell Library\n\nTidewell Library is the public library of Tidewell. Its director is Nora Quill.\n\n\
+        Opening year: 1962\nLate fee: 20 cents per day\n";
+    insta::assert_snapshot!(facts_of(&[("first.txt", text)]), @r"
+    Tidewell Library | definition | Tidewell Library is the public library of Tidewell. | Definition
+    Tidewell Library | Opening year | 1962 | Date
+    Tidewell Library | Late fee | 20 cents per day | Number | cents per day
+    ");
+}
