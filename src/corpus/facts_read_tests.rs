@@ -341,3 +341,18 @@ fn the_title_of_a_text_file_names_what_it_is_about() {
     Tidewell Library | Late fee | 20 cents per day | Number | cents per day
     ");
 }
+
+#[test]
+fn short_pages_are_in_the_language_of_their_keys_and_colons() {
+    let language = |text: &str| {
+        let corpus = read_tests::reading("a.md", text).corpus;
+        let found: std::collections::BTreeSet<_> = corpus.units.iter().map(|unit| unit.language).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.into_iter().next().flatten()
+    };
+    let english =
+        "# Ferry Astra\n\nCapacity: 300 passengers\n\n## Technical data\n\nCapacity: 280 passengers\nLength: 74 m\n";
+    assert_eq!(language(english), Some(Language::En));
+    assert_eq!(language("# Produit Alizé\n\n- Version : 4.2\n- Port : 8443\n- Public : adultes\n"), Some(Language::Fr));
+    assert_eq!(language("# Product\n\n- Version: 4.2\n- Port: 8443\n- Public: x\n"), None);
+}
