@@ -356,3 +356,11 @@ fn short_pages_are_in_the_language_of_their_keys_and_colons() {
     assert_eq!(language("# Produit Alizé\n\n- Version : 4.2\n- Port : 8443\n- Public : adultes\n"), Some(Language::Fr));
     assert_eq!(language("# Product\n\n- Version: 4.2\n- Port: 8443\n- Public: x\n"), None);
 }
+
+#[test]
+fn items_that_are_sentences_are_no_values() {
+    let page = "# Refuge du Praz\n\n## Accès\n\n1. Garer la voiture au parking du Praz.\n\
+        2. Suivre le sentier balisé en jaune pendant deux heures.\n3. Traverser la passerelle.\n\n\
+        ## Services\n\n- Repas du soir\n- Douche\n";
+    insta::assert_snapshot!(facts_of(&[("a.md", page)]), @"Refuge du Praz | Services | Repas du soir; Douche | List");
+}

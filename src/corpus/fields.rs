@@ -18,6 +18,8 @@ use super::{Field, FieldForm, Span};
 const MAX_ITEMS: usize = 12;
 /// Characters of such an item, at most.
 const MAX_ITEM: usize = 100;
+/// Words of an item that is a sentence, at least.
+const MIN_SENTENCE: usize = 3;
 /// Heads of a column of keys, folded, that may be said of things as well.
 const THINGS: &[&str] = &["item", "element"];
 /// Heads of a column of values, folded, beside these.
@@ -167,6 +169,10 @@ fn list_field(text: &str, items: &[Item], key: ListKey) -> Vec<Field> {
         let stated = stated(text, found).into_iter();
         return stated.filter_map(|pair| field(text, &pair.key, vec![pair.value], FieldForm::KeyValue)).collect();
     }
+    let sentences = spans.iter().filter(|span| is_sentence(slice(text, **span))).count();
+    if sentences * 2 >= spans.len() {
+        return Vec::new();
+    }
     let short = |span: &Span| slice(text, *span).chars().count() <= MAX_ITEM;
     if items.len() > MAX_ITEMS || items.iter().any(|item| item.nested || !short(&item.span)) {
         return Vec::new();
@@ -174,6 +180,12 @@ fn list_field(text: &str, items: &[Item], key: ListKey) -> Vec<Field> {
     let values: Option<Vec<Span>> = spans.iter().map(|span| plain(text, *span)).collect();
     let list = values.and_then(|values| field(text, &key.key, values, FieldForm::List));
     list.map(|list| Field { entity: key.entity, ..list }).into_iter().collect()
+}
+
+/// `Follow the path for two hours.`: a step, and no value.
+fn is_sentence(item: &str) -> bool {
+    let stops = item.trim_end_matches(['*', '_', '"', '»', ')']).ends_with(['.', '!', '?', '…']);
+    stops && item.split_whitespace().count() >= MIN_SENTENCE
 }
 
 fn defined(text: &str, one: &Definition) -> Option<Field> {
