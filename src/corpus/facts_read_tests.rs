@@ -324,7 +324,8 @@ fn a_cell_with_marks_is_read_as_one_without() {
 #[test]
 fn a_paragraph_of_one_pair_below_a_heading_is_a_fact() {
     let page = "# Ferry Astra\n\nHome port: Dunmere\n\n## Crew\n\nThe crew lives on board.\n\nCaptain: Nils Ravn\n\n\
-        Note: the ferry does not run in winter.\n\nWarning: Wet deck\n\nRemember: the doors close at nine\n";
+        Note: the ferry does not run in winter.\n\nWarning: Wet deck\n\nRemember: the doors close at nine\n\n\
+        ## Talk\n\nAnn: Good morning\n\nBob: Good evening\n\nAnn: Farewell\n\nBob: Good night\n";
     insta::assert_snapshot!(facts_of(&[("a.md", page)]), @r"
     Ferry Astra | Home port | Dunmere | Text
     Ferry Astra › Crew | Captain | Nils Ravn | Text

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::slice;
 use super::fields_records::{Group, Owner, groups};
 use super::key_value::{all_plain, pair, pairs, single, stated};
-use super::key_value_single::is_certain;
+use super::key_value_single::decide;
 use super::markup::{plain, said, value};
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
@@ -64,16 +64,18 @@ impl Naming {
 /// All fields of a section, in the order of their places.
 pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stated {
     let mut out = Stated::default();
+    // Fields of paragraphs of one line.
+    let mut lines = Vec::new();
     let mut before: Option<&Block> = None;
     for (block, groups) in section.blocks.iter().zip(groups(text, section.blocks)) {
         match &block.kind {
             BlockKind::Prose => {
                 let alone = !slice(text, block.span).trim().contains('\n');
                 let lone = groups.iter().filter(|_| alone).filter_map(|group| single_field(text, group));
-                let (certain, doubtful): (Vec<_>, Vec<_>) =
-                    lone.partition(|field| !section.path.is_empty() && is_certain(field));
-                out.fields.extend(certain);
-                out.doubtful.extend(doubtful);
+                match section.path.is_empty() {
+                    true => out.doubtful.extend(lone),
+                    false => lines.extend(lone),
+                }
                 out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
             }
             BlockKind::List(_) if groups.iter().any(|group| matches!(group.owner, Owner::Record(_))) => {
@@ -101,6 +103,7 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stat
         }
         before = Some(block);
     }
+    decide(&mut out, lines);
     out
 }
 

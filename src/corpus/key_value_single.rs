@@ -2,6 +2,7 @@
 
 use super::Field;
 use super::kind_fold::folded;
+use super::piece::Stated;
 
 /// Words of the key, at most.
 const MAX_KEY: usize = 3;
@@ -116,8 +117,22 @@ const OPENINGS: &[&str] = &[
     "vous",
 ];
 
+/// Adds the fields of a section's paragraphs of one line. A key that several of them have is a speaker's name, or that of a
+/// step.
+pub(super) fn decide(stated: &mut Stated, lines: Vec<Field>) {
+    let keys: Vec<String> = lines.iter().map(|field| folded(&field.key)).collect();
+    for (field, key) in lines.into_iter().zip(&keys) {
+        let is_only = keys.iter().filter(|other| *other == key).count() == 1;
+        match is_only && is_certain(&field) {
+            true => stated.fields.push(field),
+            false => stated.doubtful.push(field),
+        }
+    }
+    stated.fields.sort_by_key(|field| field.spans.first().map(|span| span.start));
+}
+
 /// Of the field of a single line, whose key is short and whose value does not end as a sentence does.
-pub(super) fn is_certain(field: &Field) -> bool {
+fn is_certain(field: &Field) -> bool {
     let [value] = field.values.as_slice() else { return false };
     let (key, words) = (folded(&field.key), value.split_whitespace().count());
     let opening = key.split(' ').next().unwrap_or_default();
