@@ -6,8 +6,9 @@ use super::piece::Stated;
 
 /// Words of the key, at most.
 const MAX_KEY: usize = 3;
-/// Words of the value, at most; fewer where it begins with a small letter, as a clause does.
+/// Words of the value, at most; fewer where it begins with a small letter, as a clause does, and does not end with a name.
 const MAX_VALUE: usize = 8;
+const MAX_NAMED: usize = 4;
 const MAX_LOWER: usize = 3;
 /// Folded words that begin a sentence or a remark, and no key.
 const OPENINGS: &[&str] = &[
@@ -140,7 +141,12 @@ fn is_certain(field: &Field) -> bool {
         && key.split(' ').count() <= MAX_KEY
         && !key.contains(|c: char| c.is_ascii_digit())
         && !OPENINGS.contains(&opening);
-    let most = if value.starts_with(char::is_lowercase) { MAX_LOWER } else { MAX_VALUE };
+    let is_named = value.split_whitespace().next_back().is_some_and(|word| word.starts_with(char::is_uppercase));
+    let most = match value.starts_with(char::is_lowercase) {
+        true if is_named => MAX_NAMED,
+        true => MAX_LOWER,
+        false => MAX_VALUE,
+    };
     let is_clause = [". ", "! ", "? ", ": ", "; "].iter().any(|mark| value.contains(mark));
     is_key && words <= most && !is_clause
 }
@@ -157,7 +163,13 @@ mod tests {
             let (key, values) = (key.trim().to_owned(), vec![value.trim().to_owned()]);
             is_certain(&Field { entity: None, key, values, spans: Vec::new(), form: FieldForm::KeyValue })
         };
-        for line in ["Captain: Nils Ravn", "Home port: Dunmere", "Late fee: 20 cents per day", "Coque : bleu nuit"] {
+        for line in [
+            "Captain: Nils Ravn",
+            "Home port: Dunmere",
+            "Late fee: 20 cents per day",
+            "Coque : bleu nuit",
+            "Architect: the old Orla Finn",
+        ] {
             assert!(of(line), "{line}");
         }
         for line in [
