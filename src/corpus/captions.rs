@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::error::slice;
-use super::markup::plain;
+use super::markup::{plain, said};
 use super::outline::{Block, BlockKind};
 
 /// Deeper than any heading of Markdown.
@@ -45,7 +44,8 @@ pub(super) fn as_headings<'a>(text: &str, blocks: &'a [Block]) -> Cow<'a, [Block
 
 /// A short line that is no sentence: `**Production**`, `Production:`.
 fn caption(text: &str, block: &Block) -> Option<String> {
-    let title = slice(text, plain(text, block.span)?).trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
+    let title = said(text, plain(text, block.span)?);
+    let title = title.trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
     let is_short = !title.contains('\n') && title.split_whitespace().count() <= MAX_WORDS;
     let is_sentence = title.ends_with(['.', ';', ',', '!', '?', '…']) || title.contains(": ");
     let is_title = title.starts_with(|c: char| c.is_uppercase() || c.is_numeric()) && is_short && !is_sentence;

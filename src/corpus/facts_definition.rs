@@ -5,7 +5,7 @@ use super::facts_statement::Statement;
 use super::json_walk::{Node, NodeKind, Offsets, next, unescaped};
 use super::kind::normalised;
 use super::kind_fold::{collapsed, folded};
-use super::{Corpus, Document, FieldForm, Kind, Language, Span, Unit};
+use super::{Corpus, Document, FieldForm, Kind, Language, Span, Unit, inline};
 
 /// In characters, of a definition.
 const LONGEST: usize = 400;
@@ -155,9 +155,10 @@ fn ends_sentence(text: &str, at: usize, stop: char) -> bool {
     space.is_whitespace() && begins && !abbreviated
 }
 
-/// One line without marks of emphasis and code.
+/// One line without marks of emphasis, code and links.
 fn unmarked(sentence: &str) -> String {
-    collapsed(&sentence.replace("**", "").replace("__", "").replace('`', ""))
+    let said = inline::text(sentence).filter(|_| sentence.contains(['*', '[']));
+    collapsed(&said.unwrap_or_else(|| sentence.replace("**", "").replace("__", "").replace('`', "")))
 }
 
 /// Where the sentence stands in its document, within `unit`.

@@ -12,6 +12,7 @@ fn the_first_sentence_that_says_what_an_entity_is_is_a_definition() {
         ),
         ("6Tzen", "L’application 6Tzen (ex. Tzen) est l’outil de suivi des congés. Elle date de 2019."),
         ("Zora", "Zora is a planning tool for M. Dorval and others. It runs on Linux."),
+        ("Swallow", "The *Swallow* is a tug of [Dunmere](https://x.example). It is old."),
         ("Nimo", "Nimo est hébergée par Nuage Armor. Nimo est une application."),
         ("Lipa", "| Lipa est une | table. |"),
         ("Kora", "Kora est une phrase sans fin"),
@@ -22,6 +23,7 @@ fn the_first_sentence_that_says_what_an_entity_is_is_a_definition() {
     GIDAF | définition | GIDAF est une application de gestion des dossiers (v. 3.2). | Definition
     6Tzen | définition | L’application 6Tzen (ex. Tzen) est l’outil de suivi des congés. | Definition
     Zora | definition | Zora is a planning tool for M. Dorval and others. | Definition
+    Swallow | definition | The Swallow is a tug of Dunmere. | Definition
     ");
     let facts = b.facts().facts;
     let text = &b.corpus.documents[0].text;
@@ -30,6 +32,7 @@ fn the_first_sentence_that_says_what_an_entity_is_is_a_definition() {
         "**GIDAF** est une application de gestion\ndes dossiers (v. 3.2)."
     );
     assert_eq!(facts[2].language, Some(Language::En));
+    assert!(facts.iter().all(|fact| b.corpus.documents[0].says(fact.spans[0], &fact.values[0])));
 }
 
 #[test]

@@ -11,8 +11,8 @@ fn facts_of(files: &[(&str, &str)]) -> String {
     let corpus = read(&[dir.path().to_path_buf()], &ReadOptions::default()).unwrap().corpus;
     let shown = |fact: &Fact| {
         let document = &corpus.documents[corpus.units[fact.unit].document];
-        let sliced: Vec<_> = fact.spans.iter().map(|span| document.slice(*span).unwrap()).collect();
-        assert_eq!(sliced, fact.values, "{} {}", fact.entity, fact.attribute);
+        let mut places = fact.values.iter().zip(&fact.spans);
+        assert!(places.all(|(value, span)| document.says(*span, value)), "{} {}", fact.entity, fact.attribute);
         let measure = fact.measure.iter().map(|measure| format!(" | {measure}")).collect::<String>();
         format!("{} | {} | {} | {:?}{measure}", fact.entity, fact.attribute, fact.values.join("; "), fact.kind)
     };
@@ -291,4 +291,83 @@ fn names_that_differ_in_case_are_said_and_make_no_list() {
     let other = ("b.md", "# gidaf\n\n**Version** : 1.0\n\n**Owner** : Ann\n");
     let facts = all_of(&[("a.md", "# GIDAF\n\n**Version** : 1.0\n\n**Host** : OVH\n"), other]);
     assert_eq!((facts.spellings.len(), facts.conflicts.len(), facts.facts.len()), (0, 0, 3));
+}
+
+#[test]
+fn marks_within_a_value_are_no_part_of_it() {
+    let page = "# Dunmere Museum\n\n- Largest object: the tug *Marigold*\n- Guide: Tom Reyes\n\n## House\n\n\
+        Architect: the *old* Orla Finn\nTags: *ships*, the **old** port\n";
+    let html = "<h1>Orla Museum</h1><ul><li>Largest object: the tug <em>Marigold</em></li>\
+        <li>Smallest object: the <b>Pin</b> of Orla</li></ul>";
+    insta::assert_snapshot!(facts_of(&[("a.md", page), ("b.html", html)]), @r"
+    Dunmere Museum | Largest object | the tug Marigold | Text
+    Dunmere Museum | Guide | Tom Reyes | Text
+    House | Architect | the old Orla Finn | Text
+    House | Tags | ships; the old port | List
+    Orla Museum | Largest object | the tug Marigold | Text
+    Orla Museum | Smallest object | the Pin of Orla | Text
+    ");
+}
+
+#[test]
+fn a_cell_with_marks_is_read_as_one_without() {
+    let table = |north: &str, south: &str| {
+        format!("# Dunmere Museum\n\n| Item | Place |\n|---|---|\n| Marigold | {north} |\n| Swallow | {south} |\n")
+    };
+    let plain = facts_of(&[("a.md", &table("the north quay", "the south quay"))]);
+    assert_eq!(facts_of(&[("a.md", &table("the *north* quay", "[the south quay](https://x.example/q)"))]), plain);
+    insta::assert_snapshot!(plain, @r"
+    Marigold | Place | the north quay | Text
+    Swallow | Place | the south quay | Text
+    ");
+    let keys = "# Dunmere Museum\n\n| Item | Details |\n|---|---|\n| Curator | Orla Finn |\n| Opened | 1962 |\n";
+    insta::assert_snapshot!(facts_of(&[("a.md", keys)]), @r"
+    Dunmere Museum | Curator | Orla Finn | Text
+    Dunmere Museum | Opened | 1962 | Number
+    ");
+}
+
+#[test]
+fn a_paragraph_of_one_pair_below_a_heading_is_a_fact() {
+    let page = "# Ferry Astra\n\nHome port: Dunmere\n\n## Crew\n\nThe crew lives on board.\n\nCaptain: Nils Ravn\n\n\
+        Note: the ferry does not run in winter.\n\nWarning: Wet deck\n\nRemember: the doors close at nine\n\n\
+        ## Talk\n\nAnn: Good morning\n\nBob: Good evening\n\nAnn: Farewell\n\nBob: Good night\n";
+    insta::assert_snapshot!(facts_of(&[("a.md", page)]), @r"
+    Ferry Astra | Home port | Dunmere | Text
+    Ferry Astra › Crew | Captain | Nils Ravn | Text
+    ");
+}
+
+#[test]
+fn the_title_of_a_text_file_names_what_it_is_about() {
+    let text = "Tidewell Library\n\nTidewell Library is the public library of Tidewell. Its director is Nora Quill.\n\n\
+        Opening year: 1962\nLate fee: 20 cents per day\n";
+    insta::assert_snapshot!(facts_of(&[("first.txt", text)]), @r"
+    Tidewell Library | definition | Tidewell Library is the public library of Tidewell. | Definition
+    Tidewell Library | Opening year | 1962 | Date
+    Tidewell Library | Late fee | 20 cents per day | Number | cents per day
+    ");
+}
+
+#[test]
+fn short_pages_are_in_the_language_of_their_keys_and_colons() {
+    let language = |text: &str| {
+        let corpus = read_tests::reading("a.md", text).corpus;
+        let found: std::collections::BTreeSet<_> = corpus.units.iter().map(|unit| unit.language).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.into_iter().next().flatten()
+    };
+    let english =
+        "# Ferry Astra\n\nCapacity: 300 passengers\n\n## Technical data\n\nCapacity: 280 passengers\nLength: 74 m\n";
+    assert_eq!(language(english), Some(Language::En));
+    assert_eq!(language("# Produit Alizé\n\n- Version : 4.2\n- Port : 8443\n- Public : adultes\n"), Some(Language::Fr));
+    assert_eq!(language("# Product\n\n- Version: 4.2\n- Port: 8443\n- Public: x\n"), None);
+}
+
+#[test]
+fn items_that_are_sentences_are_no_values() {
+    let page = "# Refuge du Praz\n\n## Accès\n\n1. Garer la voiture au parking du Praz.\n\
+        2. Suivre le sentier balisé en jaune pendant deux heures.\n3. Traverser la passerelle.\n\n\
+        ## Services\n\n- Repas du soir\n- Douche\n";
+    insta::assert_snapshot!(facts_of(&[("a.md", page)]), @"Refuge du Praz | Services | Repas du soir; Douche | List");
 }

@@ -1,6 +1,6 @@
 //! Lists that a document writes as one value: `Java, PostgreSQL`.
 
-use super::{Document, Span};
+use super::{Document, Span, inline};
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,13 +52,16 @@ const MAX_JOINED: usize = 3;
 pub(super) fn parts(document: &Document, value: &str, span: Span) -> Vec<Part> {
     let whole = || vec![Part { value: value.to_owned(), span }];
     let Some(raw) = document.text.get(span.start..span.end) else { return whole() };
-    if document.slice(span).as_deref() != Some(value) {
+    let is_marked = document.slice(span).as_deref() != Some(value);
+    if is_marked && !document.says(span, value) {
         return whole();
     }
     let mut found = Vec::new();
     for piece in with_last(raw, pieces(raw)) {
         let span = Span { start: span.start + piece.start, end: span.start + piece.end };
-        match document.slice(span) {
+        let said = document.slice(span).and_then(|item| if is_marked { inline::text(&item) } else { Some(item) });
+        // A mark that goes over several items is none in the text of one.
+        match said.filter(|item| !is_marked || value.contains(item.as_str())) {
             Some(value) => found.push(Part { value, span }),
             None => return whole(),
         }

@@ -1,11 +1,13 @@
 //! The keys and values that a section of a text states: pairs, tables, lists, definitions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::slice;
 use super::fields_records::{Group, Owner, groups};
 use super::key_value::{all_plain, pair, pairs, single, stated};
-use super::markup::{plain, value};
+use super::key_value_single::decide;
+use super::markup::{plain, said, value};
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
 use super::piece::Stated;
@@ -16,6 +18,13 @@ use super::{Field, FieldForm, Span};
 const MAX_ITEMS: usize = 12;
 /// Characters of such an item, at most.
 const MAX_ITEM: usize = 100;
+/// Words of an item that is a sentence, at least.
+const MIN_SENTENCE: usize = 3;
+/// Heads of a column of keys, folded, that may be said of things as well.
+const THINGS: &[&str] = &["item", "element"];
+/// Heads of a column of values, folded, beside these.
+const CONTENTS: &[&str] =
+    &["content", "contents", "contenu", "data", "detail", "details", "donnees", "information", "informations"];
 
 /// Which headings name an entity, and which a part of its description.
 pub(super) struct Naming {
@@ -55,12 +64,18 @@ impl Naming {
 /// All fields of a section, in the order of their places.
 pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stated {
     let mut out = Stated::default();
+    // Fields of paragraphs of one line.
+    let mut lines = Vec::new();
     let mut before: Option<&Block> = None;
     for (block, groups) in section.blocks.iter().zip(groups(text, section.blocks)) {
         match &block.kind {
             BlockKind::Prose => {
                 let alone = !slice(text, block.span).trim().contains('\n');
-                out.doubtful.extend(groups.iter().filter(|_| alone).filter_map(|group| single_field(text, group)));
+                let lone = groups.iter().filter(|_| alone).filter_map(|group| single_field(text, group));
+                match section.path.is_empty() {
+                    true => out.doubtful.extend(lone),
+                    false => lines.extend(lone),
+                }
                 out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
             }
             BlockKind::List(_) if groups.iter().any(|group| matches!(group.owner, Owner::Record(_))) => {
@@ -88,6 +103,7 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stat
         }
         before = Some(block);
     }
+    decide(&mut out, lines);
     out
 }
 
@@ -114,7 +130,7 @@ fn stated_pairs(text: &str, group: Group) -> Vec<Field> {
 }
 
 fn field(text: &str, key: &str, spans: Vec<Span>, form: FieldForm) -> Option<Field> {
-    let values: Vec<String> = spans.iter().map(|span| slice(text, *span).to_owned()).collect();
+    let values: Vec<String> = spans.iter().map(|span| said(text, *span).into_owned()).collect();
     let whole = !key.is_empty() && !values.is_empty() && values.iter().all(|value| !value.is_empty());
     whole.then(|| Field { entity: None, key: key.to_owned(), values, spans, form })
 }
@@ -156,6 +172,10 @@ fn list_field(text: &str, items: &[Item], key: ListKey) -> Vec<Field> {
         let stated = stated(text, found).into_iter();
         return stated.filter_map(|pair| field(text, &pair.key, vec![pair.value], FieldForm::KeyValue)).collect();
     }
+    let sentences = spans.iter().filter(|span| is_sentence(slice(text, **span))).count();
+    if sentences * 2 >= spans.len() {
+        return Vec::new();
+    }
     let short = |span: &Span| slice(text, *span).chars().count() <= MAX_ITEM;
     if items.len() > MAX_ITEMS || items.iter().any(|item| item.nested || !short(&item.span)) {
         return Vec::new();
@@ -165,8 +185,14 @@ fn list_field(text: &str, items: &[Item], key: ListKey) -> Vec<Field> {
     list.map(|list| Field { entity: key.entity, ..list }).into_iter().collect()
 }
 
+/// `Follow the path for two hours.`: a step, and no value.
+fn is_sentence(item: &str) -> bool {
+    let stops = item.trim_end_matches(['*', '_', '"', '»', ')']).ends_with(['.', '!', '?', '…']);
+    stops && item.split_whitespace().count() >= MIN_SENTENCE
+}
+
 fn defined(text: &str, one: &Definition) -> Option<Field> {
-    let term = slice(text, plain(text, one.term)?).to_owned();
+    let term = said(text, plain(text, one.term)?);
     let values: Option<Vec<Span>> = one.meanings.iter().map(|meaning| value(text, &term, *meaning)).collect();
     field(text, &term, values?, FieldForm::KeyValue)
 }
@@ -179,8 +205,8 @@ fn table_fields(text: &str, rows: &[Row]) -> Vec<Field> {
         let rows = rows.iter().skip(skip);
         return rows.filter_map(|row| pair_row(text, row)).collect();
     }
-    let heads: Vec<Option<&str>> =
-        head.cells.iter().map(|cell| plain(text, *cell).map(|span| slice(text, span))).collect();
+    let heads: Vec<Option<Cow<'_, str>>> =
+        head.cells.iter().map(|cell| plain(text, *cell).map(|span| said(text, span))).collect();
     let entities = if heads.len() > 2 { entities(text, rows) } else { Entities::InRows };
     match entities {
         Entities::InRows => body.iter().flat_map(|row| cells(text, row, &heads)).collect(),
@@ -190,29 +216,30 @@ fn table_fields(text: &str, rows: &[Row]) -> Vec<Field> {
 }
 
 /// The cells of a row whose first cell is the attribute and whose columns are entities.
-fn compared(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
+fn compared(text: &str, row: &Row, heads: &[Option<Cow<'_, str>>]) -> Vec<Field> {
     let Some((key, rest)) = row.cells.split_first() else { return Vec::new() };
-    let Some(key) = plain(text, *key).map(|span| slice(text, span)) else { return Vec::new() };
+    let Some(key) = plain(text, *key).map(|span| said(text, span)) else { return Vec::new() };
     let of = |cell: Span, entity: &str| {
-        let found = field(text, key, vec![value(text, key, cell)?], FieldForm::Cell)?;
+        let found = field(text, &key, vec![value(text, &key, cell)?], FieldForm::Cell)?;
         (!entity.is_empty()).then(|| Field { entity: Some(entity.to_owned()), ..found })
     };
-    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, (*head)?)).collect()
+    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, head.as_deref()?)).collect()
 }
 
-fn cells(text: &str, row: &Row, heads: &[Option<&str>]) -> Vec<Field> {
+fn cells(text: &str, row: &Row, heads: &[Option<Cow<'_, str>>]) -> Vec<Field> {
     let Some((entity, rest)) = row.cells.split_first() else { return Vec::new() };
-    let Some(entity) = plain(text, *entity).map(|span| slice(text, span).to_owned()) else { return Vec::new() };
+    let Some(entity) = plain(text, *entity).map(|span| said(text, span).into_owned()) else { return Vec::new() };
     let of = |cell: Span, head: &str| {
         let found = field(text, head, vec![value(text, head, cell)?], FieldForm::Cell)?;
         Some(Field { entity: Some(entity.clone()), ..found })
     };
-    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, (*head)?)).collect()
+    rest.iter().zip(heads.iter().skip(1)).filter_map(|(cell, head)| of(*cell, head.as_deref()?)).collect()
 }
 
 fn pair_row(text: &str, row: &Row) -> Option<Field> {
     let [key, cell] = row.cells.as_slice() else { return None };
-    let key = slice(text, plain(text, *key)?).trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
+    let key = said(text, plain(text, *key)?);
+    let key = key.trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
     field(text, key, vec![value(text, key, *cell)?], FieldForm::KeyValue)
 }
 
@@ -222,11 +249,16 @@ fn pairs_table(text: &str, rows: &[Row]) -> Option<usize> {
     let (head, body) = rows.split_first()?;
     let [first, second] = head.cells.as_slice() else { return None };
     let (first, second) = (slice(text, *first), slice(text, *second));
-    if first.is_empty() || second.is_empty() || Names::Key.has(&folded(first)) || Names::Value.has(&folded(second)) {
+    let (first_key, second_key) = (folded(first), folded(second));
+    let known =
+        body.iter().filter_map(|row| row.cells.first()).filter(|key| Names::Attribute.has(&folded(slice(text, **key))));
+    let known = !body.is_empty() && known.count() * 2 >= body.len();
+    // `Item` and `Place` head things and an attribute of them, `Item` and `Details` keys and values.
+    let is_thing = THINGS.contains(&first_key.as_str()) && !CONTENTS.contains(&second_key.as_str()) && !known;
+    let is_key = Names::Key.has(&first_key) && !is_thing;
+    if first.is_empty() || second.is_empty() || is_key || Names::Value.has(&second_key) {
         return Some(1);
     }
     let bold = first.starts_with("**") && !second.starts_with("**");
-    let known =
-        body.iter().filter_map(|row| row.cells.first()).filter(|key| Names::Attribute.has(&folded(slice(text, **key))));
-    (bold || (!body.is_empty() && known.count() * 2 >= body.len())).then_some(0)
+    (bold || known).then_some(0)
 }

@@ -1,11 +1,12 @@
 //! Paragraphs of one section that are records: each states the keys that others state, of another thing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Span;
 use super::error::slice;
 use super::key_value::{Pair, pairs};
-use super::markup::{plain, without_marker};
+use super::markup::{plain, said, without_marker};
 use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Item, heading_text, trimmed};
 
@@ -41,9 +42,9 @@ impl Group {
         self.pairs.iter().map(|pair| folded(&pair.key)).collect()
     }
 
-    fn value<'a>(&self, text: &'a str, key: &str) -> Option<&'a str> {
+    fn value<'a>(&self, text: &'a str, key: &str) -> Option<Cow<'a, str>> {
         let pair = self.pairs.iter().find(|pair| folded(&pair.key) == key)?;
-        plain(text, pair.value).map(|span| slice(text, span))
+        plain(text, pair.value).map(|span| said(text, span))
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) fn groups(text: &str, blocks: &[Block]) -> Vec<Vec<Group>> {
         let is_record = group.pairs.first().is_some_and(|pair| places.contains(&pair.value.start));
         if is_record {
             let named = title.as_deref().and_then(|title| group.value(text, title));
-            group.owner = named.map_or(Owner::Unknown, |name| Owner::Record(name.to_owned()));
+            group.owner = named.map_or(Owner::Unknown, |name| Owner::Record(name.into_owned()));
             group.pairs.retain(|pair| Some(folded(&pair.key)) != title);
         }
     }
@@ -91,7 +92,8 @@ fn named_item(text: &str, item: &Item) -> Option<Group> {
     // `Pump P-101:` names what is below it, `Location: Hall A` is a pair.
     let name = first.trim_end().trim_end_matches(':');
     let name = plain(text, Span { start: item.span.start, end: item.span.start + name.len() })?;
-    let name = slice(text, name).trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
+    let name = said(text, name);
+    let name = name.trim_end_matches([':', ' ', '\u{a0}', '\u{202f}']);
     let is_name = name.starts_with(char::is_alphanumeric)
         && !name.ends_with(['.', ';', ',', '!', '?', '…'])
         && !name.contains(": ")
@@ -162,7 +164,7 @@ fn divided(pairs: Vec<Pair>) -> Vec<Group> {
 fn title(text: &str, records: &[&Group]) -> Option<String> {
     let tells = |key: &str| {
         let values: BTreeSet<String> =
-            records.iter().filter_map(|record| record.value(text, key)).map(folded).collect();
+            records.iter().filter_map(|record| record.value(text, key)).map(|value| folded(&value)).collect();
         values.len() == records.len()
     };
     let named = |key: &String| Names::Title.has(key) && records.iter().all(|record| record.value(text, key).is_some());

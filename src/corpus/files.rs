@@ -129,7 +129,7 @@ fn pieces(input: Input<'_>, format: Format) -> Result<Pieces, CorpusError> {
         }
         Format::Markdown | Format::Html | Format::Docx => Ok(plain(markdown::pieces(input))),
         Format::Pdf => Ok(plain(markdown::packed(input, &plain_text::without_lists(input.text), None))),
-        Format::Text | Format::Xlsx => Ok(plain(markdown::packed(input, &plain_text::blocks(input.text), None))),
+        Format::Text | Format::Xlsx => Ok(plain(markdown::packed(input, &plain_text::titled(input.text), None))),
     }
 }
 

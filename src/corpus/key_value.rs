@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Span;
 use super::error::slice;
-use super::markup::value;
+use super::markup::{said, value};
 
 const MAX_KEY: usize = 60;
 const MAX_KEY_WORDS: usize = 6;
@@ -157,7 +157,7 @@ pub(super) fn stated(text: &str, pairs: Vec<Pair>) -> Vec<Pair> {
 pub(super) fn single(text: &str, pairs: &[Pair]) -> Option<Pair> {
     let [pair] = pairs else { return None };
     let span = value(text, &pair.key, pair.value).filter(|_| !pair.marked)?;
-    let value = slice(text, span);
+    let value = said(text, span);
     let short =
         pair.key.split_whitespace().count() <= MAX_SINGLE_KEY && value.split_whitespace().count() <= MAX_SINGLE_VALUE;
     let sentence = value.contains('\n') || value.ends_with(['.', '!', '?', '…', ';', ',']);

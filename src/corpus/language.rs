@@ -10,6 +10,11 @@ use crate::store::Interrupt;
 const MIN_LETTERS: usize = 60;
 /// Characters of a unit or a document that are looked at.
 const MAX_CHARS: usize = 300;
+/// Letters that French has and English has not.
+const ACCENTED: &str = "àâçèéêëîïôùûœÀÂÇÈÉÊËÎÏÔÙÛŒ";
+/// Spaced colons of a document that is French, at least.
+const FEW: usize = 3;
+const FEW_WITH_ACCENTS: usize = 1;
 
 /// Sets the language of every unit: its own, or its document's commonest where it is too short to tell. Records are in the
 /// language of their fields' names, where these tell: names and numbers in cells do not.
@@ -41,12 +46,19 @@ pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language], interrupt: &I
 fn of_records(corpus: &mut Corpus, candidates: &[Language]) {
     let detector = whatlang::Detector::with_allowlist(candidates.iter().map(|language| code(*language)).collect());
     let mut keys = vec![BTreeSet::new(); corpus.documents.len()];
+    let mut signs = vec![Signs::default(); corpus.documents.len()];
     for unit in &corpus.units {
         if let Some(keys) = keys.get_mut(unit.document) {
-            keys.extend(unit.fields.iter().map(|field| folded(&field.key)));
+            keys.extend(unit.fields.iter().map(|field| folded_words(&field.key)));
+        }
+        if let Some(signs) = signs.get_mut(unit.document) {
+            signs.add(unit);
         }
     }
-    let told: Vec<Option<Language>> = keys.iter().map(language_of_keys).collect();
+    let french =
+        |signs: &Signs| signs.are_french().then_some(Language::Fr).filter(|french| candidates.contains(french));
+    let told: Vec<Option<Language>> =
+        keys.iter().zip(&signs).map(|(keys, signs)| language_of_keys(keys).or_else(|| french(signs))).collect();
     for unit in corpus.units.iter_mut().filter(|unit| !unit.fields.is_empty()) {
         let Some(language) = told.get(unit.document).copied().flatten() else { continue };
         let is_certain =
@@ -57,13 +69,56 @@ fn of_records(corpus: &mut Corpus, candidates: &[Language]) {
     }
 }
 
+/// The words of a key, each folded.
+fn folded_words(key: &str) -> Vec<String> {
+    key.split([' ', '_', '-', '.', '\'', '’', '\u{a0}']).map(folded).filter(|word| !word.is_empty()).collect()
+}
+
 /// None: the names are of both languages alike, or of neither.
-fn language_of_keys(keys: &BTreeSet<String>) -> Option<Language> {
-    let count = |names: Names| keys.iter().filter(|key| names.has(key)).count();
+fn language_of_keys(keys: &BTreeSet<Vec<String>>) -> Option<Language> {
+    let is_of = |names: Names, key: &[String]| names.has(&key.concat()) || key.iter().any(|word| names.has(word));
+    let count = |names: Names| keys.iter().filter(|key| is_of(names, key)).count();
     match (count(Names::French), count(Names::English)) {
         (french, english) if french > english => Some(Language::Fr),
         (french, english) if english > french => Some(Language::En),
         _ => None,
+    }
+}
+
+/// What the typography of a document's text tells.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signs {
+    /// Colons after a word, with a space before and behind them, as French alone has them.
+    spaced: usize,
+    /// Colons right after a word.
+    tight: usize,
+    /// Letters with the accents of French.
+    accents: usize,
+}
+
+impl Signs {
+    fn add(&mut self, unit: &Unit) {
+        let Some(text) = beginning(&unit.text) else { return };
+        for (at, colon) in text.match_indices(':') {
+            let before = text.get(..at).unwrap_or_default().trim_end_matches(['*', '_']);
+            let is_mark = text.get(at + colon.len()..).is_some_and(|rest| {
+                let rest = rest.trim_start_matches(['*', '_']);
+                rest.is_empty() || rest.starts_with(char::is_whitespace)
+            });
+            let spaced = before.strip_suffix([' ', '\u{a0}', '\u{202f}']);
+            match spaced {
+                Some(word) if is_mark && word.ends_with(|c: char| c.is_alphanumeric() || c == '*') => self.spaced += 1,
+                None if is_mark && before.ends_with(char::is_alphanumeric) => self.tight += 1,
+                _ => {}
+            }
+        }
+        let texts = unit.path.iter().map(String::as_str).chain([text]);
+        self.accents += texts.flat_map(str::chars).filter(|c| ACCENTED.contains(*c)).count();
+    }
+
+    fn are_french(&self) -> bool {
+        let few = if self.accents > 0 { FEW_WITH_ACCENTS } else { FEW };
+        self.spaced >= few && self.tight == 0
     }
 }
 

@@ -1,7 +1,10 @@
 //! Values and items in Markdown without the marks around them.
 
+use std::borrow::Cow;
+
 use super::Span;
 use super::error::slice;
+use super::inline;
 use super::names::{Names, folded};
 use super::outline::trimmed;
 
@@ -11,13 +14,24 @@ const PAIRS: &[(&str, &str)] = &[("**", "**"), ("__", "__"), ("*", "*"), ("_", "
 const STRUCK: &str = "~~";
 /// Begins a mark of a footnote.
 const NOTE: &str = "[^";
+/// Marks that a value may hold, where its text without them is known.
+const READABLE: &[&str] = &["**", "`", "]("];
+/// Marks and escapes that a value may not hold.
+const UNREADABLE: &[&str] = &["__", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#", STRUCK, NOTE];
 
 /// As [`plain`], of the value of `key`. Of a link it is the address where the key asks for one or the link's text says nothing
 /// (`Wiki: [wiki](https://…)`): text and address together do not stand in the document as one piece.
 pub(super) fn value(text: &str, key: &str, span: Span) -> Option<Span> {
     let label = plain(text, span)?;
-    let Some(target) = target(text, span) else { return Some(label) };
-    let (key, said) = (folded(key), folded(slice(text, label)));
+    let key = folded(key);
+    let Some(target) = target(text, span) else {
+        let written = slice(text, label);
+        let mut links =
+            written.match_indices("](").filter_map(|(at, _)| Some(folded(written.get(..at)?.rsplit('[').next()?)));
+        let is_address = |link: String| link == key || Names::Address.has(&key) || Names::Linking.has(&link);
+        return (!links.any(is_address)).then_some(label);
+    };
+    let said = folded(slice(text, label));
     let is_address = said == key || Names::Address.has(&key) || Names::Linking.has(&said);
     Some(if is_address { target } else { label })
 }
@@ -37,8 +51,8 @@ fn target(text: &str, span: Span) -> Option<Span> {
     is_whole.then(|| Span { start, end: start + address.len() })
 }
 
-/// The part of `span` that is text without marks; None where marks lie within it or nothing is left. What is struck out at its
-/// start or end is left out, and so are footnote marks (`[^1]`) at its end.
+/// The part of `span` without the marks around it, of which [`said`] is the text; None where marks lie within it that have no
+/// text, or nothing is left. What is struck out at its start or end is left out, and so are footnote marks (`[^1]`) at its end.
 pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
     let mut span = without_notes(text, unstruck(text, trimmed(text, span))?);
     if let Some(rest) = slice(text, span).strip_suffix('\\') {
@@ -48,10 +62,24 @@ pub(super) fn plain(text: &str, span: Span) -> Option<Span> {
         span = without_notes(text, trimmed(text, inner));
     }
     let value = slice(text, span);
-    let marked = ["**", "__", "`", "](", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#", NOTE]
-        .iter()
-        .any(|m| value.contains(m));
-    (!value.is_empty() && !marked && !is_emphasised(value)).then_some(span)
+    let is_unreadable = UNREADABLE.iter().any(|mark| value.contains(mark));
+    (!value.is_empty() && !is_unreadable && (!is_marked(value) || unmarked(value).is_some())).then_some(span)
+}
+
+/// What a [`plain`] part of a text says.
+pub(super) fn said(text: &str, span: Span) -> Cow<'_, str> {
+    let value = slice(text, span);
+    let unmarked = is_marked(value).then(|| unmarked(value)).flatten();
+    unmarked.map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
+/// The text of a value with marks in it; None where some would be left.
+fn unmarked(value: &str) -> Option<String> {
+    inline::text(value).filter(|said| !said.is_empty() && !is_marked(said))
+}
+
+fn is_marked(value: &str) -> bool {
+    READABLE.iter().any(|mark| value.contains(mark)) || is_emphasised(value)
 }
 
 /// A list item without `- `, `* `, `1. ` and the box of a task.
@@ -88,10 +116,20 @@ pub(super) fn without_note_marks(title: &str) -> String {
     })
 }
 
-/// Whether a word of the value begins with a star, or the value with a line that ends at another word.
+/// Whether a word of the value begins with a star, or one begins and one ends with a line.
 fn is_emphasised(value: &str) -> bool {
-    let opens = |word: &str| word.len() > 1 && word.starts_with('*');
-    value.split_whitespace().any(opens) || (value.starts_with('_') && value.contains("_ "))
+    let any = |is: &dyn Fn(&str) -> bool| value.split_whitespace().any(is);
+    let closes = |word: &str| word.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '_').ends_with('_');
+    any(&|word| opens(word, '*')) || (any(&|word| opens(word, '_')) && any(&closes))
+}
+
+/// Whether a word begins with a mark, or has one between a sign and a letter: `*old*`, `(*old*)`, `l'*old*`.
+fn opens(word: &str, mark: char) -> bool {
+    let is_open = |(before, after): (&str, &str)| match before.chars().next_back() {
+        None => !after.is_empty(),
+        Some(sign) => !sign.is_alphanumeric() && sign != mark && after.starts_with(char::is_alphanumeric),
+    };
+    word.match_indices(mark).filter_map(|(at, mark)| Some((word.get(..at)?, word.get(at + mark.len()..)?))).any(is_open)
 }
 
 /// What is left of a value without what is struck out; None where that is nothing or stands in several pieces.
@@ -150,7 +188,7 @@ mod tests {
 
     #[test]
     fn marks_around_a_value_are_left_out() {
-        let of = |text: &str| plain(text, Span { start: 0, end: text.len() }).map(|s| text[s.start..s.end].to_owned());
+        let of = |text: &str| plain(text, Span { start: 0, end: text.len() }).map(|s| said(text, s).into_owned());
         for (text, value) in [
             (" x ", "x"),
             ("**x y**", "x y"),
@@ -168,20 +206,30 @@ mod tests {
             ("**OVH**[^1] [^note]", "OVH"),
             ("**OVH[^1]**", "OVH"),
             ("<|im_start|>", "<|im_start|>"),
+            ("one **two**", "one two"),
+            ("**a** and **b**", "a and b"),
+            ("see [x](y)", "see x"),
+            ("*a* and *b*", "a and b"),
+            ("_a_ and b", "a and b"),
+            ("a *b* c[^1]", "a b c"),
+            ("the tug (_Marigold_)", "the tug (Marigold)"),
+            ("the tug (*Marigold*)", "the tug (Marigold)"),
+            ("le port de l'*Alizé*", "le port de l'Alizé"),
+            ("run `a` and `b`", "run a and b"),
+            ("a_b and c_d", "a_b and c_d"),
+            ("5*3*2", "5*3*2"),
         ] {
             assert_eq!(of(text).as_deref(), Some(value), "{text}");
         }
         for text in [
             "",
             "  ",
-            "one **two**",
-            "**a** and **b**",
-            "see [x](y)",
             "a\\_b",
             "AT&amp;T",
-            "*a* and *b*",
-            "_a_ and b",
-            "a *b* c",
+            "the __init__ method",
+            "all *.txt files",
+            "2 ** 3",
+            "an ![image](x.png)",
             "~~1.0~~",
             "1 ~~2~~ 3",
             "~~1~~ 2 ~~3~~",

@@ -31,12 +31,14 @@ mod format;
 mod front_matter;
 mod html;
 mod html_table;
+mod inline;
 mod json_columns;
 mod json_container;
 mod json_grid;
 mod json_records;
 mod json_walk;
 mod key_value;
+mod key_value_single;
 mod kind;
 mod kind_contact;
 mod kind_date;
@@ -147,6 +149,13 @@ impl Document {
     pub fn slice(&self, span: Span) -> Option<String> {
         let raw = self.text.get(span.start..span.end)?;
         if self.json { serde_json::from_str(&format!("\"{raw}\"")).ok() } else { Some(raw.to_owned()) }
+    }
+
+    /// Whether the text at `span` is `value`, or says it with marks of emphasis, code or links within it.
+    pub fn says(&self, span: Span, value: &str) -> bool {
+        let Some(written) = self.slice(span) else { return false };
+        let is_said = |said: &str| kind_fold::collapsed(said) == kind_fold::collapsed(value);
+        written == value || inline::text(&written).is_some_and(|said| is_said(&said))
     }
 }
 

@@ -7,6 +7,8 @@ use super::outline::{Block, BlockKind, Item, trimmed};
 
 /// Characters of a heading, at most.
 const MAX_HEADING: usize = 80;
+/// Words of the title of a file, at most.
+const MAX_TITLE_LINE: usize = 10;
 
 pub(super) fn blocks(text: &str) -> Vec<Block> {
     let mut out = Vec::new();
@@ -22,6 +24,34 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
     }
     close(text, &mut paragraph, &mut out);
     steps(text, out)
+}
+
+/// As [`blocks`], of a file whose first line, where it stands alone and is no sentence, is its title.
+pub(super) fn titled(text: &str) -> Vec<Block> {
+    let mut blocks = blocks(text);
+    if let Some((first, rest)) = blocks.split_first_mut()
+        && is_title(text, first)
+        && rest.iter().any(|block| !is_title(text, block))
+    {
+        *first = heading_block(text, trimmed(text, first.span), 0);
+    }
+    blocks
+}
+
+/// A paragraph that is one short line, and neither a sentence nor a pair.
+fn is_title(text: &str, block: &Block) -> bool {
+    let line = slice(text, block.span).trim();
+    let mut chars = line.chars();
+    let begins = chars.next().is_some_and(|first| {
+        first.is_uppercase() || (first.is_ascii_digit() && chars.next().is_some_and(char::is_alphabetic))
+    });
+    block.kind == BlockKind::Prose
+        && begins
+        && !line.contains('\n')
+        && line.chars().count() <= MAX_HEADING
+        && line.split_whitespace().count() <= MAX_TITLE_LINE
+        && !line.ends_with(['.', ';', ',', ':', '!', '?', '…'])
+        && !line.contains([':', '|', '\t'])
 }
 
 /// The blocks with each run of numbered lines, which nothing stands between, as a list: headings have something below them.
@@ -233,6 +263,27 @@ mod tests {
             ]
         );
         assert_eq!(outline("a\n\n\n b "), ["text a", "text b"]);
+    }
+
+    #[test]
+    fn the_first_line_of_a_file_is_its_title() {
+        let title = |text: &str| match titled(text).swap_remove(0).kind {
+            BlockKind::Heading { level: 0, title } => Some(title),
+            _ => None,
+        };
+        assert_eq!(title("Tidewell Library\n\nIt opens at ten.\n").as_deref(), Some("Tidewell Library"));
+        assert_eq!(title("6Tzen\n\nVersion: 3\nHost: DSI\n").as_deref(), Some("6Tzen"));
+        for text in [
+            "It opens at ten.\n\nIt closes at six.\n",
+            "Tidewell Library\nIt opens at ten.\n\nIt closes at six.\n",
+            "Host: DSI\n\nIt opens at ten.\n",
+            "Dear Ms Quill,\n\nIt opens at ten.\n",
+            "Bread\n\nMilk\n\nEggs\n",
+            "bread\n\nIt is baked at five.\n",
+            "Tidewell Library\n",
+        ] {
+            assert_eq!(title(text), None, "{text}");
+        }
     }
 
     #[test]

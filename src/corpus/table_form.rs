@@ -3,7 +3,7 @@
 use super::Kind;
 use super::error::slice;
 use super::kind::typed;
-use super::markup::plain;
+use super::markup::{plain, said};
 use super::names::{Names, folded};
 use super::outline::Row;
 
@@ -82,8 +82,8 @@ fn are_attributes(names: &[&str]) -> bool {
 fn by_kinds(text: &str, body: &[Row]) -> Entities {
     let kind = |row: &Row, column: usize| {
         let value = plain(text, *row.cells.get(column)?)?;
-        let value = slice(text, value);
-        value.chars().any(char::is_alphanumeric).then(|| coarse(typed("", value).kind))
+        let value = said(text, value);
+        value.chars().any(char::is_alphanumeric).then(|| coarse(typed("", &value).kind))
     };
     let width = body.iter().map(|row| row.cells.len()).max().unwrap_or(0);
     let is_one = |kinds: Vec<Kind>| kinds.windows(2).all(|pair| pair[0] == pair[1]);

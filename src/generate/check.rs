@@ -156,7 +156,7 @@ impl Origin for Documents<'_> {
 
     fn fact(&self, id: &str, fact: &StatedFact) -> Result<usize, ProvenanceFault> {
         let document = self.documents.get(fact.document.as_str());
-        let is_there = |value: &String, span: Span| document.and_then(|d| d.slice(span)).as_ref() == Some(value);
+        let is_there = |value: &str, span: Span| document.is_some_and(|document| document.says(span, value));
         let mut pairs = fact.values.iter().zip(fact.spans.iter().copied());
         match pairs.find(|(value, span)| !is_there(value, *span)) {
             Some((value, _)) => Err(value_fault(id, fact, value)),
