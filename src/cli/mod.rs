@@ -10,6 +10,7 @@ mod documents;
 mod documents_tests;
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod flags;
+mod heartbeat;
 mod layout;
 mod logging;
 mod manual;

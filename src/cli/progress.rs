@@ -5,15 +5,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::heartbeat::{self, Heartbeat};
 use super::layout::Style;
 use super::render::{self, Renderer};
 use super::sparkline::Sparkline;
 use super::terminal::{self, Text};
 use crate::events::{Detail, Event, Observer, Stage, Unit};
 use crate::input::Env;
-
-/// Between two lines on the progress of a stage, where there are no bars.
-const LINE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +60,8 @@ struct Current {
     total: Option<u64>,
     started: Instant,
     bar: Option<ProgressBar>,
-    last_line: Instant,
+    /// Where there are no bars.
+    heartbeat: Option<Heartbeat>,
     losses: Sparkline,
 }
 
@@ -92,9 +91,13 @@ impl Screen {
             bar
         });
         self.bar.set(bar.clone());
-        let now = Instant::now();
+        let heartbeat = (bar.is_none() && self.level == Level::Normal).then(|| {
+            let heartbeat = Heartbeat::start(heartbeat::INTERVAL, |line| terminal::report_last(line));
+            heartbeat.set(progress_line(stage, &render::count(unit, 0, total), ""));
+            heartbeat
+        });
         let losses = Sparkline::new(self.utf8);
-        self.current = Some(Current { stage, unit, total, started: now, bar, last_line: now, losses });
+        self.current = Some(Current { stage, unit, total, started: Instant::now(), bar, heartbeat, losses });
     }
 
     fn advance(&mut self, done: u64, total: Option<u64>, detail: Option<&Detail>) {
@@ -117,9 +120,10 @@ impl Screen {
                 bar.reset_eta();
             }
             bar.set_message(Text::from(joined(&[&count, &current.losses.to_string(), &words])).to_string());
-        } else if verbose || (self.level == Level::Normal && current.last_line.elapsed() >= LINE_INTERVAL) {
-            current.last_line = Instant::now();
-            terminal::report(format!("  {:<10} {}", render::name(current.stage), joined(&[&count, &words])));
+        } else if verbose {
+            terminal::report(progress_line(current.stage, &count, &words));
+        } else if let Some(heartbeat) = &current.heartbeat {
+            heartbeat.set(progress_line(current.stage, &count, &words));
         }
         current.total = total;
     }
@@ -140,6 +144,10 @@ fn bar_style(counted: bool, utf8: bool) -> ProgressStyle {
         if counted { "  {prefix:<10} {bar:24} {msg} eta {eta}" } else { "  {prefix:<10} {spinner} {msg} {elapsed}" };
     let style = ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar());
     if utf8 { style } else { style.progress_chars("##-").tick_chars("-\\|/ ") }
+}
+
+fn progress_line(stage: Stage, count: &str, words: &str) -> String {
+    format!("  {:<10} {}", render::name(stage), joined(&[count, words]))
 }
 
 /// Those that are not empty.
