@@ -236,8 +236,20 @@ impl ChatTemplate {
 
 fn differs_at(probe: &str, what: &str, expected: &str, got: &str) -> ChatError {
     let at = expected.bytes().zip(got.bytes()).take_while(|(a, b)| a == b).count();
-    let reason = format!("{what} differs at byte {at}: expected {expected:?}, got {got:?}");
+    let (expected, got) = (around(expected, at), around(got, at));
+    let reason = format!("{what} differs at byte {at}: expected {expected}, got {got}");
     ChatError::NotExpressible { probe: probe.into(), reason }
+}
+
+/// What stands around a byte of a text, as a Rust string; an ellipsis where something is left out.
+fn around(text: &str, byte: usize) -> String {
+    const BEFORE: usize = 24;
+    const BEHIND: usize = 48;
+    let from = text.floor_char_boundary(byte.saturating_sub(BEFORE));
+    let to = text.ceil_char_boundary(byte.saturating_add(BEHIND));
+    let mark = |cut: bool| if cut { "…" } else { "" };
+    let part = text.get(from..to).unwrap_or_default();
+    format!("{}{part:?}{}", mark(from > 0), mark(to < text.len()))
 }
 
 fn answers(messages: &[Message]) -> impl Iterator<Item = (usize, &Message)> {
