@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Unit;
 use super::kind_fold::{collapsed, folded};
-use super::names::{self, Names};
+use super::names::is_part;
+use super::read::stem;
 
 /// An entity's title with what stands above it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,17 +30,38 @@ impl Place {
             }
         }
         let named = entity.is_some_and(|e| !e.trim().is_empty());
-        while !named && chain.len() > 1 && chain.last().is_some_and(|h| Names::Part.has(&names::folded(h))) {
+        while !named && chain.len() > 1 && chain.last().is_some_and(|h| is_part(h) || is_question(h)) {
             chain.pop();
+        }
+        // Below a question alone, the source is what it is about.
+        if let [only] = chain.as_mut_slice()
+            && !named
+            && is_question(only)
+        {
+            stem(&unit.source).clone_into(only);
         }
         let title = chain.pop()?;
         Some(Self { title_key: folded(&title), title, parents: chain, source: unit.source.clone() })
+    }
+
+    /// Of a name below headings.
+    pub(super) fn named(title: &str, parents: Vec<String>, unit: &Unit) -> Self {
+        Self { title: title.to_owned(), title_key: folded(title), parents, source: unit.source.clone() }
     }
 
     /// The last `count` headings above the title.
     pub(super) fn nearest(&self, count: usize) -> &[String] {
         self.parents.get(self.parents.len().saturating_sub(count)..).unwrap_or_default()
     }
+}
+
+/// Words of a question, at least.
+const SHORTEST_QUESTION: usize = 3;
+
+/// Whether a heading or a key is a question: `Do you rent helmets?`, not `Helmets?`.
+pub(super) fn is_question(text: &str) -> bool {
+    let words = text.split_whitespace().filter(|word| word.contains(char::is_alphabetic)).count();
+    text.trim_end().ends_with('?') && words >= SHORTEST_QUESTION
 }
 
 /// A heading without emphasis, numbering (`3.`, `2.1)`) and a last colon.

@@ -55,15 +55,15 @@ fn titles_that_are_no_names_are_written_with_the_page_they_stand_on() {
     let files = [("a.md", passport), ("b.md", card), ("c.md", school), ("d.html", pool), ("e.md", catalogue)];
     insta::assert_snapshot!(facts_of(&files), @r"
     Passeport biométrique | Délai | 3 semaines | Number | semaines
-    Passeport biométrique › Durée et prix › Majeur | Durée de validité | 10 ans | Number | ans
-    Passeport biométrique › Durée et prix › Mineur de moins de 15 ans | Durée de validité | 5 ans | Number | ans
-    Carte d'identité › Majeur | Durée de validité | 15 ans | Number | ans
-    Carte d'identité › Mineur de moins de 15 ans | Durée de validité | 10 ans | Number | ans
-    Restauration scolaire › Inscription | Date limite | 12 juin 2025 | Date
-    Restauration scolaire › Quotient › 400 à 799 | Tarif | 2,10 € | Money | €
-    Piscine › Tarifs › Adulte | Prix | 4 € | Money | €
+    Majeur (Durée et prix, Passeport biométrique) | Durée de validité | 10 ans | Number | ans
+    Mineur de moins de 15 ans (Durée et prix, Passeport biométrique) | Durée de validité | 5 ans | Number | ans
+    Majeur (Carte d'identité) | Durée de validité | 15 ans | Number | ans
+    Mineur de moins de 15 ans (Carte d'identité) | Durée de validité | 10 ans | Number | ans
+    Inscription (Restauration scolaire) | Date limite | 12 juin 2025 | Date
+    400 à 799 (Quotient, Restauration scolaire) | Tarif | 2,10 € | Money | €
+    Adulte (Tarifs, Piscine) | Prix | 4 € | Money | €
     GIDAF | Version | 3.2 | Version
-    GIDAF › Accès en ligne | URL | https://mirabrume.example | Url
+    Accès en ligne (GIDAF) | URL | https://mirabrume.example | Url
     Mirabrume | Version | 7.1 | Version
     ");
 }
@@ -249,8 +249,8 @@ fn a_word_of_any_length_is_split() {
 fn tables_below_different_headings_do_not_contradict_each_other() {
     let table = |server: &str| format!("| App | Server |\n|---|---|\n| GIDAF | {server}-1 |\n| Zora | {server}-2 |\n");
     let (live, test) = (table("srv"), table("tst"));
-    let apart = "Production › GIDAF | Server | srv-1 | Text\nProduction › Zora | Server | srv-2 | Text\n\
-        Test › GIDAF | Server | tst-1 | Text\nTest › Zora | Server | tst-2 | Text";
+    let apart = "GIDAF (Production) | Server | srv-1 | Text\nZora (Production) | Server | srv-2 | Text\n\
+        GIDAF (Test) | Server | tst-1 | Text\nZora (Test) | Server | tst-2 | Text";
     let headed = |level: &str| format!("# Apps\n\n{level}Production\n\n{live}\n{level}Test\n\n{test}");
     assert_eq!(facts_of(&[("a.md", &headed("## "))]), apart);
     let captions = format!("# Apps\n\n**Production**\n\n{live}\n**Test**\n\n{test}");
@@ -262,10 +262,10 @@ fn tables_below_different_headings_do_not_contradict_each_other() {
     let parts = format!("# GIDAF\n\n**Version** : 3.2\n\n## Configuration\n\n{live}\n## Installation\n\n{test}");
     insta::assert_snapshot!(facts_of(&[("a.md", &parts)]), @r"
     GIDAF | Version | 3.2 | Version
-    Configuration › GIDAF | Server | srv-1 | Text
-    Configuration › Zora | Server | srv-2 | Text
-    Installation › GIDAF | Server | tst-1 | Text
-    Installation › Zora | Server | tst-2 | Text
+    GIDAF (Configuration) | Server | srv-1 | Text
+    Zora (Configuration) | Server | srv-2 | Text
+    GIDAF (Installation) | Server | tst-1 | Text
+    Zora (Installation) | Server | tst-2 | Text
     ");
     // Where the tables agree on the other things, a difference is a contradiction.
     let rows = "| Zora | srv-2 |\n| Braude | srv-3 |\n";
@@ -334,7 +334,7 @@ fn a_paragraph_of_one_pair_below_a_heading_is_a_fact() {
         ## Talk\n\nAnn: Good morning\n\nBob: Good evening\n\nAnn: Farewell\n\nBob: Good night\n";
     insta::assert_snapshot!(facts_of(&[("a.md", page)]), @r"
     Ferry Astra | Home port | Dunmere | Text
-    Ferry Astra › Crew | Captain | Nils Ravn | Text
+    Crew (Ferry Astra) | Captain | Nils Ravn | Text
     ");
 }
 
@@ -371,3 +371,6 @@ fn items_that_are_sentences_are_no_values() {
         ## Services\n\n- Repas du soir\n- Douche\n";
     insta::assert_snapshot!(facts_of(&[("a.md", page)]), @"Refuge du Praz | Services | Repas du soir; Douche | List");
 }
+
+#[path = "facts_page_tests.rs"]
+mod pages;

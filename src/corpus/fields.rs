@@ -8,7 +8,7 @@ use super::fields_records::{Group, Owner, groups};
 use super::key_value::{all_plain, pair, pairs, single, stated};
 use super::key_value_single::decide;
 use super::markup::{plain, said, value};
-use super::names::{Names, folded};
+use super::names::{Names, folded, is_part};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
 use super::piece::Stated;
 use super::table_form::{Entities, entities};
@@ -41,8 +41,10 @@ impl Naming {
                 parents.entry(folded(heading)).or_default().insert(section.path.get(..depth).unwrap_or_default());
             }
         }
-        let several = parents.into_iter().filter(|(heading, above)| above.len() > 1 || Names::Part.has(heading));
-        Self { document, parts: several.map(|(heading, _)| heading).collect() }
+        let several = parents.into_iter().filter(|(_, above)| above.len() > 1).map(|(heading, _)| heading);
+        let below = sections.iter().flat_map(|section| section.path.iter().skip(1));
+        let known = below.filter(|heading| is_part(heading)).map(|heading| folded(heading));
+        Self { document, parts: several.chain(known).collect() }
     }
 
     /// What a section is about: the last of its headings that names an entity.

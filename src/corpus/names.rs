@@ -9,6 +9,15 @@ pub(super) fn folded(name: &str) -> String {
     name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
+/// Whether a heading names a part of a description, or several: `Contacts and basics`.
+pub(super) fn is_part(heading: &str) -> bool {
+    let all = |joint: &str| {
+        let mut parts = heading.split(joint).map(folded);
+        heading.contains(joint) && parts.all(|part| Names::Part.has(&part))
+    };
+    Names::Part.has(&folded(heading)) || [" and ", " et ", " & "].into_iter().any(all)
+}
+
 /// Lists of folded names, the likelier ones first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Names {
@@ -329,6 +338,17 @@ const PART: &[&str] = &[
     "fonctionnalites",
     "notes",
     "remarques",
+    "basics",
+    "basicinformation",
+    "keydata",
+    "keyfigures",
+    "visit",
+    "yourvisit",
+    "visitorinformation",
+    "chiffrescles",
+    "enresume",
+    "contactinformation",
+    "visite",
 ];
 const KEY: &[&str] = &[
     "champ",
@@ -439,6 +459,16 @@ mod tests {
         assert_eq!(folded("page_content"), "pagecontent");
         assert!(Names::Attribute.has(&folded("Criticité")));
         assert!(Names::Title.rank("title") < Names::Title.rank("application"));
+    }
+
+    #[test]
+    fn headings_of_several_parts_are_parts() {
+        for heading in ["Contacts and basics", "Coordonnées et accès", "Details & features", "Contact"] {
+            assert!(is_part(heading), "{heading}");
+        }
+        for heading in ["Contacts and boats", "Contacts and", "Boats"] {
+            assert!(!is_part(heading), "{heading}");
+        }
     }
 
     #[test]

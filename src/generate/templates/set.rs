@@ -8,7 +8,7 @@ use crate::generate::Family;
 use crate::generate::fault::{TemplateError, TemplateFault};
 use crate::generate::grammar::{EnglishNoun, Gender, Lexicon, Noun, english_plural, folded, joined, shown};
 
-use super::entry::{Class, Entry, Frame, Template};
+use super::entry::{Class, Entry, Frame, Template, is_remark};
 use super::read::{Owner, Read, entries};
 use super::slot::Argument;
 use super::write::{Agreement, Term, Terms};
@@ -172,11 +172,22 @@ impl Templates {
 
     fn speech_by<'t>(&'t self, fact: &Fact, language: Language, entry: Option<&'t Entry>) -> Speech<'t> {
         let class = Class::of(fact);
+        if fact.is_question() && entry.is_none() {
+            let term = Term { words: fact.attribute.clone(), agreement: Agreement::Unknown };
+            let frame = self.frame(language, Frame::Question, Class::Plain);
+            return Speech { language, entry, frame, answers: &[], term };
+        }
+        let class = if entry.is_none() && is_remark(fact) { Class::Remark } else { class };
         let term = self.term(fact, language, entry.and_then(|entry| entry.noun.as_deref()));
         let known = term.agreement != Agreement::Unknown && class != Class::Boolean;
         let frame = self.frame(language, if known { Frame::Noun } else { Frame::Neutral }, class);
         let answers = entry.map_or(&[][..], |entry| entry.answers_for(fact));
         Speech { language, entry, frame, answers, term }
+    }
+
+    /// Whether a fact can be asked in a language without words of another one in the question or the answer.
+    pub fn can_ask(&self, fact: &Fact, language: Language) -> bool {
+        !self.speech(fact, language).mixes_languages(fact)
     }
 
     /// The frame for a class of values, else the one for all.
@@ -269,6 +280,7 @@ impl<'t> Speech<'t> {
         terms.attr = Some(&self.term);
         terms.bare_end = matches!(fact.kind, Kind::Url | Kind::Contact);
         terms.is_date = fact.kind == Kind::Date && Class::of(fact) == Class::Plain;
+        let terms = if fact.is_question() { terms.with(Argument::Question, fact.attribute.trim()) } else { terms };
         terms.with(Argument::Entity, fact.entity.as_str()).with(Argument::Value, measured(fact, self.language))
     }
 

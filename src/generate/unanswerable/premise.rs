@@ -2,6 +2,7 @@
 
 use crate::corpus::{Fact, Kind, Language};
 use crate::generate::Family;
+use crate::generate::grammar::shown;
 use crate::generate::noise::{choose, shuffle};
 use crate::generate::notation::Notation;
 
@@ -33,7 +34,7 @@ fn is_suited(fact: &Fact) -> bool {
         Kind::Enumeration,
     ];
     let [value] = fact.values.as_slice() else { return false };
-    kinds.contains(&fact.kind) && value.chars().count() <= LONGEST
+    !fact.is_question() && kinds.contains(&fact.kind) && value.chars().count() <= LONGEST
 }
 
 /// None: no other entity has a value of this attribute that this entity's documents do not hold, or the document is in a
@@ -52,9 +53,10 @@ pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
     };
     let wrong = &others.into_iter().find(is_wrong)?.written;
     let language = language_of(maker, fact, &mut rng)?;
+    let attribute = shown(&fact.attribute);
     let values = [
         ("entity", fact.entity.as_str()),
-        ("attribute", fact.attribute.as_str()),
+        ("attribute", attribute.as_str()),
         ("right", right.as_str()),
         ("wrong", wrong.as_str()),
     ];
