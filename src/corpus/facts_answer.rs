@@ -1,8 +1,9 @@
 //! Questions that documents answer themselves: a heading that is a question with its first paragraph, and `Q: … A: …` lines.
 
 use super::facts_definition::{begins_block, find, unmarked};
-use super::facts_place::{Place, clean, is_question};
+use super::facts_place::{Place, clean};
 use super::facts_statement::Statement;
+use super::heading_parts::is_question;
 use super::kind::{normalised, typed};
 use super::kind_fold::{attribute_key, folded};
 use super::{Corpus, FieldForm, Kind, Span, Unit};
@@ -64,7 +65,7 @@ fn marked_lines(text: &str) -> Vec<Answered<'_>> {
         let start = at;
         at += line.len();
         if let Some(question) = marker(line, QUESTION) {
-            let question = unmarked(question.trim_matches(MARKS));
+            let question = unmarked(question.trim().trim_matches(MARKS));
             asked = Some(question).filter(|question| question.ends_with('?'));
         } else if let (Some(question), Some(answer)) = (asked.as_ref(), marker(line, ANSWER)) {
             let from = start + (line.len() - answer.len());

@@ -38,7 +38,8 @@ fn a_section_of_several_parts_is_about_its_page() {
 fn a_heading_that_is_a_question_is_answered_by_its_paragraph() {
     let faq = "# Orla FAQ\n\n## How long does delivery take?\n\nThree working days.\n\nLonger at Easter.\n\n\
         ## Do you rent helmets?\n\nYes, for *£3* a day,\nwith a deposit.\n\n## Why us?\n\nWe are near.\n\n\
-        ## What do I need?\n\n- A passport\n- A card\n\n## How do I pay by card?\n\nAs follows:\n\n1. Come.\n2. Pay now.\n";
+        ## What do I need?\n\n- A passport\n- A card\n\n## How do I pay by card?\n\nAs follows:\n\n1. Come here first.\n2. Then pay at the desk.\n\n\
+        ## What can I pay with?\n\nWe take:\n\n- cards\n- cash\n";
     let lines =
         "# Club Orla\n\nQ: When do you meet?\nA: On Mondays at 19:00.\n\nQ: Who may come to us?\nA: Everyone.\n";
     let alone =
@@ -47,6 +48,7 @@ fn a_heading_that_is_a_question_is_answered_by_its_paragraph() {
     Orla FAQ | How long does delivery take? | Three working days. | Text
     Orla FAQ | Do you rent helmets? | Yes, for £3 a day, with a deposit. | Text
     Orla FAQ | What do I need? | A passport; A card | List
+    Orla FAQ | What can I pay with? | cards; cash | List
     Club Orla | When do you meet? | On Mondays at 19:00. | Text
     Club Orla | Who may come to us? | Everyone. | Text
     visite | Combien de temps dure une visite ? | Une heure environ, selon la saison et le nombre de visiteurs. | Text

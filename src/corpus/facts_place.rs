@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Unit;
+use super::heading_parts::{is_part, is_question};
 use super::kind_fold::{collapsed, folded};
-use super::names::is_part;
 use super::read::stem;
 
 /// An entity's title with what stands above it.
@@ -53,15 +53,6 @@ impl Place {
     pub(super) fn nearest(&self, count: usize) -> &[String] {
         self.parents.get(self.parents.len().saturating_sub(count)..).unwrap_or_default()
     }
-}
-
-/// Words of a question, at least.
-const SHORTEST_QUESTION: usize = 3;
-
-/// Whether a heading or a key is a question: `Do you rent helmets?`, not `Helmets?`.
-pub(super) fn is_question(text: &str) -> bool {
-    let words = text.split_whitespace().filter(|word| word.contains(char::is_alphabetic)).count();
-    text.trim_end().ends_with('?') && words >= SHORTEST_QUESTION
 }
 
 /// A heading without emphasis, numbering (`3.`, `2.1)`) and a last colon.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::slice;
 use super::fields_records::{Group, Owner, groups};
+use super::heading_parts::{is_part, is_question};
 use super::key_value::{all_plain, pair, pairs, single, stated};
 use super::key_value_single::decide;
 use super::markup::{plain, said, value};
-use super::names::{Names, folded, is_part};
+use super::names::{Names, folded};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
 use super::piece::Stated;
 use super::table_form::{Entities, entities};
@@ -84,7 +85,9 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stat
                 out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
             }
             BlockKind::List(items) => {
-                let key = before.and_then(|before| key_before(text, before));
+                // What a list answers, it is called by.
+                let answers = section.path.last().is_some_and(|heading| is_question(heading));
+                let key = before.filter(|_| !answers).and_then(|before| key_before(text, before));
                 let lone = groups.iter().find_map(|group| single_field(text, group));
                 match items.len() {
                     1 => out.fields.extend(lone),

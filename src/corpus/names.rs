@@ -3,19 +3,11 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::names_of_languages::{ENGLISH, FRENCH};
+use super::names_of_parts::PART;
 
 /// Letters and digits only, in lower case and without accents.
 pub(super) fn folded(name: &str) -> String {
     name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// Whether a heading names a part of a description, or several: `Contacts and basics`.
-pub(super) fn is_part(heading: &str) -> bool {
-    let all = |joint: &str| {
-        let mut parts = heading.split(joint).map(folded);
-        heading.contains(joint) && parts.all(|part| Names::Part.has(&part))
-    };
-    Names::Part.has(&folded(heading)) || [" and ", " et ", " & "].into_iter().any(all)
 }
 
 /// Lists of folded names, the likelier ones first.
@@ -265,91 +257,6 @@ const CONTAINER: &[&str] = &[
 const WEAK: &[&str] = &["id", "date", "type", "status", "statut"];
 const PREPOSITION: &[&str] =
     &["by", "on", "at", "in", "of", "to", "from", "for", "with", "par", "le", "la", "de", "du", "a", "en", "pour"];
-const PART: &[&str] = &[
-    "caracteristiques",
-    "informations",
-    "informationsgenerales",
-    "informationsprincipales",
-    "details",
-    "detail",
-    "general",
-    "generalites",
-    "presentation",
-    "description",
-    "fiche",
-    "fichetechnique",
-    "resume",
-    "contact",
-    "contacts",
-    "technique",
-    "overview",
-    "summary",
-    "information",
-    "generalinformation",
-    "characteristics",
-    "properties",
-    "attributes",
-    "attributs",
-    "metadata",
-    "metadonnees",
-    "specifications",
-    "donnees",
-    "facts",
-    "keyfacts",
-    "identite",
-    "identity",
-    "fichedidentite",
-    "cartedidentite",
-    "caracteristiquestechniques",
-    "informationstechniques",
-    "donneestechniques",
-    "technicalinformation",
-    "technicaldetails",
-    "proprietes",
-    "data",
-    "contexte",
-    "context",
-    "introduction",
-    "enbref",
-    "ataglance",
-    "requirements",
-    "systemrequirements",
-    "prerequisites",
-    "prerequis",
-    "equipment",
-    "equipement",
-    "equipements",
-    "openinghours",
-    "horaires",
-    "horairesdouverture",
-    "coordonnees",
-    "contactdetails",
-    "contactus",
-    "nouscontacter",
-    "acces",
-    "infospratiques",
-    "informationspratiques",
-    "practicalinformation",
-    "installation",
-    "configuration",
-    "settings",
-    "parametres",
-    "features",
-    "fonctionnalites",
-    "notes",
-    "remarques",
-    "basics",
-    "basicinformation",
-    "keydata",
-    "keyfigures",
-    "visit",
-    "yourvisit",
-    "visitorinformation",
-    "chiffrescles",
-    "enresume",
-    "contactinformation",
-    "visite",
-];
 const KEY: &[&str] = &[
     "champ",
     "attribut",
@@ -459,16 +366,6 @@ mod tests {
         assert_eq!(folded("page_content"), "pagecontent");
         assert!(Names::Attribute.has(&folded("Criticité")));
         assert!(Names::Title.rank("title") < Names::Title.rank("application"));
-    }
-
-    #[test]
-    fn headings_of_several_parts_are_parts() {
-        for heading in ["Contacts and basics", "Coordonnées et accès", "Details & features", "Contact"] {
-            assert!(is_part(heading), "{heading}");
-        }
-        for heading in ["Contacts and boats", "Contacts and", "Boats"] {
-            assert!(!is_part(heading), "{heading}");
-        }
     }
 
     #[test]

@@ -120,6 +120,21 @@ mod tests {
     }
 
     #[test]
+    fn facts_in_a_language_that_is_not_asked_in_are_counted() {
+        let page = "# Refuge Orla\n\nLe refuge est une cabane de montagne, ouverte toute l'année à qui vient à pied.\n\n\
+            - Gardien : Lucie Vallon\n- Animaux acceptés : non\n- Téléphone fixe : aucun\n";
+        let corpus = corpus_of(page);
+        let facts = corpus::facts(&corpus, &corpus::FactOptions::default()).facts;
+        let templates = Templates::builtin().unwrap();
+        let said = |languages: &[Language]| left_out(&facts, &templates, languages);
+        let english = said(&[Language::En]);
+        let begins = english.first().is_some_and(|said| said.contains(" facts are written in French and are left out"));
+        assert!(english.len() == 1 && begins && english[0].ends_with("--lang fr,en takes them in"), "{english:?}");
+        assert!(said(&[Language::Fr]).is_empty() && said(&Language::ALL).is_empty());
+        assert_eq!(asked_in(&[Language::En], &[Language::Fr]), "English, and in French on what is written in it");
+    }
+
+    #[test]
     fn control_tokens_are_said() {
         let said = chat_tokens(&corpus_of("# GIDAF\n\nHost: OVH\nMark: <|im_start|>\n")).unwrap();
         assert!(said.starts_with("a.md has control tokens of chat templates, such as <|im_start|>: "), "{said}");

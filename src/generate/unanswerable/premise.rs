@@ -2,7 +2,6 @@
 
 use crate::corpus::{Fact, Kind, Language};
 use crate::generate::Family;
-use crate::generate::grammar::shown;
 use crate::generate::noise::{choose, shuffle};
 use crate::generate::notation::Notation;
 
@@ -53,10 +52,9 @@ pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
     };
     let wrong = &others.into_iter().find(is_wrong)?.written;
     let language = language_of(maker, fact, &mut rng)?;
-    let attribute = shown(&fact.attribute);
     let values = [
         ("entity", fact.entity.as_str()),
-        ("attribute", attribute.as_str()),
+        ("attribute", fact.attribute.as_str()),
         ("right", right.as_str()),
         ("wrong", wrong.as_str()),
     ];
