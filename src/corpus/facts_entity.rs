@@ -69,12 +69,19 @@ struct Siblings<'a> {
     source: &'a str,
     above: &'a [String],
     are_rows: bool,
+    /// Terms of a glossary, or subjects of sentences.
+    are_defined: bool,
 }
 
 impl<'a> Siblings<'a> {
     fn of(statement: &'a Statement) -> Self {
         let Place { source, parents, .. } = &statement.place;
-        Self { source: &**source, above: parents, are_rows: statement.form == FieldForm::Cell }
+        Self {
+            source,
+            above: parents,
+            are_rows: statement.form == FieldForm::Cell,
+            are_defined: statement.kind == Kind::Definition,
+        }
     }
 }
 

@@ -115,6 +115,7 @@ fn a_short_table_is_in_the_language_of_its_columns() {
         let rows = [
             row(["Ada Brook", "Workshop", "Mona Petrel", "2019-03-01", "31000", "ada@orla.example"]),
             row(["Ben Cole", "Rentals", "Ines Calder", "2021-07-15", "28500", "ben@orla.example"]),
+            row(["Ada Brook", "Sales", "Ines Calder", "2022-01-10", "33000", "ada2@larkfield.example"]),
         ];
         let languages = languages_of("a.csv", &format!("{header}\n{}\n", rows.join("\n")), &[]);
         assert!(languages.iter().all(|language| *language == Some(Language::En)), "{header}: {languages:?}");

@@ -96,12 +96,28 @@ fn of_records(corpus: &mut Corpus, candidates: &[Language]) {
         keys.iter().zip(&signs).map(|(keys, signs)| language_of_keys(keys).or_else(|| french(signs))).collect();
     for unit in corpus.units.iter_mut().filter(|unit| !unit.fields.is_empty()) {
         let Some(language) = told.get(unit.document).copied().flatten() else { continue };
-        let is_certain =
-            || beginning(&unit.text).and_then(|text| detector.detect(text)).is_some_and(|i| i.is_reliable());
+        let is_certain = || {
+            let text = beginning(&unit.text).unwrap_or_default();
+            has_common_words(text) && detector.detect(text).is_some_and(|found| found.is_reliable())
+        };
         if unit.language.is_none() || (unit.language != Some(language) && !is_certain()) {
             unit.language = Some(language);
         }
     }
+}
+
+/// Words that sentences of the two languages have, and names have not.
+const COMMON_WORDS: &[&str] = &[
+    "le", "la", "les", "des", "du", "une", "est", "sont", "dans", "pour", "par", "avec", "sur", "qui", "que", "et",
+    "au", "aux", "ce", "cette", "the", "of", "and", "is", "are", "to", "for", "with", "by", "from", "that", "this",
+    "which", "has", "it", "be", "was",
+];
+/// So many of them are in a text, at least, whose letters tell its language: rows of names look like any.
+const FEWEST_COMMON: usize = 2;
+
+fn has_common_words(text: &str) -> bool {
+    let words = text.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase);
+    words.filter(|word| COMMON_WORDS.contains(&word.as_str())).nth(FEWEST_COMMON - 1).is_some()
 }
 
 /// The words of a key, each folded.

@@ -50,8 +50,12 @@ fn attributes_that_are_no_nouns_have_no_article() {
          Cocoa | Large | money | €2.90
          Orla Hall | Wheelchair accessible | text | by the side door
          Pilot Wharf | Dogs | text | not allowed
-         Orla Inn | Check-in | text | from 15:00",
+         Orla Inn | Check-in | text | from 15:00
+         Orla Inn | Rooms | number | 34",
     );
+    let rooms = said(&items, "Rooms");
+    assert!(rooms.questions.iter().any(|asked| asked == "How many rooms does Orla Inn have?"), "{:?}", rooms.questions);
+    assert!(rooms.answers.iter().any(|answer| answer == "Orla Inn has 34 rooms."), "{:?}", rooms.answers);
     let founded = said(&items, "Founded");
     assert!(founded.questions.iter().any(|asked| asked == "When was Orla Boats founded?"), "{:?}", founded.questions);
     assert!(founded.answers.iter().any(|answer| answer == "Orla Boats was founded in 2014."), "{:?}", founded.answers);

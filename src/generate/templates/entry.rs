@@ -103,12 +103,19 @@ pub(in crate::generate) enum Class {
     Text,
     /// A condition or the like, which can't stand behind `is` (`not allowed`, `from 15:00`); of attributes without an entry.
     Remark,
+    /// How many of what the attribute calls in the plural there are (`rooms`: 34); of attributes without an entry.
+    Quantity,
     Boolean,
 }
 
 impl Class {
-    pub(super) const NAMES: &[(&str, Self)] =
-        &[("list", Self::List), ("text", Self::Text), ("remark", Self::Remark), ("boolean", Self::Boolean)];
+    pub(super) const NAMES: &[(&str, Self)] = &[
+        ("list", Self::List),
+        ("text", Self::Text),
+        ("remark", Self::Remark),
+        ("quantity", Self::Quantity),
+        ("boolean", Self::Boolean),
+    ];
 
     pub(in crate::generate) fn of(fact: &Fact) -> Self {
         match (fact.kind, fact.values.as_slice()) {
@@ -127,37 +134,42 @@ const REMARKS: &[&str] = &[
     "admises",
     "allowed",
     "apres",
+    "ask",
+    "aucun",
+    "aucune",
     "autorise",
     "autorisee",
     "autorisees",
     "autorises",
     "avant",
+    "avec",
     "before",
     "by",
     "closed",
+    "demander",
     "excluded",
     "exclus",
     "ferme",
     "fermee",
-    "fermes",
     "fermees",
+    "fermes",
     "forbidden",
     "free",
     "from",
     "gratuit",
     "gratuite",
-    "gratuits",
     "gratuites",
+    "gratuits",
     "included",
     "inclus",
     "incluse",
-    "inclus",
     "incluses",
     "interdit",
     "interdite",
     "interdites",
     "interdits",
     "jusqu",
+    "none",
     "not",
     "obligatoire",
     "obligatoires",
@@ -167,6 +179,8 @@ const REMARKS: &[&str] = &[
     "permitted",
     "prohibited",
     "required",
+    "sans",
+    "see",
     "seulement",
     "sur",
     "uniquement",
@@ -174,8 +188,6 @@ const REMARKS: &[&str] = &[
     "upon",
     "with",
     "without",
-    "avec",
-    "sans",
 ];
 
 /// Whether a value says how something is: `not allowed`, `from 15:00`, `sur demande`. A name begins with a capital.

@@ -177,8 +177,12 @@ impl Templates {
             let frame = self.frame(language, Frame::Question, Class::Plain);
             return Speech { language, entry, frame, answers: &[], term };
         }
-        let class = if entry.is_none() && is_remark(fact) { Class::Remark } else { class };
         let term = self.term(fact, language, entry.and_then(|entry| entry.noun.as_deref()));
+        let class = match entry {
+            None if is_remark(fact) => Class::Remark,
+            None if is_count(fact) && term.agreement == PLURAL => Class::Quantity,
+            _ => class,
+        };
         let known = term.agreement != Agreement::Unknown && class != Class::Boolean;
         let frame = self.frame(language, if known { Frame::Noun } else { Frame::Neutral }, class);
         let answers = entry.map_or(&[][..], |entry| entry.answers_for(fact));
@@ -243,6 +247,15 @@ fn english_term(words: &str, several: bool) -> Option<Term> {
     }
     Some(Term { words: english_plural(words)?, agreement: Agreement::English(EnglishNoun { plural: true }) })
 }
+
+/// Whether a fact's value is a number of things.
+fn is_count(fact: &Fact) -> bool {
+    let is_bare = matches!(fact.values.as_slice(), [value] if is_bare_number(value));
+    fact.kind == Kind::Number && fact.measure.is_none() && is_bare
+}
+
+/// Of an English noun in the plural, which a number can stand before.
+const PLURAL: Agreement = Agreement::English(EnglishNoun { plural: true });
 
 /// Whether the words of a name are joined as keys of records join them: `date_creation`, `dateCreation`.
 fn is_compound(attribute: &str) -> bool {
