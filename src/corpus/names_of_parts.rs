@@ -39,6 +39,7 @@ pub(super) const PART: &[&str] = &[
     "informationstechniques",
     "donneestechniques",
     "technicalinformation",
+    "technicaldata",
     "technicaldetails",
     "proprietes",
     "data",

@@ -18,6 +18,9 @@ const NO_NOUNS: &[&str] = &[
     "when", "where", "how", "why", "who",
 ];
 
+/// First words of names that are no nouns.
+const PREPOSITIONS: &[&str] = &["in", "on", "at", "by", "from", "for", "with", "since", "until", "under", "per"];
+
 /// Adjectives that stand alone as the name of a column or a line, or at the end of one.
 const ADJECTIVES: &[&str] = &[
     "small",
@@ -129,6 +132,8 @@ impl EnglishNoun {
     pub(in crate::generate) fn of(words: &str) -> Option<Self> {
         let fold = folded(words);
         let is_no_noun = fold.split(' ').next_back().is_some_and(is_no_noun);
+        // `in stock`
+        let is_no_noun = is_no_noun || fold.split(' ').next().is_some_and(|first| PREPOSITIONS.contains(&first));
         if fold.is_empty() || is_no_noun || !words.is_ascii() || fold.split(' ').any(|w| FRENCH.contains(&w)) {
             return None;
         }
@@ -176,6 +181,7 @@ mod tests {
             ("opens", None),
             ("opening hours", Some(true)),
             ("founded", None),
+            ("in stock", None),
             ("large", None),
             ("wheelchair accessible", None),
             ("speed", Some(false)),

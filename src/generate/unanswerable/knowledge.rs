@@ -209,6 +209,11 @@ impl<'a> Knowledge<'a> {
         }
     }
 
+    /// Whether texts alone are stated of the entity, such as the definition of a term: what else it may have is not known.
+    pub(super) fn is_told_in_prose(&self, entity: &Entity) -> bool {
+        entity.concepts.iter().all(|name| self.concepts.get(name).is_some_and(Concept::is_prose))
+    }
+
     /// Whether an attribute of these things may be asked of the entity: it stands in a document with one of them, or has an
     /// attribute in common with one.
     pub(super) fn is_alike(&self, entity: &str, holders: &BTreeSet<String>) -> bool {

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::corpus::Language;
 use crate::generate::noise::{below, choose};
 
+use super::knowledge::Entity;
 use super::maker::{Asked, Maker};
 use super::texts::refusals;
 
@@ -27,7 +28,8 @@ pub(super) struct Candidate<'k> {
 /// None is kept, so that a corpus of many entities with many rare attributes takes no more memory than one of few.
 pub(super) fn candidates<'k>(maker: &'k Maker<'_>, count: usize) -> impl Iterator<Item = Candidate<'k>> {
     // What a section lacks, its page may have.
-    let whole = maker.knowledge.entities.iter().filter(|(_, entity)| !entity.is_section);
+    let is_whole = |entity: &Entity| !entity.is_section && !maker.knowledge.is_told_in_prose(entity);
+    let whole = maker.knowledge.entities.iter().filter(|(_, entity)| is_whole(entity));
     let entities: Vec<&str> = whole.map(|(name, _)| *name).collect();
     let concepts = maker.knowledge.concepts.iter().filter(|(_, c)| c.entities.len() >= LEAST_HOLDERS && !c.is_prose());
     let concepts: Vec<_> = concepts.collect();
