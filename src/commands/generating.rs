@@ -235,7 +235,9 @@ fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Re
             let wanted = (share * plan.coverage().examples as f64).floor() as usize;
             if made < wanted {
                 shortfalls.push(format!(
-                    "--refusals {share}: the documents give {made} unanswerable questions of {wanted} that are wanted"
+                    "--refusals {share}: the documents give {made} unanswerable questions of {wanted} that are wanted; they are made \
+                     of what some things have and others of their kind lack: give more documents on things of one kind, or a \
+                     lower --refusals"
                 ));
             }
             vary::vary(&mut plan, material, items, request.seed, variations);

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::facts_answer::answers;
 use super::facts_definition::definitions;
 use super::facts_entity::names;
 use super::facts_merge::{Named, merged};
 use super::facts_statement::{Statement, statements};
 use super::facts_table::tell_apart;
+use super::heading_parts::is_question;
 use super::kind::is_long;
 use super::{Corpus, Fact, Facts, Kind};
 use crate::store::{Digest, Interrupt};
@@ -24,7 +26,12 @@ impl Fact {
     /// Whether a question can ask for it and get its values as the answer: an identifier says nothing, free text is too
     /// long.
     pub fn is_asked(&self) -> bool {
-        self.kind != Kind::Identifier && !self.values.iter().any(|v| is_long(v))
+        self.kind != Kind::Identifier && (self.is_question() || !self.values.iter().any(|v| is_long(v)))
+    }
+
+    /// Whether its attribute is a question of the document's own, which its value answers.
+    pub fn is_question(&self) -> bool {
+        is_question(&self.attribute)
     }
 }
 
@@ -45,6 +52,7 @@ const ENUMERATION_LENGTH: usize = 40;
 pub fn facts(corpus: &Corpus, options: &FactOptions) -> Facts {
     let mut stated = statements(corpus, &options.interrupt);
     stated.extend(definitions(corpus));
+    stated.extend(answers(corpus));
     let mut names = names(corpus, &stated);
     tell_apart(corpus, &stated, &mut names.of);
     let named = || stated.iter().zip(&names.of).map(|(statement, entity)| Named { entity, statement });

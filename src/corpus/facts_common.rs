@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 
 use super::Corpus;
+use super::kind_date::is_weekday;
+use super::kind_fold::folded;
 
 /// Which titles of a corpus say nothing without what stands above them.
 pub(super) struct CommonTitles {
@@ -29,9 +31,13 @@ impl CommonTitles {
         Self { words }
     }
 
-    /// A phrase of lower-case words after its first, a word that is written in lower case elsewhere, or numbers only.
+    /// A phrase of lower-case words after its first, a word that is written in lower case elsewhere, a day of the week, or
+    /// numbers only.
     pub(super) fn has(&self, title: &str) -> bool {
-        is_phrase(title) || is_numbers(title) || (is_capitalised(title) && self.words.contains(&title.to_lowercase()))
+        is_weekday(&folded(title))
+            || is_phrase(title)
+            || is_numbers(title)
+            || (is_capitalised(title) && self.words.contains(&title.to_lowercase()))
     }
 }
 
@@ -117,6 +123,8 @@ mod tests {
             "400-799",
             "> 800 €",
             "2024",
+            "Monday",
+            "Lundi",
         ];
         let names = [
             "GIDAF",

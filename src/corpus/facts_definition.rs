@@ -65,9 +65,17 @@ fn definition(corpus: &Corpus, at: usize, unit: &Unit) -> Option<Statement> {
     let plain = folded(&unmarked(sentence));
     // `GIDAF (gestion des dossiers)` may be called GIDAF.
     let short = place.title_key.split(" (").next().unwrap_or_default();
-    let language = defines(&plain, &place.title_key).or_else(|| defines(&plain, short))?;
-    let span = find(corpus.documents.get(unit.document)?, unit.span, sentence)?;
+    let bare = ARTICLES.iter().find_map(|article| short.strip_prefix(article)).unwrap_or(short);
     let value = unmarked(sentence);
+    let of_title = [&place.title_key, short, bare].into_iter().find_map(|title| defines(&plain, title));
+    let (place, language) = match of_title {
+        Some(language) => (place, language),
+        None => {
+            let (subject, language) = subject_of(&value)?;
+            (named(place, subject)?, language)
+        }
+    };
+    let span = find(corpus.documents.get(unit.document)?, unit.span, sentence)?;
     let attribute = match language {
         Language::Fr => "définition",
         Language::En => "definition",
@@ -101,6 +109,40 @@ fn defines(sentence: &str, title: &str) -> Option<Language> {
     VERBS.iter().find(|(verb, _)| rest.starts_with(verb)).map(|(_, language)| *language)
 }
 
+/// Words of a subject, at most.
+const LONGEST_SUBJECT: usize = 8;
+/// Folded words before a subject that are no part of its name.
+const ARTICLE_WORDS: &[&str] = &["le", "la", "les", "un", "une", "the", "a", "an"];
+
+/// What a sentence defines, without an article before it: `Larkfield Bikes` of `Larkfield Bikes is a company.`
+fn subject_of(sentence: &str) -> Option<(&str, Language)> {
+    let spaces = sentence.match_indices(' ').take(LONGEST_SUBJECT + 1);
+    let mut found = spaces.filter_map(|(at, _)| {
+        let rest = folded(sentence.get(at..)?);
+        let (_, language) = VERBS.iter().find(|(verb, _)| rest.starts_with(verb))?;
+        Some((sentence.get(..at)?, *language))
+    });
+    let (subject, language) = found.next()?;
+    let (first, rest) = subject.split_once(' ').unwrap_or((subject, ""));
+    let elided = subject.split_once(['\'', '’']).filter(|(article, _)| folded(article) == "l");
+    let name = match elided {
+        Some((_, name)) => name,
+        None if !rest.is_empty() && ARTICLE_WORDS.contains(&folded(first).as_str()) => rest,
+        None => subject,
+    };
+    Some((name, language))
+}
+
+/// The place of a name that is a part of the title: `Larkfield Bikes` below `Larkfield Bikes Handbook`. None: it is no name, or
+/// another one.
+fn named(place: Place, name: &str) -> Option<Place> {
+    let title_key = folded(name);
+    let words: Vec<&str> = title_key.split(' ').collect();
+    let title: Vec<&str> = place.title_key.split(' ').collect();
+    let is_part = words.len() < title.len() && title.windows(words.len()).any(|part| part == words);
+    (is_part && name.starts_with(char::is_uppercase)).then(|| Place { title: name.to_owned(), title_key, ..place })
+}
+
 /// Of the first paragraph that is not a heading.
 fn first_sentence(unit: &Unit) -> Option<&str> {
     let title = unit.title.as_deref().map(folded);
@@ -117,8 +159,7 @@ fn first_sentence(unit: &Unit) -> Option<&str> {
         offset += line.len();
     }
     let rest = unit.text.get(offset..)?.trim_start();
-    let begins_block = rest.starts_with(['|', '>', '-', '+', '`', '<']) || rest.starts_with("* ");
-    if begins_block {
+    if begins_block(rest) {
         return None;
     }
     let paragraph = rest.split("\n\n").next()?.split("\r\n\r\n").next()?.trim_end();
@@ -126,6 +167,11 @@ fn first_sentence(unit: &Unit) -> Option<&str> {
     let length = sentence.chars().count();
     let ended = sentence.ends_with(['.', '!', '…']);
     (ended && (SHORTEST..=LONGEST).contains(&length)).then_some(sentence)
+}
+
+/// Whether a text begins with a table, a quotation, a list, code or markup.
+pub(super) fn begins_block(text: &str) -> bool {
+    text.starts_with(['|', '>', '-', '+', '`', '<']) || text.starts_with("* ")
 }
 
 /// Words that end with a full stop and end no sentence.
@@ -156,13 +202,13 @@ fn ends_sentence(text: &str, at: usize, stop: char) -> bool {
 }
 
 /// One line without marks of emphasis, code and links.
-fn unmarked(sentence: &str) -> String {
+pub(super) fn unmarked(sentence: &str) -> String {
     let said = inline::text(sentence).filter(|_| sentence.contains(['*', '[']));
     collapsed(&said.unwrap_or_else(|| sentence.replace("**", "").replace("__", "").replace('`', "")))
 }
 
 /// Where the sentence stands in its document, within `unit`.
-fn find(document: &Document, unit: Span, sentence: &str) -> Option<Span> {
+pub(super) fn find(document: &Document, unit: Span, sentence: &str) -> Option<Span> {
     let text = document.text.get(unit.start..unit.end)?;
     if document.json {
         return find_in_json(&document.text, unit, sentence);

@@ -1,4 +1,5 @@
-//! Unique names of entities: a title that several things have, or that is no name, is written with what stands above it.
+//! Unique names of entities: a title that several things have, or that is no name, is written with what stands above it, as
+//! `Expenses (Handbook)`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +7,28 @@ use super::facts_common::CommonTitles;
 use super::facts_place::Place;
 use super::facts_statement::Statement;
 use super::kind_fold::folded;
-use super::{Corpus, Kind};
+use super::{Corpus, FieldForm, Kind};
 
 /// Places of one title that are compared with each other; beyond, equal headings alone make them one entity.
 const MOST_COMPARED: usize = 32;
 /// Attributes that two places must state differently to be two entities; fewer may be errors, which are listed.
 const FEWEST_CONTRADICTIONS: usize = 3;
-pub(super) const SEPARATOR: &str = " › ";
+/// In percent of the names in one table, or of the headings below one heading: where as many are no names, all are written alike.
+const COMMON_ROWS: usize = 25;
+const COMMON_HEADINGS: usize = 50;
+
+/// `Expenses (Handbook)`: a name with what tells it from others.
+pub(super) fn qualified(name: &str, label: &str) -> String {
+    match name.strip_suffix(')').filter(|inner| inner.contains(" (")) {
+        Some(inner) => format!("{inner}, {label})"),
+        None => format!("{name} ({label})"),
+    }
+}
+
+/// Headings, the nearest first: `Teams, Handbook`.
+pub(super) fn label(above: &[String]) -> String {
+    above.iter().rev().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
 
 /// The places of one title that have the same source and the same headings above.
 struct Site<'a> {
@@ -20,6 +36,7 @@ struct Site<'a> {
     /// Folded headings above.
     above: Vec<String>,
     statements: Vec<usize>,
+    siblings: BTreeSet<Siblings<'a>>,
 }
 
 impl Site<'_> {
@@ -42,12 +59,50 @@ struct Titles<'a> {
     common: CommonTitles,
     /// Folded, of all entities.
     known: BTreeSet<&'a str>,
+    /// Places in which titles are written with their headings.
+    written_out: BTreeSet<Siblings<'a>>,
+}
+
+/// The rows of the tables below the same headings, or these headings' own headings.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Siblings<'a> {
+    source: &'a str,
+    above: &'a [String],
+    are_rows: bool,
+    /// Terms of a glossary, or subjects of sentences.
+    are_defined: bool,
+}
+
+impl<'a> Siblings<'a> {
+    fn of(statement: &'a Statement) -> Self {
+        let Place { source, parents, .. } = &statement.place;
+        Self {
+            source,
+            above: parents,
+            are_rows: statement.form == FieldForm::Cell,
+            are_defined: statement.kind == Kind::Definition,
+        }
+    }
+}
+
+/// Those of which so many titles are no names that none is written as one.
+fn written_out<'a>(common: &CommonTitles, statements: &'a [Statement]) -> BTreeSet<Siblings<'a>> {
+    let mut titles: BTreeMap<Siblings<'_>, BTreeSet<&str>> = BTreeMap::new();
+    for statement in statements {
+        titles.entry(Siblings::of(statement)).or_default().insert(&statement.place.title);
+    }
+    let is_common = |siblings: &Siblings<'_>, titles: &BTreeSet<&str>| {
+        let least = if siblings.are_rows { COMMON_ROWS } else { COMMON_HEADINGS };
+        titles.iter().filter(|title| common.has(title)).count() * 100 >= titles.len() * least
+    };
+    titles.into_iter().filter(|(siblings, titles)| is_common(siblings, titles)).map(|(siblings, _)| siblings).collect()
 }
 
 impl Titles<'_> {
-    /// How many headings a common title is written with: up to the nearest that names an entity, else all of them.
-    fn telling(&self, place: &Place) -> usize {
-        if !self.common.has(&place.title) {
+    /// How many headings a title that is no name is written with: up to the nearest that names an entity, else all of them.
+    fn telling(&self, site: &Site<'_>) -> usize {
+        let place = site.place;
+        if !site.siblings.iter().any(|siblings| self.written_out.contains(siblings)) {
             return 0;
         }
         let names = |heading: &String| self.known.contains(folded(heading).as_str()) && !self.common.has(heading);
@@ -71,21 +126,21 @@ pub(super) fn names(corpus: &Corpus, statements: &[Statement]) -> EntityNames {
         let place = &statement.place;
         let above: Vec<String> = place.parents.iter().map(|p| folded(p)).collect();
         let sites = titles.entry(&place.title_key).or_default();
-        let site =
-            sites.entry((&place.source, above.clone())).or_insert_with(|| Site { place, above, statements: vec![] });
+        let new = || Site { place, above: above.clone(), statements: Vec::new(), siblings: BTreeSet::new() };
+        let site = sites.entry((&place.source, above.clone())).or_insert_with(new);
         site.statements.push(at);
+        site.siblings.insert(Siblings::of(statement));
     }
     let places = || statements.iter().map(|statement| &statement.place);
     let below = places().filter(|place| !place.parents.is_empty()).flat_map(|p| p.parents.iter().chain([&p.title]));
-    let about = Titles {
-        common: CommonTitles::new(corpus, below.map(String::as_str)),
-        known: places().map(|place| place.title_key.as_str()).collect(),
-    };
+    let common = CommonTitles::new(corpus, below.map(String::as_str));
+    let known = places().map(|place| place.title_key.as_str()).collect();
+    let about = Titles { written_out: written_out(&common, statements), common, known };
     let mut names = vec![String::new(); statements.len()];
     let mut spellings: Vec<Vec<String>> = Vec::new();
     for sites in titles.into_values() {
         let all: Vec<Site<'_>> = sites.into_values().collect();
-        let common = all.iter().any(|site| about.telling(site.place) > 0);
+        let common = all.iter().any(|site| about.common.has(&site.place.title) && !site.above.is_empty());
         let sites = Sites { all, common };
         let mut name_of = BTreeMap::new();
         let titles = sites.all.iter().flat_map(|s| &s.statements).filter_map(|at| statements.get(*at));
@@ -93,7 +148,7 @@ pub(super) fn names(corpus: &Corpus, statements: &[Statement]) -> EntityNames {
         let title = titles.map(|s| s.place.title.as_str()).min().unwrap_or_default();
         let groups = groups(&sites, statements);
         for (label, group) in labels(&sites.all, &groups, &about).into_iter().zip(0..) {
-            name_of.insert(group, label.map_or_else(|| title.to_owned(), |l| format!("{l}{SEPARATOR}{title}")));
+            name_of.insert(group, label.map_or_else(|| title.to_owned(), |label| qualified(title, &label)));
         }
         spellings.extend(side_by_side(corpus, statements, sites.all.iter().flat_map(|site| &site.statements)));
         for (site, group) in sites.all.iter().zip(&groups) {
@@ -212,30 +267,30 @@ impl<'a> Stated<'a> {
     }
 }
 
-/// What stands before the title in each group's name: as many headings as tell the groups apart and as a title that is no
-/// name needs, or the source where there is no heading; None: the title is enough.
+/// What tells the title in each group's name: as many headings as tell the groups apart and as a title that is no name needs,
+/// or the source where there is no heading; None: the title is enough.
 fn labels(sites: &[Site<'_>], groups: &[usize], titles: &Titles<'_>) -> Vec<Option<String>> {
     let count = groups.iter().max().map_or(0, |last| last + 1);
     // With a heading, where one of the group's sites has one.
     let with_heading = |group: usize| {
-        let mut of = sites.iter().zip(groups).filter(|(_, g)| **g == group).map(|(site, _)| site.place);
-        of.clone().find(|p| !p.parents.is_empty()).or_else(|| of.next())
+        let mut of = sites.iter().zip(groups).filter(|(_, g)| **g == group).map(|(site, _)| site);
+        of.clone().find(|site| !site.above.is_empty()).or_else(|| of.next())
     };
-    let places: Vec<&Place> = (0..count).filter_map(with_heading).collect();
-    let label = |place: &Place, depth: usize| match place.nearest(depth.max(titles.telling(place))) {
-        [] => place.source.to_string(),
-        above => above.join(SEPARATOR),
+    let chosen: Vec<&Site<'_>> = (0..count).filter_map(with_heading).collect();
+    let of = |site: &Site<'_>, depth: usize| match site.place.nearest(depth.max(titles.telling(site))) {
+        [] => site.place.source.to_string(),
+        above => label(above),
     };
-    if let [only] = places.as_slice() {
-        return vec![(titles.telling(only) > 0).then(|| label(only, 0))];
+    if let [only] = chosen.as_slice() {
+        return vec![(titles.telling(only) > 0).then(|| of(only, 0))];
     }
-    let deepest = places.iter().map(|p| p.parents.len()).max().unwrap_or(0).max(1);
+    let deepest = chosen.iter().map(|site| site.above.len()).max().unwrap_or(0).max(1);
     for depth in 1..=deepest {
-        let labels: Vec<String> = places.iter().map(|p| label(p, depth)).collect();
+        let labels: Vec<String> = chosen.iter().map(|site| of(site, depth)).collect();
         let distinct: BTreeSet<String> = labels.iter().map(|l| folded(l)).collect();
         if distinct.len() == count {
             return labels.into_iter().map(Some).collect();
         }
     }
-    places.iter().map(|p| Some(format!("{}{SEPARATOR}{}", p.source, label(p, deepest)))).collect()
+    chosen.iter().map(|site| Some(format!("{}, {}", of(site, deepest), site.place.source))).collect()
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Unit;
+use super::heading_parts::{is_part, is_question};
 use super::kind_fold::{collapsed, folded};
-use super::names::{self, Names};
+use super::read::stem;
 
 /// An entity's title with what stands above it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,11 +30,23 @@ impl Place {
             }
         }
         let named = entity.is_some_and(|e| !e.trim().is_empty());
-        while !named && chain.len() > 1 && chain.last().is_some_and(|h| Names::Part.has(&names::folded(h))) {
+        while !named && chain.len() > 1 && chain.last().is_some_and(|h| is_part(h) || is_question(h)) {
             chain.pop();
+        }
+        // Below a question alone, the source is what it is about.
+        if let [only] = chain.as_mut_slice()
+            && !named
+            && is_question(only)
+        {
+            stem(&unit.source).clone_into(only);
         }
         let title = chain.pop()?;
         Some(Self { title_key: folded(&title), title, parents: chain, source: unit.source.clone() })
+    }
+
+    /// Of a name below headings.
+    pub(super) fn named(title: &str, parents: Vec<String>, unit: &Unit) -> Self {
+        Self { title: title.to_owned(), title_key: folded(title), parents, source: unit.source.clone() }
     }
 
     /// The last `count` headings above the title.

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::facts_absent::is_absent;
+use super::facts_currency::Currencies;
+use super::facts_glossary::term;
 use super::facts_place::Place;
 use super::facts_split::{Part, is_list_attribute, parts};
 use super::facts_unit::{UnitName, UnitNames};
 use super::kind::{is_long, normalised, typed};
 use super::kind_fold::{attribute_key, folded};
 use super::names::{self, Names};
-use super::{Corpus, Field, FieldForm, Kind, Language, Span};
+use super::{Corpus, Field, FieldForm, Kind, Language, Span, Unit};
 use crate::store::Interrupt;
 
 /// A field of a unit, before entities have unique names.
@@ -128,7 +130,12 @@ pub(super) fn statements(corpus: &Corpus, interrupt: &Interrupt) -> Vec<Statemen
     let mut statements = Vec::new();
     for (at, unit) in corpus.units.iter().enumerate().take_while(|_| !interrupt.raised()) {
         let mut of_unit = Vec::with_capacity(unit.fields.len());
+        let currencies = Currencies::new(unit);
         for field in &unit.fields {
+            if let Some((place, attribute)) = term(unit, field) {
+                of_unit.extend(definition(at, unit, field, Defined { place, attribute }));
+                continue;
+            }
             let Some(mut place) = Place::of(unit, field.entity.as_deref()) else { continue };
             if field.entity.is_some() && field.form == FieldForm::Record {
                 // The title of the document, in its metadata: it stands above all headings.
@@ -136,7 +143,8 @@ pub(super) fn statements(corpus: &Corpus, interrupt: &Interrupt) -> Vec<Statemen
             }
             let key = keys.entry(&field.key).or_insert_with(|| attribute_key(&field.key));
             let unit_name = unit_names.get(unit.document, &field.key);
-            of_unit.extend(statement(corpus, at, field, Subject { place, key: key.clone(), unit_name }));
+            let subject = Subject { place, key: key.clone(), unit_name, currencies: &currencies };
+            of_unit.extend(statement(corpus, at, field, subject));
         }
         statements.extend(joined(of_unit));
     }
@@ -150,11 +158,36 @@ struct Subject<'a> {
     key: String,
     /// Where the attribute is written with a unit.
     unit_name: Option<&'a UnitName>,
+    currencies: &'a Currencies<'a>,
+}
+
+/// A term of a glossary.
+struct Defined {
+    place: Place,
+    attribute: &'static str,
+}
+
+fn definition(at: usize, unit: &Unit, field: &Field, defined: Defined) -> Option<Statement> {
+    let value = field.values.first().filter(|value| !is_placeholder("definition", value))?;
+    Some(Statement {
+        place: defined.place,
+        attribute: defined.attribute.to_owned(),
+        key: "definition".to_owned(),
+        normal: vec![normalised(value, Kind::Definition)],
+        values: field.values.clone(),
+        spans: field.spans.clone(),
+        kind: Kind::Definition,
+        form: field.form,
+        measure: None,
+        language: unit.language,
+        unit: at,
+        source: unit.source.clone(),
+    })
 }
 
 fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject<'_>) -> Option<Statement> {
     let unit = corpus.units.get(at)?;
-    let Subject { place, key, unit_name } = subject;
+    let Subject { place, key, unit_name, currencies } = subject;
     if key.is_empty() || field.values.len() != field.spans.len() || is_text(&key, &field.values) {
         return None;
     }
@@ -172,13 +205,14 @@ fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject<'_>) ->
         Some(named) => (named.attribute.clone(), attribute_key(&named.attribute)),
         None => (written.to_owned(), key),
     };
-    let bare = named.filter(|_| measure.is_none());
-    let said = |value: &str| bare.map_or_else(|| value.to_owned(), |unit| format!("{value} {}", unit.measure));
+    let currency = || currencies.of(field.entity.as_deref(), &key, kind).filter(|_| values.len() == 1);
+    let bare = named.map(|unit| unit.measure.as_str()).or_else(currency).filter(|_| measure.is_none());
+    let said = |value: &str| bare.map_or_else(|| value.to_owned(), |measure| format!("{value} {measure}"));
     let (kind, measure) = match bare {
-        Some(unit) if values.iter().all(|part| typed(&key, &said(&part.value)).kind == Kind::Money) => {
-            (Kind::Money, Some(unit.measure.clone()))
+        Some(measure) if values.iter().all(|part| typed(&key, &said(&part.value)).kind == Kind::Money) => {
+            (Kind::Money, Some(measure.to_owned()))
         }
-        Some(unit) => (kind, Some(unit.measure.clone())),
+        Some(measure) => (kind, Some(measure.to_owned())),
         None => (kind, measure),
     };
     let normal = values.iter().map(|part| normalised(&said(&part.value), kind)).collect();

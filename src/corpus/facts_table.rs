@@ -3,11 +3,11 @@
 //!
 //! 1. Cells of one entity and attribute that stand below different headings are compared.
 //! 2. Two headings whose cells mostly differ are apart. Where they mostly agree, a difference is a contradiction.
-//! 3. An entity that has different values below two such headings has the heading before its name in each.
+//! 3. An entity that has different values below two such headings has the heading behind its name in each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts_entity::SEPARATOR;
+use super::facts_entity::{label, qualified};
 use super::facts_place::clean;
 use super::facts_statement::Statement;
 use super::kind_fold::folded;
@@ -39,17 +39,17 @@ struct Pair<'a> {
     entities: BTreeSet<&'a str>,
 }
 
-/// Puts the heading of its table before the name of an entity where that tells tables apart; `names`: of each statement.
+/// Puts the heading of its table behind the name of an entity where that tells tables apart; `names`: of each statement.
 pub(super) fn tell_apart(corpus: &Corpus, statements: &[Statement], names: &mut [String]) {
     let renamed = renamed(corpus, statements, names);
     for (at, label) in renamed {
         if let Some(name) = names.get_mut(at) {
-            *name = format!("{label}{SEPARATOR}{name}");
+            *name = qualified(name, &label);
         }
     }
 }
 
-/// Statements with what is put before the names of their entities.
+/// Statements with what is put behind the names of their entities.
 fn renamed(corpus: &Corpus, statements: &[Statement], names: &[String]) -> Vec<(usize, String)> {
     let cells: Vec<Cell<'_>> = statements
         .iter()
@@ -110,7 +110,7 @@ fn pairs<'a>(cells: &'a [Cell<'a>]) -> BTreeMap<(usize, Above<'a>, Above<'a>), P
 fn labels<'a>(name: &str, tables: &BTreeSet<Above<'a>>) -> BTreeMap<Above<'a>, String> {
     let label = |above: Above<'_>, depth: usize| {
         let nearest: Vec<String> = above.iter().skip(above.len().saturating_sub(depth)).map(|h| clean(h)).collect();
-        nearest.join(SEPARATOR)
+        label(&nearest)
     };
     let deepest = tables.iter().map(|above| above.len()).max().unwrap_or(0).max(1);
     let is_distinct = |depth: &usize| {

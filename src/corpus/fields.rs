@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::slice;
 use super::fields_records::{Group, Owner, groups};
+use super::heading_parts::{is_part, is_question};
 use super::key_value::{all_plain, pair, pairs, single, stated};
 use super::key_value_single::decide;
 use super::markup::{plain, said, value};
@@ -41,8 +42,10 @@ impl Naming {
                 parents.entry(folded(heading)).or_default().insert(section.path.get(..depth).unwrap_or_default());
             }
         }
-        let several = parents.into_iter().filter(|(heading, above)| above.len() > 1 || Names::Part.has(heading));
-        Self { document, parts: several.map(|(heading, _)| heading).collect() }
+        let several = parents.into_iter().filter(|(_, above)| above.len() > 1).map(|(heading, _)| heading);
+        let below = sections.iter().flat_map(|section| section.path.iter().skip(1));
+        let known = below.filter(|heading| is_part(heading)).map(|heading| folded(heading));
+        Self { document, parts: several.chain(known).collect() }
     }
 
     /// What a section is about: the last of its headings that names an entity.
@@ -82,7 +85,9 @@ pub(super) fn fields(text: &str, section: &Section<'_>, naming: &Naming) -> Stat
                 out.fields.extend(groups.into_iter().flat_map(|group| stated_pairs(text, group)));
             }
             BlockKind::List(items) => {
-                let key = before.and_then(|before| key_before(text, before));
+                // What a list answers, it is called by.
+                let answers = section.path.last().is_some_and(|heading| is_question(heading));
+                let key = before.filter(|_| !answers).and_then(|before| key_before(text, before));
                 let lone = groups.iter().find_map(|group| single_field(text, group));
                 match items.len() {
                     1 => out.fields.extend(lone),

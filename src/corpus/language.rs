@@ -18,12 +18,47 @@ const FEW_WITH_ACCENTS: usize = 1;
 
 /// Sets the language of every unit: its own, or its document's commonest where it is too short to tell. Records are in the
 /// language of their fields' names, where these tell: names and numbers in cells do not.
+///
+/// Of a single candidate, it is that of all documents but those that are surely in the other language: their words do not fit
+/// into sentences of the candidate.
 pub(super) fn assign(corpus: &mut Corpus, candidates: &[Language], interrupt: &Interrupt) {
     let candidates = if candidates.is_empty() { &Language::ALL } else { candidates };
     if let [only] = candidates {
-        corpus.units.iter_mut().for_each(|unit| unit.language = Some(*only));
+        of_all(corpus, &Language::ALL, interrupt);
+        let others = surely_other(corpus, *only);
+        let units = corpus.units.iter_mut().filter(|unit| !others.contains(&unit.document));
+        units.for_each(|unit| unit.language = Some(*only));
         return;
     }
+    of_all(corpus, candidates, interrupt);
+}
+
+/// Documents all of whose units are in another language, which the words of their texts or their keys tell.
+fn surely_other(corpus: &Corpus, only: Language) -> BTreeSet<usize> {
+    let detector = whatlang::Detector::with_allowlist(Language::ALL.map(code).to_vec());
+    let mut keys = vec![BTreeSet::new(); corpus.documents.len()];
+    let mut others: BTreeSet<usize> = (0..corpus.documents.len()).collect();
+    for unit in &corpus.units {
+        if unit.language.is_none_or(|language| language == only) {
+            others.remove(&unit.document);
+        }
+        if let Some(keys) = keys.get_mut(unit.document) {
+            keys.extend(unit.fields.iter().map(|field| folded_words(&field.key)));
+        }
+    }
+    others.retain(|at| {
+        let is_of_text = || {
+            let text = corpus.documents.get(*at).and_then(|document| beginning(&document.text)).unwrap_or_default();
+            let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+            let found = detector.detect(text).filter(|found| letters >= MIN_LETTERS && found.is_reliable());
+            found.is_some_and(|found| found.lang() != code(only))
+        };
+        keys.get(*at).and_then(language_of_keys).map_or_else(is_of_text, |language| language != only)
+    });
+    others
+}
+
+fn of_all(corpus: &mut Corpus, candidates: &[Language], interrupt: &Interrupt) {
     detect_all(&mut corpus.units, candidates, interrupt);
     of_records(corpus, candidates);
     let mut counts = vec![[0_usize; Language::ALL.len()]; corpus.documents.len()];
@@ -61,12 +96,28 @@ fn of_records(corpus: &mut Corpus, candidates: &[Language]) {
         keys.iter().zip(&signs).map(|(keys, signs)| language_of_keys(keys).or_else(|| french(signs))).collect();
     for unit in corpus.units.iter_mut().filter(|unit| !unit.fields.is_empty()) {
         let Some(language) = told.get(unit.document).copied().flatten() else { continue };
-        let is_certain =
-            || beginning(&unit.text).and_then(|text| detector.detect(text)).is_some_and(|i| i.is_reliable());
+        let is_certain = || {
+            let text = beginning(&unit.text).unwrap_or_default();
+            has_common_words(text) && detector.detect(text).is_some_and(|found| found.is_reliable())
+        };
         if unit.language.is_none() || (unit.language != Some(language) && !is_certain()) {
             unit.language = Some(language);
         }
     }
+}
+
+/// Words that sentences of the two languages have, and names have not.
+const COMMON_WORDS: &[&str] = &[
+    "le", "la", "les", "des", "du", "une", "est", "sont", "dans", "pour", "par", "avec", "sur", "qui", "que", "et",
+    "au", "aux", "ce", "cette", "the", "of", "and", "is", "are", "to", "for", "with", "by", "from", "that", "this",
+    "which", "has", "it", "be", "was",
+];
+/// So many of them are in a text, at least, whose letters tell its language: rows of names look like any.
+const FEWEST_COMMON: usize = 2;
+
+fn has_common_words(text: &str) -> bool {
+    let words = text.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase);
+    words.filter(|word| COMMON_WORDS.contains(&word.as_str())).nth(FEWEST_COMMON - 1).is_some()
 }
 
 /// The words of a key, each folded.

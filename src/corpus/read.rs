@@ -116,7 +116,7 @@ fn unit(readings: &[FileReading], owned: Owned<'_>, untitled: &HashMap<String, u
 }
 
 /// `docs/gidaf.txt` → `gidaf`; what follows the full stop of `Guide 2.0` is no ending.
-fn stem(source: &str) -> &str {
+pub(super) fn stem(source: &str) -> &str {
     let source = source.trim_end_matches('/');
     let name = source.rsplit(['/', '\\']).next().unwrap_or(source);
     let is_ending = |end: &str| end.chars().all(char::is_alphanumeric) && end.contains(char::is_alphabetic);

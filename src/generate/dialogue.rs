@@ -117,7 +117,8 @@ fn entity_of<'a>(draft: &Draft, facts: &'a [Fact]) -> Option<&'a str> {
 }
 
 fn can_follow(item: &Item, parent: &Draft, entity: &str, context: &DialogueContext<'_>) -> bool {
-    let has_noun = |i: &usize| context.facts.get(*i).is_some_and(|f| !matches!(f.kind, Kind::Definition | Kind::Text));
+    let is_noun = |f: &Fact| !f.is_question() && !matches!(f.kind, Kind::Definition | Kind::Text);
+    let has_noun = |i: &usize| context.facts.get(*i).is_some_and(is_noun);
     // The question says the attribute's name as the document writes it.
     let is_foreign = |i: &usize| context.facts.get(*i).is_some_and(|f| f.language.is_some_and(|l| l != item.language));
     matches!(item.shape, Shape::Value | Shape::List)

@@ -209,6 +209,42 @@ fn values_beside_the_text_stand_in_the_passages() {
     assert!(of("Lumen").ends_with("\n\nowner: Jean Petit"), "{}", of("Lumen"));
 }
 
+/// Documents in two languages, and questions that documents answer themselves.
+#[test]
+fn every_document_is_asked_in_its_own_language_and_what_is_left_out_is_said() {
+    let place = place();
+    for name in ["Alder", "Birch", "Cedar", "Maple"] {
+        let page = format!(
+            "# {name} Boats\n\n{name} Boats is a company that repairs boats on the river of Norwold.\n\n## Basics\n\n\
+             - Founded: 2014\n- Keeper: Ann {name}\n\n## How long does a repair take?\n\nThree working days at {name}.\n"
+        );
+        place.write(&format!("docs/{name}.md"), &page);
+    }
+    let refuge = "# Refuge Orla\n\nLe refuge Orla est une cabane de montagne au-dessus de la vallée.\n\n\
+        ## Informations pratiques\n\n- Gardien : Lucie Vallon\n- Animaux acceptés : non\n";
+    place.write("docs/refuge.md", refuge);
+    let questions = |file: &str| -> Vec<String> {
+        let asked = lines(&place, file).into_iter();
+        asked.map(|line| line["messages"][0]["content"].as_str().unwrap().to_owned()).collect()
+    };
+    let base = ["data", "generate", "docs", "--count", "all"];
+    let ended = place.run(&[&base[..], &["--output", "out/all.jsonl"]].concat());
+    done(&ended);
+    assert!(ended.err.contains("asked in English, and in French on what is written in it"), "{}", ended.err);
+    let asked = questions("out/all.jsonl");
+    assert!(asked.iter().any(|question| question.contains("gardien") && question.contains("Refuge Orla")), "{asked:?}");
+    // Four documents answer one question in four ways: it is asked with the name of each.
+    let named = "I have a question about Alder Boats: How long does a repair take?";
+    assert!(asked.iter().any(|question| question == named), "{asked:?}");
+    assert!(!asked.iter().any(|question| question == "How long does a repair take?"), "{asked:?}");
+    done(&place.run(&["data", "check", "out/all.jsonl", "--against", "docs"]));
+    let ended = place.run(&[&base[..], &["--lang", "en", "--output", "out/en.jsonl"]].concat());
+    done(&ended);
+    let said = ended.err.matches("facts are written in French and are left out").count();
+    assert!(said == 1 && ended.err.contains("--lang fr,en takes them in"), "{}", ended.err);
+    assert!(!questions("out/en.jsonl").iter().any(|question| question.contains("ardien")), "mixed");
+}
+
 /// The questions of a role's suite are not taught.
 #[test]
 fn what_a_suite_asks_is_not_generated() {

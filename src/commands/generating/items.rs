@@ -18,6 +18,7 @@ pub(super) fn items(
 ) -> Result<Vec<Item>, Failure> {
     let options = ItemOptions {
         languages: material.languages.clone(),
+        own_languages: material.own_languages.clone(),
         seed: request.seed,
         answer_style: request.answer_style,
         disputed: material.facts.conflicts.iter().map(|conflict| conflict.attribute.clone()).collect(),

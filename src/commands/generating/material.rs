@@ -14,6 +14,8 @@ pub(super) struct Material {
     pub(super) facts: Facts,
     /// Of the questions.
     pub(super) languages: Vec<Language>,
+    /// Further ones, in which questions on documents in the same language are asked.
+    pub(super) own_languages: Vec<Language>,
     pub(super) templates: Templates,
     pub(super) interrupt: Interrupt,
 }
@@ -52,9 +54,10 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
         .hint("give fewer documents, or a part of the table: a model learns some thousands of facts"));
     }
     let languages = languages(&corpus, request);
+    let own_languages = own_languages(&corpus, &languages, request);
     remarks::say(context, &corpus, &facts, &languages);
-    let named: Vec<&str> = languages.iter().map(|language| language.name()).collect();
-    context.report.note(Note::Documents { text: format!("questions are asked in {} (--lang)", named.join(" and ")) });
+    let asked = remarks::asked_in(&languages, &own_languages);
+    context.report.note(Note::Documents { text: format!("questions are asked in {asked} (--lang)") });
     let templates = match &request.templates {
         Some(path) => Templates::with_user(path, &read_text(FileAction::READING, path, MAX_TEXT)?)?,
         None => Templates::builtin()?,
@@ -62,7 +65,11 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
     for unused in templates.check(&facts.facts)? {
         context.report.warn(Warning::Documents { text: unused.to_string() });
     }
-    Ok(Material { corpus, facts, languages, templates, interrupt: context.interrupt.clone() })
+    let all = [languages.as_slice(), &own_languages].concat();
+    for text in remarks::left_out(&facts.facts, &templates, &all) {
+        context.report.warn(Warning::Documents { text });
+    }
+    Ok(Material { corpus, facts, languages, own_languages, templates, interrupt: context.interrupt.clone() })
 }
 
 /// Of the questions: those of `--lang`, else those that at least a fifth of the units are written in.
@@ -75,4 +82,23 @@ fn languages(corpus: &Corpus, request: &GenerateRequest) -> Vec<Language> {
     let written = Language::ALL.into_iter().filter(|language| 5 * units(*language) >= known.max(1));
     let found: Vec<Language> = written.collect();
     if found.is_empty() { vec![Language::En] } else { found }
+}
+
+/// Of a part of the documents, where `--lang` is not given: languages that fewer units are written in, and most of those of a
+/// document. Questions on it are asked in its own language, not in these of the others.
+fn own_languages(corpus: &Corpus, languages: &[Language], request: &GenerateRequest) -> Vec<Language> {
+    if request.documents.languages.is_some() {
+        return Vec::new();
+    }
+    let others = Language::ALL.into_iter().filter(|language| !languages.contains(language));
+    let is_of_document = |language: &Language| {
+        let mut counts = vec![[0_usize; 2]; corpus.documents.len()];
+        for unit in &corpus.units {
+            if let (Some(written), Some([own, others])) = (unit.language, counts.get_mut(unit.document)) {
+                *(if written == *language { own } else { others }) += 1;
+            }
+        }
+        counts.iter().any(|[own, others]| own > others)
+    };
+    others.filter(is_of_document).collect()
 }

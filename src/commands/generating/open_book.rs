@@ -213,7 +213,14 @@ mod tests {
         let corpus = corpus::read(&[path], &ReadOptions::default()).unwrap().corpus;
         let facts = corpus::facts(&corpus, &FactOptions::default());
         let templates = Templates::builtin().unwrap();
-        Material { corpus, facts, languages: vec![Language::Fr], templates, interrupt: Interrupt::default() }
+        Material {
+            corpus,
+            facts,
+            languages: vec![Language::Fr],
+            own_languages: Vec::new(),
+            templates,
+            interrupt: Interrupt::default(),
+        }
     }
 
     fn planned(material: &Material) -> Plan {

@@ -2,8 +2,9 @@
 
 use crate::chat::chat_token;
 use crate::commands::Context;
-use crate::corpus::{self, Corpus, Facts, Language};
+use crate::corpus::{self, Corpus, Fact, Facts, Language};
 use crate::events::Warning;
+use crate::generate::Templates;
 
 /// Names that are said one by one.
 const MOST_NAMES: usize = 5;
@@ -29,6 +30,36 @@ fn spellings(spellings: &[Vec<String>]) -> Vec<String> {
         said.push(format!("and {more} more names are read as one with names that differ in case or accents alone"));
     }
     said
+}
+
+/// The languages that questions are asked in.
+pub(super) fn asked_in(languages: &[Language], own: &[Language]) -> String {
+    let named = |languages: &[Language]| languages.iter().map(|l| l.name()).collect::<Vec<_>>().join(" and ");
+    match own {
+        [] => named(languages),
+        own => format!("{}, and in {} on what is written in it", named(languages), named(own)),
+    }
+}
+
+/// Facts that no language of the questions can ask without words of another one.
+pub(super) fn left_out(facts: &[Fact], templates: &Templates, languages: &[Language]) -> Vec<String> {
+    let is_left_out = |fact: &&Fact| !languages.iter().any(|language| templates.can_ask(fact, *language));
+    let lost: Vec<&Fact> = facts.iter().filter(|fact| fact.is_asked()).filter(is_left_out).collect();
+    let said = Language::ALL.into_iter().filter(|language| !languages.contains(language)).filter_map(|language| {
+        let of: Vec<_> = lost.iter().filter(|fact| templates.can_ask(fact, language)).collect();
+        let source = &of.first()?.source;
+        let all: Vec<&str> = Language::ALL.into_iter().filter(|l| *l == language || languages.contains(l)).map(|l| l.code()).collect();
+        Some(format!(
+            "{} of {} facts are written in {} and are left out, because questions on them in {} would mix both languages \
+             (the first is in {source}); --lang {} takes them in",
+            of.len(),
+            facts.len(),
+            language.name(),
+            asked_in(languages, &[]),
+            all.join(",")
+        ))
+    });
+    said.collect()
 }
 
 /// Documents in a language that no question is asked in.
@@ -86,6 +117,21 @@ mod tests {
         assert!(said.starts_with("a.md is written in German: ") && said.contains("asked in English around"), "{said}");
         let example = include_str!("../../../examples/applicationsIA_mini_1-10.md");
         assert_eq!(other_language(&corpus_of(example), &[Language::Fr]), None);
+    }
+
+    #[test]
+    fn facts_in_a_language_that_is_not_asked_in_are_counted() {
+        let page = "# Refuge Orla\n\nLe refuge est une cabane de montagne, ouverte toute l'année à qui vient à pied.\n\n\
+            - Gardien : Lucie Vallon\n- Animaux acceptés : non\n- Téléphone fixe : aucun\n";
+        let corpus = corpus_of(page);
+        let facts = corpus::facts(&corpus, &corpus::FactOptions::default()).facts;
+        let templates = Templates::builtin().unwrap();
+        let said = |languages: &[Language]| left_out(&facts, &templates, languages);
+        let english = said(&[Language::En]);
+        let begins = english.first().is_some_and(|said| said.contains(" facts are written in French and are left out"));
+        assert!(english.len() == 1 && begins && english[0].ends_with("--lang fr,en takes them in"), "{english:?}");
+        assert!(said(&[Language::Fr]).is_empty() && said(&Language::ALL).is_empty());
+        assert_eq!(asked_in(&[Language::En], &[Language::Fr]), "English, and in French on what is written in it");
     }
 
     #[test]

@@ -13,8 +13,113 @@ const FRENCH: &[&str] =
 const NO_NOUNS: &[&str] = &[
     "in", "on", "at", "by", "to", "from", "for", "with", "since", "until", "up", "out", "off", "opens", "closes",
     "opened", "closed", "starts", "ends", "begins", "made", "built", "written", "sold", "used", "required", "needed",
-    "included", "works", "runs", "is", "has", "can", "breaking",
+    "included", "works", "runs", "is", "has", "can", "breaking", "sent", "paid", "held", "won", "led", "known",
+    "given", "taken", "shown", "chosen", "driven", "bought", "found", "kept", "lost", "born", "drawn", "grown", "worn",
+    "when", "where", "how", "why", "who",
 ];
+
+/// First words of names that are no nouns.
+const PREPOSITIONS: &[&str] = &["in", "on", "at", "by", "from", "for", "with", "since", "until", "under", "per"];
+
+/// Adjectives that stand alone as the name of a column or a line, or at the end of one.
+const ADJECTIVES: &[&str] = &[
+    "small",
+    "medium",
+    "large",
+    "big",
+    "little",
+    "tall",
+    "short",
+    "long",
+    "wide",
+    "narrow",
+    "high",
+    "low",
+    "deep",
+    "old",
+    "new",
+    "young",
+    "hot",
+    "cold",
+    "warm",
+    "cheap",
+    "expensive",
+    "fast",
+    "slow",
+    "heavy",
+    "light",
+    "hard",
+    "soft",
+    "full",
+    "empty",
+    "free",
+    "active",
+    "inactive",
+    "public",
+    "private",
+    "early",
+    "late",
+    "daily",
+    "weekly",
+    "monthly",
+    "yearly",
+    "annual",
+    "vegan",
+    "vegetarian",
+    "organic",
+    "electric",
+    "manual",
+    "automatic",
+    "online",
+    "offline",
+    "indoor",
+    "outdoor",
+    "safe",
+    "secure",
+    "ready",
+    "mandatory",
+    "optional",
+    "internal",
+    "external",
+    "local",
+    "remote",
+    "heated",
+];
+/// Nouns that end as participles and adjectives do.
+const NOUNS: &[&str] = &[
+    "bed",
+    "speed",
+    "seed",
+    "feed",
+    "need",
+    "shed",
+    "breed",
+    "weed",
+    "deed",
+    "reed",
+    "thread",
+    "greed",
+    "creed",
+    "feed",
+    "table",
+    "cable",
+    "variable",
+    "timetable",
+    "vegetable",
+    "deliverable",
+    "consumable",
+    "constable",
+    "bible",
+    "crucible",
+];
+
+/// Whether a word is no noun, such as a participle or an adjective: `founded`, `large`, `accessible`.
+fn is_no_noun(word: &str) -> bool {
+    let ends = |endings: &[&str]| endings.iter().any(|end| word.len() > end.len() + 2 && word.ends_with(end));
+    NO_NOUNS.contains(&word)
+        || ADJECTIVES.contains(&word)
+        || (ends(&["ed", "able", "ible", "less"]) && !NOUNS.contains(&word))
+}
 
 /// A noun phrase that an English sentence can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +131,9 @@ impl EnglishNoun {
     /// None: the words are not English, as far as can be seen.
     pub(in crate::generate) fn of(words: &str) -> Option<Self> {
         let fold = folded(words);
-        let is_no_noun = fold.split(' ').next_back().is_some_and(|last| NO_NOUNS.contains(&last));
+        let is_no_noun = fold.split(' ').next_back().is_some_and(is_no_noun);
+        // `in stock`
+        let is_no_noun = is_no_noun || fold.split(' ').next().is_some_and(|first| PREPOSITIONS.contains(&first));
         if fold.is_empty() || is_no_noun || !words.is_ascii() || fold.split(' ').any(|w| FRENCH.contains(&w)) {
             return None;
         }
@@ -73,6 +180,13 @@ mod tests {
             ("available since", None),
             ("opens", None),
             ("opening hours", Some(true)),
+            ("founded", None),
+            ("in stock", None),
+            ("large", None),
+            ("wheelchair accessible", None),
+            ("speed", Some(false)),
+            ("top speed", Some(false)),
+            ("timetable", Some(false)),
             ("date de creation", None),
             ("", None),
         ] {

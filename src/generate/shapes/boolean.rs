@@ -42,7 +42,7 @@ pub(super) fn questions(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Ve
 
 fn can_be_asked(fact: &Fact) -> bool {
     let kind = !matches!(fact.kind, Kind::Boolean | Kind::Url | Kind::Contact | Kind::Definition);
-    kind && matches!(Class::of(fact), Class::Plain | Class::List)
+    kind && !fact.is_question() && matches!(Class::of(fact), Class::Plain | Class::List)
 }
 
 fn right_value(groups: &Groups, statement: &Statement, fact: &Fact, seed: u64) -> Option<Subject> {

@@ -19,7 +19,7 @@ struct Measured {
 pub(super) fn questions(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Vec<Subject>) {
     for list in &groups.attributes {
         let mut by_unit: BTreeMap<(bool, String), Vec<Measured>> = BTreeMap::new();
-        for (statement, fact) in groups.informative(list, facts) {
+        for (statement, fact) in groups.informative(list, facts).filter(|(_, fact)| !fact.is_question()) {
             if let Some(Measure { quantity, unit }) = Measure::of(fact) {
                 let is_date = matches!(quantity, Quantity::Date { .. });
                 by_unit.entry((is_date, unit)).or_default().push(Measured { fact: statement.first(), quantity });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::corpus::{Fact, Kind, normalised};
 use crate::generate::Shape;
-use crate::generate::templates::Class;
+use crate::generate::templates::{Class, is_remark};
 
 use super::groups::Groups;
 use super::options::ItemOptions;
@@ -60,5 +60,5 @@ pub(super) fn questions(facts: &[Fact], groups: &Groups, options: &ItemOptions<'
 fn can_be_held(fact: &Fact) -> bool {
     let kind =
         !matches!(fact.kind, Kind::Boolean | Kind::Url | Kind::Contact | Kind::Definition | Kind::Number | Kind::Money);
-    kind && matches!(Class::of(fact), Class::Plain | Class::List)
+    kind && !fact.is_question() && !is_remark(fact) && matches!(Class::of(fact), Class::Plain | Class::List)
 }

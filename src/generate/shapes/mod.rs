@@ -16,6 +16,8 @@ mod single;
 mod subject;
 
 #[cfg(test)]
+mod own_words_tests;
+#[cfg(test)]
 mod scale_tests;
 #[cfg(test)]
 mod tests;

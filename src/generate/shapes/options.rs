@@ -37,6 +37,8 @@ pub enum AnswerStyle {
 #[derive(Clone, Debug)]
 pub struct ItemOptions<'t> {
     pub languages: Vec<Language>,
+    /// Further languages, in which only facts of documents in the same language are asked.
+    pub own_languages: Vec<Language>,
     pub seed: u64,
     /// Empty: all of them.
     pub shapes: Vec<Shape>,
@@ -55,6 +57,7 @@ impl<'t> ItemOptions<'t> {
     pub fn new(templates: &'t Templates) -> Self {
         Self {
             languages: Language::ALL.to_vec(),
+            own_languages: Vec::new(),
             seed: 0,
             shapes: Vec::new(),
             templates,

@@ -42,13 +42,14 @@ impl<'f> Outline<'f> {
             single::everything(facts, &groups, &mut subjects);
         }
         subjects.sort_by_key(|subject| subject.id);
-        let mut languages = options.languages.clone();
+        let mut languages = [options.languages.as_slice(), &options.own_languages].concat();
         languages.sort_unstable();
         languages.dedup();
         Self { facts, options, groups, subjects, languages }
     }
 
-    /// Items, each language's counted; those that would mix languages are no items, but are counted too.
+    /// Items, each language's counted; those that would mix languages, or are of documents in another one, are no items, but
+    /// are counted too.
     pub fn len(&self) -> usize {
         self.subjects.len().saturating_mul(self.languages.len())
     }
@@ -62,6 +63,10 @@ impl<'f> Outline<'f> {
         let n = self.languages.len();
         let subject = self.subjects.get(index.checked_div(n)?)?;
         let language = *self.languages.get(index % n)?;
+        let is_own = |fact: &usize| self.facts.get(*fact).is_some_and(|fact| fact.language == Some(language));
+        if !self.options.languages.contains(&language) && !subject.facts.iter().all(is_own) {
+            return None;
+        }
         Writer { facts: self.facts, groups: &self.groups, options: self.options, language }.item(subject)
     }
 

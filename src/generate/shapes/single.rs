@@ -30,7 +30,9 @@ pub(super) fn values(facts: &[Fact], groups: &Groups, options: &ItemOptions<'_>,
 
 pub(super) fn everything(facts: &[Fact], groups: &Groups, out: &mut Vec<Subject>) {
     for list in &groups.entities {
-        let told: Vec<(&Statement, &Fact)> = groups.informative(list, facts).collect();
+        // The answer to a question says nothing without it.
+        let told: Vec<(&Statement, &Fact)> =
+            groups.informative(list, facts).filter(|(_, fact)| !fact.is_question()).collect();
         let chars: usize = told.iter().flat_map(|(_, fact)| &fact.values).map(|value| value.chars().count()).sum();
         if (2..=MAX_FACTS).contains(&told.len()) && chars <= MAX_TOLD {
             let firsts = told.iter().map(|(statement, _)| statement.first()).collect();
@@ -49,7 +51,7 @@ pub(super) fn two_hops(facts: &[Fact], groups: &Groups, seed: u64, out: &mut Vec
     }
     for (i, list) in groups.entities.iter().enumerate() {
         for (link, from) in groups.informative(list, facts) {
-            let [value] = from.values.as_slice() else { continue };
+            let ([value], false) = (from.values.as_slice(), from.is_question()) else { continue };
             // Two entities with one key: the value may mean either.
             let Some(&[named]) = by_name.get(&identity_key(value)).map(Vec::as_slice) else { continue };
             let Some(of_named) = groups.entities.get(named).filter(|_| named != i && can_lead(from.kind)) else {
@@ -69,5 +71,5 @@ fn can_lead(kind: Kind) -> bool {
 }
 
 fn is_short(fact: &Fact) -> bool {
-    matches!(Class::of(fact), Class::Plain | Class::List)
+    !fact.is_question() && matches!(Class::of(fact), Class::Plain | Class::List)
 }

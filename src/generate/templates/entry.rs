@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::corpus::{Fact, Kind};
 use crate::generate::Family;
+use crate::generate::grammar::folded;
 
 use super::slot::{Argument, Piece};
 
@@ -14,6 +15,8 @@ pub(in crate::generate) enum Frame {
     Noun,
     /// A fact whose attribute's noun is not known: no article stands before it.
     Neutral,
+    /// A fact whose attribute is a question of the document's own.
+    Question,
     Boolean,
     Reverse,
     Count,
@@ -29,6 +32,7 @@ impl Frame {
     pub(super) const NAMES: &[(&str, Self)] = &[
         ("noun", Self::Noun),
         ("neutral", Self::Neutral),
+        ("question", Self::Question),
         ("boolean", Self::Boolean),
         ("reverse", Self::Reverse),
         ("count", Self::Count),
@@ -49,6 +53,7 @@ impl Frame {
         use Argument as A;
         let (needed, also): (&[A], &[A]) = match self {
             Self::Noun | Self::Neutral => (&[A::Entity], &[A::Attr]),
+            Self::Question => (&[A::Question], &[A::Entity]),
             Self::Boolean => (&[A::Statement, A::Value], &[A::Entity, A::Attr]),
             Self::Reverse | Self::Count => (&[A::Value, A::Predicate], &[A::Attr]),
             Self::Highest | Self::Lowest | Self::Earliest | Self::Latest => (&[A::Entity], &[A::Other, A::Attr]),
@@ -63,6 +68,7 @@ impl Frame {
         use Argument as A;
         let (needed, also): (&[A], &[A]) = match self {
             Self::Noun | Self::Neutral => (&[A::Value], &[A::Entity, A::Attr]),
+            Self::Question => (&[A::Value], &[A::Entity]),
             Self::Boolean => (&[A::Verdict], &[A::Right, A::Entity, A::Attr]),
             Self::Reverse => (&[A::Entities], &[A::Value, A::Attr]),
             Self::Count => (&[A::Count], &[A::Value, A::Attr]),
@@ -95,11 +101,21 @@ pub(in crate::generate) enum Class {
     List,
     /// A sentence or several.
     Text,
+    /// A condition or the like, which can't stand behind `is` (`not allowed`, `from 15:00`); of attributes without an entry.
+    Remark,
+    /// How many of what the attribute calls in the plural there are (`rooms`: 34); of attributes without an entry.
+    Quantity,
     Boolean,
 }
 
 impl Class {
-    pub(super) const NAMES: &[(&str, Self)] = &[("list", Self::List), ("text", Self::Text), ("boolean", Self::Boolean)];
+    pub(super) const NAMES: &[(&str, Self)] = &[
+        ("list", Self::List),
+        ("text", Self::Text),
+        ("remark", Self::Remark),
+        ("quantity", Self::Quantity),
+        ("boolean", Self::Boolean),
+    ];
 
     pub(in crate::generate) fn of(fact: &Fact) -> Self {
         match (fact.kind, fact.values.as_slice()) {
@@ -109,6 +125,83 @@ impl Class {
             _ => Self::Plain,
         }
     }
+}
+
+/// Folded first words of values that say how something is and not what.
+const REMARKS: &[&str] = &[
+    "admis",
+    "admise",
+    "admises",
+    "allowed",
+    "apres",
+    "ask",
+    "aucun",
+    "aucune",
+    "autorise",
+    "autorisee",
+    "autorisees",
+    "autorises",
+    "avant",
+    "avec",
+    "before",
+    "by",
+    "closed",
+    "demander",
+    "excluded",
+    "exclus",
+    "ferme",
+    "fermee",
+    "fermees",
+    "fermes",
+    "forbidden",
+    "free",
+    "from",
+    "gratuit",
+    "gratuite",
+    "gratuites",
+    "gratuits",
+    "included",
+    "inclus",
+    "incluse",
+    "incluses",
+    "interdit",
+    "interdite",
+    "interdites",
+    "interdits",
+    "jusqu",
+    "none",
+    "not",
+    "obligatoire",
+    "obligatoires",
+    "on",
+    "only",
+    "open",
+    "permitted",
+    "prohibited",
+    "required",
+    "sans",
+    "see",
+    "seulement",
+    "sur",
+    "uniquement",
+    "until",
+    "upon",
+    "with",
+    "without",
+];
+
+/// Whether a value says how something is: `not allowed`, `from 15:00`, `sur demande`. A name begins with a capital.
+pub(in crate::generate) fn is_remark(fact: &Fact) -> bool {
+    let (Kind::Text | Kind::Enumeration | Kind::Number | Kind::Money, [value]) = (fact.kind, fact.values.as_slice())
+    else {
+        return false;
+    };
+    let fold = folded(value);
+    let mut words = fold.split(' ');
+    let first = words.next().unwrap_or_default();
+    // `non autorisés`; `non` alone is a boolean.
+    let is_denied = first == "non" && words.next().is_some();
+    value.starts_with(char::is_lowercase) && (is_denied || REMARKS.contains(&first))
 }
 
 /// Whether a value can't stand behind `is` in a sentence.

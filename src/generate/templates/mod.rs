@@ -16,7 +16,7 @@ mod write;
 mod tests;
 
 pub use asking::TemplateQuestions;
-pub(super) use entry::{Class, Frame, Template};
+pub(super) use entry::{Class, Frame, Template, is_remark};
 pub use set::Templates;
 pub(super) use set::{Speech, measured, measured_value};
 pub(super) use slot::Argument;

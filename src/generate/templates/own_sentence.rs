@@ -40,7 +40,8 @@ fn own_sentence(fact: &Fact) -> Option<OwnSentence> {
     let verb = named.and_then(|end| fold.get(end..)?.split(' ').next()).filter(|word| VERBS.contains(word));
     let is_stopped = trimmed.ends_with(['.', '!', '?', '…']);
     let begins = trimmed.starts_with(|c: char| c.is_uppercase() || c.is_numeric() || "«“\"".contains(c));
-    let is_sentence = fact.kind == Kind::Definition || verb.is_some() || (is_stopped && begins);
+    let is_definition = fact.kind == Kind::Definition && (begins || named.is_some());
+    let is_sentence = is_definition || verb.is_some() || (is_stopped && begins);
     let stop = if is_stopped { "" } else { "." };
     is_sentence.then(|| OwnSentence { text: format!("{trimmed}{stop}"), names_entity: named.is_some() })
 }
@@ -81,6 +82,7 @@ mod tests {
             (permit, Kind::Text, "Outil de suivi.", Some(("Outil de suivi.", false))),
             (permit, Kind::Text, "pièces, plans, etc.", None),
             (permit, Kind::Enumeration, "Gratuit.", None),
+            ("Tune-up", Kind::Definition, "a check of hull and sails.", None),
             ("Zora", Kind::Definition, "Zora is a tool for M. Dorval.", Some(("Zora is a tool for M. Dorval.", true))),
         ] {
             assert_eq!(of(entity, kind, value), expected.map(|(text, named)| (text.to_owned(), named)), "{value}");

@@ -8,7 +8,7 @@ use crate::generate::Family;
 use crate::generate::fault::{TemplateError, TemplateFault};
 use crate::generate::grammar::{EnglishNoun, Gender, Lexicon, Noun, english_plural, folded, joined, shown};
 
-use super::entry::{Class, Entry, Frame, Template};
+use super::entry::{Class, Entry, Frame, Template, is_remark};
 use super::read::{Owner, Read, entries};
 use super::slot::Argument;
 use super::write::{Agreement, Term, Terms};
@@ -172,11 +172,26 @@ impl Templates {
 
     fn speech_by<'t>(&'t self, fact: &Fact, language: Language, entry: Option<&'t Entry>) -> Speech<'t> {
         let class = Class::of(fact);
+        if fact.is_question() && entry.is_none() {
+            let term = Term { words: fact.attribute.clone(), agreement: Agreement::Unknown };
+            let frame = self.frame(language, Frame::Question, Class::Plain);
+            return Speech { language, entry, frame, answers: &[], term };
+        }
         let term = self.term(fact, language, entry.and_then(|entry| entry.noun.as_deref()));
+        let class = match entry {
+            None if is_remark(fact) => Class::Remark,
+            None if is_count(fact) && term.agreement == PLURAL => Class::Quantity,
+            _ => class,
+        };
         let known = term.agreement != Agreement::Unknown && class != Class::Boolean;
         let frame = self.frame(language, if known { Frame::Noun } else { Frame::Neutral }, class);
         let answers = entry.map_or(&[][..], |entry| entry.answers_for(fact));
         Speech { language, entry, frame, answers, term }
+    }
+
+    /// Whether a fact can be asked in a language without words of another one in the question or the answer.
+    pub fn can_ask(&self, fact: &Fact, language: Language) -> bool {
+        !self.speech(fact, language).mixes_languages(fact)
     }
 
     /// The frame for a class of values, else the one for all.
@@ -233,6 +248,15 @@ fn english_term(words: &str, several: bool) -> Option<Term> {
     Some(Term { words: english_plural(words)?, agreement: Agreement::English(EnglishNoun { plural: true }) })
 }
 
+/// Whether a fact's value is a number of things.
+fn is_count(fact: &Fact) -> bool {
+    let is_bare = matches!(fact.values.as_slice(), [value] if is_bare_number(value));
+    fact.kind == Kind::Number && fact.measure.is_none() && is_bare
+}
+
+/// Of an English noun in the plural, which a number can stand before.
+const PLURAL: Agreement = Agreement::English(EnglishNoun { plural: true });
+
 /// Whether the words of a name are joined as keys of records join them: `date_creation`, `dateCreation`.
 fn is_compound(attribute: &str) -> bool {
     let small_then_capital =
@@ -269,6 +293,7 @@ impl<'t> Speech<'t> {
         terms.attr = Some(&self.term);
         terms.bare_end = matches!(fact.kind, Kind::Url | Kind::Contact);
         terms.is_date = fact.kind == Kind::Date && Class::of(fact) == Class::Plain;
+        let terms = if fact.is_question() { terms.with(Argument::Question, fact.attribute.trim()) } else { terms };
         terms.with(Argument::Entity, fact.entity.as_str()).with(Argument::Value, measured(fact, self.language))
     }
 

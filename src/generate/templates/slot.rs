@@ -14,6 +14,8 @@ pub(in crate::generate) enum Argument {
     Attr,
     /// Of two hops, the attribute that leads from the entity to the next.
     Link,
+    /// The attribute's name, which is a question.
+    Question,
     /// The values, joined.
     Value,
     /// An answer's sentence, without its full stop, with the value that is asked about.
@@ -42,6 +44,7 @@ impl Argument {
         ("other", Self::Other),
         ("attr", Self::Attr),
         ("link", Self::Link),
+        ("question", Self::Question),
         ("value", Self::Value),
         ("statement", Self::Statement),
         ("right", Self::Right),

@@ -125,7 +125,12 @@ fn write(pieces: &[Piece], terms: &Terms<'_>, search: bool) -> Option<String> {
                 let before = i.checked_sub(1).and_then(|before| pieces.get(before));
                 let text =
                     if needs_no_stop(before, &out, terms) { text.strip_prefix('.').unwrap_or(text) } else { text };
-                out.push_str(text);
+                match text.strip_prefix("'s").filter(|_| before.is_some_and(is_entity)) {
+                    // `Expenses (Handbook)'s`
+                    Some(_) if out.ends_with(')') => return None,
+                    Some(rest) if out.ends_with('s') => out.extend(["'", rest]),
+                    _ => out.push_str(text),
+                }
             }
             Piece::Slot(slot) => {
                 let filled = fill(*slot, terms, search)?;

@@ -39,7 +39,8 @@ impl Models {
         let proper: BTreeSet<&str> = knowledge.entities.keys().copied().filter(|name| is_proper(name)).collect();
         let proper = if proper.len() < FEWEST_NAMES { BTreeSet::new() } else { proper };
         let is_model = |name: &str| is_coded(name) || proper.contains(name);
-        let facts = knowledge.facts.iter().enumerate().filter(|(_, fact)| is_model(&fact.entity));
+        let facts = knowledge.facts.iter().enumerate();
+        let facts = facts.filter(|(_, fact)| is_model(&fact.entity) && !fact.is_question());
         Self {
             facts: facts.map(|(i, _)| i).collect(),
             longest: proper.iter().map(|name| name.chars().count()).max().unwrap_or(0),
@@ -92,7 +93,7 @@ fn is_coded(name: &str) -> bool {
     // A date, or the number of a version: others may exist.
     let is_date = last.split(['-', '/', '.']).filter(|part| part.chars().all(|c| c.is_ascii_digit())).count() > 2;
     let is_bare = last.chars().all(|c| c.is_alphanumeric() || "-_./#".contains(c));
-    is_code && is_bare && !is_date && !name.contains('›') && last.chars().any(|c| c.is_ascii_digit())
+    is_code && is_bare && !is_date && last.chars().any(|c| c.is_ascii_digit())
 }
 
 fn last_word(name: &str) -> &str {
@@ -244,7 +245,7 @@ mod tests {
             ("Mardi", false, false),
             ("3.0.0 (2024-06-01)", false, false),
             ("Version 2024-06-01", false, false),
-            ("Notes › 12", false, false),
+            ("12 (Notes)", false, false),
         ] {
             assert_eq!((is_coded(name), is_proper(name)), (coded, proper), "{name}");
         }

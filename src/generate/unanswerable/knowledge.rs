@@ -43,6 +43,10 @@ pub(super) struct Entity {
     texts: Vec<Arc<BTreeSet<String>>>,
     /// Kinds of values that stand in those units and in no fact of it: of which attribute is not known.
     unread: BTreeSet<Kind>,
+    /// Indices of the documents that state something of it.
+    documents: BTreeSet<usize>,
+    /// Whether its name has the heading of a page in brackets, which may state what it lacks: `Contact (Lyon)`.
+    pub(super) is_section: bool,
 }
 
 pub(super) struct Knowledge<'a> {
@@ -94,6 +98,8 @@ const GENERIC: [&str; 18] = [
 const SIGNIFICANT: usize = 4;
 /// Shorter values stand in any text.
 const TELLING: usize = 3;
+/// Things with an attribute that another thing is compared with, at most.
+const MOST_HOLDERS: usize = 64;
 /// Letters of a stem at least, and how many are cut off at most.
 const STEM: usize = 5;
 const ENDING: usize = 4;
@@ -132,6 +138,7 @@ impl<'a> Knowledge<'a> {
         for (name, entity) in &mut knowledge.entities {
             entity.texts.push(Arc::new(words_in(said.remove(name).unwrap_or_default())));
         }
+        knowledge.take_places(corpus.units);
         knowledge.other_names = other_names(knowledge.entities.keys().copied());
         // Sources that disagree state the attribute all the same.
         for conflict in &corpus.facts.conflicts {
@@ -150,6 +157,8 @@ impl<'a> Knowledge<'a> {
             concepts: BTreeSet::new(),
             texts: Vec::new(),
             unread: BTreeSet::new(),
+            documents: BTreeSet::new(),
+            is_section: false,
         });
         entity.concepts.insert(name.clone());
         let concept = self.concepts.entry(name).or_insert_with(|| Concept {
@@ -171,7 +180,7 @@ impl<'a> Knowledge<'a> {
         concept.stems.extend(stems(&fact.attribute));
         concept.related.extend(related(&fact.attribute));
         concept.entities.insert(fact.entity.clone());
-        concept.is_prose |= matches!(fact.kind, Kind::Definition | Kind::Text);
+        concept.is_prose |= fact.is_question() || matches!(fact.kind, Kind::Definition | Kind::Text);
         for value in &fact.values {
             let folded = fold(value);
             let words: Vec<String> = words_of(&folded).map(str::to_owned).collect();
@@ -183,6 +192,40 @@ impl<'a> Knowledge<'a> {
                 is_common,
             });
         }
+    }
+
+    /// Where each entity stands.
+    fn take_places(&mut self, units: &[Unit]) {
+        let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
+        self.entities.keys().filter_map(|name| label(name)).for_each(|label| *labels.entry(label).or_default() += 1);
+        for fact in self.facts {
+            let Some(entity) = self.entities.get_mut(fact.entity.as_str()) else { continue };
+            let unit = units.get(fact.unit);
+            entity.documents.extend(unit.map(|unit| unit.document));
+            let Some(label) = label(&fact.entity) else { continue };
+            let last = label.rsplit(", ").next().unwrap_or(label);
+            let is_heading = unit.is_some_and(|unit| unit.path.iter().any(|heading| fold(heading) == fold(last)));
+            entity.is_section |= is_heading || labels.get(label).is_some_and(|names| *names > 1);
+        }
+    }
+
+    /// Whether texts alone are stated of the entity, such as the definition of a term: what else it may have is not known.
+    pub(super) fn is_told_in_prose(&self, entity: &Entity) -> bool {
+        entity.concepts.iter().all(|name| self.concepts.get(name).is_some_and(Concept::is_prose))
+    }
+
+    /// Whether an attribute of these things may be asked of the entity: it stands in a document with one of them, or has an
+    /// attribute in common with one.
+    pub(super) fn is_alike(&self, entity: &str, holders: &BTreeSet<String>) -> bool {
+        let Some(entity) = self.entities.get(entity) else { return false };
+        let is_beside = |holder: &Entity| {
+            let are_known = !entity.documents.is_empty() && !holder.documents.is_empty();
+            !are_known
+                || !entity.documents.is_disjoint(&holder.documents)
+                || !entity.concepts.is_disjoint(&holder.concepts)
+        };
+        let mut holders = holders.iter().take(MOST_HOLDERS).filter_map(|holder| self.entities.get(holder.as_str()));
+        holders.any(is_beside)
     }
 
     fn take_units(&mut self, units: &[Unit]) {
@@ -280,6 +323,11 @@ impl Concept {
 /// The folded words of texts.
 fn words_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     texts.into_iter().map(fold).flat_map(|text| words_of(&text).map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// What stands in the brackets that a name ends with.
+fn label(name: &str) -> Option<&str> {
+    Some(name.strip_suffix(')')?.rsplit_once(" (")?.1)
 }
 
 /// Of names such as `Système d'Information (SIG)`: where another entity is called by what stands before the brackets, or in

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::corpus::Language;
 use crate::generate::noise::{below, choose};
 
+use super::knowledge::Entity;
 use super::maker::{Asked, Maker};
 use super::texts::refusals;
 
@@ -27,7 +28,9 @@ pub(super) struct Candidate<'k> {
 /// None is kept, so that a corpus of many entities with many rare attributes takes no more memory than one of few.
 pub(super) fn candidates<'k>(maker: &'k Maker<'_>, count: usize) -> impl Iterator<Item = Candidate<'k>> {
     // What a section lacks, its page may have.
-    let entities: Vec<&str> = maker.knowledge.entities.keys().copied().filter(|name| !name.contains('›')).collect();
+    let is_whole = |entity: &Entity| !entity.is_section && !maker.knowledge.is_told_in_prose(entity);
+    let whole = maker.knowledge.entities.iter().filter(|(_, entity)| is_whole(entity));
+    let entities: Vec<&str> = whole.map(|(name, _)| *name).collect();
     let concepts = maker.knowledge.concepts.iter().filter(|(_, c)| c.entities.len() >= LEAST_HOLDERS && !c.is_prose());
     let concepts: Vec<_> = concepts.collect();
     let languages = maker.languages;
@@ -71,14 +74,16 @@ fn common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
-/// None: the corpus may state it, or nothing words the question.
+/// None: the corpus may state it, it is asked of things of another kind (`What is the stock of Saturday?`), or nothing words the
+/// question.
 pub(super) fn ask(maker: &Maker<'_>, candidate: &Candidate<'_>) -> Option<Asked> {
     let Candidate { entity, concept, language, .. } = *candidate;
-    if !maker.knowledge.lacks(entity, concept) {
+    let known = maker.knowledge.concepts.get(concept)?;
+    if !maker.knowledge.is_alike(entity, &known.entities) || !maker.knowledge.lacks(entity, concept) {
         return None;
     }
     let mut rng = maker.random(&["missing", entity, concept, language.code()]);
-    let attribute = maker.knowledge.concepts.get(concept)?.spelling(language);
+    let attribute = known.spelling(language);
     let wording = choose(&mut rng, &maker.questions.wordings(entity, attribute, language))?.clone();
     Some(Asked {
         identity: ["missing", entity, concept].map(str::to_owned).to_vec(),

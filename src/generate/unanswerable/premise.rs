@@ -4,6 +4,7 @@ use crate::corpus::{Fact, Kind, Language};
 use crate::generate::Family;
 use crate::generate::noise::{choose, shuffle};
 use crate::generate::notation::Notation;
+use crate::generate::templates::measured_value;
 
 use super::input::QuestionWording;
 use super::knowledge::Value;
@@ -33,7 +34,7 @@ fn is_suited(fact: &Fact) -> bool {
         Kind::Enumeration,
     ];
     let [value] = fact.values.as_slice() else { return false };
-    kinds.contains(&fact.kind) && value.chars().count() <= LONGEST
+    !fact.is_question() && kinds.contains(&fact.kind) && value.chars().count() <= LONGEST
 }
 
 /// None: no other entity has a value of this attribute that this entity's documents do not hold, or the document is in a
@@ -51,6 +52,9 @@ pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
         is_apart && value.written.chars().count() <= LONGEST && !maker.knowledge.may_hold(&fact.entity, value)
     };
     let wrong = &others.into_iter().find(is_wrong)?.written;
+    // As answers say it: a price with its currency.
+    let said = |value: &String| measured_value(&Fact { values: vec![value.clone()], ..fact.clone() }, 0);
+    let (right, wrong) = (&said(right)?, &said(wrong)?);
     let language = language_of(maker, fact, &mut rng)?;
     let values = [
         ("entity", fact.entity.as_str()),
