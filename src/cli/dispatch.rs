@@ -10,8 +10,8 @@ use super::flags::Flags;
 use super::layout::Style;
 use super::{closing, documents, output, terminal};
 use crate::commands::{
-    Context, Failure, FileAction, Kind, MAX_TEXT, Start, bases, benchmark, data, delivery, demo, evaluate, export, pipeline, plan,
-    promotion, prove, query, read_text, serving, training,
+    Context, Failure, FileAction, Kind, MAX_TEXT, Start, bases, benchmark, data, delivery, demo, evaluate, export,
+    pipeline, plan, promotion, prove, query, read_text, serving, training,
 };
 use crate::config::{Purpose, Raw, RunConfig};
 use crate::export::{Floor, Quant};
@@ -280,7 +280,10 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
         return Ok(0);
     }
     let Some(model) = &args.model else {
-        return Err(Failure::new(Kind::Usage, "give --model MODEL, the candidate; only `--suite jarvis` finds one itself"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "give --model MODEL, the candidate; only `--suite jarvis` finds one itself",
+        ));
     };
     promotion::check_registry(context)?;
     let request = evaluate::EvalRequest {

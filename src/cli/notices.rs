@@ -142,10 +142,8 @@ pub(super) fn note(note: &Note) -> String {
         Note::AnswerScored { prompt, number, of, finetuned, keywords_found, keywords, relevance, cosine } => {
             let arm = if *finetuned { "tuned" } else { "base" };
             let width = of.to_string().len();
-            let found = keywords_found.map_or_else(
-                || "the request failed".to_owned(),
-                |found| format!("keywords {found} of {keywords}"),
-            );
+            let found = keywords_found
+                .map_or_else(|| "the request failed".to_owned(), |found| format!("keywords {found} of {keywords}"));
             let relevance = relevance.map(|share| format!(", relevance {:.0} %", 100.0 * share)).unwrap_or_default();
             let cosine = cosine.map(|cosine| format!(", cosine {cosine:.3}")).unwrap_or_default();
             format!("{number:>width$}/{of} {prompt:<14} {arm:<5} {found}{relevance}{cosine}")

@@ -19,11 +19,7 @@ struct Builtin {
 }
 
 const BUILTINS: [Builtin; 4] = [
-    Builtin {
-        name: "general",
-        versioned: Some("general-v1"),
-        text: include_str!("../../data/general/suite.jsonl"),
-    },
+    Builtin { name: "general", versioned: Some("general-v1"), text: include_str!("../../data/general/suite.jsonl") },
     Builtin { name: "smoke", versioned: None, text: include_str!("../../data/smoke/suite.jsonl") },
     Builtin { name: "refusals", versioned: None, text: include_str!("../../data/refusals/suite.jsonl") },
     Builtin { name: "jarvis", versioned: None, text: include_str!("../../data/jarvis/suite.jsonl") },

@@ -160,7 +160,10 @@ fn the_summary_says_what_the_numbers_mean() {
     }
     let by = |cosine_by| benchmark_summary(&of_two(), &HowAsked { cosine_by, ..how(true) });
     let own = by(CosineBy::HiddenState("x:v1".into()));
-    assert!(own.contains("by the last hidden state of x:v1") && own.contains("compare prompts with each other"), "{own}");
+    assert!(
+        own.contains("by the last hidden state of x:v1") && own.contains("compare prompts with each other"),
+        "{own}"
+    );
 }
 
 #[test]

@@ -112,7 +112,8 @@ fn chart(title: &str, bars: &[Bar]) -> String {
         );
         let _ = writeln!(rows, "<tr><td>{label}</td><td>{text}</td></tr>");
     }
-    let _ = writeln!(out, "</svg>\n<details><summary>The numbers as a table</summary><table>\n{rows}</table></details>");
+    let _ =
+        writeln!(out, "</svg>\n<details><summary>The numbers as a table</summary><table>\n{rows}</table></details>");
     out
 }
 
@@ -134,11 +135,8 @@ fn answers(benchmark: &Benchmark, two: bool) -> String {
             answer(one.base_model_response.as_deref(), one.keyword_match_base, one.jarvis_relevance_base)
         );
         if two {
-            let cell = answer(
-                one.finetuned_response.as_deref(),
-                one.keyword_match_finetuned,
-                one.jarvis_relevance_finetuned,
-            );
+            let cell =
+                answer(one.finetuned_response.as_deref(), one.keyword_match_finetuned, one.jarvis_relevance_finetuned);
             let _ = write!(out, "{cell}<td class=\"n\">{}</td>", number(one.cosine_similarity_score));
         }
         out.push_str("</tr>\n");

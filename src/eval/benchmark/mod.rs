@@ -11,7 +11,7 @@ mod summary;
 pub use arm::{BenchmarkAnswers, BenchmarkArm};
 pub use charts::benchmark_charts;
 pub use how::{CosineBy, HowAsked};
-pub use result::{Benchmark, BenchmarkMetadata, BenchmarkResult, BenchmarkStatistics};
+pub use result::{Benchmark, BenchmarkMetadata, BenchmarkResult};
 pub use summary::benchmark_summary;
 
 #[cfg(test)]

@@ -36,7 +36,9 @@ pub(super) fn asked(benchmark: &Benchmark, how: &HowAsked) -> String {
     let HowAsked { temperature, top_p, max_tokens, seed, all_prompts, .. } = how;
     let n = benchmark.statistics.total_tests;
     let part = if n < *all_prompts { format!("the first {n} of {all_prompts}") } else { n.to_string() };
-    format!("{part}, each asked once: temperature {temperature}, top-p {top_p}, seed {seed}, at most {max_tokens} new tokens")
+    format!(
+        "{part}, each asked once: temperature {temperature}, top-p {top_p}, seed {seed}, at most {max_tokens} new tokens"
+    )
 }
 
 /// A row for all prompts, and one for each category.
@@ -44,7 +46,9 @@ fn table(benchmark: &Benchmark, two: bool) -> String {
     let rows = std::iter::once(("all", &benchmark.statistics))
         .chain(benchmark.by_category.iter().map(|(name, of)| (name.as_str(), of)));
     let mut out = match two {
-        true => format!("{:<22}{:>8}{:>21}{:>21}{:>10}\n", "", "prompts", "keywords base, tuned", "relevance", "cosine"),
+        true => {
+            format!("{:<22}{:>8}{:>21}{:>21}{:>10}\n", "", "prompts", "keywords base, tuned", "relevance", "cosine")
+        }
         false => format!("{:<22}{:>8}{:>12}{:>12}\n", "", "prompts", "keywords", "relevance"),
     };
     for (name, of) in rows {

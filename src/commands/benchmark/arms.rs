@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::found::latest_adapter;
-use super::{ArmAnswerer, BenchmarkRequest};
+use super::request::BenchmarkRequest;
 use crate::commands::daemon::{AskOptions, DaemonAnswerer};
 use crate::commands::native::{NativeAnswerer, NativeModel, adapter_folder};
 use crate::commands::query::CONTEXT_TOKENS;
 use crate::commands::questions::NATIVE_TOGETHER;
 use crate::commands::{Context, Failure, Kind};
 use crate::config::{Raw, RunConfig};
+use crate::eval::Answerer;
 use crate::events::Note;
 use crate::model::Sampling;
 use crate::ollama::{Client, OllamaError, Options};
@@ -27,13 +28,27 @@ pub(super) enum Who {
     Finetuned,
 }
 
-pub(super) enum Contestants {
-    /// The base, and the folder of the adapter, if there is one.
-    Native { model: Box<NativeModel>, adapter: Option<PathBuf> },
-    Daemon { client: Box<Client>, base: String, finetuned: String },
+/// Who answers for a model, and under which name.
+pub(super) struct ArmAnswerer<'a> {
+    pub who: Who,
+    pub model: String,
+    pub answerer: Box<dyn Answerer + 'a>,
 }
 
-impl Contestants {
+pub(super) enum Arms {
+    /// The base, and the folder of the adapter, if there is one.
+    Native {
+        model: Box<NativeModel>,
+        adapter: Option<PathBuf>,
+    },
+    Daemon {
+        client: Box<Client>,
+        base: String,
+        finetuned: String,
+    },
+}
+
+impl Arms {
     pub(super) fn open(
         context: &mut Context<'_>,
         request: &BenchmarkRequest,
@@ -151,14 +166,14 @@ impl Contestants {
             }
             Self::Daemon { client, base, finetuned } => {
                 let arms = [(Who::Base, base), (Who::Finetuned, finetuned)];
-                let one = |(who, model): (Who, &String)| {
+                let mut answerers = Vec::new();
+                for (who, model) in arms {
                     let options = options(sampling, num_thread);
-                    let asked =
-                        AskOptions { template: None, options, seed: Some(sampling.seed as i64), think: None };
-                    let answerer = DaemonAnswerer::new(client, asked, parallel)?;
-                    Ok(ArmAnswerer { who, model: model.clone(), answerer: Box::new(answerer) })
-                };
-                arms.into_iter().map(one).collect()
+                    let asked = AskOptions { template: None, options, seed: Some(sampling.seed as i64), think: None };
+                    let answerer = Box::new(DaemonAnswerer::new(client, asked, parallel)?);
+                    answerers.push(ArmAnswerer { who, model: model.clone(), answerer });
+                }
+                Ok(answerers)
             }
         }
     }
