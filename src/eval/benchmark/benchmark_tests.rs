@@ -33,7 +33,8 @@ fn how(two: bool) -> HowAsked {
 }
 
 fn benchmark(answers: &[(Reply, Option<Reply>, Option<f64>)]) -> Benchmark {
-    let results = cases().iter().zip(answers).map(|(case, (base, finetuned, cosine))| {
+    let cases = cases();
+    let results = cases.iter().zip(answers).map(|(case, (base, finetuned, cosine))| {
         let arm = |reply: &Reply| BenchmarkArm::new(case, reply);
         let answers = BenchmarkAnswers { base: arm(base), finetuned: finetuned.as_ref().map(arm), cosine: *cosine };
         BenchmarkResult::new(case, answers)
