@@ -165,6 +165,9 @@ pub struct Eval {
     /// Compare texts by this embedding model of the daemon [default: the role's; `jarvis` without one: the base's last hidden state]
     #[arg(long, value_name = "MODEL")]
     pub embed: Option<String>,
+    /// Use the base even if the adapter was trained on another one
+    #[arg(long)]
+    pub force: bool,
     /// Ask only the first N prompts of each suite
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: Option<usize>,
