@@ -22,7 +22,7 @@ td.n,th.n{text-align:right;white-space:nowrap}td.t{white-space:pre-wrap;overflow
 /// Columns of a chart, and where its bars begin and end.
 const WIDTH: f64 = 640.0;
 const LEFT: f64 = 180.0;
-const RIGHT: f64 = 550.0;
+const RIGHT: f64 = 500.0;
 const BAR: f64 = 14.0;
 
 pub fn benchmark_charts(benchmark: &Benchmark, how: &HowAsked) -> String {
@@ -75,8 +75,7 @@ fn category_chart(title: &str, benchmark: &Benchmark, of: fn(&BenchmarkStatistic
         let arms = of(statistics).into_iter().zip([("base", "base"), ("tuned", "fine-tuned")]);
         for (share, (class, arm)) in arms {
             let Some(share) = share else { continue };
-            let label = if class == "base" { name.to_owned() } else { String::new() };
-            bars.push(Bar { label, class, share, text: format!("{} {arm}", percent(Some(share))) });
+            bars.push(Bar { label: name.to_owned(), class, share, text: format!("{} {arm}", percent(Some(share))) });
         }
     }
     chart(title, &bars)
@@ -99,18 +98,21 @@ fn chart(title: &str, bars: &[Bar]) -> String {
          <line class=\"axis\" x1=\"{LEFT}\" y1=\"0\" x2=\"{LEFT}\" y2=\"{height:.0}\"/>\n\
          <line class=\"axis\" x1=\"{RIGHT}\" y1=\"0\" x2=\"{RIGHT}\" y2=\"{height:.0}\"/>\n"
     );
-    let mut rows = String::new();
+    let (mut rows, mut before) = (String::new(), "");
     for (i, Bar { label, class, share, text }) in bars.iter().enumerate() {
         let y = 8.0 + i as f64 * (BAR + 8.0);
         let length = share.clamp(0.0, 1.0) * (RIGHT - LEFT);
+        // What belongs together is named once.
+        let named = if before == label { String::new() } else { escaped(label) };
+        before = label;
         let (label, text) = (escaped(label), escaped(text));
         let (middle, end) = (y + BAR - 3.0, LEFT + length + 6.0);
         let _ = writeln!(
             out,
-            "<text x=\"0\" y=\"{middle:.1}\">{label}</text><rect class=\"{class}\" x=\"{LEFT}\" y=\"{y:.1}\" width=\"{length:.1}\" \
+            "<text x=\"0\" y=\"{middle:.1}\">{named}</text><rect class=\"{class}\" x=\"{LEFT}\" y=\"{y:.1}\" width=\"{length:.1}\" \
              height=\"{BAR}\"/><text x=\"{end:.1}\" y=\"{middle:.1}\">{text}</text>"
         );
-        let _ = writeln!(rows, "<tr><td>{label}</td><td>{text}</td></tr>");
+        let _ = writeln!(rows, "<tr><th scope=\"row\">{label}</th><td>{text}</td></tr>");
     }
     let _ =
         writeln!(out, "</svg>\n<details><summary>The numbers as a table</summary><table>\n{rows}</table></details>");
