@@ -10,8 +10,8 @@ use super::flags::Flags;
 use super::layout::Style;
 use super::{closing, documents, output, terminal};
 use crate::commands::{
-    Context, Failure, FileAction, Kind, MAX_TEXT, Start, bases, data, delivery, demo, evaluate, export, pipeline, plan,
-    promotion, prove, query, read_text, serving, training,
+    Context, Failure, FileAction, Kind, MAX_TEXT, Start, bases, benchmark, data, delivery, demo, evaluate, export,
+    pipeline, plan, promotion, prove, query, read_text, serving, training,
 };
 use crate::config::{Purpose, Raw, RunConfig};
 use crate::export::{Floor, Quant};
@@ -265,12 +265,33 @@ pub(super) fn plan(context: &mut Context<'_>, args: &Plan, json: bool) -> Result
 
 pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result<u8, Failure> {
     context.parallel = args.parallel.map(usize::from);
+    let suites = args.suite.iter().map(|said| evaluate::suite_name(said)).collect::<Result<Vec<_>, _>>()?;
+    if benchmark::is_asked(&suites)? {
+        let request = benchmark::BenchmarkRequest {
+            model: args.model.clone(),
+            against: args.against.clone(),
+            role: args.role.clone(),
+            embed: args.embed.clone(),
+            limit: args.limit,
+            output: args.output.clone(),
+            num_thread: args.num_thread,
+        };
+        output::benchmark(&benchmark::run(context, &request)?, json);
+        return Ok(0);
+    }
+    let Some(model) = &args.model else {
+        return Err(Failure::new(
+            Kind::Usage,
+            "give --model MODEL, the candidate; only `--suite jarvis` finds one itself",
+        ));
+    };
     promotion::check_registry(context)?;
     let request = evaluate::EvalRequest {
         role: args.role.clone(),
-        suites: args.suite.clone(),
-        model: args.model.clone(),
+        suites,
+        model: model.clone(),
         against: args.against.clone(),
+        embed: args.embed.clone(),
         limit: args.limit,
         output: args.output.clone(),
         num_thread: args.num_thread,
@@ -279,7 +300,7 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
     // The role's own suites, against what it uses now: its gate.
     let own = args.suite.is_empty() && outcome.suite_digests.iter().any(|(name, _)| name != evaluate::GENERAL);
     if let (Some(role), true, None) = (&args.role, own, &args.against) {
-        promotion::record_gate(context, role, &args.model, &outcome);
+        promotion::record_gate(context, role, model, &outcome);
     }
     Ok(output::evaluated(&outcome, json))
 }

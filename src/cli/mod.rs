@@ -107,6 +107,7 @@ fn forced(command: &Command) -> bool {
         Command::Export(export) => export.force,
         Command::Query(query) => query.force,
         Command::Compare(compare) => compare.force,
+        Command::Eval(eval) => eval.force,
         _ => false,
     }
 }

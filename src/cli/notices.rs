@@ -128,6 +128,26 @@ pub(super) fn note(note: &Note) -> String {
         Note::AnswersKeptApart { path, reason } => {
             format!("answers are kept in {} for this run alone: {reason}", path.display())
         }
+        Note::AdapterFound { path, of: 1 } => format!("adapter: {}, the only one below output/", path.display()),
+        Note::AdapterFound { path, of } => format!("adapter: {}, the latest of {of} below output/", path.display()),
+        Note::NoAdapterFound { folder } => {
+            format!("adapter: none below {}: the base is asked alone", folder.display())
+        }
+        Note::CosineBy { model, hidden_state: false } => format!("cosine similarity: by the embedding model {model}"),
+        Note::CosineBy { model, hidden_state: true } => format!(
+            "cosine similarity: no embedding model is named, so by the last hidden state of {model} (mean over the \
+             answer's tokens)"
+        ),
+        Note::NoCosine { reason } => format!("cosine similarity: none: {reason}"),
+        Note::AnswerScored { prompt, number, of, finetuned, keywords_found, keywords, relevance, cosine } => {
+            let arm = if *finetuned { "tuned" } else { "base" };
+            let width = of.to_string().len();
+            let found = keywords_found
+                .map_or_else(|| "the request failed".to_owned(), |found| format!("keywords {found} of {keywords}"));
+            let relevance = relevance.map(|share| format!(", relevance {:.0} %", 100.0 * share)).unwrap_or_default();
+            let cosine = cosine.map(|cosine| format!(", cosine {cosine:.3}")).unwrap_or_default();
+            format!("{number:>width$}/{of} {prompt:<14} {arm:<5} {found}{relevance}{cosine}")
+        }
         Note::TemplateUnknown { model, reason } => format!("the template of {model} is not known here: {reason}"),
         Note::TrainingDataUnknown { model, reason } => format!(
             "no suite was compared with the training data, because what {model} was trained on is not known here: \

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::layout::{DIM, GREEN, Style};
 use super::terminal::{self, Text};
 use crate::commands::bases::{Listed, Shown};
+use crate::commands::benchmark::BenchmarkReport;
 use crate::commands::data::{Checked, CheckedOrigin, Previewed, SplitFiles};
 use crate::commands::doctor::Finding;
 use crate::commands::init::InitFiles;
@@ -297,6 +298,13 @@ fn proof_leg(leg: &crate::commands::Leg) -> String {
 pub(super) fn evaluated(outcome: &crate::commands::evaluate::Outcome, json: bool) -> u8 {
     result(json, outcome, || outcome.summary.trim_end().to_owned());
     outcome.decision.exit_code()
+}
+
+pub(super) fn benchmark(report: &BenchmarkReport, json: bool) {
+    result(json, &report.benchmark, || {
+        let files = report.files.iter().map(|path| format!("wrote {}", path.display()));
+        std::iter::once(report.summary.clone()).chain(files).collect::<Vec<_>>().join("\n")
+    });
 }
 
 pub(super) fn swapped(swapped: &Swapped, json: bool) {

@@ -241,6 +241,19 @@ fn named(suite: &str) -> SuiteRef {
     SuiteRef { goal, suite: suite.to_owned(), metric: None, margin: None, min_gain: None }
 }
 
+/// A suite as the command line names it: a file, or the name of one of the program's, with or without `builtin:`.
+pub fn suite_name(said: &str) -> Result<String, Failure> {
+    if said.starts_with("builtin:") || Path::new(said).exists() {
+        return Ok(said.to_owned());
+    }
+    match eval::nearest_builtin(said).filter(|_| !said.contains(['/', '\\', '.'])) {
+        Some(name) if name == said => Ok(format!("builtin:{name}")),
+        Some(name) => Err(Failure::input(format!("--suite {said}: there is no such file"))
+            .hint(format!("did you mean {name}, a suite of the program?"))),
+        None => Ok(said.to_owned()),
+    }
+}
+
 /// `tunesmith eval`: a role's suites, or files, without a run.
 #[derive(Clone, Debug)]
 pub struct EvalRequest {
@@ -248,6 +261,8 @@ pub struct EvalRequest {
     pub suites: Vec<String>,
     pub model: String,
     pub against: Option<String>,
+    /// The embedding model; None: the role's.
+    pub embed: Option<String>,
     pub limit: Option<usize>,
     pub output: PathBuf,
     pub num_thread: Option<u64>,
@@ -268,6 +283,7 @@ pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome
     if !request.suites.is_empty() {
         role.eval = request.suites.iter().map(|suite| named(suite)).collect();
     }
+    role.embedding = request.embed.clone().or(role.embedding);
     let mut read = Inputs::default();
     role.eval.iter().for_each(|suite| {
         read.add("a suite", Path::new(&suite.suite));
@@ -332,6 +348,16 @@ fn base_of_both(context: &mut Context<'_>, client: &Client, v1: &str, v2: &str) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suite_of_the_program_needs_no_prefix_and_a_wrong_word_gets_the_nearest() {
+        assert_eq!(suite_name("jarvis").unwrap(), "builtin:jarvis");
+        for said in ["builtin:none", "suites/jarvis.jsonl", "jarvis.jsonl", "x"] {
+            assert_eq!(suite_name(said).unwrap(), said);
+        }
+        let e = suite_name("jarvs").unwrap_err();
+        assert_eq!(e.hint.as_deref(), Some("did you mean jarvis, a suite of the program?"));
+    }
 
     #[test]
     fn builtin_suites_are_held_in_every_version() {

@@ -2,6 +2,7 @@
 
 mod adapter;
 pub mod bases;
+pub mod benchmark;
 pub mod clean;
 pub mod compare;
 mod context;

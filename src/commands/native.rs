@@ -1,4 +1,4 @@
-//! A base with its adapter, computed by this program: one conversation, or many questions together.
+//! A base, alone or with its adapter, computed by this program: one conversation, many questions together, vectors of texts.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -8,14 +8,14 @@ use serde_json::json;
 use super::{Context, Failure};
 use crate::base::Base;
 use crate::chat::Message;
-use crate::eval::{Answered, Answerer, Question, Reply};
+use crate::eval::{Answered, Answerer, Embedder, Question, Reply};
 use crate::lora::{Adapter, Stored};
 use crate::model::{GenerationEvent, Model, Sampling};
 use crate::store::Digest;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// A base and its adapter.
+/// A base, and its adapter if it has one.
 pub struct NativeModel {
     base: Base,
     model: Model,
@@ -56,6 +56,24 @@ impl NativeModel {
         let files = Digest::of_file(folder.join("adapter_model.safetensors"))?;
         let digest = format!("{} with adapter {files}", base.weights_digest());
         Ok(Self { base, model, adapter: Some(adapter), digest })
+    }
+
+    /// A base by itself.
+    pub(super) fn alone(context: &mut Context<'_>, name: &str, threads: usize) -> Result<Self, Failure> {
+        let base = context.open_base(name)?;
+        let model = Model::new(&base.weights, threads)?;
+        let digest = base.weights_digest().to_string();
+        Ok(Self { base, model, adapter: None, digest })
+    }
+
+    /// The base, as people know it.
+    pub(super) fn base_name(&self) -> String {
+        self.base.reference()
+    }
+
+    /// How it computes, in a few words.
+    pub(super) fn device(&self) -> String {
+        format!("{}, {} threads", self.model.route(), self.model.threads())
     }
 
     /// Tokens of prompt and answer together, at most.
@@ -111,26 +129,38 @@ impl NativeModel {
     }
 }
 
-/// Answers questions greedily with a [`NativeModel`], several together.
+/// Answers questions with a [`NativeModel`], several together; greedily, unless it is said how to sample.
 pub(super) struct NativeAnswerer<'a> {
     model: &'a NativeModel,
-    max_tokens: usize,
+    adapter: Option<&'a Adapter<Stored>>,
+    sampling: Sampling,
     /// Questions that are decoded together; the time of an answer is its share of theirs.
     together: usize,
 }
 
 impl<'a> NativeAnswerer<'a> {
     pub(super) fn new(model: &'a NativeModel, max_tokens: usize, together: usize) -> Self {
-        Self { model, max_tokens, together: together.max(1) }
+        let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens, seed: 0 };
+        Self { model, adapter: model.adapter.as_ref(), sampling, together: together.max(1) }
+    }
+
+    /// With this sampling; each question begins its random numbers anew, so the number decoded together changes nothing.
+    pub(super) fn sampled(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
+    }
+
+    /// The base, its adapter left out.
+    pub(super) fn without_adapter(self) -> Self {
+        Self { adapter: None, ..self }
     }
 
     fn limit(&self, question: &Question) -> usize {
-        question.max_tokens.map_or(self.max_tokens, |tokens| tokens as usize)
+        question.max_tokens.map_or(self.sampling.max_tokens, |tokens| tokens as usize)
     }
 
     /// The replies of questions that are decoded together, in their order; Err: none of them can be answered.
     fn answer(&self, questions: &[&Question]) -> Result<Vec<Reply>, Cause> {
-        let NativeModel { base, model, adapter, .. } = self.model;
+        let NativeModel { base, model, .. } = self.model;
         let began = Instant::now();
         let prompts = questions
             .iter()
@@ -142,11 +172,11 @@ impl<'a> NativeAnswerer<'a> {
             (0..prompts.len()).filter(|&i| prompts[i].ids.len() + self.limit(questions[i]) <= context).collect();
         let ids: Vec<&[u32]> = fits.iter().map(|&i| prompts[i].ids.as_slice()).collect();
         let max_tokens = fits.iter().map(|&i| self.limit(questions[i])).max().unwrap_or(0);
-        let sampling = Sampling { temperature: 0.0, top_p: None, max_tokens, seed: 0 };
+        let sampling = Sampling { max_tokens, ..self.sampling.clone() };
         let mut ended: Vec<Option<Vec<u32>>> = vec![None; prompts.len()];
         let is_end = |id| base.tokenizer.is_end(id);
         if !ids.is_empty() {
-            model.generate_batch(adapter.as_ref(), &ids, &sampling, &is_end, &mut |index, event| {
+            model.generate_batch(self.adapter, &ids, &sampling, &is_end, &mut |index, event| {
                 if let (GenerationEvent::End(new), Some(&i)) = (event, fits.get(index)) {
                     ended[i] = Some(new);
                 }
@@ -211,17 +241,41 @@ impl Answerer for NativeAnswerer<'_> {
     }
 
     fn digest(&self, _model: &str) -> Result<String, Cause> {
-        Ok(self.model.digest.clone())
+        let base = self.adapter.is_none() && self.model.adapter.is_some();
+        Ok(if base { self.model.base.weights_digest().to_string() } else { self.model.digest.clone() })
     }
 
     fn request(&self, question: &Question) -> Result<String, Cause> {
         let prompt = self.model.prompt(&question.messages).map_err(|e| Cause::from(e.to_string()))?;
         let version = env!("CARGO_PKG_VERSION");
-        Ok(json!({"native": version, "prompt": prompt.text, "num_predict": self.limit(question)}).to_string())
+        let mut request = json!({"native": version, "prompt": prompt.text, "num_predict": self.limit(question)});
+        let Sampling { temperature, top_p, seed, .. } = &self.sampling;
+        if let Some(map) = request.as_object_mut().filter(|_| *temperature > 0.0) {
+            map.insert("sampled".to_owned(), json!({"temperature": temperature, "top_p": top_p, "seed": seed}));
+        }
+        Ok(request.to_string())
     }
 }
 
-fn adapter_folder(path: &Path) -> Result<PathBuf, Failure> {
+/// The last hidden states of a model without its adapter, the mean over the tokens of a text.
+pub(super) struct HiddenStates<'a>(pub(super) &'a NativeModel);
+
+impl Embedder for HiddenStates<'_> {
+    fn name(&self) -> String {
+        self.0.base_name()
+    }
+
+    fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Cause> {
+        let one = |text: &String| {
+            let mut ids = self.0.ids(text).map_err(|e| Cause::from(e.to_string()))?;
+            ids.truncate(self.0.context());
+            Ok(self.0.model.mean_hidden_state(&ids)?)
+        };
+        texts.iter().map(one).collect()
+    }
+}
+
+pub(super) fn adapter_folder(path: &Path) -> Result<PathBuf, Failure> {
     for folder in [path.to_path_buf(), path.join("final"), path.join("adapter/final")] {
         if folder.join("adapter_config.json").is_file() {
             return Ok(folder);

@@ -23,7 +23,7 @@ use crate::rag::{
 use crate::store::{Inputs, check_replaceable, create_folder};
 
 /// Questions that are decoded together natively.
-const NATIVE_TOGETHER: usize = 8;
+pub(super) const NATIVE_TOGETHER: usize = 8;
 
 /// Passages before each question.
 #[derive(Clone, Debug)]
@@ -243,7 +243,7 @@ fn show(report: &mut Reporter<'_>, questions: &[TestQuestion], event: &ArmEvent<
 }
 
 /// Beside the result file: an interrupted evaluation asks nothing twice.
-fn kept_answers(output: &Path) -> PathBuf {
+pub(super) fn kept_answers(output: &Path) -> PathBuf {
     output.parent().unwrap_or(Path::new("")).join(".tunesmith").join("answers")
 }
 

@@ -18,6 +18,9 @@ pub struct Case {
     /// A good answer to compare with, not asserted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Words of the domain: their share in an answer is its relevance; they are not demanded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub domain_terms: Vec<String>,
     pub category: String,
     /// Prompts that are not independent (paraphrases) share one.
     #[serde(skip_serializing_if = "Option::is_none")]

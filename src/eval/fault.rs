@@ -61,8 +61,11 @@ pub enum EvalError {
     OtherQuestions { first: String, second: String },
     #[error("{suite}: the metric {metric} needs {needs} in every line; {missing} lack it, the first is {first:?}")]
     Metric { suite: String, metric: &'static str, needs: String, missing: usize, first: String },
-    #[error("there is no suite {0:?} in the program; builtin:general is")]
-    NoBuiltin(String),
+    #[error(
+        "there is no suite {name:?} in the program{}; there are {known}",
+        nearest.map(|near| format!(" (did you mean builtin:{near}?)")).unwrap_or_default()
+    )]
+    NoBuiltin { name: String, nearest: Option<&'static str>, known: String },
     #[error(
         "{model} was replaced while it was asked (its digest was {before}, now {after}): the run is void; start it again"
     )]

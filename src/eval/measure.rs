@@ -9,7 +9,7 @@ use super::fault::EvalError;
 use super::likeness::likeness;
 use super::measured::{ArmScores, CaseScores, Measured};
 use super::relevance::{Domain, cosine, embed};
-use super::score::{KeywordMatch, Metric, exact, keywords, named_scores, unmet};
+use super::score::{KeywordMatch, Metric, domain_share, exact, keywords, named_scores, unmet};
 use super::suite::Suite;
 use super::thought::without_thoughts;
 
@@ -29,7 +29,7 @@ pub fn measure(
         samples: answers.first().map_or(1, |a| a.base.len().max(1)),
         likeness: likeness(suite, &cases),
         cases,
-        relevance_signature: "keyword_coverage (no embedding model)".into(),
+        relevance_signature: format!("{} (no embedding model)", by_words(suite)),
         cosine_signature: "null: no embedding model (a role names one with `embedding:`)".into(),
     };
     match embedder {
@@ -97,6 +97,7 @@ impl Scoring<'_> {
         arm.unmet = unmet(self.case, &first);
         arm.named_scores = named_scores(self.case, &first);
         arm.keywords = keywords(self.case, first.text);
+        arm.relevance = domain_share(self.case, first.text);
         arm
     }
 }
@@ -114,10 +115,16 @@ fn given<'a>(reply: &'a Reply, spoken: &'a str) -> Given<'a> {
     }
 }
 
+/// What relevance is where no embedder says it.
+fn by_words(suite: &Suite) -> &'static str {
+    let has_terms = suite.cases.iter().any(|case| !case.domain_terms.is_empty());
+    if has_terms { "domain_terms, else keyword_coverage" } else { "keyword_coverage" }
+}
+
 fn by_keywords(measured: &mut Measured) {
     for case in &mut measured.cases {
         for arm in [&mut case.base, &mut case.tuned] {
-            arm.relevance = arm.keywords.map(KeywordMatch::ratio);
+            arm.relevance = arm.relevance.or(arm.keywords.map(KeywordMatch::ratio));
         }
     }
 }
@@ -157,8 +164,10 @@ fn with_embedder(
         }
         None => {
             by_keywords(measured);
-            measured.relevance_signature =
-                "keyword_coverage (too few references, or the embedder does not tell them from general answers)".into();
+            measured.relevance_signature = format!(
+                "{} (too few references, or the embedder does not tell them from general answers)",
+                by_words(suite)
+            );
         }
     }
     Ok(())

@@ -8,7 +8,9 @@ mod answerer;
 mod arm;
 mod ask;
 mod assertion;
+mod benchmark;
 mod bootstrap;
+mod builtin;
 mod cache;
 mod case;
 mod citation;
@@ -56,7 +58,12 @@ pub use answer_metrics::{
 pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
 pub use arm::{ArmAnswers, ArmEvent, ArmRequest, ask_arm};
 pub use ask::{Answers, Arm, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
+pub use benchmark::{
+    Benchmark, BenchmarkAnswers, BenchmarkArm, BenchmarkMetadata, BenchmarkResult, CosineBy, HowAsked,
+    benchmark_charts, benchmark_summary,
+};
 pub use bootstrap::{Confidence, bootstrap_t};
+pub use builtin::{GENERAL, JARVIS, nearest_builtin};
 pub use cache::AnswerCache;
 pub use case::Case;
 pub use citation::{CitedNumbers, cited_numbers};
@@ -78,7 +85,7 @@ pub use paired::{Pairs, mcnemar_midp, mcnemar_worse, tango_interval, tango_z};
 pub use power::{least_fixed, margin_with_power, needed, smallest_margin};
 pub use question_record::{TestQuestion, UNANSWERABLE};
 pub use questions::{Questions, read_questions};
-pub use relevance::cosine;
+pub use relevance::{cosine, embed};
 pub use result_rates::{CategoryRates, ExtendedBlock, Losses, MetricsBlock, RetrievalRates, losses};
 pub use result_record::{AnswerRecord, Citations, Retrieval};
 pub use result_table::{ResultTable, TableLanguage};

@@ -46,7 +46,7 @@ impl Domain {
 }
 
 /// Vectors of `texts`, asked in one call each of at most 64; empty texts get no vector.
-pub(super) fn embed(embedder: &mut dyn Embedder, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>, EvalError> {
+pub fn embed(embedder: &mut dyn Embedder, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>, EvalError> {
     let stopped = |name: String, source| EvalError::Stopped { model: name, source };
     let full: Vec<String> = texts.iter().filter(|t| !t.trim().is_empty()).map(|t| t.to_string()).collect();
     let mut vectors = Vec::with_capacity(full.len());

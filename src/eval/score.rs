@@ -75,6 +75,12 @@ pub(super) fn keywords(case: &Case, answer: &str) -> Option<KeywordMatch> {
     (!wanted.is_empty()).then(|| KeywordMatch { found: found(wanted, answer), total: wanted.len() })
 }
 
+/// The share of the domain's words that are in the answer; None where the case names none.
+pub(super) fn domain_share(case: &Case, answer: &str) -> Option<f64> {
+    let terms = &case.domain_terms;
+    (!terms.is_empty()).then(|| found(terms, answer) as f64 / terms.len() as f64)
+}
+
 fn pass(case: &Case, given: &Given<'_>) -> Option<bool> {
     case.asserts().then(|| answered(given) && unmet(case, given).is_empty())
 }

@@ -21,19 +21,7 @@ pub struct Suite {
 /// Longer expected answers than this are compared by overlap, not letter by letter.
 const SHORT_ANSWER_WORDS: usize = 12;
 
-/// The suite that guards every promotion: one-fact questions, answered in a few words.
-const GENERAL: &str = include_str!("../../data/general/suite.jsonl");
-
 impl Suite {
-    /// `builtin:general`, or None where the name does not begin with `builtin:`.
-    pub fn builtin(name: &str) -> Option<Result<Self, EvalError>> {
-        let which = name.strip_prefix("builtin:")?;
-        Some(match which {
-            "general" | "general-v1" => Self::parse(GENERAL, "builtin:general"),
-            _ => Err(EvalError::NoBuiltin(name.to_owned())),
-        })
-    }
-
     /// Held-out records of a dataset: the last assistant turn is what is expected. Records without one are left out.
     pub fn from_records(name: &str, records: &[Record]) -> Result<Self, EvalError> {
         Self::of_cases(name, records.iter().filter_map(case_of_record).collect())
@@ -112,6 +100,7 @@ fn case_of_record(record: &Record) -> Option<Case> {
         asserted: [(EXPECTED.key, vec![expected])].into(),
         assertions: Vec::new(),
         reference: None,
+        domain_terms: Vec::new(),
         category: record.category.clone().unwrap_or_else(|| "held-out".into()),
         cluster: None,
         must_pass: false,
@@ -132,10 +121,6 @@ mod tests {
 
     #[test]
     fn what_ships_is_sound() {
-        let general = Suite::builtin("builtin:general").unwrap().unwrap();
-        assert!(general.cases.len() >= 100 && general.check_metric(Metric::Pass).is_ok());
-        assert!(matches!(Suite::builtin("builtin:none"), Some(Err(EvalError::NoBuiltin(_)))));
-        assert!(Suite::builtin("evals/x.jsonl").is_none());
         for text in [include_str!("../../data/demo/suite.jsonl"), include_str!("../../configs/suites/example.jsonl")] {
             let suite = Suite::parse(text, "shipped").unwrap();
             assert_eq!(suite.natural_metric(), Metric::Pass);

@@ -20,6 +20,7 @@ fn keys() -> impl Iterator<Item = &'static str> {
     ["id", "prompt", "messages"].into_iter().chain(asserted).chain([
         "assert",
         "reference",
+        "domain_terms",
         "category",
         "cluster",
         "must_pass",
@@ -116,6 +117,7 @@ impl Reader {
             asserted: self.asserted(map, normaliser),
             assertions: self.assertions(map),
             reference: self.text(map, "reference"),
+            domain_terms: self.texts(map, "domain_terms"),
             category: self.text(map, "category").unwrap_or_else(|| "uncategorised".into()),
             cluster: self.text(map, "cluster"),
             must_pass: self.flag(map, "must_pass"),

@@ -185,6 +185,40 @@ notices! {
         ServedOtherwise { reason: String },
         /// answers are kept in the run's folder, because the project's can't be written
         AnswersKeptApart { path: PathBuf, reason: String },
+        /// the adapter that the benchmark asks, because none is named
+        AdapterFound {
+            path: PathBuf,
+            /// adapters that were found
+            of: usize
+        },
+        /// the benchmark asks the base alone, because no adapter is named and none is found
+        NoAdapterFound { folder: PathBuf },
+        /// what the benchmark compares answers by
+        CosineBy {
+            model: String,
+            /// the model's own last hidden state; else it is an embedding model
+            hidden_state: bool
+        },
+        /// the benchmark gives no cosine similarity
+        NoCosine { reason: String },
+        /// an answer of the benchmark with its scores
+        AnswerScored {
+            /// the prompt's id
+            prompt: String,
+            /// counted from 1
+            number: usize,
+            /// all prompts
+            of: usize,
+            /// whether the fine-tuned model answered, else the base
+            finetuned: bool,
+            /// that the answer holds; `null`: the request failed
+            keywords_found: Option<usize>,
+            keywords: usize,
+            /// from 0 to 1
+            relevance: Option<f64>,
+            /// of this answer and the base's
+            cosine: Option<f64>
+        },
         /// the base's chat template can't be read here, so models are asked through /api/chat
         TemplateUnknown { model: String, reason: String },
         /// no suite was compared with the training data, because it is not known here

@@ -139,6 +139,12 @@ impl Model {
         on!(&self.0, d => d.logits_at(adapter, &[(ids, &(0..ids.len()).collect::<Vec<_>>())], false))
     }
 
+    /// What the model makes of a text without an adapter, as one vector: the mean of its last hidden states, after the final
+    /// norm, over every position.
+    pub fn mean_hidden_state(&self, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
+        on!(&self.0, d => d.mean_hidden_state(ids))
+    }
+
     /// Log-softmax rows at the chosen positions only of each sequence (ids, positions), one after the other:
     /// `positions × vocab`. All in one pass, which reads the weights once.
     pub fn log_probs_at(

@@ -149,6 +149,26 @@ impl<O: Ops> Decoder<O> {
         Ok(all)
     }
 
+    /// The mean over all positions of the last hidden states, after the final norm: `hidden` numbers.
+    pub(super) fn mean_hidden_state(&self, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
+        check_ids(self.spec(), ids)?;
+        if ids.is_empty() {
+            return Ok(vec![0.0; self.spec().hidden]);
+        }
+        let trie = Trie::of(&[ids], true);
+        let rotation = self.rope().rotation(trie.positions.iter().copied());
+        let pass = Pass { rotation: &rotation, segments: &trie.segments, read: None, lora: Lora::default() };
+        let normed = self.norm(&self.stack(&trie.ids, pass, None)?, self.output_norm());
+        let states = self.ops().download(&normed);
+        self.sound()?;
+        let mut sums = vec![0.0f64; self.spec().hidden];
+        for state in states.chunks_exact(self.spec().hidden) {
+            sums.iter_mut().zip(state).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        let n = ids.len() as f64;
+        Ok(sums.into_iter().map(|sum| (sum / n) as f32).collect())
+    }
+
     /// Logits after these rows, `rows × vocab`.
     pub(super) fn logits_after(&self, x: &O::Buf, rows: &[usize]) -> Result<Vec<f32>, ModelError> {
         let logits = self.ops().download(&self.logits_of(x, rows, Compute::F32).1);

@@ -43,6 +43,7 @@ fn judged(models_yaml: &Path, model: &str) -> Outcome {
         role: Some("general".into()),
         suites: vec![],
         model: model.into(),
+        embed: None,
         against: None,
         limit: None,
         output: models_yaml.with_file_name("eval"),

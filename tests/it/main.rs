@@ -4,6 +4,7 @@
 mod answers;
 mod base_folder;
 mod batch;
+mod benchmark;
 mod chat;
 mod chat_go;
 mod cli;

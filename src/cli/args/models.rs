@@ -153,15 +153,21 @@ pub struct Eval {
     /// Ask the suites of this role
     #[arg(long)]
     pub role: Option<String>,
-    /// Ask this suite instead: a file, or `builtin:general`; may repeat
+    /// Ask this suite instead: a file, or `builtin:general`, `smoke` or `refusals`; may repeat. `jarvis`, alone: a benchmark without a verdict
     #[arg(long)]
     pub suite: Vec<String>,
-    /// The candidate (v2)
-    #[arg(long)]
-    pub model: String,
-    /// Compare with this model (v1) [default: the role's model]
-    #[arg(long, value_name = "MODEL")]
+    /// The candidate (v2); of `jarvis` also the folder of an adapter or run [default there: the latest output/**/final]
+    #[arg(long, required_unless_present = "suite")]
+    pub model: Option<String>,
+    /// Compare with this model (v1) [default: the role's model; of an adapter, the base that it names]
+    #[arg(long, value_name = "MODEL", visible_alias = "base-model")]
     pub against: Option<String>,
+    /// Compare texts by this embedding model of the daemon [default: the role's; `jarvis` without one: the base's last hidden state]
+    #[arg(long, value_name = "MODEL")]
+    pub embed: Option<String>,
+    /// Use the base even if the adapter was trained on another one
+    #[arg(long)]
+    pub force: bool,
     /// Ask only the first N prompts of each suite
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: Option<usize>,

@@ -12,13 +12,12 @@ use crate::commands::Failure;
 use crate::commands::data::Split;
 use crate::config::RunConfig;
 use crate::dataset::Record;
+pub use crate::eval::GENERAL;
 use crate::eval::{self, Bench, Demand, EvalError, Goal, Suite, SystemTurn};
 use crate::events::{HeldOutUnused, Note};
 use crate::promote::Terms;
 use crate::roles::{General, Role, SuiteRef};
 
-/// The suite that guards every gate, embedded in the program.
-pub const GENERAL: &str = "builtin:general";
 /// The part of the dataset that judges a role without a suite of its own.
 const HELD_OUT: &str = "held-out";
 /// The general answers are short by the questions' own wording.
@@ -100,15 +99,15 @@ fn open(wanted: &SuiteRef) -> Result<Suite, Failure> {
 }
 
 fn general_suite() -> Result<Suite, Failure> {
-    let none = || EvalError::NoBuiltin(GENERAL.to_owned());
-    Ok(Suite::builtin(GENERAL).ok_or_else(none)??)
+    Ok(Suite::general()?)
 }
 
 fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
     let metric = wanted.metric.unwrap_or_else(|| suite.natural_metric());
     suite.check_metric(metric)?;
-    let general = wanted.goal == Goal::Hold && suite.name == GENERAL;
-    let margin = if general { Demand::GENERAL_MARGIN } else { Demand::ROLE_MARGIN };
+    // The program's own suites are too short to prove a role's margin.
+    let ours = wanted.goal == Goal::Hold && suite.name.starts_with("builtin:");
+    let margin = if ours { Demand::GENERAL_MARGIN } else { Demand::ROLE_MARGIN };
     let margin = wanted.margin.unwrap_or(margin);
     Ok(Demand { goal: wanted.goal, metric, margin, min_gain: wanted.min_gain })
 }

@@ -1,6 +1,7 @@
 //! Generation with a cache, alone and many together.
 
 use super::*;
+use crate::ops::{Compute, Ops};
 
 /// The cache, token by token, says what whole forwards say.
 #[test]
@@ -104,4 +105,27 @@ fn sampling_is_seeded() {
     };
     assert_eq!(of(1, 1.5), of(1, 1.5));
     assert!((2..8).any(|seed| of(seed, 1.5) != of(1, 1.5)));
+}
+
+/// What the head makes of the mean is the mean of what it makes of each position.
+#[test]
+fn the_mean_hidden_state_is_the_mean_of_what_the_head_reads() {
+    let ids = [1u32, 5, 9, 2, 7];
+    for name in FAMILIES {
+        let w = weights(name);
+        let model = Model::new(&w, 2).unwrap();
+        let mean = model.mean_hidden_state(&ids).unwrap();
+        assert_eq!(mean.len(), w.config().hidden);
+        let On::Cpu(decoder) = &model.0 else { panic!("{name} is not on the CPU") };
+        let (ops, vocab) = (decoder.ops(), w.config().vocab);
+        let mut logits = ops.buf(vocab);
+        ops.linear(&mut logits, &ops.upload(&mean), decoder.head_matrix(Compute::F32), None);
+        let all = model.logits(None, &ids).unwrap();
+        for (v, of_mean) in ops.download(&logits).into_iter().enumerate() {
+            let expected = all.iter().skip(v).step_by(vocab).sum::<f32>() / ids.len() as f32;
+            assert!((of_mean - expected).abs() < 1e-3 * expected.abs().max(1.0), "{name} {v}: {of_mean} {expected}");
+        }
+        assert!(model.mean_hidden_state(&[]).unwrap().iter().all(|value| *value == 0.0));
+        assert!(matches!(model.mean_hidden_state(&[u32::MAX]), Err(ModelError::BadToken { .. })));
+    }
 }
