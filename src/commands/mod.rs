@@ -4,6 +4,8 @@ mod adapter;
 pub mod bases;
 pub mod clean;
 pub mod compare;
+pub mod compare_bases;
+pub mod compare_runs;
 mod context;
 mod curves;
 mod cuts;
