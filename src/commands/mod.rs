@@ -34,6 +34,7 @@ pub mod rendering;
 mod replay;
 pub mod serving;
 mod setup;
+mod tensorboard;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
