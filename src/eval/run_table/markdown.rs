@@ -1,6 +1,7 @@
 //! A table of runs as Markdown, its columns aligned.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::RunComparison;
 use super::column::RunColumn;
@@ -52,7 +53,7 @@ fn words(columns: &[RunColumn]) -> Vec<Vec<String>> {
     vec![
         row("state", &|column| Some(column.state_words().to_owned())),
         row("model", &|column| column.model.clone()),
-        row("base", &|column| column.base.clone()),
+        row("base", &|column| column.base.as_deref().map(short)),
         row("verdict", &|column| column.verdict.clone()),
     ]
 }
@@ -61,7 +62,7 @@ fn value_row(row: &ValueRow, labels: &[&str]) -> Vec<String> {
     let cell = |label: &&str| row.values.get(*label).map_or_else(|| NONE.to_owned(), |v| row.quantity.shown(*v));
     let mut cells = vec![row.quantity.title().to_owned(), row.better.word().to_owned()];
     cells.extend(labels.iter().map(cell));
-    cells.push(best(&row.best, row.is_tie()));
+    cells.push(best(&row.best, row.values.len()));
     let mut remarks: Vec<String> = row.not_compared.iter().map(|why| format!("not comparable: {why}")).collect();
     remarks.extend(lacks(&row.lacking));
     cells.push(remarks.join("; "));
@@ -77,23 +78,31 @@ fn score_row(row: &ScoreRow, labels: &[&str]) -> Vec<String> {
     let whose = if row.is_general { "general score" } else { "role score" };
     let mut cells = vec![format!("{whose}: {} ({})", row.suite, row.metric), "higher".to_owned()];
     cells.extend(labels.iter().map(cell));
-    cells.push(best(&row.best, row.best.len() > 1));
+    cells.push(best(&row.best, row.scores.len()));
     let mut remarks: Vec<String> = row.not_a_test.iter().map(|why| format!("not a test: {why}")).collect();
     remarks.extend(lacks(&row.lacking));
     cells.push(remarks.join("; "));
     cells
 }
 
-fn best(labels: &[String], tie: bool) -> String {
+/// `of`: the columns that have a value.
+fn best(labels: &[String], of: usize) -> String {
     match labels {
         [] => NONE.to_owned(),
-        _ if tie => format!("tie: {}", labels.join(", ")),
-        labels => labels.join(", "),
+        [winner] => winner.clone(),
+        labels if labels.len() == of => "tie".to_owned(),
+        labels => format!("tie: {}", labels.join(", ")),
     }
 }
 
 fn lacks(labels: &[String]) -> Option<String> {
     (!labels.is_empty()).then(|| format!("lacks it: {}", labels.join(", ")))
+}
+
+/// A file by its name; the JSON has its path.
+fn short(base: &str) -> String {
+    let file = Path::new(base).file_name().filter(|_| Path::new(base).is_absolute());
+    file.map_or_else(|| base.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn tests(row: &ScoreRow) -> String {

@@ -22,13 +22,6 @@ pub struct ValueRow {
     pub not_compared: Option<String>,
 }
 
-impl ValueRow {
-    /// Whether every column that has a value has the best one.
-    pub(super) fn is_tie(&self) -> bool {
-        self.best.len() > 1
-    }
-}
-
 pub(super) fn rows(entrants: &[Entrant]) -> Vec<ValueRow> {
     Quantity::ALL.into_iter().map(|quantity| row(quantity, entrants)).collect()
 }
