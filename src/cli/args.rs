@@ -74,6 +74,9 @@ pub enum Command {
         /// The folder; files that exist are left alone
         #[arg(default_value = ".")]
         dir: PathBuf,
+        /// Add tests for pytest that evaluate a model: tests/performance and tests/regression
+        #[arg(long)]
+        tests: bool,
     },
     /// Go from a dataset to a promoted model: train, export, register, prove, evaluate, promote
     #[command(
@@ -143,10 +146,11 @@ pub enum Command {
         after_help = "Example:\n  tunesmith evaluate-finetuned questions.jsonl --model models/m/final --base-model qwen2.5:1.5b --output evaluation/results_ft.json"
     )]
     EvaluateFinetuned(EvaluateFinetuned),
-    /// Compare result files of base, RAG, fine-tuned and hybrid model on the same questions: who is better in what, and which to use
+    /// Compare result files of base, RAG, fine-tuned and hybrid model on the same questions (who is better in what, and which to
+    /// use), or trainings (--runs), or bases (--bases)
     #[command(visible_alias = "compare-models")]
     #[command(
-        after_help = "Example:\n  tunesmith compare-models --rag-results evaluation/results_rag.json --finetuned-results evaluation/results_ft.json --output evaluation/comparison --format both"
+        after_help = "Example:\n  tunesmith compare-models --rag-results evaluation/results_rag.json --finetuned-results evaluation/results_ft.json --output evaluation/comparison --format both\n  tunesmith compare --runs runs/home-v1-9c640b9344fd runs/home-v2-1a2b3c4d5e6f\n  tunesmith compare --bases smollm2:135m qwen2.5-coder:0.5b --config configs/training_config.json --output evaluation/bases"
     )]
     Compare(Compare),
     /// Evaluate a model against another on suites: scorecards and a verdict

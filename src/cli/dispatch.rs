@@ -294,6 +294,7 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
         embed: args.embed.clone(),
         limit: args.limit,
         output: args.output.clone(),
+        junit: args.junit.clone(),
         num_thread: args.num_thread,
     };
     let outcome = evaluate::alone(context, &request)?;

@@ -175,7 +175,7 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         promotion::warn_of_damage(context);
     }
     match &cli.command {
-        Command::Init { dir } => output::init(&crate::commands::init::run(dir)?, json),
+        Command::Init { dir, tests } => output::init(&crate::commands::init::run(dir, *tests)?, json),
         Command::Data(data) => dispatch::data(context, data, json)?,
         Command::GenerateTraining(args) => documents::generate(context, args, json)?,
         Command::Rag(Rag::Index(args)) => documents::index(context, args, json)?,

@@ -164,6 +164,7 @@ pub(super) fn note(note: &Note) -> String {
             };
             format!("the role {role} has no suite, and {why}: {left}")
         }
+        Note::ComparedBase { base, number, of } => format!("base {number} of {of}: {base}"),
         Note::NotPromoted { reason } => format!("not promoted: {reason}"),
         Note::RoleUsesAlready { role, model } => format!("role {role} uses {model} already"),
         Note::SwapFinished { role, from, to } => {

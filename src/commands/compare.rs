@@ -79,13 +79,13 @@ pub fn run(context: &mut Context<'_>, request: &CompareRequest) -> Result<Compar
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Form {
+pub(super) enum Form {
     Json,
     Markdown,
 }
 
 /// `P.json` and `P.md`; an ending that is there already stays for the one, and is replaced for the other.
-fn outputs(output: &Path, formats: Formats) -> Vec<(PathBuf, Form)> {
+pub(super) fn outputs(output: &Path, formats: Formats) -> Vec<(PathBuf, Form)> {
     let has_ending = output.extension().is_some_and(|ending| ending == "json" || ending == "md");
     let stem = if has_ending { output.with_extension("") } else { output.to_path_buf() };
     let with = |ending: &str| {

@@ -29,7 +29,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, comparison: &Comparison
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(comparison.role, s.clone())).collect();
-    check_output(&comparison.output, &suites)?;
+    check_output(comparison, &suites)?;
     let answerer = DaemonAnswerer::new(client, ask_options(comparison)?, context.parallel)?;
     for bench in &benches {
         if let Some(template) = answerer.raw(bench.plain) {
@@ -82,10 +82,17 @@ fn ask_options<'a>(comparison: &Comparison<'a>) -> Result<AskOptions<'a>, Failur
 }
 
 /// The files of the verdict, tried before anything is asked.
-fn check_output(folder: &Path, suites: &[(Suite, Demand)]) -> Result<(), Failure> {
+fn check_output(comparison: &Comparison<'_>, suites: &[(Suite, Demand)]) -> Result<(), Failure> {
+    let folder = comparison.output.as_path();
     let hint = "nothing was asked yet: make it writable, or name another place";
     let files = suites.iter().map(|(suite, _)| scorecard(&suite.name)).chain([SUMMARY.to_owned()]);
-    let mut tried = files.map(|name| check_replaceable(&folder.join(name)));
+    let files: Vec<PathBuf> = files.map(|name| folder.join(name)).collect();
+    if let Some(junit) = comparison.junit.as_ref().filter(|junit| files.contains(junit)) {
+        let what = format!("--junit {} is a file of the evaluation itself", junit.display());
+        return Err(Failure::new(Kind::Usage, what).hint("name another file, such as results.xml"));
+    }
+    let files = files.into_iter().chain(comparison.junit.clone());
+    let mut tried = files.map(|file| check_replaceable(&file));
     check_writable(folder).and_then(|()| tried.try_for_each(|file| file)).map_err(|e| Failure::from(e).hint(hint))
 }
 
@@ -156,6 +163,11 @@ fn write(
         measured.iter().zip(&judged).map(|(m, j)| eval::document(&metadata, m, j, Some(gate.decision))).collect();
     for (measured, document) in measured.iter().zip(&documents) {
         write_whole(comparison.output.join(scorecard(&measured.suite)), document.to_json().as_bytes())?;
+    }
+    if let Some(path) = &comparison.junit {
+        let suites: Vec<_> =
+            measured.iter().zip(&judged).map(|(measured, judged)| eval::JunitSuite { measured, judged }).collect();
+        write_whole(path, eval::junit(&suites, &metadata.timestamp).as_bytes())?;
     }
     let parts: Vec<_> = measured.iter().zip(&judged).zip(&documents).map(|((m, j), d)| (m, j, d)).collect();
     let summary = eval::summary(&metadata, &gate, &parts)?;
@@ -265,6 +277,8 @@ pub struct EvalRequest {
     pub embed: Option<String>,
     pub limit: Option<usize>,
     pub output: PathBuf,
+    /// Also write JUnit XML to this file.
+    pub junit: Option<PathBuf>,
     pub num_thread: Option<u64>,
 }
 
@@ -290,6 +304,11 @@ pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome
     });
     let is_written = |name: &str| name.ends_with(".json") || name == SUMMARY;
     read.refuse_overwrite_in(&request.output, is_written)?;
+    if let Some(path) = &request.junit {
+        read.refuse_overwrite(path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        check_writable(folder)?;
+    }
     let v1 = match (&request.against, role.model_name.is_empty()) {
         (Some(name), _) => name.clone(),
         (None, false) => role.model_name.clone(),
@@ -320,6 +339,7 @@ pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome
         num_thread: request.num_thread,
         seed: context.seed.unwrap_or(42),
         adapter: None,
+        junit: request.junit.clone(),
         role: &role,
     };
     judge(context, &client, &comparison)

@@ -5,6 +5,8 @@ pub mod bases;
 pub mod benchmark;
 pub mod clean;
 pub mod compare;
+pub mod compare_bases;
+pub mod compare_runs;
 mod context;
 mod curves;
 mod cuts;
@@ -33,6 +35,7 @@ pub mod rendering;
 mod replay;
 pub mod serving;
 mod setup;
+mod tensorboard;
 #[cfg(test)]
 mod report;
 #[cfg(test)]

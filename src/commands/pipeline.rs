@@ -230,6 +230,7 @@ impl PipelineRun<'_> {
             num_thread: self.config.num_thread,
             seed: self.config.seed,
             adapter: Some(self.run.path("final").display().to_string()),
+            junit: None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::data::{self, Split, Tokens, encode, encode_held_out};
 use super::earlier::{self, Start};
 use super::pace::Pace;
+use super::tensorboard::Following;
 use super::{Context, Failure, curves, cuts, replay, setup};
 use crate::base::Base;
 use crate::batch::{Cut, Example};
@@ -126,8 +127,8 @@ pub fn train(
     };
     let report = &mut context.report;
     let mut pace = Pace::new(config, model.on_cpu());
-    let mut last = 0;
-    let result = train::run(job, &mut |event| match event {
+    let (mut last, mut following) = (0, Following::default());
+    let mut show = |event: &train::Event| match event {
         train::Event::Started { steps, first_step, trainable_params, trainable_percent } => {
             pace.started(*steps, *first_step, Instant::now());
             last = *steps;
@@ -155,8 +156,17 @@ pub fn train(
             tokens_per_second: m.epoch_tokens_per_second,
         }),
         train::Event::Epoch(_) | train::Event::Saved { .. } => {}
+    };
+    let result = train::run(job, &mut |event| {
+        show(event);
+        match event {
+            train::Event::Started { .. } if config.tensorboard => following.begin(output),
+            train::Event::Step(_) | train::Event::Eval { .. } | train::Event::Epoch(_) => following.follow(),
+            _ => {}
+        }
     });
     let (adapter, summary) = result?;
+    following.finish()?;
     curves::write(output)?;
     context.report.end(Outcome::Trained {
         steps: summary.steps,
@@ -250,7 +260,7 @@ pub fn files_read(config: &RunConfig, base: &Base) -> Result<Inputs, Failure> {
 
 /// Whether a training, or the run that it is part of, may write or replace an entry of this name in its folder.
 pub fn is_written(name: &str) -> bool {
-    const WRITTEN: [&str; 13] = [
+    const WRITTEN: [&str; 14] = [
         "final",
         "data",
         "gguf",
@@ -259,6 +269,7 @@ pub fn is_written(name: &str) -> bool {
         EventLog::NAME,
         "metrics.jsonl",
         "training.html",
+        "tensorboard",
         "train.json",
         "run.yaml",
         "Modelfile",

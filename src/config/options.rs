@@ -269,6 +269,9 @@ options! {
     save_every: u64 = "50" { value: "N", taken_by: TRAINING, aliases: &["save_steps"] }
     /// Keep at most N checkpoints, the newest, and the best one beside them
     save_total_limit: Option<u64> = "null" { unset: "all", range: Some(range::AT_LEAST_ONE), value: "N", taken_by: TRAINING }
+    /// Write the scalars for TensorBoard too, to tensorboard/ beside metrics.jsonl
+    /// `tensorboard --logdir runs` shows every run, also while it trains.
+    tensorboard: bool = "false" { taken_by: RUN_AND_TRAIN, elsewhere: &["report_to", "logging_dir"] }
 
     Evaluation:
     /// Evaluate every N steps as well as at the end of each epoch; 0 = only there

@@ -145,6 +145,7 @@ fn result(case: &CaseScores) -> Map<String, Value> {
     let mut map = object(json!({
         "prompt_id": case.id,
         "category": case.category,
+        "cluster": case.cluster,
         "prompt": case.prompt,
         "keywords_expected": case.keywords_expected,
         "base_model_response": case.base.text,

@@ -23,6 +23,7 @@ mod gate;
 mod harm;
 mod judge;
 mod judgement;
+mod junit;
 mod likeness;
 mod measure;
 mod measured;
@@ -40,8 +41,10 @@ mod result_rates;
 mod result_record;
 mod result_table;
 mod results;
+mod run_table;
 mod same_json;
 mod score;
+mod sign_flip;
 #[cfg(test)]
 mod simulation;
 mod suite;
@@ -78,6 +81,7 @@ pub use fault::{EvalError, Fault, ResultFault, SuitePlace};
 pub use gate::{Gate, GateInput, Rules, gate};
 pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
 pub use judgement::Judgement;
+pub use junit::{JunitSuite, junit};
 pub use measure::measure;
 pub use measured::{ArmScores, CaseScores, Likeness, Measured};
 pub use overlap::{Overlap, overlaps};
@@ -90,6 +94,10 @@ pub use result_rates::{CategoryRates, ExtendedBlock, Losses, MetricsBlock, Retri
 pub use result_record::{AnswerRecord, Citations, Retrieval};
 pub use result_table::{ResultTable, TableLanguage};
 pub use results::{AnswerArm, RecordPair, ResultExtras, ResultFile, ResultHeader, Served, pair_records, read_results};
+pub use run_table::{
+    Entrant, EntrantKind, PromptScore, Quantity, RunComparison, RunOrigin, RunState, SuiteScores, compare_runs,
+    runs_markdown, runs_overview,
+};
 pub use score::{KeywordMatch, Metric};
 pub use suite::Suite;
 pub use summary::summary;

@@ -238,6 +238,13 @@ notices! {
             /// whether `builtin:general` is asked
             general: bool
         },
+        /// `compare --bases` begins the run of a base
+        ComparedBase {
+            base: String,
+            /// from 1
+            number: usize,
+            of: usize
+        },
         /// the run ends without a promotion
         NotPromoted { reason: String },
         /// the role uses the model already

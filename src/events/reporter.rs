@@ -39,6 +39,11 @@ impl<'o> Reporter<'o> {
         self.log = Some(log);
     }
 
+    /// From now on events go into no log.
+    pub fn keep_nowhere(&mut self) {
+        self.log = None;
+    }
+
     pub fn emit(&mut self, event: &Event) {
         self.observer.on(event);
         if let Some(log) = &mut self.log {

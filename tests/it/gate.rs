@@ -40,6 +40,7 @@ fn judged(models_yaml: &Path, model: &str) -> Outcome {
         report: Reporter::new(&mut silent),
     };
     let request = EvalRequest {
+        junit: None,
         role: Some("general".into()),
         suites: vec![],
         model: model.into(),

@@ -4,6 +4,23 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::flags::common;
+
+/// What belongs to the comparison of result files alone.
+const RESULTS: [&str; 11] = [
+    "rag_results",
+    "finetuned_results",
+    "hybrid_results",
+    "base_results",
+    "oracle_results",
+    "dataset",
+    "margin",
+    "need",
+    "train_seconds",
+    "index_seconds",
+    "force",
+];
+
 #[derive(Clone, Debug, Args)]
 pub struct Compare {
     /// Results of the base with passages (evaluate-rag)
@@ -21,9 +38,24 @@ pub struct Compare {
     /// Results with the passage that holds the answer (evaluate-rag --oracle)
     #[arg(long, value_name = "FILE")]
     pub oracle_results: Option<PathBuf>,
+    /// Compare trainings instead: folders of runs, or their ids
+    #[arg(long, num_args = 1.., value_name = "RUN", conflicts_with_all = RESULTS)]
+    pub runs: Vec<PathBuf>,
+    /// Train each of these bases by --config, in a run of its own and without a promotion, and compare their runs; started
+    /// again, it goes on where it ended
+    #[arg(long, num_args = 1.., value_name = "BASE", requires = "config", conflicts_with = "runs", conflicts_with_all = RESULTS)]
+    pub bases: Vec<String>,
+    /// Train the bases by this config file; its own base is not used
+    #[arg(long, value_name = "FILE", requires = "bases")]
+    pub config: Option<PathBuf>,
+    /// Use the embedded server instead of a daemon
+    #[arg(long, requires = "bases")]
+    pub embedded: bool,
+    #[arg(long, value_name = "DIR", conflicts_with_all = RESULTS, help = common("runs_dir"))]
+    pub runs_dir: Option<PathBuf>,
     /// Write the comparison to P.json and P.md
-    #[arg(long, short, value_name = "P")]
-    pub output: PathBuf,
+    #[arg(long, short, value_name = "P", required_unless_present_any = ["runs", "bases"])]
+    pub output: Option<PathBuf>,
     /// Choose what is written
     #[arg(long, value_enum, default_value_t = ComparisonFormat::Both)]
     pub format: ComparisonFormat,

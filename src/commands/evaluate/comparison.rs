@@ -25,6 +25,8 @@ pub struct Comparison<'a> {
     pub num_thread: Option<u64>,
     pub seed: u64,
     pub adapter: Option<String>,
+    /// Also written as JUnit XML.
+    pub junit: Option<PathBuf>,
 }
 
 /// The outcome of an evaluation.

@@ -9,7 +9,6 @@ mod markdown;
 mod metric;
 mod pairs;
 mod rules;
-mod sign_flip;
 
 use super::fault::EvalError;
 use super::results::{AnswerArm, RecordPair, ResultExtras, ResultFile, pair_records};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::metric::{ArmMetric, MetricUnit};
-use super::sign_flip::{holm, sign_flip};
 use crate::eval::bootstrap::{Confidence, bootstrap_t};
 use crate::eval::paired::{Pairs, Z95, tango_interval};
 use crate::eval::results::{AnswerArm, RecordPair, ResultFile};
+use crate::eval::sign_flip::{holm, sign_flip};
 
 /// A difference is one where Holm's adjusted p is at most this.
 const ALPHA: f64 = 0.05;
