@@ -5,7 +5,6 @@ pub mod bases;
 pub mod clean;
 pub mod compare;
 mod context;
-mod curves;
 mod cuts;
 mod daemon;
 pub mod data;
@@ -30,6 +29,7 @@ pub mod questions;
 pub mod rag;
 pub mod rendering;
 mod replay;
+pub mod reporting;
 pub mod serving;
 mod setup;
 #[cfg(test)]

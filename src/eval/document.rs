@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::decision::Decision;
+use super::gate::Gate;
 use super::judge::Judged;
 use super::measured::{ArmScores, CaseScores, Measured};
 use super::score::KeywordMatch;
@@ -39,6 +40,13 @@ pub struct Document {
 }
 
 impl Document {
+    /// With the gate's decision over all suites and its reasons, under `metadata.gate`.
+    #[must_use]
+    pub fn with_gate(mut self, gate: &Gate) -> Self {
+        self.metadata.insert("gate".into(), serde_json::to_value(gate).unwrap_or_default());
+        self
+    }
+
     pub fn to_json(&self) -> String {
         // Strings, finite numbers and nulls: the writer has nothing to refuse.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
@@ -146,6 +154,7 @@ fn result(case: &CaseScores) -> Map<String, Value> {
         "prompt_id": case.id,
         "category": case.category,
         "prompt": case.prompt,
+        "expected": case.expected,
         "keywords_expected": case.keywords_expected,
         "base_model_response": case.base.text,
         "finetuned_response": case.tuned.text,
@@ -224,9 +233,10 @@ pub(super) mod tests {
     #[test]
     fn the_names_that_users_know() {
         let (metadata, measured, judged) = sample();
-        let doc: Value =
-            serde_json::from_str(&document(&metadata, &measured, &judged, Some(Decision::Inconclusive)).to_json())
-                .unwrap();
+        let reasons = vec!["s: an improvement is not proved".to_owned()];
+        let gate = Gate { decision: Decision::Inconclusive, suites: vec![], reasons, notes: vec![], complete: true };
+        let made = document(&metadata, &measured, &judged, Some(Decision::Inconclusive)).with_gate(&gate);
+        let doc: Value = serde_json::from_str(&made.to_json()).unwrap();
         for path in [
             "/metadata/base_model",
             "/metadata/lora_adapter",
@@ -260,6 +270,9 @@ pub(super) mod tests {
         assert_eq!(doc["statistics"]["median_seconds_finetuned"], 3.0);
         assert_eq!(doc["results"][1]["exact_match_base"], true);
         assert_eq!(doc["results"][0]["keywords_found_base"], "2/2");
+        assert_eq!((&doc["results"][0]["expected"], &doc["results"][1]["expected"]), (&json!([]), &json!(["c"])));
+        assert_eq!(doc["metadata"]["gate"]["decision"], "INCONCLUSIVE");
+        assert_eq!(doc["metadata"]["gate"]["reasons"][0], "s: an improvement is not proved");
     }
 
     #[test]
