@@ -28,7 +28,9 @@ fn made(folder: &Path, output: &Path) -> Result<(), Failure> {
     let files = RunFiles::read(folder)?;
     if files.is_empty() {
         let why = format!("{}: no files of a run, a training or an evaluation", folder.display());
-        return Err(Failure::input(why).hint("give the folder of a run (runs/<id>), or the output folder of `train` or `eval`"));
+        return Err(
+            Failure::input(why).hint("give the folder of a run (runs/<id>), or the output folder of `train` or `eval`")
+        );
     }
     let mut read = Inputs::default();
     files.paths().iter().for_each(|path| {

@@ -19,8 +19,7 @@ use crate::store::{Digest, Identity, Inputs, RunDir};
 use crate::train::{self, Job, Summary};
 
 /// What a training leaves, in its folder.
-pub const OUTPUTS: [&str; 3] =
-    ["final/adapter_config.json", "final/adapter_model.safetensors", "final/tunesmith.json"];
+pub const OUTPUTS: [&str; 3] = ["final/adapter_config.json", "final/adapter_model.safetensors", "final/tunesmith.json"];
 
 /// What the dataset came to, before the first step.
 #[derive(Debug)]

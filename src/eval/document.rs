@@ -9,6 +9,7 @@ use super::decision::Decision;
 use super::gate::Gate;
 use super::judge::Judged;
 use super::measured::{ArmScores, CaseScores, Measured};
+use super::quantile::{median, quantile};
 use super::score::KeywordMatch;
 
 /// What was compared, where and when; the caller knows.
@@ -187,20 +188,6 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (n > 0).then(|| sum / f64::from(n))
 }
 
-pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    quantile(values, 0.5)
-}
-
-/// Linear between the order statistics (numpy's default).
-fn quantile(values: impl Iterator<Item = f64>, q: f64) -> Option<f64> {
-    let mut v: Vec<f64> = values.filter(|x| x.is_finite()).collect();
-    v.sort_by(f64::total_cmp);
-    let last = v.len().checked_sub(1)?;
-    let at = q * last as f64;
-    let (low, high) = (at.floor() as usize, at.ceil() as usize);
-    Some(v[low] + (v[high] - v[low]) * (at - low as f64))
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -294,11 +281,5 @@ pub(super) mod tests {
         for key in ["exact_match_rate_base", "exact_match_rate_finetuned"] {
             assert_eq!(mean(&measured, key), Value::Null, "{key}: the other prompt has no expected text");
         }
-    }
-
-    #[test]
-    fn quantiles_are_numpys() {
-        assert_eq!(quantile([4.0, 1.0, 2.0].into_iter(), 0.95), Some(3.8));
-        assert_eq!(median([].into_iter()), None);
     }
 }

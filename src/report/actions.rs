@@ -4,15 +4,18 @@ use super::escape::{escaped, shell_argument};
 use super::files::RunFiles;
 
 pub(super) fn section(files: &RunFiles) -> String {
-    let mut out = String::from(
-        "<section id=\"commands\" aria-labelledby=\"commands-h\">\n<h2 id=\"commands-h\">Commands</h2>\n",
-    );
+    let mut out =
+        String::from("<section id=\"commands\" aria-labelledby=\"commands-h\">\n<h2 id=\"commands-h\">Commands</h2>\n");
     let commands = commands(files);
     if commands.is_empty() {
         out.push_str("<p>No model was made here, so there is nothing to promote or to take back.</p>\n");
     }
     for Command { what, line } in commands {
-        out.push_str(&format!("<p>{}:</p>\n<pre class=\"command\" tabindex=\"0\">{}</pre>\n", escaped(&what), escaped(&line)));
+        out.push_str(&format!(
+            "<p>{}:</p>\n<pre class=\"command\" tabindex=\"0\">{}</pre>\n",
+            escaped(&what),
+            escaped(&line)
+        ));
     }
     out.push_str("</section>\n");
     out
@@ -45,8 +48,8 @@ fn commands(files: &RunFiles) -> Vec<Command> {
         }
         (None, Some(role)) => {
             let role = shell_argument(role);
-            let what = match super::verdict::headline(files).mood {
-                super::verdict::Mood::Good => "Promote it",
+            let what = match super::verdict::headline(files).outcome {
+                super::verdict::Outcome::Good => "Promote it",
                 _ => "Promote it, which is refused without a passed gate on record (`--force` overrides the refusal)",
             };
             add(what, format!("tunesmith promote --role {role} --to {name}{roles}"));
@@ -88,7 +91,10 @@ mod tests {
     #[test]
     fn commands_name_role_model_and_file() {
         let html = section(&files("output_model_name: x:v2\nrole: router\nmodels_yaml: a b/m.yaml\n"));
-        assert!(html.contains("tunesmith promote --role router --to x:v2 --models-yaml &#39;a b/m.yaml&#39;"), "{html}");
+        assert!(
+            html.contains("tunesmith promote --role router --to x:v2 --models-yaml &#39;a b/m.yaml&#39;"),
+            "{html}"
+        );
         assert!(html.contains("ollama rm x:v2"), "{html}");
         let own = section(&files("output_model_name: x:v2\nmodels_yaml: configs/models.yaml\n"));
         assert!(own.contains("ollama run x:v2") && !own.contains("promote"), "{own}");
@@ -98,6 +104,9 @@ mod tests {
     #[test]
     fn a_hostile_name_stays_one_argument() {
         let html = section(&files("output_model_name: x; rm -rf ~\nrole: r\n"));
-        assert!(html.contains("--to &#39;x; rm -rf ~&#39;") && html.contains("ollama run &#39;x; rm -rf ~&#39;"), "{html}");
+        assert!(
+            html.contains("--to &#39;x; rm -rf ~&#39;") && html.contains("ollama run &#39;x; rm -rf ~&#39;"),
+            "{html}"
+        );
     }
 }

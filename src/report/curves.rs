@@ -74,9 +74,12 @@ pub(super) fn thinned(points: &[Point], most: usize) -> Vec<Point> {
     let ends = |run: &[Point]| -> Vec<Point> {
         let by_value = |a: &&Point, b: &&Point| a.value.total_cmp(&b.value);
         let ends = run.iter().min_by(by_value).zip(run.iter().max_by(by_value));
-        ends.map_or_else(Vec::new, |(low, high)| {
-            if low.step <= high.step { vec![*low, *high] } else { vec![*high, *low] }
-        })
+        ends.map_or_else(
+            Vec::new,
+            |(low, high)| {
+                if low.step <= high.step { vec![*low, *high] } else { vec![*high, *low] }
+            },
+        )
     };
     finite.chunks(run).flat_map(ends).collect()
 }

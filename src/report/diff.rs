@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn what_one_answer_has_alone_is_marked() {
-        let found = difference("Water boils at 100 degrees Celsius.", "Water boils at 1.8 degrees of Celsius.").unwrap();
+        let found =
+            difference("Water boils at 100 degrees Celsius.", "Water boils at 1.8 degrees of Celsius.").unwrap();
         assert_eq!(marked(&found.base), "Water boils at [100 ]degrees Celsius.");
         assert_eq!(marked(&found.tuned), "Water boils at [1.8 ]degrees [of ]Celsius.");
     }
@@ -129,8 +130,8 @@ mod tests {
         fn pieces_make_the_answers_again(base in "[ab \\n]{0,30}", tuned in "[ab \\n]{0,30}") {
             if let Some(found) = difference(&base, &tuned) {
                 let whole = |pieces: &[Piece<'_>]| pieces.iter().map(|p| p.text).collect::<String>();
-                prop_assert_eq!(whole(&found.base), base);
-                prop_assert_eq!(whole(&found.tuned), tuned);
+                prop_assert_eq!(&whole(&found.base), &base);
+                prop_assert_eq!(&whole(&found.tuned), &tuned);
             }
         }
     }

@@ -32,7 +32,7 @@ pub struct RunFiles {
     /// Files that are there and can't be read.
     pub(super) faults: Vec<String>,
     /// Every file that was read.
-    read: Vec<PathBuf>,
+    pub(super) read: Vec<PathBuf>,
 }
 
 /// A step of the run's manifest.

@@ -2,9 +2,9 @@
 //! lower end has to be above.
 
 use super::escape::escaped;
-use super::number::{counted, percent, points};
+use super::number::{NONE, counted, percent, points, significant};
 use super::scale::{Span, Ticks};
-use super::scorecard::Scorecard;
+use super::scorecard::{BothModels, Scorecard};
 use super::svg::{Anchor, Drawing, Frame, Model, WIDTH, fitted, place};
 use super::table::{Table, number, text};
 use super::verdict::{demanded, interval};
@@ -26,6 +26,7 @@ pub(super) fn section(cards: &[Scorecard]) -> String {
     );
     out.push_str(&format!("<figure>\n{}</figure>\n", plot(cards)));
     out.push_str(&table(cards));
+    cards.iter().for_each(|card| out.push_str(&numbers(card)));
     for card in cards {
         let n = card.statistics.judged.n;
         if let Some(margin) = card.statistics.judged.smallest_margin {
@@ -54,7 +55,12 @@ fn plot(cards: &[Scorecard]) -> String {
     let frame = Frame { left: 14.0, right: WIDTH - 14.0, top: TOP, bottom };
     let scale = frame.across(&ticks);
     let description: Vec<String> = cards.iter().map(described).collect();
-    let mut drawing = Drawing::new("forest", "Difference of each suite with its interval and margin", &description.join("; "), bottom + 40.0);
+    let mut drawing = Drawing::new(
+        "forest",
+        "Difference of each suite with its interval and margin",
+        &description.join("; "),
+        bottom + 40.0,
+    );
     let zero = scale.at(0.0);
     drawing.line("zero", place(zero, TOP), place(zero, bottom));
     for (i, card) in cards.iter().enumerate() {
@@ -62,7 +68,12 @@ fn plot(cards: &[Scorecard]) -> String {
         let top = TOP + ROW * i as f64;
         let y = top + 34.0;
         let verdict_width = 6.2 * j.verdict.chars().count() as f64;
-        drawing.words("label", place(2.0, top + 14.0), Anchor::Start, &fitted(&card.metadata.suite, WIDTH - verdict_width - 20.0));
+        drawing.words(
+            "label",
+            place(2.0, top + 14.0),
+            Anchor::Start,
+            &fitted(&card.metadata.suite, WIDTH - verdict_width - 20.0),
+        );
         drawing.words("label strong", place(WIDTH - 2.0, top + 14.0), Anchor::End, &j.verdict);
         let bound = scale.at(100.0 * j.demand.bound());
         drawing.line("margin", place(bound, top + 20.0), place(bound, top + 48.0));
@@ -78,6 +89,16 @@ fn plot(cards: &[Scorecard]) -> String {
     }
     frame.draw_across(&mut drawing, &ticks, "v2 − v1, points (right: v2 is better)");
     drawing.finish()
+}
+
+/// What else is known of both models: rates, times, likeness; nothing of it decides.
+fn numbers(card: &Scorecard) -> String {
+    let columns = [text("number"), number("v1"), number("v2")];
+    let shown = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), significant);
+    let row = |both: BothModels| vec![both.name, shown(both.base), shown(both.tuned)];
+    let caption = format!("more numbers, {}", card.metadata.suite);
+    let rows = card.statistics.of_both().into_iter().map(row).collect();
+    Table { caption: &caption, columns: &columns, rows }.behind()
 }
 
 fn described(card: &Scorecard) -> String {

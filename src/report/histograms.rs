@@ -47,7 +47,9 @@ pub(super) fn section(cards: &[Scorecard]) -> String {
         out.push_str("<p>No answer was timed.</p>\n</section>\n");
         return out;
     }
-    out.push_str("<p>Numbers of answers: v1 above the line (outlined), v2 below it (filled).</p>\n<div class=\"charts\">\n");
+    out.push_str(
+        "<p>Numbers of answers: v1 above the line (outlined), v2 below it (filled).</p>\n<div class=\"charts\">\n",
+    );
     charts.iter().for_each(|chart| out.push_str(chart));
     out.push_str("</div>\n</section>\n");
     out
@@ -124,10 +126,7 @@ fn draw(quantity: &Quantity, bins: &Bins, medians: &str) -> String {
     let counts = Ticks::whole(Span { low: 0.0, high: most as f64 }, 3);
     let frame = Frame { top: 20.0, ..Frame::beside(&counts, HEIGHT) };
     let middle = f64::midpoint(frame.top, frame.bottom);
-    let (up, down) = (
-        Scale::new(counts.span(), middle, frame.top),
-        Scale::new(counts.span(), middle, frame.bottom),
-    );
+    let (up, down) = (Scale::new(counts.span(), middle, frame.top), Scale::new(counts.span(), middle, frame.bottom));
     let description = format!("{medians} {}", quantity.unit);
     let mut drawing = Drawing::new(quantity.id, &format!("{} of the answers", quantity.title), &description, HEIGHT);
     for (i, value) in counts.values.iter().enumerate() {

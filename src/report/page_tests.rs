@@ -60,9 +60,11 @@ fn lay_out(run: &Path, text: &str) {
             "results": [answered(text, [1.0, 0.0]), answered(text, [0.0, 1.0]), answered(text, [0.0, 0.0])],
         }),
     );
-    let tensor = json!({"tensor": text, "from": text, "to": text, "rounding": text, "slope": 1.0, "standard_error": 0.01});
+    let tensor =
+        json!({"tensor": text, "from": text, "to": text, "rounding": text, "slope": 1.0, "standard_error": 0.01});
     write("gguf/survival.json", &json!([tensor, {"tensor": text, "slope": null}]));
-    let leg = json!({"name": text, "passed": false, "summary": text, "faults": [text], "numbers": {text: text, "kl": 0.1}});
+    let leg =
+        json!({"name": text, "passed": false, "summary": text, "faults": [text], "numbers": {text: text, "kl": 0.1}});
     write(
         "proof.json",
         &json!({"model": text, "kind": text, "passed": false, "legs": [leg], "daemon_version": text, "exported": text}),
@@ -70,8 +72,11 @@ fn lay_out(run: &Path, text: &str) {
     write("data/fingerprint.json", &json!({"dataset": text, "digest": text, "records": 3}));
     write("final/tunesmith.json", &json!({"base": text, "architecture": text, "base_parts": {text: text}}));
     write("registered.json", &json!({"tag": text}));
-    std::fs::write(run.join("run.yaml"), format!("output_model_name: {text}\nrole: {text}\nmodels_yaml: {text}\nseed: {text}\n"))
-        .unwrap();
+    std::fs::write(
+        run.join("run.yaml"),
+        format!("output_model_name: {text}\nrole: {text}\nmodels_yaml: {text}\nseed: {text}\n"),
+    )
+    .unwrap();
     let lines = [
         json!({"step": 1, "train_loss": 4.0, "grad_norm": 1.0, "learning_rate": 0.1, text: text}),
         json!({"step": 2, "train_loss": 2.0, "eval_loss": 3.0}),
@@ -102,7 +107,8 @@ fn tags(html: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = html;
     while let Some(begin) = rest.find('<') {
-        let end = begin + rest[begin..].find('>').unwrap_or_else(|| panic!("a tag that does not end: {}", &rest[begin..]));
+        let end =
+            begin + rest[begin..].find('>').unwrap_or_else(|| panic!("a tag that does not end: {}", &rest[begin..]));
         let tag = &rest[begin + 1..end];
         found.push(tag);
         rest = &rest[end + 1..];
@@ -118,10 +124,66 @@ fn tags(html: &str) -> Vec<&str> {
 /// Whether every tag, and every attribute that could load or run something, is one of ours.
 fn check_markup(html: &str) {
     const TAGS: [&str; 60] = [
-        "!doctype", "html", "head", "meta", "title", "style", "body", "a", "header", "h1", "h2", "h3", "p", "nav", "ul", "li",
-        "main", "section", "strong", "span", "figure", "figcaption", "svg", "desc", "line", "polyline", "path", "rect", "circle",
-        "text", "details", "summary", "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "fieldset", "legend", "label",
-        "input", "output", "br", "b", "i", "del", "ins", "pre", "script", "/b", "/i", "/p", "/a", "/td", "/th", "/tr", "/li",
+        "!doctype",
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "a",
+        "header",
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "nav",
+        "ul",
+        "li",
+        "main",
+        "section",
+        "strong",
+        "span",
+        "figure",
+        "figcaption",
+        "svg",
+        "desc",
+        "line",
+        "polyline",
+        "path",
+        "rect",
+        "circle",
+        "text",
+        "details",
+        "summary",
+        "div",
+        "table",
+        "caption",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "fieldset",
+        "legend",
+        "label",
+        "input",
+        "output",
+        "br",
+        "b",
+        "i",
+        "del",
+        "ins",
+        "pre",
+        "script",
+        "/b",
+        "/i",
+        "/p",
+        "/a",
+        "/td",
+        "/th",
+        "/tr",
+        "/li",
     ];
     for tag in tags(html) {
         let name = tag.split(|c: char| c.is_whitespace() || c == '>').next().unwrap().trim_end_matches('/');
@@ -129,7 +191,10 @@ fn check_markup(html: &str) {
         // Quoted values hold no quotes of a stranger's: what is left between them are names of attributes.
         for (i, part) in tag.split('"').enumerate().filter(|(i, _)| i % 2 == 0) {
             let attributes = part.to_lowercase();
-            assert!(!attributes.contains(" on") && !attributes.contains(" src") && !attributes.contains(" style="), "{i}: <{tag}>");
+            assert!(
+                !attributes.contains(" on") && !attributes.contains(" src") && !attributes.contains(" style="),
+                "{i}: <{tag}>"
+            );
         }
         if let Some(link) = tag.split("href=\"").nth(1) {
             assert!(link.starts_with('#'), "<{tag}>");
@@ -176,7 +241,11 @@ fn the_page_loads_nothing_and_its_script_is_small() {
     let html = page_of(dir.path());
     let between = |open: &str, close: &str| html.split(open).nth(1).unwrap().split(close).next().unwrap();
     let (style, script) = (between("<style>", "</style>"), between("<script>", "</script>"));
-    assert!(script.len() <= 10_000 && !script.contains("innerHTML") && !script.contains("http"), "{} bytes", script.len());
+    assert!(
+        script.len() <= 10_000 && !script.contains("innerHTML") && !script.contains("http"),
+        "{} bytes",
+        script.len()
+    );
     assert!(!style.contains("url(") && !style.contains("@import") && !style.contains("http"));
     assert_eq!(html.matches("<script").count(), 1);
     let policy = between("http-equiv=\"Content-Security-Policy\" content=\"", "\"");
@@ -201,13 +270,17 @@ fn a_run_has_every_section_and_a_table_behind_each_chart() {
     // One forest, one suite's categories, two histograms, the curves of loss, rate and norm, survival.
     assert_eq!(html.matches("<svg ").count(), 8);
     let figures: Vec<&str> = html.split("<figure>").skip(1).map(|f| f.split("<section").next().unwrap()).collect();
-    assert!(figures.iter().all(|f| f.contains("<title id=") && f.contains("<desc id=") && f.contains("<summary>Table: ")));
+    assert!(
+        figures.iter().all(|f| f.contains("<title id=") && f.contains("<desc id=") && f.contains("<summary>Table: "))
+    );
     let mut ids: Vec<&str> = html.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all, "each id once");
-    for needle in ["▼ became wrong", "▲ became right", "✗ both wrong", "became wrong (1)", "both wrong (1)", "not met: text"] {
+    for needle in
+        ["▼ became wrong", "▲ became right", "✗ both wrong", "became wrong (1)", "both wrong (1)", "not met: text"]
+    {
         assert!(html.contains(needle), "{needle}");
     }
     let verdict = html.find("class=\"verdict").unwrap();

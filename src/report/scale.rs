@@ -56,9 +56,11 @@ impl Ticks {
         // A value that is a tick but for its last bit needs none beyond it.
         const NEAR: f64 = 1e-9;
         let (first, last) = ((low / step + NEAR).floor(), (high / step - NEAR).ceil());
+        let last = last.max(first + 1.0);
         // Numbers at the end of what can be written, or too close to each other: their two ends are the axis.
         let most = low.abs().max(high.abs());
-        let exact = step.is_finite() && step > most * 1e-12 && [first * step, last * step].iter().all(|v| v.is_finite());
+        let exact =
+            step.is_finite() && step > most * 1e-12 && [first * step, last * step].iter().all(|v| v.is_finite());
         if !exact {
             return Self { values: vec![low, high], step: f64::NAN };
         }

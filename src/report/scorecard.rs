@@ -56,7 +56,37 @@ pub(super) struct Statistics {
     pub gate: Option<String>,
     pub judged: Judged,
     #[serde(flatten)]
-    pub numbers: Map<String, Value>,
+    pub others: Map<String, Value>,
+}
+
+/// A number of both models, such as the success rate.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct BothModels {
+    pub name: String,
+    pub base: Option<f64>,
+    pub tuned: Option<f64>,
+}
+
+impl Statistics {
+    /// What is there of both models, `NAME_base` and `NAME_finetuned`, and how like the answers are to the texts of the suite.
+    pub(super) fn of_both(&self) -> Vec<BothModels> {
+        let pair = |(key, base): (&String, &Value)| {
+            let stem = key.strip_suffix("_base")?;
+            let tuned = self.others.get(&format!("{stem}_finetuned"))?;
+            Some(BothModels { name: stem.replace('_', " "), base: base.as_f64(), tuned: tuned.as_f64() })
+        };
+        let mut found: Vec<BothModels> = self.others.iter().filter_map(pair).collect();
+        if let Some(Value::Object(scores)) = self.others.get("reference_scores") {
+            let of = |score: &Value, model: &str| score.get(model).and_then(Value::as_f64);
+            found.extend(scores.iter().map(|(name, score)| BothModels {
+                name: name.clone(),
+                base: of(score, "base"),
+                tuned: of(score, "finetuned"),
+            }));
+        }
+        found.retain(|both| both.base.is_some() || both.tuned.is_some());
+        found
+    }
 }
 
 /// The comparison of both models on the suite's metric.
@@ -158,8 +188,6 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 5] = [Self::Wrong, Self::Right, Self::BothWrong, Self::NotCompared, Self::BothRight];
-
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Wrong => "wrong",
@@ -198,6 +226,23 @@ impl Answered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_both_models_are_found_by_their_names() {
+        let demand = r#"{"goal": "hold", "metric": "pass", "margin": 0.1}"#;
+        let interval = r#"{"low": 0, "high": 0, "method": "tango"}"#;
+        let judged = format!(
+            r#"{{"demand": {demand}, "n": 1, "base": 0, "tuned": 0, "difference": 0, "interval": {interval}, "fixed": 0, "broken": 0,
+                "verdict": "PASS"}}"#
+        );
+        let text = format!(
+            r#"{{"success_rate_base": 0.5, "success_rate_finetuned": 1.0, "avg_relevance_base": null, "avg_relevance_finetuned": null,
+                "gate": "PASS", "judged": {judged}, "reference_scores": {{"bleu": {{"base": 1.5, "finetuned": 2.5}}}}}}"#
+        );
+        let found = serde_json::from_str::<Statistics>(&text).unwrap().of_both();
+        let both = |name: &str, base, tuned| BothModels { name: name.to_owned(), base: Some(base), tuned: Some(tuned) };
+        assert_eq!(found, [both("success rate", 0.5, 1.0), both("bleu", 1.5, 2.5)]);
+    }
 
     #[test]
     fn a_change_is_one_of_scores() {

@@ -103,6 +103,9 @@ fn proof(proof: &Proof) -> String {
         let cell = |v: &serde_json::Value| v.as_f64().map_or_else(|| v.to_string(), significant);
         leg.numbers.iter().map(|(name, v)| vec![name.replace('_', " "), leg.name.clone(), cell(v)]).collect()
     };
-    out.push_str(&Table { caption: "numbers of the proof", columns: &columns, rows: legs.iter().flat_map(row).collect() }.behind());
+    out.push_str(
+        &Table { caption: "numbers of the proof", columns: &columns, rows: legs.iter().flat_map(row).collect() }
+            .behind(),
+    );
     out
 }

@@ -17,15 +17,6 @@ pub(super) enum Model {
     Tuned,
 }
 
-impl Model {
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Self::Base => "base",
-            Self::Tuned => "tuned",
-        }
-    }
-}
-
 /// An SVG that is being drawn.
 #[derive(Debug)]
 pub(super) struct Drawing {

@@ -68,10 +68,12 @@ mod tests {
     #[test]
     fn cells_are_text() {
         let columns = [text("name"), number("n")];
-        let table =
-            Table { caption: "a < b", columns: &columns, rows: vec![vec!["<i>".to_owned(), "1".to_owned()]] };
+        let table = Table { caption: "a < b", columns: &columns, rows: vec![vec!["<i>".to_owned(), "1".to_owned()]] };
         let html = table.behind();
         assert!(html.contains("<caption>a &lt; b</caption>") && html.contains("Table: a &lt; b</summary>"), "{html}");
-        assert!(html.contains("<th scope=\"row\" dir=\"auto\">&lt;i&gt;</th><td class=\"n\" dir=\"auto\">1</td>"), "{html}");
+        assert!(
+            html.contains("<th scope=\"row\" dir=\"auto\">&lt;i&gt;</th><td class=\"n\" dir=\"auto\">1</td>"),
+            "{html}"
+        );
     }
 }

@@ -25,13 +25,7 @@ struct Panel {
 }
 
 const PANELS: [Panel; 5] = [
-    Panel {
-        id: "loss",
-        title: "Loss",
-        unit: "nats a token",
-        steps: "train_loss",
-        evaluations: Some("eval_loss"),
-    },
+    Panel { id: "loss", title: "Loss", unit: "nats a token", steps: "train_loss", evaluations: Some("eval_loss") },
     Panel {
         id: "accuracy",
         title: "Token accuracy",
@@ -47,19 +41,12 @@ const PANELS: [Panel; 5] = [
         steps: "grad_norm",
         evaluations: None,
     },
-    Panel {
-        id: "entropy",
-        title: "Entropy",
-        unit: "nats",
-        steps: "entropy",
-        evaluations: Some("eval_entropy"),
-    },
+    Panel { id: "entropy", title: "Entropy", unit: "nats", steps: "entropy", evaluations: Some("eval_entropy") },
 ];
 
 pub(super) fn section(files: &RunFiles) -> String {
-    let mut out = String::from(
-        "<section id=\"training\" aria-labelledby=\"training-h\">\n<h2 id=\"training-h\">Training</h2>\n",
-    );
+    let mut out =
+        String::from("<section id=\"training\" aria-labelledby=\"training-h\">\n<h2 id=\"training-h\">Training</h2>\n");
     let metrics = &files.metrics;
     if metrics.is_empty() && files.training.is_empty() {
         out.push_str("<p>This folder has no training: it is of an evaluation alone.</p>\n</section>\n");
@@ -137,7 +124,9 @@ fn table(panel: &Panel, steps: &[Point], evaluations: &[Point]) -> String {
     rows.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(_, row)| row).collect();
     let note = match steps.len() > LISTED {
-        true => "<p class=\"note\">Of each run of neighbouring steps the least and the greatest value; metrics.jsonl has all.</p>\n",
+        true => {
+            "<p class=\"note\">Of each run of neighbouring steps the least and the greatest value; metrics.jsonl has all.</p>\n"
+        }
         false => "",
     };
     let behind = Table { caption: &caption, columns: &columns, rows }.behind();
@@ -232,7 +221,7 @@ mod tests {
             r#"{"steps":4,"train_loss":3.0,"trainable_params":7,"best":[2,2.0]}"#,
         ]));
         // The axes go from 0 to 4 both ways; labels of one digit leave 18.2 at the left.
-        assert!(html.contains("<polyline class=\"curve\" points=\"110.6,24.0 203.1,63.0 388.0,102.0\"/>"), "{html}");
+        assert!(html.contains("<polyline class=\"curve\" points=\"110.7,24.0 203.1,63.0 388.0,102.0\"/>"), "{html}");
         assert!(html.contains("<circle class=\"evaluation\" cx=\"203.1\" cy=\"102.0\""), "{html}");
         for needle in [
             ">nats a token</text>",

@@ -8,19 +8,19 @@ use super::scorecard::{Judged, Scorecard};
 /// The outcome in one word and one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Headline {
-    pub mood: Mood,
+    pub outcome: Outcome,
     pub word: String,
     pub sentence: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum Outcome {
     Good,
     Bad,
     Open,
 }
 
-impl Mood {
+impl Outcome {
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Good => "good",
@@ -58,11 +58,11 @@ fn decided(files: &RunFiles) -> Option<Decided<'_>> {
 }
 
 pub(super) fn headline(files: &RunFiles) -> Headline {
-    let of = |mood, word: &str, sentence: String| Headline { mood, word: word.to_owned(), sentence };
+    let of = |outcome, word: &str, sentence: String| Headline { outcome, word: word.to_owned(), sentence };
     let model = files.model().unwrap_or("the model");
     let log = &files.log;
     if let Some(message) = &log.failed {
-        return of(Mood::Bad, "FAILED", format!("The run ended with an error: {message}"));
+        return of(Outcome::Bad, "FAILED", format!("The run ended with an error: {message}"));
     }
     let decided = decided(files);
     let why = |decided: &Decided<'_>| match decided.reasons {
@@ -78,55 +78,75 @@ pub(super) fn headline(files: &RunFiles) -> Headline {
             None => "it passed its gate".to_owned(),
         };
         let (role, from, to) = (&promotion.role, &promotion.from, &promotion.to);
-        return of(Mood::Good, "PROMOTED", format!("The role {role} uses {to} instead of {from}, because {because}."));
+        return of(
+            Outcome::Good,
+            "PROMOTED",
+            format!("The role {role} uses {to} instead of {from}, because {because}."),
+        );
     }
     match decided {
         Some(d) if d.decision == "PASS" => {
             let sentence = match (&log.used_already, &log.not_promoted) {
                 (Some(role), _) => format!("The role {role} uses {model} already, and it passes the gate."),
                 (None, Some(reason)) => format!("{model} passes the gate and was not promoted: {reason}."),
-                (None, None) => format!(
-                    "{model} may be promoted: every suite proves what is demanded of it, and no rule objects."
-                ),
+                (None, None) => {
+                    format!("{model} may be promoted: every suite proves what is demanded of it, and no rule objects.")
+                }
             };
-            of(Mood::Good, "PASS", sentence)
+            of(Outcome::Good, "PASS", sentence)
         }
-        Some(d) if d.decision == "FAIL" => {
-            of(Mood::Bad, "FAIL", format!("{model} was refused{}.", why(&d)))
+        Some(d) if d.decision == "FAIL" => of(Outcome::Bad, "FAIL", format!("{model} was refused{}.", why(&d))),
+        Some(d) => {
+            of(Outcome::Open, d.decision, format!("{model} was not promoted, because it is not decided{}.", why(&d)))
         }
-        Some(d) => of(Mood::Open, d.decision, format!("{model} was not promoted, because it is not decided{}.", why(&d))),
         None => without_gate(files, model),
     }
 }
 
 fn without_gate(files: &RunFiles, model: &str) -> Headline {
-    let of = |mood, word: &str, sentence: String| Headline { mood, word: word.to_owned(), sentence };
+    let of = |outcome, word: &str, sentence: String| Headline { outcome, word: word.to_owned(), sentence };
     if let Some(proof) = &files.proof {
         if !proof.passed {
             let fault = proof.legs.iter().find_map(|leg| leg.faults.first());
             let fault = fault.map(|f| format!(": {f}")).unwrap_or_default();
-            return of(Mood::Bad, "PROOF FAILED", format!("{model} did not get its name, because the proof failed{fault}."));
+            return of(
+                Outcome::Bad,
+                "PROOF FAILED",
+                format!("{model} did not get its name, because the proof failed{fault}."),
+            );
         }
         if let Some(role) = &files.log.used_already {
-            return of(Mood::Good, "PROVED", format!("The role {role} uses {model} already; it was proved and not compared again."));
+            return of(
+                Outcome::Good,
+                "PROVED",
+                format!("The role {role} uses {model} already; it was proved and not compared again."),
+            );
         }
         let reason = files.log.not_promoted.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
-        return of(Mood::Open, "NOT EVALUATED", format!("{model} was trained and proved, and not evaluated{reason}."));
+        return of(
+            Outcome::Open,
+            "NOT EVALUATED",
+            format!("{model} was trained and proved, and not evaluated{reason}."),
+        );
     }
     if files.training.contains_key("duration_seconds") {
-        return of(Mood::Open, "TRAINED", "The adapter was trained. It was not proved and not evaluated.".to_owned());
+        return of(
+            Outcome::Open,
+            "TRAINED",
+            "The adapter was trained. It was not proved and not evaluated.".to_owned(),
+        );
     }
-    of(Mood::Open, "NOT FINISHED", "The training has not ended, so there is nothing to judge yet.".to_owned())
+    of(Outcome::Open, "NOT FINISHED", "The training has not ended, so there is nothing to judge yet.".to_owned())
 }
 
 /// The section: badge and sentence, a line for each suite, the gate's reasons and notes.
 pub(super) fn section(files: &RunFiles) -> String {
-    let Headline { mood, word, sentence } = headline(files);
-    let class = mood.class();
+    let Headline { outcome, word, sentence } = headline(files);
+    let class = outcome.class();
     let mut out = format!(
         "<section id=\"verdict\" aria-labelledby=\"verdict-h\">\n<h2 id=\"verdict-h\">Verdict</h2>\n\
          <p class=\"verdict {class}\"><strong class=\"badge\"><span aria-hidden=\"true\">{} </span>{}</strong> {}</p>\n",
-        mood.sign(),
+        outcome.sign(),
         escaped(&word),
         escaped(&sentence)
     );

@@ -61,7 +61,8 @@ impl Digest {
         const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut out = String::from("sha256-");
         for chunk in self.0.chunks(3) {
-            let group = chunk.iter().fold(0usize, |group, byte| group << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
+            let group =
+                chunk.iter().fold(0usize, |group, byte| group << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
             for place in 0..4 {
                 let digit = DIGITS[group >> (18 - 6 * place) & 63];
                 out.push(if place > chunk.len() { '=' } else { char::from(digit) });
