@@ -14,6 +14,8 @@ const MOST_ROWS: usize = 2000;
 const MOST_BYTES: usize = 8 << 20;
 /// Characters of an answer, of a prompt, and of what was expected.
 const ANSWER: usize = 4000;
+/// Characters from which an answer scrolls by itself.
+const LONG: usize = 900;
 const PROMPT: usize = 2000;
 const EXPECTED: usize = 1000;
 
@@ -41,7 +43,7 @@ pub(super) fn section(cards: &[Scorecard]) -> String {
     );
     filters(&mut out, &rows);
     out.push_str(
-        "<div class=\"wide\" role=\"region\" aria-label=\"answers\" tabindex=\"0\">\n\
+        "<div class=\"wide\" role=\"region\" aria-label=\"table: answers\" tabindex=\"0\">\n\
          <table role=\"table\" class=\"answers\">\n<caption>answers of both models</caption>\n\
          <thead role=\"rowgroup\"><tr role=\"row\">",
     );
@@ -140,7 +142,9 @@ impl<'a> Row<'a> {
             if i > 0 {
                 let _ = write!(out, " <i>{between}</i> ");
             }
-            self.text(out, text, EXPECTED);
+            // A keyword may have alternatives.
+            let text = if expected.is_empty() { text.replace('|', " or ") } else { text.clone() };
+            self.text(out, &text, EXPECTED);
         }
         if texts.is_empty() {
             out.push('–');
@@ -174,13 +178,20 @@ impl<'a> Row<'a> {
 
     fn answer(&self, out: &mut String, model: &str, said: &Said<'_>) {
         let _ = write!(out, "<td role=\"cell\" data-label=\"{model}\" dir=\"auto\">");
+        let is_long = shortened(said.text, LONG).left_out > 0;
+        if is_long {
+            // A row is no higher than a screen: the rest scrolls, also by the keyboard.
+            let _ =
+                write!(out, "<div class=\"long\" role=\"group\" aria-label=\"long answer of {model}\" tabindex=\"0\">");
+        }
         match said.pieces {
             Some(pieces) => {
                 for piece in pieces {
-                    let text = escaped(piece.text);
+                    let words = piece.text.trim_end();
+                    let (text, space) = (escaped(words), escaped(&piece.text[words.len()..]));
                     let _ = match piece.only_here {
-                        true => write!(out, "<{0}>{text}</{0}>", said.tag),
-                        false => write!(out, "{text}"),
+                        true => write!(out, "<{0}>{text}</{0}>{space}", said.tag),
+                        false => write!(out, "{text}{space}"),
                     };
                 }
                 self.rest(out, said.text, ANSWER);
@@ -188,6 +199,7 @@ impl<'a> Row<'a> {
             None if said.text.is_empty() => out.push_str("<i>no text</i>"),
             None => self.text(out, said.text, ANSWER),
         }
+        out.push_str(if is_long { "</div>" } else { "" });
         let mut notes: Vec<String> = said.unmet.iter().map(|what| format!("not met: {what}")).collect();
         notes.extend(said.degenerate.map(|what| format!("degenerate: {}", what.replace('_', " "))));
         notes.extend(said.error.map(|what| format!("failed: {what}")));

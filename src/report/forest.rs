@@ -62,7 +62,6 @@ fn plot(cards: &[Scorecard]) -> String {
         bottom + 40.0,
     );
     let zero = scale.at(0.0);
-    drawing.line("zero", place(zero, TOP), place(zero, bottom));
     for (i, card) in cards.iter().enumerate() {
         let j = &card.statistics.judged;
         let top = TOP + ROW * i as f64;
@@ -75,6 +74,8 @@ fn plot(cards: &[Scorecard]) -> String {
             &fitted(&card.metadata.suite, WIDTH - verdict_width - 20.0),
         );
         drawing.words("label strong", place(WIDTH - 2.0, top + 14.0), Anchor::End, &j.verdict);
+        // Only beside the interval: a line through the names would be in their way.
+        drawing.line("zero", place(zero, top + 20.0), place(zero, top + 48.0));
         let bound = scale.at(100.0 * j.demand.bound());
         drawing.line("margin", place(bound, top + 20.0), place(bound, top + 48.0));
         let end = |end: Option<f64>, open: f64| end.map_or(open, |v| scale.at(100.0 * v));

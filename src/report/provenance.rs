@@ -113,6 +113,7 @@ fn machine(files: &RunFiles, facts: &mut Facts) {
     facts.add("duration of the training", total("duration_seconds").map(duration));
     facts.add("began", log.started.as_deref());
     facts.add("last event", log.ended.as_deref());
+    facts.add("promoted", log.promoted.as_ref().map(|p| p.time.as_str()));
     facts.add("evaluated", evaluation.map(|m| m.timestamp.as_str()));
 }
 

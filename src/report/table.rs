@@ -32,7 +32,7 @@ impl Table<'_> {
     pub(super) fn html(&self) -> String {
         let class = |column: Option<&Column>| if column.is_some_and(|c| c.is_number) { " class=\"n\"" } else { "" };
         let mut out = format!(
-            "<div class=\"wide\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\">\n<table>\n<caption>{0}</caption>\n<thead><tr>",
+            "<div class=\"wide\" role=\"region\" aria-label=\"table: {0}\" tabindex=\"0\">\n<table>\n<caption>{0}</caption>\n<thead><tr>",
             escaped(self.caption)
         );
         for column in self.columns {

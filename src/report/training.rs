@@ -71,7 +71,7 @@ fn chart(panel: &Panel, metrics: &Metrics) -> Option<String> {
     let values = Span::of(all().map(|p| p.value))?;
     let across = Ticks::whole(Span::of(all().map(|p| p.step))?.including(0.0), 5);
     // Losses, rates and norms are compared with 0.
-    let up = Ticks::new(if values.low >= 0.0 { values.including(0.0) } else { values }, 4);
+    let up = Ticks::new(if values.low >= 0.0 { values.including(0.0) } else { values }, 5);
     let frame = Frame::beside(&up, HEIGHT);
     let described = |name: &str, points: &[Point]| {
         let (first, last) = points.first().zip(points.last())?;

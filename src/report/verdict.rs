@@ -33,7 +33,7 @@ impl Outcome {
         match self {
             Self::Good => "✓",
             Self::Bad => "✗",
-            Self::Open => "?",
+            Self::Open => "•",
         }
     }
 }
@@ -178,15 +178,20 @@ fn suite(card: &Scorecard) -> String {
         _ => String::new(),
     };
     format!(
-        "{}: {} → {}, a difference of {} points ({}); {flips}; {}: {}{more}",
+        "{}: {} → {}, a difference of {} points ({}). {flips}. {}. {}{more}.",
         card.metadata.suite,
         percent(j.base),
         percent(j.tuned),
         points(j.difference),
         interval(j),
-        demanded(j),
+        sentence_case(&demanded(j)),
         j.verdict
     )
+}
+
+fn sentence_case(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 pub(super) fn interval(judged: &Judged) -> String {
