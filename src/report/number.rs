@@ -75,6 +75,14 @@ pub(super) fn bytes(n: f64) -> String {
     format!("{text} {}", UNITS[unit])
 }
 
+/// `2026-12-02 06:43:58 UTC` of a time as RFC 3339 writes it; any other text as it is.
+pub(super) fn time(text: &str) -> String {
+    match (text.get(..10), text.get(10..11), text.get(11..19)) {
+        (Some(date), Some("T"), Some(clock)) if text.ends_with('Z') => format!("{date} {clock} UTC"),
+        _ => text.to_owned(),
+    }
+}
+
 /// `1 prompt`, `66 prompts`.
 pub(super) fn counted(n: usize, thing: &str) -> String {
     if n == 1 { format!("{n} {thing}") } else { format!("{n} {thing}s") }
@@ -100,6 +108,8 @@ mod tests {
     fn times_and_sizes() {
         assert_eq!([duration(74.73), duration(725.0), duration(11_040.0)], ["74.7 s", "12 min 5 s", "3 h 4 min"]);
         assert_eq!([bytes(901_578_752.0), bytes(512.0), bytes(3.5 * 1024.0)], ["860 MiB", "512 B", "3.5 KiB"]);
+        assert_eq!(time("2026-12-02T06:43:58.575946054Z"), "2026-12-02 06:43:58 UTC");
+        assert_eq!([time("yesterday"), time("été 2026, à midi, Z")], ["yesterday", "été 2026, à midi, Z"]);
         assert_eq!([counted(1, "prompt"), counted(0, "prompt")], ["1 prompt", "0 prompts"]);
     }
 }

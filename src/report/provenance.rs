@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::escape::escaped;
 use super::files::RunFiles;
-use super::number::{bytes, duration};
+use super::number::{bytes, duration, time};
 use super::table::{Table, number, text};
 
 pub(super) fn section(files: &RunFiles) -> String {
@@ -111,19 +111,19 @@ fn machine(files: &RunFiles, facts: &mut Facts) {
     let total = |key: &str| files.training.get(key).and_then(Value::as_f64);
     facts.add("peak memory of the training", total("peak_memory_bytes").map(bytes));
     facts.add("duration of the training", total("duration_seconds").map(duration));
-    facts.add("began", log.started.as_deref());
-    facts.add("last event", log.ended.as_deref());
-    facts.add("promoted", log.promoted.as_ref().map(|p| p.time.as_str()));
-    facts.add("evaluated", evaluation.map(|m| m.timestamp.as_str()));
+    facts.add("began", log.started.as_deref().map(time));
+    facts.add("last event", log.ended.as_deref().map(time));
+    facts.add("promoted", log.promoted.as_ref().map(|p| time(&p.time)));
+    facts.add("evaluated", evaluation.map(|m| time(&m.timestamp)));
 }
 
 fn steps(files: &RunFiles) -> String {
     if files.steps.is_empty() {
         return String::new();
     }
-    let columns = [text("step"), number("took"), text("finished (UTC)")];
+    let columns = [text("step"), number("took"), text("finished")];
     let row = |step: &super::files::Step| {
-        vec![step.name.to_owned(), duration(step.record.seconds), step.record.finished_at.clone()]
+        vec![step.name.to_owned(), duration(step.record.seconds), time(&step.record.finished_at)]
     };
     Table { caption: "finished steps", columns: &columns, rows: files.steps.iter().map(row).collect() }.html()
 }

@@ -33,7 +33,7 @@ const PANELS: [Panel; 5] = [
         steps: "mean_token_accuracy",
         evaluations: Some("eval_mean_token_accuracy"),
     },
-    Panel { id: "rate", title: "Learning rate", unit: "learning rate", steps: "learning_rate", evaluations: None },
+    Panel { id: "rate", title: "Learning rate", unit: "of each step", steps: "learning_rate", evaluations: None },
     Panel {
         id: "gradient",
         title: "Gradient norm",
@@ -226,7 +226,7 @@ mod tests {
         for needle in [
             ">nats a token</text>",
             ">optimiser step</text>",
-            ">learning rate</text>",
+            ">of each step</text>",
             "evaluation: 2 at step 2",
             "<td class=\"n\" dir=\"auto\">3.5</td>",
             ">trained parameters</th><td class=\"n\" dir=\"auto\">7</td>",

@@ -38,6 +38,7 @@ mod plan;
 mod program;
 mod qwen;
 mod refused;
+mod report;
 mod resources;
 mod resume;
 mod server;
