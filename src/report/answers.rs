@@ -38,7 +38,7 @@ pub(super) fn section(cards: &[Scorecard]) -> String {
     // What was lost first, and of that what must pass.
     rows.sort_by_key(|row| (row.change, !row.answered.must_pass));
     out.push_str(
-        "<p>v1 is the model that is in use, v2 the new one. Words that only one of two similar answers has are marked: \
+        "<p>v1 is the model that v2, the new one, is compared with. Words that only one of two similar answers has are marked: \
          <del>v1 only</del>, <ins>v2 only</ins>.</p>\n",
     );
     filters(&mut out, &rows);
