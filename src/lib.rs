@@ -31,7 +31,7 @@ pub mod lora;
 pub mod model;
 pub mod train;
 
-// Delivery and quality: export, serve, prove, evaluate, retrieve, make training data, promote.
+// Delivery and quality: export, serve, prove, evaluate, retrieve, make training data, promote, report.
 pub mod export;
 pub mod serve;
 pub mod proof;
@@ -39,6 +39,7 @@ pub mod eval;
 pub mod rag;
 pub mod generate;
 pub mod promote;
+pub mod report;
 
 // App: the options of it all, one file per stage, and the words to the user.
 pub mod config;

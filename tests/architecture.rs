@@ -43,6 +43,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("rag", &["chat", "corpus", "eval", "store"]),
     ("generate", &["chat", "corpus", "eval", "input", "store"]),
     ("promote", &["eval", "ollama", "roles", "store"]),
+    ("report", &["events", "store"]),
     ("config", &["dataset", "export", "input", "lora", "model", "ops", "roles", "store", "train"]),
     (
         "commands",
@@ -69,6 +70,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "proof",
             "rag",
             "render",
+            "report",
             "roles",
             "serve",
             "store",

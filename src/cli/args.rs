@@ -158,6 +158,17 @@ pub enum Command {
         after_help = "Example:\n  tunesmith eval --role assistant --model demo-assistant:v1 --against smollm2:135m"
     )]
     Eval(Eval),
+    /// Make the HTML page of a run, a training or an evaluation again
+    #[command(
+        after_help = "Example:\n  tunesmith report runs/support-1a2b3c4d5e6f\n  tunesmith report output/eval --output evaluation.html"
+    )]
+    Report {
+        /// The folder of the run, or the output folder of `train` or `eval`
+        folder: PathBuf,
+        /// Write to this file [default: report.html in the folder]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Let a role use a model that passed its gate
     #[command(after_help = "Example:\n  tunesmith promote --role assistant --to demo-assistant:v1")]
     Promote {

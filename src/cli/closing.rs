@@ -6,7 +6,7 @@ use super::output::result;
 use super::terminal::Text;
 use crate::commands::demo::Shown;
 use crate::commands::pipeline::Ended;
-use crate::commands::{Decision, Digest};
+use crate::commands::{Decision, Digest, reporting};
 
 fn verdict_code(decision: Option<Decision>) -> u8 {
     decision.map_or(0, Decision::exit_code)
@@ -37,6 +37,11 @@ fn undo_line(ended: &Ended) -> String {
     }
 }
 
+/// The page that every run leaves.
+fn report_file(ended: &Ended) -> String {
+    ended.run.join(reporting::NAME).display().to_string()
+}
+
 fn run_closing(ended: &Ended) -> Closing {
     let mut closing = Closing::new(
         ended.verdict,
@@ -48,6 +53,7 @@ fn run_closing(ended: &Ended) -> Closing {
     );
     ended.because.iter().for_each(|why| closing.line("why:", why));
     closing.line("run:", &ended.run.display().to_string());
+    closing.line("report:", &report_file(ended));
     if ended.registered {
         closing.line("ask it:", &ask_line(ended));
         closing.line("undo:", &undo_line(ended));
@@ -72,7 +78,7 @@ pub(super) fn demo(shown: &Shown, json: bool, style: Style) -> u8 {
         }
         closing.line("ask it:", &shown.ask);
         closing.line("undo:", &undo_line(ended));
-        closing.line("numbers:", &ended.run.join("eval/summary.md").display().to_string());
+        closing.line("report:", &report_file(ended));
         closing.text(style)
     });
     if shown.ended.promoted.is_some() { 0 } else { verdict_code(shown.ended.verdict) }

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::commands::{Context, Failure, Interrupt, Kind, promotion, rendering};
+use crate::commands::{Context, Failure, Interrupt, Kind, promotion, rendering, reporting};
 use crate::events::{Event, Reporter};
 use crate::input::Env;
 use args::{Cli, Command, Common, Rag};
@@ -197,6 +197,9 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Plan(plan) => dispatch::plan(context, plan, json)?,
         Command::Prove(prove) => return dispatch::prove(context, prove, json),
         Command::Eval(eval) => return dispatch::eval(context, eval, json),
+        Command::Report { folder, output } => {
+            output::written(&[reporting::again(folder, output.as_deref())?], json);
+        }
         Command::Promote { role, to, force } => {
             output::swapped(&promotion::by_hand(context, role, to, *force)?, json);
         }

@@ -271,6 +271,9 @@ pub(super) fn warning(warning: &Warning) -> String {
         Warning::WaitingForLock { path, seconds } => {
             format!("another tunesmith is at work ({}): waiting for it, at most {seconds} s", path.display())
         }
+        Warning::ReportNotWritten { path, reason } => {
+            format!("{}: the page can't be written: {reason}", path.display())
+        }
         Warning::VerdictNotRecorded { reason } => {
             format!("the verdict is not on record, so `promote` will not know of it: {reason}")
         }

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
-use super::{Context, Failure, Kind};
+use super::{Context, Failure, Kind, reporting};
 use crate::base::Base;
 use crate::eval::{
     self, AnswerCache, Arm, Asking, Bench, Demand, Gate, GateInput, Goal, Judgement, Measured, Metadata, Rules, Suite,
@@ -159,8 +159,8 @@ fn write(
         finetuned_digest: v2_digest.clone(),
         ..metadata(comparison)
     };
-    let documents: Vec<_> =
-        measured.iter().zip(&judged).map(|(m, j)| eval::document(&metadata, m, j, Some(gate.decision))).collect();
+    let document = |(m, j)| eval::document(&metadata, m, j, Some(gate.decision)).with_gate(&gate);
+    let documents: Vec<_> = measured.iter().zip(&judged).map(document).collect();
     for (measured, document) in measured.iter().zip(&documents) {
         write_whole(comparison.output.join(scorecard(&measured.suite)), document.to_json().as_bytes())?;
     }
@@ -302,7 +302,7 @@ pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome
     role.eval.iter().for_each(|suite| {
         read.add("a suite", Path::new(&suite.suite));
     });
-    let is_written = |name: &str| name.ends_with(".json") || name == SUMMARY;
+    let is_written = |name: &str| name.ends_with(".json") || name == SUMMARY || name == reporting::NAME;
     read.refuse_overwrite_in(&request.output, is_written)?;
     if let Some(path) = &request.junit {
         read.refuse_overwrite(path)?;
@@ -342,7 +342,11 @@ pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome
         junit: request.junit.clone(),
         role: &role,
     };
-    judge(context, &client, &comparison)
+    let page = request.output.join(reporting::NAME);
+    check_replaceable(&page).map_err(|e| Failure::from(e).hint("nothing was asked yet: move it away"))?;
+    let outcome = judge(context, &client, &comparison)?;
+    reporting::write(context, &request.output);
+    Ok(outcome)
 }
 
 /// v1, where v2 is a tune of that very file: then both have its template, and are asked as `run` asks them.

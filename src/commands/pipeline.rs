@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::evaluate::{self, Comparison};
 use super::training::TrainingSet;
-use super::{Context, Failure, Kind, data, delivery, export, promotion, setup, training};
+use super::{Context, Failure, Kind, data, delivery, export, promotion, reporting, setup, training};
 use crate::base::Source;
 use crate::config::{Delivery, RunConfig};
 use crate::eval::Decision;
@@ -53,6 +53,14 @@ pub struct Ended {
 /// Everything that can be refused is refused before the first step trains.
 pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> Result<Ended, Failure> {
     let mut pipeline = ground::open(context, config, options)?;
+    let ended = steps(context, &mut pipeline);
+    // Also of a run that failed: what it found until then.
+    reporting::write(context, pipeline.run.root());
+    ended
+}
+
+fn steps(context: &mut Context<'_>, pipeline: &mut PipelineRun<'_>) -> Result<Ended, Failure> {
+    let (config, options) = (pipeline.config, pipeline.options);
     let mut ended = Ended {
         run: pipeline.run.root().to_path_buf(),
         model: config.output_model_name.clone(),
@@ -144,6 +152,7 @@ impl PipelineRun<'_> {
         let text = serde_json::to_vec_pretty(&summary).map_err(|e| Failure::new(Kind::Error, e))?;
         write_whole(self.run.path("train.json"), &text)?;
         self.run.record("train", self.inputs.clone(), &training::OUTPUTS, started.elapsed())?;
+        reporting::write(context, &root);
         copy_for_people(&folder, &self.config.output)?;
         Ok(adapter)
     }

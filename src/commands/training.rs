@@ -8,7 +8,7 @@ use super::data::{self, Split, Tokens, encode, encode_held_out};
 use super::earlier::{self, Start};
 use super::pace::Pace;
 use super::tensorboard::Following;
-use super::{Context, Failure, curves, cuts, replay, setup};
+use super::{Context, Failure, cuts, replay, reporting, setup};
 use crate::base::Base;
 use crate::batch::{Cut, Example};
 use crate::config::{Replay, RunConfig};
@@ -20,8 +20,7 @@ use crate::store::{Digest, Identity, Inputs, RunDir};
 use crate::train::{self, Job, Summary};
 
 /// What a training leaves, in its folder.
-pub const OUTPUTS: [&str; 4] =
-    ["final/adapter_config.json", "final/adapter_model.safetensors", "final/tunesmith.json", "training.html"];
+pub const OUTPUTS: [&str; 3] = ["final/adapter_config.json", "final/adapter_model.safetensors", "final/tunesmith.json"];
 
 /// What the dataset came to, before the first step.
 #[derive(Debug)]
@@ -167,7 +166,6 @@ pub fn train(
     });
     let (adapter, summary) = result?;
     following.finish()?;
-    curves::write(output)?;
     context.report.end(Outcome::Trained {
         steps: summary.steps,
         num_tokens: summary.num_tokens,
@@ -268,8 +266,8 @@ pub fn is_written(name: &str) -> bool {
         "manifest.json",
         EventLog::NAME,
         "metrics.jsonl",
-        "training.html",
         "tensorboard",
+        reporting::NAME,
         "train.json",
         "run.yaml",
         "Modelfile",
@@ -315,6 +313,7 @@ pub fn alone(
     let (_, summary) = train(context, &training, given, output, start == Start::Resume)?;
     add_base(&mut inputs, &base.identity());
     folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
+    reporting::write(context, output);
     // The process ends after this: freeing a tokenizer of 150,000 tokens piece by piece would take 0.2 s.
     std::mem::forget(base);
     Ok((output.join("final"), summary))

@@ -6,8 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::decision::Decision;
+use super::gate::Gate;
 use super::judge::Judged;
 use super::measured::{ArmScores, CaseScores, Measured};
+use super::quantile::{median, quantile};
 use super::score::KeywordMatch;
 
 /// What was compared, where and when; the caller knows.
@@ -39,6 +41,13 @@ pub struct Document {
 }
 
 impl Document {
+    /// With the gate's decision over all suites and its reasons, under `metadata.gate`.
+    #[must_use]
+    pub fn with_gate(mut self, gate: &Gate) -> Self {
+        self.metadata.insert("gate".into(), serde_json::to_value(gate).unwrap_or_default());
+        self
+    }
+
     pub fn to_json(&self) -> String {
         // Strings, finite numbers and nulls: the writer has nothing to refuse.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
@@ -147,6 +156,7 @@ fn result(case: &CaseScores) -> Map<String, Value> {
         "category": case.category,
         "cluster": case.cluster,
         "prompt": case.prompt,
+        "expected": case.expected,
         "keywords_expected": case.keywords_expected,
         "base_model_response": case.base.text,
         "finetuned_response": case.tuned.text,
@@ -177,20 +187,6 @@ fn result(case: &CaseScores) -> Map<String, Value> {
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.fold((0.0, 0u32), |(s, n), v| (s + v, n + 1));
     (n > 0).then(|| sum / f64::from(n))
-}
-
-pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    quantile(values, 0.5)
-}
-
-/// Linear between the order statistics (numpy's default).
-fn quantile(values: impl Iterator<Item = f64>, q: f64) -> Option<f64> {
-    let mut v: Vec<f64> = values.filter(|x| x.is_finite()).collect();
-    v.sort_by(f64::total_cmp);
-    let last = v.len().checked_sub(1)?;
-    let at = q * last as f64;
-    let (low, high) = (at.floor() as usize, at.ceil() as usize);
-    Some(v[low] + (v[high] - v[low]) * (at - low as f64))
 }
 
 #[cfg(test)]
@@ -225,9 +221,10 @@ pub(super) mod tests {
     #[test]
     fn the_names_that_users_know() {
         let (metadata, measured, judged) = sample();
-        let doc: Value =
-            serde_json::from_str(&document(&metadata, &measured, &judged, Some(Decision::Inconclusive)).to_json())
-                .unwrap();
+        let reasons = vec!["s: an improvement is not proved".to_owned()];
+        let gate = Gate { decision: Decision::Inconclusive, suites: vec![], reasons, notes: vec![], complete: true };
+        let made = document(&metadata, &measured, &judged, Some(Decision::Inconclusive)).with_gate(&gate);
+        let doc: Value = serde_json::from_str(&made.to_json()).unwrap();
         for path in [
             "/metadata/base_model",
             "/metadata/lora_adapter",
@@ -261,6 +258,9 @@ pub(super) mod tests {
         assert_eq!(doc["statistics"]["median_seconds_finetuned"], 3.0);
         assert_eq!(doc["results"][1]["exact_match_base"], true);
         assert_eq!(doc["results"][0]["keywords_found_base"], "2/2");
+        assert_eq!((&doc["results"][0]["expected"], &doc["results"][1]["expected"]), (&json!([]), &json!(["c"])));
+        assert_eq!(doc["metadata"]["gate"]["decision"], "INCONCLUSIVE");
+        assert_eq!(doc["metadata"]["gate"]["reasons"][0], "s: an improvement is not proved");
     }
 
     #[test]
@@ -282,11 +282,5 @@ pub(super) mod tests {
         for key in ["exact_match_rate_base", "exact_match_rate_finetuned"] {
             assert_eq!(mean(&measured, key), Value::Null, "{key}: the other prompt has no expected text");
         }
-    }
-
-    #[test]
-    fn quantiles_are_numpys() {
-        assert_eq!(quantile([4.0, 1.0, 2.0].into_iter(), 0.95), Some(3.8));
-        assert_eq!(median([].into_iter()), None);
     }
 }

@@ -202,7 +202,7 @@ fn overlap(s: &Judgement<'_>) -> Option<String> {
 /// The median answer is slower than allowed, and so are more single answers than chance explains (sign test).
 fn latency(s: &Judgement<'_>, limit: Option<f64>) -> Option<String> {
     let limit = limit?;
-    let median = |f: fn(&CaseScores) -> Option<f64>| super::document::median(s.measured.cases.iter().filter_map(f));
+    let median = |f: fn(&CaseScores) -> Option<f64>| super::quantile::median(s.measured.cases.iter().filter_map(f));
     let (base, tuned) = (median(|c| c.base.seconds)?, median(|c| c.tuned.seconds)?);
     let slow: Vec<bool> =
         s.measured.cases.iter().filter_map(|c| Some(c.tuned.seconds? > limit * c.base.seconds?)).collect();

@@ -45,6 +45,7 @@ fn case_scores(case: &Case, metric: Metric, answers: &CaseAnswers) -> CaseScores
         id: case.id.clone(),
         category: case.category.clone(),
         prompt: case.prompt().to_owned(),
+        expected: expected(case),
         keywords_expected: case.texts(&KEYWORDS).to_vec(),
         cluster: case.cluster.clone(),
         must_pass: case.must_pass,
@@ -52,6 +53,13 @@ fn case_scores(case: &Case, metric: Metric, answers: &CaseAnswers) -> CaseScores
         tuned: Scoring { case, metric, arm: Arm::Tuned }.of(&answers.tuned),
         cosine: None,
         identical: texts(&answers.base) == texts(&answers.tuned),
+    }
+}
+
+fn expected(case: &Case) -> Vec<String> {
+    match case.expected() {
+        [] => case.reference.iter().cloned().collect(),
+        texts => texts.to_vec(),
     }
 }
 

@@ -50,6 +50,8 @@ pub struct CaseScores {
     pub id: String,
     pub category: String,
     pub prompt: String,
+    /// The texts that an answer may equal; the reference where there is none.
+    pub expected: Vec<String>,
     pub keywords_expected: Vec<String>,
     pub cluster: Option<String>,
     pub must_pass: bool,

@@ -120,12 +120,28 @@ fn show(value: &Value, how: Show) -> String {
     }
 }
 
-/// A model's words in a cell of a table: one line, nothing that is Markdown or HTML, at most 160 characters.
+/// Words of an answer that a cell has, at most: a loop is not worth more.
+const MOST_WORDS: usize = 400;
+/// Characters of a word that a cell has, at most.
+const MOST_LETTERS: usize = 400;
+
+/// A model's words in a cell of a table: one line, nothing that is Markdown or HTML. Only what no reader would read to its end is
+/// left out, and then how much.
 fn cell(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cut: String = line.chars().take(160).collect();
-    let out = escaped(&cut);
-    if cut.len() < line.len() { out + "…" } else { out }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let shown: Vec<String> = words.iter().take(MOST_WORDS).map(|word| letters(word)).collect();
+    let out = escaped(&shown.join(" "));
+    match words.len() - shown.len() {
+        0 => out,
+        more => format!("{out} … ({more} more words)"),
+    }
+}
+
+fn letters(word: &str) -> String {
+    match word.char_indices().nth(MOST_LETTERS) {
+        None => word.to_owned(),
+        Some((end, _)) => format!("{}… ({} more characters)", &word[..end], word[end..].chars().count()),
+    }
 }
 
 /// Text without Markdown, HTML or control characters.
@@ -174,5 +190,11 @@ mod tests {
         let long = Gate { reasons: vec!["word ".repeat(60)], ..gate(&input) };
         assert!(summary(&metadata, &long, &[(&measured, &judged, &doc)]).unwrap().contains("word word word **"));
         assert_eq!(cell("a|b\n<script>`x`"), "a\\|b &lt;script>\\`x\\`");
+        // So is an answer.
+        let answer = "The capital of France is Paris, which lies on the Seine. ".repeat(20);
+        assert_eq!(cell(&answer), answer.trim());
+        let looped = cell(&"again ".repeat(5000));
+        assert!(looped.ends_with("again … (4600 more words)") && looped.len() < 3000, "{looped}");
+        assert!(cell(&"x".repeat(1 << 20)).ends_with("x… (1048176 more characters)"));
     }
 }

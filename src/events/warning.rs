@@ -133,6 +133,8 @@ notices! {
             /// waited for at most
             seconds: u64
         },
+        /// the page of the run can't be written
+        ReportNotWritten { path: PathBuf, reason: String },
         /// the gate's verdict can't be recorded
         VerdictNotRecorded { reason: String },
         /// a line of the registry of promotions is damaged and passed over

@@ -40,6 +40,7 @@ mod plan;
 mod program;
 mod qwen;
 mod refused;
+mod report;
 mod resources;
 mod resume;
 mod server;

@@ -73,7 +73,8 @@ fn a_training_that_was_stopped_ends_as_the_straight_one() {
     assert_eq!(steps_of(&place, "stopped"), steps_of(&place, "straight"));
     let manifest: Value = serde_json::from_str(&place.read("stopped/manifest.json")).unwrap();
     let outputs = manifest["steps"]["train"]["outputs"].as_object().unwrap();
-    assert!(["final/adapter_model.safetensors", "training.html"].iter().all(|name| outputs.contains_key(*name)));
+    assert!(["final/adapter_model.safetensors", "final/tunesmith.json"].iter().all(|name| outputs.contains_key(*name)));
+    assert!(place.read("stopped/report.html").contains("<figcaption>Loss</figcaption>"));
     for file in ["tokenizer.json", "tokenizer_config.json", "adapter_config.json"] {
         assert!(place.path("straight/final").join(file).is_file(), "{file}");
     }
