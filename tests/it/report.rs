@@ -49,7 +49,10 @@ fn a_run_leaves_a_page_that_can_be_made_again() {
 
     place.run(&["eval", "--role", "router", "--model", "tiny:v2", "--output", "judged"]);
     let evaluated = place.read("judged/report.html");
-    assert!(evaluated.contains("This folder has no training") && evaluated.contains("class=\"answers\""), "{evaluated}");
+    assert!(
+        evaluated.contains("This folder has no training") && evaluated.contains("class=\"answers\""),
+        "{evaluated}"
+    );
     place.run(&["report", "judged", "--output", "elsewhere.html"]).says(0, &["elsewhere.html"]);
     assert_eq!(place.read("elsewhere.html"), evaluated);
 
