@@ -79,7 +79,7 @@ impl Ticks {
     pub(super) fn every(self, n: usize) -> Self {
         let last = self.values.len().saturating_sub(1);
         // The one before the last would stand too close to it.
-        let kept = |i: usize| i == last || (i % n == 0 && i + n <= last);
+        let kept = |i: usize| i == last || (i.is_multiple_of(n) && i + n <= last);
         let values = self.values.iter().enumerate().filter(|(i, _)| kept(*i)).map(|(_, v)| *v).collect();
         Self { values, ..self }
     }
