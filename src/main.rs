@@ -18,7 +18,10 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();
         match limit(payload) {
-            Some(limit) => cli::report_limit(limit),
+            Some(limit) => {
+                cli::report_limit(limit);
+                limits::limit_was_said();
+            }
             None => cli::report_panic(panic),
         }
     }));

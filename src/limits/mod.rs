@@ -42,6 +42,9 @@ static REFUSED: AtomicI64 = AtomicI64::new(0);
 #[cfg(any(unix, test))]
 const ABORT_FOLLOWS: i64 = 10;
 
+/// A panic's hook has said which limit is reached: the abort that may follow has the same cause and needs no more words.
+static SAID: AtomicBool = AtomicBool::new(false);
+
 /// Keeps a mapped range known to the handler; forgotten when dropped.
 #[derive(Debug)]
 pub struct Watched {
@@ -132,6 +135,11 @@ fn causes_abort(refused: i64, now: i64) -> bool {
     refused != 0 && now - refused <= ABORT_FOLLOWS
 }
 
+/// To be called once a panic's message has named the limit. Unwinding takes memory too, and aborts where there is none.
+pub fn limit_was_said() {
+    SAID.store(true, Ordering::Release);
+}
+
 /// Installs the handlers; once, at the start of the program.
 #[cfg(unix)]
 pub fn install() {
@@ -179,6 +187,9 @@ extern "C" fn on_bus(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut li
 
 #[cfg(unix)]
 extern "C" fn on_abort(signal: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    if SAID.load(Ordering::Acquire) {
+        end(b"");
+    }
     if !causes_abort(REFUSED.load(Ordering::Acquire), now()) {
         return by_default(signal);
     }
