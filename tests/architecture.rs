@@ -287,6 +287,22 @@ fn files_of_a_module_have_no_cycle() {
 }
 
 #[test]
+fn topics_that_ask_a_daemon_have_their_own_folder() {
+    let topics = |folder: &str| {
+        let files = fs::read_dir(root().join("tests/it").join(folder)).unwrap().map(|file| file.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|e| e == "rs")).collect::<Vec<_>>()
+    };
+    let asks = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        ["newest()", "with_adapters()", "oldest()", "Daemon::start("].iter().any(|starts| text.contains(starts))
+    };
+    let outside: Vec<_> = topics("").into_iter().filter(|path| !path.ends_with("daemon.rs") && asks(path)).collect();
+    assert!(outside.is_empty(), "they belong into tests/it/served, or they starve beside it: {outside:?}");
+    let idle: Vec<_> = topics("served").into_iter().filter(|path| !path.ends_with("mod.rs") && !asks(path)).collect();
+    assert!(idle.is_empty(), "they ask no daemon: {idle:?}");
+}
+
+#[test]
 fn architecture_md_says_the_same_table() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let rows: Vec<(String, Vec<String>)> = text

@@ -14,7 +14,7 @@ use tunesmith::ops::{self, Encoding, WeightRef};
 use tunesmith::weights::Weights;
 
 use crate::program::Place;
-use crate::qwen;
+use crate::served::qwen;
 use crate::tune::{self, To, Tune};
 
 /// Conversations that were not trained on: the prompts of a suite with their first right answers.

@@ -3,7 +3,7 @@
 
     python tests/oracles/demo_peft.py MODEL.gguf                   the demo: base, tuned with replay
     python tests/oracles/demo_peft.py MODEL.gguf --without-replay  the same without replay: what it forgets
-    python tests/oracles/demo_peft.py MODEL.gguf --pipeline             tests/fixtures/pipeline, as tests/it/pipeline.rs trains it
+    python tests/oracles/demo_peft.py MODEL.gguf --pipeline             tests/fixtures/pipeline, as tests/it/served/pipeline.rs trains it
 
 MODEL.gguf is SmolLM2-135M-Instruct (any float or quantised GGUF that transformers can widen). Needs torch, transformers, peft, gguf.
 --save FILE keeps all answers as JSON; --adapter DIR keeps the adapter; --threads N; --bf16 trades exactness for speed while data is being written.

@@ -17,8 +17,8 @@ fn qwen_learns_french_tickets_is_proved_promoted_and_rolled_back() {
     let client = daemon.client();
     daemon::register_qwen(&client, BASE);
     let place = Place::new().with("OLLAMA_HOST", daemon.host().to_string());
-    place.write("data/training/tickets.jsonl", include_str!("../fixtures/tickets_fr/train.jsonl"));
-    place.write("suite.jsonl", include_str!("../fixtures/tickets_fr/suite.jsonl"));
+    place.write("data/training/tickets.jsonl", include_str!("../../fixtures/tickets_fr/train.jsonl"));
+    place.write("suite.jsonl", include_str!("../../fixtures/tickets_fr/suite.jsonl"));
     place.write("configs/models.yaml", ROLES);
     let config = json!({
         "model_to_fine_tune": BASE, "dataset_path": "data/training/tickets.jsonl", "output_model_name": TUNED,

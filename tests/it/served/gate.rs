@@ -17,7 +17,7 @@ use crate::daemon;
 /// A folder with models.yaml, whose role `general` is served by `gate:v1`, and a suite of 40 general questions.
 fn project() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
-    let questions: Vec<&str> = include_str!("../../data/general/suite.jsonl").lines().step_by(3).take(40).collect();
+    let questions: Vec<&str> = include_str!("../../../data/general/suite.jsonl").lines().step_by(3).take(40).collect();
     std::fs::write(dir.path().join("forty.jsonl"), questions.join("\n")).unwrap();
     let path = dir.path().join("models.yaml");
     let text = "models:\n  general: # kept\n    model_name: \"gate:v1\"\n    general: off\n    options: {num_predict: 16, num_ctx: 512}\n    \

@@ -24,7 +24,7 @@ pub const SYSTEM: &str =
 const HALF: usize = 84;
 
 fn tickets() -> Vec<Record> {
-    tunesmith::dataset::parse(include_str!("../fixtures/tickets_fr/train.jsonl")).unwrap()
+    tunesmith::dataset::parse(include_str!("../../fixtures/tickets_fr/train.jsonl")).unwrap()
 }
 
 fn tuned(recipe: Recipe) -> Tune {

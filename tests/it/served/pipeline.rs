@@ -17,8 +17,8 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
     daemon::register_smollm2(&client, BASE);
     // Where its store is, the daemon says.
     let place = Place::new().with("OLLAMA_HOST", daemon.host().to_string());
-    place.write("data/training/tickets.jsonl", include_str!("../fixtures/pipeline/train.jsonl"));
-    place.write("suite.jsonl", include_str!("../fixtures/pipeline/suite.jsonl"));
+    place.write("data/training/tickets.jsonl", include_str!("../../fixtures/pipeline/train.jsonl"));
+    place.write("suite.jsonl", include_str!("../../fixtures/pipeline/suite.jsonl"));
     place.write("configs/models.yaml", ROLES);
     let config = json!({
         "model_to_fine_tune": BASE, "dataset_path": "data/training/tickets.jsonl", "output_model_name": TUNED,
