@@ -24,7 +24,7 @@ const WEIGHTS: [(Noise, usize); 10] = [
     (Noise::Abbreviation, 2),
     (Noise::Sms, 1),
 ];
-/// Draws of kinds until one of them finds something to change.
+/// Draws of kinds until one of them finds something to change; then each kind is tried alone.
 const ATTEMPTS: usize = 4;
 
 /// Puts noise into one user turn of a share (0 to 1) of the drafts that have none, and returns how many have it now.
@@ -69,8 +69,9 @@ fn add_to(draft: &mut Draft, context: &NoiseContext<'_>, rng: &mut ChaCha8Rng) -
     let clean = Sentence::new(&turn.content, context.entities);
     // A name that no entity has is not known to be one, and must not come near one that is.
     let is_invented = draft.shape == Shape::Unanswerable && !clean.has_mentions();
-    for _ in 0..ATTEMPTS {
-        let mut kinds = draw_kinds(rng);
+    for attempt in 0..ATTEMPTS + WEIGHTS.len() {
+        let alone = attempt.checked_sub(ATTEMPTS).and_then(|kind| WEIGHTS.get(kind));
+        let mut kinds = alone.map_or_else(|| draw_kinds(rng), |(kind, _)| vec![*kind]);
         if is_invented {
             kinds.retain(|k| matches!(k, Noise::Case | Noise::Accents | Noise::Punctuation));
         }
