@@ -158,6 +158,12 @@ pub enum Command {
         after_help = "Example:\n  tunesmith eval --role assistant --model demo-assistant:v1 --against smollm2:135m"
     )]
     Eval(Eval),
+    /// Count what people preferred: the votes of `eval --blind`
+    #[command(after_help = "Example:\n  tunesmith votes\n  tunesmith votes output/eval/votes.jsonl --json")]
+    Votes {
+        /// The file of votes [default: .tunesmith/votes.jsonl beside models.yaml]
+        file: Option<PathBuf>,
+    },
     /// Make the HTML page of a run, a training or an evaluation again
     #[command(
         after_help = "Example:\n  tunesmith report runs/support-1a2b3c4d5e6f\n  tunesmith report output/eval --output evaluation.html"

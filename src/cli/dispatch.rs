@@ -6,9 +6,11 @@ use std::path::Path;
 use super::args::{
     Bases, Data, DataFiles, Demo, Eval, Export, Format, Merge, ModelfileArgs, Plan, Prove, Query, Register, Run, Train,
 };
+use super::blind::AtTerminal;
 use super::flags::Flags;
 use super::layout::Style;
 use super::{closing, documents, output, terminal};
+use crate::commands::votes::Voter;
 use crate::commands::{
     Context, Failure, FileAction, Kind, MAX_TEXT, Start, bases, benchmark, data, delivery, demo, evaluate, export,
     pipeline, plan, promotion, prove, query, read_text, serving, training,
@@ -267,6 +269,10 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
     context.parallel = args.parallel.map(usize::from);
     let suites = args.suite.iter().map(|said| evaluate::suite_name(said)).collect::<Result<Vec<_>, _>>()?;
     if benchmark::is_asked(&suites)? {
+        if args.blind || args.judge.is_some() {
+            let what = "--blind and --judge compare the answers of an evaluation; jarvis is a benchmark without one";
+            return Err(Failure::new(Kind::Usage, what).hint("give them with another suite"));
+        }
         let request = benchmark::BenchmarkRequest {
             model: args.model.clone(),
             against: args.against.clone(),
@@ -295,9 +301,12 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
         limit: args.limit,
         output: args.output.clone(),
         junit: args.junit.clone(),
+        judge: args.judge.clone(),
         num_thread: args.num_thread,
     };
-    let outcome = evaluate::alone(context, &request)?;
+    let mut person = args.blind.then(|| AtTerminal::new(&context.env)).transpose()?;
+    let voter = person.as_mut().map(|person| person as &mut dyn Voter);
+    let outcome = evaluate::alone(context, &request, voter)?;
     // The role's own suites, against what it uses now: its gate.
     let own = args.suite.is_empty() && outcome.suite_digests.iter().any(|(name, _)| name != evaluate::GENERAL);
     if let (Some(role), true, None) = (&args.role, own, &args.against) {

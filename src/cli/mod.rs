@@ -2,6 +2,7 @@
 
 #[expect(unreachable_pub, reason = "the declaration of the command line")]
 mod args;
+mod blind;
 mod closing;
 mod compare;
 mod dispatch;
@@ -197,6 +198,7 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Plan(plan) => dispatch::plan(context, plan, json)?,
         Command::Prove(prove) => return dispatch::prove(context, prove, json),
         Command::Eval(eval) => return dispatch::eval(context, eval, json),
+        Command::Votes { file } => blind::counted(&crate::commands::votes::count(context, file.as_deref())?, json),
         Command::Report { folder, output } => {
             output::written(&[reporting::again(folder, output.as_deref())?], json);
         }

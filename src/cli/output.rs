@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::blind;
 use super::layout::{DIM, GREEN, Style};
 use super::terminal::{self, Text};
 use crate::commands::bases::{Listed, Shown};
@@ -296,7 +297,11 @@ fn proof_leg(leg: &crate::commands::Leg) -> String {
 }
 
 pub(super) fn evaluated(outcome: &crate::commands::evaluate::Outcome, json: bool) -> u8 {
-    result(json, outcome, || outcome.summary.trim_end().to_owned());
+    result(json, outcome, || {
+        let votes = outcome.votes.as_ref().map(|voted| format!("\n\n{}", blind::voted(voted)));
+        let judge = outcome.judge.as_ref().map(|report| format!("\n\n{}", blind::judged(report)));
+        outcome.summary.trim_end().to_owned() + &votes.unwrap_or_default() + &judge.unwrap_or_default()
+    });
     outcome.decision.exit_code()
 }
 

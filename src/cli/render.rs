@@ -208,6 +208,7 @@ pub(super) fn name(stage: Stage) -> &'static str {
         Stage::Generate => "generate",
         Stage::Index => "index",
         Stage::Ask => "ask",
+        Stage::Judge => "judge",
     }
 }
 

@@ -1,6 +1,6 @@
 //! `eval`'s Answerer and Embedder, answered by a daemon: every option explicit, raw prompts where the template is known.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -20,6 +20,8 @@ pub(super) struct AskOptions<'a> {
     /// For every question; None: each question's own.
     pub seed: Option<i64>,
     pub think: Option<bool>,
+    /// The JSON Schema that every answer has to follow.
+    pub format: Option<Value>,
 }
 
 /// Asks a daemon.
@@ -31,6 +33,7 @@ pub(super) struct DaemonAnswerer<'a> {
     /// For every question; None: each question's own.
     seed: Option<i64>,
     think: Option<bool>,
+    format: Option<Value>,
     version: String,
     /// Questions that are asked at the same time.
     parallel: usize,
@@ -39,10 +42,10 @@ pub(super) struct DaemonAnswerer<'a> {
 impl<'a> DaemonAnswerer<'a> {
     /// `parallel`: as the user said it; else what the server answers together, one where it does not say.
     pub(super) fn new(client: &'a Client, asked: AskOptions<'a>, parallel: Option<usize>) -> Result<Self, Failure> {
-        let AskOptions { template, options, seed, think } = asked;
+        let AskOptions { template, options, seed, think, format } = asked;
         let capabilities = client.capabilities()?;
         let parallel = parallel.or(capabilities.parallel).unwrap_or(1).clamp(1, MOST_PARALLEL);
-        Ok(Self { client, template, options, seed, think, version: capabilities.version.text, parallel })
+        Ok(Self { client, template, options, seed, think, format, version: capabilities.version.text, parallel })
     }
 
     /// The template by which such prompts are rendered here; None: through `/api/chat`. Whether and how to think before an
@@ -82,6 +85,7 @@ impl<'a> DaemonAnswerer<'a> {
         }
         let mut ask = Ask::new(question.model.clone(), prompt, options);
         ask.think = think;
+        ask.format.clone_from(&self.format);
         Ok(ask)
     }
 }
@@ -136,7 +140,10 @@ impl Answerer for DaemonAnswerer<'_> {
             Prompt::Templated(text) => json!({"prompt": text}),
             Prompt::Chat(messages) => json!({"messages": messages}),
         };
-        let request = json!({"version": self.version, "ask": prompt, "options": ask.options, "think": ask.think});
+        let mut request = json!({"version": self.version, "ask": prompt, "options": ask.options, "think": ask.think});
+        if let Some(format) = &ask.format {
+            request["format"] = format.clone();
+        }
         Ok(request.to_string())
     }
 }

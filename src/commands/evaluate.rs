@@ -9,6 +9,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
+use super::judging::{Judge, Judging};
+use super::votes::{self, VotedModel, Voter, VotesFile, Voting};
 use super::{Context, Failure, Kind, reporting};
 use crate::base::Base;
 use crate::eval::{
@@ -24,6 +26,18 @@ use suites::{bench, renders};
 
 /// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `comparison.output`.
 pub fn judge(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_>) -> Result<Outcome, Failure> {
+    let answers = scored(context, client, comparison)?;
+    write(context, comparison, answers)
+}
+
+/// Every suite's answers with their scores.
+struct Scored {
+    suites: Vec<(Suite, Demand)>,
+    measured: Vec<Measured>,
+    provenance: Provenance,
+}
+
+fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_>) -> Result<Scored, Failure> {
     let mut suites = suites(comparison.role, comparison.general, comparison.held_out, comparison.trained)?;
     if let Some(n) = comparison.limit {
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
@@ -69,7 +83,7 @@ pub fn judge(context: &mut Context<'_>, client: &Client, comparison: &Comparison
     }
     let provenance =
         Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
-    write(context, comparison, &suites, &measured, provenance)
+    Ok(Scored { suites, measured, provenance })
 }
 
 /// The role's options, and the base's template where it is known.
@@ -78,7 +92,7 @@ fn ask_options<'a>(comparison: &Comparison<'a>) -> Result<AskOptions<'a>, Failur
     let mut options = options::options(role)?;
     options.num_thread = comparison.num_thread.or(options.num_thread);
     let seed = role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
-    Ok(AskOptions { template: comparison.base.map(|b| &b.template), options, seed, think: role.think })
+    Ok(AskOptions { template: comparison.base.map(|b| &b.template), options, seed, think: role.think, format: None })
 }
 
 /// The files of the verdict, tried before anything is asked.
@@ -135,15 +149,9 @@ struct Provenance {
 }
 
 /// Verdicts, decision, files.
-fn write(
-    context: &mut Context<'_>,
-    comparison: &Comparison<'_>,
-    suites: &[(Suite, Demand)],
-    measured: &[Measured],
-    provenance: Provenance,
-) -> Result<Outcome, Failure> {
-    let Provenance { v1_digest, v2_digest, device } = provenance;
-    let judged: Vec<_> = suites.iter().zip(measured).map(|((_, d), m)| eval::judge(m, *d, comparison.seed)).collect();
+fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored) -> Result<Outcome, Failure> {
+    let Scored { suites, measured, provenance: Provenance { v1_digest, v2_digest, device } } = scored;
+    let judged: Vec<_> = suites.iter().zip(&measured).map(|((_, d), m)| eval::judge(m, *d, comparison.seed)).collect();
     let overlaps: Vec<_> = suites.iter().map(|(s, _)| eval::overlaps(s, comparison.trained)).collect();
     let judgements: Vec<Judgement<'_>> = measured
         .iter()
@@ -190,10 +198,12 @@ fn write(
         report,
         summary,
         suite_digests,
-        terms: terms(comparison.role, suites),
+        terms: terms(comparison.role, &suites),
         v1_digest,
         v2_digest,
         allow_inconclusive,
+        votes: None,
+        judge: None,
     })
 }
 
@@ -279,10 +289,17 @@ pub struct EvalRequest {
     pub output: PathBuf,
     /// Also write JUnit XML to this file.
     pub junit: Option<PathBuf>,
+    /// The model that says which answers are better.
+    pub judge: Option<String>,
     pub num_thread: Option<u64>,
 }
 
-pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome, Failure> {
+/// `voter`: a person who is asked which answer is better, before the verdict is known.
+pub fn alone(
+    context: &mut Context<'_>,
+    request: &EvalRequest,
+    voter: Option<&mut dyn Voter>,
+) -> Result<Outcome, Failure> {
     let client = context.client()?;
     client.capabilities()?;
     let roles = context.roles()?;
@@ -344,9 +361,39 @@ pub fn alone(context: &mut Context<'_>, request: &EvalRequest) -> Result<Outcome
     };
     let page = request.output.join(reporting::NAME);
     check_replaceable(&page).map_err(|e| Failure::from(e).hint("nothing was asked yet: move it away"))?;
-    let outcome = judge(context, &client, &comparison)?;
+    let judge = request.judge.as_deref().map(|judge| Judge::new(&client, judge, [&comparison.v1, &comparison.v2]));
+    let judge = judge.transpose()?;
+    let wants_votes = voter.is_some() || judge.is_some();
+    let mut votes = wants_votes.then(|| votes::open(context, &request.output)).transpose()?;
+    let answers = scored(context, &client, &comparison)?;
+    let voted = match (voter, &mut votes) {
+        (Some(voter), Some(file)) => Some(votes::ask(file, voter, on(context, &comparison, &answers))?),
+        _ => None,
+    };
+    let pairs = eval::answer_pairs(&answers.measured);
+    let cases = answers.measured.iter().flat_map(|suite| &suite.cases);
+    let equal_answers = cases.filter(|case| case.identical).count();
+    let outcome = write(context, &comparison, answers)?;
     reporting::write(context, &request.output);
-    Ok(outcome)
+    let judged = judge.map(|judge| {
+        let votes = votes.as_ref().map(VotesFile::votes).unwrap_or_default();
+        let judging = Judging { pairs: &pairs, equal_answers, votes, output: &request.output };
+        judge.judge(context, &client, &judging)
+    });
+    Ok(Outcome { votes: voted, judge: judged.transpose()?, ..outcome })
+}
+
+fn on<'a>(context: &'a Context<'_>, comparison: &Comparison<'_>, answers: &Scored) -> Voting<'a> {
+    Voting {
+        pairs: eval::answer_pairs(&answers.measured),
+        models: [
+            VotedModel::new(&comparison.v1, &answers.provenance.v1_digest),
+            VotedModel::new(&comparison.v2, &answers.provenance.v2_digest),
+        ],
+        // Another order each time, so that nobody votes on the same first pairs only.
+        seed: context.seed.unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond() as u64),
+        interrupt: &context.interrupt,
+    }
 }
 
 /// v1, where v2 is a tune of that very file: then both have its template, and are asked as `run` asks them.

@@ -21,6 +21,7 @@ pub mod evaluate;
 mod failure;
 pub mod generating;
 pub mod init;
+mod judging;
 mod native;
 mod pace;
 pub mod pages;
@@ -41,6 +42,7 @@ mod report;
 #[cfg(test)]
 mod test_daemon;
 pub mod training;
+pub mod votes;
 pub mod writing;
 pub mod pipeline;
 
@@ -53,3 +55,4 @@ pub use crate::train::Summary;
 pub use context::Context;
 pub use earlier::Start;
 pub use failure::{Failure, Kind};
+pub use judging::JudgeReport;

@@ -125,7 +125,7 @@ fn answerer<'a>(answering: &'a Answering, request: &QuestionsRequest) -> Result<
         }
         Answering::Daemon { client, .. } => {
             let options = Options::greedy(request.max_tokens as i64, CONTEXT_TOKENS as u64);
-            let asked = AskOptions { template: None, options, seed: Some(0), think: None };
+            let asked = AskOptions { template: None, options, seed: Some(0), think: None, format: None };
             Box::new(DaemonAnswerer::new(client, asked, Some(request.parallel.unwrap_or(1)))?)
         }
     })

@@ -25,6 +25,7 @@ mod judge;
 mod judgement;
 mod junit;
 mod likeness;
+mod llm_judge;
 mod measure;
 mod measured;
 mod number;
@@ -54,6 +55,7 @@ mod suite_read;
 mod summary;
 mod text;
 mod thought;
+mod votes;
 
 pub use answer_metrics::{
     AnswerScores, CommonestAnswer, Grounding, commonest_answer, grounding, holds_all, holds_each, is_refusal,
@@ -83,6 +85,10 @@ pub use gate::{Gate, GateInput, Rules, gate};
 pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
 pub use judgement::Judgement;
 pub use junit::{JunitSuite, junit};
+pub use llm_judge::{
+    Calibration, JUDGE_TOKENS, JudgeReport, JudgeRun, JudgeVerdict, JudgedAnswers, Order, calibration, judge_messages,
+    judge_report, judge_schema,
+};
 pub use measure::measure;
 pub use measured::{ArmScores, CaseScores, Likeness, Measured};
 pub use overlap::{Overlap, overlaps};
@@ -104,3 +110,7 @@ pub use suite::Suite;
 pub use summary::summary;
 pub use text::{Normaliser, fold};
 pub use thought::{Spoken, without_thoughts};
+pub use votes::{
+    AnswerPair, BlindPair, Choice, Side, Tally, VOTES_VERSION, Vote, VotedModel, answer_pairs, blind_pairs, read_votes,
+    tallies,
+};

@@ -72,6 +72,11 @@ pub fn mcnemar_worse(pairs: Pairs) -> f64 {
     binomial_tail(pairs.broken + pairs.fixed, pairs.fixed).0.min(1.0)
 }
 
+/// The exact sign test, two-sided: the chance of a split at least as uneven where both ways are equally likely.
+pub(super) fn sign_test(wins: usize, losses: usize) -> f64 {
+    (2.0 * binomial_tail(wins + losses, wins.min(losses)).0).min(1.0)
+}
+
 /// P(X ≤ k) and P(X = k) of a binomial with n trials of ½.
 fn binomial_tail(n: usize, k: usize) -> (f64, f64) {
     // log C(n, i) − n log 2, summed up term by term.

@@ -37,6 +37,8 @@ pub enum Stage {
     Index,
     /// `evaluate-rag` and `evaluate-finetuned` ask a model.
     Ask,
+    /// `eval --judge` asks a model which answers are better.
+    Judge,
 }
 
 /// What [`Event::StageAdvanced`] counts.

@@ -43,6 +43,28 @@ fn usage_is_2_and_names_the_word() {
     place.run(&["rollback"]).says(2, &["--role"]);
     place.run(&["export", "--base", "x", "--adapter", "y", "--output", "z", "--quant", "q9"]).says(2, &["q9", "q8_0"]);
     place.run(&["prove", "--name", "x:v1", "--probes", "0"]).says(2, &["--probes", "1..=1024"]);
+    place.run(&["eval", "--suite", "jarvis", "--blind"]).says(2, &["--blind", "jarvis"]);
+}
+
+#[test]
+fn votes_are_asked_for_at_a_terminal_and_counted_from_their_file() {
+    let place = Place::new();
+    let blind = ["eval", "--suite", "s.jsonl", "--model", "x:v2", "--against", "x:v1", "--blind"];
+    place.run(&blind).says(2, &["--blind asks you at the terminal", "without redirecting"]);
+    place.run(&["votes"]).says(3, &["there are no votes yet", "tunesmith eval --blind"]);
+    let vote = |id: u32, choice: &str| {
+        format!(
+            r#"{{"version":1,"ts":"2026-12-03T00:00:0{id}Z","suite":"s.jsonl","id":"{id}","prompt":"question {id}","v1":{{"model":"x:v1","digest":"sha256:1"}},"v2":{{"model":"x:v2","digest":"sha256:2"}},"v1_answer":"one","v2_answer":"two","left":"v1","choice":"{choice}","seconds":1.5}}"#
+        ) + "\n"
+    };
+    let votes: String = (1..=6).map(|id| vote(id, "v2")).chain([vote(7, "tie")]).collect();
+    place.write("configs/models.yaml", "models: {}\n");
+    place.write("configs/.tunesmith/votes.jsonl", &votes);
+    place.run(&["votes"]).says(0, &["v2 better 6, v1 better 0, as good 1, neither 0", "p = 0.031", "v2 is preferred"]);
+    let counted: serde_json::Value = serde_json::from_str(&place.run(&["votes", "--json"]).out).unwrap();
+    assert_eq!((&counted["tallies"][0]["winner"], &counted["tallies"][0]["p"]), (&"v2".into(), &0.03125.into()));
+    place.write("other.jsonl", &format!("{votes}no vote\n"));
+    place.run(&["votes", "other.jsonl"]).says(3, &["other.jsonl: line 8 is no vote"]);
 }
 
 #[test]

@@ -177,6 +177,12 @@ pub struct Eval {
     /// Also write the prompts as test cases to this file, JUnit XML: one fails where v2 does not pass its prompt
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Before the verdict, show the answers that differ side by side, without the models' names, and ask you which is better
+    #[arg(long)]
+    pub blind: bool,
+    /// Also ask this model of the daemon, another than the two, which answers are better; it decides nothing
+    #[arg(long, value_name = "MODEL")]
+    pub judge: Option<String>,
     /// Let the daemon use N threads [default: its own choice]
     #[arg(long, value_name = "N")]
     pub num_thread: Option<u64>,

@@ -169,7 +169,13 @@ impl Arms {
                 let mut answerers = Vec::new();
                 for (who, model) in arms {
                     let options = options(sampling, num_thread);
-                    let asked = AskOptions { template: None, options, seed: Some(sampling.seed as i64), think: None };
+                    let asked = AskOptions {
+                        template: None,
+                        options,
+                        seed: Some(sampling.seed as i64),
+                        think: None,
+                        format: None,
+                    };
                     let answerer = Box::new(DaemonAnswerer::new(client, asked, parallel)?);
                     answerers.push(ArmAnswerer { who, model: model.clone(), answerer });
                 }

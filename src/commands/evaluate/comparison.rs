@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use crate::base::Base;
+use crate::commands::judging::JudgeReport;
+use crate::commands::votes::Voted;
 use crate::dataset::Record;
 use crate::eval::Decision;
 use crate::promote::Terms;
@@ -48,6 +50,12 @@ pub struct Outcome {
     pub v2_digest: String,
     /// The role promotes on INCONCLUSIVE (`gate.on_inconclusive: promote`).
     pub allow_inconclusive: bool,
+    /// What a person preferred (`eval --blind`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub votes: Option<Voted>,
+    /// What a model preferred (`eval --judge`): no part of the decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeReport>,
 }
 
 impl Outcome {

@@ -53,7 +53,8 @@ pub(super) fn clusters<'a>(values: impl Iterator<Item = (&'a PromptScore, f64)>)
     groups
 }
 
-fn wilson(share: f64, n: usize, z: f64) -> (f64, f64) {
+/// Wilson's interval of a share of `n` (Wilson 1927, JASA 22:209).
+pub(in crate::eval) fn wilson(share: f64, n: usize, z: f64) -> (f64, f64) {
     let n = n.max(1) as f64;
     let z2 = z * z;
     let middle = share + z2 / (2.0 * n);

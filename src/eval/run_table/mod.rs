@@ -19,6 +19,8 @@ pub use entrant::{Entrant, EntrantKind, PromptScore, RunOrigin, RunState, SuiteS
 pub use markdown::{runs_markdown, runs_overview};
 pub use quantity::Quantity;
 
+pub(super) use interval::wilson;
+
 use column::RunColumn;
 use scores::ScoreRow;
 use values::ValueRow;

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tunesmith::commands::Context;
+use tunesmith::commands::{Context, Failure};
 use tunesmith::commands::evaluate::{EvalRequest, Outcome, alone};
+use tunesmith::commands::votes::{Reply, Shown, Voter};
 use tunesmith::eval::Decision;
 use tunesmith::events::{Reporter, Silent};
 use tunesmith::input::Env;
@@ -27,6 +28,19 @@ fn project() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn judged(models_yaml: &Path, model: &str) -> Outcome {
+    judged_also(models_yaml, Also { model, ..Also::default() }).unwrap()
+}
+
+/// What is asked for beside the verdict.
+#[derive(Default)]
+struct Also<'a> {
+    model: &'a str,
+    judge: Option<&'a str>,
+    voter: Option<&'a mut dyn Voter>,
+    limit: Option<usize>,
+}
+
+fn judged_also(models_yaml: &Path, also: Also<'_>) -> Result<Outcome, Failure> {
     let mut silent = Silent;
     let mut context = Context {
         env: Env::default(),
@@ -43,14 +57,15 @@ fn judged(models_yaml: &Path, model: &str) -> Outcome {
         junit: None,
         role: Some("general".into()),
         suites: vec![],
-        model: model.into(),
+        model: also.model.into(),
         embed: None,
         against: None,
-        limit: None,
+        limit: also.limit,
+        judge: also.judge.map(str::to_owned),
         output: models_yaml.with_file_name("eval"),
         num_thread: Some(1),
     };
-    alone(&mut context, &request).unwrap()
+    alone(&mut context, &request, also.voter)
 }
 
 /// `name`: `gate:v1`'s weights, with one parameter of its own.
@@ -125,6 +140,53 @@ fn the_results_say_what_an_answer_does_not_meet() {
     assert_eq!(document["statistics"]["named_scores"]["size"]["avg_score_base"], 0.5);
     let chrf = &document["statistics"]["reference_scores"]["chrf"];
     assert!(chrf["prompts"] == 1 && chrf["base"].as_f64().unwrap() > 0.0, "{chrf}");
+}
+
+/// Prefers the longer text, wherever it stands.
+struct PrefersLonger;
+
+impl Voter for PrefersLonger {
+    fn choose(&mut self, shown: &Shown<'_>) -> Result<Reply, Failure> {
+        let (left, right) = (shown.pair.left(), shown.pair.right());
+        assert_ne!(left, right);
+        Ok(if left.len() > right.len() { Reply::Left } else { Reply::Right })
+    }
+}
+
+/// Half answers against whole ones, by a person and by another real model; their own weights may not judge.
+#[test]
+fn a_person_and_a_judge_are_asked_which_answers_are_better() {
+    let daemon = daemon::newest();
+    let _alone = daemon.alone();
+    let client = daemon.client();
+    daemon::register_smollm2(&client, "gate:v1");
+    daemon::register_qwen(&client, "gate-judge");
+    derived(&client, "gate:damaged", &json!({"stop": ["a", "<|im_end|>"]}));
+    let (_dir, models_yaml) = project();
+    let ask = |judge, voter| {
+        judged_also(&models_yaml, Also { model: "gate:damaged", judge: Some(judge), voter, limit: Some(4) })
+    };
+    let refused = ask("gate:same", None).unwrap_err();
+    assert!(refused.message().contains("gate:same"), "{}", refused.message());
+    let refused = ask("gate:v1", None).unwrap_err();
+    assert!(refused.message().contains("have the same weights or the same base"), "{}", refused.message());
+    let outcome = ask("gate-judge", Some(&mut PrefersLonger)).unwrap();
+    let (votes, report) = (outcome.votes.unwrap(), outcome.judge.unwrap());
+    let tally = votes.tally.unwrap();
+    // What stops before its first `a` is a beginning of the other.
+    assert_eq!((votes.now, tally.losses, tally.wins), (votes.now, votes.now, 0));
+    assert!(votes.now >= 3, "{votes:?}");
+    assert_eq!(votes.file, models_yaml.with_file_name(".tunesmith").canonicalize().unwrap().join("votes.jsonl"));
+    let judged = report.wins + report.losses + report.ties + report.inconsistent + report.judge_errors;
+    assert_eq!((judged, report.calibration.votes), (votes.now, votes.now - report.judge_errors));
+    assert!(report.judge_errors <= 1, "constrained output is read: {report:?}");
+    assert!(report.calibration.lacks.unwrap().contains("of at least 20 pairs"));
+    let written = std::fs::read_to_string(models_yaml.with_file_name("eval").join("judge.json")).unwrap();
+    let written: Value = serde_json::from_str(&written).unwrap();
+    assert!(written["pairs"][0]["reasons"][0].as_str().is_some_and(|reason| !reason.is_empty()), "{written}");
+    // Nothing is asked again, and nothing is shown again.
+    let again = ask("gate-judge", Some(&mut PrefersLonger)).unwrap();
+    assert_eq!((again.votes.unwrap().now, again.judge.unwrap().wins), (0, report.wins));
 }
 
 /// A role with an `embedding` model: the two answers' cosine by MiniLM through `/api/embed`.
