@@ -269,8 +269,9 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
     context.parallel = args.parallel.map(usize::from);
     let suites = args.suite.iter().map(|said| evaluate::suite_name(said)).collect::<Result<Vec<_>, _>>()?;
     if benchmark::is_asked(&suites)? {
-        if args.blind || args.judge.is_some() {
-            let what = "--blind and --judge compare the answers of an evaluation; jarvis is a benchmark without one";
+        if args.blind || args.judge.is_some() || args.samples.is_some() || args.no_cache {
+            let what =
+                "--blind, --judge, --samples and --no-cache belong to an evaluation with a verdict; jarvis has none";
             return Err(Failure::new(Kind::Usage, what).hint("give them with another suite"));
         }
         let request = benchmark::BenchmarkRequest {
@@ -302,6 +303,8 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
         output: args.output.clone(),
         junit: args.junit.clone(),
         judge: args.judge.clone(),
+        samples: args.samples,
+        no_cache: args.no_cache,
         num_thread: args.num_thread,
     };
     let mut person = args.blind.then(|| AtTerminal::new(&context.env)).transpose()?;

@@ -226,6 +226,8 @@ impl PipelineRun<'_> {
 
     fn comparison<'w>(&'w self, role: &'w Role) -> Comparison<'w> {
         Comparison {
+            samples: None,
+            anew: false,
             role,
             v1: self.v1(role).to_owned(),
             v2: self.config.output_model_name.clone(),

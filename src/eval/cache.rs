@@ -31,6 +31,8 @@ struct Entry {
 pub struct AnswerCache {
     folder: PathBuf,
     model: Option<ModelAnswers>,
+    /// What was kept before is not used.
+    anew: bool,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,12 @@ impl AnswerCache {
             write_whole(&ignored, b"*\n")?;
         }
         remove_oldest(folder);
-        Ok(Self { folder: folder.to_path_buf(), model: None })
+        Ok(Self { folder: folder.to_path_buf(), model: None, anew: false })
+    }
+
+    /// From now on, what was kept before is not used. New answers are kept; the last one of a request counts.
+    pub fn ask_anew(&mut self) {
+        self.anew = true;
     }
 
     /// Reads what is kept of the model with this digest.
@@ -70,7 +77,8 @@ impl AnswerCache {
         if file.metadata().map_err(fault)?.len() > MAX_FILE {
             file.set_len(0).map_err(fault)?;
         }
-        let (answers, torn) = read(&mut file).map_err(fault)?;
+        let (kept, torn) = read(&mut file).map_err(fault)?;
+        let answers = if self.anew { HashMap::new() } else { kept };
         self.model = Some(ModelAnswers { digest: model_digest.to_owned(), path, file, torn, answers });
         Ok(())
     }
@@ -185,6 +193,22 @@ mod tests {
         let cache = opened(&folder, "m");
         assert!([a, b, c].iter().all(|key| cache.get(key).is_some()));
         assert_eq!(std::fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");
+    }
+
+    #[test]
+    fn what_is_asked_anew_is_kept_in_the_place_of_what_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("state/answers");
+        let mut cache = opened(&folder, "m");
+        let key = cache.key("a");
+        cache.put(key, &answer()).unwrap();
+        let mut cache = AnswerCache::open(&folder).unwrap();
+        cache.ask_anew();
+        cache.select("m").unwrap();
+        assert_eq!(cache.get(&key), None);
+        let newer = Answered { text: "another".into(), ..answer() };
+        cache.put(key, &newer).unwrap();
+        assert_eq!(opened(&folder, "m").get(&key), Some(&newer));
     }
 
     #[test]

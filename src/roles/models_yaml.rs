@@ -94,12 +94,18 @@ pub struct GateRules {
     /// The increase of degenerate, cut or failed answers that objects to nothing, as a share of all prompts; None: the
     /// gate's own.
     pub degenerate_margin: Option<f64>,
+    /// Times that each prompt is asked of each model, each with a seed of its own; None: once.
+    pub samples: Option<usize>,
     pub on_inconclusive: OnInconclusive,
+}
+
+impl GateRules {
+    pub const MOST_SAMPLES: usize = 32;
 }
 
 impl Default for GateRules {
     fn default() -> Self {
-        Self { latency_ratio: None, degenerate_margin: None, on_inconclusive: OnInconclusive::Hold }
+        Self { latency_ratio: None, degenerate_margin: None, samples: None, on_inconclusive: OnInconclusive::Hold }
     }
 }
 
@@ -299,7 +305,7 @@ impl Reader {
                  `degenerate_margin: 0.02` (the increase of degenerate, cut or failed answers that is allowed, as a share of all prompts)"
             ));
         }
-        let known: Vec<&str> = ["latency_ratio", "degenerate_margin", "on_inconclusive"]
+        let known: Vec<&str> = ["latency_ratio", "degenerate_margin", "samples", "on_inconclusive"]
             .into_iter()
             .chain(removed.then_some("degenerate"))
             .collect();
@@ -309,6 +315,10 @@ impl Reader {
             self.faults.push(format!("{at}.latency_ratio: expected a number above 0 (1.25 = a quarter slower)"));
         }
         rules.degenerate_margin = self.share(map, &at, "degenerate_margin");
+        rules.samples = self.get::<usize>(map, &at, "samples");
+        if rules.samples.is_some_and(|n| !(1..=GateRules::MOST_SAMPLES).contains(&n)) {
+            self.faults.push(format!("{at}.samples: expected a whole number from 1 to {}", GateRules::MOST_SAMPLES));
+        }
         match self.get::<String>(map, &at, "on_inconclusive").as_deref() {
             None | Some("hold") => {}
             Some("promote") => rules.on_inconclusive = OnInconclusive::Promote,
@@ -392,7 +402,7 @@ mod tests {
         let m = read(
             "schema: 1\nx-note: kept\ndefaults: &d {temperature: 0}\nmodels:\n  router:\n    model_name: x:v1\n    embedding: nomic\n    \
              options: {<<: *d, num_ctx: 4096}\n    system: Be brief\n    sytem2: q\n    general: off\n    eval:\n      - evals/r.jsonl\n      \
-             - {suite: builtin:general, margin: 0.1, metric: pass}\n    gate: {latency_ratio: 1.25, degenerate_margin: 0.05, on_inconclusive: promote}\n",
+             - {suite: builtin:general, margin: 0.1, metric: pass}\n    gate: {latency_ratio: 1.25, degenerate_margin: 0.05, samples: 3, on_inconclusive: promote}\n",
         )
         .unwrap();
         let r = &m.roles[0];
@@ -408,13 +418,13 @@ mod tests {
             (r.general, r.gate.latency_ratio, r.gate.on_inconclusive),
             (General::Off, Some(1.25), OnInconclusive::Promote)
         );
-        assert_eq!(r.gate.degenerate_margin, Some(0.05));
+        assert_eq!((r.gate.degenerate_margin, r.gate.samples), (Some(0.05), Some(3)));
         assert_eq!(m.unknown_keys[0].nearest, "system");
     }
 
     #[test]
     fn every_fault_at_once() {
-        let e = read("models:\n  a: {model_nam: x}\n  b: 3\n  c: {model_name: x, eval: {suite: s, margn: 1, goal: imprve}, gate: {latency_ratio: -1, degenerate: 0, degenerate_margin: 2}, system: file://no}\n  d: {model_name: y, eval: {suite: s, goal: hold, min_gain: 0.1}}")
+        let e = read("models:\n  a: {model_nam: x}\n  b: 3\n  c: {model_name: x, eval: {suite: s, margn: 1, goal: imprve}, gate: {latency_ratio: -1, degenerate: 0, degenerate_margin: 2, samples: 33}, system: file://no}\n  d: {model_name: y, eval: {suite: s, goal: hold, min_gain: 0.1}}")
             .unwrap_err()
             .to_string();
         for needle in [
@@ -426,6 +436,7 @@ mod tests {
             "models.c.gate.degenerate: removed",
             "`degenerate_margin: 0.02`",
             "models.c.gate.degenerate_margin: 2",
+            "models.c.gate.samples: expected a whole number from 1 to 32",
             "reading conf/no",
             "models.d.eval.min_gain",
         ] {

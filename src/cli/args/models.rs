@@ -177,6 +177,12 @@ pub struct Eval {
     /// Also write the prompts as test cases to this file, JUnit XML: one fails where v2 does not pass its prompt
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Ask each prompt N times of each model, with seeds that both share; the options need a temperature above 0 [default: the role's gate.samples, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=32))]
+    pub samples: Option<usize>,
+    /// Ask everything again, whatever was answered before
+    #[arg(long)]
+    pub no_cache: bool,
     /// Before the verdict, show the answers that differ side by side, without the models' names, and ask you which is better
     #[arg(long)]
     pub blind: bool,

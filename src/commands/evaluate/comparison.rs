@@ -24,6 +24,10 @@ pub struct Comparison<'a> {
     pub base: Option<&'a Base>,
     pub output: PathBuf,
     pub limit: Option<usize>,
+    /// Times that each prompt is asked; None: as the role says.
+    pub samples: Option<usize>,
+    /// Asks everything again, whatever was answered before.
+    pub anew: bool,
     pub num_thread: Option<u64>,
     pub seed: u64,
     pub adapter: Option<String>,

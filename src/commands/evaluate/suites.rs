@@ -68,9 +68,10 @@ pub fn terms(role: &Role, suites: &[(Suite, Demand)]) -> Terms {
         ("latency_ratio", json!(role.gate.latency_ratio)),
         ("degenerate_margin", json!(role.gate.degenerate_margin)),
     ];
+    let samples = role.gate.samples.map(|samples| ("samples", json!(samples)));
     Terms {
         demands: suites.iter().map(|(suite, demand)| (suite.digest.to_string(), json!(demand))).collect(),
-        settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        settings: settings.into_iter().chain(samples).map(|(key, value)| (key.to_owned(), value)).collect(),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tunesmith::commands::{Context, Failure};
 use tunesmith::commands::evaluate::{EvalRequest, Outcome, alone};
 use tunesmith::commands::votes::{Reply, Shown, Voter};
+use tunesmith::commands::{Context, Failure};
 use tunesmith::eval::Decision;
 use tunesmith::events::{Reporter, Silent};
 use tunesmith::input::Env;
@@ -61,6 +61,8 @@ fn judged_also(models_yaml: &Path, also: Also<'_>) -> Result<Outcome, Failure> {
         embed: None,
         against: None,
         limit: also.limit,
+        samples: None,
+        no_cache: false,
         judge: also.judge.map(str::to_owned),
         output: models_yaml.with_file_name("eval"),
         num_thread: Some(1),
