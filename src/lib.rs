@@ -36,6 +36,7 @@ pub mod export;
 pub mod serve;
 pub mod proof;
 pub mod eval;
+pub mod bert;
 pub mod rag;
 pub mod generate;
 pub mod promote;

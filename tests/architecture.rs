@@ -40,6 +40,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("serve", &["chat", "gguf", "model", "modelfile", "ollama", "store", "tokenizer", "weights"]),
     ("proof", &["base", "chat", "export", "gguf", "lora", "model", "ollama", "store", "tokenizer", "weights"]),
     ("eval", &["chat", "dataset", "input", "roles", "store"]),
+    ("bert", &["eval", "store"]),
     ("rag", &["chat", "corpus", "eval", "store"]),
     ("generate", &["chat", "corpus", "eval", "input", "store"]),
     ("promote", &["eval", "ollama", "roles", "store"]),
@@ -50,6 +51,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "base",
             "batch",
+            "bert",
             "chat",
             "config",
             "corpus",
@@ -84,8 +86,8 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// An outside name, and the only modules that may say it.
 const CONFINED: &[(&str, &[&str])] = &[
-    ("candle_core", &["ops", "gguf", "model", "serve"]),
-    ("candle_transformers", &["serve", "model"]),
+    ("candle_core", &["ops", "gguf", "model", "serve", "bert"]),
+    ("candle_transformers", &["serve", "model", "bert"]),
     ("calamine", &["corpus"]),
     ("chardetng", &["corpus"]),
     ("csv::", &["dataset", "corpus"]),
@@ -101,7 +103,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("text_splitter", &["corpus", "rag"]),
     ("whatlang", &["corpus"]),
     ("glob::", &["dataset"]),
-    ("tokenizers::", &["tokenizer"]),
+    ("tokenizers::", &["tokenizer", "bert"]),
     ("minijinja", &["chat"]),
     ("gotmpl", &["chat"]),
     ("tera::", &["modelfile", "eval"]),

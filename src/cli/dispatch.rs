@@ -10,6 +10,7 @@ use super::blind::AtTerminal;
 use super::flags::Flags;
 use super::layout::Style;
 use super::{closing, documents, output, terminal};
+use crate::commands::evaluate::BertFolder;
 use crate::commands::votes::Voter;
 use crate::commands::{
     Context, Failure, FileAction, Kind, MAX_TEXT, Start, bases, benchmark, data, delivery, demo, evaluate, export,
@@ -269,9 +270,8 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
     context.parallel = args.parallel.map(usize::from);
     let suites = args.suite.iter().map(|said| evaluate::suite_name(said)).collect::<Result<Vec<_>, _>>()?;
     if benchmark::is_asked(&suites)? {
-        if args.blind || args.judge.is_some() || args.samples.is_some() || args.no_cache {
-            let what =
-                "--blind, --judge, --samples and --no-cache belong to an evaluation with a verdict; jarvis has none";
+        if args.blind || args.judge.is_some() || args.samples.is_some() || args.no_cache || args.bert_score.is_some() {
+            let what = "--blind, --judge, --samples, --no-cache and --bert-score belong to an evaluation with a verdict; jarvis has none";
             return Err(Failure::new(Kind::Usage, what).hint("give them with another suite"));
         }
         let request = benchmark::BenchmarkRequest {
@@ -305,6 +305,7 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
         judge: args.judge.clone(),
         samples: args.samples,
         no_cache: args.no_cache,
+        bert_score: args.bert_score.clone().map(|folder| BertFolder { folder, layers: args.bert_layers }),
         num_thread: args.num_thread,
     };
     let mut person = args.blind.then(|| AtTerminal::new(&context.env)).transpose()?;

@@ -269,7 +269,16 @@ mod tests {
     fn answerer<'a>(client: &'a Client, template: Option<&'a ChatTemplate>, think: Option<bool>) -> DaemonAnswerer<'a> {
         let mut options = Options::greedy(8, 512);
         options.stop = vec!["\n".into()];
-        DaemonAnswerer { client, template, options, seed: Some(7), think, version: "0".into(), parallel: 1 }
+        DaemonAnswerer {
+            client,
+            template,
+            options,
+            seed: Some(7),
+            think,
+            format: None,
+            version: "0".into(),
+            parallel: 1,
+        }
     }
 
     fn question() -> Question {

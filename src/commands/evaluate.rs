@@ -13,6 +13,7 @@ use super::judging::{Judge, Judging};
 use super::votes::{self, VotedModel, Voter, VotesFile, Voting};
 use super::{Context, Failure, Kind, reporting};
 use crate::base::Base;
+use crate::bert::Bert;
 use crate::eval::{
     self, AnswerCache, Arm, Asking, Bench, Demand, Gate, GateInput, Goal, Judgement, Measured, Metadata, Rules, Suite,
 };
@@ -84,7 +85,11 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     let mut measured = Vec::new();
     for ((suite, demand), answers) in suites.iter().zip(&asked.answers) {
         let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);
-        measured.push(eval::measure(suite, demand.metric, answers, embedder, &outside)?);
+        let mut scores = eval::measure(suite, demand.metric, answers, embedder, &outside)?;
+        if let Some(bert) = comparison.bert {
+            eval::add_bert_score(suite, &mut scores, bert, &interrupt)?;
+        }
+        measured.push(scores);
     }
     let provenance =
         Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
@@ -321,7 +326,17 @@ pub struct EvalRequest {
     pub samples: Option<usize>,
     /// Asks everything again, whatever was answered before.
     pub no_cache: bool,
+    /// The folder of a BERT that compares answers with reference texts, and how many of its layers are computed.
+    pub bert_score: Option<BertFolder>,
     pub num_thread: Option<u64>,
+}
+
+/// A BERT in a folder.
+#[derive(Clone, Debug)]
+pub struct BertFolder {
+    pub folder: PathBuf,
+    /// That are computed; None: three quarters.
+    pub layers: Option<usize>,
 }
 
 /// `voter`: a person who is asked which answer is better, before the verdict is known.
@@ -374,8 +389,10 @@ pub fn alone(
     }
     let base = base_of_both(context, &client, &v1, &request.model)?;
     let trained = trained::records(context, &request.model, &role, base.as_ref());
+    let bert = request.bert_score.as_ref().map(|bert| Bert::open(&bert.folder, bert.layers)).transpose()?;
     let comparison = Comparison {
         samples: request.samples,
+        bert: bert.as_ref(),
         anew: request.no_cache,
         general: request.suites.is_empty(),
         v1,

@@ -1,6 +1,7 @@
 //! Every module's error, mapped to one exit code and, where the error does not say it itself, a remedy.
 
 use crate::base::BaseError;
+use crate::bert::BertError;
 use crate::corpus::CorpusError;
 use crate::export::ExportError;
 use crate::generate::llm::{LlmError, WriterError};
@@ -326,6 +327,10 @@ failures! {
     StoreError => of_store;
     OverwriteError => of_overwrite;
     OllamaError => of_ollama;
+    BertError => |e| match e {
+        BertError::Store(s) => of_store(s),
+        BertError::Folder { .. } | BertError::Text(_) => Kind::Input,
+    };
     ExportError => of_export;
     crate::chat::ChatError => |_| Kind::Input;
     crate::gguf::GgufError => |_| Kind::Input;

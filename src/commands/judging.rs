@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::daemon::{AskOptions, DaemonAnswerer};
 use super::delivery::lineage_of;
 use super::{Context, Failure};
+pub use crate::eval::JudgeReport;
 use crate::eval::{
     self, AnswerCache, AnswerPair, ArmEvent, ArmRequest, Choice, JUDGE_TOKENS, JudgeRun, JudgeVerdict, JudgedAnswers,
     Order, Question, Reply, Vote,
 };
-pub use crate::eval::{Calibration, JudgeReport};
 use crate::events::{Outcome, Stage, Unit};
 use crate::ollama::{Client, OllamaError, Options, Show};
 use crate::store::{Digest, write_whole};

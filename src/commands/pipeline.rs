@@ -227,6 +227,7 @@ impl PipelineRun<'_> {
     fn comparison<'w>(&'w self, role: &'w Role) -> Comparison<'w> {
         Comparison {
             samples: None,
+            bert: None,
             anew: false,
             role,
             v1: self.v1(role).to_owned(),

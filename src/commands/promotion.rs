@@ -386,6 +386,8 @@ mod tests {
             v1_digest: "d1".into(),
             v2_digest: String::new(),
             allow_inconclusive: false,
+            votes: None,
+            judge: None,
         };
         record_gate(&mut context, "router", "x:v2", &outcome);
         outcome.v2_digest = "d2".into();

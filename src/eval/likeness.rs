@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::assertion::{EXPECTED, spoken};
+use super::bert_score::{BertScore, TokenEmbedder, best_bert_score};
 use super::case::Case;
-use super::measured::{ArmScores, CaseScores, Likeness};
-use super::reference_scores::{CORPUS_SCORES, REFERENCE_SCORES, Segment};
+use super::fault::EvalError;
+use super::measured::{ArmScores, CaseScores, Likeness, Measured};
+use super::reference_scores::{CORPUS_SCORES, REFERENCE_SCORES, Scale, Segment};
 use super::score::Metric;
 use super::suite::Suite;
 use super::thought::without_thoughts;
+use crate::store::Interrupt;
 
 /// The texts of one prompt.
 struct Texts {
@@ -19,9 +22,8 @@ struct Texts {
 
 /// The scores by their names; none for a suite whose answers are words to be met exactly, where such scores mean nothing.
 pub(super) fn likeness(suite: &Suite, cases: &[CaseScores]) -> BTreeMap<&'static str, Likeness> {
-    let is_compared = suite.natural_metric() == Metric::TokenF1 || suite.cases.iter().any(|c| c.reference.is_some());
-    let texts: Vec<Texts> = suite.cases.iter().zip(cases).filter_map(|(case, scores)| texts(case, scores)).collect();
-    if !is_compared || texts.is_empty() {
+    let texts = compared(suite, cases);
+    if texts.is_empty() {
         return BTreeMap::new();
     }
     let references: Vec<Vec<&str>> =
@@ -39,13 +41,67 @@ pub(super) fn likeness(suite: &Suite, cases: &[CaseScores]) -> BTreeMap<&'static
     let finetuned: fn(&Texts) -> &str = |one| &one.finetuned;
     let of_answers = REFERENCE_SCORES.iter().map(|score| {
         let (base, finetuned) = (mean(score.of, base), mean(score.of, finetuned));
-        (score.name, Likeness { signature: score.signature, scale: score.scale, base, finetuned, prompts: texts.len() })
+        (
+            score.name,
+            Likeness { signature: score.signature.into(), scale: score.scale, base, finetuned, prompts: texts.len() },
+        )
     });
     let of_corpus = CORPUS_SCORES.iter().map(|score| {
         let (base, finetuned) = (corpus(score.of, base), corpus(score.of, finetuned));
-        (score.name, Likeness { signature: score.signature, scale: score.scale, base, finetuned, prompts: texts.len() })
+        (
+            score.name,
+            Likeness { signature: score.signature.into(), scale: score.scale, base, finetuned, prompts: texts.len() },
+        )
     });
     of_answers.chain(of_corpus).collect()
+}
+
+/// Precision, recall and F1 of BERTScore, beside the other scores of the suite.
+pub fn add_bert_score(
+    suite: &Suite,
+    measured: &mut Measured,
+    embedder: &dyn TokenEmbedder,
+    interrupt: &Interrupt,
+) -> Result<(), EvalError> {
+    let texts = compared(suite, &measured.cases);
+    if texts.is_empty() {
+        return Ok(());
+    }
+    let stopped = |source| EvalError::Stopped { model: "the BERT model".to_owned(), source };
+    let vectors = |text: &str| embedder.token_vectors(text).map_err(stopped);
+    let mut sums = [BertScore::default(); 2];
+    for one in &texts {
+        if interrupt.raised() {
+            return Err(EvalError::Interrupted { answers: 2 * measured.cases.len() });
+        }
+        let references = one.references.iter().map(|text| vectors(text)).collect::<Result<Vec<_>, _>>()?;
+        for (sum, answer) in sums.iter_mut().zip([&one.base, &one.finetuned]) {
+            let score = best_bert_score(&vectors(answer)?, &references);
+            sum.precision += score.precision;
+            sum.recall += score.recall;
+            sum.f1 += score.f1;
+        }
+    }
+    let numbers: [(&str, fn(&BertScore) -> f64); 3] = [
+        ("bertscore_precision", |score| score.precision),
+        ("bertscore_recall", |score| score.recall),
+        ("bertscore_f1", |score| score.f1),
+    ];
+    for (name, of) in numbers {
+        let [base, finetuned] = [0, 1].map(|arm: usize| of(&sums[arm]) / texts.len() as f64);
+        let signature = embedder.signature().to_owned().into();
+        measured
+            .likeness
+            .insert(name, Likeness { signature, scale: Scale::Fraction, base, finetuned, prompts: texts.len() });
+    }
+    Ok(())
+}
+
+/// The prompts whose answers are compared with texts.
+fn compared(suite: &Suite, cases: &[CaseScores]) -> Vec<Texts> {
+    let is_compared = suite.natural_metric() == Metric::TokenF1 || suite.cases.iter().any(|c| c.reference.is_some());
+    let texts = suite.cases.iter().zip(cases).filter_map(|(case, scores)| texts(case, scores));
+    if is_compared { texts.collect() } else { Vec::new() }
 }
 
 fn texts(case: &Case, scores: &CaseScores) -> Option<Texts> {

@@ -1,5 +1,6 @@
 //! The scores of a suite's answers, before any statistics.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::degenerate::Degenerate;
@@ -89,7 +90,7 @@ impl Measured {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Likeness {
     /// How it is computed; two numbers compare only under one signature.
-    pub signature: &'static str,
+    pub signature: Cow<'static, str>,
     pub scale: Scale,
     pub base: f64,
     pub finetuned: f64,

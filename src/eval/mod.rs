@@ -9,6 +9,7 @@ mod arm;
 mod ask;
 mod assertion;
 mod benchmark;
+mod bert_score;
 mod bootstrap;
 mod builtin;
 mod cache;
@@ -68,6 +69,7 @@ pub use benchmark::{
     Benchmark, BenchmarkAnswers, BenchmarkArm, BenchmarkMetadata, BenchmarkResult, CosineBy, HowAsked,
     benchmark_charts, benchmark_summary,
 };
+pub use bert_score::{BertScore, TokenEmbedder, TokenVectors, best_bert_score};
 pub use bootstrap::{Confidence, bootstrap_t};
 pub use builtin::{GENERAL, JARVIS, nearest_builtin};
 pub use cache::AnswerCache;
@@ -85,6 +87,7 @@ pub use gate::{Gate, GateInput, Rules, gate};
 pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
 pub use judgement::Judgement;
 pub use junit::{JunitSuite, junit};
+pub use likeness::add_bert_score;
 pub use llm_judge::{
     Calibration, JUDGE_TOKENS, JudgeReport, JudgeRun, JudgeVerdict, JudgedAnswers, Order, calibration, judge_messages,
     judge_report, judge_schema,

@@ -315,7 +315,7 @@ impl Reader {
             self.faults.push(format!("{at}.latency_ratio: expected a number above 0 (1.25 = a quarter slower)"));
         }
         rules.degenerate_margin = self.share(map, &at, "degenerate_margin");
-        rules.samples = self.get::<usize>(map, &at, "samples");
+        rules.samples = self.get::<u64>(map, &at, "samples").map(|n| usize::try_from(n).unwrap_or(usize::MAX));
         if rules.samples.is_some_and(|n| !(1..=GateRules::MOST_SAMPLES).contains(&n)) {
             self.faults.push(format!("{at}.samples: expected a whole number from 1 to {}", GateRules::MOST_SAMPLES));
         }

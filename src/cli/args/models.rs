@@ -183,6 +183,12 @@ pub struct Eval {
     /// Ask everything again, whatever was answered before
     #[arg(long)]
     pub no_cache: bool,
+    /// Also compare answers with the suite's reference texts by BERTScore, with the BERT in this folder (config.json, tokenizer.json, model.safetensors)
+    #[arg(long, value_name = "DIR")]
+    pub bert_score: Option<PathBuf>,
+    /// Compute N layers of it [default: three quarters of them, 9 of BERT-base's 12]
+    #[arg(long, value_name = "N", requires = "bert_score")]
+    pub bert_layers: Option<usize>,
     /// Before the verdict, show the answers that differ side by side, without the models' names, and ask you which is better
     #[arg(long)]
     pub blind: bool,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::Base;
+use crate::bert::Bert;
 use crate::commands::judging::JudgeReport;
 use crate::commands::votes::Voted;
 use crate::dataset::Record;
@@ -24,6 +25,8 @@ pub struct Comparison<'a> {
     pub base: Option<&'a Base>,
     pub output: PathBuf,
     pub limit: Option<usize>,
+    /// Also compares answers with reference texts by this BERT.
+    pub bert: Option<&'a Bert>,
     /// Times that each prompt is asked; None: as the role says.
     pub samples: Option<usize>,
     /// Asks everything again, whatever was answered before.

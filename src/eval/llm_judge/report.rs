@@ -57,7 +57,7 @@ impl JudgeVerdict {
 /// Both orders of a pair taken together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PairVerdict {
+pub(super) enum PairVerdict {
     /// The same answer, or a tie, in both orders.
     Agreed(Choice),
     /// Another verdict in the other order: a tie.
@@ -77,7 +77,7 @@ impl PairVerdict {
     }
 }
 
-pub fn pair_verdict(orders: &[JudgeVerdict; 2]) -> PairVerdict {
+pub(super) fn pair_verdict(orders: &[JudgeVerdict; 2]) -> PairVerdict {
     match [orders[0].choice(), orders[1].choice()] {
         [Some(one), Some(other)] if one == other => PairVerdict::Agreed(one),
         [Some(_), Some(_)] => PairVerdict::Inconsistent,

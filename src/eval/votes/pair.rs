@@ -48,7 +48,7 @@ impl BlindPair {
 
 /// A prompt that these two models were asked, and what they said: a vote on it is not asked for again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PairKey {
+pub(super) struct PairKey {
     v1_digest: String,
     v2_digest: String,
     prompt: String,
@@ -56,7 +56,7 @@ pub struct PairKey {
 }
 
 impl PairKey {
-    pub fn of_vote(vote: &Vote) -> Self {
+    pub(super) fn of_vote(vote: &Vote) -> Self {
         Self {
             v1_digest: vote.v1.digest.clone(),
             v2_digest: vote.v2.digest.clone(),

@@ -48,8 +48,7 @@ pub struct Tally {
 
 /// A tally for each pair of models, in the order of their first votes.
 pub fn tallies(votes: &[Vote]) -> Vec<Tally> {
-    let mut last: BTreeMap<PairKey, &Vote> = BTreeMap::new();
-    votes.iter().for_each(|vote| drop(last.insert(PairKey::of_vote(vote), vote)));
+    let last: BTreeMap<PairKey, &Vote> = votes.iter().map(|vote| (PairKey::of_vote(vote), vote)).collect();
     let models = |vote: &Vote| [vote.v1.digest.clone(), vote.v2.digest.clone()];
     let mut order: Vec<[String; 2]> = Vec::new();
     for vote in votes {

@@ -63,6 +63,7 @@ fn judged_also(models_yaml: &Path, also: Also<'_>) -> Result<Outcome, Failure> {
         limit: also.limit,
         samples: None,
         no_cache: false,
+        bert_score: None,
         judge: also.judge.map(str::to_owned),
         output: models_yaml.with_file_name("eval"),
         num_thread: Some(1),
