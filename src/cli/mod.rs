@@ -17,6 +17,7 @@ mod logging;
 mod manual;
 mod notices;
 mod output;
+mod preference;
 mod progress;
 mod render;
 mod sparkline;
@@ -198,7 +199,7 @@ fn run(context: &mut Context<'_>, cli: &Cli) -> Result<u8, Failure> {
         Command::Plan(plan) => dispatch::plan(context, plan, json)?,
         Command::Prove(prove) => return dispatch::prove(context, prove, json),
         Command::Eval(eval) => return dispatch::eval(context, eval, json),
-        Command::Votes { file } => blind::counted(&crate::commands::votes::count(context, file.as_deref())?, json),
+        Command::Votes { file } => output::votes(&crate::commands::votes::count(context, file.as_deref())?, json),
         Command::Report { folder, output } => {
             output::written(&[reporting::again(folder, output.as_deref())?], json);
         }

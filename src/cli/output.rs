@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::blind;
 use super::layout::{DIM, GREEN, Style};
+use super::preference;
 use super::terminal::{self, Text};
 use crate::commands::bases::{Listed, Shown};
 use crate::commands::benchmark::BenchmarkReport;
@@ -11,6 +11,7 @@ use crate::commands::data::{Checked, CheckedOrigin, Previewed, SplitFiles};
 use crate::commands::doctor::Finding;
 use crate::commands::init::InitFiles;
 use crate::commands::plan::Goal;
+use crate::commands::votes::Counted;
 use crate::commands::{Change, Exported, Kind, Proof, Summary, Swapped};
 
 /// One JSON document, or the words.
@@ -298,11 +299,19 @@ fn proof_leg(leg: &crate::commands::Leg) -> String {
 
 pub(super) fn evaluated(outcome: &crate::commands::evaluate::Outcome, json: bool) -> u8 {
     result(json, outcome, || {
-        let votes = outcome.votes.as_ref().map(|voted| format!("\n\n{}", blind::voted(voted)));
-        let judge = outcome.judge.as_ref().map(|report| format!("\n\n{}", blind::judged(report)));
+        let votes = outcome.votes.as_ref().map(|voted| format!("\n\n{}", preference::voted(voted)));
+        let judge = outcome.judge.as_ref().map(|report| format!("\n\n{}", preference::judged(report)));
         outcome.summary.trim_end().to_owned() + &votes.unwrap_or_default() + &judge.unwrap_or_default()
     });
     outcome.decision.exit_code()
+}
+
+pub(super) fn votes(counted: &Counted, json: bool) {
+    result(json, counted, || {
+        let tallies = counted.tallies.iter().map(|tally| preference::words(tally).join("\n"));
+        let none = counted.tallies.is_empty().then(|| format!("{}: no votes", counted.file.display()));
+        tallies.chain(none).collect::<Vec<_>>().join("\n\n")
+    });
 }
 
 pub(super) fn benchmark(report: &BenchmarkReport, json: bool) {

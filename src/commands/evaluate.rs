@@ -46,7 +46,7 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(comparison.role, s.clone())).collect();
     check_output(comparison, &suites)?;
     let asked = ask_options(comparison)?;
-    let samples = samples(comparison.samples, comparison.role, &asked)?;
+    let samples = options::samples(comparison.samples, comparison.role, &asked)?;
     let answerer = DaemonAnswerer::new(client, asked, context.parallel)?;
     for bench in &benches {
         if let Some(template) = answerer.raw(bench.plain) {
@@ -103,27 +103,6 @@ fn ask_options<'a>(comparison: &Comparison<'a>) -> Result<AskOptions<'a>, Failur
     options.num_thread = comparison.num_thread.or(options.num_thread);
     let seed = role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
     Ok(AskOptions { template: comparison.base.map(|b| &b.template), options, seed, think: role.think, format: None })
-}
-
-/// Times that each prompt is asked. Several are refused where all would be the same answer, and fewer than the role's gate
-/// demands.
-fn samples(said: Option<usize>, role: &Role, asked: &AskOptions<'_>) -> Result<usize, Failure> {
-    let demanded = role.gate.samples.unwrap_or(1);
-    let samples = said.unwrap_or(demanded);
-    let name = if said.is_some() { "--samples" } else { "gate.samples" };
-    if samples < demanded {
-        let what = format!("{name} {samples}: the role's gate demands {demanded}");
-        return Err(Failure::new(Kind::Usage, what).hint("leave it out, or change gate.samples of the role"));
-    }
-    if samples > 1 && asked.options.temperature == 0.0 {
-        let what = format!("{name} {samples}: at temperature 0 every sample is the same answer");
-        return Err(Failure::input(what).hint("give the role options: {temperature: 0.7}, or ask once"));
-    }
-    if samples > 1 && asked.seed.is_some() {
-        let what = format!("{name} {samples}: with the role's own options.seed every sample is the same answer");
-        return Err(Failure::input(what).hint("take seed out of the role's options; each sample has a seed of its own"));
-    }
-    Ok(samples)
 }
 
 /// The files of the verdict, tried before anything is asked.
@@ -477,35 +456,6 @@ mod tests {
         }
         let e = suite_name("jarvs").unwrap_err();
         assert_eq!(e.hint.as_deref(), Some("did you mean jarvis, a suite of the program?"));
-    }
-
-    #[test]
-    fn several_samples_need_answers_that_can_differ() {
-        let role = |options: serde_json::Value, gate: Option<usize>| {
-            let mut role = Role::bare("r", "m:v1");
-            role.options = options.as_object().unwrap().clone();
-            role.gate.samples = gate;
-            role
-        };
-        let asked = |said, role: &Role| {
-            let options = options::options(role).unwrap();
-            let seed = role.options.get("seed").map(|_| options.seed);
-            samples(said, role, &AskOptions { template: None, options, seed, think: None, format: None })
-        };
-        let (greedy, warm) = (serde_json::json!({}), serde_json::json!({"temperature": 0.7}));
-        assert_eq!(asked(None, &role(greedy.clone(), None)).unwrap(), 1);
-        assert_eq!(asked(Some(1), &role(greedy.clone(), None)).unwrap(), 1);
-        assert_eq!(asked(Some(5), &role(warm.clone(), None)).unwrap(), 5);
-        assert_eq!(asked(None, &role(warm.clone(), Some(3))).unwrap(), 3);
-        assert_eq!(asked(Some(4), &role(warm.clone(), Some(3))).unwrap(), 4);
-        let refused = |said, role: &Role| asked(said, role).unwrap_err().message();
-        assert_eq!(refused(Some(2), &role(warm, Some(3))), "--samples 2: the role's gate demands 3");
-        assert_eq!(
-            refused(None, &role(greedy, Some(3))),
-            "gate.samples 3: at temperature 0 every sample is the same answer"
-        );
-        let seeded = serde_json::json!({"temperature": 0.7, "seed": 1});
-        assert!(refused(Some(2), &role(seeded, None)).contains("options.seed"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::report::{JudgeVerdict, PairVerdict, pair_verdict, share};
+use super::verdict::{JudgeVerdict, PairVerdict, pair_verdict, share};
 use crate::eval::votes::{Choice, Side};
 
 /// Votes below which nothing is said of the judge.

@@ -6,7 +6,9 @@
 mod calibration;
 mod prompt;
 mod report;
+mod verdict;
 
 pub use calibration::{Calibration, calibration};
 pub use prompt::{JUDGE_TOKENS, JudgedAnswers, Order, judge_messages, judge_schema};
-pub use report::{JudgeReport, JudgeRun, JudgeVerdict, judge_report};
+pub use report::{JudgeReport, JudgeRun, judge_report};
+pub use verdict::JudgeVerdict;

@@ -166,16 +166,18 @@ fn a_person_and_a_judge_are_asked_which_answers_are_better() {
     daemon::register_qwen(&client, "gate-judge");
     derived(&client, "gate:damaged", &json!({"stop": ["a", "<|im_end|>"]}));
     let (_dir, models_yaml) = project();
-    let ask = |judge, voter| {
+    let ask = |judge, is_voting: bool| {
+        let mut person = PrefersLonger;
+        let voter = is_voting.then_some(&mut person as &mut dyn Voter);
         judged_also(&models_yaml, Also { model: "gate:damaged", judge: Some(judge), voter, limit: Some(4) })
     };
-    let refused = ask("gate:same", None).unwrap_err();
-    assert!(refused.message().contains("gate:same"), "{}", refused.message());
-    let refused = ask("gate:v1", None).unwrap_err();
+    let refused = ask("gate:none", false).unwrap_err();
+    assert!(refused.message().contains("gate:none"), "{}", refused.message());
+    let refused = ask("gate:v1", false).unwrap_err();
     assert!(refused.message().contains("have the same weights or the same base"), "{}", refused.message());
-    let outcome = ask("gate-judge", Some(&mut PrefersLonger)).unwrap();
+    let outcome = ask("gate-judge", true).unwrap();
     let (votes, report) = (outcome.votes.unwrap(), outcome.judge.unwrap());
-    let tally = votes.tally.unwrap();
+    let tally = votes.tally.as_ref().unwrap();
     // What stops before its first `a` is a beginning of the other.
     assert_eq!((votes.now, tally.losses, tally.wins), (votes.now, votes.now, 0));
     assert!(votes.now >= 3, "{votes:?}");
@@ -188,7 +190,7 @@ fn a_person_and_a_judge_are_asked_which_answers_are_better() {
     let written: Value = serde_json::from_str(&written).unwrap();
     assert!(written["pairs"][0]["reasons"][0].as_str().is_some_and(|reason| !reason.is_empty()), "{written}");
     // Nothing is asked again, and nothing is shown again.
-    let again = ask("gate-judge", Some(&mut PrefersLonger)).unwrap();
+    let again = ask("gate-judge", true).unwrap();
     assert_eq!((again.votes.unwrap().now, again.judge.unwrap().wins), (0, report.wins));
 }
 
