@@ -62,7 +62,8 @@ fn votes_are_asked_for_at_a_terminal_and_counted_from_their_file() {
     place.write("configs/.tunesmith/votes.jsonl", &votes);
     place.run(&["votes"]).says(0, &["v2 better 6, v1 better 0, as good 1, neither 0", "p = 0.031", "v2 is preferred"]);
     let counted: serde_json::Value = serde_json::from_str(&place.run(&["votes", "--json"]).out).unwrap();
-    assert_eq!((&counted["tallies"][0]["winner"], &counted["tallies"][0]["p"]), (&"v2".into(), &0.03125.into()));
+    assert_eq!(counted["tallies"][0]["winner"], "v2");
+    assert!((counted["tallies"][0]["p"].as_f64().unwrap() - 0.031_25).abs() < 1e-12);
     place.write("other.jsonl", &format!("{votes}no vote\n"));
     place.run(&["votes", "other.jsonl"]).says(3, &["other.jsonl: line 8 is no vote"]);
 }
