@@ -302,18 +302,23 @@ pub fn alone(
     let mut folder = RunDir::open(output, &id)?;
     earlier::check(context, output, start)?;
     context.report.keep_in(EventLog::open(&folder.path(EventLog::NAME))?);
-    let started = Instant::now();
-    // After the records, which are held too.
-    let (model, given) = setup::model(context, config, &base)?;
-    let set = prepare(context, config, &base, &model, split)?;
-    let model = setup::beside(model, [&set.train, &set.eval]);
-    let setup = setup::Setup { base: &base, model: &model, given: given.as_ref(), examples: &set.train };
-    setup::say_how(context, config, setup)?;
-    let training = Training { config, base: &base, model: &model, set: &set };
-    let (_, summary) = train(context, &training, given, output, start == Start::Resume)?;
-    add_base(&mut inputs, &base.identity());
-    folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
-    reporting::write(context, output);
+    let mut trained = |context: &mut Context<'_>| -> Result<Summary, Failure> {
+        let started = Instant::now();
+        // After the records, which are held too.
+        let (model, given) = setup::model(context, config, &base)?;
+        let set = prepare(context, config, &base, &model, split)?;
+        let model = setup::beside(model, [&set.train, &set.eval]);
+        let setup = setup::Setup { base: &base, model: &model, given: given.as_ref(), examples: &set.train };
+        setup::say_how(context, config, setup)?;
+        let training = Training { config, base: &base, model: &model, set: &set };
+        let (_, summary) = train(context, &training, given, output, start == Start::Resume)?;
+        add_base(&mut inputs, &base.identity());
+        folder.record("train", std::mem::take(&mut inputs), &OUTPUTS, started.elapsed())?;
+        Ok(summary)
+    };
+    let trained = trained(context);
+    reporting::write_end(context, output, trained.as_ref().err());
+    let summary = trained?;
     // The process ends after this: freeing a tokenizer of 150,000 tokens piece by piece would take 0.2 s.
     std::mem::forget(base);
     Ok((output.join("final"), summary))

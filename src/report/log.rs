@@ -1,6 +1,6 @@
 //! What `events.jsonl` says of a run's end.
 
-use crate::events::{Event, Note};
+use crate::events::{Event, INTERRUPTED, Note};
 
 /// The end of a run, by its events; a later start of the run goes on with what an earlier one left.
 #[derive(Clone, Debug, Default)]
@@ -13,12 +13,19 @@ pub(super) struct RunLog {
     /// The role that used the model already, when the run began.
     pub used_already: Option<String>,
     pub not_promoted: Option<String>,
-    pub failed: Option<String>,
+    pub failed: Option<Failed>,
     /// The run's folder, as the run named it.
     pub folder: Option<String>,
     pub engine: Option<Engine>,
     pub daemon: Option<String>,
     pub embedded: bool,
+}
+
+/// The error that ended the last start.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub message: String,
+    pub interrupted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +76,9 @@ impl RunLog {
             Event::Promoted { role, from, to } => {
                 self.promoted = Some(Promotion { role, from, to, time: time.to_owned() });
             }
-            Event::Failed { message, .. } => self.failed = Some(message),
+            Event::Failed { code, message, .. } => {
+                self.failed = Some(Failed { message, interrupted: code == INTERRUPTED });
+            }
             // Something went on after the failure: it was another start's.
             Event::StageEnded { .. } | Event::StageSkipped { .. } => self.failed = None,
             Event::Note(note) => self.note(note),
@@ -110,9 +119,10 @@ mod tests {
             r#"{"version":2,"ti"#,
         ];
         let log = RunLog::parse(&lines.join("\n"));
-        assert_eq!((log.started.as_deref(), log.ended.as_deref(), log.failed), (Some("t1"), Some("t7"), None));
+        assert_eq!((log.started.as_deref(), log.ended.as_deref()), (Some("t1"), Some("t7")));
+        assert!(log.failed.is_none(), "{:?}", log.failed);
         assert_eq!(log.verdict.unwrap().decision, "PASS");
         assert_eq!(log.promoted.map(|p| (p.role, p.time)), Some(("r".to_owned(), "t7".to_owned())));
-        assert_eq!(RunLog::parse(&lines[..3].join("\n")).failed.as_deref(), Some("disk"));
+        assert_eq!(RunLog::parse(&lines[..3].join("\n")).failed.map(|failed| failed.message).as_deref(), Some("disk"));
     }
 }

@@ -61,8 +61,12 @@ pub(super) fn headline(files: &RunFiles) -> Headline {
     let of = |outcome, word: &str, sentence: String| Headline { outcome, word: word.to_owned(), sentence };
     let model = files.model().unwrap_or("the model");
     let log = &files.log;
-    if let Some(message) = &log.failed {
-        return of(Outcome::Bad, "FAILED", format!("The run ended with an error: {message}"));
+    match &log.failed {
+        Some(failed) if failed.interrupted => {
+            return of(Outcome::Open, "INTERRUPTED", "The run was interrupted before its end.".to_owned());
+        }
+        Some(failed) => return of(Outcome::Bad, "FAILED", format!("The run ended with an error: {}", failed.message)),
+        None => {}
     }
     let decided = decided(files);
     let why = |decided: &Decided<'_>| match decided.reasons {
@@ -210,7 +214,7 @@ pub(super) fn demanded(judged: &Judged) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::log::{LoggedVerdict, Promotion};
+    use crate::report::log::{Failed, LoggedVerdict, Promotion};
 
     fn with_verdict(decision: &str, reasons: &[&str]) -> RunFiles {
         let mut files = RunFiles::default();
@@ -238,7 +242,7 @@ mod tests {
         assert!(said(&promoted).1.starts_with("The role r uses x:v2 instead of x:v1, because every suite"));
         promoted.log.verdict = with_verdict("INCONCLUSIVE", &["few"]).log.verdict;
         assert!(said(&promoted).1.ends_with("because the role promotes on INCONCLUSIVE: few."));
-        promoted.log.failed = Some("disk full".to_owned());
+        promoted.log.failed = Some(Failed { message: "disk full".to_owned(), interrupted: false });
         assert_eq!(said(&promoted).1, "The run ended with an error: disk full");
     }
 
