@@ -8,7 +8,8 @@ pub(super) fn section(files: &RunFiles) -> String {
         String::from("<section id=\"commands\" aria-labelledby=\"commands-h\">\n<h2 id=\"commands-h\">Commands</h2>\n");
     let commands = commands(files);
     if commands.is_empty() {
-        out.push_str("<p>No model was made here, so there is nothing to promote or to take back.</p>\n");
+        let what = if files.earlier.is_any() { "of this adapter" } else { "here" };
+        out.push_str(&format!("<p>No model was made {what}, so there is nothing to promote or to take back.</p>\n"));
     }
     for Command { what, line } in commands {
         out.push_str(&format!(

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::curves::Metrics;
+use super::earlier::{Earlier, Origins};
 use super::log::RunLog;
 use super::scorecard::Scorecard;
 use crate::store::{FileAction, RunDir, StepRecord, StoreError, read_nofollow};
@@ -29,6 +30,8 @@ pub struct RunFiles {
     pub(super) adapter: Map<String, Value>,
     /// Finished steps by their order.
     pub(super) steps: Vec<Step>,
+    /// What was read and left out again.
+    pub(super) earlier: Earlier,
     /// Files that are there and can't be read.
     pub(super) faults: Vec<String>,
     /// Every file that was read.
@@ -108,7 +111,39 @@ impl RunFiles {
         files.steps = reading.steps();
         files.scorecards = reading.scorecards();
         (files.faults, files.read) = (reading.faults, reading.read);
+        files.leave_out_earlier();
         Ok(files)
+    }
+
+    fn leave_out_earlier(&mut self) {
+        let step = |name: &str| self.steps.iter().find(|step| step.name == name).map(|step| &step.record);
+        let earlier = Earlier::of(&Origins {
+            train: step("train"),
+            export: step("export"),
+            proof: self.proof.as_ref().and_then(|proof| proof.exported.as_deref()),
+            registered: &self.registered,
+            evaluation: self.evaluation(),
+        });
+        self.earlier = earlier;
+        if earlier.export {
+            self.survival.clear();
+            self.steps.retain(|step| step.name != "export");
+        }
+        if earlier.proof {
+            self.proof = None;
+            self.steps.retain(|step| step.name != "prove");
+        }
+        if earlier.registered {
+            self.registered.clear();
+        }
+        if earlier.evaluation {
+            self.scorecards.clear();
+        }
+    }
+
+    /// What a section is not about, where files of an earlier adapter were left out.
+    pub(super) fn of_this_adapter(&self) -> &'static str {
+        if self.earlier.evaluation { " of this adapter" } else { "" }
     }
 
     /// Whether the folder is one of tunesmith's at all.

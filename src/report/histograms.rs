@@ -1,5 +1,6 @@
 //! How long the answers took and how long they are: v1 upwards, v2 downwards from one axis.
 
+use super::files::RunFiles;
 use super::number::{counted, significant};
 use super::scale::{Scale, Span, Ticks};
 use super::scorecard::{Answered, Scorecard};
@@ -38,13 +39,14 @@ const QUANTITIES: [Quantity; 2] = [
     },
 ];
 
-pub(super) fn section(cards: &[Scorecard]) -> String {
+pub(super) fn section(files: &RunFiles) -> String {
+    let cards = files.scorecards.as_slice();
     let mut out = String::from(
         "<section id=\"times\" aria-labelledby=\"times-h\">\n<h2 id=\"times-h\">Latency and length</h2>\n",
     );
     let charts: Vec<String> = QUANTITIES.iter().filter_map(|quantity| chart(quantity, cards)).collect();
     if charts.is_empty() {
-        out.push_str("<p>No answer was timed.</p>\n</section>\n");
+        out.push_str(&format!("<p>No answer{} was timed.</p>\n</section>\n", files.of_this_adapter()));
         return out;
     }
     out.push_str(

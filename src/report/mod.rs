@@ -9,6 +9,7 @@ mod answers;
 mod categories;
 mod curves;
 mod diff;
+mod earlier;
 mod escape;
 mod files;
 mod forest;

@@ -165,6 +165,7 @@ pub(super) fn section(files: &RunFiles) -> String {
         list("What stands against a promotion", decided.reasons);
         list("Rules beside the suites", decided.notes);
     }
+    list("Not shown: of an earlier adapter or export", &files.earlier.words());
     list("Files that could not be read", &files.faults);
     out.push_str("</section>\n");
     out
