@@ -170,7 +170,7 @@ fn sentence(j: &Judged) -> String {
 }
 
 fn must_pass(s: &Judgement<'_>) -> Option<String> {
-    let lost = must_pass_where(s, |tuned| !tuned.failed() && !holds(&tuned.pass, tuned.score));
+    let lost = must_pass_where(s, |tuned| !tuned.failed() && !tuned.holds());
     listed(&s.judged.suite, &lost, "prompts that must pass were answered before and no longer are")
 }
 
@@ -181,12 +181,8 @@ fn must_pass_unanswered(s: &Judgement<'_>) -> Option<String> {
 
 /// The `must_pass` prompts that v1 passes, and of whose v2 this holds.
 fn must_pass_where<'a>(s: &'a Judgement<'_>, is: fn(&ArmScores) -> bool) -> Vec<&'a str> {
-    let cases = s.measured.cases.iter().filter(|c| c.must_pass && holds(&c.base.pass, c.base.score) && is(&c.tuned));
+    let cases = s.measured.cases.iter().filter(|c| c.must_pass && c.base.holds() && is(&c.tuned));
     cases.map(|c| c.id.as_str()).collect()
-}
-
-fn holds(pass: &Option<bool>, score: Option<f64>) -> bool {
-    pass.unwrap_or(score.is_some_and(|s| s >= 1.0))
 }
 
 fn overlap(s: &Judgement<'_>) -> Option<String> {
