@@ -7,6 +7,7 @@ use super::judge::{Goal, Judged, Verdict};
 use super::judgement::{Judgement, listed, points};
 use super::measured::{ArmScores, CaseScores};
 use super::paired::{Pairs, mcnemar_worse};
+use crate::quantile::median;
 
 /// A role's own limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -198,7 +199,7 @@ fn overlap(s: &Judgement<'_>) -> Option<String> {
 /// The median answer is slower than allowed, and so are more single answers than chance explains (sign test).
 fn latency(s: &Judgement<'_>, limit: Option<f64>) -> Option<String> {
     let limit = limit?;
-    let median = |f: fn(&CaseScores) -> Option<f64>| super::quantile::median(s.measured.cases.iter().filter_map(f));
+    let median = |f: fn(&CaseScores) -> Option<f64>| median(s.measured.cases.iter().filter_map(f));
     let (base, tuned) = (median(|c| c.base.seconds)?, median(|c| c.tuned.seconds)?);
     let slow: Vec<bool> =
         s.measured.cases.iter().filter_map(|c| Some(c.tuned.seconds? > limit * c.base.seconds?)).collect();
