@@ -44,7 +44,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("rag", &["chat", "corpus", "eval", "store"]),
     ("generate", &["chat", "corpus", "eval", "input", "store"]),
     ("promote", &["eval", "ollama", "roles", "store"]),
-    ("report", &["events", "quantile", "store"]),
+    ("report", &["events", "input", "quantile", "store"]),
     ("config", &["dataset", "export", "input", "lora", "model", "ops", "roles", "store", "train"]),
     (
         "commands",

@@ -80,10 +80,11 @@ fn commands(files: &RunFiles) -> Vec<Command> {
 mod tests {
     use super::*;
     use crate::report::files::Proof;
+    use crate::report::options::RunOptions;
 
     fn files(options: &str) -> RunFiles {
         RunFiles {
-            options: Some(options.to_owned()),
+            options: Some(RunOptions::parse(options.to_owned()).unwrap()),
             proof: Some(Proof { passed: true, ..Proof::default() }),
             ..RunFiles::default()
         }

@@ -16,6 +16,7 @@ mod forest;
 mod histograms;
 mod log;
 mod number;
+mod options;
 mod page;
 #[cfg(test)]
 mod page_tests;

@@ -216,12 +216,13 @@ pub(super) fn demanded(judged: &Judged) -> String {
 mod tests {
     use super::*;
     use crate::report::log::{Failed, LoggedVerdict, Promotion};
+    use crate::report::options::RunOptions;
 
     fn with_verdict(decision: &str, reasons: &[&str]) -> RunFiles {
         let mut files = RunFiles::default();
         let reasons = reasons.iter().map(|r| (*r).to_owned()).collect();
         files.log.verdict = Some(LoggedVerdict { decision: decision.to_owned(), reasons, notes: Vec::new() });
-        files.options = Some("output_model_name: x:v2\n".to_owned());
+        files.options = Some(RunOptions::parse("output_model_name: x:v2\n".to_owned()).unwrap());
         files
     }
 
