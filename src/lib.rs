@@ -9,6 +9,7 @@ pub mod store;
 pub mod events;
 pub mod limits;
 pub mod machine;
+pub mod quantile;
 pub mod render;
 pub mod input;
 pub mod roles;

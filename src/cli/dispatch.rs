@@ -282,6 +282,7 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
             limit: args.limit,
             output: args.output.clone(),
             num_thread: args.num_thread,
+            junit: args.junit.clone(),
         };
         output::benchmark(&benchmark::run(context, &request)?, json);
         return Ok(0);

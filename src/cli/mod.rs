@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::commands::{Context, Failure, Interrupt, Kind, promotion, rendering, reporting};
-use crate::events::{Event, Reporter};
+use crate::events::Reporter;
 use crate::input::Env;
 use args::{Cli, Command, Common, Rag};
 use progress::{BarSlot, Level, Screen};
@@ -155,7 +155,7 @@ fn end(context: &mut Context<'_>, failure: &Failure, json: bool) -> ExitCode {
         let object = serde_json::json!({"error": failure.message(), "hint": failure.hint, "exit_code": code});
         terminal::print_json(&object.to_string());
     }
-    context.report.emit(&Event::Failed { code, message: failure.message(), hint: failure.hint.clone() });
+    context.report.emit(&failure.event());
     ExitCode::from(code)
 }
 

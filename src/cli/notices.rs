@@ -274,6 +274,10 @@ pub(super) fn warning(warning: &Warning) -> String {
         Warning::ReportNotWritten { path, reason } => {
             format!("{}: the page can't be written: {reason}", path.display())
         }
+        Warning::TensorBoardNotWritten { path, reason } => format!(
+            "{}: it can't be written, so TensorBoard lacks what follows; `metrics.jsonl` has all: {reason}",
+            path.display()
+        ),
         Warning::VerdictNotRecorded { reason } => {
             format!("the verdict is not on record, so `promote` will not know of it: {reason}")
         }

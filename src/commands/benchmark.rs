@@ -49,6 +49,11 @@ pub fn is_asked(suites: &[String]) -> Result<bool, Failure> {
 }
 
 pub fn run(context: &mut Context<'_>, request: &BenchmarkRequest) -> Result<BenchmarkReport, Failure> {
+    if let Some(junit) = &request.junit {
+        let what = format!("--junit {}: the suite jarvis has no test that passes or fails", junit.display());
+        let hint = format!("leave --junit out: the scores are written to {}", request.output.join(RESULTS).display());
+        return Err(Failure::new(Kind::Usage, what).hint(hint));
+    }
     let suite = Suite::builtin(JARVIS).ok_or_else(|| Failure::input(format!("{JARVIS} is not in the program")))??;
     let all_prompts = suite.cases.len();
     let suite = suite.limited(request.limit.unwrap_or(all_prompts));
@@ -114,4 +119,29 @@ fn role(context: &mut Context<'_>, request: &BenchmarkRequest) -> Result<Option<
     let roles = roles
         .ok_or_else(|| Failure::input(format!("--role {name}: {} is not there", context.models_yaml.display())))?;
     Ok(Some(roles.role(name)?.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::report::reported;
+
+    #[test]
+    fn test_cases_of_a_benchmark_are_refused_before_anything_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let request = BenchmarkRequest {
+            model: None,
+            against: None,
+            role: None,
+            embed: None,
+            limit: None,
+            output: dir.path().join("out"),
+            num_thread: None,
+            junit: Some("results.xml".into()),
+        };
+        let failure = reported(|context| run(context, &request)).0.unwrap_err();
+        assert_eq!(failure.kind, Kind::Usage);
+        assert!(failure.message().contains("--junit results.xml: the suite jarvis has no test"), "{failure}");
+        assert!(failure.hint.unwrap().contains(RESULTS) && !dir.path().join("out").exists());
+    }
 }

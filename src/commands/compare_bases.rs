@@ -110,13 +110,14 @@ fn words(bases: &[String]) -> Vec<String> {
         let plain: String = plain.trim_matches(['-', '.']).chars().take(LONGEST).collect();
         if plain.is_empty() { "base".to_owned() } else { plain }
     };
-    let plain: Vec<String> = bases.iter().map(word).collect();
-    let number = |i: usize| plain[..i].iter().filter(|other| other.eq_ignore_ascii_case(&plain[i])).count();
-    let told_apart = |i: usize| match number(i) {
-        0 => plain[i].clone(),
-        n => format!("{}-{}", plain[i], n + 1),
-    };
-    (0..plain.len()).map(told_apart).collect()
+    let mut words: Vec<String> = Vec::new();
+    for plain in bases.iter().map(word) {
+        // Names of models and, on some systems, of folders do not differ by case.
+        let is_free = |word: &String| !words.iter().any(|other| other.eq_ignore_ascii_case(word));
+        let numbered = (2..).map(|n| format!("{plain}-{n}"));
+        words.extend(std::iter::once(plain.clone()).chain(numbered).find(is_free));
+    }
+    words
 }
 
 /// `home:v1` for the base `smollm2:135m` is `home-smollm2-135m:v1`.
@@ -148,6 +149,9 @@ mod tests {
         let bases = ["smollm2:135m", "/models/a/Qwen 0.5B.gguf", "b/Qwen 0.5B.gguf", "Qwen/Qwen2.5-0.5B", "/"];
         let words = words(&bases.map(str::to_owned));
         assert_eq!(words, ["smollm2-135m", "Qwen-0.5B", "Qwen-0.5B-2", "Qwen2.5-0.5B", "base"]);
+        let same = |bases: [&str; 3]| super::words(&bases.map(str::to_owned));
+        assert_eq!(same(["a/x", "b/x", "x-2"]), ["x", "x-2", "x-2-2"]);
+        assert_eq!(same(["x-2", "a/x", "b/X"]), ["x-2", "x", "X-3"]);
     }
 
     #[test]

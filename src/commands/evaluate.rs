@@ -3,9 +3,9 @@
 mod options;
 mod suites;
 mod trained;
+mod written;
 mod comparison;
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
@@ -15,7 +15,7 @@ use super::{Context, Failure, Kind, reporting};
 use crate::base::Base;
 use crate::bert::Bert;
 use crate::eval::{
-    self, AnswerCache, Arm, Asking, Bench, Demand, Gate, GateInput, Goal, Judgement, Measured, Metadata, Rules, Suite,
+    self, Arm, Asking, Bench, Demand, Gate, GateInput, Goal, Judgement, Measured, Metadata, Rules, Suite,
 };
 use crate::events::{self, Detail, Event, Note, Reporter, Stage, SuiteResult, Unit};
 use crate::ollama::{Client, OllamaError};
@@ -24,6 +24,7 @@ use crate::store::{Digest, Inputs, check_replaceable, check_writable, create_fol
 pub use comparison::{Comparison, Outcome};
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
+use written::{SUMMARY, scorecard};
 
 /// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `comparison.output`.
 pub fn judge(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_>) -> Result<Outcome, Failure> {
@@ -44,7 +45,7 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(comparison.role, s.clone())).collect();
-    check_output(comparison, &suites)?;
+    written::check(context, comparison, &suites)?;
     let asked = ask_options(comparison)?;
     let samples = options::samples(comparison.samples, comparison.role, &asked)?;
     let answerer = DaemonAnswerer::new(client, asked, context.parallel)?;
@@ -62,7 +63,7 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
         context.report.note(Note::ServedWithOtherPrompt { model: comparison.v1.clone() });
     }
     create_folder(&comparison.output)?;
-    let mut cache = kept_answers(context, comparison)?;
+    let mut cache = written::kept_answers(context, comparison)?;
     if comparison.anew {
         cache.ask_anew();
     }
@@ -103,38 +104,6 @@ fn ask_options<'a>(comparison: &Comparison<'a>) -> Result<AskOptions<'a>, Failur
     options.num_thread = comparison.num_thread.or(options.num_thread);
     let seed = role.options.get("seed").filter(|s| !s.is_null()).map(|_| options.seed);
     Ok(AskOptions { template: comparison.base.map(|b| &b.template), options, seed, think: role.think, format: None })
-}
-
-/// The files of the verdict, tried before anything is asked.
-fn check_output(comparison: &Comparison<'_>, suites: &[(Suite, Demand)]) -> Result<(), Failure> {
-    let folder = comparison.output.as_path();
-    let hint = "nothing was asked yet: make it writable, or name another place";
-    let files = suites.iter().map(|(suite, _)| scorecard(&suite.name)).chain([SUMMARY.to_owned()]);
-    let files: Vec<PathBuf> = files.map(|name| folder.join(name)).collect();
-    if let Some(junit) = comparison.junit.as_ref().filter(|junit| files.contains(junit)) {
-        let what = format!("--junit {} is a file of the evaluation itself", junit.display());
-        return Err(Failure::new(Kind::Usage, what).hint("name another file, such as results.xml"));
-    }
-    let files = files.into_iter().chain(comparison.junit.clone());
-    let mut tried = files.map(|file| check_replaceable(&file));
-    check_writable(folder).and_then(|()| tried.try_for_each(|file| file)).map_err(|e| Failure::from(e).hint(hint))
-}
-
-/// Where answers are kept: beside the roles' other state, for every run and `eval` of the project, so that a base is asked
-/// once for all its candidates. Where times are judged they must be of this run, on a machine as busy: then with the run's
-/// own files, as where there are no roles, or they can't be written beside.
-fn kept_answers(context: &mut Context<'_>, comparison: &Comparison<'_>) -> Result<AnswerCache, Failure> {
-    let own = comparison.output.join("answers");
-    let shared = comparison.role.gate.latency_ratio.is_none();
-    let roles = std::fs::canonicalize(&context.models_yaml).ok().filter(|_| shared);
-    let Some(folder) = roles.as_deref().and_then(Path::parent) else { return Ok(AnswerCache::open(&own)?) };
-    match AnswerCache::open(&folder.join(".tunesmith/answers")) {
-        Err(e) if matches!(e.source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            context.report.note(Note::AnswersKeptApart { path: own.clone(), reason: e.to_string() });
-            Ok(AnswerCache::open(&own)?)
-        }
-        opened => Ok(opened?),
-    }
 }
 
 fn show(report: &mut Reporter<'_>, event: &eval::Event<'_>) {
@@ -253,20 +222,6 @@ fn metadata(comparison: &Comparison<'_>) -> Metadata {
     }
 }
 
-/// The verdict for people.
-const SUMMARY: &str = "summary.md";
-
-/// The name of a suite's scorecard.
-fn scorecard(suite: &str) -> String {
-    let stem = Path::new(suite).file_stem().and_then(|s| s.to_str()).unwrap_or(suite);
-    let clean: String =
-        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
-    // Two suites of one file name must not share a scorecard.
-    let mark =
-        if stem == suite { String::new() } else { format!("-{}", &Digest::of_bytes(suite.as_bytes()).short()[..4]) };
-    format!("{clean}{mark}.json")
-}
-
 /// A suite of the command line: what everybody should know, in any version, is to be held; any other to be improved.
 fn named(suite: &str) -> SuiteRef {
     let goal = if suite.starts_with("builtin:") { Goal::Hold } else { Goal::Improve };
@@ -275,7 +230,12 @@ fn named(suite: &str) -> SuiteRef {
 
 /// A suite as the command line names it: a file, or the name of one of the program's, with or without `builtin:`.
 pub fn suite_name(said: &str) -> Result<String, Failure> {
-    if said.starts_with("builtin:") || Path::new(said).exists() {
+    suite_name_in(Path::new(""), said)
+}
+
+/// As [`suite_name`], of a file in this folder. A folder of the same name is no suite.
+fn suite_name_in(folder: &Path, said: &str) -> Result<String, Failure> {
+    if said.starts_with("builtin:") || folder.join(said).is_file() {
         return Ok(said.to_owned());
     }
     match eval::nearest_builtin(said).filter(|_| !said.contains(['/', '\\', '.'])) {
@@ -340,6 +300,7 @@ pub fn alone(
     }
     role.embedding = request.embed.clone().or(role.embedding);
     let mut read = Inputs::default();
+    read.add("the roles", &context.models_yaml);
     role.eval.iter().for_each(|suite| {
         read.add("a suite", Path::new(&suite.suite));
     });
@@ -456,6 +417,15 @@ mod tests {
         }
         let e = suite_name("jarvs").unwrap_err();
         assert_eq!(e.hint.as_deref(), Some("did you mean jarvis, a suite of the program?"));
+    }
+
+    #[test]
+    fn only_a_file_stands_before_a_suite_of_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("jarvis")).unwrap();
+        assert_eq!(suite_name_in(dir.path(), "jarvis").unwrap(), "builtin:jarvis");
+        std::fs::write(dir.path().join("smoke"), "{}").unwrap();
+        assert_eq!(suite_name_in(dir.path(), "smoke").unwrap(), "smoke");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::base::BaseError;
 use crate::bert::BertError;
 use crate::corpus::CorpusError;
+use crate::events::{Event, INTERRUPTED};
 use crate::export::ExportError;
 use crate::generate::llm::{LlmError, WriterError};
 use crate::generate::{GenerateError, JournalError};
@@ -39,7 +40,7 @@ impl Kind {
             Self::Proof => 6,
             Self::GateFail => 100,
             Self::GateInconclusive => 101,
-            Self::Interrupted => 130,
+            Self::Interrupted => INTERRUPTED,
         }
     }
 }
@@ -63,6 +64,11 @@ impl Failure {
 
     pub fn interrupted() -> Self {
         Self::new(Kind::Interrupted, "interrupted")
+    }
+
+    /// As the last event of a command.
+    pub fn event(&self) -> Event {
+        Event::Failed { code: self.kind.exit_code(), message: self.message(), hint: self.hint.clone() }
     }
 
     /// The error with its causes, without the hint.

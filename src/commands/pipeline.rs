@@ -54,8 +54,7 @@ pub struct Ended {
 pub fn run(context: &mut Context<'_>, config: &RunConfig, options: &Options) -> Result<Ended, Failure> {
     let mut pipeline = ground::open(context, config, options)?;
     let ended = steps(context, &mut pipeline);
-    // Also of a run that failed: what it found until then.
-    reporting::write(context, pipeline.run.root());
+    reporting::write_end(context, pipeline.run.root(), ended.as_ref().err());
     ended
 }
 

@@ -17,6 +17,14 @@ pub(super) fn write(context: &mut Context<'_>, folder: &Path) {
     }
 }
 
+/// As [`write`], of work that ended. A failure goes into the work's log first, so that the page says it.
+pub(super) fn write_end(context: &mut Context<'_>, folder: &Path, failure: Option<&Failure>) {
+    if let Some(failure) = failure {
+        context.report.close_log(&failure.event());
+    }
+    write(context, folder);
+}
+
 /// `tunesmith report`: makes the page of a run, a training or an evaluation again.
 pub fn again(folder: &Path, output: Option<&Path>) -> Result<PathBuf, Failure> {
     let output = output.map_or_else(|| folder.join(NAME), Path::to_path_buf);
@@ -44,8 +52,9 @@ fn made(folder: &Path, output: &Path) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::Kind;
     use crate::commands::report::reported;
-    use crate::events::Event;
+    use crate::events::{Event, EventLog, Note};
 
     fn run() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -72,6 +81,34 @@ mod tests {
         assert!(e.message().contains("no files of a run") && e.hint.unwrap().contains("runs/<id>"));
         assert!(!dir.path().join("report.html").exists());
         assert!(again(&dir.path().join("none"), None).unwrap_err().message().contains("none"));
+    }
+
+    #[test]
+    fn the_page_of_a_failed_run_says_so_and_why() {
+        let dir = run();
+        let log = dir.path().join(EventLog::NAME);
+        let page = || std::fs::read_to_string(dir.path().join("report.html")).unwrap();
+        let (_, heard) = reported(|context| {
+            context.report.keep_in(EventLog::open(&log).unwrap());
+            context.report.note(Note::Run { path: dir.path().to_path_buf() });
+            write_end(context, dir.path(), Some(&Failure::new(Kind::Resources, "no space left <here>")));
+            // What ends the command tells the user, and nothing more goes into the run's log.
+            context.report.warn(Warning::DatasetMore { findings: 1 });
+        });
+        assert!(page().contains("FAILED</h1>"), "{}", page());
+        assert!(page().contains("The run ended with an error: no space left &lt;here&gt;"), "{}", page());
+        let kept = std::fs::read_to_string(&log).unwrap();
+        assert_eq!((kept.lines().count(), kept.matches("\"event\":\"failed\"").count()), (2, 1), "{kept}");
+        assert_eq!(heard.len(), 2, "{heard:?}");
+        let first = page();
+        again(dir.path(), None).unwrap();
+        assert_eq!(page(), first, "the same files, the same page");
+
+        reported(|context| {
+            context.report.keep_in(EventLog::open(&log).unwrap());
+            write_end(context, dir.path(), Some(&Failure::interrupted()));
+        });
+        assert!(page().contains("INTERRUPTED</h1>") && !page().contains("FAILED"), "{}", page());
     }
 
     #[test]

@@ -10,7 +10,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::Failure;
-use crate::store::{FileAction, OpenFor, StoreError, check_inside, create_state_folder, open_nofollow};
+use crate::events::Warning;
+use crate::store::{
+    FileAction, OpenFor, StoreError, check_inside, check_state_folder, check_writable, create_state_folder,
+    open_nofollow,
+};
 use crate::train::METRICS;
 use record::{Payload, Scalar};
 
@@ -20,33 +24,38 @@ const PREFIX: &str = "events.out.tfevents.";
 /// Tells our files from those that another program may put beside them.
 const SUFFIX: &str = ".tunesmith";
 
-/// The event file of a training that goes on, where one is wanted.
+/// Whether event files can be written below `output`.
+pub(super) fn check(output: &Path) -> Result<(), Failure> {
+    let folder = output.join(FOLDER);
+    let hint = "nothing was trained yet: make it writable, or leave out `tensorboard`";
+    check_state_folder(&folder).and_then(|()| check_writable(&folder)).map_err(|e| Failure::from(e).hint(hint))
+}
+
+/// The event file of a training that goes on, where one is wanted. After its first fault nothing is written: the training does
+/// not end for it.
 #[derive(Debug, Default)]
 pub(super) struct Following {
     file: Option<EventFile>,
-    /// The first fault; nothing is written after it.
-    fault: Option<Failure>,
 }
 
 impl Following {
     /// `output`: the training's folder.
-    pub(super) fn begin(&mut self, output: &Path) {
-        match EventFile::create(output) {
-            Ok(file) => self.file = Some(file),
-            Err(fault) => self.fault = Some(fault),
-        }
+    pub(super) fn begin(&mut self, output: &Path) -> Result<(), Warning> {
+        let begun = EventFile::create(output);
+        self.file = Some(begun.map_err(|fault| Self::fault(&output.join(FOLDER), &fault))?);
+        Ok(())
     }
 
     /// The metrics have grown.
-    pub(super) fn follow(&mut self) {
-        if let Some(Err(fault)) = self.file.as_mut().map(EventFile::follow) {
-            (self.file, self.fault) = (None, Some(fault));
-        }
+    pub(super) fn follow(&mut self) -> Result<(), Warning> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        file.follow().map_err(|fault| Self::fault(&file.path, &fault))?;
+        self.file = Some(file);
+        Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<(), Failure> {
-        self.follow();
-        self.fault.map_or(Ok(()), Err)
+    fn fault(path: &Path, fault: &Failure) -> Warning {
+        Warning::TensorBoardNotWritten { path: path.to_path_buf(), reason: fault.message() }
     }
 }
 
@@ -223,6 +232,34 @@ mod tests {
         assert!(theirs.ends_with("events.out.tfevents.1.other"), "{found:?}");
         let (scalars, _) = read(ours);
         assert_eq!(scalars, [(1, "train/loss".to_owned(), 4.0), (2, "train/loss".to_owned(), 2.5)]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_a_warning_and_said_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let metrics = dir.path().join(METRICS);
+        std::fs::write(&metrics, "").unwrap();
+        let mut following = Following::default();
+        assert_eq!(following.follow(), Ok(()), "none is wanted");
+        following.begin(dir.path()).unwrap();
+        following.file.as_mut().unwrap().file = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        std::fs::write(&metrics, "{\"step\":1,\"train_loss\":4.0}\n").unwrap();
+        let Err(Warning::TensorBoardNotWritten { path, reason }) = following.follow() else { panic!() };
+        assert!(path.starts_with(dir.path().join(FOLDER)) && reason.contains("No space left"), "{reason}");
+        assert_eq!(following.follow(), Ok(()));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_refused_before_the_training() {
+        let dir = tempfile::tempdir().unwrap();
+        check(dir.path()).unwrap();
+        check(&dir.path().join("new")).unwrap();
+        std::fs::write(dir.path().join(FOLDER), "a file").unwrap();
+        let failure = check(dir.path()).unwrap_err();
+        assert!(failure.message().contains("it is not a folder"), "{failure}");
+        assert!(failure.hint.unwrap().contains("nothing was trained yet"));
+        assert!(Following::default().begin(dir.path()).is_err());
     }
 
     #[cfg(unix)]

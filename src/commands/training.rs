@@ -7,13 +7,13 @@ use std::time::Instant;
 use super::data::{self, Split, Tokens, encode, encode_held_out};
 use super::earlier::{self, Start};
 use super::pace::Pace;
-use super::tensorboard::Following;
+use super::tensorboard::{self, Following};
 use super::{Context, Failure, cuts, replay, reporting, setup};
 use crate::base::Base;
 use crate::batch::{Cut, Example};
 use crate::config::{Replay, RunConfig};
 use crate::dataset::{self, Content, Record};
-use crate::events::{Detail, Event, EventLog, Note, Outcome, Part, Stage, Unit, Warning};
+use crate::events::{Detail, Event, EventLog, Note, Outcome, Part, Reporter, Stage, Unit, Warning};
 use crate::lora::{Adapter, Hf};
 use crate::model::Model;
 use crate::store::{Digest, Identity, Inputs, RunDir};
@@ -105,6 +105,9 @@ pub fn train(
 ) -> Result<(Adapter<Hf>, Summary), Failure> {
     let Training { config, base, model, set } = *training;
     let train_config = setup::train_config(config)?;
+    if config.tensorboard {
+        tensorboard::check(output)?;
+    }
     let tokenizer_files = [
         ("tokenizer.json".to_owned(), base.tokenizer.to_json()?),
         ("tokenizer_config.json".to_owned(), tokenizer_config(base)),
@@ -127,7 +130,7 @@ pub fn train(
     let report = &mut context.report;
     let mut pace = Pace::new(config, model.on_cpu());
     let (mut last, mut following) = (0, Following::default());
-    let mut show = |event: &train::Event| match event {
+    let mut show = |event: &train::Event, report: &mut Reporter<'_>| match event {
         train::Event::Started { steps, first_step, trainable_params, trainable_percent } => {
             pace.started(*steps, *first_step, Instant::now());
             last = *steps;
@@ -157,15 +160,16 @@ pub fn train(
         train::Event::Epoch(_) | train::Event::Saved { .. } => {}
     };
     let result = train::run(job, &mut |event| {
-        show(event);
-        match event {
+        show(event, report);
+        let followed = match event {
             train::Event::Started { .. } if config.tensorboard => following.begin(output),
             train::Event::Step(_) | train::Event::Eval { .. } | train::Event::Epoch(_) => following.follow(),
-            _ => {}
-        }
+            _ => Ok(()),
+        };
+        followed.unwrap_or_else(|warning| report.warn(warning));
     });
     let (adapter, summary) = result?;
-    following.finish()?;
+    following.follow().unwrap_or_else(|warning| context.report.warn(warning));
     context.report.end(Outcome::Trained {
         steps: summary.steps,
         num_tokens: summary.num_tokens,
@@ -302,18 +306,23 @@ pub fn alone(
     let mut folder = RunDir::open(output, &id)?;
     earlier::check(context, output, start)?;
     context.report.keep_in(EventLog::open(&folder.path(EventLog::NAME))?);
-    let started = Instant::now();
-    // After the records, which are held too.
-    let (model, given) = setup::model(context, config, &base)?;
-    let set = prepare(context, config, &base, &model, split)?;
-    let model = setup::beside(model, [&set.train, &set.eval]);
-    let setup = setup::Setup { base: &base, model: &model, given: given.as_ref(), examples: &set.train };
-    setup::say_how(context, config, setup)?;
-    let training = Training { config, base: &base, model: &model, set: &set };
-    let (_, summary) = train(context, &training, given, output, start == Start::Resume)?;
-    add_base(&mut inputs, &base.identity());
-    folder.record("train", inputs, &OUTPUTS, started.elapsed())?;
-    reporting::write(context, output);
+    let mut trained = |context: &mut Context<'_>| -> Result<Summary, Failure> {
+        let started = Instant::now();
+        // After the records, which are held too.
+        let (model, given) = setup::model(context, config, &base)?;
+        let set = prepare(context, config, &base, &model, split)?;
+        let model = setup::beside(model, [&set.train, &set.eval]);
+        let setup = setup::Setup { base: &base, model: &model, given: given.as_ref(), examples: &set.train };
+        setup::say_how(context, config, setup)?;
+        let training = Training { config, base: &base, model: &model, set: &set };
+        let (_, summary) = train(context, &training, given, output, start == Start::Resume)?;
+        add_base(&mut inputs, &base.identity());
+        folder.record("train", std::mem::take(&mut inputs), &OUTPUTS, started.elapsed())?;
+        Ok(summary)
+    };
+    let trained = trained(context);
+    reporting::write_end(context, output, trained.as_ref().err());
+    let summary = trained?;
     // The process ends after this: freeing a tokenizer of 150,000 tokens piece by piece would take 0.2 s.
     std::mem::forget(base);
     Ok((output.join("final"), summary))

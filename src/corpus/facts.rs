@@ -52,7 +52,7 @@ const ENUMERATION_LENGTH: usize = 40;
 pub fn facts(corpus: &Corpus, options: &FactOptions) -> Facts {
     let mut stated = statements(corpus, &options.interrupt);
     stated.extend(definitions(corpus));
-    stated.extend(answers(corpus));
+    stated.extend(answers(corpus, &options.interrupt));
     let mut names = names(corpus, &stated);
     tell_apart(corpus, &stated, &mut names.of);
     let named = || stated.iter().zip(&names.of).map(|(statement, entity)| Named { entity, statement });

@@ -16,17 +16,19 @@ const AMOUNTS: &[&str] = &[
 
 /// Of one unit: the currency of each entity that has one alone.
 pub(super) struct Currencies<'a> {
-    of: BTreeMap<Option<&'a str>, &'a str>,
+    /// None where an entity has several.
+    of: BTreeMap<Option<&'a str>, Option<&'a str>>,
 }
 
 impl<'a> Currencies<'a> {
     pub(super) fn new(unit: &'a Unit) -> Self {
-        let mut of: BTreeMap<Option<&str>, &str> = BTreeMap::new();
+        let mut of: BTreeMap<Option<&str>, Option<&str>> = BTreeMap::new();
         for field in unit.fields.iter().filter(|field| CURRENCIES.contains(&attribute_key(&field.key).as_str())) {
-            if let [value] = field.values.as_slice()
-                && is_currency(&value.trim().to_lowercase())
-            {
-                of.insert(field.entity.as_deref(), value.trim());
+            let values = field.values.iter().map(|value| value.trim());
+            for value in values.filter(|value| is_currency(&value.to_lowercase())) {
+                let known = of.entry(field.entity.as_deref()).or_insert(Some(value));
+                // Which of two is an amount's nobody knows.
+                *known = known.filter(|known| known.eq_ignore_ascii_case(value));
             }
         }
         Self { of }
@@ -35,6 +37,6 @@ impl<'a> Currencies<'a> {
     /// Of a bare number under this folded key.
     pub(super) fn of(&self, entity: Option<&str>, key: &str, kind: Kind) -> Option<&'a str> {
         let is_amount = kind == Kind::Number && key.split(' ').any(|word| AMOUNTS.contains(&word));
-        self.of.get(&entity).copied().filter(|_| is_amount)
+        self.of.get(&entity).copied().flatten().filter(|_| is_amount)
     }
 }

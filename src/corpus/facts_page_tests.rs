@@ -99,6 +99,19 @@ fn an_amount_has_the_currency_of_its_record() {
     }
 }
 
+#[test]
+fn an_amount_of_a_record_with_two_currencies_has_none() {
+    let page = |currencies: &str| format!("# Orla Inn\n\n- Price: 60\n{currencies}- Rooms: 8\n");
+    let price = |currencies: &str| {
+        let stated = facts_of(&[("a.md", &page(currencies))]);
+        stated.lines().find(|line| line.contains("| Price |")).unwrap_or_else(|| panic!("{stated}")).to_owned()
+    };
+    for two in ["- Currency: CHF\n- Currency: EUR\n", "- Currency: CHF\n- Currency code: EUR\n- Currency: CHF\n"] {
+        assert_eq!(price(two), "Orla Inn | Price | 60 | Number", "{two}");
+    }
+    assert_eq!(price("- Currency: CHF\n- Currency code: chf\n"), "Orla Inn | Price | 60 | Money | CHF");
+}
+
 /// The languages of a file's units, by `--lang`.
 fn languages_of(name: &str, text: &str, asked: &[Language]) -> Vec<Option<Language>> {
     let dir = tempfile::tempdir().unwrap();

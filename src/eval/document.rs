@@ -9,8 +9,8 @@ use super::decision::Decision;
 use super::gate::Gate;
 use super::judge::Judged;
 use super::measured::{ArmScores, CaseScores, Measured};
-use super::quantile::{median, quantile};
 use super::score::KeywordMatch;
+use crate::quantile::{median, quantile};
 
 /// What was compared, where and when; the caller knows.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -7,6 +7,7 @@ use super::judge::{Goal, Judged, Verdict};
 use super::judgement::{Judgement, listed, points};
 use super::measured::{ArmScores, CaseScores};
 use super::paired::{Pairs, mcnemar_worse};
+use crate::quantile::median;
 
 /// A role's own limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -170,7 +171,7 @@ fn sentence(j: &Judged) -> String {
 }
 
 fn must_pass(s: &Judgement<'_>) -> Option<String> {
-    let lost = must_pass_where(s, |tuned| !tuned.failed() && !holds(&tuned.pass, tuned.score));
+    let lost = must_pass_where(s, |tuned| !tuned.failed() && !tuned.holds());
     listed(&s.judged.suite, &lost, "prompts that must pass were answered before and no longer are")
 }
 
@@ -181,12 +182,8 @@ fn must_pass_unanswered(s: &Judgement<'_>) -> Option<String> {
 
 /// The `must_pass` prompts that v1 passes, and of whose v2 this holds.
 fn must_pass_where<'a>(s: &'a Judgement<'_>, is: fn(&ArmScores) -> bool) -> Vec<&'a str> {
-    let cases = s.measured.cases.iter().filter(|c| c.must_pass && holds(&c.base.pass, c.base.score) && is(&c.tuned));
+    let cases = s.measured.cases.iter().filter(|c| c.must_pass && c.base.holds() && is(&c.tuned));
     cases.map(|c| c.id.as_str()).collect()
-}
-
-fn holds(pass: &Option<bool>, score: Option<f64>) -> bool {
-    pass.unwrap_or(score.is_some_and(|s| s >= 1.0))
 }
 
 fn overlap(s: &Judgement<'_>) -> Option<String> {
@@ -202,7 +199,7 @@ fn overlap(s: &Judgement<'_>) -> Option<String> {
 /// The median answer is slower than allowed, and so are more single answers than chance explains (sign test).
 fn latency(s: &Judgement<'_>, limit: Option<f64>) -> Option<String> {
     let limit = limit?;
-    let median = |f: fn(&CaseScores) -> Option<f64>| super::quantile::median(s.measured.cases.iter().filter_map(f));
+    let median = |f: fn(&CaseScores) -> Option<f64>| median(s.measured.cases.iter().filter_map(f));
     let (base, tuned) = (median(|c| c.base.seconds)?, median(|c| c.tuned.seconds)?);
     let slow: Vec<bool> =
         s.measured.cases.iter().filter_map(|c| Some(c.tuned.seconds? > limit * c.base.seconds?)).collect();

@@ -40,6 +40,11 @@ impl ArmScores {
         self.degenerate.is_none() && !self.cut
     }
 
+    /// What a `must_pass` prompt demands: all assertions hold; of a prompt without any, the whole score.
+    pub fn holds(&self) -> bool {
+        self.pass.unwrap_or(self.score.is_some_and(|score| score >= 1.0))
+    }
+
     /// The request failed, or its stream ended without `done`: this says nothing of what the model knows.
     pub fn failed(&self) -> bool {
         self.degenerate.is_some_and(Degenerate::is_failure)

@@ -35,7 +35,6 @@ mod paired;
 mod plain;
 mod power;
 mod promptfoo;
-mod quantile;
 mod question_record;
 mod questions;
 mod reference_scores;

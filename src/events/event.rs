@@ -12,6 +12,9 @@ use crate::store::Digest;
 /// raise it (readers skip what they do not know); a changed meaning does.
 pub const VERSION: u32 = 2;
 
+/// The exit code of a command that Ctrl-C ended.
+pub const INTERRUPTED: u8 = 130;
+
 /// A stage of a command's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,7 +8,7 @@ mod observer;
 mod reporter;
 mod warning;
 
-pub use event::{Detail, Event, Outcome, Stage, SuiteResult, Survival, Unit, VERSION};
+pub use event::{Detail, Event, INTERRUPTED, Outcome, Stage, SuiteResult, Survival, Unit, VERSION};
 pub use log::EventLog;
 pub use note::{BasePlace, ComputeChoice, HeldOutUnused, Note};
 pub use observer::{Observer, Silent};

@@ -39,6 +39,13 @@ impl<'o> Reporter<'o> {
         self.log = Some(log);
     }
 
+    /// The work that the log is about ended with this event. The observer is told by whoever ends the command.
+    pub fn close_log(&mut self, last: &Event) {
+        if let Some(mut log) = self.log.take() {
+            log.on(last);
+        }
+    }
+
     /// From now on events go into no log.
     pub fn keep_nowhere(&mut self) {
         self.log = None;

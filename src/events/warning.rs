@@ -135,6 +135,8 @@ notices! {
         },
         /// the page of the run can't be written
         ReportNotWritten { path: PathBuf, reason: String },
+        /// TensorBoard's event file can't be written; the training goes on without it
+        TensorBoardNotWritten { path: PathBuf, reason: String },
         /// the gate's verdict can't be recorded
         VerdictNotRecorded { reason: String },
         /// a line of the registry of promotions is damaged and passed over

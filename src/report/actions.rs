@@ -8,7 +8,8 @@ pub(super) fn section(files: &RunFiles) -> String {
         String::from("<section id=\"commands\" aria-labelledby=\"commands-h\">\n<h2 id=\"commands-h\">Commands</h2>\n");
     let commands = commands(files);
     if commands.is_empty() {
-        out.push_str("<p>No model was made here, so there is nothing to promote or to take back.</p>\n");
+        let what = if files.earlier.is_any() { "of this adapter" } else { "here" };
+        out.push_str(&format!("<p>No model was made {what}, so there is nothing to promote or to take back.</p>\n"));
     }
     for Command { what, line } in commands {
         out.push_str(&format!(
@@ -79,10 +80,11 @@ fn commands(files: &RunFiles) -> Vec<Command> {
 mod tests {
     use super::*;
     use crate::report::files::Proof;
+    use crate::report::options::RunOptions;
 
     fn files(options: &str) -> RunFiles {
         RunFiles {
-            options: Some(options.to_owned()),
+            options: Some(RunOptions::parse(options.to_owned()).unwrap()),
             proof: Some(Proof { passed: true, ..Proof::default() }),
             ..RunFiles::default()
         }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::diff::{Piece, difference};
 use super::escape::{escaped, shortened};
+use super::files::RunFiles;
 use super::number::counted;
 use super::scorecard::{Answered, Change, Scorecard};
 
@@ -27,12 +28,14 @@ const FILTERS: [(&str, &str, Option<Change>); 4] = [
     ("neither", "both wrong", Some(Change::BothWrong)),
 ];
 
-pub(super) fn section(cards: &[Scorecard]) -> String {
+pub(super) fn section(files: &RunFiles) -> String {
+    let cards = files.scorecards.as_slice();
     let mut out =
         String::from("<section id=\"answers\" aria-labelledby=\"answers-h\">\n<h2 id=\"answers-h\">Answers</h2>\n");
     let mut rows: Vec<Row<'_>> = cards.iter().flat_map(|card| card.results.iter().map(|a| Row::new(card, a))).collect();
     if rows.is_empty() {
-        out.push_str("<p>No prompt was asked, so there are no answers.</p>\n</section>\n");
+        let of = files.of_this_adapter();
+        out.push_str(&format!("<p>No prompt was asked{of}, so there are no answers.</p>\n</section>\n"));
         return out;
     }
     // What was lost first, and of that what must pass.

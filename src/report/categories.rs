@@ -1,6 +1,7 @@
 //! Scores by category, as dumbbells from v1 to v2.
 
 use super::escape::escaped;
+use super::files::RunFiles;
 use super::number::{NONE, percent, points};
 use super::scale::{Span, Ticks};
 use super::scorecard::{Category, Scorecard};
@@ -14,12 +15,14 @@ const NAMES: f64 = 130.0;
 /// More are in the table only.
 const MOST: usize = 40;
 
-pub(super) fn section(cards: &[Scorecard]) -> String {
+pub(super) fn section(files: &RunFiles) -> String {
+    let cards = files.scorecards.as_slice();
     let mut out = String::from(
         "<section id=\"categories\" aria-labelledby=\"categories-h\">\n<h2 id=\"categories-h\">Categories</h2>\n",
     );
     if cards.is_empty() {
-        out.push_str("<p>No suite was asked, so there are no categories.</p>\n</section>\n");
+        let of = files.of_this_adapter();
+        out.push_str(&format!("<p>No suite was asked{of}, so there are no categories.</p>\n</section>\n"));
         return out;
     }
     out.push_str("<p>Mean score of v1 (○) and v2 (◆) in each category of a suite, with the number of its prompts.</p>\n<div class=\"charts\">\n");

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::curves::Metrics;
+use super::earlier::{Earlier, Origins};
 use super::log::RunLog;
+use super::options::RunOptions;
 use super::scorecard::Scorecard;
 use crate::store::{FileAction, RunDir, StepRecord, StoreError, read_nofollow};
 
@@ -22,13 +24,15 @@ pub struct RunFiles {
     pub(super) scorecards: Vec<Scorecard>,
     pub(super) survival: Vec<TensorSurvival>,
     pub(super) proof: Option<Proof>,
-    pub(super) options: Option<String>,
+    pub(super) options: Option<RunOptions>,
     pub(super) fingerprint: Map<String, Value>,
     pub(super) registered: Map<String, Value>,
     /// `final/tunesmith.json`.
     pub(super) adapter: Map<String, Value>,
     /// Finished steps by their order.
     pub(super) steps: Vec<Step>,
+    /// What was read and left out again.
+    pub(super) earlier: Earlier,
     /// Files that are there and can't be read.
     pub(super) faults: Vec<String>,
     /// Every file that was read.
@@ -85,6 +89,8 @@ const MAX_EVENTS: u64 = 256 << 20;
 /// Some 100,000 answers.
 const MAX_SCORECARD: u64 = 256 << 20;
 const MAX_SMALL: u64 = 16 << 20;
+/// As of a config.
+const MAX_OPTIONS: u64 = 4 << 20;
 /// A role has a few suites.
 const MAX_SCORECARDS: usize = 100;
 
@@ -101,14 +107,46 @@ impl RunFiles {
         files.training = reading.json("train.json").or_else(|| files.metrics.summary.clone()).unwrap_or_default();
         files.survival = reading.json("gguf/survival.json").unwrap_or_default();
         files.proof = reading.json("proof.json");
-        files.options = reading.text("run.yaml", MAX_SMALL);
+        files.options = reading.options();
         files.fingerprint = reading.json("data/fingerprint.json").unwrap_or_default();
         files.registered = reading.json("registered.json").unwrap_or_default();
         files.adapter = reading.json("final/tunesmith.json").unwrap_or_default();
         files.steps = reading.steps();
         files.scorecards = reading.scorecards();
         (files.faults, files.read) = (reading.faults, reading.read);
+        files.leave_out_earlier();
         Ok(files)
+    }
+
+    fn leave_out_earlier(&mut self) {
+        let step = |name: &str| self.steps.iter().find(|step| step.name == name).map(|step| &step.record);
+        let earlier = Earlier::of(&Origins {
+            train: step("train"),
+            export: step("export"),
+            proof: self.proof.as_ref().and_then(|proof| proof.exported.as_deref()),
+            registered: &self.registered,
+            evaluation: self.evaluation(),
+        });
+        self.earlier = earlier;
+        if earlier.export {
+            self.survival.clear();
+            self.steps.retain(|step| step.name != "export");
+        }
+        if earlier.proof {
+            self.proof = None;
+            self.steps.retain(|step| step.name != "prove");
+        }
+        if earlier.registered {
+            self.registered.clear();
+        }
+        if earlier.evaluation {
+            self.scorecards.clear();
+        }
+    }
+
+    /// What a section is not about, where files of an earlier adapter were left out.
+    pub(super) fn of_this_adapter(&self) -> &'static str {
+        if self.earlier.evaluation { " of this adapter" } else { "" }
     }
 
     /// Whether the folder is one of tunesmith's at all.
@@ -132,11 +170,9 @@ impl RunFiles {
         evaluated.or_else(|| self.option("output_model_name"))
     }
 
-    /// A line of `run.yaml`, where it is one word; None where it is not said.
+    /// What `run.yaml` says; None where it says nothing.
     pub(super) fn option(&self, key: &str) -> Option<&str> {
-        let lines = self.options.as_deref().unwrap_or_default().lines();
-        let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
-        values.next().map(|v| v.trim_matches(['"', '\''])).filter(|v| !v.is_empty() && *v != "null")
+        self.options.as_ref()?.get(key)
     }
 }
 
@@ -178,6 +214,16 @@ impl Reading<'_> {
             Ok(value) => Some(value),
             Err(e) => {
                 self.faults.push(format!("{name}: {e}"));
+                None
+            }
+        }
+    }
+
+    fn options(&mut self) -> Option<RunOptions> {
+        match RunOptions::parse(self.text("run.yaml", MAX_OPTIONS)?) {
+            Ok(options) => Some(options),
+            Err(why) => {
+                self.faults.push(format!("run.yaml: {why}"));
                 None
             }
         }

@@ -2,6 +2,7 @@
 //! lower end has to be above.
 
 use super::escape::escaped;
+use super::files::RunFiles;
 use super::number::{NONE, counted, percent, points, significant};
 use super::scale::{Span, Ticks};
 use super::scorecard::{BothModels, Scorecard};
@@ -12,12 +13,14 @@ use super::verdict::{demanded, interval};
 const ROW: f64 = 52.0;
 const TOP: f64 = 8.0;
 
-pub(super) fn section(cards: &[Scorecard]) -> String {
+pub(super) fn section(files: &RunFiles) -> String {
+    let cards = files.scorecards.as_slice();
     let mut out = String::from(
         "<section id=\"metrics\" aria-labelledby=\"metrics-h\">\n<h2 id=\"metrics-h\">Guarded metrics</h2>\n",
     );
     if cards.is_empty() {
-        out.push_str("<p>No suite was asked, so no metric was compared.</p>\n</section>\n");
+        let of = files.of_this_adapter();
+        out.push_str(&format!("<p>No suite was asked{of}, so no metric was compared.</p>\n</section>\n"));
         return out;
     }
     out.push_str(

@@ -1,10 +1,12 @@
 //! How long the answers took and how long they are: v1 upwards, v2 downwards from one axis.
 
-use super::number::{counted, significant};
+use super::files::RunFiles;
+use super::number::{NONE, counted, significant};
 use super::scale::{Scale, Span, Ticks};
 use super::scorecard::{Answered, Scorecard};
 use super::svg::{Anchor, Drawing, Frame, WIDTH, place};
 use super::table::{Table, number, text};
+use crate::quantile::{median, quantile};
 
 const HEIGHT: f64 = 220.0;
 
@@ -38,13 +40,14 @@ const QUANTITIES: [Quantity; 2] = [
     },
 ];
 
-pub(super) fn section(cards: &[Scorecard]) -> String {
+pub(super) fn section(files: &RunFiles) -> String {
+    let cards = files.scorecards.as_slice();
     let mut out = String::from(
         "<section id=\"times\" aria-labelledby=\"times-h\">\n<h2 id=\"times-h\">Latency and length</h2>\n",
     );
     let charts: Vec<String> = QUANTITIES.iter().filter_map(|quantity| chart(quantity, cards)).collect();
     if charts.is_empty() {
-        out.push_str("<p>No answer was timed.</p>\n</section>\n");
+        out.push_str(&format!("<p>No answer{} was timed.</p>\n</section>\n", files.of_this_adapter()));
         return out;
     }
     out.push_str(
@@ -69,7 +72,8 @@ impl Bins {
         const COUNT: usize = 12;
         let most = Span::of(base.iter().chain(tuned).copied())?.high;
         // One answer that took a minute would press all others into one bar.
-        let usual = quantile(base, 0.98).max(quantile(tuned, 0.98)) * 1.25;
+        let of_most = |values: &[f64]| quantile(values.iter().copied(), 0.98).unwrap_or_default();
+        let usual = of_most(base).max(of_most(tuned)) * 1.25;
         let high = if most > 2.0 * usual && usual > 0.0 { usual } else { most };
         let span = Span { low: 0.0, high: high.max(if whole { 1.0 } else { 0.1 }) };
         let ticks = if whole { Ticks::whole(span, COUNT) } else { Ticks::new(span, COUNT) };
@@ -86,14 +90,6 @@ impl Bins {
     }
 }
 
-/// Of finite values; 0 where there is none.
-fn quantile(values: &[f64], q: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = (q * sorted.len().saturating_sub(1) as f64).round() as usize;
-    sorted.get(at).copied().unwrap_or_default()
-}
-
 fn chart(quantity: &Quantity, cards: &[Scorecard]) -> Option<String> {
     let all = |of: fn(&Answered) -> Option<f64>| -> Vec<f64> {
         let values = cards.iter().flat_map(|card| &card.results).filter_map(of);
@@ -101,6 +97,7 @@ fn chart(quantity: &Quantity, cards: &[Scorecard]) -> Option<String> {
     };
     let (base, tuned) = (all(quantity.base), all(quantity.tuned));
     let bins = Bins::of(&base, &tuned, quantity.whole)?;
+    let median = |values: &[f64]| median(values.iter().copied()).map_or_else(|| NONE.to_owned(), significant);
     let medians = format!("median v1 {}, v2 {}", median(&base), median(&tuned));
     let mut out = format!("<figure>\n<figcaption>{}: {medians} {}</figcaption>\n", quantity.title, quantity.unit);
     out.push_str(&draw(quantity, &bins, &medians));
@@ -115,10 +112,6 @@ fn chart(quantity: &Quantity, cards: &[Scorecard]) -> Option<String> {
     out.push_str(&table(quantity, &bins));
     out.push_str("</figure>\n");
     Some(out)
-}
-
-fn median(values: &[f64]) -> String {
-    if values.is_empty() { super::number::NONE.to_owned() } else { significant(quantile(values, 0.5)) }
 }
 
 fn draw(quantity: &Quantity, bins: &Bins, medians: &str) -> String {

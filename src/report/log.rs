@@ -1,6 +1,6 @@
 //! What `events.jsonl` says of a run's end.
 
-use crate::events::{Event, Note};
+use crate::events::{Event, INTERRUPTED, Note, Stage};
 
 /// The end of a run, by its events; a later start of the run goes on with what an earlier one left.
 #[derive(Clone, Debug, Default)]
@@ -13,12 +13,19 @@ pub(super) struct RunLog {
     /// The role that used the model already, when the run began.
     pub used_already: Option<String>,
     pub not_promoted: Option<String>,
-    pub failed: Option<String>,
+    pub failed: Option<Failed>,
     /// The run's folder, as the run named it.
     pub folder: Option<String>,
     pub engine: Option<Engine>,
     pub daemon: Option<String>,
     pub embedded: bool,
+}
+
+/// The error that ended the last start.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub message: String,
+    pub interrupted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -63,18 +70,32 @@ impl RunLog {
     fn add(&mut self, event: Event, time: &str) {
         match event {
             Event::Verdict { decision, reasons, notes } => {
-                (self.promoted, self.not_promoted, self.used_already) = (None, None, None);
+                self.forget_verdict();
                 self.verdict = Some(LoggedVerdict { decision, reasons, notes });
             }
             Event::Promoted { role, from, to } => {
                 self.promoted = Some(Promotion { role, from, to, time: time.to_owned() });
             }
-            Event::Failed { message, .. } => self.failed = Some(message),
+            Event::Failed { code, message, .. } => {
+                self.failed = Some(Failed { message, interrupted: code == INTERRUPTED });
+            }
             // Something went on after the failure: it was another start's.
-            Event::StageEnded { .. } | Event::StageSkipped { .. } => self.failed = None,
+            Event::StageEnded { stage, .. } => {
+                self.failed = None;
+                if matches!(stage, Stage::Train | Stage::Export | Stage::Register) {
+                    self.forget_verdict();
+                    self.verdict = None;
+                }
+            }
+            Event::StageSkipped { .. } => self.failed = None,
             Event::Note(note) => self.note(note),
             _ => {}
         }
+    }
+
+    /// What came of a verdict, which is of an earlier model now.
+    fn forget_verdict(&mut self) {
+        (self.promoted, self.not_promoted, self.used_already) = (None, None, None);
     }
 
     fn note(&mut self, note: Note) {
@@ -110,9 +131,21 @@ mod tests {
             r#"{"version":2,"ti"#,
         ];
         let log = RunLog::parse(&lines.join("\n"));
-        assert_eq!((log.started.as_deref(), log.ended.as_deref(), log.failed), (Some("t1"), Some("t7"), None));
+        assert_eq!((log.started.as_deref(), log.ended.as_deref()), (Some("t1"), Some("t7")));
+        assert!(log.failed.is_none(), "{:?}", log.failed);
         assert_eq!(log.verdict.unwrap().decision, "PASS");
         assert_eq!(log.promoted.map(|p| (p.role, p.time)), Some(("r".to_owned(), "t7".to_owned())));
-        assert_eq!(RunLog::parse(&lines[..3].join("\n")).failed.as_deref(), Some("disk"));
+        assert_eq!(RunLog::parse(&lines[..3].join("\n")).failed.map(|failed| failed.message).as_deref(), Some("disk"));
+    }
+
+    #[test]
+    fn a_verdict_is_of_the_model_before_it_and_of_no_later_one() {
+        let verdict = r#"{"version":2,"time":"t1","event":"verdict","decision":"PASS","reasons":[],"notes":[]}"#;
+        let promoted = r#"{"version":2,"time":"t2","event":"promoted","role":"r","from":"a","to":"b"}"#;
+        let trained = r#"{"version":2,"time":"t3","event":"stage_ended","stage":"train","seconds":1.0,"outcome":{"trained":{"steps":1,"num_tokens":1,"train_loss":1.0,"eval_loss":null,"mean_token_accuracy":1.0,"entropy":1.0}}}"#;
+        let skipped = r#"{"version":2,"time":"t3","event":"stage_skipped","stage":"train"}"#;
+        let log = |last| RunLog::parse(&[verdict, promoted, last].join("\n"));
+        assert!(log(trained).verdict.is_none() && log(trained).promoted.is_none());
+        assert!(log(skipped).verdict.is_some() && log(skipped).promoted.is_some());
     }
 }

@@ -9,12 +9,14 @@ mod answers;
 mod categories;
 mod curves;
 mod diff;
+mod earlier;
 mod escape;
 mod files;
 mod forest;
 mod histograms;
 mod log;
 mod number;
+mod options;
 mod page;
 #[cfg(test)]
 mod page_tests;

@@ -41,13 +41,12 @@ pub fn page(files: &RunFiles) -> String {
         out.push_str(&format!("<li><a href=\"#{id}\">{words}</a></li>\n"));
     }
     out.push_str("</ul>\n</nav>\n</header>\n<main id=\"main\">\n");
-    let cards = files.scorecards.as_slice();
     for section in [
         verdict::section(files),
-        forest::section(cards),
-        categories::section(cards),
-        answers::section(cards),
-        histograms::section(cards),
+        forest::section(files),
+        categories::section(files),
+        answers::section(files),
+        histograms::section(files),
         training::section(files),
         survival::section(files),
         provenance::section(files),

@@ -72,11 +72,8 @@ fn lay_out(run: &Path, text: &str) {
     write("data/fingerprint.json", &json!({"dataset": text, "digest": text, "records": 3}));
     write("final/tunesmith.json", &json!({"base": text, "architecture": text, "base_parts": {text: text}}));
     write("registered.json", &json!({"tag": text}));
-    std::fs::write(
-        run.join("run.yaml"),
-        format!("output_model_name: {text}\nrole: {text}\nmodels_yaml: {text}\nseed: {text}\n"),
-    )
-    .unwrap();
+    // JSON is YAML.
+    write("run.yaml", &json!({"output_model_name": text, "role": text, "models_yaml": text, "seed": text}));
     let lines = [
         json!({"step": 1, "train_loss": 4.0, "grad_norm": 1.0, "learning_rate": 0.1, text: text}),
         json!({"step": 2, "train_loss": 2.0, "eval_loss": 3.0}),

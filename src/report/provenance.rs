@@ -24,7 +24,7 @@ pub(super) fn section(files: &RunFiles) -> String {
     if let Some(options) = &files.options {
         out.push_str(&format!(
             "<details>\n<summary>All options (run.yaml)</summary>\n<pre tabindex=\"0\">{}</pre>\n</details>\n",
-            escaped(options)
+            escaped(&options.text)
         ));
     }
     out.push_str("</section>\n");

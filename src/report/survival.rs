@@ -16,10 +16,14 @@ pub(super) fn section(files: &RunFiles) -> String {
         "<section id=\"proof\" aria-labelledby=\"proof-h\">\n<h2 id=\"proof-h\">Survival and proof</h2>\n",
     );
     match files.survival.as_slice() {
+        [] if files.earlier.export => {
+            out.push_str("<p>This adapter was not exported here, so there is no survival of the tune to show.</p>\n");
+        }
         [] => out.push_str("<p>No file was exported here, so there is no survival of the tune to show.</p>\n"),
         tensors => out.push_str(&survival(tensors)),
     }
     match &files.proof {
+        None if files.earlier.proof => out.push_str("<p>This adapter was not proved here.</p>\n"),
         None => out.push_str("<p>The model was not proved here.</p>\n"),
         Some(found) => out.push_str(&proof(found)),
     }

@@ -61,8 +61,12 @@ pub(super) fn headline(files: &RunFiles) -> Headline {
     let of = |outcome, word: &str, sentence: String| Headline { outcome, word: word.to_owned(), sentence };
     let model = files.model().unwrap_or("the model");
     let log = &files.log;
-    if let Some(message) = &log.failed {
-        return of(Outcome::Bad, "FAILED", format!("The run ended with an error: {message}"));
+    match &log.failed {
+        Some(failed) if failed.interrupted => {
+            return of(Outcome::Open, "INTERRUPTED", "The run was interrupted before its end.".to_owned());
+        }
+        Some(failed) => return of(Outcome::Bad, "FAILED", format!("The run ended with an error: {}", failed.message)),
+        None => {}
     }
     let decided = decided(files);
     let why = |decided: &Decided<'_>| match decided.reasons {
@@ -161,6 +165,7 @@ pub(super) fn section(files: &RunFiles) -> String {
         list("What stands against a promotion", decided.reasons);
         list("Rules beside the suites", decided.notes);
     }
+    list("Not shown: of an earlier adapter or export", &files.earlier.words());
     list("Files that could not be read", &files.faults);
     out.push_str("</section>\n");
     out
@@ -210,13 +215,14 @@ pub(super) fn demanded(judged: &Judged) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::log::{LoggedVerdict, Promotion};
+    use crate::report::log::{Failed, LoggedVerdict, Promotion};
+    use crate::report::options::RunOptions;
 
     fn with_verdict(decision: &str, reasons: &[&str]) -> RunFiles {
         let mut files = RunFiles::default();
         let reasons = reasons.iter().map(|r| (*r).to_owned()).collect();
         files.log.verdict = Some(LoggedVerdict { decision: decision.to_owned(), reasons, notes: Vec::new() });
-        files.options = Some("output_model_name: x:v2\n".to_owned());
+        files.options = Some(RunOptions::parse("output_model_name: x:v2\n".to_owned()).unwrap());
         files
     }
 
@@ -238,7 +244,7 @@ mod tests {
         assert!(said(&promoted).1.starts_with("The role r uses x:v2 instead of x:v1, because every suite"));
         promoted.log.verdict = with_verdict("INCONCLUSIVE", &["few"]).log.verdict;
         assert!(said(&promoted).1.ends_with("because the role promotes on INCONCLUSIVE: few."));
-        promoted.log.failed = Some("disk full".to_owned());
+        promoted.log.failed = Some(Failed { message: "disk full".to_owned(), interrupted: false });
         assert_eq!(said(&promoted).1, "The run ended with an error: disk full");
     }
 

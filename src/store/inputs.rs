@@ -1,4 +1,4 @@
-//! What a command reads may not be what it writes: one check for every command.
+//! What a command reads may not be what it writes, and its outputs not each other: one check for every command.
 
 use std::path::{Path, PathBuf};
 
@@ -95,6 +95,32 @@ impl Inputs {
     }
 }
 
+/// Files and folders that a command writes by itself: what the user names for a further output is none of them.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs(Vec<PathBuf>);
+
+impl Outputs {
+    /// Adds a file, or a folder with all that is in it. It need not exist.
+    pub fn add(&mut self, path: PathBuf) -> &mut Self {
+        self.0.push(path);
+        self
+    }
+
+    /// Whether `path`, which need not exist, is one of them or lies in one of the folders, by whatever name (path, symlink, hard
+    /// link).
+    pub fn have(&self, path: &Path) -> Result<bool, StoreError> {
+        let (real, id) = (real_path(path)?, file_id(path));
+        for own in &self.0 {
+            let entries = || std::fs::read_dir(own).into_iter().flatten().flatten().map(|entry| entry.path());
+            let is_same_file = |own: &Path| id.is_some() && file_id(own) == id;
+            if real.starts_with(real_path(own)?) || is_same_file(own) || entries().any(|entry| is_same_file(&entry)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// The path without symlinks; of what is not there yet, that of the nearest folder that is, and the rest.
 fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     let absolute = std::path::absolute(path).map_err(|e| StoreError::new(FileAction::Finding, path, e))?;
@@ -161,6 +187,35 @@ mod tests {
             assert!(refused(&at("soft.gguf")).contains("is the adapter"));
             assert!(refused(&at("folder")).contains("is the base"));
             assert!(refused(&at("folder/model.safetensors")).contains("is the base"));
+        }
+    }
+
+    #[test]
+    fn an_output_of_the_command_is_known_by_every_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("out/answers")).unwrap();
+        std::fs::write(at("out/summary.md"), "s").unwrap();
+        std::fs::write(at("out/answers/a.jsonl"), "a").unwrap();
+        let mut outputs = Outputs::default();
+        outputs.add(at("out/summary.md")).add(at("out/new.html")).add(at("out/answers")).add(at("later/answers"));
+        let have = |name: &str| outputs.have(&at(name)).unwrap();
+        for own in
+            ["out/summary.md", "out/./summary.md", "out/../out/new.html", "out/answers/b.xml", "later/answers/x.xml"]
+        {
+            assert!(have(own), "{own}");
+        }
+        for free in ["out/results.xml", "summary.md", "out/answers.xml", "later/results.xml"] {
+            assert!(!have(free), "{free}");
+        }
+        std::fs::hard_link(at("out/summary.md"), at("hard.md")).unwrap();
+        std::fs::hard_link(at("out/answers/a.jsonl"), at("hard.jsonl")).unwrap();
+        assert!(!cfg!(unix) || (have("hard.md") && have("hard.jsonl")));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(at("out/summary.md"), at("soft.md")).unwrap();
+            std::os::unix::fs::symlink(at("out"), at("folder")).unwrap();
+            assert!(have("soft.md") && have("folder/new.html") && have("folder/answers/new.xml"));
         }
     }
 

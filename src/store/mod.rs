@@ -23,7 +23,7 @@ pub use files::{
     read_nofollow,
 };
 pub use identity::Identity;
-pub use inputs::{Inputs, OverwriteError};
+pub use inputs::{Inputs, Outputs, OverwriteError};
 pub use interrupt::Interrupt;
 pub use lock::{Announce, Lock, LockWait};
 pub use regular::{MAX_TEXT, open_regular, read_regular, read_text};

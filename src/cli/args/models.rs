@@ -174,7 +174,7 @@ pub struct Eval {
     /// Write scorecards and summary to this folder
     #[arg(long, short, value_name = "DIR", default_value = "output/eval")]
     pub output: PathBuf,
-    /// Also write the prompts as test cases to this file, JUnit XML: one fails where v2 does not pass its prompt
+    /// Also write the prompts as test cases to this file, JUnit XML: one fails where v2 does not pass its prompt by the suite's metric
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// Ask each prompt N times of each model, with seeds that both share; the options need a temperature above 0 [default: the role's gate.samples, else 1]

@@ -14,4 +14,6 @@ pub struct BenchmarkRequest {
     pub limit: Option<usize>,
     pub output: PathBuf,
     pub num_thread: Option<u64>,
+    /// Refused: a benchmark has no test that passes or fails.
+    pub junit: Option<PathBuf>,
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::commands::Failure;
 use crate::eval::{PromptScore, Quantity, SuiteScores};
+use crate::quantile::median;
 use crate::store::{FileAction, StoreError, read_nofollow};
 
 /// A scorecard holds every answer of two models.
@@ -124,11 +125,8 @@ pub(super) fn speeds(cards: &[Card]) -> BTreeMap<Quantity, f64> {
         let sum: f64 = rates().map(|(rate, prompts)| rate * prompts).sum();
         values.insert(Quantity::AnswerTokensPerSecond, sum / prompts);
     }
-    let mut seconds: Vec<f64> = cards.iter().flat_map(|card| card.seconds.iter().copied()).collect();
-    seconds.sort_by(f64::total_cmp);
-    if let (Some(low), Some(high)) = (seconds.get((seconds.len().max(1) - 1) / 2), seconds.get(seconds.len() / 2)) {
-        values.insert(Quantity::AnswerSeconds, 0.5 * (low + high));
-    }
+    let seconds = cards.iter().flat_map(|card| card.seconds.iter().copied());
+    values.extend(median(seconds).map(|seconds| (Quantity::AnswerSeconds, seconds)));
     values
 }
 

@@ -1,11 +1,12 @@
-//! Quantiles of measured values.
+//! Quantiles of measured values; those that are not finite are left out.
 
-pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+/// None where there is no value.
+pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     quantile(values, 0.5)
 }
 
 /// Linear between the order statistics (numpy's default).
-pub(super) fn quantile(values: impl Iterator<Item = f64>, q: f64) -> Option<f64> {
+pub fn quantile(values: impl Iterator<Item = f64>, q: f64) -> Option<f64> {
     let mut v: Vec<f64> = values.filter(|x| x.is_finite()).collect();
     v.sort_by(f64::total_cmp);
     let last = v.len().checked_sub(1)?;
