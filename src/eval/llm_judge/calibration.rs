@@ -29,25 +29,39 @@ pub struct Calibration {
     pub lacks: Option<String>,
 }
 
+/// The label of a person and of the judge for one pair; None: a tie.
+#[derive(Clone, Copy)]
+struct Labels {
+    person: Option<Side>,
+    judge: Option<Side>,
+    is_consistent: bool,
+}
+
+impl Labels {
+    /// None where the judge's verdict can't be read.
+    fn new(choice: Choice, verdict: &PairVerdict) -> Option<Self> {
+        let judge = verdict.choice()?.side();
+        Some(Self { person: choice.side(), judge, is_consistent: *verdict != PairVerdict::Inconsistent })
+    }
+
+    fn agree(self) -> bool {
+        self.person == self.judge
+    }
+}
+
 /// `judged`: what people chose, and what the judge said in both orders. Neither will do is a tie.
 pub fn calibration(judged: &[(Choice, [JudgeVerdict; 2])]) -> Calibration {
-    let verdicts: Vec<(Option<Side>, PairVerdict)> =
-        judged.iter().map(|(choice, orders)| (choice.side(), pair_verdict(orders))).collect();
-    let readable = verdicts.iter().filter_map(|(person, verdict)| Some((*person, verdict.choice()?.side(), verdict)));
-    let readable: Vec<_> = readable.collect();
-    let n = readable.len();
-    let count = |wanted: &dyn Fn(Option<Side>, Option<Side>) -> bool| {
-        readable.iter().filter(|(person, judge, _)| wanted(*person, *judge)).count()
-    };
-    let kappa = kappa(n, &count);
-    let consistent = readable.iter().filter(|(.., verdict)| **verdict != PairVerdict::Inconsistent).count();
-    let consistency = share(consistent, n);
+    let labels: Vec<Labels> =
+        judged.iter().filter_map(|(choice, orders)| Labels::new(*choice, &pair_verdict(orders))).collect();
+    let kappa = kappa(&labels);
+    let consistency = share(labels.iter().filter(|pair| pair.is_consistent).count(), labels.len());
     let rate = |side: Side| {
-        share(count(&|person, judge| person == Some(side) && judge == person), count(&|person, _| person == Some(side)))
+        let preferred: Vec<&Labels> = labels.iter().filter(|pair| pair.person == Some(side)).collect();
+        share(preferred.iter().filter(|pair| pair.agree()).count(), preferred.len())
     };
-    let lacks = lacks(n, kappa, consistency);
+    let lacks = lacks(labels.len(), kappa, consistency);
     Calibration {
-        votes: n,
+        votes: labels.len(),
         kappa,
         consistency,
         true_positive_rate: rate(Side::V2),
@@ -58,14 +72,12 @@ pub fn calibration(judged: &[(Choice, [JudgeVerdict; 2])]) -> Calibration {
 }
 
 /// None where all agree on one label: there is no chance to correct for.
-fn kappa(n: usize, count: &dyn Fn(&dyn Fn(Option<Side>, Option<Side>) -> bool) -> usize) -> Option<f64> {
-    let labels = [Some(Side::V1), Some(Side::V2), None];
-    let observed = share(count(&|person, judge| person == judge), n)?;
-    let by_chance: f64 = labels
+fn kappa(labels: &[Labels]) -> Option<f64> {
+    let part = |is: &dyn Fn(&Labels) -> bool| share(labels.iter().filter(|pair| is(pair)).count(), labels.len());
+    let observed = part(&|pair| pair.agree())?;
+    let by_chance: f64 = [Some(Side::V1), Some(Side::V2), None]
         .into_iter()
-        .filter_map(|label| {
-            Some(share(count(&|person, _| person == label), n)? * share(count(&|_, judge| judge == label), n)?)
-        })
+        .filter_map(|label| Some(part(&|pair| pair.person == label)? * part(&|pair| pair.judge == label)?))
         .sum();
     (by_chance < 1.0).then(|| (observed - by_chance) / (1.0 - by_chance))
 }
