@@ -82,18 +82,15 @@ pub fn add_bert_score(
             sum.f1 += score.f1;
         }
     }
-    let numbers: [(&str, fn(&BertScore) -> f64); 3] = [
-        ("bertscore_precision", |score| score.precision),
-        ("bertscore_recall", |score| score.recall),
-        ("bertscore_f1", |score| score.f1),
-    ];
-    for (name, of) in numbers {
-        let [base, finetuned] = [0, 1].map(|arm: usize| of(&sums[arm]) / texts.len() as f64);
+    let prompts = texts.len();
+    let mut insert = |name, of: fn(&BertScore) -> f64| {
+        let [base, finetuned] = [&sums[0], &sums[1]].map(|sum| of(sum) / prompts as f64);
         let signature = embedder.signature().to_owned().into();
-        measured
-            .likeness
-            .insert(name, Likeness { signature, scale: Scale::Fraction, base, finetuned, prompts: texts.len() });
-    }
+        measured.likeness.insert(name, Likeness { signature, scale: Scale::Fraction, base, finetuned, prompts });
+    };
+    insert("bertscore_precision", |score| score.precision);
+    insert("bertscore_recall", |score| score.recall);
+    insert("bertscore_f1", |score| score.f1);
     Ok(())
 }
 
