@@ -16,6 +16,8 @@ const MAX_TOKENIZER: u64 = 64 << 20;
 const MAX_WEIGHTS: u64 = 4 << 30;
 /// Of a model whose config names an absurd size.
 const MAX_LAYERS: usize = 128;
+/// Tokens of a text: `[CLS]`, `[SEP]` and some between them at least.
+const TOKENS: std::ops::RangeInclusive<usize> = 8..=1 << 16;
 
 /// What is wrong with a folder, or with a text.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +50,29 @@ impl std::fmt::Debug for Bert {
 struct Shape {
     model_type: Option<String>,
     num_hidden_layers: usize,
+    hidden_size: usize,
+    num_attention_heads: usize,
     max_position_embeddings: usize,
+}
+
+impl Shape {
+    /// Why nothing can be computed with it.
+    fn fault(&self) -> Option<String> {
+        let Self { num_hidden_layers, hidden_size, num_attention_heads: heads, max_position_embeddings, .. } = self;
+        if !(1..=MAX_LAYERS).contains(num_hidden_layers) {
+            return Some(format!("num_hidden_layers is {num_hidden_layers}, not from 1 to {MAX_LAYERS}"));
+        }
+        if *heads == 0 || hidden_size % heads != 0 || *hidden_size == 0 {
+            return Some(format!("hidden_size {hidden_size} is not divisible by num_attention_heads {heads}"));
+        }
+        (!TOKENS.contains(max_position_embeddings)).then(|| {
+            format!(
+                "max_position_embeddings is {max_position_embeddings}, not from {} to {}",
+                TOKENS.start(),
+                TOKENS.end()
+            )
+        })
+    }
 }
 
 impl Bert {
@@ -63,10 +87,10 @@ impl Bert {
             return Err(wrong("config.json", format!("model_type is {other:?}; only \"bert\" is computed here")));
         }
         let mut config: Config = serde_json::from_str(&config).map_err(read)?;
-        let all = shape.num_hidden_layers;
-        if !(1..=MAX_LAYERS).contains(&all) {
-            return Err(wrong("config.json", format!("num_hidden_layers is {all}, not from 1 to {MAX_LAYERS}")));
+        if let Some(fault) = shape.fault() {
+            return Err(wrong("config.json", fault));
         }
+        let all = shape.num_hidden_layers;
         let layers = layers.unwrap_or((all * 3).div_ceil(4));
         if !(1..=all).contains(&layers) {
             return Err(wrong("config.json", format!("it has {all} layers, not {layers}")));
@@ -176,6 +200,16 @@ mod tests {
             refused(&real.replace("\"num_hidden_layers\": 6", "\"num_hidden_layers\": 9999999"), None)
                 .contains("9999999")
         );
+        for (named, wrong) in [
+            ("\"num_attention_heads\": 12", "\"num_attention_heads\": 0"),
+            ("\"num_attention_heads\": 12", "\"num_attention_heads\": 7"),
+            ("\"max_position_embeddings\": 512", "\"max_position_embeddings\": 1"),
+            ("\"max_position_embeddings\": 512", "\"max_position_embeddings\": 99999999"),
+        ] {
+            assert!(real.contains(named));
+            let said = refused(&real.replace(named, wrong), None);
+            assert!(said.contains("config.json: ") && said.contains(wrong.split('"').nth(1).unwrap()), "{said}");
+        }
         std::fs::copy(minilm().join("tokenizer.json"), folder.path().join("tokenizer.json")).unwrap();
         assert!(refused(&real, None).contains("model.safetensors"));
         std::fs::write(folder.path().join("model.safetensors"), [0xff; 64]).unwrap();
