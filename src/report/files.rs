@@ -262,7 +262,7 @@ impl Reading<'_> {
     }
 
     fn scorecards_in(&mut self, below: &str) -> Vec<Scorecard> {
-        const OTHERS: [&str; 4] = ["train.json", "proof.json", "registered.json", "manifest.json"];
+        const OTHERS: [&str; 5] = ["train.json", "proof.json", "registered.json", "manifest.json", "judge.json"];
         let Ok(entries) = std::fs::read_dir(self.folder.join(below)) else { return Vec::new() };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<String> =
@@ -301,6 +301,7 @@ mod tests {
         std::fs::create_dir(at("eval")).unwrap();
         std::fs::write(at("proof.json"), "{\"passed\": ").unwrap();
         std::fs::write(at("eval/x.json"), "{}").unwrap();
+        std::fs::write(at("eval/judge.json"), "{\"judge\": \"m\"}").unwrap();
         std::fs::write(at("manifest.json"), "[]").unwrap();
         std::fs::write(at("run.yaml"), "seed: 7\nrole: null\noutput_model_name: 'x:v2'\n").unwrap();
         let files = RunFiles::read(dir.path()).unwrap();
