@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::daemon::{AskOptions, DaemonAnswerer};
 use super::delivery::lineage_of;
-use super::{Context, Failure};
+use super::{Context, Failure, Kind};
 pub use crate::eval::JudgeReport;
 use crate::eval::{
     self, AnswerCache, AnswerPair, ArmEvent, ArmRequest, Choice, JUDGE_TOKENS, JudgeRun, JudgeVerdict, JudgedAnswers,
@@ -33,6 +33,10 @@ pub(super) struct Judge {
 impl Judge {
     /// Refused where its weights are those of a model that it would judge, or their base's: models prefer their own words.
     pub(super) fn new(client: &Client, model: &str, judged: [&str; 2]) -> Result<Self, Failure> {
+        if client.capabilities()?.version.is_embedded_server() {
+            let what = "--judge: the embedded server has no constrained output, which a judge needs";
+            return Err(Failure::new(Kind::Usage, what).hint("start Ollama, and ask that by --ollama-host"));
+        }
         let shown = |name: &str| client.show(name)?.ok_or_else(|| OllamaError::NoModel(name.to_owned()));
         let judge = shown(model)?;
         let own = weights(&judge);

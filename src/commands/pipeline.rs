@@ -227,7 +227,7 @@ impl PipelineRun<'_> {
         Comparison {
             samples: None,
             bert: None,
-            anew: false,
+            no_cache: false,
             role,
             v1: self.v1(role).to_owned(),
             v2: self.config.output_model_name.clone(),

@@ -11,6 +11,9 @@ use crate::store::{
     FileAction, Interrupt, OpenFor, StoreError, check_state_file, create_state_folder, open_nofollow, read_nofollow,
 };
 
+/// The file of votes.
+pub(super) const NAME: &str = "votes.jsonl";
+
 /// A vote is a few KiB.
 const MAX_BYTES: u64 = 256 << 20;
 /// A name that is shorter than this says nothing of a model.
@@ -49,20 +52,31 @@ pub trait Voter {
 pub(super) struct VotesFile {
     path: PathBuf,
     votes: Vec<Vote>,
-    /// Bytes of the lines that are whole; what follows is what a kill left.
-    whole: u64,
-    /// The last line has its end.
-    ended: bool,
+    /// What the next line has to do with the end of the file.
+    end: FileEnd,
+}
+
+/// How a file of lines ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileEnd {
+    Whole,
+    /// The last line is whole, but for its line break.
+    NoBreak,
+    /// A kill left a part of a line behind these bytes.
+    Torn {
+        whole: u64,
+        length: u64,
+    },
 }
 
 impl VotesFile {
     /// Beside the other state of the roles; in `otherwise` where there are no roles.
     fn place(models_yaml: &Path, otherwise: &Path) -> Result<PathBuf, Failure> {
         let roles = std::fs::canonicalize(models_yaml).ok();
-        let Some(folder) = roles.as_deref().and_then(Path::parent) else { return Ok(otherwise.join("votes.jsonl")) };
+        let Some(folder) = roles.as_deref().and_then(Path::parent) else { return Ok(otherwise.join(NAME)) };
         let state = folder.join(".tunesmith");
         create_state_folder(&state)?;
-        Ok(state.join("votes.jsonl"))
+        Ok(state.join(NAME))
     }
 
     /// A file that is not there holds no vote.
@@ -70,12 +84,15 @@ impl VotesFile {
         let bytes = read_nofollow(&path, MAX_BYTES)?.unwrap_or_default();
         let votes = read_votes(&bytes).map_err(|reason| {
             Failure::input(format!("{}: {reason}", path.display()))
-                .hint("correct the line, or move the file away to begin anew")
+                .hint("correct the line, or move the file away and start again")
         })?;
         let last = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let torn = !bytes[last..].is_empty() && serde_json::from_slice::<Vote>(&bytes[last..]).is_err();
-        let whole = if torn { last } else { bytes.len() };
-        Ok(Self { path, votes, whole: whole as u64, ended: whole == last })
+        let end = match &bytes[last..] {
+            [] => FileEnd::Whole,
+            rest if serde_json::from_slice::<Vote>(rest).is_ok() => FileEnd::NoBreak,
+            _ => FileEnd::Torn { whole: last as u64, length: bytes.len() as u64 },
+        };
+        Ok(Self { path, votes, end })
     }
 
     pub(super) fn votes(&self) -> &[Vote] {
@@ -84,13 +101,19 @@ impl VotesFile {
 
     fn append(&mut self, vote: Vote) -> Result<(), Failure> {
         let fault = |e: std::io::Error| StoreError::new(FileAction::Writing("a vote"), &self.path, e);
-        let mut line = if self.ended { Vec::new() } else { vec![b'\n'] };
+        let mut line = if self.end == FileEnd::NoBreak { vec![b'\n'] } else { Vec::new() };
         line.extend(serde_json::to_vec(&vote).map_err(|e| fault(e.into()))?);
         line.push(b'\n');
         let mut file = open_nofollow(&self.path, OpenFor::Append)?;
-        file.set_len(self.whole).map_err(fault)?;
+        // Of a file that has grown meanwhile, nothing is cut off: the votes are somebody else's.
+        if let FileEnd::Torn { whole, length } = self.end
+            && file.metadata().map_err(fault)?.len() == length
+        {
+            file.set_len(whole).map_err(fault)?;
+        }
+        // One write a line: two processes may append at once.
         file.write_all(&line).and_then(|()| file.sync_all()).map_err(fault)?;
-        (self.whole, self.ended) = (self.whole + line.len() as u64, true);
+        self.end = FileEnd::Whole;
         self.votes.push(vote);
         Ok(())
     }
@@ -190,7 +213,7 @@ pub fn count(context: &Context<'_>, file: Option<&Path>) -> Result<Counted, Fail
         Some(file) => file.to_path_buf(),
         None => {
             let folder = context.models_yaml.parent().unwrap_or(Path::new("."));
-            folder.join(".tunesmith").join("votes.jsonl")
+            folder.join(".tunesmith").join(NAME)
         }
     };
     if !path.exists() {
@@ -204,6 +227,7 @@ pub fn count(context: &Context<'_>, file: Option<&Path>) -> Result<Counted, Fail
 #[cfg(test)]
 mod tests {
     use super::*;
+
     /// Replies what it is told to.
     struct Told(Vec<Reply>);
 
@@ -283,6 +307,18 @@ mod tests {
         let e = VotesFile::open(path.clone()).unwrap_err();
         assert!(e.message().contains("votes.jsonl: line 1 is no vote"), "{}", e.message());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("no vote\n{text}"));
+    }
+
+    #[test]
+    fn two_who_vote_at_once_lose_no_vote() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("votes.jsonl");
+        let mut one = VotesFile::open(path.clone()).unwrap();
+        voted(&path, &mut Told(vec![Reply::Left; 2]), 5);
+        let interrupt = Interrupt::default();
+        let voting = Voting { pairs: pairs(1), models: models(), seed: 7, interrupt: &interrupt };
+        ask(&mut one, &mut Told(vec![Reply::Tie]), voting).unwrap();
+        assert_eq!(VotesFile::open(path).unwrap().votes.len(), 3);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct AnswerCache {
     folder: PathBuf,
     model: Option<ModelAnswers>,
     /// What was kept before is not used.
-    anew: bool,
+    ignores_kept: bool,
 }
 
 #[derive(Debug)]
@@ -60,12 +60,12 @@ impl AnswerCache {
             write_whole(&ignored, b"*\n")?;
         }
         remove_oldest(folder);
-        Ok(Self { folder: folder.to_path_buf(), model: None, anew: false })
+        Ok(Self { folder: folder.to_path_buf(), model: None, ignores_kept: false })
     }
 
     /// From now on, what was kept before is not used. New answers are kept; the last one of a request counts.
-    pub fn ask_anew(&mut self) {
-        self.anew = true;
+    pub fn ignore_kept(&mut self) {
+        self.ignores_kept = true;
     }
 
     /// Reads what is kept of the model with this digest.
@@ -78,7 +78,7 @@ impl AnswerCache {
             file.set_len(0).map_err(fault)?;
         }
         let (kept, torn) = read(&mut file).map_err(fault)?;
-        let answers = if self.anew { HashMap::new() } else { kept };
+        let answers = if self.ignores_kept { HashMap::new() } else { kept };
         self.model = Some(ModelAnswers { digest: model_digest.to_owned(), path, file, torn, answers });
         Ok(())
     }
@@ -196,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_anew_is_kept_in_the_place_of_what_was() {
+    fn what_is_asked_again_is_kept_in_the_place_of_what_was() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("state/answers");
         let mut cache = opened(&folder, "m");
         let key = cache.key("a");
         cache.put(key, &answer()).unwrap();
         let mut cache = AnswerCache::open(&folder).unwrap();
-        cache.ask_anew();
+        cache.ignore_kept();
         cache.select("m").unwrap();
         assert_eq!(cache.get(&key), None);
         let newer = Answered { text: "another".into(), ..answer() };

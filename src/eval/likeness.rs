@@ -96,9 +96,13 @@ pub fn add_bert_score(
 
 /// The prompts whose answers are compared with texts.
 fn compared(suite: &Suite, cases: &[CaseScores]) -> Vec<Texts> {
-    let is_compared = suite.natural_metric() == Metric::TokenF1 || suite.cases.iter().any(|c| c.reference.is_some());
     let texts = suite.cases.iter().zip(cases).filter_map(|(case, scores)| texts(case, scores));
-    if is_compared { texts.collect() } else { Vec::new() }
+    if has_reference_texts(suite) { texts.collect() } else { Vec::new() }
+}
+
+/// Whether answers are compared with texts of the suite, and not met or missed exactly.
+pub fn has_reference_texts(suite: &Suite) -> bool {
+    suite.natural_metric() == Metric::TokenF1 || suite.cases.iter().any(|case| case.reference.is_some())
 }
 
 fn texts(case: &Case, scores: &CaseScores) -> Option<Texts> {

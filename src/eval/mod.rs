@@ -86,7 +86,7 @@ pub use gate::{Gate, GateInput, Rules, gate};
 pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
 pub use judgement::Judgement;
 pub use junit::{JunitSuite, junit};
-pub use likeness::add_bert_score;
+pub use likeness::{add_bert_score, has_reference_texts};
 pub use llm_judge::{
     Calibration, JUDGE_TOKENS, JudgeReport, JudgeRun, JudgeVerdict, JudgedAnswers, Order, calibration, judge_messages,
     judge_report, judge_schema,
@@ -113,6 +113,6 @@ pub use summary::summary;
 pub use text::{Normaliser, fold};
 pub use thought::{Spoken, without_thoughts};
 pub use votes::{
-    AnswerPair, BlindPair, Choice, Side, Tally, VOTES_VERSION, Vote, VotedModel, answer_pairs, blind_pairs, read_votes,
-    tallies,
+    AnswerPair, BlindPair, Choice, Side, Tally, VOTES_VERSION, Vote, VotedModel, answer_pairs, blind_pairs,
+    equal_answers, read_votes, tallies,
 };

@@ -30,7 +30,7 @@ pub struct Comparison<'a> {
     /// Times that each prompt is asked; None: as the role says.
     pub samples: Option<usize>,
     /// Asks everything again, whatever was answered before.
-    pub anew: bool,
+    pub no_cache: bool,
     pub num_thread: Option<u64>,
     pub seed: u64,
     pub adapter: Option<String>,

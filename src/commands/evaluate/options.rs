@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::commands::daemon::AskOptions;
 use crate::commands::{Failure, Kind};
 use crate::input::nearest;
 use crate::ollama::Options;
@@ -99,7 +98,8 @@ fn fault(role: &Role, name: &str, what: &str) -> Failure {
 
 /// Times that each prompt is asked. Several are refused where all would be the same answer, and fewer than the role's gate
 /// demands.
-pub(super) fn samples(said: Option<usize>, role: &Role, asked: &AskOptions<'_>) -> Result<usize, Failure> {
+pub(super) fn samples(said: Option<usize>, role: &Role) -> Result<usize, Failure> {
+    let options = options(role)?;
     let demanded = role.gate.samples.unwrap_or(1);
     let samples = said.unwrap_or(demanded);
     let name = if said.is_some() { "--samples" } else { "gate.samples" };
@@ -107,15 +107,20 @@ pub(super) fn samples(said: Option<usize>, role: &Role, asked: &AskOptions<'_>) 
         let what = format!("{name} {samples}: the role's gate demands {demanded}");
         return Err(Failure::new(Kind::Usage, what).hint("leave it out, or change gate.samples of the role"));
     }
-    if samples > 1 && asked.options.temperature == 0.0 {
+    if samples > 1 && options.temperature == 0.0 {
         let what = format!("{name} {samples}: at temperature 0 every sample is the same answer");
         return Err(Failure::input(what).hint("give the role options: {temperature: 0.7}, or ask once"));
     }
-    if samples > 1 && asked.seed.is_some() {
+    if samples > 1 && has_seed(role) {
         let what = format!("{name} {samples}: with the role's own options.seed every sample is the same answer");
         return Err(Failure::input(what).hint("take seed out of the role's options; each sample has a seed of its own"));
     }
     Ok(samples)
+}
+
+/// Whether every question is asked with a seed that the role names.
+pub(super) fn has_seed(role: &Role) -> bool {
+    role.options.get("seed").is_some_and(|seed| !seed.is_null())
 }
 
 #[cfg(test)]
@@ -164,18 +169,13 @@ mod tests {
             role.gate.samples = gate;
             role
         };
-        let asked = |said, role: &Role| {
-            let options = options(role).unwrap();
-            let seed = role.options.get("seed").map(|_| options.seed);
-            samples(said, role, &AskOptions { template: None, options, seed, think: None, format: None })
-        };
         let (greedy, warm) = (serde_json::json!({}), serde_json::json!({"temperature": 0.7}));
-        assert_eq!(asked(None, &role(greedy.clone(), None)).unwrap(), 1);
-        assert_eq!(asked(Some(1), &role(greedy.clone(), None)).unwrap(), 1);
-        assert_eq!(asked(Some(5), &role(warm.clone(), None)).unwrap(), 5);
-        assert_eq!(asked(None, &role(warm.clone(), Some(3))).unwrap(), 3);
-        assert_eq!(asked(Some(4), &role(warm.clone(), Some(3))).unwrap(), 4);
-        let refused = |said, role: &Role| asked(said, role).unwrap_err().message();
+        assert_eq!(samples(None, &role(greedy.clone(), None)).unwrap(), 1);
+        assert_eq!(samples(Some(1), &role(greedy.clone(), None)).unwrap(), 1);
+        assert_eq!(samples(Some(5), &role(warm.clone(), None)).unwrap(), 5);
+        assert_eq!(samples(None, &role(warm.clone(), Some(3))).unwrap(), 3);
+        assert_eq!(samples(Some(4), &role(warm.clone(), Some(3))).unwrap(), 4);
+        let refused = |said, role: &Role| samples(said, role).unwrap_err().message();
         assert_eq!(refused(Some(2), &role(warm, Some(3))), "--samples 2: the role's gate demands 3");
         assert_eq!(
             refused(None, &role(greedy, Some(3))),

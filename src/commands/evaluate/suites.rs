@@ -31,7 +31,7 @@ pub fn suites(
     held_out: &[Record],
     trained: &[Record],
 ) -> Result<Vec<(Suite, Demand)>, Failure> {
-    options::options(role)?;
+    options::samples(None, role)?;
     let mut found = Vec::new();
     for wanted in &role.eval {
         let suite = open(wanted)?;

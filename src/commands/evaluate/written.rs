@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::comparison::Comparison;
-use crate::commands::{Context, Failure, Kind, reporting};
+use crate::commands::{Context, Failure, Kind, judging, reporting, votes};
 use crate::eval::{AnswerCache, Demand, Suite};
 use crate::events::Note;
 use crate::store::{Digest, Outputs, check_replaceable, check_writable};
@@ -37,9 +37,13 @@ pub(super) fn check(
     let files: Vec<PathBuf> = files.map(|name| folder.join(name)).collect();
     if let Some(junit) = &comparison.junit {
         let mut own = Outputs::default();
-        files.iter().cloned().chain([folder.join(reporting::NAME), folder.join(ANSWERS)]).for_each(|file| {
-            own.add(file);
-        });
+        files
+            .iter()
+            .cloned()
+            .chain([reporting::NAME, judging::NAME, votes::NAME, ANSWERS].map(|name| folder.join(name)))
+            .for_each(|file| {
+                own.add(file);
+            });
         shared_answers(context).into_iter().for_each(|folder| {
             own.add(folder);
         });
@@ -95,7 +99,7 @@ mod tests {
         let checked = |junit: PathBuf| {
             let comparison = Comparison {
                 samples: None,
-                anew: false,
+                no_cache: false,
                 bert: None,
                 role: &role,
                 v1: "v1".to_owned(),
@@ -122,6 +126,8 @@ mod tests {
             format!("out/{card}"),
             "out/summary.md".to_owned(),
             "out/./report.html".to_owned(),
+            "out/judge.json".to_owned(),
+            "out/votes.jsonl".to_owned(),
             "configs/../out/report.html".to_owned(),
             "out/answers/results.xml".to_owned(),
             "configs/.tunesmith/answers/results.xml".to_owned(),

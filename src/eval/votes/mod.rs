@@ -4,6 +4,6 @@ mod pair;
 mod tally;
 mod vote;
 
-pub use pair::{AnswerPair, BlindPair, answer_pairs, blind_pairs};
+pub use pair::{AnswerPair, BlindPair, answer_pairs, blind_pairs, equal_answers};
 pub use tally::{Tally, tallies};
 pub use vote::{Choice, Side, VOTES_VERSION, Vote, VotedModel, read_votes};

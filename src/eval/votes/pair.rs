@@ -85,10 +85,21 @@ pub fn answer_pairs(suites: &[Measured]) -> Vec<AnswerPair> {
         v1: case.base.text.trim().to_owned(),
         v2: case.tuned.text.trim().to_owned(),
     };
-    let differs = |case: &&CaseScores| {
-        !case.base.failed() && !case.tuned.failed() && case.base.text.trim() != case.tuned.text.trim()
-    };
+    let differs = |case: &&CaseScores| are_answered(case) && !are_equal(case);
     suites.iter().flat_map(|suite| suite.cases.iter().filter(differs).map(move |case| pair(suite, case))).collect()
+}
+
+/// The number of prompts that both models answered with the same text.
+pub fn equal_answers(suites: &[Measured]) -> usize {
+    suites.iter().flat_map(|suite| &suite.cases).filter(|case| are_answered(case) && are_equal(case)).count()
+}
+
+fn are_answered(case: &CaseScores) -> bool {
+    !case.base.failed() && !case.tuned.failed()
+}
+
+fn are_equal(case: &CaseScores) -> bool {
+    case.base.text.trim() == case.tuned.text.trim()
 }
 
 /// Those of `pairs` that have no vote yet, shuffled, each with a random side on the left; deterministic in `seed`.
@@ -161,6 +172,7 @@ mod tests {
         let mut failed = case("a", "b");
         failed.tuned.degenerate = Some(crate::eval::Degenerate::Failed);
         let suite = Measured { cases: vec![case("a", "a "), failed, case("a", "b")], ..Measured::default() };
-        assert_eq!(answer_pairs(&[suite]).len(), 1);
+        let suites = [suite];
+        assert_eq!((answer_pairs(&suites).len(), equal_answers(&suites)), (1, 1));
     }
 }
