@@ -216,6 +216,12 @@ impl<'a> DaemonEmbedder<'a> {
         Self { client, model: model.to_owned(), whole: SHORT }
     }
 
+    /// What its vectors depend on beside the text.
+    pub(super) fn identity(client: &Client, model: &str) -> Result<String, Failure> {
+        let tag = client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?;
+        Ok(format!("{} {}", tag.digest, client.version()?))
+    }
+
     /// Whether the daemon feeds the whole text: with more words at its end it has more tokens, or is refused as too long.
     fn check_whole(&mut self, text: &str, tokens: u64) -> Result<(), Cause> {
         let longer = format!("{text} one two three four five six seven eight");

@@ -9,7 +9,9 @@ mod comparison;
 
 use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
 use super::{Context, Failure, Kind};
-use crate::eval::{self, Arm, Asking, Bench, Demand, Gate, GateInput, Judgement, Measured, Metadata, Rules, Suite};
+use crate::eval::{
+    self, Arm, Asking, Bench, Demand, Gate, GateInput, Judgement, KeptEmbedder, Measured, Metadata, Rules, Suite,
+};
 use crate::events::{self, Detail, Event, Note, Reporter, Stage, SuiteResult, Unit};
 use crate::ollama::Client;
 use crate::roles::{OnInconclusive, Role};
@@ -35,6 +37,9 @@ struct Scored {
 
 fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_>) -> Result<Scored, Failure> {
     let mut suites = suites(comparison.role, comparison.general, comparison.held_out, comparison.trained)?;
+    for (suite, _) in &suites {
+        suite.check_embedder(comparison.role.embedding.as_deref())?;
+    }
     if let Some(n) = comparison.limit {
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
@@ -74,7 +79,14 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     };
     let report = &mut context.report;
     let asked = eval::ask_all(&asking, &answerer, &mut cache, &mut |event| show(report, event))?;
-    let mut embedder = comparison.role.embedding.as_ref().map(|model| DaemonEmbedder::new(client, model));
+    let mut embedder = match &comparison.role.embedding {
+        Some(model) => Some((DaemonEmbedder::new(client, model), DaemonEmbedder::identity(client, model)?)),
+        None => None,
+    };
+    let mut embedder = match &mut embedder {
+        Some((embedder, identity)) => Some(KeptEmbedder::new(embedder, &cache, identity)?),
+        None => None,
+    };
     // What the base says off the domain: the embedder's notion of what relevance is not.
     let general = suites.iter().position(|(s, _)| s.name == GENERAL);
     let outside: Vec<String> = general.map_or_else(Vec::new, |i| {

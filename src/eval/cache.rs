@@ -1,30 +1,21 @@
 //! Answers kept as they are given, by model digest, request and daemon version: what was asked once of a model is not asked
-//! again, not after Ctrl-C and not of a base for its next candidate.
+//! again, not after Ctrl-C and not of a base for its next candidate. Vectors of texts are kept beside them
+//! ([`super::KeptEmbedder`]).
 //!
-//! A folder with one append-only file for each model. It holds nothing that can't be asked again, so a line that can't be
-//! read (a kill while writing, another tool's) is skipped. A cloned project may contain the folder: links are not followed.
+//! A folder with one file for each model ([`KeptFile`]). A cloned project may contain the folder: links are not followed.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::store::{Digest, FileAction, OpenFor, StoreError, open_nofollow, write_whole};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::store::{Digest, FileAction, StoreError, write_whole};
 
 use super::answerer::Answered;
+use super::kept_file::KeptFile;
 
-/// The longest line read or written; the answers of a model whose file is longer than this are asked again.
-const MAX_LINE: usize = 4 << 20;
-const MAX_FILE: u64 = 256 << 20;
 /// Models whose answers are kept; the files not written for the longest time are removed.
 const MAX_MODELS: usize = 64;
-
-/// One line of a file.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Entry {
-    key: Digest,
-    answer: Answered,
-}
 
 /// The answers of one model at a time ([`AnswerCache::select`]). Only finished answers are kept; failures are asked again.
 #[derive(Debug)]
@@ -38,11 +29,7 @@ pub struct AnswerCache {
 #[derive(Debug)]
 struct ModelAnswers {
     digest: String,
-    path: PathBuf,
-    file: File,
-    /// The file ends in the middle of a line.
-    torn: bool,
-    answers: HashMap<Digest, Answered>,
+    answers: KeptFile<Answered>,
 }
 
 impl AnswerCache {
@@ -70,17 +57,15 @@ impl AnswerCache {
 
     /// Reads what is kept of the model with this digest.
     pub fn select(&mut self, model_digest: &str) -> Result<(), StoreError> {
-        let name = format!("{}.jsonl", Digest::of_bytes(model_digest.as_bytes()).hex());
-        let path = self.folder.join(name);
-        let fault = |e| StoreError::new(FileAction::Opening("the kept answers"), &path, e);
-        let mut file = open_nofollow(&path, OpenFor::Append)?;
-        if file.metadata().map_err(fault)?.len() > MAX_FILE {
-            file.set_len(0).map_err(fault)?;
-        }
-        let (kept, torn) = read(&mut file).map_err(fault)?;
-        let answers = if self.ignores_kept { HashMap::new() } else { kept };
-        self.model = Some(ModelAnswers { digest: model_digest.to_owned(), path, file, torn, answers });
+        let answers = self.kept_file(model_digest)?;
+        self.model = Some(ModelAnswers { digest: model_digest.to_owned(), answers });
         Ok(())
+    }
+
+    /// The file in the folder of what `whose` gave.
+    pub(super) fn kept_file<V: Serialize + DeserializeOwned>(&self, whose: &str) -> Result<KeptFile<V>, StoreError> {
+        let kept = KeptFile::open(&self.folder, whose)?;
+        Ok(if self.ignores_kept { kept.without_values() } else { kept })
     }
 
     /// The key of a request to the selected model.
@@ -94,33 +79,9 @@ impl AnswerCache {
     }
 
     pub fn put(&mut self, key: Digest, answer: &Answered) -> Result<(), StoreError> {
-        let Some(model) = &mut self.model else { return Ok(()) };
-        let fault = |e: std::io::Error| StoreError::new(FileAction::Writing("an answer in"), &model.path, e);
-        let entry = serde_json::to_string(&Entry { key, answer: answer.clone() }).map_err(|e| fault(e.into()))?;
-        if entry.len() < MAX_LINE {
-            // One write a line: two processes may append at once.
-            let line = format!("{}{entry}\n", if model.torn { "\n" } else { "" });
-            model.file.write_all(line.as_bytes()).map_err(fault)?;
-            model.torn = false;
-        }
-        model.answers.insert(key, answer.clone());
-        Ok(())
-    }
-}
-
-/// What can be read of a file, and whether its last line is torn.
-fn read(file: &mut File) -> std::io::Result<(HashMap<Digest, Answered>, bool)> {
-    let mut answers = HashMap::new();
-    let (mut line, mut torn) = (Vec::new(), false);
-    let mut reader = BufReader::new(file);
-    loop {
-        line.clear();
-        if reader.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line)? == 0 {
-            return Ok((answers, torn));
-        }
-        torn = !line.ends_with(b"\n");
-        if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
-            answers.insert(entry.key, entry.answer);
+        match &mut self.model {
+            Some(model) => model.answers.put(key, answer.clone()),
+            None => Ok(()),
         }
     }
 }
@@ -157,6 +118,8 @@ fn is_own_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn answer() -> Answered {

@@ -1,6 +1,7 @@
 //! One prompt of a suite, and what is asserted of its answer.
 
 use super::assertion::{Asserted, Assertion, AssertionKey, KEYWORDS, Wanted};
+use super::fault::SuitePlace;
 use super::text::Normaliser;
 use crate::chat::{Message, Role};
 
@@ -8,6 +9,9 @@ use crate::chat::{Message, Role};
 /// the digests of suites that do not use it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Case {
+    /// In its file.
+    #[serde(skip)]
+    pub(super) place: SuitePlace,
     pub id: String,
     /// The conversation up to the answer; the last turn is the user's.
     pub messages: Vec<Message>,
@@ -40,6 +44,11 @@ impl Case {
     /// Whether anything is demanded of an answer.
     pub(super) fn asserts(&self) -> bool {
         !self.asserted.is_empty() || self.assertions.iter().any(|assertion| assertion.weight() > 0.0)
+    }
+
+    /// The texts that an answer is compared with by the vectors of an embedding model.
+    pub(super) fn similar_texts(&self) -> Vec<&str> {
+        self.assertions.iter().flat_map(Assertion::similar_texts).collect()
     }
 
     /// The texts of `assertion`; none where the case does not assert it.

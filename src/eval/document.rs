@@ -180,6 +180,9 @@ fn result(case: &CaseScores) -> Map<String, Value> {
             ("tokens", json!(s.tokens)),
         ];
         map.extend(entries.into_iter().map(|(k, v)| (format!("{k}_{arm}"), v)));
+        if !s.similarities.is_empty() {
+            map.insert(format!("similarities_{arm}"), json!(s.similarities));
+        }
     }
     map
 }

@@ -13,12 +13,13 @@ pub struct Fault {
 }
 
 /// Where in a suite file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SuitePlace {
     /// From 1, of a JSONL file.
     Line(usize),
     /// From 1, of the `tests` of a promptfoo file.
     Test(usize),
+    #[default]
     File,
 }
 
@@ -59,6 +60,10 @@ pub enum EvalError {
         "the results answer different questions (SHA-256 {first} and {second}); ask both arms the same question file"
     )]
     OtherQuestions { first: String, second: String },
+    #[error(
+        "{suite}: {place}{id:?} has the assertion \"similar\", which compares the vectors of an embedding model, and no such model is named; name one by --embed MODEL, or by `embedding` of the role"
+    )]
+    NoEmbedder { suite: String, place: SuitePlace, id: String },
     #[error("{suite}: the metric {metric} needs {needs} in every line; {missing} lack it, the first is {first:?}")]
     Metric { suite: String, metric: &'static str, needs: String, missing: usize, first: String },
     #[error(

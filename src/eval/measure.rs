@@ -2,7 +2,7 @@
 
 use super::answerer::{Embedder, Reply};
 use super::ask::{Arm, CaseAnswers};
-use super::assertion::{EXPECTED, Given, KEYWORDS};
+use super::assertion::{EXPECTED, Given, KEYWORDS, TextSimilarity};
 use super::case::Case;
 use super::degenerate::{Degenerate, degenerate};
 use super::fault::EvalError;
@@ -10,6 +10,7 @@ use super::likeness::likeness;
 use super::measured::{ArmScores, CaseScores, Measured};
 use super::relevance::{Domain, cosine, embed};
 use super::score::{KeywordMatch, Metric, domain_share, exact, keywords, named_scores, unmet};
+use super::similarity::Similarities;
 use super::suite::Suite;
 use super::thought::without_thoughts;
 
@@ -18,11 +19,16 @@ pub fn measure(
     suite: &Suite,
     metric: Metric,
     answers: &[CaseAnswers],
-    embedder: Option<&mut dyn Embedder>,
+    mut embedder: Option<&mut dyn Embedder>,
     outside: &[String],
 ) -> Result<Measured, EvalError> {
     suite.check_metric(metric)?;
-    let cases: Vec<_> = suite.cases.iter().zip(answers).map(|(case, a)| case_scores(case, metric, a)).collect();
+    let similarities = match &mut embedder {
+        Some(embedder) => Similarities::of(suite, answers, Some(&mut **embedder))?,
+        None => Similarities::of(suite, answers, None)?,
+    };
+    let scoring = |case| Scoring { case, metric, similarities: &similarities };
+    let cases: Vec<_> = suite.cases.iter().zip(answers).map(|(case, a)| scoring(case).of_case(a)).collect();
     let mut measured = Measured {
         suite: suite.name.clone(),
         digest: suite.digest.to_string(),
@@ -39,23 +45,6 @@ pub fn measure(
     Ok(measured)
 }
 
-fn case_scores(case: &Case, metric: Metric, answers: &CaseAnswers) -> CaseScores {
-    let texts = |replies: &[Reply]| replies.iter().map(|r| r.text().to_owned()).collect::<Vec<_>>();
-    CaseScores {
-        id: case.id.clone(),
-        category: case.category.clone(),
-        prompt: case.prompt().to_owned(),
-        expected: expected(case),
-        keywords_expected: case.texts(&KEYWORDS).to_vec(),
-        cluster: case.cluster.clone(),
-        must_pass: case.must_pass,
-        base: Scoring { case, metric, arm: Arm::Base }.of(&answers.base),
-        tuned: Scoring { case, metric, arm: Arm::Tuned }.of(&answers.tuned),
-        cosine: None,
-        identical: texts(&answers.base) == texts(&answers.tuned),
-    }
-}
-
 fn expected(case: &Case) -> Vec<String> {
     match case.expected() {
         [] => case.reference.iter().cloned().collect(),
@@ -63,15 +52,33 @@ fn expected(case: &Case) -> Vec<String> {
     }
 }
 
-/// How the answers of one arm to one case are scored.
+/// How the answers to one case are scored.
 struct Scoring<'a> {
     case: &'a Case,
     metric: Metric,
-    arm: Arm,
+    similarities: &'a Similarities,
 }
 
 impl Scoring<'_> {
-    fn of(&self, replies: &[Reply]) -> ArmScores {
+    fn of_case(&self, answers: &CaseAnswers) -> CaseScores {
+        let case = self.case;
+        let texts = |replies: &[Reply]| replies.iter().map(|r| r.text().to_owned()).collect::<Vec<_>>();
+        CaseScores {
+            id: case.id.clone(),
+            category: case.category.clone(),
+            prompt: case.prompt().to_owned(),
+            expected: expected(case),
+            keywords_expected: case.texts(&KEYWORDS).to_vec(),
+            cluster: case.cluster.clone(),
+            must_pass: case.must_pass,
+            base: self.of_arm(Arm::Base, &answers.base),
+            tuned: self.of_arm(Arm::Tuned, &answers.tuned),
+            cosine: None,
+            identical: texts(&answers.base) == texts(&answers.tuned),
+        }
+    }
+
+    fn of_arm(&self, of: Arm, replies: &[Reply]) -> ArmScores {
         let Some(first) = replies.first() else { return ArmScores::default() };
         let degenerate = replies.iter().find_map(degenerate);
         let failed = degenerate.is_some_and(Degenerate::is_failure);
@@ -89,14 +96,21 @@ impl Scoring<'_> {
         }
         // Each in the direction that promotes nothing: what v1 was not asked is not compared, what v2 failed to say is
         // not right.
-        if failed && self.arm == Arm::Base {
+        if failed && of == Arm::Base {
             return arm;
         }
         let spoken: Vec<String> = replies
             .iter()
             .map(|reply| if failed { String::new() } else { without_thoughts(reply.text()).text })
             .collect();
-        let given: Vec<Given<'_>> = replies.iter().zip(&spoken).map(|(reply, text)| given(reply, text)).collect();
+        let similar: Vec<Vec<TextSimilarity<'_>>> =
+            spoken.iter().map(|text| self.similarities.of_answer(self.case, text)).collect();
+        let given: Vec<Given<'_>> = replies
+            .iter()
+            .zip(&spoken)
+            .zip(&similar)
+            .map(|((reply, text), similarities)| Given { similarities, ..given(reply, text) })
+            .collect();
         let scores: Vec<f64> = given.iter().filter_map(|given| self.metric.score(self.case, given)).collect();
         arm.score = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64);
         let first = given[0];
@@ -104,6 +118,7 @@ impl Scoring<'_> {
         arm.pass = Metric::Pass.score(self.case, &first).map(|s| s > 0.5);
         arm.unmet = unmet(self.case, &first);
         arm.named_scores = named_scores(self.case, &first);
+        arm.similarities = first.similarities.iter().map(|one| (one.text.to_owned(), one.cosine)).collect();
         arm.keywords = keywords(self.case, first.text);
         arm.relevance = domain_share(self.case, first.text);
         arm
@@ -119,6 +134,7 @@ fn given<'a>(reply: &'a Reply, spoken: &'a str) -> Given<'a> {
             finish_reason: Some(&answer.done_reason),
             seconds: Some(answer.seconds),
             tokens: Some(answer.tokens),
+            similarities: &[],
         },
     }
 }
@@ -257,6 +273,36 @@ mod tests {
             score(said("<think>5</think>4", "stop"), said("<think>4", "stop")),
             (Some(1.0), Some(0.0), false, thought)
         );
+    }
+
+    #[test]
+    fn similar_answers_are_scored_by_vectors_and_refused_without() {
+        let line = |n: usize, kind: &str, value: &str| {
+            let assertion = format!("{{\"type\": \"{kind}\", \"value\": {value}, \"threshold\": 0.9}}");
+            format!("{{\"id\": \"q{n}\", \"prompt\": \"p{n}\", \"assert\": [{assertion}]}}\n")
+        };
+        let text = line(1, "similar", "[\"77\", \"xyz\"]") + &line(2, "not-similar", "\"77\"");
+        let suite = Suite::parse(&text, "s").unwrap();
+        let said = |text: &str| said(text, "stop");
+        let answers = [
+            CaseAnswers { base: vec![said("11")], tuned: vec![said("<think>1</think>abc")] },
+            CaseAnswers { base: vec![said("11")], tuned: vec![said("abc")] },
+        ];
+        let m = measure(&suite, Metric::Pass, &answers, Some(&mut Letters), &[]).unwrap();
+        let passes: Vec<_> = m.cases.iter().map(|c| (c.base.pass, c.tuned.pass)).collect();
+        assert_eq!(passes, [(Some(true), Some(true)), (Some(false), Some(true))]);
+        let similar = &m.cases[0].base.similarities;
+        assert!(similar["77"] > 0.999 && similar["xyz"] < 0.1, "{similar:?}");
+        // A mean of two assertions has the cosine in it.
+        let score = measure(&suite, Metric::AssertionScore, &answers, Some(&mut Letters), &[]).unwrap();
+        assert!(score.cases[1].base.score.unwrap() < 0.001 && score.cases[1].tuned.score.unwrap() > 0.9);
+        // Silence is neither similar nor anything else.
+        let silent = [CaseAnswers { base: vec![said("")], tuned: vec![said(" ")] }, answers[1].clone()];
+        let m = measure(&suite, Metric::Pass, &silent, Some(&mut Letters), &[]).unwrap();
+        assert_eq!((m.cases[0].base.pass, m.cases[0].base.similarities.len()), (Some(false), 0));
+        let e = measure(&suite, Metric::Pass, &answers, None, &[]).unwrap_err().to_string();
+        assert!(e.starts_with("s: line 1: \"q1\" has the assertion \"similar\"") && e.contains("--embed MODEL"), "{e}");
+        assert!(suite.check_embedder(None).is_err() && suite.check_embedder(Some("m")).is_ok());
     }
 
     #[test]

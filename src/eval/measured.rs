@@ -20,6 +20,8 @@ pub struct ArmScores {
     pub unmet: Vec<String>,
     /// Of the first sample's assertions that have a `metric`.
     pub named_scores: Vec<NamedScore>,
+    /// Of the first sample with the texts of `similar` assertions, by the text.
+    pub similarities: BTreeMap<String, f64>,
     pub keywords: Option<KeywordMatch>,
     /// 0–1; see [`Measured::relevance_signature`].
     pub relevance: Option<f64>,

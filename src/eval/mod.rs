@@ -25,6 +25,8 @@ mod harm;
 mod judge;
 mod judgement;
 mod junit;
+mod kept_embedder;
+mod kept_file;
 mod likeness;
 mod llm_judge;
 mod measure;
@@ -47,6 +49,7 @@ mod run_table;
 mod same_json;
 mod score;
 mod sign_flip;
+mod similarity;
 #[cfg(test)]
 mod simulation;
 mod suite;
@@ -86,6 +89,7 @@ pub use gate::{Gate, GateInput, Rules, gate};
 pub use judge::{Demand, Goal, Interval, Judged, Verdict, judge};
 pub use judgement::Judgement;
 pub use junit::{JunitSuite, junit};
+pub use kept_embedder::KeptEmbedder;
 pub use likeness::{add_bert_score, has_reference_texts};
 pub use llm_judge::{
     Calibration, JUDGE_TOKENS, JudgeReport, JudgeRun, JudgeVerdict, JudgedAnswers, Order, calibration, judge_messages,

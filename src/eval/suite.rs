@@ -6,7 +6,7 @@ use crate::store::Digest;
 
 use super::assertion::{ASSERTION_KEYS, EXPECTED, KEYWORDS, listed};
 use super::case::Case;
-use super::fault::EvalError;
+use super::fault::{EvalError, SuitePlace};
 use super::score::Metric;
 use super::text::{Normaliser, words};
 
@@ -76,6 +76,23 @@ impl Suite {
         }
     }
 
+    /// Whether a model that embeds is needed to score it, which is refused without one.
+    pub fn check_embedder(&self, embedder: Option<&str>) -> Result<(), EvalError> {
+        if embedder.is_none() && self.compares_vectors() { Err(self.no_embedder()) } else { Ok(()) }
+    }
+
+    /// Whether a line compares the vectors of an embedding model.
+    pub fn compares_vectors(&self) -> bool {
+        self.cases.iter().any(|case| !case.similar_texts().is_empty())
+    }
+
+    /// Names the first line that needs one.
+    pub(super) fn no_embedder(&self) -> EvalError {
+        let case = self.cases.iter().find(|case| !case.similar_texts().is_empty());
+        let (place, id) = case.map(|case| (case.place.clone(), case.id.clone())).unwrap_or_default();
+        EvalError::NoEmbedder { suite: self.name.clone(), place, id }
+    }
+
     /// The first `n` cases of it; a limited suite never decides (see [`super::GateInput::limited`]).
     pub fn limited(mut self, n: usize) -> Self {
         self.cases.truncate(n);
@@ -95,6 +112,7 @@ fn case_of_record(record: &Record) -> Option<Case> {
         return None;
     }
     Some(Case {
+        place: SuitePlace::Line(record.place.number),
         id: record.place.to_string().replace(' ', "-"),
         messages: before,
         asserted: [(EXPECTED.key, vec![expected])].into(),

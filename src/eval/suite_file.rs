@@ -60,18 +60,18 @@ pub(super) fn of_entries(entries: impl Iterator<Item = Entry>, name: &str, diges
     for entry in entries {
         let place = entry.place;
         let mut reader = Reader { faults: entry.faults };
-        let case = entry.map.map(|map| reader.case(&map, entry.default_id));
+        let case = entry.map.map(|map| Case { place: place.clone(), ..reader.case(&map, entry.default_id) });
         if let Some(case) = case.filter(|_| reader.faults.is_empty()) {
             let talk: Vec<_> = case.messages.iter().map(|m| format!("{:?} {}", m.role, fold(&m.content))).collect();
             for (what, value) in [("id", case.id.clone()), ("prompt", talk.join("\n"))] {
-                if let Some(first) = seen.insert((what, value), place) {
+                if let Some(first) = seen.insert((what, value), place.clone()) {
                     let first = first.to_string();
                     reader.fault(format!("the same {what} as {}; each counts once", first.trim_end_matches(": ")));
                 }
             }
             cases.push(case);
         }
-        faults.extend(reader.faults.into_iter().map(|what| Fault { place, what }));
+        faults.extend(reader.faults.into_iter().map(|what| Fault { place: place.clone(), what }));
     }
     if !faults.is_empty() {
         return Err(EvalError::Suite { suite: name.to_owned(), faults });
@@ -112,6 +112,7 @@ impl Reader {
         // Where the answer stands: for people and for retrieval, not for scoring.
         ["source", "fact"].into_iter().for_each(|key| drop(self.text(map, key)));
         let case = Case {
+            place: SuitePlace::File,
             id: self.text(map, "id").unwrap_or(default_id),
             messages: self.messages(map),
             asserted: self.asserted(map, normaliser),
@@ -279,7 +280,7 @@ mod tests {
         let text = "{\"prompt\": \"a\", \"expected\": \"x\"}\n{\"prompt\": \"A \", \"keyword\": \"x\"}\n[]\n{bad\n{\"prompt\": 3, \"expected\": [1]}\n\
                     {\"messages\": [{\"role\": \"assistant\", \"content\": \"u\"}], \"keywords\": [\"a||b\"], \"must_pass\": 1}\n{\"prompt\": \"A\", \"expected\": \"y\"}\n";
         let EvalError::Suite { faults, .. } = Suite::parse(text, "s").unwrap_err() else { panic!() };
-        let lines: Vec<_> = faults.iter().map(|f| f.place).collect();
+        let lines: Vec<_> = faults.iter().map(|f| f.place.clone()).collect();
         assert_eq!(lines, [2, 2, 3, 4, 5, 5, 5, 6, 6, 6, 7].map(SuitePlace::Line), "{faults:#?}");
         assert!(faults[10].what.contains("the same prompt as line 1"));
         assert!(matches!(Suite::parse("\n", "s"), Err(EvalError::Empty { .. })));

@@ -118,7 +118,7 @@ pub fn alone(
         return Err(Failure::new(Kind::Usage, why).hint("name another model by --against MODEL"));
     }
     // Before the first question, which may be the first of hours.
-    for model in [&v1, &request.model] {
+    for model in [&v1, &request.model].into_iter().chain(&role.embedding) {
         client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.clone()))?;
     }
     let base = base_of_both(context, &client, &v1, &request.model)?;

@@ -69,9 +69,13 @@ pub fn terms(role: &Role, suites: &[(Suite, Demand)]) -> Terms {
         ("degenerate_margin", json!(role.gate.degenerate_margin)),
     ];
     let samples = role.gate.samples.map(|samples| ("samples", json!(samples)));
+    // Other vectors are other scores, where a suite has such scores.
+    let compares_vectors = suites.iter().any(|(suite, _)| suite.compares_vectors());
+    let embedding = compares_vectors.then(|| ("embedding", json!(role.embedding)));
+    let settings = settings.into_iter().chain(samples).chain(embedding);
     Terms {
         demands: suites.iter().map(|(suite, demand)| (suite.digest.to_string(), json!(demand))).collect(),
-        settings: settings.into_iter().chain(samples).map(|(key, value)| (key.to_owned(), value)).collect(),
+        settings: settings.map(|(key, value)| (key.to_owned(), value)).collect(),
     }
 }
 
@@ -119,6 +123,7 @@ fn demand(wanted: &SuiteRef, suite: &Suite) -> Result<Demand, Failure> {
 pub fn check_suites(role: &Role, config: &RunConfig, base: &Base, split: Split<'_>) -> Result<Option<Note>, Failure> {
     let suites = suites(role, config.general == General::On, split.held_out, split.train)?;
     for (suite, _) in &suites {
+        suite.check_embedder(role.embedding.as_deref())?;
         let shared = eval::overlaps(suite, split.train);
         if let Some(first) = shared.first() {
             let (n, name) = (shared.len(), &suite.name);
@@ -193,6 +198,22 @@ mod tests {
 
     fn role(system: Option<&str>) -> Role {
         Role { system: system.map(str::to_owned), ..Role::bare("router", "x:v1") }
+    }
+
+    #[test]
+    fn the_embedding_model_is_a_condition_where_a_suite_compares_vectors() {
+        let dir = tempfile::tempdir().unwrap();
+        let terms_of = |assertion: &str| {
+            let path = dir.path().join("s.jsonl");
+            std::fs::write(&path, format!("{{\"prompt\": \"p\", \"assert\": [{assertion}]}}")).unwrap();
+            let suite = path.display().to_string();
+            let own = SuiteRef { suite, goal: Goal::Improve, metric: None, margin: None, min_gain: None };
+            let role = Role { embedding: Some("minilm".into()), eval: vec![own], ..role(None) };
+            terms(&role, &suites(&role, false, &[], &[]).unwrap())
+        };
+        let similar = terms_of("{\"type\": \"similar\", \"value\": \"a\"}");
+        assert_eq!(similar.settings["embedding"], json!("minilm"));
+        assert!(!terms_of("{\"type\": \"contains\", \"value\": \"a\"}").settings.contains_key("embedding"));
     }
 
     fn names(role: &Role, held_out: &[Record]) -> Vec<String> {

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::assertion_type::{AssertionType, Checked, Judgement};
 use super::given::Given;
-use super::types::{ASSERTION_TYPES, UNSUPPORTED};
+use super::types::{ASSERTION_TYPES, SIMILAR, UNSUPPORTED};
+use super::value::texts_of;
 use crate::eval::text::Normaliser;
 use crate::input::nearest;
 
@@ -100,6 +101,12 @@ impl Assertion {
             }
         };
         if self.type_name.starts_with(NOT) { Outcome { score: 1.0 - score, met: !met } } else { Outcome { score, met } }
+    }
+
+    /// The texts that it compares the answer with by vectors.
+    pub(in crate::eval) fn similar_texts(&self) -> Vec<&str> {
+        let bare = self.type_name.strip_prefix(NOT).unwrap_or(&self.type_name);
+        if bare == SIMILAR { texts_of(&self.value) } else { Vec::new() }
     }
 
     /// Its part of the score; 1 where the suite says none.

@@ -10,11 +10,21 @@ pub struct Given<'a> {
     pub seconds: Option<f64>,
     /// Of the answer.
     pub tokens: Option<u64>,
+    /// With the texts that the line compares it with by vectors.
+    pub similarities: &'a [TextSimilarity<'a>],
+}
+
+/// The cosine of the vectors of an answer and a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TextSimilarity<'a> {
+    pub text: &'a str,
+    /// From -1 to 1.
+    pub cosine: f64,
 }
 
 impl<'a> Given<'a> {
     /// An answer of which only the text is known.
     pub const fn text(text: &'a str) -> Self {
-        Self { text, finish_reason: None, seconds: None, tokens: None }
+        Self { text, finish_reason: None, seconds: None, tokens: None, similarities: &[] }
     }
 }

@@ -13,7 +13,7 @@ mod types;
 mod value;
 
 pub(super) use entry::Assertion;
-pub(super) use given::Given;
+pub(super) use given::{Given, TextSimilarity};
 pub(super) use key::{
     ASSERTION_KEYS, Asserted, AssertionKey, EXPECTED, KEYWORDS, Wanted, bounded, found, listed, spoken,
 };

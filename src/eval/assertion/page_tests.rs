@@ -29,6 +29,9 @@ fn shown(given: &Given<'_>) -> String {
         given.finish_reason.unwrap_or_default(),
         given.tokens.unwrap_or_default()
     );
+    if let [similar] = given.similarities {
+        return format!("`{quoted}`, with a cosine of {}", similar.cosine);
+    }
     let is_of_text = given.finish_reason == Some("stop") && seconds == 0.5 && given.tokens == Some(6);
     if is_of_text { format!("`{quoted}`") } else { how }
 }

@@ -4,16 +4,19 @@
 use serde_json::Value;
 
 use super::assertion_type::{AssertionType, Checked, Example, Judgement};
-use super::given::Given;
+use super::given::{Given, TextSimilarity};
 use super::texts::{Contained, equals, likeness, starts_with};
-use super::value::{ValueForm, pattern_matches, quantity_of, schema_of, structure_of};
+use super::value::{ValueForm, pattern_matches, quantity_of, schema_of, structure_of, texts_of};
 use crate::eval::answer_metrics::is_refusal;
 use crate::eval::reference_scores::{BLEU, CHRF, LEVENSHTEIN, ROUGE_1_UNICODE, ROUGE_L_UNICODE};
 use crate::eval::same_json;
 
 /// How an answer of an example ended.
 const STOPPED: Given<'static> =
-    Given { text: "It is 12 km.", finish_reason: Some("stop"), seconds: Some(0.5), tokens: Some(6) };
+    Given { finish_reason: Some("stop"), seconds: Some(0.5), tokens: Some(6), ..Given::text("It is 12 km.") };
+
+/// The type that compares vectors of an embedding model.
+pub(super) const SIMILAR: &str = "similar";
 
 const fn row(text: &'static str) -> Given<'static> {
     Given { text, ..STOPPED }
@@ -57,7 +60,6 @@ pub(super) const UNSUPPORTED: &[&str] = &[
     "ruby",
     "search-rubric",
     "select-best",
-    "similar",
     "tool-call-f1",
     "trace-error-spans",
     "trace-span-count",
@@ -256,6 +258,23 @@ pub(super) const ASSERTION_TYPES: &[AssertionType] = &[
         },
     },
     AssertionType {
+        name: SIMILAR,
+        value: ValueForm::Texts,
+        judgement: Judgement::AtLeast { default: 0.75, score: similarity },
+        meaning: "the cosine of the vectors of the answer and of the text, with the most similar of the texts; not below 0. The vectors are those of an embedding model of the daemon: `--embed MODEL`, or `embedding` of the role. Without one, a suite with this type is refused before anything is asked",
+        example: Example {
+            assertion: r#"{"type": "similar", "value": "It is going to rain.", "threshold": 0.6}"#,
+            meets: Given {
+                similarities: &[TextSimilarity { text: "It is going to rain.", cosine: 0.83 }],
+                ..row("Rain is coming.")
+            },
+            fails: Given {
+                similarities: &[TextSimilarity { text: "It is going to rain.", cosine: 0.12 }],
+                ..row("My cat is asleep.")
+            },
+        },
+    },
+    AssertionType {
         name: "is-refusal",
         value: ValueForm::Nothing,
         judgement: Judgement::Holds(|checked| is_refusal(checked.given.text)),
@@ -315,6 +334,13 @@ fn is_json(checked: &Checked<'_>) -> bool {
         Ok(schema) => schema.is_none_or(|schema| schema.is_valid(&answer)),
         Err(_) => false,
     }
+}
+
+/// With the most similar text. An answer without vectors is empty, and no empty answer passes.
+fn similarity(checked: &Checked<'_>) -> f64 {
+    let wanted = texts_of(checked.value);
+    let similar = checked.given.similarities.iter().filter(|similar| wanted.contains(&similar.text));
+    similar.map(|similar| similar.cosine).reduce(f64::max).unwrap_or(0.0)
 }
 
 fn json_distance(checked: &Checked<'_>) -> Option<f64> {
