@@ -6,8 +6,8 @@ use std::sync::mpsc;
 
 use super::Failure;
 use crate::chat::{ChatTemplate, Message, Role};
-use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
-use crate::ollama::{Answer, Ask, Client, MOST_PARALLEL, OllamaError, Options, Prompt};
+use crate::eval::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply, ToolCall};
+use crate::ollama::{Answer, Ask, CalledFunction, Client, MOST_PARALLEL, OllamaError, Options, Prompt};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -70,7 +70,9 @@ impl<'a> DaemonAnswerer<'a> {
     }
 
     fn question(&self, question: &Question) -> Result<Ask, Cause> {
-        let prompt = match self.raw(question.plain) {
+        // How tools are shown to a model, and how a call is read, is the daemon's to say.
+        let template = self.raw(question.plain).filter(|_| question.tools.is_empty());
+        let prompt = match template {
             Some(template) => {
                 let text = template.render(&question.messages, true)?.text;
                 Prompt::Raw(if question.plain { text + template.unthought() } else { text })
@@ -86,6 +88,7 @@ impl<'a> DaemonAnswerer<'a> {
         let mut ask = Ask::new(question.model.clone(), prompt, options);
         ask.think = think;
         ask.format.clone_from(&self.format);
+        ask.tools = question.tools.clone();
         Ok(ask)
     }
 }
@@ -93,7 +96,14 @@ impl<'a> DaemonAnswerer<'a> {
 impl Answerer for DaemonAnswerer<'_> {
     fn warm_up(&self, model: &str) -> Result<(), Cause> {
         let messages = vec![Message::new(Role::User, "Hello.")];
-        let hello = Question { model: model.to_owned(), messages, seed: 0, max_tokens: Some(1), plain: false };
+        let hello = Question {
+            model: model.to_owned(),
+            messages,
+            seed: 0,
+            max_tokens: Some(1),
+            plain: false,
+            tools: Vec::new(),
+        };
         self.client.ask(&self.question(&hello)?, &mut |_| {})?;
         Ok(())
     }
@@ -144,6 +154,9 @@ impl Answerer for DaemonAnswerer<'_> {
         if let Some(format) = &ask.format {
             request["format"] = format.clone();
         }
+        if !ask.tools.is_empty() {
+            request["tools"] = ask.tools.into();
+        }
         Ok(request.to_string())
     }
 }
@@ -179,6 +192,14 @@ pub(super) fn for_each_parallel<Q: Sync, T: Send>(
     });
 }
 
+fn tool_call(call: CalledFunction) -> ToolCall {
+    let arguments = match call.arguments {
+        Value::String(json) => json,
+        value => value.to_string(),
+    };
+    ToolCall { name: call.name.into(), arguments: arguments.into() }
+}
+
 /// A fault of this one answer is a reply; one that the next question would meet too (503: overloaded) is an error.
 fn reply(answered: Result<Answer, OllamaError>) -> Result<Reply, Cause> {
     match answered {
@@ -190,6 +211,7 @@ fn reply(answered: Result<Answer, OllamaError>) -> Result<Reply, Cause> {
             seconds: a.total.saturating_sub(a.load).as_secs_f64(),
             eval_seconds: a.eval.as_secs_f64(),
             text: a.text,
+            tool_calls: a.tool_calls.into_iter().map(tool_call).collect(),
         })),
         // 0.34.4 says the limit in a line of a stream whose status is 200.
         Err(OllamaError::Said { status, message, .. }) if status == 500 || message.contains(REPEAT_LIMIT) => {
@@ -289,7 +311,7 @@ mod tests {
 
     fn question() -> Question {
         let messages = vec![Message::new(Role::User, "u")];
-        Question { model: "m".into(), messages, seed: 1, max_tokens: None, plain: false }
+        Question { model: "m".into(), messages, seed: 1, max_tokens: None, plain: false, tools: Vec::new() }
     }
 
     fn said(status: u16, message: &str) -> (u16, String) {
@@ -348,6 +370,7 @@ mod tests {
             request(|a, _| a.options.temperature = 0.5),
             request(|a, _| a.think = Some(false)),
             request(|a, _| a.version = "1".into()),
+            request(|_, q| q.tools = vec![json!({"type": "function", "function": {"name": "lamp"}})]),
         ] {
             assert_ne!(plain, other);
         }
@@ -359,6 +382,33 @@ mod tests {
             })
         };
         assert_ne!(warm(true), warm(false));
+    }
+
+    #[test]
+    fn tools_are_sent_to_chat_and_calls_recorded() {
+        let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}\
+                      {% if add_generation_prompt %}[assistant]{% endif %}";
+        let template =
+            ChatTemplate::new(source, SpecialTokens { eos: Some("</s>"), ..SpecialTokens::default() }).unwrap();
+        let call = |arguments: Value| json!({"function": {"name": "lamp", "arguments": arguments}});
+        let line = |message: Value, done: bool| json!({"message": message, "done": done}).to_string();
+        let said = |calls: Value| json!({"role": "assistant", "content": "", "tool_calls": calls});
+        let lines = [
+            line(said(json!([call(json!({"on": true}))])), false),
+            line(said(json!([call(json!("{\"on\": false}"))])), false),
+            line(json!({"role": "assistant", "content": "", "tool_calls": null}), true),
+        ];
+        let (client, asked) = daemon(vec![(200, lines.join("\n"))]);
+        let tool = json!({"type": "function", "function": {"name": "lamp"}});
+        let reply = answerer(&client, Some(&template), None)
+            .ask(&Question { tools: vec![tool.clone()], ..question() })
+            .unwrap();
+        let calls: Vec<_> = reply.tool_calls().iter().map(ToString::to_string).collect();
+        assert_eq!(calls, ["lamp({\"on\":true})", "lamp({\"on\": false})"]);
+        assert_eq!((degenerate(&reply), reply.shown()), (None, calls.join("\n")));
+        // Through /api/chat, though the template is known.
+        let body = &asked.join().unwrap()[0];
+        assert_eq!((&body["tools"], &body["messages"][0]["content"]), (&json!([tool]), &json!("u")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod alone;
 mod options;
 mod suites;
+mod tools;
 mod trained;
 mod written;
 mod comparison;
@@ -20,6 +21,7 @@ pub use alone::{BertFolder, EvalRequest, alone, suite_name};
 pub use comparison::{Comparison, Outcome};
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
+pub use tools::check_role_tools;
 use written::{SUMMARY, scorecard};
 
 /// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `comparison.output`.
@@ -43,6 +45,7 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     if let Some(n) = comparison.limit {
         suites = suites.into_iter().map(|(s, d)| (s.limited(n), d)).collect();
     }
+    tools::check(client, suites.iter().map(|(suite, _)| suite), &[&comparison.v1, &comparison.v2])?;
     let benches: Vec<Bench> = suites.iter().map(|(s, _)| bench(comparison.role, s.clone())).collect();
     written::check(context, comparison, &suites)?;
     if comparison.bert.is_some() && !suites.iter().any(|(suite, _)| eval::has_reference_texts(suite)) {
@@ -56,8 +59,11 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
             renders(bench, template)?;
         }
     }
-    let by_chat: Vec<_> =
-        benches.iter().filter(|b| answerer.raw(b.plain).is_none()).map(|b| b.suite.name.clone()).collect();
+    let by_chat: Vec<_> = benches
+        .iter()
+        .filter(|b| answerer.raw(b.plain).is_none() || b.suite.with_tools().is_some())
+        .map(|b| b.suite.name.clone())
+        .collect();
     if !by_chat.is_empty() {
         context.report.note(Note::AskedByChat { suites: by_chat });
     }

@@ -106,6 +106,7 @@ impl Judge {
                 seed: 0,
                 max_tokens: Some(JUDGE_TOKENS << attempt),
                 plain: false,
+                tools: Vec::new(),
             };
             let questions: Vec<Question> = open.iter().map(question).collect();
             let interrupt = context.interrupt.clone();

@@ -161,6 +161,9 @@ impl<'a> NativeAnswerer<'a> {
     /// The replies of questions that are decoded together, in their order; Err: none of them can be answered.
     fn answer(&self, questions: &[&Question]) -> Result<Vec<Reply>, Cause> {
         let NativeModel { base, model, .. } = self.model;
+        if questions.iter().any(|question| !question.tools.is_empty()) {
+            return Err("this program's own engine gives a model no tools; ask a daemon".into());
+        }
         let began = Instant::now();
         let prompts = questions
             .iter()
@@ -202,6 +205,7 @@ impl<'a> NativeAnswerer<'a> {
                 tokens: new.len() as u64,
                 seconds,
                 eval_seconds: seconds,
+                tool_calls: Vec::new(),
             }))
         });
         replies.collect()

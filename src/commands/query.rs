@@ -101,6 +101,7 @@ pub fn answer(
                 format: None,
                 keep_alive: None,
                 think: None,
+                tools: Vec::new(),
             };
             client.ask(&ask, on_text)?.text
         }

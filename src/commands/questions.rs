@@ -114,6 +114,7 @@ fn question(request: &QuestionsRequest, question: &TestQuestion) -> Question {
         seed: 0,
         max_tokens: Some(request.max_tokens as u64),
         plain: false,
+        tools: Vec::new(),
     }
 }
 
@@ -376,8 +377,14 @@ mod tests {
             let (says, mut search) = (Says(answer), Retriever::lexical(&index));
             let prompt = RagPrompt { style: PromptStyle::new(Language::En), budget: 1000, count: &estimated_tokens };
             let retrieving = Retrieving::new(&says, &mut search, prompt);
-            let asked =
-                Question { model: "m".into(), messages: messages.clone(), seed: 0, max_tokens: None, plain: false };
+            let asked = Question {
+                model: "m".into(),
+                messages: messages.clone(),
+                seed: 0,
+                max_tokens: None,
+                plain: false,
+                tools: Vec::new(),
+            };
             let reply = retrieving.ask(&asked).unwrap();
             let retrieved = retrieving.retrieved(messages).unwrap();
             assert_eq!(retrieved.used, [1, 0], "the best one is the last");

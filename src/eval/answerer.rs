@@ -1,5 +1,7 @@
 //! Who is asked: a trait; `commands` answers it with a daemon, tests with a table.
 
+use std::borrow::Cow;
+
 use crate::chat::Message;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -15,6 +17,23 @@ pub struct Question {
     pub max_tokens: Option<u64>,
     /// Asked as of the bare model: no SYSTEM but the messages' own, no thought before the answer.
     pub plain: bool,
+    /// Descriptions of the tools that may be called, as Ollama and OpenAI write them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<serde_json::Value>,
+}
+
+/// A tool that an answer calls.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ToolCall {
+    pub name: Cow<'static, str>,
+    /// JSON, as the model wrote it.
+    pub arguments: Cow<'static, str>,
+}
+
+impl std::fmt::Display for ToolCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}({})", self.name, self.arguments)
+    }
 }
 
 /// An answer and what it cost.
@@ -30,6 +49,8 @@ pub struct Answered {
     pub seconds: f64,
     /// Generation alone (tokens / this = speed).
     pub eval_seconds: f64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
 }
 
 /// A daemon's words for an answer that loops (0.34 says them instead of ending the answer): the model's fault, no failure.
@@ -47,6 +68,23 @@ impl Reply {
         match self {
             Self::Answer(a) => &a.text,
             Self::Failed(_) => "",
+        }
+    }
+
+    /// The text, and a line for each tool that is called.
+    pub fn shown(&self) -> String {
+        let mut shown = self.text().to_owned();
+        for call in self.tool_calls() {
+            shown += if shown.is_empty() { "" } else { "\n" };
+            shown += &call.to_string();
+        }
+        shown
+    }
+
+    pub fn tool_calls(&self) -> &[ToolCall] {
+        match self {
+            Self::Answer(a) => &a.tool_calls,
+            Self::Failed(_) => &[],
         }
     }
 }

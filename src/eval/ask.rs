@@ -169,6 +169,7 @@ fn plan(asking: &Asking<'_>, model: &str, answerer: &dyn Answerer) -> Result<(Ve
                     seed: seed(&bench.suite.name, &case.id, sample),
                     max_tokens: bench.max_tokens,
                     plain: bench.plain,
+                    tools: case.tools.clone(),
                 });
                 planned.push(Planned { bench: bench_index, case: case_index });
             }

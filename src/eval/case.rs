@@ -15,6 +15,9 @@ pub struct Case {
     pub id: String,
     /// The conversation up to the answer; the last turn is the user's.
     pub messages: Vec<Message>,
+    /// Descriptions of the tools that the answer may call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<serde_json::Value>,
     #[serde(flatten)]
     pub(super) asserted: Asserted,
     #[serde(rename = "assert", skip_serializing_if = "Vec::is_empty")]

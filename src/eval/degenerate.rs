@@ -47,7 +47,7 @@ pub fn degenerate(reply: &Reply) -> Option<Degenerate> {
         Some(Degenerate::NotDone)
     } else if spoken.unclosed {
         Some(Degenerate::UnclosedThought)
-    } else if spoken.text.is_empty() {
+    } else if spoken.text.is_empty() && answer.tool_calls.is_empty() {
         Some(Degenerate::Empty)
     } else if leaks(&answer.text) {
         Some(Degenerate::Leak)

@@ -62,7 +62,7 @@ struct Scoring<'a> {
 impl Scoring<'_> {
     fn of_case(&self, answers: &CaseAnswers) -> CaseScores {
         let case = self.case;
-        let texts = |replies: &[Reply]| replies.iter().map(|r| r.text().to_owned()).collect::<Vec<_>>();
+        let texts = |replies: &[Reply]| replies.iter().map(Reply::shown).collect::<Vec<_>>();
         CaseScores {
             id: case.id.clone(),
             category: case.category.clone(),
@@ -82,7 +82,7 @@ impl Scoring<'_> {
         let Some(first) = replies.first() else { return ArmScores::default() };
         let degenerate = replies.iter().find_map(degenerate);
         let failed = degenerate.is_some_and(Degenerate::is_failure);
-        let mut arm = ArmScores { text: first.text().to_owned(), degenerate, ..ArmScores::default() };
+        let mut arm = ArmScores { text: first.shown(), degenerate, ..ArmScores::default() };
         match first {
             Reply::Failed(what) => arm.error = Some(what.clone()),
             Reply::Answer(a) if !a.done => arm.error = Some("the answer ended without `done: true`".to_owned()),
@@ -109,7 +109,11 @@ impl Scoring<'_> {
             .iter()
             .zip(&spoken)
             .zip(&similar)
-            .map(|((reply, text), similarities)| Given { similarities, ..given(reply, text) })
+            .map(|((reply, text), similarities)| Given {
+                similarities,
+                tool_calls: if failed { &[] } else { reply.tool_calls() },
+                ..given(reply, text)
+            })
             .collect();
         let scores: Vec<f64> = given.iter().filter_map(|given| self.metric.score(self.case, given)).collect();
         arm.score = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64);
@@ -135,6 +139,7 @@ fn given<'a>(reply: &'a Reply, spoken: &'a str) -> Given<'a> {
             seconds: Some(answer.seconds),
             tokens: Some(answer.tokens),
             similarities: &[],
+            tool_calls: &answer.tool_calls,
         },
     }
 }

@@ -58,13 +58,14 @@ mod suite_read;
 mod summary;
 mod text;
 mod thought;
+mod tools;
 mod votes;
 
 pub use answer_metrics::{
     AnswerScores, CommonestAnswer, Grounding, commonest_answer, grounding, holds_all, holds_each, is_refusal,
     score_answer, texts_answer, token_f1,
 };
-pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply};
+pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply, ToolCall};
 pub use arm::{ArmAnswers, ArmEvent, ArmRequest, ask_arm};
 pub use ask::{Answers, Arm, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
 pub use benchmark::{

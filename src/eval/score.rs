@@ -85,9 +85,9 @@ fn pass(case: &Case, given: &Given<'_>) -> Option<bool> {
     case.asserts().then(|| answered(given) && unmet(case, given).is_empty())
 }
 
-/// Silence avoids every forbidden word, and meets nothing.
+/// Silence avoids every forbidden word, and meets nothing. A call of a tool is no silence.
 fn answered(given: &Given<'_>) -> bool {
-    !fold(given.text).is_empty()
+    !fold(given.text).is_empty() || !given.tool_calls.is_empty()
 }
 
 /// What the answer does not meet of all that is demanded, for people.

@@ -86,6 +86,11 @@ impl Suite {
         self.cases.iter().any(|case| !case.similar_texts().is_empty())
     }
 
+    /// The first prompt that is asked with tools.
+    pub fn with_tools(&self) -> Option<&Case> {
+        self.cases.iter().find(|case| !case.tools.is_empty())
+    }
+
     /// Names the first line that needs one.
     pub(super) fn no_embedder(&self) -> EvalError {
         let case = self.cases.iter().find(|case| !case.similar_texts().is_empty());
@@ -115,6 +120,7 @@ fn case_of_record(record: &Record) -> Option<Case> {
         place: SuitePlace::Line(record.place.number),
         id: record.place.to_string().replace(' ', "-"),
         messages: before,
+        tools: Vec::new(),
         asserted: [(EXPECTED.key, vec![expected])].into(),
         assertions: Vec::new(),
         reference: None,

@@ -13,11 +13,12 @@ use super::case::Case;
 use super::fault::{EvalError, Fault, SuitePlace};
 use super::suite::Suite;
 use super::text::{Normaliser, fold};
+use super::tools;
 
 /// The keys of a line, in the order of the documents.
 fn keys() -> impl Iterator<Item = &'static str> {
     let asserted = ASSERTION_KEYS.iter().map(|assertion| assertion.key);
-    ["id", "prompt", "messages"].into_iter().chain(asserted).chain([
+    ["id", "prompt", "messages", "tools"].into_iter().chain(asserted).chain([
         "assert",
         "reference",
         "domain_terms",
@@ -62,7 +63,8 @@ pub(super) fn of_entries(entries: impl Iterator<Item = Entry>, name: &str, diges
         let mut reader = Reader { faults: entry.faults };
         let case = entry.map.map(|map| Case { place: place.clone(), ..reader.case(&map, entry.default_id) });
         if let Some(case) = case.filter(|_| reader.faults.is_empty()) {
-            let talk: Vec<_> = case.messages.iter().map(|m| format!("{:?} {}", m.role, fold(&m.content))).collect();
+            let talk = case.messages.iter().map(|m| format!("{:?} {}", m.role, fold(&m.content)));
+            let talk: Vec<_> = talk.chain(case.tools.iter().map(ToString::to_string)).collect();
             for (what, value) in [("id", case.id.clone()), ("prompt", talk.join("\n"))] {
                 if let Some(first) = seen.insert((what, value), place.clone()) {
                     let first = first.to_string();
@@ -115,6 +117,7 @@ impl Reader {
             place: SuitePlace::File,
             id: self.text(map, "id").unwrap_or(default_id),
             messages: self.messages(map),
+            tools: self.tools(map),
             asserted: self.asserted(map, normaliser),
             assertions: self.assertions(map),
             reference: self.text(map, "reference"),
@@ -124,6 +127,7 @@ impl Reader {
             must_pass: self.flag(map, "must_pass"),
             normaliser,
         };
+        self.check_calls(&case);
         if !case.asserts() && case.reference.is_none() && !map.contains_key("assert") {
             let keys: Vec<_> =
                 ASSERTION_KEYS.iter().map(|assertion| assertion.key).chain(["assert", "reference"]).collect();
@@ -166,6 +170,31 @@ impl Reader {
             self.fault("every assertion of the line has weight 0, so none is demanded");
         }
         assertions
+    }
+
+    fn tools(&mut self, map: &Map<String, Value>) -> Vec<Value> {
+        match map.get("tools").filter(|value| !value.is_null()).map(tools::read) {
+            None => Vec::new(),
+            Some(Ok(tools)) => tools,
+            Some(Err(fault)) => {
+                self.fault(fault);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What is said of calls can be met only with tools.
+    fn check_calls(&mut self, case: &Case) {
+        let names: Vec<_> = case.tools.iter().filter_map(tools::name).collect();
+        for wanted in case.assertions.iter().filter_map(Assertion::tools) {
+            if names.is_empty() {
+                self.fault("tool-call: the line has no \"tools\" that could be called; give their descriptions");
+                return;
+            }
+            for name in wanted.into_iter().filter(|name| !names.contains(name)) {
+                self.fault(format!("tool-call: {name:?} is none of the line's tools, which are {}", names.join(", ")));
+            }
+        }
     }
 
     fn messages(&mut self, map: &Map<String, Value>) -> Vec<Message> {
@@ -273,6 +302,34 @@ mod tests {
         let cases = |more: &str| Suite::parse(&line(more), "s").map(|suite| suite.cases).map_err(|e| e.to_string());
         assert_eq!(cases(", \"source\": \"apps.md\", \"fact\": \"sha256:00\""), cases(""));
         assert!(cases(", \"source\": 3").unwrap_err().contains("\"source\" must be a text"));
+    }
+
+    #[test]
+    fn tools_are_read_and_their_faults_named() {
+        let line = |tools: &str, called: &str| {
+            format!("{{\"prompt\": \"p\", \"tools\": {tools}, \"assert\": [{{\"type\": \"tool-call\"{called}}}]}}")
+        };
+        let tool = |name: &str| format!("{{\"type\": \"function\", \"function\": {{\"name\": \"{name}\"}}}}");
+        let a = format!("[{}]", tool("a"));
+        let suite = Suite::parse(&line(&a, ", \"value\": {\"name\": \"a\"}"), "s").unwrap();
+        assert_eq!(suite.with_tools().unwrap().tools[0]["function"]["name"], "a");
+        // Another list of tools is another question.
+        let two = format!("[{}, {}]", tool("a"), tool("b"));
+        assert_eq!(Suite::parse(&format!("{}\n{}", line(&a, ""), line(&two, "")), "s").unwrap().cases.len(), 2);
+        let twice = format!("[{0}, {0}]", tool("a"));
+        let schema = r#"[{"type": "function", "function": {"name": "a", "parameters": {"type": "objekt"}}}]"#;
+        for (tools, called, wanted) in [
+            (a.as_str(), ", \"value\": {\"name\": \"b\"}", "\"b\" is none of the line's tools, which are a"),
+            ("null", "", "the line has no \"tools\""),
+            ("[]", "", "\"tools\" must be a list of tools"),
+            ("{}", "", "\"tools\" must be a list of tools"),
+            ("[{\"name\": \"a\"}]", "", "tool 1: expected {\"type\": \"function\""),
+            (&twice, "", "tool 2: \"a\" is described twice"),
+            (schema, "", "tool 1: the JSON Schema of its parameters"),
+        ] {
+            let e = Suite::parse(&line(tools, called), "s").unwrap_err().to_string();
+            assert!(e.contains("line 1: ") && e.contains(wanted), "{tools}: {e}");
+        }
     }
 
     #[test]

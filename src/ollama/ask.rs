@@ -41,7 +41,16 @@ impl Options {
 impl Ask {
     /// A plain question: no log-probabilities, no format, the daemon's own keep-alive.
     pub fn new(model: impl Into<String>, prompt: Prompt, options: Options) -> Self {
-        Self { model: model.into(), prompt, options, top_logprobs: 0, format: None, keep_alive: None, think: None }
+        Self {
+            model: model.into(),
+            prompt,
+            options,
+            top_logprobs: 0,
+            format: None,
+            keep_alive: None,
+            think: None,
+            tools: Vec::new(),
+        }
     }
 
     /// `truncate: false, shift: false`: what doesn't fit is an error, never cut in silence.
@@ -59,7 +68,7 @@ impl Ask {
                 let body = ChatRequest {
                     model,
                     messages,
-                    tools: None,
+                    tools: (!self.tools.is_empty()).then(|| Value::from(self.tools.clone())),
                     stream,
                     format,
                     keep_alive,
@@ -109,6 +118,9 @@ impl Ask {
                 "an empty prompt asks {} nothing: Ollama would only load it",
                 self.model
             )));
+        }
+        if !self.tools.is_empty() && !matches!(self.prompt, Prompt::Chat(_)) {
+            return Err(OllamaError::Other(format!("tools are given to {} through /api/chat only", self.model)));
         }
         if self.top_logprobs > 20 {
             return Err(OllamaError::Other(format!("top_logprobs is {}; Ollama gives at most 20", self.top_logprobs)));
@@ -187,6 +199,7 @@ impl Answer {
         self.text.push_str(&text);
         self.thinking.push_str(&reply.thinking);
         self.thinking.push_str(&message.thinking);
+        self.tool_calls.extend(message.tool_calls.into_iter().map(|call| call.function));
         self.logprobs.extend(reply.logprobs.into_iter().map(TokenLogprob::from));
         let time = |ns: Option<u64>| Duration::from_nanos(ns.unwrap_or(0));
         if reply.done {

@@ -29,6 +29,7 @@ pub use name::ModelName;
 pub use shelf::MAX_LAYER_TEXT;
 pub use stored::{StoredModel, resolve, store_roots, stored_names};
 pub use version::{Capabilities, Version};
+pub use wire::CalledFunction;
 
 use std::time::Duration;
 
@@ -81,6 +82,8 @@ pub struct Ask {
     pub keep_alive: Option<String>,
     /// None = as the daemon likes (thinking models think).
     pub think: Option<bool>,
+    /// Descriptions of the tools that the model may call; only [`Prompt::Chat`] has a place for them.
+    pub tools: Vec<serde_json::Value>,
 }
 
 /// Vectors of texts.
@@ -111,6 +114,7 @@ pub const SECOND_ENGINE: &str = "candle-transformers";
 pub struct Answer {
     pub text: String,
     pub thinking: String,
+    pub tool_calls: Vec<CalledFunction>,
     pub done: bool,
     /// `stop`, `length`, `load`, `unload`.
     pub done_reason: String,

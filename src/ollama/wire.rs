@@ -5,8 +5,8 @@ mod infer;
 mod library;
 
 pub use infer::{
-    ChatRequest, DebugInfo, EmbedRequest, EmbedResponse, GenerateRequest, Logprob, Reply, ReplyMessage, TopLogprob,
-    keep_alive,
+    CalledFunction, ChatRequest, DebugInfo, EmbedRequest, EmbedResponse, GenerateRequest, Logprob, Reply, ReplyMessage,
+    ReplyToolCall, TopLogprob, keep_alive,
 };
 pub use library::{
     CopyRequest, CreateRequest, DeleteRequest, Details, License, PullRequest, ShowRequest, ShowResponse, Status,

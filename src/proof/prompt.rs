@@ -70,6 +70,7 @@ fn ask(request: &Request<'_>, prompt: Prompt) -> Ask {
         format: None,
         keep_alive: None,
         think: None,
+        tools: Vec::new(),
     }
 }
 

@@ -78,6 +78,7 @@ pub(super) fn ask(
             format: None,
             keep_alive: None,
             think: Some(false),
+            tools: Vec::new(),
         };
         let answer = request.client.ask(&ask, &mut |_| {})?;
         if embedded && answer.engine != SECOND_ENGINE {

@@ -51,7 +51,7 @@ fn words(text: &str) -> usize {
 }
 
 fn asked(messages: Vec<Message>, seed: u64) -> Question {
-    Question { model: "m".into(), messages, seed, max_tokens: None, plain: false }
+    Question { model: "m".into(), messages, seed, max_tokens: None, plain: false, tools: Vec::new() }
 }
 
 fn prompt() -> RagPrompt<'static> {

@@ -68,6 +68,7 @@ impl Asking<'_> {
             seed: self.sampling.seed,
             max_tokens: Some(self.sampling.max_tokens as u64),
             plain: false,
+            tools: case.tools.clone(),
         };
         let questions: Vec<Question> = self.cases.iter().map(question).collect();
         let request = ArmRequest {

@@ -96,7 +96,7 @@ fn held_out_suite(role: &Role, held_out: &[Record], trained: &[Record]) -> Resul
     }
 }
 
-fn open(wanted: &SuiteRef) -> Result<Suite, Failure> {
+pub(super) fn open(wanted: &SuiteRef) -> Result<Suite, Failure> {
     match Suite::builtin(&wanted.suite) {
         Some(builtin) => Ok(builtin?),
         None => Ok(Suite::read(Path::new(&wanted.suite))?),

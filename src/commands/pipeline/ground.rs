@@ -236,7 +236,7 @@ impl PipelineRun<'_> {
                 context.models_yaml.display()
             )));
         }
-        Ok(())
+        evaluate::check_role_tools(&self.client, role, v1)
     }
 
     /// What the role uses now, or what the caller compares with.

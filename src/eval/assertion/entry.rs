@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::assertion_type::{AssertionType, Checked, Judgement};
 use super::given::Given;
-use super::types::{ASSERTION_TYPES, SIMILAR, UNSUPPORTED};
+use super::tool_call;
+use super::types::{ASSERTION_TYPES, SIMILAR, TOOL_CALL, UNSUPPORTED};
 use super::value::texts_of;
 use crate::eval::text::Normaliser;
 use crate::input::nearest;
@@ -105,8 +106,17 @@ impl Assertion {
 
     /// The texts that it compares the answer with by vectors.
     pub(in crate::eval) fn similar_texts(&self) -> Vec<&str> {
-        let bare = self.type_name.strip_prefix(NOT).unwrap_or(&self.type_name);
-        if bare == SIMILAR { texts_of(&self.value) } else { Vec::new() }
+        if self.bare_name() == SIMILAR { texts_of(&self.value) } else { Vec::new() }
+    }
+
+    /// The names of the tools that should, or should not, be called; None: it asserts nothing of tools.
+    pub(in crate::eval) fn tools(&self) -> Option<Vec<&str>> {
+        let wanted = if self.bare_name() == TOOL_CALL { tool_call::read(&self.value).ok()? } else { return None };
+        Some(wanted.into_iter().map(|call| call.name).collect())
+    }
+
+    fn bare_name(&self) -> &str {
+        self.type_name.strip_prefix(NOT).unwrap_or(&self.type_name)
     }
 
     /// Its part of the score; 1 where the suite says none.

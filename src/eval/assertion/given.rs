@@ -1,5 +1,7 @@
 //! The answer that is judged.
 
+use crate::eval::answerer::ToolCall;
+
 /// An answer, its thoughts taken off, and how it came.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Given<'a> {
@@ -12,6 +14,7 @@ pub struct Given<'a> {
     pub tokens: Option<u64>,
     /// With the texts that the line compares it with by vectors.
     pub similarities: &'a [TextSimilarity<'a>],
+    pub tool_calls: &'a [ToolCall],
 }
 
 /// The cosine of the vectors of an answer and a text.
@@ -25,6 +28,6 @@ pub struct TextSimilarity<'a> {
 impl<'a> Given<'a> {
     /// An answer of which only the text is known.
     pub const fn text(text: &'a str) -> Self {
-        Self { text, finish_reason: None, seconds: None, tokens: None, similarities: &[] }
+        Self { text, finish_reason: None, seconds: None, tokens: None, similarities: &[], tool_calls: &[] }
     }
 }

@@ -9,6 +9,7 @@ mod key;
 mod page_tests;
 mod quantity;
 mod texts;
+mod tool_call;
 mod types;
 mod value;
 

@@ -5,6 +5,7 @@ use super::entry::Assertion;
 use super::given::Given;
 use super::types::{ASSERTION_TYPES, UNSUPPORTED};
 use crate::config::generated_tests::check;
+use crate::eval::ToolCall;
 use crate::eval::text::Normaliser;
 
 fn example(of_type: &AssertionType) -> Assertion {
@@ -29,6 +30,9 @@ fn shown(given: &Given<'_>) -> String {
         given.finish_reason.unwrap_or_default(),
         given.tokens.unwrap_or_default()
     );
+    if let [call] = given.tool_calls {
+        return format!("a call of `{call}`");
+    }
     if let [similar] = given.similarities {
         return format!("`{quoted}`, with a cosine of {}", similar.cosine);
     }
@@ -107,6 +111,16 @@ fn faults_name_the_type_the_fault_and_the_remedy() {
         (r#"{"type": "is-json", "value": 3}"#, "must be: JSON Schema"),
         (r#"{"type": "json-equals", "value": "12"}"#, "must be: JSON object or list"),
         (r#"{"type": "number", "value": "1 or 2"}"#, "one number and its unit"),
+        (r#"{"type": "tool-call", "value": "lamp"}"#, "must be: {\"name\": \"…\", \"arguments\": {…}}"),
+        (r#"{"type": "tool-call", "value": []}"#, "write not-tool-call without a value"),
+        (r#"{"type": "tool-call", "value": {"name": "a", "args": {}}}"#, "\"args\" is an unknown key of a call"),
+        (r#"{"type": "tool-call", "value": {"name": "a", "arguments": [1]}}"#, "arguments of \"a\" must be an object"),
+        (
+            r#"{"type": "tool-call", "value": [{"name": "a"}, {"name": "a"}, {"name": "a"}, {"name": "a"}, {"name": "a"}, {"name": "a"}, {"name": "a"}]}"#,
+            "lists 7 calls; at most 6",
+        ),
+        (r#"{"type": "similar", "value": []}"#, "text or list of texts, none empty"),
+        (r#"{"type": "similar", "value": "a", "threshold": 2}"#, "a score from 0 to 1"),
         (r#"{"type": "is-refusal", "value": "a"}"#, "it takes no \"value\""),
         (r#"{"type": "finish-reason", "value": "end"}"#, "must be: `stop` or `length`"),
         (r#"{"type": "latency"}"#, "give the largest time in milliseconds that is allowed as \"threshold\""),
@@ -116,6 +130,30 @@ fn faults_name_the_type_the_fault_and_the_remedy() {
     }
     let entry = serde_json::json!({"type": "bleu", "value": 1, "threshold": 2, "wait": 3});
     assert_eq!(Assertion::read(&entry).unwrap_err().len(), 3);
+}
+
+#[test]
+fn calls_are_compared_in_any_order_and_each_counts_once() {
+    let call =
+        |name: &str, arguments: &str| ToolCall { name: name.to_owned().into(), arguments: arguments.to_owned().into() };
+    let met = |value: &str, calls: &[ToolCall]| {
+        let entry = format!("{{\"type\": \"tool-call\", \"value\": {value}, \"threshold\": 0.5}}");
+        let assertion = Assertion::read(&serde_json::from_str(&entry).unwrap()).unwrap();
+        assertion.outcome(&Given { tool_calls: calls, ..Given::text("") }, Normaliser::default()).met
+    };
+    let two = r#"[{"name": "a", "arguments": {"n": 1}}, {"name": "a", "arguments": {"n": 1.4}}]"#;
+    // The first fits both, the second only one.
+    assert!(met(two, &[call("a", "{\"n\": 1.2}"), call("a", "{\"n\": 0.6}")]));
+    assert!(!met(two, &[call("a", "{\"n\": 0.6}"), call("a", "{\"n\": 0.6}")]));
+    assert!(!met(two, &[call("a", "{\"n\": 1}")]));
+    let one = r#"{"name": "a", "arguments": {}}"#;
+    for arguments in ["{}", "", "null", "\"{}\""] {
+        assert!(met(one, &[call("a", arguments)]), "{arguments:?}");
+    }
+    for (name, arguments) in [("a", "{\"n\": 1}"), ("b", "{}"), ("A", "{}"), ("a", "{"), ("a", "[]"), ("a", "\"x\"")] {
+        assert!(!met(one, &[call(name, arguments)]), "{name} {arguments}");
+    }
+    assert!(met(r#"{"name": "a"}"#, &[call("a", "{\"n\": 1}")]) && !met(r#"{"name": "a"}"#, &[]));
 }
 
 #[test]

@@ -1,19 +1,39 @@
 //! The table of assertion types: a new one is a row here. The reader of suites, the scores and docs/reference/assertions.md are
 //! made from it, and each row's example is a test.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::assertion_type::{AssertionType, Checked, Example, Judgement};
 use super::given::{Given, TextSimilarity};
 use super::texts::{Contained, equals, likeness, starts_with};
+use super::tool_call;
 use super::value::{ValueForm, pattern_matches, quantity_of, schema_of, structure_of, texts_of};
 use crate::eval::answer_metrics::is_refusal;
+use crate::eval::answerer::ToolCall;
 use crate::eval::reference_scores::{BLEU, CHRF, LEVENSHTEIN, ROUGE_1_UNICODE, ROUGE_L_UNICODE};
 use crate::eval::same_json;
 
 /// How an answer of an example ended.
 const STOPPED: Given<'static> =
     Given { finish_reason: Some("stop"), seconds: Some(0.5), tokens: Some(6), ..Given::text("It is 12 km.") };
+
+/// How an answer of an example calls a tool.
+const fn calling(calls: &'static [ToolCall]) -> Given<'static> {
+    Given { tool_calls: calls, ..row("") }
+}
+
+const fn call(name: &'static str, arguments: &'static str) -> ToolCall {
+    ToolCall { name: Cow::Borrowed(name), arguments: Cow::Borrowed(arguments) }
+}
+
+const LAMP_ON: &[ToolCall] = &[call("lamp", "{\"on\": true, \"level\": 80, \"room\": \"Kitchen\"}")];
+const LAMP_AND_MORE: &[ToolCall] =
+    &[call("lamp", "{\"on\": true, \"level\": 80, \"room\": \"kitchen\", \"colour\": \"red\"}")];
+
+/// The type that compares the tools that are called.
+pub(super) const TOOL_CALL: &str = "tool-call";
 
 /// The type that compares vectors of an embedding model.
 pub(super) const SIMILAR: &str = "similar";
@@ -272,6 +292,21 @@ pub(super) const ASSERTION_TYPES: &[AssertionType] = &[
                 similarities: &[TextSimilarity { text: "It is going to rain.", cosine: 0.12 }],
                 ..row("My cat is asleep.")
             },
+        },
+    },
+    AssertionType {
+        name: TOOL_CALL,
+        value: ValueForm::ToolCalls,
+        judgement: Judgement::AtMost {
+            default: Some(0.0),
+            unit: "difference of two numbers",
+            measure: tool_call::distance,
+        },
+        meaning: "the answer calls these tools of the line's `tools`, in any order, each once, and no other tool. The arguments are compared as JSON, like `json-equals`: every argument that is named must be there, and no other may be (as BFCL judges calls). Without `arguments` they do not matter. Without `value`, any call meets it, so `not-tool-call` without `value` demands that no tool is called",
+        example: Example {
+            assertion: r#"{"type": "tool-call", "value": {"name": "lamp", "arguments": {"room": "kitchen", "on": true, "level": 82}}, "threshold": 5}"#,
+            meets: calling(LAMP_ON),
+            fails: calling(LAMP_AND_MORE),
         },
     },
     AssertionType {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::quantity::Quantity;
+use super::tool_call;
 use crate::eval::same_json;
 
 /// The most bytes of a pattern.
@@ -24,6 +25,8 @@ pub(super) enum ValueForm {
     Schema,
     /// A number, or a text of one number and its unit.
     Quantity,
+    /// What [`tool_call::read`] reads, or nothing.
+    ToolCalls,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -39,6 +42,9 @@ impl ValueForm {
             Self::Structure => "JSON object or list".to_owned(),
             Self::Schema => "JSON Schema, or none".to_owned(),
             Self::Quantity => "number, or text of one number and its unit".to_owned(),
+            Self::ToolCalls => {
+                "`{\"name\": …, \"arguments\": {…}}` (`arguments` may be left out), a list of them, or none".to_owned()
+            }
             Self::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
         }
     }
@@ -60,6 +66,7 @@ impl ValueForm {
             Self::Structure => structure_of(value).is_some(),
             Self::Schema => return schema_of(value).err(),
             Self::Quantity => quantity_of(value).is_some(),
+            Self::ToolCalls => return tool_call::read(value).err(),
             Self::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         };
         (!sound).then(|| format!("\"value\" must be: {}", self.described()))

@@ -106,6 +106,22 @@ pub struct ReplyMessage {
     pub content: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub thinking: String,
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
+    pub tool_calls: Vec<ReplyToolCall>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplyToolCall {
+    pub function: CalledFunction,
+}
+
+/// The arguments are an object; some daemons give its JSON as a text.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CalledFunction {
+    pub name: String,
+    pub arguments: Value,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
