@@ -32,10 +32,11 @@ pub mod lora;
 pub mod model;
 pub mod train;
 
-// Delivery and quality: export, serve, prove, evaluate, retrieve, make training data, promote, report.
+// Delivery and quality: export, serve, prove, compare likelihoods, evaluate, retrieve, make training data, promote, report.
 pub mod export;
 pub mod serve;
 pub mod proof;
+pub mod likelihood;
 pub mod eval;
 pub mod bert;
 pub mod rag;

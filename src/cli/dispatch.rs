@@ -255,6 +255,7 @@ fn run_or_plan(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, 
         resumed: args.resume.clone(),
         against: None,
         limit: None,
+        likelihood: args.likelihood,
     };
     Ok(closing::ended(&pipeline::run(context, &config, &options)?, json, Style::of_stdout(&context.env)))
 }
@@ -270,8 +271,16 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
     context.parallel = args.parallel.map(usize::from);
     let suites = args.suite.iter().map(|said| evaluate::suite_name(said)).collect::<Result<Vec<_>, _>>()?;
     if benchmark::is_asked(&suites)? {
-        if args.blind || args.judge.is_some() || args.samples.is_some() || args.no_cache || args.bert_score.is_some() {
-            let what = "--blind, --judge, --samples, --no-cache and --bert-score belong to an evaluation with a verdict; jarvis has none";
+        let verdict_only = [
+            args.blind,
+            args.judge.is_some(),
+            args.samples.is_some(),
+            args.no_cache,
+            args.bert_score.is_some(),
+            args.likelihood,
+        ];
+        if verdict_only.contains(&true) {
+            let what = "--blind, --judge, --samples, --no-cache, --bert-score and --likelihood belong to an evaluation with a verdict; jarvis has none";
             return Err(Failure::new(Kind::Usage, what).hint("give them with another suite"));
         }
         let request = benchmark::BenchmarkRequest {
@@ -308,6 +317,7 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
         no_cache: args.no_cache,
         bert_score: args.bert_score.clone().map(|folder| BertFolder { folder, layers: args.bert_layers }),
         num_thread: args.num_thread,
+        likelihood: args.likelihood,
     };
     let mut person = args.blind.then(|| AtTerminal::new(&context.env)).transpose()?;
     let voter = person.as_mut().map(|person| person as &mut dyn Voter);

@@ -205,6 +205,7 @@ pub(super) fn name(stage: Stage) -> &'static str {
         Stage::Prove => "prove",
         Stage::AskV1 => "ask v1",
         Stage::AskV2 => "ask v2",
+        Stage::Likelihood => "likelihood",
         Stage::Generate => "generate",
         Stage::Index => "index",
         Stage::Ask => "ask",
@@ -255,6 +256,11 @@ fn outcome_words(outcome: &Outcome) -> String {
             format!("{word} through Ollama {daemon_version}")
         }
         Outcome::Answered { model } => format!("answered by {model}"),
+        Outcome::LikelihoodCompared { bits_per_byte_v1, bits_per_byte_v2, mean_kl, same_top, .. } => format!(
+            "general text: {bits_per_byte_v1:.3} bits per byte of v1, {bits_per_byte_v2:.3} of v2; KL {mean_kl:.4} nats per \
+             token, the same likeliest token in {}",
+            percent(*same_top)
+        ),
         Outcome::Generated { examples, rejected: 0 } => format!("{examples} examples"),
         Outcome::Generated { examples, rejected } => format!("{examples} examples; {rejected} were made and not taken"),
         Outcome::Indexed { chunks, embedded: 0 } => format!("{chunks} chunks"),
@@ -295,6 +301,7 @@ pub(super) fn count(unit: Unit, done: u64, total: Option<u64>) -> String {
         Unit::Chunks => "chunks",
         Unit::Tensors => "tensors",
         Unit::Probes => "probes",
+        Unit::Tokens => "tokens",
         Unit::Bytes => return format!("{}{} MiB", done >> 20, of(total.map(|bytes| bytes >> 20))),
     };
     // Nothing is counted: a daemon at work.

@@ -217,7 +217,7 @@ impl Context<'_> {
 }
 
 /// The store of a blob, where it can be read: the daemon may run with another `OLLAMA_MODELS`.
-fn store_of(blob: &Path) -> Option<PathBuf> {
+pub(super) fn store_of(blob: &Path) -> Option<PathBuf> {
     let root = blob.parent()?.parent()?;
     root.join("manifests").is_dir().then(|| root.to_path_buf())
 }

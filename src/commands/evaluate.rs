@@ -1,6 +1,7 @@
 //! Both models asked every prompt of every suite, arm by arm; one verdict a suite, one decision, scorecards on disk.
 
 mod alone;
+mod likelihood;
 mod options;
 mod suites;
 mod tools;
@@ -14,11 +15,13 @@ use crate::eval::{
     self, Arm, Asking, Bench, Demand, Gate, GateInput, Judgement, KeptEmbedder, Measured, Metadata, Rules, Suite,
 };
 use crate::events::{self, Detail, Event, Note, Reporter, Stage, SuiteResult, Unit};
+use crate::likelihood::Likelihood;
 use crate::ollama::Client;
 use crate::roles::{OnInconclusive, Role};
 use crate::store::{create_folder, write_whole};
 pub use alone::{BertFolder, EvalRequest, alone, suite_name};
 pub use comparison::{Comparison, Outcome};
+pub use likelihood::{Candidate, LikelihoodArm, LikelihoodArms};
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
 pub use tools::check_role_tools;
@@ -35,6 +38,8 @@ struct Scored {
     suites: Vec<(Suite, Demand)>,
     measured: Vec<Measured>,
     provenance: Provenance,
+    /// Where it was asked for.
+    likelihood: Option<Likelihood>,
 }
 
 fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_>) -> Result<Scored, Failure> {
@@ -107,9 +112,11 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
         }
         measured.push(scores);
     }
+    let likelihood =
+        comparison.likelihood.as_ref().map(|arms| likelihood::measure(context, arms, &benches)).transpose()?;
     let provenance =
         Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
-    Ok(Scored { suites, measured, provenance })
+    Ok(Scored { suites, measured, provenance, likelihood })
 }
 
 /// The role's options, and the base's template where it is known.
@@ -144,7 +151,7 @@ struct Provenance {
 
 /// Verdicts, decision, files.
 fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored) -> Result<Outcome, Failure> {
-    let Scored { suites, measured, provenance: Provenance { v1_digest, v2_digest, device } } = scored;
+    let Scored { suites, measured, provenance: Provenance { v1_digest, v2_digest, device }, likelihood } = scored;
     let judged: Vec<_> = suites.iter().zip(&measured).map(|((_, d), m)| eval::judge(m, *d, comparison.seed)).collect();
     let overlaps: Vec<_> = suites.iter().map(|(s, _)| eval::overlaps(s, comparison.trained)).collect();
     let judgements: Vec<Judgement<'_>> = measured
@@ -172,7 +179,12 @@ fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored)
         write_whole(path, eval::junit(&suites, &metadata.timestamp).as_bytes())?;
     }
     let parts: Vec<_> = measured.iter().zip(&judged).zip(&documents).map(|((m, j), d)| (m, j, d)).collect();
-    let summary = eval::summary(&metadata, &gate, &parts)?;
+    let mut summary = eval::summary(&metadata, &gate, &parts)?;
+    let likelihood =
+        likelihood.map(|found| likelihood::write(found, &metadata.timestamp, &comparison.output)).transpose()?;
+    if let Some(found) = &likelihood {
+        summary = format!("{}\n\n{}", summary.trim_end(), crate::likelihood::markdown(found));
+    }
     let report = comparison.output.join(SUMMARY);
     write_whole(&report, summary.as_bytes())?;
     judged.iter().for_each(|judged| context.report.emit(&Event::Suite(suite_result(judged))));
@@ -198,6 +210,7 @@ fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored)
         allow_inconclusive,
         votes: None,
         judge: None,
+        likelihood,
     })
 }
 

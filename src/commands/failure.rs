@@ -308,6 +308,11 @@ failures! {
         BaseError::Ollama(o) => of_ollama(o),
         _ => Kind::Input,
     };
+    crate::likelihood::LikelihoodError => |e| match e {
+        crate::likelihood::LikelihoodError::Model(e) if e.is_memory() => Kind::Resources,
+        crate::likelihood::LikelihoodError::Model(crate::model::ModelError::Stopped) => Kind::Interrupted,
+        _ => Kind::Input,
+    };
     crate::model::ModelError => |e| match e {
         e if e.is_memory() => Kind::Resources,
         e if e.is_of_device() => Kind::Error,

@@ -3,6 +3,7 @@
 
 mod changed;
 mod ground;
+mod likelihood;
 mod places;
 mod registered;
 mod registration;
@@ -11,7 +12,7 @@ mod state;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::evaluate::{self, Comparison};
+use super::evaluate::{self, Comparison, LikelihoodArms};
 use super::training::TrainingSet;
 use super::{Context, Failure, Kind, data, delivery, export, promotion, reporting, setup, training};
 use crate::base::Source;
@@ -104,7 +105,11 @@ fn steps(context: &mut Context<'_>, pipeline: &mut PipelineRun<'_>) -> Result<En
             return Ok(ended);
         }
     }
-    let outcome = evaluate::judge(context, &pipeline.client, &pipeline.comparison(&role))?;
+    let likelihood = match options.likelihood {
+        true => Some(pipeline.likelihood(context, &role, &exported, &adapter)?),
+        false => None,
+    };
+    let outcome = evaluate::judge(context, &pipeline.client, &pipeline.comparison(&role, likelihood))?;
     ended.verdict = Some(outcome.decision);
     ended.summary = Some(outcome.summary.clone());
     promotion::record_gate(context, &role.name, &config.output_model_name, &outcome);
@@ -223,7 +228,7 @@ impl PipelineRun<'_> {
         }
     }
 
-    fn comparison<'w>(&'w self, role: &'w Role) -> Comparison<'w> {
+    fn comparison<'w>(&'w self, role: &'w Role, likelihood: Option<LikelihoodArms<'w>>) -> Comparison<'w> {
         Comparison {
             samples: None,
             bert: None,
@@ -242,6 +247,7 @@ impl PipelineRun<'_> {
             seed: self.config.seed,
             adapter: Some(self.run.path("final").display().to_string()),
             junit: None,
+            likelihood,
         }
     }
 

@@ -388,6 +388,7 @@ mod tests {
             allow_inconclusive: false,
             votes: None,
             judge: None,
+            likelihood: None,
         };
         record_gate(&mut context, "router", "x:v2", &outcome);
         outcome.v2_digest = "d2".into();

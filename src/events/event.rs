@@ -34,6 +34,8 @@ pub enum Stage {
     AskV1,
     /// The new model answers them.
     AskV2,
+    /// Both models read the same texts here, to compare their likelihoods.
+    Likelihood,
     /// `data generate` makes examples from documents.
     Generate,
     /// `rag index` embeds the chunks of documents.
@@ -55,6 +57,7 @@ pub enum Unit {
     Tensors,
     Bytes,
     Probes,
+    Tokens,
 }
 
 /// One report. Times are in seconds, sizes in bytes, losses in nats per token, shares from 0 to 1.
@@ -202,6 +205,16 @@ pub enum Outcome {
     },
     Answered {
         model: String,
+    },
+    /// The numbers are of the general text, `tokens` are those of every text.
+    LikelihoodCompared {
+        tokens: u64,
+        bits_per_byte_v1: f64,
+        bits_per_byte_v2: f64,
+        /// KL(v1 ‖ v2), nats per token.
+        mean_kl: f64,
+        /// Share of the tokens before which both find the same token likeliest.
+        same_top: f64,
     },
     Generated {
         examples: usize,

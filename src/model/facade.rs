@@ -155,6 +155,22 @@ impl Model {
         on!(&self.0, d => d.logits_at(adapter, asked, true))
     }
 
+    /// The last hidden states before the final norm at the chosen positions only, `positions × hidden`, all in one pass. With
+    /// [`Model::log_probs_of`] the rows of [`Model::log_probs_at`], a few at a time: hidden states are small, and rows of the
+    /// whole vocabulary are not.
+    pub fn states_at(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        asked: &[(&[u32], &[usize])],
+    ) -> Result<Vec<f32>, ModelError> {
+        on!(&self.0, d => d.states_at(adapter, asked))
+    }
+
+    /// Log-softmax rows of hidden states of [`Model::states_at`], `states × vocab`.
+    pub fn log_probs_of(&self, states: &[f32]) -> Result<Vec<f32>, ModelError> {
+        on!(&self.0, d => d.log_probs_of(states))
+    }
+
     /// Forward only.
     pub fn loss(&self, adapter: Option<&Adapter<Stored>>, sequences: &[Sequence<'_>]) -> Result<LossSums, ModelError> {
         on!(&self.0, d => d.loss(adapter, sequences))
@@ -222,6 +238,11 @@ impl Model {
         on: &mut dyn FnMut(usize, GenerationEvent) -> bool,
     ) -> Result<(), ModelError> {
         on!(&self.0, d => d.generate(adapter, prompts, sampling, is_end, on))
+    }
+
+    /// Logits of a position.
+    pub fn vocab(&self) -> usize {
+        on!(&self.0, d => d.spec().vocab)
     }
 
     /// Threads it computes with, all cores counted out; on a GPU the one that feeds it.

@@ -12,6 +12,15 @@ use crate::weights::ModelSpec;
 /// Logits held at once (32 MiB).
 const LOGITS: usize = 1 << 23;
 
+/// Sequences, and the positions of each that are asked for.
+pub(super) type Asked<'a> = &'a [(&'a [u32], &'a [usize])];
+
+/// The last hidden states of a pass, and their rows that are asked for.
+struct Chosen<O: Ops> {
+    x: O::Buf,
+    rows: Vec<usize>,
+}
+
 fn add_up(sums: &mut LossSums, rows: &[RowLoss], targets: &[u32]) {
     for (row, &target) in rows.iter().zip(targets) {
         sums.nll += row.nll;
@@ -109,13 +118,8 @@ impl<O: Ops> Decoder<O> {
         Ok(sums)
     }
 
-    /// Logits, or log-probabilities, at the chosen positions of each sequence, all in one pass.
-    pub(super) fn logits_at(
-        &self,
-        adapter: Option<&Adapter<Stored>>,
-        asked: &[(&[u32], &[usize])],
-        log_softmax: bool,
-    ) -> Result<Vec<f32>, ModelError> {
+    /// The last hidden states of one pass over every sequence, with the rows of the chosen positions; None where none is chosen.
+    fn chosen(&self, adapter: Option<&Adapter<Stored>>, asked: Asked<'_>) -> Result<Option<Chosen<O>>, ModelError> {
         self.check_adapter(adapter)?;
         let mut used = Vec::with_capacity(asked.len());
         for (sequence, chosen) in asked {
@@ -127,18 +131,28 @@ impl<O: Ops> Decoder<O> {
             })?);
         }
         let trie = Trie::of(&used, true);
-        let mut positions: Vec<usize> =
+        let mut rows: Vec<usize> =
             asked.iter().zip(&trie.rows).flat_map(|((_, chosen), rows)| chosen.iter().map(|&p| rows[p])).collect();
-        if positions.is_empty() {
-            return Ok(Vec::new());
+        if rows.is_empty() {
+            return Ok(None);
         }
-        let read = self.packer().read(&trie, [&mut positions]);
+        let read = self.packer().read(&trie, [&mut rows]);
         let rotation = self.rope().rotation(trie.positions.iter().copied());
         let lora = Lora { adapter, ..Lora::default() };
         let pass = Pass { rotation: &rotation, segments: &trie.segments, read: read.as_ref(), lora };
-        let x = self.stack(&trie.ids, pass, None)?;
-        let mut all = Vec::with_capacity(positions.len() * self.spec().vocab);
-        for rows in positions.chunks(stretch(self.spec())) {
+        Ok(Some(Chosen { x: self.stack(&trie.ids, pass, None)?, rows }))
+    }
+
+    /// Logits, or log-probabilities, at the chosen positions of each sequence, all in one pass.
+    pub(super) fn logits_at(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        asked: Asked<'_>,
+        log_softmax: bool,
+    ) -> Result<Vec<f32>, ModelError> {
+        let Some(Chosen { x, rows }) = self.chosen(adapter, asked)? else { return Ok(Vec::new()) };
+        let mut all = Vec::with_capacity(rows.len() * self.spec().vocab);
+        for rows in rows.chunks(stretch(self.spec())) {
             let (_, mut logits) = self.logits_of(&x, rows, Compute::F32);
             if log_softmax {
                 self.ops().log_softmax(&mut logits, self.spec().vocab);
@@ -147,6 +161,35 @@ impl<O: Ops> Decoder<O> {
         }
         self.sound()?;
         Ok(all)
+    }
+
+    /// The last hidden states before the final norm at the chosen positions, `positions × hidden`.
+    pub(super) fn states_at(
+        &self,
+        adapter: Option<&Adapter<Stored>>,
+        asked: Asked<'_>,
+    ) -> Result<Vec<f32>, ModelError> {
+        let Some(Chosen { x, rows }) = self.chosen(adapter, asked)? else { return Ok(Vec::new()) };
+        let hidden = self.spec().hidden;
+        let mut picked = self.ops().buf(rows.len() * hidden);
+        self.ops().gather(&mut picked, &x, &rows, hidden);
+        let states = self.ops().download(&picked);
+        self.sound()?;
+        Ok(states)
+    }
+
+    /// Log-softmax rows of such states, `states × vocab`.
+    pub(super) fn log_probs_of(&self, states: &[f32]) -> Result<Vec<f32>, ModelError> {
+        let hidden = self.spec().hidden;
+        if !states.len().is_multiple_of(hidden) {
+            return Err(ModelError::Shape { what: "a hidden state".to_owned(), found: states.len(), expected: hidden });
+        }
+        let rows: Vec<usize> = (0..states.len() / hidden).collect();
+        let (_, mut logits) = self.logits_of(&self.ops().upload(states), &rows, Compute::F32);
+        self.ops().log_softmax(&mut logits, self.spec().vocab);
+        let log_probs = self.ops().download(&logits);
+        self.sound()?;
+        Ok(log_probs)
     }
 
     /// The mean over all positions of the last hidden states, after the final norm: `hidden` numbers.

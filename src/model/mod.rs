@@ -3,6 +3,7 @@
 mod backward;
 mod decoder;
 mod cost;
+mod divergence;
 mod error;
 mod facade;
 mod forward;
@@ -19,6 +20,7 @@ mod teacher_states;
 mod teacher;
 
 pub use cost::Cost;
+pub use divergence::{argmax, kl_divergence, not_negative};
 pub use error::ModelError;
 pub use facade::Model;
 pub use generate::{GenerationEvent, Sampling};

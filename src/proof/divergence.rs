@@ -1,12 +1,9 @@
-//! Divergence of two distributions over the vocabulary, in nats.
+//! Divergences of a proof, in nats: of distributions of which the daemon shows a part.
+
+use crate::model::not_negative;
 
 /// One row of log-probabilities per answered position, probe by probe.
 pub(super) type Rows = Vec<Vec<Vec<f32>>>;
-
-/// KL(p ‖ q) of two rows of log-probabilities.
-pub(super) fn kl(p: &[f32], q: &[f32]) -> f64 {
-    not_negative(p.iter().zip(q).map(|(&lp, &lq)| f64::from(lp).exp() * (f64::from(lp) - f64::from(lq))).sum())
-}
 
 /// KL of a distribution known only at some ids (`known`: id, log-probability) from a whole row; what is not known is one
 /// bucket on both sides, so this is a lower bound of the true KL (data-processing inequality).
@@ -26,22 +23,6 @@ pub(super) fn kl_of_known(known: &[(u32, f64)], row: &[f32]) -> f64 {
     not_negative(sum)
 }
 
-/// Rounding may leave less than nothing of a divergence; NaN stays NaN, which `f64::max` would make 0.
-fn not_negative(sum: f64) -> f64 {
-    if sum < 0.0 { 0.0 } else { sum }
-}
-
-/// The id of the largest value; the lowest on ties.
-pub(super) fn argmax(row: &[f32]) -> u32 {
-    let mut best = 0;
-    for (i, v) in row.iter().enumerate() {
-        if *v > row[best] {
-            best = i;
-        }
-    }
-    best as u32
-}
-
 /// NaN where there is nothing: no divergence was found, which is not a divergence of 0.
 pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
@@ -51,27 +32,17 @@ pub(super) fn mean(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    fn log(p: &[f64]) -> Vec<f32> {
-        p.iter().map(|x| x.ln() as f32).collect()
-    }
-
     #[test]
-    fn divergences_equal_hand_sums() {
-        let (p, q) = ([0.5, 0.25, 0.25], [0.25, 0.5, 0.25]);
-        // 0.5 ln 2 + 0.25 ln 0.5 = 0.25 ln 2
-        assert!((kl(&log(&p), &log(&q)) - 0.25 * 2f64.ln()).abs() < 1e-6);
-        assert_eq!(kl(&log(&p), &log(&p)), 0.0);
+    fn what_is_not_known_is_one_bucket() {
+        let row = [0.25f64, 0.5, 0.25].map(|x| x.ln() as f32);
         let known = [(0, 0.5f64.ln()), (1, 0.25f64.ln())];
-        // The bucket is 0.25 on both sides: the same as the whole here.
-        assert!((kl_of_known(&known, &log(&q)) - 0.25 * 2f64.ln()).abs() < 1e-6);
-        assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
+        // The bucket is 0.25 on both sides: the same as the whole, 0.25 ln 2, here.
+        assert!((kl_of_known(&known, &row) - 0.25 * 2f64.ln()).abs() < 1e-6);
     }
 
     #[test]
     fn what_is_no_number_stays_none() {
-        let nan = [f32::NAN, f32::NAN];
-        assert!(kl(&log(&[0.5, 0.5]), &nan).is_nan());
-        assert!(kl_of_known(&[(0, 0.5f64.ln())], &nan).is_nan());
+        assert!(kl_of_known(&[(0, 0.5f64.ln())], &[f32::NAN, f32::NAN]).is_nan());
         assert!(mean(&[]).is_nan() && mean(&[0.0, f64::NAN]).is_nan());
     }
 }

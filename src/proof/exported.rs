@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::divergence::{Rows, kl, mean};
+use super::divergence::{Rows, mean};
 use super::{Leg, ProofError, Request};
 use crate::export;
 use crate::gguf::{GgmlType, Gguf};
+use crate::model::kl_divergence;
 use crate::weights::Weights;
 
 /// What was uploaded.
@@ -135,7 +136,7 @@ fn survival(leg: &mut Leg, verification: &export::Verification) -> String {
 fn divergence(leg: &mut Leg, rows: Distributions<'_>) -> String {
     let Distributions { tuned, exported, base } = rows;
     let of = |other: &Rows| -> Vec<f64> {
-        tuned.iter().flatten().zip(other.iter().flatten()).map(|(p, q)| kl(p, q)).collect()
+        tuned.iter().flatten().zip(other.iter().flatten()).map(|(p, q)| kl_divergence(p, q)).collect()
     };
     let (to_exported, to_base) = (mean(&of(exported)), mean(&of(base)));
     let limit = MOST_KL.max(MOST_OF_TUNE * to_base);

@@ -1,7 +1,7 @@
 //! Leg 3: the daemon serves that file and computes it right. Our f32 forward over the exported bytes, teacher-forced on
 //! the daemon's own greedy tokens, against its top-20 log-probabilities.
 
-use super::divergence::{Rows, argmax, kl_of_known, mean};
+use super::divergence::{Rows, kl_of_known, mean};
 use super::exported::File;
 use super::probes::{Probe, TOKENS};
 use super::prompt::greedy;
@@ -9,7 +9,7 @@ use super::vocabulary::Vocabulary;
 use super::{Leg, ProofError, Request};
 use crate::gguf::Gguf;
 use crate::lora::{Adapter, Stored};
-use crate::model::Model;
+use crate::model::{Model, argmax};
 use crate::ollama::{Answer, Ask, ENGINE_OPTION, Prompt, SECOND_ENGINE, Show, TokenLogprob};
 use crate::store::Digest;
 use crate::tokenizer::Tokenizer;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::curves::Metrics;
 use super::earlier::{Earlier, Origins};
+use super::likelihood::Likelihood;
 use super::log::RunLog;
 use super::options::RunOptions;
 use super::scorecard::Scorecard;
@@ -22,6 +23,8 @@ pub struct RunFiles {
     /// `train.json`, else the last line of `metrics.jsonl`.
     pub(super) training: Map<String, Value>,
     pub(super) scorecards: Vec<Scorecard>,
+    /// Of the last evaluation.
+    pub(super) likelihood: Option<Likelihood>,
     pub(super) survival: Vec<TensorSurvival>,
     pub(super) proof: Option<Proof>,
     pub(super) options: Option<RunOptions>,
@@ -113,6 +116,10 @@ impl RunFiles {
         files.adapter = reading.json("final/tunesmith.json").unwrap_or_default();
         files.steps = reading.steps();
         files.scorecards = reading.scorecards();
+        let found: Option<Likelihood> =
+            reading.json("eval/likelihood.json").or_else(|| reading.json("likelihood.json"));
+        let last = files.evaluation().map(|m| m.timestamp.as_str());
+        files.likelihood = found.filter(|found| last == Some(found.timestamp.as_str()));
         (files.faults, files.read) = (reading.faults, reading.read);
         files.leave_out_earlier();
         Ok(files)
@@ -262,7 +269,8 @@ impl Reading<'_> {
     }
 
     fn scorecards_in(&mut self, below: &str) -> Vec<Scorecard> {
-        const OTHERS: [&str; 5] = ["train.json", "proof.json", "registered.json", "manifest.json", "judge.json"];
+        const OTHERS: [&str; 6] =
+            ["judge.json", "likelihood.json", "train.json", "proof.json", "registered.json", "manifest.json"];
         let Ok(entries) = std::fs::read_dir(self.folder.join(below)) else { return Vec::new() };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<String> =

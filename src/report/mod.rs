@@ -14,6 +14,7 @@ mod escape;
 mod files;
 mod forest;
 mod histograms;
+mod likelihood;
 mod log;
 mod number;
 mod options;

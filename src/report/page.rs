@@ -2,19 +2,20 @@
 
 use super::escape::escaped;
 use super::files::RunFiles;
-use super::{actions, answers, categories, forest, histograms, provenance, survival, training, verdict};
+use super::{actions, answers, categories, forest, histograms, likelihood, provenance, survival, training, verdict};
 use crate::store::Digest;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The sections by their anchors, in the order of the page.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("verdict", "Verdict"),
     ("metrics", "Guarded metrics"),
     ("categories", "Categories"),
     ("answers", "Answers"),
     ("times", "Latency and length"),
+    ("likelihood", "Likelihood"),
     ("training", "Training"),
     ("proof", "Survival and proof"),
     ("provenance", "Provenance"),
@@ -47,6 +48,7 @@ pub fn page(files: &RunFiles) -> String {
         categories::section(files),
         answers::section(files),
         histograms::section(files),
+        likelihood::section(files.likelihood.as_ref()),
         training::section(files),
         survival::section(files),
         provenance::section(files),

@@ -26,6 +26,7 @@ mod oracle;
 mod oracle_lora;
 mod parity_adapter;
 mod parity_export;
+mod parity_likelihood;
 mod parity_logits;
 mod parity_training;
 mod parity_weights;

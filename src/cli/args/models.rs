@@ -195,6 +195,9 @@ pub struct Eval {
     /// Also ask this model of the daemon, another than the two, which answers are better; it decides nothing
     #[arg(long, value_name = "MODEL")]
     pub judge: Option<String>,
+    /// Also compare how likely both models find a general text and the suites' expected answers: bits per byte, KL divergence
+    #[arg(long)]
+    pub likelihood: bool,
     /// Let the daemon use N threads [default: its own choice]
     #[arg(long, value_name = "N")]
     pub num_thread: Option<u64>,

@@ -56,6 +56,9 @@ pub struct Run {
     /// Overwrite a model of another lineage, and use the base even if --from-adapter was trained on another one
     #[arg(long)]
     pub force: bool,
+    /// Also compare how likely both models find a general text and the suites' expected answers: bits per byte, KL divergence
+    #[arg(long)]
+    pub likelihood: bool,
     /// Let the daemon pull the base
     #[arg(long)]
     pub pull: bool,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::comparison::{Comparison, Outcome};
+use super::likelihood::ServedModels;
 use super::written::SUMMARY;
 use super::{Scored, scored, trained, write};
 use crate::base::Base;
@@ -62,6 +63,8 @@ pub struct EvalRequest {
     /// The folder of a BERT that compares answers with reference texts, and how many of its layers are computed.
     pub bert_score: Option<BertFolder>,
     pub num_thread: Option<u64>,
+    /// Also compare how likely both models find the same texts.
+    pub likelihood: bool,
 }
 
 /// A BERT in a folder.
@@ -122,11 +125,16 @@ pub fn alone(
         client.tag(model)?.ok_or_else(|| OllamaError::NoModel(model.clone()))?;
     }
     let base = base_of_both(context, &client, &v1, &request.model)?;
+    let opened = match request.likelihood {
+        true => Some(ServedModels::open(context, &client, &v1, &request.model)?),
+        false => None,
+    };
     let trained = trained::records(context, &request.model, &role, base.as_ref());
     let bert = request.bert_score.as_ref().map(|bert| Bert::open(&bert.folder, bert.layers)).transpose()?;
     let comparison = Comparison {
         samples: request.samples,
         bert: bert.as_ref(),
+        likelihood: opened.as_ref().map(ServedModels::arms).transpose()?,
         no_cache: request.no_cache,
         general: request.suites.is_empty(),
         v1,

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::likelihood::LikelihoodArms;
 use crate::base::Base;
 use crate::bert::Bert;
 use crate::commands::judging::JudgeReport;
 use crate::commands::votes::Voted;
 use crate::dataset::Record;
 use crate::eval::Decision;
+use crate::likelihood::Likelihood;
 use crate::promote::Terms;
 use crate::roles::Role;
 
@@ -36,6 +38,8 @@ pub struct Comparison<'a> {
     pub adapter: Option<String>,
     /// Also written as JUnit XML.
     pub junit: Option<PathBuf>,
+    /// Set: how likely both find the same texts is measured, too.
+    pub likelihood: Option<LikelihoodArms<'a>>,
 }
 
 /// The outcome of an evaluation.
@@ -63,6 +67,9 @@ pub struct Outcome {
     /// What a model preferred (`eval --judge`): no part of the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeReport>,
+    /// Where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<Likelihood>,
 }
 
 impl Outcome {

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::comparison::Comparison;
+use super::likelihood;
 use crate::commands::{Context, Failure, Kind, judging, reporting, votes};
 use crate::eval::{AnswerCache, Demand, Suite};
 use crate::events::Note;
@@ -21,8 +22,8 @@ pub(super) fn scorecard(suite: &str) -> String {
     let clean: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     // Two suites of one file name must not share a scorecard.
-    let mark =
-        if stem == suite { String::new() } else { format!("-{}", &Digest::of_bytes(suite.as_bytes()).short()[..4]) };
+    let plain = stem == suite && format!("{clean}.json") != likelihood::FILE;
+    let mark = if plain { String::new() } else { format!("-{}", &Digest::of_bytes(suite.as_bytes()).short()[..4]) };
     format!("{clean}{mark}.json")
 }
 
@@ -33,7 +34,8 @@ pub(super) fn check(
     suites: &[(Suite, Demand)],
 ) -> Result<(), Failure> {
     let folder = comparison.output.as_path();
-    let files = suites.iter().map(|(suite, _)| scorecard(&suite.name)).chain([SUMMARY.to_owned()]);
+    let others = comparison.likelihood.iter().map(|_| likelihood::FILE).chain([SUMMARY]);
+    let files = suites.iter().map(|(suite, _)| scorecard(&suite.name)).chain(others.map(str::to_owned));
     let files: Vec<PathBuf> = files.map(|name| folder.join(name)).collect();
     if let Some(junit) = &comparison.junit {
         let mut own = Outputs::default();
@@ -101,6 +103,7 @@ mod tests {
                 samples: None,
                 no_cache: false,
                 bert: None,
+                likelihood: None,
                 role: &role,
                 v1: "v1".to_owned(),
                 v2: "v2".to_owned(),

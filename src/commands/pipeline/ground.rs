@@ -236,7 +236,8 @@ impl PipelineRun<'_> {
                 context.models_yaml.display()
             )));
         }
-        evaluate::check_role_tools(&self.client, role, v1)
+        evaluate::check_role_tools(&self.client, role, v1)?;
+        if self.options.likelihood { self.check_likelihood(context, role) } else { Ok(()) }
     }
 
     /// What the role uses now, or what the caller compares with.

@@ -38,6 +38,8 @@ pub struct Options {
     pub against: Option<String>,
     /// Prompts of each suite, for a quick look; the verdict is then INCONCLUSIVE.
     pub limit: Option<usize>,
+    /// The evaluation also compares how likely both models find the same texts.
+    pub likelihood: bool,
 }
 
 /// What is open during a run of the pipeline.

@@ -67,6 +67,7 @@ fn judged_also(models_yaml: &Path, also: Also<'_>) -> Result<Outcome, Failure> {
         judge: also.judge.map(str::to_owned),
         output: models_yaml.with_file_name("eval"),
         num_thread: Some(1),
+        likelihood: false,
     };
     alone(&mut context, &request, also.voter)
 }
