@@ -256,6 +256,7 @@ fn run_or_plan(context: &mut Context<'_>, args: &Run, json: bool) -> Result<u8, 
         against: None,
         limit: None,
         likelihood: args.likelihood,
+        control: args.control,
     };
     Ok(closing::ended(&pipeline::run(context, &config, &options)?, json, Style::of_stdout(&context.env)))
 }
@@ -278,9 +279,10 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
             args.no_cache,
             args.bert_score.is_some(),
             args.likelihood,
+            args.control,
         ];
         if verdict_only.contains(&true) {
-            let what = "--blind, --judge, --samples, --no-cache, --bert-score and --likelihood belong to an evaluation with a verdict; jarvis has none";
+            let what = "--blind, --judge, --samples, --no-cache, --bert-score, --likelihood and --control belong to an evaluation with a verdict; jarvis has none";
             return Err(Failure::new(Kind::Usage, what).hint("give them with another suite"));
         }
         let request = benchmark::BenchmarkRequest {
@@ -318,6 +320,7 @@ pub(super) fn eval(context: &mut Context<'_>, args: &Eval, json: bool) -> Result
         bert_score: args.bert_score.clone().map(|folder| BertFolder { folder, layers: args.bert_layers }),
         num_thread: args.num_thread,
         likelihood: args.likelihood,
+        control: args.control,
     };
     let mut person = args.blind.then(|| AtTerminal::new(&context.env)).transpose()?;
     let voter = person.as_mut().map(|person| person as &mut dyn Voter);

@@ -271,6 +271,13 @@ pub(super) fn warning(warning: &Warning) -> String {
         Warning::WaitingForLock { path, seconds } => {
             format!("another tunesmith is at work ({}): waiting for it, at most {seconds} s", path.display())
         }
+        Warning::AdapterWithoutEffect {} => {
+            "the adapter changes nothing: of each of its pairs A or B is zero, so what is exported is the base"
+                .to_owned()
+        }
+        Warning::ModelNotRemoved { model, reason } => {
+            format!("{model} can't be removed from the daemon: {reason}; remove it with `ollama rm {model}`")
+        }
         Warning::ReportNotWritten { path, reason } => {
             format!("{}: the page can't be written: {reason}", path.display())
         }

@@ -205,6 +205,7 @@ pub(super) fn name(stage: Stage) -> &'static str {
         Stage::Prove => "prove",
         Stage::AskV1 => "ask v1",
         Stage::AskV2 => "ask v2",
+        Stage::AskControl => "control",
         Stage::Likelihood => "likelihood",
         Stage::Generate => "generate",
         Stage::Index => "index",

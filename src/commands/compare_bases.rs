@@ -56,8 +56,15 @@ pub fn run(context: &mut Context<'_>, request: &BasesRequest) -> Result<Compared
         context.check_interrupt()?;
         context.report.keep_nowhere();
         context.report.note(Note::ComparedBase { base: run.base.clone(), number: i + 1, of });
-        let options =
-            Options { until: Step::Eval, force: false, resumed: None, against: None, limit: None, likelihood: false };
+        let options = Options {
+            until: Step::Eval,
+            force: false,
+            resumed: None,
+            against: None,
+            limit: None,
+            likelihood: false,
+            control: false,
+        };
         let ended = pipeline::run(context, &run.config, &options)?;
         folders.push((run.base.clone(), ended.run));
     }

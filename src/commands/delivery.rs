@@ -103,6 +103,15 @@ pub fn keep_modelfile(text: &str, folder: &Path, run: &Path, name: &str) -> Resu
 /// The name of a run's candidate until it is proved: `name`'s model, with the run in the tag, so that no other run
 /// creates its own there meanwhile.
 pub fn candidate_name(name: &str, run: &str) -> String {
+    temporary_name(name, "candidate", run)
+}
+
+/// The name of the control of `name`'s model, for as long as the suites ask it.
+pub fn control_name(name: &str, run: &str) -> String {
+    temporary_name(name, "control", run)
+}
+
+fn temporary_name(name: &str, what: &str, run: &str) -> String {
     // Ollama's tags have at most 80 characters; the end of a run's name is its digest.
     const MAX_TAG: usize = 80;
     let (model, tag) = match name.rsplit_once(':') {
@@ -110,7 +119,7 @@ pub fn candidate_name(name: &str, run: &str) -> String {
         _ => (name, "latest"),
     };
     let run = run.rsplit('-').next().unwrap_or(run);
-    let end = format!("-candidate-{run}");
+    let end = format!("-{what}-{run}");
     let tag: String = tag.chars().take(MAX_TAG.saturating_sub(end.len())).collect();
     format!("{model}:{tag}{end}")
 }

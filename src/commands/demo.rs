@@ -65,6 +65,7 @@ pub fn run(context: &mut Context<'_>, options: &DemoOptions) -> Result<Shown, Fa
         against: Some(untuned),
         limit: options.quick.then_some(6),
         likelihood: false,
+        control: false,
     };
     let ended = pipeline::run(context, &config, &pipeline_options)?;
     let ask = match &server {

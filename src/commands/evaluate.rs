@@ -1,8 +1,10 @@
 //! Both models asked every prompt of every suite, arm by arm; one verdict a suite, one decision, scorecards on disk.
 
 mod alone;
+mod control;
 mod likelihood;
 mod options;
+mod progress;
 mod suites;
 mod tools;
 mod trained;
@@ -12,16 +14,19 @@ mod comparison;
 use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
 use super::{Context, Failure, Kind};
 use crate::eval::{
-    self, Arm, Asking, Bench, Demand, Gate, GateInput, Judgement, KeptEmbedder, Measured, Metadata, Rules, Suite,
+    self, Asking, Bench, CaseAnswers, Control, Demand, Gate, GateInput, Judgement, KeptEmbedder, Measured, Metadata,
+    Rules, Suite,
 };
-use crate::events::{self, Detail, Event, Note, Reporter, Stage, SuiteResult, Unit};
+use crate::events::{Event, Note, SuiteResult};
 use crate::likelihood::Likelihood;
 use crate::ollama::Client;
 use crate::roles::{OnInconclusive, Role};
 use crate::store::{create_folder, write_whole};
 pub use alone::{BertFolder, EvalRequest, alone, suite_name};
 pub use comparison::{Comparison, Outcome};
+pub use control::ControlPlan;
 pub use likelihood::{Candidate, LikelihoodArm, LikelihoodArms};
+use progress::show;
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
 pub use tools::check_role_tools;
@@ -40,6 +45,7 @@ struct Scored {
     provenance: Provenance,
     /// Where it was asked for.
     likelihood: Option<Likelihood>,
+    control: Option<Control>,
 }
 
 fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_>) -> Result<Scored, Failure> {
@@ -90,6 +96,21 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     };
     let report = &mut context.report;
     let asked = eval::ask_all(&asking, &answerer, &mut cache, &mut |event| show(report, event))?;
+    let control = match &comparison.control {
+        Some(plan) => {
+            let answered = asked.answered;
+            let asking = control::ControlAsking {
+                client,
+                answerer: &answerer,
+                benches: &benches,
+                samples,
+                cache: &mut cache,
+                answered,
+            };
+            Some(control::ask(context, plan, asking)?)
+        }
+        None => None,
+    };
     let mut embedder = match &comparison.role.embedding {
         Some(model) => Some((DaemonEmbedder::new(client, model), DaemonEmbedder::identity(client, model)?)),
         None => None,
@@ -103,20 +124,30 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     let outside: Vec<String> = general.map_or_else(Vec::new, |i| {
         asked.answers[i].iter().flat_map(|a| &a.base).map(|reply| reply.text().to_owned()).collect()
     });
-    let mut measured = Vec::new();
-    for ((suite, demand), answers) in suites.iter().zip(&asked.answers) {
-        let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);
-        let mut scores = eval::measure(suite, demand.metric, answers, embedder, &outside)?;
+    let (mut measured, mut in_two_parts) = (Vec::new(), Vec::new());
+    for (i, ((suite, demand), answers)) in suites.iter().zip(&asked.answers).enumerate() {
+        let mut measure = |answers: &[CaseAnswers]| {
+            let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);
+            eval::measure(suite, demand.metric, answers, embedder, &outside)
+        };
+        let mut scores = measure(answers)?;
+        if let Some(control) = &control {
+            let [export, training] = control.pairs(i, answers);
+            let [export, training] = [measure(&export)?, measure(&training)?];
+            let judged = |measured| eval::judge(measured, *demand, comparison.seed);
+            in_two_parts.push(eval::control_suite(&judged(&export), &judged(&training)));
+        }
         if let Some(bert) = comparison.bert {
             eval::add_bert_score(suite, &mut scores, bert, &interrupt)?;
         }
         measured.push(scores);
     }
+    let control = control.map(|control| control.found(in_two_parts));
     let likelihood =
         comparison.likelihood.as_ref().map(|arms| likelihood::measure(context, arms, &benches)).transpose()?;
     let provenance =
         Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
-    Ok(Scored { suites, measured, provenance, likelihood })
+    Ok(Scored { suites, measured, provenance, likelihood, control })
 }
 
 /// The role's options, and the base's template where it is known.
@@ -128,20 +159,6 @@ fn ask_options<'a>(comparison: &Comparison<'a>) -> Result<AskOptions<'a>, Failur
     Ok(AskOptions { template: comparison.base.map(|b| &b.template), options, seed, think: role.think, format: None })
 }
 
-fn show(report: &mut Reporter<'_>, event: &eval::Event<'_>) {
-    match event {
-        eval::Event::ArmStarted { arm, model, questions, kept } => {
-            let stage = if *arm == Arm::Base { Stage::AskV1 } else { Stage::AskV2 };
-            report.begin(stage, Unit::Prompts, Some(*questions as u64));
-            report.advance(*kept as u64, Some(Detail::Item((*model).to_owned())));
-        }
-        eval::Event::Answered { index, suite, case, .. } => {
-            report.advance(*index as u64 + 1, Some(Detail::Item(format!("{suite} {}", case.id))));
-        }
-        eval::Event::ArmDone { model, .. } => report.end(events::Outcome::Answered { model: (*model).to_owned() }),
-    }
-}
-
 /// Which models answered, and where they were computed.
 struct Provenance {
     v1_digest: String,
@@ -151,7 +168,8 @@ struct Provenance {
 
 /// Verdicts, decision, files.
 fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored) -> Result<Outcome, Failure> {
-    let Scored { suites, measured, provenance: Provenance { v1_digest, v2_digest, device }, likelihood } = scored;
+    let Scored { suites, measured, provenance: Provenance { v1_digest, v2_digest, device }, likelihood, control } =
+        scored;
     let judged: Vec<_> = suites.iter().zip(&measured).map(|((_, d), m)| eval::judge(m, *d, comparison.seed)).collect();
     let overlaps: Vec<_> = suites.iter().map(|(s, _)| eval::overlaps(s, comparison.trained)).collect();
     let judgements: Vec<Judgement<'_>> = measured
@@ -180,6 +198,10 @@ fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored)
     }
     let parts: Vec<_> = measured.iter().zip(&judged).zip(&documents).map(|((m, j), d)| (m, j, d)).collect();
     let mut summary = eval::summary(&metadata, &gate, &parts)?;
+    let control = control.map(|found| control::write(found, &metadata.timestamp, &comparison.output)).transpose()?;
+    if let Some(found) = &control {
+        summary = format!("{}\n\n{}", summary.trim_end(), eval::control_markdown(found));
+    }
     let likelihood =
         likelihood.map(|found| likelihood::write(found, &metadata.timestamp, &comparison.output)).transpose()?;
     if let Some(found) = &likelihood {
@@ -211,6 +233,7 @@ fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored)
         votes: None,
         judge: None,
         likelihood,
+        control,
     })
 }
 

@@ -78,6 +78,9 @@ pub fn write(
         output: target.output,
         interrupt: context.interrupt.clone(),
     };
+    if adapter.is_zero() {
+        context.report.warn(Warning::AdapterWithoutEffect {});
+    }
     let total = base.weights.tensor_names().len() as u64;
     context.report.begin(Stage::Export, Unit::Tensors, Some(total));
     let report = &mut context.report;

@@ -12,7 +12,7 @@ mod state;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::evaluate::{self, Comparison, LikelihoodArms};
+use super::evaluate::{self, Comparison, ControlPlan};
 use super::training::TrainingSet;
 use super::{Context, Failure, Kind, data, delivery, export, promotion, reporting, setup, training};
 use crate::base::Source;
@@ -109,7 +109,9 @@ fn steps(context: &mut Context<'_>, pipeline: &mut PipelineRun<'_>) -> Result<En
         true => Some(pipeline.likelihood(context, &role, &exported, &adapter)?),
         false => None,
     };
-    let outcome = evaluate::judge(context, &pipeline.client, &pipeline.comparison(&role, likelihood))?;
+    let control = options.control.then(|| pipeline.control(&adapter));
+    let outcome =
+        evaluate::judge(context, &pipeline.client, &Comparison { likelihood, control, ..pipeline.comparison(&role) })?;
     ended.verdict = Some(outcome.decision);
     ended.summary = Some(outcome.summary.clone());
     promotion::record_gate(context, &role.name, &config.output_model_name, &outcome);
@@ -228,7 +230,7 @@ impl PipelineRun<'_> {
         }
     }
 
-    fn comparison<'w>(&'w self, role: &'w Role, likelihood: Option<LikelihoodArms<'w>>) -> Comparison<'w> {
+    fn comparison<'w>(&'w self, role: &'w Role) -> Comparison<'w> {
         Comparison {
             samples: None,
             bert: None,
@@ -247,7 +249,18 @@ impl PipelineRun<'_> {
             seed: self.config.seed,
             adapter: Some(self.run.path("final").display().to_string()),
             junit: None,
-            likelihood,
+            likelihood: None,
+            control: None,
+        }
+    }
+
+    fn control<'w>(&'w self, adapter: &'w Adapter<Hf>) -> ControlPlan<'w> {
+        ControlPlan {
+            base: &self.base,
+            adapter,
+            config: self.config,
+            run: self.run.root(),
+            name: &self.config.output_model_name,
         }
     }
 

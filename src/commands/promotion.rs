@@ -389,6 +389,7 @@ mod tests {
             votes: None,
             judge: None,
             likelihood: None,
+            control: None,
         };
         record_gate(&mut context, "router", "x:v2", &outcome);
         outcome.v2_digest = "d2".into();

@@ -10,17 +10,15 @@ use super::case::Case;
 use super::fault::EvalError;
 use super::suite::Suite;
 
-/// One of the two models compared.
+/// One of the models compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arm {
     /// What the role serves now.
     Base,
     /// The candidate.
     Tuned,
-}
-
-impl Arm {
-    pub const BOTH: [Arm; 2] = [Arm::Base, Arm::Tuned];
+    /// The base, exported as the candidate was, with a tune of zero.
+    Control,
 }
 
 /// What stands before every case that has no system turn of its own.
@@ -73,6 +71,8 @@ pub struct Answers {
     /// Read before the arm and again after it.
     pub base_digest: String,
     pub tuned_digest: String,
+    /// Answers that are kept now.
+    pub answered: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -116,6 +116,30 @@ struct Planned {
     case: usize,
 }
 
+/// What is asked of one model.
+#[derive(Debug)]
+pub struct ArmAsking<'a> {
+    pub arm: Arm,
+    pub model: &'a str,
+    pub benches: &'a [Bench],
+    /// As [`Asking::samples`].
+    pub samples: usize,
+    pub interrupt: &'a Interrupt,
+    /// Answers of earlier arms of the same evaluation, for the message of an interruption.
+    pub answered: usize,
+}
+
+/// Every answer of one model.
+#[derive(Debug)]
+pub struct ModelAnswers {
+    /// Per bench, per case, per sample.
+    pub answers: Vec<Vec<Vec<Reply>>>,
+    /// Of the model, the same before and after.
+    pub digest: String,
+    /// Answers that are kept now, those of earlier arms included.
+    pub answered: usize,
+}
+
 /// Arm by arm. Interrupted, it has kept every answer, unless the model was replaced since.
 pub fn ask_all(
     asking: &Asking<'_>,
@@ -123,37 +147,51 @@ pub fn ask_all(
     cache: &mut AnswerCache,
     on_event: &mut dyn FnMut(&Event<'_>),
 ) -> Result<Answers, EvalError> {
-    let mut answers: Vec<Vec<CaseAnswers>> =
-        asking.benches.iter().map(|b| vec![CaseAnswers::default(); b.suite.cases.len()]).collect();
-    let [mut base_digest, mut tuned_digest] = [String::new(), String::new()];
-    let mut answered = 0;
-    for arm in Arm::BOTH {
-        let model = if arm == Arm::Base { asking.base_model } else { asking.tuned_model };
-        let (planned, questions) = plan(asking, model, answerer)?;
-        let request =
-            ArmRequest { model, questions: &questions, interrupt: asking.interrupt, answered_before: answered };
-        let asked = ask_arm(&request, answerer, cache, &mut |event| match event {
-            ArmEvent::Started { kept } => {
-                on_event(&Event::ArmStarted { arm, model, questions: questions.len(), kept });
-            }
-            ArmEvent::Answered { index, reply, kept } => {
-                let p = &planned[index];
-                let suite = &asking.benches[p.bench].suite;
-                let case = &suite.cases[p.case];
-                on_event(&Event::Answered { arm, index, of: planned.len(), suite: &suite.name, case, reply, kept });
-                let answers = &mut answers[p.bench][p.case];
-                if arm == Arm::Base { &mut answers.base } else { &mut answers.tuned }.push(reply.clone());
-            }
-        })?;
-        answered = asked.answered;
-        *(if arm == Arm::Base { &mut base_digest } else { &mut tuned_digest }) = asked.digest;
-        on_event(&Event::ArmDone { arm, model });
-    }
-    Ok(Answers { answers, base_digest, tuned_digest })
+    let Asking { benches, base_model, tuned_model, samples, interrupt } = *asking;
+    let of = |arm, model, answered| ArmAsking { arm, model, benches, samples, interrupt, answered };
+    let base = ask_model(&of(Arm::Base, base_model, 0), answerer, cache, on_event)?;
+    let tuned = ask_model(&of(Arm::Tuned, tuned_model, base.answered), answerer, cache, on_event)?;
+    let suite = |(base, tuned): (Vec<Vec<Reply>>, Vec<Vec<Reply>>)| {
+        base.into_iter().zip(tuned).map(|(base, tuned)| CaseAnswers { base, tuned }).collect()
+    };
+    Ok(Answers {
+        answers: base.answers.into_iter().zip(tuned.answers).map(suite).collect(),
+        base_digest: base.digest,
+        tuned_digest: tuned.digest,
+        answered: tuned.answered,
+    })
+}
+
+/// Every question of every bench asked of one model. Interrupted, it has kept every answer, unless the model was replaced since.
+pub fn ask_model(
+    asking: &ArmAsking<'_>,
+    answerer: &dyn Answerer,
+    cache: &mut AnswerCache,
+    on_event: &mut dyn FnMut(&Event<'_>),
+) -> Result<ModelAnswers, EvalError> {
+    let ArmAsking { arm, model, benches, interrupt, answered, .. } = *asking;
+    let mut answers: Vec<Vec<Vec<Reply>>> = benches.iter().map(|b| vec![Vec::new(); b.suite.cases.len()]).collect();
+    let (planned, questions) = plan(asking, answerer)?;
+    let request = ArmRequest { model, questions: &questions, interrupt, answered_before: answered };
+    let asked = ask_arm(&request, answerer, cache, &mut |event| match event {
+        ArmEvent::Started { kept } => {
+            on_event(&Event::ArmStarted { arm, model, questions: questions.len(), kept });
+        }
+        ArmEvent::Answered { index, reply, kept } => {
+            let p = &planned[index];
+            let suite = &benches[p.bench].suite;
+            let case = &suite.cases[p.case];
+            on_event(&Event::Answered { arm, index, of: planned.len(), suite: &suite.name, case, reply, kept });
+            answers[p.bench][p.case].push(reply.clone());
+        }
+    })?;
+    on_event(&Event::ArmDone { arm, model });
+    Ok(ModelAnswers { answers, digest: asked.digest, answered: asked.answered })
 }
 
 /// Every question of every bench to this model.
-fn plan(asking: &Asking<'_>, model: &str, answerer: &dyn Answerer) -> Result<(Vec<Planned>, Vec<Question>), EvalError> {
+fn plan(asking: &ArmAsking<'_>, answerer: &dyn Answerer) -> Result<(Vec<Planned>, Vec<Question>), EvalError> {
+    let model = asking.model;
     let served = if asking.benches.iter().any(|b| b.system == SystemTurn::Served) {
         answerer.served_system(model).map_err(|source| stopped(model, source))?
     } else {

@@ -16,6 +16,7 @@ mod cache;
 mod case;
 mod citation;
 mod compare;
+mod control;
 mod decision;
 mod degenerate;
 mod document;
@@ -67,7 +68,9 @@ pub use answer_metrics::{
 };
 pub use answerer::{Answered, Answerer, Embedder, Question, REPEAT_LIMIT, Reply, ToolCall};
 pub use arm::{ArmAnswers, ArmEvent, ArmRequest, ask_arm};
-pub use ask::{Answers, Arm, Asking, Bench, CaseAnswers, Event, SystemTurn, ask_all};
+pub use ask::{
+    Answers, Arm, ArmAsking, Asking, Bench, CaseAnswers, Event, ModelAnswers, SystemTurn, ask_all, ask_model,
+};
 pub use benchmark::{
     Benchmark, BenchmarkAnswers, BenchmarkArm, BenchmarkMetadata, BenchmarkResult, CosineBy, HowAsked,
     benchmark_charts, benchmark_summary,
@@ -82,6 +85,7 @@ pub use compare::{
     ArmComparison, ArmResults, BuildCosts, CompareInput, Needs, TaughtQuestions, compare_arms, comparison_markdown,
     comparison_overview,
 };
+pub use control::{Change, ChangeSource, Control, ControlSuite, control_markdown, control_suite};
 pub use decision::Decision;
 pub use degenerate::{Degenerate, degenerate};
 pub use document::{Document, Metadata, document};

@@ -145,7 +145,7 @@ fn letters(word: &str) -> String {
 }
 
 /// Text without Markdown, HTML or control characters.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

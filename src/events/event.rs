@@ -34,6 +34,8 @@ pub enum Stage {
     AskV1,
     /// The new model answers them.
     AskV2,
+    /// The control answers them: the base, exported as the new model was, with a tune of zero.
+    AskControl,
     /// Both models read the same texts here, to compare their likelihoods.
     Likelihood,
     /// `data generate` makes examples from documents.

@@ -39,6 +39,10 @@ notices! {
             /// not shown
             conflicts: usize
         },
+        /// the adapter changes nothing: of each pair A or B is zero
+        AdapterWithoutEffect {},
+        /// a model that was registered for a while can't be removed from the daemon
+        ModelNotRemoved { model: String, reason: String },
         /// sequences that `max_seq_len` cuts
         SequencesCut {
             /// `training`, `held_out` or `replay`

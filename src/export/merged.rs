@@ -4,7 +4,7 @@ use super::item::{self, Item};
 use super::plan::{check_disk, plan};
 use super::tensor;
 use super::types::ggml_type;
-use super::{ExportError, Exported, Floor, Plan, Quant, Request, metadata};
+use super::{ExportError, Exported, Floor, Plan, Quant, Request, Survival, metadata};
 use crate::gguf::{self, Gguf, GgufError, PlannedTensor};
 
 /// What [`merged_gguf`] will take.
@@ -20,23 +20,38 @@ pub fn merged_gguf(
     floor: Floor,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Exported, ExportError> {
-    request.check_output()?;
     let items = item::gguf_items(request.weights, &item::touched(request.adapter), quant, floor)?;
-    check_disk(request.output, plan(&items).bytes)?;
-    let metadata = metadata::merged(request, &items, quant)?;
     let adapter = request.adapter.to_ggml(request.weights.spec());
+    let one = |item: &Item<'_>, out: &mut Vec<u8>| tensor::write(item, &adapter, request, out);
+    write_gguf(request, &items, quant, &one, progress)
+}
+
+/// Appends a tensor's bytes; what of ΔW is in those of a touched one.
+pub(super) type WriteTensor<'w> = dyn Fn(&Item<'_>, &mut Vec<u8>) -> Result<Option<Survival>, ExportError> + 'w;
+
+/// The file of these tensors, each made by `one`.
+pub(super) fn write_gguf(
+    request: &Request<'_>,
+    items: &[Item<'_>],
+    quant: Quant,
+    one: &WriteTensor<'_>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Exported, ExportError> {
+    request.check_output()?;
+    check_disk(request.output, plan(items).bytes)?;
+    let metadata = metadata::merged(request, items, quant)?;
     let mut survival = Vec::new();
-    let (digest, bytes) = gguf::write(request.output, &metadata, &planned(&items), |i, out| {
+    let (digest, bytes) = gguf::write(request.output, &metadata, &planned(items), |i, out| {
         if request.interrupt.raised() {
             return Err(ExportError::Interrupted);
         }
         finite(&items[i])?;
-        survival.extend(tensor::write(&items[i], &adapter, request, out)?);
+        survival.extend(one(&items[i], out)?);
         progress(i + 1, items.len());
         Ok::<_, ExportError>(())
     })?;
     let path = request.output.to_path_buf();
-    reopened(&path, &items)?;
+    reopened(&path, items)?;
     Ok(Exported { path, digest, bytes, survival })
 }
 

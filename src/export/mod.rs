@@ -2,6 +2,7 @@
 
 mod adapter;
 mod carried;
+mod control;
 mod folder;
 mod gain;
 mod item;
@@ -20,6 +21,7 @@ mod types;
 mod verify;
 
 pub use adapter::adapter_gguf;
+pub use control::{TuneFile, control_adapter, control_gguf};
 pub use folder::{is_written, merged_hf};
 pub use merged::{merged_gguf, plan_gguf};
 pub use plan::free_disk;

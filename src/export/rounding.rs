@@ -42,6 +42,17 @@ pub(super) fn write<O: Sync>(
     Ok(sums.report(item, Grid::New, Some(Rounding::Dither)))
 }
 
+/// As [`write`] by a rule that is known already.
+pub(super) fn write_as<O: Sync>(
+    rows: &Rows<'_, '_, O>,
+    rounding: Rounding,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ExportError> {
+    let grid = if rounding == Rounding::OwnGrid { Grid::Own { gain: 1.0 } } else { Grid::New };
+    encode(rows, rounding, grid, request, out).map(drop)
+}
+
 /// K-quants have no single nearest grid.
 fn has_nearest(encoding: Encoding) -> bool {
     !matches!(encoding, Encoding::Q4K | Encoding::Q5K | Encoding::Q6K)

@@ -46,9 +46,10 @@ impl<O> Adapter<O> {
         self.pairs.values().map(|p| (p.a.len() + p.b.len()) as u64).sum()
     }
 
-    /// Whether the adapter changes nothing: every B is zero.
+    /// Whether the adapter changes nothing: of each pair A or B is zero.
     pub fn is_zero(&self) -> bool {
-        self.pairs.values().all(|p| p.b.iter().all(|v| *v == 0.0))
+        let zero = |values: &[f32]| values.iter().all(|v| *v == 0.0);
+        self.pairs.values().all(|p| zero(&p.a) || zero(&p.b))
     }
 
     pub fn ranks(&self) -> Ranks {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::control::Control;
 use super::curves::Metrics;
 use super::earlier::{Earlier, Origins};
 use super::likelihood::Likelihood;
@@ -25,6 +26,7 @@ pub struct RunFiles {
     pub(super) scorecards: Vec<Scorecard>,
     /// Of the last evaluation.
     pub(super) likelihood: Option<Likelihood>,
+    pub(super) control: Option<Control>,
     pub(super) survival: Vec<TensorSurvival>,
     pub(super) proof: Option<Proof>,
     pub(super) options: Option<RunOptions>,
@@ -118,7 +120,10 @@ impl RunFiles {
         files.scorecards = reading.scorecards();
         let found: Option<Likelihood> =
             reading.json("eval/likelihood.json").or_else(|| reading.json("likelihood.json"));
-        let last = files.evaluation().map(|m| m.timestamp.as_str());
+        let control: Option<Control> = reading.json("eval/control.json").or_else(|| reading.json("control.json"));
+        let last = files.evaluation().map(|m| m.timestamp.clone());
+        let last = last.as_deref();
+        files.control = control.filter(|found| last == Some(found.timestamp.as_str()));
         files.likelihood = found.filter(|found| last == Some(found.timestamp.as_str()));
         (files.faults, files.read) = (reading.faults, reading.read);
         files.leave_out_earlier();
@@ -269,8 +274,15 @@ impl Reading<'_> {
     }
 
     fn scorecards_in(&mut self, below: &str) -> Vec<Scorecard> {
-        const OTHERS: [&str; 6] =
-            ["judge.json", "likelihood.json", "train.json", "proof.json", "registered.json", "manifest.json"];
+        const OTHERS: [&str; 7] = [
+            "control.json",
+            "judge.json",
+            "likelihood.json",
+            "train.json",
+            "proof.json",
+            "registered.json",
+            "manifest.json",
+        ];
         let Ok(entries) = std::fs::read_dir(self.folder.join(below)) else { return Vec::new() };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<String> =

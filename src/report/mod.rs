@@ -7,6 +7,7 @@
 mod actions;
 mod answers;
 mod categories;
+mod control;
 mod curves;
 mod diff;
 mod earlier;

@@ -2,19 +2,22 @@
 
 use super::escape::escaped;
 use super::files::RunFiles;
-use super::{actions, answers, categories, forest, histograms, likelihood, provenance, survival, training, verdict};
+use super::{
+    actions, answers, categories, control, forest, histograms, likelihood, provenance, survival, training, verdict,
+};
 use crate::store::Digest;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The sections by their anchors, in the order of the page.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: [(&str, &str); 11] = [
     ("verdict", "Verdict"),
     ("metrics", "Guarded metrics"),
     ("categories", "Categories"),
     ("answers", "Answers"),
     ("times", "Latency and length"),
+    ("control", "Control arm"),
     ("likelihood", "Likelihood"),
     ("training", "Training"),
     ("proof", "Survival and proof"),
@@ -48,6 +51,7 @@ pub fn page(files: &RunFiles) -> String {
         categories::section(files),
         answers::section(files),
         histograms::section(files),
+        control::section(files.control.as_ref()),
         likelihood::section(files.likelihood.as_ref()),
         training::section(files),
         survival::section(files),

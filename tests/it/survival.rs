@@ -3,16 +3,18 @@
 //! The tables of docs/benchmarks/survival.md: `scripts/test --test it survival::the_table -- --ignored --nocapture`, with the
 //! TUNESMITH_LLAMA_TOOLS that `scripts/ollama --tools` prints.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tunesmith::batch::Example;
-use tunesmith::export::{self, Floor, Quant};
+use tunesmith::export::{self, Floor, Quant, Rounding};
 use tunesmith::gguf::Gguf;
 use tunesmith::lora::{Adapter, Stored};
 use tunesmith::model::Model;
 use tunesmith::ops::{self, Encoding, WeightRef};
 use tunesmith::weights::Weights;
 
+use crate::exports::TYPES;
 use crate::program::Place;
 use crate::served::qwen;
 use crate::tune::{self, To, Tune};
@@ -214,6 +216,51 @@ fn peak_of(child: &mut std::process::Child) -> u64 {
 }
 
 /// At most three times the largest tensor in f32 and 200 MiB, the mapped pages of the base counted too.
+/// What is left when the training is taken away: the tensors and types of the tune's file, rounded as they were, and nothing of ΔW.
+#[test]
+fn a_control_is_the_base_in_the_types_of_the_tunes_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let [of_tune, of_control] = ["tune.gguf", "control.gguf"].map(|name| dir.path().join(name));
+    let tune = tune::strong();
+    for (i, (quant, floor)) in TYPES.into_iter().enumerate() {
+        let to = |path| To { quant, floor, seed: i as u64, path };
+        let exported = tune.export(&tune.base.weights, &tune.adapter, to(&of_tune));
+        tune.control(&exported, to(&of_control));
+        let [tuned, control] = [&of_tune, &of_control].map(|path| Gguf::open(path).unwrap());
+        let touched: BTreeSet<&str> = exported.survival.iter().map(|s| s.tensor.as_str()).collect();
+        assert_eq!((touched.len(), tuned.tensors().len()), (tune.adapter.pairs.len(), control.tensors().len()));
+        for (a, b) in tuned.tensors().iter().zip(control.tensors()) {
+            assert_eq!((&a.name, a.ty, &a.ne), (&b.name, b.ty, &b.ne), "{quant:?} {floor:?}");
+            let is_touched = touched.contains(a.name.as_str());
+            assert_eq!(tuned.bytes(a) != control.bytes(b), is_touched, "{quant:?} {floor:?}: {}", a.name);
+        }
+        let (base, control) = (&tune.base.weights, Weights::from_gguf(control).unwrap());
+        let mut kept = 0;
+        for id in tune.adapter.pairs.keys() {
+            let (of_base, of_control) = (base.linear(*id), control.linear(*id));
+            let off = distance(&values(of_base), &values(of_control));
+            assert!(off < 0.01, "{quant:?} {floor:?}: {id:?} is {off} off");
+            kept += usize::from(of_base.bytes == of_control.bytes);
+        }
+        // On the base's own grid the scales and codes are the base's.
+        let on_own_grid = exported.survival.iter().filter(|s| s.rounding == Some(Rounding::OwnGrid)).count();
+        assert_eq!(kept, on_own_grid, "{quant:?} {floor:?}");
+    }
+}
+
+fn values(weight: WeightRef<'_>) -> Vec<f32> {
+    let mut values = vec![0.0; weight.rows * weight.cols];
+    ops::decode(weight.encoding, weight.bytes, &mut values);
+    values
+}
+
+/// ‖a − b‖ / ‖a‖.
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let square = |x: f32| f64::from(x).powi(2);
+    let off: f64 = a.iter().zip(b).map(|(a, b)| square(a - b)).sum();
+    (off / a.iter().copied().map(square).sum::<f64>()).sqrt()
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn export_streams() {

@@ -130,6 +130,13 @@ impl Tune {
         export::merged_gguf(&request, to.quant, to.floor, &mut |_, _| {}).unwrap()
     }
 
+    /// The base through the export that `tuned` came from, with a tune of zero.
+    pub fn control(&self, tuned: &Exported, to: To<'_>) {
+        let request = export::Request { seed: to.seed, ..self.request(&self.base.weights, &self.adapter, to.path) };
+        let like = export::TuneFile { quant: to.quant, floor: to.floor, survival: &tuned.survival };
+        export::control_gguf(&request, like, &mut |_, _| {}).unwrap();
+    }
+
     /// The LoRA GGUF of any adapter.
     pub fn lora_gguf(&self, adapter: &Adapter<Hf>, path: &Path) {
         export::adapter_gguf(&self.request(&self.base.weights, adapter, path)).unwrap();

@@ -198,6 +198,9 @@ pub struct Eval {
     /// Also compare how likely both models find a general text and the suites' expected answers: bits per byte, KL divergence
     #[arg(long)]
     pub likelihood: bool,
+    /// Also ask a control, the base exported as v2 was with a tune of zero: which part of the change is the export's?
+    #[arg(long)]
+    pub control: bool,
     /// Let the daemon use N threads [default: its own choice]
     #[arg(long, value_name = "N")]
     pub num_thread: Option<u64>,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::comparison::{Comparison, Outcome};
+use super::control::MadeBy;
 use super::likelihood::ServedModels;
 use super::written::SUMMARY;
 use super::{Scored, scored, trained, write};
@@ -65,6 +66,8 @@ pub struct EvalRequest {
     pub num_thread: Option<u64>,
     /// Also compare how likely both models find the same texts.
     pub likelihood: bool,
+    /// Also ask a control: the base, exported as the candidate was, with a tune of zero.
+    pub control: bool,
 }
 
 /// A BERT in a folder.
@@ -129,11 +132,16 @@ pub fn alone(
         true => Some(ServedModels::open(context, &client, &v1, &request.model)?),
         false => None,
     };
+    let made_by = match request.control {
+        true => Some(MadeBy::open(context, &request.model)?),
+        false => None,
+    };
     let trained = trained::records(context, &request.model, &role, base.as_ref());
     let bert = request.bert_score.as_ref().map(|bert| Bert::open(&bert.folder, bert.layers)).transpose()?;
     let comparison = Comparison {
         samples: request.samples,
         bert: bert.as_ref(),
+        control: made_by.as_ref().map(MadeBy::plan),
         likelihood: opened.as_ref().map(ServedModels::arms).transpose()?,
         no_cache: request.no_cache,
         general: request.suites.is_empty(),

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::control::ControlPlan;
 use super::likelihood::LikelihoodArms;
 use crate::base::Base;
 use crate::bert::Bert;
 use crate::commands::judging::JudgeReport;
 use crate::commands::votes::Voted;
 use crate::dataset::Record;
-use crate::eval::Decision;
+use crate::eval::{Control, Decision};
 use crate::likelihood::Likelihood;
 use crate::promote::Terms;
 use crate::roles::Role;
@@ -40,6 +41,8 @@ pub struct Comparison<'a> {
     pub junit: Option<PathBuf>,
     /// Set: how likely both find the same texts is measured, too.
     pub likelihood: Option<LikelihoodArms<'a>>,
+    /// Set: a control is asked, too.
+    pub control: Option<ControlPlan<'a>>,
 }
 
 /// The outcome of an evaluation.
@@ -70,6 +73,9 @@ pub struct Outcome {
     /// Where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likelihood: Option<Likelihood>,
+    /// Where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
 }
 
 impl Outcome {

@@ -40,6 +40,8 @@ pub struct Options {
     pub limit: Option<usize>,
     /// The evaluation also compares how likely both models find the same texts.
     pub likelihood: bool,
+    /// It also asks a control: the base, exported as the new model is, with a tune of zero.
+    pub control: bool,
 }
 
 /// What is open during a run of the pipeline.

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::assertion_type::{AssertionType, Checked, Judgement};
 use super::given::Given;
-use super::tool_call;
 use super::types::{ASSERTION_TYPES, SIMILAR, TOOL_CALL, UNSUPPORTED};
 use super::value::texts_of;
+use super::wanted_call;
 use crate::eval::text::Normaliser;
 use crate::input::nearest;
 
@@ -111,7 +111,7 @@ impl Assertion {
 
     /// The names of the tools that should, or should not, be called; None: it asserts nothing of tools.
     pub(in crate::eval) fn tools(&self) -> Option<Vec<&str>> {
-        let wanted = if self.bare_name() == TOOL_CALL { tool_call::read(&self.value).ok()? } else { return None };
+        let wanted = if self.bare_name() == TOOL_CALL { wanted_call::read(&self.value).ok()? } else { return None };
         Some(wanted.into_iter().map(|call| call.name).collect())
     }
 

@@ -12,6 +12,7 @@ mod texts;
 mod tool_call;
 mod types;
 mod value;
+mod wanted_call;
 
 pub(super) use entry::Assertion;
 pub(super) use given::{Given, TextSimilarity};

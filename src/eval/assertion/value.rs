@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::quantity::Quantity;
-use super::tool_call;
+use super::wanted_call;
 use crate::eval::same_json;
 
 /// The most bytes of a pattern.
@@ -25,7 +25,7 @@ pub(super) enum ValueForm {
     Schema,
     /// A number, or a text of one number and its unit.
     Quantity,
-    /// What [`tool_call::read`] reads, or nothing.
+    /// What [`wanted_call::read`] reads, or nothing.
     ToolCalls,
     /// One of these words.
     Word(&'static [&'static str]),
@@ -66,7 +66,7 @@ impl ValueForm {
             Self::Structure => structure_of(value).is_some(),
             Self::Schema => return schema_of(value).err(),
             Self::Quantity => quantity_of(value).is_some(),
-            Self::ToolCalls => return tool_call::read(value).err(),
+            Self::ToolCalls => return wanted_call::read(value).err(),
             Self::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         };
         (!sound).then(|| format!("\"value\" must be: {}", self.described()))

@@ -68,6 +68,7 @@ fn judged_also(models_yaml: &Path, also: Also<'_>) -> Result<Outcome, Failure> {
         output: models_yaml.with_file_name("eval"),
         num_thread: Some(1),
         likelihood: false,
+        control: false,
     };
     alone(&mut context, &request, also.voter)
 }

@@ -73,6 +73,23 @@ fn seven_keys_from_jsonl_to_promotion_and_back() {
     place.run(&["rollback", "--role", "router"]).says(0, &["way-router:v2 -> way-base:v1"]);
     assert_eq!(place.read("configs/models.yaml"), ROLES);
 
+    // The change in its parts: the training's is large, the export's none; and the same texts read by both.
+    let judged = ["--json", "eval", "--model", TUNED, "--against", BASE, "--suite", "suite.jsonl", "--limit", "12"];
+    let parts = place.run(&[&judged[..], &["--control", "--likelihood"]].concat());
+    parts.says(101, &[]);
+    let parts = parts.json();
+    let suite = &parts["control"]["suites"][0];
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value} is no number: {parts}"));
+    assert_eq!((&suite["source"], &suite["export"]["after"]), (&json!("training"), &suite["training"]["before"]));
+    assert!(number(&suite["training"]["difference"]) > 0.5 && number(&suite["export"]["difference"]).abs() < 0.2);
+    let [general, own] = [0, 1].map(|i| &parts["likelihood"]["texts"][i]);
+    assert_eq!((&general["text"], &own["text"]), (&json!("general"), &json!("own")));
+    assert!(number(&own["bits_per_byte_difference"]) < 0.0 && number(&general["mean_kl"]) > 0.0, "{general} {own}");
+    for file in ["control.json", "likelihood.json"] {
+        assert!(place.path("output/eval").join(file).is_file(), "{file}");
+    }
+    assert!(client.tags().unwrap().iter().all(|tag| !tag.name.contains("control")));
+
     // The same run again: trained, exported and proved already; it asks nothing it has an answer to, and promotes.
     let again = place.run(&["run", "configs/training_config.json"]);
     again.says(0, &["trained already", "exported already", "proved already", "role router now uses it"]);
