@@ -206,6 +206,7 @@ pub(super) fn name(stage: Stage) -> &'static str {
         Stage::AskV1 => "ask v1",
         Stage::AskV2 => "ask v2",
         Stage::AskControl => "control",
+        Stage::AskAgain => "ask again",
         Stage::Likelihood => "likelihood",
         Stage::Generate => "generate",
         Stage::Index => "index",

@@ -14,8 +14,8 @@ mod comparison;
 use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
 use super::{Context, Failure, Kind};
 use crate::eval::{
-    self, Asking, Bench, CaseAnswers, Control, Demand, Gate, GateInput, Judgement, KeptEmbedder, Measured, Metadata,
-    Rules, Suite,
+    self, Arm, ArmAsking, Asking, Bench, CaseAnswers, Control, Demand, Gate, GateInput, Judgement, KeptEmbedder,
+    Measured, Metadata, NoiseFloor, Rules, Suite,
 };
 use crate::events::{Event, Note, SuiteResult};
 use crate::likelihood::Likelihood;
@@ -43,6 +43,7 @@ struct Scored {
     suites: Vec<(Suite, Demand)>,
     measured: Vec<Measured>,
     provenance: Provenance,
+    noise: NoiseFloor,
     /// Where it was asked for.
     likelihood: Option<Likelihood>,
     control: Option<Control>,
@@ -96,9 +97,26 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     };
     let report = &mut context.report;
     let asked = eval::ask_all(&asking, &answerer, &mut cache, &mut |event| show(report, event))?;
+    let again = eval::asked_again(&benches, &asked.answers);
+    let second = {
+        let benches: Vec<Bench> = again.iter().map(|again| again.bench.clone()).collect();
+        let asking = ArmAsking {
+            arm: Arm::Again,
+            model: &comparison.v1,
+            benches: &benches,
+            samples,
+            interrupt: &interrupt,
+            answered: asked.answered,
+        };
+        // Loaded anew, or the daemon would answer from what it still holds of the first time.
+        if let Err(e) = client.unload(&comparison.v1) {
+            tracing::debug!(model = comparison.v1, error = %e, "not unloaded");
+        }
+        eval::ask_model(&asking, &eval::SecondTime(&answerer), &mut cache, &mut |event| show(report, event))?
+    };
     let control = match &comparison.control {
         Some(plan) => {
-            let answered = asked.answered;
+            let answered = second.answered;
             let asking = control::ControlAsking {
                 client,
                 answerer: &answerer,
@@ -124,16 +142,17 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     let outside: Vec<String> = general.map_or_else(Vec::new, |i| {
         asked.answers[i].iter().flat_map(|a| &a.base).map(|reply| reply.text().to_owned()).collect()
     });
-    let (mut measured, mut in_two_parts) = (Vec::new(), Vec::new());
+    let (mut measured, mut in_two_parts, mut twice) = (Vec::new(), Vec::new(), Vec::new());
     for (i, ((suite, demand), answers)) in suites.iter().zip(&asked.answers).enumerate() {
-        let mut measure = |answers: &[CaseAnswers]| {
+        let mut measure = |suite: &Suite, answers: &[CaseAnswers]| {
             let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);
             eval::measure(suite, demand.metric, answers, embedder, &outside)
         };
-        let mut scores = measure(answers)?;
+        let mut scores = measure(suite, answers)?;
+        twice.push(measure(&again[i].bench.suite, &again[i].pairs(answers, &second.answers[i]))?);
         if let Some(control) = &control {
             let [export, training] = control.pairs(i, answers);
-            let [export, training] = [measure(&export)?, measure(&training)?];
+            let [export, training] = [measure(suite, &export)?, measure(suite, &training)?];
             let judged = |measured| eval::judge(measured, *demand, comparison.seed);
             in_two_parts.push(eval::control_suite(&judged(&export), &judged(&training)));
         }
@@ -147,7 +166,8 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
         comparison.likelihood.as_ref().map(|arms| likelihood::measure(context, arms, &benches)).transpose()?;
     let provenance =
         Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
-    Ok(Scored { suites, measured, provenance, likelihood, control })
+    let noise = NoiseFloor::of(&twice);
+    Ok(Scored { suites, measured, provenance, noise, likelihood, control })
 }
 
 /// The role's options, and the base's template where it is known.
@@ -168,8 +188,14 @@ struct Provenance {
 
 /// Verdicts, decision, files.
 fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored) -> Result<Outcome, Failure> {
-    let Scored { suites, measured, provenance: Provenance { v1_digest, v2_digest, device }, likelihood, control } =
-        scored;
+    let Scored {
+        suites,
+        measured,
+        provenance: Provenance { v1_digest, v2_digest, device },
+        noise,
+        likelihood,
+        control,
+    } = scored;
     let judged: Vec<_> = suites.iter().zip(&measured).map(|((_, d), m)| eval::judge(m, *d, comparison.seed)).collect();
     let overlaps: Vec<_> = suites.iter().map(|(s, _)| eval::overlaps(s, comparison.trained)).collect();
     let judgements: Vec<Judgement<'_>> = measured
@@ -179,7 +205,7 @@ fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored)
         .map(|((measured, judged), overlaps)| Judgement { measured, judged, overlaps })
         .collect();
     let limited = comparison.limit.map(|n| format!("only the first {n} prompts of each suite were asked"));
-    let gate: Gate = eval::gate(&GateInput { suites: &judgements, rules: rules(comparison.role), limited });
+    let gate: Gate = eval::gate(&GateInput { suites: &judgements, rules: rules(comparison.role), limited, noise });
     let metadata = Metadata {
         device,
         base_digest: v1_digest.clone(),
@@ -232,6 +258,7 @@ fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored)
         allow_inconclusive,
         votes: None,
         judge: None,
+        noise,
         likelihood,
         control,
     })

@@ -388,6 +388,7 @@ mod tests {
             allow_inconclusive: false,
             votes: None,
             judge: None,
+            noise: crate::eval::NoiseFloor::default(),
             likelihood: None,
             control: None,
         };

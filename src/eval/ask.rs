@@ -19,6 +19,8 @@ pub enum Arm {
     Tuned,
     /// The base, exported as the candidate was, with a tune of zero.
     Control,
+    /// What the role serves now, asked a second time.
+    Again,
 }
 
 /// What stands before every case that has no system turn of its own.

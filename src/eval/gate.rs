@@ -6,6 +6,7 @@ use super::harm::harms;
 use super::judge::{Goal, Judged, Verdict};
 use super::judgement::{Judgement, listed, points};
 use super::measured::{ArmScores, CaseScores};
+use super::noise::NoiseFloor;
 use super::paired::{Pairs, mcnemar_worse};
 use crate::quantile::median;
 
@@ -42,6 +43,8 @@ pub struct GateInput<'a> {
     pub rules: Rules,
     /// Why this run decides nothing (`--limit`, `--quick`): the decision is INCONCLUSIVE, whatever was found.
     pub limited: Option<String>,
+    /// What changes when v1 is asked twice: shown.
+    pub noise: NoiseFloor,
 }
 
 /// The decision and every reason for it that is not a plain pass, in sentences.
@@ -79,6 +82,7 @@ pub fn gate(input: &GateInput<'_>) -> Gate {
             false => gate.notes.push(harm.sentence),
         }
     }
+    gate.notes.extend(input.noise.sentence());
     gate.worse(Decision::Fail, no_effect(input.suites));
     if input.limited.is_some() {
         gate.incomplete(input.limited.clone());
@@ -236,7 +240,12 @@ mod tests {
     fn decide(measured: &Measured, goal: Goal, margin: f64, overlaps: &[Overlap], limited: Option<String>) -> Gate {
         let judged = judge(measured, Demand { goal, metric: Metric::Pass, margin, min_gain: None }, 1);
         let rules = Rules { latency_ratio: Some(1.25), ..Rules::default() };
-        gate(&GateInput { suites: &[Judgement { measured, judged: &judged, overlaps }], rules, limited })
+        gate(&GateInput {
+            suites: &[Judgement { measured, judged: &judged, overlaps }],
+            rules,
+            limited,
+            noise: NoiseFloor::default(),
+        })
     }
 
     #[test]
@@ -289,7 +298,8 @@ mod tests {
         assert_eq!([better.decision, without_effect.decision], [Decision::Inconclusive; 2]);
         assert!(without_effect.reasons.iter().any(|why| why.contains("no effect")), "{without_effect:?}");
         assert_eq!(
-            gate(&GateInput { suites: &[], rules: Rules::default(), limited: None }).decision,
+            gate(&GateInput { suites: &[], rules: Rules::default(), limited: None, noise: NoiseFloor::default() })
+                .decision,
             Decision::Inconclusive
         );
     }
@@ -336,7 +346,7 @@ mod tests {
             let demand = |goal| Demand { goal, metric: Metric::Pass, margin: 0.1, min_gain: None };
             let judged = [judge(&halves[0], demand(Goal::Improve), 1), judge(&halves[1], demand(Goal::Hold), 1)];
             let parts = [0, 1].map(|i| Judgement { measured: &halves[i], judged: &judged[i], overlaps: &[] });
-            gate(&GateInput { suites: &parts, rules: Rules::default(), limited: None })
+            gate(&GateInput { suites: &parts, rules: Rules::default(), limited: None, noise: NoiseFloor::default() })
         };
         let pooled = decide(&halves);
         assert!(pooled.decision == Decision::Fail && pooled.reasons[0].contains("6 of 80"), "{pooled:?}");

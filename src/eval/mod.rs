@@ -32,6 +32,7 @@ mod likeness;
 mod llm_judge;
 mod measure;
 mod measured;
+mod noise;
 mod number;
 mod overlap;
 mod paired;
@@ -102,6 +103,7 @@ pub use llm_judge::{
 };
 pub use measure::measure;
 pub use measured::{ArmScores, CaseScores, Likeness, Measured};
+pub use noise::{AskedAgain, NoiseFloor, SecondTime, asked_again};
 pub use overlap::{Overlap, overlaps};
 pub use paired::{Pairs, mcnemar_midp, mcnemar_worse, tango_interval, tango_z};
 pub use power::{least_fixed, margin_with_power, needed, smallest_margin};

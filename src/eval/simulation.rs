@@ -9,6 +9,7 @@ use super::gate::{GateInput, Rules, gate};
 use super::judge::{Demand, Goal, judge};
 use super::judgement::Judgement;
 use super::measured::{ArmScores, CaseScores, Measured};
+use super::noise::NoiseFloor;
 use super::score::Metric;
 
 /// How v2 differs from v1. A prompt flips with `flips`, in either direction with the same chance: between right and wrong,
@@ -55,7 +56,7 @@ impl Run {
         let judged = [0, 1].map(|i| judge(&self.suites[i], demands[i], 1));
         let suites = [0, 1].map(|i| Judgement { measured: &self.suites[i], judged: &judged[i], overlaps: &[] });
         let rules = Rules { latency_ratio: Some(1.25), ..Rules::default() };
-        gate(&GateInput { suites: &suites, rules, limited: None }).decision
+        gate(&GateInput { suites: &suites, rules, limited: None, noise: NoiseFloor::default() }).decision
     }
 
     /// In percent.

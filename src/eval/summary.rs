@@ -162,7 +162,7 @@ pub(super) fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::eval::document::{document, tests::sample};
-    use crate::eval::{Decision, GateInput, Judgement, Rules, gate};
+    use crate::eval::{Decision, GateInput, Judgement, NoiseFloor, Rules, gate};
 
     #[test]
     fn the_summary_says_it_first_and_escapes_answers() {
@@ -172,6 +172,7 @@ mod tests {
             suites: &[Judgement { measured: &measured, judged: &judged, overlaps: &[] }],
             rules: Rules::default(),
             limited: Some("--limit 2".into()),
+            noise: NoiseFloor::default(),
         };
         let text = summary(&metadata, &gate(&input), &[(&measured, &judged, &doc)]).unwrap();
         assert!(text.starts_with("# INCONCLUSIVE: x:v1 → x:v2\n"), "{text}");

@@ -36,6 +36,8 @@ pub enum Stage {
     AskV2,
     /// The control answers them: the base, exported as the new model was, with a tune of zero.
     AskControl,
+    /// What the role serves now answers some of them a second time.
+    AskAgain,
     /// Both models read the same texts here, to compare their likelihoods.
     Likelihood,
     /// `data generate` makes examples from documents.

@@ -9,7 +9,7 @@ use crate::bert::Bert;
 use crate::commands::judging::JudgeReport;
 use crate::commands::votes::Voted;
 use crate::dataset::Record;
-use crate::eval::{Control, Decision};
+use crate::eval::{Control, Decision, NoiseFloor};
 use crate::likelihood::Likelihood;
 use crate::promote::Terms;
 use crate::roles::Role;
@@ -70,6 +70,8 @@ pub struct Outcome {
     /// What a model preferred (`eval --judge`): no part of the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeReport>,
+    /// What changes when v1 is asked twice.
+    pub noise: NoiseFloor,
     /// Where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likelihood: Option<Likelihood>,

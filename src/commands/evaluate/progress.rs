@@ -10,6 +10,7 @@ pub(super) fn show(report: &mut Reporter<'_>, event: &eval::Event<'_>) {
                 Arm::Base => Stage::AskV1,
                 Arm::Tuned => Stage::AskV2,
                 Arm::Control => Stage::AskControl,
+                Arm::Again => Stage::AskAgain,
             };
             report.begin(stage, Unit::Prompts, Some(*questions as u64));
             report.advance(*kept as u64, Some(Detail::Item((*model).to_owned())));
