@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::escape::escaped;
 
+/// Rows of a table, at most: a page that no browser opens helps nobody.
+const MOST_ROWS: usize = 1000;
+
 /// A column: its head, and whether it holds numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
@@ -39,7 +42,7 @@ impl Table<'_> {
             let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(Some(column)), escaped(column.head));
         }
         out.push_str("</tr></thead>\n<tbody>\n");
-        for row in &self.rows {
+        for row in self.rows.iter().take(MOST_ROWS) {
             out.push_str("<tr>");
             for (i, cell) in row.iter().enumerate() {
                 let class = class(self.columns.get(i));
@@ -52,6 +55,12 @@ impl Table<'_> {
             out.push_str("</tr>\n");
         }
         out.push_str("</tbody>\n</table>\n</div>\n");
+        if let Some(more) = self.rows.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+            let _ = writeln!(
+                out,
+                "<p class=\"note\">{more} rows more are left out here; the files of the run have them.</p>"
+            );
+        }
         out
     }
 
@@ -64,6 +73,15 @@ impl Table<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_has_an_end_and_says_what_is_left_out() {
+        let rows = |n: usize| (0..n).map(|i| vec![format!("row {i}.")]).collect::<Vec<_>>();
+        let html = |n| Table { caption: "c", columns: &[text("name")], rows: rows(n) }.html();
+        assert!(html(MOST_ROWS).contains("row 999.") && !html(MOST_ROWS).contains("left out"));
+        let long = html(MOST_ROWS + 7);
+        assert!(!long.contains("row 1000.") && long.contains("7 rows more are left out here"), "{long}");
+    }
 
     #[test]
     fn cells_are_text() {

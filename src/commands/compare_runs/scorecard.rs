@@ -12,6 +12,8 @@ use crate::store::{FileAction, StoreError, read_nofollow};
 
 /// A scorecard holds every answer of two models.
 const MAX_BYTES: u64 = 1 << 28;
+/// JSON files of an evaluation, at most.
+const MOST_FILES: usize = 100;
 
 /// One model on one suite.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,20 +47,30 @@ impl Evaluated {
     /// Reads `eval/*.json`. Scorecards of an earlier evaluation, on suites that the role no longer has, are passed over.
     pub(super) fn read(run: &Path) -> Result<Self, Failure> {
         let folder = run.join("eval");
-        let mut cards = Vec::new();
         let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Self::default()) };
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
         paths.sort();
-        for path in paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "json")) {
+        if paths.len() > MOST_FILES {
+            let what = format!("{} has {} JSON files; at most {MOST_FILES} are read", folder.display(), paths.len());
+            return Err(Failure::input(what).hint("remove the scorecards of earlier evaluations"));
+        }
+        let (mut newest, mut of_newest) = (String::new(), Vec::new());
+        for path in &paths {
             let Some(bytes) = read_nofollow(path, MAX_BYTES)? else { continue };
             let document: Value = serde_json::from_slice(&bytes).map_err(|e| damaged(path, &e.to_string()))?;
-            if document["metadata"]["suite"].is_string() {
-                cards.push((text(&document["metadata"]["timestamp"]), document));
+            if !document["metadata"]["suite"].is_string() {
+                continue;
+            }
+            let time = text(&document["metadata"]["timestamp"]);
+            if time > newest {
+                of_newest.clear();
+                newest.clone_from(&time);
+            }
+            if time == newest {
+                of_newest.push(document);
             }
         }
-        let newest = cards.iter().map(|(time, _)| time.clone()).max().unwrap_or_default();
-        let of_newest: Vec<&Value> =
-            cards.iter().filter(|(time, _)| *time == newest).map(|(_, document)| document).collect();
         let Some(first) = of_newest.first() else { return Ok(Self::default()) };
         let metadata = &first["metadata"];
         Ok(Self {
