@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use crate::store::utf8;
+
 /// Bytes of a dataset's file, and of what a compressed one holds, at most: a small gzip file can hold a thousand times
 /// its size.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
@@ -55,6 +57,15 @@ pub(super) fn text(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
         Cow::Borrowed(rest) if rest.len() == bytes.len() => bytes,
         other => other.into_owned(),
     })
+}
+
+/// The text of a file that is not compressed: a byte order mark is undone, and what is no text is named with its line.
+pub fn decoded_text(bytes: Vec<u8>) -> Result<String, String> {
+    let text = match decoded(&bytes)? {
+        Cow::Borrowed(rest) if rest.len() == bytes.len() => bytes,
+        other => other.into_owned(),
+    };
+    utf8(text)
 }
 
 fn gunzip(bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::json::{self, Parsed, shown};
+use super::values::MAX_LINE;
 
 /// What stands between cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,30 +33,99 @@ pub(super) fn delimiter(name: &str, text: &str, keys: &[&str]) -> Option<Delimit
     }
 }
 
-/// Gives every row after the header to `each`; the header is row 1, as spreadsheets count.
+/// A row after the header: its cells as they are written, one for each column.
+struct Row<'r> {
+    /// The header is row 1, as spreadsheets count.
+    number: usize,
+    /// Where it begins, from 1.
+    line: usize,
+    cells: Result<Vec<Cell<'r>>, String>,
+}
+
+struct Cell<'r> {
+    column: &'r str,
+    text: &'r str,
+}
+
+/// A table as it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    pub columns: Vec<String>,
+    pub rows: Vec<TableRow>,
+}
+
+/// A row after the header.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableRow {
+    /// Where it begins, from 1.
+    pub line: usize,
+    /// One for each column; or what is wrong with the row.
+    pub cells: Result<Vec<String>, String>,
+}
+
+/// Reads CSV or TSV, by the name's ending; the error is one of the header, in line 1. Rows of empty cells are left out.
+pub fn table(name: &str, text: &str) -> Result<Table, String> {
+    let Some(delimiter) = delimiter(name, text, &[]) else {
+        return Err("is JSON, not a table with a header; give the file the ending .jsonl".to_owned());
+    };
+    let mut rows = Vec::new();
+    let columns = divide(text.as_bytes(), delimiter, &mut |row| {
+        let cells = row.cells.map(|cells| cells.iter().map(|cell| cell.text.to_owned()).collect::<Vec<_>>());
+        let is_blank = cells.as_ref().is_ok_and(|cells| cells.iter().all(|text| text.trim().is_empty()));
+        if !is_blank {
+            rows.push(TableRow { line: row.line, cells });
+        }
+    })?;
+    Ok(Table { columns, rows })
+}
+
+/// Gives the record of every row after the header to `each`; the header is row 1, as spreadsheets count.
 pub(super) fn rows(text: &[u8], delimiter: Delimiter, each: &mut dyn FnMut(usize, Result<Parsed, String>)) {
+    let read = divide(text, delimiter, &mut |row| each(row.number, row.cells.and_then(|cells| record(&cells))));
+    if let Err(what) = read {
+        each(1, Err(what));
+    }
+}
+
+/// Gives every row after the header to `each`, and then the columns; or what is wrong with the header.
+fn divide(text: &[u8], delimiter: Delimiter, each: &mut dyn FnMut(Row<'_>)) -> Result<Vec<String>, String> {
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter.0).has_headers(false).flexible(true).from_reader(text);
     let mut row = csv::ByteRecord::new();
-    let mut header: Vec<String> = Vec::new();
+    let mut header: Option<Vec<String>> = None;
     let mut number = 0;
     loop {
+        let line = reader.position().line() as usize;
         match reader.read_byte_record(&mut row) {
-            Ok(false) => return,
+            Ok(false) => return Ok(header.unwrap_or_default()),
             Ok(true) => number += 1,
-            Err(e) => return each(number + 1, Err(format!("is no CSV: {e}"))),
-        }
-        if number == 1 {
-            match names(&row) {
-                Ok(found) => header = found,
-                Err(what) => return each(1, Err(what)),
+            Err(e) if header.is_none() => return Err(format!("is no CSV: {e}")),
+            Err(e) => {
+                each(Row { number: number + 1, line, cells: Err(format!("is no CSV: {e}")) });
+                return Ok(header.unwrap_or_default());
             }
-            continue;
         }
         let start = row.position().map_or(0, |p| p.byte() as usize);
         let open = (reader.position().byte() as usize >= text.len())
             && text.get(start..).is_some_and(|t| t.iter().filter(|b| **b == b'"').count() % 2 == 1);
-        each(number, if open { Err(UNCLOSED.into()) } else { record(&header, &row) });
+        let length = row.as_slice().len();
+        let long = || Err(format!("has {length} bytes, more than {MAX_LINE}: divide the row"));
+        match &header {
+            None if open => return Err(UNCLOSED.into()),
+            None => header = Some(names(&row)?),
+            Some(header) => {
+                let cells = match () {
+                    () if open => Err(UNCLOSED.into()),
+                    () if length > MAX_LINE => long(),
+                    () => cells(header, &row),
+                };
+                // Blank lines before the row are skipped with it.
+                let blank = text
+                    .get(start..)
+                    .map_or(0, |t| t.iter().take_while(|b| b"\r\n".contains(b)).filter(|b| **b == b'\n').count());
+                each(Row { number, line: line + blank, cells });
+            }
+        }
     }
 }
 
@@ -73,37 +143,41 @@ fn names(row: &csv::ByteRecord) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// A cell that holds a JSON list or object is read as one; an empty cell is no value.
-fn record(header: &[String], row: &csv::ByteRecord) -> Result<Parsed, String> {
+fn cells<'r>(header: &'r [String], row: &'r csv::ByteRecord) -> Result<Vec<Cell<'r>>, String> {
     if row.len() != header.len() {
         return Err(format!("has {} cells, the header has {}", row.len(), header.len()));
     }
+    let cell = |(column, bytes): (&'r String, &'r [u8])| {
+        let text = std::str::from_utf8(bytes).map_err(|_| format!("the cell {} is not UTF-8", shown(column)))?;
+        if text.contains('\0') {
+            return Err(format!("the cell {} holds a NUL character", shown(column)));
+        }
+        Ok(Cell { column, text })
+    };
+    header.iter().zip(row.iter()).map(cell).collect()
+}
+
+/// A cell that holds a JSON list or object is read as one; an empty cell is no value.
+fn record(cells: &[Cell<'_>]) -> Result<Parsed, String> {
     let (mut object, mut duplicates) = (Map::new(), Vec::new());
-    for (name, cell) in header.iter().zip(row.iter()) {
-        let cell = std::str::from_utf8(cell).map_err(|_| format!("the cell {} is not UTF-8", shown(name)))?;
-        if cell.is_empty() {
-            continue;
-        }
-        if cell.contains('\0') {
-            return Err(format!("the cell {} holds a NUL character", shown(name)));
-        }
-        let bracket = cell.trim_start().starts_with(['[', '{']);
-        let parsed = match name.as_str() {
+    for Cell { column, text } in cells.iter().filter(|cell| !cell.text.is_empty()) {
+        let bracket = text.trim_start().starts_with(['[', '{']);
+        let parsed = match *column {
             column if bracket && STRUCTURED.contains(&column) => {
-                Some(json::parse(cell).map_err(|e| format!("the cell {} {e}", shown(name)))?)
+                Some(json::parse(text).map_err(|e| format!("the cell {} {e}", shown(column)))?)
             }
             // A text may begin with a bracket too: `[INST] …`.
-            "prompt" | "completion" if bracket => json::parse(cell).ok(),
+            "prompt" | "completion" if bracket => json::parse(text).ok(),
             _ => None,
         };
         let value = match parsed {
             Some(parsed) => {
-                duplicates.extend(parsed.duplicates.into_iter().map(|d| format!("{name}: {d}")));
+                duplicates.extend(parsed.duplicates.into_iter().map(|d| format!("{column}: {d}")));
                 parsed.value
             }
-            None => Value::String(cell.to_owned()),
+            None => Value::String((*text).to_owned()),
         };
-        object.insert(name.clone(), value);
+        object.insert((*column).to_owned(), value);
     }
     Ok(Parsed { value: Value::Object(object), duplicates })
 }
@@ -141,6 +215,26 @@ mod tests {
         assert!(lists[1].1.as_ref().unwrap_err().contains("the cell \"messages\" is not JSON"));
         for (name, text) in [("a.csv", "{\"a\":1}"), ("a.csv", "[{}]"), ("a", "some words"), ("a", "a,b\n1,2")] {
             assert_eq!(delimiter(name, text, &["text"]), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_read_as_it_is_written_with_the_line_of_each_row() {
+        let text = "q,a,\n\"two\nlines\",\"\",\n\n\r\n, ,\nx\n[1],b,c\n";
+        let Table { columns, rows } = table("t.csv", text).unwrap();
+        assert_eq!(columns, ["q", "a", ""]);
+        let found: Vec<_> = rows.iter().map(|row| (row.line, row.cells.clone())).collect();
+        let cells = |texts: [&str; 3]| Ok(texts.map(str::to_owned).to_vec());
+        let ragged = Err("has 1 cells, the header has 3".to_owned());
+        assert_eq!(found, [(2, cells(["two\nlines", "", ""])), (7, ragged), (8, cells(["[1]", "b", "c"]))]);
+        let open = table("t.csv", "q\na\n\"b\nc\n").unwrap();
+        assert_eq!((open.rows[1].line, open.rows[1].cells.clone()), (3, Err(UNCLOSED.to_owned())));
+        let long = format!("q\na\n\"{}\"\nb\n", "x\n".repeat(MAX_LINE / 2 + 1));
+        let long = table("t.csv", &long).unwrap().rows;
+        assert!(long[1].cells.as_ref().unwrap_err().contains("more than 8388608"), "{:?}", long[1].line);
+        assert_eq!((long[1].line, long[2].line), (3, 3 + MAX_LINE / 2 + 2));
+        for (text, wanted) in [("q,q\n1,2", "given twice"), ("\"q\n1,2", "not closed"), ("[1]", "is JSON")] {
+            assert!(table("t.csv", text).unwrap_err().contains(wanted), "{text}");
         }
     }
 

@@ -8,7 +8,7 @@ use super::{RecordPlace, Unit, container, table};
 use crate::store::{Digest, FileAction, StoreError, read_regular};
 
 /// A longer line is a fault: 8 MiB are some two million tokens.
-pub(super) const MAX_LINE: usize = 8 << 20;
+pub const MAX_LINE: usize = 8 << 20;
 
 /// A value, or what is wrong with it, and where it stands.
 pub(super) struct Divided<'t> {

@@ -16,18 +16,35 @@ struct Builtin {
     /// Another name, of one version.
     versioned: Option<&'static str>,
     text: &'static str,
+    /// The tools that each of its prompts is asked with, a JSON list.
+    tools: Option<&'static str>,
 }
 
-const BUILTINS: [Builtin; 4] = [
-    Builtin { name: "general", versioned: Some("general-v1"), text: include_str!("../../data/general/suite.jsonl") },
-    Builtin { name: "smoke", versioned: None, text: include_str!("../../data/smoke/suite.jsonl") },
-    Builtin { name: "refusals", versioned: None, text: include_str!("../../data/refusals/suite.jsonl") },
-    Builtin { name: "jarvis", versioned: None, text: include_str!("../../data/jarvis/suite.jsonl") },
+const BUILTINS: [Builtin; 5] = [
+    Builtin {
+        versioned: Some("general-v1"),
+        ..Builtin::plain("general", include_str!("../../data/general/suite.jsonl"))
+    },
+    Builtin::plain("smoke", include_str!("../../data/smoke/suite.jsonl")),
+    Builtin::plain("refusals", include_str!("../../data/refusals/suite.jsonl")),
+    Builtin {
+        tools: Some(include_str!("../../data/tools/tools.json")),
+        ..Builtin::plain("tools", include_str!("../../data/tools/suite.jsonl"))
+    },
+    Builtin::plain("jarvis", include_str!("../../data/jarvis/suite.jsonl")),
 ];
 
 impl Builtin {
+    const fn plain(name: &'static str, text: &'static str) -> Self {
+        Self { name, versioned: None, text, tools: None }
+    }
+
     fn suite(&self) -> Result<Suite, EvalError> {
-        Suite::parse(self.text, &format!("builtin:{}", self.name))
+        let name = format!("builtin:{}", self.name);
+        match self.tools {
+            Some(tools) => Suite::parse_with_tools(self.text, tools, &name),
+            None => Suite::parse(self.text, &name),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
 use super::*;
+use crate::eval::ToolCall;
 use crate::eval::assertion::{Given, KEYWORDS};
 use crate::eval::case::Case;
 use crate::eval::score::{Metric, domain_share, keywords};
@@ -119,14 +122,57 @@ fn what_can_be_answered_must_be_and_what_cannot_must_be_refused() {
 }
 
 #[test]
+fn each_call_that_is_wanted_fits_its_tool_and_no_other_answer_passes() {
+    let tools = suite("tools");
+    let kinds = ["single", "choice", "arguments", "no_call"];
+    assert_eq!(categories(&tools), kinds.map(|kind| (kind, 12)).into());
+    let mut called: BTreeMap<String, usize> = BTreeMap::new();
+    for (i, case) in tools.cases.iter().enumerate() {
+        let language = if i % 2 == 0 { "en-" } else { "fr-" };
+        assert!(case.category == kinds[i / 2 % 4] && case.id.starts_with(language), "{}", case.id);
+        assert_eq!(case.tools.len(), 10);
+        let assertion = serde_json::to_value(case).unwrap()["assert"][0].clone();
+        let met_by = |calls: &[ToolCall]| {
+            let text = if calls.is_empty() { "Nothing to do." } else { "" };
+            Metric::Pass.score(case, &Given { tool_calls: calls, ..Given::text(text) }) == Some(1.0)
+        };
+        let call = |name: &str, arguments: &Value| ToolCall {
+            name: name.to_owned().into(),
+            arguments: arguments.to_string().into(),
+        };
+        let timer = call("set_timer", &json!({"minutes": 7}));
+        if case.category == "no_call" {
+            assert_eq!(assertion, json!({"type": "not-tool-call"}), "{}", case.id);
+            assert!(met_by(&[]) && !met_by(&[timer]), "{}", case.id);
+            continue;
+        }
+        let name = assertion["value"]["name"].as_str().unwrap();
+        let arguments = &assertion["value"]["arguments"];
+        *called.entry(name.to_owned()).or_default() += 1;
+        let tool = case.tools.iter().find(|tool| tool["function"]["name"] == name).unwrap();
+        let schema = jsonschema::validator_for(&tool["function"]["parameters"]).unwrap();
+        assert!(schema.is_valid(arguments), "{}: {arguments}", case.id);
+        let right = call(name, arguments);
+        assert!(met_by(std::slice::from_ref(&right)), "{}", case.id);
+        for wrong in [vec![], vec![timer.clone()], vec![right.clone(), right], vec![call(name, &json!({}))]] {
+            assert!(!met_by(&wrong), "{}: {wrong:?}", case.id);
+        }
+    }
+    assert_eq!(called.len(), 10, "every tool is the right one for some prompt: {called:?}");
+}
+
+#[test]
 fn a_wrong_name_gets_the_nearest_one() {
     let said = |name: &str| Suite::builtin(name).unwrap().unwrap_err().to_string();
-    let known = "there are builtin:general, builtin:smoke, builtin:refusals, builtin:jarvis";
+    let known = "there are builtin:general, builtin:smoke, builtin:refusals, builtin:tools, builtin:jarvis";
     assert_eq!(
         said("builtin:jarvi"),
         format!("there is no suite \"builtin:jarvi\" in the program (did you mean builtin:jarvis?); {known}")
     );
     assert_eq!(said("builtin:x"), format!("there is no suite \"builtin:x\" in the program; {known}"));
     assert!(Suite::builtin("evals/x.jsonl").is_none());
-    assert_eq!((nearest_builtin("jarvs"), nearest_builtin("evals/x.jsonl")), (Some("jarvis"), None));
+    assert_eq!(
+        (nearest_builtin("jarvs"), nearest_builtin("tool"), nearest_builtin("evals/x.jsonl")),
+        (Some("jarvis"), Some("tools"), None)
+    );
 }

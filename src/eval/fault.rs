@@ -13,14 +13,16 @@ pub struct Fault {
 }
 
 /// Where in a suite file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SuitePlace {
-    /// From 1, of a JSONL file.
+    /// From 1, of a JSONL file or a table.
     Line(usize),
     /// From 1, of the `tests` of a promptfoo file.
     Test(usize),
     #[default]
     File,
+    /// In a file that the suite names.
+    Of(std::sync::Arc<str>, Box<Self>),
 }
 
 impl std::fmt::Display for SuitePlace {
@@ -29,6 +31,10 @@ impl std::fmt::Display for SuitePlace {
             Self::Line(number) => write!(f, "line {number}: "),
             Self::Test(number) => write!(f, "test {number}: "),
             Self::File => Ok(()),
+            Self::Of(file, place) => match **place {
+                Self::File => write!(f, "{file}: "),
+                ref place => write!(f, "{file} {place}"),
+            },
         }
     }
 }

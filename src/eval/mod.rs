@@ -57,6 +57,7 @@ mod simulation;
 mod suite;
 mod suite_file;
 mod suite_read;
+mod suite_table;
 mod summary;
 mod text;
 mod thought;

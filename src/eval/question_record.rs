@@ -165,7 +165,7 @@ impl<'a> Record<'a> {
         let Some(text) = self.text(key) else { return Vec::new() };
         // The notation of alpaca: the instruction, and what it is about.
         let input = if key == "instruction" { self.filled("input") } else { None };
-        let content = input.map_or_else(|| text.clone(), |input| format!("{text}\n\n{input}"));
+        let content = input.map_or_else(|| text.clone(), |input| with_input(&text, &input));
         vec![Message::new(Role::User, content)]
     }
 
@@ -221,6 +221,11 @@ impl<'a> Record<'a> {
             }
         }
     }
+}
+
+/// An instruction and what it is about, in one turn.
+pub(super) fn with_input(instruction: &str, input: &str) -> String {
+    format!("{instruction}\n\n{input}")
 }
 
 /// A text, a number or a truth value, as text.

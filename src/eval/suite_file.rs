@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::chat::{Message, Role};
-use crate::dataset::parse_json;
+use crate::dataset::{MAX_LINE, parse_json};
 use crate::store::Digest;
 
 use super::assertion::{ASSERTION_KEYS, Asserted, Assertion, AssertionKey, listed};
@@ -16,7 +16,7 @@ use super::text::{Normaliser, fold};
 use super::tools;
 
 /// The keys of a line, in the order of the documents.
-fn keys() -> impl Iterator<Item = &'static str> {
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
     let asserted = ASSERTION_KEYS.iter().map(|assertion| assertion.key);
     ["id", "prompt", "messages", "tools"].into_iter().chain(asserted).chain([
         "assert",
@@ -35,13 +35,31 @@ impl Suite {
     /// `name` is what the suite is called in results and errors.
     pub fn parse(text: &str, name: &str) -> Result<Self, EvalError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
-        let entries = lines.map(|(i, line)| {
-            let (map, faults) = object(line);
-            Entry { place: SuitePlace::Line(i + 1), default_id: format!("line-{}", i + 1), map, faults }
-        });
-        of_entries(entries, name, Digest::of_bytes(text.as_bytes()))
+        of_entries(entries(text), name, Digest::of_bytes(text.as_bytes()))
     }
+
+    /// As [`Self::parse`], where every line is given the same tools (a JSON list).
+    pub(super) fn parse_with_tools(text: &str, tools: &str, name: &str) -> Result<Self, EvalError> {
+        let value: Value = serde_json::from_str(tools).map_err(|e| EvalError::Suite {
+            suite: name.to_owned(),
+            faults: vec![Fault { place: SuitePlace::File, what: format!("the tools: {e}") }],
+        })?;
+        let entries = entries(text).map(|mut entry| {
+            if let Some(map) = &mut entry.map {
+                map.insert("tools".to_owned(), value.clone());
+            }
+            entry
+        });
+        of_entries(entries, name, Digest::of_bytes(format!("{tools}{text}").as_bytes()))
+    }
+}
+
+fn entries(text: &str) -> impl Iterator<Item = Entry> {
+    let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+    lines.map(|(i, line)| {
+        let (map, faults) = object(line);
+        Entry { place: SuitePlace::Line(i + 1), default_id: format!("line-{}", i + 1), map, faults }
+    })
 }
 
 /// What a suite file says of one prompt.
@@ -85,7 +103,12 @@ pub(super) fn of_entries(entries: impl Iterator<Item = Entry>, name: &str, diges
 }
 
 /// The object of a line, and what is wrong with the line.
-fn object(line: &str) -> (Option<Map<String, Value>>, Vec<String>) {
+pub(super) fn object(line: &str) -> (Option<Map<String, Value>>, Vec<String>) {
+    if line.len() > MAX_LINE {
+        let what =
+            format!("has {} bytes, more than {MAX_LINE}: a prompt does not fit into a context by far", line.len());
+        return (None, vec![what]);
+    }
     let parsed = match parse_json(line) {
         Ok(parsed) => parsed,
         Err(e) => return (None, vec![e]),
@@ -221,6 +244,7 @@ impl Reader {
             }
         };
         match messages.last() {
+            _ if messages.iter().any(|m| m.content.contains('\0')) => self.fault("the prompt holds a NUL character"),
             Some(m) if m.role == Role::User && !fold(&m.content).is_empty() => {}
             Some(m) if m.role == Role::User => self.fault("the prompt is empty"),
             _ => self.fault("the last message must be the user's: its answer is what is judged"),
@@ -233,6 +257,10 @@ impl Reader {
             Value::Null => None,
             Value::String(text) if text.trim().is_empty() => {
                 self.fault(format!("{key:?} is empty"));
+                None
+            }
+            Value::String(text) if text.contains('\0') => {
+                self.fault(format!("{key:?} holds a NUL character"));
                 None
             }
             Value::String(text) => Some(text.clone()),
@@ -248,6 +276,9 @@ impl Reader {
         let Some(Value::Array(items)) = map.get(key) else { return self.text(map, key).into_iter().collect() };
         let texts: Vec<_> =
             items.iter().filter_map(Value::as_str).filter(|t| !t.trim().is_empty()).map(str::to_owned).collect();
+        if texts.iter().any(|text| text.contains('\0')) {
+            self.fault(format!("{key:?} holds a NUL character"));
+        }
         if texts.len() != items.len() {
             self.fault(format!("{key:?} must be a list of texts, none empty"));
         }

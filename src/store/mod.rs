@@ -26,7 +26,7 @@ pub use identity::Identity;
 pub use inputs::{Inputs, Outputs, OverwriteError};
 pub use interrupt::Interrupt;
 pub use lock::{Announce, Lock, LockWait};
-pub use regular::{MAX_TEXT, open_regular, read_regular, read_text};
+pub use regular::{MAX_TEXT, open_regular, read_regular, read_text, utf8};
 pub use run::{RunDir, StepRecord};
 pub use shown::terminal_acts_on;
 pub use temp::{Leftover, TempFolder, leftovers, remove_leftover, sweep, sweep_tree};

@@ -18,11 +18,15 @@ pub fn read_regular(action: FileAction, path: &Path, max: u64) -> Result<Vec<u8>
 /// As [`read_regular`], as text in UTF-8.
 pub fn read_text(action: FileAction, path: &Path, max: u64) -> Result<String, StoreError> {
     let bytes = read_regular(action, path, max)?;
+    utf8(bytes).map_err(|what| StoreError::new(action, path, Error::new(ErrorKind::InvalidData, what)))
+}
+
+/// The bytes of a file as text; the first byte that is none is named with its line.
+pub fn utf8(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|e| {
         let (at, bytes) = (e.utf8_error().valid_up_to(), e.as_bytes());
         let line = bytes[..at].iter().filter(|b| **b == b'\n').count() + 1;
-        let what = format!("line {line} is not UTF-8 (byte 0x{:02x}); save the file as UTF-8", bytes[at]);
-        StoreError::new(action, path, Error::new(ErrorKind::InvalidData, what))
+        format!("line {line} is not UTF-8 (byte 0x{:02x}); save the file as UTF-8", bytes[at])
     })
 }
 

@@ -153,7 +153,7 @@ pub struct Eval {
     /// Ask the suites of this role
     #[arg(long)]
     pub role: Option<String>,
-    /// Ask this suite instead: a file, or `builtin:general`, `smoke` or `refusals`; may repeat. `jarvis`, alone: a benchmark without a verdict
+    /// Ask this suite instead: a file, or `builtin:general`, `smoke`, `refusals` or `tools`; may repeat. `jarvis`, alone: a benchmark without a verdict
     #[arg(long)]
     pub suite: Vec<String>,
     /// The candidate (v2); of `jarvis` also the folder of an adapter or run [default there: the latest output/**/final]

@@ -11,7 +11,7 @@ use crate::eval::text::Normaliser;
 use crate::input::nearest;
 
 /// Before the name of a type: the answer must not meet it.
-const NOT: &str = "not-";
+pub(super) const NOT: &str = "not-";
 
 /// An assertion: its type, what it demands, and what it weighs. Its JSON form leaves out what is not said.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -145,6 +145,11 @@ impl Assertion {
 fn type_of(name: &str) -> Option<&'static AssertionType> {
     let name = name.strip_prefix(NOT).unwrap_or(name);
     ASSERTION_TYPES.iter().find(|of_type| of_type.name == name)
+}
+
+/// Whether a name without `not-` is a type of this program or of promptfoo.
+pub(super) fn is_known(bare: &str) -> bool {
+    UNSUPPORTED.contains(&bare) || ASSERTION_TYPES.iter().any(|of_type| of_type.name == bare)
 }
 
 fn unknown(name: &str) -> String {

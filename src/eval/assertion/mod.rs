@@ -8,6 +8,7 @@ mod key;
 #[cfg(test)]
 mod page_tests;
 mod quantity;
+mod short_form;
 mod texts;
 mod tool_call;
 mod types;
@@ -19,3 +20,4 @@ pub(super) use given::{Given, TextSimilarity};
 pub(super) use key::{
     ASSERTION_KEYS, Asserted, AssertionKey, EXPECTED, KEYWORDS, Wanted, bounded, found, listed, spoken,
 };
+pub(super) use short_form::short_form;
