@@ -9,6 +9,9 @@ mod captions;
 mod copies;
 mod delimited;
 mod docx;
+mod docx_paragraph;
+mod docx_styles;
+mod docx_table;
 mod encoding;
 mod error;
 mod fact;
@@ -74,6 +77,7 @@ mod text_records;
 mod walk;
 mod workbook;
 mod workbook_format;
+mod xml;
 
 pub use error::{CorpusError, Mojibake};
 pub use fact::{Conflict, Fact, Facts, Kind};
