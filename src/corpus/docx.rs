@@ -19,6 +19,8 @@ const STYLES: &str = "word/styles.xml";
 const RELATIONS: &str = "word/_rels/document.xml.rels";
 /// Tables within tables that are kept.
 const MAX_TABLES: usize = 64;
+/// Cells of all tables together, at most, once every row of a table has all of its columns.
+const MAX_CELLS: usize = 5_000_000;
 
 pub(super) fn markdown(file: &Arc<str>, bytes: &[u8]) -> Result<String, CorpusError> {
     let mut archive = Archive::open(file, bytes)?;
@@ -35,6 +37,9 @@ pub(super) fn markdown(file: &Arc<str>, bytes: &[u8]) -> Result<String, CorpusEr
     }
     let mut writer = Writer { levels: styles.levels, hidden: styles.hidden, links, ..Writer::default() };
     each_token(XmlPart { file, name: DOCUMENT }, &xml, &mut |token| writer.token(token))?;
+    if writer.cells > MAX_CELLS {
+        return Err(CorpusError::ManyCells { file: file.clone(), most: MAX_CELLS });
+    }
     Ok(writer.out)
 }
 
@@ -46,6 +51,11 @@ fn link(token: XmlToken<'_>) -> Option<(String, Rc<str>)> {
     let is_plain =
         target.starts_with("http") && !target.contains(['(', ')', '|']) && !target.contains(char::is_whitespace);
     Some((attribute(start, "Id").filter(|_| is_plain)?, target.into()))
+}
+
+/// The value of a property that is a number; 0 where it is none.
+fn number(start: &BytesStart<'_>) -> usize {
+    attribute(start, "val").and_then(|val| val.parse().ok()).unwrap_or_default()
 }
 
 /// What a text box holds, which is written after the paragraph that the box is in.
@@ -68,6 +78,8 @@ struct Writer {
     /// In the order in which they begin.
     boxed: Vec<Option<Boxed>>,
     tables: Vec<TableRows>,
+    /// Cells of the tables that were written; beyond [`MAX_CELLS`] no more of them are.
+    cells: usize,
     /// Within `w:t`.
     in_text: bool,
     /// Of each `mc:AlternateContent` that is open, whether one of its forms was read: the others repeat it.
@@ -141,6 +153,17 @@ impl Writer {
             }
             "tr" => self.tables.last_mut().into_iter().for_each(TableRows::begin_row),
             "tc" => self.tables.last_mut().into_iter().for_each(TableRows::begin_cell),
+            "gridBefore" => {
+                let columns = number(start);
+                self.tables.last_mut().into_iter().for_each(|table| table.skip(columns));
+            }
+            "gridSpan" => {
+                let columns = number(start);
+                self.tables.last_mut().into_iter().for_each(|table| table.span(columns));
+            }
+            "vMerge" if attribute(start, "val").is_none_or(|val| val == "continue") => {
+                self.tables.last_mut().into_iter().for_each(TableRows::go_on);
+            }
             _ => {}
         }
     }
@@ -245,12 +268,16 @@ impl Writer {
 
     fn close_table(&mut self) {
         let Some(table) = self.tables.pop() else { return };
-        let Some(text) = table.markdown() else { return };
+        self.cells = self.cells.saturating_add(table.size());
+        if table.size() == 0 || self.cells > MAX_CELLS {
+            return;
+        }
         // A table within a table becomes text of its cell.
         if let Some(cell) = self.tables.last_mut().and_then(TableRows::cell) {
             cell.push_str(&table.text());
             return;
         }
+        let text = table.markdown();
         match self.boxed.get_mut(table.place).filter(|_| !self.paragraphs.is_empty()) {
             Some(place) => *place = Some(Boxed::Table(text)),
             None => self.block(&text, None),
@@ -295,6 +322,28 @@ mod tests {
         assert_eq!(
             read(&body).unwrap(),
             "# GIDAF\n\n**Responsable** : Jean\n**Hébergeur** : R&D é\n\nSome <words>.\n\n- one\n- two\n\n| App | Host |\n| --- | --- |\n| X | Y |"
+        );
+    }
+
+    #[test]
+    fn a_merged_cell_stands_in_its_rows_and_columns() {
+        let cell = |properties: &str, text: &str| {
+            format!("<w:tc><w:tcPr>{properties}</w:tcPr><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>")
+        };
+        let row = |cells: &[String]| format!("<w:tr>{}</w:tr>", cells.concat());
+        let two = "<w:gridSpan w:val=\"2\"/>";
+        let rows = [
+            row(&[cell("", "App"), cell("", "Host"), cell("", "Backup"), cell("", "Team")]),
+            // Without the span `Ops` would be the backup.
+            row(&[cell("", "GIDAF"), cell(two, "OVH"), cell("<w:vMerge w:val=\"restart\"/>", "Ops")]),
+            row(&[cell("", "Melipo"), cell("", "AWS"), cell("", "DSI"), cell("<w:vMerge/>", "")]),
+            row(&[cell("<w:gridSpan w:val=\"4\"/>", "Retired")]),
+            "<w:tr><w:trPr><w:gridBefore w:val=\"1\"/></w:trPr>".to_owned() + &cell("", "Azure") + "</w:tr>",
+        ];
+        assert_eq!(
+            read(&format!("<w:tbl>{}</w:tbl>", rows.concat())).unwrap(),
+            "| App | Host | Backup | Team |\n| --- | --- | --- | --- |\n| GIDAF | OVH | OVH | Ops |\n| Melipo | AWS | DSI | Ops |\n\
+             | Retired |  |  |  |\n|  | Azure |  |  |"
         );
     }
 
@@ -367,5 +416,15 @@ mod tests {
         assert!(matches!(markdown(&"a.docx".into(), &none), Err(CorpusError::Archive { .. })));
         let deep = "<w:tbl><w:tr><w:tc>".repeat(20_000);
         assert!(read(&format!("{deep}{}", "</w:tc></w:tr></w:tbl>".repeat(20_000))).is_ok());
+        // One wide row makes every other row as wide: 1.5 GB of empty cells.
+        let ragged = format!(
+            "<w:tbl><w:tr>{}</w:tr>{}</w:tbl>",
+            "<w:tc/>".repeat(20_000),
+            "<w:tr><w:tc/></w:tr>".repeat(25_000)
+        );
+        assert!(matches!(read(&ragged), Err(CorpusError::ManyCells { .. })));
+        let spans =
+            "<w:tr><w:tc><w:tcPr><w:gridSpan w:val=\"18446744073709551615\"/></w:tcPr></w:tc></w:tr>".repeat(10_000);
+        assert!(matches!(read(&format!("<w:tbl>{spans}</w:tbl>")), Err(CorpusError::ManyCells { .. })));
     }
 }

@@ -68,6 +68,10 @@ pub enum CorpusError {
     TrainingData { file: File, key: &'static str },
     #[error("{file} line {line}: {columns} columns, more than {most}\nhint: leave columns out")]
     Columns { file: File, line: usize, columns: usize, most: usize },
+    #[error(
+        "{file}: the tables have more than {most} cells, where each row has all columns of its table\nhint: divide the document"
+    )]
+    ManyCells { file: File, most: usize },
     #[error("{file} line {line}: {found} cells, where the header has {expected}\nhint: correct the row")]
     Cells { file: File, line: usize, found: usize, expected: usize },
     #[error("{file} line {line}: a quotation mark is not closed (within quotes it is written twice)")]
