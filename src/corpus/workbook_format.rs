@@ -7,6 +7,9 @@ use super::archive::Archive;
 use super::kind_number::has_currency;
 use super::xml::{XmlPart, XmlToken, attribute, each_token};
 
+/// Digits behind the point that a workbook can show, at most.
+const MAX_DIGITS: usize = 30;
+
 /// Of each sheet, by row and column, the formats of cells that are percents or amounts of money.
 #[derive(Default)]
 pub(super) struct Formats {
@@ -173,7 +176,7 @@ impl NumberFormat {
             };
             if has_digits { &mut format.after } else { &mut format.before }.push_str(&literal);
         }
-        let is_shown = has_digits && (format.percent || has_currency(&format.shown(1.0)));
+        let is_shown = has_digits && format.most <= MAX_DIGITS && (format.percent || has_currency(&format.shown(1.0)));
         is_shown.then_some(format)
     }
 
@@ -210,6 +213,8 @@ mod tests {
         ] {
             assert_eq!(shown(code, number).as_deref(), Some(expected), "{code}");
         }
+        // More digits than a number can be formatted with.
+        assert_eq!(shown(&format!("0.{}%", "0".repeat(100_000)), 1.0), None);
         for code in ["General", "0.00", "dd/mm/yyyy", "0.00E+00", "@", "# ?/?", "0\"h\"", ""] {
             assert_eq!(shown(code, 1.0), None, "{code}");
         }
