@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::names::{Names, folded};
 
+/// Parts of a path, at most: JSON is read some levels deep, so that one with more is the name of a column with full stops in it.
+const MAX_PARTS: usize = 32;
+
 /// A path with the parts of it that its key is made of.
 struct KeyPath<'a> {
     /// Outermost first.
@@ -17,7 +20,7 @@ impl<'a> KeyPath<'a> {
     fn new(path: &'a str, wrapper: Option<&str>) -> Self {
         let all: Vec<&str> = path.split('.').collect();
         // The full stop of a column's name (`Nb. agents`) divides nothing.
-        if all.iter().any(|part| part.trim() != *part || part.is_empty()) {
+        if all.len() > MAX_PARTS || all.iter().any(|part| part.trim() != *part || part.is_empty()) {
             return Self { parts: vec![path], taken: 1 };
         }
         let Some((last, above)) = all.split_last() else { return Self { parts: vec![path], taken: 1 } };
@@ -94,6 +97,12 @@ mod tests {
     fn keys(paths: &[&str]) -> Vec<String> {
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         keys_of(&paths, &(0..paths.len()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_name_of_many_parts_is_one_name() {
+        let long = |first: &str| format!("{first}{}", ".part".repeat(5000));
+        assert_eq!(keys(&[long("a").as_str(), long("b").as_str()]), [long("a"), long("b")]);
     }
 
     #[test]
