@@ -99,6 +99,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("gemm::", &["ops"]),
     ("gguf_rs_lib", &["gguf"]),
     ("htmd", &["corpus"]),
+    ("markup5ever_rcdom", &["corpus"]),
     ("pdf_extract", &["corpus"]),
     ("pulldown_cmark", &["corpus"]),
     ("quick_xml", &["corpus"]),

@@ -98,6 +98,11 @@ pub enum CorpusError {
          as text"
     )]
     Nesting { file: File, most: usize },
+    #[error(
+        "{file}: a table takes more than {most} bytes once each cell is as wide as its column\nhint: shorten the longest cell, or \
+         save the page as text"
+    )]
+    WideTable { file: File, most: usize },
     #[error("{file}: converting the HTML takes more than {seconds} s\nhint: divide the page, or save it as text")]
     Slow { file: File, seconds: u64 },
     #[error("{file}: the workbook cannot be read: {reason}\nhint: save the sheets as CSV")]

@@ -37,6 +37,7 @@ mod format;
 mod front_matter;
 mod heading_parts;
 mod html;
+mod html_size;
 mod html_table;
 mod inline;
 mod json_columns;
