@@ -103,7 +103,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("pdf_extract", &["corpus"]),
     ("pulldown_cmark", &["corpus"]),
     ("quick_xml", &["corpus"]),
-    ("text_splitter", &["corpus", "rag"]),
+    ("text_splitter", &["corpus"]),
     ("whatlang", &["corpus"]),
     ("glob::", &["dataset"]),
     ("tokenizers::", &["tokenizer", "bert"]),

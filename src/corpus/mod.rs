@@ -75,6 +75,7 @@ mod record_pieces;
 mod schema;
 mod table_form;
 mod text_records;
+mod text_split;
 mod walk;
 mod workbook;
 mod workbook_format;
@@ -95,6 +96,7 @@ pub use mojibake::Codec;
 pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};
 pub use pdf_limits::PdfExcess;
 pub use read::{Reading, read};
+pub use text_split::split_text;
 pub use walk::{NamedPath, named_files};
 
 use std::sync::Arc;
