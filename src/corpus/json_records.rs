@@ -7,7 +7,7 @@ use super::json_container::{Container, Records};
 use super::json_grid::Grid;
 use super::json_walk::{JsonFault, Member, Node, NodeKind, next, unescaped};
 use super::layout::Ignored;
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 use super::piece::Input;
 use super::record::{MAX_PATHS, Record, Slot, Table, Value};
 
@@ -73,8 +73,8 @@ fn nested(text: &str, node: &Node, found: &mut Vec<(Span, String)>) {
     }
     for Member { key, value, .. } in node.members() {
         let holder = matches!(value.kind, NodeKind::Text { .. })
-            && Names::Wrapper.has(&folded(key))
-            && !Names::Text.has(&folded(key));
+            && Names::Wrapper.has(&name_key(key))
+            && !Names::Text.has(&name_key(key));
         let inner = holder
             .then(|| unescaped(slice(text, value.span)))
             .flatten()

@@ -6,7 +6,7 @@ use super::kind_date::{is_year, iso_date};
 use super::kind_fold::folded;
 use super::kind_name::{is_organisation, is_person};
 use super::kind_number::{normalised_quantity, quantity};
-use super::names::{self, Names};
+use super::names::{Names, name_key};
 
 /// In characters; what is longer is free text.
 pub const LONGEST_VALUE: usize = 300;
@@ -88,7 +88,7 @@ fn by_form(key: &str, value: &str) -> Option<Kind> {
 
 /// Whether a whole key says which record it is, or where it comes from.
 fn names_record(key: &str) -> bool {
-    let key = names::folded(key);
+    let key = name_key(key);
     let is_address = URL.contains(&key.as_str());
     !is_address && [Names::Id, Names::Source, Names::Technical, Names::Vector].iter().any(|names| names.has(&key))
 }

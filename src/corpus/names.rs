@@ -5,8 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::names_of_languages::{ENGLISH, FRENCH};
 use super::names_of_parts::PART;
 
-/// Letters and digits only, in lower case and without accents.
-pub(super) fn folded(name: &str) -> String {
+/// A name for comparison: letters and digits only, in lower case and without accents.
+pub(super) fn name_key(name: &str) -> String {
     name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -362,9 +362,9 @@ mod tests {
 
     #[test]
     fn names_are_compared_without_case_accents_and_marks() {
-        assert_eq!(folded("Hébergeur_principal (FR)"), "hebergeurprincipalfr");
-        assert_eq!(folded("page_content"), "pagecontent");
-        assert!(Names::Attribute.has(&folded("Criticité")));
+        assert_eq!(name_key("Hébergeur_principal (FR)"), "hebergeurprincipalfr");
+        assert_eq!(name_key("page_content"), "pagecontent");
+        assert!(Names::Attribute.has(&name_key("Criticité")));
         assert!(Names::Title.rank("title") < Names::Title.rank("application"));
     }
 
@@ -392,7 +392,7 @@ mod tests {
             ADDRESS,
             LINKING,
         ] {
-            assert!(names.iter().all(|name| folded(name) == *name), "{names:?}");
+            assert!(names.iter().all(|name| name_key(name) == *name), "{names:?}");
         }
         assert!(METADATA.iter().all(|name| Names::Wrapper.has(name)));
     }

@@ -7,7 +7,7 @@ use super::error::{CorpusError, slice};
 use super::fields::{Naming, fields};
 use super::json_walk::Offsets;
 use super::markdown;
-use super::names::folded;
+use super::names::name_key;
 use super::outline::{Block, sections, trimmed};
 use super::piece::{Input, Piece, Pieces, Stated};
 use super::record::{Record, Slot, Table, Value};
@@ -166,9 +166,9 @@ impl<'a> Maker<'a> {
         };
         let raw = slice(self.input.text, text.span);
         let offsets = if self.json { Offsets::new(raw) } else { Offsets::new("") };
-        let known: HashSet<String> = chunk.fields.iter().map(|field| folded(&field.key)).collect();
+        let known: HashSet<String> = chunk.fields.iter().map(|field| name_key(&field.key)).collect();
         for piece in &mut pieces {
-            let is_new = |field: &Field| field.entity.is_some() || !known.contains(&folded(&field.key));
+            let is_new = |field: &Field| field.entity.is_some() || !known.contains(&name_key(&field.key));
             piece.fields.retain(is_new);
             piece.doubtful.retain(is_new);
             let places = piece.fields.iter_mut().chain(&mut piece.doubtful).flat_map(|field| &mut field.spans);
