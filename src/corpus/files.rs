@@ -7,7 +7,7 @@ use super::format::{Container, container, is_code, of_text};
 use super::layout::{Format, Layout, Note, Skipped};
 use super::options::ReadOptions;
 use super::piece::{Input, Piece, Pieces};
-use super::record_pieces::Kind;
+use super::record_pieces::RecordForm;
 use super::schema::Texts;
 use super::walk::Named;
 use super::{
@@ -113,8 +113,8 @@ fn pieces(input: Input<'_>, format: Format) -> Result<Pieces, CorpusError> {
         Format::Json => {
             let read = json_records::read(input)?;
             let text = read.opened.as_deref().unwrap_or(input.text);
-            let kind = Kind { json: true, texts: Texts::Guessed };
-            let found = record_pieces::pieces(Input { text, ..input }, &read.table, kind)?;
+            let form = RecordForm { json: true, texts: Texts::Guessed };
+            let found = record_pieces::pieces(Input { text, ..input }, &read.table, form)?;
             Ok(Pieces { converted: read.opened, ..found })
         }
         Format::Csv => {
@@ -124,8 +124,8 @@ fn pieces(input: Input<'_>, format: Format) -> Result<Pieces, CorpusError> {
             Ok(Pieces { converted: read.converted, ..found })
         }
         Format::TextRecords => {
-            let kind = Kind { json: false, texts: Texts::Guessed };
-            record_pieces::pieces(input, &text_records::read(input)?, kind)
+            let form = RecordForm { json: false, texts: Texts::Guessed };
+            record_pieces::pieces(input, &text_records::read(input)?, form)
         }
         Format::Markdown | Format::Html | Format::Docx => Ok(plain(markdown::pieces(input))),
         Format::Pdf => Ok(plain(markdown::packed(input, &plain_text::without_lists(input.text), None))),
@@ -133,7 +133,7 @@ fn pieces(input: Input<'_>, format: Format) -> Result<Pieces, CorpusError> {
     }
 }
 
-const ROWS: Kind = Kind { json: false, texts: Texts::Named };
+const ROWS: RecordForm = RecordForm { json: false, texts: Texts::Named };
 
 fn refuse_long_lines(input: Input<'_>) -> Result<(), CorpusError> {
     let long = input.text.split('\n').enumerate().find(|(_, line)| line.len() > MAX_LINE);

@@ -21,17 +21,17 @@ const MAX_OVERLAP: usize = 4096;
 
 /// How records lie in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct RecordForm {
     /// Spans lie inside JSON strings.
     pub(super) json: bool,
     pub(super) texts: Texts,
 }
 
 /// The units of a table; `input` holds the text that its spans point into.
-pub(super) fn pieces(input: Input<'_>, table: &Table, kind: Kind) -> Result<Pieces, CorpusError> {
-    let schema = schema(input, table, kind.texts)?;
-    let mut maker = Maker { input, schema: &schema, json: kind.json, before: None };
-    let mut out = Pieces { json: kind.json, records: Some(layout(table, &schema)), ..Pieces::default() };
+pub(super) fn pieces(input: Input<'_>, table: &Table, form: RecordForm) -> Result<Pieces, CorpusError> {
+    let schema = schema(input, table, form.texts)?;
+    let mut maker = Maker { input, schema: &schema, json: form.json, before: None };
+    let mut out = Pieces { json: form.json, records: Some(layout(table, &schema)), ..Pieces::default() };
     for record in &table.records {
         input.check_interrupt()?;
         match maker.record(record) {
