@@ -200,6 +200,7 @@ fn each_fault_is_named() {
     ] {
         let e = fault(name, bytes);
         assert!(e.contains(part) && e.contains(name), "{name}: {e}");
+        assert!(e.contains(" hint: "), "{name}: no remedy: {e}");
         assert!(e.len() < 600, "{e}");
     }
     let many: String = (0..10_001).map(|i| format!("{{\"k{i}\": 1}}\n")).collect();
