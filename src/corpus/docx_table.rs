@@ -38,7 +38,9 @@ impl TableRows {
     /// Leaves columns out at the beginning of a row.
     pub(super) fn skip(&mut self, columns: usize) {
         let cell = Cell { text: String::new(), columns: columns.min(MAX_SPAN), goes_on: false };
-        self.rows.last_mut().into_iter().for_each(|row| row.push(cell));
+        if let Some(row) = self.rows.last_mut() {
+            row.push(cell);
+        }
     }
 
     /// The cell that is open takes several columns.
