@@ -148,9 +148,18 @@ fn refuse_long_lines(input: Input<'_>) -> Result<(), CorpusError> {
 
 #[cfg(feature = "xlsx")]
 fn workbook_contents(input: Input<'_>, bytes: &[u8]) -> Result<(Format, String, Pieces), CorpusError> {
+    use super::workbook::Sheet;
     let read = super::workbook::read(input, bytes)?;
-    let found = record_pieces::pieces(Input { text: &read.text, ..input }, &read.table, ROWS)?;
-    Ok((Format::Xlsx, read.text, found))
+    let mut all = Pieces::default();
+    // Each sheet has columns of its own, and so a title of its own.
+    for Sheet { name, table } in &read.sheets {
+        let mut found = record_pieces::pieces(Input { text: &read.text, ..input }, table, ROWS)?;
+        found.records.iter_mut().for_each(|records| records.sheet = Some(name.clone()));
+        all.records.append(&mut found.records);
+        all.pieces.append(&mut found.pieces);
+        all.duplicates += found.duplicates;
+    }
+    Ok((Format::Xlsx, read.text, all))
 }
 
 #[cfg(not(feature = "xlsx"))]

@@ -78,6 +78,8 @@ const MOST_IGNORED: usize = 8;
 /// How the records of a file were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordLayout {
+    /// Of a workbook.
+    pub sheet: Option<String>,
     pub records: usize,
     pub text: Option<PathUse>,
     pub title: Option<PathUse>,
@@ -92,7 +94,8 @@ pub struct RecordLayout {
 pub struct Layout {
     pub path: Arc<str>,
     pub format: Format,
-    pub records: Option<RecordLayout>,
+    /// Of each table of records: a workbook has one for each sheet.
+    pub records: Vec<RecordLayout>,
     pub units: usize,
     pub fields: usize,
 }
@@ -100,21 +103,34 @@ pub struct Layout {
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path)?;
-        let Some(records) = &self.records else {
+        if self.records.is_empty() {
             let (units, fields) = (counted(self.units, "unit"), counted(self.fields, "field"));
             return write!(f, "{}, {units}, {fields}", self.format);
-        };
-        match &records.text {
-            Some(text) => write!(f, "text = {} (median {} chars)", text.path, text.median)?,
-            None => write!(f, "{}, no text", counted(records.records, "record"))?,
         }
-        for (name, part) in [("title", &records.title), ("source", &records.source), ("id", &records.id)] {
+        for (i, records) in self.records.iter().enumerate() {
+            let before = if i == 0 { "" } else { "; " };
+            match records.sheet.as_ref().filter(|_| self.records.len() > 1) {
+                Some(sheet) => write!(f, "{before}sheet {sheet:?}: {records}")?,
+                None => write!(f, "{before}{records}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RecordLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.text {
+            Some(text) => write!(f, "text = {} (median {} chars)", text.path, text.median)?,
+            None => write!(f, "{}, no text", counted(self.records, "record"))?,
+        }
+        for (name, part) in [("title", &self.title), ("source", &self.source), ("id", &self.id)] {
             if let Some(part) = part {
                 write!(f, ", {name} = {} ({})", part.path, part.distinct)?;
             }
         }
-        write!(f, ", {}", counted(records.fields.len(), "field"))?;
-        records.write_ignored(f)
+        write!(f, ", {}", counted(self.fields.len(), "field"))?;
+        self.write_ignored(f)
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) struct Pieces {
     /// Whether spans lie inside JSON strings.
     pub(super) json: bool,
     pub(super) pieces: Vec<Piece>,
-    pub(super) records: Option<RecordLayout>,
+    /// Of each table of records.
+    pub(super) records: Vec<RecordLayout>,
     /// Records that say what another of their source says.
     pub(super) duplicates: usize,
 }

@@ -74,8 +74,8 @@ fn untitled(readings: &[FileReading], pieces: &[Owned<'_>]) -> HashMap<String, u
     let mut counts = HashMap::new();
     for Owned { file, piece, .. } in pieces.iter().filter(|owned| owned.piece.title.is_none()) {
         let Some(file) = readings.get(*file) else { continue };
-        let (source, records) = (named_source(file, piece), file.layout.records.as_ref());
-        let is_text = source != &*file.document.path && records.is_some_and(|records| records.text.is_some());
+        let (source, records) = (named_source(file, piece), &file.layout.records);
+        let is_text = source != &*file.document.path && records.iter().any(|records| records.text.is_some());
         if !is_text && piece.fields.iter().any(|field| field.form == FieldForm::Record) {
             *counts.entry(source.to_owned()).or_insert(0) += 1;
         }

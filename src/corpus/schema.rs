@@ -333,6 +333,7 @@ pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
     // A path that a map names is used, whatever it holds.
     let ignored = schema.ignored.iter().filter(|(path, _)| !used.contains(&Some(*path)));
     RecordLayout {
+        sheet: None,
         records: table.records.len(),
         text: path_use(schema.text),
         title: path_use(schema.title),

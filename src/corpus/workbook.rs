@@ -16,8 +16,15 @@ use super::workbook_format::Formats;
 
 const MAX_CELLS: usize = 5_000_000;
 
-pub(super) struct WorkbookTable {
+/// The records of one sheet.
+pub(super) struct Sheet {
+    pub(super) name: String,
     pub(super) table: Table,
+}
+
+pub(super) struct WorkbookTable {
+    /// Those that have cells.
+    pub(super) sheets: Vec<Sheet>,
     /// A line for each row, tabs between its cells.
     pub(super) text: String,
 }
@@ -31,8 +38,9 @@ pub(super) fn read(input: Input<'_>, bytes: &[u8]) -> Result<WorkbookTable, Corp
     // The library may panic on a damaged file; what it had built is dropped.
     let sheets = std::panic::catch_unwind(|| sheets(file, bytes, &formats))
         .unwrap_or_else(|_| Err(CorpusError::Workbook { file: file.clone(), reason: "the file is damaged".into() }))?;
-    let (mut table, mut text) = (Table::default(), String::new());
-    for (name, cells) in sheets {
+    let (mut tables, mut text) = (Vec::new(), String::new());
+    for (name, cells) in sheets.into_iter().filter(|(_, cells)| !cells.is_empty()) {
+        let mut table = Table::default();
         text.push_str(&format!("# {name}\n"));
         let mut columns = Vec::new();
         for (number, cells) in cells {
@@ -48,8 +56,9 @@ pub(super) fn read(input: Input<'_>, bytes: &[u8]) -> Result<WorkbookTable, Corp
             }
             table.records.push(record(&text, &row, &columns));
         }
+        tables.push(Sheet { name, table });
     }
-    Ok(WorkbookTable { table, text })
+    Ok(WorkbookTable { sheets: tables, text })
 }
 
 fn written(text: &mut String, cells: &BTreeMap<u32, String>, last: usize, number: usize) -> Row {
@@ -171,29 +180,52 @@ pub(super) mod tests {
 
     /// A workbook with one sheet of the given content and attributes (XML).
     fn workbook_of(content: &str, attributes: &str) -> Vec<u8> {
+        workbook_with(&[("Apps", content)], attributes)
+    }
+
+    /// A workbook of sheets with names and contents (XML), which have the same attributes.
+    pub(in crate::corpus) fn workbook_with(sheets: &[(&str, &str)], attributes: &str) -> Vec<u8> {
         let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
         let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
         let package = "http://schemas.openxmlformats.org/package/2006/relationships";
-        let book = format!(
-            "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets><sheet name=\"Apps\" sheetId=\"1\" {attributes} r:id=\"rId1\"/></sheets></workbook>"
-        );
+        let (mut named, mut linked, mut parts) = (String::new(), String::new(), Vec::new());
+        for (i, (name, content)) in (1..).zip(sheets) {
+            named += &format!("<sheet name=\"{name}\" sheetId=\"{i}\" {attributes} r:id=\"rId{i}\"/>");
+            linked += &format!(
+                "<Relationship Id=\"rId{i}\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet{i}.xml\"/>"
+            );
+            let sheet = format!("<worksheet xmlns=\"{main}\">{content}</worksheet>");
+            parts.push((format!("xl/worksheets/sheet{i}.xml"), sheet));
+        }
+        let book = format!("<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets>{named}</sheets></workbook>");
         let root = format!(
             "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
         );
         let links = format!(
-            "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"rId2\" Type=\"{office}/styles\" Target=\"styles.xml\"/></Relationships>"
+            "<Relationships xmlns=\"{package}\">{linked}<Relationship Id=\"rIdS\" Type=\"{office}/styles\" Target=\"styles.xml\"/></Relationships>"
         );
         let styles = format!(
             "<styleSheet xmlns=\"{main}\"><numFmts><numFmt numFmtId=\"164\" formatCode=\"#,##0\\ &quot;€&quot;\"/></numFmts><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"20\"/><xf numFmtId=\"9\"/><xf numFmtId=\"164\"/></cellXfs></styleSheet>"
         );
-        let sheet = format!("<worksheet xmlns=\"{main}\">{content}</worksheet>");
-        packed(&[
+        let mut files = vec![
             ("_rels/.rels", root.as_bytes()),
             ("xl/workbook.xml", book.as_bytes()),
             ("xl/_rels/workbook.xml.rels", links.as_bytes()),
             ("xl/styles.xml", styles.as_bytes()),
-            ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
-        ])
+        ];
+        files.extend(parts.iter().map(|(name, content)| (name.as_str(), content.as_bytes())));
+        packed(&files)
+    }
+
+    /// The content of a sheet (XML) whose cells hold the given texts, a row for each line and `|` between cells.
+    pub(in crate::corpus) fn sheet_data(lines: &str) -> String {
+        let mut rows = String::new();
+        for (number, line) in (1..).zip(lines.lines()) {
+            let cells = ('A'..).zip(line.split('|')).filter(|(_, text)| !text.is_empty());
+            let cells: String = cells.map(|(column, text)| text_cell(&format!("{column}{number}"), text)).collect();
+            rows += &format!("<row r=\"{number}\">{cells}</row>");
+        }
+        format!("<sheetData>{rows}</sheetData>")
     }
 
     pub(in crate::corpus) fn text_cell(place: &str, text: &str) -> String {
@@ -229,7 +261,7 @@ pub(super) mod tests {
         let table = read_bytes(&workbook_of(&content, "")).unwrap();
         let lines: Vec<&str> = table.text.lines().skip(2).collect();
         assert_eq!(lines, ["Sales\tAnn\t09:00", "Sales\tBob\t09:00", "IT\tCy\t09:00", "\tDan\t09:00"]);
-        assert!(read_bytes(&workbook_of(&content, "state=\"hidden\"")).unwrap().table.records.is_empty());
+        assert!(read_bytes(&workbook_of(&content, "state=\"hidden\"")).unwrap().sheets.is_empty());
     }
 
     #[test]
@@ -243,8 +275,8 @@ pub(super) mod tests {
         );
         let found = read_rows(&rows).unwrap();
         assert_eq!(found.text, "# Apps\nName\tDate\tUsers\nGIDAF\t2024-12-28\t12.5\n");
-        assert_eq!(found.table.paths, ["Name", "Date", "Users"]);
-        for value in found.table.records[0].slots.iter().flat_map(|slot| &slot.values) {
+        assert_eq!(found.sheets[0].table.paths, ["Name", "Date", "Users"]);
+        for value in found.sheets[0].table.records[0].slots.iter().flat_map(|slot| &slot.values) {
             assert_eq!(slice(&found.text, value.span), value.text);
         }
     }
@@ -271,7 +303,7 @@ pub(super) mod tests {
             text_cell("A1", "Name"),
             text_cell("A1048576", "x")
         );
-        assert_eq!(read_rows(&rows).unwrap().table.records.len(), 1);
+        assert_eq!(read_rows(&rows).unwrap().sheets[0].table.records.len(), 1);
         assert!(matches!(read_rows("<row><c"), Err(CorpusError::Workbook { .. })));
     }
 }
