@@ -62,6 +62,8 @@ fn of_bytes(file: &Arc<str>, bytes: Vec<u8>, options: &ReadOptions<'_>) -> Resul
     if found.duplicates > 0 {
         notes.push(Note::Duplicates { file: file.clone(), count: found.duplicates });
     }
+    let shared = found.shared.into_iter().map(|shared| Note::SharedTitle { file: file.clone(), shared });
+    notes.extend(shared);
     let layout = Layout { path: file.clone(), format, records: found.records, units: 0, fields: 0 };
     let converted =
         found.converted.is_some() || matches!(format, Format::Html | Format::Docx | Format::Xlsx | Format::Pdf);
@@ -158,6 +160,7 @@ fn workbook_contents(input: Input<'_>, bytes: &[u8]) -> Result<(Format, String, 
         all.records.append(&mut found.records);
         all.pieces.append(&mut found.pieces);
         all.duplicates += found.duplicates;
+        all.shared.append(&mut found.shared);
     }
     Ok((Format::Xlsx, read.text, all))
 }

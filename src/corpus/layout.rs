@@ -162,6 +162,16 @@ pub struct Boilerplate {
     pub documents: usize,
 }
 
+/// A path that is the title of several records which are not one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedTitle {
+    pub path: String,
+    /// That have such a title.
+    pub records: usize,
+    /// One of these titles.
+    pub title: String,
+}
+
 /// What a user should know of a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -175,6 +185,8 @@ pub enum Note {
     Skipped { file: Arc<str>, why: Skipped },
     /// Records that say what another of their source says.
     Duplicates { file: Arc<str>, count: usize },
+    /// Records that have a title which others have too, and values that differ from theirs.
+    SharedTitle { file: Arc<str>, shared: SharedTitle },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
@@ -200,6 +212,11 @@ impl fmt::Display for Note {
             }
             Self::Damaged { file, count } => write!(f, "{file}: {count} characters are damaged"),
             Self::Skipped { file, why } => write!(f, "{file}: skipped: {why}"),
+            Self::SharedTitle { file, shared: SharedTitle { path, records, title } } => write!(
+                f,
+                "{file}: {records} records have a {path} that others have too, such as {title:?}, and are read as about one \
+                 thing; --map title=PATH names a path that tells them apart"
+            ),
             Self::Duplicates { file, count } => {
                 write!(f, "{file}: {} left out, which repeat others of their source", counted(*count, "record"))
             }

@@ -91,7 +91,9 @@ pub use kind_date::{is_weekday, is_year, month_named};
 pub use kind_fold::folded;
 pub use kind_number::has_currency;
 pub use language::{commonest_language, language_of_name, other_languages};
-pub use layout::{Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, Skipped};
+pub use layout::{
+    Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, SharedTitle, Skipped,
+};
 pub use mojibake::Codec;
 pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};
 pub use pdf_limits::PdfExcess;

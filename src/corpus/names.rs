@@ -17,6 +17,10 @@ pub(super) enum Names {
     Title,
     /// Titles that are names, not codes.
     Naming,
+    /// Titles of messages, which say what each is about.
+    Subject,
+    /// What tells records apart that have no name, but numbers.
+    Reference,
     Source,
     Id,
     /// Objects that only hold what a record says.
@@ -70,6 +74,8 @@ impl Names {
             Self::Text => TEXT,
             Self::Title => TITLE,
             Self::Naming => NAMING,
+            Self::Subject => SUBJECT,
+            Self::Reference => REFERENCE,
             Self::Source => SOURCE,
             Self::Id => ID,
             Self::Wrapper => WRAPPER,
@@ -130,10 +136,35 @@ const TITLE: &[&str] = &[
     "libelle",
     "label",
     "intitule",
+    "subject",
+    "sujet",
+    "objet",
     "key",
 ];
 const NAMING: &[&str] =
     &["designation", "nom", "name", "titre", "title", "libelle", "label", "intitule", "product", "produit"];
+const SUBJECT: &[&str] = &["subject", "sujet", "objet"];
+const REFERENCE: &[&str] = &[
+    "reference",
+    "ref",
+    "id",
+    "identifiant",
+    "identifier",
+    "numero",
+    "number",
+    "no",
+    "num",
+    "code",
+    "sku",
+    "ticket",
+    "ticketid",
+    "order",
+    "orderid",
+    "commande",
+    "invoice",
+    "invoiceid",
+    "facture",
+];
 const SOURCE: &[&str] = &[
     "source",
     "file",

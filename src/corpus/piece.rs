@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::CorpusError;
 use super::options::ReadOptions;
-use super::{Field, RecordLayout, Span};
+use super::{Field, RecordLayout, SharedTitle, Span};
 
 /// A unit to be.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +39,7 @@ pub(super) struct Pieces {
     pub(super) records: Vec<RecordLayout>,
     /// Records that say what another of their source says.
     pub(super) duplicates: usize,
+    pub(super) shared: Vec<SharedTitle>,
 }
 
 /// A file that is read.

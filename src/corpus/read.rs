@@ -68,7 +68,7 @@ fn assembled(mut readings: Vec<FileReading>, options: &ReadOptions<'_>, notes: V
     Reading { corpus, layouts, dropped, notes }
 }
 
-/// How many records without a title, which have fields of their own, each source has. The texts of a source are about the
+/// How many records without a title, which have fields of their own, each source has; one of several records counts as several. The texts of a source are about the
 /// source, however many there are.
 fn untitled(readings: &[FileReading], pieces: &[Owned<'_>]) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
@@ -77,7 +77,9 @@ fn untitled(readings: &[FileReading], pieces: &[Owned<'_>]) -> HashMap<String, u
         let (source, records) = (named_source(file, piece), &file.layout.records);
         let is_text = source != &*file.document.path && records.iter().any(|records| records.text.is_some());
         if !is_text && piece.fields.iter().any(|field| field.form == FieldForm::Record) {
-            *counts.entry(source.to_owned()).or_insert(0) += 1;
+            // One of several records is not what the file is about.
+            let of_several = source == &*file.document.path && records.iter().any(|table| table.records > 1);
+            *counts.entry(source.to_owned()).or_insert(0) += if of_several { 2 } else { 1 };
         }
     }
     counts

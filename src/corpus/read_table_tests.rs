@@ -24,3 +24,52 @@ fn each_sheet_of_a_workbook_has_a_title_of_its_own() {
                 Paddle (2), 1 field";
     assert!(found.layouts[0].to_string().ends_with(said), "{}", found.layouts[0]);
 }
+
+#[test]
+fn a_title_that_repeats_gives_way_to_what_tells_records_apart() {
+    let title = |name: &str, text: &str| {
+        let found = reading(name, text);
+        let title = found.layouts[0].records[0].title.clone().map(|title| title.path);
+        (title.unwrap_or_default(), found)
+    };
+    let tickets = "{\"id\": 5121, \"subject\": \"Valve leaks\", \"product\": \"Fjord 460\", \"status\": \"solved\"}\n\
+                   {\"id\": 5122, \"subject\": \"Missing pump\", \"product\": \"Fjord 460\", \"status\": \"open\"}\n\
+                   {\"id\": 5123, \"subject\": \"Wrong VAT\", \"product\": null, \"status\": \"open\"}\n";
+    let (subject, found) = title("tickets.jsonl", tickets);
+    assert_eq!(subject, "subject");
+    assert!(fields(&found).contains(&"Wrong VAT | status | open | Record".to_owned()), "{:?}", fields(&found));
+    // Records with a text too: a subject is of each, a reference may be a program's number of a chunk.
+    let with_text = |key: &str| -> String {
+        let record = |i: usize| {
+            format!("{{\"{key}\": \"X {i}\", \"product\": \"Fjord {}\", \"text\": \"{LONG} {i}\"}}\n", i / 3)
+        };
+        (0..9).map(record).collect()
+    };
+    assert_eq!(title("a.jsonl", &with_text("subject")).0, "subject");
+    assert_eq!(title("a.jsonl", &with_text("reference")).0, "product");
+    let orders = "date,order no,product,customer\n2026-03-09,A-1,Fjord 380,Ann\n2026-03-10,A-2,Fjord 380,Bob\n2026-03-11,A-3,Pagaie,Ann\n";
+    let (order, found) = title("orders.csv", orders);
+    assert_eq!((order.as_str(), found.notes.as_slice()), ("order no", &[][..]));
+    assert!(fields(&found).contains(&"A-3 | product | Pagaie | Record".to_owned()), "{:?}", fields(&found));
+}
+
+#[test]
+fn records_that_share_a_title_are_said() {
+    let orders = "product,customer\nFjord 380,Ann\nFjord 380,Bob\nPagaie,Ann\nSvalbard,Ann\n";
+    let found = reading("orders.csv", orders);
+    let [note] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
+    let said = "orders.csv: 2 records have a product that others have too, such as \"Fjord 380\", and are read as about one thing; \
+                --map title=PATH names a path that tells them apart";
+    assert!(note.to_string().ends_with(said), "{note}");
+    // Rows that agree in what they both state are about one thing.
+    let found = reading("apps.csv", "name,host,users\nGIDAF,OVH,\nGIDAF,OVH,5\nAida,AWS,3\n");
+    assert_eq!(found.notes, []);
+}
+
+#[test]
+fn a_record_without_a_title_among_others_is_not_called_as_the_file() {
+    let found = reading("tickets.csv", "name,status\nA,open\nB,solved\nC,open\n,open\n");
+    assert_eq!(found.corpus.units[3].title, None);
+    let found = reading("tickets.csv", "host,status\nOVH,open\n");
+    assert!(found.corpus.units[0].title.is_some());
+}

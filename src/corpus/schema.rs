@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::copies::copies;
 use super::error::CorpusError;
 use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout};
-use super::names::Names;
+use super::names::{Names, name_key};
 use super::options::Part;
 use super::path_keys::keys_of;
 use super::path_statistics::{PathStatistics, constants, median, sample, statistics};
@@ -21,6 +21,8 @@ const MIN_TEXT_CHARS: usize = 40;
 const MIN_TEXT_WORDS: usize = 6;
 /// Characters of a title, at most (the median).
 const MAX_TITLE: usize = 100;
+/// Characters of a number that tells records apart, at most (the median); longer ones are made for programs.
+const MAX_REFERENCE: usize = 24;
 
 /// What each path is.
 #[derive(Debug, Default)]
@@ -180,8 +182,30 @@ impl Finder<'_> {
             }
         }
         let found = best.map(|(path, _)| path).or_else(|| self.first_as_title(part));
-        let naming = (part == Part::Title).then(|| self.naming_title(found)).flatten();
-        naming.or(found)
+        let of_title = || self.telling_title(found).or_else(|| self.naming_title(found));
+        let better = (part == Part::Title).then(of_title).flatten();
+        better.or(found)
+    }
+
+    /// Where several records have the title that was found, a path that tells them apart: their subject, else, of records
+    /// without a text, their reference. Chunks of one text share its title.
+    fn telling_title(&self, found: Option<usize>) -> Option<usize> {
+        let found = found.filter(|path| !self.tells_all_apart(*path))?;
+        let free = |path: &usize| *path != found && self.is_free(*path) && self.tells_all_apart(*path);
+        let fits = |path: &usize| self.statistics.get(*path).is_some_and(|of| !of.encoded && only_wrapped(of));
+        let telling: Vec<usize> = (0..self.table.paths.len()).filter(|path| free(path) && fits(path)).collect();
+        let has_name = |path: &usize, names: Names, most: usize| {
+            let is_named = |of: &PathStatistics| {
+                let key = self.table.paths.get(*path).and_then(|path| path.rsplit('.').next()).unwrap_or_default();
+                let mut words = key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+                of.median <= most && (names.has(of.name()) || words.any(|word| names.has(&name_key(word))))
+            };
+            self.statistics.get(*path).is_some_and(is_named)
+        };
+        let subject = telling.iter().find(|path| has_name(path, Names::Subject, MAX_TITLE));
+        let reference =
+            || telling.iter().find(|path| !self.has_text && has_name(path, Names::Reference, MAX_REFERENCE));
+        subject.or_else(reference).copied()
     }
 
     /// Where the title that was found is a code or there is none, the path whose key says that it names things, if it names
