@@ -75,7 +75,9 @@ pub enum CorpusError {
         "{file}: the tables have more than {most} cells, where each row has all columns of its table\nhint: divide the document"
     )]
     ManyCells { file: File, most: usize },
-    #[error("{file} line {line}: {found} cells, where the header has {expected}\nhint: correct the row")]
+    #[error(
+        "{file} line {line}: {found} cells, where the header has {expected}\nhint: correct the row, or name all columns in the header"
+    )]
     Cells { file: File, line: usize, found: usize, expected: usize },
     #[error("{file} line {line}: a quotation mark is not closed\nhint: close it; within quotes it is written twice")]
     Quote { file: File, line: usize },

@@ -62,6 +62,9 @@ fn of_bytes(file: &Arc<str>, bytes: Vec<u8>, options: &ReadOptions<'_>) -> Resul
     if found.duplicates > 0 {
         notes.push(Note::Duplicates { file: file.clone(), count: found.duplicates });
     }
+    if found.totals > 0 {
+        notes.push(Note::Totals { file: file.clone(), count: found.totals });
+    }
     let shared = found.shared.into_iter().map(|shared| Note::SharedTitle { file: file.clone(), shared });
     notes.extend(shared);
     let layout = Layout { path: file.clone(), format, records: found.records, units: 0, fields: 0 };
@@ -160,6 +163,7 @@ fn workbook_contents(input: Input<'_>, bytes: &[u8]) -> Result<(Format, String, 
         all.records.append(&mut found.records);
         all.pieces.append(&mut found.pieces);
         all.duplicates += found.duplicates;
+        all.totals += found.totals;
         all.shared.append(&mut found.shared);
     }
     Ok((Format::Xlsx, read.text, all))

@@ -185,6 +185,8 @@ pub enum Note {
     Skipped { file: Arc<str>, why: Skipped },
     /// Records that say what another of their source says.
     Duplicates { file: Arc<str>, count: usize },
+    /// Rows that sum others up, which are about nothing.
+    Totals { file: Arc<str>, count: usize },
     /// Records that have a title which others have too, and values that differ from theirs.
     SharedTitle { file: Arc<str>, shared: SharedTitle },
 }
@@ -217,6 +219,9 @@ impl fmt::Display for Note {
                 "{file}: {records} records have a {path} that others have too, such as {title:?}, and are read as about one \
                  thing; --map title=PATH names a path that tells them apart"
             ),
+            Self::Totals { file, count } => {
+                write!(f, "{file}: {} with totals left out", counted(*count, "row"))
+            }
             Self::Duplicates { file, count } => {
                 write!(f, "{file}: {} left out, which repeat others of their source", counted(*count, "record"))
             }

@@ -35,6 +35,7 @@ mod fields_single;
 mod files;
 mod format;
 mod front_matter;
+mod header_row;
 mod heading_parts;
 mod html;
 mod html_size;

@@ -39,6 +39,8 @@ pub(super) struct Pieces {
     pub(super) records: Vec<RecordLayout>,
     /// Records that say what another of their source says.
     pub(super) duplicates: usize,
+    /// Rows that sum others up, which are left out.
+    pub(super) totals: usize,
     pub(super) shared: Vec<SharedTitle>,
 }
 

@@ -73,3 +73,38 @@ fn a_record_without_a_title_among_others_is_not_called_as_the_file() {
     let found = reading("tickets.csv", "host,status\nOVH,open\n");
     assert!(found.corpus.units[0].title.is_some());
 }
+
+#[test]
+fn the_header_stands_below_a_title_and_totals_are_no_entities() {
+    let expected = [
+        "Fjord 380 | Stock | 4 | Record",
+        "Fjord 380 | Shelf | A1 | Record",
+        "Pagaie | Stock | 2 | Record",
+        "Pagaie | Shelf | B2 | Record",
+    ];
+    let rows = "Boat;Stock;Shelf\nFjord 380;4;A1\nPagaie;2;B2\n";
+    for title in
+        ["", "Stock of May 2026\n", "Stock of May 2026\n\n", "Stock of May 2026;;\n;;\n", "Orla Boats\nStock, May\n"]
+    {
+        assert_eq!(fields(&reading("a.csv", &format!("{title}{rows}"))), expected, "{title:?}");
+    }
+    let found = reading("a.csv", &format!("{rows}Total;6;\n"));
+    assert_eq!(fields(&found), expected);
+    assert!(found.notes[0].to_string().ends_with("a.csv: 1 row with totals left out"), "{:?}", found.notes);
+    // A name, not a sum.
+    assert_eq!(fields(&reading("a.csv", "Firm,City\nTotal,Paris\nElf,Lyon\n")).len(), 2);
+    // A column of texts is no title with a table of two columns below it.
+    assert!(read_one("a.csv", b"texte\nBonjour, toi\nSalut, vous\n").is_err());
+}
+
+#[cfg(feature = "xlsx")]
+#[test]
+fn the_header_of_a_sheet_stands_below_its_title_and_a_fault_names_the_sheet() {
+    use workbook::tests::{sheet_data, workbook_with};
+    let of = |rows: &str| read_one("a.xlsx", &workbook_with(&[("May", &sheet_data(rows))], ""));
+    let found = of("Stock of May 2026\n\nBoat|Stock\nFjord 380|4\nPagaie|2\nTotal|6").unwrap();
+    assert_places(&found);
+    assert_eq!(fields(&found), ["Fjord 380 | Stock | 4 | Record", "Pagaie | Stock | 2 | Record"]);
+    let fault = of("Boat|Stock\nFjord 380|4\nPagaie|2|B2").unwrap_err().to_string();
+    assert!(fault.contains("a.xlsx sheet \"May\" line 3: 3 cells, where the header has 2"), "{fault}");
+}

@@ -55,6 +55,8 @@ pub(super) struct Table {
     pub(super) embeddings: Vec<usize>,
     /// Paths that the reader leaves out, which are none of `paths`.
     pub(super) skipped: BTreeMap<String, Ignored>,
+    /// Rows that sum others up, which are none of `records`.
+    pub(super) totals: usize,
     known: HashMap<String, usize>,
 }
 

@@ -32,7 +32,8 @@ pub(super) struct RecordForm {
 pub(super) fn pieces(input: Input<'_>, table: &Table, form: RecordForm) -> Result<Pieces, CorpusError> {
     let schema = schema(input, table, form.texts)?;
     let mut maker = Maker { input, schema: &schema, json: form.json, before: None };
-    let mut out = Pieces { json: form.json, records: vec![layout(table, &schema)], ..Pieces::default() };
+    let mut out =
+        Pieces { json: form.json, records: vec![layout(table, &schema)], totals: table.totals, ..Pieces::default() };
     out.shared.extend(shared_title(table, &schema));
     for record in &table.records {
         input.check_interrupt()?;

@@ -10,6 +10,7 @@ use super::Span;
 use super::archive::Archive;
 use super::delimited::{MAX_COLUMNS, Row, named_columns, record};
 use super::error::{CorpusError, slice};
+use super::header_row::{Shape, header_row, is_total};
 use super::piece::Input;
 use super::record::Table;
 use super::workbook_format::Formats;
@@ -43,22 +44,40 @@ pub(super) fn read(input: Input<'_>, bytes: &[u8]) -> Result<WorkbookTable, Corp
         let mut table = Table::default();
         text.push_str(&format!("# {name}\n"));
         let mut columns = Vec::new();
+        let titles = header(&cells);
         for (number, cells) in cells {
             let last = cells.last_key_value().map_or(0, |(column, _)| *column as usize);
             let row = written(&mut text, &cells, last, number as usize);
+            if number < titles {
+                continue;
+            }
             if columns.is_empty() {
                 columns = named_columns(input, &mut table, row.cells.iter().map(|cell| slice(&text, *cell)))?;
                 continue;
             }
             if row.cells.len() > columns.len() {
                 let (found, expected) = (row.cells.len(), columns.len());
-                return Err(CorpusError::Cells { file: file.clone(), line: row.line, found, expected });
+                let file = format!("{file} sheet {name:?}").into();
+                return Err(CorpusError::Cells { file, line: row.line, found, expected });
             }
-            table.records.push(record(&text, &row, &columns));
+            match is_total(&text, &row) {
+                true => table.totals += 1,
+                false => table.records.push(record(&text, &row, &columns)),
+            }
         }
         tables.push(Sheet { name, table });
     }
     Ok(WorkbookTable { sheets: tables, text })
+}
+
+/// The number of the row that names the columns of a sheet.
+fn header(cells: &Cells) -> u32 {
+    let shape = |row: &BTreeMap<u32, String>| Shape {
+        cells: row.last_key_value().map_or(0, |(column, _)| *column as usize + 1),
+        ..Shape::of(row.values().map(String::as_str))
+    };
+    let shapes: Vec<Shape> = cells.values().map(shape).collect();
+    cells.keys().nth(header_row(&shapes, false)).copied().unwrap_or(0)
 }
 
 fn written(text: &mut String, cells: &BTreeMap<u32, String>, last: usize, number: usize) -> Row {
