@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::mojibake::Codec;
+use super::options::Part;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
 pub enum Format {
@@ -75,6 +76,15 @@ pub enum Ignored {
 /// Paths that are not used and said by name.
 const MOST_IGNORED: usize = 8;
 
+/// A part that a map gives a path which no record has, so that it was guessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmapped {
+    pub part: Part,
+    pub path: String,
+    /// The paths that there are.
+    pub known: String,
+}
+
 /// How the records of a file were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordLayout {
@@ -87,6 +97,7 @@ pub struct RecordLayout {
     pub id: Option<PathUse>,
     pub fields: Vec<FieldPath>,
     pub ignored: Vec<IgnoredPath>,
+    pub unmapped: Vec<Unmapped>,
 }
 
 /// How a file was read.
@@ -128,6 +139,9 @@ impl fmt::Display for RecordLayout {
             if let Some(part) = part {
                 write!(f, ", {name} = {} ({})", part.path, part.distinct)?;
             }
+        }
+        for Unmapped { part, path, .. } in &self.unmapped {
+            write!(f, ", no {path} (the {part} is guessed)")?;
         }
         write!(f, ", {}", counted(self.fields.len(), "field"))?;
         self.write_ignored(f)

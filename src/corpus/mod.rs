@@ -94,6 +94,7 @@ pub use kind_number::has_currency;
 pub use language::{commonest_language, language_of_name, other_languages};
 pub use layout::{
     Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, SharedTitle, Skipped,
+    Unmapped,
 };
 pub use mojibake::Codec;
 pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};

@@ -108,3 +108,22 @@ fn the_header_of_a_sheet_stands_below_its_title_and_a_fault_names_the_sheet() {
     let fault = of("Boat|Stock\nFjord 380|4\nPagaie|2|B2").unwrap_err().to_string();
     assert!(fault.contains("a.xlsx sheet \"May\" line 3: 3 cells, where the header has 2"), "{fault}");
 }
+
+#[test]
+fn a_mapped_key_is_missing_only_where_no_file_has_it() {
+    let files: [(&str, &[u8]); 3] = [
+        ("a.csv", b"Subject line,Status\nValve,open\nPump,open\n"),
+        ("b.csv", b"Dealer,City\nOban,Oban\nLac,Annecy\n"),
+        ("c.md", b"# Notes\n\nSome text.\n"),
+    ];
+    let with = |title: &str| {
+        let map = Map { title: Some(title.to_owned()), ..Map::default() };
+        Folder::new(&files).read(&ReadOptions { map, ..ReadOptions::default() })
+    };
+    let found = with("Status").unwrap();
+    let said: Vec<String> = found.layouts.iter().map(|layout| layout.to_string()).collect();
+    assert!(said[0].contains("title = Status (1)"), "{said:?}");
+    assert!(said[1].contains("title = Dealer (2), no Status (the title is guessed)"), "{said:?}");
+    let fault = with("Nope").unwrap_err().to_string();
+    assert!(fault.contains("a.csv: no record has \"Nope\"") && fault.contains("Subject line, Status"), "{fault}");
+}

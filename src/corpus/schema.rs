@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::copies::copies;
 use super::error::CorpusError;
-use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout};
+use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout, Unmapped};
 use super::names::{Names, name_key};
 use super::options::Part;
 use super::path_keys::keys_of;
@@ -34,6 +34,7 @@ pub(super) struct Schema {
     /// Of each path that is a field or constant, its key.
     keys: Vec<Option<String>>,
     ignored: Vec<(usize, Ignored)>,
+    unmapped: Vec<Unmapped>,
 }
 
 impl Schema {
@@ -63,11 +64,19 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
     if input.options.map.text.is_none() {
         refuse_training_data(input, table, &statistics)?;
     }
-    let mut finder =
-        Finder { input, table, sample, statistics, taken: HashSet::new(), has_text: false, ignored: Vec::new() };
+    let mut finder = Finder {
+        input,
+        table,
+        sample,
+        statistics,
+        taken: HashSet::new(),
+        has_text: false,
+        ignored: Vec::new(),
+        unmapped: Vec::new(),
+    };
     let copies = copies(table, &finder.sample, &finder.statistics);
     finder.ignored.extend(copies.into_iter().map(|path| (path, Ignored::Copy)));
-    let text = match finder.mapped(Part::Text)? {
+    let text = match finder.mapped(Part::Text) {
         Some(path) => Some(path),
         None => finder.text(texts)?,
     };
@@ -77,13 +86,14 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
     for (part, place) in
         [(Part::Source, &mut schema.source), (Part::Title, &mut schema.title), (Part::Id, &mut schema.id)]
     {
-        *place = match finder.mapped(part)? {
+        *place = match finder.mapped(part) {
             Some(path) => Some(path),
             None => finder.guess(part),
         };
         finder.taken.extend(*place);
     }
     schema.keys = finder.keys();
+    schema.unmapped = finder.unmapped;
     schema.ignored = finder.ignored;
     schema.ignored.sort_unstable();
     Ok(schema)
@@ -116,27 +126,26 @@ struct Finder<'a> {
     taken: HashSet<usize>,
     has_text: bool,
     ignored: Vec<(usize, Ignored)>,
+    unmapped: Vec<Unmapped>,
 }
 
 impl Finder<'_> {
-    fn mapped(&self, part: Part) -> Result<Option<usize>, CorpusError> {
-        let Some(wanted) = self.input.options.map.get(part) else { return Ok(None) };
+    /// None: nothing is mapped to the part, or no record of this table has the path that is.
+    fn mapped(&mut self, part: Part) -> Option<usize> {
+        let wanted = self.input.options.map.get(part)?;
         let found = self.table.paths.iter().position(|path| path == wanted);
-        match found {
-            Some(found) => Ok(Some(found)),
-            None => Err(CorpusError::NoSuchPath {
-                file: self.input.file.clone(),
-                part,
-                path: wanted.to_owned(),
-                known: self.table.paths.iter().take(40).cloned().collect::<Vec<_>>().join(", "),
-            }),
+        if found.is_none() {
+            let known = self.table.paths.iter().take(40).cloned().collect::<Vec<_>>().join(", ");
+            self.unmapped.push(Unmapped { part, path: wanted.to_owned(), known });
         }
+        found
     }
 
     fn is_free(&self, path: usize) -> bool {
         !self.taken.contains(&path) && !self.ignored.iter().any(|(ignored, _)| *ignored == path)
     }
 
+    /// A file that has not the mapped key is not refused for two likely texts: no map could name one for each file.
     fn text(&mut self, texts: Texts) -> Result<Option<usize>, CorpusError> {
         let mut scores: Vec<(usize, f64)> = (0..self.table.paths.len())
             .filter(|path| self.is_free(*path))
@@ -146,7 +155,10 @@ impl Finder<'_> {
         let named = |path: usize| self.table.paths.get(path).cloned().unwrap_or_default();
         match scores.as_slice() {
             [(first, best), (second, next), ..]
-                if *next >= best * AS_LIKELY && !self.is_known_shape(*first) && self.table.records.len() > 1 =>
+                if *next >= best * AS_LIKELY
+                    && !self.is_known_shape(*first)
+                    && self.table.records.len() > 1
+                    && self.unmapped.is_empty() =>
             {
                 let (first, second) = (named(*first), named(*second));
                 Err(CorpusError::TwoTexts { file: self.input.file.clone(), first, second })
@@ -372,5 +384,6 @@ pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
             .filter_map(|(path, why)| Some(IgnoredPath { path: table.paths.get(*path)?.clone(), why: *why }))
             .chain(table.skipped.iter().map(|(path, why)| IgnoredPath { path: path.clone(), why: *why }))
             .collect(),
+        unmapped: schema.unmapped.clone(),
     }
 }
