@@ -6,7 +6,7 @@ use super::format::ending;
 use super::header_row::{Shape, header_row, is_total};
 use super::outline::trimmed;
 use super::piece::Input;
-use super::record::{MAX_PATHS, Record, Slot, Table, Value};
+use super::record::{MAX_PATHS, Record, Row, Slot, Table, Value};
 
 pub(super) const MAX_COLUMNS: usize = 10_000;
 const DELIMITERS: &[u8] = b",;\t|";
@@ -120,14 +120,6 @@ fn shapes(sample: Input<'_>, delimiter: u8) -> Vec<Shape> {
         }
     }
     shapes
-}
-
-/// A row's place and those of its cells.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) span: Span,
-    pub(super) line: usize,
-    pub(super) cells: Vec<Span>,
 }
 
 /// RFC 4180, with the text copied so that doubled quotation marks are written once.

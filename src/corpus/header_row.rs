@@ -1,9 +1,9 @@
 //! Which row of a table names its columns, and which rows are sums.
 
 use super::Span;
-use super::delimited::Row;
 use super::error::slice;
 use super::names::name_key;
+use super::record::Row;
 
 /// Rows of a title above the header, at most.
 const MAX_TITLES: usize = 5;

@@ -45,6 +45,14 @@ impl Record {
     }
 }
 
+/// A row's place and those of its cells.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) span: Span,
+    pub(super) line: usize,
+    pub(super) cells: Vec<Span>,
+}
+
 /// All records of a file.
 #[derive(Debug, Default)]
 pub(super) struct Table {

@@ -8,11 +8,11 @@ use calamine::{DataRef, Dimensions, Reader as _, SheetVisible, Xlsx};
 
 use super::Span;
 use super::archive::Archive;
-use super::delimited::{MAX_COLUMNS, Row, named_columns, record};
+use super::delimited::{MAX_COLUMNS, named_columns, record};
 use super::error::{CorpusError, slice};
 use super::header_row::{Shape, header_row, is_total};
 use super::piece::Input;
-use super::record::Table;
+use super::record::{Row, Table};
 use super::workbook_format::Formats;
 
 const MAX_CELLS: usize = 5_000_000;
