@@ -47,6 +47,7 @@ pub(super) fn note(note: &Note) -> String {
         Note::OwnModelfileTemplate { path } => format!("Modelfile by {}", path.display()),
         Note::Dataset { text } => format!("dataset: {text}"),
         Note::Documents { text } => format!("documents: {text}"),
+        Note::DocumentsMore { texts } => format!("documents: and {} more files (-v lists them)", texts.len()),
         Note::LexicalOnly { reason } => format!("index: {reason}: documents are found by words and trigrams alone"),
         Note::NoPrefixes { model } => {
             format!("index: no task prefixes are known for {model}; none are used (--query-prefix, --doc-prefix)")

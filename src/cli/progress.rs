@@ -10,7 +10,7 @@ use super::layout::Style;
 use super::render::{self, Renderer};
 use super::sparkline::Sparkline;
 use super::terminal::{self, Text};
-use crate::events::{Detail, Event, Observer, Stage, Unit};
+use crate::events::{Detail, Event, Note, Observer, Stage, Unit};
 use crate::input::Env;
 
 /// How much is said.
@@ -168,6 +168,12 @@ impl Observer for Screen {
                 line.into_iter().for_each(terminal::report);
             }
             _ => {}
+        }
+        if let Event::Note(Note::DocumentsMore { texts }) = event
+            && self.level >= Level::Verbose
+        {
+            let documents = |text: &String| Event::Note(Note::Documents { text: text.clone() });
+            return texts.iter().for_each(|text| self.on(&documents(text)));
         }
         let lines = self.renderer.lines(event);
         lines.into_iter().for_each(|line| self.say(line));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
-use crate::corpus::{self, Language, Map, ReadOptions, Reading};
+use crate::corpus::{self, Language, Layout, Map, ReadOptions, Reading, RecordLayout};
 use crate::events::{Note, Warning};
 
 /// What is read, and how.
@@ -64,10 +64,11 @@ pub(super) fn read(context: &mut Context<'_>, request: &DocumentsRequest) -> Res
         ..ReadOptions::default()
     };
     let reading = corpus::read(&request.inputs, &options)?;
-    let layouts = reading.layouts.iter().take(MOST_SAID);
-    layouts.for_each(|layout| context.report.note(Note::Documents { text: layout.to_string() }));
-    if let Some(more) = reading.layouts.len().checked_sub(MOST_SAID).filter(|more| *more > 0) {
-        context.report.note(Note::Documents { text: format!("and {more} more files") });
+    let mut said = said(&reading.layouts);
+    let texts = said.split_off(said.len().min(MOST_SAID));
+    said.into_iter().for_each(|text| context.report.note(Note::Documents { text }));
+    if !texts.is_empty() {
+        context.report.note(Note::DocumentsMore { texts });
     }
     for note in &reading.notes {
         context.report.warn(Warning::Documents { text: note.to_string() });
@@ -80,12 +81,48 @@ pub(super) fn read(context: &mut Context<'_>, request: &DocumentsRequest) -> Res
     Ok(reading)
 }
 
+/// A line on each file; where not all are said, those that need a look are first.
+fn said(layouts: &[Layout]) -> Vec<String> {
+    let mut layouts: Vec<&Layout> = layouts.iter().collect();
+    if layouts.len() > MOST_SAID {
+        layouts.sort_by_key(|layout| !needs_a_look(layout));
+    }
+    layouts.into_iter().map(Layout::to_string).collect()
+}
+
+/// Whether a file states nothing, or its records are not read as the map says, or by a title of theirs.
+fn needs_a_look(layout: &Layout) -> bool {
+    let is_odd = |table: &RecordLayout| {
+        !table.unmapped.is_empty()
+            || (table.title.as_ref().is_none_or(|title| title.distinct < table.records) && table.text.is_none())
+    };
+    layout.fields == 0 || layout.records.iter().any(is_odd)
+}
+
 /// Files whose layout is said.
 const MOST_SAID: usize = 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_need_a_look_are_said_first_where_not_all_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let names = || {
+            let reading = corpus::read(&[folder.path().to_path_buf()], &ReadOptions::default()).unwrap();
+            let name =
+                |line: String| line.split(": ").next().unwrap_or_default().rsplit('/').next().unwrap().to_owned();
+            said(&reading.layouts).into_iter().map(name).collect::<Vec<_>>()
+        };
+        (0..8).for_each(|i| write(&format!("{i}.csv"), "name,host\nA,x\nB,y\n"));
+        write("y.csv", "product,host\nA,x\nA,y\nB,z\n");
+        write("z.txt", "We met and went home.\n");
+        assert_eq!(names()[8..], ["y.csv", "z.txt"]);
+        write("8.csv", "name,host\nA,x\nB,y\n");
+        assert_eq!(names()[..3], ["y.csv", "z.txt", "0.csv"]);
+    }
 
     #[test]
     fn languages_are_named_by_their_codes() {

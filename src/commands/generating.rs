@@ -1,5 +1,6 @@
 //! `data generate`: documents to training examples, with the files that name the place of each in the documents.
 
+mod factless;
 mod items;
 mod material;
 mod open_book;

@@ -348,8 +348,11 @@ const TEMPLATE_TOKENS: usize = 64;
 
 /// Tokens that extracts and question may have, so that an answer of `max_tokens` fits the context too.
 pub(super) fn prompt_budget(answering: &Answering, max_tokens: usize) -> Result<usize, Failure> {
-    let context = answering.context_tokens();
-    context.checked_sub(max_tokens + TEMPLATE_TOKENS).filter(|budget| *budget > 0).ok_or_else(|| {
+    budget_within(answering.context_tokens(), max_tokens)
+}
+
+fn budget_within(context: usize, max_tokens: usize) -> Result<usize, Failure> {
+    context.checked_sub(max_tokens.saturating_add(TEMPLATE_TOKENS)).filter(|budget| *budget > 0).ok_or_else(|| {
         let what = format!("--max-tokens {max_tokens} leaves no room for a question in a context of {context} tokens");
         Failure::input(what).hint("give a smaller number")
     })
@@ -390,6 +393,14 @@ mod tests {
         assert_eq!(not_shown(&prompt(query::CONTEXT_TOKENS - 512)), None);
         let said = "3 of the 4 passages that were found do not fit the model's context and are left out";
         assert_eq!(not_shown(&prompt(1000)).as_deref(), Some(said));
+    }
+
+    #[test]
+    fn an_answer_that_leaves_no_room_for_a_question_is_refused() {
+        assert_eq!(budget_within(4096, 256).unwrap(), 4096 - 256 - TEMPLATE_TOKENS);
+        for max_tokens in [4096, 4096 - TEMPLATE_TOKENS, usize::MAX] {
+            assert!(budget_within(4096, max_tokens).is_err(), "{max_tokens}");
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use super::Span;
 use super::error::{CorpusError, slice};
 use super::format::ending;
+use super::header_row::{Shape, header_row, is_total};
 use super::outline::trimmed;
 use super::piece::Input;
-use super::record::{MAX_PATHS, Record, Slot, Table, Value};
+use super::record::{MAX_PATHS, Record, Row, Slot, Table, Value};
 
 pub(super) const MAX_COLUMNS: usize = 10_000;
 const DELIMITERS: &[u8] = b",;\t|";
@@ -24,9 +25,11 @@ pub(super) fn read(input: Input<'_>) -> Result<DelimitedTable, CorpusError> {
     let mut parser = Parser { input, delimiter, out: String::with_capacity(input.text.len()), at: 0, line: 1 };
     let mut table = Table::default();
     let mut columns: Vec<usize> = Vec::new();
+    let titles = header_row(&shapes(sampled(input), delimiter), true);
+    let mut rows = 0..;
     while let Some(row) = parser.row()? {
         input.check_interrupt()?;
-        if row.cells.iter().all(|cell| cell.start == cell.end) {
+        if rows.next().is_some_and(|row: usize| row < titles) || row.cells.iter().all(|cell| cell.start == cell.end) {
             continue;
         }
         if columns.is_empty() {
@@ -37,7 +40,10 @@ pub(super) fn read(input: Input<'_>) -> Result<DelimitedTable, CorpusError> {
             let (found, expected) = (row.cells.len(), columns.len());
             return Err(CorpusError::Cells { file: input.file.clone(), line: row.line, found, expected });
         }
-        table.records.push(record(&parser.out, &row, &columns));
+        match is_total(&parser.out, &row) {
+            true => table.totals += 1,
+            false => table.records.push(record(&parser.out, &row, &columns)),
+        }
     }
     let converted = (parser.out.len() != input.text.len()).then_some(parser.out);
     Ok(DelimitedTable { table, converted })
@@ -79,20 +85,13 @@ fn delimiter(input: Input<'_>) -> u8 {
     if matches!(ending(input.file).as_str(), "tsv" | "tab") {
         return b'\t';
     }
-    let end = (0..=input.text.len().min(SAMPLE_BYTES)).rev().find(|end| input.text.is_char_boundary(*end)).unwrap_or(0);
-    let sample = Input { text: input.text.get(..end).unwrap_or_default(), ..input };
+    let sample = sampled(input);
     let score = |delimiter: u8| -> (usize, usize) {
-        let mut parser = Parser { input: sample, delimiter, out: String::new(), at: 0, line: 1 };
-        let mut counts = Vec::new();
-        while let Ok(Some(row)) = parser.row() {
-            counts.push(row.cells.len());
-            if counts.len() >= SAMPLE_ROWS {
-                break;
-            }
-        }
-        let columns = counts.first().copied().unwrap_or(0);
-        let equal = counts.iter().filter(|count| **count == columns).count();
-        if columns < 2 { (0, 0) } else { (equal * 100 / counts.len().max(1), columns) }
+        let shapes = shapes(sample, delimiter);
+        let rows = shapes.get(header_row(&shapes, true)..).unwrap_or_default();
+        let columns = rows.first().map_or(0, |row| row.cells);
+        let equal = rows.iter().filter(|row| row.cells == columns).count();
+        if columns < 2 { (0, 0) } else { (equal * 100 / rows.len().max(1), columns) }
     };
     let mut best = (b',', (0, 0));
     for delimiter in DELIMITERS {
@@ -104,12 +103,23 @@ fn delimiter(input: Input<'_>) -> u8 {
     best.0
 }
 
-/// A row's place and those of its cells.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) span: Span,
-    pub(super) line: usize,
-    pub(super) cells: Vec<Span>,
+/// The beginning of a file.
+fn sampled(input: Input<'_>) -> Input<'_> {
+    let end = (0..=input.text.len().min(SAMPLE_BYTES)).rev().find(|end| input.text.is_char_boundary(*end)).unwrap_or(0);
+    Input { text: input.text.get(..end).unwrap_or_default(), ..input }
+}
+
+/// Of the first rows.
+fn shapes(sample: Input<'_>, delimiter: u8) -> Vec<Shape> {
+    let mut parser = Parser { input: sample, delimiter, out: String::new(), at: 0, line: 1 };
+    let mut shapes = Vec::new();
+    while let Ok(Some(row)) = parser.row() {
+        shapes.push(Shape::of(row.cells.iter().map(|cell| slice(&parser.out, *cell))));
+        if shapes.len() >= SAMPLE_ROWS {
+            break;
+        }
+    }
+    shapes
 }
 
 /// RFC 4180, with the text copied so that doubled quotation marks are written once.

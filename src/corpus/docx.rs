@@ -4,102 +4,48 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::{Reader, XmlVersion};
+use quick_xml::events::BytesStart;
 
 use super::archive::Archive;
+use super::docx_paragraph::{Paragraph, Run, marked, write_link};
+use super::docx_styles::Styles;
+use super::docx_table::TableRows;
 use super::error::CorpusError;
 use super::key_value::pair;
+use super::xml::{XmlPart, XmlToken, attribute, each_token, is_on};
 
 const DOCUMENT: &str = "word/document.xml";
 const STYLES: &str = "word/styles.xml";
 const RELATIONS: &str = "word/_rels/document.xml.rels";
-/// Levels of headings that Markdown has.
-const MAX_LEVEL: usize = 6;
 /// Tables within tables that are kept.
 const MAX_TABLES: usize = 64;
+/// Cells of all tables together, at most, once every row of a table has all of its columns.
+const MAX_CELLS: usize = 5_000_000;
 
 pub(super) fn markdown(file: &Arc<str>, bytes: &[u8]) -> Result<String, CorpusError> {
     let mut archive = Archive::open(file, bytes)?;
     let mut styles = Styles::default();
     if let Some(xml) = archive.text(STYLES)? {
-        each_event(Part { file, name: STYLES }, &xml, &mut |token| styles.token(token))?;
+        each_token(XmlPart { file, name: STYLES }, &xml, &mut |token| styles.token(token))?;
     }
     let Some(xml) = archive.text(DOCUMENT)? else {
         return Err(CorpusError::Archive { file: file.clone(), reason: format!("it has no {DOCUMENT}") });
     };
     let mut links = BTreeMap::new();
     if let Some(xml) = archive.text(RELATIONS)? {
-        each_event(Part { file, name: RELATIONS }, &xml, &mut |token| links.extend(link(token)))?;
+        each_token(XmlPart { file, name: RELATIONS }, &xml, &mut |token| links.extend(link(token)))?;
     }
     let mut writer = Writer { levels: styles.levels, hidden: styles.hidden, links, ..Writer::default() };
-    each_event(Part { file, name: DOCUMENT }, &xml, &mut |token| writer.token(token))?;
+    each_token(XmlPart { file, name: DOCUMENT }, &xml, &mut |token| writer.token(token))?;
+    if writer.cells > MAX_CELLS {
+        return Err(CorpusError::ManyCells { file: file.clone(), most: MAX_CELLS });
+    }
     Ok(writer.out)
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub(super) file: &'a Arc<str>,
-    pub(super) name: &'static str,
-}
-
-pub(super) enum Token<'a> {
-    Start(&'a BytesStart<'a>),
-    /// Without content; it has no end.
-    Empty(&'a BytesStart<'a>),
-    End(&'a str),
-    Text(&'a str),
-}
-
-pub(super) fn each_event(part: Part<'_>, xml: &str, each: &mut dyn FnMut(Token<'_>)) -> Result<(), CorpusError> {
-    let fault = |reason: String| CorpusError::Xml { file: part.file.clone(), part: part.name.to_owned(), reason };
-    let mut reader = Reader::from_str(xml);
-    loop {
-        match reader.read_event().map_err(|e| fault(e.to_string()))? {
-            Event::Start(start) => each(Token::Start(&start)),
-            Event::Empty(start) => each(Token::Empty(&start)),
-            Event::End(end) => each(Token::End(end.local_name().as_ref())),
-            Event::Text(text) => each(Token::Text(&text.xml10_content())),
-            Event::CData(text) => each(Token::Text(&text.xml10_content())),
-            Event::GeneralRef(reference) => {
-                let known = character(&reference);
-                let entities = || CorpusError::Entities { file: part.file.clone(), part: part.name.to_owned() };
-                each(Token::Text(known.ok_or_else(entities)?.encode_utf8(&mut [0; 4])));
-            }
-            Event::DocType(_) => {
-                return Err(CorpusError::Entities { file: part.file.clone(), part: part.name.to_owned() });
-            }
-            Event::Eof => return Ok(()),
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
-        }
-    }
-}
-
-/// The characters that XML itself names; no other entity is known.
-fn character(reference: &BytesRef<'_>) -> Option<char> {
-    match &*reference.xml10_content() {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "amp" => Some('&'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => reference.resolve_char_ref().ok().flatten(),
-    }
-}
-
-pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
-    let found = start.attributes().flatten().find(|attribute| attribute.key.local_name().as_ref() == name)?;
-    found.normalized_value(XmlVersion::Implicit1_0).ok().map(|value| value.into_owned())
-}
-
-/// Whether a property of a run is on, which it is without a value.
-fn is_on(start: &BytesStart<'_>) -> bool {
-    !matches!(attribute(start, "val").as_deref(), Some("0" | "false"))
-}
-
 /// A link by its id. Only an address that Markdown needs no escapes for is kept.
-fn link(token: Token<'_>) -> Option<(String, Rc<str>)> {
-    let (Token::Start(start) | Token::Empty(start)) = token else { return None };
+fn link(token: XmlToken<'_>) -> Option<(String, Rc<str>)> {
+    let (XmlToken::Start(start) | XmlToken::Empty(start)) = token else { return None };
     let target =
         attribute(start, "Target").filter(|_| attribute(start, "TargetMode").as_deref() == Some("External"))?;
     let is_plain =
@@ -107,69 +53,9 @@ fn link(token: Token<'_>) -> Option<(String, Rc<str>)> {
     Some((attribute(start, "Id").filter(|_| is_plain)?, target.into()))
 }
 
-/// Which paragraph styles are headings, by their names: their ids are translated. Which styles hide text.
-#[derive(Default)]
-struct Styles {
-    levels: BTreeMap<String, usize>,
-    hidden: BTreeSet<String>,
-    style: Option<String>,
-}
-
-impl Styles {
-    fn token(&mut self, token: Token<'_>) {
-        let (Token::Start(start) | Token::Empty(start)) = token else { return };
-        match start.local_name().as_ref() {
-            "style" => self.style = attribute(start, "styleId"),
-            "vanish" if is_on(start) => self.hidden.extend(self.style.clone()),
-            "name" => {
-                let name = attribute(start, "val").unwrap_or_default().to_lowercase();
-                if let (Some(level), Some(style)) = (heading_level(&name), self.style.clone()) {
-                    self.levels.insert(style, level);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn heading_level(name: &str) -> Option<usize> {
-    if matches!(name, "title" | "titre") {
-        return Some(1);
-    }
-    let number = ["heading ", "titre ", "heading", "titre"].iter().find_map(|prefix| name.strip_prefix(prefix))?;
-    number.parse().ok().filter(|level| (1..=9).contains(level)).map(|level: usize| level.min(MAX_LEVEL))
-}
-
-/// Runs of text, which are bold or not.
-#[derive(Debug, Default)]
-struct Paragraph {
-    runs: Vec<Run>,
-    level: Option<usize>,
-    is_item: bool,
-    /// Whether the run that is read is bold.
-    bold: bool,
-    /// Whether it is hidden, or the mark of a footnote.
-    left_out: bool,
-    /// The address that it is a link to.
-    link: Option<Rc<str>>,
-    /// Its place in [`Writer::boxed`], where it stands in a text box.
-    place: usize,
-}
-
-#[derive(Debug, Default)]
-struct Run {
-    text: String,
-    bold: bool,
-    link: Option<Rc<str>>,
-}
-
-#[derive(Debug, Default)]
-struct TableRows {
-    rows: Vec<Vec<String>>,
-    /// Paragraphs that the table lies within: it stands in a text box of theirs.
-    within: usize,
-    /// Its place in [`Writer::boxed`], where it stands in a text box.
-    place: usize,
+/// The value of a property that is a number; 0 where it is none.
+fn number(start: &BytesStart<'_>) -> usize {
+    attribute(start, "val").and_then(|val| val.parse().ok()).unwrap_or_default()
 }
 
 /// What a text box holds, which is written after the paragraph that the box is in.
@@ -192,6 +78,8 @@ struct Writer {
     /// In the order in which they begin.
     boxed: Vec<Option<Boxed>>,
     tables: Vec<TableRows>,
+    /// Cells of the tables that were written; beyond [`MAX_CELLS`] no more of them are.
+    cells: usize,
     /// Within `w:t`.
     in_text: bool,
     /// Of each `mc:AlternateContent` that is open, whether one of its forms was read: the others repeat it.
@@ -209,19 +97,19 @@ enum LineKind {
 }
 
 impl Writer {
-    fn token(&mut self, token: Token<'_>) {
+    fn token(&mut self, token: XmlToken<'_>) {
         match token {
-            Token::Start(start) => self.start(start),
-            Token::Empty(start) => {
+            XmlToken::Start(start) => self.start(start),
+            XmlToken::Empty(start) => {
                 if start.local_name().as_ref() == "p" {
                     return;
                 }
                 self.start(start);
                 self.end(start.local_name().as_ref());
             }
-            Token::End(name) => self.end(name),
-            Token::Text(text) if self.in_text && self.left_out == 0 => self.text(text),
-            Token::Text(_) => {}
+            XmlToken::End(name) => self.end(name),
+            XmlToken::Text(text) if self.in_text && self.left_out == 0 => self.text(text),
+            XmlToken::Text(_) => {}
         }
     }
 
@@ -261,12 +149,20 @@ impl Writer {
             "tab" | "br" => self.text(" "),
             "tbl" if self.tables.len() < MAX_TABLES => {
                 let place = self.place();
-                self.tables.push(TableRows { rows: Vec::new(), within: self.paragraphs.len(), place });
+                self.tables.push(TableRows::new(self.paragraphs.len(), place));
             }
-            "tr" => self.tables.last_mut().into_iter().for_each(|table| table.rows.push(Vec::new())),
-            "tc" => {
-                let row = self.tables.last_mut().and_then(|table| table.rows.last_mut());
-                row.into_iter().for_each(|row| row.push(String::new()));
+            "tr" => self.tables.last_mut().into_iter().for_each(TableRows::begin_row),
+            "tc" => self.tables.last_mut().into_iter().for_each(TableRows::begin_cell),
+            "gridBefore" => {
+                let columns = number(start);
+                self.tables.last_mut().into_iter().for_each(|table| table.skip(columns));
+            }
+            "gridSpan" => {
+                let columns = number(start);
+                self.tables.last_mut().into_iter().for_each(|table| table.span(columns));
+            }
+            "vMerge" if attribute(start, "val").is_none_or(|val| val == "continue") => {
+                self.tables.last_mut().into_iter().for_each(TableRows::go_on);
             }
             _ => {}
         }
@@ -336,9 +232,7 @@ impl Writer {
 
     /// Writes a paragraph into the cell that is open, or as a block.
     fn write(&mut self, paragraph: &Paragraph) {
-        if let Some(cell) =
-            self.tables.last_mut().and_then(|table| table.rows.last_mut()).and_then(|row| row.last_mut())
-        {
+        if let Some(cell) = self.tables.last_mut().and_then(TableRows::cell) {
             let text = paragraph.runs.iter().map(|run| run.text.as_str()).collect::<String>();
             if !cell.is_empty() && !text.trim().is_empty() {
                 cell.push(' ');
@@ -374,60 +268,21 @@ impl Writer {
 
     fn close_table(&mut self) {
         let Some(table) = self.tables.pop() else { return };
-        let columns = table.rows.iter().map(Vec::len).max().unwrap_or(0);
-        if columns == 0 {
+        self.cells = self.cells.saturating_add(table.size());
+        if table.size() == 0 || self.cells > MAX_CELLS {
             return;
         }
-        let line = |row: &Vec<String>| {
-            let cells = (0..columns).map(|i| row.get(i).map_or(String::new(), |cell| cell.replace('|', "\\|")));
-            format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
-        };
         // A table within a table becomes text of its cell.
-        if let Some(cell) =
-            self.tables.last_mut().and_then(|outer| outer.rows.last_mut()).and_then(|row| row.last_mut())
-        {
-            let text = table.rows.iter().map(|row| row.join(" ")).collect::<Vec<_>>().join(" ");
-            cell.push_str(&text);
+        if let Some(cell) = self.tables.last_mut().and_then(TableRows::cell) {
+            cell.push_str(&table.text());
             return;
         }
-        let mut lines: Vec<String> = table.rows.iter().map(line).collect();
-        lines.insert(1.min(lines.len()), format!("|{}", " --- |".repeat(columns)));
-        let text = lines.join("\n");
+        let text = table.markdown();
         match self.boxed.get_mut(table.place).filter(|_| !self.paragraphs.is_empty()) {
             Some(place) => *place = Some(Boxed::Table(text)),
             None => self.block(&text, None),
         }
     }
-}
-
-/// Writes a link with its address where it is all that the paragraph says, or all behind a colon: it is a value then. Within a
-/// sentence it is text.
-fn write_link(paragraph: &mut Paragraph) {
-    paragraph.runs.retain(|run| !run.text.is_empty());
-    let is_blank = |runs: &[Run]| runs.iter().all(|run| run.text.trim().is_empty());
-    let Some(at) = paragraph.runs.iter().position(|run| run.link.is_some()) else { return };
-    let Some((before, [run, after @ ..])) = paragraph.runs.split_at_mut_checked(at) else { return };
-    let introduced = before.iter().rev().find(|run| !run.text.trim().is_empty());
-    let is_value = introduced.is_none_or(|run| run.text.trim_end().ends_with(':')) && is_blank(after);
-    let label = run.text.trim();
-    let is_text = !label.is_empty() && !label.contains(['[', ']', '|']) && run.link.as_deref() != Some(label);
-    if let Some(link) = run.link.as_deref().filter(|_| is_value && is_text) {
-        run.text = run.text.replacen(label, &format!("[{label}]({link})"), 1);
-    }
-}
-
-/// The paragraph's text; parts of it that are bold are marked, unless all of it is.
-fn marked(paragraph: &Paragraph) -> String {
-    let some = paragraph.runs.iter().any(|run| !run.bold && !run.text.trim().is_empty());
-    let run = |run: &Run| {
-        let inner = run.text.trim();
-        match run.bold && some && !inner.is_empty() && paragraph.level.is_none() {
-            true => run.text.replacen(inner, &format!("**{inner}**"), 1),
-            false => run.text.clone(),
-        }
-    };
-    let text: String = paragraph.runs.iter().map(run).collect();
-    text.split([' ', '\t', '\n', '\r']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -467,6 +322,28 @@ mod tests {
         assert_eq!(
             read(&body).unwrap(),
             "# GIDAF\n\n**Responsable** : Jean\n**Hébergeur** : R&D é\n\nSome <words>.\n\n- one\n- two\n\n| App | Host |\n| --- | --- |\n| X | Y |"
+        );
+    }
+
+    #[test]
+    fn a_merged_cell_stands_in_its_rows_and_columns() {
+        let cell = |properties: &str, text: &str| {
+            format!("<w:tc><w:tcPr>{properties}</w:tcPr><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>")
+        };
+        let row = |cells: &[String]| format!("<w:tr>{}</w:tr>", cells.concat());
+        let two = "<w:gridSpan w:val=\"2\"/>";
+        let rows = [
+            row(&[cell("", "App"), cell("", "Host"), cell("", "Backup"), cell("", "Team")]),
+            // Without the span `Ops` would be the backup.
+            row(&[cell("", "GIDAF"), cell(two, "OVH"), cell("<w:vMerge w:val=\"restart\"/>", "Ops")]),
+            row(&[cell("", "Melipo"), cell("", "AWS"), cell("", "DSI"), cell("<w:vMerge/>", "")]),
+            row(&[cell("<w:gridSpan w:val=\"4\"/>", "Retired")]),
+            "<w:tr><w:trPr><w:gridBefore w:val=\"1\"/></w:trPr>".to_owned() + &cell("", "Azure") + "</w:tr>",
+        ];
+        assert_eq!(
+            read(&format!("<w:tbl>{}</w:tbl>", rows.concat())).unwrap(),
+            "| App | Host | Backup | Team |\n| --- | --- | --- | --- |\n| GIDAF | OVH | OVH | Ops |\n| Melipo | AWS | DSI | Ops |\n\
+             | Retired |  |  |  |\n|  | Azure |  |  |"
         );
     }
 
@@ -539,5 +416,15 @@ mod tests {
         assert!(matches!(markdown(&"a.docx".into(), &none), Err(CorpusError::Archive { .. })));
         let deep = "<w:tbl><w:tr><w:tc>".repeat(20_000);
         assert!(read(&format!("{deep}{}", "</w:tc></w:tr></w:tbl>".repeat(20_000))).is_ok());
+        // One wide row makes every other row as wide: 1.5 GB of empty cells.
+        let ragged = format!(
+            "<w:tbl><w:tr>{}</w:tr>{}</w:tbl>",
+            "<w:tc/>".repeat(20_000),
+            "<w:tr><w:tc/></w:tr>".repeat(25_000)
+        );
+        assert!(matches!(read(&ragged), Err(CorpusError::ManyCells { .. })));
+        let spans =
+            "<w:tr><w:tc><w:tcPr><w:gridSpan w:val=\"18446744073709551615\"/></w:tcPr></w:tc></w:tr>".repeat(10_000);
+        assert!(matches!(read(&format!("<w:tbl>{spans}</w:tbl>")), Err(CorpusError::ManyCells { .. })));
     }
 }

@@ -20,17 +20,20 @@ pub enum CorpusError {
     Interrupted,
     #[error("no document was named\nhint: name files or folders")]
     NoInput,
-    #[error("{0}: the folder holds no document that is read (JSONL, Markdown, text, CSV, HTML, DOCX, XLSX, PDF)")]
+    #[error(
+        "{0}: the folder holds no document that is read (JSONL, Markdown, text, CSV, HTML, DOCX, XLSX, PDF)\nhint: name a \
+         folder with documents, or save them in one of these formats"
+    )]
     NoDocument(String),
     #[error("{folder}: more than {most} files\nhint: name the files or a smaller folder")]
     TooManyFiles { folder: String, most: usize },
-    #[error("{0}: folders lie too deep within each other")]
+    #[error("{0}: folders lie too deep within each other\nhint: name a folder further down")]
     TooDeep(String),
     #[error("{}: the path is not UTF-8\nhint: rename it", .0.display())]
     Name(PathBuf),
-    #[error("{0}: the file is empty")]
+    #[error("{0}: the file is empty\nhint: leave it out")]
     Empty(File),
-    #[error("{0}: the file holds no text")]
+    #[error("{0}: the file holds no text\nhint: leave it out; text in pictures has to be recognised first (OCR)")]
     NoText(File),
     #[error("{file}: the file is {what}, which is not read\nhint: {remedy}")]
     Format { file: File, what: &'static str, remedy: &'static str },
@@ -51,7 +54,7 @@ pub enum CorpusError {
     StillMisread { file: File, line: usize, wrong: String },
     #[error("{file} line {line}: the line has {bytes} bytes, more than {most}\nhint: divide it")]
     LongLine { file: File, line: usize, bytes: usize, most: usize },
-    #[error("{file} line {line} column {column}: {what}")]
+    #[error("{file} line {line} column {column}: {what}\nhint: correct it there; JSONL has one object a line")]
     Json { file: File, line: usize, column: usize, what: JsonWhat },
     #[error("{file}: a record is no JSON object\nhint: write one object a line: {{\"title\": …, \"text\": …}}")]
     NotAnObject { file: File },
@@ -68,17 +71,25 @@ pub enum CorpusError {
     TrainingData { file: File, key: &'static str },
     #[error("{file} line {line}: {columns} columns, more than {most}\nhint: leave columns out")]
     Columns { file: File, line: usize, columns: usize, most: usize },
-    #[error("{file} line {line}: {found} cells, where the header has {expected}\nhint: correct the row")]
+    #[error(
+        "{file}: the tables have more than {most} cells, where each row has all columns of its table\nhint: divide the document"
+    )]
+    ManyCells { file: File, most: usize },
+    #[error(
+        "{file} line {line}: {found} cells, where the header has {expected}\nhint: correct the row, or name all columns in the header"
+    )]
     Cells { file: File, line: usize, found: usize, expected: usize },
-    #[error("{file} line {line}: a quotation mark is not closed (within quotes it is written twice)")]
+    #[error("{file} line {line}: a quotation mark is not closed\nhint: close it; within quotes it is written twice")]
     Quote { file: File, line: usize },
     #[error("{file}: the file has more than {most} bytes, the most that is read of this format\nhint: divide it")]
     TooLarge { file: File, most: usize },
-    #[error("{0}: the HTML cannot be converted")]
+    #[error("{0}: the HTML cannot be converted\nhint: save the page as text")]
     Html(File),
-    #[error("{file}: {what} needs a program that was built with the feature {feature}")]
+    #[error(
+        "{file}: {what} needs a program that was built with the feature {feature}\nhint: build it with --features {feature}, or convert the file to text or CSV"
+    )]
     Feature { file: File, what: &'static str, feature: &'static str },
-    #[error("{file}: the archive is damaged: {reason}")]
+    #[error("{file}: the archive is damaged: {reason}\nhint: save the document again")]
     Archive { file: File, reason: String },
     #[error(
         "{file}: unpacked the file has more than {most} bytes, or more than {ratio} times its own size\nhint: it may \
@@ -87,13 +98,18 @@ pub enum CorpusError {
     ZipBomb { file: File, most: u64, ratio: u64 },
     #[error("{file}: {part} declares XML entities, which are not expanded\nhint: save the document again")]
     Entities { file: File, part: String },
-    #[error("{file}: the XML of {part} is damaged: {reason}")]
+    #[error("{file}: the XML of {part} is damaged: {reason}\nhint: save the document again")]
     Xml { file: File, part: String, reason: String },
     #[error(
         "{file}: elements lie more than {most} deep within each other, or are not closed\nhint: close them, or save the page \
          as text"
     )]
     Nesting { file: File, most: usize },
+    #[error(
+        "{file}: a table takes more than {most} bytes once each cell is as wide as its column\nhint: shorten the longest cell, or \
+         save the page as text"
+    )]
+    WideTable { file: File, most: usize },
     #[error("{file}: converting the HTML takes more than {seconds} s\nhint: divide the page, or save it as text")]
     Slow { file: File, seconds: u64 },
     #[error("{file}: the workbook cannot be read: {reason}\nhint: save the sheets as CSV")]

@@ -178,10 +178,11 @@ pub(super) fn begins_block(text: &str) -> bool {
 const ABBREVIATIONS: &[&str] =
     &["m", "mme", "dr", "mr", "mrs", "etc", "ex", "cf", "p", "n", "art", "e.g", "i.e", "vs", "st", "env"];
 
-/// The end of the first sentence, in bytes: a full stop before a space and a capital letter, or the text's end.
+/// The end of the first sentence, in bytes: a full stop before a space and a capital letter, or the text's end. Beyond the longest
+/// definition none is looked for: each full stop is compared with the word before it, which may be as long as the text.
 fn sentence_end(text: &str) -> usize {
     let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
+    for (at, c) in text.char_indices().take(LONGEST + 1) {
         match c {
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),

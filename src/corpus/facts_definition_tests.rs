@@ -57,6 +57,17 @@ fn a_definition_in_a_json_string_has_its_place() {
     }
 }
 
+/// Every full stop is compared with the word before it, which goes back to the beginning here.
+#[test]
+fn a_long_word_with_full_stops_takes_no_time() {
+    let mut b = Builder::default();
+    b.unit("a.md", &[], "GIDAF").text(&format!("GIDAF est une {}.", "a.".repeat(200_000)));
+    let start = cpu_seconds();
+    assert!(b.facts().facts.is_empty());
+    let seconds = cpu_seconds() - start;
+    assert!(seconds < 20.0, "{seconds} s");
+}
+
 /// Whether `fields` has a fault that a reader could make; nothing panics, and what has no place is left out.
 #[test]
 fn spans_that_do_not_fit_are_no_facts() {

@@ -216,8 +216,8 @@ fn groups(Sites { all: sites, common }: &Sites<'_>, statements: &[Statement]) ->
         }
     }
     let roots: Vec<usize> = (0..sites.len()).map(|i| root(&parent, i)).collect();
-    let order: BTreeSet<usize> = roots.iter().copied().collect();
-    roots.iter().map(|r| order.range(..r).count()).collect()
+    let numbers: BTreeMap<usize, usize> = roots.iter().copied().collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
+    roots.iter().filter_map(|root| numbers.get(root)).copied().collect()
 }
 
 fn unite(parent: &mut [usize], i: usize, j: usize) {
@@ -271,12 +271,16 @@ impl<'a> Stated<'a> {
 /// or the source where there is no heading; None: the title is enough.
 fn labels(sites: &[Site<'_>], groups: &[usize], titles: &Titles<'_>) -> Vec<Option<String>> {
     let count = groups.iter().max().map_or(0, |last| last + 1);
-    // With a heading, where one of the group's sites has one.
-    let with_heading = |group: usize| {
-        let mut of = sites.iter().zip(groups).filter(|(_, g)| **g == group).map(|(site, _)| site);
-        of.clone().find(|site| !site.above.is_empty()).or_else(|| of.next())
-    };
-    let chosen: Vec<&Site<'_>> = (0..count).filter_map(with_heading).collect();
+    // Of each group the first site that has a heading, else the first.
+    let mut of_group: Vec<Option<&Site<'_>>> = vec![None; count];
+    for (site, group) in sites.iter().zip(groups) {
+        if let Some(chosen) = of_group.get_mut(*group)
+            && chosen.is_none_or(|chosen| chosen.above.is_empty() && !site.above.is_empty())
+        {
+            *chosen = Some(site);
+        }
+    }
+    let chosen: Vec<&Site<'_>> = of_group.into_iter().flatten().collect();
     let of = |site: &Site<'_>, depth: usize| match site.place.nearest(depth.max(titles.telling(site))) {
         [] => site.place.source.to_string(),
         above => label(above),

@@ -1,7 +1,7 @@
 //! Glossaries: what their keys are is defined by the values.
 
 use super::facts_place::{Place, clean};
-use super::names::folded;
+use super::names::name_key;
 use super::{Field, FieldForm, Language, Unit};
 
 /// Folded headings of glossaries.
@@ -31,11 +31,11 @@ const GLOSSARIES: &[&str] = &[
 pub(super) fn term(unit: &Unit, field: &Field) -> Option<(Place, &'static str)> {
     let is_pair = field.entity.is_none() && field.form == FieldForm::KeyValue && field.values.len() == 1;
     let headings = unit.path.iter().chain(&unit.title);
-    let last = unit.path.last().or(unit.title.as_ref()).map(|heading| folded(&clean(heading)));
+    let last = unit.path.last().or(unit.title.as_ref()).map(|heading| name_key(&clean(heading)));
     if !is_pair || !last.is_some_and(|last| GLOSSARIES.contains(&last.as_str())) {
         return None;
     }
-    let is_glossary = |heading: &&String| GLOSSARIES.contains(&folded(&clean(heading)).as_str());
+    let is_glossary = |heading: &&String| GLOSSARIES.contains(&name_key(&clean(heading)).as_str());
     let mut above: Vec<String> = Vec::new();
     for heading in headings.filter(|heading| !is_glossary(heading)).map(|heading| clean(heading)) {
         if !above.contains(&heading) {

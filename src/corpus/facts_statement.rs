@@ -12,7 +12,7 @@ use super::facts_split::{Part, is_list_attribute, parts};
 use super::facts_unit::{UnitName, UnitNames};
 use super::kind::{is_long, normalised, typed};
 use super::kind_fold::{attribute_key, folded};
-use super::names::{self, Names};
+use super::names::{Names, name_key};
 use super::{Corpus, Field, FieldForm, Kind, Language, Span, Unit};
 use crate::store::Interrupt;
 
@@ -225,7 +225,7 @@ fn statement(corpus: &Corpus, at: usize, field: &Field, subject: Subject<'_>) ->
 
 fn is_text(key: &str, values: &[String]) -> bool {
     let long = |v: &String| v.contains('\n') || v.chars().nth(LONGEST_FIELD).is_some();
-    values.iter().any(long) && Names::Text.has(&names::folded(key))
+    values.iter().any(long) && Names::Text.has(&name_key(key))
 }
 
 /// In bytes: no placeholder with its brackets is longer.

@@ -327,6 +327,23 @@ fn a_hundred_thousand_facts_take_seconds() {
     assert!(seconds < 40.0, "{seconds} s");
 }
 
+/// One heading below ten thousands of others, as of a folder of pages that are written alike.
+#[test]
+fn names_of_many_equal_titles_take_seconds() {
+    let mut corpus = many(40_000, 1);
+    for (e, unit) in corpus.units.iter_mut().enumerate() {
+        unit.title = Some("Notes de version".to_owned());
+        unit.path = vec![format!("Application {e}")];
+    }
+    let start = cpu_seconds();
+    let facts = facts(&corpus, &FactOptions::default()).facts;
+    let seconds = cpu_seconds() - start;
+    let names: std::collections::BTreeSet<&str> = facts.iter().map(|fact| fact.entity.as_str()).collect();
+    assert_eq!(names.len(), 40_000);
+    assert!(names.contains("Notes de version (Application 39999)"));
+    assert!(seconds < 40.0, "{seconds} s");
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(100))]
 

@@ -9,7 +9,7 @@ use super::heading_parts::{is_part, is_question};
 use super::key_value::{all_plain, pair, pairs, single, stated};
 use super::key_value_single::decide;
 use super::markup::{plain, said, value};
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 use super::outline::{Block, BlockKind, Definition, Item, Row, Section};
 use super::piece::Stated;
 use super::table_form::{Entities, entities};
@@ -39,19 +39,19 @@ impl Naming {
         let mut parents: BTreeMap<String, BTreeSet<&[String]>> = BTreeMap::new();
         for section in sections {
             for (depth, heading) in section.path.iter().enumerate().skip(1) {
-                parents.entry(folded(heading)).or_default().insert(section.path.get(..depth).unwrap_or_default());
+                parents.entry(name_key(heading)).or_default().insert(section.path.get(..depth).unwrap_or_default());
             }
         }
         let several = parents.into_iter().filter(|(_, above)| above.len() > 1).map(|(heading, _)| heading);
         let below = sections.iter().flat_map(|section| section.path.iter().skip(1));
-        let known = below.filter(|heading| is_part(heading)).map(|heading| folded(heading));
+        let known = below.filter(|heading| is_part(heading)).map(|heading| name_key(heading));
         Self { document, parts: several.chain(known).collect() }
     }
 
     /// What a section is about: the last of its headings that names an entity.
     pub(super) fn title<'a>(&'a self, section: &'a Section<'_>) -> Option<&'a String> {
         let named = section.path.iter().enumerate().rev();
-        let mut named = named.filter(|(depth, heading)| *depth == 0 || !self.parts.contains(&folded(heading)));
+        let mut named = named.filter(|(depth, heading)| *depth == 0 || !self.parts.contains(&name_key(heading)));
         named.next().map(|(_, heading)| heading).or(self.document.as_ref())
     }
 
@@ -59,7 +59,7 @@ impl Naming {
     fn owner<'a>(&'a self, section: &'a Section<'_>) -> Option<&'a String> {
         let (_, above) = section.path.split_last()?;
         let named = above.iter().enumerate().rev();
-        let mut named = named.filter(|(depth, heading)| *depth == 0 || !self.parts.contains(&folded(heading)));
+        let mut named = named.filter(|(depth, heading)| *depth == 0 || !self.parts.contains(&name_key(heading)));
         named.next().map(|(_, heading)| heading).or(self.document.as_ref())
     }
 }
@@ -254,9 +254,11 @@ fn pairs_table(text: &str, rows: &[Row]) -> Option<usize> {
     let (head, body) = rows.split_first()?;
     let [first, second] = head.cells.as_slice() else { return None };
     let (first, second) = (slice(text, *first), slice(text, *second));
-    let (first_key, second_key) = (folded(first), folded(second));
-    let known =
-        body.iter().filter_map(|row| row.cells.first()).filter(|key| Names::Attribute.has(&folded(slice(text, **key))));
+    let (first_key, second_key) = (name_key(first), name_key(second));
+    let known = body
+        .iter()
+        .filter_map(|row| row.cells.first())
+        .filter(|key| Names::Attribute.has(&name_key(slice(text, **key))));
     let known = !body.is_empty() && known.count() * 2 >= body.len();
     // `Item` and `Place` head things and an attribute of them, `Item` and `Details` keys and values.
     let is_thing = THINGS.contains(&first_key.as_str()) && !CONTENTS.contains(&second_key.as_str()) && !known;

@@ -7,7 +7,7 @@ use super::Span;
 use super::error::slice;
 use super::key_value::{Pair, pairs};
 use super::markup::{plain, said, without_marker};
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 use super::outline::{Block, BlockKind, Item, heading_text, trimmed};
 
 /// Keys that two records have in common, where their first keys differ.
@@ -35,15 +35,15 @@ pub(super) struct Group {
 
 impl Group {
     fn first(&self) -> String {
-        self.pairs.first().map(|pair| folded(&pair.key)).unwrap_or_default()
+        self.pairs.first().map(|pair| name_key(&pair.key)).unwrap_or_default()
     }
 
     fn keys(&self) -> BTreeSet<String> {
-        self.pairs.iter().map(|pair| folded(&pair.key)).collect()
+        self.pairs.iter().map(|pair| name_key(&pair.key)).collect()
     }
 
     fn value<'a>(&self, text: &'a str, key: &str) -> Option<Cow<'a, str>> {
-        let pair = self.pairs.iter().find(|pair| folded(&pair.key) == key)?;
+        let pair = self.pairs.iter().find(|pair| name_key(&pair.key) == key)?;
         plain(text, pair.value).map(|span| said(text, span))
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn groups(text: &str, blocks: &[Block]) -> Vec<Vec<Group>> {
         if is_record {
             let named = title.as_deref().and_then(|title| group.value(text, title));
             group.owner = named.map_or(Owner::Unknown, |name| Owner::Record(name.into_owned()));
-            group.pairs.retain(|pair| Some(folded(&pair.key)) != title);
+            group.pairs.retain(|pair| Some(name_key(&pair.key)) != title);
         }
     }
     all
@@ -145,7 +145,7 @@ fn block_pairs(text: &str, block: &Block) -> Vec<Pair> {
 
 /// Records that follow each other without an empty line begin with the same key, and repeat another.
 fn divided(pairs: Vec<Pair>) -> Vec<Group> {
-    let keys: Vec<String> = pairs.iter().map(|pair| folded(&pair.key)).collect();
+    let keys: Vec<String> = pairs.iter().map(|pair| name_key(&pair.key)).collect();
     let repeated: BTreeSet<String> =
         counts(keys.iter().cloned()).into_iter().filter(|(_, n)| *n > 1).map(|(key, _)| key).collect();
     let several = repeated.len() >= COMMON && keys.first().is_some_and(|first| repeated.contains(first));
@@ -164,11 +164,11 @@ fn divided(pairs: Vec<Pair>) -> Vec<Group> {
 fn title(text: &str, records: &[&Group]) -> Option<String> {
     let tells = |key: &str| {
         let values: BTreeSet<String> =
-            records.iter().filter_map(|record| record.value(text, key)).map(|value| folded(&value)).collect();
+            records.iter().filter_map(|record| record.value(text, key)).map(|value| name_key(&value)).collect();
         values.len() == records.len()
     };
     let named = |key: &String| Names::Title.has(key) && records.iter().all(|record| record.value(text, key).is_some());
-    let keys: Vec<String> = records.first()?.pairs.iter().map(|pair| folded(&pair.key)).collect();
+    let keys: Vec<String> = records.first()?.pairs.iter().map(|pair| name_key(&pair.key)).collect();
     let titles: Vec<&String> = keys.iter().filter(|key| named(key)).collect();
     if let Some(title) = titles.iter().find(|key| tells(key)).or(titles.first()) {
         return Some((*title).clone());

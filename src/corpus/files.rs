@@ -7,7 +7,7 @@ use super::format::{Container, container, is_code, of_text};
 use super::layout::{Format, Layout, Note, Skipped};
 use super::options::ReadOptions;
 use super::piece::{Input, Piece, Pieces};
-use super::record_pieces::Kind;
+use super::record_pieces::RecordForm;
 use super::schema::Texts;
 use super::walk::Named;
 use super::{
@@ -62,6 +62,11 @@ fn of_bytes(file: &Arc<str>, bytes: Vec<u8>, options: &ReadOptions<'_>) -> Resul
     if found.duplicates > 0 {
         notes.push(Note::Duplicates { file: file.clone(), count: found.duplicates });
     }
+    if found.totals > 0 {
+        notes.push(Note::Totals { file: file.clone(), count: found.totals });
+    }
+    let shared = found.shared.into_iter().map(|shared| Note::SharedTitle { file: file.clone(), shared });
+    notes.extend(shared);
     let layout = Layout { path: file.clone(), format, records: found.records, units: 0, fields: 0 };
     let converted =
         found.converted.is_some() || matches!(format, Format::Html | Format::Docx | Format::Xlsx | Format::Pdf);
@@ -113,8 +118,8 @@ fn pieces(input: Input<'_>, format: Format) -> Result<Pieces, CorpusError> {
         Format::Json => {
             let read = json_records::read(input)?;
             let text = read.opened.as_deref().unwrap_or(input.text);
-            let kind = Kind { json: true, texts: Texts::Guessed };
-            let found = record_pieces::pieces(Input { text, ..input }, &read.table, kind)?;
+            let form = RecordForm { json: true, texts: Texts::Guessed };
+            let found = record_pieces::pieces(Input { text, ..input }, &read.table, form)?;
             Ok(Pieces { converted: read.opened, ..found })
         }
         Format::Csv => {
@@ -124,8 +129,8 @@ fn pieces(input: Input<'_>, format: Format) -> Result<Pieces, CorpusError> {
             Ok(Pieces { converted: read.converted, ..found })
         }
         Format::TextRecords => {
-            let kind = Kind { json: false, texts: Texts::Guessed };
-            record_pieces::pieces(input, &text_records::read(input)?, kind)
+            let form = RecordForm { json: false, texts: Texts::Guessed };
+            record_pieces::pieces(input, &text_records::read(input)?, form)
         }
         Format::Markdown | Format::Html | Format::Docx => Ok(plain(markdown::pieces(input))),
         Format::Pdf => Ok(plain(markdown::packed(input, &plain_text::without_lists(input.text), None))),
@@ -133,7 +138,7 @@ fn pieces(input: Input<'_>, format: Format) -> Result<Pieces, CorpusError> {
     }
 }
 
-const ROWS: Kind = Kind { json: false, texts: Texts::Named };
+const ROWS: RecordForm = RecordForm { json: false, texts: Texts::Named };
 
 fn refuse_long_lines(input: Input<'_>) -> Result<(), CorpusError> {
     let long = input.text.split('\n').enumerate().find(|(_, line)| line.len() > MAX_LINE);
@@ -148,9 +153,20 @@ fn refuse_long_lines(input: Input<'_>) -> Result<(), CorpusError> {
 
 #[cfg(feature = "xlsx")]
 fn workbook_contents(input: Input<'_>, bytes: &[u8]) -> Result<(Format, String, Pieces), CorpusError> {
+    use super::workbook::Sheet;
     let read = super::workbook::read(input, bytes)?;
-    let found = record_pieces::pieces(Input { text: &read.text, ..input }, &read.table, ROWS)?;
-    Ok((Format::Xlsx, read.text, found))
+    let mut all = Pieces::default();
+    // Each sheet has columns of its own, and so a title of its own.
+    for Sheet { name, table } in &read.sheets {
+        let mut found = record_pieces::pieces(Input { text: &read.text, ..input }, table, ROWS)?;
+        found.records.iter_mut().for_each(|records| records.sheet = Some(name.clone()));
+        all.records.append(&mut found.records);
+        all.pieces.append(&mut found.pieces);
+        all.duplicates += found.duplicates;
+        all.totals += found.totals;
+        all.shared.append(&mut found.shared);
+    }
+    Ok((Format::Xlsx, read.text, all))
 }
 
 #[cfg(not(feature = "xlsx"))]

@@ -1,7 +1,7 @@
 //! The `---` block at the start of a Markdown file: `key: value`, `key: [a, b]`, and `- item` lines below a key.
 
 use super::error::slice;
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 use super::outline::trimmed;
 use super::{Field, FieldForm, Span};
 
@@ -49,7 +49,7 @@ const PUBLISHING: &[&str] = &[
 
 /// Whether a key says who wrote a page, or when: front matter may state it, and no fact is made of that.
 pub fn is_of_publishing(key: &str) -> bool {
-    PUBLISHING.contains(&folded(key).as_str())
+    PUBLISHING.contains(&name_key(key).as_str())
 }
 
 #[derive(Debug)]
@@ -92,9 +92,9 @@ pub(super) fn read(text: &str) -> Option<FrontMatter> {
 /// A title is the document's; the other fields are about it.
 fn finished(end: usize, fields: Vec<Field>) -> FrontMatter {
     let (titles, mut fields): (Vec<_>, Vec<_>) =
-        fields.into_iter().partition(|field| matches!(folded(&field.key).as_str(), "title" | "titre"));
+        fields.into_iter().partition(|field| matches!(name_key(&field.key).as_str(), "title" | "titre"));
     fields.retain(|field| {
-        let key = folded(&field.key);
+        let key = name_key(&field.key);
         !IGNORED.contains(&key.as_str()) && !is_of_publishing(&key) && !Names::Technical.has(&key)
     });
     let title = titles.into_iter().next().and_then(|title| title.values.into_iter().next());

@@ -1,14 +1,14 @@
 //! Headings that name no thing: parts of a description, which is about what stands above them, and questions.
 
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 
 /// Whether a heading names a part of a description, or several: `Contacts and basics`.
 pub(super) fn is_part(heading: &str) -> bool {
     let all = |joint: &str| {
-        let mut parts = heading.split(joint).map(folded);
+        let mut parts = heading.split(joint).map(name_key);
         heading.contains(joint) && parts.all(|part| Names::Part.has(&part))
     };
-    Names::Part.has(&folded(heading)) || [" and ", " et ", " & "].into_iter().any(all)
+    Names::Part.has(&name_key(heading)) || [" and ", " et ", " & "].into_iter().any(all)
 }
 
 /// Words of a question, at least.

@@ -10,6 +10,7 @@ use htmd::element_handler::{HandlerResult, Handlers};
 use htmd::{Element, Node};
 
 use super::error::CorpusError;
+use super::html_size::written;
 use super::html_table::regular;
 
 /// Elements within each other, at most: the parser's tree is walked recursively.
@@ -20,6 +21,8 @@ const MAX_NODES: usize = MAX_DEPTH + 4;
 const MAX_OPEN: usize = 5000;
 const STACK: usize = 64 << 20;
 const MAX_BYTES: usize = 64 << 20;
+/// Bytes of its Markdown, at most.
+const MAX_WRITTEN: usize = 256 << 20;
 /// Time for any page, and for each MiB of one: several times what an ordinary page takes. A thread that does not end is left
 /// behind.
 const MIN_TIME: Duration = Duration::from_secs(5);
@@ -53,6 +56,7 @@ pub(super) fn markdown(file: &Arc<str>, html: &str) -> Result<String, CorpusErro
     match receiver.recv_timeout(time) {
         Ok(Ok(markdown)) => Ok(unescaped(&markdown)),
         Ok(Err(Fault::Deep)) => Err(CorpusError::Nesting { file: file.clone(), most: MAX_DEPTH }),
+        Ok(Err(Fault::Large)) => Err(CorpusError::WideTable { file: file.clone(), most: MAX_WRITTEN }),
         Ok(Err(Fault::Damaged)) | Err(RecvTimeoutError::Disconnected) => Err(CorpusError::Html(file.clone())),
         Err(RecvTimeoutError::Timeout) => Err(CorpusError::Slow { file: file.clone(), seconds: time.as_secs() }),
     }
@@ -61,6 +65,8 @@ pub(super) fn markdown(file: &Arc<str>, html: &str) -> Result<String, CorpusErro
 /// Why a page has no Markdown.
 enum Fault {
     Deep,
+    /// Its tables would be.
+    Large,
     Damaged,
 }
 
@@ -68,10 +74,13 @@ fn converted(html: &str) -> Result<String, Fault> {
     let builder = htmd::HtmlToMarkdown::builder().skip_tags(SKIPPED.to_vec());
     let converter = builder.add_handler(vec!["dt"], term).add_handler(vec!["dd"], meaning).build();
     let tree = converter.html_to_tree(&regular(html)).map_err(|_| Fault::Damaged)?;
-    match is_deeper(&tree, MAX_NODES) {
-        true => Err(Fault::Deep),
-        false => Ok(converter.tree_to_markdown(&tree)),
+    if is_deeper(&tree, MAX_NODES) {
+        return Err(Fault::Deep);
     }
+    if written(&tree) > MAX_WRITTEN {
+        return Err(Fault::Large);
+    }
+    Ok(converter.tree_to_markdown(&tree))
 }
 
 /// Whether nodes lie more than `most` deep within the tree. Only the tree itself says so: which tags nest depends on all that
@@ -197,6 +206,30 @@ mod tests {
         // On a slow machine the time is over before the tree is there.
         let found = read("<span><div></span></div>", 20_000);
         assert!(matches!(found, Err(CorpusError::Nesting { .. } | CorpusError::Slow { .. })), "{found:?}");
+    }
+
+    #[test]
+    fn a_long_cell_does_not_make_every_row_as_long() {
+        let table = |cell: &str, long: usize, rows: usize| {
+            let rows = "<tr><td>x".repeat(rows);
+            format!("<table><tr><{cell}>Name</{cell}></tr><tr><td>{}{rows}</table>", "y".repeat(long))
+        };
+        // 1.2 GB, of a page of 230 kB.
+        let found = markdown(&"a".into(), &table("th", 200_000, 6000));
+        assert!(matches!(found, Err(CorpusError::WideTable { .. })), "{:?}", found.map(|found| found.len()));
+        // The same table within a cell is written as text, and so is one without heads.
+        let inner = format!("<table><tr><th>a</th></tr><tr><td>{}", table("th", 200_000, 6000));
+        assert!(markdown(&"a".into(), &inner).is_ok());
+        assert!(markdown(&"a".into(), &table("td", 200_000, 6000)).is_ok());
+        assert!(markdown(&"a".into(), &table("th", 1000, 6000)).unwrap().contains("| x "));
+        // One wide row, and many short ones, which become as wide.
+        let wide = format!(
+            "<table><tr>{}</tr>{}</table>",
+            "<th>h</th>".repeat(1000),
+            "<tr><td>x<td rowspan=1>y".repeat(30_000)
+        );
+        let ragged = wide.replacen("<td rowspan=1>", "<td colspan=2>", 1);
+        assert!(regular(&ragged).len() < 2 * ragged.len());
     }
 
     #[test]

@@ -8,6 +8,10 @@ const MAX_COLUMNS: usize = 1000;
 /// How many times larger a table may become by its spans, and what is always allowed, in bytes.
 const MAX_GROWTH: usize = 4;
 const SMALL: usize = 1 << 20;
+/// Bytes of the cells that are written where rows are shorter than the widest, at most.
+const MAX_PADDING: usize = 64 << 20;
+/// An empty cell.
+const EMPTY: &str = "<td></td>";
 
 /// The page with each table that needs it written anew: one row of heads, a cell for each column, the content of a cell in
 /// all places that it spans. A table that cannot be made so is written as paragraphs, which state nothing.
@@ -175,7 +179,11 @@ impl<'a> Page<'a> {
             true => grid.iter().map(Vec::len).max()?,
             false => grid.first()?.len(),
         };
-        if grid.iter().any(|row| row.len() > width) || grid.iter().take(heads).flatten().any(|place| place.group) {
+        let padding = grid.len().saturating_mul(width).saturating_mul(EMPTY.len());
+        if padding > MAX_PADDING
+            || grid.iter().any(|row| row.len() > width)
+            || grid.iter().take(heads).flatten().any(|place| place.group)
+        {
             return None;
         }
         let mut out = format!("<table>{}<thead><tr>", self.caption(inner));

@@ -4,7 +4,7 @@ use super::Span;
 use super::json_columns::Columns;
 use super::json_grid::Grid;
 use super::json_walk::{Member, Node, NodeKind};
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 
 /// Levels of objects that are searched for the list of records.
 const MAX_WRAPPERS: usize = 3;
@@ -229,7 +229,7 @@ fn is_empty(node: &Node) -> bool {
 /// Whether a member of an object says something of the list beside it (its length, its page, when it was written), and
 /// nothing of a thing.
 fn is_bookkeeping(member: &Member) -> bool {
-    let named = LISTING.contains(&folded(&member.key).as_str());
+    let named = LISTING.contains(&name_key(&member.key).as_str());
     match &member.value.kind {
         _ if is_empty(&member.value) => true,
         NodeKind::Null | NodeKind::Bool | NodeKind::Number | NodeKind::Text { .. } => named,
@@ -253,7 +253,7 @@ fn by_name(node: &Node) -> bool {
             let is_part =
                 |name: &str| [Names::Wrapper, Names::Technical, Names::Part, Names::Text].iter().any(|of| of.has(name));
             let most = a.value.members().len().max(b.value.members().len());
-            common > 0 && common * 2 >= most && !is_part(&folded(&a.key)) && !is_part(&folded(&b.key))
+            common > 0 && common * 2 >= most && !is_part(&name_key(&a.key)) && !is_part(&name_key(&b.key))
         }
         _ => members.len() >= 3 && common > 0,
     }
@@ -265,6 +265,6 @@ mod tests {
 
     #[test]
     fn listed_names_are_folded() {
-        assert!(LISTING.iter().all(|name| folded(name) == *name));
+        assert!(LISTING.iter().all(|name| name_key(name) == *name));
     }
 }

@@ -1,5 +1,7 @@
 //! JSON of unknown form to records: lines, lists, lists within objects, parallel lists, objects by name.
 
+use std::collections::HashMap;
+
 use super::Span;
 use super::error::{CorpusError, column_of, line_of, slice};
 use super::json_columns::Columns;
@@ -7,7 +9,7 @@ use super::json_container::{Container, Records};
 use super::json_grid::Grid;
 use super::json_walk::{JsonFault, Member, Node, NodeKind, next, unescaped};
 use super::layout::Ignored;
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 use super::piece::Input;
 use super::record::{MAX_PATHS, Record, Slot, Table, Value};
 
@@ -27,7 +29,7 @@ pub(super) struct JsonTable {
 pub(super) fn read(input: Input<'_>) -> Result<JsonTable, CorpusError> {
     let opened = opened(input)?;
     let text = opened.as_deref().unwrap_or(input.text);
-    let mut reader = Reader { input: Input { text, ..input }, table: Table::default() };
+    let mut reader = Reader { input: Input { text, ..input }, table: Table::default(), slots: HashMap::new() };
     reader.all()?;
     Ok(JsonTable { table: reader.table, opened })
 }
@@ -73,8 +75,8 @@ fn nested(text: &str, node: &Node, found: &mut Vec<(Span, String)>) {
     }
     for Member { key, value, .. } in node.members() {
         let holder = matches!(value.kind, NodeKind::Text { .. })
-            && Names::Wrapper.has(&folded(key))
-            && !Names::Text.has(&folded(key));
+            && Names::Wrapper.has(&name_key(key))
+            && !Names::Text.has(&name_key(key));
         let inner = holder
             .then(|| unescaped(slice(text, value.span)))
             .flatten()
@@ -99,6 +101,8 @@ fn json_fault(input: Input<'_>, fault: JsonFault) -> CorpusError {
 struct Reader<'a> {
     input: Input<'a>,
     table: Table,
+    /// Of the record that is read, the place of each path's slot.
+    slots: HashMap<usize, usize>,
 }
 
 impl Reader<'_> {
@@ -147,7 +151,8 @@ impl Reader<'_> {
 
     fn columns(&mut self, columns: &Columns<'_>) -> Result<(), CorpusError> {
         for (i, document) in columns.documents.iter().enumerate() {
-            let mut record = Record { span: document.span, slots: Vec::new() };
+            self.input.check_interrupt()?;
+            let mut record = self.begin(document);
             let mut place = Place { path: "ids".to_owned(), depth: 1 };
             if let Some(id) = columns.ids.get(i) {
                 self.flatten(id, &mut place, &mut record)?;
@@ -165,13 +170,14 @@ impl Reader<'_> {
 
     fn grid(&mut self, grid: &Grid<'_>) -> Result<(), CorpusError> {
         for (i, row) in grid.rows.iter().enumerate() {
+            self.input.check_interrupt()?;
             let cells = row.items().unwrap_or_default();
             let (found, expected) = (cells.len(), grid.columns.len());
             if found > expected {
                 let line = line_of(self.input.text, row.span.start);
                 return Err(CorpusError::Cells { file: self.input.file.clone(), line, found, expected });
             }
-            let mut record = Record { span: row.span, slots: Vec::new() };
+            let mut record = self.begin(row);
             let mut place = Place { path: "key".to_owned(), depth: 1 };
             if let Some(name) = grid.names.get(i) {
                 self.flatten(name, &mut place, &mut record)?;
@@ -187,6 +193,7 @@ impl Reader<'_> {
 
     fn record(&mut self, node: &Node, named: &[Named<'_>]) -> Result<(), CorpusError> {
         let input = self.input;
+        input.check_interrupt()?;
         if !matches!(node.kind, NodeKind::Object(_)) {
             return Err(CorpusError::NotAnObject { file: input.file.clone() });
         }
@@ -195,14 +202,20 @@ impl Reader<'_> {
             let line = line_of(input.text, node.span.start);
             return Err(CorpusError::LongLine { file: input.file.clone(), line, bytes, most: MAX_RECORD });
         }
-        let mut record = Record { span: node.span, slots: Vec::new() };
+        let mut record = self.begin(node);
         for named in named {
             let path = self.path(named.path)?;
+            self.slots.insert(path, record.slots.len());
             record.slots.push(Slot { path, ..named.slot.clone() });
         }
         self.flatten(node, &mut Place::default(), &mut record)?;
         self.table.records.push(record);
         Ok(())
+    }
+
+    fn begin(&mut self, node: &Node) -> Record {
+        self.slots.clear();
+        Record { span: node.span, slots: Vec::new() }
     }
 
     fn path(&mut self, path: &str) -> Result<usize, CorpusError> {
@@ -250,9 +263,12 @@ impl Reader<'_> {
         let Some(text) = node.scalar(self.input.text).filter(|text| !text.trim().is_empty()) else { return Ok(()) };
         let path = self.path(&place.path)?;
         let value = Value { text, span: node.span, is_text: matches!(node.kind, NodeKind::Text { .. }) };
-        match record.slots.iter_mut().find(|slot| slot.path == path) {
+        match self.slots.get(&path).and_then(|at| record.slots.get_mut(*at)) {
             Some(slot) => slot.values.push(value),
-            None => record.slots.push(Slot { path, values: vec![value] }),
+            None => {
+                self.slots.insert(path, record.slots.len());
+                record.slots.push(Slot { path, values: vec![value] });
+            }
         }
         Ok(())
     }
@@ -282,4 +298,42 @@ struct Named<'a> {
 /// Whether a single object holds turns, which are not records.
 fn is_conversation(node: &Node) -> bool {
     ["messages", "conversations"].iter().any(|key| node.get(key).is_some_and(|turns| turns.items().is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::corpus::ReadOptions;
+
+    #[test]
+    fn an_interruption_is_heard_between_records() {
+        let file: Arc<str> = "a.json".into();
+        let options = ReadOptions::default();
+        options.interrupt.raise();
+        for text in [
+            "{\"a\": 1}\n{\"a\": 2}\n",
+            "[{\"a\": 1}]",
+            "{\"columns\": [\"a\"], \"data\": [[\"1\"]]}",
+            "{\"documents\": [\"x\"], \"ids\": [\"1\"]}",
+        ] {
+            let found = read(Input { file: &file, text, options: &options });
+            assert!(matches!(found, Err(CorpusError::Interrupted)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_a_record_repeats_holds_all_its_values() {
+        let file: Arc<str> = "a.json".into();
+        let options = ReadOptions::default();
+        let text = "{\"a\": 1, \"b\": [{\"c\": 2}, {\"d\": 3}, {\"c\": 4}]}\n{\"b\": [{\"c\": 5}]}\n";
+        let table = read(Input { file: &file, text, options: &options }).unwrap().table;
+        let values = |record: usize, path: &str| -> Vec<&str> {
+            let path = table.paths.iter().position(|known| known == path).unwrap();
+            table.records[record].values(path).iter().map(|value| value.text.as_str()).collect()
+        };
+        assert_eq!((values(0, "b.c"), values(0, "b.d"), values(0, "a")), (vec!["2", "4"], vec!["3"], vec!["1"]));
+        assert_eq!((values(1, "b.c"), values(1, "a")), (vec!["5"], vec![]));
+    }
 }

@@ -42,6 +42,8 @@ const INTRODUCTIONS: &[&str] = &[
     "q",
     "question",
 ];
+/// What parts two pairs of one line.
+const PARTING: &[char] = &['.', '!', '?', ';', ',', '|', '–', '—', '•', '·'];
 /// What marks a question, and the answer below it.
 const QUESTIONS: &[&str] = &["q", "question"];
 const ANSWERS: &[&str] = &["a", "r"];
@@ -63,8 +65,8 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
     let mut open = false;
     let mut is_asked = false;
     let mut at = span.start;
-    for line in slice(text, span).split_inclusive('\n') {
-        match pair(text, at..at + line.len()) {
+    for line in slice(text, span).split_inclusive('\n').flat_map(cut) {
+        match pair(text, at..at + line.len()).map(|pair| within_line(text, pair, at + line.len())) {
             Some(pair) if is_asked && ANSWERS.contains(&pair.key.to_lowercase().as_str()) => open = false,
             Some(pair) => {
                 open = pair.value.start < pair.value.end;
@@ -86,6 +88,41 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
         at += line.len();
     }
     found
+}
+
+/// The parts of a line that states several marked pairs: `**Approval**: the manager. **Equipment**: a screen.`
+fn cut(line: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    if marked(line.trim()).is_some() {
+        let marks = line.match_indices("**").chain(line.match_indices("__")).map(|(at, _)| at);
+        let begins = |at: &usize| {
+            let (before, rest) = line.split_at(*at);
+            let parted = before.ends_with(char::is_whitespace) && before.trim_end().ends_with(PARTING);
+            parted && marked(rest).is_some_and(|of| is_key(of.key.trim()))
+        };
+        let mut begins: Vec<usize> = marks.filter(begins).collect();
+        begins.sort_unstable();
+        for at in begins {
+            parts.extend(line.get(start..at));
+            start = at;
+        }
+    }
+    parts.extend(line.get(start..));
+    parts
+}
+
+/// Without the mark that parts its value from the next pair of its line; a full stop ends the value as at a line's end.
+/// `end`: of the pair's part of the line.
+fn within_line(text: &str, mut pair: Pair, end: usize) -> Pair {
+    let rest = text.get(end..).unwrap_or_default();
+    let is_cut = text.get(..end).is_some_and(|before| !before.ends_with('\n')) && rest.starts_with(['*', '_']);
+    if is_cut {
+        let marks = |c: char| c != '.' && c != '!' && c != '?' && PARTING.contains(&c);
+        let value = slice(text, pair.value).trim_end().trim_end_matches(marks).trim_end();
+        pair.value.end = pair.value.start + value.len();
+    }
+    pair
 }
 
 /// The pair that a line is.
@@ -204,6 +241,24 @@ mod tests {
         ] {
             assert_eq!(one(no), None, "{no}");
         }
+    }
+
+    #[test]
+    fn a_line_can_state_several_marked_pairs() {
+        let text = "**Approval**: your line manager. **Equipment**: a second screen;  **Délai :** 10 jours, __Form__: A7\nand more\n";
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned(), true);
+        let expected = [
+            pair("Approval", "your line manager."),
+            pair("Equipment", "a second screen"),
+            pair("Délai", "10 jours"),
+            pair("Form", "A7\nand more"),
+        ];
+        assert_eq!(found(text), expected);
+        // Stress within a value is none, nor is what follows plain text.
+        assert_eq!(found("**A**: see **B**: b"), [pair("A", "see **B**: b")]);
+        assert_eq!(found("**A**: one. **two** three"), [pair("A", "one. **two** three")]);
+        assert_eq!(found("Plain text. **B**: b"), []);
+        assert_eq!(found("**A**: 1; 2; "), [pair("A", "1; 2;")]);
     }
 
     #[test]

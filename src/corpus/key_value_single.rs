@@ -1,5 +1,7 @@
 //! Whether a paragraph that is one `Key: value` line states a fact below a heading, or is prose with a colon.
 
+use std::collections::HashMap;
+
 use super::Field;
 use super::kind_fold::folded;
 use super::piece::Stated;
@@ -122,8 +124,10 @@ const OPENINGS: &[&str] = &[
 /// step.
 pub(super) fn decide(stated: &mut Stated, lines: Vec<Field>) {
     let keys: Vec<String> = lines.iter().map(|field| folded(&field.key)).collect();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    keys.iter().for_each(|key| *counts.entry(key).or_default() += 1);
     for (field, key) in lines.into_iter().zip(&keys) {
-        let is_only = keys.iter().filter(|other| *other == key).count() == 1;
+        let is_only = counts.get(key.as_str()) == Some(&1);
         match is_only && is_certain(&field) {
             true => stated.fields.push(field),
             false => stated.doubtful.push(field),

@@ -6,7 +6,7 @@ use super::kind_date::{is_year, iso_date};
 use super::kind_fold::folded;
 use super::kind_name::{is_organisation, is_person};
 use super::kind_number::{normalised_quantity, quantity};
-use super::names::{self, Names};
+use super::names::{Names, name_key};
 
 /// In characters; what is longer is free text.
 pub const LONGEST_VALUE: usize = 300;
@@ -19,6 +19,10 @@ const FALSE: &[&str] = &["non", "no", "false", "faux"];
 
 /// Words of an attribute's key, for a telephone number.
 const PHONE: &[&str] = &["tel", "telephone", "phone", "mobile", "fax", "portable"];
+/// For the extension of a telephone, which has few digits.
+const EXTENSION: &[&str] = &["extension", "ext", "poste"];
+/// What may stand beside these words.
+const NUMBERING: &[&str] = &["numero", "number", "no", "num", "de", "interne", "internal", "direct", "line", "ligne"];
 const URL: &[&str] = &["url", "site", "lien", "link", "homepage", "website", "adresse", "address", "uri"];
 const VERSION: &[&str] = &["version", "release", "revision"];
 const DATE: &[&str] = &["date", "annee", "year", "depuis", "since", "created", "released", "creation", "debut", "fin"];
@@ -72,7 +76,7 @@ pub(super) fn typed(key: &str, value: &str) -> Typed {
 fn by_form(key: &str, value: &str) -> Option<Kind> {
     let has = |words: &[&str]| key.split(' ').any(|w| words.contains(&w));
     let is_contact = holds_email(value) || (iso_date(value).is_none() && is_phone(value, has(PHONE)));
-    if is_contact {
+    if is_contact || is_extension(key, value) {
         return Some(Kind::Contact);
     }
     let names_record = names_record(key);
@@ -86,9 +90,20 @@ fn by_form(key: &str, value: &str) -> Option<Kind> {
     truth(value).map(|_| Kind::Boolean)
 }
 
+/// `212` and `ext. 4512` under an attribute that is called a telephone or an extension, and nothing else.
+fn is_extension(key: &str, value: &str) -> bool {
+    let words = || key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let telephones = |word: &str| PHONE.contains(&word) || EXTENSION.contains(&word);
+    let named = words().any(telephones) && words().all(|word| telephones(word) || NUMBERING.contains(&word));
+    let folded = folded(value);
+    let number = EXTENSION.iter().find_map(|word| folded.strip_prefix(word)).unwrap_or(&folded);
+    let digits = number.trim_start_matches(['.', ' ', ':', '#']);
+    named && (3..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Whether a whole key says which record it is, or where it comes from.
 fn names_record(key: &str) -> bool {
-    let key = names::folded(key);
+    let key = name_key(key);
     let is_address = URL.contains(&key.as_str());
     !is_address && [Names::Id, Names::Source, Names::Technical, Names::Vector].iter().any(|names| names.has(&key))
 }

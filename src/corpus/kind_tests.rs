@@ -6,6 +6,25 @@ fn kind(attribute: &str, value: &str) -> Kind {
 }
 
 #[test]
+fn extensions_of_telephones_are_contacts() {
+    for (key, value) in [
+        ("extension", "212"),
+        ("poste", "4512"),
+        ("phone", "212"),
+        ("poste", "poste 4512"),
+        ("ext.", "ext. 31204"),
+        ("numero de poste", "810"),
+    ] {
+        assert_eq!(kind(key, value), Kind::Contact, "{key}: {value}");
+    }
+    for (key, value) in
+        [("poste", "comptable"), ("users", "212"), ("poste", "12"), ("extension", "30 m"), ("mobile users", "150")]
+    {
+        assert_ne!(kind(key, value), Kind::Contact, "{key}: {value}");
+    }
+}
+
+#[test]
 fn values_have_the_kind_of_their_form_and_attribute() {
     use Kind::{Boolean, Contact, Date, Identifier, Money, Number, Organisation, Person, Text, Url, Version};
     for (attribute, value, expected) in [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 use super::{Corpus, Language, Unit};
 use crate::store::Interrupt;
 
@@ -122,7 +122,7 @@ fn has_common_words(text: &str) -> bool {
 
 /// The words of a key, each folded.
 fn folded_words(key: &str) -> Vec<String> {
-    key.split([' ', '_', '-', '.', '\'', '’', '\u{a0}']).map(folded).filter(|word| !word.is_empty()).collect()
+    key.split([' ', '_', '-', '.', '\'', '’', '\u{a0}']).map(name_key).filter(|word| !word.is_empty()).collect()
 }
 
 /// None: the names are of both languages alike, or of neither.
@@ -217,7 +217,7 @@ const COMMON: &[&str] = &["role", "office", "label", "staff"];
 
 /// The language that alone has the name of an attribute; None: both or neither are known to have it.
 pub fn language_of_name(name: &str) -> Option<Language> {
-    let name = folded(name);
+    let name = name_key(name);
     if COMMON.contains(&name.as_str()) {
         return None;
     }
@@ -240,7 +240,7 @@ pub fn other_languages(corpus: &Corpus) -> Vec<Option<&'static str>> {
         if text.len() < SAMPLE {
             text.push_str(beginning(&unit.text).unwrap_or_default());
             text.push('\n');
-            keys.extend(unit.fields.iter().map(|field| folded(&field.key)));
+            keys.extend(unit.fields.iter().map(|field| name_key(&field.key)));
         }
     }
     let detector = whatlang::Detector::new();

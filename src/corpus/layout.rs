@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::mojibake::Codec;
+use super::options::Part;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
 pub enum Format {
@@ -75,9 +76,20 @@ pub enum Ignored {
 /// Paths that are not used and said by name.
 const MOST_IGNORED: usize = 8;
 
+/// A part that a map gives a path which no record has, so that it was guessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmapped {
+    pub part: Part,
+    pub path: String,
+    /// The paths that there are.
+    pub known: String,
+}
+
 /// How the records of a file were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordLayout {
+    /// Of a workbook.
+    pub sheet: Option<String>,
     pub records: usize,
     pub text: Option<PathUse>,
     pub title: Option<PathUse>,
@@ -85,6 +97,7 @@ pub struct RecordLayout {
     pub id: Option<PathUse>,
     pub fields: Vec<FieldPath>,
     pub ignored: Vec<IgnoredPath>,
+    pub unmapped: Vec<Unmapped>,
 }
 
 /// How a file was read.
@@ -92,7 +105,8 @@ pub struct RecordLayout {
 pub struct Layout {
     pub path: Arc<str>,
     pub format: Format,
-    pub records: Option<RecordLayout>,
+    /// Of each table of records: a workbook has one for each sheet.
+    pub records: Vec<RecordLayout>,
     pub units: usize,
     pub fields: usize,
 }
@@ -100,21 +114,37 @@ pub struct Layout {
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path)?;
-        let Some(records) = &self.records else {
+        if self.records.is_empty() {
             let (units, fields) = (counted(self.units, "unit"), counted(self.fields, "field"));
             return write!(f, "{}, {units}, {fields}", self.format);
-        };
-        match &records.text {
-            Some(text) => write!(f, "text = {} (median {} chars)", text.path, text.median)?,
-            None => write!(f, "{}, no text", counted(records.records, "record"))?,
         }
-        for (name, part) in [("title", &records.title), ("source", &records.source), ("id", &records.id)] {
+        for (i, records) in self.records.iter().enumerate() {
+            let before = if i == 0 { "" } else { "; " };
+            match records.sheet.as_ref().filter(|_| self.records.len() > 1) {
+                Some(sheet) => write!(f, "{before}sheet {sheet:?}: {records}")?,
+                None => write!(f, "{before}{records}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RecordLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.text {
+            Some(text) => write!(f, "text = {} (median {} chars)", text.path, text.median)?,
+            None => write!(f, "{}, no text", counted(self.records, "record"))?,
+        }
+        for (name, part) in [("title", &self.title), ("source", &self.source), ("id", &self.id)] {
             if let Some(part) = part {
                 write!(f, ", {name} = {} ({})", part.path, part.distinct)?;
             }
         }
-        write!(f, ", {}", counted(records.fields.len(), "field"))?;
-        records.write_ignored(f)
+        for Unmapped { part, path, .. } in &self.unmapped {
+            write!(f, ", no {path} (the {part} is guessed)")?;
+        }
+        write!(f, ", {}", counted(self.fields.len(), "field"))?;
+        self.write_ignored(f)
     }
 }
 
@@ -146,6 +176,16 @@ pub struct Boilerplate {
     pub documents: usize,
 }
 
+/// A path that is the title of several records which are not one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedTitle {
+    pub path: String,
+    /// That have such a title.
+    pub records: usize,
+    /// One of these titles.
+    pub title: String,
+}
+
 /// What a user should know of a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -159,6 +199,10 @@ pub enum Note {
     Skipped { file: Arc<str>, why: Skipped },
     /// Records that say what another of their source says.
     Duplicates { file: Arc<str>, count: usize },
+    /// Rows that sum others up, which are about nothing.
+    Totals { file: Arc<str>, count: usize },
+    /// Records that have a title which others have too, and values that differ from theirs.
+    SharedTitle { file: Arc<str>, shared: SharedTitle },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
@@ -184,6 +228,14 @@ impl fmt::Display for Note {
             }
             Self::Damaged { file, count } => write!(f, "{file}: {count} characters are damaged"),
             Self::Skipped { file, why } => write!(f, "{file}: skipped: {why}"),
+            Self::SharedTitle { file, shared: SharedTitle { path, records, title } } => write!(
+                f,
+                "{file}: {records} records have a {path} that others have too, such as {title:?}, and are read as about one \
+                 thing; --map title=PATH names a path that tells them apart"
+            ),
+            Self::Totals { file, count } => {
+                write!(f, "{file}: {} with totals left out", counted(*count, "row"))
+            }
             Self::Duplicates { file, count } => {
                 write!(f, "{file}: {} left out, which repeat others of their source", counted(*count, "record"))
             }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Span;
 use super::error::slice;
 use super::inline;
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 use super::outline::trimmed;
 
 /// Marks that may enclose a value as a whole.
@@ -23,15 +23,15 @@ const UNREADABLE: &[&str] = &["__", "<br", "\\", "&amp;", "&lt;", "&gt;", "&nbsp
 /// (`Wiki: [wiki](https://…)`): text and address together do not stand in the document as one piece.
 pub(super) fn value(text: &str, key: &str, span: Span) -> Option<Span> {
     let label = plain(text, span)?;
-    let key = folded(key);
+    let key = name_key(key);
     let Some(target) = target(text, span) else {
         let written = slice(text, label);
         let mut links =
-            written.match_indices("](").filter_map(|(at, _)| Some(folded(written.get(..at)?.rsplit('[').next()?)));
+            written.match_indices("](").filter_map(|(at, _)| Some(name_key(written.get(..at)?.rsplit('[').next()?)));
         let is_address = |link: String| link == key || Names::Address.has(&key) || Names::Linking.has(&link);
         return (!links.any(is_address)).then_some(label);
     };
-    let said = folded(slice(text, label));
+    let said = name_key(slice(text, label));
     let is_address = said == key || Names::Address.has(&key) || Names::Linking.has(&said);
     Some(if is_address { target } else { label })
 }

@@ -9,6 +9,9 @@ mod captions;
 mod copies;
 mod delimited;
 mod docx;
+mod docx_paragraph;
+mod docx_styles;
+mod docx_table;
 mod encoding;
 mod error;
 mod fact;
@@ -32,8 +35,10 @@ mod fields_single;
 mod files;
 mod format;
 mod front_matter;
+mod header_row;
 mod heading_parts;
 mod html;
+mod html_size;
 mod html_table;
 mod inline;
 mod json_columns;
@@ -71,9 +76,11 @@ mod record_pieces;
 mod schema;
 mod table_form;
 mod text_records;
+mod text_split;
 mod walk;
 mod workbook;
 mod workbook_format;
+mod xml;
 
 pub use error::{CorpusError, Mojibake};
 pub use fact::{Conflict, Fact, Facts, Kind};
@@ -85,11 +92,15 @@ pub use kind_date::{is_weekday, is_year, month_named};
 pub use kind_fold::folded;
 pub use kind_number::has_currency;
 pub use language::{commonest_language, language_of_name, other_languages};
-pub use layout::{Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, Skipped};
+pub use layout::{
+    Boilerplate, FieldPath, Format, Ignored, IgnoredPath, Layout, Note, PathUse, RecordLayout, SharedTitle, Skipped,
+    Unmapped,
+};
 pub use mojibake::Codec;
 pub use options::{Map, MapError, Part, ReadOptions, estimated_tokens};
 pub use pdf_limits::PdfExcess;
 pub use read::{Reading, read};
+pub use text_split::split_text;
 pub use walk::{NamedPath, named_files};
 
 use std::sync::Arc;

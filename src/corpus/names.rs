@@ -5,8 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::names_of_languages::{ENGLISH, FRENCH};
 use super::names_of_parts::PART;
 
-/// Letters and digits only, in lower case and without accents.
-pub(super) fn folded(name: &str) -> String {
+/// A name for comparison: letters and digits only, in lower case and without accents.
+pub(super) fn name_key(name: &str) -> String {
     name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -17,6 +17,10 @@ pub(super) enum Names {
     Title,
     /// Titles that are names, not codes.
     Naming,
+    /// Titles of messages, which say what each is about.
+    Subject,
+    /// What tells records apart that have no name, but numbers.
+    Reference,
     Source,
     Id,
     /// Objects that only hold what a record says.
@@ -70,6 +74,8 @@ impl Names {
             Self::Text => TEXT,
             Self::Title => TITLE,
             Self::Naming => NAMING,
+            Self::Subject => SUBJECT,
+            Self::Reference => REFERENCE,
             Self::Source => SOURCE,
             Self::Id => ID,
             Self::Wrapper => WRAPPER,
@@ -130,10 +136,35 @@ const TITLE: &[&str] = &[
     "libelle",
     "label",
     "intitule",
+    "subject",
+    "sujet",
+    "objet",
     "key",
 ];
 const NAMING: &[&str] =
     &["designation", "nom", "name", "titre", "title", "libelle", "label", "intitule", "product", "produit"];
+const SUBJECT: &[&str] = &["subject", "sujet", "objet"];
+const REFERENCE: &[&str] = &[
+    "reference",
+    "ref",
+    "id",
+    "identifiant",
+    "identifier",
+    "numero",
+    "number",
+    "no",
+    "num",
+    "code",
+    "sku",
+    "ticket",
+    "ticketid",
+    "order",
+    "orderid",
+    "commande",
+    "invoice",
+    "invoiceid",
+    "facture",
+];
 const SOURCE: &[&str] = &[
     "source",
     "file",
@@ -362,9 +393,9 @@ mod tests {
 
     #[test]
     fn names_are_compared_without_case_accents_and_marks() {
-        assert_eq!(folded("Hébergeur_principal (FR)"), "hebergeurprincipalfr");
-        assert_eq!(folded("page_content"), "pagecontent");
-        assert!(Names::Attribute.has(&folded("Criticité")));
+        assert_eq!(name_key("Hébergeur_principal (FR)"), "hebergeurprincipalfr");
+        assert_eq!(name_key("page_content"), "pagecontent");
+        assert!(Names::Attribute.has(&name_key("Criticité")));
         assert!(Names::Title.rank("title") < Names::Title.rank("application"));
     }
 
@@ -392,7 +423,7 @@ mod tests {
             ADDRESS,
             LINKING,
         ] {
-            assert!(names.iter().all(|name| folded(name) == *name), "{names:?}");
+            assert!(names.iter().all(|name| name_key(name) == *name), "{names:?}");
         }
         assert!(METADATA.iter().all(|name| Names::Wrapper.has(name)));
     }

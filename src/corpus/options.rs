@@ -38,6 +38,10 @@ pub enum Part {
     Id,
 }
 
+impl Part {
+    pub(super) const ALL: [Self; 4] = [Self::Text, Self::Title, Self::Source, Self::Id];
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     #[error("{0:?} is no mapping; expected text=PATH, title=PATH, source=PATH or id=PATH")]
@@ -51,8 +55,7 @@ pub enum MapError {
 /// As [`Map::from_str`] reads it.
 impl std::fmt::Display for Map {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [Part::Text, Part::Title, Part::Source, Part::Id];
-        let pairs = parts.into_iter().filter_map(|part| Some(format!("{part}={}", self.get(part)?)));
+        let pairs = Part::ALL.into_iter().filter_map(|part| Some(format!("{part}={}", self.get(part)?)));
         f.write_str(&pairs.collect::<Vec<_>>().join(","))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::error::slice;
 use super::piece::{Input, Piece, Stated};
+use super::text_split::split_text;
 use super::{Field, Span};
-use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Block {
@@ -191,46 +191,9 @@ fn parts(text: &str, whole: Span, starts: impl Iterator<Item = usize>) -> Vec<Sp
     spans.filter(|span| span.start < span.end).collect()
 }
 
-struct Sizer<'a>(&'a dyn Fn(&str) -> usize);
-
-impl ChunkSizer for Sizer<'_> {
-    fn size(&self, chunk: &str) -> usize {
-        (self.0)(chunk)
-    }
-}
-
-/// Bytes of prose that are split at once: the splitter's time grows with the square of what has no sentence ends.
-const SPLIT_AT_ONCE: usize = 32 << 10;
-
 fn split_prose(input: Input<'_>, whole: Span) -> Vec<Span> {
-    let config = ChunkConfig::new(input.options.max_unit.max(1)).with_sizer(Sizer(input.options.count));
-    let splitter = TextSplitter::new(config);
-    let mut spans = Vec::new();
-    for stretch in stretches(input.text, whole) {
-        let chunks = splitter.chunk_indices(slice(input.text, stretch));
-        spans.extend(chunks.map(|(at, chunk)| {
-            let start = stretch.start + at;
-            Span { start, end: start + chunk.len() }
-        }));
-    }
-    spans
-}
-
-/// The span in stretches of at most [`SPLIT_AT_ONCE`] bytes, which end behind a line where there is one, else behind a space.
-fn stretches(text: &str, whole: Span) -> Vec<Span> {
-    let mut out = Vec::new();
-    let mut start = whole.start;
-    while whole.end - start > SPLIT_AT_ONCE {
-        let most = (start + 1..=start + SPLIT_AT_ONCE).rev().find(|at| text.is_char_boundary(*at));
-        let most = most.unwrap_or(whole.end);
-        let stretch = slice(text, Span { start, end: most });
-        let cut = stretch.rfind('\n').or_else(|| stretch.rfind(char::is_whitespace));
-        let end = cut.and_then(|at| Some(start + at + stretch.get(at..)?.chars().next()?.len_utf8())).unwrap_or(most);
-        out.push(Span { start, end });
-        start = end;
-    }
-    out.push(Span { start, end: whole.end });
-    out
+    let spans = split_text(slice(input.text, whole), input.options.max_unit, input.options.count).into_iter();
+    spans.map(|span| Span { start: whole.start + span.start, end: whole.start + span.end }).collect()
 }
 
 /// The span without white space at its ends.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
+
+/// Parts of a path, at most: JSON is read some levels deep, so that one with more is the name of a column with full stops in it.
+const MAX_PARTS: usize = 32;
 
 /// A path with the parts of it that its key is made of.
 struct KeyPath<'a> {
@@ -17,20 +20,20 @@ impl<'a> KeyPath<'a> {
     fn new(path: &'a str, wrapper: Option<&str>) -> Self {
         let all: Vec<&str> = path.split('.').collect();
         // The full stop of a column's name (`Nb. agents`) divides nothing.
-        if all.iter().any(|part| part.trim() != *part || part.is_empty()) {
+        if all.len() > MAX_PARTS || all.iter().any(|part| part.trim() != *part || part.is_empty()) {
             return Self { parts: vec![path], taken: 1 };
         }
         let Some((last, above)) = all.split_last() else { return Self { parts: vec![path], taken: 1 } };
-        let groups = |part: &str| Names::Wrapper.has(&folded(part)) || Names::Container.has(&folded(part));
+        let groups = |part: &str| Names::Wrapper.has(&name_key(part)) || Names::Container.has(&name_key(part));
         let is_own = |depth: usize, part: &str| depth == 0 && Some(part) == wrapper;
         let telling = above.iter().enumerate().filter(|(depth, part)| !is_own(*depth, part) && !groups(part));
         let mut parts: Vec<&str> = telling.map(|(_, part)| *part).collect();
         // The record's own object is better than nothing above a preposition.
-        let alone = parts.is_empty() && Names::Preposition.has(&folded(last));
+        let alone = parts.is_empty() && Names::Preposition.has(&name_key(last));
         let outermost = above.first().filter(|part| alone && !groups(part));
         parts.extend(outermost);
         parts.push(last);
-        while parts.len() > 1 && parts.last().is_some_and(|part| Names::General.has(&folded(part))) {
+        while parts.len() > 1 && parts.last().is_some_and(|part| Names::General.has(&name_key(part))) {
             parts.pop();
         }
         let mut path = Self { parts, taken: 1 };
@@ -56,7 +59,7 @@ impl<'a> KeyPath<'a> {
 }
 
 fn is_weak(part: &str) -> bool {
-    [Names::Preposition, Names::Weak, Names::General].iter().any(|names| names.has(&folded(part)))
+    [Names::Preposition, Names::Weak, Names::General].iter().any(|names| names.has(&name_key(part)))
 }
 
 /// The keys of the paths that are `kept`: the last part, with those above it where it says nothing alone or two keys would be
@@ -68,7 +71,7 @@ pub(super) fn keys_of(paths: &[String], kept: &[usize]) -> Vec<String> {
     loop {
         let mut same: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, key) in keys.iter().enumerate() {
-            same.entry(folded(&key.key())).or_default().push(at);
+            same.entry(name_key(&key.key())).or_default().push(at);
         }
         let mut grown = false;
         for at in same.into_values().filter(|same| same.len() > 1).flatten() {
@@ -94,6 +97,12 @@ mod tests {
     fn keys(paths: &[&str]) -> Vec<String> {
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         keys_of(&paths, &(0..paths.len()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_name_of_many_parts_is_one_name() {
+        let long = |first: &str| format!("{first}{}", ".part".repeat(5000));
+        assert_eq!(keys(&[long("a").as_str(), long("b").as_str()]), [long("a"), long("b")]);
     }
 
     #[test]

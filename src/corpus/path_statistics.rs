@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::names::folded;
+use super::names::name_key;
 use super::record::{Record, Table};
 
 /// Records that are looked at, spread over the file.
@@ -73,7 +73,7 @@ fn of_path(path: &str, values: &[(&str, bool)], size: Size) -> PathStatistics {
     let texts = values.iter().filter(|(_, is_text)| *is_text).count();
     let encoded = values.iter().filter(|(text, _)| is_encoded(text)).count();
     PathStatistics {
-        parts: path.split('.').map(folded).collect(),
+        parts: path.split('.').map(name_key).collect(),
         share: share(present, size.records),
         single_text: share(texts, present),
         median: median(values.iter().map(|(text, _)| text.chars().count()).collect()),

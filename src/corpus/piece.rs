@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::CorpusError;
 use super::options::ReadOptions;
-use super::{Field, RecordLayout, Span};
+use super::{Field, RecordLayout, SharedTitle, Span};
 
 /// A unit to be.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,9 +35,13 @@ pub(super) struct Pieces {
     /// Whether spans lie inside JSON strings.
     pub(super) json: bool,
     pub(super) pieces: Vec<Piece>,
-    pub(super) records: Option<RecordLayout>,
+    /// Of each table of records.
+    pub(super) records: Vec<RecordLayout>,
     /// Records that say what another of their source says.
     pub(super) duplicates: usize,
+    /// Rows that sum others up, which are left out.
+    pub(super) totals: usize,
+    pub(super) shared: Vec<SharedTitle>,
 }
 
 /// A file that is read.

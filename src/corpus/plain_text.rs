@@ -57,7 +57,7 @@ fn is_title(text: &str, block: &Block) -> bool {
 /// The blocks with each run of numbered lines, which nothing stands between, as a list: headings have something below them.
 fn steps(text: &str, blocks: Vec<Block>) -> Vec<Block> {
     let follows = |block: &Block, next: &Block| match (step(text, block), step(text, next)) {
-        (Some(step), Some(next)) => next.number == step.number + 1,
+        (Some(step), Some(next)) => step.number.checked_add(1) == Some(next.number),
         _ => false,
     };
     let mut out = Vec::with_capacity(blocks.len());
@@ -284,6 +284,12 @@ mod tests {
         ] {
             assert_eq!(title(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_largest_number_has_none_after_it() {
+        let found = outline("18446744073709551615 ABC\n\n0 DEF\n\nSome text.");
+        assert_eq!(found, ["1 18446744073709551615 ABC", "1 0 DEF", "text Some text."]);
     }
 
     #[test]

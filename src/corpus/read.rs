@@ -8,7 +8,7 @@ use super::boilerplate::{self, Owned};
 use super::error::CorpusError;
 use super::files::{FileReading, read_file};
 use super::layout::{Boilerplate, Layout, Note};
-use super::options::ReadOptions;
+use super::options::{Part, ReadOptions};
 use super::piece::Piece;
 use super::{Corpus, FieldForm, Unit, fields_single, language, walk};
 use crate::store::Digest;
@@ -40,9 +40,25 @@ pub fn read(inputs: &[PathBuf], options: &ReadOptions<'_>) -> Result<Reading, Co
         let named: Vec<String> = inputs.iter().map(|input| input.display().to_string()).collect();
         return Err(CorpusError::NoDocument(named.join(", ")));
     }
+    check_map(&readings, options)?;
     let reading = assembled(readings, options, notes);
     options.check_interrupt()?;
     Ok(reading)
+}
+
+/// Files of a folder have keys of their own: a mapped path is missing only where no table of records has it.
+fn check_map(readings: &[FileReading], options: &ReadOptions<'_>) -> Result<(), CorpusError> {
+    let tables = || readings.iter().flat_map(|file| file.layout.records.iter().map(move |table| (file, table)));
+    for part in Part::ALL.into_iter().filter(|part| options.map.get(*part).is_some()) {
+        let unmapped: Vec<_> = tables()
+            .filter_map(|(file, table)| Some((file, table.unmapped.iter().find(|unmapped| unmapped.part == part)?)))
+            .collect();
+        if let Some((file, first)) = unmapped.first().filter(|_| unmapped.len() == tables().count()) {
+            let (path, known) = (first.path.clone(), first.known.clone());
+            return Err(CorpusError::NoSuchPath { file: file.document.path.clone(), part, path, known });
+        }
+    }
+    Ok(())
 }
 
 fn assembled(mut readings: Vec<FileReading>, options: &ReadOptions<'_>, notes: Vec<Note>) -> Reading {
@@ -68,16 +84,18 @@ fn assembled(mut readings: Vec<FileReading>, options: &ReadOptions<'_>, notes: V
     Reading { corpus, layouts, dropped, notes }
 }
 
-/// How many records without a title, which have fields of their own, each source has. The texts of a source are about the
+/// How many records without a title, which have fields of their own, each source has; one of several records counts as several. The texts of a source are about the
 /// source, however many there are.
 fn untitled(readings: &[FileReading], pieces: &[Owned<'_>]) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
     for Owned { file, piece, .. } in pieces.iter().filter(|owned| owned.piece.title.is_none()) {
         let Some(file) = readings.get(*file) else { continue };
-        let (source, records) = (named_source(file, piece), file.layout.records.as_ref());
-        let is_text = source != &*file.document.path && records.is_some_and(|records| records.text.is_some());
+        let (source, records) = (named_source(file, piece), &file.layout.records);
+        let is_text = source != &*file.document.path && records.iter().any(|records| records.text.is_some());
         if !is_text && piece.fields.iter().any(|field| field.form == FieldForm::Record) {
-            *counts.entry(source.to_owned()).or_insert(0) += 1;
+            // One of several records is not what the file is about.
+            let of_several = source == &*file.document.path && records.iter().any(|table| table.records > 1);
+            *counts.entry(source.to_owned()).or_insert(0) += if of_several { 2 } else { 1 };
         }
     }
     counts

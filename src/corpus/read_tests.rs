@@ -257,7 +257,7 @@ fn text_tables_and_packages_give_records() {
         )
     };
     let lists: String = (0..5).map(field).collect();
-    assert_eq!(reading("avail", &lists).layouts[0].records.as_ref().unwrap().text, None);
+    assert_eq!(reading("avail", &lists).layouts[0].records[0].text, None);
     assert_eq!(
         packages.corpus.units[0].text,
         "the vim package of many words\n that goes on here with even more words."
@@ -355,3 +355,6 @@ mod entities;
 
 #[path = "read_prose_tests.rs"]
 mod prose;
+
+#[path = "read_table_tests.rs"]
+mod tables;

@@ -45,6 +45,14 @@ impl Record {
     }
 }
 
+/// A row's place and those of its cells.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) span: Span,
+    pub(super) line: usize,
+    pub(super) cells: Vec<Span>,
+}
+
 /// All records of a file.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -55,6 +63,8 @@ pub(super) struct Table {
     pub(super) embeddings: Vec<usize>,
     /// Paths that the reader leaves out, which are none of `paths`.
     pub(super) skipped: BTreeMap<String, Ignored>,
+    /// Rows that sum others up, which are none of `records`.
+    pub(super) totals: usize,
     known: HashMap<String, usize>,
 }
 

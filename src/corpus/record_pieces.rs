@@ -1,18 +1,19 @@
 //! Records to units: chunks of one source without their overlap, fields with their places.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::error::{CorpusError, slice};
 use super::fields::{Naming, fields};
 use super::json_walk::Offsets;
+use super::kind_fold::folded;
 use super::markdown;
-use super::names::folded;
+use super::names::name_key;
 use super::outline::{Block, sections, trimmed};
 use super::piece::{Input, Piece, Pieces, Stated};
 use super::record::{Record, Slot, Table, Value};
 use super::schema::{Schema, Texts, layout, schema};
-use super::{Field, FieldForm, Span};
+use super::{Field, FieldForm, SharedTitle, Span};
 
 /// Characters that two chunks share at least where one goes on with the other.
 const MIN_OVERLAP: usize = 30;
@@ -21,17 +22,19 @@ const MAX_OVERLAP: usize = 4096;
 
 /// How records lie in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct RecordForm {
     /// Spans lie inside JSON strings.
     pub(super) json: bool,
     pub(super) texts: Texts,
 }
 
 /// The units of a table; `input` holds the text that its spans point into.
-pub(super) fn pieces(input: Input<'_>, table: &Table, kind: Kind) -> Result<Pieces, CorpusError> {
-    let schema = schema(input, table, kind.texts)?;
-    let mut maker = Maker { input, schema: &schema, json: kind.json, before: None };
-    let mut out = Pieces { json: kind.json, records: Some(layout(table, &schema)), ..Pieces::default() };
+pub(super) fn pieces(input: Input<'_>, table: &Table, form: RecordForm) -> Result<Pieces, CorpusError> {
+    let schema = schema(input, table, form.texts)?;
+    let mut maker = Maker { input, schema: &schema, json: form.json, before: None };
+    let mut out =
+        Pieces { json: form.json, records: vec![layout(table, &schema)], totals: table.totals, ..Pieces::default() };
+    out.shared.extend(shared_title(table, &schema));
     for record in &table.records {
         input.check_interrupt()?;
         match maker.record(record) {
@@ -40,6 +43,33 @@ pub(super) fn pieces(input: Input<'_>, table: &Table, kind: Kind) -> Result<Piec
         }
     }
     Ok(out)
+}
+
+/// Records without a text that share a title and state one field differently; None: there are none. Chunks of one text share
+/// its title.
+fn shared_title(table: &Table, schema: &Schema) -> Option<SharedTitle> {
+    let path = schema.title.filter(|_| schema.text.is_none())?;
+    let mut titled: BTreeMap<String, Vec<&Record>> = BTreeMap::new();
+    for record in &table.records {
+        titled.entry(joined(record, Some(path)).as_deref().map(folded).unwrap_or_default()).or_default().push(record);
+    }
+    let values = |record: &Record, path: usize| -> Vec<String> {
+        record.values(path).iter().map(|value| value.text.clone()).collect()
+    };
+    let differ = |records: &[&Record]| {
+        let mut stated: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        let slots = records.iter().flat_map(|record| record.slots.iter().map(move |slot| (record, slot.path)));
+        let mut fields = slots.filter(|(_, path)| schema.field(*path).is_some());
+        fields.any(|(record, path)| {
+            let found = values(record, path);
+            *stated.entry(path).or_insert_with(|| found.clone()) != found
+        })
+    };
+    titled.remove("");
+    let shared: Vec<Vec<&Record>> = titled.into_values().filter(|all| all.len() > 1 && differ(all)).collect();
+    let title = joined(shared.first()?.first()?, Some(path))?;
+    let records = shared.iter().map(Vec::len).sum();
+    Some(SharedTitle { path: table.paths.get(path)?.clone(), records, title })
 }
 
 struct Maker<'a> {
@@ -166,9 +196,9 @@ impl<'a> Maker<'a> {
         };
         let raw = slice(self.input.text, text.span);
         let offsets = if self.json { Offsets::new(raw) } else { Offsets::new("") };
-        let known: HashSet<String> = chunk.fields.iter().map(|field| folded(&field.key)).collect();
+        let known: HashSet<String> = chunk.fields.iter().map(|field| name_key(&field.key)).collect();
         for piece in &mut pieces {
-            let is_new = |field: &Field| field.entity.is_some() || !known.contains(&folded(&field.key));
+            let is_new = |field: &Field| field.entity.is_some() || !known.contains(&name_key(&field.key));
             piece.fields.retain(is_new);
             piece.doubtful.retain(is_new);
             let places = piece.fields.iter_mut().chain(&mut piece.doubtful).flat_map(|field| &mut field.spans);

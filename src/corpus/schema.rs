@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::copies::copies;
 use super::error::CorpusError;
-use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout};
-use super::names::Names;
+use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout, Unmapped};
+use super::names::{Names, name_key};
 use super::options::Part;
 use super::path_keys::keys_of;
 use super::path_statistics::{PathStatistics, constants, median, sample, statistics};
@@ -21,6 +21,8 @@ const MIN_TEXT_CHARS: usize = 40;
 const MIN_TEXT_WORDS: usize = 6;
 /// Characters of a title, at most (the median).
 const MAX_TITLE: usize = 100;
+/// Characters of a number that tells records apart, at most (the median); longer ones are made for programs.
+const MAX_REFERENCE: usize = 24;
 
 /// What each path is.
 #[derive(Debug, Default)]
@@ -32,6 +34,7 @@ pub(super) struct Schema {
     /// Of each path that is a field or constant, its key.
     keys: Vec<Option<String>>,
     ignored: Vec<(usize, Ignored)>,
+    unmapped: Vec<Unmapped>,
 }
 
 impl Schema {
@@ -61,11 +64,19 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
     if input.options.map.text.is_none() {
         refuse_training_data(input, table, &statistics)?;
     }
-    let mut finder =
-        Finder { input, table, sample, statistics, taken: HashSet::new(), has_text: false, ignored: Vec::new() };
+    let mut finder = Finder {
+        input,
+        table,
+        sample,
+        statistics,
+        taken: HashSet::new(),
+        has_text: false,
+        ignored: Vec::new(),
+        unmapped: Vec::new(),
+    };
     let copies = copies(table, &finder.sample, &finder.statistics);
     finder.ignored.extend(copies.into_iter().map(|path| (path, Ignored::Copy)));
-    let text = match finder.mapped(Part::Text)? {
+    let text = match finder.mapped(Part::Text) {
         Some(path) => Some(path),
         None => finder.text(texts)?,
     };
@@ -75,13 +86,14 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
     for (part, place) in
         [(Part::Source, &mut schema.source), (Part::Title, &mut schema.title), (Part::Id, &mut schema.id)]
     {
-        *place = match finder.mapped(part)? {
+        *place = match finder.mapped(part) {
             Some(path) => Some(path),
             None => finder.guess(part),
         };
         finder.taken.extend(*place);
     }
     schema.keys = finder.keys();
+    schema.unmapped = finder.unmapped;
     schema.ignored = finder.ignored;
     schema.ignored.sort_unstable();
     Ok(schema)
@@ -114,27 +126,26 @@ struct Finder<'a> {
     taken: HashSet<usize>,
     has_text: bool,
     ignored: Vec<(usize, Ignored)>,
+    unmapped: Vec<Unmapped>,
 }
 
 impl Finder<'_> {
-    fn mapped(&self, part: Part) -> Result<Option<usize>, CorpusError> {
-        let Some(wanted) = self.input.options.map.get(part) else { return Ok(None) };
+    /// None: nothing is mapped to the part, or no record of this table has the path that is.
+    fn mapped(&mut self, part: Part) -> Option<usize> {
+        let wanted = self.input.options.map.get(part)?;
         let found = self.table.paths.iter().position(|path| path == wanted);
-        match found {
-            Some(found) => Ok(Some(found)),
-            None => Err(CorpusError::NoSuchPath {
-                file: self.input.file.clone(),
-                part,
-                path: wanted.to_owned(),
-                known: self.table.paths.iter().take(40).cloned().collect::<Vec<_>>().join(", "),
-            }),
+        if found.is_none() {
+            let known = self.table.paths.iter().take(40).cloned().collect::<Vec<_>>().join(", ");
+            self.unmapped.push(Unmapped { part, path: wanted.to_owned(), known });
         }
+        found
     }
 
     fn is_free(&self, path: usize) -> bool {
         !self.taken.contains(&path) && !self.ignored.iter().any(|(ignored, _)| *ignored == path)
     }
 
+    /// A file that has not the mapped key is not refused for two likely texts: no map could name one for each file.
     fn text(&mut self, texts: Texts) -> Result<Option<usize>, CorpusError> {
         let mut scores: Vec<(usize, f64)> = (0..self.table.paths.len())
             .filter(|path| self.is_free(*path))
@@ -144,7 +155,10 @@ impl Finder<'_> {
         let named = |path: usize| self.table.paths.get(path).cloned().unwrap_or_default();
         match scores.as_slice() {
             [(first, best), (second, next), ..]
-                if *next >= best * AS_LIKELY && !self.is_known_shape(*first) && self.table.records.len() > 1 =>
+                if *next >= best * AS_LIKELY
+                    && !self.is_known_shape(*first)
+                    && self.table.records.len() > 1
+                    && self.unmapped.is_empty() =>
             {
                 let (first, second) = (named(*first), named(*second));
                 Err(CorpusError::TwoTexts { file: self.input.file.clone(), first, second })
@@ -180,8 +194,30 @@ impl Finder<'_> {
             }
         }
         let found = best.map(|(path, _)| path).or_else(|| self.first_as_title(part));
-        let naming = (part == Part::Title).then(|| self.naming_title(found)).flatten();
-        naming.or(found)
+        let of_title = || self.telling_title(found).or_else(|| self.naming_title(found));
+        let better = (part == Part::Title).then(of_title).flatten();
+        better.or(found)
+    }
+
+    /// Where several records have the title that was found, a path that tells them apart: their subject, else, of records
+    /// without a text, their reference. Chunks of one text share its title.
+    fn telling_title(&self, found: Option<usize>) -> Option<usize> {
+        let found = found.filter(|path| !self.tells_all_apart(*path))?;
+        let free = |path: &usize| *path != found && self.is_free(*path) && self.tells_all_apart(*path);
+        let fits = |path: &usize| self.statistics.get(*path).is_some_and(|of| !of.encoded && only_wrapped(of));
+        let telling: Vec<usize> = (0..self.table.paths.len()).filter(|path| free(path) && fits(path)).collect();
+        let has_name = |path: &usize, names: Names, most: usize| {
+            let is_named = |of: &PathStatistics| {
+                let key = self.table.paths.get(*path).and_then(|path| path.rsplit('.').next()).unwrap_or_default();
+                let mut words = key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+                of.median <= most && (names.has(of.name()) || words.any(|word| names.has(&name_key(word))))
+            };
+            self.statistics.get(*path).is_some_and(is_named)
+        };
+        let subject = telling.iter().find(|path| has_name(path, Names::Subject, MAX_TITLE));
+        let reference =
+            || telling.iter().find(|path| !self.has_text && has_name(path, Names::Reference, MAX_REFERENCE));
+        subject.or_else(reference).copied()
     }
 
     /// Where the title that was found is a code or there is none, the path whose key says that it names things, if it names
@@ -333,6 +369,7 @@ pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
     // A path that a map names is used, whatever it holds.
     let ignored = schema.ignored.iter().filter(|(path, _)| !used.contains(&Some(*path)));
     RecordLayout {
+        sheet: None,
         records: table.records.len(),
         text: path_use(schema.text),
         title: path_use(schema.title),
@@ -347,5 +384,6 @@ pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
             .filter_map(|(path, why)| Some(IgnoredPath { path: table.paths.get(*path)?.clone(), why: *why }))
             .chain(table.skipped.iter().map(|(path, why)| IgnoredPath { path: path.clone(), why: *why }))
             .collect(),
+        unmapped: schema.unmapped.clone(),
     }
 }

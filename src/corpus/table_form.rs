@@ -4,7 +4,7 @@ use super::Kind;
 use super::error::slice;
 use super::kind::typed;
 use super::markup::{plain, said};
-use super::names::{Names, folded};
+use super::names::{Names, name_key};
 use super::outline::Row;
 
 /// Where the entities of a table are named.
@@ -51,7 +51,7 @@ const KNOWN: &[&str] = &[
 /// 4. The first head is another word: things are below it, unless the values' kinds say otherwise.
 pub(super) fn entities(text: &str, rows: &[Row]) -> Entities {
     let Some((head, body)) = rows.split_first() else { return Entities::Unknown };
-    let first = head.cells.first().map(|cell| folded(slice(text, *cell))).unwrap_or_default();
+    let first = head.cells.first().map(|cell| name_key(slice(text, *cell))).unwrap_or_default();
     let of_rows: Vec<&str> = body.iter().filter_map(|row| row.cells.first()).map(|cell| slice(text, *cell)).collect();
     let of_columns: Vec<&str> = head.cells.iter().skip(1).map(|cell| slice(text, *cell)).collect();
     match (are_attributes(&of_rows), are_attributes(&of_columns)) {
@@ -72,7 +72,7 @@ pub(super) fn entities(text: &str, rows: &[Row]) -> Entities {
 /// Whether at least half of the names are known attributes.
 fn are_attributes(names: &[&str]) -> bool {
     let known = |name: &&&str| {
-        let name = folded(name);
+        let name = name_key(name);
         Names::Attribute.has(&name) || KNOWN.contains(&name.as_str())
     };
     !names.is_empty() && names.iter().filter(known).count() * 2 >= names.len()

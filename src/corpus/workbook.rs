@@ -8,16 +8,24 @@ use calamine::{DataRef, Dimensions, Reader as _, SheetVisible, Xlsx};
 
 use super::Span;
 use super::archive::Archive;
-use super::delimited::{MAX_COLUMNS, Row, named_columns, record};
+use super::delimited::{MAX_COLUMNS, named_columns, record};
 use super::error::{CorpusError, slice};
+use super::header_row::{Shape, header_row, is_total};
 use super::piece::Input;
-use super::record::Table;
+use super::record::{Row, Table};
 use super::workbook_format::Formats;
 
 const MAX_CELLS: usize = 5_000_000;
 
-pub(super) struct WorkbookTable {
+/// The records of one sheet.
+pub(super) struct Sheet {
+    pub(super) name: String,
     pub(super) table: Table,
+}
+
+pub(super) struct WorkbookTable {
+    /// Those that have cells.
+    pub(super) sheets: Vec<Sheet>,
     /// A line for each row, tabs between its cells.
     pub(super) text: String,
 }
@@ -31,25 +39,45 @@ pub(super) fn read(input: Input<'_>, bytes: &[u8]) -> Result<WorkbookTable, Corp
     // The library may panic on a damaged file; what it had built is dropped.
     let sheets = std::panic::catch_unwind(|| sheets(file, bytes, &formats))
         .unwrap_or_else(|_| Err(CorpusError::Workbook { file: file.clone(), reason: "the file is damaged".into() }))?;
-    let (mut table, mut text) = (Table::default(), String::new());
-    for (name, cells) in sheets {
+    let (mut tables, mut text) = (Vec::new(), String::new());
+    for (name, cells) in sheets.into_iter().filter(|(_, cells)| !cells.is_empty()) {
+        let mut table = Table::default();
         text.push_str(&format!("# {name}\n"));
         let mut columns = Vec::new();
+        let titles = header(&cells);
         for (number, cells) in cells {
             let last = cells.last_key_value().map_or(0, |(column, _)| *column as usize);
             let row = written(&mut text, &cells, last, number as usize);
+            if number < titles {
+                continue;
+            }
             if columns.is_empty() {
                 columns = named_columns(input, &mut table, row.cells.iter().map(|cell| slice(&text, *cell)))?;
                 continue;
             }
             if row.cells.len() > columns.len() {
                 let (found, expected) = (row.cells.len(), columns.len());
-                return Err(CorpusError::Cells { file: file.clone(), line: row.line, found, expected });
+                let file = format!("{file} sheet {name:?}").into();
+                return Err(CorpusError::Cells { file, line: row.line, found, expected });
             }
-            table.records.push(record(&text, &row, &columns));
+            match is_total(&text, &row) {
+                true => table.totals += 1,
+                false => table.records.push(record(&text, &row, &columns)),
+            }
         }
+        tables.push(Sheet { name, table });
     }
-    Ok(WorkbookTable { table, text })
+    Ok(WorkbookTable { sheets: tables, text })
+}
+
+/// The number of the row that names the columns of a sheet.
+fn header(cells: &Cells) -> u32 {
+    let shape = |row: &BTreeMap<u32, String>| Shape {
+        cells: row.last_key_value().map_or(0, |(column, _)| *column as usize + 1),
+        ..Shape::of(row.values().map(String::as_str))
+    };
+    let shapes: Vec<Shape> = cells.values().map(shape).collect();
+    cells.keys().nth(header_row(&shapes, false)).copied().unwrap_or(0)
 }
 
 fn written(text: &mut String, cells: &BTreeMap<u32, String>, last: usize, number: usize) -> Row {
@@ -171,29 +199,52 @@ pub(super) mod tests {
 
     /// A workbook with one sheet of the given content and attributes (XML).
     fn workbook_of(content: &str, attributes: &str) -> Vec<u8> {
+        workbook_with(&[("Apps", content)], attributes)
+    }
+
+    /// A workbook of sheets with names and contents (XML), which have the same attributes.
+    pub(in crate::corpus) fn workbook_with(sheets: &[(&str, &str)], attributes: &str) -> Vec<u8> {
         let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
         let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
         let package = "http://schemas.openxmlformats.org/package/2006/relationships";
-        let book = format!(
-            "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets><sheet name=\"Apps\" sheetId=\"1\" {attributes} r:id=\"rId1\"/></sheets></workbook>"
-        );
+        let (mut named, mut linked, mut parts) = (String::new(), String::new(), Vec::new());
+        for (i, (name, content)) in (1..).zip(sheets) {
+            named += &format!("<sheet name=\"{name}\" sheetId=\"{i}\" {attributes} r:id=\"rId{i}\"/>");
+            linked += &format!(
+                "<Relationship Id=\"rId{i}\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet{i}.xml\"/>"
+            );
+            let sheet = format!("<worksheet xmlns=\"{main}\">{content}</worksheet>");
+            parts.push((format!("xl/worksheets/sheet{i}.xml"), sheet));
+        }
+        let book = format!("<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets>{named}</sheets></workbook>");
         let root = format!(
             "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
         );
         let links = format!(
-            "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"rId2\" Type=\"{office}/styles\" Target=\"styles.xml\"/></Relationships>"
+            "<Relationships xmlns=\"{package}\">{linked}<Relationship Id=\"rIdS\" Type=\"{office}/styles\" Target=\"styles.xml\"/></Relationships>"
         );
         let styles = format!(
             "<styleSheet xmlns=\"{main}\"><numFmts><numFmt numFmtId=\"164\" formatCode=\"#,##0\\ &quot;€&quot;\"/></numFmts><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"20\"/><xf numFmtId=\"9\"/><xf numFmtId=\"164\"/></cellXfs></styleSheet>"
         );
-        let sheet = format!("<worksheet xmlns=\"{main}\">{content}</worksheet>");
-        packed(&[
+        let mut files = vec![
             ("_rels/.rels", root.as_bytes()),
             ("xl/workbook.xml", book.as_bytes()),
             ("xl/_rels/workbook.xml.rels", links.as_bytes()),
             ("xl/styles.xml", styles.as_bytes()),
-            ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
-        ])
+        ];
+        files.extend(parts.iter().map(|(name, content)| (name.as_str(), content.as_bytes())));
+        packed(&files)
+    }
+
+    /// The content of a sheet (XML) whose cells hold the given texts, a row for each line and `|` between cells.
+    pub(in crate::corpus) fn sheet_data(lines: &str) -> String {
+        let mut rows = String::new();
+        for (number, line) in (1..).zip(lines.lines()) {
+            let cells = ('A'..).zip(line.split('|')).filter(|(_, text)| !text.is_empty());
+            let cells: String = cells.map(|(column, text)| text_cell(&format!("{column}{number}"), text)).collect();
+            rows += &format!("<row r=\"{number}\">{cells}</row>");
+        }
+        format!("<sheetData>{rows}</sheetData>")
     }
 
     pub(in crate::corpus) fn text_cell(place: &str, text: &str) -> String {
@@ -229,7 +280,7 @@ pub(super) mod tests {
         let table = read_bytes(&workbook_of(&content, "")).unwrap();
         let lines: Vec<&str> = table.text.lines().skip(2).collect();
         assert_eq!(lines, ["Sales\tAnn\t09:00", "Sales\tBob\t09:00", "IT\tCy\t09:00", "\tDan\t09:00"]);
-        assert!(read_bytes(&workbook_of(&content, "state=\"hidden\"")).unwrap().table.records.is_empty());
+        assert!(read_bytes(&workbook_of(&content, "state=\"hidden\"")).unwrap().sheets.is_empty());
     }
 
     #[test]
@@ -243,8 +294,8 @@ pub(super) mod tests {
         );
         let found = read_rows(&rows).unwrap();
         assert_eq!(found.text, "# Apps\nName\tDate\tUsers\nGIDAF\t2024-12-28\t12.5\n");
-        assert_eq!(found.table.paths, ["Name", "Date", "Users"]);
-        for value in found.table.records[0].slots.iter().flat_map(|slot| &slot.values) {
+        assert_eq!(found.sheets[0].table.paths, ["Name", "Date", "Users"]);
+        for value in found.sheets[0].table.records[0].slots.iter().flat_map(|slot| &slot.values) {
             assert_eq!(slice(&found.text, value.span), value.text);
         }
     }
@@ -271,7 +322,7 @@ pub(super) mod tests {
             text_cell("A1", "Name"),
             text_cell("A1048576", "x")
         );
-        assert_eq!(read_rows(&rows).unwrap().table.records.len(), 1);
+        assert_eq!(read_rows(&rows).unwrap().sheets[0].table.records.len(), 1);
         assert!(matches!(read_rows("<row><c"), Err(CorpusError::Workbook { .. })));
     }
 }

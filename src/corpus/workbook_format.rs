@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::archive::Archive;
-use super::docx::{Part, Token, attribute, each_event};
 use super::kind_number::has_currency;
+use super::xml::{XmlPart, XmlToken, attribute, each_token};
+
+/// Digits behind the point that a workbook can show, at most.
+const MAX_DIGITS: usize = 30;
 
 /// Of each sheet, by row and column, the formats of cells that are percents or amounts of money.
 #[derive(Default)]
@@ -19,7 +22,7 @@ impl Formats {
         let mut text = |name: &str| archive.text(name).ok().flatten();
         let mut styles = Styles::default();
         if let Some(xml) = text("xl/styles.xml") {
-            each_event(Part { file, name: "xl/styles.xml" }, &xml, &mut |token| styles.token(&token)).ok();
+            each_token(XmlPart { file, name: "xl/styles.xml" }, &xml, &mut |token| styles.token(&token)).ok();
         }
         let formats = styles.formats();
         if formats.is_empty() {
@@ -27,13 +30,13 @@ impl Formats {
         }
         let mut targets = BTreeMap::new();
         if let Some(xml) = text("xl/_rels/workbook.xml.rels") {
-            let mut each = |token: Token<'_>| targets.extend(named(&token, "Relationship", "Id", "Target"));
-            each_event(Part { file, name: "xl/_rels/workbook.xml.rels" }, &xml, &mut each).ok();
+            let mut each = |token: XmlToken<'_>| targets.extend(named(&token, "Relationship", "Id", "Target"));
+            each_token(XmlPart { file, name: "xl/_rels/workbook.xml.rels" }, &xml, &mut each).ok();
         }
         let mut sheets = BTreeMap::new();
         if let Some(xml) = text("xl/workbook.xml") {
-            let mut each = |token: Token<'_>| sheets.extend(named(&token, "sheet", "name", "id"));
-            each_event(Part { file, name: "xl/workbook.xml" }, &xml, &mut each).ok();
+            let mut each = |token: XmlToken<'_>| sheets.extend(named(&token, "sheet", "name", "id"));
+            each_token(XmlPart { file, name: "xl/workbook.xml" }, &xml, &mut each).ok();
         }
         let mut found = Self::default();
         for (name, id) in sheets {
@@ -41,8 +44,8 @@ impl Formats {
             let path = target.strip_prefix('/').map_or_else(|| format!("xl/{target}"), str::to_owned);
             let Some(xml) = text(&path) else { continue };
             let mut cells = BTreeMap::new();
-            let mut each = |token: Token<'_>| cells.extend(cell(&token, &formats));
-            each_event(Part { file, name: "a sheet" }, &xml, &mut each).ok();
+            let mut each = |token: XmlToken<'_>| cells.extend(cell(&token, &formats));
+            each_token(XmlPart { file, name: "a sheet" }, &xml, &mut each).ok();
             found.sheets.insert(name, cells);
         }
         found
@@ -55,14 +58,14 @@ impl Formats {
 }
 
 /// Two attributes of an element.
-fn named(token: &Token<'_>, element: &str, key: &str, value: &str) -> Option<(String, String)> {
-    let (Token::Start(start) | Token::Empty(start)) = token else { return None };
+fn named(token: &XmlToken<'_>, element: &str, key: &str, value: &str) -> Option<(String, String)> {
+    let (XmlToken::Start(start) | XmlToken::Empty(start)) = token else { return None };
     (start.local_name().as_ref() == element).then(|| Some((attribute(start, key)?, attribute(start, value)?)))?
 }
 
 /// The place of a cell that has one of the formats.
-fn cell(token: &Token<'_>, formats: &BTreeMap<usize, Arc<NumberFormat>>) -> Option<((u32, u32), Arc<NumberFormat>)> {
-    let (Token::Start(start) | Token::Empty(start)) = token else { return None };
+fn cell(token: &XmlToken<'_>, formats: &BTreeMap<usize, Arc<NumberFormat>>) -> Option<((u32, u32), Arc<NumberFormat>)> {
+    let (XmlToken::Start(start) | XmlToken::Empty(start)) = token else { return None };
     if start.local_name().as_ref() != "c" {
         return None;
     }
@@ -91,10 +94,10 @@ struct Styles {
 }
 
 impl Styles {
-    fn token(&mut self, token: &Token<'_>) {
+    fn token(&mut self, token: &XmlToken<'_>) {
         match token {
-            Token::End("cellXfs") => self.in_cells = false,
-            Token::Start(start) | Token::Empty(start) => {
+            XmlToken::End("cellXfs") => self.in_cells = false,
+            XmlToken::Start(start) | XmlToken::Empty(start) => {
                 let id = || attribute(start, "numFmtId").and_then(|id| id.parse().ok());
                 match start.local_name().as_ref() {
                     "cellXfs" => self.in_cells = true,
@@ -103,7 +106,7 @@ impl Styles {
                     _ => {}
                 }
             }
-            Token::End(_) | Token::Text(_) => {}
+            XmlToken::End(_) | XmlToken::Text(_) => {}
         }
     }
 
@@ -173,7 +176,7 @@ impl NumberFormat {
             };
             if has_digits { &mut format.after } else { &mut format.before }.push_str(&literal);
         }
-        let is_shown = has_digits && (format.percent || has_currency(&format.shown(1.0)));
+        let is_shown = has_digits && format.most <= MAX_DIGITS && (format.percent || has_currency(&format.shown(1.0)));
         is_shown.then_some(format)
     }
 
@@ -210,6 +213,8 @@ mod tests {
         ] {
             assert_eq!(shown(code, number).as_deref(), Some(expected), "{code}");
         }
+        // More digits than a number can be formatted with.
+        assert_eq!(shown(&format!("0.{}%", "0".repeat(100_000)), 1.0), None);
         for code in ["General", "0.00", "dd/mm/yyyy", "0.00E+00", "@", "# ?/?", "0\"h\"", ""] {
             assert_eq!(shown(code, 1.0), None, "{code}");
         }

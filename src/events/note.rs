@@ -101,6 +101,8 @@ notices! {
         Dataset { text: String },
         /// how a document was read, or what was left out of it
         Documents { text: String },
+        /// further documents that were read, which `-v` lists
+        DocumentsMore { texts: Vec<String> },
         /// no embedding model is used: documents are found by their words alone
         LexicalOnly {
             /// why

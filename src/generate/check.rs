@@ -79,7 +79,13 @@ pub fn check_provenance(dataset: &Path, corpus: &Path) -> Result<Checked, Genera
 pub fn check_against_documents(dataset: &Path, corpus: &Corpus) -> Result<Checked, GenerateError> {
     let (records, examples) = read(dataset)?;
     let documents = corpus.documents.iter().map(|document| (&*document.path, document)).collect();
-    Ok(checked(&records, &examples, &Documents { documents, corpus }))
+    let mut units: HashMap<PlaceOfUnit<'_>, Vec<&str>> = HashMap::new();
+    for unit in &corpus.units {
+        let Some(document) = corpus.documents.get(unit.document) else { continue };
+        let place = PlaceOfUnit { document: &document.path, unit: [unit.span.start, unit.span.end] };
+        units.entry(place).or_default().push(&unit.text);
+    }
+    Ok(checked(&records, &examples, &Documents { documents, units }))
 }
 
 /// What says whether an example's origin is as the example has it.
@@ -146,7 +152,8 @@ impl Origin for CorpusFile<'_> {
 /// The documents, read again.
 struct Documents<'a> {
     documents: BTreeMap<&'a str, &'a Document>,
-    corpus: &'a Corpus,
+    /// Texts of the units at each place.
+    units: HashMap<PlaceOfUnit<'a>, Vec<&'a str>>,
 }
 
 impl Origin for Documents<'_> {
@@ -165,10 +172,10 @@ impl Origin for Documents<'_> {
     }
 
     fn quotation(&self, id: &str, quotation: &Quotation) -> Result<(), ProvenanceFault> {
-        let of_document = |unit: usize| self.corpus.documents.get(unit).is_some_and(|d| *d.path == *quotation.document);
-        let mut units =
-            self.corpus.units.iter().filter(|unit| unit.span == quotation.unit && of_document(unit.document));
-        match units.any(|unit| unit.text.contains(&quotation.text)) {
+        let Span { start, end } = quotation.unit;
+        let place = PlaceOfUnit { document: &quotation.document, unit: [start, end] };
+        let mut texts = self.units.get(&place).into_iter().flatten();
+        match texts.any(|text| text.contains(&quotation.text)) {
             true => Ok(()),
             false => Err(quotation_fault(id, quotation)),
         }
@@ -245,13 +252,20 @@ pub fn unseen_sources(dataset: &Path) -> Result<BTreeSet<String>, GenerateError>
     struct Aside {
         unseen_sources: BTreeSet<String>,
     }
-    let path = with_suffix(&stem_of(dataset).0, ".report.json");
-    let text = read_text(FileAction::READING, &path, MAX_FILE)?;
-    let aside: Aside = serde_json::from_str(&text).map_err(|e| {
-        let fault = LineFault { line: e.line(), cause: LineCause::Json(e.to_string()) };
-        GenerateError::Line { path, fault }
-    })?;
+    let aside: Aside = read_report(&stem_of(dataset).0)?;
     Ok(aside.unseen_sources)
+}
+
+/// What `T` wants to know of the report of the set `X`.
+fn read_report<T: DeserializeOwned>(stem: &Path) -> Result<T, GenerateError> {
+    let path = with_suffix(stem, ".report.json");
+    let text = read_text(FileAction::Reading("the report"), &path, MAX_FILE)?;
+    serde_json::from_str(&text).map_err(|e| json_fault(&path, e.line(), &e))
+}
+
+fn json_fault(path: &Path, line: usize, fault: &serde_json::Error) -> GenerateError {
+    let fault = LineFault { line, cause: LineCause::Json(fault.to_string()) };
+    GenerateError::Line { path: path.to_path_buf(), fault }
 }
 
 /// The provenance of the whole set, whose split is verified, and the examples of one file of it.
@@ -277,30 +291,15 @@ fn read(dataset: &Path) -> Result<(BTreeMap<String, Provenance>, Vec<Example>), 
         return Err(GenerateError::Line { path: dataset.to_path_buf(), fault: LineFault { line, cause } });
     }
     let split: Vec<SplitRecord> = records.values().map(|record| record.split.clone()).collect();
-    verify(&split, split_of(&stem)?.unwrap_or(SplitBy::Random))?;
+    let settings: Settings = read_report(&stem)?;
+    verify(&split, settings.split_by.unwrap_or(SplitBy::Random))?;
     Ok((records, examples))
-}
-
-fn split_of(stem: &Path) -> Result<Option<SplitBy>, GenerateError> {
-    let path = with_suffix(stem, ".report.json");
-    let text = read_text(FileAction::Reading("the report"), &path, MAX_FILE)?;
-    let settings: Result<Settings, _> = serde_json::from_str(&text);
-    settings.map(|settings| settings.split_by).map_err(|e| {
-        let fault = LineFault { line: e.line(), cause: LineCause::Json(e.to_string()) };
-        GenerateError::Line { path, fault }
-    })
 }
 
 pub(super) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, GenerateError> {
     let text = read_text(FileAction::READING, path, MAX_FILE)?;
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
-    let parsed = lines.map(|(text, line)| {
-        serde_json::from_str(text).map_err(|e| {
-            let fault = LineFault { line, cause: LineCause::Json(e.to_string()) };
-            GenerateError::Line { path: path.to_path_buf(), fault }
-        })
-    });
-    parsed.collect()
+    lines.map(|(text, line)| serde_json::from_str(text).map_err(|e| json_fault(path, line, &e))).collect()
 }
 
 /// `X` and the part, of `X_train.jsonl`; `X` alone, of `X.jsonl`, which may end like the name of a part.

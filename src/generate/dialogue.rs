@@ -9,7 +9,7 @@ use crate::chat::{Message, Role};
 use crate::corpus::{Fact, Kind, Language};
 
 use super::grammar::{Gender, elides};
-use super::noise::{EntityNames, below, choose, fold, key, ranked, seeded, shuffle};
+use super::noise::{EntityNames, below, change_share, choose, fold, key, seeded, shuffle};
 use super::{Draft, Item, Method, Shape};
 
 /// What dialogues have to know of the corpus and of French.
@@ -87,23 +87,14 @@ pub fn add_dialogues<D: BorrowMut<Draft>>(
 ) -> usize {
     let mut by_entity: BTreeMap<(&str, Language), Vec<&Item>> = BTreeMap::new();
     items.iter().for_each(|i| by_entity.entry((&i.entity, i.language)).or_default().push(i));
-    let order = ranked(drafts, seed, |d| d.turns.len() == 2 && d.noise.is_empty());
-    let wanted = (order.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
-    let mut done = 0;
-    for i in order {
-        if done == wanted {
-            break;
-        }
-        let Some(draft) = drafts.get_mut(i).map(BorrowMut::borrow_mut) else { continue };
+    let is_plain = |draft: &Draft| draft.turns.len() == 2 && draft.noise.is_empty();
+    change_share(drafts, share, seed, is_plain, |draft| {
         let mut rng = seeded(seed, &["dialogue", &key(draft)]);
-        let Some(entity) = entity_of(draft, context.facts) else { continue };
+        let Some(entity) = entity_of(draft, context.facts) else { return false };
         let further = by_entity.get(&(entity, draft.language)).map_or(&[][..], Vec::as_slice);
-        if let Some(longer) = dialogue(draft, further, context, &mut rng) {
-            *draft = longer;
-            done += 1;
-        }
-    }
-    done
+        let longer = dialogue(draft, further, context, &mut rng);
+        longer.map(|longer| *draft = longer).is_some()
+    })
 }
 
 /// What a draft on a single entity is about.

@@ -34,6 +34,7 @@ mod plan_fill;
 mod plan_options;
 mod plan_order;
 mod plan_pick;
+mod plan_sizing;
 mod plan_sources;
 mod plan_subjects;
 mod provenance;

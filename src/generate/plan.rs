@@ -15,11 +15,12 @@ use super::identity_key::identity_key;
 use super::parts::{Part, Planned, SplitBy, hash, quotas};
 use super::plan_by_source::{SourceParts, fill_parts};
 use super::plan_drafts::{Drafting, assign};
-use super::plan_fill::{Allotment, Chosen, Demand, Proportions, fill, fill_is_possible, largest, shortage};
+use super::plan_fill::{Allotment, Chosen, Proportions, fill, largest, shortage};
 use super::plan_options::{ExampleCount, PlanOptions};
 use super::plan_order::{Ordering, teaching_order};
+use super::plan_sizing::{Divided, Sizing};
 use super::plan_sources::Sources;
-use super::plan_subjects::{Holding, Stratum, Subject, Subjects, canonical_order, subjects};
+use super::plan_subjects::{Holding, Subject, Subjects, canonical_order, subjects};
 
 /// What a plan is made of.
 #[derive(Clone, Copy, Debug)]
@@ -350,69 +351,6 @@ impl<'a> Planning<'a> {
             facts_teachable: teachable.len(),
             count_for_all: self.count_for_all(),
             wordings: self.options.wordings,
-        }
-    }
-}
-
-/// How many examples the subjects can give where some are refusals. These teach nothing, so they need no wording of their own
-/// in training: each is in one part, and every part has its share.
-struct Sizing<'a> {
-    /// What is taught.
-    order: &'a [&'a Subject],
-    proportions: Proportions,
-    /// Of refusals, of all examples.
-    share: f64,
-    /// That there are.
-    refusals: usize,
-    interrupt: &'a Interrupt,
-}
-
-impl Sizing<'_> {
-    /// Refusals of training, validation and test.
-    fn refusals_of(&self, count: usize) -> [usize; 3] {
-        let wanted = (self.share * count as f64).floor() as usize;
-        quotas(wanted.min(self.refusals), self.proportions.parts).unwrap_or_default()
-    }
-
-    /// What is taught of a count.
-    fn demand(&self, count: usize) -> Demand {
-        let [train, val, test] = self.refusals_of(count);
-        let demand = self.proportions.demand(count);
-        Demand {
-            train: demand.train.saturating_sub(train),
-            val: demand.val.saturating_sub(val),
-            test: demand.test.saturating_sub(test),
-            ..demand
-        }
-    }
-
-    fn largest(&self) -> usize {
-        self.largest_below(usize::MAX)
-    }
-
-    fn largest_below(&self, count: usize) -> usize {
-        let taught = largest(self.order, self.proportions);
-        let refusals = (self.share * taught as f64 / (1.0 - self.share).max(f64::EPSILON)).floor() as usize;
-        let mut below = (taught + refusals.min(self.refusals)).min(count.saturating_sub(1));
-        while below > 0 && !self.interrupt.raised() && !fill_is_possible(self.order, self.demand(below)) {
-            below -= 1;
-        }
-        below
-    }
-}
-
-/// What is taught, and what is refused, each in the order of teaching.
-struct Divided<'s> {
-    taught: Vec<&'s Subject>,
-    refusals: Vec<&'s Subject>,
-}
-
-impl<'s> Divided<'s> {
-    fn of(order: &[&'s Subject]) -> Self {
-        let is_refusal = |subject: &&Subject| subject.stratum == Stratum::Unanswerable;
-        Self {
-            taught: order.iter().copied().filter(|subject| !is_refusal(subject)).collect(),
-            refusals: order.iter().copied().filter(is_refusal).collect(),
         }
     }
 }

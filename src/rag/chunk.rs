@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 
-use crate::corpus::{Corpus, Field, FieldForm, Kind, Span, Unit, normalised};
+use crate::corpus::{Corpus, Field, FieldForm, Kind, Span, Unit, normalised, split_text};
 use crate::eval;
 use crate::store::Digest;
 
@@ -210,21 +209,9 @@ impl Chunker<'_> {
         if (self.size)(&indexed(heading, text)) <= self.options.limit {
             return vec![text.to_owned()];
         }
-        let sizer = Indexed { heading, size: self.size };
-        let splitter = TextSplitter::new(ChunkConfig::new(self.options.limit.max(1)).with_sizer(sizer));
-        splitter.chunks(text).map(str::to_owned).collect()
-    }
-}
-
-/// Sizes of texts below a heading.
-struct Indexed<'a> {
-    heading: &'a str,
-    size: &'a dyn Fn(&str) -> usize,
-}
-
-impl ChunkSizer for Indexed<'_> {
-    fn size(&self, text: &str) -> usize {
-        (self.size)(&indexed(self.heading, text))
+        let size = |text: &str| (self.size)(&indexed(heading, text));
+        let spans = split_text(text, self.options.limit, &size).into_iter();
+        spans.filter_map(|span| text.get(span.start..span.end)).map(str::to_owned).collect()
     }
 }
 

@@ -41,12 +41,7 @@ impl Index {
         }
         let json = serde_json::to_vec_pretty(&manifest).map_err(|e| writing(folder, e.into()))?;
         write_whole(made.join(MANIFEST), &[&json[..], b"\n"].concat())?;
-        // An earlier index leaves its place first, because a folder is renamed only to a free name.
-        match std::fs::rename(folder, work.path().join("earlier")) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(writing(folder, e)),
-            _ => {}
-        }
-        Ok(std::fs::rename(&made, folder).map_err(|e| StoreError::new(FileAction::MovingTo, folder, e))?)
+        replace(&made, folder, &work.path().join("earlier"))
     }
 
     fn encode_chunks(&self, folder: &Path) -> Result<Vec<u8>, RagError> {
@@ -163,6 +158,39 @@ pub fn check_replaceable(folder: &Path) -> Result<(), RagError> {
     Ok(())
 }
 
+/// Puts a folder that was filled in its place. An earlier one leaves that first, because a folder is renamed only to a free name, and
+/// comes back where the new one cannot take it.
+fn replace(made: &Path, folder: &Path, earlier: &Path) -> Result<(), RagError> {
+    match std::fs::rename(folder, earlier) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(writing(folder, e)),
+        _ => {}
+    }
+    std::fs::rename(made, folder).map_err(|e| {
+        // There may have been none.
+        std::fs::rename(earlier, folder).ok();
+        StoreError::new(FileAction::MovingTo, folder, e).into()
+    })
+}
+
 fn writing(folder: &Path, source: std::io::Error) -> RagError {
     StoreError::new(FileAction::Writing("the index"), folder, source).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_cannot_be_replaced_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (made, folder, earlier) = (dir.path().join("made"), dir.path().join("index"), dir.path().join("earlier"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join(MANIFEST), "1").unwrap();
+        // Nothing was made, so that nothing takes the place.
+        assert!(replace(&made, &folder, &earlier).is_err());
+        assert_eq!(std::fs::read_to_string(folder.join(MANIFEST)).unwrap(), "1");
+        std::fs::create_dir(&made).unwrap();
+        replace(&made, &folder, &earlier).unwrap();
+        assert!(!folder.join(MANIFEST).exists() && earlier.join(MANIFEST).exists());
+    }
 }

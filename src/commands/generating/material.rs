@@ -1,5 +1,6 @@
 //! The documents, read, with what they state and how questions on it are worded.
 
+use super::factless::{Remedies, factless, untitled};
 use super::remarks;
 use super::request::GenerateRequest;
 use crate::commands::{Context, Failure, FileAction, MAX_TEXT, documents, read_text};
@@ -27,7 +28,7 @@ const MOST_CONFLICTS: usize = 5;
 const MOST_FACTS: usize = 200_000;
 
 pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Material, Failure> {
-    let Reading { corpus, .. } = documents::read(context, &request.documents)?;
+    let Reading { corpus, layouts, .. } = documents::read(context, &request.documents)?;
     let facts =
         corpus::facts(&corpus, &FactOptions { contacts: request.contacts, interrupt: context.interrupt.clone() });
     context.check_interrupt()?;
@@ -43,8 +44,15 @@ pub(super) fn read(context: &mut Context<'_>, request: &GenerateRequest) -> Resu
     }
     if facts.facts.is_empty() && request.writer.is_none() {
         let units = corpus.units.len();
-        return Err(Failure::input(format!("the documents state no facts that rules can read ({units} passages were read)"))
-            .hint("facts are read from fields of records, tables, lists, `key: value` lines and definitions; use --method llm-based for prose"));
+        let fault = format!("the documents state no facts that rules can read ({units} passages were read)");
+        return Err(Failure::input(fault).hint(match layouts.iter().find_map(untitled) {
+            Some(columns) => format!("nothing says what the records are about; name the column that does, of {columns}: --map title=PATH"),
+            None => "facts are read from fields of records, tables, lists, `key: value` lines and definitions; use --method llm-based for prose".to_owned(),
+        }));
+    }
+    let remedies = Remedies { has_writer: request.writer.is_some(), contacts: request.contacts };
+    for text in factless(&corpus, &facts, &layouts, remedies) {
+        context.report.warn(Warning::Documents { text });
     }
     if facts.facts.len() > MOST_FACTS {
         let found = facts.facts.len();

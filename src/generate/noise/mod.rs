@@ -19,4 +19,4 @@ pub(crate) use fold::{fold, words_of};
 pub use names::EntityNames;
 pub use noisy::{NoiseContext, noisy};
 pub use share::{add_noise, ranked};
-pub(crate) use share::{draw_kinds, key};
+pub(crate) use share::{change_share, draw_kinds, key};

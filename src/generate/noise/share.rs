@@ -32,16 +32,32 @@ const ATTEMPTS: usize = 4;
 /// Which drafts and what noise depends on the seed and the drafts, not on their order. The language of `context` is replaced
 /// by each draft's.
 pub fn add_noise<D: BorrowMut<Draft>>(drafts: &mut [D], share: f64, context: &NoiseContext<'_>, seed: u64) -> usize {
-    let order = ranked(drafts, seed, |d| d.noise.is_empty());
+    let is_clean = |draft: &Draft| draft.noise.is_empty();
+    change_share(drafts, share, seed, is_clean, |draft| {
+        let mut rng = seeded(seed, &["noise", &key(draft)]);
+        add_to(draft, context, &mut rng)
+    })
+}
+
+/// Changes a share (0 to 1) of the drafts that are candidates, in the order of [`ranked`], and returns how many. `change` says
+/// whether it changed a draft; one that it could not is not counted.
+pub(crate) fn change_share<D: BorrowMut<Draft>>(
+    drafts: &mut [D],
+    share: f64,
+    seed: u64,
+    is_candidate: impl Fn(&Draft) -> bool,
+    mut change: impl FnMut(&mut Draft) -> bool,
+) -> usize {
+    let order = ranked(drafts, seed, is_candidate);
     let wanted = (order.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
     let mut done = 0;
     for i in order {
         if done == wanted {
             break;
         }
-        let Some(draft) = drafts.get_mut(i).map(BorrowMut::borrow_mut) else { continue };
-        let mut rng = seeded(seed, &["noise", &key(draft)]);
-        done += usize::from(add_to(draft, context, &mut rng));
+        if let Some(draft) = drafts.get_mut(i) {
+            done += usize::from(change(draft.borrow_mut()));
+        }
     }
     done
 }

@@ -53,11 +53,12 @@ impl Key {
 }
 
 impl Subject {
-    /// `keys`: of every fact, by its index. The id is of the shape, the facts in their order, and what is asked of them.
+    /// `keys`: of every fact, by its index. The id is of the shape, the facts in their order, and what is asked of them. Ids are
+    /// stored in files: what they are made of does not change with the names in this program.
     pub(super) fn new(keys: &[Key], shape: Shape, facts: Vec<usize>, asked: Asked) -> Self {
         const FORMAT: u8 = 1;
         let mut bytes = vec![FORMAT];
-        bytes.extend_from_slice(format!("{shape:?}").as_bytes());
+        bytes.extend_from_slice(name_in_id(shape).as_bytes());
         let mut push = |fact: usize| bytes.extend_from_slice(keys.get(fact).map_or(&[], |key| key.0.as_slice()));
         facts.iter().for_each(|fact| push(*fact));
         match asked {
@@ -67,9 +68,37 @@ impl Subject {
                 bytes.extend_from_slice(format!("truth {value} {right}").as_bytes());
             }
             Asked::Holders { value } => bytes.extend_from_slice(format!("value {value}").as_bytes()),
-            Asked::Order { frame, .. } => bytes.extend_from_slice(format!("order {frame:?}").as_bytes()),
+            Asked::Order { frame, .. } => bytes.extend_from_slice(format!("order {}", order_in_id(frame)).as_bytes()),
         }
         let (id, key) = (Digest::of_bytes(&bytes), Key::new(&bytes));
         Self { id, key, shape, facts: facts.into_boxed_slice(), asked }
+    }
+}
+
+/// A shape in ids.
+fn name_in_id(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Value => "Value",
+        Shape::List => "List",
+        Shape::Boolean => "Boolean",
+        Shape::Reverse => "Reverse",
+        Shape::Count => "Count",
+        Shape::Comparison => "Comparison",
+        Shape::TwoHop => "TwoHop",
+        Shape::Everything => "Everything",
+        Shape::Unanswerable => "Unanswerable",
+        Shape::Correction => "Correction",
+        Shape::OpenBook => "OpenBook",
+    }
+}
+
+/// The frame of a comparison in ids; no other asks for an order.
+fn order_in_id(frame: Frame) -> &'static str {
+    match frame {
+        Frame::Highest => "Highest",
+        Frame::Lowest => "Lowest",
+        Frame::Earliest => "Earliest",
+        Frame::Latest => "Latest",
+        frame => frame.name(),
     }
 }

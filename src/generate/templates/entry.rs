@@ -44,7 +44,7 @@ impl Frame {
         ("everything", Self::Everything),
     ];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::generate) fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, frame)| *frame == self).map_or("", |(name, _)| name)
     }
 

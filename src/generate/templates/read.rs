@@ -1,6 +1,7 @@
 //! Template files.
 
 use serde_yaml::{Mapping, Value};
+use strum::VariantNames as _;
 
 use crate::corpus::{Kind, Language};
 use crate::generate::Family;
@@ -20,22 +21,6 @@ const BLOCK_KEYS: [&str; 7] = ["direct", "polite", "search", "indirect", "answer
 const ENTRY_KEYS: [&str; 11] =
     ["match", "language", "fr", "en", "direct", "polite", "search", "indirect", "answer", "quantity", "noun"];
 const MATCH_KEYS: [&str; 3] = ["attribute", "kind", "frame"];
-const KINDS: [&str; 14] = [
-    "person",
-    "organisation",
-    "date",
-    "version",
-    "number",
-    "money",
-    "boolean",
-    "url",
-    "contact",
-    "identifier",
-    "enumeration",
-    "list",
-    "definition",
-    "text",
-];
 
 /// An entry of a file, in one language.
 pub(super) struct Read {
@@ -206,8 +191,8 @@ impl Reader<'_> {
     }
 
     fn kind(&mut self, name: &str) -> Option<Kind> {
-        self.named(name, "kind", &KINDS)?;
-        serde_yaml::from_value(Value::String(name.to_owned())).ok()
+        self.named(name, "kind", Kind::VARIANTS)?;
+        name.parse().ok()
     }
 
     /// The index of a name in a list of known ones.
@@ -279,7 +264,7 @@ impl Reader<'_> {
                 format!("frame-{}-{class}", frame.name()).trim_end_matches('-').to_owned()
             }
             (None, first) => {
-                let kinds = matches.kinds.iter().map(|kind| format!("-{kind:?}").to_lowercase());
+                let kinds = matches.kinds.iter().map(|kind| format!("-{kind}"));
                 first.map_or_else(String::new, |name| name.replace(' ', "-")) + &kinds.collect::<String>()
             }
         };

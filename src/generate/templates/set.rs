@@ -349,7 +349,7 @@ fn keys(entry: &Entry) -> Vec<String> {
     }
     let kinds: Vec<_> = match entry.kinds.as_slice() {
         [] => vec![String::new()],
-        kinds => kinds.iter().map(|kind| format!(" of kind {kind:?}").to_lowercase()).collect(),
+        kinds => kinds.iter().map(|kind| format!(" of kind {kind}")).collect(),
     };
     entry.attributes.iter().flat_map(|name| kinds.iter().map(move |kind| format!("{name:?}{kind}"))).collect()
 }

@@ -103,6 +103,6 @@ impl std::fmt::Display for UnusedEntry {
 
 /// `kind number or money`
 fn kinds(kinds: &[Kind]) -> String {
-    let names: Vec<String> = kinds.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect();
+    let names: Vec<String> = kinds.iter().map(Kind::to_string).collect();
     format!("kind {}", names.join(" or "))
 }
