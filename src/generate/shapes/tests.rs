@@ -92,7 +92,7 @@ fn a_value_and_a_list_are_asked_with_all_wordings() {
     assert_eq!(list.values, ["Java", "PostgreSQL", "Angular"]);
     assert!(asks(list, "Quelles sont les technologies de GIDAF ?").contains("Java, PostgreSQL et Angular."));
     let url = one(&items, Shape::Value, "Le Havre", "Site web");
-    assert!(url.wordings.iter().all(|w| w.answer.ends_with("https://havre.example/")));
+    assert!(url.wordings.iter().all(|w| w.answer.ends_with("https://havre.example/.")));
     let flag = one(&items, Shape::Value, "Orion", "Open source");
     assert!(asks(flag, "Pour Orion, « open source » : oui ou non ?").ends_with(" oui."));
     for fact in &facts {

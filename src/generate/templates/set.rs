@@ -291,7 +291,6 @@ impl<'t> Speech<'t> {
     pub(in crate::generate) fn terms<'a>(&'a self, fact: &'a Fact) -> Terms<'a> {
         let mut terms = Terms::new(self.language);
         terms.attr = Some(&self.term);
-        terms.bare_end = matches!(fact.kind, Kind::Url | Kind::Contact);
         terms.is_date = fact.kind == Kind::Date && Class::of(fact) == Class::Plain;
         let terms = if fact.is_question() { terms.with(Argument::Question, fact.attribute.trim()) } else { terms };
         terms.with(Argument::Entity, fact.entity.as_str()).with(Argument::Value, measured(fact, self.language))
