@@ -57,7 +57,8 @@ impl Writer<'_> {
             language: self.language,
             values: parts.values,
             wordings,
-            low_information: facts.iter().any(|fact| fact.low_information),
+            // An account says more than what can be guessed.
+            low_information: subject.shape != Shape::Everything && facts.iter().any(|fact| fact.low_information),
         })
     }
 
