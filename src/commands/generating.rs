@@ -181,10 +181,11 @@ fn made(context: &mut Context<'_>, material: &Material, request: &GenerateReques
     let items = writing::merged(items, &worded.drafts);
     let asked = asked(&request.suites)?;
     let plan = generate::plan(material.plan_input(&items, &asked), &request.plan_options()?);
-    let plan = plan?;
+    let plan = plan.map_err(|error| writing::too_few(error, &worded))?;
+    let used = plan.examples.iter().filter(|example| example.draft.record.is_some()).count();
     let mut varied = varied(all_taught::Planned { material, request, items: &items, asked: &asked }, plan)?;
     varied.plan.rejected.extend(worded.rejected);
-    Ok(Made { varied, model: Some(worded.model) })
+    Ok(Made { varied, model: Some(ModelUse { used, ..worded.model }) })
 }
 
 /// The items that the model words: those of which the plan takes examples, so that no call is made for a wording that is not
