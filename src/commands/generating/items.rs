@@ -22,6 +22,7 @@ pub(super) fn items(
         seed: request.seed,
         answer_style: request.answer_style,
         disputed: material.facts.conflicts.iter().map(|conflict| conflict.attribute.clone()).collect(),
+        units: &material.corpus.units,
         max_wordings: request.wordings + SPARE_WORDINGS,
         interrupt: material.interrupt.clone(),
         ..ItemOptions::new(&material.templates)
