@@ -78,8 +78,10 @@ fn generated(made: &Generated, json: bool) {
         let parts = made.report.parts.iter().map(|(part, examples)| format!("{part} {examples}"));
         let mut lines = vec![made.report.summary.clone(), parts.collect::<Vec<_>>().join(", ")];
         lines.extend(made.model.as_ref().map(|model| {
-            let ModelUse { model, calls, tried, accepted, seconds, .. } = model;
-            format!("{model}: {accepted} wordings from {tried} places were taken; {calls} calls in {seconds:.0} s")
+            let ModelUse { model, calls, tried, accepted, used, seconds, .. } = model;
+            format!(
+                "{model}: {accepted} wordings from {tried} places passed the checks, {used} examples have one; {calls} calls in {seconds:.0} s"
+            )
         }));
         lines.extend(made.files.iter().map(|path| format!("wrote {}", path.display())));
         let removed = made.removed.iter();

@@ -1,5 +1,6 @@
 //! `data generate`: documents to training examples, with the files that name the place of each in the documents.
 
+mod all_taught;
 mod factless;
 mod items;
 mod material;
@@ -22,9 +23,7 @@ pub use crate::corpus::Map as LayoutMap;
 use crate::eval::Suite;
 use crate::events::{Outcome, Stage, Unit, Warning};
 use crate::generate::llm::Estimate;
-use crate::generate::{
-    self, AskedQuestion, GenerateError, GeneratedSet, Item, Part, Plan, PlanInput, PlanOptions, Planned, Shape,
-};
+use crate::generate::{self, AskedQuestion, GenerateError, GeneratedSet, Item, Part, Plan, Planned, Shape};
 pub use crate::generate::{AnswerStyle, ExampleCount, Method, Report, SplitBy};
 use crate::store::Digest;
 use material::Material;
@@ -181,39 +180,25 @@ fn made(context: &mut Context<'_>, material: &Material, request: &GenerateReques
     let wanted = wanted(material, request, &items)?;
     let worded = writing::word(context, writer, &to_word(material, request, &wanted), &journal)?;
     let items = writing::merged(items, &worded.drafts);
-    let mut varied = planned(material, request, &items)?;
+    let asked = asked(&request.suites)?;
+    let plan = generate::plan(material.plan_input(&items, &asked), &request.plan_options()?);
+    let plan = plan.map_err(|error| writing::too_few(error, &worded))?;
+    let used = plan.examples.iter().filter(|example| example.draft.record.is_some()).count();
+    let mut varied = varied(all_taught::Planned { material, request, items: &items, asked: &asked }, plan)?;
     varied.plan.rejected.extend(worded.rejected);
-    Ok(Made { varied, model: Some(worded.model) })
+    Ok(Made { varied, model: Some(ModelUse { used, ..worded.model }) })
 }
 
 /// The items that the model words: those of which the plan takes examples, so that no call is made for a wording that is not
 /// used. All of them where the rules' wordings alone are too few.
 fn wanted<'a>(material: &Material, request: &GenerateRequest, items: &'a [Item]) -> Result<Cow<'a, [Item]>, Failure> {
     let asked = asked(&request.suites)?;
-    let plan = match generate::plan(plan_input(material, items, &asked), &plan_options(request)?) {
+    let plan = match generate::plan(material.plan_input(items, &asked), &request.plan_options()?) {
         Err(GenerateError::TooMany { .. } | GenerateError::NothingToTeach) => return Ok(Cow::Borrowed(items)),
         plan => plan?,
     };
     let chosen: BTreeSet<Digest> = plan.examples.iter().map(|example| example.draft.item).collect();
     Ok(items.iter().filter(|item| chosen.contains(&item.id)).cloned().collect())
-}
-
-fn plan_input<'a>(material: &'a Material, items: &'a [Item], asked: &'a [AskedQuestion]) -> PlanInput<'a> {
-    let (facts, units) = (&material.facts.facts, &material.corpus.units);
-    PlanInput { items, facts, units, asked, interrupt: &material.interrupt }
-}
-
-fn plan_options(request: &GenerateRequest) -> Result<PlanOptions, Failure> {
-    Ok(PlanOptions {
-        count: request.count,
-        wordings: request.wordings,
-        seed: request.seed,
-        unseen: request.unseen,
-        split_by: request.split_by()?,
-        parts: request.parts.map(|shares| shares.0),
-        unanswerable: Variations::of(request)?.refusals,
-        ..PlanOptions::default()
-    })
 }
 
 fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [Item]) -> ToWord<'a> {
@@ -225,9 +210,18 @@ fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [It
 }
 
 fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Result<VariedPlan, Failure> {
-    let variations = Variations::of(request)?;
     let asked = asked(&request.suites)?;
-    let mut plan = generate::plan(plan_input(material, items, &asked), &plan_options(request)?)?;
+    let plan = generate::plan(material.plan_input(items, &asked), &request.plan_options()?)?;
+    varied(all_taught::Planned { material, request, items, asked: &asked }, plan)
+}
+
+/// The plan with its variations.
+fn varied(planned: all_taught::Planned<'_>, mut plan: Plan) -> Result<VariedPlan, Failure> {
+    let all_taught::Planned { material, request, items, .. } = planned;
+    let variations = Variations::of(request)?;
+    if variations.refusals > 0.0 && request.task == Task::Answer {
+        planned.confirm(&mut plan)?;
+    }
     let mut shortfalls: Vec<String> = unasked(&plan, request).into_iter().collect();
     match request.task {
         Task::Answer => {

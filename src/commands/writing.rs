@@ -17,9 +17,10 @@ use crate::corpus::{Language, Unit};
 use crate::events::{Detail, Note, Warning};
 pub use crate::generate::llm::Estimate;
 use crate::generate::llm::{
-    Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Sources, Writer, check_writer, estimate, generate,
+    Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Rejected as RejectedText, RejectedDraft, Sources,
+    Writer, check_writer, estimate, generate,
 };
-use crate::generate::{Draft, Item, Journal, Rejected, Wording};
+use crate::generate::{Draft, GenerateError, Item, Journal, Rejected, Wording};
 use crate::ollama::{Client, Host};
 
 /// The generator.
@@ -69,6 +70,8 @@ pub struct ModelUse {
     /// Places that the model was asked about, and those that gave an example.
     pub tried: usize,
     pub accepted: usize,
+    /// Examples of the set that the model worded.
+    pub used: usize,
     /// Examples whose answer the judge knows without the documents.
     pub known: usize,
     /// Sources with instructions to an assistant, which the model was not shown.
@@ -79,7 +82,32 @@ pub struct ModelUse {
 pub(super) struct Worded {
     pub(super) drafts: Vec<Draft>,
     pub(super) rejected: Vec<Rejected>,
+    /// Why most texts were rejected; None: none was.
+    pub(super) commonest: Option<RejectedText>,
     pub(super) model: ModelUse,
+}
+
+/// The commonest cause.
+fn commonest(rejected: &[RejectedDraft]) -> Option<RejectedText> {
+    let mut counts: BTreeMap<RejectedText, usize> = BTreeMap::new();
+    rejected.iter().for_each(|draft| *counts.entry(draft.code).or_default() += 1);
+    counts.into_iter().max_by_key(|(code, count)| (*count, std::cmp::Reverse(*code))).map(|(code, _)| code)
+}
+
+/// What is said where a plan has too few examples because the model's texts were rejected.
+pub(super) fn too_few(error: GenerateError, worded: &Worded) -> Failure {
+    let largest = match &error {
+        GenerateError::TooMany { largest, .. } => *largest,
+        GenerateError::NothingToTeach => 0,
+        _ => return error.into(),
+    };
+    let Some(code) = worded.commonest else { return error.into() };
+    let (rejected, model) = (worded.rejected.len(), &worded.model.model);
+    Failure::input(format!(
+        "no more than {largest} examples can be made: {rejected} texts of {model} were rejected, most of them as {}",
+        code.code()
+    ))
+    .hint(code.remedy())
 }
 
 /// Entries that are tried to see how long a run takes.
@@ -105,6 +133,7 @@ pub(super) fn word(
     journal: &Path,
 ) -> Result<Worded, Failure> {
     let Asked { outcome, identity } = ask(context, request, to_word, Trial { journal, most_entries: None })?;
+    let commonest = commonest(&outcome.rejected);
     let rejected = outcome.rejected.into_iter().map(|draft| Rejected {
         code: draft.code.code(),
         item: draft.item,
@@ -115,6 +144,7 @@ pub(super) fn word(
     });
     Ok(Worded {
         rejected: rejected.collect(),
+        commonest,
         model: ModelUse {
             model: request.model.clone(),
             identity,
@@ -124,6 +154,7 @@ pub(super) fn word(
             seconds: outcome.cost.seconds,
             tried: outcome.tried,
             accepted: outcome.drafts.len(),
+            used: 0,
             known: outcome.known,
             instructed: outcome.instructed.into_iter().collect(),
         },

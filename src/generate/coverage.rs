@@ -62,7 +62,12 @@ impl Coverage {
         percent(self.facts_taught, self.facts_all)
     }
 
-    /// For people: `1,000 examples teach 200 of 6,048 facts at 4 wordings (3 %), or 800 at one …`.
+    /// Whether every fact with a question of its own is taught.
+    pub fn teaches_all(&self) -> bool {
+        self.facts_taught >= self.facts_teachable
+    }
+
+    /// For people: `1,000 examples teach 200 of 6,048 facts at 4 wordings (3 %), or about 800 at one …`.
     pub fn sentence(&self) -> String {
         let examples = grouped(self.examples);
         if self.facts_all == 0 {
@@ -80,11 +85,12 @@ impl Coverage {
         };
         let share = rounded(self.percent());
         let mut sentence = format!("{examples} examples teach {taught} of {all} facts at {wordings} ({share} %)");
-        if self.facts_taught < self.facts_teachable {
+        if !self.teaches_all() {
             let single = self.train_facts.min(self.facts_teachable);
             if self.wordings > 1 && single > self.facts_taught {
                 let share = rounded(percent(single, self.facts_all));
-                let at_one = format!(", or {} at one ({share} %, hardly learnable; `--wordings 1`)", grouped(single));
+                let at_one =
+                    format!(", or about {} at one ({share} %, hardly learnable; `--wordings 1`)", grouped(single));
                 sentence.push_str(&at_one);
             }
             if let Some(count) = self.count_for_all {
@@ -152,7 +158,7 @@ mod tests {
         };
         assert_eq!(
             coverage.sentence(),
-            "1,000 examples teach 200 of 6,048 facts at 4 wordings (3 %), or 800 at one (13 %, hardly learnable; \
+            "1,000 examples teach 200 of 6,048 facts at 4 wordings (3 %), or about 800 at one (13 %, hardly learnable; \
              `--wordings 1`); `--count 35240` teaches all that have a question of their own"
         );
         let all = Coverage { train_facts: 26_000, facts_taught: 6048, ..coverage.clone() };

@@ -91,6 +91,11 @@ impl Plan {
         Coverage::measure(&self.examples, self.teachable)
     }
 
+    /// Says another count that teaches all facts, or that none is known to.
+    pub fn name_count_for_all(&mut self, count: Option<usize>) {
+        self.teachable.count_for_all = count;
+    }
+
     /// Share of test questions about one fact whose fact is taught, as the examples are now.
     pub fn taught_test_share(&self) -> Option<f64> {
         taught_test_share(&self.examples)

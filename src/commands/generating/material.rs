@@ -6,7 +6,7 @@ use super::request::GenerateRequest;
 use crate::commands::{Context, Failure, FileAction, MAX_TEXT, documents, read_text};
 use crate::corpus::{self, Corpus, FactOptions, Facts, Language, Reading};
 use crate::events::{Note, Warning};
-use crate::generate::Templates;
+use crate::generate::{AskedQuestion, Item, PlanInput, Templates};
 use crate::store::Interrupt;
 
 /// What examples are made of.
@@ -19,6 +19,13 @@ pub(super) struct Material {
     pub(super) own_languages: Vec<Language>,
     pub(super) templates: Templates,
     pub(super) interrupt: Interrupt,
+}
+
+impl Material {
+    pub(super) fn plan_input<'a>(&'a self, items: &'a [Item], asked: &'a [AskedQuestion]) -> PlanInput<'a> {
+        let (facts, units) = (&self.facts.facts, &self.corpus.units);
+        PlanInput { items, facts, units, asked, interrupt: &self.interrupt }
+    }
 }
 
 /// Conflicts that are warned of one by one.

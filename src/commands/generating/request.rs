@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::commands::documents::DocumentsRequest;
 use crate::commands::writing::WriterRequest;
 use crate::commands::{Failure, FileAction, Kind, MAX_TEXT, read_text};
-use crate::generate::{self, AnswerStyle, ExampleCount, Method, SplitBy};
+use crate::generate::{self, AnswerStyle, ExampleCount, Method, PlanOptions, SplitBy};
 use crate::store::Inputs;
 
 /// What examples teach.
@@ -133,6 +133,19 @@ impl GenerateRequest {
             inputs.add("the system turn", path);
         }
         inputs
+    }
+
+    pub(super) fn plan_options(&self) -> Result<PlanOptions, Failure> {
+        Ok(PlanOptions {
+            count: self.count,
+            wordings: self.wordings,
+            seed: self.seed,
+            unseen: self.unseen,
+            split_by: self.split_by()?,
+            parts: self.parts.map(|shares| shares.0),
+            unanswerable: Variations::of(self)?.refusals,
+            ..PlanOptions::default()
+        })
     }
 
     /// The system turn of every example.

@@ -15,12 +15,19 @@ const NO_NOUNS: &[&str] = &[
     "opened", "closed", "starts", "ends", "begins", "made", "built", "written", "sold", "used", "required", "needed",
     "included", "works", "runs", "is", "has", "can", "breaking", "sent", "paid", "held", "won", "led", "known",
     "given", "taken", "shown", "chosen", "driven", "bought", "found", "kept", "lost", "born", "drawn", "grown", "worn",
-    "when", "where", "how", "why", "who",
+    "when", "where", "how", "why", "who", "through", "via", "before", "after", "within", "without", "during", "into",
+    "over", "about", "against", "between", "towards",
 ];
 
 /// First words of names that are no nouns.
 const PREPOSITIONS: &[&str] = &["in", "on", "at", "by", "from", "for", "with", "since", "until", "under", "per"];
 
+/// First words of clauses, before which no article stands: `every new colleague receives`, `we sell`.
+const CLAUSES: &[&str] = &[
+    "every", "each", "any", "some", "this", "that", "these", "those", "our", "your", "my", "their", "his", "her",
+    "its", "the", "a", "an", "we", "you", "they", "it", "he", "she", "i", "if", "when", "where", "how", "why", "who",
+    "what", "which", "please", "do", "does", "must", "should", "is", "are", "has", "have", "not",
+];
 /// Adjectives that stand alone as the name of a column or a line, or at the end of one.
 const ADJECTIVES: &[&str] = &[
     "small",
@@ -84,6 +91,8 @@ const ADJECTIVES: &[&str] = &[
     "local",
     "remote",
     "heated",
+    "present",
+    "absent",
 ];
 /// Nouns that end as participles and adjectives do.
 const NOUNS: &[&str] = &[
@@ -133,7 +142,8 @@ impl EnglishNoun {
         let fold = folded(words);
         let is_no_noun = fold.split(' ').next_back().is_some_and(is_no_noun);
         // `in stock`
-        let is_no_noun = is_no_noun || fold.split(' ').next().is_some_and(|first| PREPOSITIONS.contains(&first));
+        let is_no_noun = is_no_noun
+            || fold.split(' ').next().is_some_and(|first| PREPOSITIONS.contains(&first) || CLAUSES.contains(&first));
         if fold.is_empty() || is_no_noun || !words.is_ascii() || fold.split(' ').any(|w| FRENCH.contains(&w)) {
             return None;
         }
@@ -183,6 +193,11 @@ mod tests {
             ("founded", None),
             ("in stock", None),
             ("large", None),
+            ("every new colleague receives", None),
+            ("booked through", None),
+            ("present", None),
+            ("excused", None),
+            ("you receive", None),
             ("wheelchair accessible", None),
             ("speed", Some(false)),
             ("top speed", Some(false)),

@@ -89,14 +89,23 @@ impl Groups {
         self.own.contains(&(language, fact))
     }
 
-    /// The statements of a list with their facts, low-information ones left out.
+    /// The statements of a list with their facts.
+    pub(super) fn all<'a>(
+        &'a self,
+        list: &'a [usize],
+        facts: &'a [Fact],
+    ) -> impl Iterator<Item = (&'a Statement, &'a Fact)> {
+        let statements = list.iter().filter_map(|i| self.statements.get(*i));
+        statements.filter_map(|of| Some((of, facts.get(of.first())?)))
+    }
+
+    /// As [`Self::all`], low-information ones left out.
     pub(super) fn informative<'a>(
         &'a self,
         list: &'a [usize],
         facts: &'a [Fact],
     ) -> impl Iterator<Item = (&'a Statement, &'a Fact)> {
-        let statements = list.iter().filter_map(|i| self.statements.get(*i)).filter(|of| !of.low_information);
-        statements.filter_map(|of| Some((of, facts.get(of.first())?)))
+        self.all(list, facts).filter(|(of, _)| !of.low_information)
     }
 }
 

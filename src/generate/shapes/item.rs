@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::corpus::{Fact, Language};
 use crate::generate::identity_key::identity_key;
-use crate::generate::templates::{Speech, Template};
+use crate::generate::templates::{Speech, Template, has_foreign_words};
 use crate::generate::{Family, Item, Method, Shape, Wording};
 
 use super::groups::Groups;
@@ -33,7 +33,9 @@ impl Writer<'_> {
         };
         let named = subject.facts.iter().zip(&facts).take(worded);
         let speeches: Vec<Speech<'_>> = named.map(|(i, fact)| self.speech(*i, fact)).collect();
-        if facts.iter().zip(&speeches).any(|(fact, speech)| speech.mixes_languages(fact)) {
+        let mixes = |fact: &&Fact| has_foreign_words(fact, self.language);
+        let worded = facts.iter().zip(&speeches).any(|(fact, speech)| speech.mixes_languages(fact));
+        if worded || facts.iter().skip(speeches.len()).any(mixes) {
             return None;
         }
         let drawn = subject.key.draw(self.options.seed, "statement");
@@ -55,7 +57,8 @@ impl Writer<'_> {
             language: self.language,
             values: parts.values,
             wordings,
-            low_information: facts.iter().any(|fact| fact.low_information),
+            // An account says more than what can be guessed.
+            low_information: subject.shape != Shape::Everything && facts.iter().any(|fact| fact.low_information),
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::Language;
+use crate::corpus::{Language, Unit};
 use crate::generate::{Shape, Templates};
 use crate::store::Interrupt;
 
@@ -43,6 +43,9 @@ pub struct ItemOptions<'t> {
     /// Empty: all of them.
     pub shapes: Vec<Shape>,
     pub templates: &'t Templates,
+    /// The corpus' units, which the facts name by their indices: an account of a thing is whole where it tells all items of
+    /// their lists.
+    pub units: &'t [Unit],
     pub answer_style: AnswerStyle,
     /// Attributes, as documents write them, some of whose facts are in conflict: who has a value, and how many, is not known.
     pub disputed: BTreeSet<String>,
@@ -61,6 +64,7 @@ impl<'t> ItemOptions<'t> {
             seed: 0,
             shapes: Vec::new(),
             templates,
+            units: &[],
             answer_style: AnswerStyle::default(),
             disputed: BTreeSet::new(),
             max_wordings: usize::MAX,

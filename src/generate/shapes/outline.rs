@@ -39,7 +39,7 @@ impl<'f> Outline<'f> {
         }
         // All values without their attributes would be no answer.
         if options.wants(Shape::Everything) && options.answer_style != AnswerStyle::Value {
-            single::everything(facts, &groups, &mut subjects);
+            single::everything(facts, &groups, options.units, &mut subjects);
         }
         subjects.sort_by_key(|subject| subject.id);
         let mut languages = [options.languages.as_slice(), &options.own_languages].concat();

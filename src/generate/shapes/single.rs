@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::corpus::{Fact, Kind};
+use crate::corpus::{Fact, Kind, Unit};
 use crate::generate::Shape;
 use crate::generate::identity_key::identity_key;
 use crate::generate::templates::Class;
@@ -28,17 +28,61 @@ pub(super) fn values(facts: &[Fact], groups: &Groups, options: &ItemOptions<'_>,
     }
 }
 
-pub(super) fn everything(facts: &[Fact], groups: &Groups, out: &mut Vec<Subject>) {
+/// An account is whole or is not asked for: it tells all that is stated of the entity, the guessable too.
+pub(super) fn everything(facts: &[Fact], groups: &Groups, units: &[Unit], out: &mut Vec<Subject>) {
+    let mut stated: BTreeMap<&str, usize> = BTreeMap::new();
+    facts.iter().for_each(|fact| *stated.entry(&fact.entity).or_default() += 1);
+    let items = ListItems::new(facts, units);
     for list in &groups.entities {
-        // The answer to a question says nothing without it.
-        let told: Vec<(&Statement, &Fact)> =
-            groups.informative(list, facts).filter(|(_, fact)| !fact.is_question()).collect();
+        let told: Vec<(&Statement, &Fact)> = groups.all(list, facts).collect();
+        let Some((_, first)) = told.first() else { continue };
+        // Those that one attribute has several of are in no statement.
+        let counted: usize = told.iter().map(|(statement, _)| statement.facts.len()).sum();
+        let is_whole = stated.get(first.entity.as_str()) == Some(&counted)
+            // The answer to a question says nothing without it.
+            && told.iter().all(|(_, fact)| !fact.is_question() && items.are_stated(fact.unit));
         let chars: usize = told.iter().flat_map(|(_, fact)| &fact.values).map(|value| value.chars().count()).sum();
-        if (2..=MAX_FACTS).contains(&told.len()) && chars <= MAX_TOLD {
+        let informs = groups.informative(list, facts).nth(1).is_some();
+        if is_whole && informs && (2..=MAX_FACTS).contains(&told.len()) && chars <= MAX_TOLD {
             let firsts = told.iter().map(|(statement, _)| statement.first()).collect();
             out.push(Subject::new(&groups.keys, Shape::Everything, firsts, Asked::Facts));
         }
     }
+}
+
+/// The items of lists in the units' texts, and the values that the units' facts state.
+struct ListItems<'f> {
+    units: &'f [Unit],
+    values: BTreeMap<usize, Vec<&'f str>>,
+}
+
+impl<'f> ListItems<'f> {
+    fn new(facts: &'f [Fact], units: &'f [Unit]) -> Self {
+        let mut values: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for fact in facts {
+            values.entry(fact.unit).or_default().extend(fact.values.iter().map(String::as_str));
+        }
+        Self { units, values }
+    }
+
+    /// Whether the unit's facts state each item of its lists.
+    fn are_stated(&self, unit: usize) -> bool {
+        let values = self.values.get(&unit).map_or(&[][..], Vec::as_slice);
+        let text = self.units.get(unit).map_or("", |unit| unit.text.as_str());
+        let mut items = text.lines().filter_map(list_item);
+        items.all(|item| values.iter().any(|value| item.contains(value) || value.contains(item)))
+    }
+}
+
+/// What follows the mark of a list's item: `- `, `* `, `3. `.
+fn list_item(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let item = match line.strip_prefix(['-', '*', '+', '•', '–']) {
+        None if numbered.len() < line.len() => numbered.strip_prefix(['.', ')']),
+        item => item,
+    };
+    item?.strip_prefix([' ', '\t', '\u{a0}']).map(str::trim).filter(|item| !item.is_empty())
 }
 
 /// Where the one value of an attribute names another entity, that entity's attributes are asked.

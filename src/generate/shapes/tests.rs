@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::corpus::{Fact, Kind, Language};
+use crate::corpus::{Fact, Kind, Language, Span, Unit};
 use crate::generate::grammar::folded;
 use crate::generate::{AnswerStyle, Item, ItemOptions, Outline, Shape, Templates, items};
 use crate::store::Digest;
@@ -92,7 +92,7 @@ fn a_value_and_a_list_are_asked_with_all_wordings() {
     assert_eq!(list.values, ["Java", "PostgreSQL", "Angular"]);
     assert!(asks(list, "Quelles sont les technologies de GIDAF ?").contains("Java, PostgreSQL et Angular."));
     let url = one(&items, Shape::Value, "Le Havre", "Site web");
-    assert!(url.wordings.iter().all(|w| w.answer.ends_with("https://havre.example/")));
+    assert!(url.wordings.iter().all(|w| w.answer.ends_with("https://havre.example/.")));
     let flag = one(&items, Shape::Value, "Orion", "Open source");
     assert!(asks(flag, "Pour Orion, « open source » : oui ou non ?").ends_with(" oui."));
     for fact in &facts {
@@ -238,6 +238,38 @@ fn two_hops_lead_over_a_value_that_names_an_entity() {
     }
     let told = one(&items, Shape::Everything, "GIDAF", "Date de mise en service");
     assert_eq!(told.facts.len(), 6);
+}
+
+#[test]
+fn an_account_is_whole_or_is_not_asked_for() {
+    let tells = |facts: &[Fact], text: &str| {
+        let unit = Unit {
+            id: Digest::of_bytes(text.as_bytes()),
+            document: 0,
+            source: Arc::from("a.md"),
+            title: Some("Gym".to_owned()),
+            path: Vec::new(),
+            span: Span { start: 0, end: text.len() },
+            text: text.to_owned(),
+            language: None,
+            fields: Vec::new(),
+        };
+        let (templates, units) = (Templates::builtin().unwrap(), [unit]);
+        let made = items(facts, &ItemOptions { units: &units, ..ItemOptions::new(&templates) });
+        made.into_iter().find(|item| item.shape == Shape::Everything).map(|item| item.facts.len())
+    };
+    let mut stated =
+        facts("Gym | Coût | money | 20 €\nGym | Hébergeur | organisation | OVH\nGym | Version | version | 2");
+    let whole = "- Coût : 20 €\n- Hébergeur : OVH\n* Version : 2\n";
+    assert_eq!(tells(&stated, whole), Some(3));
+    assert_eq!(tells(&stated, &format!("{whole}- un vestiaire\n")), None, "an item that no fact states");
+    stated[2].low_information = true;
+    assert_eq!(tells(&stated, whole), Some(3), "what can be guessed is told too");
+    stated[1].low_information = true;
+    assert_eq!(tells(&stated, whole), None, "too little that cannot be guessed");
+    stated[1].low_information = false;
+    let several = facts("Gym | Note | number | 1\nGym | Note | number | 2");
+    assert_eq!(tells(&[stated, several].concat(), whole), None, "several values of one attribute");
 }
 
 #[test]

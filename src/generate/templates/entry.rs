@@ -146,7 +146,9 @@ const REMARKS: &[&str] = &[
     "before",
     "by",
     "closed",
+    "dans",
     "demander",
+    "en",
     "excluded",
     "exclus",
     "ferme",
@@ -182,11 +184,13 @@ const REMARKS: &[&str] = &[
     "sans",
     "see",
     "seulement",
+    "sous",
     "sur",
     "uniquement",
     "until",
     "upon",
     "with",
+    "within",
     "without",
 ];
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::corpus::{Fact, Kind, Language, language_of_name};
+use crate::corpus::{Fact, Kind, Language};
 use crate::generate::Family;
 use crate::generate::fault::{TemplateError, TemplateFault};
 use crate::generate::grammar::{EnglishNoun, Gender, Lexicon, Noun, english_plural, folded, joined, shown};
@@ -59,7 +59,7 @@ impl Set {
 /// How a fact is worded in one language.
 #[derive(Clone, Debug)]
 pub(in crate::generate) struct Speech<'t> {
-    language: Language,
+    pub(super) language: Language,
     entry: Option<&'t Entry>,
     /// Of attributes in general.
     frame: Option<&'t Entry>,
@@ -291,7 +291,6 @@ impl<'t> Speech<'t> {
     pub(in crate::generate) fn terms<'a>(&'a self, fact: &'a Fact) -> Terms<'a> {
         let mut terms = Terms::new(self.language);
         terms.attr = Some(&self.term);
-        terms.bare_end = matches!(fact.kind, Kind::Url | Kind::Contact);
         terms.is_date = fact.kind == Kind::Date && Class::of(fact) == Class::Plain;
         let terms = if fact.is_question() { terms.with(Argument::Question, fact.attribute.trim()) } else { terms };
         terms.with(Argument::Entity, fact.entity.as_str()).with(Argument::Value, measured(fact, self.language))
@@ -320,16 +319,6 @@ impl<'t> Speech<'t> {
     /// Answers that statements are made of: the entry's, then the frame's, for an entry that has labels alone.
     pub(in crate::generate) fn statements(&self) -> impl Iterator<Item = &'t [Template]> {
         [self.answers].into_iter().chain(self.frame.map(|frame| frame.answers.as_slice()))
-    }
-
-    /// Whether a question would hold words of two languages: a text of a document in another language, or the name of an
-    /// attribute in another language that no entry translates. Names, numbers and dates are the same in both.
-    pub(in crate::generate) fn mixes_languages(&self, fact: &Fact) -> bool {
-        let is_foreign = |language: Option<Language>| language.is_some_and(|language| language != self.language);
-        // One column of a table may be in another language than the others.
-        let named = || language_of_name(&fact.attribute).or(fact.language);
-        (self.entry.is_none() && is_foreign(named()))
-            || (is_foreign(fact.language) && matches!(fact.kind, Kind::Definition | Kind::Text))
     }
 
     /// Whether the attribute has an entry of its own.

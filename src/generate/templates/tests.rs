@@ -75,7 +75,8 @@ fn every_shipped_template_writes_a_sentence() {
                 assert!(!question.contains(" de Orion") && !question.contains(" que Orion"), "{question}");
             }
             for template in entry.answers.iter().chain(&entry.quantities) {
-                assert!(template.render(&terms).unwrap().contains("Azur"), "{}", template.name);
+                let answer = template.render(&terms).unwrap();
+                assert!(answer.contains("Azur") && answer.ends_with('.'), "{answer}");
             }
             let answers = || entry.answers.iter().chain(&entry.quantities);
             let is_text = Class::of(&Fact { values: vec!["x.".into()], ..fact.clone() }) == Class::Text;

@@ -32,8 +32,6 @@ pub(in crate::generate) struct Terms<'a> {
     pub(super) attr: Option<&'a Term>,
     pub(super) link: Option<&'a Term>,
     texts: Vec<(Argument, Cow<'a, str>)>,
-    /// No full stop behind the value: it would read as part of it (a URL).
-    pub(super) bare_end: bool,
     /// The value is a date: French writes `le` before a day.
     pub(super) is_date: bool,
     /// There is one entity in [`Argument::Entities`].
@@ -42,7 +40,7 @@ pub(in crate::generate) struct Terms<'a> {
 
 impl<'a> Terms<'a> {
     pub(super) fn new(language: Language) -> Self {
-        Self { language, attr: None, link: None, texts: Vec::new(), bare_end: false, is_date: false, is_single: false }
+        Self { language, attr: None, link: None, texts: Vec::new(), is_date: false, is_single: false }
     }
 
     pub(in crate::generate) fn with(mut self, argument: Argument, text: impl Into<Cow<'a, str>>) -> Self {
@@ -123,8 +121,7 @@ fn write(pieces: &[Piece], terms: &Terms<'_>, search: bool) -> Option<String> {
         match piece {
             Piece::Literal(text) => {
                 let before = i.checked_sub(1).and_then(|before| pieces.get(before));
-                let text =
-                    if needs_no_stop(before, &out, terms) { text.strip_prefix('.').unwrap_or(text) } else { text };
+                let text = if needs_no_stop(before, &out) { text.strip_prefix('.').unwrap_or(text) } else { text };
                 match text.strip_prefix("'s").filter(|_| before.is_some_and(is_entity)) {
                     // `Expenses (Handbook)'s`
                     Some(_) if out.ends_with(')') => return None,
@@ -144,11 +141,9 @@ fn write(pieces: &[Piece], terms: &Terms<'_>, search: bool) -> Option<String> {
     Some(out)
 }
 
-/// Whether a full stop behind this piece is left out: the text ends with one, or it would read as part of a URL.
-fn needs_no_stop(before: Option<&Piece>, out: &str, terms: &Terms<'_>) -> bool {
-    let Some(Piece::Slot(slot)) = before else { return false };
-    out.ends_with(['.', '!', '?', '…'])
-        || (terms.bare_end && matches!(slot.argument, Argument::Value | Argument::Right | Argument::Statement))
+/// Whether a full stop behind this piece is left out: the text ends with one.
+fn needs_no_stop(before: Option<&Piece>, out: &str) -> bool {
+    matches!(before, Some(Piece::Slot(_))) && out.ends_with(['.', '!', '?', '…'])
 }
 
 /// Whether French writes `le` before this in a sentence: a day, not a month or a year.

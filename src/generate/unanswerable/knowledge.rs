@@ -47,6 +47,8 @@ pub(super) struct Entity {
     documents: BTreeSet<usize>,
     /// Whether its name has the heading of a page in brackets, which may state what it lacks: `Contact (Lyon)`.
     pub(super) is_section: bool,
+    /// Whether it has the name of the file that states other things too: a record without a name of its own (`tickets`).
+    pub(super) is_of_file: bool,
 }
 
 pub(super) struct Knowledge<'a> {
@@ -159,6 +161,7 @@ impl<'a> Knowledge<'a> {
             unread: BTreeSet::new(),
             documents: BTreeSet::new(),
             is_section: false,
+            is_of_file: false,
         });
         entity.concepts.insert(name.clone());
         let concept = self.concepts.entry(name).or_insert_with(|| Concept {
@@ -206,6 +209,13 @@ impl<'a> Knowledge<'a> {
             let last = label.rsplit(", ").next().unwrap_or(label);
             let is_heading = unit.is_some_and(|unit| unit.path.iter().any(|heading| fold(heading) == fold(last)));
             entity.is_section |= is_heading || labels.get(label).is_some_and(|names| *names > 1);
+        }
+        let mut in_documents: BTreeMap<usize, usize> = BTreeMap::new();
+        self.entities.values().flat_map(|of| &of.documents).for_each(|of| *in_documents.entry(*of).or_default() += 1);
+        for (name, entity) in &mut self.entities {
+            let has_others = entity.documents.iter().any(|of| in_documents.get(of).is_some_and(|things| *things > 1));
+            entity.is_of_file =
+                has_others && entity.source.contains('#') && fold(name) == fold(file_stem(&entity.source));
         }
     }
 
@@ -323,6 +333,13 @@ impl Concept {
 /// The folded words of texts.
 fn words_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     texts.into_iter().map(fold).flat_map(|text| words_of(&text).map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// `docs/tickets.jsonl#5123`: `tickets`.
+fn file_stem(source: &str) -> &str {
+    let path = source.split('#').next().unwrap_or_default();
+    let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 /// What stands in the brackets that a name ends with.

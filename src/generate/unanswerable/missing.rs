@@ -27,8 +27,9 @@ pub(super) struct Candidate<'k> {
 /// Pairs that the facts do not join, in an order that the seed decides; of very many, as many as `count` questions may need.
 /// None is kept, so that a corpus of many entities with many rare attributes takes no more memory than one of few.
 pub(super) fn candidates<'k>(maker: &'k Maker<'_>, count: usize) -> impl Iterator<Item = Candidate<'k>> {
-    // What a section lacks, its page may have.
-    let is_whole = |entity: &Entity| !entity.is_section && !maker.knowledge.is_told_in_prose(entity);
+    // What a section lacks, its page may have; a record that has its file's name has none of its own.
+    let is_whole =
+        |entity: &Entity| !entity.is_section && !entity.is_of_file && !maker.knowledge.is_told_in_prose(entity);
     let whole = maker.knowledge.entities.iter().filter(|(_, entity)| is_whole(entity));
     let entities: Vec<&str> = whole.map(|(name, _)| *name).collect();
     let concepts = maker.knowledge.concepts.iter().filter(|(_, c)| c.entities.len() >= LEAST_HOLDERS && !c.is_prose());

@@ -2,6 +2,7 @@
 
 use crate::corpus::{Fact, Kind, Language};
 use crate::generate::Family;
+use crate::generate::grammar::shown;
 use crate::generate::noise::{choose, shuffle};
 use crate::generate::notation::Notation;
 use crate::generate::templates::measured_value;
@@ -34,7 +35,12 @@ fn is_suited(fact: &Fact) -> bool {
         Kind::Enumeration,
     ];
     let [value] = fact.values.as_slice() else { return false };
-    !fact.is_question() && kinds.contains(&fact.kind) && value.chars().count() <= LONGEST
+    !fact.is_question() && kinds.contains(&fact.kind) && is_word_like(value)
+}
+
+/// Whether a value can stand in a sentence, which may end with it.
+fn is_word_like(value: &str) -> bool {
+    value.chars().count() <= LONGEST && !value.ends_with(['.', '!', '?', '…'])
 }
 
 /// None: no other entity has a value of this attribute that this entity's documents do not hold, or the document is in a
@@ -49,7 +55,7 @@ pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
     let right_notation = Notation::of(right, fact.kind);
     let is_wrong = |value: &&Value| {
         let is_apart = !Notation::of(&value.written, value.kind).may_be(&right_notation);
-        is_apart && value.written.chars().count() <= LONGEST && !maker.knowledge.may_hold(&fact.entity, value)
+        is_apart && is_word_like(&value.written) && !maker.knowledge.may_hold(&fact.entity, value)
     };
     let wrong = &others.into_iter().find(is_wrong)?.written;
     // As answers say it: a price with its currency.
@@ -62,12 +68,14 @@ pub(super) fn ask(maker: &Maker<'_>, index: usize) -> Option<Asked> {
         ("right", right.as_str()),
         ("wrong", wrong.as_str()),
     ];
+    let attribute = shown(&fact.attribute);
+    let asked = [("entity", fact.entity.as_str()), ("attribute", attribute.as_str()), ("wrong", wrong.as_str())];
     let forms: Vec<(usize, &&str)> = (1..).zip(premises(language)).collect();
     let (number, form) = choose(&mut rng, &forms)?;
     let wording = QuestionWording {
         family: Family::Direct,
         template: format!("premise/{}/direct/{number}", language.code()).into(),
-        question: filled(form, &values),
+        question: filled(form, &asked),
     };
     Some(Asked {
         identity: ["premise", &fact.entity, &fact.attribute, wrong].map(str::to_owned).to_vec(),

@@ -22,36 +22,36 @@ const REFUSALS_EN: [&str; 6] = [
 
 /// `{entity}`, `{attribute}`, `{right}`, `{wrong}`.
 const CORRECTIONS_FR: [&str; 6] = [
-    "Les documents ne disent pas cela : pour {entity}, « {attribute} » est « {right} », et non « {wrong} ».",
-    "Cette information ne figure pas dans les documents. Pour {entity}, ils donnent « {right} » comme « {attribute} », et non « {wrong} ».",
-    "Je ne peux pas répondre : d'après les documents, « {attribute} » vaut « {right} » pour {entity}, pas « {wrong} ».",
-    "La question part d'une erreur : les documents indiquent « {right} » et non « {wrong} » comme « {attribute} » pour {entity}.",
-    "Je ne trouve pas cela dans les documents : « {attribute} » y est « {right} » pour {entity}, pas « {wrong} ».",
-    "Désolé, les documents ne confirment pas « {wrong} » : pour {entity}, ils indiquent « {attribute} » : « {right} ».",
+    "Les documents ne disent pas cela : pour {entity}, « {attribute} » est {right}, et non {wrong}.",
+    "Cette information ne figure pas dans les documents. Pour {entity}, ils donnent {right} comme « {attribute} », et non {wrong}.",
+    "Je ne peux pas répondre : d'après les documents, « {attribute} » vaut {right} pour {entity}, pas {wrong}.",
+    "La question part d'une erreur : les documents indiquent {right} et non {wrong} comme « {attribute} » pour {entity}.",
+    "Je ne trouve pas cela dans les documents : « {attribute} » y est {right} pour {entity}, pas {wrong}.",
+    "Désolé, les documents ne confirment pas {wrong} : pour {entity}, ils indiquent « {attribute} » : {right}.",
 ];
 
 const CORRECTIONS_EN: [&str; 6] = [
-    "The documents do not say that: for {entity}, the “{attribute}” is “{right}”, not “{wrong}”.",
-    "This information is not in the documents. For {entity}, they give “{right}” as the “{attribute}”, not “{wrong}”.",
-    "I cannot answer that: according to the documents, the “{attribute}” of {entity} is “{right}”, not “{wrong}”.",
-    "The question rests on an error: the documents give “{right}”, not “{wrong}”, as the “{attribute}” of {entity}.",
-    "I cannot find that in the documents: they give “{right}” as the “{attribute}” of {entity}, not “{wrong}”.",
-    "Sorry, the documents do not confirm “{wrong}”: for {entity}, they give “{right}” as the “{attribute}”.",
+    "The documents do not say that: for {entity}, the “{attribute}” is {right}, not {wrong}.",
+    "This information is not in the documents. For {entity}, they give {right} as the “{attribute}”, not {wrong}.",
+    "I cannot answer that: according to the documents, the “{attribute}” of {entity} is {right}, not {wrong}.",
+    "The question rests on an error: the documents give {right}, not {wrong}, as the “{attribute}” of {entity}.",
+    "I cannot find that in the documents: they give {right} as the “{attribute}” of {entity}, not {wrong}.",
+    "Sorry, the documents do not confirm {wrong}: for {entity}, they give {right} as the “{attribute}”.",
 ];
 
-/// Questions that presuppose a value.
+/// Questions that presuppose a value, as people put them: without quotation marks.
 const PREMISES_FR: [&str; 4] = [
-    "Pourquoi a-t-on choisi « {wrong} » comme « {attribute} » pour {entity} ?",
-    "Depuis quand {entity} a « {wrong} » comme « {attribute} » ?",
-    "Qui a décidé que « {attribute} » serait « {wrong} » pour {entity} ?",
-    "Pour {entity}, « {attribute} » est « {wrong} » : depuis quand ?",
+    "Pourquoi a-t-on choisi {wrong} comme {attribute} pour {entity} ?",
+    "Depuis quand {entity} a {wrong} comme {attribute} ?",
+    "Qui a choisi {wrong} comme {attribute} pour {entity} ?",
+    "{entity}, {attribute} : {wrong}, depuis quand ?",
 ];
 
 const PREMISES_EN: [&str; 4] = [
-    "Why was “{wrong}” chosen as the “{attribute}” of {entity}?",
-    "Since when has {entity} had “{wrong}” as its “{attribute}”?",
-    "Who decided that the “{attribute}” of {entity} would be “{wrong}”?",
-    "For {entity}, the “{attribute}” is “{wrong}”: since when?",
+    "Why was {wrong} chosen as the {attribute} of {entity}?",
+    "Since when has {entity} had {wrong} as its {attribute}?",
+    "Who decided that the {attribute} of {entity} would be {wrong}?",
+    "{entity}, {attribute} {wrong}: since when?",
 ];
 
 pub(super) fn refusals(language: Language) -> &'static [&'static str] {
@@ -105,7 +105,7 @@ mod tests {
             for form in corrections(language) {
                 let text = filled(form, &values);
                 assert!(
-                    ["E{right}", "“A”", "“R”", "“W”"]
+                    ["E{right}", "“A”", "R", "W"]
                         .iter()
                         .all(|v| text.contains(v) || text.contains(&v.replace('“', "« ").replace('”', " »"))),
                     "{text}"
@@ -114,6 +114,7 @@ mod tests {
             for form in premises(language) {
                 let text = filled(form, &values);
                 assert!(["E{right}", "A", "W"].iter().all(|v| text.contains(v)) && text.ends_with('?'), "{text}");
+                assert!(!text.contains(['«', '“']), "nobody types them: {text}");
             }
         }
         assert_eq!(filled("a {entity", &values), "a E{right}");
