@@ -14,6 +14,7 @@ use super::identity_key::identity_key;
 use super::parts::{Part, SplitBy};
 use super::parts_verify::{SplitRecord, verify};
 use super::provenance::{CorpusLine, Provenance, Quotation, StatedFact};
+use super::replacement;
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 30;
@@ -271,6 +272,11 @@ fn json_fault(path: &Path, line: usize, fault: &serde_json::Error) -> GenerateEr
 /// The provenance of the whole set, whose split is verified, and the examples of one file of it.
 fn read(dataset: &Path) -> Result<(BTreeMap<String, Provenance>, Vec<Example>), GenerateError> {
     let (stem, part) = stem_of(dataset);
+    let record = with_suffix(&stem, replacement::SUFFIX);
+    let files = replacement::unfinished(&record)?;
+    if !files.is_empty() {
+        return Err(GenerateError::Unfinished { record, files });
+    }
     let provenance = with_suffix(&stem, ".provenance.jsonl");
     let mut records = BTreeMap::new();
     for (record, line) in read_lines::<Provenance>(&provenance)?.into_iter().zip(1..) {
