@@ -28,6 +28,27 @@ fn help(name: &str) -> String {
 }
 
 #[test]
+fn an_answer_has_at_least_one_token_and_an_end() {
+    let commands: [&[&str]; 4] = [
+        &["query", "q", "--model", "m"],
+        &["rag", "ask", "q", "--index", "i", "--model", "m"],
+        &["evaluate-rag", "q.jsonl", "--index", "i", "--model", "m", "--output", "o"],
+        &["evaluate-finetuned", "q.jsonl", "--model", "m", "--output", "o"],
+    ];
+    for command in commands {
+        let read = |tokens: &str| {
+            let words = ["tunesmith"].iter().chain(command).chain(&["--max-tokens"]).copied().chain([tokens]);
+            Cli::command().try_get_matches_from(words.collect::<Vec<_>>()).map(|_| ())
+        };
+        read("1").unwrap();
+        for tokens in ["0", "18446744073709551615", "9223372036854775808"] {
+            let said = read(tokens).unwrap_err().to_string();
+            assert!(said.contains("is not in 1..=1000000"), "{command:?}: {said}");
+        }
+    }
+}
+
+#[test]
 fn the_help_of_every_command() {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{Commands, Kind, OPTIONS, Raw, Section, Spec, UNSUPPORTED, option};
@@ -51,6 +51,15 @@ impl FromArgMatches for Flags {
         }
         Ok(())
     }
+}
+
+/// Most tokens of an answer that can be asked for: more than a model's context has. Without a limit a large number becomes a
+/// negative one on its way to the daemon, which takes that as no limit.
+const MAX_ANSWER_TOKENS: u64 = 1_000_000;
+
+/// Reads how many tokens an answer may have.
+pub fn answer_tokens() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=MAX_ANSWER_TOKENS)
 }
 
 /// The flag of an option.

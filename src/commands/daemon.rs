@@ -83,7 +83,7 @@ impl<'a> DaemonAnswerer<'a> {
         let mut options = self.options.clone();
         options.seed = self.seed.unwrap_or(question.seed as i64);
         if let Some(tokens) = question.max_tokens {
-            options.num_predict = tokens as i64;
+            options.num_predict = i64::try_from(tokens).unwrap_or(i64::MAX);
         }
         let mut ask = Ask::new(question.model.clone(), prompt, options);
         ask.think = think;

@@ -68,6 +68,11 @@ pub fn open(
     Ok(Answering::Native(Box::new(NativeModel::with_adapter(context, path, base_said, threads)?)))
 }
 
+/// Most tokens of an answer, as the daemon reads them: a negative number would be none at all.
+pub(super) fn num_predict(max_tokens: usize) -> i64 {
+    i64::try_from(max_tokens).unwrap_or(i64::MAX)
+}
+
 /// Answers the conversation's last turn, streaming to `on_text`; the answer is added to it.
 pub fn answer(
     answering: &Answering,
@@ -91,7 +96,7 @@ pub fn answer(
                 seed: request.seed as i64,
                 top_k: if request.temperature == 0.0 { 1 } else { 0 },
                 top_p: request.top_p.unwrap_or(1.0),
-                ..Options::greedy(request.max_tokens as i64, CONTEXT_TOKENS as u64)
+                ..Options::greedy(num_predict(request.max_tokens), CONTEXT_TOKENS as u64)
             };
             let ask = Ask {
                 model: model.clone(),

@@ -125,7 +125,7 @@ fn answerer<'a>(answering: &'a Answering, request: &QuestionsRequest) -> Result<
             Box::new(NativeAnswerer::new(native, request.max_tokens, together))
         }
         Answering::Daemon { client, .. } => {
-            let options = Options::greedy(request.max_tokens as i64, CONTEXT_TOKENS as u64);
+            let options = Options::greedy(query::num_predict(request.max_tokens), CONTEXT_TOKENS as u64);
             let asked = AskOptions { template: None, options, seed: Some(0), think: None, format: None };
             Box::new(DaemonAnswerer::new(client, asked, Some(request.parallel.unwrap_or(1)))?)
         }

@@ -1,19 +1,21 @@
 //! Written files compared with the corpus that they say they come from.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
 use crate::chat::{Message, Role};
 use crate::corpus::{Corpus, Document, Span};
-use crate::store::{Digest, FileAction, read_text};
+use crate::store::{Digest, FileAction, is_inner, read_text};
 
 use super::error::{GenerateError, LineCause, LineFault};
 use super::identity_key::identity_key;
 use super::parts::{Part, SplitBy};
 use super::parts_verify::{SplitRecord, verify};
 use super::provenance::{CorpusLine, Provenance, Quotation, StatedFact};
+use super::replacement;
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 30;
@@ -35,6 +37,12 @@ pub enum ProvenanceFault {
     Answer { id: String, answer: String },
     #[error("{id}: the question is not the one that its provenance has: {question:?}")]
     Question { id: String, question: String },
+    #[error("{file} is not what was generated: its SHA-256 is not the one in {report}")]
+    File { file: String, report: String },
+    #[error(
+        "{report} has no digests of the files, as an earlier version wrote it: whether they have changed is not known"
+    )]
+    NoDigests { report: String },
 }
 
 /// What was checked.
@@ -57,27 +65,60 @@ struct Example {
     messages: Vec<Message>,
 }
 
+/// What is compared with the report of a set.
 #[derive(serde::Deserialize)]
-struct Settings {
+struct ReportedSet {
     split_by: Option<SplitBy>,
+    /// By name; an earlier version wrote none.
+    files: Option<BTreeMap<String, Digest>>,
+}
+
+impl ReportedSet {
+    /// The files of the set `X` that are there and do not have the digests of the report.
+    fn changed(&self, stem: &Path) -> Result<Vec<ProvenanceFault>, GenerateError> {
+        let path = with_suffix(stem, ".report.json");
+        let report = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some(files) = &self.files else { return Ok(vec![ProvenanceFault::NoDigests { report }]) };
+        let mut faults = Vec::new();
+        for (file, digest) in files.iter().filter(|(file, _)| is_inner(Path::new(file))) {
+            match Digest::of_file(path.with_file_name(file)) {
+                Ok(found) if found == *digest => {}
+                // A set may be moved without all of its files; those that are needed were read.
+                Err(e) if e.source.kind() == ErrorKind::NotFound => {}
+                Ok(_) => faults.push(ProvenanceFault::File { file: file.clone(), report: report.clone() }),
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Ok(faults)
+    }
+}
+
+/// A file of a set, with what is needed to check it.
+struct ReadSet {
+    /// Of the whole set, by example.
+    records: BTreeMap<String, Provenance>,
+    /// Of the one file.
+    examples: Vec<Example>,
+    /// Files of the set that are not as they were written.
+    changed: Vec<ProvenanceFault>,
 }
 
 /// Checks a generated dataset (`X_train.jsonl`, or another part) against the corpus file that was written with it
 /// (`X.corpus.jsonl`): each example's provenance, and the invariants of the whole split.
 pub fn check_provenance(dataset: &Path, corpus: &Path) -> Result<Checked, GenerateError> {
-    let (records, examples) = read(dataset)?;
+    let set = read(dataset)?;
     let lines: Vec<CorpusLine> = read_lines(corpus)?;
     let mut origin = CorpusFile { units: HashMap::new(), documents: BTreeMap::new() };
     for line in &lines {
         origin.units.insert(PlaceOfUnit { document: &line.document, unit: [line.start, line.end] }, line);
         origin.documents.insert(&line.document, line.sha256);
     }
-    Ok(checked(&records, &examples, &origin))
+    Ok(checked(set, &origin))
 }
 
 /// As [`check_provenance`], against the documents themselves: each value is compared with the bytes of its span.
 pub fn check_against_documents(dataset: &Path, corpus: &Corpus) -> Result<Checked, GenerateError> {
-    let (records, examples) = read(dataset)?;
+    let set = read(dataset)?;
     let documents = corpus.documents.iter().map(|document| (&*document.path, document)).collect();
     let mut units: HashMap<PlaceOfUnit<'_>, Vec<&str>> = HashMap::new();
     for unit in &corpus.units {
@@ -85,7 +126,7 @@ pub fn check_against_documents(dataset: &Path, corpus: &Corpus) -> Result<Checke
         let place = PlaceOfUnit { document: &document.path, unit: [unit.span.start, unit.span.end] };
         units.entry(place).or_default().push(&unit.text);
     }
-    Ok(checked(&records, &examples, &Documents { documents, units }))
+    Ok(checked(set, &Documents { documents, units }))
 }
 
 /// What says whether an example's origin is as the example has it.
@@ -197,10 +238,11 @@ fn holds(unit: &CorpusLine, value: &str) -> bool {
     unit.text.contains(value) || unit.title.as_deref() == Some(value) || unit.fields.values().any(in_field)
 }
 
-fn checked(records: &BTreeMap<String, Provenance>, examples: &[Example], origin: &dyn Origin) -> Checked {
-    let mut out = Checked { examples: examples.len(), ..Checked::default() };
+fn checked(set: ReadSet, origin: &dyn Origin) -> Checked {
+    let ReadSet { records, examples, changed } = set;
+    let mut out = Checked { examples: examples.len(), faults: changed, ..Checked::default() };
     let mut facts = BTreeSet::new();
-    for example in examples {
+    for example in &examples {
         let Some(record) = records.get(&example.id) else { continue };
         let id = &example.id;
         let first = example.messages.iter().find(|message| message.role == Role::User);
@@ -269,8 +311,13 @@ fn json_fault(path: &Path, line: usize, fault: &serde_json::Error) -> GenerateEr
 }
 
 /// The provenance of the whole set, whose split is verified, and the examples of one file of it.
-fn read(dataset: &Path) -> Result<(BTreeMap<String, Provenance>, Vec<Example>), GenerateError> {
+fn read(dataset: &Path) -> Result<ReadSet, GenerateError> {
     let (stem, part) = stem_of(dataset);
+    let record = with_suffix(&stem, replacement::SUFFIX);
+    let files = replacement::unfinished(&record)?;
+    if !files.is_empty() {
+        return Err(GenerateError::Unfinished { record, files });
+    }
     let provenance = with_suffix(&stem, ".provenance.jsonl");
     let mut records = BTreeMap::new();
     for (record, line) in read_lines::<Provenance>(&provenance)?.into_iter().zip(1..) {
@@ -291,9 +338,10 @@ fn read(dataset: &Path) -> Result<(BTreeMap<String, Provenance>, Vec<Example>), 
         return Err(GenerateError::Line { path: dataset.to_path_buf(), fault: LineFault { line, cause } });
     }
     let split: Vec<SplitRecord> = records.values().map(|record| record.split.clone()).collect();
-    let settings: Settings = read_report(&stem)?;
-    verify(&split, settings.split_by.unwrap_or(SplitBy::Random))?;
-    Ok((records, examples))
+    let report: ReportedSet = read_report(&stem)?;
+    verify(&split, report.split_by.unwrap_or(SplitBy::Random))?;
+    let changed = report.changed(&stem)?;
+    Ok(ReadSet { records, examples, changed })
 }
 
 pub(super) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, GenerateError> {

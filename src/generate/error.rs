@@ -64,6 +64,15 @@ pub enum GenerateError {
         path.display()
     )]
     Exists { path: PathBuf },
+    #[error("{}: another run is writing these files; wait until it has ended, or name another output", path.display())]
+    Busy { path: PathBuf },
+    #[error("{} is not a record of files that were being replaced ({reason}); move it away", path.display())]
+    NoRecord { path: PathBuf, reason: String },
+    #[error(
+        "a run began to replace {} and has not ended ({} has what it replaces): they belong to two sets; generate the files again",
+        files.join(", "), record.display()
+    )]
+    Unfinished { record: PathBuf, files: Vec<String> },
     #[error(
         "a split by source needs a source for each of {parts} parts, and there are {sources} that are apart from each other"
     )]

@@ -10,12 +10,12 @@ use serde_json::{Map, Value, json};
 use crate::chat::{Message, Role};
 use crate::corpus::{Conflict, Corpus, Fact};
 use crate::eval::{Suite, fold};
-use crate::store::{FileAction, Inputs, StoreError};
+use crate::store::Inputs;
 
 use super::check::{text_id, with_suffix};
 use super::dedupe::Rejected;
 use super::error::GenerateError;
-use super::files_write::{FileSet, Manifest, WrittenFile};
+use super::files_write::{FileSet, Finished, Manifest, WrittenFile};
 use super::parts::{Part, Planned, SplitBy};
 use super::parts_verify::{SplitRecord, verify};
 use super::plan::Plan;
@@ -75,8 +75,7 @@ pub fn write(output: &Path, set: GeneratedSet<'_>, inputs: &Inputs) -> Result<Wr
     verify(&records, set.split_by.unwrap_or(SplitBy::Random))?;
     drop(records);
     let stem = output_stem(output);
-    let report_path = with_suffix(&stem, ".report.json");
-    let mut files = FileSet::new(Manifest::read(&report_path)?, inputs);
+    let mut files = FileSet::open(&stem, inputs)?;
     let ids = ids(examples);
     add_examples(&mut files, &stem, set, &ids)?;
     let stated = Stated { corpus: set.corpus, facts: set.facts };
@@ -96,13 +95,8 @@ pub fn write(output: &Path, set: GeneratedSet<'_>, inputs: &Inputs) -> Result<Wr
     let report = report_of(set);
     files.add(with_suffix(&stem, ".report.md"), std::iter::once(Ok(report.markdown())))?;
     let text = report_json(&report, set.settings, &files.manifest());
-    files.add(report_path.clone(), std::iter::once(text))?;
-    let removed = files.outdated(report_path.parent().unwrap_or(Path::new("")))?;
-    let files = files.finish(&report_path)?;
-    for path in &removed {
-        let fault = |e| StoreError::new(FileAction::Removing("a file of an earlier run,"), path, e);
-        std::fs::remove_file(path).map_err(fault)?;
-    }
+    files.add(with_suffix(&stem, ".report.json"), std::iter::once(text))?;
+    let Finished { files, removed } = files.finish()?;
     Ok(Written { files, removed, report })
 }
 

@@ -336,6 +336,40 @@ fn provenance_is_checked_against_the_corpus_and_the_documents() {
 }
 
 #[test]
+fn a_file_that_was_changed_by_hand_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = made(30);
+    let plan = made.plan(200, Some(SplitBy::Wording));
+    made.write(&dir.path().join("p.jsonl"), &plan, Some(SplitBy::Wording)).unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let faults = || check_provenance(&at("p_train.jsonl"), &at("p.corpus.jsonl")).unwrap().faults;
+    assert!(faults().is_empty());
+    // What neither ids nor values tell.
+    for (name, from, to) in [
+        ("p_test.jsonl", "\"cluster\":\"", "\"cluster\":\"x"),
+        ("p_train.jsonl", "\"category\":", "\"weight\":0,\"category\":"),
+        ("p.provenance.jsonl", "\"entity\":\"", "\"entity\":\"x"),
+        ("p.corpus.jsonl", "\"text\":\"", "\"text\":\"x"),
+    ] {
+        let text = std::fs::read_to_string(at(name)).unwrap();
+        let other = text.replacen(from, to, 1);
+        assert_ne!(other, text, "{name}");
+        std::fs::write(at(name), other).unwrap();
+        let named = ProvenanceFault::File { file: name.into(), report: "p.report.json".into() };
+        assert_eq!(faults().first(), Some(&named), "{name}");
+        std::fs::write(at(name), text).unwrap();
+    }
+    // A part that is not there is not compared.
+    std::fs::remove_file(at("p_val.jsonl")).unwrap();
+    assert!(faults().is_empty());
+    std::fs::write(at("p.report.json"), "{\"split_by\":\"wording\"}").unwrap();
+    assert_eq!(faults(), [ProvenanceFault::NoDigests { report: "p.report.json".into() }]);
+    std::fs::write(at("p.writing"), "{\"replaced\":{\"p_train.jsonl\":[]}}\n").unwrap();
+    let said = check_provenance(&at("p_train.jsonl"), &at("p.corpus.jsonl")).unwrap_err().to_string();
+    assert!(said.contains("began to replace p_train.jsonl") && said.contains("generate the files again"), "{said}");
+}
+
+#[test]
 fn files_that_were_mixed_up_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let made = made(30);

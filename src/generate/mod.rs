@@ -38,6 +38,7 @@ mod plan_sizing;
 mod plan_sources;
 mod plan_subjects;
 mod provenance;
+mod replacement;
 mod report;
 mod shapes;
 mod taught;

@@ -6,7 +6,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::store::{FileAction, MAX_TEXT, StoreError, TempFolder, check_inside, read_regular, write_whole};
+use crate::store::{FileAction, MAX_TEXT, StoreError, TempFolder, check_inside, exchange, read_regular, write_whole};
 
 use super::bm25::Bm25;
 use super::chunk::Chunk;
@@ -24,6 +24,7 @@ const MAX_FILE: u64 = 16 << 30;
 impl Index {
     /// Writes the index to `folder`, in the place of an index that is there; any other content is refused.
     pub fn write(&self, folder: &Path) -> Result<(), RagError> {
+        restore(folder);
         check_replaceable(folder)?;
         let parent = match folder.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -41,7 +42,7 @@ impl Index {
         }
         let json = serde_json::to_vec_pretty(&manifest).map_err(|e| writing(folder, e.into()))?;
         write_whole(made.join(MANIFEST), &[&json[..], b"\n"].concat())?;
-        replace(&made, folder, &work.path().join("earlier"))
+        replace(&made, folder)
     }
 
     fn encode_chunks(&self, folder: &Path) -> Result<Vec<u8>, RagError> {
@@ -54,6 +55,7 @@ impl Index {
     }
 
     pub fn read(folder: &Path) -> Result<Self, RagError> {
+        restore(folder);
         let manifest = Folder { path: folder }.manifest()?;
         let files = Folder { path: folder };
         let found: Vec<String> = manifest.files.keys().cloned().collect();
@@ -158,18 +160,53 @@ pub fn check_replaceable(folder: &Path) -> Result<(), RagError> {
     Ok(())
 }
 
-/// Puts a folder that was filled in its place. An earlier one leaves that first, because a folder is renamed only to a free name, and
-/// comes back where the new one cannot take it.
-fn replace(made: &Path, folder: &Path, earlier: &Path) -> Result<(), RagError> {
-    match std::fs::rename(folder, earlier) {
-        Err(e) if e.kind() != ErrorKind::NotFound => return Err(writing(folder, e)),
-        _ => {}
+/// Puts a folder that was filled in its place; an earlier one is at `made` then, and goes with the temporary folder.
+fn replace(made: &Path, folder: &Path) -> Result<(), RagError> {
+    let fault = |e| StoreError::new(FileAction::MovingTo, folder, e).into();
+    if std::fs::symlink_metadata(folder).is_err() {
+        return std::fs::rename(made, folder).map_err(fault);
     }
-    std::fs::rename(made, folder).map_err(|e| {
-        // There may have been none.
-        std::fs::rename(earlier, folder).ok();
-        StoreError::new(FileAction::MovingTo, folder, e).into()
-    })
+    match exchange(made, folder) {
+        Err(e) if matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => {
+            replace_in_steps(made, folder)
+        }
+        exchanged => exchanged.map_err(fault),
+    }
+}
+
+/// As [`replace`], where names cannot be exchanged: the earlier one leaves its place first, because a folder is renamed only to
+/// a free name. [`restore`] brings it back where a kill comes between.
+fn replace_in_steps(made: &Path, folder: &Path) -> Result<(), RagError> {
+    let aside = aside(folder);
+    if std::fs::symlink_metadata(&aside).is_ok() {
+        check_replaceable(&aside)?;
+        remove(&aside)?;
+    }
+    std::fs::rename(folder, &aside).map_err(|e| writing(folder, e))?;
+    if let Err(e) = std::fs::rename(made, folder) {
+        restore(folder);
+        return Err(StoreError::new(FileAction::MovingTo, folder, e).into());
+    }
+    remove(&aside)
+}
+
+fn remove(folder: &Path) -> Result<(), RagError> {
+    std::fs::remove_dir_all(folder).map_err(|e| StoreError::new(FileAction::REMOVING, folder, e).into())
+}
+
+/// Where an earlier index is while another one takes its place: a name that no removal of temporary files touches.
+fn aside(folder: &Path) -> PathBuf {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    folder.with_file_name(format!(".{name}.earlier"))
+}
+
+/// Brings back an index that a killed run moved aside. Where that fails there is no index, as is said then.
+fn restore(folder: &Path) {
+    let aside = aside(folder);
+    let is_gone = std::fs::symlink_metadata(folder).is_err_and(|e| e.kind() == ErrorKind::NotFound);
+    if is_gone && aside.join(MANIFEST).is_file() {
+        std::fs::rename(aside, folder).ok();
+    }
 }
 
 fn writing(folder: &Path, source: std::io::Error) -> RagError {
@@ -182,15 +219,49 @@ mod tests {
 
     #[test]
     fn an_index_that_cannot_be_replaced_stays() {
+        for replace in [replace, replace_in_steps] {
+            let dir = tempfile::tempdir().unwrap();
+            let (made, folder) = (dir.path().join("made"), dir.path().join("index"));
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join(MANIFEST), "1").unwrap();
+            // Nothing was made, so that nothing takes the place.
+            assert!(replace(&made, &folder).is_err());
+            assert_eq!(std::fs::read_to_string(folder.join(MANIFEST)).unwrap(), "1");
+            std::fs::create_dir(&made).unwrap();
+            replace(&made, &folder).unwrap();
+            assert!(folder.is_dir() && !folder.join(MANIFEST).exists() && !aside(&folder).exists());
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    #[test]
+    fn an_earlier_index_is_exchanged_for_the_new_one() {
         let dir = tempfile::tempdir().unwrap();
-        let (made, folder, earlier) = (dir.path().join("made"), dir.path().join("index"), dir.path().join("earlier"));
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join(MANIFEST), "1").unwrap();
-        // Nothing was made, so that nothing takes the place.
-        assert!(replace(&made, &folder, &earlier).is_err());
+        let (made, folder) = (dir.path().join("made"), dir.path().join("index"));
+        for (path, text) in [(&made, "new"), (&folder, "earlier")] {
+            std::fs::create_dir(path).unwrap();
+            std::fs::write(path.join(MANIFEST), text).unwrap();
+        }
+        // Where names cannot be exchanged, nothing would be at this one.
+        if let Err(e) = exchange(&made, &folder) {
+            assert!(matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput), "{e}");
+            return;
+        }
+        replace(&made, &folder).unwrap();
+        let text = |path: &Path| std::fs::read_to_string(path.join(MANIFEST)).unwrap();
+        assert_eq!((text(&made).as_str(), text(&folder).as_str()), ("new", "earlier"));
+    }
+
+    /// A kill after the first of the two steps.
+    #[test]
+    fn an_index_that_was_moved_aside_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("index");
+        std::fs::create_dir(aside(&folder)).unwrap();
+        std::fs::write(aside(&folder).join(MANIFEST), "1").unwrap();
+        // It is found, and read: this one is none.
+        assert!(matches!(Index::read(&folder), Err(RagError::Damaged { .. })));
         assert_eq!(std::fs::read_to_string(folder.join(MANIFEST)).unwrap(), "1");
-        std::fs::create_dir(&made).unwrap();
-        replace(&made, &folder, &earlier).unwrap();
-        assert!(!folder.join(MANIFEST).exists() && earlier.join(MANIFEST).exists());
+        assert!(!aside(&folder).exists());
     }
 }

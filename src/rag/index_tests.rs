@@ -128,7 +128,11 @@ fn stale_sources_and_other_embedders_are_refused() {
         assert!(!e.contains("tool.py"), "{e}");
         let roots = index.manifest().origin.roots.clone();
         index.manifest.origin = Origin::new(roots, Vec::new()).unwrap();
-        assert!(!index.manifest().check_sources("x").unwrap_err().to_string().contains("is new"));
+        assert!(!index.manifest().check_sources("x").unwrap_err().to_string().contains("notes.md"));
+        // A file without text, which is no document of the index, gets some.
+        std::fs::write(&beside[0], "some text").unwrap();
+        let e = index.manifest().check_sources("x").unwrap_err().to_string();
+        assert_eq!(e.contains("notes.md has changed"), named == "docs/", "{e}");
         beside.iter().for_each(|path| std::fs::remove_file(path).unwrap());
         std::fs::remove_file(&file).unwrap();
         let found = index.manifest().check_sources("x").map_err(|e| e.to_string());
@@ -202,8 +206,8 @@ fn a_manifest_that_lies_is_one_clear_error() {
     };
     for (pointer, value, expected) in [
         ("/format", serde_json::json!("x"), "manifest.json: it is not the manifest of an index"),
-        ("/version", serde_json::json!(9), "it has format version 9; this program reads version 2"),
-        ("/version", serde_json::json!(1), "it has format version 1; this program reads version 2"),
+        ("/version", serde_json::json!(9), "it has format version 9; this program reads version 3"),
+        ("/version", serde_json::json!(1), "it has format version 1; this program reads version 3"),
         ("/tokenizer", serde_json::json!("x"), "its terms were made by \"x\""),
         ("/counts/chunks", serde_json::json!(6), "chunks.jsonl: it holds 5 chunks; the manifest says 6"),
         ("/counts/terms", serde_json::json!(1), "bm25.bin: it holds"),

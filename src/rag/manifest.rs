@@ -16,7 +16,7 @@ use super::terms::TOKENIZER;
 /// The name of the file, which lists and names all others by their digests.
 pub const MANIFEST: &str = "manifest.json";
 pub(super) const FORMAT: &str = "tunesmith-rag-index";
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// A document of the corpus, as it was when it was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,8 +119,14 @@ impl Manifest {
                 None => differences.push(format!("{path} is gone")),
             }
         }
-        let new = present.keys().filter(|file| !self.origin.files.contains(*file));
-        differences.extend(new.map(|file| format!("{file} is new")));
+        // What had no text then, or was no document.
+        for (file, path) in present {
+            match self.origin.files.get(&file) {
+                None => differences.push(format!("{file} is new")),
+                Some(digest) if Digest::of_file(&path)? != *digest => differences.push(format!("{file} has changed")),
+                Some(_) => {}
+            }
+        }
         if differences.is_empty() {
             return Ok(true);
         }

@@ -1,11 +1,12 @@
 //! What an index was asked for, so that its documents are found again and the same index can be made again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::corpus::{self, CorpusError, NamedPath};
+use crate::store::Digest;
 
 /// A file or folder that was named, so that its documents can be found again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +24,9 @@ pub struct SourceRoot {
 pub struct Origin {
     /// What was named.
     pub roots: Vec<SourceRoot>,
-    /// The files that were there, documents or not, by the names that they have as documents.
-    pub files: BTreeSet<String>,
+    /// The files that were there, documents or not, by the names that they have as documents: one that had no text may have
+    /// some later.
+    pub files: BTreeMap<String, Digest>,
     /// Options of `rag index` with their values, `--output` left out.
     pub options: Vec<String>,
 }
@@ -32,8 +34,10 @@ pub struct Origin {
 impl Origin {
     /// Of documents that are named now.
     pub fn new(roots: Vec<SourceRoot>, options: Vec<String>) -> Result<Self, CorpusError> {
-        let origin = Self { roots, files: BTreeSet::new(), options };
-        let files = origin.present()?.into_keys().collect();
+        let origin = Self { roots, files: BTreeMap::new(), options };
+        // The reading of the documents says of a file that it cannot be read.
+        let known = |(name, path): (String, PathBuf)| Some((name, Digest::of_file(path).ok()?));
+        let files = origin.present()?.into_iter().filter_map(known).collect();
         Ok(Self { files, ..origin })
     }
 

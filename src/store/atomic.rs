@@ -40,6 +40,14 @@ impl WholeFile {
         self.temp.get_ref().path()
     }
 
+    /// Flushes and fsyncs what was written so far. Of several files that are replaced together, each is brought to the disk
+    /// before the first gets its name: a full disk is then met while nothing is replaced yet.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        let fault = |e| StoreError::new(FileAction::WRITING, &self.target, e);
+        self.temp.flush().map_err(fault)?;
+        self.temp.get_ref().as_file().sync_all().map_err(fault)
+    }
+
     /// Flushes, fsyncs and renames to the final name. A link at that name is replaced, not followed.
     pub fn finish(self) -> Result<(), StoreError> {
         let target = self.target;

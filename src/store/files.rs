@@ -183,13 +183,26 @@ pub fn check_state_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Whether a file of this name can be replaced whole: a folder can't.
+/// Whether a file of this name can be replaced whole: only a regular file, or nothing, can. A link, a device or a pipe would
+/// itself be replaced by a regular file.
 pub fn check_replaceable(path: &Path) -> Result<(), StoreError> {
+    let refused = |kind, what| Err(StoreError::new(FileAction::WRITING, path, Error::new(kind, what)));
+    if path.as_os_str() == "-" {
+        return refused(ErrorKind::InvalidInput, "standard output is not written to here; name a file");
+    }
     match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => {
-            let what = "it is a folder, and a file is written by this name; remove it, or name another place";
-            Err(StoreError::new(FileAction::WRITING, path, Error::new(ErrorKind::IsADirectory, what)))
-        }
+        Ok(found) if found.is_dir() => refused(
+            ErrorKind::IsADirectory,
+            "it is a folder, and a file is written by this name; remove it, or name another place",
+        ),
+        Ok(found) if found.is_symlink() => refused(
+            ErrorKind::InvalidInput,
+            "it is a symbolic link, which is not followed here; name the file that it leads to, or another place",
+        ),
+        Ok(found) if !found.is_file() => refused(
+            ErrorKind::InvalidInput,
+            "it is a pipe, socket or device; expected a regular file, or a name that is free",
+        ),
         _ => Ok(()),
     }
 }
@@ -298,7 +311,20 @@ mod tests {
         std::fs::write(at("file"), "kept").unwrap();
         symlink(at("file"), at("link")).unwrap();
         assert!(check_state_file(&at("folder")).is_err() && check_state_file(&at("link")).is_err());
-        assert!(check_replaceable(&at("folder")).unwrap_err().to_string().contains("it is a folder"));
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        symlink(at("nowhere"), at("dangling")).unwrap();
+        for (name, what) in [
+            (at("folder"), "it is a folder"),
+            (at("link"), "it is a symbolic link"),
+            (at("dangling"), "it is a symbolic link"),
+            (at("pipe"), "it is a pipe, socket or device"),
+            ("/dev/null".into(), "it is a pipe, socket or device"),
+            ("-".into(), "standard output is not written to"),
+        ] {
+            let said = check_replaceable(&name).unwrap_err().to_string();
+            assert!(said.contains(what), "{said}");
+        }
         for name in ["file", "absent"] {
             check_state_file(&at(name)).unwrap();
             check_replaceable(&at(name)).unwrap();

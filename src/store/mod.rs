@@ -4,6 +4,7 @@
 mod action;
 mod atomic;
 mod digest;
+mod exchange;
 mod files;
 mod identity;
 mod inputs;
@@ -17,6 +18,7 @@ mod temp;
 pub use action::FileAction;
 pub use atomic::{WholeFile, write_cached, write_whole};
 pub use digest::{DIGEST_BUFFER, Digest, HashingWriter};
+pub use exchange::exchange;
 pub use files::{
     OpenFor, check_cache_writable, check_inside, check_read_inside, check_replaceable, check_state_file,
     check_state_folder, check_writable, create_folder, create_state_folder, is_inner, open_nofollow, project_of,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::flags::words;
+use crate::cli::flags::{answer_tokens, words};
 use crate::commands::generating::{AnswerStyle, ExampleCount, LayoutMap, Method, Shares, SplitBy, Task};
 
 /// Documents, and how they are read.
@@ -158,7 +158,7 @@ pub struct RagAsk {
     #[arg(long, value_name = "BASE")]
     pub base_model: Option<String>,
     /// Stop after N tokens
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = answer_tokens())]
     pub max_tokens: usize,
 }
 
@@ -181,7 +181,7 @@ pub struct Questions {
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: Option<usize>,
     /// Stop each answer after N tokens
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = answer_tokens())]
     pub max_tokens: usize,
     /// Ask N questions at the same time [default: 1 of a daemon, 8 natively]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]

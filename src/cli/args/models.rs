@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::flags::words;
+use crate::cli::flags::{answer_tokens, words};
 use crate::export::{Floor, Quant};
 
 #[derive(Clone, Debug, Args)]
@@ -138,7 +138,7 @@ pub struct Query {
     #[arg(long)]
     pub top_p: Option<f64>,
     /// Stop after N tokens
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = answer_tokens())]
     pub max_tokens: usize,
     /// Set the system turn
     #[arg(long, value_name = "TEXT")]
