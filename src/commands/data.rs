@@ -84,7 +84,7 @@ pub fn check(context: &mut Context<'_>, source: &Source, base: Option<&str>) -> 
     let tokens = match base {
         None => None,
         Some(name) => {
-            let base = context.open_base(name)?;
+            let base = context.open_base_to_ask(name)?;
             let (records, _) = as_served(records.clone(), &base, None);
             Some(Tokens::of(&encode(&records, &base, usize::MAX)?.examples))
         }
@@ -160,7 +160,7 @@ pub fn preview(
     limit: usize,
 ) -> Result<Vec<Previewed>, Failure> {
     let records = source.read()?.records;
-    let base = context.open_base(base)?;
+    let base = context.open_base_to_ask(base)?;
     let first = served(context, records.into_iter().take(limit).collect(), &base, None);
     let mut out = Vec::new();
     for record in &first {
