@@ -109,7 +109,9 @@ pub enum Rag {
     #[command(after_help = "Example:\n  tunesmith rag index docs/ --output index/")]
     Index(RagIndex),
     /// Ask a model a question with the passages that the index finds
-    #[command(after_help = "Example:\n  tunesmith rag ask 'Who hosts GIDAF?' --index index/ --model qwen2.5:1.5b")]
+    #[command(
+        after_help = "Example:\n  tunesmith rag ask 'Qui héberge BERUN ?' --index apps-index/ --model smollm2:135m"
+    )]
     Ask(RagAsk),
 }
 
