@@ -96,6 +96,13 @@ fn examples_name_models_that_the_pages_have() {
 }
 
 #[test]
+fn the_number_of_a_dry_run_says_what_it_is() {
+    let words = "tunesmith data generate d.md --output x.jsonl --dry-run all".split(' ').map(str::to_owned).collect();
+    let said = crate::cli::parse(words).unwrap_err().to_string();
+    assert!(said.contains("expected the number of examples to show, such as 5"), "{said}");
+}
+
+#[test]
 fn words_are_completed() {
     for (shell, wanted) in
         [(clap_complete::Shell::Bash, "constant_with_warmup"), (clap_complete::Shell::Zsh, "(auto cpu cuda metal)")]
