@@ -1,4 +1,4 @@
-//! Says what `--version` shows beside the version: the target, and in a release build from a git checkout the commit.
+//! Says what `--version` shows beside the version: the target, the features, and in a release build from a git checkout the commit.
 //! It never fails: what is not found is left out.
 
 use std::path::Path;
@@ -7,11 +7,21 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-env=TUNESMITH_TARGET={}", std::env::var("TARGET").unwrap_or_else(|_| "unknown".to_owned()));
+    println!("cargo::rustc-env=TUNESMITH_FEATURES={}", features().join(", "));
     // A development build does not name the commit, so that a commit makes nothing compile again.
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
     if let Some(commit) = release.then(commit).flatten() {
         println!("cargo::rustc-env=TUNESMITH_COMMIT={commit}");
     }
+}
+
+/// As cargo names them to a build script: `CARGO_FEATURE_PDF`.
+fn features() -> Vec<String> {
+    let named =
+        std::env::vars_os().filter_map(|(key, _)| Some(key.to_str()?.strip_prefix("CARGO_FEATURE_")?.to_lowercase()));
+    let mut named: Vec<_> = named.map(|name| name.replace('_', "-")).filter(|name| name != "default").collect();
+    named.sort();
+    named
 }
 
 /// The commit of this very checkout; watches the files that say which it is.

@@ -138,12 +138,12 @@ pub enum Command {
     Rag(Rag),
     /// Answer a file of questions with a model and the passages that an index finds
     #[command(
-        after_help = "Example:\n  tunesmith evaluate-rag questions.jsonl --index index/ --model qwen2.5:1.5b --output evaluation/results_rag.json"
+        after_help = "Example:\n  tunesmith evaluate-rag data/apps_test.jsonl --index apps-index/ --model smollm2:135m --output evaluation/results_rag.json"
     )]
     EvaluateRag(EvaluateRag),
     /// Answer a file of questions with a fine-tuned model; with --index, also with the passages that it finds
     #[command(
-        after_help = "Example:\n  tunesmith evaluate-finetuned questions.jsonl --model models/m/final --base-model qwen2.5:1.5b --output evaluation/results_ft.json"
+        after_help = "Example:\n  tunesmith evaluate-finetuned data/apps_test.jsonl --model models/apps/final --base-model smollm2:135m --output evaluation/results_ft.json"
     )]
     EvaluateFinetuned(EvaluateFinetuned),
     /// Compare result files of base, RAG, fine-tuned and hybrid model on the same questions (who is better in what, and which to

@@ -76,6 +76,53 @@ fn own_options_come_before_the_common_ones() {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
 }
 
+/// `finetune --help` shows `tunesmith finetune`, and so do usage errors; a command by its own name shows that.
+#[test]
+fn help_and_errors_name_an_alias_as_it_was_typed() {
+    let said = |line: &str| {
+        let words = std::iter::once("tunesmith").chain(line.split(' ')).map(str::to_owned).collect();
+        crate::cli::parse(words).unwrap_err().render().to_string()
+    };
+    for (line, usage) in [
+        ("finetune --help", "tunesmith finetune "),
+        ("train --help", "tunesmith train "),
+        ("--quiet merge-lora --help", "tunesmith merge-lora "),
+        ("compare-models --rag-results a", "tunesmith compare-models "),
+        ("query-finetuned --no-such-option", "tunesmith query-finetuned "),
+        ("compare --help", "tunesmith compare "),
+    ] {
+        assert!(said(line).contains(&format!("Usage: {usage}")), "{line}: {}", said(line));
+    }
+    let words = ["tunesmith", "finetune", "--dataset", "d.jsonl"].map(str::to_owned);
+    assert!(matches!(crate::cli::parse(words.into()).unwrap().command, crate::cli::args::Command::Train(_)));
+}
+
+/// The models that examples ask are those that the guide pulls or makes.
+#[test]
+fn examples_name_models_that_the_pages_have() {
+    const KNOWN: [&str; 4] = ["smollm2:135m", "qwen2.5-coder:0.5b", "demo-assistant:v1", "support:v1"];
+    let mut seen = 0;
+    for (name, command) in commands() {
+        let after = command.get_after_help().unwrap().to_string();
+        let words: Vec<&str> = after.split_whitespace().collect();
+        for pair in
+            words.windows(2).filter(|pair| ["--model", "--base-model", "--base", "--against"].contains(&pair[0]))
+        {
+            let is_path = pair[1].contains('/') || pair[1].ends_with(".jsonl");
+            seen += usize::from(!is_path);
+            assert!(is_path || KNOWN.contains(&pair[1]), "{name}: {}", pair[1]);
+        }
+    }
+    assert!(seen > 5, "{seen}");
+}
+
+#[test]
+fn the_number_of_a_dry_run_says_what_it_is() {
+    let words = "tunesmith data generate d.md --output x.jsonl --dry-run all".split(' ').map(str::to_owned).collect();
+    let said = crate::cli::parse(words).unwrap_err().to_string();
+    assert!(said.contains("expected the number of examples to show, such as 5"), "{said}");
+}
+
 #[test]
 fn words_are_completed() {
     for (shell, wanted) in

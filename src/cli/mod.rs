@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
         ));
         return ExitCode::from(Kind::Usage.exit_code());
     }
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args().collect()) {
         Ok(cli) => cli,
         Err(e) => {
             let usage = e.use_stderr();
@@ -97,6 +97,22 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => end(&mut context, &failure, cli.common.json),
     }
+}
+
+/// Help and usage errors name a command as it was typed, an alias by itself.
+fn parse(arguments: Vec<String>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(&arguments).map_err(|e| {
+        let command = Cli::command();
+        let named =
+            arguments.iter().skip(1).find_map(|typed| Some((typed, command.find_subcommand(typed)?.get_name())));
+        let Some((typed, name)) = named.filter(|(typed, name)| typed != name) else { return e };
+        let (typed, name) = (typed.clone(), name.to_owned());
+        let renamed = command.mut_subcommand(name, |subcommand| {
+            // Its other names would be said twice.
+            subcommand.name(typed).visible_alias(clap::builder::Resettable::Reset)
+        });
+        renamed.try_get_matches_from(&arguments).err().unwrap_or(e)
+    })
 }
 
 /// Whether an adapter may be used on a base that it was not trained on.

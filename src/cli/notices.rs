@@ -38,6 +38,10 @@ pub(super) fn note(note: &Note) -> String {
         Note::TemplateDiffers { reason } => {
             format!("{OWN_TEMPLATE}; Ollama's TEMPLATE of the base renders another prompt: {reason}")
         }
+        Note::AskedByOwnTemplate {} => {
+            "base: its file's chat template makes the prompts; Ollama's differs (`tunesmith plan` and `train` say how)"
+                .to_owned()
+        }
         Note::SystemNotTaken {} => {
             "the base's SYSTEM is not taken over: its chat template has no place for it".to_owned()
         }

@@ -28,6 +28,15 @@ pub struct Context<'r> {
     pub report: Reporter<'r>,
 }
 
+/// What a base is opened for.
+#[derive(Clone, Copy)]
+enum BaseUse {
+    /// It is trained, exported or served, or what is served is compared with it.
+    Delivered,
+    /// It answers here, or its tokens are counted.
+    Asked,
+}
+
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").field("ollama_host", &self.ollama_host).finish_non_exhaustive()
@@ -111,16 +120,23 @@ impl Context<'_> {
     /// Path · role · model in the store · Hugging Face id · shortcut; says what it found, and whose template counts.
     pub fn open_base(&mut self, name: &str) -> Result<Base, Failure> {
         let resolver = self.resolver();
-        self.opened(name, resolver)
+        self.opened(name, resolver, BaseUse::Delivered)
+    }
+
+    /// As [`Self::open_base`], for what only asks it or reads with its tokens: how its prompt differs from the one that
+    /// Ollama makes concerns nothing that is served.
+    pub fn open_base_to_ask(&mut self, name: &str) -> Result<Base, Failure> {
+        let resolver = self.resolver();
+        self.opened(name, resolver, BaseUse::Asked)
     }
 
     /// As [`Self::open_base`], for what is trained: the digest of its weights, which adapters record, is computed meanwhile.
     pub fn open_base_to_train(&mut self, name: &str) -> Result<Base, Failure> {
         let resolver = Resolver { begins_digest: true, ..self.resolver() };
-        self.opened(name, resolver)
+        self.opened(name, resolver, BaseUse::Delivered)
     }
 
-    fn opened(&mut self, name: &str, mut resolver: Resolver) -> Result<Base, Failure> {
+    fn opened(&mut self, name: &str, mut resolver: Resolver, base_use: BaseUse) -> Result<Base, Failure> {
         let named = self.role_model(name)?.unwrap_or_else(|| name.to_owned());
         let served = self.served(resolver.to_pull(&named).unwrap_or(&named))?;
         resolver.store_roots.splice(0..0, served.as_deref().and_then(store_of));
@@ -148,6 +164,7 @@ impl Context<'_> {
             .hint("its store can't be read from here: give the base by path, or run where the daemon runs"));
         }
         self.report_base(name, named, &base);
+        self.report_other_template(&base, base_use);
         Ok(base)
     }
 
@@ -174,10 +191,14 @@ impl Context<'_> {
                 TemplateNote::WritesMore(day) => Note::TemplateWritesMore { date: day.to_string() },
             });
         }
+    }
+
+    fn report_other_template(&mut self, base: &Base, base_use: BaseUse) {
         if let Some(other) = base.served_otherwise() {
-            self.report.note(match other {
-                ServedOtherwise::Renderer(renderer) => Note::RendererNotCompared { renderer },
-                ServedOtherwise::Differs(fault) => Note::TemplateDiffers { reason: fault.to_string() },
+            self.report.note(match (other, base_use) {
+                (_, BaseUse::Asked) => Note::AskedByOwnTemplate {},
+                (ServedOtherwise::Renderer(renderer), _) => Note::RendererNotCompared { renderer },
+                (ServedOtherwise::Differs(fault), _) => Note::TemplateDiffers { reason: fault.to_string() },
             });
         }
     }

@@ -1,6 +1,6 @@
 //! Records to examples: check, preview, split, and the training set of a run with its replay.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::documents::{self, DocumentsRequest};
@@ -11,7 +11,7 @@ use crate::chat::Message;
 use crate::config::RunConfig;
 use crate::dataset::{self, Content, Dataset, ReadOptions, Record, RecordPlace, Shape};
 use crate::events::Note;
-use crate::generate;
+use crate::generate::{self, ProvenanceFault};
 use crate::store::{Inputs, write_whole};
 
 /// What is read as one dataset.
@@ -84,7 +84,7 @@ pub fn check(context: &mut Context<'_>, source: &Source, base: Option<&str>) -> 
     let tokens = match base {
         None => None,
         Some(name) => {
-            let base = context.open_base(name)?;
+            let base = context.open_base_to_ask(name)?;
             let (records, _) = as_served(records.clone(), &base, None);
             Some(Tokens::of(&encode(&records, &base, usize::MAX)?.examples))
         }
@@ -131,7 +131,7 @@ pub fn check_origin(context: &mut Context<'_>, files: &[PathBuf], against: &Path
         documents::read(context, &DocumentsRequest { inputs, fix_encoding: true, ..DocumentsRequest::default() })
     });
     let reading = read.transpose()?;
-    let (mut checked, mut faults) = (CheckedOrigin::default(), Vec::new());
+    let (mut checked, mut faults) = (CheckedOrigin::default(), Vec::<String>::new());
     for file in dataset::expand(files)? {
         let found = match &reading {
             Some(reading) => generate::check_against_documents(&file, &reading.corpus)?,
@@ -141,7 +141,7 @@ pub fn check_origin(context: &mut Context<'_>, files: &[PathBuf], against: &Path
         checked.facts += found.facts;
         checked.values += found.values;
         checked.quotations += found.quotations;
-        faults.extend(found.faults.iter().map(|fault| format!("{}: {fault}", file.display())));
+        faults.extend(in_words(&found.faults).iter().map(|fault| format!("{}: {fault}", file.display())));
     }
     if faults.is_empty() {
         return Ok(checked);
@@ -153,6 +153,32 @@ pub fn check_origin(context: &mut Context<'_>, files: &[PathBuf], against: &Path
         .hint("generate them again, or leave --against out to check the notation alone"))
 }
 
+/// What concerns a whole document is said once, with the number of examples that are made of it.
+fn in_words(faults: &[ProvenanceFault]) -> Vec<String> {
+    let (mut changed, mut missing) = (BTreeMap::<&str, BTreeSet<&str>>::new(), BTreeMap::<&str, BTreeSet<&str>>::new());
+    let mut others = Vec::new();
+    for fault in faults {
+        match fault {
+            ProvenanceFault::Changed { id, document } => {
+                changed.entry(document).or_default().insert(id);
+            }
+            ProvenanceFault::NoDocument { id, document } => {
+                missing.entry(document).or_default().insert(id);
+            }
+            other => others.push(other.to_string()),
+        }
+    }
+    let changed = changed.iter().map(|(document, ids)| {
+        let n = ids.len();
+        format!("the document {document:?} has another SHA-256 than the one that {n} of the examples were made from")
+    });
+    let missing = missing.iter().map(|(document, ids)| {
+        let n = ids.len();
+        format!("the document {document:?} is not in the corpus, and {n} of the examples were made from it")
+    });
+    changed.chain(missing).chain(others).collect()
+}
+
 pub fn preview(
     context: &mut Context<'_>,
     source: &Source,
@@ -160,7 +186,7 @@ pub fn preview(
     limit: usize,
 ) -> Result<Vec<Previewed>, Failure> {
     let records = source.read()?.records;
-    let base = context.open_base(base)?;
+    let base = context.open_base_to_ask(base)?;
     let first = served(context, records.into_iter().take(limit).collect(), &base, None);
     let mut out = Vec::new();
     for record in &first {
@@ -313,6 +339,29 @@ pub fn conversations(records: &[Record]) -> Vec<Vec<Message>> {
 mod tests {
     use super::*;
     use crate::commands::Kind;
+
+    #[test]
+    fn a_changed_document_is_said_once() {
+        let changed = |id: &str, document: &str| ProvenanceFault::Changed { id: id.into(), document: document.into() };
+        let value = ProvenanceFault::Value { id: "c".into(), document: "b.md".into(), value: "v".into() };
+        let faults =
+            [changed("a", "a.md"), changed("b", "a.md"), value.clone(), changed("b", "a.md"), changed("a", "b.md")];
+        assert_eq!(
+            in_words(&faults),
+            [
+                "the document \"a.md\" has another SHA-256 than the one that 2 of the examples were made from"
+                    .to_owned(),
+                "the document \"b.md\" has another SHA-256 than the one that 1 of the examples were made from"
+                    .to_owned(),
+                value.to_string(),
+            ]
+        );
+        let gone = ProvenanceFault::NoDocument { id: "a".into(), document: "x.md".into() };
+        assert_eq!(
+            in_words(&[gone]),
+            ["the document \"x.md\" is not in the corpus, and 1 of the examples were made from it"]
+        );
+    }
 
     #[test]
     fn a_split_writes_over_nothing() {

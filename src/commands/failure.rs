@@ -1,6 +1,7 @@
 //! Every module's error, mapped to one exit code and, where the error does not say it itself, a remedy.
 
 mod exhausted;
+mod missing;
 
 use crate::base::BaseError;
 use crate::bert::BertError;
@@ -176,7 +177,7 @@ macro_rules! failures {
                 let of: fn(&$error) -> Kind = $kind;
                 let exhausted = Exhausted::behind(&e).or_else(|| Exhausted::in_words(&e.to_string()));
                 let kind = if exhausted.is_some() { Kind::Resources } else { of(&e) };
-                let hint = exhausted.and_then(Exhausted::hint).or_else(|| remedy(&e).map(str::to_owned));
+                let hint = exhausted.and_then(Exhausted::hint).or_else(|| remedy(&e).map(str::to_owned)).or_else(|| missing::hint(&e));
                 Self { kind, error: anyhow::Error::new(e), hint }
             }
         }

@@ -43,7 +43,7 @@ impl NativeModel {
             Some(name) => name.to_owned(),
             None => crate::lora::base_name(&folder)?,
         };
-        let opened = context.open_base(&named);
+        let opened = context.open_base_to_ask(&named);
         let base = match opened {
             Err(e) if base_said.is_none() => {
                 let what = format!("{}: its base {named} is not found: {e}", folder.display());
@@ -60,7 +60,7 @@ impl NativeModel {
 
     /// A base by itself.
     pub(super) fn alone(context: &mut Context<'_>, name: &str, threads: usize) -> Result<Self, Failure> {
-        let base = context.open_base(name)?;
+        let base = context.open_base_to_ask(name)?;
         let model = Model::new(&base.weights, threads)?;
         let digest = base.weights_digest().to_string();
         Ok(Self { base, model, adapter: None, digest })

@@ -7,7 +7,7 @@ use super::{Context, Failure};
 pub use crate::chat::Message;
 use crate::chat::Role;
 use crate::model::Sampling;
-use crate::ollama::{Ask, Client, Options, Prompt};
+use crate::ollama::{Ask, Client, OllamaError, Options, Prompt};
 
 /// Who answers.
 pub enum Answering {
@@ -63,7 +63,9 @@ pub fn open(
 ) -> Result<Answering, Failure> {
     let path = Path::new(model);
     if !path.is_dir() {
-        return Ok(Answering::Daemon { client: Box::new(context.client()?), model: model.to_owned() });
+        let client = context.client()?;
+        refuse_missing_folder(&client, model)?;
+        return Ok(Answering::Daemon { client: Box::new(client), model: model.to_owned() });
     }
     Ok(Answering::Native(Box::new(NativeModel::with_adapter(context, path, base_said, threads)?)))
 }
@@ -71,6 +73,27 @@ pub fn open(
 /// Most tokens of an answer, as the daemon reads them: a negative number would be none at all.
 pub(super) fn num_predict(max_tokens: usize) -> i64 {
     i64::try_from(max_tokens).unwrap_or(i64::MAX)
+}
+
+/// A name with a slash is a folder more often than a model of another namespace, so an error speaks of both.
+fn refuse_missing_folder(client: &Client, model: &str) -> Result<(), Failure> {
+    const HINT: &str =
+        "give the folder that a training wrote, such as models/apps/final, or a model that `ollama list` shows";
+    if !model.contains(['/', '\\']) {
+        return Ok(());
+    }
+    match client.tag(model) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) | Err(OllamaError::BadName { .. }) => {
+            Err(Failure::input(format!("{model} is neither a folder here nor a model of the daemon")).hint(HINT))
+        }
+        Err(e) => {
+            let e = Failure::from(e);
+            let hint = e.hint.clone().unwrap_or_else(|| HINT.to_owned());
+            Err(Failure::new(e.kind, format!("{model} is no folder here, so a model of the daemon: {}", e.message()))
+                .hint(hint))
+        }
+    }
 }
 
 /// Answers the conversation's last turn, streaming to `on_text`; the answer is added to it.
@@ -113,4 +136,34 @@ pub fn answer(
     };
     conversation.push(Message { role: Role::Assistant, content: text.clone() });
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::{Interrupt, Kind};
+    use crate::events::{Reporter, Silent};
+    use crate::input::Env;
+
+    /// A mistyped folder is no model to pull.
+    #[test]
+    fn what_looks_like_a_folder_and_is_none_is_said_so() {
+        let mut silent = Silent;
+        let mut context = Context {
+            env: Env::default(),
+            ollama_host: Some("127.0.0.1:1".into()),
+            models_yaml: "models.yaml".into(),
+            models_yaml_said: false,
+            seed: None,
+            force: false,
+            parallel: None,
+            interrupt: Interrupt::default(),
+            report: Reporter::new(&mut silent),
+        };
+        let failure = open(&mut context, "models/nope", None, 1).err().unwrap();
+        assert_eq!(failure.kind, Kind::Daemon);
+        let said = failure.message();
+        assert!(said.starts_with("models/nope is no folder here, so a model of the daemon: "), "{said}");
+        assert!(open(&mut context, "smollm2:135m", None, 1).is_ok(), "asked when it answers");
+    }
 }

@@ -289,10 +289,11 @@ pub fn alone(
     output: &Path,
     start: Start,
 ) -> Result<(PathBuf, Summary), Failure> {
+    // A mistyped path needs no base.
+    let dataset = data::read(config)?;
     let base = context.open_base_to_train(&config.model_to_fine_tune)?;
     setup::check(config, &base)?;
     base.weights.check_finite()?;
-    let dataset = data::read(config)?;
     data::say_notes(context, &dataset);
     let records = data::served(context, dataset.records, &base, config.system.as_deref());
     let (records, held_out) = data::held_out(config, records, &base, None)?;

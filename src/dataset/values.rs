@@ -54,6 +54,9 @@ pub(super) fn divide<'t>(name: &str, text: &'t [u8], keys: &[&str], each: &mut d
         return table::rows(text, delimiter, &mut |row, value| each(Divided::new(Unit::Row, row, value)));
     }
     if !over_lines(text) {
+        if let Some(what) = document(name, text) {
+            return each(Divided::new(Unit::File, 0, Err(what)));
+        }
         return lines(text, each);
     }
     match std::str::from_utf8(text) {
@@ -68,6 +71,17 @@ pub(super) fn divide<'t>(name: &str, text: &'t [u8], keys: &[&str], each: &mut d
             each(Divided::new(Unit::Line, line, Err("is not UTF-8".into())));
         }
     }
+}
+
+/// Why a file is no data but a document: by its name, and because its first line is no JSON object.
+fn document(name: &str, text: &[u8]) -> Option<String> {
+    const DOCUMENTS: [&str; 8] = ["md", "markdown", "txt", "html", "htm", "pdf", "docx", "xlsx"];
+    let kind = Path::new(name).extension()?.to_str()?.to_lowercase();
+    let is_document = DOCUMENTS.contains(&kind.as_str()) && !text.trim_ascii_start().starts_with(b"{");
+    is_document.then(|| {
+        "is a document; expected JSONL, a JSON list or a table. `tunesmith data generate` makes examples of documents"
+            .to_owned()
+    })
 }
 
 fn lines<'t>(text: &'t [u8], each: &mut dyn FnMut(Divided<'t>)) {
@@ -104,4 +118,27 @@ fn one(bytes: &[u8]) -> Result<Option<(&str, Parsed)>, String> {
         return Ok(None);
     }
     Ok(Some((text, json::parse(text)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(name: &str, text: &str) -> Vec<String> {
+        let mut faults = Vec::new();
+        divide(name, text.as_bytes(), &["question"], &mut |d| faults.extend(d.value.err()));
+        faults
+    }
+
+    #[test]
+    fn a_document_is_refused_once_and_not_line_by_line() {
+        let text = "# Applications\n\n- **Host**: one\n- **Version**: 2\n";
+        for name in ["apps.md", "apps.TXT", "apps.html", "apps.pdf"] {
+            let found = faults(name, text);
+            assert!(found.len() == 1 && found[0].starts_with("is a document; expected JSONL"), "{name} {found:?}");
+        }
+        assert_eq!(faults("apps.jsonl", text).len(), 3, "each line of what is called data");
+        assert!(faults("apps.txt", "{\"question\": \"q\"}\n").is_empty(), "JSONL by its text");
+        assert!(faults("apps.txt", "[{\"question\": \"q\"}]").is_empty());
+    }
 }

@@ -1,4 +1,5 @@
-//! The bound for scores that are not 0 or 1, and for prompts in clusters: bootstrap-t over clusters.
+//! The bound for scores that are not 0 or 1, and for prompts in clusters: bootstrap-t over clusters; where nearly all
+//! clusters have one value, the adjusted interval of Bonett and Price (2012, J Educ Behav Stat 37:479) over clusters.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -6,6 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use super::paired::{Z95, Z99};
 
 const ROUNDS: usize = 2000;
+/// With fewer clusters off the commonest value, a resample often has none of them: then it has no spread of its own, and the
+/// bootstrap's t is no number (e⁻² of the resamples at two such clusters, e⁻¹⁰ at ten).
+const LEAST_OFF_MODE: usize = 10;
 
 /// How sure a one-sided bound is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +49,9 @@ pub fn bootstrap_t(clusters: &[Vec<f64>], seed: u64, confidence: Confidence) -> 
         let unseen = z2 / (units.len() as f64 + z2);
         return ((mean - unseen).max(-1.0), (mean + unseen).min(1.0));
     }
+    if let Some(mode) = sparse_mode(&units) {
+        return adjusted(&units, mode, confidence);
+    }
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut draw = vec![(0.0, 0.0); units.len()];
     let mut t: Vec<f64> = (0..ROUNDS)
@@ -65,6 +72,26 @@ pub fn bootstrap_t(clusters: &[Vec<f64>], seed: u64, confidence: Confidence) -> 
     (bound(1.0 - confidence.alpha()).max(-1.0), bound(confidence.alpha()).min(1.0))
 }
 
+/// The value that more than half of the clusters have, where fewer than [`LEAST_OFF_MODE`] have another.
+fn sparse_mode(units: &[(f64, f64)]) -> Option<f64> {
+    let mut means: Vec<f64> = units.iter().map(|(sum, size)| sum / size).collect();
+    means.sort_by(f64::total_cmp);
+    // More than half: the middle one has it.
+    let mode = means[means.len() / 2];
+    let off = means.iter().filter(|mean| (**mean - mode).abs() > f64::EPSILON).count();
+    (off < LEAST_OFF_MODE && 2 * off < means.len()).then_some(mode)
+}
+
+/// Mean ± z standard errors after two clusters of mean size are added: what an unseen prompt could still do at most, 1 above
+/// the mode and 1 below it.
+fn adjusted(units: &[(f64, f64)], mode: f64, confidence: Confidence) -> (f64, f64) {
+    let size = units.iter().map(|(_, size)| size).sum::<f64>() / units.len() as f64;
+    let unseen = [((mode + 1.0) * size, size), ((mode - 1.0) * size, size)];
+    let (mean, error) = ratio(units.iter().copied().chain(unseen), units.len() + 2);
+    let half = confidence.z() * error;
+    ((mean - half).max(-1.0), (mean + half).min(1.0))
+}
+
 /// Mean over all members and its standard error from the spread between clusters (ratio estimator).
 fn ratio(units: impl Iterator<Item = (f64, f64)> + Clone, count: usize) -> (f64, f64) {
     let (sum, size) = units.clone().fold((0.0, 0.0), |(s, n), (a, b)| (s + a, n + b));
@@ -77,6 +104,7 @@ fn ratio(units: impl Iterator<Item = (f64, f64)> + Clone, count: usize) -> (f64,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::paired::{Pairs, tango_interval};
 
     fn singles(d: &[f64]) -> Vec<Vec<f64>> {
         d.iter().map(|x| vec![*x]).collect()
@@ -99,6 +127,78 @@ mod tests {
         assert!(low99 < low && high < high99, "{low99} {high99}");
         assert!((-0.05..-0.04).contains(&l0) && h0 > 0.04);
         assert_eq!(bootstrap_t(&singles(&[0.3]), 1, Confidence::P95), (-1.0, 1.0));
+    }
+
+    /// Made by `tests/oracles/paired_stats.py` (statsmodels 0.15.0): weighted least squares, cluster-robust error.
+    #[test]
+    fn sparse_differences_have_the_oracles_interval() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/paired_stats.json")).unwrap();
+        let rows = vectors["sparse90"].as_array().unwrap();
+        for row in rows {
+            let clusters: Vec<Vec<f64>> = serde_json::from_value(row["clusters"].clone()).unwrap();
+            let (low, high) = bootstrap_t(&clusters, 1, Confidence::P95);
+            let expected = (row["ci"][0].as_f64().unwrap(), row["ci"][1].as_f64().unwrap());
+            assert!((low - expected.0).abs() < 1e-9 && (high - expected.1).abs() < 1e-9, "{low} {high} {row}");
+        }
+        assert_eq!(rows.len(), 6);
+    }
+
+    /// Independent right and wrong answers have Tango's interval; the one here is near it.
+    #[test]
+    fn sparse_differences_are_near_tangos_interval() {
+        for (n, broken, fixed) in [(37, 0, 2), (37, 1, 1), (37, 2, 0), (52, 0, 1), (100, 3, 5), (200, 0, 9), (40, 2, 4)]
+        {
+            let d: Vec<f64> =
+                (0..n).map(|i| if i < broken { -1.0 } else { f64::from(u8::from(i < broken + fixed)) }).collect();
+            let (low, high) = bootstrap_t(&singles(&d), 1, Confidence::P95);
+            let tango = tango_interval(Pairs { n, broken, fixed }, Z95);
+            let far = 0.02;
+            assert!(
+                (low - tango.0).abs() < far && (high - tango.1).abs() < far,
+                "{n} {broken} {fixed}: {low} {high} {tango:?}"
+            );
+        }
+    }
+
+    /// Two of 37 questions, two of them of one document: the bound was +1.1 to +100.0 points.
+    #[test]
+    fn two_of_37_prove_nothing() {
+        let mut clusters = singles(&[0.0; 33]);
+        clusters.extend([vec![0.0, 1.0], vec![1.0, 0.0]]);
+        for confidence in [Confidence::P95, Confidence::P99] {
+            let (low, high) = bootstrap_t(&clusters, 1, confidence);
+            assert!((-0.08..0.0).contains(&low) && (0.10..0.20).contains(&high), "{low} {high}");
+        }
+    }
+
+    /// Seeded: few clusters of two that differ, the true mean within the bounds in at least 93 of 100 runs on each side.
+    #[test]
+    fn bounds_of_sparse_clusters_hold() {
+        let mut random = ChaCha8Rng::seed_from_u64(5);
+        for (clusters, better, worse) in [(40, 0.02, 0.02), (40, 0.06, 0.0), (60, 0.1, 0.02), (100, 0.04, 0.01)] {
+            let truth = better - worse;
+            let (mut below, mut above) = (0, 0);
+            for _ in 0..400 {
+                let groups: Vec<Vec<f64>> = (0..clusters)
+                    .map(|_| {
+                        let u: f64 = random.random();
+                        let d = if u < better {
+                            1.0
+                        } else if u < better + worse {
+                            -1.0
+                        } else {
+                            0.0
+                        };
+                        vec![d; 2]
+                    })
+                    .collect();
+                let (low, high) = bootstrap_t(&groups, 1, Confidence::P95);
+                below += usize::from(truth < low);
+                above += usize::from(truth > high);
+            }
+            assert!(below <= 28 && above <= 28, "{clusters} {better} {worse}: {below} {above} of 400");
+        }
     }
 
     /// Seeded: a mean exactly at the margin passes in at most 8 % of runs at n = 60.

@@ -91,6 +91,8 @@ notices! {
         RendererNotCompared { renderer: String },
         /// Ollama's TEMPLATE of the base renders another prompt than its chat template
         TemplateDiffers { reason: String },
+        /// the base is asked here by its own chat template; Ollama's TEMPLATE or RENDERER of it is another
+        AskedByOwnTemplate {},
         /// the base's SYSTEM is not taken over: its chat template has no place for it
         SystemNotTaken {},
         /// the base's MESSAGEs are not taken over

@@ -32,7 +32,7 @@ fn every_command_has_help_and_an_example() {
         place.run(&[command, "--help"]).says(0, &["Example:", "tunesmith"]);
     }
     for alias in ["finetune", "merge-lora", "export-gguf", "query-finetuned", "evaluate-finetuned", "compare-models"] {
-        place.run(&[alias, "--help"]).says(0, &["Usage:"]);
+        place.run(&[alias, "--help"]).says(0, &[&format!("Usage: tunesmith {alias} ")]);
     }
 }
 

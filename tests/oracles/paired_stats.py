@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Paired statistics for src/eval/paired.rs: Tango's interval by its closed form in Python, McNemar's exact and mid p by statsmodels and scipy.
+"""Paired statistics for src/eval/paired.rs: Tango's interval by its closed form in Python, McNemar's exact and mid p by statsmodels and scipy;
+for src/eval/bootstrap.rs: the interval of sparse differences, by weighted least squares with a cluster-robust error.
 
     python3 -m pip install scipy statsmodels && python3 tests/oracles/paired_stats.py > tests/fixtures/paired_stats.json
 
@@ -8,8 +9,10 @@ The first Tango row is the published example of Tango 1998 / Fagerland et al. 20
 import json
 import math
 
+import numpy
 import scipy
 import statsmodels
+import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
@@ -41,9 +44,32 @@ def midp(b, c):
     return float(2 * stats.binom.cdf(k, n, 0.5) - stats.binom.pmf(k, n, 0.5))
 
 
+def sparse(clusters, mode, z=stats.norm.ppf(0.95)):
+    """Bonett and Price 2012 over clusters: two more, of mean size, one 1 above the mode and one 1 below it."""
+    y = [d for c in clusters for d in c] + [mode + 1, mode - 1]
+    size = (len(y) - 2) / len(clusters)
+    weights = [1.0] * (len(y) - 2) + [size] * 2
+    groups = [i for i, c in enumerate(clusters) for _ in c] + [len(clusters), len(clusters) + 1]
+    fit = sm.WLS(numpy.array(y), numpy.ones(len(y)), weights=numpy.array(weights)).fit(
+        cov_type="cluster", cov_kwds={"groups": numpy.array(groups), "use_correction": False})
+    count = len(clusters) + 2
+    half = z * math.sqrt(count / (count - 1)) * float(fit.bse[0])
+    return [max(float(fit.params[0]) - half, -1.0), min(float(fit.params[0]) + half, 1.0)]
+
+
+SPARSE = [
+    ([[0.0]] * 35 + [[1.0]] * 2, 0),
+    ([[0.0]] * 33 + [[0.0, 1.0], [1.0, 0.0]], 0),
+    ([[0.0, 0.0]] * 30 + [[0.0, -1.0, 0.0], [1.0], [0.25, 0.5]], 0),
+    ([[0.0]] * 99 + [[-0.3]], 0),
+    ([[1.0]] * 20 + [[0.5, 1.0], [0.0, 0.0]], 1),
+    ([[0.0]] * 40 + [[1.0, 1.0]] * 6 + [[-1.0]] * 3, 0),
+]
+
 print(json.dumps({
     "made_with": {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__},
     "tango95": [dict(n=n, b=b, c=c, ci=tango(b, c, n)) for n, b, c in ((21, 7, 1), (50, 12, 2), (100, 3, 5), (100, 0, 0), (44, 0, 1))],
+    "sparse90": [dict(clusters=c, ci=sparse(c, mode)) for c, mode in SPARSE],
     "mcnemar": [
         dict(b=b, c=c, exact=float(mcnemar([[10, b], [c, 10]], exact=True).pvalue) if b + c else 1.0, midp=midp(b, c))
         for b, c in ((1, 7), (6, 0), (3, 3), (0, 0), (12, 25), (2, 9))

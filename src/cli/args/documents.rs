@@ -99,8 +99,15 @@ pub struct Generate {
     #[arg(long, value_name = "HOST", requires = "model", help_heading = "Model")]
     pub also_ask: Vec<String>,
     /// Show how documents are read, what would be made, and K examples; write nothing
-    #[arg(long, value_name = "K", num_args = 0..=1, default_missing_value = "5")]
+    #[arg(long, value_name = "K", num_args = 0..=1, default_missing_value = "5", value_parser = examples)]
     pub dry_run: Option<usize>,
+}
+
+fn examples(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| {
+        "expected the number of examples to show, such as 5; how many are made is --count's, and --dry-run alone shows 5"
+            .to_owned()
+    })
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,7 +116,9 @@ pub enum Rag {
     #[command(after_help = "Example:\n  tunesmith rag index docs/ --output index/")]
     Index(RagIndex),
     /// Ask a model a question with the passages that the index finds
-    #[command(after_help = "Example:\n  tunesmith rag ask 'Who hosts GIDAF?' --index index/ --model qwen2.5:1.5b")]
+    #[command(
+        after_help = "Example:\n  tunesmith rag ask 'Qui héberge BERUN ?' --index apps-index/ --model smollm2:135m"
+    )]
     Ask(RagAsk),
 }
 

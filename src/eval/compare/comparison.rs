@@ -105,6 +105,8 @@ pub struct ArmComparison {
     /// Questions after which training has paid for itself.
     pub break_even: Option<f64>,
     pub recommendation: Option<AnswerArm>,
+    /// What is against the recommended arm nevertheless, shown by a test or not.
+    pub caution: Option<String>,
     pub rules: Vec<RuleFinding>,
 }
 

@@ -44,6 +44,9 @@ fn recommendation(page: &mut String, comparison: &ArmComparison) {
     decisive.for_each(|finding| {
         let _ = writeln!(page, "- {}", finding.says);
     });
+    if let Some(caution) = &comparison.caution {
+        let _ = writeln!(page, "- **Careful:** {caution}");
+    }
     page.push('\n');
 }
 
@@ -56,7 +59,7 @@ fn arms(page: &mut String, comparison: &ArmComparison) {
         let values = comparison.arms.iter().map(|summary| cell(summary.values.get(winner.metric.as_str())));
         let is_measured = comparison.arms.iter().any(|summary| summary.values.contains_key(winner.metric.as_str()));
         let best = winner.winner.map_or(if is_measured { "tie" } else { NONE }, |arm| arm.as_str());
-        let _ = writeln!(page, "| {} | {} | {best} |", winner.metric.as_str(), values.collect::<Vec<_>>().join(" | "));
+        let _ = writeln!(page, "| {} | {} | {best} |", winner.metric.label(), values.collect::<Vec<_>>().join(" | "));
     }
     let seconds = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |s| ArmMetric::AvgTimeSeconds.shown(s));
     let per_right: Vec<String> = comparison.arms.iter().map(|summary| seconds(summary.seconds_per_right)).collect();
@@ -67,7 +70,10 @@ fn arms(page: &mut String, comparison: &ArmComparison) {
         }
         false => "Best by value alone.",
     };
-    let _ = writeln!(page, "{how}\n");
+    let _ = writeln!(
+        page,
+        "{how} `finished` (`success_rate` in the JSON): answers that came to an end, are not empty and do not loop, right or wrong.\n"
+    );
 }
 
 fn tests(page: &mut String, pair: &ArmPair, on: &str) {
@@ -90,13 +96,13 @@ fn test_row(row: &MetricPair) -> String {
         |test| format!("{} | {} to {} | {:.4}", signed(test.difference), signed(test.low), signed(test.high), test.p),
     );
     let n = row.test.map_or(0, |test| test.n);
-    format!("| {} | {n} | {} | {} | {test} | {better} |", row.metric.as_str(), shown(row.first), shown(row.second))
+    format!("| {} | {n} | {} | {} | {test} | {better} |", row.metric.label(), shown(row.first), shown(row.second))
 }
 
 fn points(page: &mut String, comparison: &ArmComparison) {
     let line = |sign: char, point: &Point| {
         let (value, other) = (point.metric.shown(point.value), point.metric.shown(point.other));
-        format!("- {sign} {}: {value}, {} {other}", point.metric.as_str(), point.than.as_str())
+        format!("- {sign} {}: {value}, {} {other}", point.metric.label(), point.than.as_str())
     };
     for summary in &comparison.arms {
         let pros = summary.pros.iter().map(|point| line('+', point));

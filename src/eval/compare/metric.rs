@@ -56,6 +56,14 @@ impl ArmMetric {
         }
     }
 
+    /// The name for people: a file's `success_rate` says nothing of what is right.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::SuccessRate => "finished",
+            _ => self.as_str(),
+        }
+    }
+
     pub fn unit(self) -> MetricUnit {
         match self {
             Self::AvgTimeSeconds => MetricUnit::Seconds,

@@ -36,11 +36,13 @@ pub fn compare_arms(input: &CompareInput<'_>) -> Result<ArmComparison, EvalError
         build_costs: input.costs,
         break_even: None,
         recommendation: None,
+        caution: None,
         rules: Vec::new(),
     };
     comparison.break_even = break_even(&comparison);
     let decided = rules::decide(&comparison, input);
     comparison.recommendation = decided.arm;
+    comparison.caution = decided.caution;
     comparison.rules = decided.findings;
     Ok(comparison)
 }

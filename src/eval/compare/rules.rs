@@ -23,6 +23,8 @@ const KNOWN: f64 = 30.0;
 
 pub(super) struct Decided {
     pub(super) arm: Option<AnswerArm>,
+    /// What is against it nevertheless.
+    pub(super) caution: Option<String>,
     pub(super) findings: Vec<RuleFinding>,
 }
 
@@ -58,7 +60,7 @@ pub(super) fn decide(comparison: &ArmComparison, input: &CompareInput<'_>) -> De
     } else {
         None
     };
-    Decided { arm, findings }
+    Decided { arm, caution: arm.and_then(|arm| rules.caution(arm)), findings }
 }
 
 struct Rules<'a> {
@@ -217,6 +219,23 @@ impl Rules<'_> {
     /// Whether the tuned model invented more often, be it shown or not.
     fn tuned_may_invent(&self) -> bool {
         self.difference(Rag, Finetuned, ArmMetric::FabricationRate).is_some_and(|d| d.test.difference > FABRICATION)
+    }
+
+    /// The arm beside the usable one that invents least, where it invents more than that, be it shown or not.
+    fn caution(&self, arm: AnswerArm) -> Option<String> {
+        let metric = ArmMetric::FabricationRate;
+        let others = self.comparison.arms.iter().map(|summary| summary.arm);
+        let others = others.filter(|other| ![arm, Base, Oracle].contains(other));
+        let (other, d) = others
+            .filter_map(|other| Some((other, self.difference(other, arm, metric)?)))
+            .filter(|(_, d)| d.test.difference > FABRICATION)
+            .max_by(|a, b| a.1.test.difference.total_cmp(&b.1.test.difference))?;
+        let shown = if d.is_shown { "shown" } else { "not shown" };
+        let compared = self.compared(other, arm, metric, &d);
+        let n = d.test.n;
+        Some(format!(
+            "{compared}; {shown} by {n} questions without an answer in the documents. Train it with more refusals, or ask more such questions, before you use it"
+        ))
     }
 
     fn base_knows(&self) -> RuleFinding {

@@ -180,6 +180,37 @@ fn three_questions_without_an_answer_show_nothing_and_recommend_nothing() {
 }
 
 /// As the questions of unseen sources are.
+/// The hybrid knows most and invents: it is recommended, and the first lines say what is against it.
+#[test]
+fn a_recommended_arm_that_invents_comes_with_a_caution() {
+    let given = |right: bool| Given { right, seconds: 1.0, tokens: 100 };
+    let arms = |invents: bool| {
+        vec![
+            results(AnswerArm::Rag, 40, 3, |i| given(i < 10 || i > 40)),
+            results(AnswerArm::Hybrid, 40, 3, |i| given(i < 30 || (i >= 40 && !invents))),
+        ]
+    };
+    let comparison = compared(&arms(true));
+    assert_eq!(comparison.recommendation, Some(AnswerArm::Hybrid));
+    let caution = comparison.caution.clone().unwrap();
+    assert!(caution.starts_with("fabrication_rate: hybrid 100.0 %, rag 33.3 % (+66.7 points"), "{caution}");
+    assert!(caution.contains("not shown by 3 questions"), "{caution}");
+    let overview = comparison_overview(&comparison);
+    let (use_it, careful) =
+        (overview.find("**Use hybrid.**"), overview.find("- **Careful:** fabrication_rate: hybrid"));
+    assert!(use_it < careful && use_it.is_some() && careful < overview.find("| metric |"), "{overview}");
+    let comparison = compared(&arms(false));
+    assert_eq!((comparison.recommendation, comparison.caution), (Some(AnswerArm::Hybrid), None));
+}
+
+/// The rate of answers that came to an end is no accuracy; it has the evaluation's name for it.
+#[test]
+fn finished_answers_are_not_called_successes() {
+    let page = comparison_markdown(&compared(&two(60, 50, 20)));
+    assert!(page.contains("\n| finished | 100.0 % | 100.0 % |"), "{page}");
+    assert!(!page.contains("| success_rate |") && page.contains("do not loop, right or wrong"), "{page}");
+}
+
 #[test]
 fn questions_without_an_answer_say_nothing_of_knowledge() {
     let arms = [(AnswerArm::Rag, 4.0, 30), (AnswerArm::Finetuned, 1.0, 5)]
