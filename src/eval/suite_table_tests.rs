@@ -33,10 +33,9 @@ fn a_table_is_the_same_suite_as_its_lines_in_json() {
             assert_eq!(cases("s.csv", &csv(asked, expected)), jsonl(lines), "{asked} {expected}");
         }
     }
-    let german =
-        csv("question", "answer").replace(['\r'], "").replace("\"Capital, of France?\"", "\"Capital, of France?\"");
+    let lines_of_unix = csv("question", "answer").replace('\r', "");
     let semicolons = "id;question;answer;category\n1;Capital, of France?;Paris;geo\n2;\"Sum?\n2 + 2\";\"[\"\"4\"\", \"\"four\"\"]\";sums\n;;;\n";
-    assert_eq!(cases("S.CSV", &german), jsonl(lines));
+    assert_eq!(cases("S.CSV", &lines_of_unix), jsonl(lines));
     assert_eq!(cases("s.csv", semicolons), jsonl(lines));
     assert_eq!(cases("s.tsv", "id\tquestion\tanswer\n1\tWho, then?\tBob\n")[0]["messages"][0]["content"], "Who, then?");
 }

@@ -186,7 +186,7 @@ fn a_recommended_arm_that_invents_comes_with_a_caution() {
     let given = |right: bool| Given { right, seconds: 1.0, tokens: 100 };
     let arms = |invents: bool| {
         vec![
-            results(AnswerArm::Rag, 40, 3, |i| given(i < 10 || i > 40)),
+            results(AnswerArm::Rag, 40, 3, |i| given(!(10..=40).contains(&i))),
             results(AnswerArm::Hybrid, 40, 3, |i| given(i < 30 || (i >= 40 && !invents))),
         ]
     };
