@@ -5,6 +5,9 @@ use std::io::Read;
 
 use crate::store::utf8;
 
+/// A longer line is a fault: 8 MiB are some two million tokens.
+pub const MAX_LINE: usize = 8 << 20;
+
 /// Bytes of a dataset's file, and of what a compressed one holds, at most: a small gzip file can hold a thousand times
 /// its size.
 pub(super) const MAX_BYTES: u64 = 1 << 30;

@@ -127,7 +127,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::values::MAX_LINE;
+    use crate::dataset::container::MAX_LINE;
 
     fn read(name: &str, text: &[u8]) -> Result<Dataset, DatasetError> {
         let mut reader = Reader::new(ReadOptions::default());

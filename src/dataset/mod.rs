@@ -18,14 +18,14 @@ mod table;
 mod turns;
 mod values;
 
-pub use container::decoded_text;
+pub use container::{MAX_LINE, decoded_text};
 pub use json::{Parsed as ParsedJson, parse as parse_json};
 pub use lines::{ReadOptions, parse};
 pub use shape::Shape;
 pub use source::{expand, read};
 pub use split::{Warning, split, warnings};
 pub use table::{Table, TableRow, table};
-pub use values::{MAX_LINE, read_values};
+pub use values::read_values;
 
 use std::sync::Arc;
 

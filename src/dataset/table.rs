@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::container::MAX_LINE;
 use super::json::{self, Parsed, shown};
-use super::values::MAX_LINE;
 
 /// What stands between cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

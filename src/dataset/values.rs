@@ -3,12 +3,10 @@
 
 use std::path::Path;
 
+use super::container::MAX_LINE;
 use super::json::{self, Parsed};
 use super::{RecordPlace, Unit, container, table};
 use crate::store::{Digest, FileAction, StoreError, read_regular};
-
-/// A longer line is a fault: 8 MiB are some two million tokens.
-pub const MAX_LINE: usize = 8 << 20;
 
 /// A value, or what is wrong with it, and where it stands.
 pub(super) struct Divided<'t> {
