@@ -21,6 +21,7 @@ const RELATIONS: &str = "word/_rels/document.xml.rels";
 const MAX_TABLES: usize = 64;
 /// Cells of all tables together, at most, once every row of a table has all of its columns.
 const MAX_CELLS: usize = 5_000_000;
+const BYTES_OF_A_CELL: usize = 64;
 
 pub(super) fn markdown(file: &Arc<str>, bytes: &[u8]) -> Result<String, CorpusError> {
     let mut archive = Archive::open(file, bytes)?;
@@ -120,6 +121,8 @@ impl Writer {
         }
         let name = start.local_name();
         match name.as_ref() {
+            // A tracked change holds the properties that were before it.
+            name if name.ends_with("PrChange") => self.left_out = 1,
             "AlternateContent" => self.alternates.push(false),
             "Choice" | "Fallback" => match self.alternates.last_mut() {
                 Some(read) if *read => self.left_out = 1,
@@ -272,6 +275,11 @@ impl Writer {
         if table.size() == 0 || self.cells > MAX_CELLS {
             return;
         }
+        // The texts of merged cells are repeated: so many bytes count as a cell.
+        self.cells = self.cells.saturating_add(table.written() / BYTES_OF_A_CELL);
+        if self.cells > MAX_CELLS {
+            return;
+        }
         // A table within a table becomes text of its cell.
         if let Some(cell) = self.tables.last_mut().and_then(TableRows::cell) {
             cell.push_str(&table.text());
@@ -323,6 +331,34 @@ mod tests {
             read(&body).unwrap(),
             "# GIDAF\n\n**Responsable** : Jean\n**Hébergeur** : R&D é\n\nSome <words>.\n\n- one\n- two\n\n| App | Host |\n| --- | --- |\n| X | Y |"
         );
+    }
+
+    #[test]
+    fn a_text_that_is_merged_over_gigabytes_is_refused_before_it_is_written() {
+        let long = format!(
+            "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>",
+            (0..150_000_u32).map(|i| format!("{:x}", i.wrapping_mul(2_654_435_761))).collect::<String>()
+        );
+        let below = "<w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr></w:tc></w:tr>".repeat(2000);
+        let e = read(&format!("<w:tbl><w:tr>{long}</w:tr>{below}</w:tbl>")).unwrap_err();
+        assert!(matches!(e, CorpusError::ManyCells { .. }), "{e}");
+    }
+
+    #[test]
+    fn properties_before_a_tracked_change_are_not_those_of_the_cell() {
+        let cell = |properties: &str, text: &str| {
+            format!("<w:tc><w:tcPr>{properties}</w:tcPr><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>")
+        };
+        let before = "<w:tcPrChange><w:tcPr><w:gridSpan w:val=\"2\"/><w:vMerge/></w:tcPr></w:tcPrChange>";
+        let rows = format!(
+            "<w:tr>{}{}</w:tr><w:tr>{}{}</w:tr>",
+            cell("", "App"),
+            cell("", "Host"),
+            cell(before, "X"),
+            cell("", "Y")
+        );
+        let text = read(&format!("<w:tbl>{rows}</w:tbl>")).unwrap();
+        assert_eq!(text, "| App | Host |\n| --- | --- |\n| X | Y |");
     }
 
     #[test]

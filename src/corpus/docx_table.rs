@@ -78,6 +78,22 @@ impl TableRows {
         self.columns().saturating_mul(self.rows.len())
     }
 
+    /// Bytes of its cells once each text stands in every place that it is for.
+    pub(super) fn written(&self) -> usize {
+        let mut bytes = 0_usize;
+        let mut above: Vec<usize> = Vec::new();
+        for row in &self.rows {
+            let mut line = Vec::new();
+            for cell in row {
+                let length = if cell.goes_on { above.get(line.len()).copied().unwrap_or(0) } else { cell.text.len() };
+                line.extend(std::iter::repeat_n(length, cell.columns));
+                bytes = bytes.saturating_add(length.saturating_mul(cell.columns));
+            }
+            above = line;
+        }
+        bytes
+    }
+
     /// The first row is the header. What a merged cell says stands in each of its rows and columns; but one that begins a row and
     /// takes several columns is the name of a group of rows, and stands there alone.
     pub(super) fn markdown(&self) -> String {

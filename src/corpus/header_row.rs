@@ -21,6 +21,8 @@ pub(super) struct Shape {
     pub(super) full: usize,
     /// Whether one is a number.
     pub(super) has_number: bool,
+    /// The place of the first that holds something; of an empty row, the number of its cells.
+    pub(super) begins: usize,
 }
 
 impl Shape {
@@ -29,6 +31,7 @@ impl Shape {
             cells: found.cells + 1,
             full: found.full + usize::from(!cell.is_empty()),
             has_number: found.has_number || cell.parse::<f64>().is_ok(),
+            begins: if found.full == 0 && cell.is_empty() { found.cells + 1 } else { found.begins },
         })
     }
 }
@@ -40,12 +43,14 @@ pub(super) fn header_row(rows: &[Shape], cut: bool) -> usize {
     let Some(header) = rows.iter().position(|row| row.full > 1) else { return first };
     let above = rows.get(first..header).unwrap_or_default();
     let below = rows.get(header + 1..).unwrap_or_default();
-    let Some(Shape { cells, full, has_number }) = rows.get(header).copied() else { return first };
+    let Some(Shape { cells, full, has_number, begins }) = rows.get(header).copied() else { return first };
+    // A name in a later column is the header of a table whose first column has none.
+    let is_above = above.iter().all(|row| row.full == 0 || row.begins <= begins);
     let is_parted = above.iter().any(|row| row.full == 0 || row.cells == cells);
     let is_table = below.iter().any(|row| row.full > 1) && below.iter().all(|row| row.cells <= cells);
     let is_sure = !cut || is_parted || full >= SURE_COLUMNS;
     let titles = above.iter().filter(|row| row.full > 0).count();
-    if titles <= MAX_TITLES && is_table && is_sure && !has_number { header } else { first }
+    if titles <= MAX_TITLES && is_table && is_sure && is_above && !has_number { header } else { first }
 }
 
 /// Whether a row sums others up: `Total`, then numbers.

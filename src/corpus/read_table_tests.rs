@@ -54,6 +54,24 @@ fn a_title_that_repeats_gives_way_to_what_tells_records_apart() {
 }
 
 #[test]
+fn what_is_a_part_of_a_columns_name_alone_is_no_reference() {
+    let title = |text: &str| reading("a.csv", text).layouts[0].records[0].title.clone().map(|title| title.path);
+    let people = "name,phone number,team\nAnn Smith,0470 12 34 56,Sales\nAnn Smith,0470 65 43 21,Support\nBob Lee,0471 11 22 33,Sales\n";
+    assert_eq!(title(people).as_deref(), Some("name"));
+    let orders = "product,order date,order no,customer\nFjord,2026-03-09,A-1,Ann\nFjord,2026-03-10,A-2,Bob\nPagaie,2026-03-11,A-3,Ann\n";
+    assert_eq!(title(orders).as_deref(), Some("order no"));
+    let priced = "product,ticket price,number of users\nFjord,9.5,12\nFjord,8.25,7\nPagaie,4,3\n";
+    assert_eq!(title(priced).as_deref(), Some("product"));
+}
+
+#[test]
+fn a_header_whose_first_column_has_no_name_is_no_title_above_a_table() {
+    let found = reading("a.csv", ",host\nGIDAF,OVH\nAida,AWS\n");
+    let all = fields(&found).join("; ");
+    assert!(all.contains("host | OVH") && all.contains("host | AWS"), "{all}");
+}
+
+#[test]
 fn records_that_share_a_title_are_said() {
     let orders = "product,customer\nFjord 380,Ann\nFjord 380,Bob\nPagaie,Ann\nSvalbard,Ann\n";
     let found = reading("orders.csv", orders);

@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::Kind;
 use super::copies::copies;
 use super::error::CorpusError;
+use super::kind::typed;
+use super::kind_fold::attribute_key;
 use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout, Unmapped};
 use super::names::{Names, name_key};
 use super::options::Part;
@@ -23,6 +26,8 @@ const MIN_TEXT_WORDS: usize = 6;
 const MAX_TITLE: usize = 100;
 /// Characters of a number that tells records apart, at most (the median); longer ones are made for programs.
 const MAX_REFERENCE: usize = 24;
+/// What has a number, and is one only where the path has no other word.
+const NUMBERED_THINGS: &[&str] = &["order", "commande", "ticket", "invoice", "facture"];
 
 /// What each path is.
 #[derive(Debug, Default)]
@@ -204,13 +209,25 @@ impl Finder<'_> {
     fn telling_title(&self, found: Option<usize>) -> Option<usize> {
         let found = found.filter(|path| !self.tells_all_apart(*path))?;
         let free = |path: &usize| *path != found && self.is_free(*path) && self.tells_all_apart(*path);
-        let fits = |path: &usize| self.statistics.get(*path).is_some_and(|of| !of.encoded && only_wrapped(of));
+        let is_contact = |path: &usize| {
+            let key = attribute_key(self.table.paths.get(*path).map_or("", String::as_str));
+            let mut values = self.sample.iter().filter_map(|record| record.single(*path));
+            values.any(|value| typed(&key, &value.text).kind == Kind::Contact)
+        };
+        let fits = |path: &usize| {
+            !is_contact(path) && self.statistics.get(*path).is_some_and(|of| !of.encoded && only_wrapped(of))
+        };
         let telling: Vec<usize> = (0..self.table.paths.len()).filter(|path| free(path) && fits(path)).collect();
         let has_name = |path: &usize, names: Names, most: usize| {
             let is_named = |of: &PathStatistics| {
                 let key = self.table.paths.get(*path).and_then(|path| path.rsplit('.').next()).unwrap_or_default();
-                let mut words = key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-                of.median <= most && (names.has(of.name()) || words.any(|word| names.has(&name_key(word))))
+                let words: Vec<String> =
+                    key.split(|c: char| !c.is_alphanumeric()).map(name_key).filter(|word| !word.is_empty()).collect();
+                // `order no` and `ref client` are references; `order date`, `ticket price` and `number of users` are not.
+                let counts = words.get(1).is_some_and(|word| ["of", "de", "d"].contains(&word.as_str()));
+                let tells = |word: &String| names.has(word) && !NUMBERED_THINGS.contains(&word.as_str());
+                let is_told = !counts && words.first().into_iter().chain(words.last()).any(tells);
+                of.median <= most && (names.has(of.name()) || is_told)
             };
             self.statistics.get(*path).is_some_and(is_named)
         };

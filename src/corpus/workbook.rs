@@ -74,6 +74,7 @@ pub(super) fn read(input: Input<'_>, bytes: &[u8]) -> Result<WorkbookTable, Corp
 fn header(cells: &Cells) -> u32 {
     let shape = |row: &BTreeMap<u32, String>| Shape {
         cells: row.last_key_value().map_or(0, |(column, _)| *column as usize + 1),
+        begins: row.first_key_value().map_or(0, |(column, _)| *column as usize),
         ..Shape::of(row.values().map(String::as_str))
     };
     let shapes: Vec<Shape> = cells.values().map(shape).collect();
