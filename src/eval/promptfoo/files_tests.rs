@@ -246,10 +246,11 @@ fn files_together_are_limited_as_the_suite_is() {
 fn nothing_but_variables_is_filled_in() {
     let dir = tempfile::tempdir().unwrap();
     for (inside, wanted) in [
-        ("get_env(name=\"HOME\")", "functions, arguments and `~` are not supported"),
-        ("range(end=99999999999)", "functions, arguments and `~` are not supported"),
-        ("x | replace(from=\"\", to=x)", "functions, arguments and `~` are not supported"),
-        ("x ~ x", "functions, arguments and `~` are not supported"),
+        ("\"}}\" ~ get_env(name=\"HOME\")", "functions, arguments, texts and `~` are not supported"),
+        ("get_env(name=\"HOME\")", "functions, arguments, texts and `~` are not supported"),
+        ("range(end=99999999999)", "functions, arguments, texts and `~` are not supported"),
+        ("x | replace(from=\"\", to=x)", "functions, arguments, texts and `~` are not supported"),
+        ("x ~ x", "functions, arguments, texts and `~` are not supported"),
     ] {
         let config =
             format!("prompts: 'a {{{{{inside}}}}}'\ntests: [{{vars: {{x: 1}}, assert: [{{type: is-refusal}}]}}]");

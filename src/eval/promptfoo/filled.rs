@@ -15,10 +15,11 @@ pub(super) fn filled(text: &str, variables: &tera::Context) -> Result<String, St
     if text.contains("{%") || text.contains("{#") {
         return Err("only {{variable}} is filled in; statements ({% … %}) and comments are not supported".to_owned());
     }
-    let inside = |part: &&str| part.split("}}").next().is_some_and(|inside| inside.contains(['(', '~']));
+    let inside =
+        |part: &&str| part.split("}}").next().is_some_and(|inside| inside.contains(['(', '~', '"', '\'', '`']));
     if text.split("{{").skip(1).any(|part| inside(&part)) {
         return Err(
-            "only {{variable}} and filters without arguments ({{variable | upper}}) are filled in; functions, arguments and `~` are not supported"
+            "only {{variable}} and filters without arguments ({{variable | upper}}) are filled in; functions, arguments, texts and `~` are not supported"
                 .to_owned(),
         );
     }
