@@ -14,8 +14,8 @@ mod comparison;
 use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
 use super::{Context, Failure, Kind};
 use crate::eval::{
-    self, Arm, ArmAsking, Asking, Bench, CaseAnswers, Control, Demand, Gate, GateInput, Judgement, KeptEmbedder,
-    Measured, Metadata, NoiseFloor, Rules, Suite,
+    self, Arm, ArmAsking, Asking, Bench, CaseAnswers, Control, Demand, EvalError, Gate, GateInput, Judgement,
+    KeptEmbedder, Measured, Metadata, NoiseFloor, Rules, Suite,
 };
 use crate::events::{Event, Note, SuiteResult};
 use crate::likelihood::Likelihood;
@@ -29,7 +29,7 @@ pub use likelihood::{Candidate, LikelihoodArm, LikelihoodArms};
 use progress::show;
 pub use suites::{GENERAL, check_suites, suites, terms};
 use suites::{bench, renders};
-pub use tools::check_role_tools;
+pub use tools::{check_role_tools, check_template_tools};
 use written::{SUMMARY, scorecard};
 
 /// Asks, measures, judges; writes `<suite>.json` and `summary.md` under `comparison.output`.
@@ -112,7 +112,16 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
         if let Err(e) = client.unload(&comparison.v1) {
             tracing::debug!(model = comparison.v1, error = %e, "not unloaded");
         }
-        eval::ask_model(&asking, &eval::SecondTime(&answerer), &mut cache, &mut |event| show(report, event))?
+        let second = eval::SecondTime(&answerer);
+        match eval::ask_model(&asking, &second, &mut cache, &mut |event| show(report, event)) {
+            // Both arms have answered: a v1 that can't be loaded again leaves only this number unknown.
+            Err(EvalError::Stopped { source, .. }) if !interrupt.raised() => {
+                tracing::warn!(model = comparison.v1, error = %source, "not asked a second time");
+                let answers = vec![Vec::new(); benches.len()];
+                eval::ModelAnswers { answers, digest: String::new(), answered: asked.answered }
+            }
+            other => other?,
+        }
     };
     let control = match &comparison.control {
         Some(plan) => {
@@ -144,18 +153,21 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     });
     let (mut measured, mut in_two_parts, mut twice) = (Vec::new(), Vec::new(), Vec::new());
     for (i, ((suite, demand), answers)) in suites.iter().zip(&asked.answers).enumerate() {
-        let mut measure = |suite: &Suite, answers: &[CaseAnswers]| {
-            let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);
+        // Of noise and control only the scores are used: vectors are not asked for where no score depends on them.
+        let mut scored = |suite: &Suite, answers: &[CaseAnswers]| {
+            let embedder = embedder.as_mut().filter(|_| suite.compares_vectors());
+            let embedder = embedder.map(|e| e as &mut dyn eval::Embedder);
             eval::measure(suite, demand.metric, answers, embedder, &outside)
         };
-        let mut scores = measure(suite, answers)?;
-        twice.push(measure(&again[i].bench.suite, &again[i].pairs(answers, &second.answers[i]))?);
+        twice.push(scored(&again[i].bench.suite, &again[i].pairs(answers, &second.answers[i]))?);
         if let Some(control) = &control {
             let [export, training] = control.pairs(i, answers);
-            let [export, training] = [measure(suite, &export)?, measure(suite, &training)?];
+            let [export, training] = [scored(suite, &export)?, scored(suite, &training)?];
             let judged = |measured| eval::judge(measured, *demand, comparison.seed);
             in_two_parts.push(eval::control_suite(&judged(&export), &judged(&training)));
         }
+        let embedder = embedder.as_mut().map(|e| e as &mut dyn eval::Embedder);
+        let mut scores = eval::measure(suite, demand.metric, answers, embedder, &outside)?;
         if let Some(bert) = comparison.bert {
             eval::add_bert_score(suite, &mut scores, bert, &interrupt)?;
         }

@@ -29,6 +29,9 @@ impl NoiseFloor {
         let mut floor = Self::default();
         for case in measured.iter().flat_map(|measured| &measured.cases) {
             let (Some(first), Some(again)) = (case.base.score, case.tuned.score) else { continue };
+            if case.tuned.failed() {
+                continue;
+            }
             floor.prompts += 1;
             floor.other_texts += usize::from(!case.identical);
             floor.other_scores += usize::from(first != again);
@@ -179,7 +182,8 @@ mod tests {
         let mut measured = crate::eval::judge::tests::measured(&[(1., 1., 15), (1., 0., 2), (0., 1., 1)]);
         measured.cases.iter_mut().skip(4).for_each(|case| case.identical = true);
         measured.cases[1].base.score = None;
-        assert_eq!(NoiseFloor::of(&[measured]), NoiseFloor { prompts: 17, other_texts: 3, other_scores: 3 });
+        measured.cases[15].tuned.degenerate = Some(crate::eval::degenerate::Degenerate::Failed);
+        assert_eq!(NoiseFloor::of(&[measured]), NoiseFloor { prompts: 16, other_texts: 3, other_scores: 2 });
         assert_eq!(NoiseFloor::default().sentence(), None);
         let sentence = NoiseFloor { prompts: 20, other_texts: 4, other_scores: 1 }.sentence().unwrap();
         assert_eq!(

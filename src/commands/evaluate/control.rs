@@ -113,11 +113,10 @@ pub(super) fn ask(
     let arm = ArmAsking { arm: Arm::Control, model: &name, benches, samples, interrupt: &interrupt, answered };
     let asked = eval::ask_model(&arm, answerer, cache, &mut |event| show(report, event));
     let removed = registered.remove();
-    let asked = asked?;
     if let Err(e) = removed {
         context.report.warn(Warning::ModelNotRemoved { model: name.clone(), reason: e.message() });
     }
-    Ok(ControlAnswers { name, asked })
+    Ok(ControlAnswers { name, asked: asked? })
 }
 
 /// What the control answered.

@@ -38,12 +38,51 @@ pub fn check_role_tools(client: &Client, role: &Role, model: &str) -> Result<(),
     check(client, suites.iter(), &[model])
 }
 
+/// As [`check_role_tools`], of the template that the tuned model will be served with; None: its file's own.
+pub fn check_template_tools(role: &Role, template: Option<&str>) -> Result<(), Failure> {
+    if template.is_none_or(|template| template.contains(".Tools")) {
+        return Ok(());
+    }
+    for suite in &role.eval {
+        let suite = open(suite)?;
+        if suite.with_tools().is_some() {
+            let what = format!(
+                "the suite {} asks with tools, and the template that the tuned model will be served with has none",
+                suite.name
+            );
+            return Err(Failure::input(what)
+                .hint("tune a base whose template in Ollama has `.Tools`, or leave the suite out of the role"));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::commands::test_daemon::daemon;
+
+    #[test]
+    fn a_template_without_tools_is_refused_where_a_suite_asks_with_them() {
+        let mut role = Role::bare("r", "v1");
+        let suite = |name: &str| crate::roles::SuiteRef {
+            goal: crate::eval::Goal::Hold,
+            suite: name.to_owned(),
+            metric: None,
+            margin: None,
+            min_gain: None,
+        };
+        role.eval = vec![suite("builtin:smoke")];
+        assert!(check_template_tools(&role, Some("{{ .Prompt }}")).is_ok());
+        role.eval.push(suite("builtin:tools"));
+        for template in [None, Some("{{ range .Tools }}{{ end }}{{ .Prompt }}")] {
+            assert!(check_template_tools(&role, template).is_ok());
+        }
+        let e = check_template_tools(&role, Some("{{ .Prompt }}")).unwrap_err();
+        assert!(e.message().contains("builtin:tools asks with tools"), "{}", e.message());
+    }
 
     #[test]
     fn a_model_without_tools_is_refused_by_name_and_none_is_looked_at_without_need() {

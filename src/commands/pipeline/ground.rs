@@ -207,12 +207,16 @@ impl PipelineRun<'_> {
         }
         delivery::left_behind(&self.base).into_iter().for_each(|note| context.report.note(note));
         let text = delivery::modelfile(&self.base, &self.delivery_options(Path::new("model.gguf")))?;
-        Modelfile::parse(&text)?.parameters()?;
+        let file = Modelfile::parse(&text)?;
+        file.parameters()?;
         if self.options.until > Step::Register && self.registered()?.is_none() {
             self.refuse_live_name(&context.models_yaml)?;
         }
         match &self.role {
-            Some(role) if self.options.until >= Step::Eval => self.check_v1(context, role),
+            Some(role) if self.options.until >= Step::Eval => {
+                evaluate::check_template_tools(role, file.template())?;
+                self.check_v1(context, role)
+            }
             _ => Ok(()),
         }
     }
