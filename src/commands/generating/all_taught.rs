@@ -54,11 +54,10 @@ impl Planned<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::documents::DocumentsRequest;
     use crate::commands::generating::items;
-    use crate::commands::generating::request::{Shares, Task, Variations};
+    use crate::commands::generating::request::{self, Shares, Variations};
     use crate::corpus::{self, FactOptions, Language, ReadOptions};
-    use crate::generate::{AnswerStyle, Method, Templates};
+    use crate::generate::{Method, Templates};
     use crate::store::Interrupt;
 
     /// By the path as the guide has it, below the root of the package, where tests run: the names of sources seed what is chosen.
@@ -71,28 +70,8 @@ mod tests {
     }
 
     fn request(method: Method, count: usize) -> GenerateRequest {
-        GenerateRequest {
-            documents: DocumentsRequest::default(),
-            output: "x.jsonl".into(),
-            method,
-            count: ExampleCount::Number(count),
-            wordings: 4,
-            answer_style: AnswerStyle::Sentence,
-            task: Task::Answer,
-            system: None,
-            templates: None,
-            refusals: None,
-            noise: None,
-            multi_turn: None,
-            open_book: 0.0,
-            contacts: false,
-            suites: Vec::new(),
-            parts: Some(Shares([80, 10, 10])),
-            split_by: None,
-            unseen: None,
-            seed: 42,
-            writer: None,
-        }
+        let (count, parts) = (ExampleCount::Number(count), Some(Shares([80, 10, 10])));
+        GenerateRequest { method, count, parts, ..request::tests::request() }
     }
 
     fn planned(material: &Material, request: &GenerateRequest) -> Plan {

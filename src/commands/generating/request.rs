@@ -194,10 +194,10 @@ impl Variations {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn request() -> GenerateRequest {
+    pub(in crate::commands::generating) fn request() -> GenerateRequest {
         GenerateRequest {
             documents: DocumentsRequest::default(),
             output: "x.jsonl".into(),
