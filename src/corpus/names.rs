@@ -64,6 +64,16 @@ impl Names {
         self.rank(folded).is_some()
     }
 
+    /// Whether the first or the last word of a column's name is one of these: `order no` and `ref client` are references; `order date`,
+    /// `ticket price` and `number of users` are not.
+    pub(super) fn begin_or_end(self, name: &str) -> bool {
+        let words: Vec<String> =
+            name.split(|c: char| !c.is_alphanumeric()).map(name_key).filter(|word| !word.is_empty()).collect();
+        let counts = words.get(1).is_some_and(|word| ["of", "de", "d"].contains(&word.as_str()));
+        let has = |word: &String| self.has(word) && !NUMBERED.contains(&word.as_str());
+        !counts && words.first().into_iter().chain(words.last()).any(has)
+    }
+
     /// How likely the name is, from 0.
     pub(super) fn rank(self, folded: &str) -> Option<usize> {
         self.list().iter().position(|name| *name == folded)
@@ -99,6 +109,8 @@ impl Names {
     }
 }
 
+/// Things that have a number: beside another word, they are not the number.
+const NUMBERED: &[&str] = &["order", "commande", "ticket", "invoice", "facture"];
 const TEXT: &[&str] = &[
     "pagecontent",
     "text",

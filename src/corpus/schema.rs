@@ -8,7 +8,7 @@ use super::error::CorpusError;
 use super::kind::typed;
 use super::kind_fold::attribute_key;
 use super::layout::{FieldPath, Ignored, IgnoredPath, PathUse, RecordLayout, Unmapped};
-use super::names::{Names, name_key};
+use super::names::Names;
 use super::options::Part;
 use super::path_keys::keys_of;
 use super::path_statistics::{PathStatistics, constants, median, sample, statistics};
@@ -26,8 +26,6 @@ const MIN_TEXT_WORDS: usize = 6;
 const MAX_TITLE: usize = 100;
 /// Characters of a number that tells records apart, at most (the median); longer ones are made for programs.
 const MAX_REFERENCE: usize = 24;
-/// What has a number, and is one only where the path has no other word.
-const NUMBERED_THINGS: &[&str] = &["order", "commande", "ticket", "invoice", "facture"];
 
 /// What each path is.
 #[derive(Debug, Default)]
@@ -221,13 +219,7 @@ impl Finder<'_> {
         let has_name = |path: &usize, names: Names, most: usize| {
             let is_named = |of: &PathStatistics| {
                 let key = self.table.paths.get(*path).and_then(|path| path.rsplit('.').next()).unwrap_or_default();
-                let words: Vec<String> =
-                    key.split(|c: char| !c.is_alphanumeric()).map(name_key).filter(|word| !word.is_empty()).collect();
-                // `order no` and `ref client` are references; `order date`, `ticket price` and `number of users` are not.
-                let counts = words.get(1).is_some_and(|word| ["of", "de", "d"].contains(&word.as_str()));
-                let tells = |word: &String| names.has(word) && !NUMBERED_THINGS.contains(&word.as_str());
-                let is_told = !counts && words.first().into_iter().chain(words.last()).any(tells);
-                of.median <= most && (names.has(of.name()) || is_told)
+                of.median <= most && (names.has(of.name()) || names.begin_or_end(key))
             };
             self.statistics.get(*path).is_some_and(is_named)
         };
