@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::files::{Files, other_scheme, path_of};
+use super::filled::MOST_BYTES;
 
 /// Ends of names that promptfoo takes for files.
 const FILE_ENDINGS: &[&str] =
@@ -23,6 +24,10 @@ pub(super) fn prompts(value: Option<&Value>, files: &mut Files) -> Result<Vec<St
         match path_of(text) {
             Some(named) => texts.extend(of_file(named, files)?),
             None => texts.push(of_text(text)?),
+        }
+        // One large file may be named many times.
+        if texts.iter().map(String::len).sum::<usize>() > MOST_BYTES {
+            return Err(format!("the prompts of the file come to more than {MOST_BYTES} bytes"));
         }
     }
     if texts.is_empty() {

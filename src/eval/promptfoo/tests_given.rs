@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::MOST_PROMPTS;
 use super::files::{Files, NamedFile, other_scheme, path_of};
 use super::row::Columns;
 use crate::dataset::table;
@@ -46,6 +47,10 @@ pub(super) fn tests_given(value: Option<&Value>, files: &mut Files) -> Result<Ve
     };
     let mut tests = Vec::new();
     for (i, item) in items.iter().enumerate() {
+        // One file of many tests may be named many times.
+        if tests.len() > MOST_PROMPTS {
+            return Err(format!("\"tests\" come to more than {MOST_PROMPTS}"));
+        }
         let place = SuitePlace::Test(i + 1);
         match item {
             Value::String(text) => of_file(text, files, &mut tests)?,
