@@ -147,14 +147,14 @@ fn cells<'r>(header: &'r [String], row: &'r csv::ByteRecord) -> Result<Vec<Cell<
     if row.len() != header.len() {
         return Err(format!("has {} cells, the header has {}", row.len(), header.len()));
     }
-    let cell = |(column, bytes): (&'r String, &'r [u8])| {
+    let cell = |column: &'r String, bytes: &'r [u8]| {
         let text = std::str::from_utf8(bytes).map_err(|_| format!("the cell {} is not UTF-8", shown(column)))?;
         if text.contains('\0') {
             return Err(format!("the cell {} holds a NUL character", shown(column)));
         }
         Ok(Cell { column, text })
     };
-    header.iter().zip(row.iter()).map(cell).collect()
+    header.iter().zip(row.iter()).map(|(column, bytes)| cell(column, bytes)).collect()
 }
 
 /// A cell that holds a JSON list or object is read as one; an empty cell is no value.

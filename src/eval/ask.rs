@@ -153,15 +153,11 @@ pub fn ask_all(
     let of = |arm, model, answered| ArmAsking { arm, model, benches, samples, interrupt, answered };
     let base = ask_model(&of(Arm::Base, base_model, 0), answerer, cache, on_event)?;
     let tuned = ask_model(&of(Arm::Tuned, tuned_model, base.answered), answerer, cache, on_event)?;
-    let suite = |(base, tuned): (Vec<Vec<Reply>>, Vec<Vec<Reply>>)| {
-        base.into_iter().zip(tuned).map(|(base, tuned)| CaseAnswers { base, tuned }).collect()
-    };
-    Ok(Answers {
-        answers: base.answers.into_iter().zip(tuned.answers).map(suite).collect(),
-        base_digest: base.digest,
-        tuned_digest: tuned.digest,
-        answered: tuned.answered,
-    })
+    let mut answers = Vec::new();
+    for (base, tuned) in base.answers.into_iter().zip(tuned.answers) {
+        answers.push(base.into_iter().zip(tuned).map(|(base, tuned)| CaseAnswers { base, tuned }).collect());
+    }
+    Ok(Answers { answers, base_digest: base.digest, tuned_digest: tuned.digest, answered: tuned.answered })
 }
 
 /// Every question of every bench asked of one model. Interrupted, it has kept every answer, unless the model was replaced since.

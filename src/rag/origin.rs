@@ -36,8 +36,12 @@ impl Origin {
     pub fn new(roots: Vec<SourceRoot>, options: Vec<String>) -> Result<Self, CorpusError> {
         let origin = Self { roots, files: BTreeMap::new(), options };
         // The reading of the documents says of a file that it cannot be read.
-        let known = |(name, path): (String, PathBuf)| Some((name, Digest::of_file(path).ok()?));
-        let files = origin.present()?.into_iter().filter_map(known).collect();
+        let mut files = BTreeMap::new();
+        for (name, path) in origin.present()? {
+            if let Ok(digest) = Digest::of_file(path) {
+                files.insert(name, digest);
+            }
+        }
         Ok(Self { files, ..origin })
     }
 
