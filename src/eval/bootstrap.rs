@@ -37,8 +37,7 @@ impl Confidence {
 /// One-sided bounds of the mean of the differences. `clusters`: the differences, grouped by what is not independent
 /// (each prompt a group of its own where nothing is said). Deterministic in `seed`.
 pub fn bootstrap_t(clusters: &[Vec<f64>], seed: u64, confidence: Confidence) -> (f64, f64) {
-    let units: Vec<(f64, f64)> =
-        clusters.iter().filter(|c| !c.is_empty()).map(|c| (c.iter().sum(), c.len() as f64)).collect();
+    let units = units(clusters);
     if units.len() < 2 {
         return (-1.0, 1.0);
     }
@@ -70,6 +69,18 @@ pub fn bootstrap_t(clusters: &[Vec<f64>], seed: u64, confidence: Confidence) -> 
     t.sort_by(f64::total_cmp);
     let bound = |quantile: f64| mean - t[((ROUNDS as f64 * quantile) as usize).min(ROUNDS - 1)] * error;
     (bound(1.0 - confidence.alpha()).max(-1.0), bound(confidence.alpha()).min(1.0))
+}
+
+/// How [`bootstrap_t`] computes the bounds of these differences.
+pub(super) fn method(clusters: &[Vec<f64>]) -> &'static str {
+    let units = units(clusters);
+    let differs = units.len() >= 2 && ratio(units.iter().copied(), units.len()).1 > f64::EPSILON;
+    if differs && sparse_mode(&units).is_some() { "bonett-price" } else { "bootstrap-t" }
+}
+
+/// Sum and size of each cluster.
+fn units(clusters: &[Vec<f64>]) -> Vec<(f64, f64)> {
+    clusters.iter().filter(|c| !c.is_empty()).map(|c| (c.iter().sum(), c.len() as f64)).collect()
 }
 
 /// The value that more than half of the clusters have, where fewer than [`LEAST_OFF_MODE`] have another.
@@ -138,6 +149,7 @@ mod tests {
         for row in rows {
             let clusters: Vec<Vec<f64>> = serde_json::from_value(row["clusters"].clone()).unwrap();
             let (low, high) = bootstrap_t(&clusters, 1, Confidence::P95);
+            assert_eq!(method(&clusters), "bonett-price");
             let expected = (row["ci"][0].as_f64().unwrap(), row["ci"][1].as_f64().unwrap());
             assert!((low - expected.0).abs() < 1e-9 && (high - expected.1).abs() < 1e-9, "{low} {high} {row}");
         }

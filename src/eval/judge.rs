@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bootstrap::{Confidence, bootstrap_t};
+use super::bootstrap::{self, Confidence, bootstrap_t};
 use super::measured::{CaseScores, Measured};
 use super::paired::{Pairs, mcnemar_midp, tango_interval};
 use super::power::{needed, smallest_margin};
@@ -61,7 +61,7 @@ impl Verdict {
 pub struct Interval {
     pub low: f64,
     pub high: f64,
-    /// `tango` or `bootstrap-t`.
+    /// `tango`, `bootstrap-t` or `bonett-price`.
     pub method: &'static str,
 }
 
@@ -116,7 +116,7 @@ pub fn judge(measured: &Measured, demand: Demand, seed: u64) -> Judged {
         false => bootstrap_t(&clusters, seed, confidence),
     };
     let (low, high) = bounds(Confidence::P95);
-    let interval = Interval { low, high, method: if tango { "tango" } else { "bootstrap-t" } };
+    let interval = Interval { low, high, method: if tango { "tango" } else { bootstrap::method(&clusters) } };
     let capped = if n == 0 {
         Some("no prompt could be scored".to_owned())
     } else if clustered && clusters.len() < LEAST_CLUSTERS {

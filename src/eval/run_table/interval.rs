@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::entrant::PromptScore;
-use crate::eval::bootstrap::{Confidence, bootstrap_t};
+use crate::eval::bootstrap::{self, Confidence, bootstrap_t};
 use crate::eval::paired::Z95;
 
 /// A model's score on a suite, with its 90 % interval (each bound holds with 95 %).
@@ -16,7 +16,7 @@ pub struct ModelScore {
     pub low: f64,
     pub high: f64,
     pub n: usize,
-    /// `wilson` or `bootstrap-t`.
+    /// `wilson`, `bootstrap-t` or `bonett-price`.
     pub method: &'static str,
 }
 
@@ -29,7 +29,7 @@ impl ModelScore {
         let is_share = groups.len() == n && prompts.iter().all(|prompt| is_binary(prompt.score));
         let ((low, high), method) = match is_share {
             true => (wilson(score, n, Z95), "wilson"),
-            false => (bootstrap_t(&groups, seed, Confidence::P95), "bootstrap-t"),
+            false => (bootstrap_t(&groups, seed, Confidence::P95), bootstrap::method(&groups)),
         };
         (n > 0).then_some(Self { score, low: low.clamp(0.0, 1.0), high: high.clamp(0.0, 1.0), n, method })
     }
