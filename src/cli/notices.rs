@@ -280,6 +280,9 @@ pub(super) fn warning(warning: &Warning) -> String {
             "the adapter changes nothing: of each of its pairs A or B is zero, so what is exported is the base"
                 .to_owned()
         }
+        Warning::NoiseFloorUnknown { model, reason } => {
+            format!("the noise floor is not known: {model} was not asked a second time: {reason}")
+        }
         Warning::ModelNotRemoved { model, reason } => {
             format!("{model} can't be removed from the daemon: {reason}; remove it with `ollama rm {model}`")
         }

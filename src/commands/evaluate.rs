@@ -3,6 +3,7 @@
 mod alone;
 mod control;
 mod likelihood;
+mod noise;
 mod options;
 mod progress;
 mod suites;
@@ -14,8 +15,8 @@ mod comparison;
 use super::daemon::{AskOptions, DaemonAnswerer, DaemonEmbedder};
 use super::{Context, Failure, Kind};
 use crate::eval::{
-    self, Arm, ArmAsking, Asking, Bench, CaseAnswers, Control, Demand, EvalError, Gate, GateInput, Judgement,
-    KeptEmbedder, Measured, Metadata, NoiseFloor, Rules, Suite,
+    self, Asking, Bench, CaseAnswers, Control, Demand, Gate, GateInput, Judgement, KeptEmbedder, Measured, Metadata,
+    NoiseFloor, Rules, Suite,
 };
 use crate::events::{Event, Note, SuiteResult};
 use crate::likelihood::Likelihood;
@@ -98,31 +99,18 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
     let report = &mut context.report;
     let asked = eval::ask_all(&asking, &answerer, &mut cache, &mut |event| show(report, event))?;
     let again = eval::asked_again(&benches, &asked.answers);
-    let second = {
-        let benches: Vec<Bench> = again.iter().map(|again| again.bench.clone()).collect();
-        let asking = ArmAsking {
-            arm: Arm::Again,
-            model: &comparison.v1,
-            benches: &benches,
+    let second = noise::ask(
+        context,
+        comparison,
+        noise::SecondAsking {
+            client,
+            answerer: &answerer,
+            again: &again,
             samples,
-            interrupt: &interrupt,
+            cache: &mut cache,
             answered: asked.answered,
-        };
-        // Loaded anew, or the daemon would answer from what it still holds of the first time.
-        if let Err(e) = client.unload(&comparison.v1) {
-            tracing::debug!(model = comparison.v1, error = %e, "not unloaded");
-        }
-        let second = eval::SecondTime(&answerer);
-        match eval::ask_model(&asking, &second, &mut cache, &mut |event| show(report, event)) {
-            // Both arms have answered: a v1 that can't be loaded again leaves only this number unknown.
-            Err(EvalError::Stopped { source, .. }) if !interrupt.raised() => {
-                tracing::warn!(model = comparison.v1, error = %source, "not asked a second time");
-                let answers = vec![Vec::new(); benches.len()];
-                eval::ModelAnswers { answers, digest: String::new(), answered: asked.answered }
-            }
-            other => other?,
-        }
-    };
+        },
+    )?;
     let control = match &comparison.control {
         Some(plan) => {
             let answered = second.answered;

@@ -51,25 +51,31 @@ impl NoiseFloor {
     }
 }
 
+/// A prompt, by the index of its suite and its own in it.
+#[derive(Clone, Copy)]
+struct Place {
+    suite: usize,
+    case: usize,
+}
+
 /// The prompts that are asked again: of those that v1 answered, some of each suite, spread evenly. `first`: the answers by suite.
 pub fn asked_again(benches: &[Bench], first: &[Vec<CaseAnswers>]) -> Vec<AskedAgain> {
     let is_answered = |case: &CaseAnswers| case.base.iter().all(|reply| matches!(reply, Reply::Answer(a) if a.done));
-    let answered: Vec<(usize, usize)> = first
-        .iter()
-        .enumerate()
-        .flat_map(|(suite, cases)| cases.iter().enumerate().map(move |(index, case)| (suite, index, case)))
-        .filter(|(.., case)| is_answered(case))
-        .map(|(suite, index, _)| (suite, index))
-        .collect();
+    let mut answered = Vec::new();
+    for (suite, cases) in first.iter().enumerate() {
+        let indices = cases.iter().enumerate().filter(|(_, case)| is_answered(case));
+        answered.extend(indices.map(|(case, _)| Place { suite, case }));
+    }
     let count = answered.len().min(MOST_PROMPTS);
-    let chosen: Vec<(usize, usize)> = (0..count).map(|i| answered[i * answered.len() / count]).collect();
-    let of_suite = |(suite, bench): (usize, &Bench)| {
-        let indices: Vec<usize> = chosen.iter().filter(|place| place.0 == suite).map(|place| place.1).collect();
+    let chosen: Vec<Place> = (0..count).map(|i| answered[i * answered.len() / count]).collect();
+    let mut again = Vec::new();
+    for (suite, bench) in benches.iter().enumerate() {
+        let indices: Vec<usize> = chosen.iter().filter(|place| place.suite == suite).map(|place| place.case).collect();
         let mut bench = bench.clone();
         bench.suite.cases = indices.iter().map(|index| bench.suite.cases[*index].clone()).collect();
-        AskedAgain { bench, indices }
-    };
-    benches.iter().enumerate().map(of_suite).collect()
+        again.push(AskedAgain { bench, indices });
+    }
+    again
 }
 
 /// Of one suite.
@@ -83,16 +89,17 @@ pub struct AskedAgain {
 impl AskedAgain {
     /// The first answers of v1 beside those of the second time.
     pub fn pairs(&self, first: &[CaseAnswers], again: &[Vec<Reply>]) -> Vec<CaseAnswers> {
-        let pair = |(index, again): (&usize, &Vec<Reply>)| CaseAnswers {
-            base: first[*index].base.clone(),
-            tuned: again.clone(),
-        };
-        self.indices.iter().zip(again).map(pair).collect()
+        let first = self.indices.iter().map(|index| first[*index].base.clone());
+        first.zip(again).map(|(base, again)| CaseAnswers { base, tuned: again.clone() }).collect()
     }
 }
 
 /// An answerer that is asked a second time: its answers are kept beside the first ones, and samples get seeds of their own.
-pub struct SecondTime<'a>(pub &'a dyn Answerer);
+pub struct SecondTime<'a> {
+    pub answerer: &'a dyn Answerer,
+    /// Takes a model out of memory: else it would answer from what is still held of the first time.
+    pub unload: &'a dyn Fn(&str) -> Result<(), Cause>,
+}
 
 impl SecondTime<'_> {
     fn with_other_seed(question: &Question) -> Question {
@@ -102,28 +109,29 @@ impl SecondTime<'_> {
 
 impl Answerer for SecondTime<'_> {
     fn warm_up(&self, model: &str) -> Result<(), Cause> {
-        self.0.warm_up(model)
+        (self.unload)(model)?;
+        self.answerer.warm_up(model)
     }
 
     fn ask(&self, question: &Question) -> Result<Reply, Cause> {
-        self.0.ask(&Self::with_other_seed(question))
+        self.answerer.ask(&Self::with_other_seed(question))
     }
 
     fn ask_many(&self, questions: &[&Question], on: &mut dyn FnMut(usize, Result<Reply, Cause>) -> bool) {
         let questions: Vec<Question> = questions.iter().map(|question| Self::with_other_seed(question)).collect();
-        self.0.ask_many(&questions.iter().collect::<Vec<_>>(), on);
+        self.answerer.ask_many(&questions.iter().collect::<Vec<_>>(), on);
     }
 
     fn served_system(&self, model: &str) -> Result<Option<String>, Cause> {
-        self.0.served_system(model)
+        self.answerer.served_system(model)
     }
 
     fn digest(&self, model: &str) -> Result<String, Cause> {
-        self.0.digest(model)
+        self.answerer.digest(model)
     }
 
     fn request(&self, question: &Question) -> Result<String, Cause> {
-        Ok(format!("second time\n{}", self.0.request(&Self::with_other_seed(question))?))
+        Ok(format!("second time\n{}", self.answerer.request(&Self::with_other_seed(question))?))
     }
 }
 

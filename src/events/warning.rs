@@ -41,6 +41,8 @@ notices! {
         },
         /// the adapter changes nothing: of each pair A or B is zero
         AdapterWithoutEffect {},
+        /// v1 can't be unloaded or loaded again, so nothing is known of what changes when it is asked twice
+        NoiseFloorUnknown { model: String, reason: String },
         /// a model that was registered for a while can't be removed from the daemon
         ModelNotRemoved { model: String, reason: String },
         /// sequences that `max_seq_len` cuts

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ struct State {
     asked: Mutex<Vec<String>>,
     /// After so many questions `m:v1` is another model.
     replaced_after: AtomicUsize,
+    /// Models can't be unloaded.
+    stays_loaded: AtomicBool,
 }
 
 impl State {
@@ -48,7 +50,11 @@ impl Scripted {
     fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let state = Arc::new(State { asked: Mutex::default(), replaced_after: AtomicUsize::new(usize::MAX) });
+        let state = Arc::new(State {
+            asked: Mutex::default(),
+            replaced_after: AtomicUsize::new(usize::MAX),
+            stays_loaded: AtomicBool::new(false),
+        });
         let found = Self { address, state: state.clone() };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -105,6 +111,9 @@ fn answer(mut stream: &TcpStream, script: Script, state: &State) -> std::io::Res
                 Said::CutOff(text) => format!("{}\n", part(&text)),
             }
         }
+        "/api/generate" if body["keep_alive"] == 0 && !state.stays_loaded.load(Ordering::Relaxed) => {
+            json!({"done": true, "done_reason": "unload"}).to_string()
+        }
         _ => return respond(stream, 404, r#"{"error": "model not found"}"#),
     };
     respond(stream, 200, &text)?;
@@ -152,6 +161,20 @@ fn a_v1_that_is_cut_off_promotes_nobody() {
     assert_eq!((server.count("m:v1"), server.count("m:v2b")), (80 + AGAIN, 60));
     eval(&place, "m:v2b").says(101, &["20 requests of v1 failed"]);
     assert_eq!((server.count("m:v1"), server.count("m:v2b")), (40, 0));
+}
+
+#[test]
+fn a_v1_that_stays_loaded_leaves_the_noise_floor_unknown_and_the_verdict_stands() {
+    let server = Scripted::start(knows);
+    server.state.stays_loaded.store(true, Ordering::Relaxed);
+    let place = project(&server);
+    let ended = eval(&place, "m:v2b");
+    ended.says(0, &["IMPROVED", "the noise floor is not known: m:v1 was not asked a second time"]);
+    assert_eq!((server.count("m:v1"), server.count("m:v2b")), (60, 60));
+    // It can be unloaded now: only what is not known yet is asked.
+    server.state.stays_loaded.store(false, Ordering::Relaxed);
+    eval(&place, "m:v2b").says(0, &["noise floor: of 20 prompts asked of v1 again, 0 got another text"]);
+    assert_eq!((server.count("m:v1"), server.count("m:v2b")), (AGAIN, 0));
 }
 
 #[test]

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 
 use super::progress::show;
 use crate::base::Base;
+use crate::commands::pipeline::Registered;
 use crate::commands::{Context, Failure, Kind, adapter, delivery, prove};
 use crate::config::{Delivery, Raw, RunConfig};
 use crate::eval::{
-    self, AnswerCache, Answerer, Arm, ArmAsking, Bench, CaseAnswers, Control, ControlSuite, ModelAnswers, Reply,
+    self, AnswerCache, Answerer, Arm, ArmAsking, Bench, CaseAnswers, Control, ControlSuite, ModelAnswers,
 };
 use crate::events::{Outcome, Stage, Unit, Warning};
 use crate::export::{self, Survival};
 use crate::lora::{Adapter, Hf};
 use crate::modelfile::{Command, Modelfile};
-use crate::ollama::Client;
-use crate::store::{FileAction, MAX_TEXT, TempFolder, read_nofollow, read_text, write_whole};
+use crate::ollama::{Client, OllamaError};
+use crate::store::{Digest, FileAction, MAX_TEXT, TempFolder, read_nofollow, read_text, write_whole};
 
 /// The file of an evaluation.
 pub(super) const FILE: &str = "control.json";
@@ -52,6 +53,7 @@ impl MadeBy {
                 .hint("evaluate a model of `tunesmith run` in its project, or leave out --control")
         })?;
         let config = RunConfig::of_run(&run, Raw::default())?;
+        refuse_other_export(context, &run, model)?;
         let base = context.open_base(&config.model_to_fine_tune)?;
         let adapter = adapter::load(context, &run.join("final"), &base)?;
         Ok(Self { run, config, base, adapter, name: model.to_owned() })
@@ -63,21 +65,37 @@ impl MadeBy {
     }
 }
 
+/// The run's settings must be those that the served file was exported by: a later `run --until export` may have changed them.
+fn refuse_other_export(context: &mut Context<'_>, run: &Path, model: &str) -> Result<(), Failure> {
+    let exported = Registered::of_run(run).map(|registered| run.join(registered.file));
+    let show = context.client()?.show(model)?.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?;
+    let served = show.adapters.first().unwrap_or(&show.from);
+    let is_served = match &exported {
+        Some(file) => served.ends_with(&Digest::of_file(file)?.blob_name()),
+        None => false,
+    };
+    if is_served {
+        return Ok(());
+    }
+    let what = format!("--control: {model} is not served from the file that its run {} has now", run.display());
+    Err(Failure::input(what).hint("`tunesmith run` it again, or leave out --control"))
+}
+
 /// The control in the daemon. It is removed when this is dropped, after a failure and an interruption too.
-struct Registered<'a> {
+struct RegisteredControl<'a> {
     client: &'a Client,
     name: String,
     removed: bool,
 }
 
-impl Registered<'_> {
+impl RegisteredControl<'_> {
     fn remove(&mut self) -> Result<(), Failure> {
         self.removed = true;
         Ok(self.client.uninterrupted()?.delete(&self.name)?)
     }
 }
 
-impl Drop for Registered<'_> {
+impl Drop for RegisteredControl<'_> {
     fn drop(&mut self) {
         if !self.removed
             && let Err(e) = self.remove()
@@ -134,7 +152,7 @@ fn register<'c>(
     plan: &ControlPlan<'_>,
     client: &'c Client,
     name: &str,
-) -> Result<Registered<'c>, Failure> {
+) -> Result<RegisteredControl<'c>, Failure> {
     let work = TempFolder::create_in(plan.run)?;
     let path = work.path().join("control.gguf");
     export(context, plan, &path)?;
@@ -148,7 +166,7 @@ fn register<'c>(
     }
     let text = file.to_text()?;
     // From here on there may be a model of that name, whatever the daemon says.
-    let registered = Registered { client, name: name.to_owned(), removed: false };
+    let registered = RegisteredControl { client, name: name.to_owned(), removed: false };
     delivery::register(context, client, &text, Path::new(""), name)?;
     Ok(registered)
 }
@@ -196,13 +214,11 @@ impl ControlAnswers {
     /// The prompts of suite `index` answered by v1 and the control, then by the control and v2.
     pub(super) fn pairs(&self, index: usize, answers: &[CaseAnswers]) -> [Vec<CaseAnswers>; 2] {
         let control = &self.asked.answers[index];
-        let with = |(case, control): (&CaseAnswers, &Vec<Reply>)| {
-            let control = control.clone();
-            let export = CaseAnswers { base: case.base.clone(), tuned: control.clone() };
-            (export, CaseAnswers { base: control, tuned: case.tuned.clone() })
-        };
-        let (export, training) = answers.iter().zip(control).map(with).unzip();
-        [export, training]
+        let export = answers.iter().zip(control);
+        let export = export.map(|(case, control)| CaseAnswers { base: case.base.clone(), tuned: control.clone() });
+        let training = answers.iter().zip(control);
+        let training = training.map(|(case, control)| CaseAnswers { base: control.clone(), tuned: case.tuned.clone() });
+        [export.collect(), training.collect()]
     }
 
     /// Every suite in two parts.
