@@ -27,7 +27,7 @@ use crate::store::{
 };
 use crate::train;
 pub use ground::{find_role, parts, records};
-pub use registration::Registered;
+pub use registration::{Registered, exported_file};
 pub use state::{Options, Step};
 use state::{PipelineRun, inputs};
 
@@ -168,13 +168,12 @@ impl PipelineRun<'_> {
         context: &mut Context<'_>,
         adapter: &Adapter<Hf>,
     ) -> Result<(std::path::PathBuf, Digest), Failure> {
-        let (name, what) = match self.config.delivery {
-            Delivery::Adapter => ("gguf/adapter.gguf".to_owned(), export::What::AdapterGguf),
-            Delivery::Merged => {
-                let quant = self.config.quant;
-                (format!("gguf/model-{quant}.gguf"), export::What::MergedGguf { quant, floor: self.config.quant_floor })
-            }
+        let RunConfig { quant, quant_floor: floor, delivery, .. } = *self.config;
+        let what = match delivery {
+            Delivery::Adapter => export::What::AdapterGguf,
+            Delivery::Merged => export::What::MergedGguf { quant, floor },
         };
+        let name = registration::exported_file(self.config);
         let weights = Digest::of_file(self.run.path("final/adapter_model.safetensors"))?;
         let inputs = inputs(&[
             ("adapter", weights.to_string()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::progress::show;
 use crate::base::Base;
-use crate::commands::pipeline::Registered;
+use crate::commands::pipeline::{Registered, exported_file};
 use crate::commands::{Context, Failure, Kind, adapter, delivery, prove};
 use crate::config::{Delivery, Raw, RunConfig};
 use crate::eval::{
@@ -53,7 +53,7 @@ impl MadeBy {
                 .hint("evaluate a model of `tunesmith run` in its project, or leave out --control")
         })?;
         let config = RunConfig::of_run(&run, Raw::default())?;
-        refuse_other_export(context, &run, model)?;
+        refuse_other_export(context, model, &run, &config)?;
         let base = context.open_base(&config.model_to_fine_tune)?;
         let adapter = adapter::load(context, &run.join("final"), &base)?;
         Ok(Self { run, config, base, adapter, name: model.to_owned() })
@@ -66,18 +66,19 @@ impl MadeBy {
 }
 
 /// The run's settings must be those that the served file was exported by: a later `run --until export` may have changed them.
-fn refuse_other_export(context: &mut Context<'_>, run: &Path, model: &str) -> Result<(), Failure> {
-    let exported = Registered::of_run(run).map(|registered| run.join(registered.file));
+fn refuse_other_export(context: &mut Context<'_>, model: &str, run: &Path, config: &RunConfig) -> Result<(), Failure> {
+    let registered = Registered::of_run(run).filter(|registered| registered.file == exported_file(config));
     let show = context.client()?.show(model)?.ok_or_else(|| OllamaError::NoModel(model.to_owned()))?;
     let served = show.adapters.first().unwrap_or(&show.from);
-    let is_served = match &exported {
-        Some(file) => served.ends_with(&Digest::of_file(file)?.blob_name()),
+    let is_served = match registered {
+        Some(registered) => served.ends_with(&Digest::of_file(run.join(registered.file))?.blob_name()),
         None => false,
     };
     if is_served {
         return Ok(());
     }
-    let what = format!("--control: {model} is not served from the file that its run {} has now", run.display());
+    let what =
+        format!("--control: {model} is not served from what the settings of its run {} export now", run.display());
     Err(Failure::input(what).hint("`tunesmith run` it again, or leave out --control"))
 }
 

@@ -3,11 +3,20 @@
 use std::path::Path;
 
 use super::state::Inputs;
+use crate::config::{Delivery, RunConfig};
 use crate::store::{is_inner, read_nofollow};
 
 pub(super) const FILE: &str = "registered.json";
 
 const MAX_BYTES: u64 = 1 << 20;
+
+/// What the settings of a run export to, in its folder.
+pub fn exported_file(config: &RunConfig) -> String {
+    match config.delivery {
+        Delivery::Adapter => "gguf/adapter.gguf".to_owned(),
+        Delivery::Merged => format!("gguf/model-{}.gguf", config.quant),
+    }
+}
 
 /// The model that a run proved and registered, as its folder keeps it.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
