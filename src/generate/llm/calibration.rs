@@ -65,7 +65,13 @@ impl std::fmt::Display for CheckResult {
             (Some(auc), true) => {
                 write!(f, "{name}: AUC {auc:.3}; keeps {right:.0} % of right and {wrong:.0} % of wrong replies")
             }
-            (Some(auc), false) => write!(f, "{name}: AUC {auc:.3}, too little to be used"),
+            (Some(auc), false) if *auc < LEAST_AUC => {
+                write!(f, "{name}: AUC {auc:.3}, and is not used below {LEAST_AUC}")
+            }
+            (Some(auc), false) => write!(
+                f,
+                "{name}: AUC {auc:.3}, but is not used: it was tried on fewer than {LEAST_SAMPLES} right or wrong replies"
+            ),
         }
     }
 }
@@ -242,7 +248,12 @@ mod tests {
         assert_eq!((calibration.checks.len(), calibration.off()), (1, vec![]));
         assert_eq!(calibration.decide(&of(0, 0.1)).unwrap_err().code, Rejected::Overlap);
         // Seven samples set no threshold, and one that lacks a score switches its check off.
-        assert_eq!(Calibration::of(&positives[..7], &negatives).deciding(), []);
+        let few = Calibration::of(&positives[..7], &negatives);
+        assert_eq!(few.deciding(), []);
+        let said = "content words of the passage: AUC 1.000, but is not used: it was tried on fewer than 8 right or wrong replies";
+        assert_eq!(few.checks[0].to_string(), said);
+        let alike = Calibration::of(&positives, &positives);
+        assert_eq!(alike.checks[0].to_string(), "content words of the passage: AUC 0.500, and is not used below 0.8");
         let mut lacking: Vec<Scores> = (0..24).map(|i| scores(0.9, spread(i, 3.0), 0.5)).collect();
         lacking[5].likelihood = None;
         let negatives: Vec<Scores> = (0..24).map(|i| scores(0.1, spread(i, -3.0), 0.5)).collect();

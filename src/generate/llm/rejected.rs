@@ -96,7 +96,7 @@ impl Rejected {
     /// What the user can do where this is the commonest reason.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::CallFailed => "look at the daemon's log; a larger --num-ctx holds longer units",
+            Self::CallFailed => "look at the daemon's log; a smaller --model may fit the machine",
             Self::NotJson | Self::Keys | Self::Loop | Self::LengthLimit | Self::TooShort => {
                 "the generator does not keep to the schema; use a larger model, or one that does not think"
             }
