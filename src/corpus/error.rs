@@ -116,7 +116,9 @@ pub enum CorpusError {
     Workbook { file: File, reason: String },
     #[error("{file}: the PDF cannot be read: {reason}\nhint: convert it: pdftotext IN OUT.txt")]
     Pdf { file: File, reason: String },
-    #[error("{file}: the PDF's streams have {what}\nhint: it may be a bomb; divide the document if it is not")]
+    #[error(
+        "{file}: the PDF has {what}\nhint: it may be a bomb; if it is not, divide the document, or convert it: pdftotext IN OUT.txt"
+    )]
     PdfExcess { file: File, what: PdfExcess },
     #[error(
         "{file}: page {page} is scanned: it has pictures and almost no letters\nhint: recognise its text: ocrmypdf IN OUT"

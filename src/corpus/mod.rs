@@ -67,7 +67,11 @@ mod outline;
 mod path_keys;
 mod path_statistics;
 mod pdf;
+mod pdf_forms;
+mod pdf_lengths;
 mod pdf_limits;
+mod pdf_streams;
+mod pdf_tables;
 mod piece;
 mod plain_text;
 mod read;
@@ -234,5 +238,7 @@ pub struct Corpus {
 
 #[cfg(test)]
 mod facts_read_tests;
+#[cfg(all(test, feature = "pdf"))]
+mod pdf_recursion_tests;
 #[cfg(test)]
 mod read_tests;

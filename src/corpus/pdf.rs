@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::CorpusError;
-use super::pdf_limits::{PdfExcess, PdfLimits, check_document, check_file};
+use super::pdf_limits::{PdfExcess, PdfLimits};
+use super::pdf_streams::{check_document, check_file};
 
 /// The library walks the file recursively, and loops on some damaged files: it gets a thread with a stack and a time of
-/// its own. A thread that does not end is left behind.
+/// its own. A thread that does not end is left behind; it ends with the next text that it reads.
 const STACK: usize = 256 << 20;
 const MAX_TIME: Duration = Duration::from_secs(120);
 const MAX_PAGES: usize = 5000;
@@ -39,11 +40,12 @@ pub(super) fn text(file: &Arc<str>, bytes: Vec<u8>) -> Result<String, CorpusErro
     text_within(file, bytes, PdfLimits::default())
 }
 
-fn text_within(file: &Arc<str>, bytes: Vec<u8>, limits: PdfLimits) -> Result<String, CorpusError> {
+pub(super) fn text_within(file: &Arc<str>, bytes: Vec<u8>, limits: PdfLimits) -> Result<String, CorpusError> {
     let fault = |reason: String| CorpusError::Pdf { file: file.clone(), reason };
     let (sender, receiver) = channel();
+    let until = Instant::now() + MAX_TIME;
     let work = move || {
-        let pages = std::panic::catch_unwind(|| pages(&bytes, &limits));
+        let pages = std::panic::catch_unwind(|| pages(&bytes, &limits, until));
         let pages = pages.unwrap_or_else(|_| Err(Fault::Damaged("the file is damaged".into())));
         // The receiver is gone where the time was over.
         sender.send(pages).ok();
@@ -72,7 +74,7 @@ fn text_within(file: &Arc<str>, bytes: Vec<u8>, limits: PdfLimits) -> Result<Str
     Ok(out)
 }
 
-fn pages(bytes: &[u8], limits: &PdfLimits) -> Result<Vec<Page>, Fault> {
+fn pages(bytes: &[u8], limits: &PdfLimits, until: Instant) -> Result<Vec<Page>, Fault> {
     check_file(bytes, limits)?;
     let mut document = pdf_extract::Document::load_mem(bytes).map_err(|e| Fault::Damaged(e.to_string()))?;
     if document.is_encrypted() {
@@ -84,15 +86,45 @@ fn pages(bytes: &[u8], limits: &PdfLimits) -> Result<Vec<Page>, Fault> {
         return Err(Fault::Damaged(format!("it has more than {MAX_PAGES} pages")));
     }
     let mut out = Vec::new();
+    let mut left = limits.text;
     for (number, id) in numbers {
-        let mut text = String::new();
-        let mut output = pdf_extract::PlainTextOutput::new(&mut text);
-        pdf_extract::output_doc_page(&document, &mut output, number)
-            .map_err(|e| Fault::Damaged(format!("page {number}: {e}")))?;
+        let mut text = PageText { text: String::new(), most: left, until };
+        let drawn = pdf_extract::output_doc_page(&document, &mut pdf_extract::PlainTextOutput::new(&mut text), number);
+        if text.text.len() > text.most {
+            return Err(PdfExcess::Text { most: limits.text }.into());
+        }
+        drawn.map_err(|e| Fault::Damaged(format!("page {number}: {e}")))?;
+        left -= text.text.len();
         let pictures = document.get_page_images(id).map_or(0, |pictures| pictures.len());
-        out.push(Page { text, pictures });
+        out.push(Page { text: text.text, pictures });
     }
     Ok(out)
+}
+
+/// What a page writes, which ends with an error where it is too much or takes too long.
+struct PageText {
+    text: String,
+    /// Bytes.
+    most: usize,
+    until: Instant,
+}
+
+impl std::fmt::Write for PageText {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        if self.text.len() > self.most || Instant::now() > self.until {
+            return Err(std::fmt::Error);
+        }
+        self.text.push_str(text);
+        Ok(())
+    }
+}
+
+impl<'a> pdf_extract::ConvertToFmt for &'a mut PageText {
+    type Writer = &'a mut PageText;
+
+    fn convert(self) -> &'a mut PageText {
+        self
+    }
 }
 
 /// Lines without trailing spaces, and single empty lines between paragraphs.
@@ -115,8 +147,7 @@ pub(super) mod tests {
 
     /// A PDF with one page of the given content, with or without a picture.
     pub(in crate::corpus) fn document(content: &str, picture: bool) -> Vec<u8> {
-        let stream = format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len());
-        with_content(stream.as_bytes(), picture)
+        with_content(&stream("", content), picture)
     }
 
     /// As [`document`], with the content's stream packed.
@@ -132,14 +163,26 @@ pub(super) mod tests {
 
     fn with_content(stream: &[u8], picture: bool) -> Vec<u8> {
         let resources = if picture { "/XObject << /I 6 0 R >>" } else { "" };
-        let objects: [Vec<u8>; 6] = [
+        file_of(&[
             "<< /Type /Catalog /Pages 2 0 R >>".into(),
             "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".into(),
             format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> {resources} >> >>").into(),
             stream.to_vec(),
-            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".into(),
+            FONT.into(),
             "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\nstream\nx\nendstream".into(),
-        ];
+        ])
+    }
+
+    pub(in crate::corpus) const FONT: &str =
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>";
+
+    /// A stream of a file.
+    pub(in crate::corpus) fn stream(dictionary: &str, content: &str) -> Vec<u8> {
+        format!("<< {dictionary} /Length {} >>\nstream\n{content}\nendstream", content.len()).into()
+    }
+
+    /// A file of objects, which are numbered from 1; the first is the catalog.
+    pub(in crate::corpus) fn file_of(objects: &[Vec<u8>]) -> Vec<u8> {
         let (mut out, mut offsets) = (b"%PDF-1.4\n".to_vec(), Vec::new());
         for (i, object) in objects.iter().enumerate() {
             offsets.push(out.len());
