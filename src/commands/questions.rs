@@ -1,8 +1,11 @@
 //! `evaluate-rag` and `evaluate-finetuned`: a file of questions answered by one model, with or without retrieval; a result file.
 
+mod relevance;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use self::relevance::labelled;
 use super::daemon::{AskOptions, DaemonAnswerer};
 use super::documents::is_inside;
 use super::native::NativeAnswerer;
@@ -17,8 +20,8 @@ pub use crate::eval::{AnswerArm, ResultFile, ResultTable, TableLanguage};
 use crate::events::{Detail, Note, Outcome, Reporter, Stage, Unit};
 use crate::ollama::Options;
 use crate::rag::{
-    Chunk, GoldSearch, Index, LabelledQuestion, PromptStyle, RagPrompt, Retrieved, Retrieving, Search, citations,
-    mean_scores, retrieval_scores, search_text,
+    GoldSearch, Index, LabelledQuestion, PromptStyle, RagPrompt, Retrieved, Retrieving, Search, citations, mean_scores,
+    retrieval_scores,
 };
 use crate::store::{Inputs, check_replaceable, create_folder};
 
@@ -246,34 +249,6 @@ fn show(report: &mut Reporter<'_>, questions: &[TestQuestion], event: &ArmEvent<
 /// Beside the result file: an interrupted evaluation asks nothing twice.
 pub(super) fn kept_answers(output: &Path) -> PathBuf {
     output.parent().unwrap_or(Path::new("")).join(".tunesmith").join("answers")
-}
-
-/// Each question with the chunks that hold its answer: of its own source where it names one, else of those that the words of
-/// question and answer find.
-fn labelled(index: &Index, questions: &[TestQuestion]) -> Vec<LabelledQuestion> {
-    let mut by_source: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (at, chunk) in index.chunks().iter().enumerate() {
-        by_source.entry(&chunk.source).or_default().push(at);
-    }
-    let holds = |question: &TestQuestion, at: usize| {
-        let chunk = index.chunks().get(at).map(Chunk::indexed).unwrap_or_default();
-        eval::texts_answer(question, &[chunk.as_str()]) == Some(true)
-    };
-    let label = |question: &TestQuestion| {
-        let of_source = question.source.as_deref().and_then(|source| by_source.get(source));
-        let candidates = of_source.cloned().unwrap_or_else(|| likely(index, question));
-        let relevant = candidates.into_iter().filter(|at| holds(question, *at)).collect();
-        LabelledQuestion { text: search_text(&question.messages), relevant }
-    };
-    questions.iter().map(label).collect()
-}
-
-/// Chunks that are looked at for the answer of a question without a source.
-const LIKELY: usize = 50;
-
-fn likely(index: &Index, question: &TestQuestion) -> Vec<usize> {
-    let text = format!("{} {}", search_text(&question.messages), question.expected.join(" "));
-    index.bm25().top(&text, LIKELY).into_iter().map(|ranked| ranked.document).collect()
 }
 
 /// The extracts of a prompt with their headings, as the model reads them, by their places among the chunks.

@@ -6,6 +6,7 @@ use super::answer_metrics::is_refusal;
 use super::assertion::spoken;
 use crate::chat::{Message, Role};
 use crate::dataset::Unit;
+use crate::store::Digest;
 
 /// Keys of the question; a record has one of them, or `messages`.
 pub(super) const ASKED: &[&str] = &["question", "prompt", "instruction"];
@@ -29,6 +30,8 @@ pub struct TestQuestion {
     pub cluster: String,
     pub source: Option<String>,
     pub fact: Option<String>,
+    /// Ids of the passages of the documents that state the answer, where the file has them.
+    pub units: Vec<Digest>,
     /// Whether the documents answer it; if not, a refusal is right.
     pub answerable: bool,
 }
@@ -46,6 +49,7 @@ impl TestQuestion {
             cluster: "c".into(),
             source: None,
             fact: None,
+            units: Vec::new(),
             answerable: true,
         }
     }
@@ -92,15 +96,36 @@ pub(super) fn question(object: &Map<String, Value>, unit: Unit, id: String) -> R
         cluster: record.text("cluster").unwrap_or_default(),
         source: record.text("source"),
         fact: record.text("fact"),
+        units: record.digests(UNITS),
         answerable,
     };
     if record.faults.is_empty() { Ok(question) } else { Err(record.faults) }
 }
 
+/// The key of the ids of the passages that state the answer.
+pub(super) const UNITS: &str = "units";
+
+/// Ids of passages, or what one of them is instead.
+pub(super) fn digests(texts: &[String]) -> Result<Vec<Digest>, String> {
+    let digest = |text: &String| text.parse::<Digest>().map_err(|e| format!("{e}"));
+    texts.iter().map(digest).collect()
+}
+
 /// Whether something here reads the key.
 pub(super) fn is_known(key: &str) -> bool {
-    const OTHER: &[&str] =
-        &["messages", "system", "input", "keywords", "category", "cluster", "source", "fact", "answerable", "id"];
+    const OTHER: &[&str] = &[
+        "messages",
+        "system",
+        "input",
+        "keywords",
+        "category",
+        "cluster",
+        "source",
+        "fact",
+        UNITS,
+        "answerable",
+        "id",
+    ];
     [ASKED, EXPECTED, OTHER].iter().any(|list| list.contains(&key))
 }
 
@@ -209,6 +234,17 @@ impl<'a> Record<'a> {
             self.fault(format!("{key} must be a list of texts, none of them empty"));
         }
         texts
+    }
+
+    fn digests(&mut self, key: &str) -> Vec<Digest> {
+        if self.present(key).is_none() {
+            return Vec::new();
+        }
+        match digests(&self.texts(key)) {
+            Ok(digests) => return digests,
+            Err(what) => self.fault(format!("{key}: {what}")),
+        }
+        Vec::new()
     }
 
     fn flag(&mut self, key: &str) -> Option<bool> {

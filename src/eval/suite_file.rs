@@ -11,6 +11,7 @@ use crate::store::Digest;
 use super::assertion::{ASSERTION_KEYS, Asserted, Assertion, AssertionKey, listed};
 use super::case::Case;
 use super::fault::{EvalError, Fault, SuitePlace};
+use super::question_record::{UNITS, digests};
 use super::suite::Suite;
 use super::text::{Normaliser, fold};
 use super::tools;
@@ -28,6 +29,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
         "normalise",
         "source",
         "fact",
+        UNITS,
     ])
 }
 
@@ -136,6 +138,9 @@ impl Reader {
         let normaliser = self.normaliser(map);
         // Where the answer stands: for people and for retrieval, not for scoring.
         ["source", "fact"].into_iter().for_each(|key| drop(self.text(map, key)));
+        if let Err(what) = digests(&self.texts(map, UNITS)) {
+            self.fault(format!("{UNITS:?}: {what}"));
+        }
         let case = Case {
             place: SuitePlace::File,
             id: self.text(map, "id").unwrap_or(default_id),
@@ -332,6 +337,9 @@ mod tests {
         let line = |more: &str| format!("{{\"id\": \"a\", \"prompt\": \"Who?\", \"expected\": \"DSI\"{more}}}");
         let cases = |more: &str| Suite::parse(&line(more), "s").map(|suite| suite.cases).map_err(|e| e.to_string());
         assert_eq!(cases(", \"source\": \"apps.md\", \"fact\": \"sha256:00\""), cases(""));
+        let units = format!(", \"units\": [\"{}\"]", Digest::of_bytes(b"a"));
+        assert_eq!(cases(&units), cases(""));
+        assert!(cases(", \"units\": [\"7\"]").unwrap_err().contains("\"units\": \"7\" is no SHA-256 digest"));
         assert!(cases(", \"source\": 3").unwrap_err().contains("\"source\" must be a text"));
     }
 

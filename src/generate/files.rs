@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::chat::{Message, Role};
 use crate::corpus::{Conflict, Corpus, Fact};
 use crate::eval::{Suite, fold};
-use crate::store::Inputs;
+use crate::store::{Digest, Inputs};
 
 use super::check::{text_id, with_suffix};
 use super::dedupe::Rejected;
@@ -65,6 +65,9 @@ struct ExampleLine<'a> {
     /// Answers to questions on one fact are not independent. None as above.
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<String>,
+    /// Of the passages that state the answer. Empty as above, and where nothing is stated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    units: Vec<Digest>,
 }
 
 /// Writes the files of `output` (`X.jsonl`). A file of that name is replaced only where it has the same bytes, or is as an
@@ -113,7 +116,8 @@ fn add_examples(
         let expected = is_asked.then_some(example.draft.expected.as_slice());
         let cluster = is_asked.then(|| cluster(&example.draft, set.facts));
         let category = example.category();
-        serde_json::to_string(&ExampleLine { id, messages, category, answerable, expected, cluster })
+        let units = if is_asked { units(&example.draft, set) } else { Vec::new() };
+        serde_json::to_string(&ExampleLine { id, messages, category, answerable, expected, cluster, units })
     };
     let all = || ids.iter().zip(&set.plan.examples);
     let present: BTreeSet<Part> = set.plan.examples.iter().map(|example| example.part).collect();
@@ -180,7 +184,21 @@ fn suite_line(id: &str, example: &Planned, set: GeneratedSet<'_>) -> String {
     if let Some(fact) = fact {
         line.insert("fact".into(), fact.id.to_string().into());
     }
+    let units = units(draft, set);
+    if !units.is_empty() {
+        line.insert("units".into(), json!(units));
+    }
     Value::Object(line).to_string()
+}
+
+/// Ids of the units that state what is asked, each once; none of what the documents do not answer.
+fn units(draft: &Draft, set: GeneratedSet<'_>) -> Vec<Digest> {
+    if draft.shape == Shape::Unanswerable {
+        return Vec::new();
+    }
+    let of_facts = draft.facts.iter().filter_map(|fact| Some(set.facts.get(*fact)?.unit));
+    let places: BTreeSet<usize> = of_facts.chain(draft.record.as_ref().map(|record| record.unit)).collect();
+    places.into_iter().filter_map(|unit| Some(set.corpus.units.get(unit)?.id)).collect()
 }
 
 /// What questions have in common whose answers are not independent: the fact that they ask for; of questions on several facts

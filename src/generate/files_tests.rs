@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -243,6 +244,16 @@ fn every_file_is_there_and_is_read_back() {
     assert_eq!((suite.cases.len(), suite.cases[0].messages.len()), (30, 2));
     assert!(suite.cases.iter().all(|case| case.cluster.is_some()));
     assert!(lines(&at("apps_suite.jsonl")).iter().all(|line| line["source"].is_string() && line["fact"].is_string()));
+    // The passages that state the answers, as an index of the documents names them.
+    let ids: BTreeSet<_> = made.corpus.units.iter().map(|unit| unit.id).collect();
+    for name in ["apps_test.jsonl", "apps_suite.jsonl"] {
+        let asked = crate::eval::read_questions(&at(name)).unwrap();
+        assert!(
+            asked.questions.iter().all(|q| q.units.len() == 1 && q.units.iter().all(|id| ids.contains(id))),
+            "{name}"
+        );
+    }
+    assert!(lines(&at("apps_train.jsonl")).iter().all(|line| line["units"].is_null()));
     let report: Value = serde_json::from_str(&std::fs::read_to_string(at("apps.report.json")).unwrap()).unwrap();
     assert_eq!((&report["parts"]["train"], &report["settings"]["seed"]), (&json!(240), &json!(42)));
     assert_eq!(report["unseen_sources"].as_array().unwrap().len(), 6);
