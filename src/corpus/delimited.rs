@@ -58,11 +58,14 @@ pub(super) fn named_columns<'a>(
     let mut columns: Vec<usize> = Vec::new();
     for (i, name) in names.enumerate() {
         let name = name.trim();
-        let numbered = || if name.is_empty() { format!("column {}", i + 1) } else { format!("{name} {}", i + 1) };
         let many = || CorpusError::Fields { file: input.file.clone(), most: MAX_PATHS };
-        let mut path = table.path(&if name.is_empty() { numbered() } else { name.to_owned() }).ok_or_else(many)?;
-        if columns.contains(&path) {
-            path = table.path(&numbered()).ok_or_else(many)?;
+        let numbered = |number: usize| format!("{} {number}", if name.is_empty() { "column" } else { name });
+        let mut number = i + 1;
+        let mut path =
+            table.path(&if name.is_empty() { numbered(number) } else { name.to_owned() }).ok_or_else(many)?;
+        while columns.contains(&path) {
+            path = table.path(&numbered(number)).ok_or_else(many)?;
+            number += 1;
         }
         columns.push(path);
     }
@@ -251,6 +254,14 @@ mod tests {
             assert!(cells(name, text, None).iter().all(|row| row.len() == 2), "{text}");
         }
         assert_eq!(cells("a.csv", "one\ntwo\n", None), [["one"], ["two"]]);
+    }
+
+    #[test]
+    fn no_column_hides_another_of_its_name() {
+        let (file, options) = ("a.csv".into(), ReadOptions::default());
+        let input = Input { file: &file, text: "Day 3,Day,Day,,\n1,2,3,4,5\n", options: &options };
+        let DelimitedTable { table, .. } = read(input).unwrap();
+        assert_eq!(table.paths, ["Day 3", "Day", "Day 4", "column 4", "column 5"]);
     }
 
     #[test]

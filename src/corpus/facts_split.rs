@@ -43,6 +43,19 @@ pub(super) fn is_list_attribute(key: &str) -> bool {
     key == "mots cles" || key.split(' ').any(|w| LISTS.contains(&w))
 }
 
+/// One thing with a conjunction in its name.
+const PHRASES: &[&str] = &[
+    "black and white",
+    "copy and paste",
+    "drag and drop",
+    "health and safety",
+    "noir et blanc",
+    "pros and cons",
+    "recherche et développement",
+    "research and development",
+    "terms and conditions",
+    "track and trace",
+];
 /// Words before the last item, after a comma or without one.
 const CONJUNCTIONS: &[&str] = &["and", "or", "et", "ou"];
 /// Words of the items beside such a word, at most: in a longer item it may stand for itself.
@@ -115,7 +128,7 @@ fn with_last(raw: &str, mut pieces: Vec<Span>) -> Vec<Span> {
 
 /// The only conjunction of a text, with the space around it, where short items stand beside it.
 fn joint(text: &str) -> Option<Span> {
-    if text.contains(['(', '[']) {
+    if text.contains(['(', '[']) || PHRASES.contains(&text.to_lowercase().as_str()) {
         return None;
     }
     let spaced = CONJUNCTIONS.iter().map(|word| format!(" {word} "));
@@ -164,6 +177,7 @@ mod tests {
             ("Go (fast and small), C (old and new)", vec!["Go (fast and small)", "C (old and new)"]),
             ("A, B and C or D", vec!["A", "B and C or D"]),
             ("android, etcd", vec!["android", "etcd"]),
+            ("search, Drag and drop", vec!["search", "Drag and drop"]),
             ("and", vec!["and"]),
         ] {
             let found = with_last(text, pieces(text));

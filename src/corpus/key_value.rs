@@ -11,6 +11,8 @@ const MAX_KEY_WORDS: usize = 6;
 /// Words of the key and of the value of a single line, at most.
 const MAX_SINGLE_KEY: usize = 4;
 const MAX_SINGLE_VALUE: usize = 12;
+/// Characters of a line that may have been wrapped, at least.
+const LEAST_WRAPPED: usize = 50;
 /// Words that introduce a sentence and name no attribute.
 const INTRODUCTIONS: &[&str] = &[
     "attention",
@@ -79,6 +81,8 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
             }
             None => {
                 let end = at + line.trim_end().len();
+                let before = text.get(span.start..at).and_then(|before| before.lines().last());
+                open &= before.is_none_or(|before| goes_on(before, line));
                 if let Some(last) = found.last_mut().filter(|_| open && end > at) {
                     last.value.end = end;
                 }
@@ -88,6 +92,15 @@ pub(super) fn pairs(text: &str, span: Span) -> Vec<Pair> {
         at += line.len();
     }
     found
+}
+
+/// Whether a line goes on with the value in the line before: that one is as long as a line that was wrapped, or is not at an
+/// end, or the line is set in, or begins within a sentence. `Reste à engager : 52 000 €` has no more to it.
+fn goes_on(before: &str, line: &str) -> bool {
+    let set_in = |line: &str| line.len() - line.trim_start().len();
+    let is_wrapped = before.trim_end().chars().count() >= LEAST_WRAPPED || before.trim_end().ends_with([',', ';', '-']);
+    let begins = line.trim_start().chars().next();
+    is_wrapped || set_in(line) > set_in(before) || begins.is_none_or(|first| !first.is_uppercase())
 }
 
 /// The parts of a line that states several marked pairs: `**Approval**: the manager. **Equipment**: a screen.`
@@ -265,6 +278,18 @@ mod tests {
     fn values_go_on_over_lines() {
         let text = "**A** : one\n  and more\n**B** : two\n";
         assert_eq!(found(text), [("A".into(), "one\n  and more".into(), true), ("B".into(), "two".into(), true)]);
+        for (after, value) in [
+            ("Tout est dit.", "52 000 €"),
+            ("de plus", "52 000 €\nde plus"),
+            ("  (hors taxes)", "52 000 €\n  (hors taxes)"),
+        ] {
+            let text = format!("Budget : 9 €\nReste à engager : 52 000 €\n{after}\n");
+            assert_eq!(found(&text)[1].1, value, "{after}");
+        }
+        let wrapped =
+            "Address: the second building behind the harbour of the\nOld Town, Norvik\nAccess: Alice Martin,\nBob\n";
+        let values: Vec<String> = found(wrapped).into_iter().map(|(_, value, _)| value).collect();
+        assert_eq!(values, ["the second building behind the harbour of the\nOld Town, Norvik", "Alice Martin,\nBob"]);
         assert_eq!(found("Key :\nmore"), [("Key".into(), String::new(), false)]);
         let text = "**Délai** : 10 jours\n**Qui peut demander ?** : tous\n**Pièces, copies** : deux\nde plus\n";
         let two = [("Délai".into(), "10 jours".into(), true), ("Qui peut demander".into(), "tous".into(), true)];

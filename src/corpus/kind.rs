@@ -90,15 +90,25 @@ fn by_form(key: &str, value: &str) -> Option<Kind> {
     truth(value).map(|_| Kind::Boolean)
 }
 
-/// `212` and `ext. 4512` under an attribute that is called a telephone or an extension, and nothing else.
+/// `ext. 4512` anywhere, `x4512` alone, and `212` under an attribute that is called a telephone or an extension, and nothing
+/// else.
 fn is_extension(key: &str, value: &str) -> bool {
+    let value = folded(value);
+    let of_extension = |text: &str| (3..=6).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let mut words = value.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    let mut is_named = false;
+    while let Some(word) = words.next() {
+        let joined = EXTENSION.iter().find_map(|name| word.strip_prefix(name)).is_some_and(of_extension);
+        is_named |= joined || (EXTENSION.contains(&word) && words.peek().is_some_and(|next| of_extension(next)));
+    }
+    is_named || value.strip_prefix('x').is_some_and(of_extension) || is_number_of_extension(key, &value, of_extension)
+}
+
+fn is_number_of_extension(key: &str, value: &str, of_extension: impl Fn(&str) -> bool) -> bool {
     let words = || key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let telephones = |word: &str| PHONE.contains(&word) || EXTENSION.contains(&word);
     let named = words().any(telephones) && words().all(|word| telephones(word) || NUMBERING.contains(&word));
-    let folded = folded(value);
-    let number = EXTENSION.iter().find_map(|word| folded.strip_prefix(word)).unwrap_or(&folded);
-    let digits = number.trim_start_matches(['.', ' ', ':', '#']);
-    named && (3..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+    named && of_extension(value.trim_start_matches(['.', ' ', ':', '#']))
 }
 
 /// Whether a whole key says which record it is, or where it comes from.

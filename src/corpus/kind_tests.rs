@@ -14,12 +14,24 @@ fn extensions_of_telephones_are_contacts() {
         ("poste", "poste 4512"),
         ("ext.", "ext. 31204"),
         ("numero de poste", "810"),
+        ("desk", "ext. 4410"),
+        ("contact", "Nina Holm (ext 4410)"),
+        ("who to ask", "x4412"),
+        ("interlocuteur", "M. Roux, poste 4512"),
+        ("accueil", "ext.4410"),
     ] {
         assert_eq!(kind(key, value), Kind::Contact, "{key}: {value}");
     }
-    for (key, value) in
-        [("poste", "comptable"), ("users", "212"), ("poste", "12"), ("extension", "30 m"), ("mobile users", "150")]
-    {
+    for (key, value) in [
+        ("poste", "comptable"),
+        ("users", "212"),
+        ("poste", "12"),
+        ("extension", "30 m"),
+        ("mobile users", "150"),
+        ("model", "x1"),
+        ("text", "next 4410"),
+        ("format", "xlsx"),
+    ] {
         assert_ne!(kind(key, value), Kind::Contact, "{key}: {value}");
     }
 }
