@@ -16,9 +16,17 @@ impl Notation {
         Self { normal: normalised(value, kind), letters: identity_key(value).replace(' ', "") }
     }
 
-    /// Whether both may mean the same; one that holds the other may be it in other words (`PostgreSQL`, `PostgreSQL 14`).
+    /// Whether both may mean the same; one that holds the other may be it in other words (`PostgreSQL`, `PostgreSQL 14`), and a
+    /// month has the day in it (`January 2020`, `2020-01-05`).
     pub(super) fn may_be(&self, other: &Self) -> bool {
-        self.normal == other.normal || self.letters.contains(&other.letters) || other.letters.contains(&self.letters)
+        let holds_day = |month: &Self, day: &Self| {
+            day.normal.strip_prefix(&*month.normal).is_some_and(|rest| rest.starts_with('-'))
+        };
+        self.normal == other.normal
+            || holds_day(self, other)
+            || holds_day(other, self)
+            || self.letters.contains(&other.letters)
+            || other.letters.contains(&self.letters)
     }
 }
 
@@ -33,6 +41,9 @@ mod tests {
             ("EUR 10", "10 EUR", Kind::Money, true),
             ("2020-01-05", "5 janvier 2020", Kind::Date, true),
             ("2020-01-05", "6 janvier 2020", Kind::Date, false),
+            ("January 2020", "2020-01-05", Kind::Date, true),
+            ("2020", "5 janvier 2020", Kind::Date, true),
+            ("February 2020", "2020-01-05", Kind::Date, false),
             ("O.V.H.", "OVH", Kind::Organisation, true),
             ("PostgreSQL", "PostgreSQL 14", Kind::Enumeration, true),
             ("C++", "C#", Kind::Enumeration, false),

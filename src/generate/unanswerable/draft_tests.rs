@@ -266,6 +266,33 @@ fn nothing_is_called_missing_that_the_documents_say_in_another_way() {
     assert!(!asks_missing(&sections, "", "Matériel (Lyon)", "Étage"), "another section of the page has it");
 }
 
+/// `Délai de livraison` of a French document is `Lead time` in an English one.
+#[test]
+fn what_one_language_names_is_not_missing_from_documents_of_another() {
+    let facts = |languages: [Language; 4]| {
+        let mut facts = Facts::default();
+        for (i, (entity, language)) in ENTITIES.iter().zip(languages).enumerate() {
+            let of =
+                |attribute: &str, value: &str| Fact { language: Some(language), ..fact(entity, attribute, value, i) };
+            facts.facts.push(of("Poids", &format!("{i} kg")));
+            if i < 3 {
+                facts.facts.push(of("Délai de livraison", &format!("{i}{i} jours")));
+            }
+        }
+        facts
+    };
+    let asks = |facts: &Facts| {
+        let input = UnansweredCorpus { facts, units: &[], languages: &[Language::Fr], seed: 3 };
+        let drafts = unanswerable(&input, 50, &Words);
+        let of = |d: &&Draft| d.turns[0].content.contains("Délai") && d.turns[0].content.contains(ENTITIES[3]);
+        drafts.iter().filter(of).count()
+    };
+    let (fr, en) = (Language::Fr, Language::En);
+    assert!(asks(&facts([fr, fr, fr, fr])) > 0);
+    assert_eq!(asks(&facts([fr, fr, fr, en])), 0);
+    assert!(asks(&facts([fr, fr, en, en])) > 0, "English documents name it so, too");
+}
+
 #[test]
 fn no_premise_denies_a_value_in_another_notation() {
     let mut facts = Facts::default();

@@ -45,6 +45,8 @@ pub(super) struct Entity {
     unread: BTreeSet<Kind>,
     /// Indices of the documents that state something of it.
     documents: BTreeSet<usize>,
+    /// Of its facts, and of the units that are about it or name it.
+    languages: BTreeSet<Language>,
     /// Whether its name has the heading of a page in brackets, which may state what it lacks: `Contact (Lyon)`.
     pub(super) is_section: bool,
     /// Whether it has the name of the file that states other things too: a record without a name of its own (`tickets`).
@@ -160,10 +162,12 @@ impl<'a> Knowledge<'a> {
             texts: Vec::new(),
             unread: BTreeSet::new(),
             documents: BTreeSet::new(),
+            languages: BTreeSet::new(),
             is_section: false,
             is_of_file: false,
         });
         entity.concepts.insert(name.clone());
+        entity.languages.extend(fact.language);
         let concept = self.concepts.entry(name).or_insert_with(|| Concept {
             spellings: BTreeMap::new(),
             stems: BTreeSet::new(),
@@ -257,6 +261,7 @@ impl<'a> Knowledge<'a> {
             for entity in about {
                 if let Some(entity) = self.entities.get_mut(entity) {
                     entity.take_text(&unit.text, words.clone());
+                    entity.languages.extend(unit.language);
                 }
             }
             self.words.extend(words.iter().cloned());
@@ -274,6 +279,7 @@ impl<'a> Knowledge<'a> {
         let is_told = |value: &Value| !value.is_common && entity.holds(value);
         !concept.is_prose
             && !concept.is_of_publishing
+            && concept.is_known_in(&entity.languages)
             && !entity.concepts.contains(name)
             && concept.kinds.is_disjoint(&entity.unread)
             && !concept.stems.iter().any(|stem| entity.has_word_like(stem))
@@ -323,6 +329,13 @@ impl Concept {
     pub(super) fn spelling(&self, language: Language) -> &str {
         let own = self.spellings.get(&Some(language)).or_else(|| self.spellings.get(&None));
         own.or_else(|| self.spellings.values().next()).map_or("", String::as_str)
+    }
+
+    /// Whether what documents of these languages say of it would be found. Where documents of one language name it, one of
+    /// another language may state it under a name that nobody knows here (`Délai de livraison`, `Lead time`).
+    fn is_known_in(&self, languages: &BTreeSet<Language>) -> bool {
+        self.spellings.keys().all(Option::is_none)
+            || languages.iter().all(|language| self.spellings.contains_key(&Some(*language)))
     }
 
     pub(super) fn is_prose(&self) -> bool {
