@@ -84,8 +84,8 @@ pub use cache::AnswerCache;
 pub use case::Case;
 pub use citation::{CitedNumbers, cited_numbers};
 pub use compare::{
-    ArmComparison, ArmResults, BuildCosts, CompareInput, Needs, TaughtQuestions, compare_arms, comparison_markdown,
-    comparison_overview,
+    ArmComparison, ArmResults, BuildCosts, CompareInput, Needs, TaughtFacts, TaughtQuestions, compare_arms,
+    comparison_markdown, comparison_overview,
 };
 pub use control::{Change, ChangeSource, Control, ControlSuite, control_markdown, control_suite};
 pub use decision::Decision;

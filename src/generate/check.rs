@@ -299,7 +299,7 @@ pub fn unseen_sources(dataset: &Path) -> Result<BTreeSet<String>, GenerateError>
 }
 
 /// What `T` wants to know of the report of the set `X`.
-fn read_report<T: DeserializeOwned>(stem: &Path) -> Result<T, GenerateError> {
+pub(super) fn read_report<T: DeserializeOwned>(stem: &Path) -> Result<T, GenerateError> {
     let path = with_suffix(stem, ".report.json");
     let text = read_text(FileAction::Reading("the report"), &path, MAX_FILE)?;
     serde_json::from_str(&text).map_err(|e| json_fault(&path, e.line(), &e))

@@ -39,6 +39,15 @@ pub struct TaughtQuestions {
     pub others: BTreeSet<String>,
     /// Refusals among the training examples, in percent.
     pub refusals: f64,
+    /// Of the documents' facts those that were taught.
+    pub facts: TaughtFacts,
+}
+
+/// Facts of the documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TaughtFacts {
+    pub taught: usize,
+    pub all: usize,
 }
 
 /// What is compared.

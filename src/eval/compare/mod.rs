@@ -12,7 +12,7 @@ mod rules;
 
 use super::fault::EvalError;
 use super::results::{AnswerArm, RecordPair, ResultExtras, ResultFile, pair_records};
-pub use comparison::{ArmComparison, BuildCosts, CompareInput, Needs, TaughtQuestions};
+pub use comparison::{ArmComparison, BuildCosts, CompareInput, Needs, TaughtFacts, TaughtQuestions};
 pub use markdown::{comparison_markdown, comparison_overview};
 pub use pairs::ArmResults;
 

@@ -1,6 +1,6 @@
 //! Which arm to use: fixed rules, each with the numbers that it rests on.
 
-use super::comparison::{ArmComparison, CompareInput, FEWEST_QUESTIONS};
+use super::comparison::{ArmComparison, CompareInput, FEWEST_QUESTIONS, TaughtFacts};
 use super::finding::{Rule, RuleFinding};
 use super::metric::ArmMetric;
 use super::pairs::PairedTest;
@@ -99,8 +99,17 @@ impl Rules<'_> {
         }
         let known = asked.iter().filter(|id| taught.ids.contains(**id)).count();
         let share = 100.0 * known as f64 / asked.len() as f64;
+        let TaughtFacts { taught: learned, all } = taught.facts;
+        let of_all = if learned < all {
+            let share = 100.0 * learned as f64 / all as f64;
+            format!(
+                "; of the documents' {all} facts it taught {learned} ({share:.0} %), and a verdict is about these alone"
+            )
+        } else {
+            String::new()
+        };
         let says = format!(
-            "training taught the facts of {known} of {} answerable questions ({share:.0} %); below {LEAST_TAUGHT:.0} % there is no verdict on knowledge: generate more examples, or compare on what was taught",
+            "training taught the facts of {known} of {} answerable questions ({share:.0} %); below {LEAST_TAUGHT:.0} % there is no verdict on knowledge: generate more examples, or compare on what was taught{of_all}",
             asked.len()
         );
         finding(Rule::TaughtTooLittle, Some(share < LEAST_TAUGHT), says)

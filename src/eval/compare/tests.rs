@@ -229,10 +229,20 @@ fn questions_without_an_answer_say_nothing_of_knowledge() {
 fn what_was_not_taught_is_told_apart() {
     let arms = two(40, 40, 15);
     let named = |range: std::ops::Range<usize>| range.map(|i| format!("q{i}")).collect::<BTreeSet<_>>();
-    let taught = TaughtQuestions { ids: named(0..15), others: named(15..40), refusals: 8.0 };
+    let taught = TaughtQuestions {
+        ids: named(0..15),
+        others: named(15..40),
+        refusals: 8.0,
+        facts: TaughtFacts { taught: 15, all: 60 },
+    };
     let comparison = compare_arms(&CompareInput { taught: Some(&taught), ..input(&arms) }).unwrap();
     assert_eq!(applies(&comparison, finding::Rule::TaughtTooLittle), Some(true));
     assert_eq!(comparison.recommendation, None);
+    let said = |comparison: &ArmComparison| {
+        let rule = comparison.rules.iter().find(|finding| finding.rule == finding::Rule::TaughtTooLittle);
+        rule.unwrap().says.clone()
+    };
+    assert!(said(&comparison).contains("of the documents' 60 facts it taught 15 (25 %)"), "{}", said(&comparison));
     let on_taught = comparison.on_taught.unwrap();
     let pass = on_taught[0].of(ArmMetric::PassRate).unwrap();
     assert_eq!((pass.first, pass.second, pass.test.unwrap().n), (Some(100.0), Some(100.0), 15));
