@@ -106,11 +106,21 @@ impl GenerateRequest {
                 format!("--count {count} with --split {train}/{val}/{test}: a part that has a share would be empty");
             return usage(&what, format!("give --count {least} or more, or leave --split out"));
         }
-        let shares = [("noise", self.noise), ("multi-turn", self.multi_turn), ("open-book", Some(self.open_book))];
+        if self.system.as_deref().is_some_and(|system| system.trim().is_empty()) {
+            return usage("--system is empty", "give a text or @FILE, or leave --system out".into());
+        }
+        let shares = [
+            ("noise", self.noise),
+            ("multi-turn", self.multi_turn),
+            ("open-book", Some(self.open_book)),
+            ("refusals", self.refusals),
+        ];
         let varied = shares.into_iter().find(|(_, share)| share.is_some_and(|share| share > 0.0));
         match varied.filter(|_| self.task == Task::Correct) {
             Some((option, _)) => usage(
-                &format!("--{option} has no effect with --task correct, whose every question has mistakes"),
+                &format!(
+                    "--{option} has no effect with --task correct, which puts mistakes into texts and asks nothing else"
+                ),
                 format!("leave --{option} out"),
             ),
             None => Ok(()),
@@ -239,6 +249,10 @@ pub(super) mod tests {
         assert_eq!(said(GenerateRequest { parts: Some(Shares([100, 0, 0])), ..few(1) }), Ok(()));
         let noisy = GenerateRequest { noise: Some(0.5), ..request() };
         assert_eq!(said(noisy.clone()), Ok(()));
+        let empty = GenerateRequest { system: Some(" ".into()), ..request() };
+        assert!(said(empty).is_err_and(|said| said.starts_with("--system is empty")));
+        let refusing = GenerateRequest { refusals: Some(0.1), task: Task::Correct, ..request() };
+        assert!(said(refusing).is_err_and(|said| said.starts_with("--refusals has no effect with --task correct")));
         let said = said(GenerateRequest { task: Task::Correct, ..noisy });
         assert!(said.is_err_and(|said| said.starts_with("--noise has no effect with --task correct")));
     }
