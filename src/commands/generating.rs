@@ -2,6 +2,7 @@
 
 mod all_taught;
 mod factless;
+mod held_out;
 mod items;
 mod material;
 mod open_book;
@@ -132,7 +133,8 @@ pub fn dry_run(context: &mut Context<'_>, request: &GenerateRequest, shown: usiz
     let model = match &request.writer {
         Some(writer) => {
             let wanted = wanted(&material, request, &items)?;
-            writing::estimated(context, writer, &to_word(&material, request, &wanted))?
+            let further = held_out::missing(request, &items)?;
+            writing::estimated(context, writer, &to_word(&material, request, &wanted), further)?
         }
         None => None,
     };
@@ -178,8 +180,20 @@ fn made(context: &mut Context<'_>, material: &Material, request: &GenerateReques
     };
     let journal = generate::journal_path(&request.output);
     let wanted = wanted(material, request, &items)?;
-    let worded = writing::word(context, writer, &to_word(material, request, &wanted), &journal)?;
-    let items = writing::merged(items, &worded.drafts);
+    let to_word = to_word(material, request, &wanted);
+    let mut worded = writing::word(context, writer, &to_word, &journal)?;
+    let mut items = writing::merged(items.clone(), &worded.drafts);
+    let mut prose = held_out::of_prose(&worded.drafts).into_iter();
+    loop {
+        let batch: Vec<Item> = prose.by_ref().take(held_out::missing(request, &items)?).collect();
+        if batch.is_empty() {
+            break;
+        }
+        let further = ToWord { items: &batch, count: None, asks_prose: false, ..to_word };
+        let later = writing::word(context, writer, &further, &journal)?;
+        items = writing::merged(items, &later.drafts);
+        worded.extend(later);
+    }
     let asked = asked(&request.suites)?;
     let plan = generate::plan(material.plan_input(&items, &asked), &request.plan_options()?);
     let plan = plan.map_err(|error| writing::too_few(error, &worded))?;
@@ -206,7 +220,14 @@ fn to_word<'a>(material: &'a Material, request: &GenerateRequest, items: &'a [It
         ExampleCount::Number(n) => Some(n),
         ExampleCount::All => None,
     };
-    ToWord { units: &material.corpus.units, items, languages: &material.languages, seed: request.seed, count }
+    ToWord {
+        units: &material.corpus.units,
+        items,
+        languages: &material.languages,
+        seed: request.seed,
+        count,
+        asks_prose: true,
+    }
 }
 
 fn planned(material: &Material, request: &GenerateRequest, items: &[Item]) -> Result<VariedPlan, Failure> {

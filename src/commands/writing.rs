@@ -48,6 +48,7 @@ impl WriterRequest {
 }
 
 /// What is worded by the model.
+#[derive(Clone, Copy)]
 pub(super) struct ToWord<'a> {
     pub units: &'a [Unit],
     pub items: &'a [Item],
@@ -55,6 +56,8 @@ pub(super) struct ToWord<'a> {
     pub seed: u64,
     /// Examples that are wanted; None: as many as can be made.
     pub count: Option<usize>,
+    /// Whether questions are asked about prose too, and not new wordings of the items alone.
+    pub asks_prose: bool,
 }
 
 /// What the model did.
@@ -87,6 +90,23 @@ pub(super) struct Worded {
     pub(super) model: ModelUse,
 }
 
+impl Worded {
+    /// With what was written later.
+    pub(super) fn extend(&mut self, later: Self) {
+        let Self { drafts, rejected, commonest, model } = later;
+        self.drafts.extend(drafts);
+        self.rejected.extend(rejected);
+        self.commonest = self.commonest.or(commonest);
+        self.model.calls += model.calls;
+        self.model.prompt_tokens += model.prompt_tokens;
+        self.model.tokens += model.tokens;
+        self.model.seconds += model.seconds;
+        self.model.tried += model.tried;
+        self.model.accepted += model.accepted;
+        self.model.known += model.known;
+    }
+}
+
 /// The commonest cause.
 fn commonest(rejected: &[RejectedDraft]) -> Option<RejectedText> {
     let mut counts: BTreeMap<RejectedText, usize> = BTreeMap::new();
@@ -113,16 +133,19 @@ pub(super) fn too_few(error: GenerateError, worded: &Worded) -> Failure {
 /// Entries that are tried to see how long a run takes.
 const TIMED: usize = 3;
 
-/// What wording all of it would take, by three entries that are tried; None: nothing could be timed.
+/// What wording all of it would take, by three entries that are tried; None: nothing could be timed. `held_out` examples need
+/// further wordings of questions on prose.
 pub(super) fn estimated(
     context: &mut Context<'_>,
     request: &WriterRequest,
     to_word: &ToWord<'_>,
+    held_out: usize,
 ) -> Result<Option<Estimate>, Failure> {
     let folder = tempfile::tempdir().map_err(|e| Failure::input(format!("no temporary folder can be made: {e}")))?;
     let journal = folder.path().join("journal.jsonl");
     let Asked { outcome, .. } = ask(context, request, to_word, Trial { journal: &journal, most_entries: Some(TIMED) })?;
-    Ok(estimate(&outcome.timed, to_word.count.unwrap_or(outcome.possible), request.calls_at_once()))
+    let examples = to_word.count.unwrap_or(outcome.possible) + held_out * WORDINGS;
+    Ok(estimate(&outcome.timed, examples, request.calls_at_once()))
 }
 
 /// New wordings of the items, and questions on prose.
@@ -193,6 +216,7 @@ fn ask(
         count: to_word.count,
         languages: to_word.languages.to_vec(),
         wordings_per_item: WORDINGS,
+        questions_per_unit: usize::from(to_word.asks_prose),
         parameters: writer.parameters,
         force: request.force,
         strict: request.strict,
@@ -202,8 +226,9 @@ fn ask(
     };
     check_writer(&options)?;
     let rates = request.judge.as_deref().unwrap_or(&request.model);
-    let likelihood = match NativeLikelihood::open(context, rates) {
-        Ok(native) => Some(native),
+    // A new wording has the answer of the wording before, which is checked already.
+    let likelihood = match to_word.asks_prose.then(|| NativeLikelihood::open(context, rates)).transpose() {
+        Ok(native) => native,
         Err(failure) => {
             let text =
                 format!("{rates} is not computed here, so no check by likelihood is made: {}", failure.message());
@@ -224,7 +249,10 @@ fn ask(
     if outcome.is_err() && interrupt.raised() {
         return Err(Failure::interrupted().hint("the same command goes on from here"));
     }
-    Ok(Asked { outcome: outcome?, identity: writer.identity() })
+    let outcome = outcome?;
+    writer.is_still_served()?;
+    judge.as_ref().map_or(Ok(()), DaemonWriter::is_still_served)?;
+    Ok(Asked { outcome, identity: writer.identity() })
 }
 
 fn show(context: &mut Context<'_>, event: &LlmEvent<'_>) {

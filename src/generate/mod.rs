@@ -60,9 +60,10 @@ pub use grammar::{Gender, LexiconError};
 pub use journal::{Journal, JournalError, JournalLine};
 pub use model_record::{ModelRecord, Scores};
 pub use noise::{EntityNames, NoiseContext, add_noise, noisy, ranked};
-pub use parts::{Part, Planned, SplitBy, least_count};
+pub use parts::{Part, Planned, SplitBy, held_out_count, least_count};
 pub use parts_verify::{SplitRecord, verify};
 pub use plan::{Plan, PlanInput, plan};
+pub use plan_fill::taught_wordings;
 pub use plan_options::{ExampleCount, PlanOptions};
 pub use provenance::{CorpusLine, Provenance, StatedFact};
 pub use report::{Group, Lengths, Loss, Report, Sample};
@@ -204,7 +205,7 @@ impl Item {
             attribute: fact.map(|fact| fact.attribute.clone()).unwrap_or_default(),
             source: draft.source.clone(),
             language: draft.language,
-            values: draft.expected.clone(),
+            values: draft.expected.split_last().map(|(_, values)| values.to_vec()).unwrap_or_default(),
             wordings: Vec::new(),
             low_information: false,
         }

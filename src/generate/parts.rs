@@ -89,6 +89,11 @@ pub(super) fn quotas(total: usize, shares: [u32; 3]) -> Option<[usize; 3]> {
     Some(sizes)
 }
 
+/// Of `total` examples those that are not training examples; None where the shares sum to 0.
+pub fn held_out_count(total: usize, shares: [u32; 3]) -> Option<usize> {
+    quotas(total, shares).map(|[_, val, test]| val + test)
+}
+
 /// The least count from which on each part that has a share has an example; None where the shares sum to 0.
 pub fn least_count(shares: [u32; 3]) -> Option<usize> {
     let is_whole = |count: usize| {

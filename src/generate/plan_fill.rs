@@ -62,10 +62,15 @@ struct Filling<'a> {
     floor: usize,
 }
 
+/// Training wordings that a tested subject keeps at least, of those that are wanted.
+pub fn taught_wordings(wanted: usize) -> usize {
+    wanted.clamp(1, 2)
+}
+
 /// None where the subjects of `order` cannot give what is wanted.
 pub(super) fn allot(order: &[&Subject], demand: Demand) -> Option<Vec<Allotment>> {
     let out = vec![Allotment::default(); order.len()];
-    let mut filling = Filling { order, demand, out, floor: demand.wordings.clamp(1, 2) };
+    let mut filling = Filling { order, demand, out, floor: taught_wordings(demand.wordings) };
     filling.hold_new_families();
     filling.hold_families()?;
     filling.teach()?;

@@ -82,6 +82,21 @@ impl<'a> DaemonWriter<'a> {
         })
     }
 
+    /// Fails where the model of this name was replaced, or a daemon updated, since it was first asked: some of the answers are
+    /// those of another model.
+    pub(super) fn is_still_served(&self) -> Result<(), Failure> {
+        for client in std::iter::once(&self.daemons.first).chain(&self.daemons.others) {
+            let now = Served::at(client, &self.model)?;
+            if now != self.served {
+                let (model, host, before) = (&self.model, client.host(), &self.served);
+                let what = format!("{model} at {host} was replaced while it was asked: it was {before} and is {now}");
+                return Err(Failure::input(what)
+                    .hint("remove the journal, which may hold answers of both, and give the command again"));
+            }
+        }
+        Ok(())
+    }
+
     fn write_at(&self, client: &Client, request: &WriteRequest) -> Result<Written, WriterError> {
         let options = Options {
             temperature: request.temperature,
@@ -160,6 +175,21 @@ mod tests {
         assert_eq!(opened("aaa", "aaa"), Ok("aaa Ollama 0.34.4".to_owned()));
         let refused = opened("aaa", "bbb").unwrap_err();
         assert!(refused.contains("is bbb Ollama 0.34.4") && refused.contains("it is aaa Ollama 0.34.4"), "{refused}");
+    }
+
+    #[test]
+    fn a_model_that_is_replaced_meanwhile_is_noticed() {
+        let show = json!({"modelfile": "FROM m", "model_info": {"general.parameter_count": 7}, "capabilities": []});
+        let later = |digest: &str| {
+            let said = [served("aaa", "0.34.4"), vec![(200, show.to_string())], served(digest, "0.34.4")].concat();
+            let (first, asked) = daemon(said);
+            let daemons = Daemons { first, others: Vec::new() };
+            let checked = DaemonWriter::new(&daemons, "m", 1).and_then(|writer| writer.is_still_served());
+            asked.join().unwrap();
+            checked.map_err(|failure| failure.message())
+        };
+        assert_eq!(later("aaa"), Ok(()));
+        assert!(later("bbb").is_err_and(|said| said.contains("it was aaa Ollama 0.34.4 and is bbb Ollama 0.34.4")));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::prompt::{ANSWER, answer, supported};
 use super::rejected::{Rejected, Rejection};
 use super::reply::read;
 use super::text::{shortened, words};
-use super::values::{Names, Stated, exact_values, token_f1};
+use super::values::{ExactValue, Names, Stated, exact_values, token_f1};
 use super::writer::Written;
 
 /// A question with the reply that it shall have.
@@ -19,6 +19,12 @@ pub(super) struct Claim<'a> {
     /// What an answer has to hold, where that is known; else the reply's exact values.
     pub(super) values: &'a [String],
     pub(super) language: Language,
+}
+
+/// The exact values of a reply that its question does not give away.
+pub(super) fn values_asked(question: &str, reply: &str, names: &Names) -> Vec<ExactValue> {
+    let given = Stated::of(&[question]);
+    exact_values(reply, names).into_iter().filter(|value| !given.holds(value)).collect()
 }
 
 const LEAST_F1: f64 = 0.5;
@@ -41,8 +47,7 @@ impl Claim<'_> {
             };
             return self.values.iter().all(holds);
         }
-        let given = Stated::of(&[self.question]);
-        let wanted: Vec<_> = exact_values(self.reply, names).into_iter().filter(|v| !given.holds(v)).collect();
+        let wanted = values_asked(self.question, self.reply, names);
         if wanted.is_empty() {
             return token_f1(self.reply, answer) >= LEAST_F1;
         }

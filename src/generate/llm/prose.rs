@@ -12,7 +12,7 @@ use super::calibration::Calibration;
 use super::calls::{Asked, Calls, Pause, Sampling, Stage, Stop};
 use super::evidence::find_evidence;
 use super::form::{Form, check_question, check_reply, standalone};
-use super::judging::Claim;
+use super::judging::{Claim, values_asked};
 use super::made::{Attempts, EntryResult, Setting};
 use super::options::{QuestionStyle, QuestionType, call_seed};
 use super::phrases::{directives, is_directive};
@@ -22,7 +22,7 @@ use super::rejected::{Rejected, Rejection};
 use super::reply::read;
 use super::scores::{WantedScores, scores, stated_text};
 use super::text::{shortened, words};
-use super::values::Stated;
+use super::values::{Names, Stated};
 use crate::generate::identity_key::identity_key;
 
 /// A part of a unit, and what it states in the model's words.
@@ -121,7 +121,7 @@ pub(super) fn make(
             scores: Some(accepted.scores),
             known: accepted.known,
         };
-        Ok(Draft { record: Some(Arc::new(record)), ..draft(unit, &evidence, style, accepted) })
+        Ok(Draft { record: Some(Arc::new(record)), ..draft(unit, &evidence, style, accepted, &setting.names) })
     })?;
     Ok(attempts.finish(made, asked.cost))
 }
@@ -158,9 +158,11 @@ fn check(
     Ok(Accepted { question, reply, scores, known })
 }
 
-fn draft(unit: &Unit, evidence: &Evidence, style: QuestionStyle, accepted: Accepted) -> Draft {
+fn draft(unit: &Unit, evidence: &Evidence, style: QuestionStyle, accepted: Accepted, names: &Names) -> Draft {
     let Range { start, end } = evidence.span;
     let Accepted { question, reply, .. } = accepted;
+    let values = values_asked(&question, &reply, names).into_iter().map(|value| value.text);
+    let expected = values.chain([reply.clone()]).collect();
     Draft {
         item: Digest::of_bytes(format!("llm prose v1\n{}\n{start}\n{end}", unit.id).as_bytes()),
         group: Digest::of_bytes(format!("llm question v1\n{}", identity_key(&question)).as_bytes()),
@@ -170,8 +172,8 @@ fn draft(unit: &Unit, evidence: &Evidence, style: QuestionStyle, accepted: Accep
         language: style.language,
         family: style.family,
         template: style.name().into(),
-        turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, reply.clone())],
-        expected: vec![reply],
+        turns: vec![Message::new(Role::User, question), Message::new(Role::Assistant, reply)],
+        expected,
         noise: Vec::new(),
         method: Method::LlmBased,
         record: None,

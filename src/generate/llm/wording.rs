@@ -56,7 +56,7 @@ pub(super) fn make(
         let known = judge(&question, base, item, unit, Judge { setting, asked })?;
         let record = ModelRecord {
             unit: place.unit,
-            quotation: None,
+            quotation: base.record.as_ref().and_then(|record| record.quotation.clone()),
             prompt_sha256: digest,
             seed: call_seed(&entry.key, attempt),
             attempt,
