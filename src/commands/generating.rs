@@ -24,7 +24,7 @@ pub use crate::corpus::Map as LayoutMap;
 use crate::eval::Suite;
 use crate::events::{Outcome, Stage, Unit, Warning};
 use crate::generate::llm::Estimate;
-use crate::generate::{self, AskedQuestion, GenerateError, GeneratedSet, Item, Part, Plan, Planned, Shape};
+use crate::generate::{self, AskedQuestion, GenerateError, GeneratedSet, Item, Part, Plan, Planned, Shape, Shortage};
 pub use crate::generate::{AnswerStyle, ExampleCount, Method, Report, SplitBy};
 use crate::store::Digest;
 use material::Material;
@@ -184,18 +184,20 @@ fn made(context: &mut Context<'_>, material: &Material, request: &GenerateReques
     let mut worded = writing::word(context, writer, &to_word, &journal)?;
     let mut items = writing::merged(items.clone(), &worded.drafts);
     let mut prose = held_out::of_prose(&worded.drafts).into_iter();
-    loop {
-        let batch: Vec<Item> = prose.by_ref().take(held_out::missing(request, &items)?).collect();
+    let asked = asked(&request.suites)?;
+    let plan = loop {
+        let plan = generate::plan(material.plan_input(&items, &asked), &request.plan_options()?);
+        let is_short = matches!(plan, Err(GenerateError::TooMany { reason: Shortage::HeldOut, .. }));
+        let size = if is_short { held_out::missing(request, &items)?.max(1) } else { 0 };
+        let batch: Vec<Item> = prose.by_ref().take(size).collect();
         if batch.is_empty() {
-            break;
+            break plan;
         }
         let further = ToWord { items: &batch, count: None, asks_prose: false, ..to_word };
         let later = writing::word(context, writer, &further, &journal)?;
         items = writing::merged(items, &later.drafts);
         worded.extend(later);
-    }
-    let asked = asked(&request.suites)?;
-    let plan = generate::plan(material.plan_input(&items, &asked), &request.plan_options()?);
+    };
     let plan = plan.map_err(|error| writing::too_few(error, &worded))?;
     let used = plan.examples.iter().filter(|example| example.draft.record.is_some()).count();
     let mut varied = varied(all_taught::Planned { material, request, items: &items, asked: &asked }, plan)?;
