@@ -67,7 +67,9 @@ pub enum CorpusError {
     TwoTexts { file: File, first: String, second: String },
     #[error("{file}: no record has {path:?}, which is mapped to {part}\nhint: the paths are {known}")]
     NoSuchPath { file: File, part: Part, path: String, known: String },
-    #[error("{file}: this is already training data (it has {key:?})\nhint: use `data split`")]
+    #[error(
+        "{file}: this is already training data, or questions for an evaluation (it has {key:?})\nhint: `data split` makes the parts of training data, and `evaluate-finetuned` asks questions; documents are what both are made from"
+    )]
     TrainingData { file: File, key: &'static str },
     #[error("{file} line {line}: {columns} columns, more than {most}\nhint: leave columns out")]
     Columns { file: File, line: usize, columns: usize, most: usize },

@@ -68,6 +68,9 @@ pub enum Ignored {
     /// About the list of the records, beside it in the file.
     #[strum(to_string = "beside the records")]
     Beside,
+    /// Beside a question and its answer, which are read.
+    #[strum(to_string = "beside the questions")]
+    BesideQuestion,
     /// An object within too many others.
     #[strum(to_string = "too deep")]
     Deep,
@@ -91,6 +94,8 @@ pub struct RecordLayout {
     /// Of a workbook.
     pub sheet: Option<String>,
     pub records: usize,
+    /// The questions that the texts answer.
+    pub question: Option<PathUse>,
     pub text: Option<PathUse>,
     pub title: Option<PathUse>,
     pub source: Option<PathUse>,
@@ -135,7 +140,9 @@ impl fmt::Display for RecordLayout {
             Some(text) => write!(f, "text = {} (median {} chars)", text.path, text.median)?,
             None => write!(f, "{}, no text", counted(self.records, "record"))?,
         }
-        for (name, part) in [("title", &self.title), ("source", &self.source), ("id", &self.id)] {
+        for (name, part) in
+            [("question", &self.question), ("title", &self.title), ("source", &self.source), ("id", &self.id)]
+        {
             if let Some(part) = part {
                 write!(f, ", {name} = {} ({})", part.path, part.distinct)?;
             }

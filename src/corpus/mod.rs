@@ -78,6 +78,7 @@ mod read;
 mod record;
 mod record_pieces;
 mod schema;
+mod schema_questions;
 mod table_form;
 mod text_records;
 mod text_split;

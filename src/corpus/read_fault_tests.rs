@@ -164,6 +164,8 @@ fn training_data_are_no_documents() {
         r#"{"conversations": [{"from": "human", "value": "u"}]}"#,
         r#"{"instruction": "do", "input": "", "output": "done"}"#,
         r#"{"prompt": "p", "completion": "c"}"#,
+        r#"{"question": "Who hosts it?", "expected": ["OVH"]}"#,
+        r#"{"question": "Who hosts it?", "context": "OVH.", "answers": {"text": ["OVH"], "answer_start": [0]}}"#,
     ] {
         let e = fault("a.jsonl", text.as_bytes());
         assert!(e.contains("already training data") && e.contains("data split"), "{e}");

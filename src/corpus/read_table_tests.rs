@@ -145,3 +145,29 @@ fn a_mapped_key_is_missing_only_where_no_file_has_it() {
     let fault = with("Nope").unwrap_err().to_string();
     assert!(fault.contains("a.csv: no record has \"Nope\"") && fault.contains("Subject line, Status"), "{fault}");
 }
+
+#[test]
+fn a_table_of_questions_has_a_passage_for_each_answer() {
+    let csv = "question,answer,category\nHow long is the warranty?,Three years.,service\n\
+               Who repairs the pumps?,The Brandt company.,service\nWho paints the boats?,The Brandt company.,sales\n";
+    let jsonl = "{\"Q\": \"Who repairs the pumps?\", \"A\": \"The Brandt company.\"}\n";
+    let stated = |found: &Reading| -> Vec<(String, String)> {
+        let units = found.corpus.units.iter();
+        units.map(|unit| (unit.path.join("|"), unit.text.clone())).collect()
+    };
+    let pair = |question: &str, answer: &str| (question.to_owned(), answer.to_owned());
+    let found = reading("faq.csv", csv);
+    assert_places(&found);
+    let expected = [
+        pair("How long is the warranty?", "Three years."),
+        pair("Who repairs the pumps?", "The Brandt company."),
+        pair("Who paints the boats?", "The Brandt company."),
+    ];
+    assert_eq!(stated(&found), expected);
+    let said = found.layouts[0].to_string();
+    assert!(said.ends_with("question = question (3), 0 fields, not used: category (beside the questions)"), "{said}");
+    assert_eq!(stated(&reading("faq.jsonl", jsonl)), expected[1..2]);
+    // Columns of these names that ask nothing.
+    let sizes = reading("sizes.csv", "Q,A\nlarge,12\nsmall,4\n");
+    assert!(!sizes.layouts[0].to_string().contains("question"), "{}", sizes.layouts[0]);
+}

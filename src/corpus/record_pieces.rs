@@ -93,7 +93,9 @@ impl<'a> Maker<'a> {
         let head = Head { source: self.source(record, title.as_deref()), title };
         let own = self.fields(record);
         let texts = self.schema.text.map_or(&[][..], |path| record.values(path));
-        let before = self.before.take().filter(|before| before.source == head.source);
+        // The same answer to another question goes on with nothing.
+        let question = joined(record, self.schema.question);
+        let before = self.before.take().filter(|before| before.source == head.source && question.is_none());
         if before.as_ref().is_some_and(|before| !texts.is_empty() && self.repeats(before, texts, record)) {
             self.before = before;
             return None;
@@ -106,6 +108,9 @@ impl<'a> Maker<'a> {
             let from = if shared == text.text.len() { 0 } else { shared };
             pieces.extend(self.chunk(text, from, Chunk { head: &head, fields: &own }));
             last = Some(text);
+        }
+        if let Some(question) = question {
+            pieces.iter_mut().for_each(|piece| piece.path.insert(0, question.clone()));
         }
         if !texts.is_empty() {
             self.before = Some(Before { source: head.source.clone(), texts, record });

@@ -14,6 +14,7 @@ use super::path_keys::keys_of;
 use super::path_statistics::{PathStatistics, constants, median, sample, statistics};
 use super::piece::Input;
 use super::record::{Record, Table};
+use super::schema_questions::{AnsweredQuestions, Common, answered_questions, asked_of_models};
 
 /// How much more a path with a text's name counts.
 const NAMED: f64 = 4.0;
@@ -30,6 +31,8 @@ const MAX_REFERENCE: usize = 24;
 /// What each path is.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
+    /// The question that the text answers.
+    pub(super) question: Option<usize>,
     pub(super) text: Option<usize>,
     pub(super) title: Option<usize>,
     pub(super) source: Option<usize>,
@@ -64,8 +67,13 @@ pub(super) enum Texts {
 pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Schema, CorpusError> {
     let sample = sample(table);
     let statistics = statistics(table, &sample);
+    let mut answered = None;
     if input.options.map.text.is_none() {
-        refuse_training_data(input, table, &statistics)?;
+        let common = Common { table, statistics: &statistics };
+        if let Some(key) = asked_of_models(common) {
+            return Err(CorpusError::TrainingData { file: input.file.clone(), key });
+        }
+        answered = answered_questions(common).filter(|_| input.options.map.title.is_none());
     }
     let mut finder = Finder {
         input,
@@ -79,16 +87,19 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
     };
     let copies = copies(table, &finder.sample, &finder.statistics);
     finder.ignored.extend(copies.into_iter().map(|path| (path, Ignored::Copy)));
-    let text = match finder.mapped(Part::Text) {
-        Some(path) => Some(path),
-        None => finder.text(texts)?,
+    let text = match (answered, finder.mapped(Part::Text)) {
+        (Some(AnsweredQuestions { answer, .. }), _) => Some(answer),
+        (None, Some(path)) => Some(path),
+        (None, None) => finder.text(texts)?,
     };
+    let question = answered.map(|of| of.question);
     finder.taken.extend(text);
+    finder.taken.extend(question);
     finder.has_text = text.is_some();
-    let mut schema = Schema { text, ..Schema::default() };
-    for (part, place) in
-        [(Part::Source, &mut schema.source), (Part::Title, &mut schema.title), (Part::Id, &mut schema.id)]
-    {
+    let mut schema = Schema { question, text, ..Schema::default() };
+    // A question is about nothing that the record names.
+    let title = Some((Part::Title, &mut schema.title)).filter(|_| question.is_none());
+    for (part, place) in [(Part::Source, &mut schema.source), (Part::Id, &mut schema.id)].into_iter().chain(title) {
         *place = match finder.mapped(part) {
             Some(path) => Some(path),
             None => finder.guess(part),
@@ -96,29 +107,14 @@ pub(super) fn schema(input: Input<'_>, table: &Table, texts: Texts) -> Result<Sc
         finder.taken.extend(*place);
     }
     schema.keys = finder.keys();
+    if question.is_some() {
+        let beside = schema.keys.iter_mut().enumerate().filter_map(|(path, key)| key.take().map(|_| path));
+        finder.ignored.extend(beside.map(|path| (path, Ignored::BesideQuestion)));
+    }
     schema.unmapped = finder.unmapped;
     schema.ignored = finder.ignored;
     schema.ignored.sort_unstable();
     Ok(schema)
-}
-
-/// A file that holds questions with answers is no document.
-fn refuse_training_data(input: Input<'_>, table: &Table, statistics: &[PathStatistics]) -> Result<(), CorpusError> {
-    let common = |path: &str| {
-        let mut found = table.paths.iter().zip(statistics);
-        found.any(|(known, of)| {
-            (known == path || known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))) && of.share >= 0.5
-        })
-    };
-    let turns = |key: &str, role: &str| common(&format!("{key}.{role}"));
-    let key = match () {
-        () if turns("messages", "role") => "messages",
-        () if turns("conversations", "from") || turns("conversations", "role") => "conversations",
-        () if common("instruction") => "instruction",
-        () if common("prompt") => "prompt",
-        () => return Ok(()),
-    };
-    Err(CorpusError::TrainingData { file: input.file.clone(), key })
 }
 
 struct Finder<'a> {
@@ -374,12 +370,13 @@ pub(super) fn layout(table: &Table, schema: &Schema) -> RecordLayout {
         }
     }
     let paths = table.paths.iter().zip(counts).enumerate();
-    let used = [schema.text, schema.title, schema.source, schema.id];
+    let used = [schema.question, schema.text, schema.title, schema.source, schema.id];
     // A path that a map names is used, whatever it holds.
     let ignored = schema.ignored.iter().filter(|(path, _)| !used.contains(&Some(*path)));
     RecordLayout {
         sheet: None,
         records: table.records.len(),
+        question: path_use(schema.question),
         text: path_use(schema.text),
         title: path_use(schema.title),
         source: path_use(schema.source),
