@@ -110,7 +110,11 @@ impl<'a> Maker<'a> {
             last = Some(text);
         }
         if let Some(question) = question {
-            pieces.iter_mut().for_each(|piece| piece.path.insert(0, question.clone()));
+            // As below a heading that is a question.
+            for piece in &mut pieces {
+                piece.title = Some(question.clone());
+                piece.path.insert(0, question.clone());
+            }
         }
         if !texts.is_empty() {
             self.before = Some(Before { source: head.source.clone(), texts, record });
