@@ -61,13 +61,17 @@ fn writer(args: &Generate) -> Result<Option<WriterRequest>, Failure> {
             Kind::Usage,
             "--model has no effect with --method rule-based: leave it out, or give another method",
         )),
+        (None, _) if args.parallel.is_some() => Err(Failure::new(
+            Kind::Usage,
+            "--parallel has no effect without --model: rules ask nobody; leave it out, or name a model",
+        )),
         (None, _) => Ok(None),
         (Some(model), _) => Ok(Some(WriterRequest {
             model: model.clone(),
             judge: args.judge.clone(),
             force: args.force,
             strict: args.strict,
-            parallel: usize::from(args.parallel),
+            parallel: args.parallel.map_or(1, usize::from),
             also_ask: args.also_ask.clone(),
         })),
     }

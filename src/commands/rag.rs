@@ -7,8 +7,10 @@ use serde::Serialize;
 use super::daemon::DaemonEmbedder;
 use super::documents::{self, DocumentsRequest};
 use super::query::{self, Answering, QueryRequest};
+use super::questions::kept_answers;
 use super::{Context, Failure};
 use crate::corpus::{self, Language, Map, estimated_tokens};
+use crate::eval::{AnswerCache, KeptEmbedder};
 use crate::events::{Note, Outcome, Stage, Unit, Warning};
 use crate::generate;
 use crate::ollama::{Client, OllamaError};
@@ -79,13 +81,13 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
             context.report.note(Note::LexicalOnly { reason: "no embedding model is named (--embed MODEL)".to_owned() });
             (Index::build(&plan, None)?, crate::rag::Update::default())
         }
-        Some(embed) => {
-            let before = earlier(context, &request.output)?;
-            embedded(context, embed, &plan, before.as_ref())?
-        }
+        Some(embed) => embedded(context, embed, &plan, &request.output)?,
     };
     let index = index.with_origin(origin);
     index.write(&request.output)?;
+    if let Some(embed) = &request.embed {
+        forget_vectors(context, embed, &request.output)?;
+    }
     let counts = index.manifest().counts;
     context.report.end(Outcome::Indexed { chunks: counts.chunks, embedded: update.embedded });
     Ok(IndexReport {
@@ -152,26 +154,44 @@ fn embedded(
     context: &mut Context<'_>,
     embed: &EmbedRequest,
     plan: &IndexPlan<'_>,
-    before: Option<&Index>,
+    output: &Path,
 ) -> Result<(Index, crate::rag::Update), Failure> {
+    let before = earlier(context, output)?;
     let client = context.client()?;
     let identity = identity(context, &client, embed)?;
     let mut embedder = DaemonEmbedder::new(&client, &embed.model);
+    // Until the index is written: an interrupted command goes on where it was.
+    let (cache, whose) = (AnswerCache::open(&kept_answers(output))?, DaemonEmbedder::identity(&client, &embed.model)?);
+    let mut kept = KeptEmbedder::new(&mut embedder, &cache, &whose)?;
     let (report, interrupt) = (&mut context.report, &context.interrupt);
     let mut progress = |p: Progress| {
         report.advance(p.done as u64, None);
         !interrupt.raised()
     };
-    let same = before.filter(|index| index.manifest().check_embedder(&identity).is_ok());
-    let mut embedding = Embedding::new(&mut embedder, identity).with_progress(&mut progress);
-    Ok(match same {
-        Some(before) => before.update(plan, Some(&mut embedding))?,
-        None => {
-            let index = Index::build(plan, Some(&mut embedding))?;
+    let same = before.as_ref().filter(|index| index.manifest().check_embedder(&identity).is_ok());
+    let mut embedding = Embedding::new(&mut kept, identity).with_progress(&mut progress);
+    let made = match same {
+        Some(before) => before.update(plan, Some(&mut embedding)),
+        None => Index::build(plan, Some(&mut embedding)).map(|index| {
             let embedded = index.chunks().len();
             (index, crate::rag::Update { embedded, ..crate::rag::Update::default() })
-        }
+        }),
+    };
+    // What is kept is no better than what the embedder says.
+    if matches!(made, Err(RagError::Unequal { .. })) {
+        KeptEmbedder::forget(&cache, &whose)?;
+    }
+    made.map_err(|fault| match fault {
+        RagError::Interrupted { done, of } => Failure::interrupted()
+            .hint(format!("{done} of {of} chunks are embedded and kept; the same command goes on from here")),
+        fault => fault.into(),
     })
+}
+
+/// Removes the vectors that were kept for an interrupted command: the index has them.
+fn forget_vectors(context: &mut Context<'_>, embed: &EmbedRequest, output: &Path) -> Result<(), Failure> {
+    let whose = DaemonEmbedder::identity(&context.client()?, &embed.model)?;
+    Ok(KeptEmbedder::forget(&AnswerCache::open(&kept_answers(output))?, &whose)?)
 }
 
 /// The embedder with its digest and its prefixes.

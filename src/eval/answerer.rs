@@ -120,4 +120,8 @@ pub trait Embedder {
     /// The model's name, for the signature.
     fn name(&self) -> String;
     fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Cause>;
+    /// As [`Self::embed`], of an embedder that keeps vectors: none of these is a kept one.
+    fn embed_anew(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Cause> {
+        self.embed(texts)
+    }
 }

@@ -16,14 +16,27 @@ pub struct KeptEmbedder<'a> {
 impl<'a> KeptEmbedder<'a> {
     /// `identity`: what the vectors depend on beside the text: the model's digest and the version that computes it.
     pub fn new(embedder: &'a mut dyn Embedder, cache: &AnswerCache, identity: &str) -> Result<Self, StoreError> {
-        let vectors = cache.kept_file(&format!("embedding v1\n{identity}"))?;
+        let vectors = cache.kept_file(&name(identity))?;
         Ok(Self { embedder, vectors })
     }
+
+    /// Removes what was kept, which now stands elsewhere.
+    pub fn forget(cache: &AnswerCache, identity: &str) -> Result<(), StoreError> {
+        cache.kept_file::<Vec<f32>>(&name(identity))?.remove()
+    }
+}
+
+fn name(identity: &str) -> String {
+    format!("embedding v1\n{identity}")
 }
 
 impl Embedder for KeptEmbedder<'_> {
     fn name(&self) -> String {
         self.embedder.name()
+    }
+
+    fn embed_anew(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Cause> {
+        self.embedder.embed(texts)
     }
 
     fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, Cause> {
@@ -80,5 +93,10 @@ mod tests {
         assert_eq!((asked, &second[0], &second[2]), (vec!["ccc".to_owned()], &first[1], &first[0]));
         // Other weights, or another version of the program that computes them.
         assert_eq!(embed("m 2", &["a"]).1, ["a"]);
+        let (mut lengths, cache) = (Lengths(Vec::new()), AnswerCache::open(dir.path()).unwrap());
+        KeptEmbedder::new(&mut lengths, &cache, "m 1").unwrap().embed_anew(&["a".to_owned()]).unwrap();
+        assert_eq!(lengths.0, ["a"], "asked again, though it is kept");
+        KeptEmbedder::forget(&cache, "m 1").unwrap();
+        assert_eq!(embed("m 1", &["a"]).1, ["a"]);
     }
 }

@@ -52,6 +52,11 @@ impl<V: Serialize + DeserializeOwned> KeptFile<V> {
         Self { values: HashMap::new(), ..self }
     }
 
+    pub(super) fn remove(self) -> Result<(), StoreError> {
+        let fault = |e| StoreError::new(FileAction::Removing("the kept answers"), &self.path, e);
+        std::fs::remove_file(&self.path).map_err(fault)
+    }
+
     pub(super) fn get(&self, key: &Digest) -> Option<&V> {
         self.values.get(key)
     }

@@ -9,6 +9,8 @@ use super::error::RagError;
 use super::prefixes::Prefixes;
 use super::vectors::{Vectors, is_unit, length};
 
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Texts of one request.
 const BATCH: usize = 16;
 /// The least cosine of two vectors of one text. Kernels differ with the size of a batch, so they need not be equal bit for bit.
@@ -67,14 +69,17 @@ impl<'a> Embedding<'a> {
 
     /// The vectors of `texts`, which hold their prefixes.
     ///
-    /// 1. The longest text is sent alone: one that is too long for the model fails before the others are embedded.
+    /// 1. The longest text is sent alone and anew: one that is too long for the model fails before the others are embedded, and
+    ///    vectors that were kept are compared with what the embedder says now.
     /// 2. All texts are sent in batches.
     /// 3. The longest text's two vectors have to be the same, or the embedder is no function of the text.
     pub(super) fn documents(&mut self, texts: &[String], dims: Option<usize>) -> Result<Vectors, RagError> {
         let Some(longest) = (0..texts.len()).max_by_key(|&i| texts[i].len()) else {
             return Ok(Vectors::new(dims.unwrap_or(0)));
         };
-        let alone = self.request(&texts[longest..=longest], dims)?.pop().ok_or_else(|| self.count(0, 1))?;
+        let alone = texts.get(longest).map(|text| self.embedder.embed_anew(std::slice::from_ref(text)));
+        let alone =
+            self.checked(1, alone.unwrap_or_else(|| Ok(Vec::new())), dims)?.pop().ok_or_else(|| self.count(0, 1))?;
         let mut vectors = Vectors::new(alone.len());
         for batch in texts.chunks(BATCH) {
             for vector in self.request(batch, Some(alone.len()))? {
@@ -91,10 +96,21 @@ impl<'a> Embedding<'a> {
     }
 
     fn request(&mut self, texts: &[String], dims: Option<usize>) -> Result<Vec<Vec<f32>>, RagError> {
+        let got = self.embedder.embed(texts);
+        self.checked(texts.len(), got, dims)
+    }
+
+    /// The vectors of `count` texts.
+    fn checked(
+        &self,
+        count: usize,
+        got: Result<Vec<Vec<f32>>, Cause>,
+        dims: Option<usize>,
+    ) -> Result<Vec<Vec<f32>>, RagError> {
         let model = || self.identity.model.clone();
-        let got = self.embedder.embed(texts).map_err(|source| RagError::Embedder { model: model(), source })?;
-        if got.len() != texts.len() {
-            return Err(self.count(got.len(), texts.len()));
+        let got = got.map_err(|source| RagError::Embedder { model: model(), source })?;
+        if got.len() != count {
+            return Err(self.count(got.len(), count));
         }
         let expected = dims.or(got.first().map(Vec::len)).unwrap_or(0);
         for vector in &got {
@@ -122,8 +138,7 @@ impl std::fmt::Debug for Embedding<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    type Cause = Box<dyn std::error::Error + Send + Sync>;
+    use crate::eval::{AnswerCache, KeptEmbedder};
 
     /// Vectors of three numbers by the text's first letter.
     struct Letters {
@@ -176,6 +191,26 @@ mod tests {
         assert!(matches!(embedded("", 32).unwrap_err(), RagError::Interrupted { done: 32, of: 40 }));
         let mut embedder = Letters { calls: 0, fault: "" };
         assert_eq!(Embedding::new(&mut embedder, identity()).documents(&[], None).unwrap().rows(), 0);
+    }
+
+    #[test]
+    fn an_interrupted_embedding_goes_on_where_it_was_and_notices_another_embedder() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = AnswerCache::open(dir.path()).unwrap();
+        let texts: Vec<String> = (0..40u8).map(|i| format!("{}{i}", char::from(b'A' + i))).collect();
+        let embed = |whose: &str, fault: &'static str, limit: usize| {
+            let mut letters = Letters { calls: 0, fault };
+            let mut kept = KeptEmbedder::new(&mut letters, &cache, whose).unwrap();
+            let mut goes_on = |p: Progress| p.done < limit;
+            let made = Embedding::new(&mut kept, identity()).with_progress(&mut goes_on).documents(&texts, None);
+            (made.map(|vectors| vectors.rows()), letters.calls)
+        };
+        for whose in ["a", "b"] {
+            assert!(matches!(embed(whose, "", 32), (Err(RagError::Interrupted { done: 32, of: 40 }), 3)));
+        }
+        assert!(matches!(embed("a", "", usize::MAX), (Ok(40), 2)), "the longest alone, and what is left");
+        assert!(matches!(embed("a", "", usize::MAX), (Ok(40), 1)));
+        assert!(matches!(embed("b", "unequal", usize::MAX), (Err(RagError::Unequal { .. }), _)), "not what was kept");
     }
 
     #[test]

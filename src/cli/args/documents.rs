@@ -92,9 +92,9 @@ pub struct Generate {
     /// Refuse to run where no check of what the model writes can be used
     #[arg(long, requires = "model", help_heading = "Model")]
     pub strict: bool,
-    /// Send N calls to the model at the same time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16), help_heading = "Model")]
-    pub parallel: u16,
+    /// Send N calls to the model at the same time [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16), help_heading = "Model")]
+    pub parallel: Option<u16>,
     /// Another daemon with the same model, which takes its part of the calls; --parallel holds for each (repeatable)
     #[arg(long, value_name = "HOST", requires = "model", help_heading = "Model")]
     pub also_ask: Vec<String>,
