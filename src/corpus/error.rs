@@ -85,6 +85,8 @@ pub enum CorpusError {
     Quote { file: File, line: usize },
     #[error("{file}: the file has more than {most} bytes, the most that is read of this format\nhint: divide it")]
     TooLarge { file: File, most: usize },
+    #[error("the documents have more than {} GiB of text together, which are kept in memory\nhint: name fewer of them, or make several sets", most >> 30)]
+    TooMuch { most: usize },
     #[error("{0}: the HTML cannot be converted\nhint: save the page as text")]
     Html(File),
     #[error(

@@ -13,6 +13,9 @@ use super::piece::Piece;
 use super::{Corpus, FieldForm, Unit, fields_single, language, walk};
 use crate::store::Digest;
 
+/// Bytes of the texts of all documents, at most.
+pub(super) const MAX_ALL: usize = 2 << 30;
+
 /// A corpus, and how it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
@@ -28,10 +31,12 @@ pub struct Reading {
 pub fn read(inputs: &[PathBuf], options: &ReadOptions<'_>) -> Result<Reading, CorpusError> {
     let walk::Found { files, mut notes } = walk::files(inputs)?;
     let mut readings = Vec::with_capacity(files.len());
+    let mut bytes = 0;
     for file in &files {
         options.check_interrupt()?;
         let mut reading = read_file(file, options)?;
         notes.append(&mut reading.notes);
+        bytes = together(bytes, reading.file.as_ref().map_or(0, |file| file.document.text.len()))?;
         readings.extend(reading.file);
     }
     // A reader that an interruption ends early may give a part of a file.
@@ -44,6 +49,12 @@ pub fn read(inputs: &[PathBuf], options: &ReadOptions<'_>) -> Result<Reading, Co
     let reading = assembled(readings, options, notes);
     options.check_interrupt()?;
     Ok(reading)
+}
+
+/// The bytes of the texts that were read, and of one more.
+pub(super) fn together(bytes: usize, more: usize) -> Result<usize, CorpusError> {
+    let all = bytes.saturating_add(more);
+    if all > MAX_ALL { Err(CorpusError::TooMuch { most: MAX_ALL }) } else { Ok(all) }
 }
 
 /// Files of a folder have keys of their own: a mapped path is missing only where no table of records has it.

@@ -257,3 +257,12 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn all_documents_together_have_a_limit() {
+    use crate::corpus::read::{MAX_ALL, together};
+    assert!(matches!(together(MAX_ALL - 5, 5), Ok(MAX_ALL)));
+    let refused = together(MAX_ALL, 1).unwrap_err().to_string();
+    assert!(refused.starts_with("the documents have more than 2 GiB of text together"), "{refused}");
+    assert!(together(1, usize::MAX).is_err());
+}
