@@ -52,7 +52,7 @@ pub(super) fn generate(context: &mut Context<'_>, args: &Generate, json: bool) -
 }
 
 /// The model that words questions, where the method has one.
-fn writer(args: &Generate) -> Result<Option<WriterRequest>, Failure> {
+pub(super) fn writer(args: &Generate) -> Result<Option<WriterRequest>, Failure> {
     match (&args.model, args.method) {
         (None, Method::LlmBased) => {
             Err(Failure::new(Kind::Usage, "--method llm-based needs the model that words the questions: --model NAME"))

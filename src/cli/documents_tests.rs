@@ -1,6 +1,6 @@
 //! The help of every command, and the reference page that is made from the same declarations.
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory, Parser};
 
 use super::args::Cli;
 use crate::config::generated_tests::check;
@@ -218,4 +218,19 @@ fn described(arg: &Arg) -> String {
 
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
+}
+
+#[test]
+fn calls_at_once_need_a_model_that_is_called() {
+    let read = |more: &[&str]| {
+        let words = ["tunesmith", "data", "generate", "d.md", "--output", "x.jsonl"].iter().chain(more).copied();
+        let Cli { command, .. } = Cli::try_parse_from(words).unwrap();
+        match command {
+            super::args::Command::Data(super::args::Data::Generate(args)) => super::documents::writer(&args),
+            _ => unreachable!(),
+        }
+    };
+    let refused = read(&["--parallel", "4"]).unwrap_err().message();
+    assert!(refused.starts_with("--parallel has no effect without --model"), "{refused}");
+    assert_eq!(read(&["--method", "llm-based", "--model", "m"]).unwrap().unwrap().parallel, 1);
 }
