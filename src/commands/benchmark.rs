@@ -8,7 +8,6 @@ mod vectors;
 
 use std::path::{Path, PathBuf};
 
-use super::questions::kept_answers;
 use super::{Context, Failure, Kind};
 use crate::eval::{self, AnswerCache, Benchmark, BenchmarkMetadata, BenchmarkResult, HowAsked, JARVIS, Suite};
 use crate::model::Sampling;
@@ -68,7 +67,7 @@ pub fn run(context: &mut Context<'_>, request: &BenchmarkRequest) -> Result<Benc
     };
     let vectors = Vectors::find(context, request, role.as_ref(), &arms)?;
     create_folder(&request.output)?;
-    let mut cache = AnswerCache::open(&kept_answers(&request.output.join(RESULTS)))?;
+    let mut cache = AnswerCache::beside(&request.output.join(RESULTS))?;
     let answerers = arms.answerers(&sampling, context.parallel, request.num_thread)?;
     let asking = Asking { cases: &suite.cases, answerers: &answerers, sampling: &sampling };
     let answers = asking.answers(context, &mut cache, vectors.embedder(&arms))?;

@@ -3,7 +3,7 @@
 mod relevance;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use self::relevance::labelled;
 use super::daemon::{AskOptions, DaemonAnswerer};
@@ -213,7 +213,7 @@ impl Arm<'_, '_> {
 
     /// The digest of the model, and a reply to each question.
     fn replies(self, answerer: &dyn Answerer) -> Result<(String, Vec<Reply>), Failure> {
-        let mut cache = AnswerCache::open(&kept_answers(&self.request.output))?;
+        let mut cache = AnswerCache::beside(&self.request.output)?;
         let request = ArmRequest {
             model: &self.request.model,
             questions: self.asked,
@@ -244,11 +244,6 @@ fn show(report: &mut Reporter<'_>, questions: &[TestQuestion], event: &ArmEvent<
             report.advance(*index as u64 + 1, item);
         }
     }
-}
-
-/// Beside the result file: an interrupted evaluation asks nothing twice.
-pub(super) fn kept_answers(output: &Path) -> PathBuf {
-    output.parent().unwrap_or(Path::new("")).join(".tunesmith").join("answers")
 }
 
 /// The extracts of a prompt with their headings, as the model reads them, by their places among the chunks.

@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::daemon::DaemonEmbedder;
 use super::documents::{self, DocumentsRequest};
 use super::query::{self, Answering, QueryRequest};
-use super::questions::kept_answers;
 use super::{Context, Failure};
 use crate::corpus::{self, Language, Map, estimated_tokens};
 use crate::eval::{AnswerCache, KeptEmbedder};
@@ -161,7 +160,7 @@ fn embedded(
     let identity = identity(context, &client, embed)?;
     let mut embedder = DaemonEmbedder::new(&client, &embed.model);
     // Until the index is written: an interrupted command goes on where it was.
-    let (cache, whose) = (AnswerCache::open(&kept_answers(output))?, DaemonEmbedder::identity(&client, &embed.model)?);
+    let (cache, whose) = (AnswerCache::beside(output)?, DaemonEmbedder::identity(&client, &embed.model)?);
     let mut kept = KeptEmbedder::new(&mut embedder, &cache, &whose)?;
     let (report, interrupt) = (&mut context.report, &context.interrupt);
     let mut progress = |p: Progress| {
@@ -191,7 +190,7 @@ fn embedded(
 /// Removes the vectors that were kept for an interrupted command: the index has them.
 fn forget_vectors(context: &mut Context<'_>, embed: &EmbedRequest, output: &Path) -> Result<(), Failure> {
     let whose = DaemonEmbedder::identity(&context.client()?, &embed.model)?;
-    Ok(KeptEmbedder::forget(&AnswerCache::open(&kept_answers(output))?, &whose)?)
+    Ok(KeptEmbedder::forget(&AnswerCache::beside(output)?, &whose)?)
 }
 
 /// The embedder with its digest and its prefixes.

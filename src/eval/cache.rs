@@ -50,6 +50,11 @@ impl AnswerCache {
         Ok(Self { folder: folder.to_path_buf(), model: None, ignores_kept: false })
     }
 
+    /// As [`Self::open`], of the folder beside an output: an interrupted command asks nothing twice.
+    pub fn beside(output: &Path) -> Result<Self, StoreError> {
+        Self::open(&output.parent().unwrap_or(Path::new("")).join(".tunesmith").join("answers"))
+    }
+
     /// From now on, what was kept before is not used. New answers are kept; the last one of a request counts.
     pub fn ignore_kept(&mut self) {
         self.ignores_kept = true;
