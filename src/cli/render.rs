@@ -208,6 +208,7 @@ pub(super) fn name(stage: Stage) -> &'static str {
         Stage::AskControl => "control",
         Stage::AskAgain => "ask again",
         Stage::Likelihood => "likelihood",
+        Stage::Choices => "choices",
         Stage::Generate => "generate",
         Stage::Index => "index",
         Stage::Ask => "ask",
@@ -262,6 +263,13 @@ fn outcome_words(outcome: &Outcome) -> String {
             "general text: {bits_per_byte_v1:.3} bits per byte of v1, {bits_per_byte_v2:.3} of v2; KL {mean_kl:.4} nats per \
              token, the same likeliest token in {}",
             percent(*same_top)
+        ),
+        Outcome::ChoicesCompared { suite, prompts: 0, .. } => format!("{suite}: no prompt with choices could be read"),
+        Outcome::ChoicesCompared { suite, prompts, acc_v1, acc_v2, ece_v1, ece_v2 } => format!(
+            "{suite}: the expected choice is the likeliest in {} of {prompts} prompts for v1, in {} for v2; ECE {ece_v1:.3} and \
+             {ece_v2:.3}",
+            percent(*acc_v1),
+            percent(*acc_v2)
         ),
         Outcome::Generated { examples, rejected: 0 } => format!("{examples} examples"),
         Outcome::Generated { examples, rejected } => format!("{examples} examples; {rejected} were made and not taken"),

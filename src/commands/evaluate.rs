@@ -1,6 +1,7 @@
 //! Both models asked every prompt of every suite, arm by arm; one verdict a suite, one decision, scorecards on disk.
 
 mod alone;
+mod choices;
 mod control;
 mod likelihood;
 mod noise;
@@ -19,13 +20,13 @@ use crate::eval::{
     NoiseFloor, Rules, Suite,
 };
 use crate::events::{Event, Note, SuiteResult};
-use crate::likelihood::Likelihood;
 use crate::ollama::Client;
 use crate::roles::{OnInconclusive, Role};
 use crate::store::{create_folder, write_whole};
 pub use alone::{BertFolder, EvalRequest, alone, suite_name};
 pub use comparison::{Comparison, Outcome};
 pub use control::ControlPlan;
+use likelihood::ComputedHere;
 pub use likelihood::{Candidate, LikelihoodArm, LikelihoodArms};
 use progress::show;
 pub use suites::{GENERAL, check_suites, suites, terms};
@@ -46,7 +47,7 @@ struct Scored {
     provenance: Provenance,
     noise: NoiseFloor,
     /// Where it was asked for.
-    likelihood: Option<Likelihood>,
+    computed: Option<ComputedHere>,
     control: Option<Control>,
 }
 
@@ -162,12 +163,12 @@ fn scored(context: &mut Context<'_>, client: &Client, comparison: &Comparison<'_
         measured.push(scores);
     }
     let control = control.map(|control| control.found(in_two_parts));
-    let likelihood =
-        comparison.likelihood.as_ref().map(|arms| likelihood::measure(context, arms, &benches)).transpose()?;
+    let measure = |arms| likelihood::measure(context, arms, &benches, comparison.seed);
+    let computed = comparison.likelihood.as_ref().map(measure).transpose()?;
     let provenance =
         Provenance { v1_digest: asked.base_digest, v2_digest: asked.tuned_digest, device: answerer.describe() };
     let noise = NoiseFloor::of(&twice);
-    Ok(Scored { suites, measured, provenance, noise, likelihood, control })
+    Ok(Scored { suites, measured, provenance, noise, computed, control })
 }
 
 /// The role's options, and the base's template where it is known.
@@ -188,14 +189,8 @@ struct Provenance {
 
 /// Verdicts, decision, files.
 fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored) -> Result<Outcome, Failure> {
-    let Scored {
-        suites,
-        measured,
-        provenance: Provenance { v1_digest, v2_digest, device },
-        noise,
-        likelihood,
-        control,
-    } = scored;
+    let Scored { suites, measured, provenance: Provenance { v1_digest, v2_digest, device }, noise, computed, control } =
+        scored;
     let judged: Vec<_> = suites.iter().zip(&measured).map(|((_, d), m)| eval::judge(m, *d, comparison.seed)).collect();
     let overlaps: Vec<_> = suites.iter().map(|(s, _)| eval::overlaps(s, comparison.trained)).collect();
     let judgements: Vec<Judgement<'_>> = measured
@@ -228,10 +223,16 @@ fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored)
     if let Some(found) = &control {
         summary = format!("{}\n\n{}", summary.trim_end(), eval::control_markdown(found));
     }
-    let likelihood =
-        likelihood.map(|found| likelihood::write(found, &metadata.timestamp, &comparison.output)).transpose()?;
-    if let Some(found) = &likelihood {
-        summary = format!("{}\n\n{}", summary.trim_end(), crate::likelihood::markdown(found));
+    let (mut likelihood, mut choices) = (None, None);
+    if let Some(ComputedHere { likelihood: found, choices: suites }) = computed {
+        let found = likelihood::write(found, &metadata.timestamp, &comparison.output)?;
+        summary = format!("{}\n\n{}", summary.trim_end(), crate::likelihood::markdown(&found));
+        if !suites.is_empty() {
+            let of_suites = choices::write(suites, &found, &comparison.output)?;
+            summary = format!("{}\n\n{}", summary.trim_end(), eval::choices_markdown(&of_suites));
+            choices = Some(of_suites);
+        }
+        likelihood = Some(found);
     }
     let report = comparison.output.join(SUMMARY);
     write_whole(&report, summary.as_bytes())?;
@@ -260,6 +261,7 @@ fn write(context: &mut Context<'_>, comparison: &Comparison<'_>, scored: Scored)
         judge: None,
         noise,
         likelihood,
+        choices,
         control,
     })
 }

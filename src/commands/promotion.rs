@@ -390,6 +390,7 @@ mod tests {
             judge: None,
             noise: crate::eval::NoiseFloor::default(),
             likelihood: None,
+            choices: None,
             control: None,
         };
         record_gate(&mut context, "router", "x:v2", &outcome);

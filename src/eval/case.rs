@@ -22,6 +22,9 @@ pub struct Case {
     pub(super) asserted: Asserted,
     #[serde(rename = "assert", skip_serializing_if = "Vec::is_empty")]
     pub(super) assertions: Vec<Assertion>,
+    /// The answers that may be given, where there are only these; one is expected. Not asserted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
     /// A good answer to compare with, not asserted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -62,6 +65,14 @@ impl Case {
     /// The texts that an answer may equal.
     pub fn expected(&self) -> &[String] {
         self.asserted.get("expected").map_or(&[], Vec::as_slice)
+    }
+
+    /// The texts that the whole answer may be, by `expected` or else by the assertions `equals`.
+    pub(super) fn wanted_texts(&self) -> Vec<&str> {
+        match self.expected() {
+            [] => self.assertions.iter().flat_map(Assertion::equal_texts).collect(),
+            texts => texts.iter().map(String::as_str).collect(),
+        }
     }
 
     /// The texts that an answer has to hold, every alternative of its own.

@@ -32,6 +32,7 @@ mod likeness;
 mod llm_judge;
 mod measure;
 mod measured;
+mod multiple_choice;
 mod noise;
 mod number;
 mod overlap;
@@ -104,6 +105,11 @@ pub use llm_judge::{
 };
 pub use measure::measure;
 pub use measured::{ArmScores, CaseScores, Likeness, Measured};
+pub use multiple_choice::{
+    CALIBRATION_BINS, CalibrationBin, ChoiceCalibration, ChoiceCase, ChoiceModel, ChoicePrompt, ChoiceScores,
+    ChoiceSet, ChoiceSource, ChoiceSuite, MultipleChoice, Prediction, ScoredChoices, choice_calibration, choice_suite,
+    choices_markdown,
+};
 pub use noise::{AskedAgain, NoiseFloor, SecondTime, asked_again};
 pub use overlap::{Overlap, overlaps};
 pub use paired::{Pairs, mcnemar_midp, mcnemar_worse, tango_interval, tango_z};

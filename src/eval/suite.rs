@@ -16,6 +16,8 @@ pub struct Suite {
     pub cases: Vec<Case>,
     /// Of the text it was read from.
     pub digest: Digest,
+    /// Where it was limited, and was a classification before: the answers that all its lines expected.
+    pub(super) labels_before_limit: Option<Vec<String>>,
 }
 
 /// Longer expected answers than this are compared by overlap, not letter by letter.
@@ -37,7 +39,7 @@ impl Suite {
             return Err(EvalError::Empty { suite: name.to_owned() });
         }
         let text = serde_json::json!({"version": 2, "cases": cases}).to_string();
-        Ok(Self { name: name.to_owned(), cases, digest: Digest::of_bytes(text.as_bytes()) })
+        Ok(Self { name: name.to_owned(), cases, digest: Digest::of_bytes(text.as_bytes()), labels_before_limit: None })
     }
 
     /// The metric when nobody names one: `token_f1` where every line has a text to compare with and one of these is
@@ -100,6 +102,7 @@ impl Suite {
 
     /// The first `n` cases of it; a limited suite never decides (see [`super::GateInput::limited`]).
     pub fn limited(mut self, n: usize) -> Self {
+        self.labels_before_limit = self.labels().map(|labels| labels.into_iter().map(str::to_owned).collect());
         self.cases.truncate(n);
         self
     }
@@ -123,6 +126,7 @@ fn case_of_record(record: &Record) -> Option<Case> {
         tools: Vec::new(),
         asserted: [(EXPECTED.key, vec![expected])].into(),
         assertions: Vec::new(),
+        choices: Vec::new(),
         reference: None,
         domain_terms: Vec::new(),
         category: record.category.clone().unwrap_or_else(|| "held-out".into()),

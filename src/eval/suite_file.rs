@@ -11,6 +11,7 @@ use crate::store::Digest;
 use super::assertion::{ASSERTION_KEYS, Asserted, Assertion, AssertionKey, listed};
 use super::case::Case;
 use super::fault::{EvalError, Fault, SuitePlace};
+use super::multiple_choice::{self, MOST_CHOICES};
 use super::question_record::{UNITS, digests};
 use super::suite::Suite;
 use super::text::{Normaliser, fold};
@@ -21,6 +22,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
     let asserted = ASSERTION_KEYS.iter().map(|assertion| assertion.key);
     ["id", "prompt", "messages", "tools"].into_iter().chain(asserted).chain([
         "assert",
+        "choices",
         "reference",
         "domain_terms",
         "category",
@@ -101,7 +103,7 @@ pub(super) fn of_entries(entries: impl Iterator<Item = Entry>, name: &str, diges
     if cases.is_empty() {
         return Err(EvalError::Empty { suite: name.to_owned() });
     }
-    Ok(Suite { name: name.to_owned(), cases, digest })
+    Ok(Suite { name: name.to_owned(), cases, digest, labels_before_limit: None })
 }
 
 /// The object of a line, and what is wrong with the line.
@@ -148,6 +150,7 @@ impl Reader {
             tools: self.tools(map),
             asserted: self.asserted(map, normaliser),
             assertions: self.assertions(map),
+            choices: self.choices(map),
             reference: self.text(map, "reference"),
             domain_terms: self.texts(map, "domain_terms"),
             category: self.text(map, "category").unwrap_or_else(|| "uncategorised".into()),
@@ -156,6 +159,7 @@ impl Reader {
             normaliser,
         };
         self.check_calls(&case);
+        multiple_choice::fault(&case).into_iter().for_each(|what| self.fault(what));
         if !case.asserts() && case.reference.is_none() && !map.contains_key("assert") {
             let keys: Vec<_> =
                 ASSERTION_KEYS.iter().map(|assertion| assertion.key).chain(["assert", "reference"]).collect();
@@ -288,6 +292,21 @@ impl Reader {
             self.fault(format!("{key:?} must be a list of texts, none empty"));
         }
         texts
+    }
+
+    fn choices(&mut self, map: &Map<String, Value>) -> Vec<String> {
+        match map.get("choices") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(items)) if !items.is_empty() => {
+                let texts = self.texts(map, "choices");
+                // What is left of a list with a fault is not judged again.
+                if texts.len() == items.len() { texts } else { Vec::new() }
+            }
+            Some(_) => {
+                self.fault(format!("\"choices\" must be a list of 2 to {MOST_CHOICES} texts"));
+                Vec::new()
+            }
+        }
     }
 
     fn flag(&mut self, map: &Map<String, Value>, key: &str) -> bool {

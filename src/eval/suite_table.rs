@@ -99,8 +99,8 @@ fn line(columns: &[String], cells: &[String]) -> Result<Map<String, Value>, Vec<
 /// A cell of the columns that hold texts may also be a list of texts in JSON.
 fn value(key: &str, cell: &str) -> Result<Value, String> {
     let is_list = cell.trim_start().starts_with('[');
-    let holds_texts =
-        ["domain_terms", "prompt", UNITS].contains(&key) || ASSERTION_KEYS.iter().any(|texts| texts.key == key);
+    let holds_texts = ["choices", "domain_terms", "prompt", UNITS].contains(&key)
+        || ASSERTION_KEYS.iter().any(|texts| texts.key == key);
     match key {
         key if STRUCTURED.contains(&key) => {
             let parsed = parse_json(cell)?;

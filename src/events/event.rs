@@ -40,6 +40,8 @@ pub enum Stage {
     AskAgain,
     /// Both models read the same texts here, to compare their likelihoods.
     Likelihood,
+    /// Both models read every choice of a suite's prompts here.
+    Choices,
     /// `data generate` makes examples from documents.
     Generate,
     /// `rag index` embeds the chunks of documents.
@@ -219,6 +221,15 @@ pub enum Outcome {
         mean_kl: f64,
         /// Share of the tokens before which both find the same token likeliest.
         same_top: f64,
+    },
+    /// Of one suite: the share of prompts whose likeliest choice is the expected one, and the expected calibration error.
+    ChoicesCompared {
+        suite: String,
+        prompts: usize,
+        acc_v1: f64,
+        acc_v2: f64,
+        ece_v1: f64,
+        ece_v2: f64,
     },
     Generated {
         examples: usize,

@@ -17,7 +17,7 @@ pub struct Subject<'a> {
 }
 
 /// Tokens that one pass takes, at most, unless a single passage has more.
-const PASS: usize = 2048;
+pub(super) const PASS: usize = 2048;
 /// Log-probabilities of a model that are held at once: 16 MiB.
 const HELD: usize = 1 << 22;
 
@@ -50,9 +50,10 @@ pub fn compare(
 
 /// Passages that are read together, the weights once for all.
 #[derive(Clone, Copy)]
-struct Pass<'a> {
-    passages: &'a [Passage],
-    text: &'static str,
+pub(super) struct Pass<'a> {
+    pub passages: &'a [Passage],
+    /// For messages.
+    pub text: &'static str,
 }
 
 impl Pass<'_> {
@@ -72,10 +73,28 @@ impl Pass<'_> {
         }
         Ok(rows)
     }
+
+    fn targets(self) -> Vec<u32> {
+        self.passages.iter().flat_map(|p| p.scored.iter().map(|&i| p.ids[i])).collect()
+    }
+
+    /// Of each passage: Σ log p of its scored tokens, in nats.
+    pub(super) fn log_likelihoods(self, of: Subject<'_>) -> Result<Vec<f64>, LikelihoodError> {
+        let (targets, states, vocab) = (self.targets(), self.states(of)?, of.model.vocab());
+        let held = (HELD / vocab).max(1);
+        let width = (states.len() / targets.len().max(1)).max(1);
+        let mut of_tokens = Vec::with_capacity(targets.len());
+        for (states, targets) in states.chunks(held * width).zip(targets.chunks(held)) {
+            let rows = self.log_probs(of, states)?;
+            of_tokens.extend(rows.chunks_exact(vocab).zip(targets).map(|(row, &id)| f64::from(row[id as usize])));
+        }
+        let mut of_tokens = of_tokens.into_iter();
+        Ok(self.passages.iter().map(|p| of_tokens.by_ref().take(p.scored.len()).sum()).collect())
+    }
 }
 
 fn pair(v1: Subject<'_>, v2: Subject<'_>, pass: Pass<'_>, sums: &mut Sums) -> Result<(), LikelihoodError> {
-    let targets: Vec<u32> = pass.passages.iter().flat_map(|p| p.scored.iter().map(|&i| p.ids[i])).collect();
+    let targets = pass.targets();
     let [first, second] = [pass.states(v1)?, pass.states(v2)?];
     let vocab = v1.model.vocab();
     let held = (HELD / vocab).max(1);

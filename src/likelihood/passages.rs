@@ -12,7 +12,7 @@ use crate::tokenizer::Tokenizer;
 /// Tokens of a window of a plain text.
 const WINDOW: usize = 512;
 /// Tokens of a prompt with its answer, at most: what a pass holds grows with them.
-const MAX_EXCHANGE: usize = 4096;
+pub(super) const MAX_EXCHANGE: usize = 4096;
 /// Tokens of all passages of a text together, at most.
 const MAX_TOKENS: usize = 16_384;
 
@@ -144,22 +144,60 @@ pub fn answers(exchanges: &[Exchange], template: &ChatTemplate, tokenizer: &Toke
 
 /// None where it can't be encoded, or not whole.
 fn answer(exchange: &Exchange, template: &ChatTemplate, tokenizer: &Tokenizer, limit: usize) -> Option<Scored> {
+    let passage = encoded(exchange, template, tokenizer, limit)?.without_end(tokenizer)?;
+    let answer: Vec<u32> = passage.scored.iter().map(|&i| passage.ids[i]).collect();
+    let bytes = tokenizer.decode(&answer).ok()?.len() as u64;
+    Some(Scored { passages: vec![passage], bytes })
+}
+
+/// A prompt and its answer as token ids.
+pub(super) struct EncodedAnswer {
+    ids: Vec<u32>,
+    /// Indices in `ids` of the answer's tokens and of those that end its turn, rising.
+    answer: Vec<usize>,
+}
+
+impl EncodedAnswer {
+    /// The tokens after which a model writes no more.
+    fn ends(&self, tokenizer: &Tokenizer) -> usize {
+        self.answer.iter().rev().take_while(|&&i| tokenizer.is_end(self.ids[i])).count()
+    }
+
+    fn cut(mut self, scored: usize) -> Option<Passage> {
+        self.answer.truncate(scored);
+        self.ids.truncate(self.answer.last()? + 1);
+        Some(Passage { ids: self.ids, scored: self.answer })
+    }
+
+    /// None where nothing else is in it.
+    fn without_end(self, tokenizer: &Tokenizer) -> Option<Passage> {
+        let scored = self.answer.len() - self.ends(tokenizer);
+        self.cut(scored)
+    }
+
+    /// With the first token that ends the turn, where the template writes one.
+    pub(super) fn with_end(self, tokenizer: &Tokenizer) -> Option<Passage> {
+        let ends = self.ends(tokenizer);
+        let scored = self.answer.len() - ends.saturating_sub(1);
+        // An answer that is nothing but an end is no choice.
+        if ends == self.answer.len() { None } else { self.cut(scored) }
+    }
+}
+
+/// None where it can't be encoded, or not whole.
+pub(super) fn encoded(
+    exchange: &Exchange,
+    template: &ChatTemplate,
+    tokenizer: &Tokenizer,
+    limit: usize,
+) -> Option<EncodedAnswer> {
     let mut messages = exchange.messages.clone();
     let earlier = messages.iter().filter(|m| m.role == Role::Assistant).count();
     messages.push(Message::new(Role::Assistant, exchange.answer.clone()));
     let mut record = Record::new(1, Content::Chat(messages));
     record.untrained = (0..earlier).collect();
-    let encoded = batch::encode(&[record], Some(template), tokenizer, limit).ok()?;
-    let [example] = encoded.examples.as_slice() else { return None };
-    if example.cut > 0 {
-        return None;
-    }
-    let mut scored: Vec<usize> = (1..example.ids.len()).filter(|&i| example.mask[i]).collect();
-    while scored.last().is_some_and(|&last| tokenizer.is_end(example.ids[last])) {
-        scored.pop();
-    }
-    let answer: Vec<u32> = scored.iter().map(|&i| example.ids[i]).collect();
-    let bytes = tokenizer.decode(&answer).ok()?.len() as u64;
-    let passage = Passage { ids: example.ids[..scored.last()? + 1].to_vec(), scored };
-    Some(Scored { passages: vec![passage], bytes })
+    let mut examples = batch::encode(&[record], Some(template), tokenizer, limit).ok()?.examples;
+    let example = examples.pop().filter(|example| examples.is_empty() && example.cut == 0)?;
+    let answer = (1..example.ids.len()).filter(|&i| example.mask[i]).collect();
+    Some(EncodedAnswer { ids: example.ids, answer })
 }

@@ -79,6 +79,52 @@ fn only_the_answer_is_scored_and_what_does_not_fit_is_counted() {
     assert!(answers(&[], &template, &tokenizer, 128).is_empty());
 }
 
+/// The whole answer: its tokens and the one that ends the turn, which tells an answer from one that it begins.
+#[test]
+fn choices_are_scored_to_the_end_of_the_turn_and_read_once() {
+    let tokenizer = tokenizer(&[], false);
+    let special = SpecialTokens { eos: Some("<end>"), ..SpecialTokens::default() };
+    let template = ChatTemplate::new(TEMPLATE, special).unwrap();
+    let question = |choices: &[&str]| ChoiceQuestion {
+        messages: exchange("").messages,
+        choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+    };
+    let long = "x".repeat(200);
+    let asked = [question(&["no", "none"]), question(&["a", &long]), question(&["a", "<end>"])];
+    let found = choices(&asked, &template, &tokenizer, 128);
+    assert!(found[1].is_none() && found[2].is_none(), "too long, and nothing but an end");
+    let found = found[0].as_ref().unwrap();
+    let scored: Vec<Vec<u32>> = found.passages().iter().map(|p| p.scored.iter().map(|&i| p.ids[i]).collect()).collect();
+    let ids =
+        |text: &str| tokenizer.encode(text).unwrap().iter().map(|token| token.id).chain([256]).collect::<Vec<_>>();
+    assert_eq!(scored, [ids("no"), ids("none")]);
+    assert!(found.passages().iter().all(|p| p.ids.last() == Some(&256) && p.scored.last() == Some(&(p.ids.len() - 1))));
+    // The second reads "ne" and its end anew.
+    assert_eq!(found.tokens(), found.passages()[0].ids.len() as u64 + 3);
+}
+
+/// A suite that is sorted by its answers is not read for the first answers only.
+#[test]
+fn what_is_read_of_many_questions_is_spread_over_them() {
+    let tokenizer = tokenizer(&[], false);
+    let special = SpecialTokens { eos: Some("<end>"), ..SpecialTokens::default() };
+    let template = ChatTemplate::new(TEMPLATE, special).unwrap();
+    let question = |i: usize| ChoiceQuestion {
+        messages: vec![Message::new(Role::User, format!("{i:1000}"))],
+        choices: vec!["a".to_owned(), "b".to_owned()],
+    };
+    let asked: Vec<_> = (0..200).map(question).collect();
+    let found = choices(&asked, &template, &tokenizer, 2048);
+    let taken = |part: std::ops::Range<usize>| found[part].iter().flatten().count();
+    let tokens: u64 = found.iter().flatten().map(ChoicePassages::tokens).sum();
+    let one = found.iter().flatten().next().unwrap().tokens();
+    // As many as fit, of each quarter as many, but for one.
+    assert!(tokens <= 65_536 && tokens + one > 65_536, "{tokens} {one}");
+    let quarters = [taken(0..50), taken(50..100), taken(100..150), taken(150..200)];
+    let (least, most) = (quarters.iter().min().unwrap(), quarters.iter().max().unwrap());
+    assert!(*least > 10 && most - least <= 4, "{quarters:?}");
+}
+
 #[test]
 fn other_vocabularies_are_refused_by_name() {
     let (plain, bos) = (tokenizer(&[], false), tokenizer(&[], true));

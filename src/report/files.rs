@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::choices::Choices;
 use super::control::Control;
 use super::curves::Metrics;
 use super::earlier::{Earlier, Origins};
@@ -26,6 +27,7 @@ pub struct RunFiles {
     pub(super) scorecards: Vec<Scorecard>,
     /// Of the last evaluation.
     pub(super) likelihood: Option<Likelihood>,
+    pub(super) choices: Option<Choices>,
     pub(super) control: Option<Control>,
     pub(super) survival: Vec<TensorSurvival>,
     pub(super) proof: Option<Proof>,
@@ -120,10 +122,12 @@ impl RunFiles {
         files.scorecards = reading.scorecards();
         let found: Option<Likelihood> =
             reading.json("eval/likelihood.json").or_else(|| reading.json("likelihood.json"));
+        let choices: Option<Choices> = reading.json("eval/choices.json").or_else(|| reading.json("choices.json"));
         let control: Option<Control> = reading.json("eval/control.json").or_else(|| reading.json("control.json"));
         let last = files.evaluation().map(|m| m.timestamp.clone());
         let last = last.as_deref();
         files.control = control.filter(|found| last == Some(found.timestamp.as_str()));
+        files.choices = choices.filter(|found| last == Some(found.timestamp.as_str()));
         files.likelihood = found.filter(|found| last == Some(found.timestamp.as_str()));
         (files.faults, files.read) = (reading.faults, reading.read);
         files.leave_out_earlier();
@@ -274,7 +278,8 @@ impl Reading<'_> {
     }
 
     fn scorecards_in(&mut self, below: &str) -> Vec<Scorecard> {
-        const OTHERS: [&str; 7] = [
+        const OTHERS: [&str; 8] = [
+            "choices.json",
             "control.json",
             "judge.json",
             "likelihood.json",

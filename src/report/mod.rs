@@ -7,6 +7,7 @@
 mod actions;
 mod answers;
 mod categories;
+mod choices;
 mod control;
 mod curves;
 mod diff;

@@ -3,7 +3,8 @@
 use super::escape::escaped;
 use super::files::RunFiles;
 use super::{
-    actions, answers, categories, control, forest, histograms, likelihood, provenance, survival, training, verdict,
+    actions, answers, categories, choices, control, forest, histograms, likelihood, provenance, survival, training,
+    verdict,
 };
 use crate::store::Digest;
 
@@ -11,7 +12,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The sections by their anchors, in the order of the page.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 12] = [
     ("verdict", "Verdict"),
     ("metrics", "Guarded metrics"),
     ("categories", "Categories"),
@@ -19,6 +20,7 @@ const SECTIONS: [(&str, &str); 11] = [
     ("times", "Latency and length"),
     ("control", "Control arm"),
     ("likelihood", "Likelihood"),
+    ("choices", "Multiple choice"),
     ("training", "Training"),
     ("proof", "Survival and proof"),
     ("provenance", "Provenance"),
@@ -53,6 +55,7 @@ pub fn page(files: &RunFiles) -> String {
         histograms::section(files),
         control::section(files.control.as_ref()),
         likelihood::section(files.likelihood.as_ref()),
+        choices::section(files.choices.as_ref()),
         training::section(files),
         survival::section(files),
         provenance::section(files),

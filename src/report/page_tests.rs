@@ -69,6 +69,10 @@ fn lay_out(run: &Path, text: &str) {
         "proof.json",
         &json!({"model": text, "kind": text, "passed": false, "legs": [leg], "daemon_version": text, "exported": text}),
     );
+    let scores =
+        json!({"acc": 0.5, "bins": [{"low": 0.9, "high": 1.0, "prompts": 2, "confidence": 0.95, "accuracy": 0.5}]});
+    let suite = json!({"suite": text, "source": text, "prompts": 2, "v1": scores, "v2": scores, "capped": text});
+    write("eval/choices.json", &json!({"timestamp": text, "device": text, "suites": [suite]}));
     write("data/fingerprint.json", &json!({"dataset": text, "digest": text, "records": 3}));
     write("final/tunesmith.json", &json!({"base": text, "architecture": text, "base_parts": {text: text}}));
     write("registered.json", &json!({"tag": text}));
@@ -259,13 +263,24 @@ fn a_run_has_every_section_and_a_table_behind_each_chart() {
     lay_out(dir.path(), "text");
     let html = page_of(dir.path());
     let mut at = 0;
-    for id in ["verdict", "metrics", "categories", "answers", "times", "training", "proof", "provenance", "commands"] {
+    for id in [
+        "verdict",
+        "metrics",
+        "categories",
+        "answers",
+        "times",
+        "choices",
+        "training",
+        "proof",
+        "provenance",
+        "commands",
+    ] {
         let heading = html.find(&format!("<section id=\"{id}\"")).unwrap_or_else(|| panic!("no section {id}"));
         assert!(heading > at && html.contains(&format!("<a href=\"#{id}\">")), "{id}");
         at = heading;
     }
-    // One forest, one suite's categories, two histograms, the curves of loss, rate and norm, survival.
-    assert_eq!(html.matches("<svg ").count(), 8);
+    // One forest, one suite's categories, two histograms, one suite's reliability, the curves of loss, rate and norm, survival.
+    assert_eq!(html.matches("<svg ").count(), 9);
     let figures: Vec<&str> = html.split("<figure>").skip(1).map(|f| f.split("<section").next().unwrap()).collect();
     assert!(
         figures.iter().all(|f| f.contains("<title id=") && f.contains("<desc id=") && f.contains("<summary>Table: "))

@@ -1,7 +1,11 @@
 //! Likelihoods of two models against transformers' f32 forwards and PyTorch's f64 sums (tests/oracles/likelihood.py).
 
+use tunesmith::chat::{ChatTemplate, Message, Role, SpecialTokens};
 use tunesmith::gguf::Gguf;
-use tunesmith::likelihood::{Passage, Passages, Subject, TextLikelihood, compare, general};
+use tunesmith::likelihood::{
+    ChoicePassages, ChoiceQuestion, Passage, Passages, Subject, TextLikelihood, choice_log_likelihoods, choices,
+    compare, general,
+};
 use tunesmith::model::Model;
 use tunesmith::tokenizer::Tokenizer;
 use tunesmith::weights::Weights;
@@ -71,4 +75,69 @@ fn smollm2_likelihoods_equal_pytorchs() {
     let ours = compare(base, Subject { adapter: Some(&adapter), ..base }, &text, &mut |_| {}).unwrap();
     assert_eq!([ours.tokens as u32, ours.bytes as u32], golden.u32("smollm2.counts")[..]);
     equal("SmolLM2 and its adapter", &ours, &golden.f64("smollm2"), 1e-3);
+}
+
+/// Of tests/oracles/likelihood.py: tokens of each choice after a prompt of 24; the last begins the one before it.
+const CHOICES: [usize; 4] = [1, 3, 5, 2];
+const LABELS: [&str; 5] = ["facturation", "livraison", "technique", "compte", "compte client"];
+const SYSTEM: &str =
+    "Classe le ticket du client. Réponds par un seul mot : facturation, livraison, technique, compte ou compte client.";
+const TICKETS: [&str; 3] = ["Mon colis n'est pas arrivé.", "J'ai été débité deux fois.", "L'écran s'éteint tout seul."];
+
+fn near(what: &str, ours: &[f64], theirs: &[f64], limit: f64) {
+    let error = |(a, b): (&f64, &f64)| (a - b).abs() / a.abs().max(b.abs());
+    let worst = ours.iter().zip(theirs).map(error).fold(0.0, f64::max);
+    println!("parity: choices of {what}: worst relative difference {worst:.1e} (limit {limit:.0e})");
+    assert!(ours.len() == theirs.len() && worst <= limit, "{what}: {ours:?} are not {theirs:?}");
+}
+
+/// Several questions in one pass, their prompts computed once.
+#[test]
+fn choices_of_tiny_models_equal_pytorchs() {
+    let golden = Arrays::open("likelihood");
+    for (name, _) in PAIRS {
+        let weights = Weights::from_gguf(Gguf::open(fixture(&format!("{name}.f16.gguf"))).unwrap()).unwrap();
+        let model = Model::new(&weights, 2).unwrap();
+        let passage = |(n, length): (usize, usize)| {
+            let ids = golden.u32(&format!("{name}.choices.{n}.ids"));
+            assert_eq!(ids.len(), 24 + length);
+            Passage { ids, scored: (24..24 + length).collect() }
+        };
+        let all: Vec<Passage> = CHOICES.into_iter().enumerate().map(passage).collect();
+        let questions = [ChoicePassages::of_ids(all.clone()), ChoicePassages::of_ids(all[1..3].to_vec())];
+        let subject = Subject { name: "tiny", model: &model, adapter: None };
+        let mut read = 0;
+        let found = choice_log_likelihoods(subject, &questions, &mut |tokens| read = tokens).unwrap();
+        assert_eq!(read, questions.iter().map(ChoicePassages::tokens).sum::<u64>());
+        let theirs = golden.f64(&format!("{name}.choices"));
+        near(name, &found[0], &theirs, 2e-4);
+        near(name, &found[1], &theirs[1..3], 2e-4);
+        // One token less is another number: the limit is not so wide that it would hold.
+        let short = Passage { scored: (24..28).collect(), ..all[2].clone() };
+        let other = choice_log_likelihoods(subject, &[ChoicePassages::of_ids(vec![short])], &mut |_| {}).unwrap();
+        assert!((other[0][0] - theirs[2]).abs() > 0.01 * theirs[2].abs(), "{other:?} {theirs:?}");
+    }
+}
+
+/// From messages, by SmolLM2's own template and tokenizer.
+#[test]
+fn smollm2_choices_equal_pytorchs() {
+    let golden = Arrays::open("likelihood");
+    let gguf = Gguf::open(smollm2()).unwrap();
+    let special = SpecialTokens { bos: Some("<|im_start|>"), eos: Some("<|im_end|>"), adds_bos: false };
+    let template = ChatTemplate::new(gguf.str("tokenizer.chat_template").unwrap(), special).unwrap();
+    let (tokenizer, weights) = (Tokenizer::from_gguf(&gguf).unwrap(), Weights::from_gguf(gguf).unwrap());
+    let model = Model::new(&weights, 2).unwrap();
+    let question = |ticket: &str| ChoiceQuestion {
+        messages: vec![Message::new(Role::System, SYSTEM), Message::new(Role::User, ticket)],
+        choices: LABELS.map(str::to_owned).to_vec(),
+    };
+    let encoded = choices(&TICKETS.map(question), &template, &tokenizer, weights.config().context);
+    let encoded: Vec<ChoicePassages> = encoded.into_iter().map(Option::unwrap).collect();
+    let shape = |p: &Passage| [p.ids.len() as u32, p.scored[0] as u32];
+    let shapes: Vec<u32> = encoded.iter().flat_map(ChoicePassages::passages).flat_map(shape).collect();
+    assert_eq!(shapes, golden.u32("smollm2.choices.tokens"));
+    let subject = Subject { name: "SmolLM2", model: &model, adapter: None };
+    let found = choice_log_likelihoods(subject, &encoded, &mut |_| {}).unwrap();
+    near("SmolLM2", &found.concat(), &golden.f64("smollm2.choices"), 1e-3);
 }

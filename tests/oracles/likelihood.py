@@ -4,7 +4,8 @@
     scripts/oracles --write likelihood
 
 Tiny models in pairs, on ids by formula; SmolLM2-135M-Instruct against itself with an adapter by formula (common/counter.py), on the
-program's general text, which is encoded and cut into windows here anew.
+program's general text, which is encoded and cut into windows here anew. Choices: how likely each of a few answers is after its prompt, to the
+end of its turn; of tiny models on ids by formula, of SmolLM2 after French tickets, which its own chat template writes here.
     scripts/oracles --python likelihood.py V1.gguf V2.gguf [FILE.jsonl]   the same numbers of two files, as JSON
 FILE.jsonl: lines {"ids": [...], "scored": [...], "bytes": n}; without it the general text.
 """
@@ -27,6 +28,13 @@ PAIRS = [("qwen2", "qwen3"), ("llama-tied", "llama-gqa8")]
 #: (tokens, first scored): a prompt before it
 PASSAGES = [(40, 1), (97, 60), (3, 2)]
 NUMBERS = ["nll_v1", "nll_v2", "difference_standard_error", "mean_kl", "mean_kl_standard_error", "p99_kl", "max_kl", "same_top", "rms_delta_p"]
+
+
+#: tokens of each choice after a prompt of 24; a choice may begin another
+CHOICES = [1, 3, 5, 2]
+LABELS = ["facturation", "livraison", "technique", "compte", "compte client"]
+SYSTEM = "Classe le ticket du client. Réponds par un seul mot : facturation, livraison, technique, compte ou compte client."
+TICKETS = ["Mon colis n'est pas arrivé.", "J'ai été débité deux fois.", "L'écran s'éteint tout seul."]
 
 
 def log_probs(model, ids) -> torch.Tensor:
@@ -82,6 +90,32 @@ def windows(tokenizer):
     return passages, size
 
 
+def log_likelihood(model, ids, first: int) -> float:
+    """Of the tokens from `first` on, in nats."""
+    with torch.no_grad():
+        rows = log_probs(model, ids)[first - 1:-1]
+    return float(rows[torch.arange(len(rows)), torch.tensor(ids[first:])].sum())
+
+
+def tiny_choices(v1: str) -> list[tuple[list[int], int]]:
+    prompt = counter.ids(f"choices/{v1}/prompt", 24, 293)
+    tails = [counter.ids(f"choices/{v1}/{n}", length, 293) for n, length in enumerate(CHOICES)]
+    tails[3] = tails[2][:2]
+    return [(list(prompt) + list(tail), len(prompt)) for tail in tails]
+
+
+def ticket_choices(tokenizer) -> list[tuple[list[int], int]]:
+    found = []
+    for ticket in TICKETS:
+        messages = [dict(role="system", content=SYSTEM), dict(role="user", content=ticket)]
+        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        for label in LABELS:
+            before, whole = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (prompt, prompt + label + "<|im_end|>"))
+            assert whole[:len(before)] == before
+            found.append((whole, len(before)))
+    return found
+
+
 def run(fixture) -> None:
     arrays = {}
     for v1, v2 in PAIRS:
@@ -92,8 +126,15 @@ def run(fixture) -> None:
         arrays[f"{v1}.{v2}"] = np.array([found[name] for name in NUMBERS])
         for n, (ids, _) in enumerate(passages):
             arrays[f"{v1}.{v2}.{n}.ids"] = np.array(ids, dtype=np.uint32)
+        for n, (ids, _) in enumerate(tiny_choices(v1)):
+            arrays[f"{v1}.choices.{n}.ids"] = np.array(ids, dtype=np.uint32)
+        arrays[f"{v1}.choices"] = np.array([log_likelihood(models[0], *choice) for choice in tiny_choices(v1)])
     path = smollm2()
     passages, size = windows(tokenizer_of(path))
+    base = gguf_model.load(path)
+    choices = ticket_choices(tokenizer_of(path))
+    arrays["smollm2.choices"] = np.array([log_likelihood(base, *choice) for choice in choices])
+    arrays["smollm2.choices.tokens"] = np.array([[len(ids), first] for ids, first in choices], dtype=np.uint32).reshape(-1)
     tuned = lora.wrap(gguf_model.load(path), RUN)
     lora.start(tuned, "smollm2/adapter", RUN["b_scale"])
     found = measured(gguf_model.load(path), tuned.eval(), passages)

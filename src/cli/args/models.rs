@@ -195,7 +195,8 @@ pub struct Eval {
     /// Also ask this model of the daemon, another than the two, which answers are better; it decides nothing
     #[arg(long, value_name = "MODEL")]
     pub judge: Option<String>,
-    /// Also compare how likely both models find a general text and the suites' expected answers: bits per byte, KL divergence
+    /// Also compare how likely both models find a general text and the suites' expected answers: bits per byte, KL divergence;
+    /// accuracy and calibration where a suite has choices
     #[arg(long)]
     pub likelihood: bool,
     /// Also ask a control, the base exported as v2 was with a tune of zero: which part of the change is the export's?

@@ -56,7 +56,8 @@ pub struct Run {
     /// Overwrite a model of another lineage, and use the base even if --from-adapter was trained on another one
     #[arg(long)]
     pub force: bool,
-    /// Also compare how likely both models find a general text and the suites' expected answers: bits per byte, KL divergence
+    /// Also compare how likely both models find a general text and the suites' expected answers: bits per byte, KL divergence;
+    /// accuracy and calibration where a suite has choices
     #[arg(long)]
     pub likelihood: bool,
     /// Also ask a control, the base exported as v2 was with a tune of zero: which part of the change is the export's?

@@ -9,7 +9,7 @@ use crate::bert::Bert;
 use crate::commands::judging::JudgeReport;
 use crate::commands::votes::Voted;
 use crate::dataset::Record;
-use crate::eval::{Control, Decision, NoiseFloor};
+use crate::eval::{Control, Decision, MultipleChoice, NoiseFloor};
 use crate::likelihood::Likelihood;
 use crate::promote::Terms;
 use crate::roles::Role;
@@ -75,6 +75,9 @@ pub struct Outcome {
     /// Where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likelihood: Option<Likelihood>,
+    /// With the likelihoods, where a suite has choices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choices: Option<MultipleChoice>,
     /// Where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<Control>,

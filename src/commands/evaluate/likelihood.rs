@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::choices::{self, Readers};
 use crate::base::{Base, Source};
 use crate::chat::ChatTemplate;
 use crate::commands::context::store_of;
 use crate::commands::{Context, Failure, Kind, adapter, prove};
-use crate::eval::{Bench, GENERAL};
+use crate::eval::{Bench, ChoiceSuite, GENERAL};
 use crate::events::{Detail, Outcome, Stage, Unit};
 use crate::gguf::Gguf;
 use crate::likelihood::{
@@ -181,12 +182,20 @@ pub(super) fn write(mut found: Likelihood, timestamp: &str, folder: &Path) -> Re
     Ok(found)
 }
 
-/// The general text, and what the role's own suites expect.
+/// What is computed here of both models.
+pub(super) struct ComputedHere {
+    pub likelihood: Likelihood,
+    /// Of the suites whose prompts have choices.
+    pub choices: Vec<ChoiceSuite>,
+}
+
+/// The general text, what the role's own suites expect, and the choices of suites; `seed` is the bootstrap's.
 pub(super) fn measure(
     context: &mut Context<'_>,
     arms: &LikelihoodArms<'_>,
     benches: &[Bench],
-) -> Result<Likelihood, Failure> {
+    seed: u64,
+) -> Result<ComputedHere, Failure> {
     let (tokenizer, length) = (&arms.v1.tokenizer, arms.context());
     let own = answers(&exchanges(benches, arms.system.as_deref()), arms.template, tokenizer, length);
     let mut texts = vec![general(tokenizer, length)?];
@@ -225,7 +234,16 @@ pub(super) fn measure(
         mean_kl: of_general.mean_kl,
         same_top: of_general.same_top,
     });
-    Ok(found)
+    let readers = Readers {
+        v1: arms.v1.subject(&models[0]),
+        v2: arms.v2.subject(&models[1]),
+        template: arms.template,
+        tokenizer,
+        system: arms.system.as_deref(),
+        context: length,
+        seed,
+    };
+    Ok(ComputedHere { likelihood: found, choices: choices::measure(context, &readers, benches)? })
 }
 
 /// Prompts as the suites ask them, with the first text that each expects, or its reference. What everybody should know is the

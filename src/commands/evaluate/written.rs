@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::comparison::Comparison;
-use super::{control, likelihood};
+use super::{choices, control, likelihood};
 use crate::commands::{Context, Failure, Kind, judging, reporting, votes};
 use crate::eval::{AnswerCache, Demand, Suite};
 use crate::events::Note;
@@ -22,7 +22,8 @@ pub(super) fn scorecard(suite: &str) -> String {
     let clean: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     // Two suites of one file name must not share a scorecard.
-    let plain = stem == suite && ![likelihood::FILE, control::FILE].contains(&format!("{clean}.json").as_str());
+    let plain =
+        stem == suite && ![likelihood::FILE, choices::FILE, control::FILE].contains(&format!("{clean}.json").as_str());
     let mark = if plain { String::new() } else { format!("-{}", &Digest::of_bytes(suite.as_bytes()).short()[..4]) };
     format!("{clean}{mark}.json")
 }
@@ -35,7 +36,8 @@ pub(super) fn check(
 ) -> Result<(), Failure> {
     let folder = comparison.output.as_path();
     let of_control = comparison.control.iter().map(|_| control::FILE);
-    let others = comparison.likelihood.iter().map(|_| likelihood::FILE).chain(of_control).chain([SUMMARY]);
+    let read_here = comparison.likelihood.iter().flat_map(|_| [likelihood::FILE, choices::FILE]);
+    let others = read_here.chain(of_control).chain([SUMMARY]);
     let files = suites.iter().map(|(suite, _)| scorecard(&suite.name)).chain(others.map(str::to_owned));
     let files: Vec<PathBuf> = files.map(|name| folder.join(name)).collect();
     if let Some(junit) = &comparison.junit {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::assertion_type::{AssertionType, Checked, Judgement};
 use super::given::Given;
-use super::types::{ASSERTION_TYPES, SIMILAR, TOOL_CALL, UNSUPPORTED};
+use super::types::{ASSERTION_TYPES, EQUALS, SIMILAR, TOOL_CALL, UNSUPPORTED};
 use super::value::texts_of;
 use super::wanted_call;
 use crate::eval::text::Normaliser;
@@ -107,6 +107,11 @@ impl Assertion {
     /// The texts that it compares the answer with by vectors.
     pub(in crate::eval) fn similar_texts(&self) -> Vec<&str> {
         if self.bare_name() == SIMILAR { texts_of(&self.value) } else { Vec::new() }
+    }
+
+    /// The texts of which the whole answer must be one.
+    pub(in crate::eval) fn equal_texts(&self) -> Vec<&str> {
+        if self.type_name == EQUALS && self.weight() > 0.0 { texts_of(&self.value) } else { Vec::new() }
     }
 
     /// The names of the tools that should, or should not, be called; None: it asserts nothing of tools.

@@ -35,6 +35,9 @@ const LAMP_AND_MORE: &[ToolCall] =
 /// The type that compares the tools that are called.
 pub(super) const TOOL_CALL: &str = "tool-call";
 
+/// The type that compares the whole answer.
+pub(super) const EQUALS: &str = "equals";
+
 /// The type that compares vectors of an embedding model.
 pub(super) const SIMILAR: &str = "similar";
 
@@ -91,7 +94,7 @@ pub(super) const UNSUPPORTED: &[&str] = &[
 /// Every type, in the order of the documents.
 pub(super) const ASSERTION_TYPES: &[AssertionType] = &[
     AssertionType {
-        name: "equals",
+        name: EQUALS,
         value: ValueForm::Texts,
         judgement: Judgement::Holds(equals),
         meaning: "the whole answer equals one of the texts, compared as the key `expected` is: by the line's `normalise`, numbers as numbers, JSON as JSON",

@@ -132,9 +132,14 @@ impl Test<'_> {
         }
         map.insert("assert".to_owned(), Value::Array(assertions));
         for from in [self.default, self.test] {
-            let category = from.get("metadata").and_then(|metadata| metadata.get("category")).and_then(Value::as_str);
-            if let Some(category) = category.filter(|category| !category.trim().is_empty()) {
+            let of = |key: &str| from.get("metadata").and_then(|metadata| metadata.get(key));
+            if let Some(category) = of("category").and_then(Value::as_str).filter(|text| !text.trim().is_empty()) {
                 map.insert("category".to_owned(), json!(category));
+            }
+            if let Some(choices) = of("choices") {
+                // A cell of a table is a text.
+                let listed = choices.as_str().and_then(|text| serde_json::from_str(text).ok());
+                map.insert("choices".to_owned(), listed.unwrap_or_else(|| choices.clone()));
             }
         }
         Ok(map)
