@@ -151,6 +151,15 @@ fn too_many_open_files_are_said() {
     }
 }
 
+/// A process that ended itself by SIGABRT.
+const ABORTED: i32 = -6;
+
+/// Whether the last line is the C library's on memory that it did not get.
+fn said_by_the_c_library(err: &str) -> bool {
+    let last = err.lines().rfind(|line| !line.trim().is_empty());
+    last.is_some_and(|line| line.starts_with("Fatal glibc error: ") && line.ends_with(": out of memory"))
+}
+
 #[test]
 fn memory_beyond_the_limit_is_said() {
     let base = LLAMA3.folder();
@@ -164,7 +173,13 @@ fn memory_beyond_the_limit_is_said() {
         }
         let ended = limited(&place, &format!("-v {kib}"), &args);
         let all = format!("{}{}", ended.out, ended.err);
-        assert!([0, 5].contains(&ended.code) && !all.contains("panicked"), "-v {kib} ended with {}: {all}", ended.code);
+        assert!(!all.contains("panicked"), "-v {kib}: {all}");
+        // The C library ends a process that has no memory for a thread's own values, and says so itself.
+        if ended.code == ABORTED && said_by_the_c_library(&ended.err) {
+            refused += 1;
+            continue;
+        }
+        assert!([0, 5].contains(&ended.code), "-v {kib} ended with {}: {all}", ended.code);
         if ended.code == 0 {
             // The end of the memory comes as a kill does: the next start removes what was being written.
             assert_eq!(unfinished(&place.path("")), [""; 0], "-v {kib}: {all}");
