@@ -75,18 +75,17 @@ pub fn index(context: &mut Context<'_>, request: &IndexRequest) -> Result<IndexR
     let size: &dyn Fn(&str) -> usize = &estimated_tokens;
     let plan = IndexPlan { corpus: &reading.corpus, chunker: ChunkOptions::default(), excluded: &excluded, size };
     context.report.begin(Stage::Index, Unit::Chunks, None);
-    let (index, update) = match &request.embed {
+    let kept = request.embed.as_ref().map(|embed| KeptVectors::of(context, embed, &request.output)).transpose()?;
+    let (index, update) = match &kept {
         None => {
             context.report.note(Note::LexicalOnly { reason: "no embedding model is named (--embed MODEL)".to_owned() });
             (Index::build(&plan, None)?, crate::rag::Update::default())
         }
-        Some(embed) => embedded(context, embed, &plan, &request.output)?,
+        Some(kept) => embedded(context, kept, &plan, &request.output)?,
     };
     let index = index.with_origin(origin);
     index.write(&request.output)?;
-    if let Some(embed) = &request.embed {
-        forget_vectors(context, embed, &request.output)?;
-    }
+    kept.as_ref().map_or(Ok(()), KeptVectors::forget)?;
     let counts = index.manifest().counts;
     context.report.end(Outcome::Indexed { chunks: counts.chunks, embedded: update.embedded });
     Ok(IndexReport {
@@ -148,20 +147,38 @@ fn earlier(context: &mut Context<'_>, folder: &Path) -> Result<Option<Index>, Fa
     }
 }
 
+/// What was embedded is kept beside the index until that is written: an interrupted command goes on where it was.
+struct KeptVectors<'a> {
+    embed: &'a EmbedRequest,
+    cache: AnswerCache,
+    /// What the vectors depend on beside the text.
+    identity: String,
+}
+
+impl<'a> KeptVectors<'a> {
+    fn of(context: &mut Context<'_>, embed: &'a EmbedRequest, output: &Path) -> Result<Self, Failure> {
+        let identity = DaemonEmbedder::identity(&context.client()?, &embed.model)?;
+        Ok(Self { embed, cache: AnswerCache::beside(output)?, identity })
+    }
+
+    fn forget(&self) -> Result<(), Failure> {
+        Ok(KeptEmbedder::forget(&self.cache, &self.identity)?)
+    }
+}
+
 /// The index with vectors; those of an earlier index of the same embedder are kept.
 fn embedded(
     context: &mut Context<'_>,
-    embed: &EmbedRequest,
+    kept_vectors: &KeptVectors<'_>,
     plan: &IndexPlan<'_>,
     output: &Path,
 ) -> Result<(Index, crate::rag::Update), Failure> {
     let before = earlier(context, output)?;
     let client = context.client()?;
+    let KeptVectors { embed, cache, identity: whose } = kept_vectors;
     let identity = identity(context, &client, embed)?;
     let mut embedder = DaemonEmbedder::new(&client, &embed.model);
-    // Until the index is written: an interrupted command goes on where it was.
-    let (cache, whose) = (AnswerCache::beside(output)?, DaemonEmbedder::identity(&client, &embed.model)?);
-    let mut kept = KeptEmbedder::new(&mut embedder, &cache, &whose)?;
+    let mut kept = KeptEmbedder::new(&mut embedder, cache, whose)?;
     let (report, interrupt) = (&mut context.report, &context.interrupt);
     let mut progress = |p: Progress| {
         report.advance(p.done as u64, None);
@@ -178,19 +195,13 @@ fn embedded(
     };
     // What is kept is no better than what the embedder says.
     if matches!(made, Err(RagError::Unequal { .. })) {
-        KeptEmbedder::forget(&cache, &whose)?;
+        kept_vectors.forget()?;
     }
     made.map_err(|fault| match fault {
         RagError::Interrupted { done, of } => Failure::interrupted()
             .hint(format!("{done} of {of} chunks are embedded and kept; the same command goes on from here")),
         fault => fault.into(),
     })
-}
-
-/// Removes the vectors that were kept for an interrupted command: the index has them.
-fn forget_vectors(context: &mut Context<'_>, embed: &EmbedRequest, output: &Path) -> Result<(), Failure> {
-    let whose = DaemonEmbedder::identity(&context.client()?, &embed.model)?;
-    Ok(KeptEmbedder::forget(&AnswerCache::beside(output)?, &whose)?)
 }
 
 /// The embedder with its digest and its prefixes.

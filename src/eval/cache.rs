@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::store::{Digest, FileAction, StoreError, write_whole};
 
 use super::answerer::Answered;
-use super::kept_file::KeptFile;
+use super::kept_file::{KeptFile, remove_kept};
 
 /// Models whose answers are kept; the files not written for the longest time are removed.
 const MAX_MODELS: usize = 64;
@@ -71,6 +71,11 @@ impl AnswerCache {
     pub(super) fn kept_file<V: Serialize + DeserializeOwned>(&self, whose: &str) -> Result<KeptFile<V>, StoreError> {
         let kept = KeptFile::open(&self.folder, whose)?;
         Ok(if self.ignores_kept { kept.without_values() } else { kept })
+    }
+
+    /// Removes that file.
+    pub(super) fn remove_kept(&self, whose: &str) -> Result<(), StoreError> {
+        remove_kept(&self.folder, whose)
     }
 
     /// The key of a request to the selected model.

@@ -22,7 +22,7 @@ impl<'a> KeptEmbedder<'a> {
 
     /// Removes what was kept, which now stands elsewhere.
     pub fn forget(cache: &AnswerCache, identity: &str) -> Result<(), StoreError> {
-        cache.kept_file::<Vec<f32>>(&name(identity))?.remove()
+        cache.remove_kept(&name(identity))
     }
 }
 

@@ -24,6 +24,21 @@ struct Entry<V> {
     answer: V,
 }
 
+fn path_of(folder: &Path, whose: &str) -> PathBuf {
+    folder.join(format!("{}.jsonl", Digest::of_bytes(whose.as_bytes()).hex()))
+}
+
+/// Removes the file in `folder` of what `whose` gave, if it is there.
+pub(super) fn remove_kept(folder: &Path, whose: &str) -> Result<(), StoreError> {
+    let path = path_of(folder, whose);
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::new(FileAction::Removing("the kept answers"), &path, e))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct KeptFile<V> {
     path: PathBuf,
@@ -36,7 +51,7 @@ pub(super) struct KeptFile<V> {
 impl<V: Serialize + DeserializeOwned> KeptFile<V> {
     /// Opens or creates the file in `folder` of what `whose` gave. A link is not followed.
     pub(super) fn open(folder: &Path, whose: &str) -> Result<Self, StoreError> {
-        let path = folder.join(format!("{}.jsonl", Digest::of_bytes(whose.as_bytes()).hex()));
+        let path = path_of(folder, whose);
         let fault = |e| StoreError::new(FileAction::Opening("the kept answers"), &path, e);
         let file = open_nofollow(&path, OpenFor::Append)?;
         if file.metadata().map_err(fault)?.len() > MAX_FILE {
@@ -50,11 +65,6 @@ impl<V: Serialize + DeserializeOwned> KeptFile<V> {
     /// The same file, of which nothing is used that it had before.
     pub(super) fn without_values(self) -> Self {
         Self { values: HashMap::new(), ..self }
-    }
-
-    pub(super) fn remove(self) -> Result<(), StoreError> {
-        let fault = |e| StoreError::new(FileAction::Removing("the kept answers"), &self.path, e);
-        std::fs::remove_file(&self.path).map_err(fault)
     }
 
     pub(super) fn get(&self, key: &Digest) -> Option<&V> {

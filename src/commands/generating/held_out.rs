@@ -1,5 +1,5 @@
-//! Which questions on prose are worded again, so that the parts of a split by wording can be filled: a question on prose has one
-//! wording, and what is held out of training are further wordings of questions that stay in it.
+//! Which questions on prose are worded again, so that the parts of a split by wording can be filled: validation and test ask
+//! questions of the training part in other words, and a question on prose has one wording.
 
 use super::request::GenerateRequest;
 use crate::commands::Failure;
