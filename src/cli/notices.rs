@@ -129,7 +129,7 @@ pub(super) fn note(note: &Note) -> String {
         Note::ServedWithOtherPrompt { model } => format!(
             "{model} is served with another prompt than its base's template writes: both are asked with the latter"
         ),
-        Note::ServedOtherwise { reason } => reason.clone(),
+        Note::AskedOtherwise { difference } => format!("the arms were not asked alike: {difference}"),
         Note::AnswersKeptApart { path, reason } => {
             format!("answers are kept in {} for this run alone: {reason}", path.display())
         }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Failure, Kind};
 pub use crate::eval::{AnswerArm, ArmComparison, BuildCosts, Needs, comparison_overview};
-use crate::eval::{ArmResults, CompareInput, ResultFile, Served, compare_arms, comparison_markdown, read_results};
+use crate::eval::{
+    ArmResults, CompareInput, ResultFile, compare_arms, comparison_markdown, condition_differences, read_results,
+};
 use crate::events::Note;
 use crate::generate;
 use crate::store::{Inputs, check_replaceable, write_whole};
@@ -27,7 +29,7 @@ pub struct CompareRequest {
     pub costs: BuildCosts,
     pub output: PathBuf,
     pub formats: Formats,
-    /// Compare results of other daemons or contexts too.
+    /// Compare arms too that were not asked alike.
     pub force: bool,
 }
 
@@ -58,7 +60,7 @@ pub fn run(context: &mut Context<'_>, request: &CompareRequest) -> Result<Compar
     }
     let arms = request.results.iter().map(|(arm, path)| Ok(ArmResults { arm: *arm, file: read_arm(*arm, path)? }));
     let arms = arms.collect::<Result<Vec<ArmResults>, Failure>>()?;
-    check_served(context, &arms, request.force)?;
+    check_conditions(context, &arms, request.force)?;
     let taught = request.dataset.as_deref().map(generate::taught_questions).transpose()?;
     let comparison = compare_arms(&CompareInput {
         arms: &arms,
@@ -111,27 +113,18 @@ fn read_arm(arm: AnswerArm, path: &Path) -> Result<ResultFile, Failure> {
     }
 }
 
-/// Refuses results of another daemon or context, unless forced; other types are said, for an export may have its own.
-fn check_served(context: &mut Context<'_>, arms: &[ArmResults], force: bool) -> Result<(), Failure> {
-    let served = arms.iter().filter_map(|results| Some((results.arm, results.file.header.as_ref()?.served.as_ref()?)));
-    let served: Vec<(AnswerArm, &Served)> = served.collect();
-    let Some(((first, expected), rest)) = served.split_first() else { return Ok(()) };
-    let is_other = |found: &Served| found.daemon != expected.daemon || found.num_ctx != expected.num_ctx;
-    let other = rest.iter().find(|(_, found)| is_other(found));
-    let Some((arm, found)) = other.or_else(|| rest.iter().find(|(_, found)| found != expected)) else { return Ok(()) };
-    let how = |served: &Served| {
-        let context = served.num_ctx.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
-        let types = served.quantisation.as_deref().unwrap_or("unknown types");
-        format!("daemon {}, {types}, context {context}", served.daemon)
-    };
-    let (first, arm) = (first.as_str(), arm.as_str());
-    let (was, is) = (how(expected), how(found));
-    let reason = format!("{first} and {arm} were served otherwise ({was}; {is}), so a difference may come from that");
-    if force || other.is_none() {
-        context.report.note(Note::ServedOtherwise { reason });
-        return Ok(());
+/// Refuses results that were asked otherwise, unless forced; of the conditions that may differ it is said.
+fn check_conditions(context: &mut Context<'_>, arms: &[ArmResults], force: bool) -> Result<(), Failure> {
+    let differences = condition_differences(arms);
+    let fatal: Vec<String> = differences.iter().filter(|d| d.condition.is_needed()).map(ToString::to_string).collect();
+    if !fatal.is_empty() && !force {
+        let what = format!("the arms were not asked alike, so a difference may come from that: {}", fatal.join("; "));
+        return Err(Failure::input(what).hint("ask both arms in the same way, or compare all the same with --force"));
     }
-    Err(Failure::input(reason).hint("evaluate both with one daemon and context, or compare all the same with --force"))
+    for difference in differences {
+        context.report.note(Note::AskedOtherwise { difference: difference.to_string() });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -71,6 +71,12 @@ impl NativeModel {
         self.base.reference()
     }
 
+    /// The base's architecture and number of parameters, as [`crate::ollama::Show::architecture`] has them.
+    pub(super) fn architecture(&self) -> String {
+        let weights = &self.base.weights;
+        crate::ollama::architecture(weights.config().family.gguf, weights.parameters())
+    }
+
     /// How it computes, in a few words.
     pub(super) fn device(&self) -> String {
         format!("{}, {} threads", self.model.route(), self.model.threads())

@@ -13,12 +13,12 @@ use super::query::{self, Answering, CONTEXT_TOKENS};
 use super::rag::{OpenIndex, counter, prompt_budget};
 use super::{Context, Failure};
 use crate::eval::{
-    self, AnswerCache, AnswerRecord, Answerer, ArmEvent, ArmRequest, Question, Questions, Reply, ResultExtras,
-    ResultHeader, Retrieval, RetrievalRates, Served, TestQuestion,
+    self, AnswerCache, AnswerRecord, Answerer, ArmEvent, ArmRequest, AskedWith, Question, Questions, Reply,
+    ResultExtras, ResultHeader, Retrieval, RetrievalRates, Served, TestQuestion,
 };
 pub use crate::eval::{AnswerArm, ResultFile, ResultTable, TableLanguage};
 use crate::events::{Detail, Note, Outcome, Reporter, Stage, Unit};
-use crate::ollama::Options;
+use crate::ollama::{OllamaError, Options};
 use crate::rag::{
     GoldSearch, Index, LabelledQuestion, PromptStyle, RagPrompt, Retrieved, Retrieving, Search, citations, mean_scores,
     retrieval_scores,
@@ -75,6 +75,7 @@ pub fn answer(context: &mut Context<'_>, request: &QuestionsRequest) -> Result<R
         index: opened.as_ref().map(|opened| opened.digest.clone()),
         questions_sha256: questions.questions_sha256.clone(),
         served: Some(served),
+        asked: Some(asked_with(request)),
     };
     let extras = ResultExtras {
         commonest_answer: eval::commonest_answer(&questions.questions),
@@ -137,15 +138,32 @@ fn answerer<'a>(answering: &'a Answering, request: &QuestionsRequest) -> Result<
 
 fn served(answering: &Answering) -> Result<Served, Failure> {
     Ok(match answering {
-        Answering::Native(_) => {
-            Served { daemon: format!("native {}", env!("CARGO_PKG_VERSION")), quantisation: None, num_ctx: None }
-        }
-        Answering::Daemon { client, model } => Served {
-            daemon: client.capabilities()?.version.text,
-            quantisation: client.show(model)?.map(|show| show.quantization).filter(|name| !name.is_empty()),
-            num_ctx: Some(CONTEXT_TOKENS as u64),
+        Answering::Native(native) => Served {
+            daemon: format!("native {}", env!("CARGO_PKG_VERSION")),
+            architecture: Some(native.architecture()),
+            quantisation: None,
+            num_ctx: None,
         },
+        Answering::Daemon { client, model } => {
+            let show = client.show(model)?.ok_or_else(|| OllamaError::NoModel(model.clone()))?;
+            Served {
+                daemon: client.capabilities()?.version.text,
+                architecture: show.architecture(),
+                quantisation: Some(show.quantization).filter(|name| !name.is_empty()),
+                num_ctx: Some(CONTEXT_TOKENS as u64),
+            }
+        }
     })
+}
+
+fn asked_with(request: &QuestionsRequest) -> AskedWith {
+    let found = request.retrieval.as_ref().filter(|retrieval| !retrieval.oracle);
+    AskedWith {
+        max_tokens: request.max_tokens as u64,
+        // Every arm is asked greedily, natively and by the daemon.
+        temperature: 0.0,
+        passages: found.map(|retrieval| retrieval.passages as u64),
+    }
 }
 
 /// What one arm gave.

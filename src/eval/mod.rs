@@ -85,8 +85,8 @@ pub use cache::AnswerCache;
 pub use case::Case;
 pub use citation::{CitedNumbers, cited_numbers};
 pub use compare::{
-    ArmComparison, ArmResults, BuildCosts, CompareInput, Needs, TaughtFacts, TaughtQuestions, compare_arms,
-    comparison_markdown, comparison_overview,
+    ArmComparison, ArmResults, BuildCosts, CompareInput, ConditionDifference, Needs, TaughtFacts, TaughtQuestions,
+    compare_arms, comparison_markdown, comparison_overview, condition_differences,
 };
 pub use control::{Change, ChangeSource, Control, ControlSuite, control_markdown, control_suite};
 pub use decision::Decision;
@@ -120,7 +120,9 @@ pub use relevance::{cosine, embed};
 pub use result_rates::{CategoryRates, ExtendedBlock, Losses, MetricsBlock, RetrievalRates, losses};
 pub use result_record::{AnswerRecord, Citations, Retrieval};
 pub use result_table::{ResultTable, TableLanguage};
-pub use results::{AnswerArm, RecordPair, ResultExtras, ResultFile, ResultHeader, Served, pair_records, read_results};
+pub use results::{
+    AnswerArm, AskedWith, RecordPair, ResultExtras, ResultFile, ResultHeader, Served, pair_records, read_results,
+};
 pub use run_table::{
     Entrant, EntrantKind, PromptScore, Quantity, RunComparison, RunOrigin, RunState, SuiteScores, compare_runs,
     runs_markdown, runs_overview,

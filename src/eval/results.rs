@@ -42,18 +42,31 @@ impl AnswerArm {
     }
 }
 
-/// How the model was served; results compare only where daemon and context are the same.
+/// How the model was served. Arms compare by [`super::compare_arms`] only where these and [`AskedWith`] are alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Served {
     /// The daemon's version.
     pub daemon: String,
+    /// Architecture and number of parameters, which a tune has from its base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
     pub quantisation: Option<String>,
     pub num_ctx: Option<u64>,
 }
 
+/// What each question was asked with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskedWith {
+    /// Of an answer, at most.
+    pub max_tokens: u64,
+    pub temperature: f64,
+    /// Passages before a question, at most; None without retrieval, and where the passages that hold the answer are given.
+    pub passages: Option<u64>,
+}
+
 /// Which arm answered which questions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResultHeader {
     pub arm: AnswerArm,
     pub model: String,
@@ -62,8 +75,11 @@ pub struct ResultHeader {
     /// The digest of the index's manifest; None without retrieval.
     pub index: Option<String>,
     pub questions_sha256: String,
+    /// None in files of earlier versions, as `asked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub served: Option<Served>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<AskedWith>,
 }
 
 /// What the records themselves do not say.

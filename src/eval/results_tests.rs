@@ -41,7 +41,8 @@ fn header(arm: AnswerArm) -> ResultHeader {
         digest: "sha256:1".into(),
         index: Some("sha256:2".into()),
         questions_sha256: "abc".into(),
-        served: Some(Served { daemon: "0.34.4".into(), quantisation: None, num_ctx: Some(4096) }),
+        served: Some(Served { daemon: "0.34.4".into(), num_ctx: Some(4096), ..Served::default() }),
+        asked: Some(AskedWith { max_tokens: 64, temperature: 0.0, passages: Some(4) }),
     }
 }
 

@@ -185,8 +185,11 @@ notices! {
         AskedByChat { suites: Vec<String> },
         /// the model is served with another prompt than its base's template writes; both are asked with the latter
         ServedWithOtherPrompt { model: String },
-        /// results were made with other daemons, contexts or types
-        ServedOtherwise { reason: String },
+        /// arms that are compared were not asked alike
+        AskedOtherwise {
+            /// what differs, and how
+            difference: String,
+        },
         /// answers are kept in the run's folder, because the project's can't be written
         AnswersKeptApart { path: PathBuf, reason: String },
         /// the adapter that the benchmark asks, because none is named

@@ -27,6 +27,7 @@ pub use error::OllamaError;
 pub use host::Host;
 pub use name::ModelName;
 pub use shelf::MAX_LAYER_TEXT;
+pub use show::architecture;
 pub use stored::{StoredModel, resolve, store_roots, stored_names};
 pub use version::{Capabilities, Version};
 pub use wire::CalledFunction;

@@ -4,7 +4,19 @@ use super::wire::ShowResponse;
 use super::{Show, parameters};
 use crate::modelfile::{Command, Modelfile};
 
+/// What a tune has from its base: architecture and number of parameters.
+pub fn architecture(name: &str, parameters: u64) -> String {
+    format!("{name}, {parameters} parameters")
+}
+
 impl Show {
+    /// [`architecture`] of its weights; None where the daemon does not say.
+    pub fn architecture(&self) -> Option<String> {
+        let name = self.model_info.get("general.architecture")?.as_str()?;
+        let parameters = self.model_info.get("general.parameter_count")?.as_u64()?;
+        Some(architecture(name, parameters))
+    }
+
     pub(super) fn from_wire(shown: ShowResponse) -> Self {
         let said = |text: String| Some(text).filter(|t| !t.is_empty());
         // FROM and ADAPTER are written first, a line each, so they are read even where a later text can't be.

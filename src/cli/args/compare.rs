@@ -74,7 +74,7 @@ pub struct Compare {
     /// What the index took
     #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "train_seconds")]
     pub index_seconds: Option<f64>,
-    /// Compare results of other daemons or contexts too
+    /// Compare arms too that were not asked alike (daemon, base, context, lengths)
     #[arg(long)]
     pub force: bool,
 }

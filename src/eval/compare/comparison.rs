@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::conditions::ConditionDifference;
 use super::finding::RuleFinding;
 use super::metric::ArmMetric;
 use super::pairs::{ArmPair, ArmResults};
@@ -108,6 +109,8 @@ pub struct ArmComparison {
     pub arms: Vec<ArmSummary>,
     pub winners: Vec<MetricWinner>,
     pub pairs: Vec<ArmPair>,
+    /// What a difference of two arms may come from besides the arms.
+    pub asked_otherwise: Vec<ConditionDifference>,
     /// The same on the questions whose facts were taught, where others are asked too.
     pub on_taught: Option<Vec<ArmPair>>,
     pub build_costs: BuildCosts,

@@ -47,6 +47,9 @@ fn recommendation(page: &mut String, comparison: &ArmComparison) {
     if let Some(caution) = &comparison.caution {
         let _ = writeln!(page, "- **Careful:** {caution}");
     }
+    for difference in &comparison.asked_otherwise {
+        let _ = writeln!(page, "- **Not asked alike:** {difference}");
+    }
     page.push('\n');
 }
 

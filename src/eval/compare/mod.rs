@@ -4,6 +4,7 @@
 //! [`ArmComparison`], which is written as JSON and as Markdown.
 
 mod comparison;
+mod conditions;
 mod finding;
 mod markdown;
 mod metric;
@@ -13,6 +14,7 @@ mod rules;
 use super::fault::EvalError;
 use super::results::{AnswerArm, RecordPair, ResultExtras, ResultFile, pair_records};
 pub use comparison::{ArmComparison, BuildCosts, CompareInput, Needs, TaughtFacts, TaughtQuestions};
+pub use conditions::{ConditionDifference, condition_differences};
 pub use markdown::{comparison_markdown, comparison_overview};
 pub use pairs::ArmResults;
 
@@ -31,6 +33,7 @@ pub fn compare_arms(input: &CompareInput<'_>) -> Result<ArmComparison, EvalError
         margin: input.margin,
         arms: input.arms.iter().map(|results| summary(results, &pairs)).collect(),
         winners: winners(input.arms, &pairs),
+        asked_otherwise: condition_differences(input.arms),
         on_taught: input.taught.map(|taught| on_taught(input, taught)).transpose()?.flatten(),
         pairs,
         build_costs: input.costs,

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::eval::result_record::AnswerRecord;
-use crate::eval::results::{ResultHeader, read_results};
+use crate::eval::results::{AskedWith, ResultHeader, Served, read_results};
 use crate::eval::{Answered, Reply, RetrievalRates, TestQuestion};
 
 /// What an arm answers to a question.
@@ -47,6 +47,7 @@ fn results(arm: AnswerArm, n: usize, unanswerable: usize, given: impl Fn(usize) 
         index: None,
         questions_sha256: "same".into(),
         served: None,
+        asked: None,
     };
     ArmResults { arm, file: ResultFile::new(header, records.collect(), ResultExtras::default()).unwrap() }
 }
@@ -69,6 +70,73 @@ fn two(n: usize, rag: usize, tuned: usize) -> Vec<ArmResults> {
         results(AnswerArm::Rag, n, 0, |i| Given { right: i < rag, seconds: 4.0, tokens: 900 }),
         results(AnswerArm::Finetuned, n, 0, |i| Given { right: i < tuned, seconds: 1.0, tokens: 60 }),
     ]
+}
+
+/// Two arms that were asked alike, but for what `change` makes of the second.
+fn asked(change: impl Fn(&mut ResultHeader)) -> Vec<ArmResults> {
+    let mut arms = two(40, 12, 36);
+    for results in &mut arms {
+        let header = results.file.header.as_mut().unwrap();
+        header.index = Some("sha256:1".into());
+        header.served = Some(Served {
+            daemon: "0.34.4".into(),
+            architecture: Some("qwen2, 494032768 parameters".into()),
+            quantisation: Some("Q4_K_M".into()),
+            num_ctx: Some(4096),
+        });
+        header.asked = Some(AskedWith { max_tokens: 256, temperature: 0.0, passages: Some(4) });
+    }
+    change(arms[1].file.header.as_mut().unwrap());
+    arms
+}
+
+#[test]
+fn what_arms_were_not_asked_alike_with_is_said() {
+    let said = |change: fn(&mut ResultHeader)| -> Vec<String> {
+        condition_differences(&asked(change)).iter().map(ToString::to_string).collect()
+    };
+    let needed = |change: fn(&mut ResultHeader)| condition_differences(&asked(change))[0].condition.is_needed();
+    assert!(said(|_| ()).is_empty());
+    let changes: [fn(&mut ResultHeader); 5] = [
+        |header| header.served.as_mut().unwrap().daemon = "0.34.0".into(),
+        |header| header.served.as_mut().unwrap().architecture = Some("llama, 134515008 parameters".into()),
+        |header| header.served.as_mut().unwrap().num_ctx = Some(2048),
+        |header| header.asked.as_mut().unwrap().max_tokens = 48,
+        |header| header.asked.as_mut().unwrap().temperature = 0.7,
+    ];
+    let expected = [
+        "daemon of rag is 0.34.4, of finetuned 0.34.0",
+        "base of rag is qwen2, 494032768 parameters, of finetuned llama, 134515008 parameters",
+        "context of rag is 4096, of finetuned 2048",
+        "--max-tokens of rag is 256, of finetuned 48",
+        "temperature of rag is 0, of finetuned 0.7",
+    ];
+    for (change, expected) in changes.into_iter().zip(expected) {
+        assert_eq!(said(change), [expected]);
+        assert!(needed(change), "{expected}");
+    }
+    let changes: [fn(&mut ResultHeader); 3] = [
+        |header| header.served.as_mut().unwrap().quantisation = Some("Q8_0".into()),
+        |header| header.asked.as_mut().unwrap().passages = Some(8),
+        |header| header.index = Some("sha256:2".into()),
+    ];
+    for change in changes {
+        assert_eq!(said(change).len(), 1);
+        assert!(!needed(change), "{:?}", said(change));
+    }
+    // An arm without retrieval has no passages; a file of an earlier version does not say.
+    let changes: [fn(&mut ResultHeader); 3] = [
+        |header| header.asked.as_mut().unwrap().passages = None,
+        |header| header.index = None,
+        |header| (header.served, header.asked) = (None, None),
+    ];
+    for change in changes {
+        assert!(said(change).is_empty(), "{:?}", said(change));
+    }
+    let forced = compared(&asked(|header| header.asked.as_mut().unwrap().max_tokens = 48));
+    assert_eq!(forced.asked_otherwise.len(), 1);
+    let page = comparison_overview(&forced);
+    assert!(page.contains("**Not asked alike:** --max-tokens of rag is 256, of finetuned 48"), "{page}");
 }
 
 #[test]

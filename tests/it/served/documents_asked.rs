@@ -41,12 +41,21 @@ fn are_compared(place: &Place) {
     other["served"]["daemon"] = "0.1.2".into();
     std::fs::write(place.path("evaluation/other.json"), other.to_string()).unwrap();
     let refused = compare(rag, "evaluation/other.json", "evaluation/other_comparison");
-    assert!(refused.code == 3 && refused.err.contains("were served otherwise"), "{} {}", refused.code, refused.err);
+    let is_said = |text: &str| text.contains("not asked alike") && text.contains("of base 0.1.2");
+    assert!(refused.code == 3 && is_said(&refused.err), "{} {}", refused.code, refused.err);
     let forced =
         ["--rag-results", rag, "--base-results", "evaluation/other.json", "--output", "evaluation/forced", "--force"];
     let forced = place.run(&[&["compare"], &forced[..]].concat());
     done(&forced);
-    assert!(forced.err.contains("were served otherwise"), "{}", forced.err);
+    assert!(is_said(&forced.err) && is_said(&forced.out), "{} {}", forced.err, forced.out);
+    // Asked for longer answers.
+    let mut longer: Value = serde_json::from_str(&place.read(base)).unwrap();
+    assert_eq!(std::mem::replace(&mut longer["asked"]["max_tokens"], 64.into()), 48);
+    assert_eq!(longer["served"]["architecture"], "llama, 134515008 parameters");
+    std::fs::write(place.path("evaluation/longer.json"), longer.to_string()).unwrap();
+    let refused = compare(rag, "evaluation/longer.json", "evaluation/other_comparison");
+    let says = "--max-tokens of rag is 48, of base 64";
+    assert!(refused.code == 3 && refused.err.contains(says), "{} {}", refused.code, refused.err);
     let missing = compare(rag, "evaluation/none.json", "evaluation/swapped");
     assert!(missing.code == 3 && missing.err.contains("none.json"), "{} {}", missing.code, missing.err);
 }
