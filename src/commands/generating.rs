@@ -20,6 +20,7 @@ use serde_json::json;
 use super::documents;
 use super::writing::{self, ModelUse, ToWord};
 use super::{Context, Failure};
+use crate::corpus::Language;
 pub use crate::corpus::Map as LayoutMap;
 use crate::eval::Suite;
 use crate::events::{Outcome, Stage, Unit, Warning};
@@ -92,7 +93,7 @@ pub fn run(context: &mut Context<'_>, request: &GenerateRequest) -> Result<Gener
     context.report.begin(Stage::Generate, Unit::Examples, None);
     let Made { varied: VariedPlan { plan, shortfalls }, model } = made(context, &material, request)?;
     shortfalls.into_iter().for_each(|text| context.report.warn(Warning::Documents { text }));
-    let settings = settings(request, model.as_ref())?;
+    let settings = settings(request, system.as_deref(), model.as_ref())?;
     let set = GeneratedSet {
         plan: &plan,
         corpus: &material.corpus,
@@ -299,18 +300,31 @@ fn asked(suites: &[PathBuf]) -> Result<Vec<AskedQuestion>, Failure> {
 }
 
 /// What the command was asked for, as the report keeps it.
-fn settings(request: &GenerateRequest, model: Option<&ModelUse>) -> Result<serde_json::Value, Failure> {
+fn settings(
+    request: &GenerateRequest,
+    system: Option<&str>,
+    model: Option<&ModelUse>,
+) -> Result<serde_json::Value, Failure> {
     let count = match request.count {
         ExampleCount::Number(n) => json!(n),
         ExampleCount::All => json!("all"),
     };
     let split_by = request.split_by()?;
+    let codes = |found: &Vec<Language>| found.iter().map(|language| language.code()).collect::<Vec<_>>();
+    let languages = request.documents.languages.as_ref().map(codes);
     Ok(json!({
         "inputs": request.documents.inputs,
+        "map": request.documents.map,
+        "fix_encoding": request.documents.fix_encoding,
+        "languages": languages,
         "method": request.method,
         "count": count,
         "wordings": request.wordings,
         "answer_style": request.answer_style,
+        "system": system,
+        "templates": request.templates,
+        "suites": request.suites,
+        "contacts": request.contacts,
         "task": request.task,
         "variations": Variations::of(request)?,
         "split": request.parts,

@@ -17,8 +17,8 @@ use crate::corpus::{Language, Unit};
 use crate::events::{Detail, Note, Warning};
 pub use crate::generate::llm::Estimate;
 use crate::generate::llm::{
-    Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Rejected as RejectedText, RejectedDraft, Sources,
-    Writer, check_writer, estimate, generate,
+    Calibration, Likelihood, LlmEvent, LlmOptions, LlmOutcome, Participants, Rejected as RejectedText, RejectedDraft,
+    Sources, Writer, check_writer, estimate, generate,
 };
 use crate::generate::{Draft, GenerateError, Item, Journal, Rejected, Wording};
 use crate::ollama::{Client, Host};
@@ -66,6 +66,10 @@ pub struct ModelUse {
     pub model: String,
     /// Digest and daemon.
     pub identity: String,
+    /// Who answered the questions again.
+    pub judge: String,
+    /// Of the checks of grounding; None: no question was asked about prose.
+    pub calibration: Option<Calibration>,
     pub calls: usize,
     pub prompt_tokens: u64,
     pub tokens: u64,
@@ -97,6 +101,7 @@ impl Worded {
         self.drafts.extend(drafts);
         self.rejected.extend(rejected);
         self.commonest = self.commonest.or(commonest);
+        self.model.calibration = self.model.calibration.take().or(model.calibration);
         self.model.calls += model.calls;
         self.model.prompt_tokens += model.prompt_tokens;
         self.model.tokens += model.tokens;
@@ -171,6 +176,8 @@ pub(super) fn word(
         model: ModelUse {
             model: request.model.clone(),
             identity,
+            judge: request.judge.as_ref().unwrap_or(&request.model).clone(),
+            calibration: outcome.calibration,
             calls: outcome.cost.calls,
             prompt_tokens: outcome.cost.prompt_tokens,
             tokens: outcome.cost.tokens,

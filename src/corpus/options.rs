@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
+
 use super::Language;
 use crate::store::Interrupt;
 
@@ -9,7 +11,7 @@ use crate::store::Interrupt;
 const MAX_UNIT: usize = 400;
 
 /// Where a record holds what, as dotted paths (`metadata.source`); a path that is left out is guessed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Map {
     pub text: Option<String>,
     pub title: Option<String>,

@@ -360,6 +360,11 @@ fn unseen_sources_are_left_out_of_the_index() {
     done(&place.run(&[&base[..], &["--count", "60", "--unseen", "0.3"]].concat()));
     let report: Value = serde_json::from_str(&place.read("out/x.report.json")).unwrap();
     let aside = report["unseen_sources"].as_array().unwrap().len();
+    let settings = &report["settings"];
+    assert_eq!((&settings["count"], &settings["unseen"], &settings["seed"]), (&60.into(), &0.3.into(), &42.into()));
+    let said = ["map", "fix_encoding", "languages", "system", "templates", "suites", "contacts"];
+    let lacks: Vec<&&str> = said.iter().filter(|key| settings.get(key).is_none()).collect();
+    assert!(lacks.is_empty(), "{lacks:?} of {settings}");
     assert!((3..=5).contains(&aside), "{report}");
     for line in lines(&place, "out/x.provenance.jsonl") {
         let is_aside = report["unseen_sources"].as_array().unwrap().contains(&line["source"]);
