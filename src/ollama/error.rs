@@ -18,7 +18,9 @@ pub enum OllamaError {
     DaemonDiskFull { request: String, message: String },
     #[error("{request}: the answer broke off: {reason}\n  the daemon may have died; its log says why")]
     Torn { request: String, reason: String },
-    #[error("the model {0:?} is not in the daemon's store: `ollama pull {0}` gets it")]
+    #[error(
+        "the model {0:?} is not in the daemon's store; `ollama list` shows those that are, and `ollama pull {0}` gets one of Ollama's library"
+    )]
     NoModel(String),
     #[error(
         "{name:?} is no model name Ollama takes: {reason}\n  the form is [host/][namespace/]model[:tag], letters, digits, `.`, `_` and `-`, at most 80 each"
