@@ -35,7 +35,29 @@ pub fn folded(text: &str) -> String {
 fn composed(text: &str) -> String {
     let plain = text.nfkd().filter(|c| !is_accent(*c)).map(plain_sign);
     let lower: String = plain.flat_map(char::to_lowercase).filter(|c| !is_accent(*c)).nfkc().collect();
-    lower.replace('œ', "oe").replace('æ', "ae").replace('ß', "ss").replace('ς', "σ")
+    let mut out = String::with_capacity(lower.len());
+    for c in lower.chars() {
+        match (written_out(c), c) {
+            (Some(letters), _) => out.push_str(letters),
+            (None, 'ς') => out.push('σ'),
+            (None, c) => out.push(c),
+        }
+    }
+    out
+}
+
+/// Of a small letter that no decomposition takes apart, the letters that are written for it where accents are left out.
+pub(crate) fn written_out(c: char) -> Option<&'static str> {
+    Some(match c {
+        'œ' => "oe",
+        'æ' => "ae",
+        'ß' => "ss",
+        'ø' => "o",
+        'ł' => "l",
+        'ð' | 'đ' => "d",
+        'ı' => "i",
+        _ => return None,
+    })
 }
 
 /// A name of an attribute, for comparison: folded, `camelCase`, `_`, `-`, `.` and `/` as word limits, without a last colon.

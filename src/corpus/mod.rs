@@ -95,6 +95,7 @@ pub use json_walk::JsonWhat;
 pub use kind::{LONGEST_VALUE, normalised};
 pub use kind_date::{is_weekday, is_year, month_named};
 pub use kind_fold::folded;
+pub(crate) use kind_fold::written_out;
 pub use kind_number::has_currency;
 pub use language::{commonest_language, language_of_name, other_languages};
 pub use layout::{

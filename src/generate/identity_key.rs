@@ -3,6 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::corpus::written_out;
+
 /// NFKD without combining marks, in lower case; marks of a sentence and runs of white space are one space. Signs that tell
 /// names apart stay (`C++` is not `C#`).
 pub(super) fn identity_key(text: &str) -> String {
@@ -11,12 +13,9 @@ pub(super) fn identity_key(text: &str) -> String {
         text.bytes().for_each(|byte| push_folded(&mut out, char::from(byte.to_ascii_lowercase())));
     } else {
         let plain = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
-        plain.for_each(|c| match c {
-            'ß' => out.push_str("ss"),
-            'œ' => out.push_str("oe"),
-            'æ' => out.push_str("ae"),
-            'ø' => out.push('o'),
-            c => push_folded(&mut out, c),
+        plain.for_each(|c| match written_out(c) {
+            Some(letters) => out.push_str(letters),
+            None => push_folded(&mut out, c),
         });
     }
     if out.ends_with(' ') {

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::corpus::written_out;
+
 /// Names what this file does; an index made by another version is refused.
 pub const TOKENIZER: &str = "nfkd-words+trigrams/1";
 
@@ -74,20 +76,6 @@ pub(super) fn for_each_word(text: &str, each: &mut dyn FnMut(&str)) {
 
 fn is_accent(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}')
-}
-
-/// Letters that NFKD leaves alone though they are written as others where an accent is left out.
-fn written_out(c: char) -> Option<&'static str> {
-    Some(match c {
-        'œ' => "oe",
-        'æ' => "ae",
-        'ß' => "ss",
-        'ø' => "o",
-        'ł' => "l",
-        'ð' | 'đ' => "d",
-        'ı' => "i",
-        _ => return None,
-    })
 }
 
 /// Of a word with a mark before and after it.

@@ -2,7 +2,7 @@
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use crate::corpus::Language;
+use crate::corpus::{Language, written_out};
 
 /// Lower case, without accents; runs of what is neither letter nor digit become one space.
 pub(in crate::generate) fn folded(text: &str) -> String {
@@ -20,11 +20,11 @@ pub(in crate::generate) fn folded(text: &str) -> String {
 }
 
 fn push_folded(c: char, out: &mut String) {
+    if let Some(letters) = written_out(c) {
+        out.push_str(letters);
+        return;
+    }
     match c {
-        'œ' => out.push_str("oe"),
-        'æ' => out.push_str("ae"),
-        'ø' => out.push('o'),
-        'ß' => out.push_str("ss"),
         c if c.is_alphanumeric() => out.push(c),
         _ if out.is_empty() || out.ends_with(' ') => {}
         _ => out.push(' '),

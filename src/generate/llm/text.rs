@@ -6,6 +6,8 @@ use std::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::corpus::written_out;
+
 /// The comparable characters of one character: NFKD without accents, lower case, plain quotes and hyphens.
 pub(super) fn fold_char(c: char) -> impl Iterator<Item = char> {
     let plain = match c {
@@ -15,15 +17,10 @@ pub(super) fn fold_char(c: char) -> impl Iterator<Item = char> {
         c => c,
     };
     let invisible = matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}');
-    let ligature = match plain {
-        'œ' | 'Œ' => "oe",
-        'æ' | 'Æ' => "ae",
-        'ß' => "ss",
-        _ => "",
-    };
-    let single = (ligature.is_empty() && !invisible).then_some(plain);
+    let letters = plain.to_lowercase().next().and_then(written_out).unwrap_or_default();
+    let single = (letters.is_empty() && !invisible).then_some(plain);
     let folded = single.into_iter().nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
-    ligature.chars().chain(folded)
+    letters.chars().chain(folded)
 }
 
 /// All characters folded, runs of white space one space, ends trimmed.

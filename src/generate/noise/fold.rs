@@ -5,6 +5,8 @@ use std::ops::Range;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::corpus::written_out;
+
 /// Without case and accents; `œ` is `oe`, a curly apostrophe a straight one.
 pub(crate) fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -22,17 +24,16 @@ fn fold_char(c: char, out: &mut String) {
 
 /// What is left of a character without its accents.
 fn unaccented(c: char, push: &mut dyn FnMut(char)) {
-    let letters = match c {
-        'œ' => "oe",
-        'Œ' => "OE",
-        'æ' => "ae",
-        'Æ' => "AE",
-        'ß' => "ss",
-        '’' | '‘' => "'",
-        '\u{a0}' | '\u{202f}' => " ",
-        _ => return std::iter::once(c).nfd().filter(|c| !is_combining_mark(*c)).for_each(push),
-    };
-    letters.chars().for_each(push);
+    match c {
+        '’' | '‘' => return push('\''),
+        '\u{a0}' | '\u{202f}' => return push(' '),
+        _ => {}
+    }
+    match c.to_lowercase().next().and_then(written_out) {
+        Some(letters) if c.is_uppercase() => letters.chars().flat_map(char::to_uppercase).for_each(push),
+        Some(letters) => letters.chars().for_each(push),
+        None => std::iter::once(c).nfd().filter(|c| !is_combining_mark(*c)).for_each(push),
+    }
 }
 
 /// Without accents, the case kept.
