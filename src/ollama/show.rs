@@ -4,9 +4,17 @@ use super::wire::ShowResponse;
 use super::{Show, parameters};
 use crate::modelfile::{Command, Modelfile};
 
-/// What a tune has from its base: architecture and number of parameters.
+/// What a tune has from its base: architecture and number of parameters, to three digits: a few values beside the matrices, such
+/// as the frequencies of rotary positions, are counted by one program and not by another.
 pub fn architecture(name: &str, parameters: u64) -> String {
-    format!("{name}, {parameters} parameters")
+    let (unit, letter) = match parameters {
+        0..1_000_000 => (1e3, 'K'),
+        1_000_000..1_000_000_000 => (1e6, 'M'),
+        _ => (1e9, 'B'),
+    };
+    let count = parameters as f64 / unit;
+    let decimals = if count < 10.0 { 2 } else { usize::from(count < 100.0) };
+    format!("{name}, {count:.decimals$}{letter} parameters")
 }
 
 impl Show {
@@ -63,6 +71,23 @@ impl Show {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_architecture_is_the_same_whoever_counts() {
+        let said = |count: u64| architecture("llama", count);
+        assert_eq!(said(1_235_814_432), said(1_235_814_400));
+        assert_ne!(said(134_515_008), said(136_000_000));
+        let counts = [1_234, 45_600_000, 134_515_008, 999_400_000, 1_543_714_304, 32_763_876_352];
+        let shown = ["1.23K", "45.6M", "135M", "999M", "1.54B", "32.8B"];
+        for (count, shown) in counts.into_iter().zip(shown) {
+            assert_eq!(said(count), format!("llama, {shown} parameters"));
+        }
+        let info = serde_json::json!({"general.architecture": "qwen2", "general.parameter_count": 494_032_768});
+        let model_info = info.as_object().unwrap().clone();
+        let show = Show::from_wire(ShowResponse { model_info, ..ShowResponse::default() });
+        assert_eq!(show.architecture().as_deref(), Some("qwen2, 494M parameters"));
+        assert_eq!(Show::from_wire(ShowResponse::default()).architecture(), None);
+    }
 
     #[test]
     fn a_text_that_looks_like_commands_is_none() {

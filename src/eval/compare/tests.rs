@@ -80,7 +80,7 @@ fn asked(change: impl Fn(&mut ResultHeader)) -> Vec<ArmResults> {
         header.index = Some("sha256:1".into());
         header.served = Some(Served {
             daemon: "0.34.4".into(),
-            architecture: Some("qwen2, 494032768 parameters".into()),
+            architecture: Some("qwen2, 494M parameters".into()),
             quantisation: Some("Q4_K_M".into()),
             num_ctx: Some(4096),
         });
@@ -99,14 +99,14 @@ fn what_arms_were_not_asked_alike_with_is_said() {
     assert!(said(|_| ()).is_empty());
     let changes: [fn(&mut ResultHeader); 5] = [
         |header| header.served.as_mut().unwrap().daemon = "0.34.0".into(),
-        |header| header.served.as_mut().unwrap().architecture = Some("llama, 134515008 parameters".into()),
+        |header| header.served.as_mut().unwrap().architecture = Some("llama, 135M parameters".into()),
         |header| header.served.as_mut().unwrap().num_ctx = Some(2048),
         |header| header.asked.as_mut().unwrap().max_tokens = 48,
         |header| header.asked.as_mut().unwrap().temperature = 0.7,
     ];
     let expected = [
         "daemon of rag is 0.34.4, of finetuned 0.34.0",
-        "base of rag is qwen2, 494032768 parameters, of finetuned llama, 134515008 parameters",
+        "base of rag is qwen2, 494M parameters, of finetuned llama, 135M parameters",
         "context of rag is 4096, of finetuned 2048",
         "--max-tokens of rag is 256, of finetuned 48",
         "temperature of rag is 0, of finetuned 0.7",

@@ -51,7 +51,7 @@ fn are_compared(place: &Place) {
     // Asked for longer answers.
     let mut longer: Value = serde_json::from_str(&place.read(base)).unwrap();
     assert_eq!(std::mem::replace(&mut longer["asked"]["max_tokens"], 64.into()), 48);
-    assert_eq!(longer["served"]["architecture"], "llama, 134515008 parameters");
+    assert_eq!(longer["served"]["architecture"], "llama, 135M parameters");
     std::fs::write(place.path("evaluation/longer.json"), longer.to_string()).unwrap();
     let refused = compare(rag, "evaluation/longer.json", "evaluation/other_comparison");
     let says = "--max-tokens of rag is 48, of base 64";
