@@ -41,7 +41,8 @@ fn are_compared(place: &Place) {
     other["served"]["daemon"] = "0.1.2".into();
     std::fs::write(place.path("evaluation/other.json"), other.to_string()).unwrap();
     let refused = compare(rag, "evaluation/other.json", "evaluation/other_comparison");
-    let is_said = |text: &str| text.to_lowercase().contains("not asked alike") && text.contains("daemon of base is 0.1.2");
+    let is_said =
+        |text: &str| text.to_lowercase().contains("not asked alike") && text.contains("daemon of base is 0.1.2");
     assert!(refused.code == 3 && is_said(&refused.err), "{} {}", refused.code, refused.err);
     let forced =
         ["--rag-results", rag, "--base-results", "evaluation/other.json", "--output", "evaluation/forced", "--force"];

@@ -5,6 +5,7 @@ mod chat_go;
 mod conformance;
 mod deliveries;
 mod documents_asked;
+mod earlier_tool;
 mod families;
 mod faults;
 mod gate;
