@@ -1,5 +1,7 @@
 //! A model of the daemon that words questions: new wordings of what rules ask, and questions on prose.
 
+#[cfg(test)]
+mod checks_tests;
 mod likelihood;
 mod writer;
 

@@ -17,7 +17,10 @@ pub(super) struct NativeLikelihood {
 impl NativeLikelihood {
     /// Fails where the model is of a family, or in a place, that this program can't compute.
     pub(super) fn open(context: &mut Context<'_>, model: &str) -> Result<Self, Failure> {
-        let base = context.open_base(model)?;
+        Self::of(context.open_base(model)?)
+    }
+
+    pub(super) fn of(base: Base) -> Result<Self, Failure> {
         let model = Model::new(&base.weights, 0)?;
         Ok(Self { base, model })
     }
